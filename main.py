@@ -1,0 +1,247 @@
+"""Vitrine's command line: open the window, or answer without one. Imports neither Qt nor torch until it must."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from models.engine import Engine
+    from models.requests import Request
+
+DONE, FAILED, WRONG_USE = 0, 1, 2
+COMMANDS = ("models", "inspections", "run", "replay")
+USAGE = """\
+  main.py [PICTURE...] [--model NAME_OR_FILE]                    open the window
+  main.py --screenshot FILE.png [PICTURE...] [--model M]         save what the window shows, off screen
+  main.py models [--json]                                        the bundled models
+  main.py inspections [--model M] [--json]                       what can be asked, with parameters
+  main.py run INSPECTION PICTURE... --model M [--set name=value]... --out DIR
+  main.py replay RECIPE.json --out DIR                           the same numbers again
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 a picture or model failed, 2 wrong use."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    from models.types import Refusal
+
+    try:
+        if given and given[0] in COMMANDS:
+            return _headless(given)
+        return _window(given)
+    except Refusal as refusal:
+        _say(f"{refusal} {refusal.advice}".strip())
+        return WRONG_USE
+    except SystemExit as stop:
+        return int(stop.code or DONE)
+
+
+def _window(given: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="main.py", usage="\n" + USAGE, description="Look inside vision models.")
+    parser.add_argument("pictures", nargs="*", metavar="PICTURE", help="pictures or folders of pictures")
+    parser.add_argument("--model", help="a bundled model's name or a weights file")
+    parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save what the window shows and exit")
+    parser.add_argument("--sample", action="store_true", help="open a bundled sample picture")
+    parser.add_argument("--theme", choices=("system", "dark", "light"), help="for this run")
+    parser.add_argument("--show", action="append", default=[], choices=("suppressed", "anchors", "density", "lineage"))
+    options = parser.parse_args(given)
+    if options.screenshot:
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from viewer.app import open_window
+
+    return open_window(options, say=_say)
+
+
+def _headless(given: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="main.py", usage="\n" + USAGE)
+    commands = parser.add_subparsers(dest="command")
+    listing = commands.add_parser("models")
+    listing.add_argument("--json", action="store_true")
+    asking = commands.add_parser("inspections")
+    asking.add_argument("--model")
+    asking.add_argument("--json", action="store_true")
+    running = commands.add_parser("run")
+    running.add_argument("inspection")
+    running.add_argument("pictures", nargs="+")
+    running.add_argument("--model", required=True)
+    running.add_argument("--set", action="append", default=[], metavar="name=value", dest="settings")
+    running.add_argument("--out", type=Path, required=True)
+    running.add_argument("--also", action="append", default=[], choices=("csv", "coco"), help="further files")
+    again = commands.add_parser("replay")
+    again.add_argument("recipe", type=Path)
+    again.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args(given)
+    match options.command:
+        case "models":
+            return _models(as_json=options.json)
+        case "inspections":
+            return _inspections(options.model, as_json=options.json)
+        case "run":
+            return _run(options)
+        case _:
+            return _replay(options.recipe, options.out)
+
+
+def _models(*, as_json: bool) -> int:
+    from models import cards
+
+    known = cards.bundled().values()
+    if as_json:
+        print(json.dumps([dict(card.about) for card in known], indent=2, ensure_ascii=False))
+        return DONE
+    for card in known:
+        print(f"{card.name:24} {card.task:12} {card.bytes / 1e6:4.1f} MB  {card.licence:8} {card.title}")
+    return DONE
+
+
+def _inspections(model: str | None, *, as_json: bool) -> int:
+    from models import cards, registry
+
+    chosen = model or cards.DEFAULT_MODEL
+    offers = registry.describe(registry.open_model(chosen)).offers.values()
+    if as_json:
+        from dataclasses import asdict
+
+        print(json.dumps({"model": chosen, "inspections": [asdict(o) for o in offers]}, indent=2, ensure_ascii=False))
+        return DONE
+    for offer in offers:
+        print(f"{offer.id}: {offer.title}. {offer.reason or offer.help}")
+        for parameter in offer.parameters:
+            reason = offer.greyed.get(parameter.name, "")
+            text = reason or f"{parameter.range_text}; {chosen}'s own value is {parameter.default}"
+            print(f"  {parameter.name:16} {parameter.title:22} {text}")
+    return DONE
+
+
+def _run(options: Any) -> int:  # noqa: ANN401 - argparse's namespace
+    from models import images
+    from models.requests import Request
+    from models.types import Refusal, Source
+
+    settings = dict(_setting(text) for text in options.settings)
+    engine = _engine()
+    _check(engine, options.inspection, options.model, settings)
+    paths: list[Path] = []
+    failed = 0
+    for given in options.pictures:
+        try:
+            paths += images.expand([given])
+        except Refusal as refusal:
+            failed += 1
+            _say(f"{given}: {refusal} {refusal.advice}")
+    kinds = ["png", "svg", "json", *("coco.json" if k == "coco" else k for k in options.also)]
+    taken: set[str] = set()
+    for number, path in enumerate(paths, 1):
+        request = Request.make(options.inspection, options.model, Source.file(path), settings)
+        done = _answer(engine, request, options.out, taken, kinds, f"{number}/{len(paths)} {path.name}")
+        failed += not done
+    return FAILED if failed else DONE
+
+
+def _replay(recipe_path: Path, out: Path) -> int:
+    from models import recipe
+    from models.types import Refusal
+
+    engine = _engine()
+    try:
+        found = recipe.read(recipe_path)
+        model = engine.model(found.request.model)
+        if found.weights_sha256 and model.card.sha256 and model.card.sha256 != found.weights_sha256:
+            raise Refusal(
+                f"The weights of {found.request.model} are not those of the recipe.",
+                advice=f"It was made with SHA-256 {found.weights_sha256[:12]}….",
+            )
+    except Refusal as refusal:
+        _say(f"{refusal} {refusal.advice}")
+        return FAILED
+    done = _answer(engine, found.request, out, set(), ["png", "svg", "json"], recipe_path.name)
+    return DONE if done else FAILED
+
+
+def _answer(engine: Engine, request: Request, out: Path, taken: set[str], kinds: list[str], label: str) -> bool:
+    """Answer one request into files, saying on standard error how it went."""
+    from models.context import Context
+    from models.types import Failure, Refusal
+
+    answer = engine.run(request, Context())
+    if isinstance(answer, Failure):
+        _say(f"{label}: {answer.text}")
+        return False
+    _painting()
+    from viewer import export
+
+    try:
+        name = export.stem(request, taken)
+        taken.add(name)
+        pixels = engine.pixels(request, Context())
+        export.write(out, request, answer, pixels, kinds=kinds, name=name)
+    except Refusal as refusal:
+        _say(f"{label}: {refusal} {refusal.advice}")
+        return False
+    count = f", {len(answer.arrays['boxes'])} boxes" if request.inspection == "detect" else ""
+    _say(f"{label}: {answer.meta['total_ms']:.0f} ms{count}")
+    return True
+
+
+def _check(engine: Engine, inspection: str, model: str, settings: dict[str, str]) -> None:
+    """Raise Refusal for a model, inspection or setting that cannot be, before any picture is read."""
+    from models import registry
+    from models.params import parse
+    from models.types import Refusal
+
+    known = registry.all_inspections()
+    if inspection not in known:
+        raise Refusal(f"There is no inspection {inspection!r}.", advice=f"Valid: {', '.join(known)}.")
+    try:
+        opened = engine.model(model)
+    except Refusal as refusal:
+        _say(f"{refusal} {refusal.advice}".strip())
+        raise SystemExit(FAILED) from None
+    offer = known[inspection].offer(opened)
+    if offer.reason:
+        raise Refusal(offer.reason)
+    for name in parse(offer.parameters, settings):
+        if name in offer.greyed:
+            raise Refusal(f"{name} does not apply. {offer.greyed[name]}")
+
+
+def _engine() -> Engine:
+    from models.engine import Engine
+
+    return Engine()
+
+
+def _painting() -> None:
+    """Bring up Qt's painting without a screen; fonts need an application object."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from PySide6.QtGui import QGuiApplication
+    from PySide6.QtWidgets import QApplication
+
+    if QGuiApplication.instance() is None:
+        _kept.append(QApplication([]))
+
+
+_kept: list[Any] = []
+
+
+def _setting(text: str) -> tuple[str, str]:
+    from models.types import Refusal
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise Refusal(f"--set {text} has no value.", advice="Write --set name=value.")
+    return name.strip(), value.strip()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Everything about models: the vocabulary, the engine, adapters, inspections. Never imports Qt."""

@@ -1,0 +1,103 @@
+"""Adapter for torchvision's SSD and SSDLite: one stage, default boxes on a pyramid, softmax with a background column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
+from torchvision.models.detection.ssd import SSD
+from torchvision.ops import boxes as box_ops
+
+from models.cards import Card
+from models.detection.front import Front, anchor_table, front
+from models.params import Value
+from models.types import Anchors, Candidates, Pixels
+
+LOWEST_SCORE = 0.01
+
+
+class SsdAdapter:
+    """An opened SSD: stages preprocess, backbone, head, decode (Liu et al. 2016)."""
+
+    stages: Mapping[str, str] = {"rpn": "{name} is a one-stage detector: it has no region proposals."}
+
+    def __init__(self, net: SSD, card: Card) -> None:
+        self.net = net.eval()
+        self.card = card
+
+    @staticmethod
+    def match(net: nn.Module) -> bool:
+        """Tell whether this adapter serves the network."""
+        return isinstance(net, SSD)
+
+    @classmethod
+    def tiny(cls) -> SSD:
+        """Return a random-weight miniature for contract tests."""
+        from models.networks.pyramid import Pyramid
+
+        torch.manual_seed(0)
+        backbone = Pyramid(out_channels=16, extra_level=True)
+        backbone.out_channels = [16] * 4
+        anchors = DefaultBoxGenerator([[2]] * 4, scales=[0.1, 0.2, 0.35, 0.5, 0.7])
+        return SSD(backbone, anchors, size=(96, 96), num_classes=4, score_thresh=0.2, topk_candidates=50)
+
+    @property
+    def defaults(self) -> dict[str, Value]:
+        """The model's own thresholds."""
+        net = self.net
+        return {"score": net.score_thresh, "iou": net.nms_thresh, "max_detections": net.detections_per_img}
+
+    @property
+    def floor(self) -> float:
+        """The lowest score that candidates are kept for."""
+        return min(LOWEST_SCORE, self.net.score_thresh)
+
+    def candidates(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Candidates:  # noqa: ANN401
+        """Return the `topk_candidates` best boxes of every class above the floor, class by class as torchvision does."""
+        return stages.run("decode", lambda: self._decode(self._head(pixels, stages)), "floor", self.floor)
+
+    def anchors(self, pixels: Pixels, stages: Any) -> Anchors:  # noqa: ANN401
+        """Return the default boxes in pixels of the original picture."""
+
+        def make() -> Anchors:
+            seen = front(self.net, pixels, stages)
+            boxes = self.net.anchor_generator(seen.images, list(seen.features.values()))[0]
+            grids = [(int(f.shape[-2]), int(f.shape[-1])) for f in seen.features.values()]
+            return anchor_table(seen.drawn(boxes), grids, self.net.anchor_generator.num_anchors_per_location())
+
+        return stages.run("anchors", make)
+
+    def _head(self, pixels: Pixels, stages: Any) -> tuple[Front, dict[str, Tensor], Tensor]:  # noqa: ANN401
+        seen = front(self.net, pixels, stages)
+        maps = list(seen.features.values())
+        return stages.run("head", lambda: (seen, self.net.head(maps), self.net.anchor_generator(seen.images, maps)[0]))
+
+    def _decode(self, stage: tuple[Front, dict[str, Tensor], Tensor]) -> Candidates:
+        seen, output, anchors = stage
+        scores = output["cls_logits"][0].softmax(-1)[:, 1:]
+        boxes = self.net.box_coder.decode_single(output["bbox_regression"][0], anchors)
+        boxes = box_ops.clip_boxes_to_image(boxes, seen.size)
+
+        best, rows = scores.topk(min(self.net.topk_candidates, len(scores)), dim=0)
+        above = best.T > self.floor
+        score, anchor = best.T[above], rows.T[above]
+        label = above.nonzero()[:, 0] + 1
+        chosen = boxes[anchor]
+        count = len(score)
+        return Candidates(
+            boxes=chosen.cpu().numpy(),
+            drawn=seen.drawn(chosen),
+            score=score.cpu().numpy(),
+            label=label.cpu().numpy(),
+            anchor=anchor.cpu().numpy(),
+            proposal=np.full(count, -1, np.int64),
+            proposals=np.zeros((0, 4), np.float32),
+            objectness=np.zeros(0, np.float32),
+        )
+
+
+ADAPTER = SsdAdapter

@@ -1,0 +1,87 @@
+"""Networks that can be built by name or recognised by their tensors: ours and torchvision's SSD and Faster R-CNN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import detection
+from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
+
+from models.networks.digits import CLASSES, digits_faster_rcnn, digits_ssd
+from models.types import Refusal
+
+COCO = tuple(FasterRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"])
+
+
+def _torchvision(builder: Callable[..., nn.Module], classes: int) -> nn.Module:
+    return builder(weights=None, weights_backbone=None, num_classes=classes)
+
+
+BUILDERS: dict[str, Callable[[int], nn.Module]] = {
+    "digits_ssd": lambda _: digits_ssd(),
+    "digits_faster_rcnn": lambda _: digits_faster_rcnn(),
+    "ssd300_vgg16": partial(_torchvision, detection.ssd300_vgg16),
+    "ssdlite320_mobilenet_v3_large": partial(_torchvision, detection.ssdlite320_mobilenet_v3_large),
+    "fasterrcnn_resnet50_fpn": partial(_torchvision, detection.fasterrcnn_resnet50_fpn),
+    "fasterrcnn_resnet50_fpn_v2": partial(_torchvision, detection.fasterrcnn_resnet50_fpn_v2),
+    "fasterrcnn_mobilenet_v3_large_fpn": partial(_torchvision, detection.fasterrcnn_mobilenet_v3_large_fpn),
+    "fasterrcnn_mobilenet_v3_large_320_fpn": partial(_torchvision, detection.fasterrcnn_mobilenet_v3_large_320_fpn),
+}
+
+
+def build(architecture: str, *, classes: int) -> nn.Module:
+    """Build a network by name with `classes` classes, background counted. Raises Refusal for an unknown name."""
+    if architecture not in BUILDERS:
+        raise Refusal(f"There is no architecture {architecture!r}.", advice=f"Known: {', '.join(BUILDERS)}.")
+    return BUILDERS[architecture](classes)
+
+
+def recognise(state: Mapping[str, Tensor]) -> tuple[str, int]:
+    """Return the architecture, and the number of classes with background, whose tensors these are.
+
+    The 320-pixel MobileNet has the same tensors as the larger one, which is proposed. Raises Refusal when none fits,
+    with the nearest one and how it differs.
+    """
+    nearest, best = "", 0
+    for name in BUILDERS:
+        for classes in _class_counts(state):
+            shapes = _shapes(name, classes)
+            shared = sum(1 for k, t in state.items() if shapes.get(k) == tuple(t.shape))
+            if shared == len(shapes) == len(state):
+                return name, classes
+            if shared > best:
+                nearest, best = name, shared
+    hint = f" The nearest is {nearest}: {best} of {len(state)} tensors fit." if best > len(state) // 4 else ""
+    raise Refusal(
+        f"These weights belong to no network that Vitrine knows.{hint}",
+        advice="It opens digits-ssd, digits-faster-rcnn and torchvision's SSD, SSDLite and Faster R-CNN.",
+    )
+
+
+def class_names(architecture: str, classes: int) -> tuple[str, ...]:
+    """Return names for the labels of weights that came without a card: digits, COCO's where the count fits, or numbers."""
+    if architecture.startswith("digits_"):
+        return CLASSES
+    if classes == len(COCO):
+        return COCO
+    return ("__background__", *(f"class {i}" for i in range(1, classes)))
+
+
+def _class_counts(state: Mapping[str, Tensor]) -> list[int]:
+    """Return how many classes the heads in `state` may have."""
+    predictor = state.get("roi_heads.box_predictor.cls_score.weight")
+    if predictor is not None:
+        return [predictor.shape[0]]
+    sizes = {
+        t.shape[0] for k, t in state.items() if k.startswith("head.classification_head") and k.endswith(".bias")
+    }
+    return sorted({n // a for n in sizes for a in (4, 6) if n % a == 0 and n // a > 1}, reverse=True)[:8]
+
+
+def _shapes(name: str, classes: int) -> dict[str, tuple[int, ...]]:
+    with torch.device("meta"):
+        net = build(name, classes=classes)
+    return {k: tuple(t.shape) for k, t in net.state_dict().items()}

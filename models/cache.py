@@ -1,0 +1,94 @@
+"""The cache of stage outputs: least recently used goes first, counted in bytes. No torch."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from models.context import Context
+
+T = TypeVar("T")
+HOST_BYTES = 1 << 30
+
+
+class Cache:
+    """Values by key within a budget of bytes. A value larger than the budget is not kept."""
+
+    def __init__(self, budget_bytes: int = HOST_BYTES) -> None:
+        self.budget_bytes = budget_bytes
+        self.used_bytes = 0
+        self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._values
+
+    def __getitem__(self, key: Hashable) -> Any:  # noqa: ANN401
+        self._values.move_to_end(key)
+        return self._values[key][0]
+
+    def __setitem__(self, key: Hashable, value: Any) -> None:  # noqa: ANN401
+        self.discard(key)
+        size = size_of(value)
+        if size > self.budget_bytes:
+            return
+        self._values[key] = (value, size)
+        self.used_bytes += size
+        while self.used_bytes > self.budget_bytes:
+            _, (_, freed) = self._values.popitem(last=False)
+            self.used_bytes -= freed
+
+    def discard(self, key: Hashable) -> None:
+        """Forget a key, if it is there."""
+        if key in self._values:
+            self.used_bytes -= self._values.pop(key)[1]
+
+
+class CachedStages:
+    """The stages of one scope (a model on a picture) over a shared cache, timed into a context."""
+
+    def __init__(self, cache: Cache, scope: Hashable, context: Context) -> None:
+        self.cache = cache
+        self.scope = scope
+        self.context = context
+
+    def run(self, name: str, make: Callable[[], T], *key: object) -> T:
+        """Return the cached value of stage `name` for `key`, or make it, time it and keep it."""
+        full = (self.scope, name, key)
+        if full in self.cache:
+            return self.cache[full]
+        with self.context.stage(name):
+            value = make()
+        self.cache[full] = value
+        return value
+
+    def time(self, name: str, make: Callable[[], T]) -> T:
+        """Make a value that is quicker to make than to keep, timed like a stage."""
+        with self.context.stage(name):
+            return make()
+
+    def peek(self, name: str, *key: object) -> Any | None:  # noqa: ANN401
+        """Return the cached value of stage `name` for `key`, or None."""
+        full = (self.scope, name, key)
+        return self.cache[full] if full in self.cache else None
+
+    def later(self, name: str, steps: Callable[[], Generator[None, None, T]], *key: object) -> None:
+        """Have stage `name` made in slices while the engine is idle, unless it is there or under way."""
+        full = (self.scope, name, key)
+        if full not in self.cache and self.context.later is not None:
+            self.context.later(full, self._finish(full, steps))
+
+    def _finish(self, full: Hashable, steps: Callable[[], Generator[None, None, T]]) -> Iterator[None]:
+        value = yield from steps()
+        self.cache[full] = value
+
+
+def size_of(value: Any) -> int:  # noqa: ANN401
+    """Return the bytes of arrays and tensors in a value, through dictionaries, lists, tuples; 64 for anything else."""
+    match value:
+        case Mapping():
+            return sum(size_of(v) for v in value.values())
+        case list() | tuple():
+            return sum(size_of(v) for v in value)
+        case _:
+            return int(getattr(value, "nbytes", 64))

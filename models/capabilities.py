@@ -1,0 +1,77 @@
+"""What an adapter can answer. An inspection asks for these, never for a class of adapter. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from models.cards import Card
+from models.params import Value
+from models.types import Anchors, Candidates, Pixels
+
+T = TypeVar("T")
+
+
+class Stages(Protocol):
+    """Runs the stages of one model on one picture: each is timed, cached by name and key, and may be cancelled."""
+
+    def run(self, name: str, make: Callable[[], T], *key: object) -> T:
+        """Return the cached value of the stage, or make it."""
+        ...
+
+
+    def time(self, name: str, make: Callable[[], T]) -> T:
+        """Make a value that is quicker to make than to keep, timed like a stage."""
+        ...
+
+
+class Adapter(Protocol):
+    """A model of one family, opened. `net` is never changed."""
+
+    card: Card
+    net: Any
+
+    @property
+    def stages(self) -> Mapping[str, str]:
+        """The stages this family lacks, each with the reason; a control whose stage is here is disabled."""
+        ...
+
+
+@runtime_checkable
+class Detects(Protocol):
+    """Finds boxes in a picture, stage by stage."""
+
+    card: Card
+
+    @property
+    def defaults(self) -> Mapping[str, Value]:
+        """The model's own thresholds: score, iou, max_detections and, with two stages, rpn_score, rpn_iou, rpn_top_n."""
+        ...
+
+    @property
+    def floor(self) -> float:
+        """The lowest score that candidates are kept for."""
+        ...
+
+    def candidates(self, pixels: Pixels, settings: Mapping[str, Any], stages: Stages) -> Candidates:
+        """Return all candidates above the floor; `settings` may hold the rpn_ parameters."""
+        ...
+
+
+@runtime_checkable
+class HasAnchors(Protocol):
+    """Decodes its boxes from anchors."""
+
+    def anchors(self, pixels: Pixels, stages: Stages) -> Anchors:
+        """Return the anchors for a picture, in its own pixels."""
+        ...
+
+
+@runtime_checkable
+class Proposes(Protocol):
+    """Has a first stage of region proposals (RPN)."""
+
+    proposes: bool
+
+
+CAPABILITIES: dict[str, type] = {"Detects": Detects, "HasAnchors": HasAnchors, "Proposes": Proposes}

@@ -1,0 +1,44 @@
+"""What a running inspection may ask of its surroundings: report progress, notice a cancel, put work off until idle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from models.types import Cancelled
+
+Progress = Callable[[float, str], None]
+
+
+def _silent(fraction: float, text: str) -> None:
+    """Report to nobody."""
+
+
+@dataclass
+class Context:
+    """The surroundings of one request. `timings` collects milliseconds per stage; cached stages are absent from it."""
+
+    report: Progress = _silent
+    cancelled: Callable[[], bool] = lambda: False
+    later: Callable[[Hashable, Iterator[None]], None] | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def progress(self, fraction: float, text: str) -> None:
+        """Report that `fraction` (0 to 1) of the work is done; raises Cancelled when it was called off."""
+        self.check()
+        self.report(fraction, text)
+
+    def check(self) -> None:
+        """Raise Cancelled when the request was called off."""
+        if self.cancelled():
+            raise Cancelled
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage into `timings`, in ms, after checking for a cancel."""
+        self.check()
+        start = time.perf_counter()
+        yield
+        self.timings[name] = self.timings.get(name, 0.0) + (time.perf_counter() - start) * 1000

@@ -1,0 +1,1 @@
+"""The shapes and steps that detection needs on its own: suppression of overlapping boxes."""

@@ -1,0 +1,64 @@
+"""The front that torchvision's detectors share: preprocess, backbone, and the way back to the original picture's pixels."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.transform import resize_boxes
+
+from models.capabilities import Stages
+from models.types import Anchors, Float, Pixels
+
+
+@dataclass(frozen=True)
+class Front:
+    """A picture as the network sees it: `images` resized and padded, `original` (height, width), `features` per level."""
+
+    images: ImageList
+    original: tuple[int, int]
+    features: OrderedDict[str, Tensor]
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the input and the feature maps."""
+        return self.images.tensors.nbytes + sum(f.nbytes for f in self.features.values())
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the resized picture, padding excluded, in network pixels."""
+        return self.images.image_sizes[0]
+
+    def drawn(self, boxes: Tensor) -> Float:
+        """Return boxes (N, 4) of the resized picture in pixels of the original, as torchvision's postprocess does."""
+        return resize_boxes(boxes, list(self.size), list(self.original)).cpu().numpy()
+
+
+def front(net: Any, pixels: Pixels, stages: Stages) -> Front:  # noqa: ANN401 - any torchvision detector
+    """Run preprocess and backbone, each a stage. `pixels` (H, W, 3) uint8 RGB."""
+
+    def preprocess() -> ImageList:
+        device = next(net.parameters()).device
+        image = torch.from_numpy(np.ascontiguousarray(pixels)).to(device).permute(2, 0, 1).float() / 255
+        return net.transform([image])[0]
+
+    def backbone() -> Front:
+        images = stages.run("preprocess", preprocess)
+        features = net.backbone(images.tensors)
+        if isinstance(features, Tensor):
+            features = OrderedDict([("0", features)])
+        return Front(images, (pixels.shape[0], pixels.shape[1]), features)
+
+    return stages.run("backbone", backbone)
+
+
+def anchor_table(boxes: Float, grids: list[tuple[int, int]], per_cell: list[int]) -> Anchors:
+    """Arrange anchors (N, 4), in order of level, row, column, anchor, of maps with the given (rows, columns)."""
+    counts = np.array([h * w * a for (h, w), a in zip(grids, per_cell, strict=True)], np.int64)
+    start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return Anchors(boxes, np.array(grids, np.int64).reshape(-1, 2), np.array(per_cell, np.int64), start)

@@ -1,0 +1,80 @@
+"""Detections as JSON, CSV and COCO. Numbers only: no painting, no torch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from models.requests import Request
+from models.types import Result
+
+FIELDS = ("file", "x0", "y0", "x1", "y1", "score", "label", "label_id")
+
+
+def detections(result: Result) -> list[dict[str, Any]]:
+    """Return the shown detections, best first: box in pixels of the original picture, score, label, label_id."""
+    classes = result.meta["classes"]
+    columns = zip(result.arrays["boxes"], result.arrays["scores"], result.arrays["labels"], strict=True)
+    return [
+        {
+            "box": [float(v) for v in box],
+            "score": float(score),
+            "label": classes[label] if label < len(classes) else str(label),
+            "label_id": int(label),
+        }
+        for box, score, label in columns
+    ]
+
+
+def as_json(request: Request, result: Result) -> str:
+    """Return one picture's detections with the picture, the model and every parameter."""
+    width, height = result.meta["size"]
+    name = request.source.name if request.source else ""
+    body = {
+        "source": {"file": name, "width": width, "height": height},
+        "model": {"name": request.model, "sha256": result.meta.get("sha256", "")},
+        "parameters": dict(result.meta["parameters"]),
+        "detections": detections(result),
+    }
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_csv(answers: Sequence[tuple[Request, Result]]) -> str:
+    """Return one line per detection, with the file it is on."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(FIELDS)
+    for request, result in answers:
+        name = request.source.name if request.source else ""
+        for found in detections(result):
+            writer.writerow([name, *found["box"], found["score"], found["label"], found["label_id"]])
+    return text.getvalue()
+
+
+def as_coco(answers: Sequence[tuple[Request, Result]]) -> str:
+    """Return a COCO data set: images, categories, and annotations that carry a score; boxes are x, y, width, height."""
+    images, annotations, categories = [], [], {}
+    for number, (request, result) in enumerate(answers, 1):
+        width, height = result.meta["size"]
+        name = request.source.name if request.source else ""
+        images.append({"id": number, "file_name": name, "width": width, "height": height})
+        categories |= {i: name for i, name in enumerate(result.meta["classes"]) if i and name != "N/A"}
+        for found in detections(result):
+            x0, y0, x1, y1 = found["box"]
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": found["label_id"],
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "area": (x1 - x0) * (y1 - y0),
+                    "iscrowd": 0,
+                    "score": found["score"],
+                }
+            )
+    named = [{"id": i, "name": name} for i, name in sorted(categories.items())]
+    body = {"images": images, "annotations": annotations, "categories": named}
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"

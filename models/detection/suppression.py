@@ -1,0 +1,244 @@
+"""Non-maximum suppression under a moving IoU threshold, and which box removed which. Not the decoding of boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.types import Bool, Float, Int
+
+TILE = 32
+PAIRS = 1 << 16
+BANDS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Suppression:
+    """The outcome of greedy suppression at one threshold, for N candidates.
+
+    `kept` (K,) are candidate indices, best score first, equal scores in the order given.
+    """
+
+    kept: Int
+    _explain: Callable[[], tuple[Int, Float]] = field(repr=False)
+
+    @cached_property
+    def _removal(self) -> tuple[Int, Float]:
+        return self._explain()
+
+    @property
+    def removed_by(self) -> Int:
+        """(N,) the best-ranked kept candidate that overlaps each removed one too much, -1 for kept ones."""
+        return self._removal[0]
+
+    @property
+    def removed_iou(self) -> Float:
+        """(N,) the IoU with `removed_by`, 0 for kept ones."""
+        return self._removal[1]
+
+
+@dataclass(frozen=True, eq=False)
+class SuppressionGraph:
+    """The overlapping pairs of one picture's candidates, built once; each `tick` is then exact greedy suppression.
+
+    A pair is an edge from the better to the worse ranked box, kept where the IoU is above `floor`. Ascending `_iou`
+    makes the edges of any higher threshold a suffix. Nodes are ranks, `_order` (N,) leads back to candidates.
+    """
+
+    floor: float
+    _order: Int
+    _columns: Float
+    _better: NDArray[np.intp]
+    _worse: NDArray[np.intp]
+    _iou: Float
+    _peak: Float
+
+    @classmethod
+    def build(cls, boxes: Float, score: Float, group: Int | None = None, *, floor: float = 0.1) -> SuppressionGraph:
+        """Return the graph of `boxes` (N, 4) xyxy in any unit and `score` (N,); see `steps`."""
+        stages = cls.steps(boxes, score, group, floor=floor)
+        while True:
+            try:
+                next(stages)
+            except StopIteration as done:
+                return done.value
+
+    @classmethod
+    def steps(
+        cls, boxes: Float, score: Float, group: Int | None = None, *, floor: float = 0.1
+    ) -> Generator[None, None, SuppressionGraph]:
+        """Build the graph in slices of a few milliseconds, for an idle loop that may stop at any of them.
+
+        Boxes suppress only within their `group` (N,), such as the label; None lets every box suppress every other.
+        Raises ValueError for a negative floor.
+        """
+        if not floor >= 0:
+            raise ValueError(f"the floor is {floor}, it must be 0 or more")
+        order = _ranking(score)
+        columns = _columns(boxes[order])
+        kind = np.zeros(len(order), np.int64) if group is None else np.asarray(group)[order]
+        found = []
+        for edges in _pairs(columns, kind, floor):
+            found.append(edges)
+            yield
+        better, worse, iou = (np.concatenate(part) for part in zip(*found, strict=True))
+        yield
+        sample = np.sort(iou[::64])
+        limits = [-np.inf, *sample[:: max(1, len(sample) // BANDS)], np.inf]
+        bands = []
+        for low, high in pairwise(limits):
+            band = np.flatnonzero((iou > low) & (iou <= high))
+            band = band[np.argsort(iou[band])]
+            bands.append((better[band], worse[band], iou[band]))
+            yield
+        better, worse, iou = (np.concatenate(part) for part in zip(*bands, strict=True))
+        peak = np.zeros(len(order), np.float32)
+        peak[worse] = iou
+        return cls(float(floor), order, columns, better, worse, iou, peak)
+
+    @property
+    def edges(self) -> int:
+        """The number of overlapping pairs."""
+        return len(self._iou)
+
+    def tick(self, iou: float) -> Suppression:
+        """Return what greedy suppression keeps when IoU above `iou` removes; ValueError below `floor`.
+
+        In each round a box that no undecided box could remove is kept and removes its neighbours.
+        """
+        if not iou >= self.floor:
+            raise ValueError(f"the threshold {iou} is below the graph's floor of {self.floor}")
+        limit = _single(iou)
+        active = int(np.searchsorted(self._iou, limit, side="right"))
+        better, worse = self._better[active:], self._worse[active:]
+        kept = self._peak <= limit
+        undecided = ~kept
+        settled = kept
+        while len(worse):
+            undecided[worse[settled[better]]] = False
+            live = np.flatnonzero(undecided[worse])
+            live = live[undecided[better[live]]]
+            better, worse = better[live], worse[live]
+            settled = undecided.copy()
+            settled[worse] = False
+            kept |= settled
+            undecided ^= settled
+        return Suppression(self._order[kept], lambda: self._explain(kept, active))
+
+    def _explain(self, kept: Bool, active: int) -> tuple[Int, Float]:
+        better, worse = self._better[active:], self._worse[active:]
+        acting = np.flatnonzero(kept[better])
+        first = np.full(len(kept), len(kept), np.intp)
+        np.minimum.at(first, worse[acting], better[acting])
+        removed = np.flatnonzero(~kept)
+        return _provenance(self._order, removed, first[removed], self._columns)
+
+
+def plain(boxes: Float, score: Float, group: Int | None, iou: float) -> Suppression:
+    """Return torchvision's own suppression, group by group, at any `iou` from 0 to 1.
+
+    For use until the graph is ready and below its floor; arguments as in `SuppressionGraph.steps`.
+    """
+    import torch
+    from torchvision.ops import nms
+
+    order = _ranking(score)
+    boxes = np.asarray(boxes, np.float32)[order]
+    columns = _columns(boxes)
+    kind = np.zeros(len(order), np.int64) if group is None else np.asarray(group)[order]
+    members = [np.flatnonzero(kind == one) for one in np.unique(kind)]
+    kept = np.zeros(len(order), np.bool_)
+    for rows in members:
+        falling = -torch.arange(len(rows), dtype=torch.float32)
+        kept[rows[nms(torch.from_numpy(boxes[rows]), falling, float(iou)).numpy()]] = True
+
+    def explain() -> tuple[Int, Float]:
+        first = np.zeros(len(order), np.intp)
+        for rows in members:
+            keepers, removed = rows[kept[rows]], rows[~kept[rows]]
+            step = max(1, PAIRS // max(1, len(keepers)))
+            for part in (removed[at : at + step] for at in range(0, len(removed), step)):
+                above = _overlap(columns[:, keepers, None], columns[:, None, part]) > _single(iou)
+                first[part] = keepers[above.argmax(axis=0)]
+        removed = np.flatnonzero(~kept)
+        return _provenance(order, removed, first[removed], columns)
+
+    return Suppression(order[kept], explain)
+
+
+def _ranking(score: Float) -> Int:
+    return np.argsort(-np.asarray(score, np.float32), kind="stable")
+
+
+def _single(value: float) -> np.float32:
+    """Return the largest float32 not above `value`: no float32 lies between, so `>` decides as torchvision's double."""
+    near = np.float32(value)
+    return near if float(near) <= value else np.nextafter(near, np.float32(-np.inf))
+
+
+@np.errstate(all="ignore")
+def _columns(boxes: Float) -> Float:
+    """Return (5, N): x0, y0, x1, y1 and the area."""
+    x0, y0, x1, y1 = np.asarray(boxes, np.float32).reshape(-1, 4).T
+    return np.stack([x0, y0, x1, y1, (x1 - x0) * (y1 - y0)])
+
+
+@np.errstate(all="ignore")
+def _overlap(one: Float, other: Float) -> Float:
+    """Return the IoU of columns that broadcast, in float32 and in the order of operations of torchvision's kernel."""
+    across = np.minimum(one[2], other[2])
+    across -= np.maximum(one[0], other[0])
+    np.maximum(across, 0, out=across)
+    down = np.minimum(one[3], other[3])
+    down -= np.maximum(one[1], other[1])
+    np.maximum(down, 0, out=down)
+    across *= down
+    np.add(one[4], other[4], out=down)
+    down -= across
+    across /= down
+    return across
+
+
+def _provenance(order: Int, removed: Int, by: Int, columns: Float) -> tuple[Int, Float]:
+    """Return `removed_by` and `removed_iou` of the candidates, from the ranks of removed boxes and their removers."""
+    removed_by, removed_iou = np.full(len(order), -1, np.int64), np.zeros(len(order), np.float32)
+    removed_by[order[removed]] = order[by]
+    removed_iou[order[removed]] = _overlap(columns[:, by], columns[:, removed])
+    return removed_by, removed_iou
+
+
+def _pairs(columns: Float, kind: Int, floor: float) -> Generator[tuple[Int, Int, Float], None, None]:
+    """Yield ranks (better, worse) and IoU of the pairs of a kind whose IoU is above `floor`, a block at a time.
+
+    Boxes of similar size and place share a tile. A box is compared with a tile only if it meets the tile's hull
+    and if the areas allow that IoU: it cannot exceed the ratio of the smaller to the larger.
+    """
+    yield np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32)
+    x0, y0, x1, y1, area = columns
+    sound = np.flatnonzero((x1 > x0) & (y1 > y0) & (area > 0) & np.isfinite(area))
+    octave = np.floor(np.log2(area[sound]) / 2)
+    cell = 2 ** (octave + 1)
+    rank = sound[np.lexsort((np.floor(x0[sound] / cell), np.floor(y0[sound] / cell), octave, kind[sound]))]
+    columns, kind = np.ascontiguousarray(columns[:, rank]), kind[rank]
+    x0, y0, x1, y1, area = columns
+    needed = area * (floor * (1 - 1e-5))
+    for start in range(0, len(rank), TILE):
+        tile = slice(start, start + TILE)
+        meets = (x0[start:] < x1[tile].max()) & (x1[start:] > x0[tile].min())
+        meets &= (y0[start:] < y1[tile].max()) & (y1[start:] > y0[tile].min())
+        meets &= (needed[start:] <= area[tile].max()) & (area[start:] >= needed[tile].min())
+        meets &= kind[start:] <= kind[tile][-1]
+        others = start + np.flatnonzero(meets)
+        for at in range(0, len(others), PAIRS // TILE):
+            part = others[at : at + PAIRS // TILE]
+            iou = _overlap(columns[:, tile, None], columns[:, None, part])
+            row, column = np.nonzero(iou > _single(floor))
+            one, other = start + row, part[column]
+            fit = (one < other) & (kind[one] == kind[other])
+            one, other = rank[one[fit]], rank[other[fit]]
+            yield np.minimum(one, other), np.maximum(one, other), iou[row[fit], column[fit]]

@@ -1,0 +1,126 @@
+"""The engine: answers requests. The only place where models run and where their exceptions are caught."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+import torch
+
+from models import images, registry
+from models.cache import Cache, CachedStages
+from models.capture import interruptible
+from models.context import Context
+from models.params import parse
+from models.requests import Request
+from models.types import Answer, Cancelled, Failure, Pixels, Refusal, Result
+
+OPEN_MODELS = 4
+DESCRIBE = "describe"
+
+
+class Engine:
+    """Runs requests on opened models, over one cache of stages. Not thread-safe: one lane owns it."""
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
+        self.cache = Cache()
+        self._models: OrderedDict[str, Any] = OrderedDict()
+        self._idle: dict[Hashable, Iterator[None]] = {}
+
+    @property
+    def idle_work(self) -> bool:
+        """Whether there is work put off until nothing is asked."""
+        return bool(self._idle)
+
+    def run(self, request: Request, context: Context | None = None) -> Answer:
+        """Answer a request. Never raises: what goes wrong is a Failure."""
+        context = context or Context()
+        try:
+            return self._answer(request, context)
+        except Cancelled:
+            return Failure("Cancelled.", cancelled=True)
+        except Refusal as refusal:
+            return Failure(str(refusal), refusal.advice)
+        except (MemoryError, torch.OutOfMemoryError):
+            return _failure("There is not enough memory for this.", "Try a smaller picture or model.")
+        except Exception as error:  # noqa: BLE001 - a model may raise anything
+            if "not enough memory" in str(error):
+                return _failure("There is not enough memory for this.", "Try a smaller picture or model.")
+            summary = f"{type(error).__name__}: {error}".splitlines()[0]
+            return _failure(f"{request.model} failed at {request.inspection}: {summary}", "The log has the details.")
+
+    def model(self, name: str) -> Any:  # noqa: ANN401
+        """Return the opened model, opening it first if need be. Raises Refusal."""
+        if name not in self._models:
+            self._models[name] = registry.open_model(name)
+            while len(self._models) > OPEN_MODELS:
+                self._models.popitem(last=False)
+        self._models.move_to_end(name)
+        return self._models[name]
+
+    def pixels(self, request: Request, context: Context) -> Pixels:
+        """Return the decoded picture of a request. Raises Refusal."""
+        if request.source is None:
+            raise Refusal("No picture was given.", advice="Open or drop one.")
+        source = request.source
+        stages = CachedStages(self.cache, source, context)
+        return stages.run("decode picture", lambda: images.read(source).pixels)
+
+    def work_idle(self, budget_s: float = 0.01) -> None:
+        """Go on with one piece of put-off work for about `budget_s` seconds. Its failure only means it is not there."""
+        key, steps = next(iter(self._idle.items()))
+        until = time.perf_counter() + budget_s
+        try:
+            while time.perf_counter() < until:
+                next(steps)
+        except StopIteration:
+            del self._idle[key]
+        except Exception:  # noqa: BLE001
+            del self._idle[key]
+
+    def finish_idle(self) -> None:
+        """Do all put-off work now."""
+        while self.idle_work:
+            self.work_idle(1.0)
+
+    def _later(self, key: Hashable, steps: Iterator[None]) -> None:
+        self._idle.setdefault(key, steps)
+
+    def _answer(self, request: Request, context: Context) -> Result:
+        start = time.perf_counter()
+        context.later = self._later
+        model = self.model(request.model)
+        if request.inspection == DESCRIBE:
+            return Result(meta={"description": registry.describe(model)})
+        inspections = registry.all_inspections()
+        if request.inspection not in inspections:
+            raise Refusal(f"There is no inspection {request.inspection!r}.", advice=f"Valid: {', '.join(inspections)}.")
+        inspection = inspections[request.inspection]
+        offer = inspection.offer(model)
+        if offer.reason:
+            raise Refusal(offer.reason)
+        given = parse(offer.parameters, request.settings)
+        for name in given:
+            if name in offer.greyed:
+                raise Refusal(f"{name} does not apply. {offer.greyed[name]}")
+        values = {p.name: p.default for p in offer.parameters} | given
+
+        pixels = self.pixels(request, context)
+        scope = (request.model, request.source)
+        with interruptible(context.check), torch.inference_mode():
+            stages = CachedStages(self.cache, scope, context)
+            result = inspection.answer(model, pixels, inspection.params(**values), stages)
+        height, width = pixels.shape[:2]
+        applied = {name: value for name, value in values.items() if name not in offer.greyed}
+        extra = {"size": (width, height), "parameters": applied, "timings": dict(context.timings)}
+        extra["total_ms"] = (time.perf_counter() - start) * 1000
+        return Result(result.arrays, {**result.meta, **extra, "sha256": model.card.sha256})
+
+
+def _failure(message: str, advice: str) -> Failure:
+    return Failure(message, advice, traceback.format_exc())

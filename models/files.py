@@ -1,0 +1,122 @@
+"""Files as such: whether one can be read, what it seems to be, its SHA-256. Neither decodes nor loads anything."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import stat
+import threading
+import warnings
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar
+
+from models.types import Refusal
+
+WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pt", ".pth", ".ckpt"})
+
+_HEAD_BYTES = 512
+_MAGIC = (
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"II*\0", "a TIFF picture"),
+    (b"MM\0*", "a TIFF picture"),
+    (b"BM", "a BMP picture"),
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x80\x02", "a pickle"),
+    (b"\x80\x03", "a pickle"),
+    (b"\x80\x04", "a pickle"),
+    (b"\x80\x05", "a pickle"),
+    (b"\x89HDF", "an HDF5 file"),
+)
+_BOXES = {b"heic": "a HEIC picture", b"mif1": "a HEIC picture", b"avif": "an AVIF picture"}
+
+
+def check(path: str | Path) -> Path:
+    """Return `path` as an absolute path to a file that can be opened and is not empty.
+
+    Raises Refusal if it is missing, a folder, no ordinary file (a pipe would block), empty or not readable.
+    """
+    absolute = Path(path).absolute()
+    try:
+        status = absolute.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise Refusal(f"{absolute.name or absolute} is a folder.", advice="Choose a file inside it.")
+        if not stat.S_ISREG(status.st_mode):
+            raise Refusal(f"{absolute.name} is not an ordinary file.", advice="Choose a file on a disk.")
+        if not status.st_size:
+            raise Refusal(f"{absolute.name} is empty (0 bytes).", advice="Copy or download it again.")
+        with absolute.open("rb"):
+            return absolute
+    except (OSError, ValueError) as exc:
+        raise refusal(absolute, exc) from exc
+
+
+def refusal(path: Path, exc: Exception) -> Refusal:
+    """Return the refusal that tells why the file at `path` could not be opened."""
+    if isinstance(exc, FileNotFoundError | NotADirectoryError):
+        return Refusal(f"{path.name} is not there.", advice=f"It was looked for in {path.parent}; choose it again.")
+    if isinstance(exc, PermissionError):
+        return Refusal(f"{path.name} may not be read.", advice="Change its permissions, or copy it to your own folder.")
+    reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+    return Refusal(f"{path.name} cannot be read ({reason}).", advice="Copy it to another place and open it there.")
+
+
+def kind(path: Path) -> str:
+    """Return what the first bytes of a file say it is, with its article ("a PNG picture"), or "" if unknown."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    for magic, words in _MAGIC:
+        if head.startswith(magic):
+            return words
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "a WebP picture"
+    if head[4:8] == b"ftyp":
+        return _BOXES.get(head[8:12], "a video")
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 100_000_000:
+        return "a safetensors file"
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return ""
+    return "" if any(c < " " and c not in "\t\r\n\f" for c in text) else "a text file"
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file's content in hexadecimal, read in pieces. Raises Refusal if it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as exc:
+        raise refusal(Path(path).absolute(), exc) from exc
+
+
+class Quiet:
+    """Ignore Python warnings while any thread is inside: libraries warn about files where Vitrine answers in words.
+
+    `warnings.catch_warnings` alone is not enough: two threads that overlap would restore each other's filters.
+    """
+
+    _lock: ClassVar = threading.Lock()
+    _inside: ClassVar[int] = 0
+    _caught: ClassVar[warnings.catch_warnings | None] = None
+
+    def __enter__(self) -> None:
+        with Quiet._lock:
+            if not Quiet._inside:
+                Quiet._caught = warnings.catch_warnings()
+                Quiet._caught.__enter__()
+                warnings.simplefilter("ignore")
+            Quiet._inside += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with Quiet._lock:
+            Quiet._inside -= 1
+            if not Quiet._inside and Quiet._caught:
+                Quiet._caught.__exit__(None, None, None)
+                Quiet._caught = None

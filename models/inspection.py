@@ -1,0 +1,78 @@
+"""What an inspection is: a question with declared parameters, and the catalogue entries the window and command line read.
+
+No torch: a catalogue travels to the window's process.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from models.capabilities import CAPABILITIES
+from models.params import Parameter, Value, parameters
+from models.types import Pixels, Result
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """One kind of question. `needs` names capabilities; `answer(model, pixels, params, stages)` returns a Result."""
+
+    id: str
+    title: str
+    help: str
+    needs: tuple[str, ...]
+    params: type
+    answer: Callable[[Any, Pixels, Any, Any], Result]
+
+    def offer(self, model: Any) -> Offer:  # noqa: ANN401 - any adapter
+        """Say whether this applies to an opened model, with its parameters in the model's own ranges and defaults."""
+        lacking = [need for need in self.needs if not isinstance(model, CAPABILITIES[need])]
+        reason = f"{model.card.name} does not have what this needs: {', '.join(lacking)}." if lacking else ""
+        own: Mapping[str, Value] = getattr(model, "defaults", {})
+        declared, greyed = [], {}
+        for parameter in parameters(self.params):
+            default = own.get(parameter.name, parameter.default)
+            low, high = parameter.low, parameter.high
+            if parameter.name == "score":
+                low = getattr(model, "floor", low)
+            if parameter.kind in ("int", "float"):
+                high = max(high, float(default))
+            declared.append(dataclasses.replace(parameter, default=default, low=low, high=high))
+            if parameter.needs in model.stages:
+                greyed[parameter.name] = model.stages[parameter.needs].format(name=model.card.name)
+        return Offer(self.id, self.title, self.help, reason, tuple(declared), greyed)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An inspection for one model: `reason` says why it does not apply ("" = it does), `greyed` why a parameter does not."""
+
+    id: str
+    title: str
+    help: str
+    reason: str
+    parameters: tuple[Parameter, ...]
+    greyed: Mapping[str, str]
+
+    @property
+    def defaults(self) -> dict[str, Value]:
+        """The model's own values of the parameters that apply."""
+        return {p.name: p.default for p in self.parameters if p.name not in self.greyed}
+
+
+@dataclass(frozen=True)
+class Description:
+    """An opened model, told to the window: its names, capabilities, and what each inspection offers on it."""
+
+    name: str
+    title: str
+    family: str
+    classes: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    stages: Mapping[str, str]
+    offers: Mapping[str, Offer]
+    device: str
+    sha256: str
+    about: Mapping[str, Any]

@@ -1,0 +1,1 @@
+"""Our own architectures, for the bundled weights."""

@@ -1,0 +1,103 @@
+"""Recipes: a request written down so fully that `replay` gives the same numbers. No torch."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from models.files import sha256
+from models.requests import Request
+from models.types import Refusal, Result, Source
+
+FORMAT = 1
+PACKAGES = ("torch", "torchvision", "numpy", "pillow")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What `read` found: the request, and the SHA-256 of the picture and the weights it was made with."""
+
+    request: Request
+    picture_sha256: str
+    weights_sha256: str
+
+
+def write(path: Path, request: Request, result: Result) -> None:
+    """Write the recipe of a result: inspection, model, picture, every parameter, SHA-256s and versions."""
+    source = request.source
+    picture = None
+    if source is not None:
+        picture = {"file": _relative(source.path, path.parent), "sha256": sha256(source.path)}
+    body = {
+        "vitrine_recipe": FORMAT,
+        "inspection": request.inspection,
+        "model": {"name": _model_name(request.model, path.parent), "sha256": result.meta.get("sha256", "")},
+        "picture": picture,
+        "parameters": dict(result.meta.get("parameters", {})),
+        "versions": versions(),
+    }
+    path.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read(path: Path) -> Recipe:
+    """Read a recipe; the picture is looked for relative to it, then beside it. Raises Refusal saying what is wrong."""
+    try:
+        body: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        number = body["vitrine_recipe"]
+        inspection, model = str(body["inspection"]), body["model"]
+        parameters = dict(body["parameters"])
+        picture = body["picture"]
+        wanted = str(model["name"]), str(model["sha256"])
+        file, digest = (str(picture["file"]), str(picture["sha256"])) if picture else ("", "")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refusal(
+            f"{path.name} is not a recipe ({error}).", advice="Give a .recipe.json that Vitrine wrote."
+        ) from error
+    if number != FORMAT:
+        raise Refusal(f"{path.name} is a recipe of format {number}.", advice=f"This Vitrine reads format {FORMAT}.")
+    name = wanted[0]
+    if Path(name).suffix:
+        name = str(_found(name, path.parent) or name)
+    source = None
+    if file:
+        found = _found(file, path.parent)
+        if found is None:
+            raise Refusal(f"The picture {file} is gone.", advice=f"Put it beside {path.name}.")
+        if sha256(found) != digest:
+            raise Refusal(f"The picture {found.name} has changed since the recipe.", advice="Restore the original.")
+        source = Source.file(found)
+    return Recipe(Request.make(inspection, name, source, parameters), digest, wanted[1])
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that numbers depend on."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _relative(file: str, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(file, folder.absolute())).as_posix()
+    except ValueError:
+        return file
+
+
+def _model_name(model: str, folder: Path) -> str:
+    return _relative(str(Path(model).absolute()), folder) if Path(model).suffix else model
+
+
+def _found(file: str, folder: Path) -> Path | None:
+    for place in (folder / file, folder / Path(file).name):
+        if place.is_file():
+            return place
+    return None

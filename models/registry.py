@@ -1,0 +1,100 @@
+"""Finds adapters and inspections by walking their packages, and opens a model by name or file. One file adds one thing."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from models import adapters, architectures, cards, inspections, weights
+from models.capabilities import CAPABILITIES
+from models.cards import Card
+from models.files import sha256
+from models.inspection import Description, Inspection
+from models.types import Refusal
+
+
+@cache
+def adapter_classes() -> tuple[Any, ...]:
+    """Return the adapter classes: ours, then those of installed packages (entry point `vitrine.adapters`)."""
+    ours = [module.ADAPTER for module in _walk(adapters)]
+    theirs = [point.load() for point in entry_points(group="vitrine.adapters")]
+    return (*ours, *theirs)
+
+
+@cache
+def all_inspections() -> dict[str, Inspection]:
+    """Return the inspections by id."""
+    found = [module.INSPECTION for module in _walk(inspections)]
+    return {inspection.id: inspection for inspection in found}
+
+
+def adapt(net: torch.nn.Module, card: Card) -> Any:  # noqa: ANN401
+    """Return the adapter for a network. Raises Refusal when no family matches."""
+    for candidate in adapter_classes():
+        if candidate.match(net):
+            return candidate(net, card)
+    raise Refusal(f"No adapter knows {type(net).__name__} networks.", advice="Add a file to models/adapters/.")
+
+
+def open_model(name: str) -> Any:  # noqa: ANN401
+    """Open a bundled model by name, or a weights file by path, with frozen parameters, in evaluation mode.
+
+    Raises Refusal saying which names there are, or what is wrong with the file.
+    """
+    card = _card(name)
+    if card.weights is None:
+        raise Refusal(f"{card.name} has no weights.")
+    state = {k: v.float() if v.is_floating_point() else v for k, v in weights.read(card.weights).items()}
+    architecture = card.architecture
+    classes = len(card.classes)
+    if not architecture:
+        architecture, classes = architectures.recognise(state)
+        names = architectures.class_names(architecture, classes)
+        digest = sha256(card.weights)
+        about = {"architecture": architecture, "note": "Recognised by its tensors."}
+        card = Card(card.name, card.name, "detection", architecture, names, card.weights, "", digest, 0, about)
+    net = architectures.build(architecture, classes=classes)
+    weights.fits({k: tuple(v.shape) for k, v in net.state_dict().items()}, state, name=card.name)
+    net.load_state_dict(state)
+    for parameter in net.parameters():
+        parameter.requires_grad_(False)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return adapt(net.eval().to(device), card)
+
+
+def describe(model: Any) -> Description:  # noqa: ANN401
+    """Return what the window needs to know of an opened model."""
+    return Description(
+        name=model.card.name,
+        title=model.card.title,
+        family=type(model.net).__name__,
+        classes=model.card.classes,
+        capabilities=tuple(name for name, kind in CAPABILITIES.items() if isinstance(model, kind)),
+        stages={k: v.format(name=model.card.name) for k, v in model.stages.items()},
+        offers={i.id: i.offer(model) for i in all_inspections().values()},
+        device=str(next(model.net.parameters()).device),
+        sha256=model.card.sha256,
+        about=model.card.about,
+    )
+
+
+def _card(name: str) -> Card:
+    known = cards.bundled()
+    if name in known:
+        return known[name]
+    path = Path(name).expanduser()
+    if path.suffix or path.exists():
+        return cards.beside(path) or Card(path.name, weights=path)
+    raise Refusal(f"There is no model {name!r}.", advice=f"Bundled: {', '.join(known)}; or give a weights file.")
+
+
+def _walk(package: ModuleType) -> list[ModuleType]:
+    names = [info.name for info in pkgutil.iter_modules(package.__path__)]
+    return [importlib.import_module(f"{package.__name__}.{name}") for name in names]

@@ -1,0 +1,32 @@
+"""Requests: what is asked of the engine, as a frozen, hashable, picklable value that is its own cache key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from models.params import Value
+from models.types import Source
+
+
+@dataclass(frozen=True)
+class Request:
+    """One inspection of one model on one picture. Parameters left out take the model's own defaults."""
+
+    inspection: str
+    model: str
+    source: Source | None = None
+    params: tuple[tuple[str, Value], ...] = ()
+
+    @classmethod
+    def make(
+        cls, inspection: str, model: str, source: Source | None = None, params: Mapping[str, Value] | None = None
+    ) -> Request:
+        """Return a request with its parameters in canonical order."""
+        return cls(inspection, model, source, tuple(sorted((params or {}).items())))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The parameters as a dictionary."""
+        return dict(self.params)

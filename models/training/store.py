@@ -1,0 +1,46 @@
+"""Write trained weights and their card. Convolution and linear weights are stored in half precision, the rest in full."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Save `model.state_dict()` to a safetensors file; tensors of two or more dimensions become float16."""
+    state = {
+        name: (t.half() if t.ndim > 1 and t.is_floating_point() else t).detach().cpu().contiguous()
+        for name, t in model.state_dict().items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    save_file(state, str(temporary))
+    temporary.replace(path)
+
+
+def load_weights(model: nn.Module, path: Path) -> nn.Module:
+    """Load what `save_weights` wrote, every name required, in float32, and return the model in evaluation mode."""
+    state = {k: v.float() if v.is_floating_point() else v for k, v in load_file(str(path)).items()}
+    model.load_state_dict(state, strict=True)
+    return model.float().eval()
+
+
+def save_card(weights: Path, card: dict[str, Any]) -> None:
+    """Write `card` as JSON beside the weights, with their SHA-256, size and parameter count filled in."""
+    state = load_file(str(weights))
+    full = {
+        **card,
+        "weights": weights.name,
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "bytes": weights.stat().st_size,
+        "parameters": sum(t.numel() for n, t in state.items() if "running_" not in n and "num_batches" not in n),
+    }
+    weights.with_suffix(".json").write_text(json.dumps(full, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+__all__ = ["load_weights", "save_card", "save_weights"]

@@ -1,0 +1,134 @@
+"""The vocabulary that both processes speak: sources, results, failures, detections. Numpy at most, no torch, no Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int64]
+Bool = NDArray[np.bool_]
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a picture comes from. `stamp` tells two states of one file apart, so that caches notice a change."""
+
+    path: str
+    stamp: tuple[int, int] = (0, 0)
+
+    @classmethod
+    def file(cls, path: str | Path) -> Source:
+        """Return the source for a file: absolute path, with size in bytes and modification time in ns if it exists."""
+        absolute = Path(path).expanduser().absolute()
+        try:
+            status = absolute.stat()
+        except OSError:
+            return cls(str(absolute))
+        return cls(str(absolute), (status.st_size, status.st_mtime_ns))
+
+    @property
+    def name(self) -> str:
+        """The file's name, for titles and messages."""
+        return Path(self.path).name
+
+
+class Refusal(Exception):  # noqa: N818 - an expected answer, not an error of ours
+    """Something the user gave cannot be used: `str()` says what happened, `advice` what to do about it."""
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
+
+
+class Cancelled(Exception):  # noqa: N818
+    """The work was called off, by the user or because a newer request replaced it."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An answer that says why there is none: one sentence of what happened, one of what to do, details for the log."""
+
+    message: str
+    advice: str = ""
+    details: str = ""
+    cancelled: bool = False
+
+    @property
+    def text(self) -> str:
+        """The message and the advice as one line."""
+        return f"{self.message} {self.advice}".strip()
+
+
+@dataclass(frozen=True)
+class Result:
+    """Named arrays and plain metadata; what each inspection puts there is said in its module."""
+
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def bytes(self) -> int:
+        """The size of the arrays."""
+        return sum(a.nbytes for a in self.arrays.values())
+
+
+Answer = Result | Failure
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The boxes a detector considered for one picture, before suppression, as columns of equal length N.
+
+    `boxes` (N, 4) xyxy in pixels of the *resized* picture, the network's input, where suppression is decided;
+    `drawn` (N, 4) the same boxes in pixels of the original picture; `score` (N,); `label` (N,), the model's own label
+    ids, background excluded; `anchor` (N,) row of the anchor a box was decoded from; `proposal` (N,) row of its
+    proposal in `proposals`, or -1 where the family has none. `proposals` (P, 4) are in pixels of the original picture,
+    `objectness` (P,) their scores.
+    """
+
+    boxes: Float
+    drawn: Float
+    score: Float
+    label: Int
+    anchor: Int
+    proposal: Int
+    proposals: Float
+    objectness: Float
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    @property
+    def nbytes(self) -> int:
+        """The size of all columns."""
+        return sum(getattr(self, name).nbytes for name in self.__dataclass_fields__)
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """Every anchor of a detector for one picture size, in pixels of the original picture.
+
+    `boxes` (N, 4) xyxy ordered by level, row, column, anchor of the cell. Per level l of L: `grid` (L, 2) rows and
+    columns, `per_cell` (L,) anchors per cell, `start` (L + 1,) first row of the level in `boxes`.
+    """
+
+    boxes: Float
+    grid: Int
+    per_cell: Int
+    start: Int
+
+    @property
+    def nbytes(self) -> int:
+        """The size of all columns."""
+        return self.boxes.nbytes + self.grid.nbytes + self.per_cell.nbytes + self.start.nbytes
+
+    def level(self, rows: Int) -> Int:
+        """Return the pyramid level of each anchor row."""
+        return (np.searchsorted(self.start, rows, side="right") - 1).astype(np.int64)

@@ -1,0 +1,206 @@
+"""The only place that reads weights: tensors from safetensors or PyTorch files. Never runs code that a file holds."""
+
+from __future__ import annotations
+
+import pickletools
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import safetensors.torch
+import torch
+
+from models import files
+from models.files import WEIGHTS_SUFFIXES, sha256
+from models.types import Refusal
+
+__all__ = ["WEIGHTS_SUFFIXES", "fits", "read", "sha256"]
+
+_SHOWN = 3
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "params", "ema", "model_ema", "params_ema", "weights")
+_PREFIXES = ("module.", "_orig_mod.")
+_PLAIN = re.compile(
+    r"torch\.(\w*Storage|Size|device|Tensor|(b?float|u?int|complex|bool)\w*|_utils\._rebuild\w+|nn\.parameter\.\w+)"
+    r"|collections\.\w+|_codecs\.encode"
+)
+_ADVICE_SAVE = "Where it was made, save only the tensors: torch.save(model.state_dict(), …), or safetensors."
+_ADVICE_AGAIN = "Copy or download it again."
+_ADVICE_KINDS = f"Choose a weights file ({', '.join(sorted(WEIGHTS_SUFFIXES))})."
+
+
+def read(path: str | Path) -> dict[str, torch.Tensor]:
+    """Return the state dict in a file: on the CPU, in the types stored, half precision included.
+
+    A wrapper such as {"state_dict": ...} is taken off, the plain weights before their moving average, and so are the
+    prefixes that DataParallel and torch.compile put before every name.
+    Raises Refusal if it cannot be read, is damaged, holds anything but tensors, or would run code.
+    """
+    file = files.check(path)
+    suffix = file.suffix.lower()
+    if suffix not in WEIGHTS_SUFFIXES:
+        raise Refusal(f"{file.name} is not a weights file.", advice=_ADVICE_KINDS)
+    with files.Quiet():
+        loaded = _safetensors(file) if suffix == ".safetensors" else _pytorch(file)
+    return _without_prefix(_state(loaded, file.name))
+
+
+def fits(wanted: Mapping[str, Sequence[int]], given: Mapping[str, torch.Tensor], *, name: str = "This file") -> None:
+    """Raise Refusal unless `given` has the names and shapes that a model wants; `name` is the file's, to be told.
+
+    Counters of seen batches may be missing: PyTorch fills them in, as old files lack them.
+    """
+    missing = [n for n in wanted if n not in given and not n.endswith("num_batches_tracked")]
+    unexpected = [n for n in given if n not in wanted]
+    both = [n for n in wanted if n in given]
+    other = [n for n in both if tuple(given[n].shape) != tuple(wanted[n])]
+    if not (missing or unexpected or other):
+        return
+    told = [f"{n} is {_shape(given[n].shape)} instead of {_shape(wanted[n])}" for n in other]
+    groups = (("missing", missing), ("unexpected", unexpected), ("of another size", told))
+    parts = [f"{len(names):,} {word} ({_few(names)})" for word, names in groups if names]
+    message = f"{name} does not fit this model: of {len(wanted):,} tensors, {'; '.join(parts)}."
+    raise Refusal(message, advice="Choose weights of the same architecture, with the same number of classes.")
+
+
+def _safetensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        # Cloned, because the tensors lie in the mapped file: if it is overwritten, reading them would end the process.
+        return {name: tensor.clone() for name, tensor in safetensors.torch.load_file(path).items()}
+    except Exception as exc:
+        raise _not_readable(path, exc, wanted="a safetensors file") from exc
+
+
+def _pytorch(path: Path) -> object:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as exc:
+        asked = re.search(r"(?i:global):? (?:GLOBAL )?([\w.]+\.\w+)", str(exc))
+        name = asked[1] if asked else next(iter(_globals(path)), "")
+        if name.startswith("__torch__") or "TorchScript" in str(exc):
+            message = f"{path.name} was not loaded: it is a TorchScript archive, which holds code."
+        elif name:
+            message = f"{path.name} was not loaded: besides tensors it asks for {name[:100]}, and that could run code."
+        elif "Unsupported operand" in str(exc) and (protocol := _protocol(path)) > 2:
+            message = (
+                f"{path.name} was not loaded: it is a pickle of protocol {protocol}, of which 2 can be read safely."
+            )
+        else:
+            raise _not_readable(path, exc, wanted="a PyTorch file") from exc
+        raise Refusal(message, advice=f"Nothing in it was run. {_ADVICE_SAVE}") from exc
+
+
+def _not_readable(path: Path, exc: Exception, *, wanted: str) -> Refusal:
+    if isinstance(exc, FileNotFoundError | PermissionError):
+        return files.refusal(path, exc)
+    what = files.kind(path)
+    if what == "a pickle" or (what == "a zip archive" and not _other_zip(path)):
+        what = "a PyTorch file"
+    if what == wanted:
+        return Refusal(f"{path.name} is cut short or damaged.", advice=_ADVICE_AGAIN)
+    known = what in {"a PyTorch file", "a safetensors file"}
+    advice = "Give it the suffix of its own kind." if known else _ADVICE_KINDS
+    return Refusal(f"{path.name} is not {wanted}{what and f': it is {what}'}.", advice=advice)
+
+
+def _other_zip(path: Path) -> bool:
+    """Tell whether a file is a whole zip archive of something else than weights."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return not any(n.endswith("data.pkl") for n in archive.namelist())
+    except (zipfile.BadZipFile, OSError):
+        return False
+
+
+@contextmanager
+def _pickled(path: Path) -> Iterator[IO[bytes]]:
+    """Open the pickle in a file of either of PyTorch's formats. Raises whatever a damaged archive raises."""
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            yield file
+        return
+    with (
+        zipfile.ZipFile(path) as archive,
+        archive.open(next(n for n in archive.namelist() if n.endswith("data.pkl"))) as file,
+    ):
+        yield file
+
+
+def _protocol(path: Path) -> int:
+    """Return the protocol that a pickle says it has, 0 if it says none."""
+    with suppress(Exception), _pickled(path) as file:
+        start = file.read(2)
+        return start[1] if start[:1] == b"\x80" else 0
+    return 0
+
+
+def _globals(path: Path) -> list[str]:
+    """Return what the pickles in a file would import beyond tensors. The opcodes are read, never run."""
+    found: list[str] = []
+    # Whatever is wrong with the opcodes, `torch.load` has refused the file already.
+    with suppress(Exception), _pickled(path) as file:
+        # The older format is a row of pickles: magic number, version, sizes, the objects.
+        for _ in range(4):
+            for name in _imports(file):
+                found.append(name)
+    return found
+
+
+def _imports(file: IO[bytes]) -> Iterator[str]:
+    texts: list[str] = []
+    kept: dict[int, str] = {}
+    for opcode, argument, _ in pickletools.genops(file):
+        found = ""
+        if opcode.name in {"GLOBAL", "INST"}:
+            found = str(argument).replace(" ", ".")
+        elif opcode.name == "STACK_GLOBAL":
+            found = ".".join(texts[-2:])
+        elif opcode.name in {"MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT"}:
+            kept[len(kept) if argument is None else int(argument)] = texts[-1] if texts else ""
+        elif opcode.name in {"BINGET", "LONG_BINGET", "GET"}:
+            texts.append(kept.get(int(argument or 0), ""))
+        elif isinstance(argument, str):
+            texts.append(argument)
+        if found and not _PLAIN.fullmatch(found):
+            yield found
+
+
+def _state(loaded: object, name: str) -> Mapping[str, torch.Tensor]:
+    """Return the state dict in what was loaded, out of its wrapper. Raises Refusal if there is none, or no telling."""
+    if _is_state(loaded):
+        return loaded  # pyright: ignore[reportReturnType]
+    inner: dict[str, Any] = {}
+    if isinstance(loaded, Mapping):
+        inner = {str(key): value for key, value in loaded.items() if _is_state(value)}
+    for key in (*_WRAPPERS, *(inner if len(inner) == 1 else ())):
+        if key in inner:
+            return inner[key]
+    if inner:
+        message = f"{name} holds {len(inner)} sets of weights: {_few(list(inner))}."
+        raise Refusal(message, advice="Save the one you want into a file of its own.")
+    what = "nothing" if isinstance(loaded, Mapping) and not loaded else f"a {type(loaded).__name__}"
+    raise Refusal(f"{name} holds {what}, not named tensors.", advice=_ADVICE_SAVE)
+
+
+def _is_state(value: object) -> bool:
+    if not isinstance(value, Mapping) or not value:
+        return False
+    return all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in value.items())
+
+
+def _without_prefix(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    plain = {name: tensor.detach() for name, tensor in state.items()}
+    for prefix in _PREFIXES:
+        if all(name.startswith(prefix) for name in plain):
+            plain = {name.removeprefix(prefix): tensor for name, tensor in plain.items()}
+    return plain
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape)) or "a single number"

@@ -1,0 +1,1 @@
+"""The picture and what is painted over it: values (layers), drawing (painter, label), the pane (view, readout)."""

@@ -1,0 +1,138 @@
+"""Pictures' pixels to a painter's units, and strokes that keep their width there. It knows no layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shiboken6
+from numpy.typing import ArrayLike, NDArray
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEngine, QPen
+
+Table = NDArray[np.float64]
+
+DASH_PX, GAP_PX = 5.0, 4.0
+# Far beyond any screen; keeps coordinates out of reach of the rasteriser's integers.
+REACH_PX = 20_000.0
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a painter puts the picture. Its own units are device-independent pixels on screen.
+
+    `unit` is one design pixel in the painter's units, `grid` one physical pixel (0: vectors, nothing to snap to),
+    `visible` and `bounds` (4,) xyxy are what can be seen and the picture, in the painter's units.
+    """
+
+    painter: QPainter
+    unit: float
+    grid: float
+    scale: Table
+    shift: Table
+    visible: Table
+    bounds: Table
+
+    @classmethod
+    def of(cls, painter: QPainter, *, scale: float, visible: QRectF | None, bounds: QRectF | None) -> Frame:
+        """Read the painter's transform, in which `scale` picture pixels make a design pixel."""
+        world = painter.worldTransform()
+        raster = painter.paintEngine().type() == QPaintEngine.Type.Raster
+        window = _corners(QRectF(painter.window()))
+        seen = window if visible is None else _corners(world.mapRect(visible))
+
+        return cls(
+            painter,
+            unit=world.m11() / scale,
+            grid=1 / painter.device().devicePixelRatioF() if raster else 0.0,
+            scale=np.array([world.m11(), world.m22()] * 2),
+            shift=np.array([world.dx(), world.dy()] * 2),
+            visible=seen,
+            bounds=window if bounds is None else _corners(world.mapRect(bounds)),
+        )
+
+    @property
+    def raster(self) -> bool:
+        """Tell whether there are physical pixels to snap to."""
+        return self.grid > 0
+
+    def place(self, table: ArrayLike, *, snap: bool = True) -> Table:
+        """Map (N, 4) or (N, 2) picture coordinates to the painter's, on whole physical pixels."""
+        values = np.asarray(table, np.float64)
+        columns = values.shape[-1]
+        placed = values * self.scale[:columns] + self.shift[:columns]
+        placed = np.clip(placed, -REACH_PX * self.unit, REACH_PX * self.unit)
+        return self.snap(placed) if snap else placed
+
+    def snap(self, values: Table) -> Table:
+        """Round to whole physical pixels, if there are any."""
+        return np.round(values / self.grid) * self.grid if self.raster else values
+
+    def length(self, design_px: float) -> float:
+        """Return a stroke's width in the painter's units: at least one physical pixel, and whole ones."""
+        return max(1, round(design_px * self.unit / self.grid)) * self.grid if self.raster else design_px * self.unit
+
+    def seen(self, placed: Table, *, margin_px: float = 8.0) -> NDArray[np.int64]:
+        """Return the rows of placed boxes or segments (N, 4) that touch what can be seen."""
+        low, high = np.minimum(placed[:, :2], placed[:, 2:]), np.maximum(placed[:, :2], placed[:, 2:])
+        margin = margin_px * self.unit
+        inside = (low <= self.visible[2:] + margin) & (high >= self.visible[:2] - margin)
+        return np.flatnonzero(inside.all(axis=1))
+
+    def outline(self, boxes: Table, *, width: float, colour: QColor, dashed: bool = False) -> None:
+        """Stroke placed boxes on their outside, so that the inner edge is the box and nothing in it is covered."""
+        half = width / 2
+        x0, y0, x1, y1 = boxes.T + np.array([[-half], [-half], [half], [half]])
+        self.painter.setPen(self.pen(colour, width=width, dashed=dashed))
+        self.painter.setBrush(Qt.BrushStyle.NoBrush)
+
+        # Lines are half the price of rectangles on screen; in a file a rectangle is the better thing to edit.
+        if not self.raster:
+            draw_rects(self.painter, np.stack([x0, y0, x1 - x0, y1 - y0], axis=1))
+            return
+
+        left, right = x0 - half, x1 + half
+        top, bottom = y0 + half, y1 - half
+        sides = ([left, y0, right, y0], [left, y1, right, y1], [x0, top, x0, bottom], [x1, top, x1, bottom])
+        draw_lines(self.painter, np.concatenate([np.stack(side, axis=1) for side in sides]))
+
+    def fill(self, boxes: Table, *, colour: QColor) -> None:
+        """Fill placed boxes."""
+        self.painter.setPen(Qt.PenStyle.NoPen)
+        self.painter.setBrush(colour)
+        draw_rects(self.painter, np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]))
+
+    def pen(self, colour: QColor, *, width: float, dashed: bool = False, round_ends: bool = False) -> QPen:
+        """Return a pen in the painter's units."""
+        pen = QPen(colour, width)
+        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap if round_ends else Qt.PenCapStyle.FlatCap)
+        if dashed:
+            pen.setDashPattern([DASH_PX * self.unit / width, GAP_PX * self.unit / width])
+        return pen
+
+
+# PySide takes the address of a C array and a count; a list of Qt objects costs more than the painting.
+def draw_lines(painter: QPainter, table: Table) -> None:
+    """Draw (N, 4) segments in one call."""
+    table = np.ascontiguousarray(table, np.float64)
+    if len(table):
+        painter.drawLines(shiboken6.wrapInstance(table.ctypes.data, QLineF), len(table))
+
+
+def draw_rects(painter: QPainter, table: Table) -> None:
+    """Draw (N, 4) rectangles x, y, width, height in one call."""
+    table = np.ascontiguousarray(table, np.float64)
+    if len(table):
+        painter.drawRects(shiboken6.wrapInstance(table.ctypes.data, QRectF), len(table))
+
+
+def draw_points(painter: QPainter, table: Table) -> None:
+    """Draw (N, 2) points in one call."""
+    table = np.ascontiguousarray(table, np.float64)
+    if len(table):
+        painter.drawPoints(shiboken6.wrapInstance(table.ctypes.data, QPointF), len(table))
+
+
+def _corners(rect: QRectF) -> Table:
+    return np.array([rect.left(), rect.top(), rect.right(), rect.bottom()], np.float64)

@@ -1,0 +1,132 @@
+"""What is painted over a picture, as plain values in its pixels. Nothing here paints, and nothing knows Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int64]
+Hit = tuple[str, int]
+
+
+def _none() -> Int:
+    return np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """Boxes (N, 4) xyxy in pixels of the original picture, with a class id each in `colours` (N,).
+
+    `texts` labels them, one each, or nothing; put the most important first, for it gets the best place. `width` is in
+    screen pixels, `selected` is a row or -1, `ids` are the caller's own numbers (default: the rows).
+    """
+
+    id: str
+    boxes: Float
+    colours: Int
+    texts: Sequence[str] = ()
+    dashed: bool = False
+    width: float = 2.0
+    opacity: float = 1.0
+    selected: int = -1
+    ids: Int = field(default_factory=_none)
+    hoverable: bool = True
+    filled: bool = False
+
+    def __post_init__(self) -> None:
+        boxes = _table(self.boxes)
+        _set(self, boxes=boxes, colours=_labels(self.colours, count=len(boxes)))
+        _set(self, ids=_labels(self.ids, count=len(boxes)) if len(self.ids) else np.arange(len(boxes), dtype=np.int64))
+        if len(self.texts) not in (0, len(boxes)):
+            raise ValueError(f"Layer {self.id} has {len(boxes)} boxes but {len(self.texts)} texts.")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def text(self, row: int) -> str:
+        """Return the label of a row, or nothing."""
+        return self.texts[row] if len(self.texts) else ""
+
+
+@dataclass(frozen=True, eq=False)
+class Links:
+    """Lines (M, 4) x0 y0 x1 y1 from a removed box to the one that removed it, which gets the dot."""
+
+    id: str
+    segments: Float
+    colours: Int
+    dashed: bool = False
+    width: float = 1.5
+
+    def __post_init__(self) -> None:
+        segments = _table(self.segments)
+        _set(self, segments=segments, colours=_labels(self.colours, count=len(segments)))
+
+
+@dataclass(frozen=True, eq=False)
+class Heat:
+    """A map (h, w) stretched over `extent` (x0, y0, x1, y1) in pixels of the picture; NaN is left clear."""
+
+    id: str
+    values: Float
+    extent: tuple[float, float, float, float]
+    low: float
+    high: float
+    colour_map: str = "sequential"
+    opacity: float = 0.6
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Points (N, 2) with a class id each; `radius` is in screen pixels."""
+
+    id: str
+    xy: Float
+    colours: Int
+    radius: float = 3.0
+
+    def __post_init__(self) -> None:
+        xy = _table(self.xy, columns=2)
+        _set(self, xy=xy, colours=_labels(self.colours, count=len(xy)))
+
+
+Layer = Boxes | Links | Heat | Points
+
+
+def hits(layers: Iterable[Layer], x: float, y: float, *, slack_px: float = 0.0) -> list[Hit]:
+    """Return (layer, row) of the boxes under a point, the smallest first, so that no box hides the ones inside it.
+
+    `slack_px`, in pixels of the picture, makes thin boxes reachable.
+    """
+    found: list[tuple[float, str, int]] = []
+
+    for layer in layers:
+        if not isinstance(layer, Boxes) or not layer.hoverable or not len(layer):
+            continue
+        x0, y0, x1, y1 = layer.boxes.T
+        under = (x0 - slack_px <= x) & (x <= x1 + slack_px) & (y0 - slack_px <= y) & (y <= y1 + slack_px)
+        rows = np.flatnonzero(under)
+        areas = (x1[rows] - x0[rows]) * (y1[rows] - y0[rows])
+        found += [(area, layer.id, row) for area, row in zip(areas.tolist(), rows.tolist(), strict=True)]
+
+    return [(layer_id, row) for _, layer_id, row in sorted(found, key=lambda item: item[0])]
+
+
+def _table(values: ArrayLike, *, columns: int = 4) -> Float:
+    return np.ascontiguousarray(np.asarray(values, np.float32).reshape(-1, columns))
+
+
+def _labels(values: ArrayLike, *, count: int) -> Int:
+    labels = np.asarray(values, np.int64).reshape(-1)
+    if len(labels) != count:
+        raise ValueError(f"Expected {count} ids, one for each row, but there are {len(labels)}.")
+    return labels
+
+
+def _set(value: object, **fields: object) -> None:
+    for name, content in fields.items():
+        object.__setattr__(value, name, content)

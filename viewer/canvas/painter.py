@@ -1,0 +1,269 @@
+"""Layers to any painter: the same strokes on screen, in a PNG and in an SVG. It reads no events and keeps no state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QTransform
+from PySide6.QtSvg import QSvgGenerator
+
+from viewer.canvas import label
+from viewer.canvas.frame import Frame, Table, draw_lines, draw_points
+from viewer.canvas.layers import Boxes, Heat, Hit, Layer, Links, Points
+from viewer.theme import class_colour, heat_lut
+
+Pixels = NDArray[np.uint8]
+
+MAX_LABELS = 300
+TINY_PX = 12.0
+DOT_PX = 7.0
+DESIGN_SIDE_PX = 1280
+SMALLEST_UNIT = 0.9
+# Opaque, because Qt's rasteriser blends thin translucent lines ten times slower than it copies them.
+_DARK, _LIGHT = QColor("#16161a"), QColor("white")
+_FILL_ALPHA, _TINT_ALPHA = 64, 28
+
+
+def paint(
+    painter: QPainter,
+    layers: Sequence[Layer],
+    *,
+    scale: float,
+    visible: QRectF | None = None,
+    bounds: QRectF | None = None,
+    active: Hit | None = None,
+) -> None:
+    """Paint layers with a painter whose coordinates are the picture's pixels; its transform must not rotate.
+
+    `scale` is the number of design pixels (device-independent ones, on screen) per picture pixel: strokes and text keep
+    their size in those. `visible` and `bounds` are, in picture coordinates, what can be seen (the rest is left out) and
+    the picture, which labels stay inside. `active` is the box under the pointer.
+    """
+    frame = Frame.of(painter, scale=scale, visible=visible, bounds=bounds)
+    tags: list[label.Tag] = []
+    marked: list[tuple[Boxes, int]] = []
+
+    painter.save()
+    painter.setWorldTransform(QTransform())
+
+    for layer in layers:
+        match layer:
+            case Boxes():
+                rows = {layer.selected} | ({active[1]} if active and active[0] == layer.id else set())
+                rows = sorted(row for row in rows if 0 <= row < len(layer))
+                marked += [(layer, row) for row in rows]
+                tags += _boxes(frame, layer, marked=rows)
+            case Links():
+                _links(frame, layer)
+            case Heat():
+                _heat(frame, layer)
+            case Points():
+                _points(frame, layer)
+
+    for layer, row in marked:
+        tags += _marked(frame, layer, row=row)
+
+    if len(tags) > MAX_LABELS:
+        tags = [tag for tag in tags if tag.must]
+    label.draw(frame, tags)
+    painter.restore()
+
+
+def render(pixels: Pixels, layers: Sequence[Layer], *, unit: float | None = None) -> QImage:
+    """Return the picture (H, W, 3) with its layers, at its own resolution.
+
+    `unit` is the size of a design pixel in picture pixels; by default strokes and text grow with a large picture.
+    """
+    height, width = pixels.shape[:2]
+    image = as_image(pixels).convertToFormat(QImage.Format.Format_RGB32)
+    painter = QPainter(image)
+    _export(painter, layers, size=QSize(width, height), unit=unit)
+    painter.end()
+    return image
+
+
+def render_svg(pixels: Pixels, layers: Sequence[Layer], path: Path, *, unit: float | None = None) -> None:
+    """Write the picture, embedded, with boxes, links, points and texts as shapes that can be edited.
+
+    Raises OSError when the file cannot be written.
+    """
+    height, width = pixels.shape[:2]
+    generator = QSvgGenerator()
+    generator.setFileName(str(path))
+    generator.setSize(QSize(width, height))
+    generator.setViewBox(QRect(0, 0, width, height))
+    generator.setResolution(96)
+    generator.setTitle(path.stem)
+
+    # Qt only warns when it cannot open a file.
+    path.open("wb").close()
+    painter = QPainter(generator)
+    painter.drawImage(0, 0, as_image(pixels))
+    _export(painter, layers, size=QSize(width, height), unit=unit)
+    painter.end()
+
+
+def as_image(pixels: Pixels) -> QImage:
+    """Return an image over the same memory, which must not be written to any more."""
+    pixels = np.ascontiguousarray(pixels)
+    height, width = pixels.shape[:2]
+    return QImage(pixels.data, width, height, pixels.strides[0], QImage.Format.Format_RGB888)
+
+
+def default_unit(width: int, height: int) -> float:
+    """Return the size of a design pixel, in picture pixels, that suits a picture of this size."""
+    return max(SMALLEST_UNIT, max(width, height) / DESIGN_SIDE_PX)
+
+
+def _export(painter: QPainter, layers: Sequence[Layer], *, size: QSize, unit: float | None) -> None:
+    whole = QRectF(0, 0, size.width(), size.height())
+    unit = default_unit(size.width(), size.height()) if unit is None else unit
+    paint(painter, layers, scale=1 / unit, visible=whole, bounds=whole)
+
+
+def _boxes(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.Tag]:
+    """Draw a layer's boxes but the marked ones, and return their labels."""
+    placed = frame.place(layer.boxes)
+    rows = frame.seen(placed)
+    rows = rows[~np.isin(rows, marked)]
+    width, casing = frame.length(layer.width), frame.length(1.0)
+    groups = [(class_colour(int(c)), rows[layer.colours[rows] == c]) for c in np.unique(layer.colours[rows])]
+
+    with _translucent(frame, layer.opacity) as inner:
+        if layer.filled:
+            for colour, group in groups:
+                inner.fill(placed[group], colour=_clear(colour, _FILL_ALPHA))
+        inner.outline(placed[rows], width=width + casing, colour=_DARK, dashed=layer.dashed)
+        for colour, group in groups:
+            inner.outline(placed[group], width=width, colour=colour, dashed=layer.dashed)
+
+    if not len(layer.texts):
+        return []
+
+    outset = (width + casing) * np.array([-1, -1, 1, 1])
+    large = (placed[rows, 2:] - placed[rows, :2]).max(axis=1, initial=0) >= TINY_PX * frame.unit
+    if large.sum() > MAX_LABELS:
+        return []
+    return [
+        label.Tag(placed[row] + outset, layer.texts[row], class_colour(int(layer.colours[row])))
+        for row in rows[large].tolist()
+        if layer.texts[row]
+    ]
+
+
+def _marked(frame: Frame, layer: Boxes, *, row: int) -> list[label.Tag]:
+    """Draw the selected box or the one under the pointer with a halo, and return its label."""
+    placed = frame.place(layer.boxes[[row]])
+    if not len(frame.seen(placed)):
+        return []
+
+    selected = row == layer.selected
+    colour = class_colour(int(layer.colours[row]))
+    width = frame.length(layer.width + 1)
+    light = width + frame.length(2.0 if selected else 1.0)
+    dark = light + frame.length(1.0)
+
+    frame.fill(placed, colour=_clear(colour, _TINT_ALPHA))
+    frame.outline(placed, width=dark, colour=_DARK)
+    frame.outline(placed, width=light, colour=_LIGHT)
+    frame.outline(placed, width=width, colour=colour, dashed=layer.dashed)
+
+    text = layer.text(row)
+    return [label.Tag(placed[0] + dark * np.array([-1, -1, 1, 1]), text, colour, must=True)] if text else []
+
+
+def _links(frame: Frame, layer: Links) -> None:
+    placed = frame.place(layer.segments, snap=False)
+    rows = frame.seen(placed)
+    width, casing = layer.width * frame.unit, frame.unit
+    groups = [(class_colour(int(c)), rows[layer.colours[rows] == c]) for c in np.unique(layer.colours[rows])]
+
+    with _smooth(frame.painter):
+        frame.painter.setPen(frame.pen(_DARK, width=width + 2 * casing, dashed=layer.dashed))
+        draw_lines(frame.painter, placed[rows])
+        for colour, group in groups:
+            frame.painter.setPen(frame.pen(colour, width=width, dashed=layer.dashed))
+            draw_lines(frame.painter, placed[group])
+
+        for colour, group in groups:
+            _dots(frame, placed[group, 2:], width=DOT_PX * frame.unit, colour=colour)
+
+
+def _points(frame: Frame, layer: Points) -> None:
+    placed = frame.place(layer.xy, snap=False)
+    rows = frame.seen(np.column_stack([placed, placed]))
+
+    with _smooth(frame.painter):
+        for c in np.unique(layer.colours[rows]):
+            group = rows[layer.colours[rows] == c]
+            _dots(frame, placed[group], width=2 * layer.radius * frame.unit, colour=class_colour(int(c)))
+
+
+def _dots(frame: Frame, placed: Table, *, width: float, colour: QColor) -> None:
+    for size, ink in ((width + 2 * frame.unit, _DARK), (width, colour)):
+        frame.painter.setPen(frame.pen(ink, width=size, round_ends=True))
+        draw_points(frame.painter, placed)
+
+
+def _heat(frame: Frame, layer: Heat) -> None:
+    x0, y0, x1, y1 = frame.place([layer.extent])[0]
+    frame.painter.save()
+    frame.painter.setOpacity(layer.opacity)
+    frame.painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    frame.painter.drawImage(QRectF(x0, y0, x1 - x0, y1 - y0), _heat_image(layer))
+    frame.painter.restore()
+
+
+@lru_cache(maxsize=16)
+def _heat_image(layer: Heat) -> QImage:
+    """Return the map in its colours, at its own size."""
+    span = max(layer.high - layer.low, 1e-12)
+    known = np.isfinite(layer.values)
+    level = np.where(known, (layer.values - layer.low) / span, 0.0)
+    table = heat_lut(layer.colour_map)[np.clip(level * 255 + 0.5, 0, 255).astype(np.uint8)]
+    table = np.where(known[..., None], table, np.uint8(0)).astype(np.uint8)
+    height, width = table.shape[:2]
+    image = QImage(table.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
+    return image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)
+
+
+@contextmanager
+def _smooth(painter: QPainter) -> Iterator[None]:
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    yield
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+
+@contextmanager
+def _translucent(frame: Frame, opacity: float) -> Iterator[Frame]:
+    """Lend a frame to draw on at an opacity: on screen a sheet that is blended once, for blending lines is slow."""
+    painter = frame.painter
+    if opacity >= 1:
+        yield frame
+    elif not frame.raster:
+        painter.setOpacity(opacity)
+        yield frame
+        painter.setOpacity(1.0)
+    else:
+        window = painter.window()
+        sheet = QImage(window.size() / frame.grid, QImage.Format.Format_ARGB32_Premultiplied)
+        sheet.setDevicePixelRatio(1 / frame.grid)
+        sheet.fill(Qt.GlobalColor.transparent)
+        inner = QPainter(sheet)
+        inner.translate(-window.topLeft())
+        yield replace(frame, painter=inner)
+        inner.end()
+        painter.setOpacity(opacity)
+        painter.drawImage(window.topLeft(), sheet)
+        painter.setOpacity(1.0)
+
+
+def _clear(colour: QColor, alpha: int) -> QColor:
+    return QColor(colour.red(), colour.green(), colour.blue(), alpha)

@@ -1,0 +1,93 @@
+"""The Document: the immutable value of everything the user has set. No Qt, no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from models.cards import DEFAULT_MODEL
+from models.params import Value
+from models.types import Source
+
+Settings = tuple[tuple[tuple[str, str], tuple[tuple[str, Value], ...]], ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density or
+    lineage; `anchor_level` -1 is every level; `anchor_at` a place in picture pixels, pinned by a click."""
+
+    labels: bool = True
+    boxes: bool = True
+    anchors: str = "off"
+    anchor_level: int = -1
+    anchor_at: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Document:
+    """Pictures, the current one, the model, parameters the user changed per model and inspection, the view.
+
+    `selected` is a candidate's row, which stays the same box at any threshold; -1 is none.
+    """
+
+    sources: tuple[Source, ...] = ()
+    current: int = 0
+    model: str = DEFAULT_MODEL
+    settings: Settings = ()
+    view: View = View()
+    selected: int = -1
+
+    @property
+    def source(self) -> Source | None:
+        """The current picture."""
+        return self.sources[self.current] if self.sources else None
+
+    def values(self, inspection: str) -> dict[str, Value]:
+        """Return what the user changed of an inspection's parameters on the current model."""
+        return dict(dict(self.settings).get((self.model, inspection), ()))
+
+    def with_value(self, inspection: str, **changed: Value | None) -> Document:
+        """Return the document with parameters set; None takes the model's own value again."""
+        values: dict[str, Value] = {**self.values(inspection)}
+        for name, value in changed.items():
+            if value is None:
+                values.pop(name, None)
+            else:
+                values[name] = value
+        return self._with_settings(inspection, values)
+
+    def with_own(self, inspection: str) -> Document:
+        """Return the document with all of an inspection's parameters at the model's own values."""
+        return self._with_settings(inspection, {})
+
+    def with_sources(self, sources: tuple[Source, ...], *, current: int = 0) -> Document:
+        """Return the document with other pictures."""
+        return dataclasses.replace(self, sources=sources, current=current, selected=-1)
+
+    def with_current(self, index: int) -> Document:
+        """Return the document at another picture, the nearest there is to `index`."""
+        index = max(0, min(index, len(self.sources) - 1))
+        if index == self.current:
+            return self
+        view = dataclasses.replace(self.view, anchor_at=None)
+        return dataclasses.replace(self, current=index, selected=-1, view=view)
+
+    def with_model(self, model: str) -> Document:
+        """Return the document with another model."""
+        return dataclasses.replace(self, model=model, selected=-1)
+
+    def with_view(self, **changed: object) -> Document:
+        """Return the document with the view changed."""
+        return dataclasses.replace(self, view=dataclasses.replace(self.view, **changed))  # type: ignore[arg-type]
+
+    def with_selected(self, row: int) -> Document:
+        """Return the document with a box selected, or none at -1."""
+        return dataclasses.replace(self, selected=row)
+
+    def _with_settings(self, inspection: str, values: Mapping[str, Value]) -> Document:
+        settings = {key: given for key, given in self.settings if key != (self.model, inspection)}
+        if values:
+            settings[(self.model, inspection)] = tuple(sorted(values.items()))
+        return dataclasses.replace(self, settings=tuple(sorted(settings.items())))

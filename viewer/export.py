@@ -1,0 +1,79 @@
+"""Writing what is shown: overlay as PNG and SVG, numbers as JSON, CSV and COCO, each with its recipe. No dialogs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from models import recipe
+from models.detection import report
+from models.requests import Request
+from models.types import Pixels, Refusal, Result
+from viewer import overlay
+from viewer.canvas.layers import Layer
+from viewer.canvas.painter import render, render_svg
+
+KINDS = ("png", "svg", "json", "csv", "coco.json")
+
+
+def layers_of(request: Request, result: Result) -> list[Layer]:
+    """Return what an inspection paints when nobody looks: no selection, everything it found."""
+    if request.inspection == "anchors":
+        return [overlay.density_layer(result)]
+    return overlay.detection_layers(result)
+
+
+def stem(request: Request, taken: Iterable[str] = ()) -> str:
+    """Return the name that a request's files begin with: `a.detect` for a.png; `a.png.detect` if that is taken."""
+    source = Path(request.source.name if request.source else "picture")
+    short = f"{source.stem}.{request.inspection}"
+    return f"{source.name}.{request.inspection}" if short in set(taken) else short
+
+
+def write(
+    folder: Path,
+    request: Request,
+    result: Result,
+    pixels: Pixels,
+    *,
+    kinds: Iterable[str] = ("png", "svg", "json"),
+    layers: list[Layer] | None = None,
+    name: str = "",
+) -> list[Path]:
+    """Write the files of a result and its recipe into a folder, and return their paths.
+
+    Raises Refusal when the folder cannot be written to.
+    """
+    layers = layers_of(request, result) if layers is None else layers
+    begin = name or stem(request)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [_write(folder / f"{begin}.{kind}", kind, request, result, pixels, layers) for kind in kinds]
+        last = folder / f"{begin}.recipe.json"
+        recipe.write(last, request, result)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise Refusal(f"{folder.name} cannot be written to ({reason}).", advice="Choose another folder.") from error
+    return [*paths, last]
+
+
+def _write(path: Path, kind: str, request: Request, result: Result, pixels: Pixels, layers: list[Layer]) -> Path:
+    match kind:
+        case "png":
+            if not render(pixels, layers).save(str(path)):
+                raise OSError(f"{path.name} could not be saved")
+        case "svg":
+            render_svg(pixels, layers, path)
+        case "csv":
+            path.write_text(report.as_csv([(request, result)]), encoding="utf-8")
+        case "coco.json":
+            path.write_text(report.as_coco([(request, result)]), encoding="utf-8")
+        case "json" if request.inspection == "detect":
+            path.write_text(report.as_json(request, result), encoding="utf-8")
+        case "json":
+            path.with_suffix(".npz").unlink(missing_ok=True)
+            path = path.with_suffix(".npz")
+            np.savez_compressed(path, allow_pickle=False, **result.arrays)
+    return path

@@ -1,0 +1,112 @@
+"""From results to layers: what a detection or an anchor looks like, on screen and in every export. No Qt, no painting."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.types import Result
+from viewer.canvas.layers import Boxes, Heat, Layer, Links, Points
+
+DETECTIONS, REMOVED, ANCHORS = "detections", "removed", "anchors"
+
+
+def detection_layers(result: Result, *, labels: bool = True, selected: int = -1) -> list[Layer]:
+    """Return the shown boxes, and if they were asked for the removed ones, dashed, each linked to its remover.
+
+    `selected` is a candidate's row (`ids`).
+    """
+    arrays, classes = result.arrays, result.meta["classes"]
+    texts = [_text(classes, k, s) for k, s in zip(arrays["labels"], arrays["scores"], strict=True)] if labels else []
+    chosen = np.flatnonzero(arrays["ids"] == selected)
+    layers: list[Layer] = []
+    if len(arrays["removed_boxes"]):
+        by = arrays["removed_by"]
+        gone = [
+            f"{_text(classes, k, s)} removed by {_name(classes, arrays['labels'][b])} at IoU {iou:.2f}"
+            for k, s, b, iou in zip(
+                arrays["removed_labels"], arrays["removed_scores"], by, arrays["removed_iou"], strict=True
+            )
+        ]
+        segments = np.concatenate([_corners(arrays["removed_boxes"]), _corners(arrays["boxes"][by])], 1)
+        removed = Boxes(
+            REMOVED, arrays["removed_boxes"], arrays["removed_labels"], gone, dashed=True, width=1.2, opacity=0.75
+        )
+        layers += [removed, Links("links", segments, arrays["removed_labels"], width=1.0)]
+    layers.append(
+        Boxes(
+            DETECTIONS,
+            arrays["boxes"],
+            arrays["labels"],
+            texts,
+            selected=int(chosen[0]) if len(chosen) else -1,
+            ids=arrays["ids"],
+        )
+    )
+    return layers
+
+
+def anchors_at(result: Result, x: float, y: float, *, level: int = -1) -> np.ndarray:
+    """Return the rows of the anchors of the cell nearest to a place, on one level or (-1) on each.
+
+    Nearest by the anchors' own centres: whether those lie on cell corners or middles is the model's affair.
+    """
+    boxes, start, per_cell = result.arrays["boxes"], result.arrays["start"], result.arrays["per_cell"]
+    rows = []
+    for index in range(len(per_cell)) if level < 0 else [min(level, len(per_cell) - 1)]:
+        first = boxes[start[index] : start[index + 1] : per_cell[index]]
+        distance = np.square((first[:, 0] + first[:, 2]) / 2 - x) + np.square((first[:, 1] + first[:, 3]) / 2 - y)
+        cell = int(distance.argmin())
+        rows.append(start[index] + cell * per_cell[index] + np.arange(per_cell[index]))
+    return np.concatenate(rows)
+
+
+def anchor_layers(result: Result, at: tuple[float, float] | None, *, level: int = -1) -> list[Layer]:
+    """Return the anchors at a place, one colour per pyramid level, with their centres."""
+    if at is None:
+        return []
+    rows = anchors_at(result, *at, level=level)
+    boxes = result.arrays["boxes"][rows]
+    levels = np.searchsorted(result.arrays["start"], rows, side="right") - 1
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    return [
+        Boxes(ANCHORS, boxes, levels + 1, width=1.5, ids=rows, hoverable=False),
+        Points("centres", centres, levels + 1),
+    ]
+
+
+def density_layer(result: Result, *, level: int = -1) -> Heat:
+    """Return how many anchors cover each part of the picture, on one level or (-1) on all."""
+    density = result.arrays["density"]
+    values = density.sum(0) if level < 0 else density[min(level, len(density) - 1)]
+    width, height = result.meta["size"]
+    return Heat("density", values, (0, 0, width, height), 0.0, float(max(values.max(), 1.0)), opacity=0.7)
+
+
+def lineage_layers(result: Result, selected: int) -> list[Layer]:
+    """Return the anchor and, with two stages, the proposal behind the selected detection: dashed, then solid."""
+    rows = np.flatnonzero(result.arrays["ids"] == selected)
+    if not len(rows) or "anchors" not in result.arrays:
+        return []
+    row = rows[:1]
+    steps = [("anchor", result.arrays["anchors"][row], 1)]
+    if "proposals" in result.arrays:
+        steps.append(("proposal", result.arrays["proposals"][row], 2))
+    texts = {"anchor": f"anchor, level {int(result.arrays['levels'][row[0]])}", "proposal": "proposal"}
+    if "objectness" in result.arrays:
+        texts["proposal"] = f"proposal {float(result.arrays['objectness'][row[0]]):.2f}"
+    return [
+        Boxes(f"lineage {name}", box, np.array([colour]), [texts[name]], dashed=name == "anchor", hoverable=False)
+        for name, box, colour in steps
+    ]
+
+
+def _name(classes: tuple[str, ...], label: int) -> str:
+    return classes[label] if label < len(classes) else str(label)
+
+
+def _text(classes: tuple[str, ...], label: int, score: float) -> str:
+    return f"{_name(classes, label)} {score:.2f}"
+
+
+def _corners(boxes: np.ndarray) -> np.ndarray:
+    return boxes[:, :2]

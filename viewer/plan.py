@@ -1,0 +1,38 @@
+"""The plan: which requests a Document wants answered, one per slot. A pure function; no Qt, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from models.inspection import Description
+from models.requests import Request
+from viewer.document import Document
+
+DESCRIBE_SLOT = "describe"
+Wants = Callable[[Document, Description | None], Request | None]
+
+
+def plan(
+    document: Document, description: Description | None, wants: Iterable[tuple[str, Wants]]
+) -> dict[str, Request]:
+    """Return the wanted request of each slot: the model's description first, then what each panel wants.
+
+    A panel may want something before the model is described: the engine takes the model's own values for what is
+    not given, so the first answer waits for nothing.
+    """
+    wanted = {DESCRIBE_SLOT: Request("describe", document.model)}
+    for slot, want in wants:
+        request = want(document, description)
+        if request is not None:
+            wanted[slot] = request
+    return wanted
+
+
+def given(document: Document, inspection: str, description: Description | None) -> dict[str, float | int | bool | str]:
+    """Return the parameters a request should carry: what the user changed, less what this model does not have."""
+    values = document.values(inspection)
+    offer = description.offers.get(inspection) if description else None
+    if offer is None:
+        return values
+    declared = {p.name for p in offer.parameters}
+    return {k: v for k, v in values.items() if k in declared and k not in offer.greyed}

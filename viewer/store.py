@@ -1,0 +1,92 @@
+"""The Store: holds the current Document, remembers how to undo, tells who listens. No Qt, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from viewer.document import Document
+
+Listener = Callable[[Document, Document], None]
+MOST_STEPS = 500
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change: its title, for "Undo score", and the documents before and after."""
+
+    title: str
+    before: Document
+    after: Document
+    merge: str
+
+
+class Store:
+    """One document, its undo and redo steps. Changes with the same `merge` key in a row become one step."""
+
+    def __init__(self, document: Document | None = None) -> None:
+        self.document = document or Document()
+        self._done: list[Step] = []
+        self._undone: list[Step] = []
+        self._listeners: list[Listener] = []
+        self._open_merge = ""
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener(before, after)` after every change."""
+        self._listeners.append(listener)
+
+    def update(self, document: Document, *, title: str = "", merge: str = "") -> None:
+        """Make `document` the current one. Without a title the change is not a step of its own (a selection)."""
+        before = self.document
+        if document == before:
+            return
+        if title:
+            last = self._done[-1] if self._done else None
+            if last and merge and last.merge == merge and self._open_merge == merge:
+                self._done[-1] = Step(title, last.before, document, merge)
+            else:
+                self._done.append(Step(title, before, document, merge))
+                del self._done[:-MOST_STEPS]
+            self._open_merge = merge
+            self._undone.clear()
+        self._become(document)
+
+    def settle(self) -> None:
+        """End a run of merged changes: the next one is a new step (a slider was let go)."""
+        self._open_merge = ""
+
+    @property
+    def undo_title(self) -> str:
+        """What undo would take back, "" for nothing."""
+        return self._done[-1].title if self._done else ""
+
+    @property
+    def redo_title(self) -> str:
+        """What redo would do again, "" for nothing."""
+        return self._undone[-1].title if self._undone else ""
+
+    @property
+    def history(self) -> list[str]:
+        """The titles of the steps done, oldest first."""
+        return [step.title for step in self._done]
+
+    def undo(self) -> None:
+        """Take the last step back."""
+        if self._done:
+            step = self._done.pop()
+            self._undone.append(step)
+            self._open_merge = ""
+            self._become(step.before)
+
+    def redo(self) -> None:
+        """Do the last undone step again."""
+        if self._undone:
+            step = self._undone.pop()
+            self._done.append(step)
+            self._open_merge = ""
+            self._become(step.after)
+
+    def _become(self, document: Document) -> None:
+        before, self.document = self.document, document
+        for listener in tuple(self._listeners):
+            listener(before, document)

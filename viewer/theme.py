@@ -1,0 +1,271 @@
+"""The look: palette, style sheet, icons, class colours, colour maps. It lays nothing out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QByteArray, QObject, QRectF, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QApplication
+
+Scheme = Literal["system", "dark", "light"]
+
+GRID_PX = 8
+TEXT_PX = 13
+SMALL_PX = 11
+ICON_SIZES_PX = (16, 24, 32, 48)
+ICONS = Path(__file__).resolve().parents[1] / "assets" / "icons"
+
+
+@dataclass(frozen=True)
+class Colours:
+    """The colours of one scheme; `canvas` is what surrounds the picture."""
+
+    window: QColor
+    panel: QColor
+    canvas: QColor
+    text: QColor
+    muted: QColor
+    accent: QColor
+    border: QColor
+    warning: QColor
+    error: QColor
+    success: QColor
+
+    @classmethod
+    def parse(cls, names: str) -> Colours:
+        """Return the colours from ten hexadecimal words, in the order of the fields."""
+        return cls(*(QColor(f"#{name}") for name in names.split()))
+
+
+DARK = Colours.parse("242426 2c2c2f 19191b e8e8ea a0a0a7 5fa8e8 414146 e2ad45 f07f7a 63c392")
+LIGHT = Colours.parse("f3f3f4 fcfcfd e2e2e5 1c1c1f 5f5f66 1767b5 cfcfd4 8a5a00 b82c29 1b7447")
+
+# The first seven are Okabe and Ito's (https://jfly.uni-koeln.de/color). The other five were searched for the largest
+# distance in OKLab to all before them, over normal sight and Machado's full protan-, deuter- and tritanopia.
+_CLASS_COLOURS = tuple(
+    QColor(f"#{name}")
+    for name in "56b4e9 e69f00 009e73 cc79a7 f0e442 d55e00 0072b2 8778ff 78ffff 8f5f10 00e187 b81a78".split()
+)
+_NO_CLASS = QColor("#a8a8ad")
+_GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
+_COLOUR_MAPS = {"sequential": "viridis", "diverging": "CET-D1A"}
+
+
+class _State(QObject):
+    """The scheme asked for and the one in force."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wish: Scheme = "system"
+        self.dark: bool | None = None
+
+    @Slot()
+    def follow(self) -> None:
+        """Take over the system's scheme when it changes, if that is what the user wants."""
+        app = QApplication.instance()
+        if self.wish == "system" and isinstance(app, QApplication) and self.dark is not _system_is_dark():
+            apply(app)
+
+
+@cache
+def _state() -> _State:
+    return _State()
+
+
+def apply(app: QApplication, scheme: Scheme = "system") -> None:
+    """Dress the program in one scheme; `system` also follows it from then on."""
+    state, hints = _state(), QGuiApplication.styleHints()
+    state.wish = scheme
+
+    match scheme:
+        case "system":
+            hints.unsetColorScheme()
+        case "dark":
+            hints.setColorScheme(Qt.ColorScheme.Dark)
+        case "light":
+            hints.setColorScheme(Qt.ColorScheme.Light)
+
+    state.dark = scheme == "dark" or (scheme == "system" and _system_is_dark())
+    hints.colorSchemeChanged.connect(state.follow, Qt.ConnectionType.UniqueConnection)
+
+    font = app.font()
+    font.setPixelSize(TEXT_PX)
+    app.setStyle("Fusion")
+    app.setFont(font)
+    app.setPalette(_palette(colours()))
+    app.setStyleSheet(_style_sheet(colours()))
+    state.changed.emit()
+
+
+def is_dark() -> bool:
+    """Tell whether the dark scheme is in force; before `apply`, whether the system's is dark."""
+    dark = _state().dark
+    return _system_is_dark() if dark is None else dark
+
+
+def colours() -> Colours:
+    """Return the colours of the scheme in force."""
+    return DARK if is_dark() else LIGHT
+
+
+def changes() -> Any:  # noqa: ANN401 - a bound signal has no public type
+    """Return the signal that is emitted after each change of scheme; icons have to be asked for again then."""
+    return _state().changed
+
+
+def icon(name: str) -> QIcon:
+    """Return an icon of ours in the text colour, muted where disabled, in the accent colour where checked.
+
+    Raises FileNotFoundError when there is no such drawing.
+    """
+    drawing = (ICONS / f"{name}.svg").read_text(encoding="utf-8")
+    now = colours()
+    faint = QColor(now.muted)
+    faint.setAlphaF(0.5)
+    result = QIcon()
+
+    for colour, mode, state in (
+        (now.text, QIcon.Mode.Normal, QIcon.State.Off),
+        (now.accent, QIcon.Mode.Normal, QIcon.State.On),
+        (faint, QIcon.Mode.Disabled, QIcon.State.Off),
+        (faint, QIcon.Mode.Disabled, QIcon.State.On),
+    ):
+        for size in ICON_SIZES_PX:
+            result.addPixmap(_pixmap(drawing, colour, size=size), mode, state)
+
+    return result
+
+
+def class_colour(label: int) -> QColor:
+    """Return the colour of a class: the same for the same number, always; grey for a negative one."""
+    label = int(label)
+    if label < 0:
+        return QColor(_NO_CLASS)
+
+    return QColor(_CLASS_COLOURS[label]) if label < len(_CLASS_COLOURS) else QColor(_generated(label))
+
+
+def on_colour(colour: QColor) -> QColor:
+    """Return black or white, whichever reads better on `colour` (contrast as in WCAG 2.2)."""
+    black, white = QColor("black"), QColor("white")
+    return black if contrast(black, colour) >= contrast(white, colour) else white
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    """Return WCAG's contrast ratio of two opaque colours, 1 to 21."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@cache
+def heat_lut(name: str) -> NDArray[np.uint8]:
+    """Return a colour map as (256, 4) RGBA, read-only: `sequential`, `diverging` or a name that pyqtgraph knows."""
+    # pyqtgraph takes a good part of the start-up time, and the theme is needed before it.
+    import pyqtgraph as pg
+
+    colour_map = pg.colormap.get(_COLOUR_MAPS.get(name, name))
+    assert colour_map is not None, name
+    table = np.array(colour_map.getLookupTable(nPts=256, alpha=True, mode=pg.ColorMap.BYTE), dtype=np.uint8)
+    table.setflags(write=False)
+    return table
+
+
+def _system_is_dark() -> bool:
+    return QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+
+
+def _luminance(colour: QColor) -> float:
+    channels = np.array([colour.redF(), colour.greenF(), colour.blueF()])
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+@cache
+def _generated(label: int) -> QColor:
+    """Return a colour from OKLCh (Ottosson 2020): hue by golden angle, lightness in three steps."""
+    lightness, chroma, hue = (0.82, 0.62, 0.72)[label % 3], 0.12, label * _GOLDEN_ANGLE
+    a, b = chroma * math.cos(hue), chroma * math.sin(hue)
+    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+
+    linear = np.clip(
+        (
+            4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
+            -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
+            -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
+        ),
+        0,
+        1,
+    )
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return QColor(*(round(255 * float(value)) for value in encoded))
+
+
+def _pixmap(drawing: str, colour: QColor, *, size: int) -> QPixmap:
+    pixmap = QPixmap(size, size)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    renderer = QSvgRenderer(QByteArray(drawing.replace("currentColor", colour.name()).encode()))
+
+    painter = QPainter(pixmap)
+    painter.setOpacity(colour.alphaF())
+    renderer.render(painter, QRectF(0, 0, size, size))
+    painter.end()
+    return pixmap
+
+
+def _palette(now: Colours) -> QPalette:
+    role = QPalette.ColorRole
+    palette = QPalette(now.panel, now.window)
+
+    for target, colour in {
+        role.WindowText: now.text,
+        role.Base: now.panel,
+        role.AlternateBase: now.window,
+        role.Text: now.text,
+        role.ButtonText: now.text,
+        role.PlaceholderText: now.muted,
+        role.ToolTipBase: now.panel,
+        role.ToolTipText: now.text,
+        role.Highlight: now.accent,
+        role.HighlightedText: on_colour(now.accent),
+        role.Accent: now.accent,
+        role.Link: now.accent,
+        role.LinkVisited: now.accent,
+        role.BrightText: now.error,
+    }.items():
+        palette.setColor(target, colour)
+
+    # Fusion draws frames by darkening the button colour, which vanishes on dark ground.
+    for target in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, target, _mix(now.muted, now.window, part=0.4))
+    palette.setColor(QPalette.ColorGroup.Disabled, role.Highlight, now.border)
+    return palette
+
+
+def _mix(one: QColor, other: QColor, *, part: float) -> QColor:
+    pairs = zip(cast(tuple[int, ...], one.getRgb()), cast(tuple[int, ...], other.getRgb()), strict=True)
+    return QColor(*(round(a + (b - a) * part) for a, b in pairs))
+
+
+def _style_sheet(now: Colours) -> str:
+    border, panel, text, muted = (c.name() for c in (now.border, now.panel, now.text, now.muted))
+    return f"""
+        QToolTip {{ background: {panel}; color: {text}; border: 1px solid {border}; padding: {GRID_PX // 2}px; }}
+        QMainWindow::separator {{ background: {border}; width: 1px; height: 1px; }}
+        QSplitter::handle {{ background: {border}; }}
+        QStatusBar {{ border-top: 1px solid {border}; font-size: {SMALL_PX}px; color: {muted}; }}
+        QStatusBar::item {{ border: none; }}
+        QToolBar {{ border: none; padding: {GRID_PX // 2}px; spacing: {GRID_PX // 2}px; }}
+        *[small="true"] {{ font-size: {SMALL_PX}px; color: {muted}; }}
+    """

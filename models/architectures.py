@@ -75,9 +75,7 @@ def _class_counts(state: Mapping[str, Tensor]) -> list[int]:
     predictor = state.get("roi_heads.box_predictor.cls_score.weight")
     if predictor is not None:
         return [predictor.shape[0]]
-    sizes = {
-        t.shape[0] for k, t in state.items() if k.startswith("head.classification_head") and k.endswith(".bias")
-    }
+    sizes = {t.shape[0] for k, t in state.items() if k.startswith("head.classification_head") and k.endswith(".bias")}
     return sorted({n // a for n in sizes for a in (4, 6) if n % a == 0 and n // a > 1}, reverse=True)[:8]
 
 

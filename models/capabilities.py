@@ -19,7 +19,6 @@ class Stages(Protocol):
         """Return the cached value of the stage, or make it."""
         ...
 
-
     def time(self, name: str, make: Callable[[], T]) -> T:
         """Make a value that is quicker to make than to keep, timed like a stage."""
         ...

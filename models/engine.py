@@ -48,7 +48,7 @@ class Engine:
             return Failure(str(refusal), refusal.advice)
         except (MemoryError, torch.OutOfMemoryError):
             return _failure("There is not enough memory for this.", "Try a smaller picture or model.")
-        except Exception as error:  # noqa: BLE001 - a model may raise anything
+        except Exception as error:
             if "not enough memory" in str(error):
                 return _failure("There is not enough memory for this.", "Try a smaller picture or model.")
             summary = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -80,7 +80,7 @@ class Engine:
                 next(steps)
         except StopIteration:
             del self._idle[key]
-        except Exception:  # noqa: BLE001
+        except Exception:
             del self._idle[key]
 
     def finish_idle(self) -> None:

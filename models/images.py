@@ -166,7 +166,7 @@ def _opened(path: Path) -> Image.Image:
 
 
 def _too_big(path: Path, pixels: int) -> Refusal:
-    message = f"{path.name} has {pixels / 1e6:,.1f} million pixels; the limit is {MAX_PIXELS / 1e6:,.0f} million."
+    message = f"{path.name} has {pixels:,} pixels; the limit is {MAX_PIXELS / 1e6:,.0f} million."
     return Refusal(message, advice="Crop or shrink it in another program first.")
 
 
@@ -239,7 +239,7 @@ def _stretched(values: NDArray[np.generic]) -> tuple[Pixels, float, float]:
 def _opaque(image: Image.Image) -> tuple[Image.Image, str]:
     """Return the picture as RGB on white, with a note if any of it was transparent."""
     if not image.has_transparency_data:
-        return image.convert("RGB"), ""
+        return (image if image.mode == "RGB" else image.convert("RGB")), ""
     layer = image.convert("RGBA")
     alpha = layer.getchannel("A")
     if alpha.getextrema()[0] == 255:

@@ -13,11 +13,13 @@ from typing import Any, Protocol
 
 from models.context import Context
 
+FLAGS = 64
 
-class Flag(Protocol):
-    """A number shared by both processes: requests with ids up to it are called off."""
 
-    value: int
+class Flags(Protocol):
+    """Numbers shared by both processes: request n is called off while the flag at n modulo `FLAGS` is n."""
+
+    def __getitem__(self, index: int, /) -> int: ...
 
 
 def send(pipe: Connection, message: object) -> None:
@@ -36,7 +38,7 @@ def receive(pipe: Connection) -> Any:  # noqa: ANN401
     return pickle.loads(memoryview(head)[4:], buffers=buffers)
 
 
-def serve(pipe: Connection, called_off: Flag) -> None:
+def serve(pipe: Connection, called_off: Flags) -> None:
     """Answer requests until the window is gone; between them, go on with idle work."""
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -46,7 +48,7 @@ def serve(pipe: Connection, called_off: Flag) -> None:
         return
 
 
-def _loop(pipe: Connection, called_off: Flag) -> None:
+def _loop(pipe: Connection, called_off: Flags) -> None:
     from models.engine import Engine
 
     engine = Engine()
@@ -61,6 +63,6 @@ def _loop(pipe: Connection, called_off: Flag) -> None:
             send(pipe, ("progress", number, fraction, text))
 
         def cancelled(number: int = number) -> bool:
-            return called_off.value >= number
+            return called_off[number % FLAGS] == number
 
         send(pipe, ("done", number, engine.run(request, Context(report, cancelled))))

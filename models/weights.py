@@ -84,9 +84,7 @@ def _pytorch(path: Path) -> object:
         elif name:
             message = f"{path.name} was not loaded: besides tensors it asks for {name[:100]}, and that could run code."
         elif "Unsupported operand" in str(exc) and (protocol := _protocol(path)) > 2:
-            message = (
-                f"{path.name} was not loaded: it is a pickle of protocol {protocol}, of which 2 can be read safely."
-            )
+            message = f"{path.name} was not loaded: it is a pickle of protocol {protocol}, too new to be read safely."
         else:
             raise _not_readable(path, exc, wanted="a PyTorch file") from exc
         raise Refusal(message, advice=f"Nothing in it was run. {_ADVICE_SAVE}") from exc
@@ -144,7 +142,7 @@ def _globals(path: Path) -> list[str]:
         # The older format is a row of pickles: magic number, version, sizes, the objects.
         for _ in range(4):
             for name in _imports(file):
-                found.append(name)
+                found.append(name)  # one by one, to keep what comes before the damage
     return found
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from models.requests import Request
-from models.serve import receive, send, serve
+from models.serve import FLAGS, receive, send, serve
 from models.types import Answer, Failure, Refusal
 
 GRACE_S = 2.0
@@ -32,7 +32,7 @@ class Lane(Protocol):
         """Have a request answered; numbers rise."""
 
     def cancel(self, number: int) -> None:
-        """Call off every request up to `number`."""
+        """Call off a request."""
 
     def restart(self) -> None:
         """End the engine, whatever it does, and bring a fresh one up."""
@@ -46,7 +46,7 @@ class ProcessLane:
 
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._called_off = self._context.Value("q", 0, lock=False)
+        self._called_off = self._context.Array("q", FLAGS, lock=False)
         self._post: Post = lambda message: None
         self._generation = 0
         self._process: Any = None
@@ -76,8 +76,8 @@ class ProcessLane:
             send(self._pipe, ("run", number, request))
 
     def cancel(self, number: int) -> None:
-        """Raise the shared flag, which the engine reads between module calls."""
-        self._called_off.value = max(self._called_off.value, number)
+        """Raise the request's shared flag, which the engine reads between module calls."""
+        self._called_off[number % FLAGS] = number
 
     def restart(self) -> None:
         """Kill the engine and spawn another."""
@@ -234,7 +234,7 @@ class Jobs:
                 value = work()
             except Refusal as refusal:
                 value = Failure(str(refusal), refusal.advice)
-            except Exception as error:  # noqa: BLE001 - reported to the user
+            except Exception as error:
                 value = Failure(f"{type(error).__name__}: {error}")
             self._post(("local", name, number, value))
 
@@ -276,15 +276,7 @@ class Jobs:
     def _call_off(self, slot: Slot) -> None:
         if not slot.called_off_at:
             slot.called_off_at = time.monotonic()
-            self._cancel_only(slot)
-
-    def _cancel_only(self, slot: Slot) -> None:
-        """Raise the flag to this request; earlier ones that still run are asked again after it."""
-        self.lane.cancel(slot.number)
-        for other in self._all():
-            if other is not slot and other.running and other.number < slot.number and not other.called_off_at:
-                other.called_off_at = time.monotonic()
-                other.waiting = other.waiting or other.running
+            self.lane.cancel(slot.number)
 
     def _done(self, number: int, answer: Answer) -> None:
         for name, slot in self.slots.items():

@@ -110,3 +110,23 @@ def _text(classes: tuple[str, ...], label: int, score: float) -> str:
 
 def _corners(boxes: np.ndarray) -> np.ndarray:
     return boxes[:, :2]
+
+
+def lineage_text(result: Result, selected: int) -> str:
+    """Return the lineage of a detection in numbers: anchor, proposal, final box, in pixels of the picture."""
+    rows = np.flatnonzero(result.arrays["ids"] == selected)
+    if not len(rows) or "anchors" not in result.arrays:
+        return ""
+    row = int(rows[0])
+    parts = [f"Anchor on level {int(result.arrays['levels'][row])}: {_box(result.arrays['anchors'][row])}"]
+    if "proposals" in result.arrays:
+        objectness = float(result.arrays["objectness"][row])
+        parts.append(f"Proposal, objectness {objectness:.2f}: {_box(result.arrays['proposals'][row])}")
+    name = _text(result.meta["classes"], int(result.arrays["labels"][row]), float(result.arrays["scores"][row]))
+    parts.append(f"Detection {name}: {_box(result.arrays['boxes'][row])}")
+    return "\n".join(parts)
+
+
+def _box(box: np.ndarray) -> str:
+    x0, y0, x1, y1 = (float(v) for v in box)
+    return f"{x1 - x0:.0f} × {y1 - y0:.0f} at {x0:.0f}, {y0:.0f}"

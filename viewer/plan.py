@@ -12,9 +12,7 @@ DESCRIBE_SLOT = "describe"
 Wants = Callable[[Document, Description | None], Request | None]
 
 
-def plan(
-    document: Document, description: Description | None, wants: Iterable[tuple[str, Wants]]
-) -> dict[str, Request]:
+def plan(document: Document, description: Description | None, wants: Iterable[tuple[str, Wants]]) -> dict[str, Request]:
     """Return the wanted request of each slot: the model's description first, then what each panel wants.
 
     A panel may want something before the model is described: the engine takes the model's own values for what is
@@ -36,3 +34,27 @@ def given(document: Document, inspection: str, description: Description | None) 
         return values
     declared = {p.name for p in offer.parameters}
     return {k: v for k, v in values.items() if k in declared and k not in offer.greyed}
+
+
+def detect(document: Document, description: Description | None) -> Request | None:
+    """Want the current picture's detections."""
+    return _ask("detect", document, description)
+
+
+def anchors(document: Document, description: Description | None) -> Request | None:
+    """Want the anchors, while something of them is shown."""
+    if document.view.anchors in ("here", "density"):
+        return _ask("anchors", document, description)
+    return None
+
+
+def _ask(inspection: str, document: Document, description: Description | None) -> Request | None:
+    if document.source is None or (description is not None and reason(inspection, description)):
+        return None
+    return Request.make(inspection, document.model, document.source, given(document, inspection, description))
+
+
+def reason(inspection: str, description: Description) -> str:
+    """Return why an inspection does not apply to a model, "" if it does."""
+    offer = description.offers.get(inspection)
+    return offer.reason if offer else f"This Vitrine has no {inspection}."

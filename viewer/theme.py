@@ -50,10 +50,8 @@ LIGHT = Colours.parse("f3f3f4 fcfcfd e2e2e5 1c1c1f 5f5f66 1767b5 cfcfd4 8a5a00 b
 
 # The first seven are Okabe and Ito's (https://jfly.uni-koeln.de/color). The other five were searched for the largest
 # distance in OKLab to all before them, over normal sight and Machado's full protan-, deuter- and tritanopia.
-_CLASS_COLOURS = tuple(
-    QColor(f"#{name}")
-    for name in "56b4e9 e69f00 009e73 cc79a7 f0e442 d55e00 0072b2 8778ff 78ffff 8f5f10 00e187 b81a78".split()
-)
+_CLASS_HEX = "56b4e9 e69f00 009e73 cc79a7 f0e442 d55e00 0072b2 8778ff 00e196 b40f78 c3f0ff 695a2d"
+_CLASS_COLOURS = tuple(QColor(f"#{name}") for name in _CLASS_HEX.split())
 _NO_CLASS = QColor("#a8a8ad")
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 _COLOUR_MAPS = {"sequential": "viridis", "diverging": "CET-D1A"}

@@ -83,7 +83,7 @@ class SsdAdapter:
         boxes = box_ops.clip_boxes_to_image(boxes, seen.size)
 
         best, rows = scores.topk(min(self.net.topk_candidates, len(scores)), dim=0)
-        above = best.T > self.floor
+        above = self.floor < best.T
         score, anchor = best.T[above], rows.T[above]
         label = above.nonzero()[:, 0] + 1
         chosen = boxes[anchor]

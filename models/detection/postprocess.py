@@ -77,9 +77,7 @@ def choose(
     lost = np.flatnonzero((remover >= 0) & (candidates.score > score))
     lost = lost[position[remover[lost]] >= 0]
     lost = lost[np.argsort(-candidates.score[lost], kind="stable")][:MOST_REMOVED_SHOWN]
-    return Shown(
-        rows, counts, len(visible) - len(rows), lost, position[remover[lost]], suppression.removed_iou[lost]
-    )
+    return Shown(rows, counts, len(visible) - len(rows), lost, position[remover[lost]], suppression.removed_iou[lost])
 
 
 def _among(labels: Int, hidden: frozenset[int]) -> Bool:

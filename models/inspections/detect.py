@@ -32,9 +32,7 @@ class Params:
         "Of two boxes that overlap by more, the one with the lower score is removed (non-maximum suppression).",
         needs="nms",
     )
-    agnostic: bool = param(
-        False, "Class-agnostic NMS", "A box may also remove a box of another class.", needs="nms"
-    )
+    agnostic: bool = param(False, "Class-agnostic NMS", "A box may also remove a box of another class.", needs="nms")
     max_detections: int = param(
         100, "Maximum detections", "The best boxes are shown up to this many.", low=1, high=1000, step=1, unit="boxes"
     )

@@ -17,9 +17,7 @@ MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 def digits_ssd() -> SSD:
     """Build the one-stage digit detector: 320x320 input, 8,500 default boxes on strides 8, 16, 32 and 64."""
-    anchors = DefaultBoxGenerator(
-        [[2], [2], [2], [2]], scales=[0.06, 0.11, 0.2, 0.32, 0.45], steps=[8, 16, 32, 64]
-    )
+    anchors = DefaultBoxGenerator([[2], [2], [2], [2]], scales=[0.06, 0.11, 0.2, 0.32, 0.45], steps=[8, 16, 32, 64])
     backbone = Pyramid(out_channels=96, extra_level=True)
     backbone.out_channels = [96] * 4  # SSD wants a width per level, FasterRCNN one for all
     return SSD(
@@ -29,7 +27,7 @@ def digits_ssd() -> SSD:
         num_classes=len(CLASSES),
         image_mean=list(MEAN),
         image_std=list(STD),
-        score_thresh=0.01,
+        score_thresh=0.4,
         nms_thresh=0.45,
         detections_per_img=100,
         topk_candidates=300,
@@ -58,5 +56,6 @@ def digits_faster_rcnn() -> FasterRCNN:
         box_head=TwoMLPHead(backbone.out_channels * 49, 224),
         box_predictor=FastRCNNPredictor(224, len(CLASSES)),
         box_batch_size_per_image=64,
+        box_score_thresh=0.5,
         box_detections_per_img=100,
     )

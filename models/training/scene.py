@@ -136,7 +136,9 @@ def _write(rng: Rng, ink: NDArray[np.uint8], size: float) -> NDArray[np.float32]
     extent = np.ceil((high - low) * scale).astype(int) + 5
     if scale < 0.6:
         big = cv2.GaussianBlur(big, (0, 0), 0.35 / scale)
-    alpha = cv2.warpAffine(big, np.column_stack([matrix, offset]), (int(extent[0]), int(extent[1])), flags=cv2.INTER_LINEAR)
+    alpha = cv2.warpAffine(
+        big, np.column_stack([matrix, offset]), (int(extent[0]), int(extent[1])), flags=cv2.INTER_LINEAR
+    )
     seen_rows, seen_columns = np.nonzero(alpha > 0.3)
     if len(seen_rows) == 0:
         return alpha
@@ -182,7 +184,7 @@ def _colours(rng: Rng) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def _paper(rng: Rng, width: int, height: int, colour: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return a sheet (height, width, 3) in 0..255 with a gradient of light and soft stains."""
-    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j].astype(np.float32)
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j].astype(np.float32)
     angle = rng.uniform(0, 2 * np.pi)
     light = (np.cos(angle) * (x - 0.5) + np.sin(angle) * (y - 0.5)) * rng.uniform(0, 50)
     coarse = rng.normal(0, 1, (int(rng.integers(3, 9)),) * 2).astype(np.float32)

@@ -20,6 +20,7 @@ def save_weights(model: nn.Module, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
     save_file(state, str(temporary))
+    temporary.chmod(0o644)
     temporary.replace(path)
 
 

@@ -116,6 +116,16 @@ def test_parameters_come_without_gradients(tmp_path: Path) -> None:
     assert not any(t.requires_grad for t in weights.read(tmp_path / "w.pth").values())
 
 
+def test_weights_saved_on_a_device_that_is_not_here(tmp_path: Path) -> None:
+    torch.save(state(), tmp_path / "here.pth")
+    with zipfile.ZipFile(tmp_path / "here.pth") as here, zipfile.ZipFile(tmp_path / "w.pth", "w") as there:
+        for name in here.namelist():
+            there.writestr(name, here.read(name).replace(b"X\x03\0\0\0cpu", b"X\x03\0\0\0xpu"))
+    with pytest.raises(RuntimeError, match="xpu"):
+        torch.load(tmp_path / "w.pth", weights_only=True)
+    assert same(weights.read(tmp_path / "w.pth"), state())
+
+
 def test_a_pickle_of_another_protocol_is_read_or_refused_quietly(tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
     for options in (ZIP, LEGACY):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 import numpy as np
 import shiboken6
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEngine, QPen
+from PySide6.QtGui import QColor, QPaintEngine, QPainter, QPen
 
 Table = NDArray[np.float64]
+Shape = TypeVar("Shape", QLineF, QPointF, QRectF)
 
 DASH_PX, GAP_PX = 5.0, 4.0
 # Far beyond any screen; keeps coordinates out of reach of the rasteriser's integers.
@@ -68,6 +70,10 @@ class Frame:
         """Round to whole physical pixels, if there are any."""
         return np.round(values / self.grid) * self.grid if self.raster else values
 
+    def snap_one(self, value: float) -> float:
+        """Round one coordinate to a whole physical pixel, if there are any."""
+        return round(value / self.grid) * self.grid if self.raster else value
+
     def length(self, design_px: float) -> float:
         """Return a stroke's width in the painter's units: at least one physical pixel, and whole ones."""
         return max(1, round(design_px * self.unit / self.grid)) * self.grid if self.raster else design_px * self.unit
@@ -117,21 +123,26 @@ def draw_lines(painter: QPainter, table: Table) -> None:
     """Draw (N, 4) segments in one call."""
     table = np.ascontiguousarray(table, np.float64)
     if len(table):
-        painter.drawLines(shiboken6.wrapInstance(table.ctypes.data, QLineF), len(table))
+        painter.drawLines(_first(table, QLineF), len(table))
 
 
 def draw_rects(painter: QPainter, table: Table) -> None:
     """Draw (N, 4) rectangles x, y, width, height in one call."""
     table = np.ascontiguousarray(table, np.float64)
     if len(table):
-        painter.drawRects(shiboken6.wrapInstance(table.ctypes.data, QRectF), len(table))
+        painter.drawRects(_first(table, QRectF), len(table))
 
 
 def draw_points(painter: QPainter, table: Table) -> None:
     """Draw (N, 2) points in one call."""
     table = np.ascontiguousarray(table, np.float64)
     if len(table):
-        painter.drawPoints(shiboken6.wrapInstance(table.ctypes.data, QPointF), len(table))
+        painter.drawPoints(_first(table, QPointF), len(table))
+
+
+def _first(table: Table, shape: type[Shape]) -> Shape:
+    """Return the first row as a Qt object over the same memory, which must outlive it."""
+    return cast(Shape, shiboken6.wrapInstance(table.ctypes.data, shape))
 
 
 def _corners(rect: QRectF) -> Table:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QStaticText, QTransform
 
 from viewer.canvas.frame import Frame, Table
@@ -16,6 +17,9 @@ from viewer.theme import SMALL_PX, on_colour
 MARGIN_PX = 4.0
 EXTRA_HEIGHT_PX = 4.0
 CORNER_PX = 2.5
+PLATE = QColor("#16161a")
+Rect = tuple[float, float, float, float]
+
 # Above this many, a label that finds no free place is left out instead of lying on another.
 CROWD = 40
 
@@ -36,80 +40,91 @@ def draw(frame: Frame, tags: Sequence[Tag]) -> None:
     painter, size = frame.painter, max(1, round(SMALL_PX * frame.unit))
     font = _font(size)
     metrics = QFontMetricsF(font)
-    edge = frame.length(1.0)
-    drop = (metrics.height() - metrics.ascent() - metrics.descent()) / 2 + metrics.ascent()
+    edge, margin, radius = frame.length(1.0), MARGIN_PX * frame.unit, CORNER_PX * frame.unit
+    inks = {rgba: on_colour(QColor.fromRgba(rgba)) for rgba in {tag.colour.rgba() for tag in tags}}
 
     painter.save()
     painter.setFont(font)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    plate = QColor("#16161a")
 
     for tag, (left, top, width, height) in reversed(place(frame, tags)):
-        # The plate is the outline's dark edge carried on; the pill lies inside it.
-        painter.setPen(plate)
-        painter.setPen(frame.pen(plate, width=0.01))
-        painter.setBrush(plate)
-        radius = CORNER_PX * frame.unit
+        # The plate carries on the outline's dark edge; the pill lies inside it.
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(PLATE)
         painter.drawRoundedRect(QRectF(left, top, width, height), radius, radius)
-        painter.setPen(frame.pen(tag.colour, width=0.01))
         painter.setBrush(tag.colour)
         pill = QRectF(left + edge, top + edge, width - 2 * edge, height - 2 * edge)
         painter.drawRoundedRect(pill, radius - edge / 2, radius - edge / 2)
 
-        painter.setPen(on_colour(tag.colour))
-        baseline = frame.snap(np.array([left + MARGIN_PX * frame.unit, top + (height + metrics.capHeight()) / 2]))
+        painter.setPen(inks[tag.colour.rgba()])
+        start = frame.snap_one(left + margin)
+        baseline = frame.snap_one(top + (height + metrics.capHeight()) / 2)
         if frame.raster:
-            painter.drawStaticText(QPointF(baseline[0], baseline[1] - drop), _static(tag.text, size))
+            painter.drawStaticText(QPointF(start, baseline - metrics.ascent()), _static(tag.text, size))
         else:
-            painter.drawText(QPointF(*baseline), tag.text)
+            painter.drawText(QPointF(start, baseline), tag.text)
 
     painter.restore()
 
 
-def place(frame: Frame, tags: Sequence[Tag]) -> list[tuple[Tag, tuple[float, float, float, float]]]:
+def place(frame: Frame, tags: Sequence[Tag]) -> list[tuple[Tag, Rect]]:
     """Return the labels that found a place, as (left, top, width, height) in the painter's units.
 
     A label goes above its box, else below, else beside it; into its box only if the picture leaves no other place.
     """
     size = max(1, round(SMALL_PX * frame.unit))
     height = float(frame.snap(np.array(size + (EXTRA_HEIGHT_PX + 1) * frame.unit)))
+    x0, y0, x1, y1 = frame.bounds.tolist()
     crowded = len(tags) > CROWD
-    taken = np.empty((len(tags), 4))
-    found: list[tuple[Tag, tuple[float, float, float, float]]] = []
+    taken = _Taken(height)
+    found: list[tuple[Tag, Rect]] = []
 
     for tag in tags:
-        width = float(np.ceil(_advance(tag.text, size) + 2 * MARGIN_PX * frame.unit))
-        spots = _spots(tag.box, width=width, height=height, bounds=frame.bounds)
-        ends = spots + (width, height)
-        fits = ((spots >= frame.bounds[:2] - 0.01) & (ends <= frame.bounds[2:] + 0.01)).all(axis=1)
-        others = taken[: len(found)]
-        clash = (spots[:, None] < others[:, 2:] - 0.01) & (ends[:, None] > others[:, :2] + 0.01)
-        free = fits & ~clash.all(axis=2).any(axis=1)
+        width = float(math.ceil(_advance(tag.text, size) + 2 * MARGIN_PX * frame.unit))
+        right, bottom = x1 - width + 0.01, y1 - height + 0.01
+        spots = _spots(tag.box, width=width, height=height, left=x0, right=x1)
+        fitting = [(x, y) for x, y in spots if x0 - 0.01 <= x <= right and y0 - 0.01 <= y <= bottom]
+        spot = next((spot for spot in fitting if taken.is_free(*spot, width)), None)
 
-        if free.any():
-            left, top = spots[free.argmax()]
-        elif fits.any() and crowded and not tag.must:
+        if spot is None and fitting and crowded and not tag.must:
             continue
-        elif fits.any():
-            left, top = spots[fits.argmax()]
-        else:
-            room = np.maximum(frame.bounds[2:] - (width, height), frame.bounds[:2])
-            left, top = np.clip(tag.box[:2], frame.bounds[:2], room)
+        if spot is None and fitting:
+            spot = fitting[0]
+        if spot is None:
+            spot = max(min(float(tag.box[0]), right), x0), max(min(float(tag.box[1]), bottom), y0)
 
-        left, top = frame.snap(np.array([left, top]))
-        taken[len(found)] = left, top, left + width, top + height
-        found.append((tag, (float(left), float(top), width, height)))
+        left, top = (frame.snap_one(value) for value in spot)
+        taken.add(left, top, width)
+        found.append((tag, (left, top, width, height)))
 
     return found
 
 
-def _spots(box: Table, *, width: float, height: float, bounds: Table) -> Table:
-    """Return the places (6, 2) around a box, best first."""
-    x0, y0, x1, y1 = box
-    along = max(min(x0, bounds[2] - width), bounds[0])
-    ending = x1 - width
+class _Taken:
+    """The places that are taken, in rows as high as a label, so that only neighbours are compared."""
+
+    def __init__(self, height: float) -> None:
+        self._height = height
+        self._rows: dict[int, list[tuple[float, float, float]]] = {}
+
+    def add(self, left: float, top: float, width: float) -> None:
+        self._rows.setdefault(int(top // self._height), []).append((left, top, left + width))
+
+    def is_free(self, left: float, top: float, width: float) -> bool:
+        row, touch = int(top // self._height), self._height - 0.01
+        return not any(
+            left < end - 0.01 and left + width > start + 0.01 and abs(top - other) < touch
+            for near in (row - 1, row, row + 1)
+            for start, other, end in self._rows.get(near, ())
+        )
+
+
+def _spots(box: Table, *, width: float, height: float, left: float, right: float) -> list[tuple[float, float]]:
+    """Return the places around a box, best first, moved sideways into the picture where that is enough."""
+    x0, y0, x1, y1 = box.tolist()
+    along = max(min(x0, right - width), left)
     above, below = y0 - height, y1
-    return np.array([(along, above), (along, below), (ending, above), (ending, below), (x1, y0), (x0 - width, y0)])
+    return [(along, above), (along, below), (x1 - width, above), (x1 - width, below), (x1, y0), (x0 - width, y0)]
 
 
 def _font(size: int) -> QFont:

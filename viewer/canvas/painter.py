@@ -28,7 +28,7 @@ DESIGN_SIDE_PX = 1280
 SMALLEST_UNIT = 0.9
 # Opaque, because Qt's rasteriser blends thin translucent lines ten times slower than it copies them.
 _DARK, _LIGHT = QColor("#16161a"), QColor("white")
-_FILL_ALPHA, _TINT_ALPHA = 64, 28
+_FILL_ALPHA = 64
 
 
 def paint(
@@ -152,9 +152,9 @@ def _boxes(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.T
     if large.sum() > MAX_LABELS:
         return []
     return [
-        label.Tag(placed[row] + outset, layer.texts[row], class_colour(int(layer.colours[row])))
+        label.Tag(placed[row] + outset, layer.text(row), class_colour(int(layer.colours[row])))
         for row in rows[large].tolist()
-        if layer.texts[row]
+        if layer.text(row)
     ]
 
 
@@ -170,7 +170,6 @@ def _marked(frame: Frame, layer: Boxes, *, row: int) -> list[label.Tag]:
     light = width + frame.length(2.0 if selected else 1.0)
     dark = light + frame.length(1.0)
 
-    frame.fill(placed, colour=_clear(colour, _TINT_ALPHA))
     frame.outline(placed, width=dark, colour=_DARK)
     frame.outline(placed, width=light, colour=_LIGHT)
     frame.outline(placed, width=width, colour=colour, dashed=layer.dashed)

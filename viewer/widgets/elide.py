@@ -56,8 +56,7 @@ class ElidedLabel(QLabel):
         paragraphs = self.text().split("\n")
         for number, paragraph in enumerate(paragraphs):
             for start, end in self._wrapped(paragraph, width):
-                more = end < len(paragraph) or number + 1 < len(paragraphs)
-                if len(lines) + 1 == self._lines and more:
+                if len(lines) + 1 == self._lines:
                     rest = paragraph[start:] + ("…" if number + 1 < len(paragraphs) else "")
                     return [*lines, metrics.elidedText(rest, Qt.TextElideMode.ElideRight, width)]
                 lines.append(paragraph[start:end].rstrip())

@@ -22,7 +22,7 @@ class Match:
 def match(query: str, text: str) -> Match | None:
     """Match the letters of `query` in order anywhere in `text`, regardless of case and blanks; None if they are not.
 
-    Of all ways to match, the best counts: letters in a row and at the starts of words, few jumps, and nothing left over.
+    Of all ways to match, the best counts: letters in a row and at the starts of words, few jumps, nothing left over.
     """
     wanted, folded = "".join(query.split()).lower(), text.lower()
     if not wanted:

@@ -30,7 +30,7 @@ ROW = 32
 GAP = 8
 ROWS_MOST = 12
 ROWS_PAGE = 10
-MENU_LOSS = 20.0  # a match that needs the menu's name stands after those that do not
+MENU_LOSS = 1000.0  # what needs the menu's name ("edit", "file open") stands after what does not
 NOT_NOW = "Not available now"
 NONE_FOUND = "No command matches"
 
@@ -191,10 +191,11 @@ def _find(text: str, hit: _Hit) -> _Hit | None:
     command = hit.command
     if (found := match(text, command.title)) is not None:
         return _Hit(command, hit.available, found.score, found.places)
-    if (found := match(text, f"{command.menu} {command.title}")) is not None:
-        skipped = len(command.menu) + 1
-        places = tuple(place - skipped for place in found.places if place >= skipped)
-        return _Hit(command, hit.available, found.score - MENU_LOSS, places)
+    first, _, rest = text.strip().lower().partition(" ")
+    if any(part.startswith(first) for part in command.menu.lower().split("/")) and (
+        found := match(rest, command.title)
+    ):
+        return _Hit(command, hit.available, found.score - MENU_LOSS, found.places)
     return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QToolButton, QWidget
 
 from viewer.widgets.elide import ElidedLabel
@@ -25,7 +24,7 @@ class Activity(QWidget):
     def __init__(self, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._busy = False
-        self.text = ElidedLabel(role=QPalette.ColorRole.PlaceholderText, parent=self)
+        self.text = ElidedLabel(parent=self)
         self.text.setProperty("small", True)
         self.text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.bar = QProgressBar(self)

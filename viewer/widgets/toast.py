@@ -105,7 +105,6 @@ class Toasts(QWidget):
             self._drop(toast)
         toast = Toast(message, parent=self)
         toast.dismissed.connect(self._dismissed)
-        toast.resized.connect(self._arrange)
         self._stack.insertWidget(0, toast)
         toast.show()
         self.show()
@@ -119,6 +118,13 @@ class Toasts(QWidget):
         for toast in self.shown:
             self._drop(toast)
         self._arrange()
+
+    def event(self, event: QEvent) -> bool:
+        """Grow and shrink with the toasts."""
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._arrange()
+        return done
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep to the corner when the window changes its size."""
@@ -150,7 +156,6 @@ class Toast(QFrame):
     """One message, with its clock. The clock stands still under the pointer, with the focus, or unfolded."""
 
     dismissed = Signal(object)
-    resized = Signal()
 
     def __init__(self, message: Message, *, parent: QWidget) -> None:
         super().__init__(parent)
@@ -162,7 +167,6 @@ class Toast(QFrame):
         self._clock.setInterval(ERROR_DISMISS_MS if message.severity == "error" else DISMISS_MS)
         self._clock.timeout.connect(self.dismiss)
         self.icon = QLabel(self)
-        self.icon.setPixmap(theme.icon(ICONS[message.severity]).pixmap(ICON, ICON))
         self.icon.setAccessibleName(SPOKEN[message.severity])
         self.text = ElidedLabel(message.text, lines=LINES, parent=self)
         self.close_button = self._button("Dismiss", icon="close", run=self.dismiss)
@@ -174,6 +178,8 @@ class Toast(QFrame):
         if message.action:
             button = self._button(message.action[0], run=self._act)
             self._buttons.insertWidget(1, button)
+        self._tint()
+        theme.changes().connect(self._tint)
         self._clock.start()
 
     @property
@@ -206,13 +212,6 @@ class Toast(QFrame):
             self._resume()
         return super().eventFilter(watched, event)
 
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "close_button"):
-            self.icon.setPixmap(theme.icon(ICONS[self.message.severity]).pixmap(ICON, ICON))
-            self.close_button.setIcon(theme.icon("close"))
-            self.copy.setIcon(theme.icon("copy"))
-
     def paintEvent(self, event: QPaintEvent) -> None:
         colours = theme.colours()
         painter = QPainter(self)
@@ -230,8 +229,9 @@ class Toast(QFrame):
     def _build(self) -> None:
         top = QHBoxLayout()
         top.setSpacing(GAP)
+        self.icon.setFixedHeight(self.close_button.sizeHint().height())  # so that their middles meet
         top.addWidget(self.icon, alignment=Qt.AlignmentFlag.AlignTop)
-        top.addWidget(self.text, 1)
+        top.addWidget(self.text, 1, Qt.AlignmentFlag.AlignVCenter)
         top.addWidget(self.copy, alignment=Qt.AlignmentFlag.AlignTop)
         top.addWidget(self.close_button, alignment=Qt.AlignmentFlag.AlignTop)
         self._buttons = QHBoxLayout()
@@ -254,6 +254,11 @@ class Toast(QFrame):
         column.addLayout(self._buttons)
         room = WIDTH - STRIP - 5 * GAP - ICON - 2 * self.close_button.sizeHint().width()
         self.fold.setVisible(bool(self.message.details) or self.text.elided(room))
+
+    def _tint(self) -> None:
+        self.icon.setPixmap(theme.icon(ICONS[self.message.severity]).pixmap(ICON, ICON))
+        self.close_button.setIcon(theme.icon("close"))
+        self.copy.setIcon(theme.icon("copy"))
 
     def _button(self, title: str, *, run: Callable[[], None], icon: str = "") -> QToolButton:
         button = QToolButton(self)
@@ -279,7 +284,7 @@ class Toast(QFrame):
         unfolded = self.fold.isChecked()
         self.text.set_lines(UNLIMITED if unfolded else LINES)
         self.details.setVisible(unfolded and bool(self.message.details))
-        self.resized.emit()
+        self.stop()
         self._resume()
 
     def _copy(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -51,6 +51,7 @@ class Welcome(QWidget):
         self.recent: list[_Recent] = []
         self._build()
         self._dress()
+        theme.changes().connect(self._dress)  # a palette set on PaletteChange is undone by the style sheet after it
         self.set_recent(())
 
     def set_drop_hint(self, text: str) -> None:
@@ -71,12 +72,6 @@ class Welcome(QWidget):
             button.chosen.connect(self.recent_requested)
             self._list.addWidget(button)
         self.recent_title.setVisible(bool(self.recent))
-
-    def changeEvent(self, event: QEvent) -> None:
-        """Tint the icon and the first button anew."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "recent"):
-            self._dress()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colours = theme.colours()

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QColor, QIcon
+from PySide6.QtWidgets import QApplication, QLabel
+from pytestqt.qtbot import QtBot
+
+from viewer import theme
+
+DRAWINGS = sorted(path.stem for path in theme.ICONS.glob("*.svg"))
+NEEDED = set(
+    "open folder save export copy paste undo redo fit actual-size zoom-in zoom-out boxes anchors list film layers "  # noqa: SIM905
+    "palette keyboard moon sun reset eye eye-off close warning info check play camera model".split()
+)
+
+# Machado, Oliveira, Fernandes 2009, full severity, in linear RGB.
+SIGHT = {
+    "normal": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+LMS = np.array([[0.41222, 0.53633, 0.05145], [0.2119, 0.6807, 0.1074], [0.0883, 0.28172, 0.62998]])
+LAB = np.array([[0.21045, 0.79362, -0.00407], [1.978, -2.42859, 0.45059], [0.0259, 0.78277, -0.80868]])
+
+
+@pytest.fixture(autouse=True)
+def plain(qapp: QApplication) -> Iterator[None]:
+    yield
+    theme.apply(qapp, "light")
+
+
+def perceived(label: int, sight: str) -> np.ndarray:
+    colour = theme.class_colour(label)
+    channels = np.array([colour.redF(), colour.greenF(), colour.blueF()])
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return LAB @ np.cbrt(LMS @ np.clip(np.array(SIGHT[sight]) @ linear, 0, 1))
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_everything_written_can_be_read(qapp: QApplication, scheme: theme.Scheme) -> None:
+    theme.apply(qapp, scheme)
+    now = theme.colours()
+
+    assert theme.is_dark() is (scheme == "dark")
+    for ground in (now.window, now.panel):
+        assert theme.contrast(now.text, ground) > 10
+        for ink in (now.muted, now.accent, now.warning, now.error, now.success):
+            assert theme.contrast(ink, ground) > 4.5, ink.name()
+
+
+def test_a_change_reaches_widgets_and_listeners(qapp: QApplication, qtbot: QtBot) -> None:
+    theme.apply(qapp, "light")
+    label = QLabel("text")
+    qtbot.addWidget(label)
+    label.ensurePolished()
+
+    with qtbot.waitSignal(theme.changes(), timeout=1000):
+        theme.apply(qapp, "dark")
+
+    assert label.palette().windowText().color() == theme.DARK.text
+    assert label.fontInfo().pixelSize() == theme.TEXT_PX
+
+
+def test_system_follows_the_system(qapp: QApplication) -> None:
+    theme.apply(qapp, "system")
+    theme.apply(qapp, "system")
+    qapp.styleHints().colorSchemeChanged.emit(qapp.styleHints().colorScheme())
+    assert theme.is_dark() is False
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+def test_the_first_twelve_classes_differ_for_everyone(sight: str) -> None:
+    seen = [perceived(label, sight) for label in range(12)]
+    smallest = min(float(np.linalg.norm(a - b)) for a, b in combinations(seen, 2))
+    assert smallest > (0.15 if sight == "normal" else 0.07)
+
+
+def test_a_class_keeps_its_colour_and_stands_out_from_black() -> None:
+    names = [theme.class_colour(label).name() for label in range(200)]
+    assert names == [theme.class_colour(label).name() for label in range(200)]
+    assert len(set(names)) > 190
+    assert all(theme.contrast(QColor(name), QColor("black")) > 3 for name in names)
+    assert theme.class_colour(-1).hsvSaturation() < 20
+
+
+def test_text_on_a_colour_reads_as_well_as_it_can() -> None:
+    assert theme.contrast(QColor("white"), QColor("black")) == pytest.approx(21)
+    assert theme.on_colour(QColor("yellow")) == QColor("black")
+    assert theme.on_colour(QColor("navy")) == QColor("white")
+    assert all(
+        theme.contrast(theme.on_colour(theme.class_colour(label)), theme.class_colour(label)) > 4.5
+        for label in range(100)
+    )
+
+
+def test_every_icon_is_there() -> None:
+    assert set(DRAWINGS) >= NEEDED
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_an_icon_has_the_colour_of_the_text(qapp: QApplication, name: str) -> None:
+    source = (theme.ICONS / f"{name}.svg").read_text()
+    assert "currentColor" in source
+    assert 'viewBox="0 0 24 24"' in source
+
+    theme.apply(qapp, "dark")
+    icon = theme.icon(name)
+    assert ink(icon, QIcon.Mode.Normal, QIcon.State.Off) == theme.DARK.text.rgb()
+    assert ink(icon, QIcon.Mode.Normal, QIcon.State.On) == theme.DARK.accent.rgb()
+    assert icon.pixmap(QSize(24, 24), 2.0).width() == 48
+
+
+def test_an_unknown_icon_is_an_error() -> None:
+    with pytest.raises(FileNotFoundError):
+        theme.icon("no-such-thing")
+
+
+@pytest.mark.parametrize("name", ["sequential", "diverging", "viridis", "magma"])
+def test_a_colour_map_is_a_table_of_bytes(name: str) -> None:
+    table = theme.heat_lut(name)
+    assert table.shape == (256, 4)
+    assert table.dtype == np.uint8
+    assert (table[:, 3] == 255).all()
+    assert not table.flags.writeable
+
+
+def ink(icon: QIcon, mode: QIcon.Mode, state: QIcon.State) -> int:
+    """The colour of the most opaque pixel."""
+    image = icon.pixmap(QSize(48, 48), 1.0, mode, state).toImage()
+    pixels = [image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height())]
+    return max(pixels, key=lambda colour: colour.alpha()).rgb()

@@ -1,0 +1,317 @@
+"""Every action of the program, as one table. Menus, shortcuts and the palette are made from it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models import cards
+from viewer.commands import Command, Commands
+from viewer.panels.anchors import MODES
+
+if TYPE_CHECKING:
+    from viewer.window import Window
+
+GESTURES = (
+    ("Wheel", "Zoom to the cursor"),
+    ("Drag", "Move the picture"),
+    ("Click", "Select a box, or pin the place for anchors"),
+    ("Up / Down", "Next of the overlapping boxes"),
+    ("Double click", "A slider goes back to the model's own value"),
+)
+
+
+def table(window: Window) -> Commands:
+    """Return the command table of a window."""
+    return Commands(
+        [*_file(window), *_edit(window), *_view(window), *_model(window), *_inspect(window), *_help(window)]
+    )
+
+
+def _file(w: Window) -> list[Command]:
+    def has() -> bool:
+        return w.has_result
+
+    kinds = {
+        "png": ("Overlay as PNG…", "At the picture's own resolution", "Ctrl+E"),
+        "svg": ("Overlay as SVG…", "Boxes and text as vectors, for papers", ""),
+        "json": ("Detections as JSON…", "", ""),
+        "csv": ("Detections as CSV…", "", ""),
+        "coco.json": ("Detections as COCO…", "", ""),
+    }
+    return [
+        Command("open", "Open pictures…", w.verbs.ask_pictures, shortcut="Ctrl+O", menu="File", icon="open"),
+        Command("open-folder", "Open folder…", w.verbs.ask_folder, shortcut="Ctrl+Shift+O", menu="File", icon="folder"),
+        Command("recent", "Open recent", menu="File", children=lambda: _recent(w)),
+        Command("sample", "Open sample", menu="File", children=lambda: _samples(w)),
+        *[
+            Command(
+                f"export-{kind}",
+                f"Export {title[0].lower()}{title[1:]}",
+                partial(w.verbs.ask_export, kind),
+                shortcut=keys,
+                menu="File",
+                group="export",
+                icon="export" if kind == "png" else "",
+                help=help_text,
+                enabled=has,
+            )
+            for kind, (title, help_text, keys) in kinds.items()
+        ],
+        Command("quit", "Quit", w.verbs.close_window, shortcut="Ctrl+Q", menu="File", group="quit"),
+    ]
+
+
+def _edit(w: Window) -> list[Command]:
+    store = w.session.store
+    return [
+        Command(
+            "undo",
+            "Undo",
+            store.undo,
+            shortcut="Ctrl+Z",
+            menu="Edit",
+            icon="undo",
+            enabled=lambda: bool(store.undo_title),
+        ),
+        Command(
+            "redo",
+            "Redo",
+            store.redo,
+            shortcut=("Ctrl+Shift+Z", "Ctrl+Y"),
+            menu="Edit",
+            icon="redo",
+            enabled=lambda: bool(store.redo_title),
+        ),
+        Command(
+            "copy-image",
+            "Copy picture with overlay",
+            w.verbs.copy_image,
+            shortcut="Ctrl+Shift+C",
+            menu="Edit",
+            group="clipboard",
+            icon="copy",
+            help="At the picture's own resolution",
+            enabled=lambda: w.has_picture,
+        ),
+        Command(
+            "copy-view",
+            "Copy view",
+            w.verbs.copy_view,
+            menu="Edit",
+            group="clipboard",
+            help="What the canvas shows, as it shows it",
+            enabled=lambda: w.has_picture,
+        ),
+        Command(
+            "copy-table",
+            "Copy detections as text",
+            w.verbs.copy_table,
+            shortcut="Ctrl+Alt+C",
+            menu="Edit",
+            group="clipboard",
+            enabled=lambda: w.has_result,
+        ),
+        Command(
+            "paste",
+            "Paste picture or path",
+            w.verbs.paste,
+            shortcut="Ctrl+V",
+            menu="Edit",
+            group="clipboard",
+            icon="paste",
+        ),
+        Command(
+            "deselect",
+            "Select nothing",
+            w.verbs.deselect,
+            menu="Edit",
+            group="select",
+            enabled=lambda: store.document.selected >= 0,
+        ),
+        Command("next-picture", "Next picture", partial(w.session.step, 1), shortcut="Right", enabled=lambda: w.many),
+        Command(
+            "last-picture", "Previous picture", partial(w.session.step, -1), shortcut="Left", enabled=lambda: w.many
+        ),
+        Command("cancel", "Cancel", w.verbs.cancel, shortcut="Esc", help="Stop what the engine is working on"),
+    ]
+
+
+def _view(w: Window) -> list[Command]:
+    store, canvas = w.session.store, w.canvas
+
+    def shown(name: str) -> bool:
+        return bool(getattr(store.document.view, name))
+
+    def flip(name: str, title: str) -> None:
+        store.update(store.document.with_view(**{name: not shown(name)}), title=title)
+
+    zoom = {"menu": "View", "group": "zoom", "enabled": lambda: w.has_picture}
+    return [
+        Command("fit", "Fit", canvas.fit, shortcut="F", icon="fit", **zoom),
+        Command("actual-size", "100 %", canvas.actual_size, shortcut="1", icon="actual-size", **zoom),
+        Command(
+            "zoom-in", "Zoom in", partial(canvas.zoom, 1.25), shortcut=("Ctrl++", "Ctrl+="), icon="zoom-in", **zoom
+        ),
+        Command("zoom-out", "Zoom out", partial(canvas.zoom, 0.8), shortcut="Ctrl+-", icon="zoom-out", **zoom),
+        Command(
+            "zoom-selection",
+            "Zoom to selection",
+            w.verbs.zoom_to_selection,
+            shortcut="Z",
+            menu="View",
+            group="zoom",
+            enabled=lambda: w.selected_box is not None,
+        ),
+        Command(
+            "boxes",
+            "Boxes",
+            partial(flip, "boxes", "Boxes"),
+            shortcut="B",
+            menu="View",
+            group="layers",
+            checked=lambda: shown("boxes"),
+        ),
+        Command(
+            "labels",
+            "Labels",
+            partial(flip, "labels", "Labels"),
+            shortcut="L",
+            menu="View",
+            group="layers",
+            checked=lambda: shown("labels"),
+        ),
+        *[
+            Command(
+                f"panel-{panel.id}",
+                panel.title,
+                partial(w.verbs.toggle_panel, panel.id),
+                shortcut=f"Alt+{number}",
+                menu="View/Panels",
+                group="window",
+                icon=panel.icon,
+                checked=partial(w.verbs.panel_shown, panel.id),
+            )
+            for number, panel in enumerate(w.panels.values(), 1)
+        ],
+        Command("reset-layout", "Reset layout", w.verbs.reset_layout, menu="View/Panels", group="reset"),
+        *[
+            Command(
+                f"theme-{scheme}",
+                title,
+                partial(w.verbs.set_theme, scheme),
+                menu="View/Theme",
+                group="window",
+                checked=partial(w.verbs.theme_is, scheme),
+            )
+            for scheme, title in (("system", "Theme of the system"), ("dark", "Dark theme"), ("light", "Light theme"))
+        ],
+        Command("full-screen", "Full screen", w.verbs.toggle_full_screen, shortcut="F11", menu="View", group="window"),
+    ]
+
+
+def _model(w: Window) -> list[Command]:
+    return [
+        Command("open-model", "Open weights…", w.verbs.ask_model, shortcut="Ctrl+M", menu="Model", icon="model"),
+        Command("bundled", "Bundled models", menu="Model", children=lambda: _bundled(w)),
+        Command("recent-models", "Recent weights", menu="Model", children=lambda: _recent_models(w)),
+        Command(
+            "card",
+            "About this model",
+            w.verbs.show_card,
+            shortcut="Ctrl+I",
+            menu="Model",
+            group="card",
+            icon="info",
+            enabled=lambda: w.session.description is not None,
+        ),
+    ]
+
+
+def _inspect(w: Window) -> list[Command]:
+    store = w.session.store
+
+    def set_mode(mode: str) -> None:
+        document = store.document.with_view(anchors=mode, anchor_at=None)
+        store.update(document, title=f"Anchors: {MODES[mode][0].lower()}")
+
+    keys = {"off": "Shift+0", "here": "A", "density": "D", "lineage": "G"}
+    return [
+        Command(
+            "suppressed",
+            "Show suppressed boxes",
+            w.verbs.toggle_suppressed,
+            shortcut="S",
+            menu="Inspect",
+            help="Boxes that non-maximum suppression removed, dashed, each linked to the box that removed it",
+            enabled=lambda: w.has_result,
+            checked=lambda: bool(store.document.values("detect").get("suppressed", False)),
+        ),
+        *[
+            Command(
+                f"anchors-{mode}",
+                f"Anchors: {title.lower()}",
+                partial(set_mode, mode),
+                shortcut=keys[mode],
+                menu="Inspect",
+                group="anchors",
+                help=help_text,
+                enabled=lambda: w.has_anchors,
+                checked=lambda mode=mode: store.document.view.anchors == mode,
+            )
+            for mode, (title, help_text) in MODES.items()
+        ],
+        Command(
+            "reset-detection",
+            "Reset to the model's own settings",
+            lambda: store.update(store.document.with_own("detect"), title="Reset detection"),
+            shortcut="Ctrl+R",
+            menu="Inspect",
+            group="reset",
+            icon="reset",
+            enabled=lambda: bool(store.document.values("detect")),
+        ),
+    ]
+
+
+def _help(w: Window) -> list[Command]:
+    return [
+        Command("shortcuts", "Keyboard shortcuts", w.verbs.show_shortcuts, shortcut="?", menu="Help", icon="keyboard"),
+        Command(
+            "palette",
+            "Command palette",
+            w.verbs.show_palette,
+            shortcut=("Ctrl+Shift+P", "Ctrl+K"),
+            menu="Help",
+            icon="palette",
+        ),
+        Command("about", "About Vitrine", w.verbs.show_about, menu="Help", group="about"),
+    ]
+
+
+def _recent(w: Window) -> list[Command]:
+    paths = w.settings.recent_pictures
+    return [Command(f"recent-{p}", Path(p).name, partial(w.session.open_paths, [p]), help=p) for p in paths]
+
+
+def _samples(w: Window) -> list[Command]:
+    return [Command(f"sample-{p.stem}", p.stem, partial(w.session.open_paths, [p])) for p in w.samples()]
+
+
+def _bundled(w: Window) -> list[Command]:
+    return [
+        Command(
+            f"model-{card.name}",
+            card.name,
+            partial(w.session.open_model, card.name),
+            help=card.title,
+            checked=lambda name=card.name: w.session.store.document.model == name,
+        )
+        for card in cards.bundled().values()
+    ]
+
+
+def _recent_models(w: Window) -> list[Command]:
+    paths = [p for p in w.settings.recent_models if p not in cards.bundled()]
+    return [Command(f"model-{p}", Path(p).name, partial(w.session.open_model, p), help=p) for p in paths]

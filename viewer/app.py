@@ -1,0 +1,197 @@
+"""The program with a window: brings the engine up first, then Qt; carries messages between them; takes screenshots."""
+
+from __future__ import annotations
+
+import faulthandler
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from models import images
+from models.cards import DEFAULT_MODEL
+from models.types import Failure, Refusal, Source
+from viewer import plan
+from viewer.document import Document
+from viewer.jobs import Lane, ProcessLane
+from viewer.session import Session
+
+TICK_MS = 200
+IDLE_LIMIT_MS = 120_000
+Say = Callable[[str], None]
+
+
+class Mailbox:
+    """Messages from other threads, in order, until the window's thread takes them. `wake` is set once Qt is there."""
+
+    def __init__(self) -> None:
+        self._messages: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+        self.wake: Callable[[], None] | None = None
+
+    def post(self, message: tuple[Any, ...]) -> None:
+        """Put a message in, from any thread."""
+        self._messages.put(message)
+        if self.wake is not None:
+            self.wake()
+
+    def empty(self, handle: Callable[[tuple[Any, ...]], None]) -> None:
+        """Hand every message over, on the calling thread."""
+        while True:
+            try:
+                message = self._messages.get_nowait()
+            except queue.Empty:
+                return
+            handle(message)
+
+
+def open_window(options: Any, *, say: Say, lane: Lane | None = None) -> int:  # noqa: ANN401 - argparse's namespace
+    """Open the window and run until it is closed. Return the exit code; 1 when a screenshot's picture failed."""
+    faulthandler.enable()
+    document, failures = _document(options)
+    session, mail = Session(lane or ProcessLane(), document), Mailbox()
+    session.begin(mail.post, [("detect", plan.detect)])
+
+    from PySide6.QtWidgets import QApplication
+
+    existing = QApplication.instance()
+    application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+    window = build(application, session, mail, theme_name=options.theme, geometry=not options.screenshot)
+    for failure in failures:
+        window.tell(failure.text, severity="error")
+    if options.screenshot:
+        _screenshot_when_idle(application, window, mail, options.screenshot)
+    window.show()
+    application.exec()
+    session.jobs.stop()
+    for message in window.toasts.messages:
+        if message.severity == "error":
+            say(message.text)
+    shot = options.screenshot
+    return 1 if shot and (any(m.severity == "error" for m in window.toasts.messages) or not shot.exists()) else 0
+
+
+def build(application: Any, session: Session, mail: Mailbox, *, theme_name: str | None = None, geometry: bool = True) -> Any:  # noqa: ANN401
+    """Return the window over a session that was begun, its mail delivered on this thread from now on."""
+    from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+    from viewer import theme
+    from viewer.settings import Settings
+    from viewer.window import Window
+
+    settings = Settings.load()
+    if not geometry:
+        settings.geometry = settings.state = ""
+    application.setApplicationName("Vitrine")
+    application.setDesktopFileName("vitrine")
+    chosen: Any = theme_name or settings.theme
+    theme.apply(application, chosen)
+    window = Window(session, settings)
+    window.setWindowIcon(theme.icon("boxes"))
+    session.wants = [(panel.id, panel.wants) for panel in window.panels.values()]
+    for note in settings.notes:
+        window.tell(note, severity="warning")
+
+    class Postman(QObject):
+        """Wakes the window's thread."""
+
+        called = Signal()
+
+    postman = Postman(window)
+
+    def deliver() -> None:
+        mail.empty(session.jobs.handle)
+
+    postman.called.connect(deliver, Qt.ConnectionType.QueuedConnection)
+    mail.wake = postman.called.emit
+    ticker = QTimer(window)
+    ticker.setInterval(TICK_MS)
+    ticker.timeout.connect(session.jobs.tick)
+    ticker.start()
+    _catch(window)
+    postman.called.emit()
+    session.replan()
+    return window
+
+
+def _document(options: Any) -> tuple[Document, list[Failure]]:  # noqa: ANN401
+    """Return the document the command line asks for, and what of it cannot be."""
+    failures: list[Failure] = []
+    paths: list[Path] = []
+    given = list(options.pictures)
+    if options.sample and not given:
+        given = [Path(__file__).resolve().parent.parent / "assets" / "samples"]
+    model = options.model or DEFAULT_MODEL
+    for path in given:
+        try:
+            found = images.expand([path])
+            for one in found:
+                if one.suffix.lower() in images.WEIGHTS_SUFFIXES:
+                    model = str(one.absolute())
+                else:
+                    images.size(one)
+                    paths.append(one)
+                if len(given) > 1 or len(found) > 1:
+                    paths += [p for p in found if p not in paths]
+                    break
+        except Refusal as refusal:
+            failures.append(Failure(str(refusal), refusal.advice))
+    if Path(model).suffix:
+        model = str(Path(model).expanduser().absolute())
+    document = Document(sources=tuple(Source.file(p) for p in paths), model=model)
+    for shown in options.show:
+        if shown == "suppressed":
+            document = document.with_value("detect", suppressed=True)
+        else:
+            document = document.with_view(anchors="here" if shown == "anchors" else shown)
+    return document, failures
+
+
+def _catch(window: Any) -> None:  # noqa: ANN401
+    """Have exceptions that nobody caught told in the window, and Qt's warnings kept in the log."""
+
+    def caught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            window.close()
+            return
+        details = "".join(traceback.format_exception(kind, error, trace))
+        text = f"Something went wrong in the window: {kind.__name__}: {error}. Your settings are kept."
+        window.tell(text, details=details, severity="error")
+
+    sys.excepthook = caught
+    threading.excepthook = lambda given: caught(
+        given.exc_type, given.exc_value or given.exc_type(), given.exc_traceback
+    )
+
+
+def _screenshot_when_idle(application: Any, window: Any, mail: Mailbox, path: Path) -> None:  # noqa: ANN401, ARG001
+    """Save what the window shows once nothing runs any more, then quit."""
+    from PySide6.QtCore import QTimer
+
+    watch = QTimer(window)
+    watch.setInterval(100)
+    waited = [0, 0]
+
+    def look() -> None:
+        session = window.session
+        waited[1] += 100
+        source = session.store.document.source
+        pending = source is not None and session.shown != source and not window.toasts.messages
+        if (session.jobs.busy or session.stale or pending) and waited[1] < IDLE_LIMIT_MS:
+            waited[0] = 0
+            return
+        waited[0] += 1
+        if waited[0] < 4:
+            return
+        watch.stop()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not window.grab().save(str(path)):
+            window.tell(f"{path.name} could not be written.", severity="error")
+        window.close()
+        application.quit()
+
+    watch.timeout.connect(look)
+    watch.start()

@@ -1,0 +1,101 @@
+"""Small signs over the canvas: what the box under the pointer is, and that the picture is stale. They take no input."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
+
+from viewer.theme import GRID_PX, SMALL_PX, colours
+
+SWATCH_PX = 10
+DISTANCE_PX = 2 * GRID_PX
+DOT_PX = GRID_PX
+
+
+class Readout(QWidget):
+    """A few lines beside the pointer, with a swatch of the class's colour."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._host = parent
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._lines: tuple[str, ...] = ()
+        self._colour = QColor()
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """The lines, for tests and for screen readers."""
+        return "\n".join(self._lines)
+
+    def tell(self, lines: tuple[str, ...], *, colour: QColor, position: QPoint) -> None:
+        """Show lines beside a position in the parent, on the side where there is room."""
+        if (lines, colour) != (self._lines, self._colour):
+            self._lines, self._colour = lines, colour
+            self.resize(self._wanted())
+            self.update()
+
+        parent = self._host.rect()
+        x, y = position.x() + DISTANCE_PX, position.y() + DISTANCE_PX
+        if x + self.width() > parent.width():
+            x = max(0, position.x() - DISTANCE_PX - self.width())
+        if y + self.height() > parent.height():
+            y = max(0, position.y() - DISTANCE_PX - self.height())
+        self.move(x, y)
+        self.show()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        now, painter = colours(), QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(now.border, 1))
+        painter.setBrush(now.panel)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+
+        painter.setFont(self._font())
+        metrics = QFontMetrics(self._font())
+        left, top = GRID_PX, GRID_PX - 2
+        painter.setPen(QPen(now.border, 1))
+        painter.setBrush(self._colour)
+        painter.drawRoundedRect(QRectF(left, top + (metrics.height() - SWATCH_PX) / 2, SWATCH_PX, SWATCH_PX), 2, 2)
+
+        for index, line in enumerate(self._lines):
+            painter.setPen(now.muted if index else now.text)
+            baseline = top + index * metrics.lineSpacing() + metrics.ascent()
+            painter.drawText(QPoint(left + SWATCH_PX + GRID_PX - 2, baseline), line)
+        painter.end()
+
+    def _wanted(self) -> QSize:
+        metrics = QFontMetrics(self._font())
+        width = max((metrics.horizontalAdvance(line) for line in self._lines), default=0)
+        height = len(self._lines) * metrics.lineSpacing()
+        return QSize(width + SWATCH_PX + 3 * GRID_PX - 2, height + 2 * GRID_PX - 4)
+
+    def _font(self) -> QFont:
+        font = QFont(self.font())
+        font.setPixelSize(SMALL_PX)
+        return font
+
+
+class StaleDot(QWidget):
+    """A dot in the corner: what is shown answers an earlier question."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._host = parent
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAccessibleName(self.tr("Updating"))
+        self.setFixedSize(DOT_PX + 2, DOT_PX + 2)
+        self.hide()
+
+    def settle(self) -> None:
+        """Move to the parent's corner."""
+        self.move(self._host.width() - self.width() - GRID_PX, GRID_PX)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        now, painter = colours(), QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(now.canvas, 1))
+        painter.setBrush(now.accent)
+        painter.drawEllipse(QRectF(1, 1, DOT_PX, DOT_PX))
+        painter.end()

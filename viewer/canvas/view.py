@@ -1,0 +1,309 @@
+"""The pane the picture is in: zoom, pan, what is under the pointer. What is painted and how is elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QNativeGestureEvent, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QApplication, QWidget
+
+from viewer.canvas.layers import Boxes, Hit, Layer, hits
+from viewer.canvas.readout import Readout, StaleDot
+from viewer.canvas.stage import Look, Stage
+from viewer.theme import class_colour, colours
+
+NOTCH_FACTOR = 1.2
+KEY_FACTOR = 1.25
+SLACK_PX = 3.0
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """Where the pointer is in the picture's pixels, the colour there (None outside), and the boxes under it.
+
+    `hits` are (layer, row), the smallest box first; `active` is the one that Up and Down chose, or -1.
+    """
+
+    x: float
+    y: float
+    rgb: tuple[int, int, int] | None
+    hits: tuple[Hit, ...] = ()
+    active: int = -1
+
+    @property
+    def hit(self) -> Hit | None:
+        """The active box, if there is one."""
+        return self.hits[self.active] if self.active >= 0 else None
+
+
+class Canvas(QWidget):
+    """A picture with layers over it, to look at from near and far."""
+
+    pointer_moved = Signal(object)
+    clicked = Signal(object)
+    double_clicked = Signal(object)
+    zoom_changed = Signal(float)
+    look_changed = Signal(object)
+    left = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._layers: tuple[Layer, ...] = ()
+        self._pointer: Pointer | None = None
+        self._position: QPointF | None = None
+        self._pressed: QPointF | None = None
+        self._dragging = False
+        self._percent = 100.0
+
+        self._stage = Stage(self)
+        self._readout = Readout(self)
+        self._stale = StaleDot(self)
+        self._stage.look_changed.connect(self._looked)
+        self._stage.setBackground(colours().canvas)
+
+        self.setAccessibleName(self.tr("Picture"))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        self.setMinimumSize(QSize(64, 64))
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers shown, the lowest first."""
+        return self._layers
+
+    @property
+    def pixels(self) -> NDArray[np.uint8] | None:
+        """The picture shown (H, W, 3)."""
+        return self._stage.pixels
+
+    @property
+    def look(self) -> Look:
+        """The point in the middle and the scale, to be carried over to another pane."""
+        return self._stage.look
+
+    @property
+    def scale_percent(self) -> float:
+        """The scale: at 100 one pixel of the picture takes one device-independent pixel."""
+        return 100 * self._stage.look.scale
+
+    @property
+    def pointer(self) -> Pointer | None:
+        """What is under the pointer now."""
+        return self._pointer
+
+    @property
+    def readout(self) -> str:
+        """The text beside the pointer, or nothing."""
+        return "" if self._readout.isHidden() else self._readout.text
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the quiet sign is shown."""
+        return not self._stale.isHidden()
+
+    def show_picture(self, pixels: ArrayLike | None, *, keep_view: bool = False) -> None:
+        """Show a picture (H, W, 3) uint8, which must not be written to afterwards; fit it unless asked not to.
+
+        `keep_view` only holds for a picture of the same size. Raises ValueError for arrays of another form.
+        """
+        before = self._stage.bounds
+        self._stage.show_pixels(_checked(pixels))
+        if not keep_view or self._stage.bounds != before:
+            self._stage.fit()
+        self._feel()
+
+    def set_layers(self, layers: Sequence[Layer]) -> None:
+        """Show these layers, and no others; ids must differ."""
+        self._layers = tuple(layers)
+        self._feel()
+        self._refresh()
+
+    def set_stale(self, stale: bool) -> None:
+        """Show or hide the sign that the picture answers an earlier question."""
+        self._stale.setVisible(stale)
+
+    def show_look(self, look: Look) -> None:
+        """Look where another pane does."""
+        self._stage.go(look)
+
+    def fit(self) -> None:
+        """Show the whole picture, also after the window is resized, until the next zoom or pan."""
+        self._stage.fit()
+
+    def actual_size(self) -> None:
+        """Show one pixel of the picture as one device-independent pixel."""
+        self._stage.go(replace(self.look, scale=1.0))
+
+    def zoom(self, factor: float) -> None:
+        """Zoom around the middle."""
+        self._stage.zoom_at(QPointF(self.width() / 2, self.height() / 2), factor)
+
+    def zoom_to(self, rect: QRectF) -> None:
+        """Show a part of the picture as large as it gets."""
+        scale = min(self.width() / max(rect.width(), 1e-3), self.height() / max(rect.height(), 1e-3))
+        self._stage.go(Look(rect.center().x(), rect.center().y(), scale))
+
+    def to_picture(self, position: QPointF) -> QPointF:
+        """Map a position in this widget to the picture's pixels."""
+        return self._stage.to_picture(position)
+
+    def to_screen(self, point: QPointF) -> QPointF:
+        """Map a point of the picture to a position in this widget."""
+        return self._stage.to_screen(point)
+
+    def grab_image(self) -> QImage:
+        """Return what is shown, in the screen's pixels, without the signs at the pointer."""
+        return self._stage.picture()
+
+    def cycle(self, step: int) -> bool:
+        """Make another of the overlapping boxes under the pointer the active one; return whether there is one."""
+        pointer = self._pointer
+        if pointer is None or len(pointer.hits) < 2:
+            return False
+
+        self._tell(replace(pointer, active=(pointer.active + step) % len(pointer.hits)))
+        return True
+
+    def sizeHint(self) -> QSize:
+        return QSize(640, 480)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        match event.key():
+            case Qt.Key.Key_Up | Qt.Key.Key_Down:
+                event.setAccepted(self.cycle(1 if event.key() == Qt.Key.Key_Down else -1))
+            case Qt.Key.Key_Plus | Qt.Key.Key_Equal:
+                self.zoom(KEY_FACTOR)
+            case Qt.Key.Key_Minus:
+                self.zoom(1 / KEY_FACTOR)
+            case _:
+                event.ignore()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        notches = (event.angleDelta().y() or event.angleDelta().x()) / 120
+        self._stage.zoom_at(event.position(), NOTCH_FACTOR**notches)
+        event.accept()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() not in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
+            event.ignore()
+            return
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+        self._pressed, self._dragging = event.position(), False
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._pressed is None:
+            self._feel(event.position())
+            return
+
+        shift = event.position() - self._pressed
+        self._dragging = self._dragging or shift.manhattanLength() >= QApplication.startDragDistance()
+        if self._dragging:
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+            self._pressed = self._position = event.position()
+            self._stage.pan(shift)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        was_click = self._pressed is not None and not self._dragging and event.button() == Qt.MouseButton.LeftButton
+        self._pressed, self._dragging = None, False
+        self.unsetCursor()
+        self._feel(event.position())
+        if was_click and self._pointer is not None:
+            self.clicked.emit(self._pointer)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self._feel(event.position())
+        if event.button() == Qt.MouseButton.LeftButton and self._pointer is not None:
+            self.double_clicked.emit(self._pointer)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._position = None
+        self._tell(None)
+        self.left.emit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._stage.resize(event.size())
+        self._stale.settle()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.PaletteChange:
+            self._stage.setBackground(colours().canvas)
+        super().changeEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QNativeGestureEvent) and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
+            self._stage.zoom_at(event.position(), 1 + event.value())
+            return True
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self._stage.settle()
+        return super().event(event)
+
+    def _looked(self, look: Look) -> None:
+        self._feel()
+        self.look_changed.emit(look)
+        if self.scale_percent != self._percent:
+            self._percent = self.scale_percent
+            self.zoom_changed.emit(self._percent)
+
+    def _feel(self, position: QPointF | None = None) -> None:
+        """Work out anew what is under the pointer, which may also have stayed while the rest moved."""
+        self._position = self._position if position is None else position
+        pixels = self.pixels
+        if self._position is None or pixels is None:
+            self._tell(None)
+            return
+
+        point = self.to_picture(self._position)
+        found = tuple(hits(self._layers, point.x(), point.y(), slack_px=SLACK_PX / self.look.scale))
+        chosen = self._pointer.hit if self._pointer else None
+        active = found.index(chosen) if chosen in found else min(0, len(found) - 1)
+
+        column, row = int(np.floor(point.x())), int(np.floor(point.y()))
+        inside = 0 <= row < pixels.shape[0] and 0 <= column < pixels.shape[1]
+        red, green, blue = pixels[row, column].tolist() if inside else (0, 0, 0)
+        rgb = (red, green, blue) if inside else None
+        self._tell(Pointer(point.x(), point.y(), rgb, found, active))
+
+    def _tell(self, pointer: Pointer | None) -> None:
+        before, self._pointer = self._pointer, pointer
+        if (pointer and pointer.hit) != (before and before.hit):
+            self._refresh()
+        self._read_out()
+        if pointer != before:
+            self.pointer_moved.emit(pointer)
+
+    def _refresh(self) -> None:
+        self._stage.show_layers(self._layers, active=self._pointer.hit if self._pointer else None)
+
+    def _read_out(self) -> None:
+        pointer, position = self._pointer, self._position
+        if pointer is None or pointer.hit is None or position is None or self._dragging:
+            self._readout.hide()
+            return
+
+        layer_id, row = pointer.hit
+        layer = next(layer for layer in self._layers if isinstance(layer, Boxes) and layer.id == layer_id)
+        x0, y0, x1, y1 = layer.boxes[row].tolist()
+        lines = [layer.text(row), self.tr("{} × {} px").format(round(x1 - x0), round(y1 - y0))]
+        if len(pointer.hits) > 1:
+            lines.append(self.tr("{} of {}, Up/Down").format(pointer.active + 1, len(pointer.hits)))
+
+        self._readout.tell(
+            tuple(line for line in lines if line),
+            colour=class_colour(int(layer.colours[row])),
+            position=position.toPoint(),
+        )
+        self.setAccessibleDescription(self._readout.text)
+
+
+def _checked(pixels: ArrayLike | None) -> NDArray[np.uint8] | None:
+    if pixels is None:
+        return None
+
+    array = np.ascontiguousarray(pixels)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
+        raise ValueError(f"A picture is (height, width, 3) of uint8, not {array.shape} of {array.dtype}.")
+    return array

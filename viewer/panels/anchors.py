@@ -1,0 +1,164 @@
+"""Anchors: those at a place, all of them as density, and those behind the selected detection. True positions only."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QSizePolicy
+
+from models.inspection import Description
+from models.requests import Request
+from models.types import Result
+from viewer import overlay, plan
+from viewer.canvas.layers import Layer
+from viewer.document import Document
+from viewer.panels.base import GAP, Panel
+from viewer.store import Store
+
+MODES = {
+    "off": ("Off", ""),
+    "here": ("At a place", "Move over the picture to see the anchors there; click to pin the place, again to free it."),
+    "density": ("Density of all", "How many anchors cover each part of the picture."),
+    "lineage": ("Behind the selection", "Click a detection: the anchor and proposal it came from."),
+}
+NOTHING = ""
+
+
+class AnchorPanel(Panel):
+    """What to show of the anchors, on which pyramid level, and the numbers of what is shown."""
+
+    id: ClassVar[str] = "anchors"
+    title: ClassVar[str] = "Anchors"
+    icon: ClassVar[str] = "anchors"
+    needs: ClassVar[tuple[str, ...]] = ("HasAnchors",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.mode = QComboBox()
+        self.mode.setAccessibleName("Show anchors")
+        for key, (title, help_text) in MODES.items():
+            self.mode.addItem(title, key)
+            self.mode.setItemData(self.mode.count() - 1, help_text, 3)
+        self.level = QComboBox()
+        self.level.setAccessibleName("Pyramid level")
+        self.level.addItem("All levels", -1)
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setAccessibleName("About the anchors shown")
+        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        form = QFormLayout(self)
+        form.setContentsMargins(GAP, GAP, GAP, GAP)
+        form.setSpacing(GAP)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Show", self.mode)
+        form.addRow("Level", self.level)
+        form.addRow(self.text)
+        self.mode.activated.connect(self._choose_mode)
+        self.level.activated.connect(self._choose_level)
+        self._anchors: Result | None = None
+        self._detections: Result | None = None
+        self._hover: tuple[float, float] | None = None
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the anchors while something of them is shown."""
+        return plan.anchors(document, description)
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Show the mode and level; grey them with the reason for a model without anchors."""
+        reason = self.lacking(description) if description else ""
+        self.mode.setEnabled(not reason)
+        self.level.setEnabled(not reason and document.view.anchors in ("here", "density"))
+        self.mode.setToolTip(reason)
+        self.mode.setCurrentIndex(list(MODES).index(document.view.anchors))
+        index = self.level.findData(document.view.anchor_level)
+        self.level.setCurrentIndex(max(index, 0))
+        self._tell(document, reason)
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Take the anchors, and the detections whose lineage may be asked for."""
+        if slot == "detect":
+            self._detections = result
+        elif slot == self.id:
+            self._anchors = result
+            self._list_levels(result)
+            self.layers_changed.emit()
+        self._tell(self.store.document, "")
+
+    def forget(self) -> None:
+        """Drop the anchors of another picture or model."""
+        self._anchors = self._detections = self._hover = None
+
+    def layers(self, document: Document) -> list[Layer]:
+        """Paint what the mode says."""
+        view = document.view
+        match view.anchors:
+            case "here" if self._anchors is not None:
+                return overlay.anchor_layers(self._anchors, self._place(document), level=view.anchor_level)
+            case "density" if self._anchors is not None:
+                return [overlay.density_layer(self._anchors, level=view.anchor_level)]
+            case "lineage" if self._detections is not None:
+                return overlay.lineage_layers(self._detections, document.selected)
+        return []
+
+    def pointer(self, place: tuple[float, float] | None) -> None:
+        """Follow the mouse while no place is pinned."""
+        if self.store.document.view.anchors == "here" and place != self._hover:
+            self._hover = place
+            self._tell(self.store.document, "")
+            self.layers_changed.emit()
+
+    def clicked(self, place: tuple[float, float]) -> bool:
+        """Pin the place, or free it."""
+        view = self.store.document.view
+        if view.anchors != "here":
+            return False
+        self.store.update(self.store.document.with_view(anchor_at=None if view.anchor_at else place))
+        return True
+
+    def _place(self, document: Document) -> tuple[float, float] | None:
+        return document.view.anchor_at or self._hover
+
+    def _choose_mode(self) -> None:
+        mode = str(self.mode.currentData())
+        document = self.store.document.with_view(anchors=mode, anchor_at=None)
+        self.store.update(document, title=f"Anchors: {MODES[mode][0].lower()}")
+
+    def _choose_level(self) -> None:
+        document = self.store.document.with_view(anchor_level=int(self.level.currentData()))
+        self.store.update(document, title="Pyramid level")
+
+    def _list_levels(self, result: Result) -> None:
+        grid, per_cell = result.arrays["grid"], result.arrays["per_cell"]
+        wanted = [("All levels", -1)]
+        wanted += [
+            (f"Level {i}: {w} × {h} cells × {a}", i)
+            for i, ((h, w), a) in enumerate(zip(grid.tolist(), per_cell.tolist(), strict=True))
+        ]
+        self.level.clear()
+        for title, data in wanted:
+            self.level.addItem(title, data)
+        self.level.setCurrentIndex(max(self.level.findData(self.store.document.view.anchor_level), 0))
+
+    def _tell(self, document: Document, reason: str) -> None:
+        self.text.setText(reason or self._numbers(document) or MODES[document.view.anchors][1])
+
+    def _numbers(self, document: Document) -> str:
+        view, place = document.view, self._place(document)
+        if view.anchors == "here" and self._anchors is not None and place is not None:
+            rows = overlay.anchors_at(self._anchors, *place, level=view.anchor_level)
+            boxes = self._anchors.arrays["boxes"][rows]
+            sizes = [f"{w:.0f} × {h:.0f}" for w, h in (boxes[:, 2:] - boxes[:, :2]).tolist()]
+            pinned = "pinned at" if view.anchor_at else "at"
+            return f"{len(rows)} anchors {pinned} x {place[0]:.0f}, y {place[1]:.0f} (px): {', '.join(sizes)}"
+        if view.anchors == "density" and self._anchors is not None:
+            density = self._anchors.arrays["density"]
+            values = density.sum(0) if view.anchor_level < 0 else density[min(view.anchor_level, len(density) - 1)]
+            total = self._anchors.meta["anchors"]
+            return f"{total:,} anchors; a place is covered by {values.min():.0f} to {values.max():.0f} of them."
+        if view.anchors == "lineage" and self._detections is not None and document.selected >= 0:
+            return overlay.lineage_text(self._detections, document.selected)
+        return NOTHING
+
+
+PANEL = AnchorPanel

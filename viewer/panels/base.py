@@ -1,0 +1,69 @@
+"""What every panel has in common: its place, what it needs, what it wants, what it paints. It makes no dock itself."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QWidget
+
+from models.inspection import Description
+from models.requests import Request
+from models.types import Result
+from viewer.canvas.layers import Layer
+from viewer.document import Document
+from viewer.store import Store
+
+GAP = 8
+
+
+class Panel(QWidget):
+    """One dock's content. A subclass sets the class attributes and overrides what it has a use for.
+
+    It changes the document through `store`, and says `layers_changed` when it would paint something else.
+    """
+
+    id: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    icon: ClassVar[str] = ""
+    area: ClassVar[str] = "right"
+    opened: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    layers_changed = Signal()
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.store = store
+        self.setAccessibleName(self.title)
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Return the request whose answer the panel shows, in the slot of its id."""
+        return None
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Bring controls up to date with the document and what is known of its model."""
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Take the answer of a slot; every panel hears of every slot."""
+
+    def forget(self) -> None:
+        """Drop what was shown of a picture or model that is gone."""
+
+    def layers(self, document: Document) -> list[Layer]:
+        """Return what to paint over the picture, bottom first."""
+        return []
+
+    def pointer(self, place: tuple[float, float] | None) -> None:
+        """Hear where the mouse is on the picture, in its pixels; None when it left."""
+
+    def clicked(self, place: tuple[float, float]) -> bool:
+        """Hear of a click on the picture; True when it was taken and nobody else should act on it."""
+        return False
+
+    def lacking(self, description: Description) -> str:
+        """Return why the model cannot serve this panel, "" if it can."""
+        missing = [need for need in self.needs if need not in description.capabilities]
+        words = {"HasAnchors": "has no anchors", "Detects": "finds no boxes", "Proposes": "makes no proposals"}
+        return f"{description.name} {' and '.join(words.get(m, 'lacks ' + m) for m in missing)}." if missing else ""

@@ -1,0 +1,110 @@
+"""Film: the opened pictures as a strip of thumbnails. It reads no files: it asks for thumbnails of what is seen."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtWidgets import QListView, QListWidget, QListWidgetItem, QVBoxLayout
+
+from models.inspection import Description
+from models.types import Pixels, Source
+from viewer import theme
+from viewer.document import Document
+from viewer.panels.base import Panel
+from viewer.store import Store
+
+THUMB_PX = 88
+ROLE = Qt.ItemDataRole.UserRole
+
+
+class FilmPanel(Panel):
+    """One thumbnail a picture; the current one is marked, an unreadable one carries a warning."""
+
+    id: ClassVar[str] = "film"
+    title: ClassVar[str] = "Pictures"
+    icon: ClassVar[str] = "film"
+    area: ClassVar[str] = "left"
+
+    chosen = Signal(int)
+    thumbnail_wanted = Signal(object)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.list = QListWidget()
+        self.list.setAccessibleName("Pictures")
+        self.list.setViewMode(QListView.ViewMode.IconMode)
+        self.list.setFlow(QListView.Flow.TopToBottom)
+        self.list.setWrapping(False)
+        self.list.setMovement(QListView.Movement.Static)
+        self.list.setIconSize(QSize(THUMB_PX, THUMB_PX))
+        self.list.setGridSize(QSize(THUMB_PX + 24, THUMB_PX + 32))
+        self.list.setUniformItemSizes(True)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list.setFrameShape(QListWidget.Shape.NoFrame)
+        self.list.setFixedWidth(THUMB_PX + 48)
+        self.list.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.list.itemClicked.connect(self._clicked)
+        self.list.verticalScrollBar().valueChanged.connect(self._look)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.list)
+        self._sources: tuple[Source, ...] = ()
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(30)
+        self._pause.timeout.connect(self._ask)
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """List the pictures and mark the current one."""
+        if document.sources != self._sources:
+            self._sources = document.sources
+            self.list.clear()
+            for source in document.sources:
+                item = QListWidgetItem(source.name)
+                item.setToolTip(source.path)
+                item.setData(ROLE, source)
+                self.list.addItem(item)
+        if document.sources:
+            self.list.setCurrentRow(document.current)
+            self._look()
+
+    def set_thumbnail(self, source: Source, pixels: Pixels | None) -> None:
+        """Show the thumbnail (h, w, 3) of a picture, or a warning sign for None."""
+        for item in self._items():
+            if item.data(ROLE) == source:
+                item.setData(ROLE + 1, True)
+                item.setIcon(_icon(pixels) if pixels is not None else theme.icon("warning"))
+
+    def _items(self) -> list[QListWidgetItem]:
+        found = [self.list.item(i) for i in range(self.list.count())]
+        return [item for item in found if item is not None]
+
+    def _clicked(self, item: QListWidgetItem) -> None:
+        self.chosen.emit(self.list.row(item))
+        self.list.setCurrentRow(self.store.document.current)
+
+    def _look(self) -> None:
+        self._pause.start()
+
+    def _ask(self) -> None:
+        area = self.list.viewport().rect()
+        for item in self._items():
+            if not item.data(ROLE + 1) and self.list.visualItemRect(item).intersects(area):
+                self.thumbnail_wanted.emit(item.data(ROLE))
+                return
+
+    def showEvent(self, event: object) -> None:
+        """Look for thumbnails when the strip comes into sight."""
+        super().showEvent(event)  # type: ignore[arg-type]
+        self._look()
+
+
+def _icon(pixels: Pixels) -> QIcon:
+    height, width = pixels.shape[:2]
+    image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+    return QIcon(QPixmap.fromImage(image.copy()))
+
+
+PANEL = FilmPanel

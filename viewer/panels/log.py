@@ -1,0 +1,43 @@
+"""Log: every message with its time, to read again and to copy."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout
+
+from viewer.panels.base import Panel
+from viewer.store import Store
+
+MOST_LINES = 5000
+
+
+class LogPanel(Panel):
+    """Messages, newest last."""
+
+    id: ClassVar[str] = "log"
+    title: ClassVar[str] = "Log"
+    icon: ClassVar[str] = "info"
+    area: ClassVar[str] = "bottom"
+    opened: ClassVar[bool] = False
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.text = QPlainTextEdit()
+        self.text.setReadOnly(True)
+        self.text.setMaximumBlockCount(MOST_LINES)
+        self.text.setAccessibleName("Log")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.text)
+
+    def write(self, text: str, details: str = "") -> None:
+        """Append a message, its details below it."""
+        stamp = datetime.now().astimezone().strftime("%H:%M:%S")
+        self.text.appendPlainText(f"{stamp}  {text}")
+        if details:
+            self.text.appendPlainText(details.rstrip())
+
+
+PANEL = LogPanel

@@ -1,0 +1,142 @@
+"""Results: the shown detections as a table, linked to the picture. Every number can be copied."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from PySide6.QtCore import QAbstractTableModel, QItemSelection, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayout
+
+from models.inspection import Description
+from models.requests import Request
+from models.types import Result
+from viewer import theme
+from viewer.document import Document
+from viewer.panels.base import Panel
+from viewer.store import Store
+
+COLUMNS = ("Class", "Score", "x0", "y0", "x1", "y1", "Width", "Height")
+Index = QModelIndex | QPersistentModelIndex
+
+
+class Rows(QAbstractTableModel):
+    """The detections of a result, one a row; numbers are made into text only for rows that are seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.result: Result | None = None
+
+    def take(self, result: Result | None) -> None:
+        """Show another result."""
+        self.beginResetModel()
+        self.result = result
+        self.endResetModel()
+
+    def rowCount(self, parent: Index | None = None) -> int:
+        return len(self.result.arrays["boxes"]) if self.result is not None else 0
+
+    def columnCount(self, parent: Index | None = None) -> int:
+        return len(COLUMNS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:  # noqa: ANN401
+        if role != Qt.ItemDataRole.DisplayRole:
+            return None
+        return COLUMNS[section] if orientation == Qt.Orientation.Horizontal else section + 1
+
+    def data(self, index: Index, role: int = 0) -> Any:  # noqa: ANN401
+        if self.result is None:
+            return None
+        row, column = index.row(), index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.text(row, column)
+        if role == Qt.ItemDataRole.TextAlignmentRole and column:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.DecorationRole and column == 0:
+            return theme.class_colour(int(self.result.arrays["labels"][row]))
+        return None
+
+    def text(self, row: int, column: int) -> str:
+        """Return a cell as it is shown and copied."""
+        assert self.result is not None
+        arrays = self.result.arrays
+        if column == 0:
+            label, classes = int(arrays["labels"][row]), self.result.meta["classes"]
+            return classes[label] if label < len(classes) else str(label)
+        if column == 1:
+            return f"{float(arrays['scores'][row]):.4f}"
+        box = arrays["boxes"][row]
+        numbers = (*box, box[2] - box[0], box[3] - box[1])
+        return f"{float(numbers[column - 2]):.1f}"
+
+
+class ResultsPanel(Panel):
+    """The table; selecting a row selects the box, and the other way round."""
+
+    id: ClassVar[str] = "results"
+    title: ClassVar[str] = "Results"
+    icon: ClassVar[str] = "list"
+    area: ClassVar[str] = "bottom"
+    opened: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ("Detects",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.rows = Rows()
+        self.table = QTableView()
+        self.table.setModel(self.rows)
+        self.table.setAccessibleName("Detections")
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setShowGrid(False)
+        self.table.setTabKeyNavigation(False)
+        self.table.verticalHeader().setDefaultSectionSize(24)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.selectionModel().selectionChanged.connect(self._selected)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.table)
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Follow the selection."""
+        self._follow(document.selected)
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """List the detections."""
+        if slot == "detect":
+            self.rows.take(result)
+            self._follow(self.store.document.selected)
+
+    def forget(self) -> None:
+        """Empty the table."""
+        self.rows.take(None)
+
+    @property
+    def text(self) -> str:
+        """The table as tab-separated text."""
+        lines = ["\t".join(COLUMNS)]
+        lines += [
+            "\t".join(self.rows.text(row, column) for column in range(len(COLUMNS)))
+            for row in range(self.rows.rowCount())
+        ]
+        return "\n".join(lines)
+
+    def _follow(self, selected: int) -> None:
+        result = self.rows.result
+        model = self.table.selectionModel()
+        model.blockSignals(True)
+        self.table.clearSelection()
+        if result is not None:
+            found = (result.arrays["ids"] == selected).nonzero()[0]
+            if len(found):
+                self.table.selectRow(int(found[0]))
+                self.table.scrollTo(self.rows.index(int(found[0]), 0))
+        model.blockSignals(False)
+        self.table.viewport().update()
+
+    def _selected(self, selection: QItemSelection) -> None:
+        rows = [index.row() for index in selection.indexes()]
+        if rows and self.rows.result is not None:
+            self.store.update(self.store.document.with_selected(int(self.rows.result.arrays["ids"][rows[0]])))
+
+
+PANEL = ResultsPanel

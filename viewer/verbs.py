@@ -1,0 +1,195 @@
+"""What commands do in a window: open, export, copy, paste, toggle. One method an action; the table is elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
+
+from models.files import WEIGHTS_SUFFIXES
+from models.images import PICTURE_SUFFIXES
+from models.types import Refusal
+from viewer import export, sources, theme
+from viewer.canvas.painter import render
+from viewer.panels.results import ResultsPanel
+
+if TYPE_CHECKING:
+    from viewer.window import Window
+
+
+class Verbs:
+    """The actions of one window."""
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+
+    def ask_pictures(self) -> None:
+        """Ask for pictures to open."""
+        kinds = " ".join(f"*{suffix}" for suffix in sorted(PICTURE_SUFFIXES))
+        names, _ = QFileDialog.getOpenFileNames(
+            self.window, "Open pictures", self.window.settings.last_folder, f"Pictures ({kinds})"
+        )
+        if names:
+            self.window.settings.last_folder = str(Path(names[0]).parent)
+            self.window.session.open_paths(names)
+
+    def ask_folder(self) -> None:
+        """Ask for a folder of pictures to open."""
+        name = QFileDialog.getExistingDirectory(self.window, "Open folder", self.window.settings.last_folder)
+        if name:
+            self.window.settings.last_folder = name
+            self.window.session.open_paths([name])
+
+    def ask_model(self) -> None:
+        """Ask for a weights file to open."""
+        kinds = " ".join(f"*{suffix}" for suffix in sorted(WEIGHTS_SUFFIXES))
+        name, _ = QFileDialog.getOpenFileName(
+            self.window, "Open weights", self.window.settings.last_folder, f"Weights ({kinds})"
+        )
+        if name:
+            self.window.session.open_model(name)
+
+    def ask_export(self, kind: str) -> None:
+        """Ask where to, and export what is on screen as one kind of file, with its recipe."""
+        request, _ = self.window.session.results["detect"]
+        begin = Path(self.window.settings.last_folder or Path.home()) / f"{export.stem(request)}.{kind}"
+        name, _ = QFileDialog.getSaveFileName(self.window, "Export", str(begin), f"*.{kind}")
+        if name:
+            self.export_to(Path(name), kind)
+
+    def export_to(self, path: Path, kind: str) -> list[Path]:
+        """Write what is on screen to `path`, its recipe beside it, and say so."""
+        request, result = self.window.session.results["detect"]
+        pixels = self.window.canvas.pixels
+        assert pixels is not None
+        self.window.settings.last_folder = str(path.parent)
+        name = path.name.removesuffix(f".{kind}")
+        try:
+            written = export.write(
+                path.parent, request, result, pixels, kinds=[kind], layers=self.window.layers(), name=name
+            )
+        except Refusal as refusal:
+            self.window.tell(f"{refusal} {refusal.advice}", severity="error")
+            return []
+        self.window.tell(f"Exported {written[0].name} with its recipe.", severity="success", key="export")
+        return written
+
+    def copy_image(self) -> None:
+        """Copy the picture with its overlay at its own resolution."""
+        pixels = self.window.canvas.pixels
+        if pixels is not None:
+            QGuiApplication.clipboard().setImage(render(pixels, self.window.layers()))
+            self.window.tell("Copied the picture with its overlay.", key="copy")
+
+    def copy_view(self) -> None:
+        """Copy what the canvas shows."""
+        QGuiApplication.clipboard().setImage(self.window.canvas.grab_image())
+        self.window.tell("Copied the view.", key="copy")
+
+    def copy_table(self) -> None:
+        """Copy the detections as tab-separated text."""
+        panel = self.window.panels["results"]
+        assert isinstance(panel, ResultsPanel)
+        QGuiApplication.clipboard().setText(panel.text)
+        self.window.tell("Copied the detections as text.", key="copy")
+
+    def paste(self) -> None:
+        """Open what is on the clipboard: a picture, or paths."""
+        data = QGuiApplication.clipboard().mimeData()
+        path = sources.pasted_picture(data, self.window.settings.folder / "pasted")
+        paths: Sequence[str | Path] = [path] if path else sources.paths_in(data)
+        if paths:
+            self.window.session.open_paths(paths)
+        else:
+            self.window.tell("There is no picture or path on the clipboard.", severity="warning", key="paste")
+
+    def deselect(self) -> None:
+        """Select no box."""
+        self.window.session.store.update(self.window.session.store.document.with_selected(-1))
+
+    def cancel(self) -> None:
+        """Stop what the engine works on."""
+        if self.window.session.jobs.busy:
+            self.window.session.jobs.cancel()
+            self.window.tell("Cancelled. The last answer stays.", key="cancel")
+
+    def zoom_to_selection(self) -> None:
+        """Show the selected box large, with some room."""
+        box = self.window.selected_box
+        if box is not None:
+            room = max(box.width(), box.height())
+            self.window.canvas.zoom_to(box.adjusted(-room, -room, room, room))
+
+    def toggle_panel(self, name: str) -> None:
+        """Show or hide a panel."""
+        dock = self.window.docks[name]
+        dock.setVisible(not dock.isVisible())
+        if dock.isVisible():
+            dock.raise_()
+
+    def panel_shown(self, name: str) -> bool:
+        """Whether a panel is shown."""
+        return not self.window.docks[name].isHidden()
+
+    def reset_layout(self) -> None:
+        """Put every panel back where it was at first."""
+        self.window.arrange()
+
+    def set_theme(self, scheme: Any) -> None:  # noqa: ANN401 - one of theme.Scheme
+        """Choose and remember a theme."""
+        self.window.settings.theme = scheme
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        theme.apply(application, scheme)
+
+    def theme_is(self, scheme: str) -> bool:
+        """Whether a theme is chosen."""
+        return self.window.settings.theme == scheme
+
+    def toggle_full_screen(self) -> None:
+        """Fill the screen, or not any more."""
+        self.window.setWindowState(self.windowindowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def toggle_suppressed(self) -> None:
+        """Show or hide what suppression removed."""
+        document = self.window.session.store.document
+        now = bool(document.values("detect").get("suppressed", False))
+        self.window.session.store.update(
+            document.with_value("detect", suppressed=None if now else True), title="Show suppressed"
+        )
+
+    def show_card(self) -> None:
+        """Show what is known of the model."""
+        description = self.window.session.description
+        if description is None:
+            return
+        facts = [f"{k.replace('_', ' ')}: {_fact(v)}" for k, v in description.about.items() if k != "classes"]
+        lines = [f"{description.family} on {description.device}", f"classes: {', '.join(description.classes[1:])}"]
+        QMessageBox.information(self.window, description.title, "\n".join([*lines, *facts]))
+
+    def show_palette(self) -> None:
+        """Open the command palette."""
+        self.window.palette_overlay.open()
+
+    def show_shortcuts(self) -> None:
+        """Open the list of shortcuts."""
+        self.window.shortcuts.open()
+
+    def show_about(self) -> None:
+        """Say what this is."""
+        text = "Vitrine opens a trained vision model and lets you look inside it.\n\nMIT licence."
+        QMessageBox.about(self.window, "About Vitrine", text)
+
+    def close_window(self) -> None:
+        """Close the window."""
+        self.window.close()
+
+
+def _fact(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -26,7 +26,7 @@ class Source:
     @classmethod
     def file(cls, path: str | Path) -> Source:
         """Return the source for a file: absolute path, with size in bytes and modification time in ns if it exists."""
-        absolute = Path(path).expanduser().absolute()
+        absolute = Path(path).absolute()
         try:
             status = absolute.stat()
         except OSError:

@@ -172,6 +172,9 @@ def test_a_label_of_many_lines_wraps_first(qtbot: QtBot) -> None:
     assert lines[0].startswith("one two")
     assert lines[1].endswith("…")
     assert label.heightForWidth(width) == 2 * label.fontMetrics().lineSpacing()
+    label.setText("a\nb\nc")
+    assert label.shown(width) == ["a", "b…"]
+    label.setText("one two three four five six seven\neight")
     label.set_lines(20)
     assert label.shown(width)[-1] == "eight"
     assert not label.elided(width)

@@ -19,7 +19,7 @@ from viewer.canvas.layers import Hit, Layer
 FIT_MARGIN_PX = 16
 MAX_SCALE = 64.0
 BELOW_FIT = 4.0
-# From here on single pixels are what people want to see.
+# In physical pixels per pixel of the picture: from here on single pixels are what people want to see.
 NEAREST_FROM_SCALE = 2.0
 _EVERYWHERE = QRectF(-1e6, -1e6, 2e6, 2e6)
 
@@ -211,7 +211,7 @@ class Stage(pg.GraphicsView):
         top = round((self.height() / 2 - y * scale) * ratio) / ratio
         self._origin = QPointF(left, top)
 
-        self.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < NEAREST_FROM_SCALE)
+        self.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale * ratio < NEAREST_FROM_SCALE)
         self._box.setRange(self.visible, padding=0, disableAutoRange=True)
         self._overlay.update()
         self.look_changed.emit(self.look)

@@ -1,0 +1,151 @@
+"""The rules of the house, read off the imports: who may know whom, how long a file may be, what may start or print."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TORCH = {"torch", "torchvision", "captum"}
+QT = {"PySide6", "pyqtgraph", "shiboken6"}
+MOST_LINES = 400
+FILES = sorted(p for folder in ("models", "viewer", "tests", "benchmarks") for p in (ROOT / folder).rglob("*.py"))
+FILES.append(ROOT / "main.py")
+
+
+def imports(path: Path, *, top: bool = False) -> set[str]:
+    """Return the modules a file imports; with `top`, only those it imports when it is itself imported."""
+    found: set[str] = set()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = _top(tree.body) if top else list(ast.walk(tree))
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def _top(body: list[ast.stmt]) -> list[ast.stmt]:
+    found: list[ast.stmt] = []
+    for node in body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        found.append(node)
+        for part in ("body", "orelse"):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                found += _top(getattr(node, part, []))
+    return found
+
+
+def packages(modules: set[str]) -> set[str]:
+    return {name.split(".")[0] for name in modules}
+
+
+def under(*folders: str) -> list[Path]:
+    return [p for p in FILES if p.relative_to(ROOT).parts[: len(folders)] == folders]
+
+
+def test_models_never_know_the_window() -> None:
+    for path in under("models"):
+        assert not packages(imports(path)) & (QT | {"viewer"}), path
+
+
+def test_the_window_never_knows_torch() -> None:
+    for path in under("viewer"):
+        assert not packages(imports(path)) & TORCH, path
+
+
+def test_document_store_plan_jobs_and_session_know_no_qt() -> None:
+    for name in ("document", "store", "plan", "jobs", "session", "settings", "overlay"):
+        assert not packages(imports(ROOT / "viewer" / f"{name}.py")) & QT, name
+    assert not packages(imports(ROOT / "viewer" / "canvas" / "layers.py")) & QT
+
+
+@pytest.mark.parametrize(
+    "folder", [("viewer", "panels"), ("models", "adapters"), ("models", "inspections")], ids="/".join
+)
+def test_siblings_never_import_each_other(folder: tuple[str, str]) -> None:
+    allowed = {".".join((*folder, "base"))}
+    for path in under(*folder):
+        own = {name for name in imports(path) if name.startswith(".".join(folder) + ".")}
+        assert not {n for n in own if not any(n == a or n.startswith(a + ".") for a in allowed)}, path
+
+
+def test_panels_never_know_window_app_or_jobs() -> None:
+    for path in under("viewer", "panels"):
+        known = {name for name in imports(path) if name.startswith("viewer.")}
+        assert not known & {"viewer.window", "viewer.app", "viewer.jobs", "viewer.session"}, path
+
+
+def test_only_jobs_start_threads_or_processes() -> None:
+    starters = {"Thread", "Process", "ThreadPoolExecutor", "ProcessPoolExecutor", "Popen", "QThread", "fork"}
+    for path in (*under("models"), *under("viewer")):
+        if path == ROOT / "viewer" / "jobs.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                name = ast.unparse(node.func)
+                assert name.split(".")[-1] not in starters and not name.startswith("subprocess"), path
+
+
+def test_only_main_prints_and_exits() -> None:
+    for path in (*under("models"), *under("viewer")):
+        if "training" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                assert ast.unparse(node.func) not in {"print", "sys.exit", "exit", "os._exit"}, path
+
+
+def test_main_imports_neither_qt_nor_torch_at_the_top() -> None:
+    assert not packages(imports(ROOT / "main.py", top=True)) & (QT | TORCH | {"models", "viewer"})
+
+
+def test_files_are_short_and_say_what_they_are() -> None:
+    for path in FILES:
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= MOST_LINES, path
+        assert ast.get_docstring(ast.parse(text)), path
+
+
+def test_weights_are_read_in_one_place() -> None:
+    for path in under("models"):
+        if path.name in ("weights.py", "store.py"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert "torch.load(" not in text and "load_file(" not in text and "pickle.load(" not in text, path
+
+
+def test_torch_is_absent_from_the_windows_process(tmp_path: Path) -> None:
+    """The window's own modules, all of them, shown and idle: still no torch."""
+    code = (
+        "import sys, os\n"
+        "from argparse import Namespace\n"
+        "from PySide6.QtWidgets import QApplication\n"
+        "from viewer.app import Mailbox, build\n"
+        "from viewer.session import Session\n"
+        "class Silent:\n"
+        "    def start(self, post): pass\n"
+        "    def submit(self, number, request): pass\n"
+        "    def cancel(self, number): pass\n"
+        "    def stop(self): pass\n"
+        "app = QApplication([])\n"
+        "session, mail = Session(Silent()), Mailbox()\n"
+        "session.begin(mail.post, [])\n"
+        "window = build(app, session, mail)\n"
+        "window.show()\n"
+        "app.processEvents()\n"
+        "bad = [m for m in ('torch', 'torchvision', 'captum', 'cv2') if m in sys.modules]\n"
+        "window.close()\n"
+        "sys.exit(f'imported: {bad}' if bad else 0)\n"
+    )
+    environment = {"VITRINE_HOME": str(tmp_path), "QT_QPA_PLATFORM": "offscreen", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -119,7 +119,7 @@ def _inspections(model: str | None, *, as_json: bool) -> int:
     return DONE
 
 
-def _run(options: Any) -> int:  # noqa: ANN401 - argparse's namespace
+def _run(options: Any) -> int:
     from models import images
     from models.requests import Request
     from models.types import Refusal, Source
@@ -139,7 +139,8 @@ def _run(options: Any) -> int:  # noqa: ANN401 - argparse's namespace
     taken: set[str] = set()
     for number, path in enumerate(paths, 1):
         request = Request.make(options.inspection, options.model, Source.file(path), settings)
-        done = _answer(engine, request, options.out, taken, kinds, f"{number}/{len(paths)} {path.name}")
+        name = _export_name(request, taken)
+        done = _answer(engine, request, options.out, name, kinds=kinds, label=f"{number}/{len(paths)} {path.name}")
         failed += not done
     return FAILED if failed else DONE
 
@@ -160,11 +161,21 @@ def _replay(recipe_path: Path, out: Path) -> int:
     except Refusal as refusal:
         _say(f"{refusal} {refusal.advice}")
         return FAILED
-    done = _answer(engine, found.request, out, set(), ["png", "svg", "json"], recipe_path.name)
+    name = _export_name(found.request, set())
+    done = _answer(engine, found.request, out, name, kinds=["png", "svg", "json"], label=recipe_path.name)
     return DONE if done else FAILED
 
 
-def _answer(engine: Engine, request: Request, out: Path, taken: set[str], kinds: list[str], label: str) -> bool:
+def _export_name(request: Request, taken: set[str]) -> str:
+    """Return what a request's files are called, and take that name: `a.detect`, or `a.png.detect` if that is taken."""
+    source = Path(request.source.name if request.source else "picture")
+    name = f"{source.stem}.{request.inspection}"
+    name = f"{source.name}.{request.inspection}" if name in taken else name
+    taken.add(name)
+    return name
+
+
+def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: list[str], label: str) -> bool:
     """Answer one request into files, saying on standard error how it went."""
     from models.context import Context
     from models.types import Failure, Refusal
@@ -177,8 +188,6 @@ def _answer(engine: Engine, request: Request, out: Path, taken: set[str], kinds:
     from viewer import export
 
     try:
-        name = export.stem(request, taken)
-        taken.add(name)
         pixels = engine.pixels(request, Context())
         export.write(out, request, answer, pixels, kinds=kinds, name=name)
     except Refusal as refusal:

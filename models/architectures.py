@@ -62,7 +62,7 @@ def recognise(state: Mapping[str, Tensor]) -> tuple[str, int]:
 
 
 def class_names(architecture: str, classes: int) -> tuple[str, ...]:
-    """Return names for the labels of weights that came without a card: digits, COCO's where the count fits, or numbers."""
+    """Return names for labels of weights without a card: digits, COCO's where the count fits, or numbers."""
     if architecture.startswith("digits_"):
         return CLASSES
     if classes == len(COCO):

@@ -23,11 +23,11 @@ class Cache:
     def __contains__(self, key: Hashable) -> bool:
         return key in self._values
 
-    def __getitem__(self, key: Hashable) -> Any:  # noqa: ANN401
+    def __getitem__(self, key: Hashable) -> Any:
         self._values.move_to_end(key)
         return self._values[key][0]
 
-    def __setitem__(self, key: Hashable, value: Any) -> None:  # noqa: ANN401
+    def __setitem__(self, key: Hashable, value: Any) -> None:
         self.discard(key)
         size = size_of(value)
         if size > self.budget_bytes:
@@ -67,10 +67,12 @@ class CachedStages:
         with self.context.stage(name):
             return make()
 
-    def peek(self, name: str, *key: object) -> Any | None:  # noqa: ANN401
+    def peek(self, name: str, *key: object) -> Any | None:
         """Return the cached value of stage `name` for `key`, or None."""
         full = (self.scope, name, key)
-        return self.cache[full] if full in self.cache else None
+        if full not in self.cache:
+            return None
+        return self.cache[full]
 
     def later(self, name: str, steps: Callable[[], Generator[None, None, T]], *key: object) -> None:
         """Have stage `name` made in slices while the engine is idle, unless it is there or under way."""
@@ -83,7 +85,7 @@ class CachedStages:
         self.cache[full] = value
 
 
-def size_of(value: Any) -> int:  # noqa: ANN401
+def size_of(value: Any) -> int:
     """Return the bytes of arrays and tensors in a value, through dictionaries, lists, tuples; 64 for anything else."""
     match value:
         case Mapping():

@@ -44,7 +44,7 @@ class Detects(Protocol):
 
     @property
     def defaults(self) -> Mapping[str, Value]:
-        """The model's own thresholds: score, iou, max_detections and, with two stages, rpn_score, rpn_iou, rpn_top_n."""
+        """The model's own thresholds: score, iou, max_detections; with two stages rpn_score, rpn_iou, rpn_top_n."""
         ...
 
     @property

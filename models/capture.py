@@ -13,7 +13,7 @@ from torch import nn
 def interruptible(check: Callable[[], None]) -> Iterator[None]:
     """Call `check` before every module call inside, so that it can raise; no module is touched."""
 
-    def before(module: nn.Module, inputs: Any) -> None:  # noqa: ANN401
+    def before(module: nn.Module, inputs: Any) -> None:
         check()
 
     hook = nn.modules.module.register_module_forward_pre_hook(before)

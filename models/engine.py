@@ -54,7 +54,7 @@ class Engine:
             summary = f"{type(error).__name__}: {error}".splitlines()[0]
             return _failure(f"{request.model} failed at {request.inspection}: {summary}", "The log has the details.")
 
-    def model(self, name: str) -> Any:  # noqa: ANN401
+    def model(self, name: str) -> Any:
         """Return the opened model, opening it first if need be. Raises Refusal."""
         if name not in self._models:
             self._models[name] = registry.open_model(name)

@@ -1,4 +1,4 @@
-"""What an inspection is: a question with declared parameters, and the catalogue entries the window and command line read.
+"""What an inspection is: a question with declared parameters; and what the window and command line read of it.
 
 No torch: a catalogue travels to the window's process.
 """
@@ -26,7 +26,7 @@ class Inspection:
     params: type
     answer: Callable[[Any, Pixels, Any, Any], Result]
 
-    def offer(self, model: Any) -> Offer:  # noqa: ANN401 - any adapter
+    def offer(self, model: Any) -> Offer:
         """Say whether this applies to an opened model, with its parameters in the model's own ranges and defaults."""
         lacking = [need for need in self.needs if not isinstance(model, CAPABILITIES[need])]
         reason = f"{model.card.name} does not have what this needs: {', '.join(lacking)}." if lacking else ""
@@ -47,7 +47,7 @@ class Inspection:
 
 @dataclass(frozen=True)
 class Offer:
-    """An inspection for one model: `reason` says why it does not apply ("" = it does), `greyed` why a parameter does not."""
+    """An inspection for one model: `reason` says why it does not apply ("" = it does), `greyed` for a parameter."""
 
     id: str
     title: str

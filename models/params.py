@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, cast, get_type_hints
 
 from models.types import Refusal
 
@@ -30,7 +30,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     needs: str = ""
 
-    def check(self, value: Any) -> Value:  # noqa: ANN401 - what a user typed may be anything
+    def check(self, value: Any) -> Value:
         """Return `value` in this parameter's type, or raise Refusal naming what is valid."""
         try:
             match self.kind:
@@ -75,7 +75,7 @@ def param(
     unit: str = "",
     choices: tuple[str, ...] = (),
     needs: str = "",
-) -> Any:  # noqa: ANN401 - stands where a dataclass default of any type stands
+) -> Any:
     """Declare a field of a frozen `Params` dataclass."""
     extra = {"title": title, "help": help, "low": low, "high": high, "step": step}
     return dataclasses.field(default=default, metadata={**extra, "unit": unit, "choices": choices, "needs": needs})
@@ -88,7 +88,7 @@ def parameters(params: type) -> tuple[Parameter, ...]:
     found = []
     for item in dataclasses.fields(params):
         kind: Kind = "choice" if item.metadata.get("choices") else kinds[hints[item.name]]
-        found.append(Parameter(item.name, kind=kind, default=item.default, **item.metadata))
+        found.append(Parameter(item.name, kind=kind, default=cast(Value, item.default), **item.metadata))
     return tuple(found)
 
 
@@ -108,7 +108,7 @@ def parse(declared: tuple[Parameter, ...], given: Mapping[str, Any]) -> dict[str
     return checked
 
 
-def _boolean(value: Any) -> bool:  # noqa: ANN401
+def _boolean(value: Any) -> bool:
     words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
     if str(value).lower() not in words:
         raise ValueError

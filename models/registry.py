@@ -1,4 +1,4 @@
-"""Finds adapters and inspections by walking their packages, and opens a model by name or file. One file adds one thing."""
+"""Finds adapters and inspections by walking their packages, and opens a model by name or file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def all_inspections() -> dict[str, Inspection]:
     return {inspection.id: inspection for inspection in found}
 
 
-def adapt(net: torch.nn.Module, card: Card) -> Any:  # noqa: ANN401
+def adapt(net: torch.nn.Module, card: Card) -> Any:
     """Return the adapter for a network. Raises Refusal when no family matches."""
     for candidate in adapter_classes():
         if candidate.match(net):
@@ -43,7 +43,7 @@ def adapt(net: torch.nn.Module, card: Card) -> Any:  # noqa: ANN401
     raise Refusal(f"No adapter knows {type(net).__name__} networks.", advice="Add a file to models/adapters/.")
 
 
-def open_model(name: str) -> Any:  # noqa: ANN401
+def open_model(name: str) -> Any:
     """Open a bundled model by name, or a weights file by path, with frozen parameters, in evaluation mode.
 
     Raises Refusal saying which names there are, or what is wrong with the file.
@@ -69,7 +69,7 @@ def open_model(name: str) -> Any:  # noqa: ANN401
     return adapt(net.eval().to(device), card)
 
 
-def describe(model: Any) -> Description:  # noqa: ANN401
+def describe(model: Any) -> Description:
     """Return what the window needs to know of an opened model."""
     return Description(
         name=model.card.name,

@@ -31,7 +31,7 @@ def send(pipe: Connection, message: object) -> None:
         pipe.send_bytes(buffer.raw())
 
 
-def receive(pipe: Connection) -> Any:  # noqa: ANN401
+def receive(pipe: Connection) -> Any:
     """Return the next message. Raises EOFError when the other side is gone."""
     head = pipe.recv_bytes()
     buffers = [bytearray(pipe.recv_bytes()) for _ in range(int.from_bytes(head[:4], "little"))]

@@ -48,7 +48,7 @@ class Mailbox:
             handle(message)
 
 
-def open_window(options: Any, *, say: Say, lane: Lane | None = None) -> int:  # noqa: ANN401 - argparse's namespace
+def open_window(options: Any, *, say: Say, lane: Lane | None = None) -> int:
     """Open the window and run until it is closed. Return the exit code; 1 when a screenshot's picture failed."""
     faulthandler.enable()
     document, failures = _document(options)
@@ -74,7 +74,9 @@ def open_window(options: Any, *, say: Say, lane: Lane | None = None) -> int:  # 
     return 1 if shot and (any(m.severity == "error" for m in window.toasts.messages) or not shot.exists()) else 0
 
 
-def build(application: Any, session: Session, mail: Mailbox, *, theme_name: str | None = None, geometry: bool = True) -> Any:  # noqa: ANN401
+def build(
+    application: Any, session: Session, mail: Mailbox, *, theme_name: str | None = None, geometry: bool = True
+) -> Any:
     """Return the window over a session that was begun, its mail delivered on this thread from now on."""
     from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
@@ -117,7 +119,7 @@ def build(application: Any, session: Session, mail: Mailbox, *, theme_name: str 
     return window
 
 
-def _document(options: Any) -> tuple[Document, list[Failure]]:  # noqa: ANN401
+def _document(options: Any) -> tuple[Document, list[Failure]]:
     """Return the document the command line asks for, and what of it cannot be."""
     failures: list[Failure] = []
     paths: list[Path] = []
@@ -150,7 +152,7 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:  # noqa: ANN401
     return document, failures
 
 
-def _catch(window: Any) -> None:  # noqa: ANN401
+def _catch(window: Any) -> None:
     """Have exceptions that nobody caught told in the window, and Qt's warnings kept in the log."""
 
     def caught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -167,7 +169,7 @@ def _catch(window: Any) -> None:  # noqa: ANN401
     )
 
 
-def _screenshot_when_idle(application: Any, window: Any, mail: Mailbox, path: Path) -> None:  # noqa: ANN401, ARG001
+def _screenshot_when_idle(application: Any, window: Any, mail: Mailbox, path: Path) -> None:
     """Save what the window shows once nothing runs any more, then quit."""
     from PySide6.QtCore import QTimer
 

@@ -25,11 +25,9 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
     return overlay.detection_layers(result)
 
 
-def stem(request: Request, taken: Iterable[str] = ()) -> str:
-    """Return the name that a request's files begin with: `a.detect` for a.png; `a.png.detect` if that is taken."""
-    source = Path(request.source.name if request.source else "picture")
-    short = f"{source.stem}.{request.inspection}"
-    return f"{source.name}.{request.inspection}" if short in set(taken) else short
+def stem(request: Request) -> str:
+    """Return the name that a request's files begin with: `a.detect` for a.png."""
+    return f"{Path(request.source.name if request.source else 'picture').stem}.{request.inspection}"
 
 
 def write(
@@ -50,7 +48,7 @@ def write(
     begin = name or stem(request)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        paths = [_write(folder / f"{begin}.{kind}", kind, request, result, pixels, layers) for kind in kinds]
+        paths = [_write(folder / f"{begin}.{kind}", kind, (request, result), pixels, layers) for kind in kinds]
         last = folder / f"{begin}.recipe.json"
         recipe.write(last, request, result)
     except OSError as error:
@@ -59,7 +57,8 @@ def write(
     return [*paths, last]
 
 
-def _write(path: Path, kind: str, request: Request, result: Result, pixels: Pixels, layers: list[Layer]) -> Path:
+def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels, layers: list[Layer]) -> Path:
+    request, result = answer
     match kind:
         case "png":
             if not render(pixels, layers).save(str(path)):

@@ -97,7 +97,7 @@ class ProcessLane:
         self._pipe.close()
         self._process = None
 
-    def _listen(self, pipe: Any, process: Any, generation: int) -> None:  # noqa: ANN401
+    def _listen(self, pipe: Any, process: Any, generation: int) -> None:
         try:
             while True:
                 message = receive(pipe)
@@ -113,8 +113,8 @@ class ProcessLane:
 class InlineLane:
     """The same engine in this process, answering within `submit`: for tests and headless use."""
 
-    def __init__(self, engine: Any = None) -> None:  # noqa: ANN401 - models.engine.Engine, imported late
-        self.engine = engine
+    def __init__(self, engine: Any = None) -> None:
+        self.engine: Any = engine
         self._post: Post = lambda message: None
 
     def start(self, post: Post) -> None:
@@ -224,7 +224,7 @@ class Jobs:
             self._revive(blame=False)
 
     def local(self, name: str, work: Callable[[], object]) -> None:
-        """Run `work` on this process's one pool thread; deliver ("local", name, its value or Failure) if still newest."""
+        """Run `work` on this process's pool thread; deliver ("local", name, its value or Failure) if still newest."""
         number = self._local[name] = self._local.get(name, 0) + 1
 
         def run() -> None:

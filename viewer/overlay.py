@@ -1,6 +1,8 @@
-"""From results to layers: what a detection or an anchor looks like, on screen and in every export. No Qt, no painting."""
+"""From results to layers: what a detection or an anchor looks like, on screen and in every export. No Qt."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +18,7 @@ def detection_layers(result: Result, *, labels: bool = True, selected: int = -1)
     `selected` is a candidate's row (`ids`).
     """
     arrays, classes = result.arrays, result.meta["classes"]
-    texts = [_text(classes, k, s) for k, s in zip(arrays["labels"], arrays["scores"], strict=True)] if labels else []
+    texts = [_text(classes, k, s) for k, s in zip(arrays["labels"], arrays["scores"], strict=True)]
     chosen = np.flatnonzero(arrays["ids"] == selected)
     layers: list[Layer] = []
     if len(arrays["removed_boxes"]):
@@ -29,7 +31,14 @@ def detection_layers(result: Result, *, labels: bool = True, selected: int = -1)
         ]
         segments = np.concatenate([_corners(arrays["removed_boxes"]), _corners(arrays["boxes"][by])], 1)
         removed = Boxes(
-            REMOVED, arrays["removed_boxes"], arrays["removed_labels"], gone, dashed=True, width=1.2, opacity=0.75
+            REMOVED,
+            arrays["removed_boxes"],
+            arrays["removed_labels"],
+            gone,
+            dashed=True,
+            width=1.2,
+            opacity=0.75,
+            labelled=False,
         )
         layers += [removed, Links("links", segments, arrays["removed_labels"], width=1.0)]
     layers.append(
@@ -40,6 +49,7 @@ def detection_layers(result: Result, *, labels: bool = True, selected: int = -1)
             texts,
             selected=int(chosen[0]) if len(chosen) else -1,
             ids=arrays["ids"],
+            labelled=labels,
         )
     )
     return layers
@@ -67,11 +77,12 @@ def anchor_layers(result: Result, at: tuple[float, float] | None, *, level: int 
     rows = anchors_at(result, *at, level=level)
     boxes = result.arrays["boxes"][rows]
     levels = np.searchsorted(result.arrays["start"], rows, side="right") - 1
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    return [
+    centres = ((boxes[:, :2] + boxes[:, 2:]) / 2).astype(np.float32)
+    layers: list[Layer] = [
         Boxes(ANCHORS, boxes, levels + 1, width=1.5, ids=rows, hoverable=False),
         Points("centres", centres, levels + 1),
     ]
+    return layers
 
 
 def density_layer(result: Result, *, level: int = -1) -> Heat:
@@ -100,7 +111,7 @@ def lineage_layers(result: Result, selected: int) -> list[Layer]:
     ]
 
 
-def _name(classes: tuple[str, ...], label: int) -> str:
+def _name(classes: tuple[str, ...], label: Any) -> str:
     return classes[label] if label < len(classes) else str(label)
 
 

@@ -1,6 +1,6 @@
 """The session: carries documents to requests and answers to whoever shows them. No Qt: it can begin before Qt is there.
 
-What is opened replaces what is shown only once it could be read: a picture or model that fails leaves the last good one.
+What is opened replaces what is shown only once it could be read: what fails leaves the last good one in place.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class Session:
         self.jobs.want(OPENING, Request("describe", name))
         self._tell_state()
 
-    def _read(self, source: Source, why: str, extra: Any = None) -> None:  # noqa: ANN401
+    def _read(self, source: Source, why: str, extra: Any = None) -> None:
         if source in self.pictures:
             self._have(source, self.pictures[source], why, extra)
             return
@@ -141,7 +141,7 @@ class Session:
 
         self.jobs.local("picture", work)
 
-    def _have(self, source: Source, picture: Picture | Failure, why: str, extra: Any) -> None:  # noqa: ANN401
+    def _have(self, source: Source, picture: Picture | Failure, why: str, extra: Any) -> None:
         if isinstance(picture, Failure):
             self.target = -1
             for call in self.on.unreadable:
@@ -176,7 +176,7 @@ class Session:
             self.results.clear()
         self.replan()
 
-    def _deliver(self, event: str, *values: Any) -> None:  # noqa: ANN401
+    def _deliver(self, event: str, *values: Any) -> None:
         match event, values:
             case "done", (slot, request, answer):
                 self._done(slot, request, answer)

@@ -116,7 +116,7 @@ def colours() -> Colours:
     return DARK if is_dark() else LIGHT
 
 
-def changes() -> Any:  # noqa: ANN401 - a bound signal has no public type
+def changes() -> Any:
     """Return the signal that is emitted after each change of scheme; icons have to be asked for again then."""
     return _state().changed
 

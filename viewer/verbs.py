@@ -139,7 +139,7 @@ class Verbs:
         """Put every panel back where it was at first."""
         self.window.arrange()
 
-    def set_theme(self, scheme: Any) -> None:  # noqa: ANN401 - one of theme.Scheme
+    def set_theme(self, scheme: Any) -> None:
         """Choose and remember a theme."""
         self.window.settings.theme = scheme
         application = QApplication.instance()
@@ -152,7 +152,7 @@ class Verbs:
 
     def toggle_full_screen(self) -> None:
         """Fill the screen, or not any more."""
-        self.window.setWindowState(self.windowindowState() ^ Qt.WindowState.WindowFullScreen)
+        self.window.setWindowState(self.window.windowState() ^ Qt.WindowState.WindowFullScreen)
 
     def toggle_suppressed(self) -> None:
         """Show or hide what suppression removed."""

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QRectF, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDockWidget,
+    QHBoxLayout,
     QLabel,
     QMainWindow,
     QStackedWidget,
+    QWidget,
 )
 
 from models import cards
@@ -21,10 +23,11 @@ from models.inspection import Description
 from models.requests import Request
 from models.thumbnail import thumbnail
 from models.types import Failure, Pixels, Refusal, Result, Source
-from viewer import actions, sources, theme
+from viewer import actions, theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
 from viewer.document import Document
+from viewer.drops import Drops
 from viewer.overlay import DETECTIONS
 from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
@@ -51,6 +54,7 @@ SAMPLES = Path(__file__).resolve().parent.parent / "assets" / "samples"
 LAYOUT_VERSION = 1
 STALE_AFTER_MS = 150
 SIDE_PX = 312
+GAP = 8
 FORWARD = ("preprocess", "backbone", "head", "rpn", "proposals", "box head", "box head on the pool", "decode")
 
 
@@ -82,10 +86,7 @@ class Window(QMainWindow):
         self.shortcuts = Shortcuts(self.commands, self, gestures=actions.GESTURES)
         self.model_box = QComboBox()
         self._make_bars()
-        self._drop_hint = QLabel(self.canvas)
-        self._drop_hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._drop_hint.setObjectName("drop-hint")
-        self._drop_hint.hide()
+        self.drops = Drops(self)
         self._stale = QTimer(self)
         self._stale.setSingleShot(True)
         self._stale.setInterval(STALE_AFTER_MS)
@@ -158,7 +159,7 @@ class Window(QMainWindow):
         """Paint what the panels have now."""
         self.canvas.set_layers(self.layers())
 
-    def tell(self, text: str, *, details: str = "", severity: Any = "info", key: str = "") -> None:  # noqa: ANN401
+    def tell(self, text: str, *, details: str = "", severity: Any = "info", key: str = "") -> None:
         """Show a message and write it to the log."""
         self.toasts.show_message(text.strip(), details=details, severity=severity, key=key or text)
         log = self.panels["log"]
@@ -174,6 +175,7 @@ class Window(QMainWindow):
     def _picture(self, source: Source, picture: Picture) -> None:
         self.centre.setCurrentWidget(self.canvas)
         self.canvas.show_picture(picture.pixels, keep_view=True)
+        self._zoomed(self.canvas.scale_percent)
         self.refresh()
         if picture.note:
             self.tell(f"{source.name}: {picture.note}", key=f"note {source.path}")
@@ -258,41 +260,6 @@ class Window(QMainWindow):
             selected = int(self.session.results["detect"][1].arrays["ids"][pointer.hit[1]])
         self.session.store.update(self.session.store.document.with_selected(selected))
 
-    # drops
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Say what a drop will do."""
-        text = sources.hint(sources.paths_in(event.mimeData()))
-        if not text and event.mimeData().hasImage():
-            text = "Drop to open the picture"
-        if text:
-            event.acceptProposedAction()
-            self._hint(text)
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        """Take the hint back."""
-        self._hint("")
-        event.accept()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Open what was dropped."""
-        self._hint("")
-        paths: list[Any] = list(sources.paths_in(event.mimeData()))
-        if not paths:
-            pasted = sources.pasted_picture(event.mimeData(), self.settings.folder / "pasted")
-            paths = [pasted] if pasted else []
-        if paths:
-            event.acceptProposedAction()
-            self.session.open_paths(paths)
-
-    def _hint(self, text: str) -> None:
-        self.welcome.set_drop_hint(text)
-        self._drop_hint.setVisible(bool(text))
-        self._drop_hint.setText(text)
-        self._drop_hint.adjustSize()
-        room = self.canvas.rect()
-        self._drop_hint.setGeometry(room.width() // 2 - 200, room.height() - 88, 400, 48)
-
     # the frame
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -331,8 +298,13 @@ class Window(QMainWindow):
         self.model_box.setToolTip("The model that is looked into")
         self.model_box.setMinimumWidth(200)
         self.model_box.activated.connect(self._choose_model)
-        self.menuBar().setCornerWidget(self.model_box)
+        self._corner = QWidget(self.menuBar())
+        line = QHBoxLayout(self._corner)
+        line.setContentsMargins(GAP, GAP // 2, GAP, GAP // 2)
+        line.addWidget(self.model_box)
+        self.menuBar().setCornerWidget(self._corner)
         bar = self.statusBar()
+        bar.setContentsMargins(GAP, 0, GAP, 0)
         self.engine_state, self.times, self.pixel, self.zoom_text = QLabel(), QLabel(), QLabel(), QLabel()
         names = ("Engine", "Times", "Pixel under the pointer", "Zoom")
         for label, name in zip((self.engine_state, self.times, self.pixel, self.zoom_text), names, strict=True):
@@ -368,7 +340,7 @@ class Window(QMainWindow):
         film = self.panels["film"]
         assert isinstance(film, FilmPanel)
 
-        def work() -> Any:  # noqa: ANN401 - what to call with the outcome
+        def work() -> Any:
             try:
                 small: Pixels | None = thumbnail(source, side=THUMB_PX * 2)
             except Refusal:
@@ -406,7 +378,7 @@ class Window(QMainWindow):
         theme.changes().connect(self._restyle)
 
     def _zoomed(self, percent: float) -> None:
-        self.zoom_text.setText(f"{percent:.0f} %")
+        self.zoom_text.setText(f"{percent:.0f} %" if self.has_picture else "")
 
     def _open_sample(self) -> None:
         self.session.open_paths(self.samples())

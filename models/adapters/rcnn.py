@@ -1,4 +1,4 @@
-"""Adapter for torchvision's Faster R-CNN: region proposals, then a box head per proposal. Masks and key points are not here."""
+"""Adapter for torchvision's Faster R-CNN: region proposals, then a box head per proposal. No masks, no key points."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ CHUNK = 512
 
 @dataclass(frozen=True)
 class Pool:
-    """What the RPN kept before its own suppression: `boxes` (P, 4) in network pixels, clipped, `objectness` (P,) in 0..1,
-    `level` (P,) and `anchor` (P,) rows."""
+    """What the RPN kept before its own suppression, as columns of equal length P.
+
+    `boxes` (P, 4) in network pixels, clipped; `objectness` (P,) in 0..1; `level` (P,); `anchor` (P,) rows.
+    """
 
     boxes: Tensor
     objectness: Tensor
@@ -48,7 +50,7 @@ class RcnnAdapter:
     proposes = True
 
     def __init__(self, net: FasterRCNN, card: Card) -> None:
-        self.net = net.eval()
+        self.net: Any = net.eval()
         self.card = card
 
     @staticmethod
@@ -94,7 +96,7 @@ class RcnnAdapter:
         """The lowest score that candidates are kept for."""
         return min(LOWEST_SCORE, self.net.roi_heads.score_thresh)
 
-    def candidates(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Candidates:  # noqa: ANN401
+    def candidates(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Candidates:
         """Return every (proposal, class) pair above the floor, proposal by proposal as torchvision does.
 
         At the model's own RPN settings the box head runs on its proposals alone, exactly as in the model; at others
@@ -117,7 +119,7 @@ class RcnnAdapter:
 
         return stages.run("decode", make, *wanted, self.floor)
 
-    def anchors(self, pixels: Pixels, stages: Any) -> Anchors:  # noqa: ANN401
+    def anchors(self, pixels: Pixels, stages: Any) -> Anchors:
         """Return the RPN's anchors in pixels of the original picture."""
 
         def make() -> Anchors:

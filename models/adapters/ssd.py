@@ -1,4 +1,4 @@
-"""Adapter for torchvision's SSD and SSDLite: one stage, default boxes on a pyramid, softmax with a background column."""
+"""Adapter for torchvision's SSD and SSDLite: one stage, default boxes on a pyramid, softmax with background."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SsdAdapter:
     stages: Mapping[str, str] = {"rpn": "{name} is a one-stage detector: it has no region proposals."}
 
     def __init__(self, net: SSD, card: Card) -> None:
-        self.net = net.eval()
+        self.net: Any = net.eval()
         self.card = card
 
     @staticmethod
@@ -56,11 +56,11 @@ class SsdAdapter:
         """The lowest score that candidates are kept for."""
         return min(LOWEST_SCORE, self.net.score_thresh)
 
-    def candidates(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Candidates:  # noqa: ANN401
-        """Return the `topk_candidates` best boxes of every class above the floor, class by class as torchvision does."""
+    def candidates(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Candidates:
+        """Return the `topk_candidates` best boxes of every class above the floor, in torchvision's order: by class."""
         return stages.run("decode", lambda: self._decode(self._head(pixels, stages)), "floor", self.floor)
 
-    def anchors(self, pixels: Pixels, stages: Any) -> Anchors:  # noqa: ANN401
+    def anchors(self, pixels: Pixels, stages: Any) -> Anchors:
         """Return the default boxes in pixels of the original picture."""
 
         def make() -> Anchors:
@@ -71,7 +71,7 @@ class SsdAdapter:
 
         return stages.run("anchors", make)
 
-    def _head(self, pixels: Pixels, stages: Any) -> tuple[Front, dict[str, Tensor], Tensor]:  # noqa: ANN401
+    def _head(self, pixels: Pixels, stages: Any) -> tuple[Front, dict[str, Tensor], Tensor]:
         seen = front(self.net, pixels, stages)
         maps = list(seen.features.values())
         return stages.run("head", lambda: (seen, self.net.head(maps), self.net.anchor_generator(seen.images, maps)[0]))

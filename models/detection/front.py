@@ -1,4 +1,4 @@
-"""The front that torchvision's detectors share: preprocess, backbone, and the way back to the original picture's pixels."""
+"""The front that torchvision's detectors share: preprocess, backbone, and the way back to the original's pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from models.types import Anchors, Float, Pixels
 
 @dataclass(frozen=True)
 class Front:
-    """A picture as the network sees it: `images` resized and padded, `original` (height, width), `features` per level."""
+    """A picture as the network sees it: `images` resized and padded, `original` (height, width), `features`."""
 
     images: ImageList
     original: tuple[int, int]
@@ -39,7 +39,7 @@ class Front:
         return resize_boxes(boxes, list(self.size), list(self.original)).cpu().numpy()
 
 
-def front(net: Any, pixels: Pixels, stages: Stages) -> Front:  # noqa: ANN401 - any torchvision detector
+def front(net: Any, pixels: Pixels, stages: Stages) -> Front:
     """Run preprocess and backbone, each a stage. `pixels` (H, W, 3) uint8 RGB."""
 
     def preprocess() -> ImageList:
@@ -49,9 +49,8 @@ def front(net: Any, pixels: Pixels, stages: Stages) -> Front:  # noqa: ANN401 - 
 
     def backbone() -> Front:
         images = stages.run("preprocess", preprocess)
-        features = net.backbone(images.tensors)
-        if isinstance(features, Tensor):
-            features = OrderedDict([("0", features)])
+        output: Any = net.backbone(images.tensors)
+        features: OrderedDict[str, Tensor] = OrderedDict(output if isinstance(output, dict) else {"0": output})
         return Front(images, (pixels.shape[0], pixels.shape[1]), features)
 
     return stages.run("backbone", backbone)

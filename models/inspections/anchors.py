@@ -23,7 +23,7 @@ class Params:
     """Nothing to set: the picture's size decides."""
 
 
-def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:  # noqa: ANN401
+def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     """Return the anchors for `pixels` (H, W, 3)."""
     table: Anchors = model.anchors(pixels, stages)
     height, width = pixels.shape[:2]

@@ -1,4 +1,4 @@
-"""Detect: the boxes a model finds at the thresholds asked for, and on demand the ones suppression removed, and by which box.
+"""Detect: the boxes a model finds at the thresholds asked for; on demand those suppression removed, and by which box.
 
 Arrays of the Result, all boxes xyxy in pixels of the original picture, best first: `boxes` (K, 4), `scores` (K,),
 `labels` (K,), `ids` (K,) candidate rows, `levels` (K,) and `anchors` (K, 4) of the anchor behind each box,
@@ -56,7 +56,7 @@ class Params:
     )
 
 
-def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:  # noqa: ANN401
+def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     """Return the detections of `pixels` (H, W, 3) uint8 RGB."""
     own = model.defaults
     rpn = {name: getattr(params, name) for name in ("rpn_score", "rpn_iou", "rpn_top_n") if name in own}
@@ -96,12 +96,12 @@ def label_ids(names: str, classes: tuple[str, ...]) -> frozenset[int]:
     return frozenset(i for i, name in enumerate(classes) if i and name in wanted)
 
 
-def _graph(candidates: Candidates, *, agnostic: bool) -> Any:  # noqa: ANN401 - a generator that returns the graph
+def _graph(candidates: Candidates, *, agnostic: bool) -> Any:
     group = None if agnostic else candidates.label
     return SuppressionGraph.steps(candidates.boxes, candidates.score, group, floor=GRAPH_FLOOR)
 
 
-def _result(model: Any, pixels: Pixels, candidates: Candidates, shown: Shown, stages: Any) -> Result:  # noqa: ANN401
+def _result(model: Any, pixels: Pixels, candidates: Candidates, shown: Shown, stages: Any) -> Result:
     rows = shown.rows
     arrays: dict[str, np.ndarray] = {
         "boxes": candidates.drawn[rows],

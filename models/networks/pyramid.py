@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 def conv(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
@@ -54,8 +54,8 @@ class Pyramid(nn.Module):
         c5 = self.stage5(c4)
 
         p5 = self.lateral[2](c5)
-        p4 = self.lateral[1](c4) + F.interpolate(p5, size=c4.shape[-2:], mode="nearest")
-        p3 = self.lateral[0](c3) + F.interpolate(p4, size=c3.shape[-2:], mode="nearest")
+        p4 = self.lateral[1](c4) + functional.interpolate(p5, size=c4.shape[-2:], mode="nearest")
+        p3 = self.lateral[0](c3) + functional.interpolate(p4, size=c3.shape[-2:], mode="nearest")
 
         levels = [layer(p) for layer, p in zip(self.smooth, (p3, p4, p5), strict=True)]
         if self.extra is not None:

@@ -1,4 +1,7 @@
-"""Train `digits-faster-rcnn` on scenes composed from MNIST. Run: python -m models.training.digits_faster_rcnn --data DIR --out FILE."""
+"""Train `digits-faster-rcnn` on scenes composed from MNIST.
+
+Run: python -m models.training.digits_faster_rcnn --data DIR --out FILE
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Train `digits-ssd` on scenes composed from MNIST. Run: python -m models.training.digits_ssd --data DIR --out FILE."""
+"""Train `digits-ssd` on scenes composed from MNIST.
+
+Run: python -m models.training.digits_ssd --data DIR --out FILE
+"""
 
 from __future__ import annotations
 

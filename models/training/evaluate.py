@@ -77,7 +77,9 @@ def main() -> None:
     torch.set_num_threads(options.threads)
 
     net = architectures.build(options.architecture, classes=len(CLASSES))
-    net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.read(options.weights).items()})
+    net.load_state_dict(
+        {k: v.float() if v.is_floating_point() else v for k, v in weights.read(options.weights).items()}
+    )
     net.eval()
     figures = {
         name: {k: round(v, 4) for k, v in average_precision(net, scenes(glyphs, options.count, seed=seed)).items()}

@@ -88,9 +88,9 @@ def train(build: Callable[[], nn.Module], options: argparse.Namespace) -> None:
     model.train()
     recent: dict[str, float] = {}
     bar = tqdm(zip(range(options.steps), loader, strict=False), total=options.steps, mininterval=10)
-    for step, (images, targets) in bar:
-        images = [i.to(device) for i in images]
-        targets = [{k: v.to(device) for k, v in t.items()} for t in targets]
+    for step, batch in bar:
+        images = [i.to(device) for i in batch[0]]
+        targets = [{k: v.to(device) for k, v in t.items()} for t in batch[1]]
         losses: dict[str, Tensor] = model(images, targets)
         optimiser.zero_grad()
         sum(losses.values(), torch.zeros((), device=device)).backward()

@@ -1,4 +1,7 @@
-"""Draw the bundled sample pictures from scikit-learn's digits. Run: python -m models.training.samples --out assets/samples."""
+"""Draw the bundled sample pictures from scikit-learn's digits.
+
+Run: python -m models.training.samples --out assets/samples
+"""
 
 from __future__ import annotations
 

@@ -233,7 +233,7 @@ def _photograph(rng: Rng, canvas: NDArray[np.float32]) -> Image:
     """Add what a camera adds: blur, sensor noise, JPEG blocks."""
     if rng.random() < 0.5:
         canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.3, 1.1))
-    noise = rng.normal(0, 1, canvas.shape[:2] + (1,)).astype(np.float32)
+    noise = rng.normal(0, 1, (*canvas.shape[:2], 1)).astype(np.float32)
     canvas = canvas + noise * rng.uniform(0, 12)
     image = np.clip(canvas, 0, 255).astype(np.uint8)
     if rng.random() < 0.3:

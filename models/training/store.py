@@ -1,4 +1,4 @@
-"""Write trained weights and their card. Convolution and linear weights are stored in half precision, the rest in full."""
+"""Write trained weights and their card. Convolution and linear weights are stored in half precision."""
 
 from __future__ import annotations
 

@@ -112,6 +112,15 @@ def test_labels_do_not_lie_on_each_other_and_the_selected_one_is_always_there() 
     assert not any(a.intersects(b) for i, a in enumerate(rects) for b in rects[:i])
 
 
+def test_a_label_keeps_off_other_labelled_boxes() -> None:
+    boxes = Boxes("b", np.array([[60, 80, 140, 160], [60, 20, 140, 76]], np.float32), np.array([2, 3]))
+    named = Boxes("b", boxes.boxes, boxes.colours, ["two", "three"])
+    changed = np.any(array(render(WHITE, [boxes], unit=1)) != array(render(WHITE, [named], unit=1)), axis=2)
+    assert changed.any()
+    assert not changed[20:76, 60:140].any()
+    assert not changed[80:160, 60:140].any()
+
+
 def test_too_many_labels_leave_only_the_selected_one() -> None:
     boxes = np.tile(np.array([[20, 40, 80, 90]], np.float32), (400, 1))
     colours = np.zeros(400, np.int64)

@@ -19,9 +19,12 @@ EXTRA_HEIGHT_PX = 4.0
 CORNER_PX = 2.5
 PLATE = QColor("#16161a")
 Rect = tuple[float, float, float, float]
+Spot = tuple[float, float]
 
 # Above this many, a label that finds no free place is left out instead of lying on another.
 CROWD = 40
+# Up to this many, a label also keeps off the other boxes where it can.
+CLEAR_MAX = 60
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,14 @@ def draw(frame: Frame, tags: Sequence[Tag]) -> None:
 def place(frame: Frame, tags: Sequence[Tag]) -> list[tuple[Tag, Rect]]:
     """Return the labels that found a place, as (left, top, width, height) in the painter's units.
 
-    A label goes above its box, else below, else beside it; into its box only if the picture leaves no other place.
+    A label goes above its box, else below, else beside it: where it lies on the fewest other boxes. It goes into its
+    box only if the picture leaves no other place.
     """
     size = max(1, round(SMALL_PX * frame.unit))
     height = float(frame.snap(np.array(size + (EXTRA_HEIGHT_PX + 1) * frame.unit)))
     x0, y0, x1, y1 = frame.bounds.tolist()
     crowded = len(tags) > CROWD
+    boxes = np.array([tag.box for tag in tags] if len(tags) <= CLEAR_MAX else []).reshape(-1, 4)
     taken = _Taken(height)
     found: list[tuple[Tag, Rect]] = []
 
@@ -84,7 +89,8 @@ def place(frame: Frame, tags: Sequence[Tag]) -> list[tuple[Tag, Rect]]:
         right, bottom = x1 - width + 0.01, y1 - height + 0.01
         spots = _spots(tag.box, width=width, height=height, left=x0, right=x1)
         fitting = [(x, y) for x, y in spots if x0 - 0.01 <= x <= right and y0 - 0.01 <= y <= bottom]
-        spot = next((spot for spot in fitting if taken.is_free(*spot, width)), None)
+        free = (spot for spot in fitting if taken.is_free(*spot, width))
+        spot = _clearest(list(free), boxes, size=(width, height)) if len(boxes) else next(free, None)
 
         if spot is None and fitting and crowded and not tag.must:
             continue
@@ -119,7 +125,16 @@ class _Taken:
         )
 
 
-def _spots(box: Table, *, width: float, height: float, left: float, right: float) -> list[tuple[float, float]]:
+def _clearest(spots: list[Spot], boxes: Table, *, size: Spot) -> Spot | None:
+    """Return the spot that lies on the fewest boxes, the first of equals."""
+    if not spots:
+        return None
+    start = np.array(spots)[:, None]
+    on = (start < boxes[:, 2:] - 0.01) & (start + size > boxes[:, :2] + 0.01)
+    return spots[int(on.all(axis=2).sum(axis=1).argmin())]
+
+
+def _spots(box: Table, *, width: float, height: float, left: float, right: float) -> list[Spot]:
     """Return the places around a box, best first, moved sideways into the picture where that is enough."""
     x0, y0, x1, y1 = box.tolist()
     along = max(min(x0, right - width), left)

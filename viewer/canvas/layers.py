@@ -22,7 +22,8 @@ class Boxes:
     """Boxes (N, 4) xyxy in pixels of the original picture, with a class id each in `colours` (N,).
 
     `texts` labels them, one each, or nothing; put the most important first, for it gets the best place. `width` is in
-    screen pixels, `selected` is a row or -1, `ids` are the caller's own numbers (default: the rows).
+    screen pixels, `selected` is a row or -1, `ids` are the caller's own numbers (default: the rows). Unless `labelled`,
+    texts are only read out under the pointer.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Boxes:
     ids: Int = field(default_factory=_none)
     hoverable: bool = True
     filled: bool = False
+    labelled: bool = True
 
     def __post_init__(self) -> None:
         boxes = _table(self.boxes)

@@ -144,7 +144,7 @@ def _boxes(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.T
         for colour, group in groups:
             inner.outline(placed[group], width=width, colour=colour, dashed=layer.dashed)
 
-    if not len(layer.texts):
+    if not len(layer.texts) or not layer.labelled:
         return []
 
     outset = (width + casing) * np.array([-1, -1, 1, 1])

@@ -14,6 +14,7 @@ from viewer.canvas.layers import Layer
 from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.store import Store
+from viewer.widgets.colourbar import ColourBar
 
 MODES = {
     "off": ("Off", ""),
@@ -52,6 +53,8 @@ class AnchorPanel(Panel):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Show", self.mode)
         form.addRow("Level", self.level)
+        self.bar = ColourBar()
+        form.addRow(self.bar)
         form.addRow(self.text)
         self.mode.activated.connect(self._choose_mode)
         self.level.activated.connect(self._choose_level)
@@ -141,6 +144,11 @@ class AnchorPanel(Panel):
         self.level.setCurrentIndex(max(self.level.findData(self.store.document.view.anchor_level), 0))
 
     def _tell(self, document: Document, reason: str) -> None:
+        density = document.view.anchors == "density" and self._anchors is not None
+        self.bar.setVisible(density)
+        if density and self._anchors is not None:
+            heat = overlay.density_layer(self._anchors, level=document.view.anchor_level)
+            self.bar.set_range(heat.low, heat.high, colour_map=heat.colour_map)
         self.text.setText(reason or self._numbers(document) or MODES[document.view.anchors][1])
 
     def _numbers(self, document: Document) -> str:

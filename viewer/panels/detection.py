@@ -91,6 +91,8 @@ class DetectionPanel(Panel):
             values = {**offer.defaults, **plan.given(document, INSPECTION, description)}
             self.form.set_values(values)
         self._mark_hidden(document)
+        if self._result is None:
+            self.summary.setText("Waiting for the answer…" if document.sources else "Open a picture to begin.")
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Show the counts and remember the boxes."""
@@ -110,7 +112,6 @@ class DetectionPanel(Panel):
     def forget(self) -> None:
         """Drop the boxes of a picture that is gone."""
         self._result = None
-        self.summary.setText("Waiting for the answer…" if self.store.document.sources else "Open a picture to begin.")
 
     def layers(self, document: Document) -> list[Layer]:
         """Paint the boxes."""

@@ -39,8 +39,7 @@ class FilmPanel(Panel):
         self.list.setWrapping(False)
         self.list.setMovement(QListView.Movement.Static)
         self.list.setIconSize(QSize(THUMB_PX, THUMB_PX))
-        self.list.setGridSize(QSize(THUMB_PX + 24, THUMB_PX + 32))
-        self.list.setUniformItemSizes(True)
+        self.list.setSpacing(4)
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.list.setFrameShape(QListWidget.Shape.NoFrame)
         self.list.setFixedWidth(THUMB_PX + 48)
@@ -65,6 +64,7 @@ class FilmPanel(Panel):
                 item = QListWidgetItem(source.name)
                 item.setToolTip(source.path)
                 item.setData(ROLE, source)
+                item.setSizeHint(QSize(THUMB_PX + 16, THUMB_PX + 24))
                 self.list.addItem(item)
         if document.sources:
             self.list.setCurrentRow(document.current)

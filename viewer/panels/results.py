@@ -38,12 +38,12 @@ class Rows(QAbstractTableModel):
     def columnCount(self, parent: Index | None = None) -> int:
         return len(COLUMNS)
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:  # noqa: ANN401
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:
         if role != Qt.ItemDataRole.DisplayRole:
             return None
         return COLUMNS[section] if orientation == Qt.Orientation.Horizontal else section + 1
 
-    def data(self, index: Index, role: int = 0) -> Any:  # noqa: ANN401
+    def data(self, index: Index, role: int = 0) -> Any:
         if self.result is None:
             return None
         row, column = index.row(), index.column()

@@ -1,0 +1,74 @@
+"""Drag and drop on a window: says what a drop will do, and hands over what was dropped. It opens nothing itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QLabel
+
+from viewer import sources
+
+if TYPE_CHECKING:
+    from viewer.window import Window
+
+HINT_SIZE_PX = (400, 48)
+HINT_ABOVE_PX = 88
+
+
+class Drops(QObject):
+    """Watches a window's drag events."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        self._window = window
+        self.label = QLabel(window.canvas)
+        self.label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.label.setObjectName("drop-hint")
+        self.label.setAccessibleName("What a drop will do")
+        self.label.setAutoFillBackground(True)
+        self.label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.label.hide()
+        window.setAcceptDrops(True)
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take the window's drag events."""
+        match event.type():
+            case QEvent.Type.DragEnter if isinstance(event, QDragEnterEvent):
+                text = sources.hint(sources.paths_in(event.mimeData()))
+                if not text and event.mimeData().hasImage():
+                    text = "Drop to open the picture"
+                if text:
+                    event.acceptProposedAction()
+                    self.hint(text)
+                return True
+            case QEvent.Type.DragLeave:
+                self.hint("")
+                return True
+            case QEvent.Type.Drop if isinstance(event, QDropEvent):
+                self._take(event)
+                return True
+        return super().eventFilter(watched, event)
+
+    def hint(self, text: str) -> None:
+        """Show what a drop would do; an empty text takes it back."""
+        self._window.welcome.set_drop_hint(text)
+        self.label.setText(text)
+        width, height = HINT_SIZE_PX
+        room = self._window.canvas.rect()
+        self.label.setGeometry((room.width() - width) // 2, room.height() - HINT_ABOVE_PX, width, height)
+        self.label.setVisible(bool(text))
+        self.label.raise_()
+
+    def _take(self, event: QDropEvent) -> None:
+        self.hint("")
+        paths: list[str | Path] = [*sources.paths_in(event.mimeData())]
+        if not paths:
+            pasted = sources.pasted_picture(event.mimeData(), self._window.settings.folder / "pasted")
+            paths = [pasted] if pasted else []
+        if paths:
+            event.acceptProposedAction()
+            self._window.session.open_paths(paths)

@@ -1,0 +1,44 @@
+"""A colour bar: what the colours of a heat map stand for, with its numbers."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, QSize
+from PySide6.QtGui import QImage, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from viewer import theme
+
+BAR_PX = 12
+GAP = 4
+
+
+class ColourBar(QWidget):
+    """A gradient with its lowest and highest number under it."""
+
+    def __init__(self, *, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._low, self._high, self._map = 0.0, 1.0, "sequential"
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Colour bar")
+
+    def set_range(self, low: float, high: float, *, colour_map: str = "sequential") -> None:
+        """Show what the colours from `low` to `high` stand for."""
+        self._low, self._high, self._map = low, high, colour_map
+        self.setAccessibleDescription(f"From {low:g} to {high:g}")
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """A bar and a line of numbers."""
+        return QSize(120, BAR_PX + GAP + self.fontMetrics().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the gradient and the numbers."""
+        table = theme.heat_lut(self._map)
+        painter = QPainter(self)
+        strip = QImage(table.tobytes(), len(table), 1, QImage.Format.Format_RGBA8888)
+        painter.drawImage(QRectF(0, 0, self.width(), BAR_PX), strip)
+        painter.setPen(theme.colours().muted)
+        line = BAR_PX + GAP + self.fontMetrics().ascent()
+        high = f"{self._high:g}"
+        painter.drawText(0, line, f"{self._low:g}")
+        painter.drawText(self.width() - self.fontMetrics().horizontalAdvance(high), line, high)

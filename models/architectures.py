@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 from models.networks.digits import CLASSES, digits_faster_rcnn, digits_ssd
 from models.types import Refusal
 
+ANY_CLASSES = 3
 COCO = tuple(FasterRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"])
 
 
@@ -47,13 +48,14 @@ def recognise(state: Mapping[str, Tensor]) -> tuple[str, int]:
     """
     nearest, best = "", 0
     for name in BUILDERS:
-        for classes in _class_counts(state):
-            shapes = _shapes(name, classes)
-            shared = sum(1 for k, t in state.items() if shapes.get(k) == tuple(t.shape))
-            if shared == len(shapes) == len(state):
-                return name, classes
-            if shared > best:
-                nearest, best = name, shared
+        shared = len(_shapes(name, ANY_CLASSES).keys() & state.keys())
+        if shared > best:
+            nearest, best = name, shared
+        if shared == len(state) == len(_shapes(name, ANY_CLASSES)):
+            given = {k: tuple(t.shape) for k, t in state.items()}
+            for classes in _class_counts(state):
+                if _shapes(name, classes) == given:
+                    return name, classes
     hint = f" The nearest is {nearest}: {best} of {len(state)} tensors fit." if best > len(state) // 4 else ""
     raise Refusal(
         f"These weights belong to no network that Vitrine knows.{hint}",
@@ -79,6 +81,7 @@ def _class_counts(state: Mapping[str, Tensor]) -> list[int]:
     return sorted({n // a for n in sizes for a in (4, 6) if n % a == 0 and n // a > 1}, reverse=True)[:8]
 
 
+@cache
 def _shapes(name: str, classes: int) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
         net = build(name, classes=classes)

@@ -53,7 +53,7 @@ AREAS = {
 SAMPLES = Path(__file__).resolve().parent.parent / "assets" / "samples"
 LAYOUT_VERSION = 1
 STALE_AFTER_MS = 150
-SIDE_PX = 312
+SIDE_PX = 300
 GAP = 8
 FORWARD = ("preprocess", "backbone", "head", "rpn", "proposals", "box head", "box head on the pool", "decode")
 

@@ -153,22 +153,35 @@ def test_a_crowd_in_many_tiles_and_blocks(classes: int | None, monkeypatch: pyte
         same(graph.tick(iou), plain(scene.boxes, scene.score, scene.group, iou))
 
 
+@pytest.mark.parametrize("height", [10.002, 10.1, 10.5])
+def test_areas_as_unequal_as_the_floor_allows(height: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails if the bound on the ratio of areas prunes a pair that lies just above the floor."""
+    monkeypatch.setattr(suppression, "TILE", 1)
+    boxes, score = np.array([[0, 0, 100, 100], [0, 7, 100, 7 + height]], np.float32), np.array([1, 2], np.float32)
+    for rows in (slice(None), slice(None, None, -1)):
+        graph = SuppressionGraph.build(boxes[rows], score)
+        assert graph.edges == 1
+        assert graph.tick(0.1).kept.tolist() == [1]
+
+
 def test_boxes_without_an_iou_are_kept() -> None:
     """Fails if an empty, inverted or infinite box warns, removes or is removed, or breaks the tiling of the others."""
-    strange = [
+    nan, inf, huge, tiny = np.nan, np.inf, 1e30, 1e-30
+    empty = [
         [5, 5, 5, 9],
         [5, 5, 5, 9],
         [9, 9, 1, 1],
-        [0, 0, np.inf, 9],
-        [np.nan, 0, 9, 9],
-        [-1e30, -1e30, 1e30, 1e30],
+        [0, 0, tiny, tiny],
+        [0, 0, tiny, tiny],
+        [1e38, 0, 2e38, 1e-45],
     ]
-    boxes = np.array([*strange, [0, 0, 9, 9], [0, 0, 9, 8]], np.float32)
+    endless = [[0, 0, inf, 9], [-inf, 0, 9, 9], [-inf, -inf, inf, inf], [nan, 0, 9, 9], [-huge, -huge, huge, huge]]
+    boxes = np.array([*empty, *endless, [0, 0, 9, 9], [0, 0, 9, 8]], np.float32)
     score = np.linspace(0.9, 0.2, len(boxes), dtype=np.float32)
     for found in (SuppressionGraph.build(boxes, score).tick(0.5), plain(boxes, score, None, 0.5)):
-        assert found.kept.tolist() == [0, 1, 2, 3, 4, 5, 6] == stock(Scene(boxes, score, None), 0.5).tolist()
-        assert found.removed_by.tolist() == [-1] * 7 + [6]
-        assert found.removed_iou[7] == np.float32(72) / np.float32(81)
+        assert found.kept.tolist() == list(range(12)) == stock(Scene(boxes, score, None), 0.5).tolist()
+        assert found.removed_by.tolist() == [-1] * 12 + [11]
+        assert found.removed_iou[12] == np.float32(72) / np.float32(81)
 
 
 def test_an_iou_equal_to_the_threshold_removes_nothing() -> None:

@@ -15,7 +15,7 @@ from viewer.document import Document
 from viewer.panels.base import Panel
 from viewer.store import Store
 
-THUMB_PX = 88
+THUMB_PX = 64
 ROLE = Qt.ItemDataRole.UserRole
 
 
@@ -39,10 +39,9 @@ class FilmPanel(Panel):
         self.list.setWrapping(False)
         self.list.setMovement(QListView.Movement.Static)
         self.list.setIconSize(QSize(THUMB_PX, THUMB_PX))
-        self.list.setSpacing(4)
-        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list.setSpacing(2)
         self.list.setFrameShape(QListWidget.Shape.NoFrame)
-        self.list.setFixedWidth(THUMB_PX + 48)
+        self.list.setFixedWidth(THUMB_PX + 24)
         self.list.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.list.itemClicked.connect(self._clicked)
         self.list.verticalScrollBar().valueChanged.connect(self._look)
@@ -61,10 +60,11 @@ class FilmPanel(Panel):
             self._sources = document.sources
             self.list.clear()
             for source in document.sources:
-                item = QListWidgetItem(source.name)
-                item.setToolTip(source.path)
+                item = QListWidgetItem()
+                item.setData(Qt.ItemDataRole.AccessibleTextRole, source.name)
+                item.setToolTip(source.name)
                 item.setData(ROLE, source)
-                item.setSizeHint(QSize(THUMB_PX + 16, THUMB_PX + 24))
+                item.setSizeHint(QSize(THUMB_PX + 8, THUMB_PX + 8))
                 self.list.addItem(item)
         if document.sources:
             self.list.setCurrentRow(document.current)

@@ -1,0 +1,178 @@
+"""The engine: failures as answers, the cache of stages, idle work, the vocabulary it speaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models import registry
+from models.cache import Cache, CachedStages, size_of
+from models.cards import Card
+from models.context import Context
+from models.engine import Engine
+from models.images import save_png
+from models.requests import Request
+from models.types import Failure, Result, Source
+
+
+@pytest.fixture
+def engine() -> Engine:
+    from models.adapters.ssd import SsdAdapter
+
+    engine = Engine(threads=1)
+    engine._models["tiny"] = registry.adapt(SsdAdapter.tiny(), Card("tiny", classes=("background", "a", "b", "c")))
+    return engine
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    pixels = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
+    save_png(pixels, tmp_path / "a.png")
+    return Source.file(tmp_path / "a.png")
+
+
+def fail(answer: Any) -> Failure:
+    assert isinstance(answer, Failure)
+    return answer
+
+
+def done(answer: Any) -> Result:
+    assert isinstance(answer, Result), answer
+    return answer
+
+
+def test_what_cannot_be_is_a_failure_with_advice(engine: Engine, source: Source) -> None:
+    assert "digits-ssd" in fail(engine.run(Request("detect", "nobody", source))).advice
+    assert "detect" in fail(engine.run(Request("dtect", "tiny", source))).advice
+    assert fail(engine.run(Request("detect", "tiny"))).advice
+    missing = fail(engine.run(Request("detect", "tiny", Source("gone.png"))))
+    assert "gone.png" in missing.message
+    greyed = fail(engine.run(Request.make("detect", "tiny", source, {"rpn_iou": 0.5})))
+    assert "one-stage" in greyed.text
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("odd shape"), "odd shape"),
+        (MemoryError(), "memory"),
+        (RuntimeError("not enough memory: x"), "memory"),
+    ],
+)
+def test_what_a_model_raises_is_a_failure(
+    engine: Engine, source: Source, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(engine.model("tiny").net.backbone, "forward", broken)
+    failure = fail(engine.run(Request("detect", "tiny", source)))
+    assert said in failure.message
+    assert "Traceback" in failure.details
+    monkeypatch.undo()
+    done(engine.run(Request("detect", "tiny", source)))
+
+
+def test_thresholds_never_touch_the_network(engine: Engine, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = done(engine.run(Request("detect", "tiny", source)))
+    assert "backbone" in first.meta["timings"]
+    monkeypatch.setattr(engine.model("tiny").net.backbone, "forward", None)
+    for values in ({"score": 0.4}, {"iou": 0.3}, {"agnostic": True}, {"max_detections": 3}, {"suppressed": True}):
+        answer = done(engine.run(Request.make("detect", "tiny", source, values)))
+        assert set(answer.meta["timings"]) <= {"nms", "own nms"}
+
+
+def test_the_graph_is_built_in_idle_time_and_changes_nothing(engine: Engine, source: Source) -> None:
+    def ask() -> Result:
+        return done(engine.run(Request.make("detect", "tiny", source, {"iou": 0.35, "suppressed": True})))
+
+    before = ask()
+    assert engine.idle_work
+    engine.finish_idle()
+    stages = CachedStages(engine.cache, ("tiny", source), Context())
+    assert stages.peek("graph", (), False) is not None
+    after = ask()
+    assert len(after.arrays["removed_by"]) > 0
+    assert all(np.array_equal(after.arrays[k], v) for k, v in before.arrays.items())
+
+
+def test_a_changed_file_is_read_again(engine: Engine, source: Source) -> None:
+    first = done(engine.run(Request("detect", "tiny", source)))
+    save_png(np.full((50, 60, 3), 9, np.uint8), Path(source.path))
+    again = done(engine.run(Request("detect", "tiny", Source.file(source.path))))
+    assert first.meta["size"] == (120, 90)
+    assert again.meta["size"] == (60, 50)
+
+
+def test_the_cache_keeps_to_its_budget_and_drops_the_oldest() -> None:
+    cache = Cache(budget_bytes=1000)
+    for name in "abc":
+        cache[name] = np.zeros(400, np.uint8)
+    assert "a" not in cache
+    assert cache["b"] is not None
+    cache["d"] = np.zeros(400, np.uint8)
+    assert "c" not in cache
+    assert "b" in cache
+    cache["huge"] = np.zeros(2000, np.uint8)
+    assert "huge" not in cache
+    assert cache.used_bytes == 800
+    cache["b"] = np.zeros(100, np.uint8)
+    assert cache.used_bytes == 500
+    assert size_of({"x": [np.zeros(10, np.uint8), (np.zeros(5, np.uint8),)]}) == 15
+
+
+def test_stages_are_made_once_and_timed() -> None:
+    context, made = Context(), []
+    stages = CachedStages(Cache(), "scope", context)
+    for _ in range(3):
+        assert stages.run("a", lambda: made.append(1) or 7, "key") == 7
+    assert made == [1]
+    assert set(context.timings) == {"a"}
+    assert stages.run("a", lambda: 8, "other") == 8
+    assert CachedStages(stages.cache, "elsewhere", context).peek("a", "key") is None
+
+
+def test_messages_survive_the_pipe_with_their_arrays() -> None:
+    from multiprocessing import Pipe
+
+    from models.serve import receive, send
+
+    ours, theirs = Pipe()
+    sent = Result({"a": np.arange(12, dtype=np.float32).reshape(3, 4), "empty": np.zeros((0, 4))}, {"k": (1, "x")})
+    send(ours, ("done", 3, sent))
+    kind, number, got = receive(theirs)
+    assert (kind, number, got.meta) == ("done", 3, sent.meta)
+    assert all(np.array_equal(got.arrays[k], v) for k, v in sent.arrays.items())
+    assert got.arrays["a"].flags.writeable
+
+
+def test_weights_of_every_known_architecture_are_recognised() -> None:
+    import torch
+
+    from models.architectures import BUILDERS, build, class_names, recognise
+
+    for name in BUILDERS:
+        classes = 11 if name.startswith("digits") else 7
+        with torch.device("meta"):
+            state = build(name, classes=classes).state_dict()
+        found, count = recognise(state)
+        same_tensors = {"fasterrcnn_mobilenet_v3_large_320_fpn": "fasterrcnn_mobilenet_v3_large_fpn"}
+        assert (found, count) == (same_tensors.get(name, name), classes)
+        assert len(class_names(found, count)) == classes
+
+
+def test_coverage_counts_the_boxes_over_each_part() -> None:
+    from models.inspections.anchors import coverage
+
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(-20, 120, (200, 2, 2))
+    boxes = np.concatenate([corners.min(1), corners.max(1)], 1).astype(np.float32)
+    counted = coverage(boxes, 100, 60, columns=20, rows=12)
+    x, y = (np.arange(20) + 0.5) * 5, (np.arange(12) + 0.5) * 5
+    inside_x = (boxes[:, :1] <= x) & (x < boxes[:, 2:3])
+    inside_y = (boxes[:, 1:2] <= y) & (y < boxes[:, 3:4])
+    assert np.array_equal(counted, np.einsum("ny,nx->yx", inside_y.astype(float), inside_x.astype(float)))
+    assert counted.max() > 20

@@ -57,10 +57,15 @@ class CachedStages:
         full = (self.scope, name, key)
         if full in self.cache:
             return self.cache[full]
+        self.context.progress(None, name)
         with self.context.stage(name):
             value = make()
         self.cache[full] = value
         return value
+
+    def progress(self, fraction: float, text: str) -> None:
+        """Report how much of a long stage is done. Raises Cancelled when it was called off."""
+        self.context.progress(fraction, text)
 
     def time(self, name: str, make: Callable[[], T]) -> T:
         """Make a value that is quicker to make than to keep, timed like a stage."""

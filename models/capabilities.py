@@ -19,6 +19,10 @@ class Stages(Protocol):
         """Return the cached value of the stage, or make it."""
         ...
 
+    def progress(self, fraction: float, text: str) -> None:
+        """Report how much of a long stage is done. Raises Cancelled when it was called off."""
+        ...
+
     def time(self, name: str, make: Callable[[], T]) -> T:
         """Make a value that is quicker to make than to keep, timed like a stage."""
         ...

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from models.types import Cancelled
 
-Progress = Callable[[float, str], None]
+Progress = Callable[[float | None, str], None]
 
 
-def _silent(fraction: float, text: str) -> None:
+def _silent(fraction: float | None, text: str) -> None:
     """Report to nobody."""
 
 
@@ -25,8 +25,8 @@ class Context:
     later: Callable[[Hashable, Iterator[None]], None] | None = None
     timings: dict[str, float] = field(default_factory=dict)
 
-    def progress(self, fraction: float, text: str) -> None:
-        """Report that `fraction` (0 to 1) of the work is done; raises Cancelled when it was called off."""
+    def progress(self, fraction: float | None, text: str) -> None:
+        """Report what is done now and how much (0 to 1, None for unknown); raises Cancelled when it was called off."""
         self.check()
         self.report(fraction, text)
 

@@ -59,7 +59,7 @@ def _loop(pipe: Connection, called_off: Flags) -> None:
             continue
         _, number, request = receive(pipe)
 
-        def report(fraction: float, text: str, number: int = number) -> None:
+        def report(fraction: float | None, text: str, number: int = number) -> None:
             send(pipe, ("progress", number, fraction, text))
 
         def cancelled(number: int = number) -> bool:

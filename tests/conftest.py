@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+settings.register_profile("vitrine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vitrine")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 

@@ -113,7 +113,7 @@ class RcnnAdapter:
             if exact:
                 logits, deltas = stages.run("box head", lambda: self._box_head(seen, pool.boxes[rows]))
             else:
-                every = stages.run("box head on the pool", lambda: self._box_head_chunks(seen, pool.boxes))
+                every = stages.run("box head on the pool", lambda: self._box_head_chunks(seen, pool.boxes, stages))
                 logits, deltas = every[0][rows], every[1][rows]
             return self._decode(seen, pool, rows, logits, deltas)
 
@@ -158,8 +158,11 @@ class RcnnAdapter:
         pooled = heads.box_roi_pool(seen.features, [boxes], seen.images.image_sizes)
         return heads.box_predictor(heads.box_head(pooled))
 
-    def _box_head_chunks(self, seen: Front, boxes: Tensor) -> tuple[Tensor, Tensor]:
-        parts = [self._box_head(seen, chunk) for chunk in boxes.split(CHUNK)] or [self._box_head(seen, boxes)]
+    def _box_head_chunks(self, seen: Front, boxes: Tensor, stages: Any) -> tuple[Tensor, Tensor]:
+        parts = []
+        for start in range(0, max(len(boxes), 1), CHUNK):
+            stages.progress(start / max(len(boxes), 1), "box head on every proposal")
+            parts.append(self._box_head(seen, boxes[start : start + CHUNK]))
         return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
 
     def _decode(self, seen: Front, pool: Pool, rows: Tensor, logits: Tensor, deltas: Tensor) -> Candidates:

@@ -80,13 +80,19 @@ class CachedStages:
         return self.cache[full]
 
     def later(self, name: str, steps: Callable[[], Generator[None, None, T]], *key: object) -> None:
-        """Have stage `name` made in slices while the engine is idle, unless it is there or under way."""
+        """Have stage `name` made in slices while the engine is idle, unless it is there or under way.
+
+        What turns out too large for memory stays absent and is not tried again.
+        """
         full = (self.scope, name, key)
         if full not in self.cache and self.context.later is not None:
             self.context.later(full, self._finish(full, steps))
 
     def _finish(self, full: Hashable, steps: Callable[[], Generator[None, None, T]]) -> Iterator[None]:
-        value = yield from steps()
+        try:
+            value = yield from steps()
+        except MemoryError:
+            value = None
         self.cache[full] = value
 
 

@@ -64,7 +64,8 @@ class Document:
 
     def with_sources(self, sources: tuple[Source, ...], *, current: int = 0) -> Document:
         """Return the document with other pictures."""
-        return dataclasses.replace(self, sources=sources, current=current, selected=-1)
+        view = dataclasses.replace(self.view, anchor_at=None)
+        return dataclasses.replace(self, sources=sources, current=current, selected=-1, view=view)
 
     def with_current(self, index: int) -> Document:
         """Return the document at another picture, the nearest there is to `index`."""
@@ -75,8 +76,9 @@ class Document:
         return dataclasses.replace(self, current=index, selected=-1, view=view)
 
     def with_model(self, model: str) -> Document:
-        """Return the document with another model."""
-        return dataclasses.replace(self, model=model, selected=-1)
+        """Return the document with another model, whose pyramid has other levels."""
+        view = dataclasses.replace(self.view, anchor_level=-1)
+        return dataclasses.replace(self, model=model, selected=-1, view=view)
 
     def with_view(self, **changed: object) -> Document:
         """Return the document with the view changed."""

@@ -24,6 +24,7 @@ from viewer.store import Store
 
 OPENING = "opening"
 PICTURES_KEPT = 4
+Accept = Callable[[int], None]
 
 
 @dataclass
@@ -41,7 +42,11 @@ class Listeners:
 
 
 class Session:
-    """A store, jobs and the last good answers. `results` holds them by slot, with the request each answers."""
+    """A store, jobs and the last good answers. `results` holds them by slot, with the request each answers.
+
+    `failed` holds by slot the request that was given up, which is not asked again by itself; `unreadable` the pictures
+    that stepping passes over.
+    """
 
     def __init__(self, lane: Lane, document: Document | None = None) -> None:
         self.store = Store(document)
@@ -49,11 +54,15 @@ class Session:
         self.on = Listeners()
         self.descriptions: dict[str, Description] = {}
         self.results: dict[str, tuple[Request, Result]] = {}
+        self.failed: dict[str, Request] = {}
         self.wants: list[tuple[str, Wants]] = []
         self.wanted: dict[str, Request] = {}
         self.shown: Source | None = None
         self.pictures: OrderedDict[Source, Picture] = OrderedDict()
-        self.target = -1
+        self.unreadable: set[Source] = set()
+        self.reading = False
+        self._target = -1
+        self._reads = 0
         self.store.listen(self._changed)
 
     def begin(self, post: Post, wants: Sequence[tuple[str, Wants]]) -> None:
@@ -69,18 +78,18 @@ class Session:
         if self.description is not None:
             self.wanted.pop(DESCRIBE_SLOT)
         for slot, request in self.wanted.items():
-            done = self.results.get(slot)
-            if done is None or done[0] != request:
+            if self._answered(slot):
+                if slot in self.jobs.slots:
+                    self.jobs.slots[slot].waiting = None
+            elif self.failed.get(slot) != request:
                 self.jobs.want(slot, request)
-            elif slot in self.jobs.slots:
-                self.jobs.slots[slot].waiting = None
         for slot in self.jobs.slots:
             if slot not in self.wanted and slot != OPENING:
                 self.jobs.forget(slot)
         for slot in set(self.results) - set(self.wanted):
             del self.results[slot]
-        if document.source is not None and document.source != self.shown:
-            self._read(document.source, "picture")
+        if document.source is not None and document.source != self.shown and not self.reading:
+            self._read_own()
         self._tell_state()
 
     @property
@@ -90,90 +99,170 @@ class Session:
 
     @property
     def stale(self) -> bool:
-        """Whether an answer on screen is not yet the one wanted."""
-        return any(slot not in self.results or self.results[slot][0] != r for slot, r in self.wanted.items())
+        """Whether an answer on screen is not the one wanted: not yet, or not after a failure."""
+        return not all(self._answered(slot) for slot in self.wanted)
 
     def open_paths(self, paths: Sequence[str | Path]) -> None:
-        """Open pictures and folders, the first picture shown; weights open as the model. Failures are told."""
+        """Open pictures and folders, the first readable picture shown; weights open as the model. Failures are told."""
         weights = [p for p in paths if Path(p).suffix.lower() in images.WEIGHTS_SUFFIXES]
         for path in weights[:1]:
             self.open_model(str(Path(path).absolute()))
-        rest = [p for p in paths if p not in weights]
-        if not rest:
-            return
-        try:
-            sources = tuple(Source.file(p) for p in images.expand(rest))
-        except Refusal as refusal:
-            self._tell_failure("open", Failure(str(refusal), refusal.advice))
-            return
-        self._read(sources[0], "open", sources)
+        sources: list[Source] = []
+        for path in paths:
+            try:
+                found = () if path in weights else images.expand([path])
+            except Refusal as refusal:
+                self._tell_failure("open", Failure(str(refusal), refusal.advice))
+                continue
+            sources += [Source.file(p) for p in found]
+        if sources:
+            self._read(sources, lambda index: self._open(tuple(sources), index))
 
     def go(self, index: int) -> None:
         """Go to a picture of the film strip, once it could be read."""
         sources = self.store.document.sources
-        if not sources:
+        index = max(0, min(index, len(sources) - 1))
+        if not sources or index == self.store.document.current:
+            self._call_off()
             return
-        self.target = max(0, min(index, len(sources) - 1))
-        if self.target == self.store.document.current:
-            return
-        self._read(Source.file(sources[self.target].path), "go", self.target)
+        self._target = index
+        self._read([Source.file(sources[index].path)], lambda _: self._go(index))
 
     def step(self, by: int) -> None:
-        """Go some pictures on from where the last step leads."""
-        start = self.target if self.target >= 0 else self.store.document.current
-        self.go(start + by)
+        """Go one picture on or back from where the last step leads, past those that could not be read."""
+        sources = self.store.document.sources
+        index = (self._target if self._target >= 0 else self.store.document.current) + by
+        while 0 <= index < len(sources) and Source.file(sources[index].path) in self.unreadable:
+            index += by
+        if 0 <= index < len(sources):
+            self.go(index)
 
     def open_model(self, name: str) -> None:
         """Open a model by name or weights file; it becomes the document's once the engine could open it."""
         self.jobs.want(OPENING, Request("describe", name))
         self._tell_state()
 
-    def _read(self, source: Source, why: str, extra: Any = None) -> None:
-        if source in self.pictures:
-            self._have(source, self.pictures[source], why, extra)
+    def undo(self) -> None:
+        """Take the last step back, once the picture it leads to could be read."""
+        self._travel(self.store.previous, self.store.undo)
+
+    def redo(self) -> None:
+        """Do the last undone step again, once the picture it leads to could be read."""
+        self._travel(self.store.following, self.store.redo)
+
+    def again(self) -> None:
+        """Ask everything anew: what was cancelled or failed, or the picture after its file changed."""
+        self.failed.clear()
+        self.results.clear()
+        document = self.store.document
+        fresh = Source.file(document.source.path) if document.source else None
+        if fresh is not None and fresh != self.shown:
+            self._read([fresh], lambda _: self._go(document.current))
+        self.replan()
+
+    def _answered(self, slot: str) -> bool:
+        return slot in self.results and self.results[slot][0] == self.wanted[slot]
+
+    def _open(self, sources: tuple[Source, ...], index: int) -> None:
+        source = sources[index]
+        self.store.update(self.store.document.with_sources(sources, current=index), title="Open " + source.name)
+        for tell in self.on.opened:
+            tell("picture", source.path)
+
+    def _go(self, index: int) -> None:
+        document = self.store.document
+        sources = tuple(self.shown if i == index and self.shown else s for i, s in enumerate(document.sources))
+        if sources != document.sources:
+            document = document.with_sources(sources, current=document.current)
+        self.store.update(document.with_current(index), title="Go to " + sources[index].name, merge="go")
+
+    def _travel(self, document: Document | None, step: Callable[[], None]) -> None:
+        self._call_off()
+        if document is None:
+            return
+        if document.source is None or document.source == self.shown:
+            step()
+        else:
+            self._read([document.source], lambda _: step())
+
+    def _call_off(self) -> None:
+        self._reads, self._target, self.reading = self._reads + 1, -1, False
+
+    def _read_own(self) -> None:
+        """Read the picture of a document that came from elsewhere; go on to the next where it cannot be read."""
+        document = self.store.document
+        start = document.current
+
+        def accept(index: int) -> None:
+            self.store.update(document.with_current(start + index))
+
+        self._read(document.sources[start:], accept, own=True)
+
+    def _read(self, sources: Sequence[Source], accept: Accept, *, own: bool = False) -> None:
+        """Read the first of some pictures that can be read, and `accept` its index."""
+        self._reads += 1
+        self.reading, number = True, self._reads
+        kept = self.pictures.get(sources[0])
+        if kept is not None:
+            self._have(sources, 0, kept, accept)
             return
 
-        def work() -> tuple[Source, Picture | Failure, str, Any]:
-            try:
-                return source, images.read(source), why, extra
-            except Refusal as refusal:
-                return source, Failure(str(refusal), refusal.advice), why, extra
+        def work() -> Callable[[], None]:
+            failures: list[Failure] = []
+            found: Picture | None = None
+            for source in sources:
+                try:
+                    found = images.read(source)
+                    break
+                except Refusal as refusal:
+                    failures.append(Failure(str(refusal), refusal.advice))
+
+            def done() -> None:
+                if number == self._reads:
+                    self._unreadable(sources, failures)
+                    self._have(sources, len(failures), found, accept, own=own)
+
+            return done
 
         self.jobs.local("picture", work)
 
-    def _have(self, source: Source, picture: Picture | Failure, why: str, extra: Any) -> None:
-        if isinstance(picture, Failure):
-            self.target = -1
+    def _unreadable(self, sources: Sequence[Source], failures: list[Failure]) -> None:
+        for source, failure in zip(sources, failures, strict=False):
+            self.unreadable.add(source)
             for call in self.on.unreadable:
-                call(source, picture)
-            self._tell_failure("picture", picture)
+                call(source, failure)
+        if len(failures) > 1:
+            text = f"{failures[0].message} {len(failures) - 1:,} more cannot be read either."
+            self._tell_failure("picture", Failure(text, "Look for the warning sign among the pictures."))
+        elif failures:
+            self._tell_failure("picture", failures[0])
+
+    def _have(
+        self, sources: Sequence[Source], index: int, picture: Picture | None, accept: Accept, *, own: bool = False
+    ) -> None:
+        self.reading, self._target = False, -1
+        if picture is None:
+            if own:
+                self.store.update(self.store.document.with_sources(()))
+            self.replan()
             return
+        source = self.shown = sources[index]
+        self.unreadable.discard(source)
         self.pictures[source] = picture
+        self.pictures.move_to_end(source)
         while len(self.pictures) > PICTURES_KEPT:
             self.pictures.popitem(last=False)
-        document = self.store.document
-        match why:
-            case "open":
-                self.shown = source
-                self.store.update(document.with_sources(extra), title="Open " + source.name)
-            case "go":
-                self.target = -1
-                sources = tuple(source if i == extra else s for i, s in enumerate(document.sources))
-                self.shown = source
-                self.store.update(document.with_sources(sources, current=document.current).with_current(extra))
-            case _ if document.source != source:
-                return
-        self.shown = source
+        accept(index)
         for call in self.on.picture:
             call(source, picture)
-        if why == "open":
-            for tell in self.on.opened:
-                tell("picture", source.path)
         self._tell_state()
 
     def _changed(self, before: Document, after: Document) -> None:
         if (before.model, before.source) != (after.model, after.source):
             self.results.clear()
+            self.failed.clear()
+        if after.source is None:
+            self.shown = None
         self.replan()
 
     def _deliver(self, event: str, *values: Any) -> None:
@@ -183,9 +272,8 @@ class Session:
             case "progress", (_, fraction, text):
                 for call in self.on.progress:
                     call(fraction, text)
-            case "local", ("picture", (source, picture, why, extra)):
-                self._have(source, picture, why, extra)
             case "local", (_, Failure() as failure):
+                self._call_off()
                 self._tell_failure("picture", failure)
             case "local", (_, call):
                 call()
@@ -199,6 +287,8 @@ class Session:
         elif "description" in answer.meta:
             self._described(slot, request, answer.meta["description"])
         elif (request.model, request.source) == (self.store.document.model, self.store.document.source):
+            if slot not in self.wanted or self._answered(slot):
+                return
             self.results[slot] = (request, answer)
             for call in self.on.result:
                 call(slot, request, answer)
@@ -206,7 +296,7 @@ class Session:
     def _described(self, slot: str, request: Request, description: Description) -> None:
         self.descriptions[request.model] = description
         if slot == OPENING and request.model != self.store.document.model:
-            self.store.update(self.store.document.with_model(request.model), title="Open " + description.title)
+            self.store.update(self.store.document.with_model(request.model), title="Open " + description.name)
             for tell in self.on.opened:
                 tell("model", request.model)
         if request.model != self.store.document.model:
@@ -216,9 +306,10 @@ class Session:
         self.replan()
 
     def _failed(self, slot: str, request: Request, failure: Failure) -> None:
-        self.wanted.pop(slot, None)
-        if not failure.cancelled:
-            self._tell_failure(slot, failure)
+        if slot != OPENING and request != self.wanted.get(slot):
+            return
+        self.failed[slot] = request
+        self._tell_failure(slot, failure)
         if slot == DESCRIBE_SLOT and request.model != DEFAULT_MODEL and not failure.cancelled:
             self.store.update(self.store.document.with_model(DEFAULT_MODEL))
 

@@ -6,41 +6,62 @@ import time
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QMimeData
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QMimeData, QUrl
+from PySide6.QtGui import QImage, QPainter
 
 from models.images import WEIGHTS_SUFFIXES, save_png
-from models.types import Pixels
+from models.types import Pixels, Refusal
+
+LINES_MOST = 1000
 
 
 def paths_in(data: QMimeData) -> list[str]:
     """Return the local paths that dropped or pasted data names, as files or as lines of text that exist."""
     if data.hasUrls():
         return [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
-    if data.hasText():
-        lines = [line.strip().strip("\"'").removeprefix("file://") for line in data.text().splitlines()]
-        return [line for line in lines if line and len(line) < 4096 and Path(line).expanduser().exists()]
-    return []
+    lines = data.text().splitlines() if data.hasText() else []
+    return [path for line in lines[:LINES_MOST] if (path := _path(line.strip().strip("\"'")))]
+
+
+def _path(line: str) -> str:
+    """Return a line of text as the path of something that exists, else ""."""
+    if not line:
+        return ""
+    try:
+        path = Path(QUrl(line).toLocalFile() if line.startswith("file:") else line).expanduser()
+        return str(path) if path.exists() else ""
+    except (OSError, RuntimeError, ValueError):
+        return ""
 
 
 def hint(paths: list[str]) -> str:
     """Return what a drop of these paths will do, "" for nothing."""
     if not paths:
         return ""
+    weights = [p for p in map(Path, paths) if p.suffix.lower() in WEIGHTS_SUFFIXES]
+    if weights:
+        return f"Drop to open {weights[0].name} as the model"
     first = Path(paths[0])
-    if first.suffix.lower() in WEIGHTS_SUFFIXES:
-        return f"Drop to open {first.name} as the model"
     if len(paths) > 1:
-        return f"Drop to open {len(paths)} pictures"
+        folders = sum(Path(p).is_dir() for p in paths)
+        what = "folders" if folders == len(paths) else "pictures and folders" if folders else "pictures"
+        return f"Drop to open {len(paths)} {what}"
     return f"Drop to open the folder {first.name}" if first.is_dir() else f"Drop to open {first.name}"
 
 
 def pasted_picture(data: QMimeData, folder: Path) -> Path | None:
-    """Save a pasted picture as a PNG file in `folder`, so that recipes can name it, and return its path."""
+    """Save a pasted picture as a PNG file in `folder`, so that recipes can name it, and return its path.
+
+    Raises Refusal when it cannot be saved.
+    """
     image = data.imageData() if data.hasImage() else None
     if not isinstance(image, QImage) or image.isNull():
         return None
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"The pasted picture cannot be kept in {folder} ({error.strerror or error})."
+        raise Refusal(message, advice="Save it as a file and open that.") from error
     path = folder / f"pasted-{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1000:03d}.png"
     save_png(pixels_of(image), path)
     return path
@@ -51,8 +72,6 @@ def pixels_of(image: QImage) -> Pixels:
     if image.hasAlphaChannel():
         flat = QImage(image.size(), QImage.Format.Format_RGB32)
         flat.fill(0xFFFFFFFF)
-        from PySide6.QtGui import QPainter
-
         painter = QPainter(flat)
         painter.drawImage(0, 0, image)
         painter.end()

@@ -44,6 +44,8 @@ class Store:
             last = self._done[-1] if self._done else None
             if last and merge and last.merge == merge and self._open_merge == merge:
                 self._done[-1] = Step(title, last.before, document, merge)
+                if document == last.before:
+                    self._done.pop()
             else:
                 self._done.append(Step(title, before, document, merge))
                 del self._done[:-MOST_STEPS]
@@ -66,6 +68,16 @@ class Store:
         return self._undone[-1].title if self._undone else ""
 
     @property
+    def previous(self) -> Document | None:
+        """The document that undo leads to, None if there is nothing to undo."""
+        return self._kept(self._done[-1].before) if self._done else None
+
+    @property
+    def following(self) -> Document | None:
+        """The document that redo leads to, None if there is nothing to redo."""
+        return self._kept(self._undone[-1].after) if self._undone else None
+
+    @property
     def history(self) -> list[str]:
         """The titles of the steps done, oldest first."""
         return [step.title for step in self._done]
@@ -76,7 +88,7 @@ class Store:
             step = self._done.pop()
             self._undone.append(step)
             self._open_merge = ""
-            self._become(step.before)
+            self._become(self._kept(step.before))
 
     def redo(self) -> None:
         """Do the last undone step again."""
@@ -84,7 +96,13 @@ class Store:
             step = self._undone.pop()
             self._done.append(step)
             self._open_merge = ""
-            self._become(step.after)
+            self._become(self._kept(step.after))
+
+    def _kept(self, document: Document) -> Document:
+        """Return a document of the past with the box that is selected now, which is no step of its own."""
+        now = self.document
+        same = (now.model, now.source) == (document.model, document.source)
+        return document.with_selected(now.selected) if same else document
 
     def _become(self, document: Document) -> None:
         before, self.document = self.document, document

@@ -5,17 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QRectF, Qt, QTimer
+from PySide6.QtCore import QRectF, QTimer
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import (
-    QComboBox,
-    QDockWidget,
-    QHBoxLayout,
-    QLabel,
-    QMainWindow,
-    QStackedWidget,
-    QWidget,
-)
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 
 from models import cards
 from models.images import Picture
@@ -26,8 +18,10 @@ from models.types import Failure, Pixels, Refusal, Result, Source
 from viewer import actions, theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
+from viewer.docks import Docks
 from viewer.document import Document
 from viewer.drops import Drops
+from viewer.keys import Keys
 from viewer.overlay import DETECTIONS
 from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
@@ -37,25 +31,17 @@ from viewer.panels.log import LogPanel
 from viewer.panels.results import ResultsPanel
 from viewer.session import Session
 from viewer.settings import Settings
+from viewer.status import Status
 from viewer.verbs import Verbs
 from viewer.widgets.palette import CommandPalette
-from viewer.widgets.progress import Activity
 from viewer.widgets.shortcuts import Shortcuts
 from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 
 PANELS: tuple[type[Panel], ...] = (DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LogPanel)
-AREAS = {
-    "left": Qt.DockWidgetArea.LeftDockWidgetArea,
-    "right": Qt.DockWidgetArea.RightDockWidgetArea,
-    "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
-}
 SAMPLES = Path(__file__).resolve().parent.parent / "assets" / "samples"
-LAYOUT_VERSION = 1
 STALE_AFTER_MS = 150
-SIDE_PX = 300
 GAP = 8
-FORWARD = ("preprocess", "backbone", "head", "rpn", "proposals", "box head", "box head on the pool", "decode")
 
 
 class Window(QMainWindow):

@@ -75,7 +75,7 @@ class SuppressionGraph:
         """Build the graph in slices of a few milliseconds, for an idle loop that may stop at any of them.
 
         Boxes suppress only within their `group` (N,), such as the label; None lets every box suppress every other.
-        The longest slices sort all edges, about 20 ms for a million. Raises ValueError for a negative floor.
+        The longest slices sort all edges, about 20 ms for a million. Raises ValueError for a negative floor, MemoryError for more than `MOST_EDGES` pairs (20 bytes each).
         """
         if not floor >= 0:
             raise ValueError(f"the floor is {floor}, it must be 0 or more")
@@ -83,8 +83,12 @@ class SuppressionGraph:
         columns = _columns(boxes[order])
         kind = np.zeros(len(order), np.int64) if group is None else np.asarray(group)[order]
         found = []
+        count = 0
         for edges in _pairs(columns, kind, floor):
             found.append(edges)
+            count += len(edges[0])
+            if count > MOST_EDGES:
+                raise MemoryError(f"more than {MOST_EDGES:,} pairs overlap")
             yield
         better, worse, iou = (np.concatenate(part) for part in zip(*found, strict=True))
         yield
@@ -104,7 +108,7 @@ class SuppressionGraph:
         yield
         iou = iou[ascending]
         peak = np.zeros(len(order), np.float32)
-        peak[worse] = iou
+        peak[worse] = iou  # ascending, and numpy lets the last of repeated writes stand
         return cls(float(floor), order, columns, better, worse, iou, peak)
 
     @property

@@ -237,3 +237,11 @@ def test_nothing_and_one_box() -> None:
             assert graph.edges == 0
             same(graph.tick(0.5), plain(scene.boxes, scene.score, group, 0.5))
             assert graph.tick(0.5).kept.tolist() == list(range(len(scene.score)))
+
+
+def test_a_graph_too_large_for_memory_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.detection.suppression.MOST_EDGES", 100)
+    boxes = np.tile(np.array([[0, 0, 9, 9]], np.float32), (15, 1))
+    with pytest.raises(MemoryError, match="100 pairs"):
+        SuppressionGraph.build(boxes, np.ones(15, np.float32))
+    assert SuppressionGraph.build(boxes[:14], np.ones(14, np.float32)).edges == 91

@@ -1,0 +1,105 @@
+"""The window's docks: one a panel, where they are at first, and kept as the user arranged them. Not what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import QByteArray, QEvent, QObject, Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar
+
+from viewer.panels.base import Panel
+from viewer.settings import Settings
+
+AREAS = {
+    "left": Qt.DockWidgetArea.LeftDockWidgetArea,
+    "right": Qt.DockWidgetArea.RightDockWidgetArea,
+    "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
+}
+LAYOUT_VERSION = 2
+CLOSED = "film_closed"
+SIDE_PX = 304
+BOTTOM_PX = 176
+WINDOW_PX = (1280, 800)
+
+
+class Docks(QObject):
+    """Docks by panel id in `by_id`. The film strip comes with the second picture, unless the user closed it."""
+
+    def __init__(self, window: QMainWindow, panels: Mapping[str, Panel], settings: Settings) -> None:
+        super().__init__(window)
+        self._window, self._panels, self._settings = window, panels, settings
+        self._many: bool | None = None
+        self.by_id: dict[str, QDockWidget] = {}
+        options = QMainWindow.DockOption.AllowTabbedDocks | QMainWindow.DockOption.AllowNestedDocks
+        window.setDockOptions(options)
+        window.setCorner(Qt.Corner.BottomRightCorner, AREAS["right"])
+        window.setCorner(Qt.Corner.BottomLeftCorner, AREAS["left"])
+        for panel in panels.values():
+            dock = QDockWidget(panel.title, window)
+            dock.setObjectName(f"dock-{panel.id}")
+            dock.setAccessibleName(panel.title)
+            dock.setWidget(panel)
+            if panel.area == "left":
+                features = QDockWidget.DockWidgetFeature.DockWidgetClosable
+                dock.setFeatures(features | QDockWidget.DockWidgetFeature.DockWidgetMovable)
+            dock.installEventFilter(self)
+            self.by_id[panel.id] = dock
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Put every panel where it is at first."""
+        docks = self.by_id
+        for panel in self._panels.values():
+            dock = docks[panel.id]
+            dock.setFloating(False)
+            self._window.addDockWidget(AREAS[panel.area], dock)
+            dock.setVisible(panel.opened)
+        self._window.tabifyDockWidget(docks["results"], docks["log"])
+        self._window.resizeDocks([docks["detect"]], [SIDE_PX], Qt.Orientation.Horizontal)
+        self._window.resizeDocks([docks["detect"], docks["anchors"]], [580, 160], Qt.Orientation.Vertical)
+        self._window.resizeDocks([docks["results"]], [BOTTOM_PX], Qt.Orientation.Vertical)
+        docks["results"].raise_()
+        self._settings.extra.pop(CLOSED, None)
+        docks["film"].setVisible(bool(self._many))
+
+    def toggle(self, name: str) -> None:
+        """Show a panel, in front of those it shares its place with, or hide it."""
+        dock = self.by_id[name]
+        dock.setVisible(not dock.isVisible())
+        if dock.isVisible():
+            dock.raise_()
+            self._name_tabs()
+        if name == "film":
+            self._settings.extra[CLOSED] = dock.isHidden()
+
+    def follow(self, *, many: bool) -> None:
+        """Show the film strip when there comes to be more than one picture, hide it when there no longer is."""
+        if many != self._many:
+            self._many = many
+            self.by_id["film"].setVisible(many and not self._settings.extra.get(CLOSED))
+
+    def save(self) -> None:
+        """Write the layout into the settings."""
+        window, settings = self._window, self._settings
+        settings.geometry = bytes(window.saveGeometry().toBase64().data()).decode()
+        settings.state = bytes(window.saveState(LAYOUT_VERSION).toBase64().data()).decode()
+
+    def restore(self) -> None:
+        """Bring the window to the size and layout of last time."""
+        window, settings = self._window, self._settings
+        window.resize(*WINDOW_PX)
+        if settings.geometry:
+            window.restoreGeometry(QByteArray.fromBase64(settings.geometry.encode()))
+        if settings.state:
+            window.restoreState(QByteArray.fromBase64(settings.state.encode()), LAYOUT_VERSION)
+        self._name_tabs()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Remember that the user closed the film strip."""
+        if event.type() == QEvent.Type.Close and watched is self.by_id.get("film"):
+            self._settings.extra[CLOSED] = True
+        return super().eventFilter(watched, event)
+
+    def _name_tabs(self) -> None:
+        for bar in self._window.findChildren(QTabBar):
+            bar.setAccessibleName("Panels")

@@ -69,7 +69,7 @@ def _edit(w: Window) -> list[Command]:
         Command(
             "undo",
             "Undo",
-            store.undo,
+            w.session.undo,
             shortcut="Ctrl+Z",
             menu="Edit",
             icon="undo",
@@ -78,7 +78,7 @@ def _edit(w: Window) -> list[Command]:
         Command(
             "redo",
             "Redo",
-            store.redo,
+            w.session.redo,
             shortcut=("Ctrl+Shift+Z", "Ctrl+Y"),
             menu="Edit",
             icon="redo",
@@ -130,11 +130,13 @@ def _edit(w: Window) -> list[Command]:
             group="select",
             enabled=lambda: store.document.selected >= 0,
         ),
-        Command("next-picture", "Next picture", partial(w.session.step, 1), shortcut="Right", enabled=lambda: w.many),
         Command(
-            "last-picture", "Previous picture", partial(w.session.step, -1), shortcut="Left", enabled=lambda: w.many
+            "cancel",
+            "Cancel",
+            w.verbs.cancel,
+            shortcut="Esc",
+            help="Stop what the engine works on; else select nothing and go back to the picture",
         ),
-        Command("cancel", "Cancel", w.verbs.cancel, shortcut="Esc", help="Stop what the engine is working on"),
     ]
 
 
@@ -144,9 +146,11 @@ def _view(w: Window) -> list[Command]:
     def shown(name: str) -> bool:
         return bool(getattr(store.document.view, name))
 
-    def flip(name: str, title: str) -> None:
+    def flip(name: str) -> None:
+        title = f"{'Hide' if shown(name) else 'Show'} {name}"
         store.update(store.document.with_view(**{name: not shown(name)}), title=title)
 
+    go = {"menu": "View", "group": "go", "enabled": lambda: w.many}
     zoom = {"menu": "View", "group": "zoom", "enabled": lambda: w.has_picture}
     return [
         Command("fit", "Fit", canvas.fit, shortcut="F", icon="fit", **zoom),
@@ -164,10 +168,12 @@ def _view(w: Window) -> list[Command]:
             group="zoom",
             enabled=lambda: w.selected_box is not None,
         ),
+        Command("next-picture", "Next picture", partial(w.session.step, 1), shortcut="Right", **go),
+        Command("last-picture", "Previous picture", partial(w.session.step, -1), shortcut="Left", **go),
         Command(
             "boxes",
             "Boxes",
-            partial(flip, "boxes", "Boxes"),
+            partial(flip, "boxes"),
             shortcut="B",
             menu="View",
             group="layers",
@@ -176,7 +182,7 @@ def _view(w: Window) -> list[Command]:
         Command(
             "labels",
             "Labels",
-            partial(flip, "labels", "Labels"),
+            partial(flip, "labels"),
             shortcut="L",
             menu="View",
             group="layers",
@@ -233,10 +239,11 @@ def _inspect(w: Window) -> list[Command]:
     store = w.session.store
 
     def set_mode(mode: str) -> None:
-        document = store.document.with_view(anchors=mode, anchor_at=None)
-        store.update(document, title=f"Anchors: {MODES[mode][0].lower()}")
+        chosen = "off" if store.document.view.anchors == mode else mode
+        document = store.document.with_view(anchors=chosen, anchor_at=None)
+        store.update(document, title=f"Anchors: {MODES[chosen][0].lower()}")
 
-    keys = {"off": "Shift+0", "here": "A", "density": "D", "lineage": "G"}
+    keys = {"off": "", "here": "A", "density": "D", "lineage": "G"}
     return [
         Command(
             "suppressed",
@@ -262,6 +269,16 @@ def _inspect(w: Window) -> list[Command]:
             )
             for mode, (title, help_text) in MODES.items()
         ],
+        Command(
+            "again",
+            "Run again",
+            w.session.again,
+            shortcut="F5",
+            menu="Inspect",
+            group="reset",
+            help="After a cancel, or when the file changed on the disk",
+            enabled=lambda: bool(store.document.sources),
+        ),
         Command(
             "reset-detection",
             "Reset to the model's own settings",

@@ -22,6 +22,7 @@ from viewer.session import Session
 
 TICK_MS = 200
 IDLE_LIMIT_MS = 120_000
+CHECKED_MOST = 32  # named pictures whose headers are read before the window is there
 Say = Callable[[str], None]
 
 
@@ -129,16 +130,13 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
     model = options.model or DEFAULT_MODEL
     for path in given:
         try:
+            if Path(path).suffix.lower() in images.WEIGHTS_SUFFIXES:
+                model = str(path)
+                continue
             found = images.expand([path])
-            for one in found:
-                if one.suffix.lower() in images.WEIGHTS_SUFFIXES:
-                    model = str(one.absolute())
-                else:
-                    images.size(one)
-                    paths.append(one)
-                if len(given) > 1 or len(found) > 1:
-                    paths += [p for p in found if p not in paths]
-                    break
+            if found == [Path(path)] and len(given) <= CHECKED_MOST:
+                images.size(path)
+            paths += found
         except Refusal as refusal:
             failures.append(Failure(str(refusal), refusal.advice))
     if Path(model).suffix:
@@ -180,9 +178,7 @@ def _screenshot_when_idle(application: Any, window: Any, mail: Mailbox, path: Pa
     def look() -> None:
         session = window.session
         waited[1] += 100
-        source = session.store.document.source
-        pending = source is not None and session.shown != source and not window.toasts.messages
-        if (session.jobs.busy or session.stale or pending) and waited[1] < IDLE_LIMIT_MS:
+        if (session.jobs.busy or session.reading) and waited[1] < IDLE_LIMIT_MS:
             waited[0] = 0
             return
         waited[0] += 1

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtWidgets import QLabel
 
 from viewer import sources
@@ -41,9 +40,12 @@ class Drops(QObject):
                 text = sources.hint(sources.paths_in(event.mimeData()))
                 if not text and event.mimeData().hasImage():
                     text = "Drop to open the picture"
+                self.hint(text)
                 if text:
                     event.acceptProposedAction()
-                    self.hint(text)
+                return True
+            case QEvent.Type.DragMove if isinstance(event, QDragMoveEvent):
+                event.setAccepted(bool(self.label.text()))
                 return True
             case QEvent.Type.DragLeave:
                 self.hint("")
@@ -65,10 +67,6 @@ class Drops(QObject):
 
     def _take(self, event: QDropEvent) -> None:
         self.hint("")
-        paths: list[str | Path] = [*sources.paths_in(event.mimeData())]
-        if not paths:
-            pasted = sources.pasted_picture(event.mimeData(), self._window.settings.folder / "pasted")
-            paths = [pasted] if pasted else []
-        if paths:
+        if self._window.verbs.open_data(event.mimeData()):
             event.acceptProposedAction()
-            self._window.session.open_paths(paths)
+            self._window.activateWindow()

@@ -1,4 +1,4 @@
-"""Keys that belong to whatever has the focus: a slider keeps its arrows, a text its cursor keys. No shortcut is here."""
+"""Keys that belong to what has the focus: a slider keeps its arrows, a text its cursor keys. No shortcut is here."""
 
 from __future__ import annotations
 

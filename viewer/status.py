@@ -54,7 +54,9 @@ class Status:
             self.pixel.setText("")
             return
         r, g, b = pointer.rgb
-        heats = [f"   {layer.id} {heat_at(layer, pointer.x, pointer.y):.4g}" for layer in layers if isinstance(layer, Heat)]
+        heats = [
+            f"   {layer.id} {heat_at(layer, pointer.x, pointer.y):.4g}" for layer in layers if isinstance(layer, Heat)
+        ]
         self.pixel.setText(f"x {int(pointer.x)}  y {int(pointer.y)}   rgb {r} {g} {b}{''.join(heats)}")
 
     def show_zoom(self, percent: float | None) -> None:

@@ -257,10 +257,14 @@ def _mix(one: QColor, other: QColor, *, part: float) -> QColor:
 
 
 def _style_sheet(now: Colours) -> str:
-    border, panel, text, muted = (c.name() for c in (now.border, now.panel, now.text, now.muted))
+    shades = (now.window, now.border, now.panel, now.text, now.muted)
+    window, border, panel, text, muted = (c.name() for c in shades)
     return f"""
         QToolTip {{ background: {panel}; color: {text}; border: 1px solid {border}; padding: {GRID_PX // 2}px; }}
         QMainWindow::separator {{ background: {border}; width: 1px; height: 1px; }}
+        QMenuBar {{ background: {window}; border: none; padding: 0 {GRID_PX // 2}px; }}
+        QMenuBar::item {{ background: transparent; padding: {GRID_PX}px; border-radius: {GRID_PX // 2}px; }}
+        QMenuBar::item:selected {{ background: {border}; }}
         QSplitter::handle {{ background: {border}; }}
         QStatusBar {{ border-top: 1px solid {border}; font-size: {SMALL_PX}px; color: {muted}; }}
         QStatusBar::item {{ border: none; }}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 
@@ -99,23 +99,36 @@ class Verbs:
 
     def paste(self) -> None:
         """Open what is on the clipboard: a picture, or paths."""
-        data = QGuiApplication.clipboard().mimeData()
-        path = sources.pasted_picture(data, self.window.settings.folder / "pasted")
-        paths: Sequence[str | Path] = [path] if path else sources.paths_in(data)
+        if not self.open_data(QGuiApplication.clipboard().mimeData()):
+            text = "There is no picture and no path of a file on the clipboard. Copy one first."
+            self.window.tell(text, severity="warning", key="paste")
+
+    def open_data(self, data: QMimeData) -> bool:
+        """Open what was pasted or dropped; tell whether there was anything to open."""
+        paths: Sequence[str | Path] = sources.paths_in(data)
+        try:
+            if not paths and (path := sources.pasted_picture(data, self.window.settings.folder / "pasted")):
+                paths = [path]
+        except Refusal as refusal:
+            self.window.tell(f"{refusal} {refusal.advice}", severity="error")
+            return True
         if paths:
             self.window.session.open_paths(paths)
-        else:
-            self.window.tell("There is no picture or path on the clipboard.", severity="warning", key="paste")
+        return bool(paths)
 
     def deselect(self) -> None:
         """Select no box."""
         self.window.session.store.update(self.window.session.store.document.with_selected(-1))
 
     def cancel(self) -> None:
-        """Stop what the engine works on."""
+        """Stop what the engine works on; with nothing to stop, select nothing, and go back to the picture."""
         if self.window.session.jobs.busy:
             self.window.session.jobs.cancel()
-            self.window.tell("Cancelled. The last answer stays.", key="cancel")
+            self.window.tell("Cancelled. The last answer stays; F5 asks again.", key="cancel")
+            return
+        self.deselect()
+        if self.window.has_picture:
+            self.window.canvas.setFocus()
 
     def zoom_to_selection(self) -> None:
         """Show the selected box large, with some room."""
@@ -126,14 +139,11 @@ class Verbs:
 
     def toggle_panel(self, name: str) -> None:
         """Show or hide a panel."""
-        dock = self.window.docks[name]
-        dock.setVisible(not dock.isVisible())
-        if dock.isVisible():
-            dock.raise_()
+        self.window.docks.toggle(name)
 
     def panel_shown(self, name: str) -> bool:
         """Whether a panel is shown."""
-        return not self.window.docks[name].isHidden()
+        return not self.window.docks.by_id[name].isHidden()
 
     def reset_layout(self) -> None:
         """Put every panel back where it was at first."""
@@ -159,7 +169,8 @@ class Verbs:
         document = self.window.session.store.document
         now = bool(document.values("detect").get("suppressed", False))
         self.window.session.store.update(
-            document.with_value("detect", suppressed=None if now else True), title="Show suppressed"
+            document.with_value("detect", suppressed=None if now else True),
+            title="Hide suppressed boxes" if now else "Show suppressed boxes",
         )
 
     def show_card(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from PySide6.QtCore import QRectF, QTimer
+from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 
@@ -40,8 +42,10 @@ from viewer.widgets.welcome import Welcome
 
 PANELS: tuple[type[Panel], ...] = (DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LogPanel)
 SAMPLES = Path(__file__).resolve().parent.parent / "assets" / "samples"
+BOTTOM_FIRST = (AnchorPanel.id, DetectionPanel.id, ResultsPanel.id, FilmPanel.id, LogPanel.id)
 STALE_AFTER_MS = 150
 GAP = 8
+P = TypeVar("P", bound=Panel)
 
 
 class Window(QMainWindow):
@@ -51,10 +55,7 @@ class Window(QMainWindow):
         super().__init__()
         self.session = session
         self.settings = settings
-        self.closing = False
-        self.setWindowTitle("Vitrine")
         self.setAcceptDrops(True)
-        self.setDockOptions(QMainWindow.DockOption.AllowTabbedDocks | QMainWindow.DockOption.AllowNestedDocks)
         self.canvas = Canvas()
         self.welcome = Welcome()
         self.centre = QStackedWidget()
@@ -62,24 +63,29 @@ class Window(QMainWindow):
         self.centre.addWidget(self.canvas)
         self.setCentralWidget(self.centre)
         self.panels: dict[str, Panel] = {kind.id: kind(session.store) for kind in PANELS}
-        self.docks: dict[str, QDockWidget] = {}
-        self._make_docks()
+        self.film = _the(FilmPanel, self.panels)
+        self.docks = Docks(self, self.panels, settings)
         self.toasts = Toasts(self)
         self.verbs = Verbs(self)
         self.commands = actions.table(self)
         self.commands.fill(self.menuBar())
         self.palette_overlay = CommandPalette(self.commands, self)
         self.shortcuts = Shortcuts(self.commands, self, gestures=actions.GESTURES)
+        self.status = Status(self.statusBar())
         self.model_box = QComboBox()
-        self._make_bars()
+        self._bundled = list(cards.bundled())
+        self._make_model_box()
         self.drops = Drops(self)
+        self.keys = Keys(self)
         self._stale = QTimer(self)
         self._stale.setSingleShot(True)
         self._stale.setInterval(STALE_AFTER_MS)
         self._stale.timeout.connect(self._show_stale)
         self._connect()
-        self._restore()
+        self.welcome.set_recent(settings.recent_pictures)
+        self.docks.restore()
         self.refresh()
+        self.welcome.open_button.setFocus()
 
     # what commands ask
 
@@ -90,7 +96,7 @@ class Window(QMainWindow):
 
     @property
     def has_result(self) -> bool:
-        """Whether detections are shown."""
+        """Whether detections are shown that belong to the picture and the model."""
         return "detect" in self.session.results
 
     @property
@@ -107,7 +113,7 @@ class Window(QMainWindow):
     @property
     def selected_box(self) -> QRectF | None:
         """The selected detection's box in pixels of the picture."""
-        if "detect" not in self.session.results:
+        if not self.has_result:
             return None
         arrays = self.session.results["detect"][1].arrays
         rows = (arrays["ids"] == self.session.store.document.selected).nonzero()[0]
@@ -125,21 +131,22 @@ class Window(QMainWindow):
     def layers(self) -> list[Layer]:
         """Everything painted over the picture, bottom first."""
         document = self.session.store.document
-        order = ("anchors", "detect", "results", "film", "log")
-        return [layer for name in order for layer in self.panels[name].layers(document)]
+        shown = (self.panels[name] for name in BOTTOM_FIRST)
+        return [layer for panel in shown if panel.isEnabled() for layer in panel.layers(document)]
 
     def refresh(self) -> None:
         """Bring panels, actions and title up to date with the document."""
         document, description = self.session.store.document, self.session.description
         for panel in self.panels.values():
+            reason = panel.lacking(description) if description else ""
+            self.docks.by_id[panel.id].setToolTip(reason)
+            panel.setEnabled(not reason)
             panel.refresh(document, description)
-        self.repaint_layers()
-        self.commands.refresh()
-        self.docks["film"].setVisible(self.many and self.docks["film"].property("wanted") is not False)
+        self._refresh_commands()
+        self.docks.follow(many=self.many)
         name = document.source.name if document.source else ""
         self.setWindowTitle(f"{name} · {Path(document.model).name} · Vitrine" if name else "Vitrine")
         self._list_models()
-        self.canvas.setAccessibleDescription(name)
 
     def repaint_layers(self) -> None:
         """Paint what the panels have now."""
@@ -148,18 +155,39 @@ class Window(QMainWindow):
     def tell(self, text: str, *, details: str = "", severity: Any = "info", key: str = "") -> None:
         """Show a message and write it to the log."""
         self.toasts.show_message(text.strip(), details=details, severity=severity, key=key or text)
-        log = self.panels["log"]
-        assert isinstance(log, LogPanel)
-        log.write(text.strip(), details)
+        _the(LogPanel, self.panels).write(text.strip(), details)
 
-    def _changed(self, before: Document, after: Document) -> None:
-        if (before.model, before.source) != (after.model, after.source):
-            for panel in self.panels.values():
-                panel.forget()
+    def arrange(self) -> None:
+        """Put every panel where it is at first."""
+        self.docks.arrange()
         self.refresh()
 
+    def _refresh_commands(self) -> None:
+        """Bring the actions up to date; undo and redo say what they would do."""
+        self.commands.refresh()
+        store, actions_by_id = self.session.store, self.commands.actions(self)
+        for name, title in (("undo", store.undo_title), ("redo", store.redo_title)):
+            actions_by_id[name].setText(f"{self.commands[name].title} {_inside(title)}".rstrip().replace("&", "&&"))
+
+    def _changed(self, before: Document, after: Document) -> None:
+        if before.source != after.source:
+            for panel in self.panels.values():
+                panel.forget()
+        if after.source is None:
+            self.canvas.show_picture(None)
+            self.centre.setCurrentWidget(self.welcome)
+            self.welcome.open_button.setFocus()
+            self.status.show_zoom(None)
+        if (before.model, before.source) != (after.model, after.source):
+            self.status.forget()
+        self.refresh()
+        if dataclasses.replace(before, settings=after.settings) != after:
+            self.repaint_layers()
+
     def _picture(self, source: Source, picture: Picture) -> None:
-        self.centre.setCurrentWidget(self.canvas)
+        if self.centre.currentWidget() is self.welcome:
+            self.centre.setCurrentWidget(self.canvas)
+            self.canvas.setFocus()
         self.canvas.show_picture(picture.pixels, keep_view=True)
         self._zoomed(self.canvas.scale_percent)
         self.refresh()
@@ -170,39 +198,42 @@ class Window(QMainWindow):
         for panel in self.panels.values():
             panel.show_result(slot, request, result)
         if slot == "detect":
-            self._show_times(result)
-        self.commands.refresh()
+            description = self.session.description
+            self.status.show_times(result.meta["timings"], description.device if description else "")
+        self._refresh_commands()
 
     def _described(self, description: Description) -> None:
-        for panel in self.panels.values():
-            reason = panel.lacking(description)
-            self.docks[panel.id].setToolTip(reason)
-            panel.setEnabled(not reason)
         self.refresh()
+        self.repaint_layers()
 
     def _failure(self, slot: str, failure: Failure) -> None:
-        self.tell(failure.text, details=failure.details, severity="error", key=failure.message)
+        for panel in self.panels.values():
+            panel.show_failure(slot, failure)
+        if not failure.cancelled:
+            self.tell(failure.text, details=failure.details, severity="error", key=failure.message)
 
     def _opened(self, kind: str, path: str) -> None:
         if kind == "picture":
             self.settings.add_picture(path)
+            self.canvas.setFocus()
         else:
             self.settings.add_model(path)
-        self.welcome.set_recent(self.settings.recent_pictures)
+        self._recent_changed()
+        self._list_models()
 
     def _unreadable(self, source: Source, failure: Failure) -> None:
-        film = self.panels["film"]
-        assert isinstance(film, FilmPanel)
-        film.set_thumbnail(source, None)
-        self._list_models()
+        self.film.set_thumbnail(source, None)
+        if not Path(source.path).exists():
+            self.settings.forget(source.path)
+            self._recent_changed()
+
+    def _recent_changed(self) -> None:
+        self.welcome.set_recent(self.settings.recent_pictures)
+        self.settings.save()
 
     def _state(self) -> None:
         jobs = self.session.jobs
-        self.engine_state.setText("engine ready" if jobs.ready else "engine starting…")
-        if jobs.busy and not self.activity.busy:
-            self.activity.start("Working…" if jobs.ready else "Starting the engine…")
-        elif not jobs.busy and self.activity.busy:
-            self.activity.finish()
+        self.status.show_engine(ready=jobs.ready, busy=jobs.busy)
         if not self.session.stale:
             self._stale.stop()
             self.canvas.set_stale(False)
@@ -210,36 +241,23 @@ class Window(QMainWindow):
             self._stale.start()
 
     def _progress(self, fraction: float, text: str) -> None:
-        self.activity.set_progress(fraction, text)
+        self.status.activity.set_progress(fraction, text)
 
     def _show_stale(self) -> None:
         self.canvas.set_stale(self.session.stale and self.has_picture)
 
-    def _show_times(self, result: Result) -> None:
-        times: dict[str, float] = result.meta["timings"]
-        forward = sum(times.get(name, 0.0) for name in FORWARD)
-        nms = times.get("nms", 0.0) + times.get("own nms", 0.0)
-        if forward:
-            self._forward_text = f"forward {forward:.0f} ms"
-        device = self.session.description.device if self.session.description else ""
-        self.times.setText(" · ".join(t for t in (device, self._forward_text, f"nms {nms:.1f} ms") if t))
-        self.times.setToolTip("\n".join(f"{name}: {ms:.1f} ms" for name, ms in times.items()) or "All from the cache")
-
     # the pointer
 
     def _pointed(self, pointer: Pointer | None) -> None:
-        place = None if pointer is None else (pointer.x, pointer.y)
+        outside = pointer is None or pointer.rgb is None
         for panel in self.panels.values():
-            panel.pointer(place)
-        if pointer is None or pointer.rgb is None:
-            self.pixel.setText("")
-            return
-        r, g, b = pointer.rgb
-        self.pixel.setText(f"x {int(pointer.x)}  y {int(pointer.y)}   rgb {r} {g} {b}")
+            panel.pointer(None if pointer is None or outside else (pointer.x, pointer.y))
+        self.status.show_pointer(pointer, self.canvas.layers)
 
     def _clicked(self, pointer: Pointer) -> None:
-        if any(panel.clicked((pointer.x, pointer.y)) for panel in self.panels.values() if panel.isEnabled()):
-            self.refresh()
+        inside = pointer.rgb is not None
+        takers = [panel for panel in self.panels.values() if panel.isEnabled() and inside]
+        if any(panel.clicked((pointer.x, pointer.y)) for panel in takers):
             return
         selected = -1
         if pointer.hit is not None and pointer.hit[0] == DETECTIONS and self.has_result:
@@ -250,70 +268,31 @@ class Window(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep the layout and end the engine."""
-        self.closing = True
-        self.settings.geometry = bytes(self.saveGeometry().toBase64().data()).decode()
-        self.settings.state = bytes(self.saveState(LAYOUT_VERSION).toBase64().data()).decode()
+        self.docks.save()
         self.settings.save()
         self.session.jobs.stop()
         event.accept()
 
-    def _make_docks(self) -> None:
-        for panel in self.panels.values():
-            dock = QDockWidget(panel.title, self)
-            dock.setObjectName(f"dock-{panel.id}")
-            dock.setAccessibleName(panel.title)
-            dock.setWidget(panel)
-            self.docks[panel.id] = dock
-            panel.layers_changed.connect(self.repaint_layers)
-        self.arrange()
-
-    def arrange(self) -> None:
-        """Put every panel where it is at first."""
-        for panel in self.panels.values():
-            dock = self.docks[panel.id]
-            dock.setFloating(False)
-            self.addDockWidget(AREAS[panel.area], dock)
-            dock.setVisible(panel.opened)
-        self.tabifyDockWidget(self.docks["results"], self.docks["log"])
-        self.resizeDocks([self.docks["detect"]], [SIDE_PX], Qt.Orientation.Horizontal)
-        self.resizeDocks([self.docks["detect"], self.docks["anchors"]], [560, 160], Qt.Orientation.Vertical)
-        self.docks["results"].raise_()
-
-    def _make_bars(self) -> None:
+    def _make_model_box(self) -> None:
         self.model_box.setAccessibleName("Model")
         self.model_box.setToolTip("The model that is looked into")
         self.model_box.setMinimumWidth(200)
         self.model_box.activated.connect(self._choose_model)
-        self._corner = QWidget(self.menuBar())
-        line = QHBoxLayout(self._corner)
+        corner = QWidget(self.menuBar())
+        line = QHBoxLayout(corner)
         line.setContentsMargins(GAP, GAP // 2, GAP, GAP // 2)
         line.addWidget(self.model_box)
-        self.menuBar().setCornerWidget(self._corner)
-        bar = self.statusBar()
-        bar.setContentsMargins(GAP, 0, GAP, 0)
-        self.engine_state, self.times, self.pixel, self.zoom_text = QLabel(), QLabel(), QLabel(), QLabel()
-        names = ("Engine", "Times", "Pixel under the pointer", "Zoom")
-        for label, name in zip((self.engine_state, self.times, self.pixel, self.zoom_text), names, strict=True):
-            label.setAccessibleName(name)
-        self._forward_text = ""
-        self.activity = Activity()
-        bar.addWidget(self.engine_state)
-        bar.addWidget(self.times)
-        bar.addPermanentWidget(self.activity)
-        bar.addPermanentWidget(self.pixel)
-        bar.addPermanentWidget(self.zoom_text)
+        self.menuBar().setCornerWidget(corner)
 
     def _list_models(self) -> None:
         current = self.session.store.document.model
-        names = list(cards.bundled())
-        names += [m for m in self.settings.recent_models if m not in names]
-        if current not in names:
-            names.append(current)
+        names = list(dict.fromkeys((*self._bundled, *self.settings.recent_models, current)))
         listed = [self.model_box.itemData(i) for i in range(self.model_box.count())]
         if listed != names:
             self.model_box.clear()
             for name in names:
                 self.model_box.addItem(Path(name).name, name)
+                self.model_box.setItemData(self.model_box.count() - 1, name, Qt.ItemDataRole.ToolTipRole)
         self.model_box.setCurrentIndex(names.index(current))
 
     def _choose_model(self, index: int) -> None:
@@ -323,9 +302,6 @@ class Window(QMainWindow):
             self.session.open_model(name)
 
     def _thumbnail(self, source: Source) -> None:
-        film = self.panels["film"]
-        assert isinstance(film, FilmPanel)
-
         def work() -> Any:
             try:
                 small: Pixels | None = thumbnail(source, side=THUMB_PX * 2)
@@ -333,16 +309,15 @@ class Window(QMainWindow):
                 small = None
 
             def show() -> None:
-                film.set_thumbnail(source, small)
-                film.refresh(self.session.store.document, self.session.description)
+                self.film.set_thumbnail(source, small)
+                self.film.refresh(self.session.store.document, self.session.description)
 
             return show
 
         self.session.jobs.local("thumbnail", work)
 
     def _connect(self) -> None:
-        on, film = self.session.on, self.panels["film"]
-        assert isinstance(film, FilmPanel)
+        on = self.session.on
         self.session.store.listen(self._changed)
         on.picture.append(self._picture)
         on.result.append(self._result)
@@ -352,19 +327,22 @@ class Window(QMainWindow):
         on.state.append(self._state)
         on.opened.append(self._opened)
         on.unreadable.append(self._unreadable)
-        film.chosen.connect(self.session.go)
-        film.thumbnail_wanted.connect(self._thumbnail)
+        for panel in self.panels.values():
+            panel.layers_changed.connect(self.repaint_layers)
+        self.film.chosen.connect(self.session.go)
+        self.film.stepped.connect(self.session.step)
+        self.film.thumbnail_wanted.connect(self._thumbnail)
         self.canvas.pointer_moved.connect(self._pointed)
         self.canvas.clicked.connect(self._clicked)
         self.canvas.zoom_changed.connect(self._zoomed)
-        self.activity.cancelled.connect(self.verbs.cancel)
+        self.status.activity.cancelled.connect(self.verbs.cancel)
         self.welcome.open_requested.connect(self.verbs.ask_pictures)
         self.welcome.sample_requested.connect(self._open_sample)
         self.welcome.recent_requested.connect(self._open_recent)
         theme.changes().connect(self._restyle)
 
     def _zoomed(self, percent: float) -> None:
-        self.zoom_text.setText(f"{percent:.0f} %" if self.has_picture else "")
+        self.status.show_zoom(percent if self.has_picture else None)
 
     def _open_sample(self) -> None:
         self.session.open_paths(self.samples())
@@ -376,10 +354,13 @@ class Window(QMainWindow):
         self.commands.restyle()
         self.repaint_layers()
 
-    def _restore(self) -> None:
-        self.resize(1280, 800)
-        self.welcome.set_recent(self.settings.recent_pictures)
-        if self.settings.geometry:
-            self.restoreGeometry(QByteArray.fromBase64(self.settings.geometry.encode()))
-        if self.settings.state:
-            self.restoreState(QByteArray.fromBase64(self.settings.state.encode()), LAYOUT_VERSION)
+
+def _the(kind: type[P], panels: Mapping[str, Panel]) -> P:
+    panel = panels[kind.id]
+    assert isinstance(panel, kind)
+    return panel
+
+
+def _inside(title: str) -> str:
+    """Return a step's title as it stands within a sentence: "Undo score", but "Undo NMS IoU"."""
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.types import Bool, Float, Int
 
+MOST_EDGES = 10_000_000
 TILE = 32
 PAIRS = 1 << 16
 

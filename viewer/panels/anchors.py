@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QSizePolicy
 
 from models.inspection import Description
@@ -39,13 +40,14 @@ class AnchorPanel(Panel):
         self.mode.setAccessibleName("Show anchors")
         for key, (title, help_text) in MODES.items():
             self.mode.addItem(title, key)
-            self.mode.setItemData(self.mode.count() - 1, help_text, 3)
+            self.mode.setItemData(self.mode.count() - 1, help_text, Qt.ItemDataRole.ToolTipRole)
         self.level = QComboBox()
         self.level.setAccessibleName("Pyramid level")
         self.level.addItem("All levels", -1)
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setAccessibleName("About the anchors shown")
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         form = QFormLayout(self)
         form.setContentsMargins(GAP, GAP, GAP, GAP)
@@ -116,7 +118,8 @@ class AnchorPanel(Panel):
         view = self.store.document.view
         if view.anchors != "here":
             return False
-        self.store.update(self.store.document.with_view(anchor_at=None if view.anchor_at else place))
+        title = "Free the place" if view.anchor_at else "Pin the place"
+        self.store.update(self.store.document.with_view(anchor_at=None if view.anchor_at else place), title=title)
         return True
 
     def _place(self, document: Document) -> tuple[float, float] | None:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from models.inspection import Description
 from models.requests import Request
-from models.types import Result
+from models.types import Failure, Result
 from viewer.canvas.layers import Layer
 from viewer.document import Document
 from viewer.store import Store
@@ -47,6 +47,9 @@ class Panel(QWidget):
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Take the answer of a slot; every panel hears of every slot."""
+
+    def show_failure(self, slot: str, failure: Failure) -> None:
+        """Hear that a slot got no answer; the message is shown already, and what was shown stays."""
 
     def forget(self) -> None:
         """Drop what was shown of a picture or model that is gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from PySide6.QtCore import Qt
@@ -10,7 +11,7 @@ from PySide6.QtWidgets import QHeaderView, QLabel, QScrollArea, QTreeWidget, QTr
 
 from models.inspection import Description, Offer
 from models.requests import Request
-from models.types import Result
+from models.types import Failure, Result
 from viewer import overlay, plan, theme
 from viewer.canvas.layers import Layer
 from viewer.document import Document
@@ -22,7 +23,8 @@ INSPECTION = "detect"
 APART = ("hidden",)
 FEW_CLASSES = 16
 SWATCH_PX = 12
-WAITING = "The engine is starting…"
+WAITING = "Waiting for the answer…"
+NOTHING_OPEN = "Open a picture to begin."
 
 
 class DetectionPanel(Panel):
@@ -42,7 +44,7 @@ class DetectionPanel(Panel):
         self.classes = QTreeWidget()
         self.classes.setAccessibleName("Classes")
         self.classes.setColumnCount(2)
-        self.classes.setHeaderLabels(["Class", "Shown"])
+        self.classes.setHeaderLabels(["Class", "Found"])
         self.classes.setRootIsDecorated(False)
         self.classes.setUniformRowHeights(True)
         self.classes.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -85,14 +87,16 @@ class DetectionPanel(Panel):
             return
         if offer != self._offer:
             self._build(offer)
+        if description.classes != self._names:
             self._names = description.classes
             self._list_classes()
+            self._count(self._result.meta["counts"] if self._result is not None else {})
         if self.form is not None:
             values = {**offer.defaults, **plan.given(document, INSPECTION, description)}
             self.form.set_values(values)
         self._mark_hidden(document)
-        if self._result is None:
-            self.summary.setText("Waiting for the answer…" if document.sources else "Open a picture to begin.")
+        if not document.sources:
+            self.summary.setText(NOTHING_OPEN)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Show the counts and remember the boxes."""
@@ -109,9 +113,15 @@ class DetectionPanel(Panel):
         self._count(result.meta["counts"])
         self.layers_changed.emit()
 
+    def show_failure(self, slot: str, failure: Failure) -> None:
+        """Say that there are no detections; those of an earlier answer stay."""
+        if slot == INSPECTION and self._result is None:
+            self.summary.setText("Cancelled. F5 asks again." if failure.cancelled else failure.text)
+
     def forget(self) -> None:
         """Drop the boxes of a picture that is gone."""
         self._result = None
+        self.summary.setText(WAITING)
 
     def layers(self, document: Document) -> list[Layer]:
         """Paint the boxes."""
@@ -124,7 +134,8 @@ class DetectionPanel(Panel):
             self._column.removeWidget(self.form)
             self.form.deleteLater()
         self._offer = offer
-        self.form = Form([p for p in offer.parameters if p.name not in APART])
+        # The titles say the units; in the entries they would leave the sliders no room.
+        self.form = Form([replace(p, unit="") for p in offer.parameters if p.name not in APART])
         self.form.set_defaults(offer.defaults)
         self.form.set_applicable({p.name: offer.greyed.get(p.name, "") for p in offer.parameters})
         self.form.changed.connect(self._changed)

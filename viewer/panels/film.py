@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QIcon, QImage, QPixmap
-from PySide6.QtWidgets import QListView, QListWidget, QListWidgetItem, QVBoxLayout
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QIcon, QImage, QKeyEvent, QPainter, QPen, QPixmap
+from PySide6.QtWidgets import (
+    QListView,
+    QListWidget,
+    QListWidgetItem,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+)
 
 from models.inspection import Description
 from models.types import Pixels, Source
@@ -16,7 +24,10 @@ from viewer.panels.base import Panel
 from viewer.store import Store
 
 THUMB_PX = 64
+FRAME_PX = 4
 ROLE = Qt.ItemDataRole.UserRole
+BACK = (Qt.Key.Key_Up, Qt.Key.Key_Left)
+ON = (Qt.Key.Key_Down, Qt.Key.Key_Right)
 
 
 class FilmPanel(Panel):
@@ -28,11 +39,13 @@ class FilmPanel(Panel):
     area: ClassVar[str] = "left"
 
     chosen = Signal(int)
+    stepped = Signal(int)
     thumbnail_wanted = Signal(object)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.list = QListWidget()
+        self.list = _Strip()
+        self.list.setItemDelegate(_Frame(self.list))
         self.list.setAccessibleName("Pictures")
         self.list.setViewMode(QListView.ViewMode.IconMode)
         self.list.setFlow(QListView.Flow.TopToBottom)
@@ -41,9 +54,10 @@ class FilmPanel(Panel):
         self.list.setIconSize(QSize(THUMB_PX, THUMB_PX))
         self.list.setSpacing(2)
         self.list.setFrameShape(QListWidget.Shape.NoFrame)
-        self.list.setFixedWidth(THUMB_PX + 24)
-        self.list.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.list.setFixedWidth(THUMB_PX + 32)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.itemClicked.connect(self._clicked)
+        self.list.asked.connect(self._asked)
         self.list.verticalScrollBar().valueChanged.connect(self._look)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -64,7 +78,7 @@ class FilmPanel(Panel):
                 item.setData(Qt.ItemDataRole.AccessibleTextRole, source.name)
                 item.setToolTip(source.name)
                 item.setData(ROLE, source)
-                item.setSizeHint(QSize(THUMB_PX + 8, THUMB_PX + 8))
+                item.setSizeHint(QSize(THUMB_PX + 2 * FRAME_PX, THUMB_PX + 2 * FRAME_PX))
                 self.list.addItem(item)
         if document.sources:
             self.list.setCurrentRow(document.current)
@@ -75,6 +89,8 @@ class FilmPanel(Panel):
         for item in self._items():
             if item.data(ROLE) == source:
                 item.setData(ROLE + 1, True)
+                item.setData(ROLE + 2, pixels is None)
+                item.setToolTip(source.name if pixels is not None else f"{source.name} cannot be read")
                 item.setIcon(_icon(pixels) if pixels is not None else theme.icon("warning"))
 
     def _items(self) -> list[QListWidgetItem]:
@@ -84,6 +100,15 @@ class FilmPanel(Panel):
     def _clicked(self, item: QListWidgetItem) -> None:
         self.chosen.emit(self.list.row(item))
         self.list.setCurrentRow(self.store.document.current)
+
+    def _asked(self, key: int) -> None:
+        match key:
+            case Qt.Key.Key_Home:
+                self.chosen.emit(0)
+            case Qt.Key.Key_End:
+                self.chosen.emit(self.list.count() - 1)
+            case _:
+                self.stepped.emit(-1 if key in BACK else 1)
 
     def _look(self) -> None:
         self._pause.start()
@@ -99,6 +124,46 @@ class FilmPanel(Panel):
         """Look for thumbnails when the strip comes into sight."""
         super().showEvent(event)  # type: ignore[arg-type]
         self._look()
+
+
+class _Strip(QListWidget):
+    """A list whose mark moves only when the picture could be opened: keys ask for it."""
+
+    asked = Signal(int)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (*BACK, *ON, Qt.Key.Key_Home, Qt.Key.Key_End):
+            self.asked.emit(event.key())
+        else:
+            super().keyPressEvent(event)
+
+
+class _Frame(QStyledItemDelegate):
+    """A thumbnail in the middle of its place, the current one framed."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        place, state = QRect(option.rect), option.state  # pyright: ignore[reportAttributeAccessIssue]
+        icon = index.data(Qt.ItemDataRole.DecorationRole)
+        colours = theme.colours()
+        inner = place.adjusted(FRAME_PX, FRAME_PX, -FRAME_PX, -FRAME_PX)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if isinstance(icon, QIcon):
+            broken = bool(index.data(ROLE + 2))
+            side = THUMB_PX // 3 if broken else THUMB_PX
+            pixmap = icon.pixmap(QSize(side, side))
+            size = pixmap.deviceIndependentSize().toSize()
+            inner = QRect(place.center() - QRect(0, 0, size.width(), size.height()).center(), size)
+            painter.drawPixmap(inner, pixmap)
+            if broken:
+                inner = place.adjusted(FRAME_PX, FRAME_PX, -FRAME_PX, -FRAME_PX)
+        if state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_MouseOver):
+            chosen = bool(state & QStyle.StateFlag.State_Selected)
+            painter.setPen(QPen(colours.accent if chosen else colours.border, 3 if chosen else 2))
+            painter.drawRoundedRect(QRectF(inner).adjusted(-1.5, -1.5, 1.5, 1.5), 2, 2)
+        painter.restore()
 
 
 def _icon(pixels: Pixels) -> QIcon:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout
 
 from viewer.panels.base import Panel
@@ -27,6 +28,8 @@ class LogPanel(Panel):
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setMaximumBlockCount(MOST_LINES)
+        flags = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        self.text.setTextInteractionFlags(flags)
         self.text.setAccessibleName("Log")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -33,7 +33,8 @@ class Rows(QAbstractTableModel):
         self.endResetModel()
 
     def rowCount(self, parent: Index | None = None) -> int:
-        return len(self.result.arrays["boxes"]) if self.result is not None else 0
+        flat = parent is None or not parent.isValid()
+        return len(self.result.arrays["boxes"]) if self.result is not None and flat else 0
 
     def columnCount(self, parent: Index | None = None) -> int:
         return len(COLUMNS)
@@ -95,6 +96,7 @@ class ResultsPanel(Panel):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.table)
+        self._model = ""
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Follow the selection."""
@@ -103,6 +105,7 @@ class ResultsPanel(Panel):
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """List the detections."""
         if slot == "detect":
+            self._model = request.model
             self.rows.take(result)
             self._follow(self.store.document.selected)
 
@@ -121,21 +124,22 @@ class ResultsPanel(Panel):
         return "\n".join(lines)
 
     def _follow(self, selected: int) -> None:
-        result = self.rows.result
-        model = self.table.selectionModel()
+        result, model = self.rows.result, self.table.selectionModel()
+        found = (result.arrays["ids"] == selected).nonzero()[0] if result is not None else []
+        wanted = int(found[0]) if len(found) else -1
+        if [index.row() for index in model.selectedRows()] == ([wanted] if wanted >= 0 else []):
+            return
         model.blockSignals(True)
         self.table.clearSelection()
-        if result is not None:
-            found = (result.arrays["ids"] == selected).nonzero()[0]
-            if len(found):
-                self.table.selectRow(int(found[0]))
-                self.table.scrollTo(self.rows.index(int(found[0]), 0))
+        if wanted >= 0:
+            self.table.selectRow(wanted)
+            self.table.scrollTo(self.rows.index(wanted, 0))
         model.blockSignals(False)
         self.table.viewport().update()
 
     def _selected(self, selection: QItemSelection) -> None:
         rows = [index.row() for index in selection.indexes()]
-        if rows and self.rows.result is not None:
+        if rows and self.rows.result is not None and self._model == self.store.document.model:
             self.store.update(self.store.document.with_selected(int(self.rows.result.arrays["ids"][rows[0]])))
 
 

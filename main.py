@@ -7,11 +7,13 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from models.engine import Engine
+    from models.inspection import Description
     from models.requests import Request
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
@@ -101,10 +103,10 @@ def _models(*, as_json: bool) -> int:
 
 
 def _inspections(model: str | None, *, as_json: bool) -> int:
-    from models import cards, registry
+    from models import cards
 
-    chosen = model or cards.DEFAULT_MODEL
-    offers = registry.describe(registry.open_model(chosen)).offers.values()
+    chosen = _model(model or cards.DEFAULT_MODEL)
+    offers = _describe(_engine(), chosen).offers.values()
     if as_json:
         from dataclasses import asdict
 
@@ -125,8 +127,10 @@ def _run(options: Any) -> int:
     from models.types import Refusal, Source
 
     settings = dict(_setting(text) for text in options.settings)
-    engine = _engine()
-    _check(engine, options.inspection, options.model, settings)
+    engine, model = _engine(), _model(options.model)
+    _check(engine, options.inspection, model, settings)
+    if options.also and options.inspection != "detect":
+        raise Refusal("Only detections can be written as CSV or COCO.", advice="Leave --also out.")
     paths: list[Path] = []
     failed = 0
     for given in options.pictures:
@@ -138,7 +142,7 @@ def _run(options: Any) -> int:
     kinds = ["png", "svg", "json", *("coco.json" if k == "coco" else k for k in options.also)]
     taken: set[str] = set()
     for number, path in enumerate(paths, 1):
-        request = Request.make(options.inspection, options.model, Source.file(path), settings)
+        request = Request.make(options.inspection, model, Source.file(path), settings)
         name = _export_name(request, taken)
         done = _answer(engine, request, options.out, name, kinds=kinds, label=f"{number}/{len(paths)} {path.name}")
         failed += not done
@@ -167,11 +171,12 @@ def _replay(recipe_path: Path, out: Path) -> int:
 
 
 def _export_name(request: Request, taken: set[str]) -> str:
-    """Return what a request's files are called, and take that name: `a.detect`, or `a.png.detect` if that is taken."""
+    """Return what a request's files are called and take that name: `a.detect`, if taken `a.png.detect`, and so on."""
     source = Path(request.source.name if request.source else "picture")
-    name = f"{source.stem}.{request.inspection}"
-    name = f"{source.name}.{request.inspection}" if name in taken else name
-    taken.add(name)
+    numbered = (f"{source.name}-{number}" for number in count(2))
+    begins = (f"{begin}.{request.inspection}" for begin in chain((source.stem, source.name), numbered))
+    name = next(begin for begin in begins if begin.lower() not in taken)
+    taken.add(name.lower())
     return name
 
 
@@ -200,24 +205,35 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
 
 def _check(engine: Engine, inspection: str, model: str, settings: dict[str, str]) -> None:
     """Raise Refusal for a model, inspection or setting that cannot be, before any picture is read."""
-    from models import registry
     from models.params import parse
     from models.types import Refusal
 
-    known = registry.all_inspections()
-    if inspection not in known:
-        raise Refusal(f"There is no inspection {inspection!r}.", advice=f"Valid: {', '.join(known)}.")
-    try:
-        opened = engine.model(model)
-    except Refusal as refusal:
-        _say(f"{refusal} {refusal.advice}".strip())
-        raise SystemExit(FAILED) from None
-    offer = known[inspection].offer(opened)
+    offers = _describe(engine, model).offers
+    if inspection not in offers:
+        raise Refusal(f"There is no inspection {inspection!r}.", advice=f"Valid: {', '.join(offers)}.")
+    offer = offers[inspection]
     if offer.reason:
         raise Refusal(offer.reason)
     for name in parse(offer.parameters, settings):
         if name in offer.greyed:
             raise Refusal(f"{name} does not apply. {offer.greyed[name]}")
+
+
+def _describe(engine: Engine, model: str) -> Description:
+    """Return what there is to ask of a model; end with exit code 1 when it cannot be opened."""
+    from models.requests import Request
+    from models.types import Failure
+
+    answer = engine.run(Request("describe", model))
+    if isinstance(answer, Failure):
+        _say(answer.text)
+        raise SystemExit(FAILED)
+    return answer.meta["description"]
+
+
+def _model(name: str) -> str:
+    """Return a bundled model's name as it is, and a weights file as an absolute path."""
+    return os.path.abspath(os.path.expanduser(name)) if Path(name).suffix else name  # noqa: PTH100, PTH111 - never raise
 
 
 def _engine() -> Engine:

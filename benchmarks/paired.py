@@ -1,4 +1,4 @@
-"""What the benchmarks share: lines of one table from paired measurements, and where they were taken. It runs nothing."""
+"""What the benchmarks share: lines of one table from paired measurements, and the machine they were taken on."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """How long until the window, the picture and the first boxes are painted, from the start of the process, against bare
 scripts. Every run is a fresh process; ours and the peers' alternate.
 
-Ours is `main.py` itself, run by a few lines that only watch: they note the moment at which a paint has been carried out.
+Ours is `main.py` itself, run by a few lines that only watch: they note when a paint has been carried out.
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ print(json.dumps({"boxes": time.time(), "count": len(found["boxes"])}), flush=Tr
 """
 
 
-def measure(rounds: int, *, picture: Path = PICTURE, model: str = "digits-faster-rcnn", xcb: bool = False) -> list[Line]:
+def measure(
+    rounds: int, *, picture: Path = PICTURE, model: str = "digits-faster-rcnn", xcb: bool = False
+) -> list[Line]:
     """Run each program `rounds` times in turn, after one run that only warms the disk's cache, and compare."""
     ours = ["-c", WATCHED, str(picture.absolute()), "--model", model]
     window = ["-c", BARE_WINDOW, str(picture.absolute())]

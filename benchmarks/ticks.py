@@ -252,8 +252,8 @@ def parts(made: Sequence[Move]) -> str:
         1e3 * median(column) for column in zip(*map(astuple, made), strict=True)
     )
     return (
-        f"{whole:.1f} ms = asking {asking:.1f} + engine {engine:.1f} (inside it {answering:.1f}) + showing {showing:.1f}"
-        f" + until painted {to_paint:.1f} (one paint alone {painting:.1f})"
+        f"{whole:.1f} ms = asking {asking:.1f} + engine {engine:.1f} (inside it {answering:.1f})"
+        f" + showing {showing:.1f} + until painted {to_paint:.1f} (one paint alone {painting:.1f})"
     )
 
 

@@ -14,6 +14,7 @@ from models.networks.digits import CLASSES, digits_faster_rcnn, digits_ssd
 from models.types import Refusal
 
 ANY_CLASSES = 3
+COUNTER = ".num_batches_tracked"
 COCO = tuple(FasterRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"])
 
 
@@ -46,21 +47,33 @@ def recognise(state: Mapping[str, Tensor]) -> tuple[str, int]:
     The 320-pixel MobileNet has the same tensors as the larger one, which is proposed. Raises Refusal when none fits,
     with the nearest one and how it differs.
     """
+    given = {k: tuple(t.shape) for k, t in state.items() if not k.endswith(COUNTER)}
     nearest, best = "", 0
     for name in BUILDERS:
-        shared = len(_shapes(name, ANY_CLASSES).keys() & state.keys())
+        wanted = _shapes(name, ANY_CLASSES).keys()
+        shared = len(wanted & given.keys())
         if shared > best:
             nearest, best = name, shared
-        if shared == len(state) == len(_shapes(name, ANY_CLASSES)):
-            given = {k: tuple(t.shape) for k, t in state.items()}
+        if shared == len(given) == len(wanted):
             for classes in _class_counts(state):
                 if _shapes(name, classes) == given:
                     return name, classes
-    hint = f" The nearest is {nearest}: {best} of {len(state)} tensors fit." if best > len(state) // 4 else ""
+    hint = f" The nearest is {nearest}: {best} of {len(given)} tensors fit." if best > len(given) // 4 else ""
     raise Refusal(
         f"These weights belong to no network that Vitrine knows.{hint}",
         advice="It opens digits-ssd, digits-faster-rcnn and torchvision's SSD, SSDLite and Faster R-CNN.",
     )
+
+
+def set_frozen_eps(net: nn.Module, architecture: str, state: Mapping[str, Tensor]) -> None:
+    """Use the epsilon of torchvision's published weights where a new network has another.
+
+    Their frozen normalisation leaves no batch counters; for `fasterrcnn_resnet50_fpn` its epsilon was 0.
+    """
+    if architecture == "fasterrcnn_resnet50_fpn" and not any(k.endswith(COUNTER) for k in state):
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eps = 0.0
 
 
 def class_names(architecture: str, classes: int) -> tuple[str, ...]:
@@ -77,12 +90,15 @@ def _class_counts(state: Mapping[str, Tensor]) -> list[int]:
     predictor = state.get("roi_heads.box_predictor.cls_score.weight")
     if predictor is not None:
         return [predictor.shape[0]]
-    sizes = {t.shape[0] for k, t in state.items() if k.startswith("head.classification_head") and k.endswith(".bias")}
-    return sorted({n // a for n in sizes for a in (4, 6) if n % a == 0 and n // a > 1}, reverse=True)[:8]
+    first = "head.classification_head.module_list.0"
+    bias = state.get(f"{first}.1.bias", state.get(f"{first}.bias"))
+    if bias is None:
+        return []
+    return [bias.shape[0] // anchors for anchors in (4, 6) if bias.shape[0] % anchors == 0]
 
 
 @cache
 def _shapes(name: str, classes: int) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
         net = build(name, classes=classes)
-    return {k: tuple(t.shape) for k, t in net.state_dict().items()}
+    return {k: tuple(t.shape) for k, t in net.state_dict().items() if not k.endswith(COUNTER)}

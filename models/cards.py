@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ def bundled() -> dict[str, Card]:
 
 
 def beside(weights: Path) -> Card | None:
-    """Return the card that lies beside a weights file under the same name, if there is one that names that file."""
+    """Return the card beside a weights file under the same name, if it names that file and no other."""
     path = weights.with_suffix(".json")
     if not path.is_file():
         return None
@@ -67,4 +67,4 @@ def beside(weights: Path) -> Card | None:
         card = read(path)
     except Refusal:
         return None
-    return card if card.weights is not None and card.weights.name == weights.name else None
+    return replace(card, weights=weights) if card.about.get("weights") == weights.name else None

@@ -17,9 +17,11 @@ from models.capture import interruptible
 from models.context import Context
 from models.params import parse
 from models.requests import Request
-from models.types import Answer, Cancelled, Failure, Pixels, Refusal, Result
+from models.types import Answer, Cancelled, Failure, Pixels, Refusal, Result, Source
 
 OPEN_MODELS = 4
+MOST_IDLE = 4
+OUT_OF_MEMORY = ("not enough memory", "t allocate memory", "out of memory")
 DESCRIBE = "describe"
 
 
@@ -30,7 +32,8 @@ class Engine:
         torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
         self.cache = Cache()
         self._models: OrderedDict[str, Any] = OrderedDict()
-        self._idle: dict[Hashable, Iterator[None]] = {}
+        self._stamps: dict[str, tuple[int, int]] = {}
+        self._idle: OrderedDict[Hashable, Iterator[None]] = OrderedDict()
 
     @property
     def idle_work(self) -> bool:
@@ -49,15 +52,16 @@ class Engine:
         except (MemoryError, torch.OutOfMemoryError):
             return _failure("There is not enough memory for this.", "Try a smaller picture or model.")
         except Exception as error:
-            if "not enough memory" in str(error):
+            if any(words in str(error) for words in OUT_OF_MEMORY):
                 return _failure("There is not enough memory for this.", "Try a smaller picture or model.")
             summary = f"{type(error).__name__}: {error}".splitlines()[0]
             return _failure(f"{request.model} failed at {request.inspection}: {summary}", "The log has the details.")
 
     def model(self, name: str) -> Any:
-        """Return the opened model, opening it first if need be. Raises Refusal."""
-        if name not in self._models:
+        """Return the opened model, opening it first, or again when its weights have changed. Raises Refusal."""
+        if name not in self._models or self._stamp(name) != self._stamps.get(name):
             self._models[name] = registry.open_model(name)
+            self._stamps[name] = self._stamp(name)
             while len(self._models) > OPEN_MODELS:
                 self._models.popitem(last=False)
         self._models.move_to_end(name)
@@ -72,8 +76,9 @@ class Engine:
         return stages.run("decode picture", lambda: images.read(source).pixels)
 
     def work_idle(self, budget_s: float = 0.01) -> None:
-        """Go on with one piece of put-off work for about `budget_s` seconds. Its failure only means it is not there."""
-        key, steps = next(iter(self._idle.items()))
+        """Go on with the newest put-off work for about `budget_s` seconds. Its failure only means it is not there."""
+        key = next(reversed(self._idle))
+        steps = self._idle[key]
         until = time.perf_counter() + budget_s
         try:
             while time.perf_counter() < until:
@@ -90,6 +95,15 @@ class Engine:
 
     def _later(self, key: Hashable, steps: Iterator[None]) -> None:
         self._idle.setdefault(key, steps)
+        self._idle.move_to_end(key)
+        while len(self._idle) > MOST_IDLE:
+            self._idle.popitem(last=False)
+
+    def _stamp(self, name: str) -> tuple[int, int] | None:
+        """Return the size and time of a model's weights file; what is gone counts as unchanged."""
+        path = self._models[name].card.weights
+        stamp = Source.file(path).stamp if path is not None else (0, 0)
+        return stamp if any(stamp) else self._stamps.get(name)
 
     def _answer(self, request: Request, context: Context) -> Result:
         start = time.perf_counter()
@@ -111,7 +125,7 @@ class Engine:
         values = {p.name: p.default for p in offer.parameters} | given
 
         pixels = self.pixels(request, context)
-        scope = (request.model, request.source)
+        scope = (request.model, self._stamps.get(request.model), request.source)
         with interruptible(context.check), torch.inference_mode():
             stages = CachedStages(self.cache, scope, context)
             result = inspection.answer(model, pixels, inspection.params(**values), stages)

@@ -127,7 +127,11 @@ def expand(paths: Iterable[str | Path]) -> list[Path]:
     """Return files as they are and folders as the pictures in them, in the order given. Raises Refusal for a folder."""
     listed: list[Path] = []
     for path in map(Path, paths):
-        listed += pictures_in(path) if path.is_dir() else [path]
+        try:
+            folder = path.is_dir()
+        except OSError as exc:
+            raise files.refusal(path, exc) from exc
+        listed += pictures_in(path) if folder else [path]
     return listed
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, cast, get_type_hints
 
 from models.types import Refusal
@@ -81,6 +82,7 @@ def param(
     return dataclasses.field(default=default, metadata={**extra, "unit": unit, "choices": choices, "needs": needs})
 
 
+@cache
 def parameters(params: type) -> tuple[Parameter, ...]:
     """Return the declared parameters of a `Params` dataclass, in order."""
     hints = get_type_hints(params)

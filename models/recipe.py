@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from models.files import sha256
@@ -20,18 +20,22 @@ PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
 @dataclass(frozen=True)
 class Recipe:
-    """What `read` found: the request, and the SHA-256 of the picture and the weights it was made with."""
+    """What `read` found: the request, and the SHA-256 of the weights it was made with."""
 
     request: Request
-    picture_sha256: str
     weights_sha256: str
 
 
 def write(path: Path, request: Request, result: Result) -> None:
-    """Write the recipe of a result: inspection, model, picture, every parameter, SHA-256s and versions."""
+    """Write the recipe of a result: inspection, model, picture, every parameter, SHA-256s and versions.
+
+    Raises Refusal when the picture has changed since, as the numbers would not be those of the file.
+    """
     source = request.source
     picture = None
     if source is not None:
+        if Source.file(source.path) != source:
+            raise Refusal(f"{source.name} has changed since it was looked at.", advice="Open it again.")
         picture = {"file": _relative(source.path, path.parent), "sha256": sha256(source.path)}
     body = {
         "vitrine_recipe": FORMAT,
@@ -62,16 +66,9 @@ def read(path: Path) -> Recipe:
         raise Refusal(f"{path.name} is a recipe of format {number}.", advice=f"This Vitrine reads format {FORMAT}.")
     name = wanted[0]
     if Path(name).suffix:
-        name = str(_found(name, path.parent) or name)
-    source = None
-    if file:
-        found = _found(file, path.parent)
-        if found is None:
-            raise Refusal(f"The picture {file} is gone.", advice=f"Put it beside {path.name}.")
-        if sha256(found) != digest:
-            raise Refusal(f"The picture {found.name} has changed since the recipe.", advice="Restore the original.")
-        source = Source.file(found)
-    return Recipe(Request.make(inspection, name, source, parameters), digest, wanted[1])
+        name = str(next(iter(_places(name, path.parent)), name))
+    source = Source.file(_picture(file, digest, path)) if file else None
+    return Recipe(Request.make(inspection, name, source, parameters), wanted[1])
 
 
 def versions() -> dict[str, str]:
@@ -96,8 +93,17 @@ def _model_name(model: str, folder: Path) -> str:
     return _relative(str(Path(model).absolute()), folder) if Path(model).suffix else model
 
 
-def _found(file: str, folder: Path) -> Path | None:
-    for place in (folder / file, folder / Path(file).name):
-        if place.is_file():
+def _places(file: str, folder: Path) -> list[Path]:
+    """Return where a file named in a recipe lies: where it was, else beside the recipe."""
+    beside = folder / PureWindowsPath(file).name
+    return [place for place in (folder / file, beside) if place.is_file()]
+
+
+def _picture(file: str, digest: str, recipe: Path) -> Path:
+    places = _places(file, recipe.parent)
+    if not places:
+        raise Refusal(f"The picture {file} is gone.", advice=f"Put it beside {recipe.name}.")
+    for place in places:
+        if sha256(place) == digest:
             return place
-    return None
+    raise Refusal(f"The picture {places[0].name} has changed since the recipe.", advice="Restore the original.")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from dataclasses import replace
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,10 +22,8 @@ from models.types import Refusal
 
 @cache
 def adapter_classes() -> tuple[Any, ...]:
-    """Return the adapter classes: ours, then those of installed packages (entry point `vitrine.adapters`)."""
-    ours = [module.ADAPTER for module in _walk(adapters)]
-    theirs = [point.load() for point in entry_points(group="vitrine.adapters")]
-    return (*ours, *theirs)
+    """Return the adapter classes."""
+    return tuple(module.ADAPTER for module in _walk(adapters))
 
 
 @cache
@@ -57,12 +55,13 @@ def open_model(name: str) -> Any:
     if not architecture:
         architecture, classes = architectures.recognise(state)
         names = architectures.class_names(architecture, classes)
-        digest = sha256(card.weights)
         about = {"architecture": architecture, "note": "Recognised by its tensors."}
-        card = Card(card.name, card.name, "detection", architecture, names, card.weights, "", digest, 0, about)
+        card = replace(card, title=card.name, architecture=architecture, classes=names, about=about)
     net = architectures.build(architecture, classes=classes)
     weights.fits({k: tuple(v.shape) for k, v in net.state_dict().items()}, state, name=card.name)
     net.load_state_dict(state)
+    architectures.set_frozen_eps(net, architecture, state)
+    card = replace(card, sha256=sha256(card.weights))
     for parameter in net.parameters():
         parameter.requires_grad_(False)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -89,7 +88,7 @@ def _card(name: str) -> Card:
     known = cards.bundled()
     if name in known:
         return known[name]
-    path = Path(name).expanduser()
+    path = Path(name)
     if path.suffix or path.exists():
         return cards.beside(path) or Card(path.name, weights=path)
     raise Refusal(f"There is no model {name!r}.", advice=f"Bundled: {', '.join(known)}; or give a weights file.")

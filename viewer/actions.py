@@ -263,7 +263,7 @@ def _inspect(w: Window) -> list[Command]:
                 shortcut=keys[mode],
                 menu="Inspect",
                 group="anchors",
-                help=help_text,
+                help=help_text.removesuffix("."),
                 enabled=lambda: w.has_anchors,
                 checked=lambda mode=mode: store.document.view.anchors == mode,
             )

@@ -56,11 +56,15 @@ class Docks(QObject):
             dock.setVisible(panel.opened)
         self._window.tabifyDockWidget(docks["results"], docks["log"])
         self._window.resizeDocks([docks["detect"]], [SIDE_PX], Qt.Orientation.Horizontal)
-        self._window.resizeDocks([docks["detect"], docks["anchors"]], [580, 160], Qt.Orientation.Vertical)
+        self._window.resizeDocks([docks["detect"], docks["anchors"]], [540, 200], Qt.Orientation.Vertical)
         self._window.resizeDocks([docks["results"]], [BOTTOM_PX], Qt.Orientation.Vertical)
         docks["results"].raise_()
-        self._settings.extra.pop(CLOSED, None)
         docks["film"].setVisible(bool(self._many))
+
+    def reset(self) -> None:
+        """Put every panel where it is at first, also one that the user had closed for good."""
+        self._settings.extra.pop(CLOSED, None)
+        self.arrange()
 
     def toggle(self, name: str) -> None:
         """Show a panel, in front of those it shares its place with, or hide it."""

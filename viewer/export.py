@@ -46,15 +46,20 @@ def write(
     """
     layers = layers_of(request, result) if layers is None else layers
     begin = name or stem(request)
+    at = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        paths = [_write(folder / f"{begin}.{kind}", kind, (request, result), pixels, layers) for kind in kinds]
-        last = folder / f"{begin}.recipe.json"
-        recipe.write(last, request, result)
+        paths: list[Path] = []
+        for kind in kinds:
+            at = folder / f"{begin}.{kind}"
+            paths.append(_write(at, kind, (request, result), pixels, layers))
+        at = folder / f"{begin}.recipe.json"
+        recipe.write(at, request, result)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise Refusal(f"{folder.name} cannot be written to ({reason}).", advice="Choose another folder.") from error
-    return [*paths, last]
+        advice = "Choose another name or folder, or make room on the disk."
+        raise Refusal(f"{at} cannot be written ({reason}).", advice=advice) from error
+    return [*paths, at]
 
 
 def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels, layers: list[Layer]) -> Path:
@@ -62,7 +67,7 @@ def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels
     match kind:
         case "png":
             if not render(pixels, layers).save(str(path)):
-                raise OSError(f"{path.name} could not be saved")
+                raise OSError("the picture could not be saved")
         case "svg":
             render_svg(pixels, layers, path)
         case "csv":

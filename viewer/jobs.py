@@ -19,6 +19,7 @@ from models.types import Answer, Failure, Refusal
 
 GRACE_S = 2.0
 MOST_DEATHS = 2
+MOST_STARTS = 3
 Post = Callable[[tuple[Any, ...]], None]
 
 
@@ -103,7 +104,7 @@ class ProcessLane:
                 message = receive(pipe)
                 if generation == self._generation:
                     self._post(message)
-        except (EOFError, OSError):
+        except Exception:  # what cannot be read is as good as a dead engine, which ends with EOFError or OSError
             if generation != self._generation:
                 return
             process.join(GRACE_S)
@@ -170,6 +171,9 @@ class Jobs:
         self.deliver = deliver
         self.slots: dict[str, Slot] = {}
         self.ready = False
+        self.down = False
+        self._starts = 0
+        self._head = (0, 0.0)
         self._next = 1
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="vitrine-local")
         self._local: dict[str, int] = {}
@@ -217,9 +221,17 @@ class Jobs:
             self.forget(name)
 
     def tick(self) -> None:
-        """Replace an engine that did not heed a cancel in time; to be called a few times a second while busy."""
+        """Replace an engine that did not heed a cancel in time; to be called a few times a second while busy.
+
+        Only the oldest request is being worked on; its grace begins when it is both that and called off.
+        """
+        head = min((slot for slot in self._all() if slot.running), key=lambda slot: slot.number, default=None)
+        if head is None or not self.ready:
+            return
         now = time.monotonic()
-        if any(slot.running and slot.called_off_at and now - slot.called_off_at > GRACE_S for slot in self._all()):
+        if head.number != self._head[0]:
+            self._head = (head.number, now)
+        if head.called_off_at and now - max(head.called_off_at, self._head[1]) > GRACE_S:
             self.deliver("lost", "The engine did not stop when asked and was replaced.")
             self._revive(blame=False)
 
@@ -249,7 +261,7 @@ class Jobs:
         """Take a message of the lane or the pool."""
         match message:
             case ("ready", _):
-                self.ready = True
+                self.ready, self._starts = True, 0
                 self.deliver("ready")
             case ("progress", number, fraction, text):
                 for name, slot in self.slots.items():
@@ -261,14 +273,20 @@ class Jobs:
                 if number == self._local[name]:
                     self.deliver("local", name, value)
             case ("lost", code):
-                self.ready = False
+                self._starts += not self.ready
+                if self._starts >= MOST_STARTS:
+                    self._give_up(code)
+                    return
                 self.deliver("lost", f"The engine stopped unexpectedly (exit code {code}). A fresh one takes over.")
-                self._revive(blame=True)
+                self._revive(blame=self.ready)
 
     def _all(self) -> list[Slot]:
         return list(self.slots.values())
 
     def _submit(self, slot: Slot, request: Request) -> None:
+        if self.down:
+            self.down, self._starts = False, 0
+            self.lane.restart()
         slot.running, slot.waiting, slot.called_off_at = request, None, 0.0
         slot.number, self._next = self._next, self._next + 1
         self.lane.submit(slot.number, request)
@@ -292,10 +310,21 @@ class Jobs:
                 self.deliver("done", name, request, Failure("Cancelled.", cancelled=True))
             return
 
+    def _give_up(self, code: int) -> None:
+        """Stop trying to start an engine that never gets ready, until something is asked anew."""
+        self.down = True
+        text = f"The engine could not be started (exit code {code}, {MOST_STARTS} tries)."
+        for name, slot in list(self.slots.items()):
+            request, slot.running, slot.waiting = slot.running, None, None
+            if request is not None:
+                failure = Failure(text, "Check that PyTorch and torchvision can be imported, then change a setting.")
+                self.deliver("done", name, request, failure)
+
     def _revive(self, *, blame: bool) -> None:
         """Bring a fresh engine up and ask again what was wanted; what killed it `MOST_DEATHS` times is given up."""
         lost = {name: slot for name, slot in self.slots.items() if slot.running}
         first = min(lost.values(), key=lambda s: s.number, default=None)
+        self.ready = False
         self.lane.restart()
         for name, slot in lost.items():
             request, wanted, called_off = slot.running, slot.waiting, slot.called_off_at
@@ -310,7 +339,7 @@ class Jobs:
                 slot.deaths = 0
                 text = f"The engine stopped {MOST_DEATHS} times while working on {request.inspection}."
                 self.deliver("done", name, request, Failure(text, "Try another picture or model."))
-                if wanted is not None and wanted != request:
+                if wanted is not None and wanted != request and slot.running is None:
                     self._submit(slot, wanted)
             else:
                 self._submit(slot, wanted or request)

@@ -29,7 +29,7 @@ def detection_layers(result: Result, *, labels: bool = True, selected: int = -1)
                 arrays["removed_labels"], arrays["removed_scores"], by, arrays["removed_iou"], strict=True
             )
         ]
-        segments = np.concatenate([_corners(arrays["removed_boxes"]), _corners(arrays["boxes"][by])], 1)
+        segments = np.concatenate([arrays["removed_boxes"][:, :2], arrays["boxes"][by][:, :2]], 1)
         removed = Boxes(
             REMOVED,
             arrays["removed_boxes"],
@@ -68,6 +68,17 @@ def anchors_at(result: Result, x: float, y: float, *, level: int = -1) -> np.nda
         cell = int(distance.argmin())
         rows.append(start[index] + cell * per_cell[index] + np.arange(per_cell[index]))
     return np.concatenate(rows)
+
+
+def anchor_sizes(result: Result, rows: np.ndarray) -> list[str]:
+    """Return a line per pyramid level with the sizes of some anchors, in pixels of the picture."""
+    boxes = result.arrays["boxes"][rows]
+    levels = np.searchsorted(result.arrays["start"], rows, side="right") - 1
+    sizes = [f"{w:.0f}\u00a0×\u00a0{h:.0f}" for w, h in (boxes[:, 2:] - boxes[:, :2]).tolist()]
+    return [
+        f"Level {level}: " + ", ".join(size for size, of in zip(sizes, levels, strict=True) if of == level)
+        for level in np.unique(levels)
+    ]
 
 
 def anchor_layers(result: Result, at: tuple[float, float] | None, *, level: int = -1) -> list[Layer]:
@@ -119,10 +130,6 @@ def _text(classes: tuple[str, ...], label: int, score: float) -> str:
     return f"{_name(classes, label)} {score:.2f}"
 
 
-def _corners(boxes: np.ndarray) -> np.ndarray:
-    return boxes[:, :2]
-
-
 def lineage_text(result: Result, selected: int) -> str:
     """Return the lineage of a detection in numbers: anchor, proposal, final box, in pixels of the picture."""
     rows = np.flatnonzero(result.arrays["ids"] == selected)
@@ -140,4 +147,4 @@ def lineage_text(result: Result, selected: int) -> str:
 
 def _box(box: np.ndarray) -> str:
     x0, y0, x1, y1 = (float(v) for v in box)
-    return f"{x1 - x0:.0f} × {y1 - y0:.0f} at {x0:.0f}, {y0:.0f}"
+    return f"{x1 - x0:.0f}\u00a0×\u00a0{y1 - y0:.0f} at {x0:.0f},\u00a0{y0:.0f}"

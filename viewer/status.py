@@ -23,6 +23,7 @@ class Status:
         self.engine, self.times, self.pixel, self.zoom = (
             _label(name) for name in ("Engine", "Times", "Pixel under the pointer", "Zoom")
         )
+        self.zoom.setContentsMargins(2 * GAP, 0, 0, 0)
         self.activity = Activity()
         self._forward = ""
         bar.addWidget(self.engine)

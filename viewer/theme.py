@@ -257,8 +257,8 @@ def _mix(one: QColor, other: QColor, *, part: float) -> QColor:
 
 
 def _style_sheet(now: Colours) -> str:
-    shades = (now.window, now.border, now.panel, now.text, now.muted)
-    window, border, panel, text, muted = (c.name() for c in shades)
+    shades = (now.window, now.border, now.panel, now.text, now.muted, now.accent)
+    window, border, panel, text, muted, accent = (c.name() for c in shades)
     return f"""
         QToolTip {{ background: {panel}; color: {text}; border: 1px solid {border}; padding: {GRID_PX // 2}px; }}
         QMainWindow::separator {{ background: {border}; width: 1px; height: 1px; }}
@@ -269,5 +269,6 @@ def _style_sheet(now: Colours) -> str:
         QStatusBar {{ border-top: 1px solid {border}; font-size: {SMALL_PX}px; color: {muted}; }}
         QStatusBar::item {{ border: none; }}
         QToolBar {{ border: none; padding: {GRID_PX // 2}px; spacing: {GRID_PX // 2}px; }}
+        QLabel#drop-hint {{ background: {panel}; border: 2px solid {accent}; border-radius: {GRID_PX}px; }}
         *[small="true"] {{ font-size: {SMALL_PX}px; color: {muted}; }}
     """

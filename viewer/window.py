@@ -55,6 +55,7 @@ class Window(QMainWindow):
         super().__init__()
         self.session = session
         self.settings = settings
+        self.closed = False
         self.setAcceptDrops(True)
         self.canvas = Canvas()
         self.welcome = Welcome()
@@ -159,7 +160,7 @@ class Window(QMainWindow):
 
     def arrange(self) -> None:
         """Put every panel where it is at first."""
-        self.docks.arrange()
+        self.docks.reset()
         self.refresh()
 
     def _refresh_commands(self) -> None:
@@ -268,6 +269,7 @@ class Window(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep the layout and end the engine."""
+        self.closed = True
         self.docks.save()
         self.settings.save()
         self.session.jobs.stop()
@@ -314,7 +316,8 @@ class Window(QMainWindow):
 
             return show
 
-        self.session.jobs.local("thumbnail", work)
+        if not self.closed:
+            self.session.jobs.local("thumbnail", work)
 
     def _connect(self) -> None:
         on = self.session.on

@@ -58,7 +58,12 @@ class SsdAdapter:
 
     def candidates(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Candidates:
         """Return the `topk_candidates` best boxes of every class above the floor, in torchvision's order: by class."""
-        return stages.run("decode", lambda: self._decode(self._head(pixels, stages)), "floor", self.floor)
+
+        def make() -> Candidates:
+            seen = front(self.net, pixels, stages)
+            return self._decode(seen, *stages.run("head", lambda: self._head(seen)))
+
+        return stages.run("decode", make, self.floor)
 
     def anchors(self, pixels: Pixels, stages: Any) -> Anchors:
         """Return the default boxes in pixels of the original picture."""
@@ -71,13 +76,11 @@ class SsdAdapter:
 
         return stages.run("anchors", make)
 
-    def _head(self, pixels: Pixels, stages: Any) -> tuple[Front, dict[str, Tensor], Tensor]:
-        seen = front(self.net, pixels, stages)
+    def _head(self, seen: Front) -> tuple[dict[str, Tensor], Tensor]:
         maps = list(seen.features.values())
-        return stages.run("head", lambda: (seen, self.net.head(maps), self.net.anchor_generator(seen.images, maps)[0]))
+        return self.net.head(maps), self.net.anchor_generator(seen.images, maps)[0]
 
-    def _decode(self, stage: tuple[Front, dict[str, Tensor], Tensor]) -> Candidates:
-        seen, output, anchors = stage
+    def _decode(self, seen: Front, output: dict[str, Tensor], anchors: Tensor) -> Candidates:
         scores = output["cls_logits"][0].softmax(-1)[:, 1:]
         boxes = self.net.box_coder.decode_single(output["bbox_regression"][0], anchors)
         boxes = box_ops.clip_boxes_to_image(boxes, seen.size)

@@ -13,7 +13,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.transform import resize_boxes
 
 from models.capabilities import Stages
-from models.types import Anchors, Float, Pixels
+from models.types import Anchors, Float, Pixels, Refusal
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,19 @@ def front(net: Any, pixels: Pixels, stages: Stages) -> Front:
     def preprocess() -> ImageList:
         device = next(net.parameters()).device
         image = torch.from_numpy(np.ascontiguousarray(pixels)).to(device).permute(2, 0, 1).float() / 255
-        return net.transform([image])[0]
+        try:
+            return net.transform([image])[0]
+        except RuntimeError as error:
+            if "greater than 0" not in str(error):
+                raise
+            height, width = pixels.shape[:2]
+            raise Refusal(
+                f"A picture of {width} x {height} pixels is too narrow for this model: a side would shrink to nothing.",
+                advice="Crop it.",
+            ) from error
 
     def backbone() -> Front:
-        images = stages.run("preprocess", preprocess)
+        images = stages.time("preprocess", preprocess)
         output: Any = net.backbone(images.tensors)
         features: OrderedDict[str, Tensor] = OrderedDict(output if isinstance(output, dict) else {"0": output})
         return Front(images, (pixels.shape[0], pixels.shape[1]), features)

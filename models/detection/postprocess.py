@@ -75,7 +75,8 @@ def choose(
     position[rows] = np.arange(len(rows))
     remover = suppression.removed_by
     lost = np.flatnonzero((remover >= 0) & (candidates.score > score))
-    lost = lost[position[remover[lost]] >= 0]
+    lost = lost[(position[remover[lost]] >= 0) & (position[lost] < 0)]
+    lost = lost[~_among(candidates.label[lost], hidden)]
     lost = lost[np.argsort(-candidates.score[lost], kind="stable")][:MOST_REMOVED_SHOWN]
     return Shown(rows, counts, len(visible) - len(rows), lost, position[remover[lost]], suppression.removed_iou[lost])
 

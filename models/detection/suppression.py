@@ -76,7 +76,8 @@ class SuppressionGraph:
         """Build the graph in slices of a few milliseconds, for an idle loop that may stop at any of them.
 
         Boxes suppress only within their `group` (N,), such as the label; None lets every box suppress every other.
-        The longest slices sort all edges, about 20 ms for a million. Raises ValueError for a negative floor, MemoryError for more than `MOST_EDGES` pairs (20 bytes each).
+        The longest slices sort all edges, about 20 ms for a million. Raises ValueError for a negative floor,
+        MemoryError for more than `MOST_EDGES` pairs (20 bytes each).
         """
         if not floor >= 0:
             raise ValueError(f"the floor is {floor}, it must be 0 or more")
@@ -111,6 +112,12 @@ class SuppressionGraph:
         peak = np.zeros(len(order), np.float32)
         peak[worse] = iou  # ascending, and numpy lets the last of repeated writes stand
         return cls(float(floor), order, columns, better, worse, iou, peak)
+
+    @property
+    def nbytes(self) -> int:
+        """The size of all columns."""
+        columns = (self._order, self._columns, self._better, self._worse, self._iou, self._peak)
+        return sum(column.nbytes for column in columns)
 
     @property
     def edges(self) -> int:

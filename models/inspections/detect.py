@@ -1,7 +1,7 @@
 """Detect: the boxes a model finds at the thresholds asked for; on demand those suppression removed, and by which box.
 
 Arrays of the Result, all boxes xyxy in pixels of the original picture, best first: `boxes` (K, 4), `scores` (K,),
-`labels` (K,), `ids` (K,) candidate rows, `levels` (K,) and `anchors` (K, 4) of the anchor behind each box,
+`labels` (K,), `ids` (K,) that stay a box's own at any setting, `levels` (K,) and `anchors` (K, 4) behind each box,
 `proposals` (K, 4) and `objectness` (K,) with two stages. With `suppressed`: `removed_boxes` (R, 4), `removed_scores`,
 `removed_labels`, `removed_by` (R,) rows of `boxes`, `removed_iou`.
 """
@@ -107,7 +107,7 @@ def _result(model: Any, pixels: Pixels, candidates: Candidates, shown: Shown, st
         "boxes": candidates.drawn[rows],
         "scores": candidates.score[rows],
         "labels": candidates.label[rows],
-        "ids": rows,
+        "ids": candidates.anchor[rows] * len(model.card.classes) + candidates.label[rows],
         "removed_boxes": candidates.drawn[shown.removed],
         "removed_scores": candidates.score[shown.removed],
         "removed_labels": candidates.label[shown.removed],

@@ -92,7 +92,7 @@ def test_the_graph_is_built_in_idle_time_and_changes_nothing(engine: Engine, sou
     before = ask()
     assert engine.idle_work
     engine.finish_idle()
-    stages = CachedStages(engine.cache, ("tiny", source), Context())
+    stages = CachedStages(engine.cache, ("tiny", None, source), Context())
     assert stages.peek("graph", (), False) is not None
     after = ask()
     assert len(after.arrays["removed_by"]) > 0
@@ -162,6 +162,84 @@ def test_weights_of_every_known_architecture_are_recognised() -> None:
         same_tensors = {"fasterrcnn_mobilenet_v3_large_320_fpn": "fasterrcnn_mobilenet_v3_large_fpn"}
         assert (found, count) == (same_tensors.get(name, name), classes)
         assert len(class_names(found, count)) == classes
+
+
+def test_weights_saved_from_frozen_normalisation_are_recognised() -> None:
+    import torch
+
+    from models.architectures import build, recognise, set_frozen_eps
+
+    with torch.device("meta"):
+        net = build("fasterrcnn_resnet50_fpn", classes=91)
+    state = {k: v for k, v in net.state_dict().items() if "num_batches" not in k}
+    assert recognise(state) == ("fasterrcnn_resnet50_fpn", 91)
+    set_frozen_eps(net, "fasterrcnn_resnet50_fpn", state)
+    assert {m.eps for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)} == {0.0}
+
+
+@pytest.mark.parametrize("classes", [2, 4, 28, 91])
+def test_ssdlite_of_any_number_of_classes_is_recognised(classes: int) -> None:
+    import torch
+
+    from models.architectures import build, recognise
+
+    with torch.device("meta"):
+        state = build("ssdlite320_mobilenet_v3_large", classes=classes).state_dict()
+    assert recognise(state) == ("ssdlite320_mobilenet_v3_large", classes)
+
+
+def test_weights_replaced_on_disk_are_opened_again(tmp_path: Path, source: Source) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    from models.networks.digits import digits_ssd
+
+    def save(seed: int) -> None:
+        torch.manual_seed(seed)
+        save_file(digits_ssd().state_dict(), str(tmp_path / "mine.safetensors"))
+
+    engine, name = Engine(threads=1), str(tmp_path / "mine.safetensors")
+    request = Request.make("detect", name, source, {"score": 0.01})
+    save(0)
+    first = done(engine.run(request))
+    save(1)
+    second = done(engine.run(request))
+    assert first.meta["sha256"] != second.meta["sha256"]
+    assert not np.array_equal(first.arrays["scores"], second.arrays["scores"])
+
+
+def test_a_card_beside_weights_cannot_name_another_file(tmp_path: Path) -> None:
+    import json
+
+    from models.cards import beside
+
+    body = {"name": "t", "architecture": "digits_ssd", "weights": "deep/t.safetensors"}
+    (tmp_path / "t.json").write_text(json.dumps(body))
+    assert beside(tmp_path / "t.safetensors") is None
+    (tmp_path / "t.json").write_text(json.dumps({**body, "weights": "t.safetensors"}))
+    card = beside(tmp_path / "t.safetensors")
+    assert card is not None
+    assert card.weights == tmp_path / "t.safetensors"
+
+
+def test_a_picture_too_narrow_for_a_model_is_refused(tmp_path: Path) -> None:
+    from models.adapters.rcnn import RcnnAdapter
+
+    engine = Engine(threads=1)
+    engine._models["tiny"] = registry.adapt(RcnnAdapter.tiny(), Card("tiny", classes=("background", "a", "b", "c")))
+    save_png(np.zeros((1, 3000, 3), np.uint8), tmp_path / "thin.png")
+    failure = fail(engine.run(Request("detect", "tiny", Source.file(tmp_path / "thin.png"))))
+    assert "3000 x 1" in failure.message
+
+
+def test_put_off_work_is_bounded(engine: Engine, tmp_path: Path) -> None:
+    for number in range(8):
+        pixels = np.random.default_rng(number).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+        save_png(pixels, tmp_path / f"{number}.png")
+        done(engine.run(Request("detect", "tiny", Source.file(tmp_path / f"{number}.png"))))
+    assert len(engine._idle) == 4
+    engine.finish_idle()
+    assert engine.cache.used_bytes > 0
 
 
 def test_coverage_counts_the_boxes_over_each_part() -> None:

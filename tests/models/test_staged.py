@@ -136,6 +136,7 @@ def test_rpn_settings_select_rows_of_the_box_head() -> None:
     model = registry.adapt(net, Card("tiny", classes=("background", "a", "b", "c")))
     pixels = picture(120, 160)
     counts = set()
+    boxes: dict[int, np.ndarray] = {}
     for score, iou, top in [(0.0, 0.3, 40), (0.5, 0.7, 40), (0.0, 0.7, 7), (0.45, 0.9, 60)]:
         result = answered(model, pixels, rpn_score=score, rpn_iou=iou, rpn_top_n=top, score=0.2)
         rpn = net.rpn
@@ -148,6 +149,9 @@ def test_rpn_settings_select_rows_of_the_box_head() -> None:
         np.testing.assert_allclose(result.arrays["boxes"], oracle["boxes"].numpy(), atol=1e-3)
         np.testing.assert_allclose(result.arrays["scores"], oracle["scores"].numpy(), atol=1e-5)
         counts.add(result.meta["proposals"])
+        for identity, box in zip(result.arrays["ids"], result.arrays["boxes"], strict=True):
+            known = boxes.setdefault(int(identity), box)
+            np.testing.assert_allclose(box, known, atol=1e-3)
     assert len(counts) > 2
 
 
@@ -178,6 +182,8 @@ def test_hidden_classes_leave_before_the_maximum() -> None:
     best = int(full.arrays["labels"][0])
     name = ("background", "a", "b", "c")[best]
     some = answered(model, picture(120, 160), hidden=name, max_detections=2)
+    agnostic = answered(model, picture(120, 160), agnostic=True, iou=0.3, hidden=name, suppressed=True)
+    assert best not in agnostic.arrays["removed_labels"]
     wanted = full.arrays["ids"][full.arrays["labels"] != best][:2]
     assert np.array_equal(some.arrays["ids"], wanted)
     assert some.meta["counts"] == full.meta["counts"]

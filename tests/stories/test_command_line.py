@@ -129,9 +129,12 @@ def test_same_stem_pictures_do_not_overwrite_each_other(tmp_path: Path) -> None:
     shutil.copy(SAMPLE, tmp_path / "a.png")
     with Image.open(SAMPLE) as picture:
         picture.save(tmp_path / "a.bmp")
+    (tmp_path / "more").mkdir()
+    shutil.copy(SAMPLE, tmp_path / "more" / "a.bmp")
     out = tmp_path / "out"
-    assert run("run", "detect", tmp_path / "a.png", tmp_path / "a.bmp", "--model", "digits-ssd", "--out", out) == 0
-    assert {p.name for p in out.glob("*.svg")} == {"a.detect.svg", "a.bmp.detect.svg"}
+    pictures = (tmp_path / "a.png", tmp_path / "a.bmp", tmp_path / "more" / "a.bmp")
+    assert run("run", "detect", *pictures, "--model", "digits-ssd", "--out", out) == 0
+    assert {p.name for p in out.glob("*.svg")} == {f"{begin}.detect.svg" for begin in ("a", "a.bmp", "a.bmp-2")}
 
 
 @pytest.mark.parametrize(
@@ -161,6 +164,9 @@ def test_wrong_use_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert run("run", "detect", SAMPLE, "--out", tmp_path) == 2
     assert "--model" in capsys.readouterr().err
     assert run("--no-such-option") == 2
+    assert run("inspections", "--model", tmp_path / "missing.pt") == 1
+    assert "missing.pt" in capsys.readouterr().err
+    assert run("run", "anchors", SAMPLE, "--model", "digits-ssd", "--also", "csv", "--out", tmp_path) == 2
     assert run("run", "detect", SAMPLE, "--model", "digits-sdd", "--out", tmp_path) == 1
     assert "digits-ssd" in capsys.readouterr().err
 

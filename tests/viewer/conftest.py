@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QPointF, QRectF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -189,26 +189,32 @@ class Desk:
         assert event.isAccepted()
         return said
 
+    def drop_files(self, *paths: Path) -> str:
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+        return self.drop(data)
+
+    def shows(self, wanted: Result) -> bool:
+        """Whether exactly these boxes are on the canvas, dashed ones included."""
+        layers = {name: self.layer(name) for name in ("detections", "removed")}
+        shown, removed = (0 if x is None else x.boxes for x in layers.values())
+        gone = wanted.arrays["removed_boxes"]
+        return np.array_equal(shown, wanted.arrays["boxes"]) and np.array_equal(removed, gone if len(gone) else 0)
+
     def box(self, row: int) -> QRectF:
         """A shown detection's box."""
         x0, y0, x1, y1 = (float(v) for v in self.result.arrays["boxes"][row])
         return QRectF(QPointF(x0, y0), QPointF(x1, y1))
 
 
-def files(*paths: Path) -> QMimeData:
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    return data
-
-
-def same(shown: Result, wanted: Result) -> bool:
-    """Whether two results show the same boxes."""
-    return all(np.array_equal(shown.arrays[k], wanted.arrays[k]) for k in ("boxes", "scores", "labels", "removed_boxes"))
-
-
 @pytest.fixture(scope="session")
 def engine() -> Engine:
     return Engine(threads=1)
+
+
+@pytest.fixture
+def late(engine: Engine) -> LateLane:
+    return LateLane(engine)
 
 
 @pytest.fixture
@@ -249,6 +255,8 @@ def desk(
 
     yield make
     sys.excepthook = hook
+    # Data of ours that outlives the interpreter in the clipboard crashes it on the way out.
+    QGuiApplication.clipboard().clear()
     for each in made:
         each.window.close()
         each.window.deleteLater()

@@ -1,3 +1,5 @@
+"""The canvas: fit, zoom, pan, what is under the pointer, and that pixels are where the mapping says."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The command table: order, collisions, menus, shortcuts, what is enabled and checked."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Rows and the form made from parameters: type, slide, step, reset, grey with a reason."""
+
 from __future__ import annotations
 
 import pytest

@@ -93,9 +93,14 @@ def test_an_engine_that_ignores_a_cancel_is_replaced_and_the_wanted_request_aske
     lane = Recorder()
     lane.jobs.want("detect", ask(0.1))
     lane.jobs.want("detect", ask(0.1, B))
+    lane.jobs.tick()
+    assert lane.restarts == 0, "an engine that is not up yet has heeded nothing"
+    lane.jobs.handle(("ready", {}))
+    lane.jobs.tick()
     time.sleep(0.01)
     lane.jobs.tick()
     assert lane.restarts == 1
+    assert not lane.jobs.ready
     assert lane.submitted[-1][1] == ask(0.1, B)
     assert lane.jobs.busy
 
@@ -103,13 +108,41 @@ def test_an_engine_that_ignores_a_cancel_is_replaced_and_the_wanted_request_aske
 def test_a_request_that_kills_the_engine_twice_is_given_up() -> None:
     lane = Recorder()
     lane.jobs.want("detect", ask(0.1))
+    lane.jobs.handle(("ready", {}))
     lane.jobs.handle(("lost", -9))
     assert lane.submitted[-1][1] == ask(0.1)
+    lane.jobs.handle(("ready", {}))
     lane.jobs.handle(("lost", -9))
     assert lane.restarts == 2
     assert len(lane.submitted) == 2
     assert "2 times" in lane.events[-1][3].message
     assert not lane.jobs.busy
+
+
+def test_a_cancelled_request_behind_a_long_one_does_not_cost_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs_module, "GRACE_S", 0.0)
+    lane = Recorder()
+    lane.jobs.handle(("ready", {}))
+    lane.jobs.want("detect", ask(0.1))
+    lane.jobs.want("anchors", Request("anchors", "m", A))
+    lane.jobs.forget("anchors")
+    for _ in range(3):
+        time.sleep(0.005)
+        lane.jobs.tick()
+    assert lane.restarts == 0
+
+
+def test_an_engine_that_cannot_start_is_given_up_until_something_is_asked_anew() -> None:
+    lane = Recorder()
+    lane.jobs.want("detect", ask(0.1))
+    for _ in range(3):
+        lane.jobs.handle(("lost", 1))
+    assert lane.restarts < 3
+    assert "could not be started" in lane.events[-1][3].message
+    assert not lane.jobs.busy
+    before = lane.restarts
+    lane.jobs.want("detect", ask(0.2))
+    assert lane.restarts == before + 1
 
 
 def test_cancel_answers_with_a_cancelled_failure() -> None:

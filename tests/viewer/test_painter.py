@@ -1,3 +1,5 @@
+"""The painter: outlines, labels, links and heat maps on pixels, the same on screen and in files."""
+
 from __future__ import annotations
 
 from pathlib import Path

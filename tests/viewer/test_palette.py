@@ -1,3 +1,5 @@
+"""The command palette and the sheet of shortcuts, by keyboard."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""The settings file: round trip, unknown keys, broken files, recent lists."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""The theme: contrast, class colours that colour-blind people tell apart, following the system."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

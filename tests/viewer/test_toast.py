@@ -1,3 +1,5 @@
+"""Toasts: order, keys, clocks, details, copying."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

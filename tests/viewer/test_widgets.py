@@ -1,3 +1,5 @@
+"""Progress, elided labels, the welcome page."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QSizePolicy
+from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from models.inspection import Description
 from models.requests import Request
@@ -49,7 +49,8 @@ class AnchorPanel(Panel):
         self.text.setAccessibleName("About the anchors shown")
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        form = QFormLayout(self)
+        inside = QWidget()
+        form = QFormLayout(inside)
         form.setContentsMargins(GAP, GAP, GAP, GAP)
         form.setSpacing(GAP)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -58,6 +59,15 @@ class AnchorPanel(Panel):
         self.bar = ColourBar()
         form.addRow(self.bar)
         form.addRow(self.text)
+        scroll = QScrollArea()
+        scroll.setAccessibleName("Anchor settings")
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inside)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
         self.mode.activated.connect(self._choose_mode)
         self.level.activated.connect(self._choose_level)
         self._anchors: Result | None = None
@@ -158,10 +168,9 @@ class AnchorPanel(Panel):
         view, place = document.view, self._place(document)
         if view.anchors == "here" and self._anchors is not None and place is not None:
             rows = overlay.anchors_at(self._anchors, *place, level=view.anchor_level)
-            boxes = self._anchors.arrays["boxes"][rows]
-            sizes = [f"{w:.0f} × {h:.0f}" for w, h in (boxes[:, 2:] - boxes[:, :2]).tolist()]
             pinned = "pinned at" if view.anchor_at else "at"
-            return f"{len(rows)} anchors {pinned} x {place[0]:.0f}, y {place[1]:.0f} (px): {', '.join(sizes)}"
+            lines = [f"{len(rows)} anchors {pinned} x {place[0]:.0f}, y {place[1]:.0f}"]
+            return "\n".join([*lines, *overlay.anchor_sizes(self._anchors, rows)])
         if view.anchors == "density" and self._anchors is not None:
             density = self._anchors.arrays["density"]
             values = density.sum(0) if view.anchor_level < 0 else density[min(view.anchor_level, len(density) - 1)]

@@ -39,6 +39,8 @@ class DetectionPanel(Panel):
         super().__init__(store)
         self.summary = QLabel(WAITING)
         self.summary.setWordWrap(True)
+        self.summary.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.summary.setMinimumHeight(2 * self.summary.fontMetrics().lineSpacing())
         self.summary.setAccessibleName("Summary")
         self.summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.classes = QTreeWidget()
@@ -104,12 +106,9 @@ class DetectionPanel(Panel):
             return
         self._result = result
         shown, total, cut = len(result.arrays["boxes"]), result.meta["candidates"], result.meta["cut"]
-        text = f"{shown:,} of {total:,} candidates shown"
-        if cut:
-            text += f" · {cut:,} more above the score, cut by the maximum"
-        if result.meta["proposals"]:
-            text += f" · {result.meta['proposals']:,} proposals"
-        self.summary.setText(text)
+        more = [f"{result.meta['proposals']:,} proposals"] if result.meta["proposals"] else []
+        more += [f"{cut:,} more cut by the maximum"] if cut else []
+        self.summary.setText(f"{shown:,} of {total:,} candidates shown\n{' · '.join(more)}".strip())
         self._count(result.meta["counts"])
         self.layers_changed.emit()
 

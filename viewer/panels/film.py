@@ -25,7 +25,9 @@ from viewer.store import Store
 
 THUMB_PX = 64
 FRAME_PX = 4
+SIGN_PX = 24
 ROLE = Qt.ItemDataRole.UserRole
+LOOKED, BROKEN = ROLE + 1, ROLE + 2
 BACK = (Qt.Key.Key_Up, Qt.Key.Key_Left)
 ON = (Qt.Key.Key_Down, Qt.Key.Key_Right)
 
@@ -88,8 +90,8 @@ class FilmPanel(Panel):
         """Show the thumbnail (h, w, 3) of a picture, or a warning sign for None."""
         for item in self._items():
             if item.data(ROLE) == source:
-                item.setData(ROLE + 1, True)
-                item.setData(ROLE + 2, pixels is None)
+                item.setData(LOOKED, True)
+                item.setData(BROKEN, pixels is None)
                 item.setToolTip(source.name if pixels is not None else f"{source.name} cannot be read")
                 item.setIcon(_icon(pixels) if pixels is not None else theme.icon("warning"))
 
@@ -116,7 +118,7 @@ class FilmPanel(Panel):
     def _ask(self) -> None:
         area = self.list.viewport().rect()
         for item in self._items():
-            if not item.data(ROLE + 1) and self.list.visualItemRect(item).intersects(area):
+            if not item.data(LOOKED) and self.list.visualItemRect(item).intersects(area):
                 self.thumbnail_wanted.emit(item.data(ROLE))
                 return
 
@@ -150,15 +152,15 @@ class _Frame(QStyledItemDelegate):
         inner = place.adjusted(FRAME_PX, FRAME_PX, -FRAME_PX, -FRAME_PX)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if isinstance(icon, QIcon):
-            broken = bool(index.data(ROLE + 2))
-            side = THUMB_PX // 3 if broken else THUMB_PX
-            pixmap = icon.pixmap(QSize(side, side))
-            size = pixmap.deviceIndependentSize().toSize()
-            inner = QRect(place.center() - QRect(0, 0, size.width(), size.height()).center(), size)
+        if index.data(BROKEN):
+            sign = QRect(0, 0, SIGN_PX, SIGN_PX)
+            sign.moveCenter(place.center())
+            theme.icon("warning").paint(painter, sign)
+        elif isinstance(icon, QIcon):
+            pixmap = icon.pixmap(QSize(THUMB_PX, THUMB_PX))
+            inner.setSize(pixmap.deviceIndependentSize().toSize())
+            inner.moveCenter(place.center())
             painter.drawPixmap(inner, pixmap)
-            if broken:
-                inner = place.adjusted(FRAME_PX, FRAME_PX, -FRAME_PX, -FRAME_PX)
         if state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_MouseOver):
             chosen = bool(state & QStyle.StateFlag.State_Selected)
             painter.setPen(QPen(colours.accent if chosen else colours.border, 3 if chosen else 2))

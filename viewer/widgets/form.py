@@ -13,7 +13,7 @@ from viewer.widgets.row import Row
 from viewer.widgets.slider import SliderRow
 
 GAP = 8
-LABEL_MOST = 128  # pixels; longer titles wrap
+LABEL_MOST = 96  # pixels; longer titles wrap
 RESET_TITLE = "Reset to the model's own settings"
 ALL_OWN = "Everything stands as the model has it"
 

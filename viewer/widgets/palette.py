@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -55,6 +56,8 @@ class CommandPalette(Overlay):
         self.search.setAccessibleName("Search commands")
         self.search.setClearButtonEnabled(True)
         self.search.setMinimumHeight(ROW)
+        for button in self.search.findChildren(QToolButton):
+            button.setAccessibleName("Clear")
         self.list = QListWidget(self.panel)
         self.list.setAccessibleName("Commands")
         self.list.setFrameShape(QFrame.Shape.NoFrame)

@@ -1,0 +1,179 @@
+"""All of the window has a name that is read out, every command a title and keys of its own, every panel a face."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
+from PySide6.QtGui import QAccessible, QKeySequence
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractScrollArea,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QDockWidget,
+    QHeaderView,
+    QLineEdit,
+    QProgressBar,
+    QScrollBar,
+    QTabBar,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from models.cards import BUNDLED
+from models.engine import Engine
+from models.types import Source
+from viewer import theme
+from viewer.app import Mailbox, build
+from viewer.commands import MENUS
+from viewer.docks import AREAS
+from viewer.document import Document
+from viewer.jobs import InlineLane
+from viewer.session import Session
+from viewer.window import PANELS, Window
+
+PICTURES = sorted((BUNDLED.parent / "samples").glob("*.png"))
+CONTROLS = (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractScrollArea,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QDockWidget,
+    QLineEdit,
+    QProgressBar,
+    QTabBar,
+)
+# Parts of a control that a screen reader meets as the control itself.
+PARTS = (QScrollBar, QHeaderView)
+NAMES = {"NMS", "IoU", "PNG", "SVG", "JSON", "CSV", "COCO", "Vitrine"}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(threads=1)
+
+
+@pytest.fixture
+def window(qtbot: QtBot, engine: Engine) -> Iterator[Window]:
+    """A window with every panel, a toast, the palette and the shortcuts open once."""
+    document = Document(sources=tuple(Source.file(p) for p in PICTURES[:2]), model="digits-ssd")
+    session, mail, hook = Session(InlineLane(engine), document), Mailbox(), sys.excepthook
+    session.begin(mail.post, [])
+    window: Any = build(QApplication.instance(), session, mail)
+    sys.excepthook = hook
+    window.show()
+    qtbot.waitUntil(lambda: session.description is not None and not session.stale, timeout=60_000)
+    for panel in window.panels:
+        if not window.verbs.panel_shown(panel):
+            window.verbs.toggle_panel(panel)
+    window.tell("A message", details="with details", severity="error")
+    for overlay in (window.palette_overlay, window.shortcuts):
+        overlay.open()
+        overlay.dismiss()
+    yield window
+    window.close()
+    window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # type: ignore[arg-type]
+
+
+def inside(widget: QWidget, kinds: tuple[type[QWidget], ...]) -> bool:
+    parent = widget.parentWidget()
+    return parent is not None and (isinstance(parent, kinds) or inside(parent, kinds))
+
+
+def spoken(widget: QWidget) -> str:
+    interface = QAccessible.queryAccessibleInterface(widget)
+    return interface.text(QAccessible.Text.Name).strip() if interface else ""
+
+
+def test_every_control_has_a_name(window: Window) -> None:
+    seen, nameless = Counter[str](), []
+    for widget in window.findChildren(QWidget):
+        if not isinstance(widget, CONTROLS) or isinstance(widget, PARTS):
+            continue
+        if inside(widget, (QAbstractSpinBox, QComboBox, QAbstractItemView)):
+            continue
+        if widget.objectName() in ("qt_menubar_ext_button", "qt_scrollarea_viewport"):
+            continue
+        if isinstance(widget, QAbstractScrollArea) and inside(widget, (type(window.canvas),)):
+            continue
+        seen[type(widget).__name__] += 1
+        if not spoken(widget):
+            nameless.append((type(widget).__name__, widget.objectName(), widget.parentWidget()))
+    assert not nameless
+    assert seen["Entry"] >= 6 and seen["_Slider"] >= 6 and seen["_Switch"] >= 2 and seen["QComboBox"] >= 3
+
+
+def test_every_control_can_be_reached_by_keyboard(window: Window) -> None:
+    for widget in window.findChildren(QWidget):
+        if isinstance(widget, QAbstractSlider | QAbstractSpinBox | QComboBox) and not isinstance(widget, QScrollBar):
+            assert widget.focusPolicy() & Qt.FocusPolicy.TabFocus, widget
+    for widget in (window.canvas, window.film.list, window.model_box):
+        assert widget.focusPolicy() & Qt.FocusPolicy.TabFocus, widget
+
+
+def test_names_of_inputs_tell_them_apart(window: Window) -> None:
+    names = Counter(
+        widget.accessibleName()
+        for widget in window.findChildren(QWidget)
+        if isinstance(widget, QAbstractSlider | QAbstractSpinBox | QComboBox) and not isinstance(widget, QScrollBar)
+    )
+    assert not [name for name, count in names.items() if count > 1]
+
+
+def test_every_command_has_a_title_in_sentence_case(window: Window) -> None:
+    for command in window.commands:
+        words = re.findall(r"[A-Za-z]+", command.title)
+        first = command.title[0]
+        assert first.isupper() or first.isdigit(), command.title
+        capitals = [word for word in words[1:] if word[0].isupper() and word not in NAMES]
+        assert not capitals, command.title
+        assert not command.title.endswith((".", ":", "...", " ")), command.title
+        assert not command.help.endswith("."), command.help
+        assert not command.menu or command.menu.split("/")[0] in MENUS
+
+
+def test_titles_tell_commands_apart(window: Window) -> None:
+    titles = Counter((command.menu, command.title) for command in window.commands.flat())
+    assert not [title for title, count in titles.items() if count > 1]
+
+
+def test_no_two_actions_answer_to_one_key(window: Window) -> None:
+    actions = window.commands.actions(window)
+    keys = [(sequence, name) for name, action in actions.items() for sequence in action.shortcuts()]
+    assert len(keys) > 25
+    no = QKeySequence.SequenceMatch.NoMatch
+    for number, (one, name) in enumerate(keys):
+        for other, owner in keys[number + 1 :]:
+            assert one.matches(other) == no and other.matches(one) == no, (name, owner)
+
+
+def test_every_panel_has_a_face() -> None:
+    for kind in PANELS:
+        assert kind.id and kind.title[0].isupper() and kind.area in AREAS, kind
+        assert (theme.ICONS / f"{kind.icon}.svg").is_file(), kind
+    assert len({kind.id for kind in PANELS}) == len({kind.title for kind in PANELS}) == len(PANELS)
+    files = {p.stem for p in (Path(__file__).resolve().parents[2] / "viewer" / "panels").glob("*.py")}
+    modules = {kind.__module__.split(".")[-1] for kind in PANELS}
+    assert modules == files - {"__init__", "base"}
+
+
+def test_every_panel_can_be_toggled_by_a_command(window: Window) -> None:
+    for name, panel in window.panels.items():
+        command = window.commands[f"panel-{name}"]
+        assert command.title == panel.title and command.shortcuts
+        shown = window.verbs.panel_shown(name)
+        window.commands.run(command)
+        assert window.verbs.panel_shown(name) != shown

@@ -55,9 +55,16 @@ def _window(given: list[str]) -> int:
     options = parser.parse_args(given)
     if options.screenshot:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from viewer.app import open_window
+    from viewer.jobs import Mailbox, ProcessLane
 
-    return open_window(options, say=_say)
+    lane, mail = ProcessLane(), Mailbox()
+    lane.start(mail.post)
+    try:
+        from viewer.app import open_window
+
+        return open_window(options, say=_say, lane=lane, mail=mail)
+    finally:
+        lane.stop()
 
 
 def _headless(given: list[str]) -> int:

@@ -28,9 +28,9 @@ def main() -> None:
     from PySide6.QtWidgets import QApplication
 
     from models.types import Source
-    from viewer.app import Mailbox, build
+    from viewer.app import build
     from viewer.document import Document
-    from viewer.jobs import ProcessLane
+    from viewer.jobs import Mailbox, ProcessLane
     from viewer.session import Session
 
     pictures = tuple(Source.file(p) for p in sorted(SAMPLES.glob("*.png")))

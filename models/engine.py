@@ -61,7 +61,7 @@ class Engine:
         """Return the opened model, opening it first, or again when its weights have changed. Raises Refusal."""
         if name not in self._models or self._stamp(name) != self._stamps.get(name):
             self._models[name] = registry.open_model(name)
-            self._stamps[name] = self._stamp(name)
+            self._stamps[name] = self._stamp(name) or (0, 0)
             while len(self._models) > OPEN_MODELS:
                 self._models.popitem(last=False)
         self._models.move_to_end(name)

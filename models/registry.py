@@ -47,9 +47,10 @@ def open_model(name: str) -> Any:
     Raises Refusal saying which names there are, or what is wrong with the file.
     """
     card = _card(name)
-    if card.weights is None:
+    file = card.weights
+    if file is None:
         raise Refusal(f"{card.name} has no weights.")
-    state = {k: v.float() if v.is_floating_point() else v for k, v in weights.read(card.weights).items()}
+    state = {k: v.float() if v.is_floating_point() else v for k, v in weights.read(file).items()}
     architecture = card.architecture
     classes = len(card.classes)
     if not architecture:
@@ -61,7 +62,7 @@ def open_model(name: str) -> Any:
     weights.fits({k: tuple(v.shape) for k, v in net.state_dict().items()}, state, name=card.name)
     net.load_state_dict(state)
     architectures.set_frozen_eps(net, architecture, state)
-    card = replace(card, sha256=sha256(card.weights))
+    card = replace(card, sha256=sha256(file))
     for parameter in net.parameters():
         parameter.requires_grad_(False)
     device = "cuda" if torch.cuda.is_available() else "cpu"

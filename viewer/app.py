@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
-import queue
+import os
 import sys
 import threading
 import traceback
@@ -17,7 +17,7 @@ from models.cards import DEFAULT_MODEL
 from models.types import Failure, Refusal, Source
 from viewer import plan
 from viewer.document import Document
-from viewer.jobs import Lane, ProcessLane
+from viewer.jobs import Lane, Mailbox
 from viewer.session import Session
 
 TICK_MS = 200
@@ -26,35 +26,15 @@ CHECKED_MOST = 32  # named pictures whose headers are read before the window is 
 Say = Callable[[str], None]
 
 
-class Mailbox:
-    """Messages from other threads, in order, until the window's thread takes them. `wake` is set once Qt is there."""
+def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
+    """Open the window and run until it is closed. Return the exit code; 1 when a screenshot's picture failed.
 
-    def __init__(self) -> None:
-        self._messages: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
-        self.wake: Callable[[], None] | None = None
-
-    def post(self, message: tuple[Any, ...]) -> None:
-        """Put a message in, from any thread."""
-        self._messages.put(message)
-        if self.wake is not None:
-            self.wake()
-
-    def empty(self, handle: Callable[[tuple[Any, ...]], None]) -> None:
-        """Hand every message over, on the calling thread."""
-        while True:
-            try:
-                message = self._messages.get_nowait()
-            except queue.Empty:
-                return
-            handle(message)
-
-
-def open_window(options: Any, *, say: Say, lane: Lane | None = None) -> int:
-    """Open the window and run until it is closed. Return the exit code; 1 when a screenshot's picture failed."""
+    `lane` was started with `mail` already: the engine comes up while the window does.
+    """
     faulthandler.enable()
     document, failures = _document(options)
-    session, mail = Session(lane or ProcessLane(), document), Mailbox()
-    session.begin(mail.post, [("detect", plan.detect)])
+    session = Session(lane, document)
+    session.begin(mail.post, [("detect", plan.detect)], started=True)
 
     from PySide6.QtWidgets import QApplication
 
@@ -140,7 +120,7 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
         except Refusal as refusal:
             failures.append(Failure(str(refusal), refusal.advice))
     if Path(model).suffix:
-        model = str(Path(model).expanduser().absolute())
+        model = os.path.abspath(os.path.expanduser(model))  # noqa: PTH100, PTH111 - never raise
     document = Document(sources=tuple(Source.file(p) for p in paths), model=model)
     for shown in options.show:
         if shown == "suppressed":
@@ -161,10 +141,12 @@ def _catch(window: Any) -> None:
         text = f"Something went wrong in the window: {kind.__name__}: {error}. Your settings are kept."
         window.tell(text, details=details, severity="error")
 
+    def caught_elsewhere(given: threading.ExceptHookArgs) -> None:
+        value = given.exc_value or given.exc_type()
+        window.session.jobs.later(lambda: caught(given.exc_type, value, given.exc_traceback))
+
     sys.excepthook = caught
-    threading.excepthook = lambda given: caught(
-        given.exc_type, given.exc_value or given.exc_type(), given.exc_traceback
-    )
+    threading.excepthook = caught_elsewhere
 
 
 def _screenshot_when_idle(application: Any, window: Any, mail: Mailbox, path: Path) -> None:
@@ -185,8 +167,14 @@ def _screenshot_when_idle(application: Any, window: Any, mail: Mailbox, path: Pa
         if waited[0] < 4:
             return
         watch.stop()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not window.grab().save(str(path)):
+        if waited[1] >= IDLE_LIMIT_MS:
+            window.tell("The answer took too long for a screenshot.", severity="error")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            saved = window.grab().save(str(path))
+        except OSError:
+            saved = False
+        if not saved:
             window.tell(f"{path.name} could not be written.", severity="error")
         window.close()
         application.quit()

@@ -55,8 +55,8 @@ def write(
             paths.append(_write(at, kind, (request, result), pixels, layers))
         at = folder / f"{begin}.recipe.json"
         recipe.write(at, request, result)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         advice = "Choose another name or folder, or make room on the disk."
         raise Refusal(f"{at} cannot be written ({reason}).", advice=advice) from error
     return [*paths, at]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,29 @@ GRACE_S = 2.0
 MOST_DEATHS = 2
 MOST_STARTS = 3
 Post = Callable[[tuple[Any, ...]], None]
+
+
+class Mailbox:
+    """Messages from other threads, in order, until the window's thread takes them. `wake` is set once Qt is there."""
+
+    def __init__(self) -> None:
+        self._messages: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+        self.wake: Callable[[], None] | None = None
+
+    def post(self, message: tuple[Any, ...]) -> None:
+        """Put a message in, from any thread."""
+        self._messages.put(message)
+        if self.wake is not None:
+            self.wake()
+
+    def empty(self, handle: Callable[[tuple[Any, ...]], None]) -> None:
+        """Hand every message over, on the calling thread."""
+        while True:
+            try:
+                message = self._messages.get_nowait()
+            except queue.Empty:
+                return
+            handle(message)
 
 
 class Lane(Protocol):
@@ -172,6 +196,7 @@ class Jobs:
         self.slots: dict[str, Slot] = {}
         self.ready = False
         self.down = False
+        self._stopped = False
         self._starts = 0
         self._head = (0, 0.0)
         self._next = 1
@@ -179,14 +204,15 @@ class Jobs:
         self._local: dict[str, int] = {}
         self._post: Post = lambda message: None
 
-    def start(self, post: Post) -> None:
-        """Bring the lane up; `post` must hand messages to `handle` on the owner's thread."""
+    def start(self, post: Post, *, started: bool = False) -> None:
+        """Bring the lane up unless it is; `post` must hand messages to `handle` on the owner's thread."""
         self._post = post
-        self.lane.start(post)
+        if not started:
+            self.lane.start(post)
 
-    def adopt(self, post: Post) -> None:
-        """Use `post` for local work on a lane that was started before its owner was."""
-        self._post = post
+    def later(self, call: Callable[[], None]) -> None:
+        """Have `call` made on the owner's thread, from any thread."""
+        self._post(("call", call))
 
     @property
     def busy(self) -> bool:
@@ -250,10 +276,12 @@ class Jobs:
                 value = Failure(f"{type(error).__name__}: {error}")
             self._post(("local", name, number, value))
 
-        self._pool.submit(run)
+        if not self._stopped:
+            self._pool.submit(run)
 
     def stop(self) -> None:
-        """End the lane and the pool."""
+        """End the lane and the pool; what is asked afterwards is not done."""
+        self._stopped = True
         self._pool.shutdown(wait=False, cancel_futures=True)
         self.lane.stop()
 
@@ -272,6 +300,8 @@ class Jobs:
             case ("local", name, number, value):
                 if number == self._local[name]:
                     self.deliver("local", name, value)
+            case ("call", call):
+                call()
             case ("lost", code):
                 self._starts += not self.ready
                 if self._starts >= MOST_STARTS:

@@ -65,10 +65,10 @@ class Session:
         self._reads = 0
         self.store.listen(self._changed)
 
-    def begin(self, post: Post, wants: Sequence[tuple[str, Wants]]) -> None:
-        """Bring the engine up and ask for what the document wants."""
+    def begin(self, post: Post, wants: Sequence[tuple[str, Wants]], *, started: bool = False) -> None:
+        """Bring the engine up, unless it was `started`, and ask for what the document wants."""
         self.wants = list(wants)
-        self.jobs.start(post)
+        self.jobs.start(post, started=started)
         self.replan()
 
     def replan(self) -> None:
@@ -82,7 +82,10 @@ class Session:
                 if slot in self.jobs.slots:
                     self.jobs.slots[slot].waiting = None
             elif self.failed.get(slot) != request:
+                self.failed.pop(slot, None)
                 self.jobs.want(slot, request)
+            elif slot in self.jobs.slots:
+                self.jobs.slots[slot].waiting = None
         for slot in self.jobs.slots:
             if slot not in self.wanted and slot != OPENING:
                 self.jobs.forget(slot)
@@ -272,9 +275,10 @@ class Session:
             case "progress", (_, fraction, text):
                 for call in self.on.progress:
                     call(fraction, text)
-            case "local", (_, Failure() as failure):
-                self._call_off()
-                self._tell_failure("picture", failure)
+            case "local", (name, Failure() as failure):
+                if name == "picture":
+                    self._call_off()
+                self._tell_failure(name, failure)
             case "local", (_, call):
                 call()
             case "lost", (text,):

@@ -46,6 +46,7 @@ class Store:
                 self._done[-1] = Step(title, last.before, document, merge)
                 if document == last.before:
                     self._done.pop()
+                    merge = ""
             else:
                 self._done.append(Step(title, before, document, merge))
                 del self._done[:-MOST_STEPS]

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QPainter, QResizeEvent
-from PySide6.QtWidgets import QGraphicsView, QStyleOptionGraphicsItem, QWidget
+from PySide6.QtGui import QImage, QPainter, QResizeEvent, QTransform
+from PySide6.QtWidgets import QFrame, QGraphicsItem, QGraphicsScene, QGraphicsView, QStyleOptionGraphicsItem, QWidget
 
 from viewer.canvas import painter as paint_code
 from viewer.canvas.layers import Hit, Layer
@@ -23,8 +22,6 @@ BELOW_FIT = 4.0
 NEAREST_FROM_SCALE = 2.0
 _EVERYWHERE = QRectF(-1e6, -1e6, 2e6, 2e6)
 
-pg.setConfigOptions(imageAxisOrder="row-major", antialias=False, useOpenGL=False)
-
 
 @dataclass(frozen=True)
 class Look:
@@ -35,33 +32,36 @@ class Look:
     scale: float
 
 
-class Picture(pg.ImageItem):
+class Picture(QGraphicsItem):
     """The picture; far away a reduced one, because Qt takes four pixels of many, and fine patterns turn to moiré."""
 
     def __init__(self, stage: Stage) -> None:
-        super().__init__(axisOrder="row-major")
+        super().__init__()
         self._stage = stage
         self._small: tuple[object, int, QImage] = (None, 1, QImage())
 
-    def paint(self, painter: QPainter, *args: object) -> None:
+    def boundingRect(self) -> QRectF:
+        return self._stage.bounds
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         pixels = self._stage.pixels
+        if pixels is None:
+            return
         scale = self._stage.look.scale * self._stage.devicePixelRatioF()
         step = 2 ** int(math.log2(max(1 / scale, 1)))
-        if pixels is None or step < 2 or min(pixels.shape[:2]) < 2 * step:
-            super().paint(painter, *args)
-        else:
-            painter.drawImage(self._stage.bounds, self._reduced(pixels, step))
+        step = step if min(pixels.shape[:2]) >= 2 * step else 1
+        painter.drawImage(self._stage.bounds, self._reduced(pixels, step))
 
     def _reduced(self, pixels: NDArray[np.uint8], step: int) -> QImage:
         if self._small[0] is not pixels or self._small[1] != step:
             size = QSize(pixels.shape[1] // step, pixels.shape[0] // step)
             mode = Qt.TransformationMode.SmoothTransformation
             image = paint_code.as_image(pixels).convertToFormat(QImage.Format.Format_RGB32)
-            self._small = (pixels, step, image.scaled(size, mode=mode))
+            self._small = (pixels, step, image if step < 2 else image.scaled(size, mode=mode))
         return self._small[2]
 
 
-class Overlay(pg.GraphicsObject):
+class Overlay(QGraphicsItem):
     """Every layer as one item: the cost is per layer, not per box."""
 
     def __init__(self, stage: Stage) -> None:
@@ -86,24 +86,29 @@ class Overlay(pg.GraphicsObject):
             )
 
 
-class Stage(pg.GraphicsView):
+class Stage(QGraphicsView):
     """A view on a picture, in device-independent pixels on its side and the picture's pixels on the other."""
 
     look_changed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, useOpenGL=False)
+        super().__init__(parent)
         self.pixels: NDArray[np.uint8] | None = None
         self.look = Look(0.0, 0.0, 1.0)
         self.fitted = True
         self._origin = QPointF()
 
-        self._box = pg.ViewBox(lockAspect=True, invertY=True, enableMouse=False, enableMenu=False, defaultPadding=0)
         self._item = Picture(self)
         self._overlay = Overlay(self)
-        self.setCentralItem(self._box)
-        self._box.addItem(self._item, ignoreBounds=True)
-        self._box.addItem(self._overlay, ignoreBounds=True)
+        self.setScene(QGraphicsScene(self))
+        self.scene().setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
+        self.scene().addItem(self._item)
+        self.scene().addItem(self._overlay)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTransformationAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
+        self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
 
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.FullViewportUpdate)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -135,10 +140,8 @@ class Stage(pg.GraphicsView):
     def show_pixels(self, pixels: NDArray[np.uint8] | None) -> None:
         """Show a picture (H, W, 3), contiguous, where and as large as the last one."""
         self.pixels = pixels
-        if pixels is None:
-            self._item.clear()
-        else:
-            self._item.setImage(pixels, autoLevels=False, levels=None)
+        self._item.prepareGeometryChange()
+        self._item.update()
 
     def show_layers(self, layers: Sequence[Layer], *, active: Hit | None) -> None:
         """Show layers, with a halo around the active box."""
@@ -189,11 +192,9 @@ class Stage(pg.GraphicsView):
         else:
             self.go(self.look)
 
-    def resizeEvent(self, ev: QResizeEvent | None) -> None:
-        super().resizeEvent(ev)
-        # pyqtgraph calls this from its own constructor.
-        if hasattr(self, "_overlay"):
-            self.settle()
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.settle()
 
     def _limited(self, scale: float) -> float:
         fit = self.fit_scale
@@ -212,6 +213,8 @@ class Stage(pg.GraphicsView):
         self._origin = QPointF(left, top)
 
         self.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale * ratio < NEAREST_FROM_SCALE)
-        self._box.setRange(self.visible, padding=0, disableAutoRange=True)
+        self.setSceneRect(0, 0, self.width(), self.height())
+        for item in (self._item, self._overlay):
+            item.setTransform(QTransform(scale, 0, 0, scale, left, top))
         self._overlay.update()
         self.look_changed.emit(self.look)

@@ -63,7 +63,7 @@ class Canvas(QWidget):
         self._readout = Readout(self)
         self._stale = StaleDot(self)
         self._stage.look_changed.connect(self._looked)
-        self._stage.setBackground(colours().canvas)
+        self._stage.setBackgroundBrush(colours().canvas)
 
         self.setAccessibleName(self.tr("Picture"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -230,7 +230,7 @@ class Canvas(QWidget):
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.PaletteChange:
-            self._stage.setBackground(colours().canvas)
+            self._stage.setBackgroundBrush(colours().canvas)
         super().changeEvent(event)
 
     def event(self, event: QEvent) -> bool:

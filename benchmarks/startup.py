@@ -26,12 +26,20 @@ LIMIT_S = 120
 # `run_path` makes main.py the main module, so that the engine is spawned just as it is without us.
 WATCHED = """
 import json, runpy, sys, time
-from viewer import app
+from viewer.jobs import ProcessLane
 
-built = app.build
+start = ProcessLane.start
 
-def watched(*given, **named):
-    window = built(*given, **named)
+def started(lane, post):
+    # Only now, so that the order in which main.py imports is kept.
+    start(lane, post)
+    from viewer import app
+    built = app.build
+    app.build = lambda *given, **named: watched(built(*given, **named))
+
+ProcessLane.start = started
+
+def watched(window):
     from PySide6.QtCore import QEvent, QObject, QTimer
     from PySide6.QtWidgets import QGraphicsView
 
@@ -63,7 +71,6 @@ def watched(*given, **named):
     Watch()
     return window
 
-app.build = watched
 runpy.run_path("main.py", run_name="__main__")
 """
 

@@ -58,9 +58,11 @@ def main() -> None:
     window.verbs.set_theme("dark")
     store.update(store.document.with_own("detect").with_view(anchors="here", anchor_at=(300.0, 240.0), boxes=False))
     take("anchors")
-    first = int(session.results["detect"][1].arrays["ids"][0])
-    store.update(store.document.with_view(anchors="lineage", boxes=True, anchor_at=None).with_selected(first))
-    window.docks["results"].show()
+    found = session.results["detect"][1].arrays
+    sides = found["boxes"][:, 2:] - found["boxes"][:, :2]
+    largest = int(found["ids"][sides.prod(1).argmax()])
+    store.update(store.document.with_view(anchors="lineage", boxes=True, anchor_at=None).with_selected(largest))
+    window.commands.run("panel-results")
     take("lineage")
     window.close()
 

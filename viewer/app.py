@@ -36,17 +36,20 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     session = Session(lane, document)
     session.begin(mail.post, [("detect", plan.detect)], started=True)
 
+    from PySide6.QtCore import qInstallMessageHandler
     from PySide6.QtWidgets import QApplication
 
     existing = QApplication.instance()
     application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
     window = build(application, session, mail, theme_name=options.theme, geometry=not options.screenshot)
+    qInstallMessageHandler(lambda kind, context, text: session.jobs.later(lambda: window.note(text)))
     for failure in failures:
         window.tell(failure.text, severity="error")
     if options.screenshot:
         _screenshot_when_idle(application, window, mail, options.screenshot)
     window.show()
     application.exec()
+    qInstallMessageHandler(None)
     session.jobs.stop()
     for message in window.toasts.messages:
         if message.severity == "error":
@@ -137,6 +140,7 @@ def _catch(window: Any) -> None:
         if issubclass(kind, KeyboardInterrupt):
             window.close()
             return
+        sys.__excepthook__(kind, error, trace)
         details = "".join(traceback.format_exception(kind, error, trace))
         text = f"Something went wrong in the window: {kind.__name__}: {error}. Your settings are kept."
         window.tell(text, details=details, severity="error")

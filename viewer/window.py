@@ -156,6 +156,10 @@ class Window(QMainWindow):
     def tell(self, text: str, *, details: str = "", severity: Any = "info", key: str = "") -> None:
         """Show a message and write it to the log."""
         self.toasts.show_message(text.strip(), details=details, severity=severity, key=key or text)
+        self.note(text, details)
+
+    def note(self, text: str, details: str = "") -> None:
+        """Write to the log alone."""
         _the(LogPanel, self.panels).write(text.strip(), details)
 
     def arrange(self) -> None:

@@ -1,0 +1,61 @@
+"""What is bundled is what its card says: weights, figures, samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models import cards, images, registry
+from models.cards import Card
+from models.files import sha256
+
+ROOT = Path(__file__).resolve().parents[2]
+MOST_BYTES = 8_000_000
+LEAST = {"digits-faster-rcnn": (0.95, 0.70), "digits-ssd": (0.93, 0.65)}
+
+
+@pytest.mark.parametrize("card", cards.bundled().values(), ids=lambda c: c.name)
+def test_a_card_tells_the_truth_of_its_weights(card: Card) -> None:
+    assert card.weights is not None
+    assert card.sha256 == sha256(card.weights)
+    assert card.bytes == card.weights.stat().st_size <= MOST_BYTES
+    assert {"preprocessing", "training_data", "figures", "licence", "parameters"} <= set(card.about)
+    net = registry.open_model(card.name).net
+    assert card.about["parameters"] == sum(p.numel() for p in net.parameters())
+    assert len(card.classes) == 11
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_the_figures_on_the_card_reach_what_was_asked(name: str) -> None:
+    figures = cards.bundled()[name].about["figures"]
+    mnist = next(v for k, v in figures.items() if "500 scenes of MNIST test digits" in k)
+    assert mnist["mAP@0.5"] >= LEAST[name][0]
+    assert mnist["mAP@[.5:.95]"] >= LEAST[name][1]
+    assert any("scikit-learn" in key for key in figures)
+
+
+def test_samples_are_pictures_and_the_readmes_images_exist() -> None:
+    samples = images.pictures_in(ROOT / "assets" / "samples")
+    assert len(samples) >= 3
+    assert all(images.size(path) == (640, 480) for path in samples)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in ("dark", "light", "suppressed", "anchors", "lineage"):
+        assert (ROOT / "docs" / "images" / f"{name}.png").is_file()
+    assert "docs/images/dark.png" in readme
+
+
+def test_the_detectors_find_fresh_digits() -> None:
+    """The figures are measured by the training scripts; this guards against weights that do not belong to the code."""
+    import numpy as np
+    import torch
+
+    from models.training.evaluate import average_precision
+    from models.training.scene import scenes, sklearn_digits
+
+    for name in LEAST:
+        net = registry.open_model(name).net
+        with torch.inference_mode():
+            found = average_precision(net, scenes(sklearn_digits(), 12, seed=7))
+        assert np.isfinite(found["mAP@0.5"])
+        assert found["mAP@0.5"] > 0.75, (name, found)

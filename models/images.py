@@ -60,6 +60,11 @@ class Picture:
     pixels: Pixels
     note: str = ""
 
+    @property
+    def nbytes(self) -> int:
+        """The size of the pixels."""
+        return self.pixels.nbytes
+
 
 def read(source: Source | str | Path) -> Picture:
     """Return the picture in a file, upright and in 8-bit RGB.

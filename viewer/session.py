@@ -5,13 +5,13 @@ What is opened replaces what is shown only once it could be read: what fails lea
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from models import images
+from models.cache import Cache
 from models.cards import DEFAULT_MODEL
 from models.images import Picture
 from models.inspection import Description
@@ -23,7 +23,7 @@ from viewer.plan import DESCRIBE_SLOT, Wants, plan
 from viewer.store import Store
 
 OPENING = "opening"
-PICTURES_KEPT = 4
+PICTURES_BYTES = 300_000_000
 Accept = Callable[[int], None]
 
 
@@ -58,7 +58,7 @@ class Session:
         self.wants: list[tuple[str, Wants]] = []
         self.wanted: dict[str, Request] = {}
         self.shown: Source | None = None
-        self.pictures: OrderedDict[Source, Picture] = OrderedDict()
+        self.pictures = Cache(PICTURES_BYTES)
         self.unreadable: set[Source] = set()
         self.reading = False
         self._target = -1
@@ -147,11 +147,11 @@ class Session:
 
     def undo(self) -> None:
         """Take the last step back, once the picture it leads to could be read."""
-        self._travel(self.store.previous, self.store.undo)
+        self._travel(lambda: self.store.previous, self.store.undo)
 
     def redo(self) -> None:
         """Do the last undone step again, once the picture it leads to could be read."""
-        self._travel(self.store.following, self.store.redo)
+        self._travel(lambda: self.store.following, self.store.redo)
 
     def again(self) -> None:
         """Ask everything anew: what was cancelled or failed, or the picture after its file changed."""
@@ -179,14 +179,23 @@ class Session:
             document = document.with_sources(sources, current=document.current)
         self.store.update(document.with_current(index), title="Go to " + sources[index].name, merge="go")
 
-    def _travel(self, document: Document | None, step: Callable[[], None]) -> None:
+    def _travel(self, target: Callable[[], Document | None], step: Callable[[], None]) -> None:
         self._call_off()
+        document = target()
         if document is None:
             return
+
+        def accept(_: int) -> None:
+            # A slider moved while the picture was read has put another step on top: that one is not meant.
+            if target() is document:
+                step()
+            else:
+                self.replan()
+
         if document.source is None or document.source == self.shown:
             step()
         else:
-            self._read([document.source], lambda _: step())
+            self._read([document.source], accept)
 
     def _call_off(self) -> None:
         self._reads, self._target, self.reading = self._reads + 1, -1, False
@@ -205,9 +214,8 @@ class Session:
         """Read the first of some pictures that can be read, and `accept` its index."""
         self._reads += 1
         self.reading, number = True, self._reads
-        kept = self.pictures.get(sources[0])
-        if kept is not None:
-            self._have(sources, 0, kept, accept)
+        if sources[0] in self.pictures:
+            self._have(sources, 0, self.pictures[sources[0]], accept)
             return
 
         def work() -> Callable[[], None]:
@@ -252,9 +260,6 @@ class Session:
         source = self.shown = sources[index]
         self.unreadable.discard(source)
         self.pictures[source] = picture
-        self.pictures.move_to_end(source)
-        while len(self.pictures) > PICTURES_KEPT:
-            self.pictures.popitem(last=False)
         accept(index)
         for call in self.on.picture:
             call(source, picture)

@@ -180,7 +180,11 @@ class Verbs:
             return
         facts = [f"{k.replace('_', ' ')}: {_fact(v)}" for k, v in description.about.items() if k != "classes"]
         lines = [f"{description.family} on {description.device}", f"classes: {', '.join(description.classes[1:])}"]
-        QMessageBox.information(self.window, description.title, "\n".join([*lines, *facts]))
+        box = QMessageBox(self.window)
+        box.setWindowTitle(description.title)
+        box.setTextFormat(Qt.TextFormat.PlainText)  # a card beside weights is somebody else's text
+        box.setText("\n".join([*lines, *facts]))
+        box.exec()
 
     def show_palette(self) -> None:
         """Open the command palette."""

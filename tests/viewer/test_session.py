@@ -228,11 +228,23 @@ def test_undo_and_redo_of_pictures_and_models(desk: Make) -> None:
         assert d.shows(d.direct()) and d.window.centre.currentWidget() is d.canvas
 
 
+def test_a_setting_changed_while_undo_reads_its_picture_is_not_taken_back(desk: Make, pictures: list[Path]) -> None:
+    d = desk(pictures[0])
+    d.open(pictures[2])
+    d.session.pictures.discard(Source.file(pictures[0]))
+    d.run("undo")
+    d.store.update(d.document.with_value("detect", score=0.6), title="Score")
+    d.until(lambda: not d.session.reading)
+    d.settle()
+    assert d.store.undo_title == "Score" and shown(d) == "c.png"
+    assert d.session.shown == d.document.source and d.shows(d.direct())
+
+
 def test_undo_to_a_picture_that_is_gone_says_so_and_stays(desk: Make, pictures: list[Path]) -> None:
     d = desk(pictures[0])
     d.open(pictures[2])
+    d.session.pictures.discard(Source.file(pictures[0]))
     pictures[0].unlink()
-    d.session.pictures.popitem(last=False)
     d.run("undo")
     d.until(lambda: d.messages)
     assert "a.png is not there" in d.messages[0]

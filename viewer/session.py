@@ -261,6 +261,8 @@ class Session:
         self.unreadable.discard(source)
         self.pictures[source] = picture
         accept(index)
+        if self.shown != source:
+            return
         for call in self.on.picture:
             call(source, picture)
         self._tell_state()

@@ -237,7 +237,7 @@ def test_a_setting_changed_while_undo_reads_its_picture_is_not_taken_back(desk: 
     d.until(lambda: not d.session.reading)
     d.settle()
     assert d.store.undo_title == "Score" and shown(d) == "c.png"
-    assert d.session.shown == d.document.source and d.shows(d.direct())
+    assert d.session.shown == d.document.source and d.shows(d.direct(score=0.6))
 
 
 def test_undo_to_a_picture_that_is_gone_says_so_and_stays(desk: Make, pictures: list[Path]) -> None:

@@ -212,18 +212,23 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
 
 def _check(engine: Engine, inspection: str, model: str, settings: dict[str, str]) -> None:
     """Raise Refusal for a model, inspection or setting that cannot be, before any picture is read."""
+    from models.inspections.detect import label_ids
     from models.params import parse
     from models.types import Refusal
 
-    offers = _describe(engine, model).offers
+    description = _describe(engine, model)
+    offers = description.offers
     if inspection not in offers:
         raise Refusal(f"There is no inspection {inspection!r}.", advice=f"Valid: {', '.join(offers)}.")
     offer = offers[inspection]
     if offer.reason:
         raise Refusal(offer.reason)
-    for name in parse(offer.parameters, settings):
+    values = parse(offer.parameters, settings)
+    for name in values:
         if name in offer.greyed:
             raise Refusal(f"{name} does not apply. {offer.greyed[name]}")
+    if "hidden" in values:
+        label_ids(str(values["hidden"]), description.classes)
 
 
 def _describe(engine: Engine, model: str) -> Description:

@@ -100,7 +100,11 @@ class Verbs:
     def paste(self) -> None:
         """Open what is on the clipboard: a picture, or paths."""
         if not self.open_data(QGuiApplication.clipboard().mimeData()):
-            text = "There is no picture and no path of a file on the clipboard. Copy one first."
+            pasted = QGuiApplication.clipboard().text().strip()
+            if pasted and "\n" not in pasted and ("/" in pasted or "\\" in pasted):
+                text = f"{pasted[:200]} is not there. Copy the path of a file or folder that is."
+            else:
+                text = "There is no picture and no path of a file on the clipboard. Copy one first."
             self.window.tell(text, severity="warning", key="paste")
 
     def open_data(self, data: QMimeData) -> bool:

@@ -171,10 +171,10 @@ def test_wrong_use_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "digits-ssd" in capsys.readouterr().err
 
 
-def test_a_hidden_class_that_is_none_fails_the_picture_with_the_classes_named(
+def test_a_hidden_class_that_is_none_is_wrong_use_with_the_classes_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("run", "detect", SAMPLE, "--model", "digits-ssd", "--set", "hidden=x", "--out", tmp_path) == 1
+    assert run("run", "detect", SAMPLE, "--model", "digits-ssd", "--set", "hidden=x", "--out", tmp_path) == 2
     assert "Classes: 0, 1" in capsys.readouterr().err
 
 

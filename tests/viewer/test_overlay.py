@@ -137,3 +137,17 @@ def test_nothing_found_paints_nothing(engine: Engine) -> None:
     result = ask(engine, "detect", SSD, score=1.0, suppressed=True)
     (layer,) = overlay.detection_layers(result)
     assert isinstance(layer, Boxes) and len(layer) == 0
+
+
+def test_an_image_whose_rows_need_no_padding_is_copied() -> None:
+    import numpy as np
+    from PySide6.QtGui import QColor, QImage
+
+    from viewer.sources import pixels_of
+
+    for width in (639, 640):
+        image = QImage(width, 480, QImage.Format.Format_RGB32)
+        image.fill(QColor(10, 200, 30))
+        pixels = pixels_of(image)
+        assert pixels.flags.owndata
+        assert (pixels == np.array([10, 200, 30], np.uint8)).all()

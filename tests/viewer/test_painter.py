@@ -145,6 +145,13 @@ def test_the_selected_box_has_a_halo(picture: np.ndarray) -> None:
     assert across[-3:] == [rgb(class_colour(2))] * 3
 
 
+@pytest.mark.parametrize("colours", [(1, 2, 1), (2, 1, 2), (3, 1, 2)])
+def test_the_best_box_lies_on_top(colours: tuple[int, int, int]) -> None:
+    boxes = np.array([BOX] * 3, np.float32)
+    seen = array(render(WHITE, [Boxes("b", boxes, np.array(colours))], unit=1))
+    assert seen[100, BOX[0] - 1].tolist() == rgb(class_colour(colours[0]))
+
+
 def test_what_cannot_be_seen_or_is_no_number_is_left_out() -> None:
     odd = np.array([[np.nan, 0, 1, 1], [1e30, 1e30, 2e30, 2e30], [-1e30, 20, 1e30, 40], [500, 500, 600, 600]])
     image = QImage(100, 100, QImage.Format.Format_RGB32)

@@ -88,7 +88,9 @@ def test_a_drop_or_paste_of_nothing_is_refused(desk: Make, words: str) -> None:
     assert d.drop(text(words)) == ""
     QGuiApplication.clipboard().setMimeData(text(words))
     d.run("paste")
-    assert d.messages == ["There is no picture and no path of a file on the clipboard. Copy one first."]
+    missing = f"{words} is not there. Copy the path of a file or folder that is."
+    nothing = "There is no picture and no path of a file on the clipboard. Copy one first."
+    assert d.messages == [missing if "/" in words else nothing]
     assert d.document == before and not d.session.reading
 
 
@@ -98,9 +100,10 @@ def test_a_dragged_address_of_the_web_is_refused(desk: Make) -> None:
     assert d.drop(data) == "" and d.window.drops.label.isHidden()
 
 
-def test_a_pasted_picture_opens_and_can_be_named_in_recipes(desk: Make) -> None:
+@pytest.mark.parametrize("width", [30, 32])
+def test_a_pasted_picture_opens_and_can_be_named_in_recipes(desk: Make, width: int) -> None:
     d = desk()
-    image = QImage(30, 20, QImage.Format.Format_ARGB32)
+    image = QImage(width, 20, QImage.Format.Format_ARGB32)
     image.fill(QColor(10, 200, 30))
     image.setPixelColor(0, 0, QColor(0, 0, 0, 0))
     QGuiApplication.clipboard().setImage(image)
@@ -111,7 +114,7 @@ def test_a_pasted_picture_opens_and_can_be_named_in_recipes(desk: Make) -> None:
     path = Path(d.document.sources[0].path)
     assert path.parent == d.window.settings.folder / "pasted"
     pixels = images.read(path).pixels
-    assert pixels.shape == (20, 30, 3) and pixels[0, 0].tolist() == [255, 255, 255]
+    assert pixels.shape == (20, width, 3) and pixels[0, 0].tolist() == [255, 255, 255]
     assert pixels[10, 10].tolist() == [10, 200, 30] and np.array_equal(d.canvas.pixels, pixels)
 
 

@@ -134,7 +134,10 @@ def _boxes(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.T
     rows = frame.seen(placed)
     rows = rows[~np.isin(rows, marked)]
     width, casing = frame.length(layer.width), frame.length(1.0)
-    groups = [(class_colour(int(c)), rows[layer.colours[rows] == c]) for c in np.unique(layer.colours[rows])]
+    # The class of the best box comes last, on top: rows are in order of importance.
+    labels, first = np.unique(layer.colours[rows], return_index=True)
+    ranked = labels[np.argsort(-first)]
+    groups = [(class_colour(int(c)), rows[layer.colours[rows] == c][::-1]) for c in ranked]
 
     with _translucent(frame, layer.opacity) as inner:
         if layer.filled:

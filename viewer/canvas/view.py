@@ -289,7 +289,8 @@ class Canvas(QWidget):
         x0, y0, x1, y1 = layer.boxes[row].tolist()
         lines = [layer.text(row), self.tr("{} × {} px").format(round(x1 - x0), round(y1 - y0))]
         if len(pointer.hits) > 1:
-            lines.append(self.tr("{} of {}, Up/Down").format(pointer.active + 1, len(pointer.hits)))
+            keys = self.tr(", Up/Down") if QApplication.focusWidget() in (None, self) else ""
+            lines.append(self.tr("{} of {}").format(pointer.active + 1, len(pointer.hits)) + keys)
 
         self._readout.tell(
             tuple(line for line in lines if line),

@@ -47,6 +47,7 @@ class DetectionPanel(Panel):
         self.classes.setAccessibleName("Classes")
         self.classes.setColumnCount(2)
         self.classes.setHeaderLabels(["Class", "Found"])
+        self.classes.headerItem().setToolTip(1, "Above the score, before classes are hidden and the maximum cuts")
         self.classes.setRootIsDecorated(False)
         self.classes.setUniformRowHeights(True)
         self.classes.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -189,6 +190,7 @@ class DetectionPanel(Panel):
             item.setText(1, f"{count:,}" if count else "")
             item.setHidden(many and not count and item.checkState(0) == Qt.CheckState.Checked)
         self.classes.blockSignals(False)
+        self.classes.viewport().update()
 
     def _mark_hidden(self, document: Document) -> None:
         hidden = _hidden(document)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from PySide6.QtCore import QAbstractTableModel, QItemSelection, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayout
 
 from models.inspection import Description
@@ -112,6 +113,11 @@ class ResultsPanel(Panel):
     def forget(self) -> None:
         """Empty the table."""
         self.rows.take(None)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Show the selection that was made while the table was closed."""
+        super().showEvent(event)
+        self._follow(self.store.document.selected)
 
     @property
     def text(self) -> str:

@@ -59,9 +59,7 @@ def read(path: Path) -> Recipe:
         wanted = str(model["name"]), str(model["sha256"])
         file, digest = (str(picture["file"]), str(picture["sha256"])) if picture else ("", "")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refusal(
-            f"{path.name} is not a recipe ({error}).", advice="Give a .recipe.json that Vitrine wrote."
-        ) from error
+        raise Refusal(f"{path.name} is not a recipe.", advice="Give a .recipe.json that Vitrine wrote.") from error
     if number != FORMAT:
         raise Refusal(f"{path.name} is a recipe of format {number}.", advice=f"This Vitrine reads format {FORMAT}.")
     name = wanted[0]

@@ -56,7 +56,7 @@ class Docks(QObject):
             dock.setVisible(panel.opened)
         self._window.tabifyDockWidget(docks["results"], docks["log"])
         self._window.resizeDocks([docks["detect"]], [SIDE_PX], Qt.Orientation.Horizontal)
-        self._window.resizeDocks([docks["detect"], docks["anchors"]], [540, 200], Qt.Orientation.Vertical)
+        self._window.resizeDocks([docks["detect"], docks["anchors"]], [590, 150], Qt.Orientation.Vertical)
         self._window.resizeDocks([docks["results"]], [BOTTOM_PX], Qt.Orientation.Vertical)
         docks["results"].raise_()
         docks["film"].setVisible(bool(self._many))

@@ -56,6 +56,7 @@ class Window(QMainWindow):
         self.session = session
         self.settings = settings
         self.closed = False
+        self._thumbnail_asked: Source | None = None
         self.setAcceptDrops(True)
         self.canvas = Canvas()
         self.welcome = Welcome()
@@ -308,20 +309,24 @@ class Window(QMainWindow):
             self.session.open_model(name)
 
     def _thumbnail(self, source: Source) -> None:
+        if self.closed or source == self._thumbnail_asked:
+            return
+        self._thumbnail_asked = source
+
         def work() -> Any:
             try:
                 small: Pixels | None = thumbnail(source, side=THUMB_PX * 2)
-            except Refusal:
+            except (Refusal, MemoryError):
                 small = None
 
             def show() -> None:
+                self._thumbnail_asked = None
                 self.film.set_thumbnail(source, small)
                 self.film.refresh(self.session.store.document, self.session.description)
 
             return show
 
-        if not self.closed:
-            self.session.jobs.local("thumbnail", work)
+        self.session.jobs.local("thumbnail", work)
 
     def _connect(self) -> None:
         on = self.session.on

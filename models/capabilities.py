@@ -28,18 +28,6 @@ class Stages(Protocol):
         ...
 
 
-class Adapter(Protocol):
-    """A model of one family, opened. `net` is never changed."""
-
-    card: Card
-    net: Any
-
-    @property
-    def stages(self) -> Mapping[str, str]:
-        """The stages this family lacks, each with the reason; a control whose stage is here is disabled."""
-        ...
-
-
 @runtime_checkable
 class Detects(Protocol):
     """Finds boxes in a picture, stage by stage."""

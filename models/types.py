@@ -73,11 +73,6 @@ class Result:
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def bytes(self) -> int:
-        """The size of the arrays."""
-        return sum(a.nbytes for a in self.arrays.values())
-
 
 Answer = Result | Failure
 

@@ -61,13 +61,3 @@ class Pyramid(nn.Module):
         if self.extra is not None:
             levels.append(self.extra(levels[-1]))
         return OrderedDict((str(i), level) for i, level in enumerate(levels))
-
-
-def freeze(net: nn.Module) -> nn.Module:
-    """Put a network in evaluation mode with frozen parameters, and return it."""
-    for parameter in net.parameters():
-        parameter.requires_grad_(False)
-    return net.eval()
-
-
-__all__ = ["Pyramid", "Residual", "conv", "freeze"]

@@ -24,13 +24,6 @@ def save_weights(model: nn.Module, path: Path) -> None:
     temporary.replace(path)
 
 
-def load_weights(model: nn.Module, path: Path) -> nn.Module:
-    """Load what `save_weights` wrote, every name required, in float32, and return the model in evaluation mode."""
-    state = {k: v.float() if v.is_floating_point() else v for k, v in load_file(str(path)).items()}
-    model.load_state_dict(state, strict=True)
-    return model.float().eval()
-
-
 def save_card(weights: Path, card: dict[str, Any]) -> None:
     """Write `card` as JSON beside the weights, with their SHA-256, size and parameter count filled in."""
     state = load_file(str(weights))
@@ -42,6 +35,3 @@ def save_card(weights: Path, card: dict[str, Any]) -> None:
         "parameters": sum(t.numel() for n, t in state.items() if "running_" not in n and "num_batches" not in n),
     }
     weights.with_suffix(".json").write_text(json.dumps(full, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-__all__ = ["load_weights", "save_card", "save_weights"]

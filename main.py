@@ -112,7 +112,7 @@ def _models(*, as_json: bool) -> int:
 def _inspections(model: str | None, *, as_json: bool) -> int:
     from models import cards
 
-    chosen = _model(model or cards.DEFAULT_MODEL)
+    chosen = cards.canonical(model or cards.DEFAULT_MODEL)
     offers = _describe(_engine(), chosen).offers.values()
     if as_json:
         from dataclasses import asdict
@@ -129,12 +129,12 @@ def _inspections(model: str | None, *, as_json: bool) -> int:
 
 
 def _run(options: Any) -> int:
-    from models import images
+    from models import cards, images
     from models.requests import Request
     from models.types import Refusal, Source
 
     settings = dict(_setting(text) for text in options.settings)
-    engine, model = _engine(), _model(options.model)
+    engine, model = _engine(), cards.canonical(options.model)
     _check(engine, options.inspection, model, settings)
     if options.also and options.inspection != "detect":
         raise Refusal("Only detections can be written as CSV or COCO.", advice="Leave --also out.")
@@ -179,10 +179,10 @@ def _replay(recipe_path: Path, out: Path) -> int:
 
 def _export_name(request: Request, taken: set[str]) -> str:
     """Return what a request's files are called and take that name: `a.detect`, if taken `a.png.detect`, and so on."""
-    source = Path(request.source.name if request.source else "picture")
-    numbered = (f"{source.name}-{number}" for number in count(2))
-    begins = (f"{begin}.{request.inspection}" for begin in chain((source.stem, source.name), numbered))
-    name = next(begin for begin in begins if begin.lower() not in taken)
+    longer = request.source.name if request.source else "picture"
+    numbered = (f"{longer}-{number}" for number in count(2))
+    further = (f"{begin}.{request.inspection}" for begin in chain((longer,), numbered))
+    name = next(begin for begin in chain((request.stem,), further) if begin.lower() not in taken)
     taken.add(name.lower())
     return name
 
@@ -213,20 +213,13 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
 def _check(engine: Engine, inspection: str, model: str, settings: dict[str, str]) -> None:
     """Raise Refusal for a model, inspection or setting that cannot be, before any picture is read."""
     from models.inspections.detect import label_ids
-    from models.params import parse
     from models.types import Refusal
 
     description = _describe(engine, model)
     offers = description.offers
     if inspection not in offers:
         raise Refusal(f"There is no inspection {inspection!r}.", advice=f"Valid: {', '.join(offers)}.")
-    offer = offers[inspection]
-    if offer.reason:
-        raise Refusal(offer.reason)
-    values = parse(offer.parameters, settings)
-    for name in values:
-        if name in offer.greyed:
-            raise Refusal(f"{name} does not apply. {offer.greyed[name]}")
+    values = offers[inspection].check(settings)
     if "hidden" in values:
         label_ids(str(values["hidden"]), description.classes)
 
@@ -241,11 +234,6 @@ def _describe(engine: Engine, model: str) -> Description:
         _say(answer.text)
         raise SystemExit(FAILED)
     return answer.meta["description"]
-
-
-def _model(name: str) -> str:
-    """Return a bundled model's name as it is, and a weights file as an absolute path."""
-    return os.path.abspath(os.path.expanduser(name)) if Path(name).suffix else name  # noqa: PTH100, PTH111 - never raise
 
 
 def _engine() -> Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 
 from models.types import Refusal
 
-BUNDLED = Path(__file__).resolve().parent.parent / "assets" / "models"
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+BUNDLED = ASSETS / "models"
+SAMPLES = ASSETS / "samples"
 DEFAULT_MODEL = "digits-faster-rcnn"
 
 
@@ -56,6 +59,11 @@ def bundled() -> dict[str, Card]:
     """Return the cards of the models that come with Vitrine, by name."""
     cards = [read(path) for path in sorted(BUNDLED.glob("*.json"))]
     return {card.name: card for card in cards}
+
+
+def canonical(name: str) -> str:
+    """Return a bundled model's name as it is, and a weights file's as an absolute path; never raises."""
+    return os.path.abspath(os.path.expanduser(name)) if Path(name).suffix else name  # noqa: PTH100, PTH111
 
 
 def beside(weights: Path) -> Card | None:

@@ -15,7 +15,6 @@ from models import images, registry
 from models.cache import Cache, CachedStages
 from models.capture import interruptible
 from models.context import Context
-from models.params import parse
 from models.requests import Request
 from models.types import Answer, Cancelled, Failure, Pixels, Refusal, Result, Source
 
@@ -49,10 +48,8 @@ class Engine:
             return Failure("Cancelled.", cancelled=True)
         except Refusal as refusal:
             return Failure(str(refusal), refusal.advice)
-        except (MemoryError, torch.OutOfMemoryError):
-            return _failure("There is not enough memory for this.", "Try a smaller picture or model.")
         except Exception as error:
-            if any(words in str(error) for words in OUT_OF_MEMORY):
+            if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
                 return _failure("There is not enough memory for this.", "Try a smaller picture or model.")
             summary = f"{type(error).__name__}: {error}".splitlines()[0]
             return _failure(f"{request.model} failed at {request.inspection}: {summary}", "The log has the details.")
@@ -116,13 +113,7 @@ class Engine:
             raise Refusal(f"There is no inspection {request.inspection!r}.", advice=f"Valid: {', '.join(inspections)}.")
         inspection = inspections[request.inspection]
         offer = inspection.offer(model)
-        if offer.reason:
-            raise Refusal(offer.reason)
-        given = parse(offer.parameters, request.settings)
-        for name in given:
-            if name in offer.greyed:
-                raise Refusal(f"{name} does not apply. {offer.greyed[name]}")
-        values = {p.name: p.default for p in offer.parameters} | given
+        values = {p.name: p.default for p in offer.parameters} | offer.check(request.settings)
 
         pixels = self.pixels(request, context)
         scope = (request.model, self._stamps.get(request.model), request.source)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.capabilities import CAPABILITIES
-from models.params import Parameter, Value, parameters
-from models.types import Pixels, Result
+from models.params import Parameter, Value, parameters, parse
+from models.types import Pixels, Refusal, Result
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,19 @@ class Offer:
     reason: str
     parameters: tuple[Parameter, ...]
     greyed: Mapping[str, str]
+
+    def check(self, given: Mapping[str, Any]) -> dict[str, Value]:
+        """Return the given parameters in their types.
+
+        Raises Refusal when the inspection or a parameter does not apply, is not known or is out of range.
+        """
+        if self.reason:
+            raise Refusal(self.reason)
+        values = parse(self.parameters, given)
+        for name in values:
+            if name in self.greyed:
+                raise Refusal(f"{name} does not apply. {self.greyed[name]}")
+        return values
 
     @property
     def defaults(self) -> dict[str, Value]:

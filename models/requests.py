@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from models.params import Value
@@ -25,6 +26,11 @@ class Request:
     ) -> Request:
         """Return a request with its parameters in canonical order."""
         return cls(inspection, model, source, tuple(sorted((params or {}).items())))
+
+    @property
+    def stem(self) -> str:
+        """The name that this request's files begin with: `a.detect` for a.png."""
+        return f"{Path(self.source.name if self.source else 'picture').stem}.{self.inspection}"
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import os
 import sys
 import threading
 import traceback
@@ -12,8 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from models import images
-from models.cards import DEFAULT_MODEL
+from models import cards, images
 from models.types import Failure, Refusal, Source
 from viewer import plan
 from viewer.document import Document
@@ -46,7 +44,7 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     for failure in failures:
         window.tell(failure.text, severity="error")
     if options.screenshot:
-        _screenshot_when_idle(application, window, mail, options.screenshot)
+        _screenshot_when_idle(application, window, options.screenshot)
     window.show()
     application.exec()
     qInstallMessageHandler(None)
@@ -109,8 +107,8 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
     paths: list[Path] = []
     given = list(options.pictures)
     if options.sample and not given:
-        given = [Path(__file__).resolve().parent.parent / "assets" / "samples"]
-    model = options.model or DEFAULT_MODEL
+        given = [cards.SAMPLES]
+    model = options.model or cards.DEFAULT_MODEL
     for path in given:
         try:
             if Path(path).suffix.lower() in images.WEIGHTS_SUFFIXES:
@@ -122,9 +120,7 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
             paths += found
         except Refusal as refusal:
             failures.append(Failure(str(refusal), refusal.advice))
-    if Path(model).suffix:
-        model = os.path.abspath(os.path.expanduser(model))  # noqa: PTH100, PTH111 - never raise
-    document = Document(sources=tuple(Source.file(p) for p in paths), model=model)
+    document = Document(sources=tuple(Source.file(p) for p in paths), model=cards.canonical(model))
     for shown in options.show:
         if shown == "suppressed":
             document = document.with_value("detect", suppressed=True)
@@ -134,7 +130,7 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
 
 
 def _catch(window: Any) -> None:
-    """Have exceptions that nobody caught told in the window, and Qt's warnings kept in the log."""
+    """Have exceptions that nobody caught told in the window, and on standard error."""
 
     def caught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
@@ -153,7 +149,7 @@ def _catch(window: Any) -> None:
     threading.excepthook = caught_elsewhere
 
 
-def _screenshot_when_idle(application: Any, window: Any, mail: Mailbox, path: Path) -> None:
+def _screenshot_when_idle(application: Any, window: Any, path: Path) -> None:
     """Save what the window shows once nothing runs any more, then quit."""
     from PySide6.QtCore import QTimer
 

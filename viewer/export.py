@@ -25,11 +25,6 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
     return overlay.detection_layers(result)
 
 
-def stem(request: Request) -> str:
-    """Return the name that a request's files begin with: `a.detect` for a.png."""
-    return f"{Path(request.source.name if request.source else 'picture').stem}.{request.inspection}"
-
-
 def write(
     folder: Path,
     request: Request,
@@ -45,7 +40,7 @@ def write(
     Raises Refusal when the folder cannot be written to.
     """
     layers = layers_of(request, result) if layers is None else layers
-    begin = name or stem(request)
+    begin = name or request.stem
     at = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +72,6 @@ def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels
         case "json" if request.inspection == "detect":
             path.write_text(report.as_json(request, result), encoding="utf-8")
         case "json":
-            path.with_suffix(".npz").unlink(missing_ok=True)
             path = path.with_suffix(".npz")
             np.savez_compressed(path, allow_pickle=False, **result.arrays)
     return path

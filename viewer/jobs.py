@@ -233,6 +233,11 @@ class Jobs:
         if (running.model, running.source) != (request.model, request.source):
             self._call_off(slot)
 
+    def keep(self, name: str) -> None:
+        """Ask nothing more in a slot; what runs may finish."""
+        if name in self.slots:
+            self.slots[name].waiting = None
+
     def forget(self, name: str) -> None:
         """Ask nothing in a slot any more."""
         slot = self.slots.get(name)

@@ -15,11 +15,10 @@ DETECTIONS, REMOVED, ANCHORS = "detections", "removed", "anchors"
 def detection_layers(result: Result, *, labels: bool = True, selected: int = -1) -> list[Layer]:
     """Return the shown boxes, and if they were asked for the removed ones, dashed, each linked to its remover.
 
-    `selected` is a candidate's row (`ids`).
+    `selected` is one of the result's `ids`.
     """
     arrays, classes = result.arrays, result.meta["classes"]
     texts = [_text(classes, k, s) for k, s in zip(arrays["labels"], arrays["scores"], strict=True)]
-    chosen = np.flatnonzero(arrays["ids"] == selected)
     layers: list[Layer] = []
     if len(arrays["removed_boxes"]):
         by = arrays["removed_by"]
@@ -47,12 +46,18 @@ def detection_layers(result: Result, *, labels: bool = True, selected: int = -1)
             arrays["boxes"],
             arrays["labels"],
             texts,
-            selected=int(chosen[0]) if len(chosen) else -1,
+            selected=row_of(result, selected),
             ids=arrays["ids"],
             labelled=labels,
         )
     )
     return layers
+
+
+def row_of(result: Result, selected: int) -> int:
+    """Return the row of the detection with an id, or -1 when it is not shown."""
+    rows = np.flatnonzero(result.arrays["ids"] == selected)
+    return int(rows[0]) if len(rows) else -1
 
 
 def anchors_at(result: Result, x: float, y: float, *, level: int = -1) -> np.ndarray:
@@ -72,8 +77,7 @@ def anchors_at(result: Result, x: float, y: float, *, level: int = -1) -> np.nda
 
 def anchor_sizes(result: Result, rows: np.ndarray) -> list[str]:
     """Return a line per pyramid level with the sizes of some anchors, in pixels of the picture."""
-    boxes = result.arrays["boxes"][rows]
-    levels = np.searchsorted(result.arrays["start"], rows, side="right") - 1
+    boxes, levels = result.arrays["boxes"][rows], _levels(result, rows)
     sizes = [f"{w:.0f}\u00a0×\u00a0{h:.0f}" for w, h in (boxes[:, 2:] - boxes[:, :2]).tolist()]
     return [
         f"Level {level}: " + ", ".join(size for size, of in zip(sizes, levels, strict=True) if of == level)
@@ -86,8 +90,7 @@ def anchor_layers(result: Result, at: tuple[float, float] | None, *, level: int 
     if at is None:
         return []
     rows = anchors_at(result, *at, level=level)
-    boxes = result.arrays["boxes"][rows]
-    levels = np.searchsorted(result.arrays["start"], rows, side="right") - 1
+    boxes, levels = result.arrays["boxes"][rows], _levels(result, rows)
     centres = ((boxes[:, :2] + boxes[:, 2:]) / 2).astype(np.float32)
     layers: list[Layer] = [
         Boxes(ANCHORS, boxes, levels + 1, width=1.5, ids=rows, hoverable=False),
@@ -106,20 +109,21 @@ def density_layer(result: Result, *, level: int = -1) -> Heat:
 
 def lineage_layers(result: Result, selected: int) -> list[Layer]:
     """Return the anchor and, with two stages, the proposal behind the selected detection: dashed, then solid."""
-    rows = np.flatnonzero(result.arrays["ids"] == selected)
-    if not len(rows) or "anchors" not in result.arrays:
+    row, arrays = row_of(result, selected), result.arrays
+    if row < 0 or "anchors" not in arrays:
         return []
-    row = rows[:1]
-    steps = [("anchor", result.arrays["anchors"][row], 1)]
-    if "proposals" in result.arrays:
-        steps.append(("proposal", result.arrays["proposals"][row], 2))
-    texts = {"anchor": f"anchor, level {int(result.arrays['levels'][row[0]])}", "proposal": "proposal"}
-    if "objectness" in result.arrays:
-        texts["proposal"] = f"proposal {float(result.arrays['objectness'][row[0]]):.2f}"
+    steps = [("anchor", arrays["anchors"][row], 1, f"anchor, level {int(arrays['levels'][row])}")]
+    if "proposals" in arrays:
+        steps.append(("proposal", arrays["proposals"][row], 2, f"proposal {float(arrays['objectness'][row]):.2f}"))
     return [
-        Boxes(f"lineage {name}", box, np.array([colour]), [texts[name]], dashed=name == "anchor", hoverable=False)
-        for name, box, colour in steps
+        Boxes(f"lineage {name}", box[None], np.array([colour]), [text], dashed=name == "anchor", hoverable=False)
+        for name, box, colour, text in steps
     ]
+
+
+def _levels(result: Result, rows: np.ndarray) -> np.ndarray:
+    """Return the pyramid level of each anchor row."""
+    return np.searchsorted(result.arrays["start"], rows, side="right") - 1
 
 
 def _name(classes: tuple[str, ...], label: Any) -> str:
@@ -132,10 +136,9 @@ def _text(classes: tuple[str, ...], label: int, score: float) -> str:
 
 def lineage_text(result: Result, selected: int) -> str:
     """Return the lineage of a detection in numbers: anchor, proposal, final box, in pixels of the picture."""
-    rows = np.flatnonzero(result.arrays["ids"] == selected)
-    if not len(rows) or "anchors" not in result.arrays:
+    row = row_of(result, selected)
+    if row < 0 or "anchors" not in result.arrays:
         return ""
-    row = int(rows[0])
     parts = [f"Anchor on level {int(result.arrays['levels'][row])}: {_box(result.arrays['anchors'][row])}"]
     if "proposals" in result.arrays:
         objectness = float(result.arrays["objectness"][row])

@@ -35,7 +35,7 @@ class Listeners:
     result: list[Callable[[str, Request, Result], None]] = field(default_factory=list)
     described: list[Callable[[Description], None]] = field(default_factory=list)
     failure: list[Callable[[str, Failure], None]] = field(default_factory=list)
-    progress: list[Callable[[float, str], None]] = field(default_factory=list)
+    progress: list[Callable[[float | None, str], None]] = field(default_factory=list)
     state: list[Callable[[], None]] = field(default_factory=list)
     unreadable: list[Callable[[Source, Failure], None]] = field(default_factory=list)
     opened: list[Callable[[str, str], None]] = field(default_factory=list)
@@ -78,14 +78,11 @@ class Session:
         if self.description is not None:
             self.wanted.pop(DESCRIBE_SLOT)
         for slot, request in self.wanted.items():
-            if self._answered(slot):
-                if slot in self.jobs.slots:
-                    self.jobs.slots[slot].waiting = None
-            elif self.failed.get(slot) != request:
+            if self._answered(slot) or self.failed.get(slot) == request:
+                self.jobs.keep(slot)
+            else:
                 self.failed.pop(slot, None)
                 self.jobs.want(slot, request)
-            elif slot in self.jobs.slots:
-                self.jobs.slots[slot].waiting = None
         for slot in self.jobs.slots:
             if slot not in self.wanted and slot != OPENING:
                 self.jobs.forget(slot)

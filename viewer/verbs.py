@@ -56,7 +56,7 @@ class Verbs:
     def ask_export(self, kind: str) -> None:
         """Ask where to, and export what is on screen as one kind of file, with its recipe."""
         request, _ = self.window.session.results["detect"]
-        begin = Path(self.window.settings.last_folder or Path.home()) / f"{export.stem(request)}.{kind}"
+        begin = Path(self.window.settings.last_folder or Path.home()) / f"{request.stem}.{kind}"
         name, _ = QFileDialog.getSaveFileName(self.window, "Export", str(begin), f"*.{kind}")
         if name:
             self.export_to(Path(name), kind)

@@ -11,7 +11,7 @@ from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 
-from models import cards
+from models import cards, images
 from models.images import Picture
 from models.inspection import Description
 from models.requests import Request
@@ -24,7 +24,7 @@ from viewer.docks import Docks
 from viewer.document import Document
 from viewer.drops import Drops
 from viewer.keys import Keys
-from viewer.overlay import DETECTIONS
+from viewer.overlay import DETECTIONS, row_of
 from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
 from viewer.panels.detection import DetectionPanel
@@ -41,7 +41,6 @@ from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 
 PANELS: tuple[type[Panel], ...] = (DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LogPanel)
-SAMPLES = Path(__file__).resolve().parent.parent / "assets" / "samples"
 BOTTOM_FIRST = (AnchorPanel.id, DetectionPanel.id, ResultsPanel.id, FilmPanel.id, LogPanel.id)
 STALE_AFTER_MS = 150
 GAP = 8
@@ -117,16 +116,16 @@ class Window(QMainWindow):
         """The selected detection's box in pixels of the picture."""
         if not self.has_result:
             return None
-        arrays = self.session.results["detect"][1].arrays
-        rows = (arrays["ids"] == self.session.store.document.selected).nonzero()[0]
-        if not len(rows):
+        result = self.session.results["detect"][1]
+        row = row_of(result, self.session.store.document.selected)
+        if row < 0:
             return None
-        x0, y0, x1, y1 = (float(v) for v in arrays["boxes"][rows[0]])
+        x0, y0, x1, y1 = (float(v) for v in result.arrays["boxes"][row])
         return QRectF(x0, y0, x1 - x0, y1 - y0)
 
     def samples(self) -> list[Path]:
         """The bundled sample pictures."""
-        return sorted(SAMPLES.glob("*.png")) + sorted(SAMPLES.glob("*.jpg"))
+        return images.pictures_in(cards.SAMPLES)
 
     # what is shown
 
@@ -246,7 +245,7 @@ class Window(QMainWindow):
         elif not self._stale.isActive() and not self.canvas.is_stale:
             self._stale.start()
 
-    def _progress(self, fraction: float, text: str) -> None:
+    def _progress(self, fraction: float | None, text: str) -> None:
         self.status.activity.set_progress(fraction, text)
 
     def _show_stale(self) -> None:

@@ -51,14 +51,15 @@ def parity(candidates: Candidates, *, score: float, iou: float) -> Int:
 def choose(
     candidates: Candidates,
     kept: Int,
-    suppression: Suppression,
+    suppression: Suppression | None,
     *,
     score: float,
     hidden: frozenset[int],
     maximum: int,
-    removed: bool,
 ) -> Shown:
     """Mask the survivors by score and class and cut them to `maximum`.
+
+    With `suppression` also tell what it removed.
 
     Raising the score never needs suppression again: greedy NMS lets only higher scores suppress.
     """
@@ -68,7 +69,7 @@ def choose(
     visible = above[~_among(candidates.label[above], hidden)]
     rows = visible[:maximum]
     empty = np.zeros(0, np.int64)
-    if not removed:
+    if suppression is None:
         return Shown(rows, counts, len(visible) - len(rows), empty, empty, np.zeros(0, np.float32))
 
     position = np.full(len(candidates), -1, np.int64)

@@ -70,19 +70,19 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     def nms() -> Suppression:
         return suppress(candidates, graph, iou=params.iou, agnostic=params.agnostic)
 
-    suppression = stages.time("nms", nms)
     at_own = params.score == own["score"] and params.iou == own["iou"] and not params.agnostic
-    kept: Int = suppression.kept
-    if at_own:
-        kept = stages.run("own nms", lambda: parity(candidates, score=params.score, iou=params.iou), *key)
+    suppression = stages.time("nms", nms) if params.suppressed or not at_own else None
+    if at_own or suppression is None:
+        kept: Int = stages.run("own nms", lambda: parity(candidates, score=params.score, iou=params.iou), *key)
+    else:
+        kept = suppression.kept
     shown = choose(
         candidates,
         kept,
-        suppression,
+        suppression if params.suppressed else None,
         score=params.score,
         hidden=label_ids(params.hidden, model.card.classes),
         maximum=params.max_detections,
-        removed=params.suppressed,
     )
     return _result(model, pixels, candidates, shown, stages)
 

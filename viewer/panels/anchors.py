@@ -172,8 +172,7 @@ class AnchorPanel(Panel):
             lines = [f"{len(rows)} anchors {pinned} x {place[0]:.0f}, y {place[1]:.0f}"]
             return "\n".join([*lines, *overlay.anchor_sizes(self._anchors, rows)])
         if view.anchors == "density" and self._anchors is not None:
-            density = self._anchors.arrays["density"]
-            values = density.sum(0) if view.anchor_level < 0 else density[min(view.anchor_level, len(density) - 1)]
+            values = overlay.density_layer(self._anchors, level=view.anchor_level).values
             total = self._anchors.meta["anchors"]
             return f"{total:,} anchors; a place is covered by {values.min():.0f} to {values.max():.0f} of them."
         if view.anchors == "lineage" and self._detections is not None and document.selected >= 0:

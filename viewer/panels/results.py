@@ -13,6 +13,7 @@ from models.requests import Request
 from models.types import Result
 from viewer import theme
 from viewer.document import Document
+from viewer.overlay import row_of
 from viewer.panels.base import Panel
 from viewer.store import Store
 
@@ -115,9 +116,9 @@ class ResultsPanel(Panel):
         self.rows.take(None)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Show the selection that was made while the table was closed."""
+        """Scroll to the selection that was made while the table was closed."""
         super().showEvent(event)
-        self._follow(self.store.document.selected)
+        self.table.scrollTo(self.table.currentIndex())
 
     @property
     def text(self) -> str:
@@ -131,8 +132,7 @@ class ResultsPanel(Panel):
 
     def _follow(self, selected: int) -> None:
         result, model = self.rows.result, self.table.selectionModel()
-        found = (result.arrays["ids"] == selected).nonzero()[0] if result is not None else []
-        wanted = int(found[0]) if len(found) else -1
+        wanted = row_of(result, selected) if result is not None else -1
         if [index.row() for index in model.selectedRows()] == ([wanted] if wanted >= 0 else []):
             return
         model.blockSignals(True)

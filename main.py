@@ -212,7 +212,7 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
 
 def _check(engine: Engine, inspection: str, model: str, settings: dict[str, str]) -> None:
     """Raise Refusal for a model, inspection or setting that cannot be, before any picture is read."""
-    from models.inspections.detect import label_ids
+    from models.detection.decide import label_ids
     from models.types import Refusal
 
     description = _describe(engine, model)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from models.cards import Card
+from models.detection.evidence import Evidence
 from models.params import Value
 from models.types import Anchors, Candidates, Pixels
 
@@ -65,4 +66,13 @@ class Proposes(Protocol):
     proposes: bool
 
 
-CAPABILITIES: dict[str, type] = {"Detects": Detects, "HasAnchors": HasAnchors, "Proposes": Proposes}
+@runtime_checkable
+class Traces(Protocol):
+    """Can show what every stage held of a picture, also of boxes that came to nothing."""
+
+    def evidence(self, pixels: Pixels, settings: Mapping[str, Any], stages: Stages) -> Evidence:
+        """Return what the stages held; `settings` may hold the rpn_ parameters."""
+        ...
+
+
+CAPABILITIES: dict[str, type] = {"Detects": Detects, "HasAnchors": HasAnchors, "Proposes": Proposes, "Traces": Traces}

@@ -115,12 +115,16 @@ class Engine:
         offer = inspection.offer(model)
         values = {p.name: p.default for p in offer.parameters} | offer.check(request.settings)
 
-        pixels = self.pixels(request, context)
+        folder = inspection.reads == "folder"
+        pixels = None if folder else self.pixels(request, context)
+        if folder and request.source is None:
+            raise Refusal(f"{inspection.title} needs a folder or a file of ground truth.", advice="Open one.")
         scope = (request.model, self._stamps.get(request.model), request.source)
         with interruptible(context.check), torch.inference_mode():
             stages = CachedStages(self.cache, scope, context)
-            result = inspection.answer(model, pixels, inspection.params(**values), stages)
-        height, width = pixels.shape[:2]
+            subject = request.source if folder else pixels
+            result = inspection.answer(model, subject, inspection.params(**values), stages)
+        height, width = pixels.shape[:2] if pixels is not None else (0, 0)
         applied = {name: value for name, value in values.items() if name not in offer.greyed}
         extra = {"size": (width, height), "parameters": applied, "timings": dict(context.timings)}
         extra["total_ms"] = (time.perf_counter() - start) * 1000

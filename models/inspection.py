@@ -8,23 +8,28 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from models.capabilities import CAPABILITIES
 from models.params import Parameter, Value, parameters, parse
-from models.types import Pixels, Refusal, Result
+from models.types import Refusal, Result
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """One kind of question. `needs` names capabilities; `answer(model, pixels, params, stages)` returns a Result."""
+    """One kind of question. `needs` names capabilities; `answer(model, pixels, params, stages)` returns a Result.
+
+    What `reads` a "picture" gets its pixels; what reads a "folder" gets the Source of a request instead of pixels, for
+    example that of a data set's ground truth, and reads the pictures itself.
+    """
 
     id: str
     title: str
     help: str
     needs: tuple[str, ...]
     params: type
-    answer: Callable[[Any, Pixels, Any, Any], Result]
+    answer: Callable[[Any, Any, Any, Any], Result]
+    reads: Literal["picture", "folder"] = "picture"
 
     def offer(self, model: Any) -> Offer:
         """Say whether this applies to an opened model, with its parameters in the model's own ranges and defaults."""

@@ -18,10 +18,14 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Source:
-    """Where a picture comes from. `stamp` tells two states of one file apart, so that caches notice a change."""
+    """Where a picture comes from. `stamp` tells two states of one file apart, so that caches notice a change.
+
+    `frame` is a frame's number from 0 where the path is a video, a camera or a stream; -1 for a still picture.
+    """
 
     path: str
     stamp: tuple[int, int] = (0, 0)
+    frame: int = -1
 
     @classmethod
     def file(cls, path: str | Path) -> Source:

@@ -17,6 +17,8 @@ GESTURES = (
     ("Wheel", "Zoom to the cursor"),
     ("Drag", "Move the picture"),
     ("Click", "Select a box, or pin the place for anchors"),
+    ("Ctrl + click", "Pick a second box beside the selected one"),
+    ("Shift + drag", "Draw a rectangle: why was nothing found here?"),
     ("Up / Down", "Next of the overlapping boxes"),
     ("Double click", "A slider goes back to the model's own value"),
 )

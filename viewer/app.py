@@ -93,7 +93,7 @@ def build(
     mail.wake = postman.called.emit
     ticker = QTimer(window)
     ticker.setInterval(TICK_MS)
-    ticker.timeout.connect(session.jobs.tick)
+    ticker.timeout.connect(session.tick)
     ticker.start()
     _catch(window)
     postman.called.emit()

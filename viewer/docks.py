@@ -15,7 +15,7 @@ AREAS = {
     "right": Qt.DockWidgetArea.RightDockWidgetArea,
     "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
 }
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 CLOSED = "film_closed"
 SIDE_PX = 304
 BOTTOM_PX = 176
@@ -54,10 +54,14 @@ class Docks(QObject):
             dock.setFloating(False)
             self._window.addDockWidget(AREAS[panel.area], dock)
             dock.setVisible(panel.opened)
-        self._window.tabifyDockWidget(docks["results"], docks["log"])
+        for area, first in (("right", "anchors"), ("bottom", "results")):
+            for panel in self._panels.values():
+                if panel.area == area and panel.id not in ("detect", first):
+                    self._window.tabifyDockWidget(docks[first], docks[panel.id])
         self._window.resizeDocks([docks["detect"]], [SIDE_PX], Qt.Orientation.Horizontal)
         self._window.resizeDocks([docks["detect"], docks["anchors"]], [590, 150], Qt.Orientation.Vertical)
         self._window.resizeDocks([docks["results"]], [BOTTOM_PX], Qt.Orientation.Vertical)
+        docks["anchors"].raise_()
         docks["results"].raise_()
         docks["film"].setVisible(bool(self._many))
 

@@ -10,6 +10,7 @@ from models.cards import DEFAULT_MODEL
 from models.params import Value
 from models.types import Source
 
+Rect = tuple[float, float, float, float]
 Settings = tuple[tuple[tuple[str, str], tuple[tuple[str, Value], ...]], ...]
 
 
@@ -29,7 +30,9 @@ class View:
 class Document:
     """Pictures, the current one, the model, parameters the user changed per model and inspection, the view.
 
-    `selected` is a candidate's row, which stays the same box at any threshold; -1 is none.
+    `selected` is a detection's id, which stays the same box at any threshold, -1 is none; `second` is another, picked
+    to be compared with it. `region` is a rectangle drawn on the picture, x0 y0 x1 y1 in its pixels. `truth` is where the
+    ground truth comes from. `pinned` are settings of the detection put aside, to be compared with those of now.
     """
 
     sources: tuple[Source, ...] = ()
@@ -38,6 +41,10 @@ class Document:
     settings: Settings = ()
     view: View = View()
     selected: int = -1
+    second: int = -1
+    region: Rect | None = None
+    truth: Source | None = None
+    pinned: tuple[tuple[str, Value], ...] | None = None
 
     @property
     def source(self) -> Source | None:
@@ -64,21 +71,19 @@ class Document:
 
     def with_sources(self, sources: tuple[Source, ...], *, current: int = 0) -> Document:
         """Return the document with other pictures."""
-        view = dataclasses.replace(self.view, anchor_at=None)
-        return dataclasses.replace(self, sources=sources, current=current, selected=-1, view=view)
+        return dataclasses.replace(self._unpicked(), sources=sources, current=current)
 
     def with_current(self, index: int) -> Document:
         """Return the document at another picture, the nearest there is to `index`."""
         index = max(0, min(index, len(self.sources) - 1))
         if index == self.current:
             return self
-        view = dataclasses.replace(self.view, anchor_at=None)
-        return dataclasses.replace(self, current=index, selected=-1, view=view)
+        return dataclasses.replace(self._unpicked(), current=index)
 
     def with_model(self, model: str) -> Document:
         """Return the document with another model, whose pyramid has other levels."""
         view = dataclasses.replace(self.view, anchor_level=-1)
-        return dataclasses.replace(self, model=model, selected=-1, view=view)
+        return dataclasses.replace(self, model=model, selected=-1, second=-1, pinned=None, view=view)
 
     def with_view(self, **changed: object) -> Document:
         """Return the document with the view changed."""
@@ -86,7 +91,28 @@ class Document:
 
     def with_selected(self, row: int) -> Document:
         """Return the document with a box selected, or none at -1."""
-        return dataclasses.replace(self, selected=row)
+        return dataclasses.replace(self, selected=row, second=-1)
+
+    def with_second(self, row: int) -> Document:
+        """Return the document with another box picked beside the selected one."""
+        return dataclasses.replace(self, second=row)
+
+    def with_region(self, region: Rect | None) -> Document:
+        """Return the document with a rectangle drawn on the picture, or none."""
+        return dataclasses.replace(self, region=region)
+
+    def with_truth(self, truth: Source | None) -> Document:
+        """Return the document with other ground truth, or none."""
+        return dataclasses.replace(self, truth=truth)
+
+    def with_pinned(self, pinned: Mapping[str, Value] | None) -> Document:
+        """Return the document with settings of the detection put aside, or none."""
+        return dataclasses.replace(self, pinned=None if pinned is None else tuple(sorted(pinned.items())))
+
+    def _unpicked(self) -> Document:
+        """Return the document without what belongs to one picture alone."""
+        view = dataclasses.replace(self.view, anchor_at=None)
+        return dataclasses.replace(self, selected=-1, second=-1, region=None, view=view)
 
     def _with_settings(self, inspection: str, values: Mapping[str, Value]) -> Document:
         settings = {key: given for key, given in self.settings if key != (self.model, inspection)}

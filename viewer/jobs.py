@@ -219,6 +219,11 @@ class Jobs:
         """Whether anything runs or waits."""
         return any(slot.running or slot.waiting for slot in self.slots.values())
 
+    def idle(self, name: str) -> bool:
+        """Whether nothing runs or waits in a slot."""
+        slot = self.slots.get(name)
+        return slot is None or not (slot.running or slot.waiting)
+
     def want(self, name: str, request: Request) -> None:
         """Ask `request` in a slot; what waited there is forgotten."""
         slot = self.slots.setdefault(name, Slot())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from models.inspection import Description
+from models.params import Value
 from models.requests import Request
+from models.types import Source
 from viewer.document import Document
 
 DESCRIBE_SLOT = "describe"
@@ -26,7 +28,7 @@ def plan(document: Document, description: Description | None, wants: Iterable[tu
     return wanted
 
 
-def given(document: Document, inspection: str, description: Description | None) -> dict[str, float | int | bool | str]:
+def given(document: Document, inspection: str, description: Description | None) -> dict[str, Value]:
     """Return the parameters a request should carry: what the user changed, less what this model does not have."""
     values = document.values(inspection)
     offer = description.offers.get(inspection) if description else None
@@ -38,20 +40,34 @@ def given(document: Document, inspection: str, description: Description | None) 
 
 def detect(document: Document, description: Description | None) -> Request | None:
     """Want the current picture's detections."""
-    return _ask("detect", document, description)
+    return ask("detect", document, description)
 
 
 def anchors(document: Document, description: Description | None) -> Request | None:
     """Want the anchors, while something of them is shown."""
     if document.view.anchors in ("here", "density"):
-        return _ask("anchors", document, description)
+        return ask("anchors", document, description)
     return None
 
 
-def _ask(inspection: str, document: Document, description: Description | None) -> Request | None:
-    if document.source is None or (description is not None and reason(inspection, description)):
+def ask(
+    inspection: str,
+    document: Document,
+    description: Description | None,
+    *,
+    settings: str = "",
+    extra: Mapping[str, Value] | None = None,
+    source: Source | None = None,
+) -> Request | None:
+    """Return a request for the current picture, or for `source`; None where the inspection does not apply.
+
+    `settings` names an inspection whose settings it shares, such as "detect"; `extra` are further parameters.
+    """
+    source = source or document.source
+    if source is None or (description is not None and reason(inspection, description)):
         return None
-    return Request.make(inspection, document.model, document.source, given(document, inspection, description))
+    values = given(document, settings or inspection, description)
+    return Request.make(inspection, document.model, source, {**values, **(extra or {})})
 
 
 def reason(inspection: str, description: Description) -> str:

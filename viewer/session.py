@@ -163,6 +163,17 @@ class Session:
     def _answered(self, slot: str) -> bool:
         return slot in self.results and self.results[slot][0] == self.wanted[slot]
 
+    def tick(self) -> None:
+        """Look after the engine, and ask again what was answered in part; to be called a few times a second."""
+        for slot, request in self.wanted.items():
+            if self._answered(slot) and self._partial(slot) and self.jobs.idle(slot):
+                self.jobs.want(slot, request)
+        self.jobs.tick()
+
+    def _partial(self, slot: str) -> bool:
+        """Whether an answer says that more comes of itself: its work goes on while the engine is idle."""
+        return bool(self.results[slot][1].meta.get("partial"))
+
     def _open(self, sources: tuple[Source, ...], index: int) -> None:
         source = sources[index]
         self.store.update(self.store.document.with_sources(sources, current=index), title="Open " + source.name)
@@ -266,7 +277,8 @@ class Session:
 
     def _changed(self, before: Document, after: Document) -> None:
         if (before.model, before.source) != (after.model, after.source):
-            self.results.clear()
+            kept = {} if before.model != after.model else self.results
+            self.results = {s: (r, a) for s, (r, a) in kept.items() if r.source != before.source}
             self.failed.clear()
         if after.source is None:
             self.shown = None
@@ -294,8 +306,8 @@ class Session:
             self._failed(slot, request, answer)
         elif "description" in answer.meta:
             self._described(slot, request, answer.meta["description"])
-        elif (request.model, request.source) == (self.store.document.model, self.store.document.source):
-            if slot not in self.wanted or self._answered(slot):
+        elif slot in self.wanted and _subject(request) == _subject(self.wanted[slot]):
+            if self._answered(slot) and not self._partial(slot):
                 return
             self.results[slot] = (request, answer)
             for call in self.on.result:
@@ -328,3 +340,8 @@ class Session:
     def _tell_state(self) -> None:
         for call in self.on.state:
             call()
+
+
+def _subject(request: Request) -> tuple[object, ...]:
+    """Return what a request is about; requests that differ in parameters alone are about the same."""
+    return request.inspection, request.model, request.source

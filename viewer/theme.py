@@ -53,6 +53,10 @@ LIGHT = Colours.parse("f3f3f4 fcfcfd e2e2e5 1c1c1f 5f5f66 1767b5 cfcfd4 8a5a00 b
 _CLASS_HEX = "56b4e9 e69f00 009e73 cc79a7 f0e442 d55e00 0072b2 8778ff 00e196 b40f78 c3f0ff 695a2d"
 _CLASS_COLOURS = tuple(QColor(f"#{name}") for name in _CLASS_HEX.split())
 _NO_CLASS = QColor("#a8a8ad")
+# Ground truth, correct, wrong, missed, forced, ignored, changed: ids -2 to -8 of `viewer.canvas.layers`. Correct and
+# wrong differ in lightness too, so that they are told apart without red and green.
+_ROLE_HEX = "ffffff 3ddc97 ff6b5e ff2d78 ffd23f 8fa3b8 ff9f1c"
+_ROLE_COLOURS = (_NO_CLASS, *(QColor(f"#{name}") for name in _ROLE_HEX.split()))
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 _COLOUR_MAPS = {"sequential": "viridis", "diverging": "CET-D1A"}
 
@@ -145,10 +149,10 @@ def icon(name: str) -> QIcon:
 
 
 def class_colour(label: int) -> QColor:
-    """Return the colour of a class: the same for the same number, always; grey for a negative one."""
+    """Return the colour of a class: the same for the same number, always; of a role for a negative one, else grey."""
     label = int(label)
     if label < 0:
-        return QColor(_NO_CLASS)
+        return QColor(_ROLE_COLOURS[-label - 1] if -label <= len(_ROLE_COLOURS) else _NO_CLASS)
 
     return QColor(_CLASS_COLOURS[label]) if label < len(_CLASS_COLOURS) else QColor(_generated(label))
 

@@ -41,7 +41,6 @@ from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 
 PANELS: tuple[type[Panel], ...] = (DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LogPanel)
-BOTTOM_FIRST = (AnchorPanel.id, DetectionPanel.id, ResultsPanel.id, FilmPanel.id, LogPanel.id)
 STALE_AFTER_MS = 150
 GAP = 8
 P = TypeVar("P", bound=Panel)
@@ -132,7 +131,7 @@ class Window(QMainWindow):
     def layers(self) -> list[Layer]:
         """Everything painted over the picture, bottom first."""
         document = self.session.store.document
-        shown = (self.panels[name] for name in BOTTOM_FIRST)
+        shown = sorted(self.panels.values(), key=lambda panel: panel.rank)
         return [layer for panel in shown if panel.isEnabled() for layer in panel.layers(document)]
 
     def refresh(self) -> None:
@@ -264,10 +263,20 @@ class Window(QMainWindow):
         takers = [panel for panel in self.panels.values() if panel.isEnabled() and inside]
         if any(panel.clicked((pointer.x, pointer.y)) for panel in takers):
             return
+        if pointer.hit is not None and any(panel.picked(*pointer.hit) for panel in takers):
+            return
         selected = -1
         if pointer.hit is not None and pointer.hit[0] == DETECTIONS and self.has_result:
             selected = int(self.session.results["detect"][1].arrays["ids"][pointer.hit[1]])
-        self.session.store.update(self.session.store.document.with_selected(selected))
+        document = self.session.store.document
+        if pointer.extend and document.selected >= 0:
+            self.session.store.update(document.with_second(-1 if selected == document.selected else selected))
+        else:
+            self.session.store.update(document.with_selected(selected))
+
+    def _region(self, rect: QRectF) -> None:
+        document = self.session.store.document.with_region((rect.left(), rect.top(), rect.right(), rect.bottom()))
+        self.session.store.update(document, title="Draw a rectangle")
 
     # the frame
 
@@ -345,6 +354,7 @@ class Window(QMainWindow):
         self.film.thumbnail_wanted.connect(self._thumbnail)
         self.canvas.pointer_moved.connect(self._pointed)
         self.canvas.clicked.connect(self._clicked)
+        self.canvas.region_drawn.connect(self._region)
         self.canvas.zoom_changed.connect(self._zoomed)
         self.status.activity.cancelled.connect(self.verbs.cancel)
         self.welcome.open_requested.connect(self.verbs.ask_pictures)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QNativeGestureEvent, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QRubberBand, QWidget
 
 from viewer.canvas.layers import Boxes, Hit, Layer, hits
 from viewer.canvas.readout import Readout, StaleDot
@@ -25,7 +25,8 @@ SLACK_PX = 3.0
 class Pointer:
     """Where the pointer is in the picture's pixels, the colour there (None outside), and the boxes under it.
 
-    `hits` are (layer, row), the smallest box first; `active` is the one that Up and Down chose, or -1.
+    `hits` are (layer, row), the smallest box first; `active` is the one that Up and Down chose, or -1. `extend` says
+    that Ctrl was held: what is clicked is picked beside what is selected.
     """
 
     x: float
@@ -33,6 +34,7 @@ class Pointer:
     rgb: tuple[int, int, int] | None
     hits: tuple[Hit, ...] = ()
     active: int = -1
+    extend: bool = False
 
     @property
     def hit(self) -> Hit | None:
@@ -41,11 +43,15 @@ class Pointer:
 
 
 class Canvas(QWidget):
-    """A picture with layers over it, to look at from near and far."""
+    """A picture with layers over it, to look at from near and far.
+
+    A drag with Shift draws a rectangle; `region_drawn` gives it in the picture's pixels, cut to the picture.
+    """
 
     pointer_moved = Signal(object)
     clicked = Signal(object)
     double_clicked = Signal(object)
+    region_drawn = Signal(QRectF)
     zoom_changed = Signal(float)
     look_changed = Signal(object)
     left = Signal()
@@ -57,6 +63,7 @@ class Canvas(QWidget):
         self._position: QPointF | None = None
         self._pressed: QPointF | None = None
         self._dragging = False
+        self._band: QRubberBand | None = None
         self._percent = 100.0
 
         self._stage = Stage(self)
@@ -193,6 +200,9 @@ class Canvas(QWidget):
             return
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         self._pressed, self._dragging = event.position(), False
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and self.pixels is not None:
+            self._band = QRubberBand(QRubberBand.Shape.Rectangle, self)
+            self.setCursor(Qt.CursorShape.CrossCursor)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._pressed is None:
@@ -201,18 +211,24 @@ class Canvas(QWidget):
 
         shift = event.position() - self._pressed
         self._dragging = self._dragging or shift.manhattanLength() >= QApplication.startDragDistance()
-        if self._dragging:
+        if self._band is not None:
+            self._band.setGeometry(QRectF(self._pressed, event.position()).normalized().toRect())
+            self._band.setVisible(self._dragging)
+        elif self._dragging:
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
             self._pressed = self._position = event.position()
             self._stage.pan(shift)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         was_click = self._pressed is not None and not self._dragging and event.button() == Qt.MouseButton.LeftButton
+        if self._band is not None and self._pressed is not None:
+            self._drawn(QRectF(self.to_picture(self._pressed), self.to_picture(event.position())).normalized())
         self._pressed, self._dragging = None, False
         self.unsetCursor()
         self._feel(event.position())
         if was_click and self._pointer is not None:
-            self.clicked.emit(self._pointer)
+            extend = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+            self.clicked.emit(replace(self._pointer, extend=extend))
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self._feel(event.position())
@@ -240,6 +256,16 @@ class Canvas(QWidget):
         if event.type() == QEvent.Type.DevicePixelRatioChange:
             self._stage.settle()
         return super().event(event)
+
+    def _drawn(self, rect: QRectF) -> None:
+        """Put the rubber band away and tell the rectangle, unless it was hardly drawn."""
+        if self._band is not None:
+            self._band.hide()
+            self._band.deleteLater()
+            self._band = None
+        rect = rect.intersected(self._stage.bounds)
+        if self._dragging and min(rect.width(), rect.height()) >= 1:
+            self.region_drawn.emit(rect)
 
     def _looked(self, look: Look) -> None:
         self._feel()

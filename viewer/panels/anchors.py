@@ -32,6 +32,7 @@ class AnchorPanel(Panel):
     id: ClassVar[str] = "anchors"
     title: ClassVar[str] = "Anchors"
     icon: ClassVar[str] = "anchors"
+    rank: ClassVar[int] = -10
     needs: ClassVar[tuple[str, ...]] = ("HasAnchors",)
 
     def __init__(self, store: Store) -> None:

@@ -20,7 +20,8 @@ GAP = 8
 class Panel(QWidget):
     """One dock's content. A subclass sets the class attributes and overrides what it has a use for.
 
-    It changes the document through `store`, and says `layers_changed` when it would paint something else.
+    It changes the document through `store`, and says `layers_changed` when it would paint something else. Panels with
+    a lower `rank` paint first, below the others.
     """
 
     id: ClassVar[str] = ""
@@ -28,6 +29,7 @@ class Panel(QWidget):
     icon: ClassVar[str] = ""
     area: ClassVar[str] = "right"
     opened: ClassVar[bool] = True
+    rank: ClassVar[int] = 0
     needs: ClassVar[tuple[str, ...]] = ()
 
     layers_changed = Signal()
@@ -65,8 +67,19 @@ class Panel(QWidget):
         """Hear of a click on the picture; True when it was taken and nobody else should act on it."""
         return False
 
+    def picked(self, layer: str, row: int) -> bool:
+        """Hear of a click on a box of a layer; True when it was this panel's own and nobody else should act on it."""
+        return False
+
     def lacking(self, description: Description) -> str:
         """Return why the model cannot serve this panel, "" if it can."""
         missing = [need for need in self.needs if need not in description.capabilities]
-        words = {"HasAnchors": "has no anchors", "Detects": "finds no boxes", "Proposes": "makes no proposals"}
+        words = {
+            "HasAnchors": "has no anchors",
+            "Detects": "finds no boxes",
+            "Proposes": "makes no proposals",
+            "Traces": "does not show its stages",
+            "Segments": "makes no masks",
+            "FindsKeyPoints": "finds no key points",
+        }
         return f"{description.name} {' and '.join(words.get(m, 'lacks ' + m) for m in missing)}." if missing else ""

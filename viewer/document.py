@@ -31,8 +31,8 @@ class Document:
     """Pictures, the current one, the model, parameters the user changed per model and inspection, the view.
 
     `selected` is a detection's id, which stays the same box at any threshold, -1 is none; `second` is another, picked
-    to be compared with it. `region` is a rectangle drawn on the picture, x0 y0 x1 y1 in its pixels. `truth` is where the
-    ground truth comes from. `pinned` are settings of the detection put aside, to be compared with those of now.
+    to be compared with it. `region` is a rectangle drawn on the picture, x0 y0 x1 y1 in its pixels. `truth` is where
+    the ground truth comes from. `pinned` are settings of the detection put aside, to be compared with those of now.
     """
 
     sources: tuple[Source, ...] = ()

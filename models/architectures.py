@@ -10,10 +10,15 @@ from torch import Tensor, nn
 from torchvision.models import detection
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
-from models.networks.digits import CLASSES, digits_faster_rcnn, digits_ssd
+from models.networks import cells, digits
 from models.types import Refusal
 
 ANY_CLASSES = 3
+OWN_CLASSES = {
+    "digits_ssd": digits.CLASSES,
+    "digits_faster_rcnn": digits.CLASSES,
+    "cells_faster_rcnn": cells.CLASSES,
+}
 COUNTER = ".num_batches_tracked"
 COCO = tuple(FasterRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"])
 
@@ -23,8 +28,9 @@ def _torchvision(builder: Callable[..., nn.Module], classes: int) -> nn.Module:
 
 
 BUILDERS: dict[str, Callable[[int], nn.Module]] = {
-    "digits_ssd": lambda _: digits_ssd(),
-    "digits_faster_rcnn": lambda _: digits_faster_rcnn(),
+    "digits_ssd": lambda _: digits.digits_ssd(),
+    "digits_faster_rcnn": lambda _: digits.digits_faster_rcnn(),
+    "cells_faster_rcnn": lambda _: cells.cells_faster_rcnn(),
     "ssd300_vgg16": partial(_torchvision, detection.ssd300_vgg16),
     "ssdlite320_mobilenet_v3_large": partial(_torchvision, detection.ssdlite320_mobilenet_v3_large),
     "fasterrcnn_resnet50_fpn": partial(_torchvision, detection.fasterrcnn_resnet50_fpn),
@@ -77,9 +83,9 @@ def set_frozen_eps(net: nn.Module, architecture: str, state: Mapping[str, Tensor
 
 
 def class_names(architecture: str, classes: int) -> tuple[str, ...]:
-    """Return names for labels of weights without a card: digits, COCO's where the count fits, or numbers."""
-    if architecture.startswith("digits_"):
-        return CLASSES
+    """Return names for labels of weights without a card: our own, COCO's where the count fits, or numbers."""
+    if architecture in OWN_CLASSES:
+        return OWN_CLASSES[architecture]
     if classes == len(COCO):
         return COCO
     return ("__background__", *(f"class {i}" for i in range(1, classes)))

@@ -37,8 +37,9 @@ class FcosAdapter(Dense):
         sizes: Any = {"min_size": 96, "max_size": 160, "score_thresh": 0.2, "topk_candidates": 60}
         # Its head normalises in 32 groups of channels.
         net = FCOS(Pyramid(out_channels=32), 4, anchor_generator=cells, **sizes)
-        nn.init.zeros_(net.head.classification_head.cls_logits.bias)
-        nn.init.constant_(net.head.regression_head.bbox_reg.bias, 2.0)
+        heads: Any = net.head
+        nn.init.zeros_(heads.classification_head.cls_logits.bias)
+        nn.init.constant_(heads.regression_head.bbox_reg.bias, 2.0)
         return net
 
     def scores_of(self, output: Mapping[str, Tensor]) -> Tensor:

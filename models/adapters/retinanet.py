@@ -31,7 +31,8 @@ class RetinaNetAdapter(Dense):
         anchors = AnchorGenerator(((16,), (32,), (64,)), ((0.5, 1.0, 2.0),) * 3)
         sizes: Any = {"min_size": 96, "max_size": 160, "score_thresh": 0.2, "topk_candidates": 60}
         net = RetinaNet(Pyramid(out_channels=16), 4, anchor_generator=anchors, **sizes)
-        nn.init.zeros_(net.head.classification_head.cls_logits.bias)
+        heads: Any = net.head
+        nn.init.zeros_(heads.classification_head.cls_logits.bias)
         return net
 
     def scores_of(self, output: Mapping[str, Tensor]) -> Tensor:

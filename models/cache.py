@@ -79,6 +79,10 @@ class CachedStages:
             return None
         return self.cache[full]
 
+    def keep(self, name: str, value: object, *key: object) -> None:
+        """Keep a value of stage `name` that was made together with others."""
+        self.cache[(self.scope, name, key)] = value
+
     def later(self, name: str, steps: Callable[[], Generator[None, None, T]], *key: object) -> None:
         """Have stage `name` made in slices while the engine is idle, unless it is there or under way.
 

@@ -137,7 +137,7 @@ def _edit(w: Window) -> list[Command]:
             "Cancel",
             w.verbs.cancel,
             shortcut="Esc",
-            help="Stop what the engine works on; else select nothing and go back to the picture",
+            help="Stop what the engine works on; else select nothing, clear the rectangle, go back to the picture",
         ),
     ]
 
@@ -271,6 +271,17 @@ def _inspect(w: Window) -> list[Command]:
             )
             for mode, (title, help_text) in MODES.items()
         ],
+        Command(
+            "missed",
+            "Why missed?",
+            w.verbs.ask_missed,
+            shortcut="W",
+            menu="Inspect",
+            group="missed",
+            icon="missed",
+            help="At which stage an object in a rectangle was lost, and what brings it back",
+            enabled=lambda: w.has_result,
+        ),
         Command(
             "again",
             "Run again",

@@ -29,7 +29,9 @@ from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
 from viewer.panels.detection import DetectionPanel
 from viewer.panels.film import THUMB_PX, FilmPanel
+from viewer.panels.lineage import LineagePanel
 from viewer.panels.log import LogPanel
+from viewer.panels.missed import MissedPanel
 from viewer.panels.results import ResultsPanel
 from viewer.session import Session
 from viewer.settings import Settings
@@ -40,7 +42,15 @@ from viewer.widgets.shortcuts import Shortcuts
 from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 
-PANELS: tuple[type[Panel], ...] = (DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LogPanel)
+PANELS: tuple[type[Panel], ...] = (
+    DetectionPanel,
+    AnchorPanel,
+    FilmPanel,
+    ResultsPanel,
+    LogPanel,
+    LineagePanel,
+    MissedPanel,
+)
 STALE_AFTER_MS = 150
 GAP = 8
 P = TypeVar("P", bound=Panel)
@@ -277,6 +287,7 @@ class Window(QMainWindow):
     def _region(self, rect: QRectF) -> None:
         document = self.session.store.document.with_region((rect.left(), rect.top(), rect.right(), rect.bottom()))
         self.session.store.update(document, title="Draw a rectangle")
+        self.docks.show("missed")
 
     # the frame
 

@@ -57,10 +57,19 @@ class Case:
 
     @cached_property
     def best(self) -> int:
-        """The row of the best match among those that ended at the stage, -1 for none."""
+        """The row of the match that came nearest to passing the stage it ended at, -1 for none.
+
+        It is one above the score, if there is one: by place or objectness in the first stage, else by score.
+        """
         if self.stage not in STAGES:
             return -1
-        return self.matching.best(self.end == STAGES.index(self.stage))
+        among = self.end == STAGES.index(self.stage)
+        good = among & (self.matching.score > self.settings.score)
+        among = good if good.any() else among
+        if self.stage in ("rpn_score", "rpn_top_n") and self.evidence.objectness is not None:
+            rows = np.flatnonzero(among)
+            return int(rows[self.evidence.objectness[self.matching.anchor[rows]].argmax()])
+        return self.matching.best(among)
 
     @property
     def is_shown(self) -> bool:

@@ -144,17 +144,17 @@ def pairs(
 
 def sentence(remedy: Remedy, settings: Any, controls: Mapping[str, Parameter]) -> str:
     """Return what to do, as a button says it: "Set Score to 0.37"."""
-    parts = []
+    numbers, others = [], []
     for name, value in remedy.change.items():
         title = controls[name].title
         if name == "hidden":
             gone = {*str(getattr(settings, name)).split(",")} - {*str(value).split(",")}
-            parts.append(f"show class {', '.join(sorted(n.strip() for n in gone))}")
+            others.append(f"show class {', '.join(sorted(n.strip() for n in gone))}")
         elif controls[name].kind == "bool":
-            parts.append(f"switch {title} {'on' if value else 'off'}")
+            others.append(f"switch {title} {'on' if value else 'off'}")
         else:
-            parts.append(f"set {title} to {value:,}" if isinstance(value, int) else f"set {title} to {value:g}")
-    text = " and ".join(parts)
+            numbers.append(f"{title} to {value:,}" if isinstance(value, int) else f"{title} to {value:g}")
+    text = " and ".join([*(["set " + " and ".join(numbers)] if numbers else []), *others])
     return text[:1].upper() + text[1:]
 
 

@@ -2,8 +2,9 @@
 
 `meta["finding"]`: `verdict` and `remark` in words, `stage` where it was lost ("shown" if it was not), `rungs` of the
 ladder, `remedies`: settings to `set`, as `text`, how many `others` they show and how many `lost` they hide, and the
-`distance` in parts of the controls' ranges. Arrays in pixels of the original picture: `region` (1, 4), `best` (n, 4)
-the object's best box at that stage, `remover` (n, 4) the box or proposal that took its place, n 0 or 1.
+`distance` in parts of the controls' ranges; `best` and `taker` are the boxes of the arrays in numbers. Arrays in pixels
+of the original picture: `region` (1, 4), `best` (n, 4) the object's best box at that stage, `remover` (n, 4) the box or
+proposal that took its place, n 0 or 1.
 """
 
 from __future__ import annotations
@@ -178,6 +179,7 @@ def _result(case: Case, remedies: list[Remedy]) -> Result:
         ],
         "label": case.settings.label,
         "best": case.description,
+        "taker": _taker(case),
     }
     best = case.matching.boxes[[case.best]] if case.best >= 0 else case.nearest[1]
     taker = case.remover or case.rival
@@ -187,6 +189,17 @@ def _result(case: Case, remedies: list[Remedy]) -> Result:
         "remover": taker["box"] if taker else np.zeros((0, 4), np.float32),
     }
     return Result(arrays, {"finding": finding, "classes": case.names})
+
+
+def _taker(case: Case) -> dict[str, Any] | None:
+    """Return what took the place of the object's best box: a box, or a proposal, which has no class."""
+    if case.remover is not None:
+        found = case.remover
+        name = f"{case.names[found['label']]} {found['score']:.2f}"
+        return {"id": found["id"], "label": found["label"], "name": name, "iou": found["iou"]}
+    if case.rival is not None:
+        return {"id": -1, "label": -1, "name": f"proposal {case.rival['objectness']:.2f}", "iou": case.rival["iou"]}
+    return None
 
 
 def _region(params: Params, pixels: Pixels) -> Rect:

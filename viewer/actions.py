@@ -164,7 +164,7 @@ def _edit(w: Window) -> list[Command]:
             "Cancel",
             w.verbs.cancel,
             shortcut="Esc",
-            help="Stop what the engine works on; else select nothing and go back to the picture",
+            help="Stop what the engine works on; else select nothing, clear the rectangle, go back to the picture",
         ),
     ]
 
@@ -310,6 +310,17 @@ def _inspect(w: Window) -> list[Command]:
             help="Compare with the ground truth: correct, wrong, missed",
             enabled=lambda: w.session.truth is not None,
             checked=lambda: w.session.truth is not None and store.document.view.outcomes,
+        ),
+        Command(
+            "missed",
+            "Why missed?",
+            w.verbs.ask_missed,
+            shortcut="W",
+            menu="Inspect",
+            group="missed",
+            icon="missed",
+            help="At which stage an object in a rectangle was lost, and what brings it back",
+            enabled=lambda: w.has_result,
         ),
         Command(
             "again",

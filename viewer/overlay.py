@@ -107,20 +107,6 @@ def density_layer(result: Result, *, level: int = -1) -> Heat:
     return Heat("density", values, (0, 0, width, height), 0.0, float(max(values.max(), 1.0)), opacity=0.7)
 
 
-def lineage_layers(result: Result, selected: int) -> list[Layer]:
-    """Return the anchor and, with two stages, the proposal behind the selected detection: dashed, then solid."""
-    row, arrays = row_of(result, selected), result.arrays
-    if row < 0 or "anchors" not in arrays:
-        return []
-    steps = [("anchor", arrays["anchors"][row], 1, f"anchor, level {int(arrays['levels'][row])}")]
-    if "proposals" in arrays:
-        steps.append(("proposal", arrays["proposals"][row], 2, f"proposal {float(arrays['objectness'][row]):.2f}"))
-    return [
-        Boxes(f"lineage {name}", box[None], np.array([colour]), [text], dashed=name == "anchor", hoverable=False)
-        for name, box, colour, text in steps
-    ]
-
-
 def _levels(result: Result, rows: np.ndarray) -> np.ndarray:
     """Return the pyramid level of each anchor row."""
     return np.searchsorted(result.arrays["start"], rows, side="right") - 1
@@ -132,22 +118,3 @@ def _name(classes: tuple[str, ...], label: Any) -> str:
 
 def _text(classes: tuple[str, ...], label: int, score: float) -> str:
     return f"{_name(classes, label)} {score:.2f}"
-
-
-def lineage_text(result: Result, selected: int) -> str:
-    """Return the lineage of a detection in numbers: anchor, proposal, final box, in pixels of the picture."""
-    row = row_of(result, selected)
-    if row < 0 or "anchors" not in result.arrays:
-        return ""
-    parts = [f"Anchor on level {int(result.arrays['levels'][row])}: {_box(result.arrays['anchors'][row])}"]
-    if "proposals" in result.arrays:
-        objectness = float(result.arrays["objectness"][row])
-        parts.append(f"Proposal, objectness {objectness:.2f}: {_box(result.arrays['proposals'][row])}")
-    name = _text(result.meta["classes"], int(result.arrays["labels"][row]), float(result.arrays["scores"][row]))
-    parts.append(f"Detection {name}: {_box(result.arrays['boxes'][row])}")
-    return "\n".join(parts)
-
-
-def _box(box: np.ndarray) -> str:
-    x0, y0, x1, y1 = (float(v) for v in box)
-    return f"{x1 - x0:.0f}\u00a0×\u00a0{y1 - y0:.0f} at {x0:.0f},\u00a0{y0:.0f}"

@@ -163,6 +163,11 @@ def swatch(colour: QColor) -> QIcon:
     return QIcon(pixmap)
 
 
+def tinted(name: str, colour: QColor, *, size: int) -> QPixmap:
+    """Return an icon of ours in one colour; FileNotFoundError when there is no such drawing."""
+    return _pixmap((ICONS / f"{name}.svg").read_text(encoding="utf-8"), colour, size=size)
+
+
 def class_colour(label: int) -> QColor:
     """Return the colour of a class: the same for the same number, always; of a role for a negative one, else grey."""
     label = int(label)
@@ -289,5 +294,6 @@ def _style_sheet(now: Colours) -> str:
         QStatusBar::item {{ border: none; }}
         QToolBar {{ border: none; padding: {GRID_PX // 2}px; spacing: {GRID_PX // 2}px; }}
         QLabel#drop-hint {{ background: {panel}; border: 2px solid {accent}; border-radius: {GRID_PX}px; }}
+        QFrame#card {{ background: {panel}; border: 1px solid {border}; border-radius: {GRID_PX // 2}px; }}
         *[small="true"] {{ font-size: {SMALL_PX}px; color: {muted}; }}
     """

@@ -25,13 +25,11 @@ from viewer.document import Document
 from viewer.drops import Drops
 from viewer.keys import Keys
 from viewer.overlay import DETECTIONS, row_of
-from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
-from viewer.panels.detection import DetectionPanel
 from viewer.panels.film import THUMB_PX, FilmPanel
 from viewer.panels.log import LogPanel
-from viewer.panels.results import ResultsPanel
 from viewer.panels.truth import TruthPanel
+from viewer.roster import PANELS
 from viewer.session import Session
 from viewer.settings import Settings
 from viewer.status import Status
@@ -41,7 +39,6 @@ from viewer.widgets.shortcuts import Shortcuts
 from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 
-PANELS: tuple[type[Panel], ...] = (DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LogPanel, TruthPanel)
 STALE_AFTER_MS = 150
 GAP = 8
 P = TypeVar("P", bound=Panel)
@@ -284,6 +281,7 @@ class Window(QMainWindow):
     def _region(self, rect: QRectF) -> None:
         document = self.session.store.document.with_region((rect.left(), rect.top(), rect.right(), rect.bottom()))
         self.session.store.update(document, title="Draw a rectangle")
+        self.docks.show("missed")
 
     # the frame
 

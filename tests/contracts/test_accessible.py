@@ -39,8 +39,9 @@ from viewer.commands import MENUS
 from viewer.docks import AREAS
 from viewer.document import Document
 from viewer.jobs import InlineLane
+from viewer.roster import PANELS
 from viewer.session import Session
-from viewer.window import PANELS, Window
+from viewer.window import Window
 
 PICTURES = sorted((BUNDLED.parent / "samples").glob("*.png"))
 CONTROLS = (

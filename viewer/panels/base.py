@@ -22,7 +22,7 @@ class Panel(QWidget):
     """One dock's content. A subclass sets the class attributes and overrides what it has a use for.
 
     It changes the document through `store`, and says `layers_changed` when it would paint something else. Panels with
-    a lower `rank` paint first, below the others.
+    a lower `rank` paint first, below the others. A panel is given at least `height_px` when it is opened.
     """
 
     id: ClassVar[str] = ""
@@ -31,6 +31,7 @@ class Panel(QWidget):
     area: ClassVar[str] = "right"
     opened: ClassVar[bool] = True
     rank: ClassVar[int] = 0
+    height_px: ClassVar[int] = 0
     needs: ClassVar[tuple[str, ...]] = ()
 
     layers_changed = Signal()

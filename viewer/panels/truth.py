@@ -93,6 +93,7 @@ class TruthPanel(Panel):
     title: ClassVar[str] = "Ground truth"
     icon: ClassVar[str] = "truth"
     opened: ClassVar[bool] = False
+    height_px: ClassVar[int] = 300
     rank: ClassVar[int] = 10
     needs: ClassVar[tuple[str, ...]] = ("Detects",)
 
@@ -106,6 +107,7 @@ class TruthPanel(Panel):
         self._key: tuple[object, ...] = ()
         self.data_set = _text("Data set")
         self.left_out = QPushButton()
+        self.left_out.setAccessibleName("What was left out of the ground truth")
         self.left_out.setCheckable(True)
         self.left_out.setToolTip("What of the data set could not be used, and why")
         self.left_out.toggled.connect(self._list_left_out)

@@ -1,0 +1,24 @@
+"""Every panel of the window, in the order of their shortcuts. A new panel is named here; the rest comes free."""
+
+from __future__ import annotations
+
+from viewer.panels.anchors import AnchorPanel
+from viewer.panels.base import Panel
+from viewer.panels.detection import DetectionPanel
+from viewer.panels.film import FilmPanel
+from viewer.panels.lineage import LineagePanel
+from viewer.panels.log import LogPanel
+from viewer.panels.missed import MissedPanel
+from viewer.panels.results import ResultsPanel
+from viewer.panels.truth import TruthPanel
+
+PANELS: tuple[type[Panel], ...] = (
+    DetectionPanel,
+    AnchorPanel,
+    FilmPanel,
+    ResultsPanel,
+    LogPanel,
+    LineagePanel,
+    MissedPanel,
+    TruthPanel,
+)

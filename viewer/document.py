@@ -17,13 +17,23 @@ Settings = tuple[tuple[tuple[str, str], tuple[tuple[str, Value], ...]], ...]
 @dataclass(frozen=True)
 class View:
     """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density or
-    lineage; `anchor_level` -1 is every level; `anchor_at` a place in picture pixels, pinned by a click."""
+    lineage; `anchor_level` -1 is every level; `anchor_at` a place in picture pixels, pinned by a click. `mask_values`
+    shows the probabilities behind the selected mask. Key points of at most `point_score` are shown faint, or with
+    `faint_points` off not at all; `heat_point` is the one whose heat map is shown for the selected box, -1 for none."""
 
     labels: bool = True
     boxes: bool = True
     anchors: str = "off"
     anchor_level: int = -1
     anchor_at: tuple[float, float] | None = None
+    masks: bool = True
+    mask_opacity: float = 0.5
+    mask_outlines: bool = True
+    mask_values: bool = False
+    points: bool = True
+    point_score: float = 0.0
+    faint_points: bool = True
+    heat_point: int = -1
 
 
 @dataclass(frozen=True)

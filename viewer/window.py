@@ -29,7 +29,9 @@ from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
 from viewer.panels.detection import DetectionPanel
 from viewer.panels.film import THUMB_PX, FilmPanel
+from viewer.panels.keypoints import KeyPointPanel
 from viewer.panels.log import LogPanel
+from viewer.panels.masks import MaskPanel
 from viewer.panels.results import ResultsPanel
 from viewer.session import Session
 from viewer.settings import Settings
@@ -40,7 +42,15 @@ from viewer.widgets.shortcuts import Shortcuts
 from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 
-PANELS: tuple[type[Panel], ...] = (DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LogPanel)
+PANELS: tuple[type[Panel], ...] = (
+    DetectionPanel,
+    AnchorPanel,
+    FilmPanel,
+    ResultsPanel,
+    LogPanel,
+    MaskPanel,
+    KeyPointPanel,
+)
 STALE_AFTER_MS = 150
 GAP = 8
 P = TypeVar("P", bound=Panel)
@@ -209,6 +219,8 @@ class Window(QMainWindow):
     def _described(self, description: Description) -> None:
         self.refresh()
         self.repaint_layers()
+        if description.about.get("note") == cards.NO_WEIGHTS:
+            self.tell(f"{description.name}: {cards.NO_WEIGHTS}", severity="warning", key=cards.NO_WEIGHTS)
 
     def _failure(self, slot: str, failure: Failure) -> None:
         for panel in self.panels.values():
@@ -220,7 +232,7 @@ class Window(QMainWindow):
         if kind == "picture":
             self.settings.add_picture(path)
             self.canvas.setFocus()
-        else:
+        elif path not in cards.ARCHITECTURES:
             self.settings.add_model(path)
         self._recent_changed()
         self._list_models()

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from models import cards
 from models.detection.postprocess import GRAPH_FLOOR, Shown, choose, parity, suppress
 from models.detection.suppression import Suppression, SuppressionGraph
 from models.params import Value, param
@@ -103,10 +104,12 @@ def decide(model: Any, pixels: Pixels, params: Params, stages: Any, *, explain: 
 def label_ids(names: str, classes: tuple[str, ...]) -> frozenset[int]:
     """Return the label ids of comma-separated class names. Raises Refusal naming the classes there are."""
     wanted = [name.strip() for name in names.split(",") if name.strip()]
-    unknown = [name for name in wanted if name not in classes[1:]]
+    known = cards.label_ids(classes)
+    names_of = [classes[i] for i in known]
+    unknown = [name for name in wanted if name not in names_of]
     if unknown:
-        raise Refusal(f"There is no class {unknown[0]!r}.", advice=f"Classes: {', '.join(classes[1:])}.")
-    return frozenset(i for i, name in enumerate(classes) if i and name in wanted)
+        raise Refusal(f"There is no class {unknown[0]!r}.", advice=f"Classes: {', '.join(names_of)}.")
+    return frozenset(i for i in known if classes[i] in wanted)
 
 
 def _graph(candidates: Candidates, *, agnostic: bool) -> Any:

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _window(given: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="main.py", usage="\n" + USAGE, description="Look inside vision models.")
     parser.add_argument("pictures", nargs="*", metavar="PICTURE", help="pictures or folders of pictures")
-    parser.add_argument("--model", help="a bundled model's name or a weights file")
+    parser.add_argument("--model", help="a bundled model's name, a weights file, or an architecture without weights")
     parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save what the window shows and exit")
     parser.add_argument("--sample", action="store_true", help="open a bundled sample picture")
     parser.add_argument("--theme", choices=("system", "dark", "light"), help="for this run")

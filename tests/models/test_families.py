@@ -85,7 +85,7 @@ def test_an_anchor_free_model_says_so() -> None:
     model = registry.adapt(FcosAdapter.tiny(), Card("tiny", classes=tuple("abcd")))
     description = registry.describe(model)
     assert "HasAnchors" not in description.capabilities and "Traces" in description.capabilities
-    assert "anchor-free" in description.stages["anchors"]
+    assert description.offers["anchors"].reason == "tiny is anchor-free: each cell of its grids gives one box."
     with torch.inference_mode():
         evidence = model.evidence(picture(96, 96), {}, CachedStages(Cache(), "test", Context()))
     assert evidence.anchor_free and not evidence.has_background

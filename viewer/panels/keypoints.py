@@ -56,6 +56,10 @@ class KeyPointPanel(Panel):
         self.heat.activated.connect(self._choose_heat)
         self.bar = ColourBar()
         self.bar.setAccessibleName("Colours of the heat map")
+        self.summary = QLabel()
+        self.summary.setWordWrap(True)
+        self.summary.setAccessibleName("About the key points")
+        self.summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setAccessibleName("About the selected key points")
@@ -67,6 +71,7 @@ class KeyPointPanel(Panel):
         column = QVBoxLayout(inside)
         column.setContentsMargins(GAP, GAP, GAP, GAP)
         column.setSpacing(GAP)
+        column.addWidget(self.summary)
         column.addWidget(self.form)
         column.addLayout(choice)
         column.addWidget(self.bar)
@@ -147,15 +152,15 @@ class KeyPointPanel(Panel):
         self.bar.setVisible(heat is not None)
         if heat is not None:
             self.bar.set_range(round(heat.low, 2), round(heat.high, 2), colour_map=heat.colour_map)
-        self.text.setText(reason or self._numbers(document))
-
-    def _numbers(self, document: Document) -> str:
         result = self._result
-        if result is None or not len(result.arrays["ids"]):
-            return ""
-        row = row_of(result, document.selected)
-        if row < 0:
-            return NONE_SELECTED
+        row = -1 if result is None else row_of(result, document.selected)
+        count = (
+            "" if result is None else f"{len(result.arrays['ids']):,} boxes of {len(result.meta['point_names'])} points"
+        )
+        self.summary.setText(reason or (f"{count}\n{NONE_SELECTED}" if row < 0 and count else count))
+        self.text.setText("" if result is None or row < 0 or reason else self._numbers(result, row))
+
+    def _numbers(self, result: Result, row: int) -> str:
         columns = zip(
             result.meta["point_names"], result.arrays["points"][row], result.arrays["point_scores"][row], strict=True
         )

@@ -59,7 +59,7 @@ class MaskPanel(Panel):
         column = QVBoxLayout(inside)
         column.setContentsMargins(GAP, GAP, GAP, GAP)
         column.setSpacing(GAP)
-        for part in (self.form, self.bar, self.text):
+        for part in (self.text, self.form, self.bar):
             column.addWidget(part)
         column.addStretch(1)
         scroll = QScrollArea()

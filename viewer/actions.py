@@ -222,7 +222,7 @@ def _view(w: Window) -> list[Command]:
                 f"panel-{panel.id}",
                 panel.title,
                 partial(w.verbs.toggle_panel, panel.id),
-                shortcut=f"Alt+{number}",
+                shortcut=f"Alt+{number}" if number < 10 else "",
                 menu="View/Panels",
                 group="window",
                 icon=panel.icon,
@@ -250,6 +250,13 @@ def _model(w: Window) -> list[Command]:
     return [
         Command("open-model", "Open weights…", w.verbs.ask_model, shortcut="Ctrl+M", menu="Model", icon="model"),
         Command("bundled", "Bundled models", menu="Model", children=lambda: _bundled(w)),
+        Command(
+            "architectures",
+            "Architectures without weights",
+            menu="Model",
+            children=lambda: _architectures(w),
+            help="For their anchors: their weights are random numbers",
+        ),
         Command("recent-models", "Recent weights", menu="Model", children=lambda: _recent_models(w)),
         Command(
             "card",
@@ -379,6 +386,13 @@ def _bundled(w: Window) -> list[Command]:
             checked=lambda name=card.name: w.session.store.document.model == name,
         )
         for card in cards.bundled().values()
+    ]
+
+
+def _architectures(w: Window) -> list[Command]:
+    return [
+        Command(f"architecture-{name}", title, partial(w.session.open_model, name), help=cards.NO_WEIGHTS)
+        for name, title in cards.ARCHITECTURES.items()
     ]
 
 

@@ -19,7 +19,9 @@ class View:
     """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density or
     lineage; `anchor_level` -1 is every level; `anchor_at` a place in picture pixels, pinned by a click. With ground
     truth, `outcomes` colours detections by right and wrong at the IoU `truth_iou`; `truth_shown` says what is drawn.
-    `lineage` and `missed` say that those panels are in view, and so that their answers are wanted.
+    `lineage` and `missed` say that those panels are in view, and so that their answers are wanted. `mask_values` shows
+    the probabilities behind the selected mask. Key points of at most `point_score` are shown faint, or with
+    `faint_points` off not at all; `heat_point` is the one whose heat map is shown for the selected box, -1 for none.
     """
 
     labels: bool = True
@@ -32,6 +34,14 @@ class View:
     truth_shown: tuple[str, ...] = ("correct", "wrong", "missed")
     lineage: bool = False
     missed: bool = False
+    masks: bool = True
+    mask_opacity: float = 0.5
+    mask_outlines: bool = True
+    mask_values: bool = False
+    points: bool = True
+    point_score: float = 0.0
+    faint_points: bool = True
+    heat_point: int = -1
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from models import recipe
 from models.detection import report
 from models.requests import Request
 from models.types import Pixels, Refusal, Result
-from viewer import overlay
+from viewer import instances, overlay
 from viewer.canvas.layers import Layer
 from viewer.canvas.painter import render, render_svg
 
@@ -22,6 +22,8 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
     """Return what an inspection paints when nobody looks: no selection, everything it found."""
     if request.inspection == "anchors":
         return [overlay.density_layer(result)]
+    if request.inspection in ("masks", "keypoints"):
+        return instances.export_layers(result)
     return overlay.detection_layers(result)
 
 

@@ -6,8 +6,10 @@ from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
 from viewer.panels.detection import DetectionPanel
 from viewer.panels.film import FilmPanel
+from viewer.panels.keypoints import KeyPointPanel
 from viewer.panels.lineage import LineagePanel
 from viewer.panels.log import LogPanel
+from viewer.panels.masks import MaskPanel
 from viewer.panels.missed import MissedPanel
 from viewer.panels.results import ResultsPanel
 from viewer.panels.truth import TruthPanel
@@ -21,4 +23,6 @@ PANELS: tuple[type[Panel], ...] = (
     LineagePanel,
     MissedPanel,
     TruthPanel,
+    MaskPanel,
+    KeyPointPanel,
 )

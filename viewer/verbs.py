@@ -10,6 +10,7 @@ from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 
+from models import cards
 from models.files import WEIGHTS_SUFFIXES
 from models.images import PICTURE_SUFFIXES
 from models.truth.types import Truth
@@ -232,7 +233,8 @@ class Verbs:
         if description is None:
             return
         facts = [f"{k.replace('_', ' ')}: {_fact(v)}" for k, v in description.about.items() if k != "classes"]
-        lines = [f"{description.family} on {description.device}", f"classes: {', '.join(description.classes[1:])}"]
+        names = [description.classes[i] for i in cards.label_ids(description.classes)]
+        lines = [f"{description.family} on {description.device}", f"classes: {', '.join(names)}"]
         box = QMessageBox(self.window)
         box.setWindowTitle(description.title)
         box.setTextFormat(Qt.TextFormat.PlainText)  # a card beside weights is somebody else's text

@@ -210,6 +210,8 @@ class Window(QMainWindow):
     def _described(self, description: Description) -> None:
         self.refresh()
         self.repaint_layers()
+        if description.about.get("note") == cards.NO_WEIGHTS:
+            self.tell(f"{description.name}: {cards.NO_WEIGHTS}", severity="warning", key=cards.NO_WEIGHTS)
 
     def _failure(self, slot: str, failure: Failure) -> None:
         for panel in self.panels.values():
@@ -224,7 +226,7 @@ class Window(QMainWindow):
         if kind == "picture":
             self.settings.add_picture(path)
             self.canvas.setFocus()
-        else:
+        elif path not in cards.ARCHITECTURES:
             self.settings.add_model(path)
         self._recent_changed()
         self._list_models()

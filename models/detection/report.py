@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from models import cards
 from models.requests import Request
 from models.types import Result
 
@@ -67,7 +68,8 @@ def as_coco(answers: Sequence[tuple[Request, Result]]) -> str:
         width, height = result.meta["size"]
         name = request.source.name if request.source else ""
         images.append({"id": number, "file_name": name, "width": width, "height": height})
-        categories |= {i: name for i, name in enumerate(result.meta["classes"]) if i and name != "N/A"}
+        names = result.meta["classes"]
+        categories |= {i: names[i] for i in cards.label_ids(names)}
         for found in detections(result):
             x0, y0, x1, y1 = found["box"]
             annotations.append(

@@ -99,7 +99,48 @@ class Points:
         _set(self, xy=xy, colours=_labels(self.colours, count=len(xy)))
 
 
-Layer = Boxes | Links | Heat | Points
+@dataclass(frozen=True, eq=False)
+class Rings:
+    """The outlines of masks: `points` (T, 2) in pixels of the picture, `start` (R + 1,) the first of each closed ring,
+    `of` (R,) its mask. A mask's rings are filled by the odd-even rule, so an inner one is a hole."""
+
+    points: Float
+    start: Int
+    of: Int
+
+
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """Masks of K objects: `rows` (K,) of `rings`, with their `boxes` (K, 4) and a class id each in `colours` (K,)."""
+
+    id: str
+    boxes: Float
+    colours: Int
+    rows: Int
+    rings: Rings
+    opacity: float = 0.5
+    outlined: bool = True
+
+    def __post_init__(self) -> None:
+        boxes = _table(self.boxes)
+        _set(self, boxes=boxes, colours=_labels(self.colours, count=len(boxes)))
+        _set(self, rows=_labels(self.rows, count=len(boxes)))
+
+
+@dataclass(frozen=True, eq=False)
+class Skeletons:
+    """Key points (K, P, 2) of K objects, each point joined to others by `limbs`, pairs of points. Those `faint` (K, P)
+    are painted faded, with the limbs that end in them; NaN is left out. Each point and limb has a colour of its own."""
+
+    id: str
+    xy: Float
+    faint: NDArray[np.bool_]
+    limbs: Sequence[tuple[int, int]] = ()
+    radius: float = 3.0
+    width: float = 2.0
+
+
+Layer = Boxes | Links | Heat | Points | Masks | Skeletons
 
 
 def hits(layers: Iterable[Layer], x: float, y: float, *, slack_px: float = 0.0) -> list[Hit]:

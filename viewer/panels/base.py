@@ -83,6 +83,9 @@ class Panel(QWidget):
     def lacking(self, description: Description) -> str:
         """Return why the model cannot serve this panel, "" if it can."""
         missing = [need for need in self.needs if need not in description.capabilities]
+        told = [description.stages[need] for need in missing if need in description.stages]
+        if told:
+            return told[0]
         words = {
             "HasAnchors": "has no anchors",
             "Detects": "finds no boxes",

@@ -8,6 +8,7 @@ from typing import ClassVar
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHeaderView, QLabel, QScrollArea, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
+from models import cards
 from models.inspection import Description, Offer
 from models.requests import Request
 from models.types import Failure, Result
@@ -162,10 +163,8 @@ class DetectionPanel(Panel):
     def _list_classes(self) -> None:
         self.classes.blockSignals(True)
         self.classes.clear()
-        for label, name in enumerate(self._names):
-            if label == 0 or name == "N/A":
-                continue
-            item = QTreeWidgetItem([name, ""])
+        for label in cards.label_ids(self._names):
+            item = QTreeWidgetItem([self._names[label], ""])
             item.setData(0, Qt.ItemDataRole.UserRole, label)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(0, Qt.CheckState.Checked)

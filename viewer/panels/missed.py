@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from models import cards
 from models.inspection import Description
 from models.params import Value
 from models.requests import Request
@@ -88,7 +89,7 @@ class MissedPanel(Panel):
         """Want to know what became of the rectangle's object while the panel is in view."""
         if document.region is None or not document.view.missed:
             return None
-        known = description is None or document.region_label in description.classes[1:]
+        known = description is None or document.region_label in description.classes
         corners = {name: float(v) for name, v in zip(("x0", "y0", "x1", "y1"), document.region, strict=True)}
         extra: dict[str, Value] = {**corners, "label": document.region_label if known else ""}
         return plan.ask("missed", document, description, settings="detect", extra=extra)
@@ -98,7 +99,7 @@ class MissedPanel(Panel):
         if description is not None and description.classes != self._names:
             self._names = description.classes
             self.classes.clear()
-            for title, name in [(ANY, ""), *((n, n) for n in self._names[1:] if n != "N/A")]:
+            for title, name in [(ANY, ""), *((n, n) for n in (self._names[i] for i in cards.label_ids(self._names)))]:
                 self.classes.addItem(title, name)
         offer = description.offers.get("detect") if description else None
         self._defaults = offer.defaults if offer else {}

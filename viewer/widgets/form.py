@@ -61,6 +61,12 @@ class Form(QWidget):
             self.rows[name].set_default(values[name])
         self._update()
 
+    def set_named(self, title: str) -> None:
+        """Say what the defaults are called, where they are not the model's own values."""
+        for row in self.rows.values():
+            row.default_title = title
+            row.set_default(row.default)
+
     def set_applicable(self, reasons: Mapping[str, str]) -> None:
         """Grey the parameters that have a reason here, and free those whose reason is empty.
 

@@ -15,6 +15,8 @@ class Row(QWidget):
     A subclass adds its controls with `_place`, writes a value into them in `_show`, and calls `_user` for a gesture.
     """
 
+    default_title = "Model's own value"
+
     changed = Signal(object)
     committed = Signal(object)
     reported = Signal(str, object, bool)  # key, value, whether it is final
@@ -121,7 +123,7 @@ class Row(QWidget):
         return str(self._default)
 
     def _describe(self) -> None:
-        own = f"Model's own value: {self._default_text()}"
+        own = f"{self.default_title}: {self._default_text()}"
         text = "\n".join(part for part in (self._reason, self._help, own) if part)
         for part in (self, self.label, *self._controls):
             part.setToolTip(text)

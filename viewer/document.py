@@ -17,13 +17,15 @@ Settings = tuple[tuple[tuple[str, str], tuple[tuple[str, Value], ...]], ...]
 @dataclass(frozen=True)
 class View:
     """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density or
-    lineage; `anchor_level` -1 is every level; `anchor_at` a place in picture pixels, pinned by a click."""
+    lineage; `anchor_level` -1 is every level; `anchor_at` a place in picture pixels, pinned by a click. `compare` is
+    what is shown of settings A, those of now, and B, the pinned ones: their difference, a or b."""
 
     labels: bool = True
     boxes: bool = True
     anchors: str = "off"
     anchor_level: int = -1
     anchor_at: tuple[float, float] | None = None
+    compare: str = "difference"
 
 
 @dataclass(frozen=True)

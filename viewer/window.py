@@ -27,6 +27,7 @@ from viewer.keys import Keys
 from viewer.overlay import DETECTIONS, row_of
 from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
+from viewer.panels.compare import ComparePanel
 from viewer.panels.detection import DetectionPanel
 from viewer.panels.film import THUMB_PX, FilmPanel
 from viewer.panels.log import LogPanel
@@ -40,7 +41,7 @@ from viewer.widgets.shortcuts import Shortcuts
 from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 
-PANELS: tuple[type[Panel], ...] = (DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LogPanel)
+PANELS: tuple[type[Panel], ...] = (DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LogPanel, ComparePanel)
 STALE_AFTER_MS = 150
 GAP = 8
 P = TypeVar("P", bound=Panel)

@@ -62,7 +62,7 @@ def layers(difference: Difference, *, labels: bool = True, selected: int = -1) -
     d, a, b = difference, difference.a, difference.b
     texts_a, texts_b = overlay.detection_texts(a), overlay.detection_texts(b)
     now, was = d.changed.T
-    changed = [f"{texts_a[i]}, in B {b.arrays['scores'][j]:.2f}" for i, j in d.changed.tolist()]
+    changed = [_change(d, i, j) for i, j in d.changed.tolist()]
     moved = was[_moved(a, b, d.changed)]
 
     def made(name: str, result: Result, rows: Int, texts: Sequence[str] = (), **style: Any) -> Boxes:
@@ -84,6 +84,13 @@ def layers(difference: Difference, *, labels: bool = True, selected: int = -1) -
         ),
         made("only a", a, only_a, [f"{texts_a[i]} only in A" for i in only_a], role=ONLY_A, labelled=labels),
     ]
+
+
+def _change(d: Difference, row_a: int, row_b: int) -> str:
+    """Return class and score in A, and the score in B or that the box alone is another."""
+    name = d.a.meta["classes"][d.a.arrays["labels"][row_a]]
+    scores = [f"{each.arrays['scores'][row]:.2f}" for each, row in ((d.a, row_a), (d.b, row_b))]
+    return f"{name} {scores[0]} moved" if scores[0] == scores[1] else f"{name} {scores[0]}, in B {scores[1]}"
 
 
 def _moved(a: Result, b: Result, pairs: Int) -> Bool:

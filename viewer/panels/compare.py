@@ -70,6 +70,8 @@ class ComparePanel(Panel):
         self.empty = _text("About comparing", EMPTY)
         self.mode = QComboBox()
         self.mode.setAccessibleName("Show A or B")
+        self.mode.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.mode.setMinimumContentsLength(6)
         self.mode.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         for key, title in MODES.items():
             self.mode.addItem(title, key)
@@ -84,7 +86,12 @@ class ComparePanel(Panel):
         whole = QVBoxLayout(inside)
         whole.setContentsMargins(GAP, GAP, GAP, GAP)
         whole.setSpacing(GAP)
-        whole.addWidget(self.pin, alignment=Qt.AlignmentFlag.AlignLeft)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(GAP)
+        for button in (self.pin, self.swap, self.drop):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        whole.addLayout(buttons)
         whole.addWidget(self.empty)
         whole.addWidget(self.compared)
         whole.addStretch(1)
@@ -100,11 +107,6 @@ class ComparePanel(Panel):
 
     def _arranged(self) -> QWidget:
         """Put together what is shown while something is pinned."""
-        buttons = QHBoxLayout()
-        buttons.setSpacing(GAP)
-        buttons.addWidget(self.swap)
-        buttons.addWidget(self.drop)
-        buttons.addStretch(1)
         shown = QFormLayout()
         shown.setHorizontalSpacing(GAP)
         shown.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -113,7 +115,6 @@ class ComparePanel(Panel):
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
-        column.addLayout(buttons)
         column.addLayout(shown)
         for part in (self.legend, self.alike, self.table):
             column.addWidget(part)
@@ -135,7 +136,9 @@ class ComparePanel(Panel):
         self.empty.setVisible(not pinned)
         self.compared.setVisible(pinned)
         self.pin.setEnabled(bool(document.sources))
-        self.pin.setText("Pin these settings as B" if not pinned else "Pin these settings as B instead")
+        self.pin.setText("Pin these settings as B" if not pinned else "Pin anew")
+        self.swap.setVisible(pinned)
+        self.drop.setVisible(pinned)
         self.mode.setCurrentIndex(self.mode.findData(document.view.compare))
         if pinned and description is not None:
             rows = _differing(document, description)

@@ -21,6 +21,7 @@ class Cells(QTreeWidget):
         self.setHeaderLabels(list(titles))
         self.setRootIsDecorated(False)
         self.setSelectionBehavior(QTreeWidget.SelectionBehavior.SelectItems)
+        self.setWordWrap(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.header().setStretchLastSection(False)
         for column in range(len(titles)):

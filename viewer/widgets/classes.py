@@ -111,7 +111,8 @@ class Classes(QTreeWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Edit the score of the current class with F2 or Return, take it away with Delete."""
-        item = self.currentItem()
+        # The entry leaves keys it has used to whoever is around it.
+        item = self.currentItem() if self.state() != QTreeWidget.State.EditingState else None
         if item is not None and event.key() in (Qt.Key.Key_F2, Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.edit_score(item)
         elif item is not None and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):

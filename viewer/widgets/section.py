@@ -16,9 +16,9 @@ class Section(QWidget):
     def __init__(self, title: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.title = title
+        self._opened, self._note = False, ""
         self.head = QToolButton(self)
         self.head.setAutoRaise(True)
-        self.head.setCheckable(True)
         self.head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.head.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.head.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -39,7 +39,7 @@ class Section(QWidget):
     @property
     def opened(self) -> bool:
         """Whether its widgets are shown."""
-        return self.head.isChecked()
+        return self._opened
 
     def add(self, widget: QWidget) -> None:
         """Put a widget under the title, after those already there."""
@@ -47,16 +47,21 @@ class Section(QWidget):
 
     def set_open(self, opened: bool) -> None:
         """Show or hide its widgets without telling anyone."""
-        self.head.setChecked(opened)
+        self._opened = opened
         self.head.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
         self.head.setToolTip(f"{'Hide' if opened else 'Show'} these settings")
+        self._describe()
         self.body.setVisible(opened)
 
     def set_note(self, note: str) -> None:
         """Say something beside the title, such as what differs inside."""
+        self._note = note
         self.head.setText(f"{self.title}   {note}".rstrip())
-        self.head.setAccessibleDescription(note)
+        self._describe()
 
-    def _clicked(self, opened: bool) -> None:
-        self.set_open(opened)
-        self.toggled.emit(self.title, opened)
+    def _describe(self) -> None:
+        self.head.setAccessibleDescription(f"{'unfolded' if self._opened else 'folded'} {self._note}".rstrip())
+
+    def _clicked(self) -> None:
+        self.set_open(not self._opened)
+        self.toggled.emit(self.title, self._opened)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from models import cards
 from viewer.commands import Command, Commands
+from viewer.panels import compare
 from viewer.panels.anchors import MODES
 
 if TYPE_CHECKING:
@@ -328,6 +329,26 @@ def _inspect(w: Window) -> list[Command]:
             icon="missed",
             help="At which stage an object in a rectangle was lost, and what brings it back",
             enabled=lambda: w.has_result,
+        ),
+        Command(
+            "compare-pin",
+            "Pin these settings as B",
+            lambda: store.update(compare.pin(store.document), title="Pin settings as B"),
+            shortcut="Ctrl+B",
+            menu="Inspect",
+            group="compare",
+            help="To be compared with what is set from then on",
+            enabled=lambda: w.has_result,
+        ),
+        Command(
+            "compare-flip",
+            "Flip between A and B",
+            lambda: store.update(compare.flip(store.document)),
+            shortcut="X",
+            menu="Inspect",
+            group="compare",
+            help="Show the boxes of the pinned settings in place of those of now, and back",
+            enabled=lambda: store.document.pinned is not None,
         ),
         Command(
             "again",

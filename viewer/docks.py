@@ -44,6 +44,7 @@ class Docks(QObject):
                 dock.setFeatures(features | QDockWidget.DockWidgetFeature.DockWidgetMovable)
             dock.installEventFilter(self)
             self.by_id[panel.id] = dock
+            panel.recall(settings.memory(panel.id))
         self.arrange()
 
     def arrange(self) -> None:

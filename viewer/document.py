@@ -22,6 +22,7 @@ class View:
     `lineage` and `missed` say that those panels are in view, and so that their answers are wanted. `mask_values` shows
     the probabilities behind the selected mask. Key points of at most `point_score` are shown faint, or with
     `faint_points` off not at all; `heat_point` is the one whose heat map is shown for the selected box, -1 for none.
+    `compare` is what is shown of settings A, those of now, and B, the pinned ones: their difference, a or b.
     """
 
     labels: bool = True
@@ -42,6 +43,7 @@ class View:
     point_score: float = 0.0
     faint_points: bool = True
     heat_point: int = -1
+    compare: str = "difference"
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,12 @@ def detection_layers(result: Result, *, labels: bool = True, selected: int = -1)
 
     `selected` is one of the result's `ids`.
     """
-    arrays, classes = result.arrays, result.meta["classes"]
-    texts = [_text(classes, k, s) for k, s in zip(arrays["labels"], arrays["scores"], strict=True)]
+    arrays = result.arrays
+    texts = detection_texts(result)
     layers: list[Layer] = []
     if len(arrays["removed_boxes"]):
         by = arrays["removed_by"]
-        gone = [
-            f"{_text(classes, k, s)} removed by {_name(classes, arrays['labels'][b])} at IoU {iou:.2f}"
-            for k, s, b, iou in zip(
-                arrays["removed_labels"], arrays["removed_scores"], by, arrays["removed_iou"], strict=True
-            )
-        ]
+        gone = [_removal(result, row) for row in range(len(by))]
         segments = np.concatenate([arrays["removed_boxes"][:, :2], arrays["boxes"][by][:, :2]], 1)
         removed = Boxes(
             REMOVED,
@@ -52,6 +47,31 @@ def detection_layers(result: Result, *, labels: bool = True, selected: int = -1)
         )
     )
     return layers
+
+
+def detection_texts(result: Result) -> list[str]:
+    """Return class and score of each shown box, and the model's own score where suppression changed it."""
+    arrays, classes = result.arrays, result.meta["classes"]
+    texts = [_text(classes, k, s) for k, s in zip(arrays["labels"], arrays["scores"], strict=True)]
+    if "original_scores" not in arrays:
+        return texts
+    own = [f"{score:.2f}" for score in arrays["original_scores"]]
+    return [text if text.endswith(was) else f"{text}, was {was}" for text, was in zip(texts, own, strict=True)]
+
+
+def _removal(result: Result, row: int) -> str:
+    """Return what became of a removed box, and through which box, as the method of suppression has it."""
+    arrays, classes, by = result.arrays, result.meta["classes"], int(result.arrays["removed_by"][row])
+    label, score, iou = (arrays[f"removed_{name}"][row] for name in ("labels", "scores", "iou"))
+    text, keeper = _text(classes, label, score), _name(classes, arrays["labels"][by])
+    if "removed_left" in arrays:
+        left = _text(classes, label, arrays["removed_left"][row])
+        return f"{left}, was {score:.2f} (decayed by {keeper} at IoU {iou:.2f})"
+    if "removed_diou" in arrays:
+        return f"{text} removed by {keeper} at DIoU {arrays['removed_diou'][row]:.2f} (IoU {iou:.2f})"
+    if "original_scores" in arrays:
+        return f"{text} fused into {_text(classes, arrays['labels'][by], arrays['scores'][by])} at IoU {iou:.2f}"
+    return f"{text} removed by {keeper} at IoU {iou:.2f}"
 
 
 def row_of(result: Result, selected: int) -> int:

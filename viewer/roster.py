@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
+from viewer.panels.compare import ComparePanel
 from viewer.panels.detection import DetectionPanel
 from viewer.panels.film import FilmPanel
 from viewer.panels.keypoints import KeyPointPanel
@@ -23,6 +24,7 @@ PANELS: tuple[type[Panel], ...] = (
     LineagePanel,
     MissedPanel,
     TruthPanel,
+    ComparePanel,
     MaskPanel,
     KeyPointPanel,
 )

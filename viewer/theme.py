@@ -54,9 +54,10 @@ LIGHT = Colours.parse("f3f3f4 fcfcfd e2e2e5 1c1c1f 5f5f66 1767b5 cfcfd4 8a5a00 b
 _CLASS_HEX = "56b4e9 e69f00 009e73 cc79a7 f0e442 d55e00 0072b2 8778ff 00e196 b40f78 c3f0ff 695a2d"
 _CLASS_COLOURS = tuple(QColor(f"#{name}") for name in _CLASS_HEX.split())
 _NO_CLASS = QColor("#a8a8ad")
-# Ground truth, correct, wrong, missed, forced, ignored, changed: ids -2 to -8 of `viewer.canvas.layers`. Correct and
-# wrong differ in lightness too, so that they are told apart without red and green.
-_ROLE_HEX = "ffffff 3ddc97 ff6b5e ff2d78 ffd23f 8fa3b8 ff9f1c"
+# Ground truth, correct, wrong, missed, forced, ignored, changed, only in A, only in B: ids -2 to -10 of
+# `viewer.canvas.layers`. Correct and wrong, and A and B, differ in lightness too, so that they are told apart without
+# red and green.
+_ROLE_HEX = "ffffff 3ddc97 ff6b5e ff2d78 ffd23f 8fa3b8 ff9f1c 7fd4ff d81b9a"
 _ROLE_COLOURS = (_NO_CLASS, *(QColor(f"#{name}") for name in _ROLE_HEX.split()))
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 _COLOUR_MAPS = {"sequential": "viridis", "diverging": "CET-D1A"}

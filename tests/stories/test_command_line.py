@@ -95,6 +95,34 @@ def test_replay_gives_the_same_numbers_also_from_another_folder(tmp_path: Path) 
     assert detections(tmp_path / "third" / name) == detections(first / name)
 
 
+@pytest.mark.parametrize("method", ["soft-gaussian", "soft-linear", "diou", "wbf"])
+def test_every_method_of_suppression_is_replayed(tmp_path: Path, method: str) -> None:
+    settings = {"method": method, "sigma": "0.1", "iou": "0.3", "score": "0.05", "groups": "3+8; 1+7"}
+    words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    words += ["--set", "class_scores=3=0.6, 8=0.02", "--set", "suppressed=true"]
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert run("run", "detect", SAMPLE, "--model", "digits-faster-rcnn", *words, "--out", first) == 0
+    assert run("replay", first / "board.detect.recipe.json", "--out", second) == 0
+    for kind in ("json", "png", "svg"):
+        name = f"board.detect.{kind}"
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    found = detections(first / "board.detect.json")
+    assert min(each["score"] for each in found if each["label"] == "3") > 0.6
+    changed = [each for each in found if each.get("original_score", each["score"]) != each["score"]]
+    assert bool(changed) == (method != "diou") and all(each["original_score"] > each["score"] for each in changed)
+
+
+@pytest.mark.parametrize("setting", ["groups=1+x", "class_scores=x=0.5", "class_scores=3=2", "hidden=x"])
+def test_what_is_wrong_about_classes_is_told_before_a_picture_is_read(
+    tmp_path: Path, setting: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run("run", "detect", SAMPLE, "--model", "digits-ssd", "--set", setting, "--out", out) == 2
+    said = capsys.readouterr().err
+    assert ("Classes: 0, 1, 2" in said) == ("x" in setting) and ("from 0 to 1" in said) == ("2" in setting)
+    assert not out.exists()
+
+
 def test_replay_refuses_a_picture_that_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "a.png"
     shutil.copy(SAMPLE, picture)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 # Colour ids below zero say what a box is, not of which class; the theme has a colour for each.
-NO_CLASS, TRUTH, CORRECT, WRONG, MISSED, FORCED, IGNORED, CHANGED = range(-1, -9, -1)
+NO_CLASS, TRUTH, CORRECT, WRONG, MISSED, FORCED, IGNORED, CHANGED, ONLY_A, ONLY_B = range(-1, -11, -1)
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]

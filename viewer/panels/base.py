@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
@@ -68,6 +68,9 @@ class Panel(QWidget):
     def layers(self, document: Document) -> list[Layer]:
         """Return what to paint over the picture, bottom first."""
         return []
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Take what is kept for this panel from one run of the program to the next; what it writes there stays."""
 
     def pointer(self, place: tuple[float, float] | None) -> None:
         """Hear where the mouse is on the picture, in its pixels; None when it left."""

@@ -34,6 +34,7 @@ class Row(QWidget):
         self.key, self.title = key, title
         self._value, self._default, self._committed = value, value, value
         self._help, self._reason = help, ""
+        self._known = (True, "", False)  # what set_enabled_reason was last told
         self._controls: list[QWidget] = []
         self.label = QLabel(title, self)
         self.label.setTextFormat(Qt.TextFormat.PlainText)
@@ -86,6 +87,10 @@ class Row(QWidget):
 
     def set_enabled_reason(self, enabled: bool, reason: str = "", *, quiet: bool = False) -> None:
         """Grey the control and say why, under it unless `quiet`, and in its tooltip and accessible description."""
+        known = (enabled, reason, quiet)
+        if known == self._known:
+            return
+        self._known = known
         self._reason = "" if enabled else reason
         self.label.setEnabled(enabled)
         for control in self._controls:

@@ -104,11 +104,13 @@ class TruthPanel(Panel):
         self._truth: Truth | None = None
         self._result: Result | None = None
         self._outcome: Outcome | None = None
-        self._key: tuple[object, ...] = ()
+        self._compared: tuple[object, object, object] = (None, None, None)
+        self._iou = 0.0
         self.data_set = _text("Data set")
         self.left_out = QPushButton()
         self.left_out.setAccessibleName("What was left out of the ground truth")
         self.left_out.setCheckable(True)
+        self.left_out.setAccessibleName("Left out")
         self.left_out.setToolTip("What of the data set could not be used, and why")
         self.left_out.toggled.connect(self._list_left_out)
         self.lines = QPlainTextEdit()
@@ -190,14 +192,14 @@ class TruthPanel(Panel):
 
     def _compare(self, document: Document) -> None:
         """Match anew if truth, picture, detections or the IoU are others."""
-        key = (self._truth, self._result, document.view.truth_iou, document.source)
-        if key == self._key:
+        annotated, iou = self._annotated(document), document.view.truth_iou
+        compared = (self._truth, self._result, annotated)
+        if iou == self._iou and all(new is old for new, old in zip(compared, self._compared, strict=True)):
             return
-        self._key = key
-        annotated = self._annotated(document)
+        self._compared, self._iou = compared, iou
         self._outcome = None
         if self._truth is not None and self._result is not None and annotated is not None:
-            self._outcome = outcomes.compare(self._result, self._truth, annotated, iou=document.view.truth_iou)
+            self._outcome = outcomes.compare(self._result, self._truth, annotated, iou=iou)
         self.mistakes.take(self._outcome)
         self._tell(annotated)
         self._follow(document)

@@ -213,16 +213,14 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
 
 def _check(engine: Engine, inspection: str, model: str, settings: dict[str, str]) -> None:
     """Raise Refusal for a model, inspection or setting that cannot be, before any picture is read."""
-    from models.detection.decide import label_ids
+    from models.detection import classes
     from models.types import Refusal
 
     description = _describe(engine, model)
     offers = description.offers
     if inspection not in offers:
         raise Refusal(f"There is no inspection {inspection!r}.", advice=f"Valid: {', '.join(offers)}.")
-    values = offers[inspection].check(settings)
-    if "hidden" in values:
-        label_ids(str(values["hidden"]), description.classes)
+    classes.check(offers[inspection].check(settings), description.classes)
 
 
 def _describe(engine: Engine, model: str) -> Description:

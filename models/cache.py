@@ -79,9 +79,9 @@ class CachedStages:
             return None
         return self.cache[full]
 
-    def renew(self, name: str, value: object, *key: object) -> None:
-        """Have the size of a cached value counted anew, after it has grown."""
-        self.cache[self.scope, name, key] = value
+    def keep(self, name: str, value: object, *key: object) -> None:
+        """Keep a value of stage `name` that was made together with others."""
+        self.cache[(self.scope, name, key)] = value
 
     def meanwhile(self, name: str, steps: Iterator[None]) -> None:
         """Have work done in slices while the engine is idle, unless work of that name is under way; none of it is kept.

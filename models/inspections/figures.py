@@ -18,7 +18,8 @@ from models.cache import Cache, CachedStages
 from models.capabilities import Traces
 from models.context import Context
 from models.detection import decide
-from models.detection.decide import label_ids, rpn_settings
+from models.detection.classes import label_ids
+from models.detection.decide import GREEDY, METHODS, rpn_settings
 from models.evaluation.matched import Setting
 from models.evaluation.measure import LEAST_IOU, measure
 from models.evaluation.store import Store
@@ -71,7 +72,7 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
     rpn = rpn_settings(model, params)
     name, key = "pictures of the data set", tuple(rpn.items())
     store: Store = stages.run(name, lambda: Store(truth, ids), *key)
-    stages.renew(name, store, *key)
+    stages.keep(name, store, *key)  # it grows: its size is counted anew
     complete = store.missing(agnostic=params.agnostic) is None
     _go_on(stages, _Wish(store, model, rpn, params.agnostic) if params.collect and not complete else _Wish())
 
@@ -96,12 +97,13 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
 
 def _check(params: Params) -> None:
     """Raise Refusal for settings whose outcome depends on more than one pass from the best score down."""
-    for name, plain in (("method", "greedy"), ("groups", ""), ("class_scores", "")):
-        if getattr(params, name, plain) != plain:
-            raise Refusal(
-                f"The figures do not follow {name.replace('_', ' ')} {getattr(params, name)}.",
-                advice="They hold for greedy NMS with one score for all classes.",
-            )
+    wanted = METHODS[params.method] if params.method != GREEDY else ""
+    wanted = wanted or ("class groups" if params.groups else "") or ("scores of single classes" if params.class_scores else "")
+    if wanted:
+        raise Refusal(
+            f"The figures of a data set do not follow {wanted}.",
+            advice="They hold for greedy NMS and one score for all classes.",
+        )
 
 
 def _go_on(stages: Any, wish: _Wish) -> None:

@@ -98,7 +98,11 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
 def _check(params: Params) -> None:
     """Raise Refusal for settings whose outcome depends on more than one pass from the best score down."""
     wanted = METHODS[params.method] if params.method != GREEDY else ""
-    wanted = wanted or ("class groups" if params.groups else "") or ("scores of single classes" if params.class_scores else "")
+    wanted = (
+        wanted
+        or ("class groups" if params.groups else "")
+        or ("scores of single classes" if params.class_scores else "")
+    )
     if wanted:
         raise Refusal(
             f"The figures of a data set do not follow {wanted}.",

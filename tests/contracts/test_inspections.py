@@ -67,7 +67,9 @@ def subject(inspection: Any, source: Source) -> Source:
     path = Path(source.path).with_suffix(".json")
     truth = {
         "images": [{"id": 1, "file_name": Path(source.path).name, "width": 120, "height": 90}],
-        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 40, 30], "area": 1200, "iscrowd": 0}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 40, 30], "area": 1200, "iscrowd": 0}
+        ],
         "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}],
     }
     path.write_text(json.dumps(truth))

@@ -18,7 +18,8 @@ Settings = tuple[tuple[tuple[str, str], tuple[tuple[str, Value], ...]], ...]
 class View:
     """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density or
     lineage; `anchor_level` -1 is every level; `anchor_at` a place in picture pixels, pinned by a click. With ground
-    truth, `outcomes` colours detections by right and wrong at the IoU `truth_iou`; `truth_shown` says what is drawn.
+    truth, `outcomes` colours detections by right and wrong at the IoU `truth_iou`; `truth_shown` says what is drawn;
+    `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
     """
 
     labels: bool = True
@@ -29,6 +30,7 @@ class View:
     outcomes: bool = True
     truth_iou: float = 0.5
     truth_shown: tuple[str, ...] = ("correct", "wrong", "missed")
+    figures: str = "off"
 
 
 @dataclass(frozen=True)

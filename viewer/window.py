@@ -28,6 +28,7 @@ from viewer.overlay import DETECTIONS, row_of
 from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
 from viewer.panels.detection import DetectionPanel
+from viewer.panels.figures import FiguresPanel
 from viewer.panels.film import THUMB_PX, FilmPanel
 from viewer.panels.log import LogPanel
 from viewer.panels.results import ResultsPanel
@@ -41,7 +42,15 @@ from viewer.widgets.shortcuts import Shortcuts
 from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 
-PANELS: tuple[type[Panel], ...] = (DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LogPanel, TruthPanel)
+PANELS: tuple[type[Panel], ...] = (
+    DetectionPanel,
+    AnchorPanel,
+    FilmPanel,
+    ResultsPanel,
+    LogPanel,
+    TruthPanel,
+    FiguresPanel,
+)
 STALE_AFTER_MS = 150
 GAP = 8
 P = TypeVar("P", bound=Panel)
@@ -99,6 +108,11 @@ class Window(QMainWindow):
     def has_result(self) -> bool:
         """Whether detections are shown that belong to the picture and the model."""
         return "detect" in self.session.results
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether figures of a data set are shown."""
+        return _the(FiguresPanel, self.panels).shown is not None
 
     @property
     def has_anchors(self) -> bool:
@@ -367,6 +381,7 @@ class Window(QMainWindow):
         self.status.activity.cancelled.connect(self.verbs.cancel)
         self.welcome.open_requested.connect(self.verbs.ask_pictures)
         _the(TruthPanel, self.panels).open_requested.connect(self.verbs.ask_truth)
+        _the(FiguresPanel, self.panels).export_requested.connect(self.verbs.ask_figures)
         self.welcome.sample_requested.connect(self._open_sample)
         self.welcome.recent_requested.connect(self._open_recent)
         theme.changes().connect(self._restyle)

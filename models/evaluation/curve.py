@@ -46,7 +46,8 @@ def _curve(score: Float, correct: Bool, counts: Bool, positives: int) -> Curve:
     score, correct = score[counts], correct[counts]
     hits = np.flatnonzero(correct)
     if not len(hits) or not positives:
-        return Curve(*np.zeros((3, 0)), 0.0, 0.0)
+        none = np.zeros(0)
+        return Curve(none, none, none, 0.0, 0.0)
     number = np.arange(1, len(hits) + 1)
     # Equal scores come and go together: a threshold lies behind the last of them.
     behind = np.searchsorted(-score, -score[hits], side="right")

@@ -40,8 +40,8 @@ def figures(prepared: Prepared, score: float) -> Result:
     Arrays, over the K classes that are evaluated: `labels` (K,) the model's label ids; `objects` (K,); `ap` (K, 10) at
     `ious` (10,), -1 for a class without objects; `correct`, `wrong`, `missed` (K,) at the score; `precision`, `recall`,
     `f1` (K,); `confusion` (K + 1, K + 1), see `confusion`; `funnel` (7, 4 + K) and `funnel_of` (4 + K,), see `funnel`;
-    `tide` (8,) and `tide_count` (6,), see `tide`. Curves of all classes together, then of each class, one after the
-    other: `curve_start` (K + 2,), `curve_recall`, `curve_precision`, `curve_score`; `best_f1` and `best_score` (1 + K,).
+    `tide` (8,) and `tide_count` (6,), see `tide`. Curves of all classes together, then of each, one after the other:
+    `curve_start` (K + 2,), `curve_recall`, `curve_precision`, `curve_score`; `best_f1` and `best_score` (1 + K,).
     """
     matched = prepared.matched
     shown = _visible(matched)

@@ -31,7 +31,7 @@ def funnel(matched: Matched, best: NDArray[np.float32], score: float) -> tuple[I
 
 
 def best_scores(matched: Matched) -> NDArray[np.float32]:
-    """Return (3, T): the best score of the candidates that reach an object, of those kept, of those within the maximum."""
+    """Return (3, T): the best score of the candidates that reach an object: of all, those kept, those shown."""
     table = matched.table
     candidate, item, found = table.same
     near = found >= matched.setting.match_iou

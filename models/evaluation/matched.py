@@ -125,7 +125,7 @@ def survivors(table: Table, iou: float, *, agnostic: bool) -> Bool:
 
     kept = np.zeros(len(table.score), np.bool_)
     for start, one in zip(table.start.tolist(), table.measured, strict=False):
-        group = None if agnostic else one.label
+        group = None if agnostic else one.label.astype(np.int64)
         kept[start + plain(one.boxes, one.score, group, iou).kept] = True
     return kept
 

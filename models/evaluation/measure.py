@@ -48,7 +48,7 @@ class Measured:
 def measure(candidates: Candidates, evidence: Evidence | None, truth: Annotated) -> Measured:
     """Return what is kept of a picture. Overlaps with objects are in pixels of the original, in double, as COCO's."""
     order = ranking(candidates.score)
-    boxes, score, label = (column[order] for column in (candidates.boxes, candidates.score, candidates.label))
+    boxes, score, label = candidates.boxes[order], candidates.score[order], candidates.label[order]
     iou = overlaps(candidates.drawn[order], truth.boxes, truth.crowd)
     row, item = np.nonzero(iou >= LEAST_IOU)
     found = iou[row, item]

@@ -1,8 +1,9 @@
-"""How close the boxes of each stage of a detector come to each object, for the recall funnel. One picture, numpy only."""
+"""How close the boxes of each stage of a detector come to the objects of a picture, for the recall funnel."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.detection.evidence import Evidence
 from models.detection.suppression import columns_of, overlap
@@ -38,7 +39,7 @@ def nearest(anchors: Anchors, truth_boxes: Float) -> Float:
     """
     best = np.zeros(len(truth_boxes), np.float32)
     objects = columns_of(truth_boxes)[:, :, None]
-    middle = (truth_boxes[:, :2] + truth_boxes[:, 2:]) / 2
+    middle: Float = (truth_boxes[:, :2] + truth_boxes[:, 2:]) * np.float32(0.5)
     levels = zip(anchors.grid.tolist(), anchors.per_cell.tolist(), anchors.start.tolist(), strict=False)
     for (rows, columns), count, start in levels:
         level = anchors.boxes[start : start + rows * columns * count].reshape(rows, columns, count, 4)
@@ -50,7 +51,7 @@ def nearest(anchors: Anchors, truth_boxes: Float) -> Float:
     return best
 
 
-def _closest(places: Float, wanted: Float) -> np.ndarray:
+def _closest(places: Float, wanted: Float) -> NDArray[np.intp]:
     """Return (T, A): for each shape the row of `places` (R, A), evenly spaced, that is closest to each of `wanted`."""
     step = (places[-1] - places[0]) / max(len(places) - 1, 1)
     near = np.rint((wanted[:, None] - places[0]) / np.where(step > 0, step, 1))

@@ -23,7 +23,7 @@ class _Built:
 
 
 class Store:
-    """Pictures by their row in the truth: `measured`, or why not in `failed`. About 17 KB a picture of 350 candidates."""
+    """Pictures by their row in the truth: `measured`, or why not in `failed`. 17 KB for 350 candidates."""
 
     def __init__(self, truth: Truth, label_ids: Int) -> None:
         self.truth = truth

@@ -26,8 +26,8 @@ class Table:
     `survives` (BYTES, N), see `survival`. `ranked` are the candidates of the C classes by class, then best first, then
     in their own order. `area` (T,) in square pixels; `crowd` (T,); `reach` (3, T).
 
-    Pairs of a candidate and an object of the C classes, in order of candidates, each by falling IoU: `same` of one class,
-    `any`, and `covered` candidates within a crowd with the share. Each is (candidate, object, IoU).
+    Pairs of a candidate and an object of the C classes, in order of candidates, each by falling IoU: `same` of one
+    class, `any`, and `covered` candidates within a crowd with the share. Each is (candidate, object, IoU).
     """
 
     classes: Int

@@ -29,7 +29,7 @@ class Errors:
     """What of the errors does not depend on the score.
 
     `type` (D,) of each evaluated detection that found nothing, -1 for others. `fixer` (T,) is the best Loc or Cls error
-    on each object, as a row of D, -1 for none; `finder_score` (T,) the score of the detection that found it, 0 for none.
+    on each object, as a row of D, -1 for none; `finder_score` (T,) the score of what found it, 0 for none.
     """
 
     matched: Matched
@@ -39,7 +39,7 @@ class Errors:
 
     @cached_property
     def _behind(self) -> dict[int, Int]:
-        """For each type of error (-1: none is fixed), how many detections before each one (D + 1,) are out of the count."""
+        """By type of error (-1: none is fixed): how many detections before each one (D + 1,) do not count."""
         ignored = self.matched.ignored_half
         lost = [ignored | (self.type == kind) if kind >= 0 else ignored for kind in range(-1, MISS)]
         return {kind: np.concatenate([[0], np.cumsum(out)]) for kind, out in zip(range(-1, MISS), lost, strict=True)}
@@ -144,7 +144,7 @@ def errors(matched: Matched) -> Errors:
 
 
 def _best(matched: Matched, stand: Int, *, same: bool) -> tuple[Double, Int]:
-    """Return of each evaluated detection (D,) the best IoU with an object of its class, or of another, and the object."""
+    """Return of each evaluated detection (D,) the best IoU with an object of its class, or of others, and which."""
     table = matched.table
     candidate, item, iou = table.same if same else table.any
     fit = (stand[candidate] >= 0) & matched.counted[item]

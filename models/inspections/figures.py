@@ -8,7 +8,7 @@ The meta has their totals, `collected`, `failed` and `of` pictures, `problems` a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -41,9 +41,9 @@ class Params(decide.Params):
     match_iou: float = param(
         0.5,
         "Match IoU",
-        "A detection finds an object if they overlap by at least this much: for precision, recall, confusion and funnel.",
+        "A detection finds an object if they overlap by at least this, for all but mAP and error types.",
         low=LEAST_IOU,
-        high=0.95,
+        high=1.0,
     )
     collect: bool = param(True, "Collect", "Go on with the pictures that were not measured yet.")
 
@@ -54,7 +54,7 @@ class _Wish:
 
     store: Store | None = None
     model: Any = None
-    rpn: Mapping[str, Any] | None = None
+    rpn: Mapping[str, Any] = field(default_factory=dict)
     agnostic: bool = False
 
 

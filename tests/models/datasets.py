@@ -45,7 +45,7 @@ def dataset(seed: int, *, pictures: int = 12, crowds: float = 0.1, tied: bool = 
     """Make a data set: boxes jittered off the objects, doubles, wrong classes and stray ones.
 
     The last class has no object, the first picture nothing at all, the second no object, the third no candidate.
-    `tied` rounds scores so that many are equal, `whole` puts boxes on whole pixels so that IoUs meet thresholds exactly.
+    `tied` rounds scores so that many are equal, `whole` puts boxes on whole pixels so that IoUs meet thresholds.
     """
     rng = np.random.default_rng(seed)
     truth, found = [], []

@@ -25,8 +25,8 @@ def tidecv_figures(data: Dataset, score: float) -> dict[str, Any]:
         for box, label, crowd in zip(picture.boxes.astype(float), picture.labels.tolist(), picture.crowd, strict=True):
             add = truth.add_ignore_region if crowd else truth.add_ground_truth
             add(number, label + 1, box=[box[0], box[1], box[2] - box[0], box[3] - box[1]])
-        for box, confidence, label in zip(boxes.astype(float), scores.tolist(), labels.tolist(), strict=True):
-            box = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
+        for corners, confidence, label in zip(boxes.astype(float), scores.tolist(), labels.tolist(), strict=True):
+            box = [corners[0], corners[1], corners[2] - corners[0], corners[3] - corners[1]]
             found.add_detection(number, label, confidence, box=box)
     tide = TIDE()
     run = tide.evaluate(truth, found, mode=TIDE.BOX)

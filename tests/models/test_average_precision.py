@@ -30,8 +30,8 @@ def coco(data: Dataset, score: float, maximum: int) -> np.ndarray:
             x, y, w, h = box[0], box[1], box[2] - box[0], box[3] - box[1]
             row = {"id": len(truth["annotations"]) + 1, "image_id": number, "category_id": int(label) + 1}
             truth["annotations"].append({**row, "bbox": [x, y, w, h], "area": w * h, "iscrowd": int(crowd)})
-        for box, s, label in zip(boxes.astype(float), scores.tolist(), labels.tolist(), strict=True):
-            box = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
+        for corners, s, label in zip(boxes.astype(float), scores.tolist(), labels.tolist(), strict=True):
+            box = [corners[0], corners[1], corners[2] - corners[0], corners[3] - corners[1]]
             found.append({"image_id": number, "category_id": label, "bbox": box, "score": s})
     with contextlib.redirect_stdout(io.StringIO()):
         oracle = COCO(truth)

@@ -23,6 +23,7 @@ class View:
     the probabilities behind the selected mask. Key points of at most `point_score` are shown faint, or with
     `faint_points` off not at all; `heat_point` is the one whose heat map is shown for the selected box, -1 for none.
     `compare` is what is shown of settings A, those of now, and B, the pinned ones: their difference, a or b.
+    `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
     """
 
     labels: bool = True
@@ -44,6 +45,7 @@ class View:
     faint_points: bool = True
     heat_point: int = -1
     compare: str = "difference"
+    figures: str = "off"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
 from viewer.panels.compare import ComparePanel
 from viewer.panels.detection import DetectionPanel
+from viewer.panels.figures import FiguresPanel
 from viewer.panels.film import FilmPanel
 from viewer.panels.keypoints import KeyPointPanel
 from viewer.panels.lineage import LineagePanel
@@ -25,6 +26,7 @@ PANELS: tuple[type[Panel], ...] = (
     MissedPanel,
     TruthPanel,
     ComparePanel,
+    FiguresPanel,
     MaskPanel,
     KeyPointPanel,
 )

@@ -98,6 +98,11 @@ class Window(QMainWindow):
         return "detect" in self.session.results
 
     @property
+    def has_figures(self) -> bool:
+        """Whether figures of a data set are shown."""
+        return _the(FiguresPanel, self.panels).shown is not None
+
+    @property
     def has_anchors(self) -> bool:
         """Whether the model has anchors, as far as is known."""
         description = self.session.description
@@ -367,6 +372,7 @@ class Window(QMainWindow):
         self.status.activity.cancelled.connect(self.verbs.cancel)
         self.welcome.open_requested.connect(self.verbs.ask_pictures)
         _the(TruthPanel, self.panels).open_requested.connect(self.verbs.ask_truth)
+        _the(FiguresPanel, self.panels).export_requested.connect(self.verbs.ask_figures)
         self.welcome.sample_requested.connect(self._open_sample)
         self.welcome.recent_requested.connect(self._open_recent)
         theme.changes().connect(self._restyle)

@@ -96,7 +96,7 @@ def _file(w: Window) -> list[Command]:
             menu="File",
             group="export",
             help="As JSON, or the precision-recall curves as CSV",
-            enabled=lambda: w.has_figures,
+            enabled=lambda: "figures" in w.session.results,
         ),
         Command("quit", "Quit", w.verbs.close_window, shortcut="Ctrl+Q", menu="File", group="quit"),
     ]

@@ -28,7 +28,6 @@ from viewer.overlay import DETECTIONS, row_of
 from viewer.panels.base import Panel
 from viewer.panels.film import THUMB_PX, FilmPanel
 from viewer.panels.log import LogPanel
-from viewer.panels.truth import TruthPanel
 from viewer.roster import PANELS
 from viewer.session import Session
 from viewer.settings import Settings
@@ -96,11 +95,6 @@ class Window(QMainWindow):
     def has_result(self) -> bool:
         """Whether detections are shown that belong to the picture and the model."""
         return "detect" in self.session.results
-
-    @property
-    def has_figures(self) -> bool:
-        """Whether figures of a data set are shown."""
-        return _the(FiguresPanel, self.panels).shown is not None
 
     @property
     def has_anchors(self) -> bool:
@@ -362,6 +356,7 @@ class Window(QMainWindow):
         on.unreadable.append(self._unreadable)
         for panel in self.panels.values():
             panel.layers_changed.connect(self.repaint_layers)
+            panel.command_wanted.connect(self._run_command)
         self.film.chosen.connect(self.session.go)
         self.film.stepped.connect(self.session.step)
         self.film.thumbnail_wanted.connect(self._thumbnail)
@@ -371,8 +366,6 @@ class Window(QMainWindow):
         self.canvas.zoom_changed.connect(self._zoomed)
         self.status.activity.cancelled.connect(self.verbs.cancel)
         self.welcome.open_requested.connect(self.verbs.ask_pictures)
-        _the(TruthPanel, self.panels).open_requested.connect(self.verbs.ask_truth)
-        _the(FiguresPanel, self.panels).export_requested.connect(self.verbs.ask_figures)
         self.welcome.sample_requested.connect(self._open_sample)
         self.welcome.recent_requested.connect(self._open_recent)
         theme.changes().connect(self._restyle)
@@ -385,6 +378,9 @@ class Window(QMainWindow):
 
     def _open_recent(self, path: str) -> None:
         self.session.open_paths([path])
+
+    def _run_command(self, name: str) -> None:
+        self.commands.actions(self)[name].trigger()
 
     def _restyle(self) -> None:
         self.commands.restyle()

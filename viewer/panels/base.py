@@ -21,7 +21,8 @@ GAP = 8
 class Panel(QWidget):
     """One dock's content. A subclass sets the class attributes and overrides what it has a use for.
 
-    It changes the document through `store`, and says `layers_changed` when it would paint something else. Panels with
+    It changes the document through `store`, says `layers_changed` when it would paint something
+    else and `command_wanted` to have a command of the table run. Panels with
     a lower `rank` paint first, below the others. A panel is given at least `height_px` when it is opened.
     """
 
@@ -35,6 +36,7 @@ class Panel(QWidget):
     needs: ClassVar[tuple[str, ...]] = ()
 
     layers_changed = Signal()
+    command_wanted = Signal(str)
 
     def __init__(self, store: Store) -> None:
         super().__init__()

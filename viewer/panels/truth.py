@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from PySide6.QtCore import QAbstractListModel, QItemSelection, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QItemSelection, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -97,8 +97,6 @@ class TruthPanel(Panel):
     rank: ClassVar[int] = 10
     needs: ClassVar[tuple[str, ...]] = ("Detects",)
 
-    open_requested = Signal()
-
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._truth: Truth | None = None
@@ -120,7 +118,7 @@ class TruthPanel(Panel):
         self.lines.setFixedHeight(6 * self.lines.fontMetrics().lineSpacing())
         self.lines.hide()
         self.open = QPushButton("Open ground truth…")
-        self.open.clicked.connect(self.open_requested)
+        self.open.clicked.connect(lambda: self.command_wanted.emit("open-truth"))
         self.counts = _text("Counts on this picture")
         self.warning = _text("Classes that do not count")
         self.iou = SliderRow(

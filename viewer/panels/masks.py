@@ -136,7 +136,7 @@ class MaskPanel(Panel):
         width, height = (float(v) for v in boxes[row, 2:] - boxes[row, :2])
         part = area / max(width * height, 1e-6)
         values = masks[row]
-        lines.append(f"Selected: {area:,.0f} pixels, {part:.0%} of its box")
+        lines.append(f"Selected: {area:,.0f} pixels, {100 * part:.0f} % of its box")
         lines.append(f"Probabilities from {values.min():.2f} to {values.max():.2f}, {values.mean():.2f} on average")
         return "\n".join(lines)
 

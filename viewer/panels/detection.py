@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from textwrap import shorten
 from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt
@@ -28,6 +29,7 @@ SECTIONS = {
     "Suppression": ("method", "sigma", "agnostic", "groups"),
     "Region proposals": ("rpn_score", "rpn_iou", "rpn_top_n"),
 }
+MOST_ADVICE = 160  # characters
 WAITING = "Waiting for the answer…"
 NOTHING_OPEN = "Open a picture to begin."
 
@@ -174,7 +176,7 @@ class DetectionPanel(Panel):
         try:
             class_groups(text, self._names)
         except Refusal as refusal:
-            return f"{refusal} {refusal.advice}"
+            return f"{refusal} {shorten(refusal.advice, MOST_ADVICE, placeholder='…')}"
         return ""
 
     def _scores(self, document: Document) -> dict[str, float]:

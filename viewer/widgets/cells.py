@@ -9,6 +9,7 @@ from PySide6.QtGui import QCursor, QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHeaderView, QToolTip, QTreeWidget, QTreeWidgetItem
 
 NOTHING = "none"
+LEAST_PX, MOST_PX = 56, 112  # of a column with values; the first has what is left
 
 
 class Cells(QTreeWidget):
@@ -21,11 +22,9 @@ class Cells(QTreeWidget):
         self.setHeaderLabels(list(titles))
         self.setRootIsDecorated(False)
         self.setSelectionBehavior(QTreeWidget.SelectionBehavior.SelectItems)
-        self.setWordWrap(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.header().setStretchLastSection(False)
-        for column in range(len(titles)):
-            self.header().setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+        self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.itemClicked.connect(self._copy)
 
     def take(self, rows: Sequence[tuple[str, ...]]) -> None:
@@ -39,6 +38,8 @@ class Cells(QTreeWidget):
             for column, text in enumerate(row):
                 item.setToolTip(column, f"{text}\nClick to copy".strip())
             self.addTopLevelItem(item)
+        for column in range(1, self.columnCount()):
+            self.header().resizeSection(column, max(LEAST_PX, min(MOST_PX, self.sizeHintForColumn(column) + 4)))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Copy the current cell."""

@@ -192,7 +192,7 @@ class _ScoreEntry(Entry):
         super().__init__(low=-1.0, high=1.0, step=0.01, parent=parent)
         self._floor = floor
         self.setFrame(False)
-        self.setMinimumWidth(0)
+        self.lineEdit().setPlaceholderText(_text(slider))
         self.setValue(-1.0 if own is None else own)
         self.selectAll()
 

@@ -73,7 +73,7 @@ class Outcome:
     @cached_property
     def texts(self) -> list[str]:
         """What each detection came to, in words (K,)."""
-        texts = [f"{self.name(row)}: not in the ground truth" for row in range(len(self.colours))]
+        texts = [f"{self.name(row)}: class not in the ground truth" for row in range(len(self.colours))]
         for place, row in enumerate(self.judged.tolist()):
             texts[row] = f"{self.name(row)} {self._came_to(place)}"
         return texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from PySide6.QtCore import QAbstractListModel, QItemSelection, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractListModel, QItemSelection, QModelIndex, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -43,8 +44,9 @@ KINDS = {
     "missed": ("Missed", "Objects of the ground truth that no detection was matched to"),
     "truth": ("All outlines", "Every object of the ground truth, dashed"),
 }
-FEW_ROWS = 4
+FEW_ROWS, ROW_PX = 4, 22
 NAMED = 12
+MOST_MAPPED = 40
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -224,6 +226,7 @@ class TruthPanel(Panel):
             self.counts.setText(f"Precision {_part(matches.precision)} · recall {_part(matches.recall)}")
         elif annotated is None:
             self.counts.setText("This picture is not in the ground truth.")
+        self.data_set.setToolTip("\n".join(_mapped(outcome)) if outcome else "")
         warnings = _warnings(outcome) if outcome else []
         self.warning.setText("\n".join(warnings))
         self.warning.setVisible(bool(warnings))
@@ -256,7 +259,7 @@ class TruthPanel(Panel):
         else:
             found = self.mistakes.wrong[row - len(missed)]
             ids = self._outcome.result.arrays["ids"]
-            self.store.update(self.store.document.with_selected(int(ids[found])))
+            self.store.update(self.store.document.with_region(None).with_selected(int(ids[found])))
 
     def _ask_about(self, row: int) -> None:
         """Make a missed object the region, which tells other panels to explain it."""
@@ -320,7 +323,10 @@ class _List(QListView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setUniformItemSizes(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setMinimumHeight(FEW_ROWS * 22)
+
+    def sizeHint(self) -> QSize:
+        """Ask for a few lines; what room there is comes on top."""
+        return QSize(super().sizeHint().width(), FEW_ROWS * ROW_PX)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Copy the chosen line."""
@@ -336,12 +342,12 @@ def _text(name: str) -> QLabel:
     label.setAccessibleName(name)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return label
 
 
 def _counted(truth: Truth) -> str:
-    classes = len(truth.classes)
-    return f"{len(truth.pictures):,} pictures, {truth.boxes:,} boxes, {classes:,} class{'es' if classes != 1 else ''}"
+    return f"{len(truth.pictures):,} pictures, {truth.boxes:,} boxes"
 
 
 def _part(value: float) -> str:
@@ -361,6 +367,16 @@ def _warnings(outcome: Outcome) -> list[str]:
     if min(told) > 0 and size != told:
         found.append(f"The ground truth is for {told[0]} × {told[1]} pixels; the picture has {size[0]} × {size[1]}.")
     return found
+
+
+def _mapped(outcome: Outcome) -> list[str]:
+    """Return a line for each class of the ground truth with the model's class that it stands for."""
+    classes, truth = outcome.result.meta["classes"], outcome.truth
+    ids = truth.label_ids(classes).tolist()
+    pairs = zip(truth.classes[:MOST_MAPPED], ids, strict=False)
+    lines = [f"{name} → {classes[label] if label >= 0 else 'not known to the model'}" for name, label in pairs]
+    more = len(truth.classes) - len(lines)
+    return lines + ([f"and {more:,} more"] if more else [])
 
 
 def _listed(names: list[str]) -> str:

@@ -43,6 +43,7 @@ class Docks(QObject):
                 features = QDockWidget.DockWidgetFeature.DockWidgetClosable
                 dock.setFeatures(features | QDockWidget.DockWidgetFeature.DockWidgetMovable)
             dock.installEventFilter(self)
+            dock.visibilityChanged.connect(panel.seen)
             self.by_id[panel.id] = dock
             panel.recall(settings.memory(panel.id))
         self.arrange()

@@ -15,7 +15,7 @@ ANCHOR, PROPOSAL, BOX, REMOVED, REMOVER = (
 )
 REGION, LOST, TAKER = "region", "missed best", "missed remover"
 ANCHOR_COLOUR, PROPOSAL_COLOUR = 1, 2
-MOST_LABELLED = 4
+MOST_LABELLED = 2
 Facts = list[tuple[str, str]]
 FATES = {
     "low": "Below the score",
@@ -27,10 +27,10 @@ FATES = {
 }
 
 
-def lineage_layers(result: Result) -> list[Layer]:
+def lineage_layers(result: Result, *, alone: bool = False) -> list[Layer]:
     """Return a box's way: anchor dashed, proposal thin, what it removed and what removed it, linked, with their IoU.
 
-    The box itself is there only when the detections do not show it.
+    The box itself is there only when the detections do not show it, or where there are none: `alone`.
     """
     finding, arrays, classes = result.meta["finding"], result.arrays, result.meta["classes"]
     label, ending, box = int(finding["label"]), finding["end"], arrays["box"]
@@ -70,9 +70,11 @@ def lineage_layers(result: Result) -> list[Layer]:
         text = f"proposal {finding['objectness']['value']:.2f}"
         proposal = Boxes(PROPOSAL, arrays["proposal"], np.array([PROPOSAL_COLOUR]), [text], width=1.2, hoverable=False)
         layers.append(proposal)
-    if len(box) and ending["fate"] != "shown":
-        text = f"{finding['name']} {finding['class']['score']:.2f} · {FATES[ending['fate']].lower()}"
-        layers.append(Boxes(BOX, box, colour, [text], dashed=True, ids=np.array([finding["id"]])))
+    shown = ending["fate"] == "shown"
+    if len(box) and (alone or not shown):
+        name = f"{finding['name']} {finding['class']['score']:.2f}"
+        text = name if shown else f"{name} · {FATES[ending['fate']].lower()}"
+        layers.append(Boxes(BOX, box, colour, [text], dashed=not shown, ids=np.array([finding["id"]])))
     return layers
 
 
@@ -87,8 +89,8 @@ def origin_facts(finding: Mapping[str, Any], box: np.ndarray) -> Facts:
         facts.append(("In the cell", f"{origin['of_cell'] + 1} of {origin['per_cell']}"))
     facts += [
         ("Box", box_text(box)),
-        ("Scale", _both(f"{origin['scale']:.1f} px", f"{origin['scale_network']:.1f} px")),
-        ("Width / height", _both(f"{origin['ratio']:.2f}", f"{origin['ratio_network']:.2f}")),
+        ("Scale", _both(f"{origin['scale']:.1f}", f"{origin['scale_network']:.1f}", unit=" px")),
+        ("Ratio w/h", _both(f"{origin['ratio']:.2f}", f"{origin['ratio_network']:.2f}")),
     ]
     return facts
 
@@ -110,10 +112,10 @@ def proposal_facts(finding: Mapping[str, Any], box: np.ndarray) -> Facts:
     }
     return [
         ("Objectness", f"{found['value']:.4f}"),
-        ("Rank", f"{found['rank']:,} of {found['of']:,} anchors"),
-        ("On its level", f"{found['level_rank']:,} of {found['level_of']:,}"),
-        ("In the pool", pool),
-        ("Proposal", stopped[found["stopped"]]),
+        ("Of all anchors", f"{found['rank']:,} of {found['of']:,}"),
+        ("Of its level", f"{found['level_rank']:,} of {found['level_of']:,}"),
+        ("Of the pool", pool),
+        ("Of proposals", stopped[found["stopped"]]),
         ("Box", box_text(box)),
     ]
 
@@ -131,14 +133,14 @@ def ending_text(finding: Mapping[str, Any]) -> str:
     return FATES[end["fate"]]
 
 
-def ending_facts(finding: Mapping[str, Any], box: np.ndarray) -> Facts:
-    """Return the box's class, score, place and size in words; less for a box that no class was given to."""
+def headline(finding: Mapping[str, Any], box: np.ndarray) -> str:
+    """Return in one line what the box is and became: "3 0.9312 · 7 of 23 shown · best of 10 classes"."""
     score = finding["class"]
-    facts = [("Class", finding["name"])]
     if score is None or not len(box):
-        return facts
-    facts += [("Score", f"{score['score']:.4f}"), ("Of classes", f"{score['rank']} of {score['of']}")]
-    return [*facts, ("Box", box_text(box))]
+        return f"{finding['name']} · {ending_text(finding)}"
+    place = "best" if score["rank"] == 1 else f"number {score['rank']}"
+    parts = [f"{finding['name']} {score['score']:.4f}", ending_text(finding)]
+    return " · ".join([*parts, f"{place} of {score['of']} classes", box_text(box)])
 
 
 def suppression_text(finding: Mapping[str, Any], removed: int) -> str:
@@ -158,7 +160,9 @@ def lineage_text(result: Result) -> str:
     """Return the whole lineage as lines of text, to be copied."""
     finding, arrays, classes = result.meta["finding"], result.arrays, result.meta["classes"]
     end = finding["end"]
-    lines = ["Grid cell" if finding["origin"]["kind"] == "cell" else "Anchor"]
+    lines = [headline(finding, arrays["box"])]
+    lines += [f"  Corners: {', '.join(f'{float(v):.2f}' for v in box)}" for box in arrays["box"]]
+    lines += ["Grid cell" if finding["origin"]["kind"] == "cell" else "Anchor"]
     lines += _indented(origin_facts(finding, arrays["origin"]))
     proposal = proposal_facts(finding, arrays["proposal"])
     lines += ["Proposal", *_indented(proposal)] if proposal else ["One stage: no objectness, no proposals"]
@@ -171,8 +175,6 @@ def lineage_text(result: Result) -> str:
         lines.append(f"  {classes[by['label']]} {by['score']:.4f} at IoU {by['iou']:.4f}")
     columns = (arrays["removed_labels"], arrays["removed_scores"], arrays["removed_iou"])
     lines += [f"  {classes[k]} {s:.4f} at IoU {iou:.4f}" for k, s, iou in zip(*columns, strict=True)]
-    lines += [f"Result: {ending_text(finding)}", *_indented(ending_facts(finding, arrays["box"]))]
-    lines += [f"  Corners: {', '.join(f'{float(v):.2f}' for v in box)}" for box in arrays["box"]]
     return "\n".join(lines)
 
 
@@ -231,9 +233,9 @@ def box_text(boxes: np.ndarray) -> str:
     return f"{x1 - x0:.0f}\u00a0×\u00a0{y1 - y0:.0f} at {x0:.0f},\u00a0{y0:.0f}"
 
 
-def _both(value: str, within: str) -> str:
+def _both(value: str, within: str, *, unit: str = "") -> str:
     """Return a measure in the picture, and in the network's input where it is another."""
-    return value if value == within else f"{value} (network {within})"
+    return value + unit if value == within else f"{value}{unit} (network {within})"
 
 
 def _links(name: str, ends: np.ndarray, keepers: np.ndarray, colours: np.ndarray) -> Links:

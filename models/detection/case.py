@@ -11,7 +11,7 @@ import numpy as np
 
 from models.detection.evidence import Evidence
 from models.detection.first_stage import FirstStage
-from models.detection.missed import STAGES, Matches, Rect, overlap
+from models.detection.missed import STAGES, Matches, Rect, overlap, rows_of
 from models.types import Float, Int
 
 if TYPE_CHECKING:
@@ -56,10 +56,16 @@ class Case:
         return min((furthest, last), key=self.nearness)
 
     @cached_property
+    def left(self) -> int:
+        """The row of the best match that the score stopped, where the object was lost before that, -1 for none."""
+        at = STAGES.index("score")
+        return self.matching.best(self.end == at) if self.stage in STAGES[:at] else -1
+
+    @cached_property
     def best(self) -> int:
         """The row of the match that came nearest to passing the stage it ended at, -1 for none.
 
-        It is one above the score, if there is one: by place or objectness in the first stage, else by score.
+        It is one above the score, if there is one: by objectness or IoU in the first stage, else by score.
         """
         if self.stage not in STAGES:
             return -1
@@ -69,6 +75,9 @@ class Case:
         if self.stage in ("rpn_score", "rpn_top_n") and self.evidence.objectness is not None:
             rows = np.flatnonzero(among)
             return int(rows[self.evidence.objectness[self.matching.anchor[rows]].argmax()])
+        if self.stage == "rpn_iou" and self.first is not None and self.evidence.pool is not None:
+            rows = np.flatnonzero(among)
+            return int(rows[self.first.iou[rows_of(self.matching.anchor[rows], self.evidence.pool)].argmin()])
         return self.matching.best(among)
 
     @property

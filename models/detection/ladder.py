@@ -69,6 +69,10 @@ def remark(case: Case) -> str:
     if case.stage == "score" and better >= 0:
         box = f"{case.names[case.matching.label[better]]} {case.matching.score[better]:.2f}"
         parts.append(f"A better one, {box}, was lost before: {TITLES[STAGES[case.end[better]]]}.")
+    if case.left >= 0:
+        score, label = float(case.matching.score[case.left]), case.names[case.matching.label[case.left]]
+        left = near(score, case.settings.score)
+        parts.append(f"The best box that went on scores {left} for {label}; Score is {case.settings.score:g}.")
     if case.taken_for is not None and case.stage != SHOWN:
         label, score = case.taken_for
         parts.append(f"A box over it is shown as {case.names[label]} {score:.2f}.")

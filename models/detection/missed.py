@@ -125,7 +125,7 @@ def ends(
     """
     found = decision.candidates
     end = np.full(len(matching), STAGES.index("limit"), np.int64)
-    rows = _rows_of(matching.ids(classes), found.anchor * classes + found.label)
+    rows = rows_of(matching.ids(classes), found.anchor * classes + found.label)
     listed = rows >= 0
     kept, shown = (np.zeros(len(found), np.bool_) for _ in range(2))
     kept[decision.kept], shown[decision.shown.rows] = True, True
@@ -138,7 +138,7 @@ def ends(
     scored[listed] = found.score[rows[listed]]
     end[~(scored > score)] = STAGES.index("score")
     if proposed is not None and pool is not None and first is not None:
-        at = _rows_of(matching.anchor, pool)
+        at = rows_of(matching.anchor, pool)
         stage = np.full(len(pool), -1, np.int64)
         for code, name in ((LOW_SCORE, "rpn_score"), (REMOVED, "rpn_iou"), (OUTRANKED, "rpn_top_n")):
             stage[first.fate == code] = STAGES.index(name)
@@ -147,7 +147,7 @@ def ends(
     return end
 
 
-def _rows_of(wanted: Int, keys: Int) -> Int:
+def rows_of(wanted: Int, keys: Int) -> Int:
     """Return the row of each wanted key among unique keys, -1 where it is not there."""
     if not len(keys):
         return np.full(len(wanted), -1, np.int64)

@@ -85,6 +85,9 @@ class Panel(QWidget):
         """Hear of a click on a box of a layer; True when it was this panel's own and nobody else should act on it."""
         return False
 
+    def seen(self, in_view: bool) -> None:
+        """Hear that the panel came into view or went out of it, also behind another tab."""
+
     def lacking(self, description: Description) -> str:
         """Return why the model cannot serve this panel, "" if it can."""
         missing = [need for need in self.needs if need not in description.capabilities]

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import ClassVar
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication, QHideEvent, QResizeEvent, QShowEvent
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
+    QHBoxLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
     QScrollArea,
     QStackedLayout,
     QToolButton,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -35,7 +37,7 @@ WIDE_PX = 640
 
 
 class LineagePanel(Panel):
-    """A chain of cards: anchor, proposal, class scores, suppression, result."""
+    """What the box became, and a chain of cards: anchor, proposal, class scores, suppression."""
 
     id: ClassVar[str] = "lineage"
     title: ClassVar[str] = "Lineage"
@@ -43,13 +45,13 @@ class LineagePanel(Panel):
     area: ClassVar[str] = "bottom"
     opened: ClassVar[bool] = False
     rank: ClassVar[int] = -5
-    height_px: ClassVar[int] = 208
+    height_px: ClassVar[int] = 224
     needs: ClassVar[tuple[str, ...]] = ("Detects", "Traces")
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.origin, self.proposal = Card("Anchor"), Card("Proposal")
-        self.scores, self.suppression, self.ending = Card("Class scores"), Card("Suppression"), Card("Result")
+        self.scores, self.suppression = Card("Class scores"), Card("Suppression")
         self.bars = Bars("Class scores")
         self.scores.put(self.bars)
         self.one_stage = QLabel(ONE_STAGE)
@@ -67,14 +69,19 @@ class LineagePanel(Panel):
         self.below = QLabel()
         self.below.setProperty("small", True)
         self.suppression.put(self.below, stretch=0)
+        self.headline = QLabel()
+        self.headline.setTextFormat(Qt.TextFormat.PlainText)
+        self.headline.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.headline.setWordWrap(True)
+        self.headline.setAccessibleName("The selected box")
+        font = self.headline.font()
+        font.setBold(True)
+        self.headline.setFont(font)
         self.copy = QToolButton()
-        self.copy.setText("Copy")
         self.copy.setToolTip("Copy the lineage as text")
         self.copy.setAccessibleName("Copy the lineage")
-        self.copy.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.copy.setAutoRaise(True)
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text))
-        self.ending.put(self.copy, stretch=0)
         self.empty = QLabel(EMPTY)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.empty.setWordWrap(True)
@@ -129,16 +136,9 @@ class LineagePanel(Panel):
         self.store.update(self.store.document.with_selected(int(getattr(found, "ids")[row])))  # noqa: B009
         return True
 
-    def showEvent(self, event: QShowEvent) -> None:
-        """Ask for the lineage from now on."""
-        super().showEvent(event)
-        self.store.update(self.store.document.with_view(lineage=True))
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        """Ask for it no longer, unless the whole window was put away for a while."""
-        super().hideEvent(event)
-        if not event.spontaneous():
-            self.store.update(self.store.document.with_view(lineage=False))
+    def seen(self, in_view: bool) -> None:
+        """Ask while the panel is in view, and no longer."""
+        self.store.update(self.store.document.with_view(lineage=in_view))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Stand the chain upright where there is no room beside each other."""
@@ -153,14 +153,17 @@ class LineagePanel(Panel):
         """The lineage as text, "" for none."""
         return trace.lineage_text(self._result) if self._result is not None else ""
 
-    def _page(self) -> QScrollArea:
-        """Lay the chain out."""
+    def _page(self) -> QWidget:
+        """Lay the headline and the chain out."""
+        head = QHBoxLayout()
+        head.addWidget(self.headline, 1)
+        head.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignTop)
         inside = QWidget()
         self._chain = QBoxLayout(QBoxLayout.Direction.LeftToRight, inside)
-        self._chain.setContentsMargins(GAP, GAP, GAP, GAP)
+        self._chain.setContentsMargins(0, 0, 0, 0)
         self._chain.setSpacing(GAP // 2)
         self._arrows: list[QLabel] = []
-        for card in (self.origin, self.proposal, self.scores, self.suppression, self.ending):
+        for card in (self.origin, self.proposal, self.scores, self.suppression):
             if self._chain.count():
                 arrow = QLabel("›")
                 arrow.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -168,13 +171,19 @@ class LineagePanel(Panel):
                 self._chain.addWidget(arrow)
             self._chain.addWidget(card, {self.scores: 4, self.suppression: 2}.get(card, 0))
         self.scores.setMinimumWidth(196)
-        self.suppression.setMinimumWidth(156)
+        self.suppression.setMinimumWidth(200)
         scroll = QScrollArea()
         scroll.setAccessibleName("Lineage of the selected box")
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setWidget(inside)
-        return scroll
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        column.setSpacing(GAP // 2)
+        column.addLayout(head)
+        column.addWidget(scroll, 1)
+        return page
 
     def _tell(self, result: Result) -> None:
         finding, arrays, classes = result.meta["finding"], result.arrays, result.meta["classes"]
@@ -187,9 +196,7 @@ class LineagePanel(Panel):
         self.bars.set_entries(scores, chosen=int(finding["label"]))
         self.bars.setVisible(bool(scores))
         self.scores.set_facts([] if scores else [("", NO_SCORES)])
-        self.ending.set_title(trace.ending_text(finding))
-        self.ending.set_facts(trace.ending_facts(finding, arrays["box"]))
-
+        self.headline.setText(trace.headline(finding, arrays["box"]))
         self.suppression.set_title(trace.suppression_text(finding, len(arrays["removed_ids"])))
         self.below.setText(trace.below_text(finding))
         self.others.clear()

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -130,16 +130,9 @@ class MissedPanel(Panel):
             return []
         return trace.missed_layers(document.region, self._result if document.view.missed else None)
 
-    def showEvent(self, event: QShowEvent) -> None:
-        """Ask from now on."""
-        super().showEvent(event)
-        self.store.update(self.store.document.with_view(missed=True))
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        """Ask no longer, unless the whole window was put away for a while."""
-        super().hideEvent(event)
-        if not event.spontaneous():
-            self.store.update(self.store.document.with_view(missed=False))
+    def seen(self, in_view: bool) -> None:
+        """Ask while the panel is in view, and no longer."""
+        self.store.update(self.store.document.with_view(missed=in_view))
 
     @property
     def text(self) -> str:

@@ -83,7 +83,7 @@ class _Rows(QWidget):
         metrics = self.fontMetrics()
         names = min(NAME_MOST_PX, max((metrics.horizontalAdvance(name) for _, name, _ in self.entries), default=0) + 2)
         values = metrics.horizontalAdvance("<0.001") + 2
-        left, right = names + GAP, self.width() - values - GAP
+        left, right = names + GAP, self.width() - values - 2 * GAP
         first, last = event.rect().top() // ROW_PX, event.rect().bottom() // ROW_PX + 1
         text = self.palette().color(QPalette.ColorRole.WindowText)
         for at, (label, name, value) in list(enumerate(self.entries))[first:last]:

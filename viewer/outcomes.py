@@ -157,7 +157,13 @@ def layers(outcome: Outcome, shown: Collection[str], *, labels: bool, region: tu
 
 def restyled(outcome: Outcome, painted: list[Layer], shown: Collection[str]) -> list[Layer]:
     """Return layers in which the detections have the colours and words of what they came to, without hidden kinds."""
-    return [_restyle(outcome, x, shown) if isinstance(x, Boxes) and x.id == DETECTIONS else x for x in painted]
+    ids = outcome.result.arrays["ids"]
+
+    def meant(layer: Layer) -> bool:
+        # The panel that paints detections may have newer ones than were compared; a moment later these are.
+        return isinstance(layer, Boxes) and layer.id == DETECTIONS and np.array_equal(layer.ids, ids)
+
+    return [_restyle(outcome, layer, shown) if meant(layer) else layer for layer in painted]
 
 
 def region_row(boxes: Float, region: tuple[float, ...] | None) -> int:
@@ -168,7 +174,8 @@ def region_row(boxes: Float, region: tuple[float, ...] | None) -> int:
     return int(same.argmax()) if same.any() else -1
 
 
-def _restyle(outcome: Outcome, layer: Boxes, shown: Collection[str]) -> Boxes:
+def _restyle(outcome: Outcome, layer: Layer, shown: Collection[str]) -> Boxes:
+    assert isinstance(layer, Boxes)
     hidden = [KINDS[kind] for kind in ("correct", "wrong") if kind not in shown]
     rows = np.flatnonzero(~np.isin(outcome.colours, hidden))
     selected = np.flatnonzero(rows == layer.selected)

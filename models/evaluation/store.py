@@ -11,7 +11,7 @@ from models.evaluation.measure import Measured
 from models.evaluation.survival import survival
 from models.evaluation.table import Bytes, Table, assemble
 from models.truth.types import Annotated, Truth
-from models.types import Int, Result
+from models.types import Anchors, Int, Result
 
 GROWTH = 1.2
 
@@ -23,13 +23,17 @@ class _Built:
 
 
 class Store:
-    """Pictures by their row in the truth: `measured`, or why not in `failed`. 17 KB for 350 candidates."""
+    """Pictures by their row in the truth: `measured`, or why not in `failed`. 17 KB for 350 candidates.
+
+    `anchors` are those of the last picture by its size, on which alone they depend.
+    """
 
     def __init__(self, truth: Truth, label_ids: Int) -> None:
         self.truth = truth
         self.label_ids = label_ids
         self.measured: dict[int, Measured] = {}
         self.failed: dict[int, str] = {}
+        self.anchors: dict[tuple[int, int], Anchors] = {}
         self.nbytes = 0
         self._across: dict[int, Bytes] = {}
         self._built: _Built | None = None

@@ -17,9 +17,9 @@ _LIMITS = np.arange(LEVELS) / 100
 
 
 def _below() -> NDArray[np.uint64]:
-    """Return (LEVELS + 1, 2) words whose first n bits are set, by n."""
+    """Return (2, LEVELS + 1): two words whose first n bits are set, by n."""
     bits = np.arange(128) < np.arange(LEVELS + 1)[:, None]
-    return np.packbits(bits, axis=1, bitorder="little").view(np.uint64)
+    return np.ascontiguousarray(np.packbits(bits, axis=1, bitorder="little").view(np.uint64).T)
 
 
 _BELOW = _below()
@@ -33,21 +33,22 @@ def survival(boxes: Float, score: Float, group: Int | None) -> NDArray[np.uint8]
     A box is removed at a level if a better one survives there and their IoU is above it. Starting from the belief that
     all survive, each round is right for boxes one step further down; what no longer changes is right for all.
     """
-    survives = np.full((len(score), 2), ~np.uint64(0))
     kind = np.zeros(len(score), np.int64) if group is None else group
     found = pairs_above(columns_of(boxes), kind, 0.0)
     better, worse, iou = (np.concatenate(part) for part in zip(*found, strict=True))
     order = np.argsort(worse, kind="stable")
     better, worse = better[order].astype(np.intp), worse[order]
-    reach = _BELOW[np.searchsorted(_LIMITS, iou[order].astype(np.float64))]
+    reach = _BELOW[:, np.searchsorted(_LIMITS, iou[order].astype(np.float64))]
     first = np.flatnonzero(np.diff(worse, prepend=-1))
     victims = worse[first]
-    while len(victims):
-        left = ~np.bitwise_or.reduceat(survives[better] & reach, first, axis=0)
-        if np.array_equal(survives[victims], left):
-            break
-        survives[victims] = left
-    return np.ascontiguousarray(survives.view(np.uint8)[:, :BYTES])
+    words = np.full((len(_BELOW), len(score)), ~np.uint64(0))
+    for survives, below in zip(words, reach, strict=True):
+        while len(victims):
+            left = ~np.bitwise_or.reduceat(survives[better] & below, first)
+            if np.array_equal(survives[victims], left):
+                break
+            survives[victims] = left
+    return np.ascontiguousarray(np.ascontiguousarray(words.T).view(np.uint8)[:, :BYTES])
 
 
 def level_of(iou: float) -> int | None:

@@ -143,10 +143,14 @@ def _measure(store: Store, row: int, wish: _Wish) -> None:
         if truth.size not in ((0, 0), size):
             raise Refusal(f"is {size[0]} x {size[1]} pixels, but was annotated at {truth.size[0]} x {truth.size[1]}")
         stages = CachedStages(Cache(ONE_PICTURE_BYTES), truth.path, Context())
+        if size in store.anchors:
+            stages.keep("anchors", store.anchors[size])
         with torch.inference_mode():
             candidates = wish.model.candidates(pixels, wish.rpn, stages)
             evidence = wish.model.evidence(pixels, wish.rpn, stages) if isinstance(wish.model, Traces) else None
-            store.add(row, measure(candidates, evidence, truth))
+        store.add(row, measure(candidates, evidence, truth))
+        if evidence is not None and not evidence.anchor_free:
+            store.anchors = {size: evidence.origins}
     except Refusal as refusal:
         store.fail(row, str(refusal))
     except (MemoryError, RuntimeError) as error:

@@ -138,7 +138,7 @@ class FiguresPanel(Panel):
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Show the figures."""
-        if slot != self.id:
+        if slot != self.id or (self.shown is not None and not result.meta["pictures"]):
             return
         before = self.shown[1].meta["complete"] if self.shown else False
         self.shown = request, result

@@ -16,8 +16,8 @@ Settings = tuple[tuple[tuple[str, str], tuple[tuple[str, Value], ...]], ...]
 
 @dataclass(frozen=True)
 class View:
-    """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density or
-    lineage; `anchor_level` -1 is every level; `anchor_at` a place in picture pixels, pinned by a click."""
+    """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density,
+    all, lineage or match; `anchor_level` -1 is every level; `anchor_at` a place in the picture, pinned by a click."""
 
     labels: bool = True
     boxes: bool = True

@@ -45,7 +45,7 @@ def detect(document: Document, description: Description | None) -> Request | Non
 
 def anchors(document: Document, description: Description | None) -> Request | None:
     """Want the anchors, while something of them is shown."""
-    if document.view.anchors in ("here", "density"):
+    if document.view.anchors in ("here", "density", "all"):
         return ask("anchors", document, description)
     return None
 

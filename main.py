@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DONE, FAILED, WRONG_USE = 0, 1, 2
 COMMANDS = ("models", "inspections", "run", "replay")
 USAGE = """\
-  main.py [PICTURE...] [--model NAME_OR_FILE]                    open the window
+  main.py [PICTURE...] [--model NAME_OR_FILE] [--truth PATH]     open the window
   main.py --screenshot FILE.png [PICTURE...] [--model M]         save what the window shows, off screen
   main.py models [--json]                                        the bundled models
   main.py inspections [--model M] [--json]                       what can be asked, with parameters
@@ -48,6 +48,7 @@ def _window(given: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="main.py", usage="\n" + USAGE, description="Look inside vision models.")
     parser.add_argument("pictures", nargs="*", metavar="PICTURE", help="pictures or folders of pictures")
     parser.add_argument("--model", help="a bundled model's name or a weights file")
+    parser.add_argument("--truth", type=Path, metavar="PATH", help="ground truth: COCO file, VOC or YOLO folder")
     parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save what the window shows and exit")
     parser.add_argument("--sample", action="store_true", help="open a bundled sample picture")
     parser.add_argument("--theme", choices=("system", "dark", "light"), help="for this run")

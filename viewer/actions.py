@@ -47,6 +47,33 @@ def _file(w: Window) -> list[Command]:
         Command("open-folder", "Open folder…", w.verbs.ask_folder, shortcut="Ctrl+Shift+O", menu="File", icon="folder"),
         Command("recent", "Open recent", menu="File", children=lambda: _recent(w)),
         Command("sample", "Open sample", menu="File", children=lambda: _samples(w)),
+        Command(
+            "open-truth",
+            "Open ground truth…",
+            w.verbs.ask_truth,
+            shortcut="Ctrl+T",
+            menu="File",
+            group="truth",
+            icon="truth",
+            help="A COCO file, a YOLO data.yaml or a Pascal VOC split",
+        ),
+        Command(
+            "open-truth-folder",
+            "Open folder with ground truth…",
+            w.verbs.ask_truth_folder,
+            shortcut="Ctrl+Shift+T",
+            menu="File",
+            group="truth",
+            help="A Pascal VOC or YOLO folder",
+        ),
+        Command(
+            "close-truth",
+            "Close ground truth",
+            w.session.truths.close,
+            menu="File",
+            group="truth",
+            enabled=lambda: w.session.store.document.truth is not None,
+        ),
         *[
             Command(
                 f"export-{kind}",
@@ -271,6 +298,19 @@ def _inspect(w: Window) -> list[Command]:
             )
             for mode, (title, help_text) in MODES.items()
         ],
+        Command(
+            "outcomes",
+            "Colour by right and wrong",
+            lambda: store.update(
+                store.document.with_view(outcomes=not store.document.view.outcomes), title="Colour by right and wrong"
+            ),
+            shortcut="T",
+            menu="Inspect",
+            group="truth",
+            help="Compare with the ground truth: correct, wrong, missed",
+            enabled=lambda: w.session.truth is not None,
+            checked=lambda: w.session.truth is not None and store.document.view.outcomes,
+        ),
         Command(
             "again",
             "Run again",

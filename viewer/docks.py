@@ -80,6 +80,13 @@ class Docks(QObject):
         if name == "film":
             self._settings.extra[CLOSED] = dock.isHidden()
 
+    def show(self, name: str) -> None:
+        """Show a panel, in front of those it shares its place with."""
+        if self.by_id[name].isHidden():
+            self.toggle(name)
+            self._window.resizeDocks([self.by_id["detect"], self.by_id[name]], [1, 1], Qt.Orientation.Vertical)
+        self.by_id[name].raise_()
+
     def follow(self, *, many: bool) -> None:
         """Show the film strip when there comes to be more than one picture, hide it when there no longer is."""
         if many != self._many:

@@ -17,13 +17,18 @@ Settings = tuple[tuple[tuple[str, str], tuple[tuple[str, Value], ...]], ...]
 @dataclass(frozen=True)
 class View:
     """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density,
-    all, lineage or match; `anchor_level` -1 is every level; `anchor_at` a place in the picture, pinned by a click."""
+    all, lineage or match; `anchor_level` -1 is every level; `anchor_at` a place in picture pixels, pinned by a click. With ground
+    truth, `outcomes` colours detections by right and wrong at the IoU `truth_iou`; `truth_shown` says what is drawn.
+    """
 
     labels: bool = True
     boxes: bool = True
     anchors: str = "off"
     anchor_level: int = -1
     anchor_at: tuple[float, float] | None = None
+    outcomes: bool = True
+    truth_iou: float = 0.5
+    truth_shown: tuple[str, ...] = ("correct", "wrong", "missed")
 
 
 @dataclass(frozen=True)

@@ -200,7 +200,8 @@ class Jobs:
         self._starts = 0
         self._head = (0, 0.0)
         self._next = 1
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="vitrine-local")
+        # Two, so that a picture need not wait for a data set that is being read.
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="vitrine-local")
         self._local: dict[str, int] = {}
         self._post: Post = lambda message: None
 

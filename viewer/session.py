@@ -16,11 +16,14 @@ from models.cards import DEFAULT_MODEL
 from models.images import Picture
 from models.inspection import Description
 from models.requests import Request
+from models.truth.read import recognise
+from models.truth.types import Truth
 from models.types import Failure, Refusal, Result, Source
 from viewer.document import Document
 from viewer.jobs import Jobs, Lane, Post
 from viewer.plan import DESCRIBE_SLOT, Wants, plan
 from viewer.store import Store
+from viewer.truths import Truths
 
 OPENING = "opening"
 PICTURES_BYTES = 300_000_000
@@ -39,6 +42,7 @@ class Listeners:
     state: list[Callable[[], None]] = field(default_factory=list)
     unreadable: list[Callable[[Source, Failure], None]] = field(default_factory=list)
     opened: list[Callable[[str, str], None]] = field(default_factory=list)
+    truth: list[Callable[[Truth | None], None]] = field(default_factory=list)
 
 
 class Session:
@@ -63,12 +67,14 @@ class Session:
         self.reading = False
         self._target = -1
         self._reads = 0
+        self.truths = Truths(self)
         self.store.listen(self._changed)
 
     def begin(self, post: Post, wants: Sequence[tuple[str, Wants]], *, started: bool = False) -> None:
         """Bring the engine up, unless it was `started`, and ask for what the document wants."""
         self.wants = list(wants)
         self.jobs.start(post, started=started)
+        self.truths.follow()
         self.replan()
 
     def replan(self) -> None:
@@ -98,25 +104,40 @@ class Session:
         return self.descriptions.get(self.store.document.model)
 
     @property
+    def truth(self) -> Truth | None:
+        """The ground truth that is open, once it was read."""
+        return self.truths.current
+
+    @property
     def stale(self) -> bool:
         """Whether an answer on screen is not the one wanted: not yet, or not after a failure."""
         return not all(self._answered(slot) for slot in self.wanted)
 
     def open_paths(self, paths: Sequence[str | Path]) -> None:
-        """Open pictures and folders, the first readable picture shown; weights open as the model. Failures are told."""
+        """Open pictures and folders, the first readable picture shown; weights open as the model, a JSON file as ground
+        truth, a folder with ground truth as both. Failures are told.
+        """
         weights = [p for p in paths if Path(p).suffix.lower() in images.WEIGHTS_SUFFIXES]
         for path in weights[:1]:
             self.open_model(str(Path(path).absolute()))
+        truths = [p for p in paths if recognise(p)]
+        paths = [p for p in paths if p not in weights and p not in truths]
+        if truths:
+            self.truths.open(truths[0], pictures=not paths and Path(truths[0]).is_dir())
         sources: list[Source] = []
         for path in paths:
             try:
-                found = () if path in weights else images.expand([path])
+                found = images.expand([path])
             except Refusal as refusal:
                 self._tell_failure("open", Failure(str(refusal), refusal.advice))
                 continue
             sources += [Source.file(p) for p in found]
         if sources:
-            self._read(sources, lambda index: self._open(tuple(sources), index))
+            self.open_sources(tuple(sources))
+
+    def open_sources(self, sources: tuple[Source, ...], *, truth: Source | None = None) -> None:
+        """Open pictures, the first readable one shown, and with them their ground truth."""
+        self._read(sources, lambda index: self._open(sources, index, truth))
 
     def go(self, index: int) -> None:
         """Go to a picture of the film strip, once it could be read."""
@@ -154,6 +175,7 @@ class Session:
         """Ask everything anew: what was cancelled or failed, or the picture after its file changed."""
         self.failed.clear()
         self.results.clear()
+        self.truths.again()
         document = self.store.document
         fresh = Source.file(document.source.path) if document.source else None
         if fresh is not None and fresh != self.shown:
@@ -174,11 +196,15 @@ class Session:
         """Whether an answer says that more comes of itself: its work goes on while the engine is idle."""
         return bool(self.results[slot][1].meta.get("partial"))
 
-    def _open(self, sources: tuple[Source, ...], index: int) -> None:
-        source = sources[index]
-        self.store.update(self.store.document.with_sources(sources, current=index), title="Open " + source.name)
+    def _open(self, sources: tuple[Source, ...], index: int, truth: Source | None) -> None:
+        document = self.store.document.with_sources(sources, current=index)
+        if truth is not None:
+            document = document.with_truth(truth).with_view(outcomes=True)
+        self.store.update(document, title=f"Open {(truth or sources[index]).name}")
         for tell in self.on.opened:
-            tell("picture", source.path)
+            tell("picture", sources[index].path)
+            if truth is not None:
+                tell("truth", truth.path)
 
     def _go(self, index: int) -> None:
         document = self.store.document
@@ -282,6 +308,7 @@ class Session:
             self.failed.clear()
         if after.source is None:
             self.shown = None
+        self.truths.follow(looking=before.source != after.source)
         self.replan()
 
     def _deliver(self, event: str, *values: Any) -> None:
@@ -294,6 +321,8 @@ class Session:
             case "local", (name, Failure() as failure):
                 if name == "picture":
                     self._call_off()
+                if name == "truth":
+                    self.truths.cancel()
                 self._tell_failure(name, failure)
             case "local", (_, call):
                 call()

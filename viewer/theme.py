@@ -20,6 +20,7 @@ Scheme = Literal["system", "dark", "light"]
 GRID_PX = 8
 TEXT_PX = 13
 SMALL_PX = 11
+SWATCH_PX = 12
 ICON_SIZES_PX = (16, 24, 32, 48)
 ICONS = Path(__file__).resolve().parents[1] / "assets" / "icons"
 
@@ -146,6 +147,20 @@ def icon(name: str) -> QIcon:
             result.addPixmap(_pixmap(drawing, colour, size=size), mode, state)
 
     return result
+
+
+def swatch(colour: QColor) -> QIcon:
+    """Return a small square of a colour, to stand before the name of what has it."""
+    pixmap = QPixmap(SWATCH_PX, SWATCH_PX)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    # A faint edge, for a colour that is that of the ground.
+    painter.setPen(QColor(128, 128, 128, 160))
+    painter.setBrush(colour)
+    painter.drawRoundedRect(QRectF(0.5, 0.5, SWATCH_PX - 1, SWATCH_PX - 1), 3, 3)
+    painter.end()
+    return QIcon(pixmap)
 
 
 def class_colour(label: int) -> QColor:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from models.files import WEIGHTS_SUFFIXES
 from models.images import PICTURE_SUFFIXES
+from models.truth.types import Truth
 from models.types import Refusal
 from viewer import export, sources, theme
 from viewer.canvas.painter import render
@@ -43,6 +44,40 @@ class Verbs:
         if name:
             self.window.settings.last_folder = name
             self.window.session.open_paths([name])
+
+    def ask_truth(self) -> None:
+        """Ask for a file of ground truth to open."""
+        kinds = "COCO (*.json);;YOLO (*.yaml *.yml);;Pascal VOC split (*.txt)"
+        name, _ = QFileDialog.getOpenFileName(self.window, "Open ground truth", self.window.settings.last_folder, kinds)
+        if name:
+            self.window.settings.last_folder = str(Path(name).parent)
+            self.window.session.truths.open(name)
+
+    def ask_truth_folder(self) -> None:
+        """Ask for a folder with ground truth to open."""
+        name = QFileDialog.getExistingDirectory(
+            self.window, "Open folder with ground truth", self.window.settings.last_folder
+        )
+        if name:
+            self.window.settings.last_folder = name
+            self.window.session.truths.open(name)
+
+    def tell_truth(self) -> None:
+        """Say what was imported of the ground truth and what was not, and bring its panel to the front."""
+        truth = self.window.session.truth
+        if truth is not None:
+            left_out = f"; {truth.omitted:,} left out" if truth.omitted else ""
+            text = f"Imported {len(truth.pictures):,} pictures, {truth.boxes:,} boxes{left_out}."
+            severity = "warning" if truth.omitted else "success"
+            self.window.docks.show("truth")
+            self.window.tell(text, details="\n".join(truth.left_out), severity=severity, key="truth")
+
+    def show_truth(self, truth: Truth | None) -> None:
+        """Hand the ground truth that is open now to the panels."""
+        for panel in self.window.panels.values():
+            panel.show_truth(truth)
+        self.window.refresh()
+        self.window.repaint_layers()
 
     def ask_model(self) -> None:
         """Ask for a weights file to open."""
@@ -126,6 +161,10 @@ class Verbs:
 
     def cancel(self) -> None:
         """Stop what the engine works on; with nothing to stop, select nothing, and go back to the picture."""
+        if self.window.session.truths.reading:
+            self.window.session.truths.cancel()
+            self.window.tell("Cancelled. No ground truth was read.", key="cancel")
+            return
         if self.window.session.jobs.busy:
             self.window.session.jobs.cancel()
             self.window.tell("Cancelled. The last answer stays; F5 asks again.", key="cancel")

@@ -18,7 +18,7 @@ from models.requests import Request
 from models.thumbnail import thumbnail
 from models.types import Failure, Pixels, Refusal, Result, Source
 from viewer import actions, theme
-from viewer.canvas.layers import Layer
+from viewer.canvas.layers import Layer, id_at
 from viewer.canvas.view import Canvas, Pointer
 from viewer.docks import Docks
 from viewer.document import Document
@@ -31,6 +31,7 @@ from viewer.panels.detection import DetectionPanel
 from viewer.panels.film import THUMB_PX, FilmPanel
 from viewer.panels.log import LogPanel
 from viewer.panels.results import ResultsPanel
+from viewer.panels.truth import TruthPanel
 from viewer.session import Session
 from viewer.settings import Settings
 from viewer.status import Status
@@ -40,7 +41,7 @@ from viewer.widgets.shortcuts import Shortcuts
 from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 
-PANELS: tuple[type[Panel], ...] = (DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LogPanel)
+PANELS: tuple[type[Panel], ...] = (DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LogPanel, TruthPanel)
 STALE_AFTER_MS = 150
 GAP = 8
 P = TypeVar("P", bound=Panel)
@@ -131,8 +132,11 @@ class Window(QMainWindow):
     def layers(self) -> list[Layer]:
         """Everything painted over the picture, bottom first."""
         document = self.session.store.document
-        shown = sorted(self.panels.values(), key=lambda panel: panel.rank)
-        return [layer for panel in shown if panel.isEnabled() for layer in panel.layers(document)]
+        shown = [panel for panel in sorted(self.panels.values(), key=lambda panel: panel.rank) if panel.isEnabled()]
+        layers = [layer for panel in shown for layer in panel.layers(document)]
+        for panel in shown:
+            layers = panel.restyle(layers, document)
+        return layers
 
     def refresh(self) -> None:
         """Bring panels, actions and title up to date with the document."""
@@ -217,6 +221,9 @@ class Window(QMainWindow):
             self.tell(failure.text, details=failure.details, severity="error", key=failure.message)
 
     def _opened(self, kind: str, path: str) -> None:
+        if kind == "truth":
+            self.verbs.tell_truth()
+            return
         if kind == "picture":
             self.settings.add_picture(path)
             self.canvas.setFocus()
@@ -237,7 +244,7 @@ class Window(QMainWindow):
 
     def _state(self) -> None:
         jobs = self.session.jobs
-        self.status.show_engine(ready=jobs.ready, busy=jobs.busy)
+        self.status.show_engine(ready=jobs.ready, busy=jobs.busy or self.session.truths.reading)
         if not self.session.stale:
             self._stale.stop()
             self.canvas.set_stale(False)
@@ -267,7 +274,7 @@ class Window(QMainWindow):
             return
         selected = -1
         if pointer.hit is not None and pointer.hit[0] == DETECTIONS and self.has_result:
-            selected = int(self.session.results["detect"][1].arrays["ids"][pointer.hit[1]])
+            selected = id_at(self.canvas.layers, pointer.hit)
         document = self.session.store.document
         if pointer.extend and document.selected >= 0:
             self.session.store.update(document.with_second(-1 if selected == document.selected else selected))
@@ -346,6 +353,7 @@ class Window(QMainWindow):
         on.progress.append(self._progress)
         on.state.append(self._state)
         on.opened.append(self._opened)
+        on.truth.append(self.verbs.show_truth)
         on.unreadable.append(self._unreadable)
         for panel in self.panels.values():
             panel.layers_changed.connect(self.repaint_layers)
@@ -358,6 +366,7 @@ class Window(QMainWindow):
         self.canvas.zoom_changed.connect(self._zoomed)
         self.status.activity.cancelled.connect(self.verbs.cancel)
         self.welcome.open_requested.connect(self.verbs.ask_pictures)
+        _the(TruthPanel, self.panels).open_requested.connect(self.verbs.ask_truth)
         self.welcome.sample_requested.connect(self._open_sample)
         self.welcome.recent_requested.connect(self._open_recent)
         theme.changes().connect(self._restyle)

@@ -121,6 +121,11 @@ def hits(layers: Iterable[Layer], x: float, y: float, *, slack_px: float = 0.0) 
     return [(layer_id, row) for _, layer_id, row in sorted(found, key=lambda item: item[0])]
 
 
+def id_at(layers: Iterable[Layer], hit: Hit) -> int:
+    """Return the caller's own number of a box that was hit, -1 if it is not among the layers."""
+    return next((int(x.ids[hit[1]]) for x in layers if isinstance(x, Boxes) and x.id == hit[0]), -1)
+
+
 def _table(values: ArrayLike, *, columns: int = 4) -> Float:
     return np.ascontiguousarray(np.asarray(values, np.float32).reshape(-1, columns))
 

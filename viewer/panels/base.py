@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from models.inspection import Description
 from models.requests import Request
+from models.truth.types import Truth
 from models.types import Failure, Result
 from viewer.canvas.layers import Layer
 from viewer.document import Document
@@ -52,6 +53,13 @@ class Panel(QWidget):
 
     def show_failure(self, slot: str, failure: Failure) -> None:
         """Hear that a slot got no answer; the message is shown already, and what was shown stays."""
+
+    def show_truth(self, truth: Truth | None) -> None:
+        """Take the ground truth that is open now, None for none."""
+
+    def restyle(self, layers: list[Layer], document: Document) -> list[Layer]:
+        """Return what all panels paint, changed where this one has another look for it."""
+        return layers
 
     def forget(self) -> None:
         """Drop what was shown of a picture or model that is gone."""

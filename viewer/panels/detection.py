@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import ClassVar
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QHeaderView, QLabel, QScrollArea, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from models.inspection import Description, Offer
@@ -22,7 +21,6 @@ from viewer.widgets.form import Form
 INSPECTION = "detect"
 APART = ("hidden",)
 FEW_CLASSES = 16
-SWATCH_PX = 12
 WAITING = "Waiting for the answer…"
 NOTHING_OPEN = "Open a picture to begin."
 
@@ -171,7 +169,7 @@ class DetectionPanel(Panel):
             item.setData(0, Qt.ItemDataRole.UserRole, label)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(0, Qt.CheckState.Checked)
-            item.setIcon(0, _swatch(theme.class_colour(label)))
+            item.setIcon(0, theme.swatch(theme.class_colour(label)))
             item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight)
             self.classes.addTopLevelItem(item)
         self.classes.blockSignals(False)
@@ -217,18 +215,6 @@ class DetectionPanel(Panel):
 
 def _hidden(document: Document) -> set[str]:
     return {name for name in str(document.values(INSPECTION).get("hidden", "")).split(",") if name}
-
-
-def _swatch(colour: QColor) -> QIcon:
-    pixmap = QPixmap(SWATCH_PX, SWATCH_PX)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(colour)
-    painter.drawRoundedRect(0, 0, SWATCH_PX, SWATCH_PX, 3, 3)
-    painter.end()
-    return QIcon(pixmap)
 
 
 PANEL = DetectionPanel

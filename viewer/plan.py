@@ -50,6 +50,22 @@ def anchors(document: Document, description: Description | None) -> Request | No
     return None
 
 
+def match(document: Document, description: Description | None) -> Request | None:
+    """Want to know which anchors would learn which object, while that is shown."""
+    if document.view.anchors != "match" or document.truth is None:
+        return None
+    return ask("match", document, description, extra={"truth": document.truth.path})
+
+
+def coverage(document: Document, description: Description | None) -> Request | None:
+    """Want to know how the anchors of the workbench fit the whole data set, while they are shown."""
+    if document.view.anchors != "match" or document.truth is None:
+        return None
+    shared = given(document, "match", description)
+    extra = {name: shared[name] for name in ("fg", "scales", "ratios") if name in shared}
+    return ask("coverage", document, description, extra=extra, source=document.truth)
+
+
 def ask(
     inspection: str,
     document: Document,

@@ -17,14 +17,14 @@ from models.inspection import Description
 from models.requests import Request
 from models.thumbnail import thumbnail
 from models.types import Failure, Pixels, Refusal, Result, Source
-from viewer import actions, theme
-from viewer.canvas.layers import Layer, id_at
+from viewer import actions, pair, theme
+from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
 from viewer.docks import Docks
 from viewer.document import Document
 from viewer.drops import Drops
 from viewer.keys import Keys
-from viewer.overlay import DETECTIONS, row_of
+from viewer.overlay import row_of
 from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
 from viewer.panels.detection import DetectionPanel
@@ -32,6 +32,7 @@ from viewer.panels.film import THUMB_PX, FilmPanel
 from viewer.panels.log import LogPanel
 from viewer.panels.results import ResultsPanel
 from viewer.panels.truth import TruthPanel
+from viewer.panels.workbench import WorkbenchPanel
 from viewer.session import Session
 from viewer.settings import Settings
 from viewer.status import Status
@@ -41,7 +42,9 @@ from viewer.widgets.shortcuts import Shortcuts
 from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 
-PANELS: tuple[type[Panel], ...] = (DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LogPanel, TruthPanel)
+PANELS: tuple[type[Panel], ...] = (
+    *(DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LogPanel, TruthPanel, WorkbenchPanel),
+)
 STALE_AFTER_MS = 150
 GAP = 8
 P = TypeVar("P", bound=Panel)
@@ -270,11 +273,9 @@ class Window(QMainWindow):
         takers = [panel for panel in self.panels.values() if panel.isEnabled() and inside]
         if any(panel.clicked((pointer.x, pointer.y)) for panel in takers):
             return
-        if pointer.hit is not None and any(panel.picked(*pointer.hit) for panel in takers):
+        if pointer.hit is not None and not pointer.extend and any(panel.picked(*pointer.hit) for panel in takers):
             return
-        selected = -1
-        if pointer.hit is not None and pointer.hit[0] == DETECTIONS and self.has_result:
-            selected = id_at(self.canvas.layers, pointer.hit)
+        selected = pair.pick(self.canvas.layers, pointer)
         document = self.session.store.document
         if pointer.extend and document.selected >= 0:
             self.session.store.update(document.with_second(-1 if selected == document.selected else selected))
@@ -366,7 +367,8 @@ class Window(QMainWindow):
         self.canvas.zoom_changed.connect(self._zoomed)
         self.status.activity.cancelled.connect(self.verbs.cancel)
         self.welcome.open_requested.connect(self.verbs.ask_pictures)
-        _the(TruthPanel, self.panels).open_requested.connect(self.verbs.ask_truth)
+        for kind in (TruthPanel, WorkbenchPanel):
+            _the(kind, self.panels).open_requested.connect(self.verbs.ask_truth)
         self.welcome.sample_requested.connect(self._open_sample)
         self.welcome.recent_requested.connect(self._open_recent)
         theme.changes().connect(self._restyle)

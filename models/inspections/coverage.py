@@ -17,8 +17,9 @@ import torch
 from torchvision.models.detection.transform import resize_boxes
 
 from models import images
-from models.detection import anchor_design, anchor_fit, anchor_match
-from models.detection.anchor_design import Design, Size
+from models.detection import anchor_design, anchor_fit, anchor_layout, anchor_match
+from models.detection.anchor_design import Design
+from models.detection.anchor_layout import Size
 from models.inspection import Inspection
 from models.params import param
 from models.truth import kept
@@ -35,7 +36,7 @@ DESIGN_HELP = "Levels between semicolons, numbers between blanks; empty for the 
 class Params:
     """The match IoU with the model's own value as default, the design, and whether another is suggested."""
 
-    fg: float = param(0.5, "Match IoU", "An object is covered when an anchor overlaps it by this or more.")
+    fg: float = param(0.5, "Foreground IoU", "An object is covered when an anchor overlaps it by this or more.")
     scales: str = param("", "Scales", f"Anchor sizes in network pixels, SSD's as parts of the input. {DESIGN_HELP}")
     ratios: str = param("", "Ratios", f"Aspect ratios, height over width. {DESIGN_HELP}")
     suggest: bool = param(False, "Suggest", "Find scales and ratios by k-means on the shapes of the objects.")
@@ -64,20 +65,20 @@ class Objects:
 
 def own(model: Any) -> dict[str, float]:
     """Return the threshold that the model was made with."""
-    return {"fg": anchor_match.rule_of(anchor_design.parts(model.net)[1]).fg}
+    return {"fg": anchor_match.rule_of(anchor_layout.parts(model.net)[1]).fg}
 
 
 def lacks(model: Any) -> dict[str, str]:
     """Return why this is no question for a model that does not match by IoU."""
-    if anchor_match.rule_of(anchor_design.parts(model.net)[1]).kind == "centre":
+    if anchor_match.rule_of(anchor_layout.parts(model.net)[1]).kind == "centre":
         return {"": f"{model.card.name} assigns by place and scale: the shapes of its anchors play no part."}
     return {}
 
 
 def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
     """Return how the ground truth at `source` is covered. Raises Refusal where it holds no object."""
-    generator, _ = anchor_design.parts(model.net)
-    like = anchor_design.own_design(generator)
+    generator, _ = anchor_layout.parts(model.net)
+    like = anchor_layout.own_design(generator)
     design = anchor_design.parse(like, params.scales, params.ratios)
     truth = kept.truth_at(source, progress=stages.progress)
     objects = stages.run("objects", lambda: _objects(truth, model.net.transform, stages))
@@ -140,12 +141,12 @@ def _objects(truth: Truth, transform: Any, stages: Any) -> Objects:
         boxes = np.asarray(picture.boxes, np.float32).reshape(-1, 4)
         used = ~picture.crowd & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         original = _size(picture.path, picture.size) if used.any() else None
-        resized = anchor_design.network_size(transform, *original) if original else (0, 0)
+        resized = anchor_layout.network_size(transform, *original) if original else (0, 0)
         if original is None or min(resized) < 1:
             left_out += len(boxes)
             continue
         pictures, left_out = pictures + 1, left_out + int((~used).sum())
-        group = sizes.setdefault(anchor_design.padded_size(transform, resized), len(sizes))
+        group = sizes.setdefault(anchor_layout.padded_size(transform, resized), len(sizes))
         boxes = boxes[used]
         scaled = resize_boxes(torch.from_numpy(boxes), list(original), list(resized)).numpy()
         area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
@@ -168,12 +169,12 @@ def _size(path: str, given: tuple[int, int]) -> Size | None:
 
 def _best(net: Any, generator: Any, design: Design, objects: Objects, stages: Any) -> Float:
     """Return each object's highest IoU with an anchor of the design."""
-    made = anchor_design.generator_of(design, generator)
+    made = anchor_layout.generator_of(design, generator)
     best = np.zeros(len(objects.boxes), np.float32)
     for row, (group, padded) in enumerate(_groups(objects)):
         stages.progress(row / len(objects.padded), "IoU of anchors and ground truth")
-        cells = anchor_design.grids(net, padded)
-        anchors = anchor_design.lay_out(made, padded, cells).cpu().numpy()
+        cells = anchor_layout.grids(net, padded)
+        anchors = anchor_layout.lay_out(made, padded, cells).cpu().numpy()
         best[group] = anchor_fit.best_overlaps(objects.boxes[group], anchors, cells, design.per_cell)
     return best
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torchvision.models.detection.transform import resize_boxes
 
-from models.detection import anchor_design, anchor_match
+from models.detection import anchor_design, anchor_layout, anchor_match
 from models.detection.anchor_match import Assignment, Overlap, Rule
 from models.inspection import Inspection
 from models.params import Value, param
@@ -35,13 +35,16 @@ class Params:
     """The rule, with the model's own values as defaults; the design; what of the anchors is returned."""
 
     truth: str = param("", "Ground truth", "Path of a COCO file, or of a Pascal VOC or YOLO folder.")
-    fg: float = param(0.5, "Match IoU", "An anchor with this overlap or more learns the object.", needs="match iou")
-    bg: float = param(0.4, "Ignore IoU", "Below this overlap an anchor learns background.", needs="match band")
+    fg: float = param(
+        0.5, "Foreground IoU", "An anchor with this overlap or more learns the object.", needs="match iou"
+    )
+    bg: float = param(
+        0.4, "Background IoU", "Below this an anchor learns background; in between it is ignored.", needs="match band"
+    )
     low_quality: bool = param(
         True,
         "Force best",
         "Each object also gets the anchors that overlap it most, if little.",
-        needs="match band",
     )
     scales: str = param("", "Scales", f"Anchor sizes in network pixels, SSD's as parts of the input. {DESIGN_HELP}")
     ratios: str = param("", "Ratios", f"Aspect ratios, height over width. {DESIGN_HELP}")
@@ -52,13 +55,13 @@ class Params:
 
 def own(model: Any) -> Mapping[str, Value]:
     """Return the thresholds that the model was made with."""
-    rule = anchor_match.rule_of(anchor_design.parts(model.net)[1])
+    rule = anchor_match.rule_of(anchor_layout.parts(model.net)[1])
     return {"fg": rule.fg, "bg": rule.bg, "low_quality": rule.low_quality}
 
 
 def lacks(model: Any) -> Mapping[str, str]:
     """Return why a model has no use for a threshold."""
-    match anchor_match.rule_of(anchor_design.parts(model.net)[1]).kind:
+    match anchor_match.rule_of(anchor_layout.parts(model.net)[1]).kind:
         case "centre":
             why = f"{model.card.name} assigns by place and scale, not by IoU."
             return {"fg": why, "bg": why, "low_quality": why}
@@ -70,18 +73,18 @@ def lacks(model: Any) -> Mapping[str, str]:
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     """Return the assignment on `pixels` (H, W, 3). Raises Refusal for a design or ground truth that cannot be used."""
-    generator, matcher = anchor_design.parts(model.net)
-    like = anchor_design.own_design(generator)
+    generator, matcher = anchor_layout.parts(model.net)
+    like = anchor_layout.own_design(generator)
     design = anchor_design.parse(like, params.scales, params.ratios)
     rule = _rule(anchor_match.rule_of(matcher), params)
     original = (pixels.shape[0], pixels.shape[1])
-    size = anchor_design.network_size(model.net.transform, *original)
+    size = anchor_layout.network_size(model.net.transform, *original)
     if min(size) < 1:
         raise Refusal("The picture is too narrow for this model.", advice="Crop it.")
-    padded = anchor_design.padded_size(model.net.transform, size)
-    cells = stages.run("grids", lambda: anchor_design.grids(model.net, padded))
-    made = generator if design == like else anchor_design.generator_of(design, generator)
-    anchors = stages.run("laid-out anchors", lambda: anchor_design.lay_out(made, padded, cells).cpu(), design)
+    padded = anchor_layout.padded_size(model.net.transform, size)
+    cells = stages.run("grids", lambda: anchor_layout.grids(model.net, padded))
+    made = generator if design == like else anchor_layout.generator_of(design, generator)
+    anchors = stages.run("laid-out anchors", lambda: anchor_layout.lay_out(made, padded, cells).cpu(), design)
     counts = [h * w * a for (h, w), a in zip(cells, design.per_cell, strict=True)]
 
     source = Source.file(params.truth) if params.truth else None
@@ -151,7 +154,7 @@ def _rule(own_rule: Rule, params: Params) -> Rule:
         return Rule("best", params.fg, params.fg, True)
     if own_rule.kind == "iou" and params.bg > params.fg:
         raise Refusal(
-            f"The ignore IoU {params.bg:g} is above the match IoU {params.fg:g}.",
+            f"The background IoU {params.bg:g} is above the foreground IoU {params.fg:g}.",
             advice="Lower it, or raise the other.",
         )
     return Rule(own_rule.kind, params.fg, params.bg, params.low_quality)

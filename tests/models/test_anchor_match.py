@@ -16,6 +16,7 @@ from torchvision.ops import box_iou
 from models.adapters.rcnn import RcnnAdapter
 from models.adapters.ssd import SsdAdapter
 from models.detection import anchor_design as design
+from models.detection import anchor_layout as layout
 from models.detection import anchor_match as match
 from models.networks.digits import digits_faster_rcnn, digits_ssd
 from models.types import Refusal
@@ -97,7 +98,7 @@ def test_the_layout_equals_the_networks_own_without_running_it(name: str) -> Non
     torch.manual_seed(0)
     net, seen = NETS[name]().eval(), {}
     before = {k: v.clone() for k, v in net.state_dict().items()}
-    generator, _ = design.parts(net)
+    generator, _ = layout.parts(net)
     height, width = 150, 211
     if "net" in name or "fcos" in name:
         net.transform.min_size, net.transform.max_size = (160,), 300
@@ -109,37 +110,37 @@ def test_the_layout_equals_the_networks_own_without_running_it(name: str) -> Non
     with torch.inference_mode():
         net([torch.zeros(3, height, width)])
     handle.remove()
-    size = design.network_size(net.transform, height, width)
-    padded = design.padded_size(net.transform, size)
+    size = layout.network_size(net.transform, height, width)
+    padded = layout.padded_size(net.transform, size)
     assert seen["images"].image_sizes[0] == size and tuple(seen["images"].tensors.shape[-2:]) == padded
-    cells = design.grids(net, padded)
+    cells = layout.grids(net, padded)
     assert cells == [tuple(m.shape[-2:]) for m in seen["maps"]]
-    torch.testing.assert_close(design.lay_out(generator, padded, cells), seen["anchors"], rtol=0, atol=0)
+    torch.testing.assert_close(layout.lay_out(generator, padded, cells), seen["anchors"], rtol=0, atol=0)
 
-    own = design.own_design(generator)
-    again = design.generator_of(design.parse(own, *own.texts), generator)
-    torch.testing.assert_close(design.lay_out(again, padded, cells), seen["anchors"], rtol=0, atol=0)
+    own = layout.own_design(generator)
+    again = layout.generator_of(design.parse(own, *own.texts), generator)
+    torch.testing.assert_close(layout.lay_out(again, padded, cells), seen["anchors"], rtol=0, atol=0)
     assert own.per_cell == generator.num_anchors_per_location()
     assert all(torch.equal(before[k], v) and not v.is_meta for k, v in net.state_dict().items())
 
 
 def test_a_changed_design_equals_a_generator_built_with_its_numbers() -> None:
     net = RcnnAdapter.tiny().eval()
-    generator, _ = design.parts(net)
-    changed = design.parse(design.own_design(generator), "10 14.5; 30; 66 80 91", "0.4 1 3")
-    cells = design.grids(net, (96, 160))
+    generator, _ = layout.parts(net)
+    changed = design.parse(layout.own_design(generator), "10 14.5; 30; 66 80 91", "0.4 1 3")
+    cells = layout.grids(net, (96, 160))
     built = AnchorGenerator(((10, 14.5), (30,), (66, 80, 91)), ((0.4, 1, 3),) * 3)
-    expected = design.lay_out(built, (96, 160), cells)
-    torch.testing.assert_close(design.lay_out(design.generator_of(changed, generator), (96, 160), cells), expected)
+    expected = layout.lay_out(built, (96, 160), cells)
+    torch.testing.assert_close(layout.lay_out(layout.generator_of(changed, generator), (96, 160), cells), expected)
     assert len(expected) == sum(h * w * a for (h, w), a in zip(cells, changed.per_cell, strict=True))
 
     net = SsdAdapter.tiny().eval()
-    generator, _ = design.parts(net)
-    changed = design.parse(design.own_design(generator), "0.05; 0.2; 0.3; 0.5; 0.8", "2; 2 3; 2; 1.5")
-    cells = design.grids(net, (96, 96))
+    generator, _ = layout.parts(net)
+    changed = design.parse(layout.own_design(generator), "0.05; 0.2; 0.3; 0.5; 0.8", "2; 2 3; 2; 1.5")
+    cells = layout.grids(net, (96, 96))
     built = DefaultBoxGenerator([[2], [2, 3], [2], [1.5]], scales=[0.05, 0.2, 0.3, 0.5, 0.8])
-    expected = design.lay_out(built, (96, 96), cells)
-    torch.testing.assert_close(design.lay_out(design.generator_of(changed, generator), (96, 96), cells), expected)
+    expected = layout.lay_out(built, (96, 96), cells)
+    torch.testing.assert_close(layout.lay_out(layout.generator_of(changed, generator), (96, 96), cells), expected)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_a_changed_design_equals_a_generator_built_with_its_numbers() -> None:
     ],
 )
 def test_a_design_that_cannot_be_is_refused_in_words(scales: str, ratios: str, says: str) -> None:
-    own = design.own_design(design.parts(RcnnAdapter.tiny())[0])
+    own = layout.own_design(layout.parts(RcnnAdapter.tiny())[0])
     with pytest.raises(Refusal, match=says):
         design.parse(own, scales, ratios)
 
@@ -165,8 +166,8 @@ def test_sizes_are_those_of_torchvisions_transform(height: int, width: int) -> N
     net = detection.fasterrcnn_mobilenet_v3_large_fpn(weights=None, weights_backbone=None, num_classes=2).eval()
     boxes = torch.tensor([[1.0, 0.2, 5, 0.9]])
     images, _ = net.transform([torch.zeros(3, height, width)], [{"boxes": boxes}])
-    size = design.network_size(net.transform, height, width)
-    assert images.image_sizes[0] == size and tuple(images.tensors.shape[-2:]) == design.padded_size(net.transform, size)
+    size = layout.network_size(net.transform, height, width)
+    assert images.image_sizes[0] == size and tuple(images.tensors.shape[-2:]) == layout.padded_size(net.transform, size)
 
 
 @pytest.mark.parametrize("objects", [1, 6, 40])
@@ -174,9 +175,9 @@ def test_sizes_are_those_of_torchvisions_transform(height: int, width: int) -> N
 def test_fcos_assigns_as_torchvision_does(objects: int, grid: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(match, "PAIRS_AT_ONCE", 999)
     net = NETS["fcos"]()
-    generator, matcher = design.parts(net)
+    generator, matcher = layout.parts(net)
     cells = [(50, 60), (25, 30), (13, 15), (7, 8), (4, 4)]
-    anchors, truth = design.lay_out(generator, (400, 480), cells), some(objects, objects, width=380, grid=grid)
+    anchors, truth = layout.lay_out(generator, (400, 480), cells), some(objects, objects, width=380, grid=grid)
     caught: list[torch.Tensor] = []
     monkeypatch.setattr(net.head, "compute_loss", lambda t, o, a, matched: caught.extend(matched) or {})
     counts = [h * w for h, w in cells]
@@ -187,6 +188,6 @@ def test_fcos_assigns_as_torchvision_does(objects: int, grid: float, monkeypatch
 
 
 def test_rules_are_read_from_the_model() -> None:
-    assert match.rule_of(design.parts(NETS["digits-faster-rcnn"]())[1]) == match.Rule("iou", 0.7, 0.3, True)
-    assert match.rule_of(design.parts(NETS["retinanet"]())[1]) == match.Rule("iou", 0.5, 0.4, True)
-    assert match.rule_of(design.parts(NETS["digits-ssd"]())[1]) == match.Rule("best", 0.5, 0.5, True)
+    assert match.rule_of(layout.parts(NETS["digits-faster-rcnn"]())[1]) == match.Rule("iou", 0.7, 0.3, True)
+    assert match.rule_of(layout.parts(NETS["retinanet"]())[1]) == match.Rule("iou", 0.5, 0.4, True)
+    assert match.rule_of(layout.parts(NETS["digits-ssd"]())[1]) == match.Rule("best", 0.5, 0.5, True)

@@ -12,8 +12,8 @@ from torchvision.ops import box_iou
 from models.adapters.rcnn import RcnnAdapter
 from models.adapters.ssd import SsdAdapter
 from models.context import Context
-from models.detection import anchor_design as design
 from models.detection import anchor_fit as fit
+from models.detection import anchor_layout as layout
 from models.engine import Engine
 from models.images import save_png
 from models.requests import Request
@@ -69,10 +69,10 @@ def asked(engine: Engine, request: Request) -> Result:
 @pytest.mark.parametrize("seed", range(4))
 def test_the_nearest_of_each_shape_is_the_best_of_all(adapter: type, seed: int) -> None:
     net = adapter.tiny().eval()
-    generator, _ = design.parts(net)
+    generator, _ = layout.parts(net)
     padded = (96, 96) if adapter is SsdAdapter else (96, 160)
-    cells = design.grids(net, padded)
-    anchors, truth = design.lay_out(generator, padded, cells), boxes(seed, 300, padded[1], padded[0])
+    cells = layout.grids(net, padded)
+    anchors, truth = layout.lay_out(generator, padded, cells), boxes(seed, 300, padded[1], padded[0])
     expected = box_iou(torch.from_numpy(truth), anchors).max(dim=1).values.numpy()
     ours = fit.best_overlaps(truth, anchors.numpy(), cells, generator.num_anchors_per_location())
     np.testing.assert_allclose(ours, expected, atol=1e-6)
@@ -87,7 +87,7 @@ def test_coverage_equals_brute_force_on_a_small_data_set(
     """Torchvision's transform resizes pictures and boxes, its generator makes all anchors, `box_iou` compares all."""
     answer = asked(engine, Request.make("coverage", model, data_set, {"fg": fg}))
     net, best, labels, areas = engine.model(model).net, [], [], []
-    truth, generator = kept.truth_at(data_set), design.parts(net)[0]
+    truth, generator = kept.truth_at(data_set), layout.parts(net)[0]
     for page in truth.pictures:
         size = (160, 90) if page.path.endswith("unsized.png") else page.size
         if not any(size) or not len(page):

@@ -12,6 +12,7 @@ from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import box_iou
 
 from models.detection import anchor_design as design
+from models.detection import anchor_layout as layout
 from models.engine import Engine
 from models.images import save_png
 from models.requests import Request
@@ -56,11 +57,11 @@ def asked(engine: Engine, model: str, source: Source, **params: object) -> Resul
 @pytest.mark.parametrize("given", [{}, {"fg": 0.45}, {"fg": 0.9}, {"fg": 0.6, "scales": "changed"}])
 def test_it_equals_torchvision_in_network_pixels(engine: Engine, scene: Source, model: str, given: dict) -> None:
     net = engine.model(model).net
-    generator, matcher = design.parts(net)
+    generator, matcher = layout.parts(net)
     if "scales" in given:
         given = {**given, "scales": "0.1; 0.2; 0.3; 0.4; 0.5" if model == SSD else "12; 24 30; 48", "ratios": "1.5 3"}
-        generator = design.generator_of(
-            design.parse(design.own_design(generator), given["scales"], given["ratios"]), generator
+        generator = layout.generator_of(
+            design.parse(layout.own_design(generator), given["scales"], given["ratios"]), generator
         )
     if model == RCNN and "fg" in given:
         given = {**given, "bg": 0.2, "low_quality": given["fg"] != 0.45}
@@ -114,7 +115,7 @@ def test_the_networks_backbone_is_not_run_and_a_tick_works_out_no_overlap(engine
 @pytest.mark.parametrize(
     ("model", "given", "says"),
     [
-        (RCNN, {"fg": 0.3, "bg": 0.5}, "is above the match IoU"),
+        (RCNN, {"fg": 0.3, "bg": 0.5}, "is above the foreground IoU"),
         (RCNN, {"scales": "1; 2"}, "2 groups of scales, but 3 are needed"),
         (SSD, {"scales": "0.1 0.2; 0.2; 0.3; 0.4; 0.5"}, "one scale a level"),
         (SSD, {"bg": 0.2}, "has one threshold"),

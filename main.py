@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from models.engine import Engine
     from models.inspection import Description
     from models.requests import Request
+    from models.types import Answer
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 COMMANDS = ("models", "inspections", "run", "replay")
@@ -24,6 +25,7 @@ USAGE = """\
   main.py models [--json]                                        the bundled models
   main.py inspections [--model M] [--json]                       what can be asked, with parameters
   main.py run INSPECTION PICTURE... --model M [--set name=value]... --out DIR
+  main.py run figures GROUND_TRUTH --model M --out DIR           mAP, curves, errors of a whole data set
   main.py replay RECIPE.json --out DIR                           the same numbers again
 """
 
@@ -143,7 +145,7 @@ def _run(options: Any) -> int:
     failed = 0
     for given in options.pictures:
         try:
-            paths += images.expand([given])
+            paths += [Path(given)] if _reads_folder(options.inspection) else images.expand([given])
         except Refusal as refusal:
             failed += 1
             _say(f"{given}: {refusal} {refusal.advice}")
@@ -193,14 +195,20 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
     from models.context import Context
     from models.types import Failure, Refusal
 
-    answer = engine.run(request, Context())
+    answer = _whole(engine, request, label)
     if isinstance(answer, Failure):
         _say(f"{label}: {answer.text}")
         return False
-    _painting()
     from viewer import export
 
     try:
+        if _reads_folder(request.inspection):
+            export.write_figures(out, request, answer, kinds=["json", "csv"], name=name)
+            _say(f"{label}: mAP {answer.meta['map']:.4f} over {answer.meta['pictures']:,} pictures")
+            for line in (*answer.meta["notes"], *answer.meta["problems"]):
+                _say(f"  {line}")
+            return True
+        _painting()
         pixels = engine.pixels(request, Context())
         export.write(out, request, answer, pixels, kinds=kinds, name=name)
     except Refusal as refusal:
@@ -211,18 +219,40 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
     return True
 
 
+def _whole(engine: Engine, request: Request, label: str) -> Answer:
+    """Answer a request; where that takes more than one go, go on to the end, saying every tenth of it how far it is."""
+    from models.context import Context
+    from models.types import Result
+
+    answer, told = engine.run(request, Context()), 0
+    while isinstance(answer, Result) and answer.meta.get("partial"):
+        engine.work_idle(1.0)
+        answer = engine.run(request, Context())
+        if isinstance(answer, Result):
+            done, of = answer.meta["collected"] + answer.meta["failed"], answer.meta["of"]
+            if 10 * done // of > told:
+                told = 10 * done // of
+                _say(f"{label}: {done:,} of {of:,} pictures")
+    return answer
+
+
+def _reads_folder(inspection: str) -> bool:
+    """Tell whether an inspection is asked about a whole data set, by its ground truth."""
+    from models import registry
+
+    return registry.all_inspections()[inspection].reads == "folder"
+
+
 def _check(engine: Engine, inspection: str, model: str, settings: dict[str, str]) -> None:
     """Raise Refusal for a model, inspection or setting that cannot be, before any picture is read."""
-    from models.detection.decide import label_ids
+    from models.detection import classes
     from models.types import Refusal
 
     description = _describe(engine, model)
     offers = description.offers
     if inspection not in offers:
         raise Refusal(f"There is no inspection {inspection!r}.", advice=f"Valid: {', '.join(offers)}.")
-    values = offers[inspection].check(settings)
-    if "hidden" in values:
-        label_ids(str(values["hidden"]), description.classes)
+    classes.check(offers[inspection].check(settings), description.classes)
 
 
 def _describe(engine: Engine, model: str) -> Description:

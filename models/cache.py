@@ -81,6 +81,18 @@ class CachedStages:
             return None
         return self.cache[full]
 
+    def keep(self, name: str, value: object, *key: object) -> None:
+        """Keep a value of stage `name` that was made together with others."""
+        self.cache[(self.scope, name, key)] = value
+
+    def meanwhile(self, name: str, steps: Iterator[None]) -> None:
+        """Have work done in slices while the engine is idle, unless work of that name is under way; none of it is kept.
+
+        The name is the engine's own, whatever the model and picture.
+        """
+        if self.context.later is not None:
+            self.context.later(name, steps)
+
     def later(self, name: str, steps: Callable[[], Generator[None, None, T]], *key: object) -> None:
         """Have stage `name` made in slices while the engine is idle, unless it is there or under way.
 

@@ -88,6 +88,15 @@ def _file(w: Window) -> list[Command]:
             )
             for kind, (title, help_text, keys) in kinds.items()
         ],
+        Command(
+            "export-figures",
+            "Export figures of the data set…",
+            w.verbs.ask_figures,
+            menu="File",
+            group="export",
+            help="As JSON, or the precision-recall curves as CSV",
+            enabled=lambda: w.has_figures,
+        ),
         Command("quit", "Quit", w.verbs.close_window, shortcut="Ctrl+Q", menu="File", group="quit"),
     ]
 

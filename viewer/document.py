@@ -19,7 +19,7 @@ class View:
     """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density,
     all, lineage or match; `anchor_level` -1 is every level; `anchor_at` a place in the picture, pinned by a click.
     With ground truth, `outcomes` colours detections by right and wrong at the IoU `truth_iou`; `truth_shown` says what
-    is drawn.
+    is drawn; `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
     """
 
     labels: bool = True
@@ -30,6 +30,7 @@ class View:
     outcomes: bool = True
     truth_iou: float = 0.5
     truth_shown: tuple[str, ...] = ("correct", "wrong", "missed")
+    figures: str = "off"
 
 
 @dataclass(frozen=True)

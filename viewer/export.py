@@ -9,6 +9,7 @@ import numpy as np
 
 from models import recipe
 from models.detection import report
+from models.evaluation import report as figures_report
 from models.requests import Request
 from models.types import Pixels, Refusal, Result
 from viewer import overlay
@@ -51,10 +52,35 @@ def write(
         at = folder / f"{begin}.recipe.json"
         recipe.write(at, request, result)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        advice = "Choose another name or folder, or make room on the disk."
-        raise Refusal(f"{at} cannot be written ({reason}).", advice=advice) from error
+        raise _refusal(at, error) from error
     return [*paths, at]
+
+
+def write_figures(folder: Path, request: Request, result: Result, *, kinds: Iterable[str], name: str) -> list[Path]:
+    """Write the figures of a data set as JSON, the curves as CSV, and the recipe, and return the paths.
+
+    Raises Refusal when the folder cannot be written to.
+    """
+    texts = {"json": lambda: figures_report.as_json(request, result), "csv": lambda: figures_report.as_csv(result)}
+    at = folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        paths: list[Path] = []
+        for kind in kinds:
+            at = folder / f"{name}.{kind}"
+            at.write_text(texts[kind](), encoding="utf-8")
+            paths.append(at)
+        at = folder / f"{name}.recipe.json"
+        recipe.write(at, request, result)
+    except (OSError, UnicodeError) as error:
+        raise _refusal(at, error) from error
+    return [*paths, at]
+
+
+def _refusal(at: Path, error: Exception) -> Refusal:
+    reason = getattr(error, "strerror", None) or str(error)
+    advice = "Choose another name or folder, or make room on the disk."
+    return Refusal(f"{at} cannot be written ({reason}).", advice=advice)
 
 
 def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels, layers: list[Layer]) -> Path:

@@ -12,10 +12,12 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from models.files import WEIGHTS_SUFFIXES
 from models.images import PICTURE_SUFFIXES
+from models.requests import Request
 from models.truth.types import Truth
-from models.types import Refusal
+from models.types import Refusal, Result
 from viewer import export, sources, theme
 from viewer.canvas.painter import render
+from viewer.panels.figures import FiguresPanel
 from viewer.panels.results import ResultsPanel
 
 if TYPE_CHECKING:
@@ -112,6 +114,37 @@ class Verbs:
             return []
         self.window.tell(f"Exported {written[0].name} with its recipe.", severity="success", key="export")
         return written
+
+    def ask_figures(self) -> None:
+        """Ask where to write the figures of the data set: JSON, or the curves as CSV."""
+        shown = self._figures()
+        if shown is None:
+            return
+        begin = Path(self.window.settings.last_folder) / f"{shown[0].stem}.json"
+        kinds = "Figures (*.json);;Precision-recall curves (*.csv)"
+        name, _ = QFileDialog.getSaveFileName(self.window, "Export figures", str(begin), kinds)
+        if name:
+            self.export_figures(Path(name))
+
+    def export_figures(self, path: Path) -> list[Path]:
+        """Write the figures on screen to `path`, its recipe beside it, and say so."""
+        shown = self._figures()
+        if shown is None:
+            return []
+        kind = "csv" if path.suffix.lower() == ".csv" else "json"
+        self.window.settings.last_folder = str(path.parent)
+        try:
+            written = export.write_figures(path.parent, *shown, kinds=[kind], name=path.name.removesuffix(f".{kind}"))
+        except Refusal as refusal:
+            self.window.tell(f"{refusal} {refusal.advice}", severity="error")
+            return []
+        self.window.tell(f"Exported {written[0].name} with its recipe.", severity="success", key="export")
+        return written
+
+    def _figures(self) -> tuple[Request, Result] | None:
+        panel = self.window.panels["figures"]
+        assert isinstance(panel, FiguresPanel)
+        return panel.shown
 
     def copy_image(self) -> None:
         """Copy the picture with its overlay at its own resolution."""

@@ -25,14 +25,11 @@ from viewer.document import Document
 from viewer.drops import Drops
 from viewer.keys import Keys
 from viewer.overlay import row_of
-from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
-from viewer.panels.detection import DetectionPanel
+from viewer.panels.figures import FiguresPanel
 from viewer.panels.film import THUMB_PX, FilmPanel
 from viewer.panels.log import LogPanel
-from viewer.panels.results import ResultsPanel
-from viewer.panels.truth import TruthPanel
-from viewer.panels.workbench import WorkbenchPanel
+from viewer.roster import PANELS
 from viewer.session import Session
 from viewer.settings import Settings
 from viewer.status import Status
@@ -42,9 +39,6 @@ from viewer.widgets.shortcuts import Shortcuts
 from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 
-PANELS: tuple[type[Panel], ...] = (
-    *(DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LogPanel, TruthPanel, WorkbenchPanel),
-)
 STALE_AFTER_MS = 150
 GAP = 8
 P = TypeVar("P", bound=Panel)
@@ -102,6 +96,11 @@ class Window(QMainWindow):
     def has_result(self) -> bool:
         """Whether detections are shown that belong to the picture and the model."""
         return "detect" in self.session.results
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether figures of a data set are shown."""
+        return _the(FiguresPanel, self.panels).shown is not None
 
     @property
     def has_anchors(self) -> bool:
@@ -367,8 +366,9 @@ class Window(QMainWindow):
         self.canvas.zoom_changed.connect(self._zoomed)
         self.status.activity.cancelled.connect(self.verbs.cancel)
         self.welcome.open_requested.connect(self.verbs.ask_pictures)
-        for kind in (TruthPanel, WorkbenchPanel):
-            _the(kind, self.panels).open_requested.connect(self.verbs.ask_truth)
+        for panel in (self.panels["truth"], self.panels["workbench"]):
+            panel.open_requested.connect(self.verbs.ask_truth)  # type: ignore[attr-defined]
+        _the(FiguresPanel, self.panels).export_requested.connect(self.verbs.ask_figures)
         self.welcome.sample_requested.connect(self._open_sample)
         self.welcome.recent_requested.connect(self._open_recent)
         theme.changes().connect(self._restyle)

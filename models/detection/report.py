@@ -15,10 +15,13 @@ FIELDS = ("file", "x0", "y0", "x1", "y1", "score", "label", "label_id")
 
 
 def detections(result: Result) -> list[dict[str, Any]]:
-    """Return the shown detections, best first: box in pixels of the original picture, score, label, label_id."""
+    """Return the shown detections, best first: box in pixels of the original picture, score, label, label_id.
+
+    Where the method of suppression changed scores, also the model's own as original_score.
+    """
     classes = result.meta["classes"]
     columns = zip(result.arrays["boxes"], result.arrays["scores"], result.arrays["labels"], strict=True)
-    return [
+    found = [
         {
             "box": [float(v) for v in box],
             "score": float(score),
@@ -27,6 +30,9 @@ def detections(result: Result) -> list[dict[str, Any]]:
         }
         for box, score, label in columns
     ]
+    for each, score in zip(found, result.arrays.get("original_scores", ()), strict=False):
+        each["original_score"] = float(score)
+    return found
 
 
 def as_json(request: Request, result: Result) -> str:

@@ -61,19 +61,18 @@ def source(tmp_path: Path) -> Source:
 
 
 def subject(inspection: Any, source: Source) -> Source:
-    """What an inspection reads: the picture, or ground truth of it."""
+    """What an inspection reads: the picture, or ground truth that has it."""
     if inspection.reads == "picture":
         return source
+    path = Path(source.path).with_suffix(".json")
     truth = {
-        "images": [{"id": 1, "file_name": source.name, "width": 120, "height": 90}],
-        "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}],
+        "images": [{"id": 1, "file_name": Path(source.path).name, "width": 120, "height": 90}],
         "annotations": [
-            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 40, 30]},
-            {"id": 2, "image_id": 1, "category_id": 2, "bbox": [60, 20, 20, 50]},
+            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 40, 30], "area": 1200, "iscrowd": 0}
         ],
+        "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}],
     }
-    path = Path(source.path).with_name("truth.json")
-    path.write_text(json.dumps(truth), encoding="utf-8")
+    path.write_text(json.dumps(truth))
     return Source.file(path)
 
 
@@ -98,6 +97,8 @@ def test_it_answers_and_leaves_the_model_as_it_was(inspection: Any, engine: Engi
 def test_it_can_be_cancelled(inspection: Any, engine: Engine, source: Source) -> None:
     from models.context import Context
 
+    if inspection.offer(engine.model("tiny")).reason:
+        pytest.skip(inspection.offer(engine.model("tiny")).reason)
     calls = []
 
     def called_off() -> bool:
@@ -122,8 +123,11 @@ def test_its_parameters_are_declared_in_full(inspection: Any) -> None:
 @pytest.mark.parametrize("inspection", INSPECTIONS, ids=lambda i: i.id)
 def test_its_own_values_are_valid_on_every_family(inspection: Any, engine: Engine, source: Source) -> None:
     offer = inspection.offer(engine.model("tiny"))
-    plain = engine.run(Request(inspection.id, "tiny", subject(inspection, source)))
-    given = engine.run(Request.make(inspection.id, "tiny", subject(inspection, source), offer.defaults))
+    if offer.reason:
+        pytest.skip(offer.reason)
+    source = subject(inspection, source)
+    plain = engine.run(Request(inspection.id, "tiny", source))
+    given = engine.run(Request.make(inspection.id, "tiny", source, offer.defaults))
     assert isinstance(plain, Result)
     assert isinstance(given, Result)
     assert all(np.array_equal(given.arrays[k], v) for k, v in plain.arrays.items())

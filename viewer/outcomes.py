@@ -73,7 +73,7 @@ class Outcome:
     @cached_property
     def texts(self) -> list[str]:
         """What each detection came to, in words (K,)."""
-        texts = [f"{self.name(row)}: not in the ground truth" for row in range(len(self.colours))]
+        texts = [f"{self.name(row)}: class not in the ground truth" for row in range(len(self.colours))]
         for place, row in enumerate(self.judged.tolist()):
             texts[row] = f"{self.name(row)} {self._came_to(place)}"
         return texts
@@ -159,7 +159,13 @@ def layers(outcome: Outcome, shown: Collection[str], *, labels: bool, region: tu
 
 def restyled(outcome: Outcome, painted: list[Layer], shown: Collection[str]) -> list[Layer]:
     """Return layers in which the detections have the colours and words of what they came to, without hidden kinds."""
-    return [_restyle(outcome, x, shown) if isinstance(x, Boxes) and x.id == DETECTIONS else x for x in painted]
+    ids = outcome.result.arrays["ids"]
+
+    def meant(layer: Layer) -> bool:
+        # The panel that paints detections may have newer ones than were compared; a moment later these are.
+        return isinstance(layer, Boxes) and layer.id == DETECTIONS and np.array_equal(layer.ids, ids)
+
+    return [_restyle(outcome, layer, shown) if meant(layer) else layer for layer in painted]
 
 
 def region_row(boxes: Float, region: tuple[float, ...] | None) -> int:
@@ -170,7 +176,8 @@ def region_row(boxes: Float, region: tuple[float, ...] | None) -> int:
     return int(same.argmax()) if same.any() else -1
 
 
-def _restyle(outcome: Outcome, layer: Boxes, shown: Collection[str]) -> Boxes:
+def _restyle(outcome: Outcome, layer: Layer, shown: Collection[str]) -> Boxes:
+    assert isinstance(layer, Boxes)
     hidden = [KINDS[kind] for kind in ("correct", "wrong") if kind not in shown]
     rows = np.flatnonzero(~np.isin(outcome.colours, hidden))
     selected = np.flatnonzero(rows == layer.selected)

@@ -5,6 +5,7 @@ Nothing is shown of what is still being read; what cannot be read leaves the las
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 SLOT = "truth"
 MOST_KEPT = 4
+PROGRESS_S = 0.05
 
 
 class Truths:
@@ -97,17 +99,21 @@ class Truths:
 
     def _read(self, source: Source, done: Callable[[Truth, tuple[Source, ...]], None]) -> None:
         self._number += 1
-        self._wanted, number, jobs = source.path, self._number, self._session.jobs
+        self._wanted, number, jobs, told = source.path, self._number, self._session.jobs, 0.0
 
         def progress(fraction: float | None, text: str) -> None:
+            nonlocal told
             if number != self._number:
                 raise Cancelled
-            jobs.later(lambda: self._progress(number, fraction, text))
+            if time.monotonic() - told > PROGRESS_S:
+                told = time.monotonic()
+                jobs.later(lambda: self._progress(number, fraction, text))
 
         def work() -> Callable[[], None]:
             try:
                 truth = read(source.path, progress=progress)
                 sources = _pictures(source, truth)
+                truth.of(source.path)  # has its index made here
             except Cancelled:
                 return lambda: None
             except Refusal as refusal:

@@ -22,7 +22,7 @@ NO_LABELS = frozenset(
 )
 _NAMES = re.compile(r"^names\s*:[ \t]*(.*(?:\n(?:[ \t]+.*|- ?.*|[ \t]*#.*|[ \t]*))*)", re.MULTILINE)
 _ITEM = re.compile(r"""\s*(?:["']?(\d+)["']?\s*:)?\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,#\]}]+)""")
-_LINE = re.compile(r"""\s*(?:["']?(\d+)["']?\s*:|-)\s*(.*?)\s*(?:\s#.*)?$""")
+_LINE = re.compile(r"""\s*(?:["']?(\d+)["']?\s*:|-)\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|.*?)\s*(?:\s#.*)?$""")
 
 
 def read(path: Path, *, progress: Progress | None = None) -> Truth:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from PySide6.QtCore import QAbstractListModel, QItemSelection, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QItemSelection, QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -43,8 +44,9 @@ KINDS = {
     "missed": ("Missed", "Objects of the ground truth that no detection was matched to"),
     "truth": ("All outlines", "Every object of the ground truth, dashed"),
 }
-FEW_ROWS = 4
+FEW_ROWS, ROW_PX = 4, 22
 NAMED = 12
+MOST_MAPPED = 40
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -103,10 +105,12 @@ class TruthPanel(Panel):
         self._truth: Truth | None = None
         self._result: Result | None = None
         self._outcome: Outcome | None = None
-        self._key: tuple[object, ...] = ()
+        self._compared: tuple[object, object, object] = (None, None, None)
+        self._iou = 0.0
         self.data_set = _text("Data set")
         self.left_out = QPushButton()
         self.left_out.setCheckable(True)
+        self.left_out.setAccessibleName("Left out")
         self.left_out.setToolTip("What of the data set could not be used, and why")
         self.left_out.toggled.connect(self._list_left_out)
         self.lines = QPlainTextEdit()
@@ -188,14 +192,14 @@ class TruthPanel(Panel):
 
     def _compare(self, document: Document) -> None:
         """Match anew if truth, picture, detections or the IoU are others."""
-        key = (self._truth, self._result, document.view.truth_iou, document.source)
-        if key == self._key:
+        annotated, iou = self._annotated(document), document.view.truth_iou
+        compared = (self._truth, self._result, annotated)
+        if iou == self._iou and all(new is old for new, old in zip(compared, self._compared, strict=True)):
             return
-        self._key = key
-        annotated = self._annotated(document)
+        self._compared, self._iou = compared, iou
         self._outcome = None
         if self._truth is not None and self._result is not None and annotated is not None:
-            self._outcome = outcomes.compare(self._result, self._truth, annotated, iou=document.view.truth_iou)
+            self._outcome = outcomes.compare(self._result, self._truth, annotated, iou=iou)
         self.mistakes.take(self._outcome)
         self._tell(annotated)
         self._follow(document)
@@ -222,6 +226,7 @@ class TruthPanel(Panel):
             self.counts.setText(f"Precision {_part(matches.precision)} · recall {_part(matches.recall)}")
         elif annotated is None:
             self.counts.setText("This picture is not in the ground truth.")
+        self.data_set.setToolTip("\n".join(_mapped(outcome)) if outcome else "")
         warnings = _warnings(outcome) if outcome else []
         self.warning.setText("\n".join(warnings))
         self.warning.setVisible(bool(warnings))
@@ -254,7 +259,7 @@ class TruthPanel(Panel):
         else:
             found = self.mistakes.wrong[row - len(missed)]
             ids = self._outcome.result.arrays["ids"]
-            self.store.update(self.store.document.with_selected(int(ids[found])))
+            self.store.update(self.store.document.with_region(None).with_selected(int(ids[found])))
 
     def _ask_about(self, row: int) -> None:
         """Make a missed object the region, which tells other panels to explain it."""
@@ -318,7 +323,10 @@ class _List(QListView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setUniformItemSizes(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setMinimumHeight(FEW_ROWS * 22)
+
+    def sizeHint(self) -> QSize:
+        """Ask for a few lines; what room there is comes on top."""
+        return QSize(super().sizeHint().width(), FEW_ROWS * ROW_PX)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Copy the chosen line."""
@@ -334,12 +342,12 @@ def _text(name: str) -> QLabel:
     label.setAccessibleName(name)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return label
 
 
 def _counted(truth: Truth) -> str:
-    classes = len(truth.classes)
-    return f"{len(truth.pictures):,} pictures, {truth.boxes:,} boxes, {classes:,} class{'es' if classes != 1 else ''}"
+    return f"{len(truth.pictures):,} pictures, {truth.boxes:,} boxes"
 
 
 def _part(value: float) -> str:
@@ -359,6 +367,16 @@ def _warnings(outcome: Outcome) -> list[str]:
     if min(told) > 0 and size != told:
         found.append(f"The ground truth is for {told[0]} × {told[1]} pixels; the picture has {size[0]} × {size[1]}.")
     return found
+
+
+def _mapped(outcome: Outcome) -> list[str]:
+    """Return a line for each class of the ground truth with the model's class that it stands for."""
+    classes, truth = outcome.result.meta["classes"], outcome.truth
+    ids = truth.label_ids(classes).tolist()
+    pairs = zip(truth.classes[:MOST_MAPPED], ids, strict=False)
+    lines = [f"{name} → {classes[label] if label >= 0 else 'not known to the model'}" for name, label in pairs]
+    more = len(truth.classes) - len(lines)
+    return lines + ([f"and {more:,} more"] if more else [])
 
 
 def _listed(names: list[str]) -> str:

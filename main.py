@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _window(given: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="main.py", usage="\n" + USAGE, description="Look inside vision models.")
     parser.add_argument("pictures", nargs="*", metavar="PICTURE", help="pictures or folders of pictures")
-    parser.add_argument("--model", help="a bundled model's name or a weights file")
+    parser.add_argument("--model", help="a bundled model's name, a weights file, or an architecture without weights")
     parser.add_argument("--truth", type=Path, metavar="PATH", help="ground truth: COCO file, VOC or YOLO folder")
     parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save what the window shows and exit")
     parser.add_argument("--sample", action="store_true", help="open a bundled sample picture")
@@ -110,6 +110,9 @@ def _models(*, as_json: bool) -> int:
         return DONE
     for card in known:
         print(f"{card.name:24} {card.task:12} {card.bytes / 1e6:4.1f} MB  {card.licence:8} {card.title}")
+    print("\nWithout weights, for their anchors:")
+    for name, title in cards.ARCHITECTURES.items():
+        print(f"{name:38} {title}")
     return DONE
 
 

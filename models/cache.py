@@ -65,8 +65,8 @@ class CachedStages:
         self.cache[full] = value
         return value
 
-    def progress(self, fraction: float, text: str) -> None:
-        """Report how much of a long stage is done. Raises Cancelled when it was called off."""
+    def progress(self, fraction: float | None, text: str) -> None:
+        """Report how much of a long stage is done, None for unknown. Raises Cancelled when it was called off."""
         self.context.progress(fraction, text)
 
     def time(self, name: str, make: Callable[[], T]) -> T:

@@ -20,8 +20,8 @@ class Stages(Protocol):
         """Return the cached value of the stage, or make it."""
         ...
 
-    def progress(self, fraction: float, text: str) -> None:
-        """Report how much of a long stage is done. Raises Cancelled when it was called off."""
+    def progress(self, fraction: float | None, text: str) -> None:
+        """Report how much of a long stage is done, None for unknown. Raises Cancelled when it was called off."""
         ...
 
     def time(self, name: str, make: Callable[[], T]) -> T:

@@ -37,7 +37,9 @@ class Inspection:
     def offer(self, model: Any) -> Offer:
         """Say whether this applies to an opened model, with its parameters in the model's own ranges and defaults."""
         lacking = [need for need in self.needs if not isinstance(model, CAPABILITIES[need])]
+        told = [model.stages[need].format(name=model.card.name) for need in lacking if need in model.stages]
         reason = f"{model.card.name} does not have what this needs: {', '.join(lacking)}." if lacking else ""
+        reason = told[0] if told else reason
         defaults: Mapping[str, Value] = getattr(model, "defaults", {})
         own = defaults if reason else {**defaults, **self.own(model)}
         declared, greyed = [], {} if reason else dict(self.lacks(model))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from models import cards
 from viewer.commands import Command, Commands
+from viewer.panels import compare
 from viewer.panels.anchors import MODES
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _file(w: Window) -> list[Command]:
             menu="File",
             group="export",
             help="As JSON, or the precision-recall curves as CSV",
-            enabled=lambda: w.has_figures,
+            enabled=lambda: "figures" in w.session.results,
         ),
         Command("quit", "Quit", w.verbs.close_window, shortcut="Ctrl+Q", menu="File", group="quit"),
     ]
@@ -173,7 +174,7 @@ def _edit(w: Window) -> list[Command]:
             "Cancel",
             w.verbs.cancel,
             shortcut="Esc",
-            help="Stop what the engine works on; else select nothing and go back to the picture",
+            help="Stop what the engine works on; else select nothing, clear the rectangle, go back to the picture",
         ),
     ]
 
@@ -231,7 +232,7 @@ def _view(w: Window) -> list[Command]:
                 f"panel-{panel.id}",
                 panel.title,
                 partial(w.verbs.toggle_panel, panel.id),
-                shortcut=f"Alt+{number}",
+                shortcut=f"Alt+{number}" if number < 10 else "",
                 menu="View/Panels",
                 group="window",
                 icon=panel.icon,
@@ -259,6 +260,13 @@ def _model(w: Window) -> list[Command]:
     return [
         Command("open-model", "Open weights…", w.verbs.ask_model, shortcut="Ctrl+M", menu="Model", icon="model"),
         Command("bundled", "Bundled models", menu="Model", children=lambda: _bundled(w)),
+        Command(
+            "architectures",
+            "Architectures without weights",
+            menu="Model",
+            children=lambda: _architectures(w),
+            help="For their anchors: their weights are random numbers",
+        ),
         Command("recent-models", "Recent weights", menu="Model", children=lambda: _recent_models(w)),
         Command(
             "card",
@@ -321,6 +329,37 @@ def _inspect(w: Window) -> list[Command]:
             checked=lambda: w.session.truth is not None and store.document.view.outcomes,
         ),
         Command(
+            "missed",
+            "Why missed?",
+            w.verbs.ask_missed,
+            shortcut="W",
+            menu="Inspect",
+            group="missed",
+            icon="missed",
+            help="At which stage an object in a rectangle was lost, and what brings it back",
+            enabled=lambda: w.has_result,
+        ),
+        Command(
+            "compare-pin",
+            "Pin these settings as B",
+            lambda: store.update(compare.pin(store.document), title="Pin settings as B"),
+            shortcut="Ctrl+B",
+            menu="Inspect",
+            group="compare",
+            help="To be compared with what is set from then on",
+            enabled=lambda: w.has_result,
+        ),
+        Command(
+            "compare-flip",
+            "Flip between A and B",
+            lambda: store.update(compare.flip(store.document)),
+            shortcut="X",
+            menu="Inspect",
+            group="compare",
+            help="Show the boxes of the pinned settings in place of those of now, and back",
+            enabled=lambda: store.document.pinned is not None,
+        ),
+        Command(
             "again",
             "Run again",
             w.session.again,
@@ -377,6 +416,13 @@ def _bundled(w: Window) -> list[Command]:
             checked=lambda name=card.name: w.session.store.document.model == name,
         )
         for card in cards.bundled().values()
+    ]
+
+
+def _architectures(w: Window) -> list[Command]:
+    return [
+        Command(f"architecture-{name}", title, partial(w.session.open_model, name), help=cards.NO_WEIGHTS)
+        for name, title in cards.ARCHITECTURES.items()
     ]
 
 

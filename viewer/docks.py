@@ -43,7 +43,9 @@ class Docks(QObject):
                 features = QDockWidget.DockWidgetFeature.DockWidgetClosable
                 dock.setFeatures(features | QDockWidget.DockWidgetFeature.DockWidgetMovable)
             dock.installEventFilter(self)
+            dock.visibilityChanged.connect(panel.seen)
             self.by_id[panel.id] = dock
+            panel.recall(settings.memory(panel.id))
         self.arrange()
 
     def arrange(self) -> None:
@@ -73,19 +75,21 @@ class Docks(QObject):
     def toggle(self, name: str) -> None:
         """Show a panel, in front of those it shares its place with, or hide it."""
         dock = self.by_id[name]
-        dock.setVisible(not dock.isVisible())
         if dock.isVisible():
-            dock.raise_()
-            self._name_tabs()
+            dock.hide()
+        else:
+            self.show(name)
         if name == "film":
             self._settings.extra[CLOSED] = dock.isHidden()
 
     def show(self, name: str) -> None:
-        """Show a panel, in front of those it shares its place with."""
-        if self.by_id[name].isHidden():
-            self.toggle(name)
-            self._window.resizeDocks([self.by_id["detect"], self.by_id[name]], [1, 1], Qt.Orientation.Vertical)
-        self.by_id[name].raise_()
+        """Show a panel, in front of those it shares its place with, at least as high as it asks to be."""
+        dock, least = self.by_id[name], self._panels[name].height_px
+        dock.show()
+        dock.raise_()
+        if dock.height() < least and not dock.isFloating():
+            self._window.resizeDocks([dock], [least], Qt.Orientation.Vertical)
+        self._name_tabs()
 
     def follow(self, *, many: bool) -> None:
         """Show the film strip when there comes to be more than one picture, hide it when there no longer is."""

@@ -19,7 +19,12 @@ class View:
     """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density,
     all, lineage or match; `anchor_level` -1 is every level; `anchor_at` a place in the picture, pinned by a click.
     With ground truth, `outcomes` colours detections by right and wrong at the IoU `truth_iou`; `truth_shown` says what
-    is drawn; `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
+    is drawn. `lineage` and `missed` say that those panels are in view, and so that their answers are wanted.
+    `mask_values` shows the probabilities behind the selected mask. Key points of at most `point_score` are shown faint,
+    or with `faint_points` off not at all; `heat_point` is the one whose heat map is shown for the selected box, -1 for
+    none.
+    `compare` is what is shown of settings A, those of now, and B, the pinned ones: their difference, a or b.
+    `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
     """
 
     labels: bool = True
@@ -30,6 +35,17 @@ class View:
     outcomes: bool = True
     truth_iou: float = 0.5
     truth_shown: tuple[str, ...] = ("correct", "wrong", "missed")
+    lineage: bool = False
+    missed: bool = False
+    masks: bool = True
+    mask_opacity: float = 0.5
+    mask_outlines: bool = True
+    mask_values: bool = False
+    points: bool = True
+    point_score: float = 0.0
+    faint_points: bool = True
+    heat_point: int = -1
+    compare: str = "difference"
     figures: str = "off"
 
 
@@ -39,8 +55,9 @@ class Document:
 
     `selected` is a detection's id, which stays the same box at any threshold, -1 is none; `second` is another, picked
     to be compared with it, or an object of the ground truth (`truth_ids` of `viewer.canvas.layers`). `region` is a
-    rectangle drawn on the picture, x0 y0 x1 y1 in its pixels. `truth` is where the ground truth comes from. `pinned`
-    are settings of the detection put aside, to be compared with those of now.
+    rectangle drawn on the picture, x0 y0 x1 y1 in its pixels, `region_label` the class that should have been found
+    there, "" for any. `truth` is where the ground truth comes from. `pinned` are settings of the detection put aside,
+    to be compared with those of now.
     """
 
     sources: tuple[Source, ...] = ()
@@ -51,6 +68,7 @@ class Document:
     selected: int = -1
     second: int = -1
     region: Rect | None = None
+    region_label: str = ""
     truth: Source | None = None
     pinned: tuple[tuple[str, Value], ...] | None = None
 
@@ -105,9 +123,9 @@ class Document:
         """Return the document with another box picked beside the selected one."""
         return dataclasses.replace(self, second=row)
 
-    def with_region(self, region: Rect | None) -> Document:
-        """Return the document with a rectangle drawn on the picture, or none."""
-        return dataclasses.replace(self, region=region)
+    def with_region(self, region: Rect | None, label: str = "") -> Document:
+        """Return the document with a rectangle drawn on the picture, or none, and the class that belongs there."""
+        return dataclasses.replace(self, region=region, region_label=label if region else "")
 
     def with_truth(self, truth: Source | None) -> Document:
         """Return the document with other ground truth, or none."""
@@ -120,7 +138,7 @@ class Document:
     def _unpicked(self) -> Document:
         """Return the document without what belongs to one picture alone."""
         view = dataclasses.replace(self.view, anchor_at=None)
-        return dataclasses.replace(self, selected=-1, second=-1, region=None, view=view)
+        return dataclasses.replace(self, selected=-1, second=-1, region=None, region_label="", view=view)
 
     def _with_settings(self, inspection: str, values: Mapping[str, Value]) -> Document:
         settings = {key: given for key, given in self.settings if key != (self.model, inspection)}

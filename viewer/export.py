@@ -12,7 +12,7 @@ from models.detection import report
 from models.evaluation import report as figures_report
 from models.requests import Request
 from models.types import Pixels, Refusal, Result
-from viewer import matches, overlay
+from viewer import instances, matches, overlay, trace
 from viewer.canvas.layers import Layer
 from viewer.canvas.painter import render, render_svg
 
@@ -25,6 +25,12 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
         return [overlay.density_layer(result)]
     if request.inspection == "match":
         return matches.layers(result)
+    if request.inspection in ("masks", "keypoints"):
+        return instances.export_layers(result)
+    if request.inspection == "lineage":
+        return trace.lineage_layers(result, alone=True)
+    if request.inspection == "missed":
+        return trace.missed_layers(tuple(result.arrays["region"][0].tolist()), result)
     return overlay.detection_layers(result)
 
 
@@ -101,6 +107,8 @@ def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels
             path.write_text(report.as_coco([(request, result)]), encoding="utf-8")
         case "json" if request.inspection == "detect":
             path.write_text(report.as_json(request, result), encoding="utf-8")
+        case "json" if "finding" in result.meta:
+            path.write_text(report.as_finding(request, result), encoding="utf-8")
         case "json":
             path = path.with_suffix(".npz")
             np.savez_compressed(path, allow_pickle=False, **result.arrays)

@@ -1,13 +1,18 @@
-"""Which panels there are, in the order of their menu and shortcuts. What is in them is their own affair."""
+"""Every panel of the window, in the order of their shortcuts. A new panel is named here; the rest comes free."""
 
 from __future__ import annotations
 
 from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
+from viewer.panels.compare import ComparePanel
 from viewer.panels.detection import DetectionPanel
 from viewer.panels.figures import FiguresPanel
 from viewer.panels.film import FilmPanel
+from viewer.panels.keypoints import KeyPointPanel
+from viewer.panels.lineage import LineagePanel
 from viewer.panels.log import LogPanel
+from viewer.panels.masks import MaskPanel
+from viewer.panels.missed import MissedPanel
 from viewer.panels.results import ResultsPanel
 from viewer.panels.truth import TruthPanel
 from viewer.panels.workbench import WorkbenchPanel
@@ -18,7 +23,12 @@ PANELS: tuple[type[Panel], ...] = (
     FilmPanel,
     ResultsPanel,
     LogPanel,
+    LineagePanel,
+    MissedPanel,
     TruthPanel,
+    ComparePanel,
     FiguresPanel,
     WorkbenchPanel,
+    MaskPanel,
+    KeyPointPanel,
 )

@@ -221,7 +221,7 @@ class Session:
 
         def accept(_: int) -> None:
             # A slider moved while the picture was read has put another step on top: that one is not meant.
-            if target() is document:
+            if target() == document:
                 step()
             else:
                 self.replan()

@@ -100,8 +100,9 @@ class Store:
             self._become(self._kept(step.after))
 
     def _kept(self, document: Document) -> Document:
-        """Return a document of the past with the box that is selected now, which is no step of its own."""
+        """Return a document of the past with the box selected and the panels in view now, which are no steps."""
         now = self.document
+        document = document.with_view(lineage=now.view.lineage, missed=now.view.missed)
         same = (now.model, now.source) == (document.model, document.source)
         return document.with_selected(now.selected) if same else document
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 
+from models import cards
 from models.files import WEIGHTS_SUFFIXES
 from models.images import PICTURE_SUFFIXES
 from models.requests import Request
@@ -193,7 +194,7 @@ class Verbs:
         self.window.session.store.update(self.window.session.store.document.with_selected(-1))
 
     def cancel(self) -> None:
-        """Stop what the engine works on; with nothing to stop, select nothing, and go back to the picture."""
+        """Stop what the engine works on; else select nothing, take the rectangle away, go back to the picture."""
         if self.window.session.truths.reading:
             self.window.session.truths.cancel()
             self.window.tell("Cancelled. No ground truth was read.", key="cancel")
@@ -203,8 +204,18 @@ class Verbs:
             self.window.tell("Cancelled. The last answer stays; F5 asks again.", key="cancel")
             return
         self.deselect()
+        store = self.window.session.store
+        if store.document.region is not None:
+            store.update(store.document.with_region(None), title="Clear the rectangle")
         if self.window.has_picture:
             self.window.canvas.setFocus()
+
+    def ask_missed(self) -> None:
+        """Show why the object in the rectangle was missed; tell how to draw one where there is none."""
+        self.window.docks.show("missed")
+        if self.window.session.store.document.region is None:
+            text = "Hold Shift and drag a rectangle around an object that was not found."
+            self.window.tell(text, key="missed")
 
     def zoom_to_selection(self) -> None:
         """Show the selected box large, with some room."""
@@ -255,7 +266,8 @@ class Verbs:
         if description is None:
             return
         facts = [f"{k.replace('_', ' ')}: {_fact(v)}" for k, v in description.about.items() if k != "classes"]
-        lines = [f"{description.family} on {description.device}", f"classes: {', '.join(description.classes[1:])}"]
+        names = [description.classes[i] for i in cards.label_ids(description.classes)]
+        lines = [f"{description.family} on {description.device}", f"classes: {', '.join(names)}"]
         box = QMessageBox(self.window)
         box.setWindowTitle(description.title)
         box.setTextFormat(Qt.TextFormat.PlainText)  # a card beside weights is somebody else's text

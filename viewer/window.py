@@ -26,7 +26,6 @@ from viewer.drops import Drops
 from viewer.keys import Keys
 from viewer.overlay import row_of
 from viewer.panels.base import Panel
-from viewer.panels.figures import FiguresPanel
 from viewer.panels.film import THUMB_PX, FilmPanel
 from viewer.panels.log import LogPanel
 from viewer.roster import PANELS
@@ -96,11 +95,6 @@ class Window(QMainWindow):
     def has_result(self) -> bool:
         """Whether detections are shown that belong to the picture and the model."""
         return "detect" in self.session.results
-
-    @property
-    def has_figures(self) -> bool:
-        """Whether figures of a data set are shown."""
-        return _the(FiguresPanel, self.panels).shown is not None
 
     @property
     def has_anchors(self) -> bool:
@@ -215,6 +209,8 @@ class Window(QMainWindow):
     def _described(self, description: Description) -> None:
         self.refresh()
         self.repaint_layers()
+        if description.about.get("note") == cards.NO_WEIGHTS:
+            self.tell(f"{description.name}: {cards.NO_WEIGHTS}", severity="warning", key=cards.NO_WEIGHTS)
 
     def _failure(self, slot: str, failure: Failure) -> None:
         for panel in self.panels.values():
@@ -229,7 +225,7 @@ class Window(QMainWindow):
         if kind == "picture":
             self.settings.add_picture(path)
             self.canvas.setFocus()
-        else:
+        elif path not in cards.ARCHITECTURES:
             self.settings.add_model(path)
         self._recent_changed()
         self._list_models()
@@ -284,6 +280,7 @@ class Window(QMainWindow):
     def _region(self, rect: QRectF) -> None:
         document = self.session.store.document.with_region((rect.left(), rect.top(), rect.right(), rect.bottom()))
         self.session.store.update(document, title="Draw a rectangle")
+        self.docks.show("missed")
 
     # the frame
 
@@ -357,6 +354,7 @@ class Window(QMainWindow):
         on.unreadable.append(self._unreadable)
         for panel in self.panels.values():
             panel.layers_changed.connect(self.repaint_layers)
+            panel.command_wanted.connect(self._run_command)
         self.film.chosen.connect(self.session.go)
         self.film.stepped.connect(self.session.step)
         self.film.thumbnail_wanted.connect(self._thumbnail)
@@ -366,9 +364,6 @@ class Window(QMainWindow):
         self.canvas.zoom_changed.connect(self._zoomed)
         self.status.activity.cancelled.connect(self.verbs.cancel)
         self.welcome.open_requested.connect(self.verbs.ask_pictures)
-        for panel in (self.panels["truth"], self.panels["workbench"]):
-            panel.open_requested.connect(self.verbs.ask_truth)  # type: ignore[attr-defined]
-        _the(FiguresPanel, self.panels).export_requested.connect(self.verbs.ask_figures)
         self.welcome.sample_requested.connect(self._open_sample)
         self.welcome.recent_requested.connect(self._open_recent)
         theme.changes().connect(self._restyle)
@@ -381,6 +376,9 @@ class Window(QMainWindow):
 
     def _open_recent(self, path: str) -> None:
         self.session.open_paths([path])
+
+    def _run_command(self, name: str) -> None:
+        self.commands.actions(self)[name].trigger()
 
     def _restyle(self) -> None:
         self.commands.restyle()

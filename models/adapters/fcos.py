@@ -18,7 +18,7 @@ class FcosAdapter(Dense):
 
     stages: ClassVar[Mapping[str, str]] = {
         **Dense.stages,
-        "anchors": "{name} is anchor-free: each cell of its grids gives one box.",
+        "HasAnchors": "{name} is anchor-free: each cell of its grids gives one box.",
     }
     anchor_free: ClassVar[bool] = True
 

@@ -27,6 +27,12 @@ def parts(net: Any) -> tuple[Any, Any]:
     return owner.anchor_generator, getattr(owner, "proposal_matcher", None)
 
 
+def why_none(model: Any) -> str:
+    """Return why a model has no anchors that objects are matched to, "" if it has: boxes, or the cells of FCOS."""
+    owner = getattr(model.net, "rpn", model.net)
+    return "" if hasattr(owner, "anchor_generator") else f"{model.card.name} matches no anchors to objects."
+
+
 def own_design(generator: Any) -> Design:
     """Return the design of a generator. Raises Refusal for one that is not torchvision's."""
     if isinstance(generator, AnchorGenerator):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from models import cards
 from models.types import Refusal
 
 GROUPS_HELP = "Write names joined by +, groups parted by ;, as in cat+dog; car+truck."
@@ -72,8 +73,9 @@ def _parts(text: str, separator: str) -> list[str]:
 
 
 def _labels(name: str, classes: tuple[str, ...], *, advice: str = "") -> list[int]:
-    labels = [i for i, known in enumerate(classes) if i and known == name]
+    known = cards.label_ids(classes)
+    labels = [i for i in known if classes[i] == name]
     if not labels:
-        listing = ", ".join(known for known in dict.fromkeys(classes[1:]) if known != "N/A")
+        listing = ", ".join(dict.fromkeys(classes[i] for i in known))
         raise Refusal(f"There is no class {name!r}.", advice=f"{advice} Classes: {listing}.".strip())
     return labels

@@ -33,7 +33,7 @@ METHODS = {
     GAUSSIAN: "Soft-NMS, Gaussian",
     LINEAR: "Soft-NMS, linear",
     DIOU: "DIoU-NMS",
-    FUSION: "Weighted boxes fusion",
+    FUSION: "Box fusion (WBF)",
 }
 
 

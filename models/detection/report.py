@@ -1,4 +1,4 @@
-"""Detections as JSON, CSV and COCO. Numbers only: no painting, no torch."""
+"""Detections as JSON, CSV and COCO, findings as JSON. Numbers only: no painting, no torch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from models import cards
 from models.requests import Request
 from models.types import Result
 
@@ -37,14 +38,14 @@ def detections(result: Result) -> list[dict[str, Any]]:
 
 def as_json(request: Request, result: Result) -> str:
     """Return one picture's detections with the picture, the model and every parameter."""
-    width, height = result.meta["size"]
-    name = request.source.name if request.source else ""
-    body = {
-        "source": {"file": name, "width": width, "height": height},
-        "model": {"name": request.model, "sha256": result.meta.get("sha256", "")},
-        "parameters": dict(result.meta["parameters"]),
-        "detections": detections(result),
-    }
+    body = {**_about(request, result), "detections": detections(result)}
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_finding(request: Request, result: Result) -> str:
+    """Return what an inspection found out in plain numbers, `meta["finding"]`, with its arrays and where it is from."""
+    arrays = {name: values.tolist() for name, values in result.arrays.items()}
+    body = {**_about(request, result), "finding": result.meta["finding"], "arrays": arrays}
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -79,7 +80,8 @@ def as_coco(answers: Sequence[tuple[Request, Result]]) -> str:
         width, height = result.meta["size"]
         name = request.source.name if request.source else ""
         images.append({"id": number, "file_name": name, "width": width, "height": height})
-        categories |= {i: name for i, name in enumerate(result.meta["classes"]) if i and name != "N/A"}
+        names = result.meta["classes"]
+        categories |= {i: names[i] for i in cards.label_ids(names)}
         for found in detections(result):
             x0, y0, x1, y1 = found["box"]
             annotations.append(
@@ -96,3 +98,13 @@ def as_coco(answers: Sequence[tuple[Request, Result]]) -> str:
     named = [{"id": i, "name": name} for i, name in sorted(categories.items())]
     body = {"images": images, "annotations": annotations, "categories": named}
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
+def _about(request: Request, result: Result) -> dict[str, Any]:
+    width, height = result.meta["size"]
+    name = request.source.name if request.source else ""
+    return {
+        "source": {"file": name, "width": width, "height": height},
+        "model": {"name": request.model, "sha256": result.meta.get("sha256", "")},
+        "parameters": dict(result.meta["parameters"]),
+    }

@@ -65,11 +65,15 @@ class Objects:
 
 def own(model: Any) -> dict[str, float]:
     """Return the threshold that the model was made with."""
+    if anchor_layout.why_none(model):
+        return {}
     return {"fg": anchor_match.rule_of(anchor_layout.parts(model.net)[1]).fg}
 
 
 def lacks(model: Any) -> dict[str, str]:
     """Return why this is no question for a model that does not match by IoU."""
+    if why := anchor_layout.why_none(model):
+        return {"": why}
     if anchor_match.rule_of(anchor_layout.parts(model.net)[1]).kind == "centre":
         return {"": f"{model.card.name} assigns by place and scale: the shapes of its anchors play no part."}
     return {}
@@ -192,7 +196,7 @@ INSPECTION = Inspection(
     id="coverage",
     title="Anchor coverage",
     help="How well the anchors fit the objects of a whole data set, and which would fit better.",
-    needs=("HasAnchors",),
+    needs=("Detects",),
     params=Params,
     answer=answer,
     reads="folder",

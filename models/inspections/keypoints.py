@@ -3,7 +3,7 @@
 Arrays of the Result, in pixels of the original picture, best first: `boxes` (K, 4) xyxy, `scores`, `labels`, `ids` (K,)
 as of detect; `points` (K, P, 3) x, y and torchvision's visibility (always 1); `point_scores` (K, P), heights in the
 heat maps and no probabilities. With `heat_of` the id of a shown detection: `heat` (P, h, w), its maps stretched over
-`heat_box` (4,). Meta: `point_names` (P,), `limbs` pairs of points to join.
+`heat_box` (4,). Meta: `point_names` (P,), `limbs` pairs of points to join, `heat_of`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,10 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     if len(chosen):
         arrays["heat"] = instances.each("heat maps", model, params, ids[chosen], stages, make=lambda _: heat(chosen))[0]
         arrays["heat_box"] = found.drawn[rows[chosen[0]]]
-    return Result(arrays, {"classes": model.card.classes, "point_names": names, "limbs": limbs(len(names))})
+    return Result(
+        arrays,
+        {"classes": model.card.classes, "point_names": names, "limbs": limbs(len(names)), "heat_of": params.heat_of},
+    )
 
 
 INSPECTION = Inspection(

@@ -55,12 +55,16 @@ class Params:
 
 def own(model: Any) -> Mapping[str, Value]:
     """Return the thresholds that the model was made with."""
+    if anchor_layout.why_none(model):
+        return {}
     rule = anchor_match.rule_of(anchor_layout.parts(model.net)[1])
     return {"fg": rule.fg, "bg": rule.bg, "low_quality": rule.low_quality}
 
 
 def lacks(model: Any) -> Mapping[str, str]:
-    """Return why a model has no use for a threshold."""
+    """Return why a model has no use for a threshold, or for all of it."""
+    if why := anchor_layout.why_none(model):
+        return {"": why}
     match anchor_match.rule_of(anchor_layout.parts(model.net)[1]).kind:
         case "centre":
             why = f"{model.card.name} assigns by place and scale, not by IoU."
@@ -188,7 +192,7 @@ INSPECTION = Inspection(
     id="match",
     title="Anchor matching",
     help="Which anchors would learn which object of the ground truth, and which object gets none.",
-    needs=("HasAnchors",),
+    needs=("Detects",),
     params=Params,
     answer=answer,
     own=own,

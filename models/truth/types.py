@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models import cards
 from models.types import Bool, Float, Int
 
 
@@ -65,7 +66,7 @@ class Truth:
     def label_ids(self, classes: Sequence[str]) -> Int:
         """Return for each of the truth's classes the label id of a model whose classes are given, -1 for none.
 
-        Names are compared without case and surrounding blanks; the index in `classes` is the label id, 0 is background.
+        Names are compared without case and surrounding blanks; the index in `classes` is the label id.
         """
-        known = {name.strip().casefold(): label for label, name in enumerate(classes) if label}
+        known = {classes[label].strip().casefold(): label for label in cards.label_ids(classes)}
         return np.array([known.get(name.strip().casefold(), -1) for name in self.classes], np.int64)

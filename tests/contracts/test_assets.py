@@ -50,12 +50,14 @@ def test_the_detectors_find_fresh_digits() -> None:
     import numpy as np
     import torch
 
-    from models.training.evaluate import average_precision
+    from models.networks.digits import CLASSES
+    from models.training.evaluate import average_precision, of_scenes
     from models.training.scene import scenes, sklearn_digits
 
     for name in LEAST:
         net = registry.open_model(name).net
         with torch.inference_mode():
-            found = average_precision(net, scenes(sklearn_digits(), 12, seed=7))
+            pictures = of_scenes(scenes(sklearn_digits(), 12, seed=7))
+            found = average_precision(net, pictures, CLASSES)
         assert np.isfinite(found["mAP@0.5"])
         assert found["mAP@0.5"] > 0.75, (name, found)

@@ -14,9 +14,9 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QTransform
 from PySide6.QtSvg import QSvgGenerator
 
-from viewer.canvas import label
-from viewer.canvas.frame import Frame, Table, draw_lines, draw_points
-from viewer.canvas.layers import Boxes, Heat, Hit, Layer, Links, Points
+from viewer.canvas import instances, label
+from viewer.canvas.frame import DARK, Frame, draw_lines, smooth
+from viewer.canvas.layers import Boxes, Heat, Hit, Layer, Links, Masks, Points, Skeletons
 from viewer.theme import class_colour, heat_lut
 
 Pixels = NDArray[np.uint8]
@@ -30,8 +30,7 @@ TINY_PX = 12.0
 DOT_PX = 7.0
 DESIGN_SIDE_PX = 1280
 SMALLEST_UNIT = 0.9
-# Opaque, because Qt's rasteriser blends thin translucent lines ten times slower than it copies them.
-_DARK, _LIGHT = QColor("#16161a"), QColor("white")
+_LIGHT = QColor("white")
 _FILL_ALPHA = 64
 
 
@@ -70,6 +69,10 @@ def paint(
                 _heat(frame, layer)
             case Points():
                 _points(frame, layer)
+            case Masks():
+                instances.paint_masks(frame, layer)
+            case Skeletons():
+                instances.paint_skeletons(frame, layer)
 
     for layer, row in marked:
         tags += _marked(frame, layer, row=row)
@@ -149,7 +152,7 @@ def _boxes(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.T
                 inner.fill(placed[group], colour=_clear(colour, _FILL_ALPHA))
         strokes = [(group, width, colour) for colour, group in groups]
         if len(rows) < DENSE:
-            strokes = [(np.arange(len(rows)), width + casing, _DARK), *strokes]
+            strokes = [(np.arange(len(rows)), width + casing, DARK), *strokes]
         if inner.raster and not layer.dashed and len(rows) >= MANY:
             inner.stamp(placed, strokes)
         else:
@@ -179,7 +182,7 @@ def _marked(frame: Frame, layer: Boxes, *, row: int) -> list[label.Tag]:
     light = width + frame.length(2.0 if selected else 1.0)
     dark = light + frame.length(1.0)
 
-    frame.outline(placed, width=dark, colour=_DARK)
+    frame.outline(placed, width=dark, colour=DARK)
     frame.outline(placed, width=light, colour=_LIGHT)
     frame.outline(placed, width=width, colour=colour, dashed=layer.dashed)
 
@@ -193,31 +196,25 @@ def _links(frame: Frame, layer: Links) -> None:
     width, casing = layer.width * frame.unit, frame.unit
     groups = [(class_colour(int(c)), rows[layer.colours[rows] == c]) for c in np.unique(layer.colours[rows])]
 
-    with _smooth(frame.painter):
-        frame.painter.setPen(frame.pen(_DARK, width=width + 2 * casing, dashed=layer.dashed))
+    with smooth(frame.painter):
+        frame.painter.setPen(frame.pen(DARK, width=width + 2 * casing, dashed=layer.dashed))
         draw_lines(frame.painter, placed[rows])
         for colour, group in groups:
             frame.painter.setPen(frame.pen(colour, width=width, dashed=layer.dashed))
             draw_lines(frame.painter, placed[group])
 
         for colour, group in groups:
-            _dots(frame, placed[group, 2:], width=DOT_PX * frame.unit, colour=colour)
+            frame.dots(placed[group, 2:], width=DOT_PX * frame.unit, colour=colour)
 
 
 def _points(frame: Frame, layer: Points) -> None:
     placed = frame.place(layer.xy, snap=False)
     rows = frame.seen(np.column_stack([placed, placed]))
 
-    with _smooth(frame.painter):
+    with smooth(frame.painter):
         for c in np.unique(layer.colours[rows]):
             group = rows[layer.colours[rows] == c]
-            _dots(frame, placed[group], width=2 * layer.radius * frame.unit, colour=class_colour(int(c)))
-
-
-def _dots(frame: Frame, placed: Table, *, width: float, colour: QColor) -> None:
-    for size, ink in ((width + 2 * frame.unit, _DARK), (width, colour)):
-        frame.painter.setPen(frame.pen(ink, width=size, round_ends=True))
-        draw_points(frame.painter, placed)
+            frame.dots(placed[group], width=2 * layer.radius * frame.unit, colour=class_colour(int(c)))
 
 
 def _heat(frame: Frame, layer: Heat) -> None:
@@ -240,13 +237,6 @@ def _heat_image(layer: Heat) -> QImage:
     height, width = table.shape[:2]
     image = QImage(table.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
     return image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)
-
-
-@contextmanager
-def _smooth(painter: QPainter) -> Iterator[None]:
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-    yield
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
 @contextmanager

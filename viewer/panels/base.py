@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
@@ -22,8 +22,9 @@ GAP = 8
 class Panel(QWidget):
     """One dock's content. A subclass sets the class attributes and overrides what it has a use for.
 
-    It changes the document through `store`, and says `layers_changed` when it would paint something else. Panels with
-    a lower `rank` paint first, below the others.
+    It changes the document through `store`, says `layers_changed` when it would paint something
+    else and `command_wanted` to have a command of the table run. Panels with
+    a lower `rank` paint first, below the others. A panel is given at least `height_px` when it is opened.
     """
 
     id: ClassVar[str] = ""
@@ -32,9 +33,11 @@ class Panel(QWidget):
     area: ClassVar[str] = "right"
     opened: ClassVar[bool] = True
     rank: ClassVar[int] = 0
+    height_px: ClassVar[int] = 0
     needs: ClassVar[tuple[str, ...]] = ()
 
     layers_changed = Signal()
+    command_wanted = Signal(str)
 
     def __init__(self, store: Store) -> None:
         super().__init__()
@@ -74,6 +77,9 @@ class Panel(QWidget):
         """Return what to paint over the picture, bottom first."""
         return []
 
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Take what is kept for this panel from one run of the program to the next; what it writes there stays."""
+
     def pointer(self, place: tuple[float, float] | None) -> None:
         """Hear where the mouse is on the picture, in its pixels; None when it left."""
 
@@ -85,9 +91,15 @@ class Panel(QWidget):
         """Hear of a click on a box of a layer; True when it was this panel's own and nobody else should act on it."""
         return False
 
+    def seen(self, in_view: bool) -> None:
+        """Hear that the panel came into view or went out of it, also behind another tab."""
+
     def lacking(self, description: Description) -> str:
         """Return why the model cannot serve this panel, "" if it can."""
         missing = [need for need in self.needs if need not in description.capabilities]
+        told = [description.stages[need] for need in missing if need in description.stages]
+        if told:
+            return told[0]
         words = {
             "HasAnchors": "has no anchors",
             "Detects": "finds no boxes",

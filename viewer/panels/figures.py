@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QComboBox,
@@ -59,8 +59,6 @@ class FiguresPanel(Panel):
     opened: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("Detects",)
 
-    export_requested = Signal()
-
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.shown: tuple[Request, Result] | None = None
@@ -97,7 +95,7 @@ class FiguresPanel(Panel):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.copy = _tool("Copy", "Copy all figures as text", self._copy)
-        self.export = _tool("Export…", "Save all figures as JSON, or the curves as CSV", self.export_requested.emit)
+        self.export = _tool("Export…", "Save all figures as JSON, or the curves as CSV", self._ask_export)
         self._lay_out()
         self._late = QTimer(self)
         self._late.setSingleShot(True)
@@ -118,6 +116,9 @@ class FiguresPanel(Panel):
         values = {name: value for name, value in request.params if name != "suppressed"}
         return Request.make(request.inspection, request.model, request.source, values)
 
+    def _ask_export(self) -> None:
+        self.command_wanted.emit("export-figures")
+
     def refresh(self, document: Document, description: Description | None) -> None:
         """Say what can be done, and notice that the figures are no longer those of the settings."""
         self._wanted = self.wants(document, description)
@@ -137,7 +138,7 @@ class FiguresPanel(Panel):
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Show the figures."""
-        if slot != self.id:
+        if slot != self.id or (self.shown is not None and not result.meta["pictures"]):
             return
         before = self.shown[1].meta["complete"] if self.shown else False
         self.shown = request, result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from PySide6.QtCore import QAbstractListModel, QItemSelection, QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QItemSelection, QModelIndex, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -95,10 +95,9 @@ class TruthPanel(Panel):
     title: ClassVar[str] = "Ground truth"
     icon: ClassVar[str] = "truth"
     opened: ClassVar[bool] = False
+    height_px: ClassVar[int] = 300
     rank: ClassVar[int] = 10
     needs: ClassVar[tuple[str, ...]] = ("Detects",)
-
-    open_requested = Signal()
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -109,6 +108,7 @@ class TruthPanel(Panel):
         self._iou = 0.0
         self.data_set = _text("Data set")
         self.left_out = QPushButton()
+        self.left_out.setAccessibleName("What was left out of the ground truth")
         self.left_out.setCheckable(True)
         self.left_out.setAccessibleName("Left out")
         self.left_out.setToolTip("What of the data set could not be used, and why")
@@ -120,7 +120,7 @@ class TruthPanel(Panel):
         self.lines.setFixedHeight(6 * self.lines.fontMetrics().lineSpacing())
         self.lines.hide()
         self.open = QPushButton("Open ground truth…")
-        self.open.clicked.connect(self.open_requested)
+        self.open.clicked.connect(lambda: self.command_wanted.emit("open-truth"))
         self.counts = _text("Counts on this picture")
         self.warning = _text("Classes that do not count")
         self.iou = SliderRow(

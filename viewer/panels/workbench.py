@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -29,10 +29,10 @@ from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.plan import Wants
 from viewer.store import Store
-from viewer.widgets.bars import Bars
 from viewer.widgets.design import DesignFields
 from viewer.widgets.field import CheckRow
 from viewer.widgets.form import Form
+from viewer.widgets.histogram import Histogram
 
 MATCH, COVERAGE = "match", "coverage"
 FORM = ("fg", "bg", "low_quality", "matched", "forced", "ignored")
@@ -54,9 +54,7 @@ class WorkbenchPanel(Panel):
     icon: ClassVar[str] = "workbench"
     opened: ClassVar[bool] = False
     rank: ClassVar[int] = -5
-    needs: ClassVar[tuple[str, ...]] = ("HasAnchors",)
-
-    open_requested = Signal()
+    needs: ClassVar[tuple[str, ...]] = ("Detects",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -69,7 +67,7 @@ class WorkbenchPanel(Panel):
         self.about = _text("What the workbench shows")
         self.open = QPushButton("Open ground truth…")
         self.open.setAccessibleName("Open ground truth for the anchors")
-        self.open.clicked.connect(self.open_requested)
+        self.open.clicked.connect(lambda: self.command_wanted.emit("open-truth"))
         self.on = CheckRow("Match anchors", help="Show on the picture which anchors would learn which object.")
         self.on.changed.connect(self._switch)
         self.levels = _table("Anchors per level", ("", "Matched", "Forced", "Ignored", "Backgr."))
@@ -81,7 +79,7 @@ class WorkbenchPanel(Panel):
         self.design = DesignFields()
         self.design.changed.connect(self._redesign)
         self.coverage = _text("Coverage of the data set")
-        self.bars = Bars("Objects of the data set by the IoU of their best anchor")
+        self.bars = Histogram("Objects of the data set by the IoU of their best anchor")
         self.suggest = QPushButton("Suggest by k-means")
         self.suggest.setToolTip("Find scales and ratios from the shapes of the data set's objects")
         self.suggest.clicked.connect(self._suggest)
@@ -134,6 +132,10 @@ class WorkbenchPanel(Panel):
     def forget(self) -> None:
         """Drop the anchors of a picture that is gone."""
         self._result, self._chosen = None, -1
+
+    def lacking(self, description: Description) -> str:
+        """Return why the model matches no anchors; FCOS has none, but matches the cells of its grids."""
+        return plan.reason(MATCH, description)
 
     def layers(self, document: Document) -> list[Layer]:
         """Paint the anchors and the objects."""

@@ -1,62 +1,117 @@
-"""A histogram as bars, with a second one before it in outline and a mark at a value. It counts nothing."""
+"""Horizontal bars: named values from 0 to 1, each in its class's colour, one emphasised. It sorts nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 from viewer import theme
 
-HEIGHT_PX = 72
-GAP = 4
+ROW_PX = 18
+BAR_PX = 8
+GAP = 8
+NAME_MOST_PX = 96
+FAINT = 0.55
+Entry = tuple[int, str, float]
 
 
-class Bars(QWidget):
-    """Counts in equal parts of 0 to 1; the bars from `mark` on stand out; `other` counts are drawn as a line."""
+class Bars(QScrollArea):
+    """Rows of (label, name, value); more of them than fit are scrolled to. Ctrl+C copies them as text."""
 
     def __init__(self, name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.counts: tuple[int, ...] = ()
-        self.other: tuple[int, ...] = ()
-        self.mark = 0.5
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._rows = _Rows()
+        self.setWidget(self._rows)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.viewport().setAutoFillBackground(False)
+        self._rows.setAutoFillBackground(False)
 
-    def show_counts(self, counts: Sequence[int], *, mark: float, other: Sequence[int] = ()) -> None:
-        """Show other counts."""
-        self.counts, self.other, self.mark = tuple(counts), tuple(other), mark
-        width = 1 / max(len(self.counts), 1)
-        lines = [f"{i * width:.2f} to {(i + 1) * width:.2f}: {count:,}" for i, count in enumerate(self.counts) if count]
-        self.setAccessibleDescription("\n".join(lines))
-        self.setToolTip("Best IoU, objects\n" + "\n".join(lines))
-        self.update()
+    def set_entries(self, entries: Sequence[Entry], *, chosen: int) -> None:
+        """Show these rows in this order, the one of the label `chosen` emphasised and in view."""
+        self._rows.entries, self._rows.chosen = tuple(entries), chosen
+        self._rows.updateGeometry()
+        self._rows.update()
+        self._rows.setFixedHeight(max(1, len(entries)) * ROW_PX)
+        self.setAccessibleDescription(self.text.replace("\t", " ").replace("\n", ", "))
+        place = next((at for at, (label, _, _) in enumerate(entries) if label == chosen), 0)
+        self.ensureVisible(0, place * ROW_PX + ROW_PX // 2, 0, ROW_PX)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The rows shown."""
+        return self._rows.entries
+
+    @property
+    def text(self) -> str:
+        """The rows as tab-separated text."""
+        return "\n".join(f"{name}\t{value:.6f}" for _, name, value in self._rows.entries)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Copy the rows."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            QGuiApplication.clipboard().setText(self.text)
+            event.accept()
+            return
+        super().keyPressEvent(event)
 
     def sizeHint(self) -> QSize:
-        return QSize(160, HEIGHT_PX + GAP + self.fontMetrics().height())
+        """About six rows."""
+        return QSize(220, 6 * ROW_PX)
+
+
+class _Rows(QWidget):
+    """What is scrolled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entries: tuple[Entry, ...] = ()
+        self.chosen = -1
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        now, painter = theme.colours(), QPainter(self)
-        most = max((*self.counts, *self.other, 1))
-        width = self.width() / max(len(self.counts), 1)
-        for row, count in enumerate(self.counts):
-            bar = QRectF(row * width, HEIGHT_PX, width - 1, -count / most * (HEIGHT_PX - 2)).normalized()
-            inside = (row + 0.5) / len(self.counts) >= self.mark
-            painter.fillRect(bar, now.accent if inside else now.muted)
+        """Paint the rows that are seen: name, bar on its track, value."""
+        now = theme.colours()
+        painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self.other:
-            tops = [HEIGHT_PX - count / most * (HEIGHT_PX - 2) for count in self.other]
-            corners = [QPointF(x * width, top) for row, top in enumerate(tops) for x in (row, row + 1)]
-            painter.setPen(QPen(now.success, 2))
-            painter.drawPolyline(QPolygonF(corners))
-        painter.setPen(QPen(now.text, 1, Qt.PenStyle.DashLine))
-        painter.drawLine(QPointF(self.mark * self.width(), 0), QPointF(self.mark * self.width(), HEIGHT_PX))
-        painter.setPen(QPen(now.border, 1))
-        painter.drawLine(QPointF(0, HEIGHT_PX), QPointF(self.width(), HEIGHT_PX))
-        painter.setPen(now.muted)
-        line, metrics = HEIGHT_PX + GAP + self.fontMetrics().ascent(), self.fontMetrics()
-        for text, x in (("0", 0.0), ("best IoU", 0.5), ("1", 1.0)):
-            painter.drawText(QPointF(x * (self.width() - metrics.horizontalAdvance(text)), line), text)
-        painter.end()
+        metrics = self.fontMetrics()
+        names = min(NAME_MOST_PX, max((metrics.horizontalAdvance(name) for _, name, _ in self.entries), default=0) + 2)
+        values = metrics.horizontalAdvance("<0.001") + 2
+        left, right = names + GAP, self.width() - values - 2 * GAP
+        first, last = event.rect().top() // ROW_PX, event.rect().bottom() // ROW_PX + 1
+        text = self.palette().color(QPalette.ColorRole.WindowText)
+        for at, (label, name, value) in list(enumerate(self.entries))[first:last]:
+            top, chosen = at * ROW_PX, label == self.chosen
+            font = painter.font()
+            font.setBold(chosen)
+            painter.setFont(font)
+            painter.setPen(text if chosen else now.muted)
+            shown = metrics.elidedText(name, Qt.TextElideMode.ElideRight, names)
+            painter.drawText(QRectF(0, top, names, ROW_PX), _LEFT, shown)
+            painter.drawText(QRectF(right + GAP, top, values, ROW_PX), _RIGHT, number(value))
+            track = QRectF(left, top + (ROW_PX - BAR_PX) / 2, max(right - left, 0), BAR_PX)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(now.border)
+            painter.drawRoundedRect(track, BAR_PX / 2, BAR_PX / 2)
+            if value > 0:
+                colour = QColor(theme.class_colour(label))
+                colour.setAlphaF(1.0 if chosen else FAINT)
+                bar = QRectF(track)
+                bar.setWidth(max(track.width() * min(value, 1.0), 2.0))
+                painter.setBrush(colour)
+                painter.drawRoundedRect(bar, min(BAR_PX / 2, bar.width() / 2), BAR_PX / 2)
+
+
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+def number(value: float) -> str:
+    """Return a value as it stands beside its bar."""
+    return f"{value:.3f}" if value >= 0.001 or value == 0 else "<0.001"

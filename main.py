@@ -26,6 +26,7 @@ USAGE = """\
   main.py inspections [--model M] [--json]                       what can be asked, with parameters
   main.py run INSPECTION PICTURE... --model M [--set name=value]... --out DIR
   main.py run figures GROUND_TRUTH --model M --out DIR           mAP, curves, errors of a whole data set
+  main.py run coverage GROUND_TRUTH --model M --out DIR          how well the anchors fit a whole data set
   main.py replay RECIPE.json --out DIR                           the same numbers again
 """
 
@@ -140,6 +141,8 @@ def _run(options: Any) -> int:
     from models.types import Refusal, Source
 
     settings = dict(_setting(text) for text in options.settings)
+    if settings.get("truth"):
+        settings["truth"] = str(Path(settings["truth"]).absolute())
     engine, model = _engine(), cards.canonical(options.model)
     _check(engine, options.inspection, model, settings)
     if options.also and options.inspection != "detect":
@@ -206,6 +209,10 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
 
     try:
         if _reads_folder(request.inspection):
+            if request.inspection == "coverage":
+                export.write_figures(out, request, answer, kinds=["json"], name=name)
+                _say(f"{label}: {answer.meta['covered']:,} of {answer.meta['objects']:,} objects covered")
+                return True
             export.write_figures(out, request, answer, kinds=["json", "csv"], name=name)
             _say(f"{label}: mAP {answer.meta['map']:.4f} over {answer.meta['pictures']:,} pictures")
             for line in (*answer.meta["notes"], *answer.meta["problems"]):

@@ -7,7 +7,7 @@ import os
 import sys
 from statistics import median
 
-from benchmarks import startup, ticks
+from benchmarks import anchors, startup, ticks
 from benchmarks.paired import Line, surroundings, table
 
 CANDIDATES = 10_000
@@ -59,6 +59,7 @@ def main() -> None:
     with startup.platform(xcb=given.xcb) as places:
         os.environ.update(places)
         lines += ticks.window_lines(given.rounds)
+        lines += anchors.lines(given.rounds)
     lines += ticks.engine_lines(given.rounds)
     lines += suppression_lines(given.rounds)
     print(f"{before}; medians of {given.rounds} interleaved rounds\n\n{table(lines)}")

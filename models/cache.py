@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from models.context import Context
+from models.types import Source
 
 T = TypeVar("T")
 HOST_BYTES = 1 << 30
@@ -45,12 +46,13 @@ class Cache:
 
 
 class CachedStages:
-    """The stages of one scope (a model on a picture) over a shared cache, timed into a context."""
+    """The stages of one scope (a model on a picture, the `source`) over a shared cache, timed into a context."""
 
-    def __init__(self, cache: Cache, scope: Hashable, context: Context) -> None:
+    def __init__(self, cache: Cache, scope: Hashable, context: Context, *, source: Source | None = None) -> None:
         self.cache = cache
         self.scope = scope
         self.context = context
+        self.source = source
 
     def run(self, name: str, make: Callable[[], T], *key: object) -> T:
         """Return the cached value of stage `name` for `key`, or make it, time it and keep it."""

@@ -75,7 +75,7 @@ def build(
     theme.apply(application, chosen)
     window = Window(session, settings)
     window.setWindowIcon(theme.icon("boxes"))
-    session.wants = [(panel.id, panel.wants) for panel in window.panels.values()]
+    session.wants = [slot for panel in window.panels.values() for slot in panel.slots()]
     for note in settings.notes:
         window.tell(note, severity="warning")
 

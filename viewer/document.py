@@ -16,12 +16,13 @@ Settings = tuple[tuple[tuple[str, str], tuple[tuple[str, Value], ...]], ...]
 
 @dataclass(frozen=True)
 class View:
-    """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density or
-    lineage; `anchor_level` -1 is every level; `anchor_at` a place in picture pixels, pinned by a click. With ground
-    truth, `outcomes` colours detections by right and wrong at the IoU `truth_iou`; `truth_shown` says what is drawn.
-    `lineage` and `missed` say that those panels are in view, and so that their answers are wanted. `mask_values` shows
-    the probabilities behind the selected mask. Key points of at most `point_score` are shown faint, or with
-    `faint_points` off not at all; `heat_point` is the one whose heat map is shown for the selected box, -1 for none.
+    """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density,
+    all, lineage or match; `anchor_level` -1 is every level; `anchor_at` a place in the picture, pinned by a click.
+    With ground truth, `outcomes` colours detections by right and wrong at the IoU `truth_iou`; `truth_shown` says what
+    is drawn. `lineage` and `missed` say that those panels are in view, and so that their answers are wanted.
+    `mask_values` shows the probabilities behind the selected mask. Key points of at most `point_score` are shown faint,
+    or with `faint_points` off not at all; `heat_point` is the one whose heat map is shown for the selected box, -1 for
+    none.
     `compare` is what is shown of settings A, those of now, and B, the pinned ones: their difference, a or b.
     `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
     """
@@ -53,9 +54,10 @@ class Document:
     """Pictures, the current one, the model, parameters the user changed per model and inspection, the view.
 
     `selected` is a detection's id, which stays the same box at any threshold, -1 is none; `second` is another, picked
-    to be compared with it. `region` is a rectangle drawn on the picture, x0 y0 x1 y1 in its pixels, `region_label` the
-    class that should have been found there, "" for any. `truth` is where the ground truth comes from. `pinned` are
-    settings of the detection put aside, to be compared with those of now.
+    to be compared with it, or an object of the ground truth (`truth_ids` of `viewer.canvas.layers`). `region` is a
+    rectangle drawn on the picture, x0 y0 x1 y1 in its pixels, `region_label` the class that should have been found
+    there, "" for any. `truth` is where the ground truth comes from. `pinned` are settings of the detection put aside,
+    to be compared with those of now.
     """
 
     sources: tuple[Source, ...] = ()

@@ -12,7 +12,7 @@ from models.detection import report
 from models.evaluation import report as figures_report
 from models.requests import Request
 from models.types import Pixels, Refusal, Result
-from viewer import instances, overlay, trace
+from viewer import instances, matches, overlay, trace
 from viewer.canvas.layers import Layer
 from viewer.canvas.painter import render, render_svg
 
@@ -23,6 +23,8 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
     """Return what an inspection paints when nobody looks: no selection, everything it found."""
     if request.inspection == "anchors":
         return [overlay.density_layer(result)]
+    if request.inspection == "match":
+        return matches.layers(result)
     if request.inspection in ("masks", "keypoints"):
         return instances.export_layers(result)
     if request.inspection == "lineage":
@@ -63,11 +65,13 @@ def write(
 
 
 def write_figures(folder: Path, request: Request, result: Result, *, kinds: Iterable[str], name: str) -> list[Path]:
-    """Write the figures of a data set as JSON, the curves as CSV, and the recipe, and return the paths.
+    """Write what was measured of a data set as JSON, curves as CSV, and the recipe, and return the paths.
 
     Raises Refusal when the folder cannot be written to.
     """
     texts = {"json": lambda: figures_report.as_json(request, result), "csv": lambda: figures_report.as_csv(result)}
+    if request.inspection == "coverage":
+        texts = {"json": lambda: report.as_plain_json(request, result)}
     at = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)

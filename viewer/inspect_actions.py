@@ -22,7 +22,7 @@ def commands(w: Window) -> list[Command]:
         document = store.document.with_view(anchors=chosen, anchor_at=None)
         store.update(document, title=f"Anchors: {MODES[chosen][0].lower()}")
 
-    keys = {"off": "", "here": "A", "density": "D", "lineage": "G"}
+    keys = {"here": "A", "density": "D", "lineage": "G"}
     return [
         Command(
             "suppressed",
@@ -39,7 +39,7 @@ def commands(w: Window) -> list[Command]:
                 f"anchors-{mode}",
                 f"Anchors: {title.lower()}",
                 partial(set_mode, mode),
-                shortcut=keys[mode],
+                shortcut=keys.get(mode, ""),
                 menu="Inspect",
                 group="anchors",
                 help=help_text.removesuffix("."),

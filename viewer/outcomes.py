@@ -12,7 +12,7 @@ import numpy as np
 from models.detection.matching import Matches, match
 from models.truth.types import Annotated, Truth
 from models.types import Float, Int, Result
-from viewer.canvas.layers import CORRECT, IGNORED, MISSED, TRUTH, WRONG, Boxes, Layer
+from viewer.canvas.layers import CORRECT, IGNORED, MISSED, TRUTH, WRONG, Boxes, Layer, truth_ids
 from viewer.overlay import DETECTIONS
 
 MISSES, OUTLINES = "missed", "truth"
@@ -150,7 +150,9 @@ def layers(outcome: Outcome, shown: Collection[str], *, labels: bool, region: tu
         colours = np.full(len(rows), MISSED)
         chosen = region_row(boxes[rows], region)
         found.append(
-            Boxes(MISSES, boxes[rows], colours, texts, dashed=True, selected=chosen, ids=rows, labelled=labels)
+            Boxes(
+                MISSES, boxes[rows], colours, texts, dashed=True, selected=chosen, ids=truth_ids(rows), labelled=labels
+            )
         )
     return found
 

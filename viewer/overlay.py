@@ -119,6 +119,15 @@ def anchor_layers(result: Result, at: tuple[float, float] | None, *, level: int 
     return layers
 
 
+def all_anchors_layer(result: Result, *, level: int = -1) -> Boxes:
+    """Return the anchors of one level or (-1) of all, one colour per pyramid level, the coarse levels on top."""
+    start = result.arrays["start"]
+    first, last = (0, len(start) - 1) if level < 0 else (min(level, len(start) - 2), min(level, len(start) - 2) + 1)
+    rows = np.arange(start[first], start[last])[::-1]
+    boxes = result.arrays["boxes"][rows]
+    return Boxes(ANCHORS, boxes, _levels(result, rows) + 1, width=1.0, ids=rows, hoverable=False)
+
+
 def density_layer(result: Result, *, level: int = -1) -> Heat:
     """Return how many anchors cover each part of the picture, on one level or (-1) on all."""
     density = result.arrays["density"]

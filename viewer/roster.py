@@ -15,6 +15,7 @@ from viewer.panels.masks import MaskPanel
 from viewer.panels.missed import MissedPanel
 from viewer.panels.results import ResultsPanel
 from viewer.panels.truth import TruthPanel
+from viewer.panels.workbench import WorkbenchPanel
 
 PANELS: tuple[type[Panel], ...] = (
     DetectionPanel,
@@ -27,6 +28,7 @@ PANELS: tuple[type[Panel], ...] = (
     TruthPanel,
     ComparePanel,
     FiguresPanel,
+    WorkbenchPanel,
     MaskPanel,
     KeyPointPanel,
 )

@@ -17,14 +17,14 @@ from models.inspection import Description
 from models.requests import Request
 from models.thumbnail import thumbnail
 from models.types import Failure, Pixels, Refusal, Result, Source
-from viewer import actions, theme
-from viewer.canvas.layers import Layer, id_at
+from viewer import actions, pair, theme
+from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
 from viewer.docks import Docks
 from viewer.document import Document
 from viewer.drops import Drops
 from viewer.keys import Keys
-from viewer.overlay import DETECTIONS, row_of
+from viewer.overlay import row_of
 from viewer.panels.base import Panel
 from viewer.panels.film import THUMB_PX, FilmPanel
 from viewer.panels.log import LogPanel
@@ -268,11 +268,9 @@ class Window(QMainWindow):
         takers = [panel for panel in self.panels.values() if panel.isEnabled() and inside]
         if any(panel.clicked((pointer.x, pointer.y)) for panel in takers):
             return
-        if pointer.hit is not None and any(panel.picked(*pointer.hit) for panel in takers):
+        if pointer.hit is not None and not pointer.extend and any(panel.picked(*pointer.hit) for panel in takers):
             return
-        selected = -1
-        if pointer.hit is not None and pointer.hit[0] == DETECTIONS and self.has_result:
-            selected = id_at(self.canvas.layers, pointer.hit)
+        selected = pair.pick(self.canvas.layers, pointer)
         document = self.session.store.document
         if pointer.extend and document.selected >= 0:
             self.session.store.update(document.with_second(-1 if selected == document.selected else selected))

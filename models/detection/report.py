@@ -49,6 +49,18 @@ def as_finding(request: Request, result: Result) -> str:
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
+def as_plain_json(request: Request, result: Result) -> str:
+    """Return every number of a result as it is, with the model and every parameter."""
+    told = {key: value for key, value in result.meta.items() if key not in ("timings", "total_ms", "size", "sha256")}
+    body = {
+        "file": request.source.name if request.source else "",
+        "model": {"name": request.model, "sha256": result.meta.get("sha256", "")},
+        **told,
+        **{name: array.tolist() for name, array in result.arrays.items()},
+    }
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
 def as_csv(answers: Sequence[tuple[Request, Result]]) -> str:
     """Return one line per detection, with the file it is on."""
     text = io.StringIO()

@@ -140,7 +140,27 @@ class Skeletons:
     width: float = 2.0
 
 
-Layer = Boxes | Links | Heat | Points | Masks | Skeletons
+@dataclass(frozen=True, eq=False)
+class Note:
+    """A title and lines (name, value) for a card in the corner of the canvas; nothing of it is painted."""
+
+    id: str
+    title: str
+    lines: tuple[tuple[str, str], ...]
+
+    @property
+    def text(self) -> str:
+        """The note as tab-separated text."""
+        return "\n".join([self.title, *("\t".join(line) for line in self.lines)])
+
+
+Layer = Boxes | Links | Heat | Points | Masks | Skeletons | Note
+FIRST_TRUTH = -2
+
+
+def truth_ids(rows: Int) -> Int:
+    """Return ids for rows of a picture's ground truth, which no detection has."""
+    return FIRST_TRUTH - np.asarray(rows, np.int64)
 
 
 def hits(layers: Iterable[Layer], x: float, y: float, *, slack_px: float = 0.0) -> list[Hit]:

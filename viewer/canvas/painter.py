@@ -22,6 +22,10 @@ from viewer.theme import class_colour, heat_lut
 Pixels = NDArray[np.uint8]
 
 MAX_LABELS = 300
+# From so many boxes on their outlines are worked out as one image, which looks the same and no longer takes longer.
+MANY = 4000
+# So many boxes lie on each other's edges: a dark one around each would only darken the picture.
+DENSE = 20_000
 TINY_PX = 12.0
 DOT_PX = 7.0
 DESIGN_SIDE_PX = 1280
@@ -133,34 +137,36 @@ def _export(painter: QPainter, layers: Sequence[Layer], *, size: QSize, unit: fl
 
 def _boxes(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.Tag]:
     """Draw a layer's boxes but the marked ones, and return their labels."""
-    placed = frame.place(layer.boxes)
-    rows = frame.seen(placed)
-    rows = rows[~np.isin(rows, marked)]
+    named = len(layer.texts) > 0 and layer.labelled
+    rows = frame.near(layer.boxes, hollow=not named and not layer.filled)
+    rows = rows[~np.isin(rows, marked)] if len(marked) else rows
+    placed, colours = frame.place(layer.boxes[rows]), layer.colours[rows]
     width, casing = frame.length(layer.width), frame.length(1.0)
     # The class of the best box comes last, on top: rows are in order of importance.
-    labels, first = np.unique(layer.colours[rows], return_index=True)
-    ranked = labels[np.argsort(-first)]
-    groups = [(class_colour(int(c)), rows[layer.colours[rows] == c][::-1]) for c in ranked]
+    ranked = sorted(np.unique(colours), key=lambda c: -int(np.argmax(colours == c)))
+    groups = [(class_colour(int(c)), np.flatnonzero(colours == c)[::-1]) for c in ranked]
 
     with _translucent(frame, layer.opacity) as inner:
         if layer.filled:
             for colour, group in groups:
                 inner.fill(placed[group], colour=_clear(colour, _FILL_ALPHA))
-        inner.outline(placed[rows], width=width + casing, colour=DARK, dashed=layer.dashed)
-        for colour, group in groups:
-            inner.outline(placed[group], width=width, colour=colour, dashed=layer.dashed)
+        strokes = [(group, width, colour) for colour, group in groups]
+        if len(rows) < DENSE:
+            strokes = [(np.arange(len(rows)), width + casing, DARK), *strokes]
+        if inner.raster and not layer.dashed and len(rows) >= MANY:
+            inner.stamp(placed, strokes)
+        else:
+            for group, stroke, colour in strokes:
+                inner.outline(placed[group], width=stroke, colour=colour, dashed=layer.dashed)
 
-    if not len(layer.texts) or not layer.labelled:
+    large = (placed[:, 2:] - placed[:, :2]).max(axis=1, initial=0) >= TINY_PX * frame.unit if named else np.zeros(0)
+    if not 0 < large.sum() <= MAX_LABELS:
         return []
-
     outset = (width + casing) * np.array([-1, -1, 1, 1])
-    large = (placed[rows, 2:] - placed[rows, :2]).max(axis=1, initial=0) >= TINY_PX * frame.unit
-    if large.sum() > MAX_LABELS:
-        return []
     return [
-        label.Tag(placed[row] + outset, layer.text(row), class_colour(int(layer.colours[row])))
-        for row in rows[large].tolist()
-        if layer.text(row)
+        label.Tag(placed[at] + outset, layer.text(rows[at]), class_colour(int(colours[at])))
+        for at in np.flatnonzero(large).tolist()
+        if layer.text(rows[at])
     ]
 
 

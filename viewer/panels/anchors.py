@@ -21,8 +21,11 @@ MODES = {
     "off": ("Off", ""),
     "here": ("At a place", "Move over the picture to see the anchors there; click to pin the place, again to free it."),
     "density": ("Density of all", "How many anchors cover each part of the picture."),
+    "all": ("All", "Every anchor as a box, one colour for each pyramid level."),
     "lineage": ("Behind the selection", "Click a detection: the anchor and proposal it came from."),
+    "match": ("Matched to ground truth", "The anchor workbench shows which anchors would learn which object."),
 }
+LEVELLED = ("here", "density", "all", "match")
 NOTHING = ""
 
 
@@ -84,7 +87,7 @@ class AnchorPanel(Panel):
         """Show the mode and level; grey them with the reason for a model without anchors."""
         reason = self.lacking(description) if description else ""
         self.mode.setEnabled(not reason)
-        self.level.setEnabled(not reason and document.view.anchors in ("here", "density"))
+        self.level.setEnabled(not reason and document.view.anchors in LEVELLED)
         self.mode.setToolTip(reason)
         self.mode.setCurrentIndex(list(MODES).index(document.view.anchors))
         index = self.level.findData(document.view.anchor_level)
@@ -113,6 +116,8 @@ class AnchorPanel(Panel):
                 return overlay.anchor_layers(self._anchors, self._place(document), level=view.anchor_level)
             case "density" if self._anchors is not None:
                 return [overlay.density_layer(self._anchors, level=view.anchor_level)]
+            case "all" if self._anchors is not None:
+                return [overlay.all_anchors_layer(self._anchors, level=view.anchor_level)]
         return []
 
     def pointer(self, place: tuple[float, float] | None) -> None:
@@ -174,6 +179,8 @@ class AnchorPanel(Panel):
             values = overlay.density_layer(self._anchors, level=view.anchor_level).values
             total = self._anchors.meta["anchors"]
             return f"{total:,} anchors; a place is covered by {values.min():.0f} to {values.max():.0f} of them."
+        if view.anchors == "all" and self._anchors is not None:
+            return f"{len(overlay.all_anchors_layer(self._anchors, level=view.anchor_level)):,} anchors"
         if view.anchors == "lineage" and self._lineage is not None and document.selected >= 0:
             return trace.lineage_text(self._lineage)
         return NOTHING

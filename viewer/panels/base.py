@@ -13,6 +13,7 @@ from models.truth.types import Truth
 from models.types import Failure, Result
 from viewer.canvas.layers import Layer
 from viewer.document import Document
+from viewer.plan import Wants
 from viewer.store import Store
 
 GAP = 8
@@ -47,6 +48,11 @@ class Panel(QWidget):
     def wants(document: Document, description: Description | None) -> Request | None:
         """Return the request whose answer the panel shows, in the slot of its id."""
         return None
+
+    @classmethod
+    def slots(cls) -> list[tuple[str, Wants]]:
+        """Return every slot that the panel has something to want in: one, of its id."""
+        return [(cls.id, cls.wants)]
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Bring controls up to date with the document and what is known of its model."""

@@ -7,9 +7,25 @@ from collections.abc import Mapping
 from PySide6.QtCore import QByteArray, QEvent, QObject, Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar
 
+from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
+from viewer.panels.detection import DetectionPanel
+from viewer.panels.figures import FiguresPanel
+from viewer.panels.film import FilmPanel
+from viewer.panels.log import LogPanel
+from viewer.panels.results import ResultsPanel
+from viewer.panels.truth import TruthPanel
 from viewer.settings import Settings
 
+PANELS: tuple[type[Panel], ...] = (
+    DetectionPanel,
+    AnchorPanel,
+    FilmPanel,
+    ResultsPanel,
+    LogPanel,
+    TruthPanel,
+    FiguresPanel,
+)
 AREAS = {
     "left": Qt.DockWidgetArea.LeftDockWidgetArea,
     "right": Qt.DockWidgetArea.RightDockWidgetArea,

@@ -20,18 +20,16 @@ from models.types import Failure, Pixels, Refusal, Result, Source
 from viewer import actions, theme
 from viewer.canvas.layers import Layer, id_at
 from viewer.canvas.view import Canvas, Pointer
-from viewer.docks import Docks
+from viewer.commands import inside
+from viewer.docks import PANELS, Docks
 from viewer.document import Document
 from viewer.drops import Drops
 from viewer.keys import Keys
 from viewer.overlay import DETECTIONS, row_of
-from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
-from viewer.panels.detection import DetectionPanel
 from viewer.panels.figures import FiguresPanel
 from viewer.panels.film import THUMB_PX, FilmPanel
 from viewer.panels.log import LogPanel
-from viewer.panels.results import ResultsPanel
 from viewer.panels.truth import TruthPanel
 from viewer.session import Session
 from viewer.settings import Settings
@@ -42,15 +40,6 @@ from viewer.widgets.shortcuts import Shortcuts
 from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 
-PANELS: tuple[type[Panel], ...] = (
-    DetectionPanel,
-    AnchorPanel,
-    FilmPanel,
-    ResultsPanel,
-    LogPanel,
-    TruthPanel,
-    FiguresPanel,
-)
 STALE_AFTER_MS = 150
 GAP = 8
 P = TypeVar("P", bound=Panel)
@@ -108,11 +97,6 @@ class Window(QMainWindow):
     def has_result(self) -> bool:
         """Whether detections are shown that belong to the picture and the model."""
         return "detect" in self.session.results
-
-    @property
-    def has_figures(self) -> bool:
-        """Whether figures of a data set are shown."""
-        return _the(FiguresPanel, self.panels).shown is not None
 
     @property
     def has_anchors(self) -> bool:
@@ -189,7 +173,7 @@ class Window(QMainWindow):
         self.commands.refresh()
         store, actions_by_id = self.session.store, self.commands.actions(self)
         for name, title in (("undo", store.undo_title), ("redo", store.redo_title)):
-            actions_by_id[name].setText(f"{self.commands[name].title} {_inside(title)}".rstrip().replace("&", "&&"))
+            actions_by_id[name].setText(f"{self.commands[name].title} {inside(title)}".rstrip().replace("&", "&&"))
 
     def _changed(self, before: Document, after: Document) -> None:
         if before.source != after.source:
@@ -404,8 +388,3 @@ def _the(kind: type[P], panels: Mapping[str, Panel]) -> P:
     panel = panels[kind.id]
     assert isinstance(panel, kind)
     return panel
-
-
-def _inside(title: str) -> str:
-    """Return a step's title as it stands within a sentence: "Undo score", but "Undo NMS IoU"."""
-    return title[:1].lower() + title[1:] if title[1:2].islower() else title

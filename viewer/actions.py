@@ -102,7 +102,7 @@ def _file(w: Window) -> list[Command]:
             menu="File",
             group="export",
             help="As JSON, or the precision-recall curves as CSV",
-            enabled=lambda: "figures" in w.session.results,
+            enabled=lambda: w.verbs.figures is not None,
         ),
         Command("quit", "Quit", w.verbs.close_window, shortcut="Ctrl+Q", menu="File", group="quit"),
     ]

@@ -118,7 +118,7 @@ class Verbs:
 
     def ask_figures(self) -> None:
         """Ask where to write the figures of the data set: JSON, or the curves as CSV."""
-        shown = self._figures()
+        shown = self.figures
         if shown is None:
             return
         begin = Path(self.window.settings.last_folder) / f"{shown[0].stem}.json"
@@ -129,7 +129,7 @@ class Verbs:
 
     def export_figures(self, path: Path) -> list[Path]:
         """Write the figures on screen to `path`, its recipe beside it, and say so."""
-        shown = self._figures()
+        shown = self.figures
         if shown is None:
             return []
         kind = "csv" if path.suffix.lower() == ".csv" else "json"
@@ -142,7 +142,9 @@ class Verbs:
         self.window.tell(f"Exported {written[0].name} with its recipe.", severity="success", key="export")
         return written
 
-    def _figures(self) -> tuple[Request, Result] | None:
+    @property
+    def figures(self) -> tuple[Request, Result] | None:
+        """The figures of a data set that are shown, with what they answer."""
         panel = self.window.panels["figures"]
         assert isinstance(panel, FiguresPanel)
         return panel.shown

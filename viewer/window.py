@@ -20,6 +20,7 @@ from models.types import Failure, Pixels, Refusal, Result, Source
 from viewer import actions, pair, theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
+from viewer.commands import inside
 from viewer.docks import Docks
 from viewer.document import Document
 from viewer.drops import Drops
@@ -171,7 +172,7 @@ class Window(QMainWindow):
         self.commands.refresh()
         store, actions_by_id = self.session.store, self.commands.actions(self)
         for name, title in (("undo", store.undo_title), ("redo", store.redo_title)):
-            actions_by_id[name].setText(f"{self.commands[name].title} {_inside(title)}".rstrip().replace("&", "&&"))
+            actions_by_id[name].setText(f"{self.commands[name].title} {inside(title)}".rstrip().replace("&", "&&"))
 
     def _changed(self, before: Document, after: Document) -> None:
         if before.source != after.source:
@@ -391,8 +392,3 @@ def _the(kind: type[P], panels: Mapping[str, Panel]) -> P:
     panel = panels[kind.id]
     assert isinstance(panel, kind)
     return panel
-
-
-def _inside(title: str) -> str:
-    """Return a step's title as it stands within a sentence: "Undo score", but "Undo NMS IoU"."""
-    return title[:1].lower() + title[1:] if title[1:2].islower() else title

@@ -97,6 +97,11 @@ class Docks(QObject):
             self._many = many
             self.by_id["film"].setVisible(many and not self._settings.extra.get(CLOSED))
 
+    def quiet(self) -> None:
+        """Tell panels no longer what is in view: the window closes."""
+        for name, dock in self.by_id.items():
+            dock.visibilityChanged.disconnect(self._panels[name].seen)
+
     def save(self) -> None:
         """Write the layout into the settings."""
         window, settings = self._window, self._settings

@@ -286,6 +286,8 @@ class Window(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep the layout and end the engine."""
+        if not self.closed:
+            self.docks.quiet()
         self.closed = True
         self.docks.save()
         self.settings.save()

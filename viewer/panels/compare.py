@@ -56,6 +56,7 @@ class ComparePanel(Panel):
     title: ClassVar[str] = "Compare settings"
     icon: ClassVar[str] = "compare"
     opened: ClassVar[bool] = False
+    height_px: ClassVar[int] = 280
     rank: ClassVar[int] = 1
     needs: ClassVar[tuple[str, ...]] = ("Detects",)
 

@@ -170,7 +170,7 @@ class LineagePanel(Panel):
                 self._arrows.append(arrow)
                 self._chain.addWidget(arrow)
             self._chain.addWidget(card, {self.scores: 4, self.suppression: 2}.get(card, 0))
-        self.scores.setMinimumWidth(196)
+        self.scores.setMinimumWidth(264)
         self.suppression.setMinimumWidth(200)
         scroll = QScrollArea()
         scroll.setAccessibleName("Lineage of the selected box")

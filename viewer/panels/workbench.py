@@ -53,6 +53,7 @@ class WorkbenchPanel(Panel):
     title: ClassVar[str] = "Anchor workbench"
     icon: ClassVar[str] = "workbench"
     opened: ClassVar[bool] = False
+    height_px: ClassVar[int] = 420
     rank: ClassVar[int] = -5
     needs: ClassVar[tuple[str, ...]] = ("Detects",)
 

@@ -27,7 +27,15 @@ GESTURES = (
 def table(window: Window) -> Commands:
     """Return the command table of a window."""
     return Commands(
-        [*_file(window), *_edit(window), *_view(window), *_model(window), *_inspect(window), *_help(window)]
+        [
+            *_file(window),
+            *_edit(window),
+            *_view(window),
+            *_live(window),
+            *_model(window),
+            *_inspect(window),
+            *_help(window),
+        ]
     )
 
 
@@ -45,6 +53,8 @@ def _file(w: Window) -> list[Command]:
     return [
         Command("open", "Open pictures…", w.verbs.ask_pictures, shortcut="Ctrl+O", menu="File", icon="open"),
         Command("open-folder", "Open folder…", w.verbs.ask_folder, shortcut="Ctrl+Shift+O", menu="File", icon="folder"),
+        Command("open-video", "Open video…", w.playback.ask_video, menu="File", icon="film"),
+        Command("open-live", "Open camera or stream…", w.playback.ask_live, menu="File", icon="camera"),
         Command("recent", "Open recent", menu="File", children=lambda: _recent(w)),
         Command("sample", "Open sample", menu="File", children=lambda: _samples(w)),
         *[
@@ -216,6 +226,26 @@ def _view(w: Window) -> list[Command]:
             for scheme, title in (("system", "Theme of the system"), ("dark", "Dark theme"), ("light", "Light theme"))
         ],
         Command("full-screen", "Full screen", w.verbs.toggle_full_screen, shortcut="F11", menu="View", group="window"),
+    ]
+
+
+def _live(w: Window) -> list[Command]:
+    play = w.playback
+    live = {"menu": "View/Playback", "group": "live", "enabled": lambda: play.open}
+    return [
+        Command("play", "Play or pause", play.toggle, shortcut="Space", icon="play", **live),
+        Command("next-frame", "Next frame", partial(play.step, 1), shortcut=".", icon="step-forward", **live),
+        Command("last-frame", "Previous frame", partial(play.step, -1), shortcut=",", icon="step-back", **live),
+        Command(
+            "record",
+            "Record video…",
+            play.record,
+            shortcut="Ctrl+Shift+R",
+            icon="record",
+            help="Write what is shown, with its overlay; again to finish the file",
+            checked=lambda: play.recording,
+            **live,
+        ),
     ]
 
 

@@ -72,13 +72,19 @@ class Docks(QObject):
 
     def toggle(self, name: str) -> None:
         """Show a panel, in front of those it shares its place with, or hide it."""
-        dock = self.by_id[name]
-        dock.setVisible(not dock.isVisible())
-        if dock.isVisible():
-            dock.raise_()
-            self._name_tabs()
+        if self.by_id[name].isVisible():
+            self.by_id[name].hide()
+        else:
+            self.show(name)
         if name == "film":
-            self._settings.extra[CLOSED] = dock.isHidden()
+            self._settings.extra[CLOSED] = self.by_id[name].isHidden()
+
+    def show(self, name: str) -> None:
+        """Show a panel, in front of those it shares its place with."""
+        dock = self.by_id[name]
+        dock.setVisible(True)
+        dock.raise_()
+        self._name_tabs()
 
     def follow(self, *, many: bool) -> None:
         """Show the film strip when there comes to be more than one picture, hide it when there no longer is."""

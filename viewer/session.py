@@ -15,11 +15,13 @@ from models.cache import Cache
 from models.cards import DEFAULT_MODEL
 from models.images import Picture
 from models.inspection import Description
+from models.live.facts import Shown
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source
 from viewer.document import Document
 from viewer.jobs import Jobs, Lane, Post
-from viewer.plan import DESCRIBE_SLOT, Wants, plan
+from viewer.live import Live
+from viewer.plan import DESCRIBE_SLOT, DETECT_SLOT, Wants, plan
 from viewer.store import Store
 
 OPENING = "opening"
@@ -39,6 +41,8 @@ class Listeners:
     state: list[Callable[[], None]] = field(default_factory=list)
     unreadable: list[Callable[[Source, Failure], None]] = field(default_factory=list)
     opened: list[Callable[[str, str], None]] = field(default_factory=list)
+    frame: list[Callable[[Shown], None]] = field(default_factory=list)
+    live: list[Callable[[], None]] = field(default_factory=list)
 
 
 class Session:
@@ -52,6 +56,7 @@ class Session:
         self.store = Store(document)
         self.jobs = Jobs(lane, self._deliver)
         self.on = Listeners()
+        self.live = Live(self)
         self.descriptions: dict[str, Description] = {}
         self.results: dict[str, tuple[Request, Result]] = {}
         self.failed: dict[str, Request] = {}
@@ -74,6 +79,7 @@ class Session:
     def replan(self) -> None:
         """Ask for what the document wants now, and no longer for what it does not."""
         document = self.store.document
+        self.live.follow()
         self.wanted = plan(document, self.description, self.wants)
         if self.description is not None:
             self.wanted.pop(DESCRIBE_SLOT)
@@ -86,9 +92,9 @@ class Session:
         for slot in self.jobs.slots:
             if slot not in self.wanted and slot != OPENING:
                 self.jobs.forget(slot)
-        for slot in set(self.results) - set(self.wanted):
+        for slot in set(self.results) - set(self.wanted) - ({DETECT_SLOT} if self.live.playing else set()):
             del self.results[slot]
-        if document.source is not None and document.source != self.shown and not self.reading:
+        if document.file is not None and document.file != self.shown and not self.reading:
             self._read_own()
         self._tell_state()
 
@@ -110,11 +116,9 @@ class Session:
         sources: list[Source] = []
         for path in paths:
             try:
-                found = () if path in weights else images.expand([path])
+                sources += [] if path in weights else images.sources([path])
             except Refusal as refusal:
                 self._tell_failure("open", Failure(str(refusal), refusal.advice))
-                continue
-            sources += [Source.file(p) for p in found]
         if sources:
             self._read(sources, lambda index: self._open(tuple(sources), index))
 
@@ -155,7 +159,7 @@ class Session:
         self.failed.clear()
         self.results.clear()
         document = self.store.document
-        fresh = Source.file(document.source.path) if document.source else None
+        fresh = Source.file(document.file.path) if document.file else None
         if fresh is not None and fresh != self.shown:
             self._read([fresh], lambda _: self._go(document.current))
         self.replan()
@@ -169,6 +173,12 @@ class Session:
             if self._answered(slot) and self._partial(slot) and self.jobs.idle(slot):
                 self.jobs.want(slot, request)
         self.jobs.tick()
+        self.live.tick()
+
+    def stop(self) -> None:
+        """Finish what is recorded, and end the engine."""
+        self.live.stop()
+        self.jobs.stop()
 
     def _partial(self, slot: str) -> bool:
         """Whether an answer says that more comes of itself: its work goes on while the engine is idle."""
@@ -195,15 +205,15 @@ class Session:
 
         def accept(_: int) -> None:
             # A slider moved while the picture was read has put another step on top: that one is not meant.
-            if target() is document:
+            if target() == document:
                 step()
             else:
                 self.replan()
 
-        if document.source is None or document.source == self.shown:
+        if document.file is None or document.file == self.shown:
             step()
         else:
-            self._read([document.source], accept)
+            self._read([document.file], accept)
 
     def _call_off(self) -> None:
         self._reads, self._target, self.reading = self._reads + 1, -1, False
@@ -222,14 +232,20 @@ class Session:
         """Read the first of some pictures that can be read, and `accept` its index."""
         self._reads += 1
         self.reading, number = True, self._reads
+        self.live.stop_opening()
         if sources[0] in self.pictures:
             self._have(sources, 0, self.pictures[sources[0]], accept)
+            return
+        if sources[0].moving:
+            self.live.open(sources[0], lambda failure: self._begun(number, sources, failure, accept, own=own))
             return
 
         def work() -> Callable[[], None]:
             failures: list[Failure] = []
             found: Picture | None = None
             for source in sources:
+                if source.moving:
+                    break
                 try:
                     found = images.read(source)
                     break
@@ -237,13 +253,34 @@ class Session:
                     failures.append(Failure(str(refusal), refusal.advice))
 
             def done() -> None:
-                if number == self._reads:
-                    self._unreadable(sources, failures)
+                if number != self._reads:
+                    return
+                self._unreadable(sources, failures)
+                if found is None and (rest := sources[len(failures) :]):
+                    self._read(rest, lambda index: accept(len(failures) + index), own=own)
+                else:
                     self._have(sources, len(failures), found, accept, own=own)
 
             return done
 
         self.jobs.local("picture", work)
+
+    def _begun(
+        self, number: int, sources: Sequence[Source], failure: Failure | None, accept: Accept, *, own: bool
+    ) -> None:
+        """Show what moves, whose first frame is there; where it could not be opened, read what comes after it."""
+        if number != self._reads:
+            self.live.follow()
+            return
+        if failure is None:
+            self.reading, self._target, self.shown = False, -1, sources[0]
+            accept(0)
+            return
+        self._unreadable(sources[:1], [failure])
+        if sources[1:]:
+            self._read(sources[1:], lambda index: accept(index + 1), own=own)
+        else:
+            self._have(sources, 1, None, accept, own=own)
 
     def _unreadable(self, sources: Sequence[Source], failures: list[Failure]) -> None:
         for source, failure in zip(sources, failures, strict=False):
@@ -278,7 +315,8 @@ class Session:
     def _changed(self, before: Document, after: Document) -> None:
         if (before.model, before.source) != (after.model, after.source):
             kept = {} if before.model != after.model else self.results
-            self.results = {s: (r, a) for s, (r, a) in kept.items() if r.source != before.source}
+            gone = before.file.path if before.file is not None and before.file != after.file else ""
+            self.results = {s: (r, a) for s, (r, a) in kept.items() if not _of(r.source, before.source, gone)}
             self.failed.clear()
         if after.source is None:
             self.shown = None
@@ -297,7 +335,12 @@ class Session:
                 self._tell_failure(name, failure)
             case "local", (_, call):
                 call()
+            case "live", (number, *rest):
+                self.live.take(number, *rest)
+            case "ready", ():
+                self.live.engine_ready()
             case "lost", (text,):
+                self.live.engine_lost()
                 self._tell_failure("engine", Failure(text))
         self._tell_state()
 
@@ -340,6 +383,11 @@ class Session:
     def _tell_state(self) -> None:
         for call in self.on.state:
             call()
+
+
+def _of(source: Source | None, picture: Source | None, path: str) -> bool:
+    """Whether a source is a picture, or anything of what is at a path."""
+    return source == picture or (source is not None and source.path == path)
 
 
 def _subject(request: Request) -> tuple[object, ...]:

@@ -10,15 +10,17 @@ from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtGui import QImage, QPainter
 
 from models.images import WEIGHTS_SUFFIXES, save_png
+from models.live.source import is_endless, title
 from models.types import Pixels, Refusal
 
 LINES_MOST = 1000
 
 
 def paths_in(data: QMimeData) -> list[str]:
-    """Return the local paths that dropped or pasted data names, as files or as lines of text that exist."""
+    """Return what dropped or pasted data names: files, lines of text that are paths, and addresses of streams."""
     if data.hasUrls():
-        return [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
+        found = [url.toLocalFile() if url.isLocalFile() else url.toString() for url in data.urls()]
+        return [path for path in found if Path(path).is_absolute() or is_endless(path)]
     lines = data.text().splitlines() if data.hasText() else []
     return [path for line in lines[:LINES_MOST] if (path := _path(line.strip().strip("\"'")))]
 
@@ -28,6 +30,8 @@ def _path(line: str) -> str:
     if not line:
         return ""
     try:
+        if is_endless(line):
+            return line
         path = Path(QUrl(line).toLocalFile() if line.startswith("file:") else line).expanduser()
         return str(path) if path.exists() else ""
     except (OSError, RuntimeError, ValueError):
@@ -42,6 +46,8 @@ def hint(paths: list[str]) -> str:
     if weights:
         return f"Drop to open {weights[0].name} as the model"
     first = Path(paths[0])
+    if is_endless(paths[0]):
+        return f"Drop to play {title(paths[0])}"
     if len(paths) > 1:
         folders = sum(Path(p).is_dir() for p in paths)
         what = "folders" if folders == len(paths) else "pictures and folders" if folders else "pictures"

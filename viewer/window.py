@@ -29,8 +29,10 @@ from viewer.panels.anchors import AnchorPanel
 from viewer.panels.base import Panel
 from viewer.panels.detection import DetectionPanel
 from viewer.panels.film import THUMB_PX, FilmPanel
+from viewer.panels.live import LivePanel
 from viewer.panels.log import LogPanel
 from viewer.panels.results import ResultsPanel
+from viewer.playback import Playback
 from viewer.session import Session
 from viewer.settings import Settings
 from viewer.status import Status
@@ -40,7 +42,7 @@ from viewer.widgets.shortcuts import Shortcuts
 from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 
-PANELS: tuple[type[Panel], ...] = (DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LogPanel)
+PANELS: tuple[type[Panel], ...] = (DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LivePanel, LogPanel)
 STALE_AFTER_MS = 150
 GAP = 8
 P = TypeVar("P", bound=Panel)
@@ -67,6 +69,7 @@ class Window(QMainWindow):
         self.docks = Docks(self, self.panels, settings)
         self.toasts = Toasts(self)
         self.verbs = Verbs(self)
+        self.playback = Playback(self)
         self.commands = actions.table(self)
         self.commands.fill(self.menuBar())
         self.palette_overlay = CommandPalette(self.commands, self)
@@ -285,7 +288,7 @@ class Window(QMainWindow):
         self.closed = True
         self.docks.save()
         self.settings.save()
-        self.session.jobs.stop()
+        self.session.stop()
         event.accept()
 
     def _make_model_box(self) -> None:

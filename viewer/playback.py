@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog
 from models.images import Picture
 from models.live.facts import Shown
 from models.live.record import SUFFIX
-from models.live.source import VIDEO_SUFFIXES, is_live, kind, title
+from models.live.source import VIDEO_SUFFIXES, is_endless, title
 from models.types import Pixels, Source
 from viewer.canvas.painter import render
 from viewer.panels.film import THUMB_PX
@@ -47,7 +47,6 @@ class Playback(QObject):
         on.picture.append(self._begun)
         on.frame.append(self._frame)
         on.live.append(self._heard)
-        on.opened.append(self._opened)
         panel.toggled.connect(self._live.toggle)
         panel.stepped.connect(self._live.step)
         panel.sought.connect(self._live.seek)
@@ -104,7 +103,7 @@ class Playback(QObject):
 
     def ask_live(self) -> None:
         """Ask for the number of a camera or the address of a stream."""
-        recent = [path for path in self._window.settings.recent_pictures if kind(path) in ("camera", "stream")]
+        recent = [path for path in self._window.settings.recent_pictures if is_endless(path)]
         label = "Number of a camera, or address of a stream such as rtsp://host/path"
         text, given = QInputDialog.getItem(
             self._window, "Open camera or stream", label, [*recent, "0"] if "camera:0" not in recent else recent
@@ -115,7 +114,7 @@ class Playback(QObject):
     def open_live(self, text: str) -> None:
         """Open a camera by its number, or a stream by its address."""
         path = f"camera:{text}" if text.isdecimal() else text
-        if kind(path) in ("camera", "stream"):
+        if is_endless(path):
             self._window.session.open_paths([path])
         else:
             known = "Give a number, or an address that begins with rtsp://, http:// or https://."
@@ -125,6 +124,7 @@ class Playback(QObject):
         if source.moving:
             step = max(1, math.ceil(max(picture.pixels.shape[:2]) / (2 * THUMB_PX)))
             self._window.film.set_thumbnail(source, picture.pixels[::step, ::step])
+            self._window.docks.show(LivePanel.id)
 
     def _frame(self, shown: Shown) -> None:
         self._window.canvas.show_picture(shown.pixels, keep_view=True)
@@ -147,10 +147,6 @@ class Playback(QObject):
 
     def _tell(self) -> None:
         self.panel.show_live(self._live.source, self._live.facts)
-
-    def _opened(self, what: str, path: str) -> None:
-        if what == "picture" and is_live(path):
-            self._window.docks.show(LivePanel.id)
 
     def _after_paint(self, call: Callable[[], None]) -> None:
         QTimer.singleShot(0, self, call)

@@ -49,7 +49,7 @@ class Reader:
         self._frames: deque[Frame] = deque()
         self._turn = threading.Condition()
         self._target: int | None = start or None
-        self._least = 0
+        self._skip_to = self._awaited = 0
         self._closed = False
         run = self._watch if is_endless(path) else self._read_file
         self._thread = threading.Thread(target=run, name="vitrine-capture", daemon=True)
@@ -59,6 +59,7 @@ class Reader:
         """Return the next frame if it is there; of a camera or stream the newest."""
         with self._turn:
             frame = self._frames.popleft() if self._frames else None
+            self._skip_to = 0
             self._turn.notify_all()
         return frame
 
@@ -68,18 +69,19 @@ class Reader:
             frame = None
             while self._frames and self._frames[0].number <= due:
                 frame = self._frames.popleft()
-            # Once passed over, the next one is shown however late it is: nothing would ever be shown on a slow disk.
-            if frame is not None and frame.number < due - late and not 0 < self._least <= frame.number:
-                self._least, frame = due, None
+            # What was waited for is shown however late it is: on a slow disk nothing would ever be shown.
+            if frame is not None and frame.number < due - late and not 0 < self._awaited <= frame.number:
+                self._awaited, frame = due, None
             elif frame is not None:
-                self._least = 0
+                self._awaited = 0
+            self._skip_to = due
             self._turn.notify_all()
         return frame
 
     def seek(self, number: int) -> None:
         """Go on from another frame."""
         with self._turn:
-            self._least = 0
+            self._skip_to = self._awaited = 0
             if self._target is None and self._frames and self._frames[0].number == number:
                 return
             self._frames.clear()
@@ -112,12 +114,12 @@ class Reader:
                 self._turn.wait_for(self._has_work)
                 if self._closed:
                     break
-                target, self._target, least = self._target, None, self._least
+                target, self._target, skip_to = self._target, None, self._skip_to
             began = time.perf_counter()
             if target is not None and target != capture.next:
                 capture.seek(target)
                 known = False
-            while capture.next < least and capture.skip():
+            while capture.next < skip_to and capture.skip():
                 known = True
             number = capture.next
             pixels = capture.read() if target in (None, number) else None

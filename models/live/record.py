@@ -79,7 +79,7 @@ class Recording:
         if at is None:
             return 1
         self._begin = at if self._begin is None else self._begin
-        due = int((at - self._begin) * self.fps) + 1
+        due = round((at - self._begin) * self.fps) + 1
         return max(0, min(due - self.written, int(LONGEST_GAP_S * self.fps)))
 
     def _room(self) -> None:

@@ -1,7 +1,8 @@
 """The engine's process: a loop that answers messages from the window. Started by the window's jobs, never by itself.
 
-To the engine: ("run", id, Request), ("live", id, command, ...), ("stop",). From it: ("ready", facts), ("progress", id,
-fraction, text), ("done", id, Answer), ("live", id, ...) as in `models.live.show`. What moves goes on between requests.
+To the engine: ("run", id, Request), ("live", id, command, ...), ("finish",). From it: ("ready", facts), ("done", id,
+Answer), ("progress", id, fraction, text), ("finished",), ("live", id, ...) as in `models.live.show`. Between requests,
+what plays goes on.
 """
 
 from __future__ import annotations
@@ -61,21 +62,21 @@ def _loop(pipe: Connection, called_off: Flags) -> None:
     send(pipe, ("ready", {}))
     show = Show(engine, lambda message: send(pipe, message), lambda number: called_off[number % FLAGS] == number)
     try:
-        while _answer(pipe, called_off, engine, show):
-            pass
+        while True:
+            _answer(pipe, called_off, engine, show)
     finally:
         show.close()
 
 
-def _answer(pipe: Connection, called_off: Flags, engine: Any, show: Any) -> bool:
-    """Answer the next message, or do what is due while there is none. Return False when asked to stop."""
+def _answer(pipe: Connection, called_off: Flags, engine: Any, show: Any) -> None:
+    """Answer the next message, or do what is due while there is none."""
     if not pipe.poll(0):
         wait = show.advance()
         if wait is None and engine.idle_work:
             engine.work_idle()
-            return True
+            return
         if not pipe.poll(wait):
-            return True
+            return
     match receive(pipe):
         case ("live", number, command, *given):
             show.handle(number, command, *given)
@@ -86,6 +87,6 @@ def _answer(pipe: Connection, called_off: Flags, engine: Any, show: Any) -> bool
 
             context = Context(report, lambda: called_off[number % FLAGS] == number)
             send(pipe, ("done", number, engine.run(request, context)))
-        case _:
-            return False
-    return True
+        case ("finish",):
+            show.close()
+            send(pipe, ("finished",))

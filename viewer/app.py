@@ -115,7 +115,7 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
                 model = str(path)
                 continue
             found = images.sources([path])
-            if len(found) == 1 and found[0] == Source.file(path) and len(given) <= CHECKED_MOST:
+            if found == [Source.file(path)] and not found[0].moving and len(given) <= CHECKED_MOST:
                 images.size(path)
             sources += found
         except Refusal as refusal:

@@ -84,6 +84,7 @@ class ProcessLane:
         self._process: Any = None
         self._pipe: Any = None
         self._out: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._finished = threading.Event()
 
     @property
     def pid(self) -> int:
@@ -117,11 +118,10 @@ class ProcessLane:
         """Do nothing: the engine looks after itself."""
 
     def finish(self) -> None:
-        """Ask the engine to stop, and give it `GRACE_S` to finish its file."""
-        self._generation += 1
-        self._out.put(("stop",))
-        if self._process is not None:
-            self._process.join(GRACE_S)
+        """Give the engine `GRACE_S` to finish its file."""
+        self._finished.clear()
+        self._out.put(("finish",))
+        self._finished.wait(GRACE_S)
 
     def cancel(self, number: int) -> None:
         """Raise the request's shared flag, which the engine reads between module calls."""
@@ -150,6 +150,8 @@ class ProcessLane:
         try:
             while True:
                 message = receive(pipe)
+                if message[0] == "finished":
+                    self._finished.set()
                 if generation == self._generation:
                     self._post(message)
         except Exception:  # what cannot be read is as good as a dead engine, which ends with EOFError or OSError

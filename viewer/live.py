@@ -41,6 +41,7 @@ class Live:
         self._number = 0
         self._request: Request | None = None
         self._opening: tuple[int, Opening, Heard] | None = None
+        self._meant = True  # to play: what a fresh engine goes on with, whether the last one came to it or not
         self._lost = False
         self._deaths = 0
 
@@ -58,10 +59,12 @@ class Live:
 
     def toggle(self) -> None:
         """Play, or pause."""
-        self._send("pause" if self.playing else "play")
+        self._meant = not self.playing
+        self._send("play" if self._meant else "pause")
 
     def step(self, by: int) -> None:
         """Go to the next or last frame, and pause."""
+        self._meant = False
         self._send("step", by)
 
     def seek(self, number: int) -> None:
@@ -70,6 +73,7 @@ class Live:
 
     def pace(self, *, every: bool) -> None:
         """Show every frame of a file however long it takes, or play in real time."""
+        self.facts = replace(self.facts, every=every)
         self._send("pace", every)
 
     def record(self, path: str) -> None:
@@ -133,21 +137,26 @@ class Live:
         """Have a fresh engine take up what the one before it played, where it was."""
         if not self._lost:
             return
-        self._lost = False
         if self._opening is not None:
             self._open(*self._opening[:2])
-        if self.source is None:
+        if self.source is None or self._deaths < MOST_DEATHS:
+            self._take_up()
             return
-        if self._deaths >= MOST_DEATHS:
-            self._deaths = 0
-            self.facts = replace(self.facts, state="paused")
-            name = title(self.source.path)
-            text = f"The engine stopped {MOST_DEATHS} times while {name} played, so it is paused."
-            self._fail(Failure(text, "Try another model, or play on."))
-        self._number = self._session.jobs.number()
-        at = max(0, self.facts.number) if self.seekable else 0
-        facts = self.facts
-        self._open(self._number, Opening(self.source, self._request, at, self.playing, facts.every, again=True))
+        self._deaths = 0
+        text = f"The engine stopped {MOST_DEATHS} times while {title(self.source.path)} played, so it is paused."
+        self._fail(Failure(text, "Try another model, or play on."))
+        self.facts = replace(self.facts, state="paused")
+        self._hold()
+        self._tell()
+
+    def _take_up(self) -> None:
+        """Have the engine play what it does not know of yet."""
+        self._lost = False
+        if self.source is not None:
+            self._number = self._session.jobs.number()
+            at = max(0, self.facts.number) if self.seekable else 0
+            every = self.facts.every
+            self._open(self._number, Opening(self.source, self._request, at, self._meant, every, again=True))
 
     def take(self, number: int, what: str, *given: Any) -> None:
         """Hear what the engine says."""
@@ -158,7 +167,7 @@ class Live:
                 heard(given[0])
                 return
             self.source, self._number, self._request = opening.source, number, opening.request
-            self.facts = given[0]
+            self.facts, self._meant = given[0], True
             heard(None)
             for call in self._session.on.picture:
                 call(opening.source, Picture(given[1].pixels))
@@ -201,6 +210,7 @@ class Live:
 
     def _heard(self, facts: Facts) -> None:
         self.facts = replace(facts, note="")
+        self._meant = self._meant and facts.state != "ended"
         if facts.note:
             self._fail(Failure(facts.note))
 
@@ -240,5 +250,9 @@ class Live:
         lane.live(number, "close")
 
     def _send(self, command: str, *given: Any) -> None:
-        if self.source is not None:
+        if self.source is None:
+            return
+        if not self._lost:
             self._session.jobs.lane.live(self._number, command, *given)
+        elif self._session.jobs.ready:
+            self._take_up()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models import cards
+from models.live.source import title
 from viewer.commands import Command, Commands
 from viewer.panels.anchors import MODES
 
@@ -341,7 +342,7 @@ def _help(w: Window) -> list[Command]:
 
 def _recent(w: Window) -> list[Command]:
     paths = w.settings.recent_pictures
-    return [Command(f"recent-{p}", Path(p).name, partial(w.session.open_paths, [p]), help=p) for p in paths]
+    return [Command(f"recent-{p}", title(p), partial(w.session.open_paths, [p]), help=p) for p in paths]
 
 
 def _samples(w: Window) -> list[Command]:

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMainWindow, QStackedWidge
 from models import cards, images
 from models.images import Picture
 from models.inspection import Description
+from models.live.source import is_endless
 from models.requests import Request
 from models.thumbnail import thumbnail
 from models.types import Failure, Pixels, Refusal, Result, Source
@@ -230,7 +231,7 @@ class Window(QMainWindow):
 
     def _unreadable(self, source: Source, failure: Failure) -> None:
         self.film.set_thumbnail(source, None)
-        if not Path(source.path).exists():
+        if not (is_endless(source.path) or Path(source.path).exists()):
             self.settings.forget(source.path)
             self._recent_changed()
 

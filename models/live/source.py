@@ -39,6 +39,11 @@ def camera_number(path: str) -> int:
     return int(path.partition(":")[2])
 
 
+def has_password(path: str) -> bool:
+    """Tell whether a path is an address with a password in it."""
+    return kind(path) == "stream" and "@" in path.partition("://")[2].partition("/")[0]
+
+
 def title(path: str) -> str:
     """Return what a path is called in messages: the file's name, "Camera 0", an address without its password."""
     match kind(path):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TORCH = {"torch", "torchvision", "captum"}
+TORCH = {"torch", "torchvision", "captum", "cv2"}
 QT = {"PySide6", "pyqtgraph", "shiboken6"}
 MOST_LINES = 400
 FILES = sorted(p for folder in ("models", "viewer", "tests", "benchmarks") for p in (ROOT / folder).rglob("*.py"))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar
 
+import cv2
 import numpy as np
 import pytest
-from videos import Stream, number_in, until, video
+from videos import SAMPLE, Stream, number_in, numbered, until, video
 
 from models.live import capture, reader
 from models.live.capture import Capture, still
@@ -112,8 +115,6 @@ def test_every_frame_comes_in_order_and_any_can_be_sought(tmp_path: Path, suffix
 
 
 def test_colours_are_red_green_blue(clip: Path) -> None:
-    from videos import numbered
-
     read = still(Source(str(clip), frame=7)).astype(int)
     wanted = numbered(7).astype(int)
     right, swapped = (np.abs(read - w)[20:].mean() for w in (wanted, wanted[..., ::-1]))
@@ -251,6 +252,49 @@ def test_a_camera_that_is_not_there_is_refused(play: type[Player]) -> None:
         until(play("camera:987").next)
 
 
+class Plugged:
+    """What OpenCV makes of a camera: here a numbered grey picture, while it is plugged in."""
+
+    plugged = True
+    opened: ClassVar[list[int]] = []
+
+    def __init__(self, number: int) -> None:
+        self.opened.append(number)
+        self.count = 0
+
+    def isOpened(self) -> bool:
+        return self.plugged
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        time.sleep(0.002)
+        self.count += 1
+        return (True, numbered(self.count)[..., 0]) if self.plugged else (False, None)
+
+    def get(self, what: int) -> float:
+        return 0.0
+
+    def set(self, what: int, value: float) -> bool:
+        return False
+
+    def release(self) -> None: ...
+
+
+def test_a_camera_is_opened_by_its_number_and_taken_up_again_when_it_is_back(
+    play: type[Player], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cv2, "VideoCapture", Plugged)
+    monkeypatch.setattr(reader, "FIRST_WAIT_S", 0.02)
+    player = play("camera:3")
+    first = following(player)
+    assert Plugged.opened[0] == 3 and first.pixels.shape == (240, 320, 3), "grey is made RGB"
+    assert player.fps == capture.USUAL_FPS and player.count == 0
+    monkeypatch.setattr(Plugged, "plugged", False)
+    until(lambda: player.next() is None and player.lost)
+    monkeypatch.setattr(Plugged, "plugged", True)
+    again = following(player)
+    assert again.number > first.number and number_in(again.pixels) < 50, "it began anew; its frames count on"
+
+
 def test_a_frame_of_a_file_can_be_had_later_and_one_of_a_camera_not(clip: Path) -> None:
     assert number_in(still(Source(str(clip), frame=33))) == 33
     with pytest.raises(Refusal, match=r"clip\.mp4, frame 500 cannot be read"):
@@ -344,8 +388,6 @@ def test_closing_ends_the_thread(clip: Path, stream: Stream) -> None:
 
 
 def test_videos_among_pictures(tmp_path: Path, clip: Path) -> None:
-    from videos import SAMPLE
-
     from models import images
 
     shutil.copy(clip, tmp_path / "b.mp4")

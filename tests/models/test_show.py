@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from videos import Stream, number_in, numbered, until, video
+from videos import Stream, frames_of, number_in, numbered, until, video
 
 from models.engine import Engine
 from models.live import capture, reader
-from models.live.capture import Capture
 from models.live.facts import Facts, Opening, Shown
 from models.live.record import Recording
 from models.live.show import Show
@@ -254,14 +253,6 @@ def test_a_paused_frame_of_a_stream_can_be_asked_about_until_it_is_gone(
 
 
 # recording
-
-
-def frames_of(path: Path) -> list[np.ndarray]:
-    opened, found = Capture(str(path)), []
-    while (pixels := opened.read()) is not None:
-        found.append(pixels)
-    opened.close()
-    return found
 
 
 def test_every_frame_is_recorded_once_and_the_pace_is_every_frame(wall: Wall, clip: Path, tmp_path: Path) -> None:

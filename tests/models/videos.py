@@ -14,6 +14,7 @@ import numpy as np
 
 from models.cards import BUNDLED
 from models.images import read
+from models.live.capture import Capture
 from models.types import Pixels
 
 STRIP, BITS, FPS = 16, 16, 30
@@ -47,6 +48,15 @@ def video(path: Path, frames: int, *, size: tuple[int, int] = (320, 240), fps: f
         writer.write(cv2.cvtColor(numbered(number, size=size), cv2.COLOR_RGB2BGR))
     writer.release()
     return path
+
+
+def frames_of(path: Path) -> list[Pixels]:
+    """Every frame of a video."""
+    opened, found = Capture(str(path)), []
+    while (pixels := opened.read()) is not None:
+        found.append(pixels)
+    opened.close()
+    return found
 
 
 def until(condition: Callable[[], Any], *, seconds: float = PATIENCE_S) -> Any:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,8 @@ from videos import Stream, number_in, video
 
 from models.cards import BUNDLED
 from models.live import capture, reader
-from models.live.capture import Capture
 from models.types import Result, Source
-from viewer.canvas.painter import render
-from viewer.jobs import ProcessLane
 from viewer.panels.live import LivePanel, clock
-from viewer.sources import pixels_of
 
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))
 FRAMES = 60
@@ -39,7 +33,7 @@ def playing(desk: Make, clip: Path) -> Any:
     d = desk()
     panel(d).paced.emit(True)
     d.session.open_paths([clip])
-    wait(d, lambda: d.session.live.source is not None)
+    d.play_until(lambda: d.session.live.source is not None)
     return d
 
 
@@ -50,16 +44,6 @@ def stream(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
     made = Stream()
     yield made
     made.close()
-
-
-def wait(d: Any, condition: Callable[[], object]) -> None:
-    """Play on, as the window's clock does but faster, until a condition holds."""
-
-    def look() -> bool:
-        d.session.tick()
-        return bool(condition())
-
-    d.until(look)
 
 
 def panel(d: Any) -> LivePanel:
@@ -73,17 +57,9 @@ def shown(d: Any) -> int:
 
 def pause(d: Any) -> int:
     d.run("play")
-    wait(d, lambda: d.session.live.facts.state == "paused" and d.document.frame == shown(d))
+    d.play_until(lambda: d.session.live.facts.state == "paused" and d.document.frame == shown(d))
     d.settle()
     return shown(d)
-
-
-def frames_of(path: Path) -> list[np.ndarray]:
-    opened, found = Capture(str(path)), []
-    while (pixels := opened.read()) is not None:
-        found.append(pixels)
-    opened.close()
-    return found
 
 
 # opening
@@ -103,7 +79,7 @@ def test_a_video_opens_like_a_picture_and_plays_with_its_detections(playing: Any
         assert request.source.frame == shown(d) and isinstance(result, Result)
 
     d.session.on.frame.append(look)
-    wait(d, lambda: len(seen) > 5)
+    d.play_until(lambda: len(seen) > 5)
     assert seen == list(range(seen[0], seen[0] + len(seen)))
     assert d.shows(d.result) and not d.session.stale and d.window.has_result
 
@@ -113,7 +89,7 @@ def test_the_last_good_picture_stays_until_the_first_frame_is_there(desk: Make, 
     before, document = d.canvas.pixels, d.document
     d.session.open_paths([clip])
     assert d.document == document and d.canvas.pixels is before and d.shows(d.direct())
-    wait(d, lambda: d.session.live.source is not None)
+    d.play_until(lambda: d.session.live.source is not None)
     assert shown(d) == 0 and d.document.source == Source.file(clip)
 
 
@@ -123,7 +99,7 @@ def test_what_cannot_be_played_leaves_everything_as_it_was(desk: Make, tmp_path:
     (tmp_path / "text.mp4").write_text("no video")
     before = d.document
     d.session.open_paths([what if ":" in what else tmp_path / what])
-    wait(d, lambda: d.messages)
+    d.play_until(lambda: d.messages)
     d.settle()
     assert len(d.messages) == 1 and d.document == before and d.shows(d.direct()) and d.store.history == []
 
@@ -131,10 +107,10 @@ def test_what_cannot_be_played_leaves_everything_as_it_was(desk: Make, tmp_path:
 def test_a_broken_video_at_the_start_gives_way_to_the_next(desk: Make, tmp_path: Path, clip: Path) -> None:
     (tmp_path / "a.mp4").write_text("no video")
     d = desk(tmp_path / "a.mp4", clip, settle=False)
-    wait(d, lambda: d.session.live.source is not None)
+    d.play_until(lambda: d.session.live.source is not None)
     assert "a.mp4 is not a video" in d.messages[0] and d.document.source == Source.file(clip)
     alone = desk(tmp_path / "a.mp4", settle=False)
-    wait(alone, lambda: alone.messages)
+    alone.play_until(lambda: alone.messages)
     assert alone.document.sources == () and alone.window.centre.currentWidget() is alone.window.welcome
 
 
@@ -147,11 +123,11 @@ def test_the_film_strip_leads_from_pictures_to_videos_and_back(desk: Make, tmp_p
     d.settle()
     assert len(d.document.sources) == 3 and d.shows(d.direct())
     d.session.step(1)
-    wait(d, lambda: d.session.live.source is not None)
+    d.play_until(lambda: d.session.live.source is not None)
     assert d.document.file.name == "b.mp4" and d.canvas.pixels.shape == (240, 320, 3)
     player = d.session.jobs.lane._show._now.player
     d.session.step(1)
-    wait(d, lambda: d.session.shown.name == "c.png")
+    d.play_until(lambda: d.session.shown.name == "c.png")
     d.settle()
     assert d.session.live.source is None and d.shows(d.direct())
     assert not player._reader._thread.is_alive(), "the capture is released"
@@ -161,24 +137,24 @@ def test_the_film_strip_leads_from_pictures_to_videos_and_back(desk: Make, tmp_p
 def test_videos_and_addresses_can_be_dropped(desk: Make, clip: Path) -> None:
     d = desk()
     assert d.drop_files(clip) == "Drop to open clip.mp4"
-    wait(d, lambda: d.session.live.source is not None)
+    d.play_until(lambda: d.session.live.source is not None)
     data = QMimeData()
     data.setUrls([QUrl("rtsp://127.0.0.1:9/door")])
     assert d.drop(data) == "Drop to play rtsp://127.0.0.1:9/door"
-    wait(d, lambda: d.messages)
+    d.play_until(lambda: d.messages)
     assert "does not answer" in d.messages[0] and d.document.file == Source.file(clip)
 
 
 def test_cameras_and_streams_are_opened_by_number_or_address(desk: Make, stream: Stream) -> None:
     d = desk()
     d.window.playback.open_live("987")
-    wait(d, lambda: d.messages)
+    d.play_until(lambda: d.messages)
     assert "Camera 987 is not there" in d.messages[0]
     d.window.playback.open_live("nonsense")
     assert "nonsense is neither a camera nor a stream" in d.messages[1]
     d.window.playback.open_live(stream.url)
-    wait(d, lambda: d.session.live.source is not None)
-    wait(d, lambda: shown(d) > 3)
+    d.play_until(lambda: d.session.live.source is not None)
+    d.play_until(lambda: shown(d) > 3)
     live = panel(d)
     assert not live.timeline.isEnabled() and "is live: there is no way back" in live.timeline.toolTip()
     assert not live.back.isEnabled() and not live.pace.isEnabled() and live.play.isEnabled()
@@ -189,7 +165,7 @@ def test_cameras_and_streams_are_opened_by_number_or_address(desk: Make, stream:
 
 def test_paused_it_is_a_picture_that_everything_may_be_asked_of(playing: Any) -> None:
     d = playing
-    wait(d, lambda: shown(d) > 3)
+    d.play_until(lambda: shown(d) > 3)
     number = pause(d)
     assert d.document.source.frame == number and "clip.mp4, frame" in d.window.windowTitle()
     assert d.shows(d.direct()) and not d.session.stale
@@ -203,30 +179,30 @@ def test_paused_it_is_a_picture_that_everything_may_be_asked_of(playing: Any) ->
     d.settle()
     assert shown(d) == number == d.document.frame and d.shows(d.direct())
     d.run("play")
-    wait(d, lambda: shown(d) > number)
+    d.play_until(lambda: shown(d) > number)
     assert d.document.frame == -1 and "anchors" not in d.session.results
 
 
 def test_keys_play_and_step(playing: Any) -> None:
     d = playing
-    wait(d, lambda: shown(d) > 3)
+    d.play_until(lambda: shown(d) > 3)
     d.canvas.setFocus()
     d.key(Qt.Key.Key_Space)
-    wait(d, lambda: d.document.frame == shown(d) >= 0)
+    d.play_until(lambda: d.document.frame == shown(d) >= 0)
     number = shown(d)
     for key, wanted in ((Qt.Key.Key_Period, number + 1), (Qt.Key.Key_Comma, number), (Qt.Key.Key_Comma, number - 1)):
         d.key(key)
-        wait(d, lambda wanted=wanted: d.document.frame == wanted)
+        d.play_until(lambda wanted=wanted: d.document.frame == wanted)
         assert shown(d) == wanted
         d.settle()
         assert d.shows(d.direct())
     d.key(Qt.Key.Key_Space)
-    wait(d, lambda: shown(d) > number)
+    d.play_until(lambda: shown(d) > number)
 
 
 def test_space_on_a_button_presses_it(playing: Any) -> None:
     d = playing
-    wait(d, lambda: shown(d) > 1)
+    d.play_until(lambda: shown(d) > 1)
     form = d.detection.form
     assert form is not None
     box = form.rows["suppressed"].box
@@ -244,23 +220,23 @@ def test_the_timeline_seeks(playing: Any) -> None:
         live.timeline.setSliderDown(True)
         live.timeline.setSliderPosition(wanted)
         live.timeline.setSliderDown(False)
-        wait(d, lambda wanted=wanted: d.document.frame == wanted)
+        d.play_until(lambda wanted=wanted: d.document.frame == wanted)
         assert shown(d) == wanted == live.timeline.value()
     live.timeline.setFocus()
     d.key(Qt.Key.Key_Right)
-    wait(d, lambda: d.document.frame == 8)
+    d.play_until(lambda: d.document.frame == 8)
     assert live.place.text() == "0:00.2 / 0:01.9 · frame  8 of 59"
 
 
 def test_a_selection_made_while_it_plays_stays_where_it_is_paused(playing: Any) -> None:
     d = playing
-    wait(d, lambda: len(d.result.arrays["ids"]))
+    d.play_until(lambda: len(d.result.arrays["ids"]))
     d.run("play")
-    wait(d, lambda: d.document.frame >= 0)
+    d.play_until(lambda: d.document.frame >= 0)
     first = int(d.result.arrays["ids"][0])
     d.store.update(d.document.with_selected(first))
     d.run("next-frame")
-    wait(d, lambda: d.result is not None and d.document.frame == shown(d) and d.document.selected == -1)
+    d.play_until(lambda: d.result is not None and d.document.frame == shown(d) and d.document.selected == -1)
 
 
 # settings
@@ -268,23 +244,23 @@ def test_a_selection_made_while_it_plays_stays_where_it_is_paused(playing: Any) 
 
 def test_sliders_work_while_it_plays(playing: Any) -> None:
     d = playing
-    wait(d, lambda: shown(d) > 1)
+    d.play_until(lambda: shown(d) > 1)
     d.set("score", 0.9)
     assert d.session.live.playing
-    wait(d, lambda: d.session.results["detect"][0].settings == {"score": 0.9})
+    d.play_until(lambda: d.session.results["detect"][0].settings == {"score": 0.9})
     request, result = d.session.results["detect"]
     still = d.engine.run(request)
     assert np.array_equal(still.arrays["boxes"], result.arrays["boxes"]) and d.shows(result)
     d.run("undo")
-    wait(d, lambda: d.session.results["detect"][0].settings == {})
+    d.play_until(lambda: d.session.results["detect"][0].settings == {})
     assert d.document.frame == -1 and d.session.live.playing
 
 
 def test_another_model_takes_over_while_it_plays(playing: Any) -> None:
     d = playing
-    wait(d, lambda: shown(d) > 1)
+    d.play_until(lambda: shown(d) > 1)
     d.session.open_model("digits-faster-rcnn")
-    wait(d, lambda: d.result.meta["proposals"] > 0)
+    d.play_until(lambda: d.result.meta["proposals"] > 0)
     assert d.session.live.playing and d.document.model == "digits-faster-rcnn"
 
 
@@ -292,7 +268,7 @@ def test_hiding_boxes_holds_while_it_plays(playing: Any) -> None:
     d = playing
     d.run("boxes")
     before = shown(d)
-    wait(d, lambda: shown(d) > before + 2)
+    d.play_until(lambda: shown(d) > before + 2)
     assert d.layer("detections") is None
 
 
@@ -301,16 +277,16 @@ def test_hiding_boxes_holds_while_it_plays(playing: Any) -> None:
 
 def test_the_panel_tells_rate_drops_and_stages(playing: Any) -> None:
     d = playing
-    wait(d, lambda: shown(d) > 10)
+    d.play_until(lambda: shown(d) > 10)
     live = panel(d)
-    wait(d, lambda: "backbone" in live.stages.text() and "frames/s" in live.rate.text())
+    d.play_until(lambda: "backbone" in live.stages.text() and "frames/s" in live.rate.text())
     assert "0 dropped" in live.rate.text() and live.state.text() == "clip.mp4 plays"
-    wait(d, lambda: d.session.live.facts.state == "ended")
+    d.play_until(lambda: d.session.live.facts.state == "ended")
     assert live.state.text() == "clip.mp4 is at its end" and shown(d) == FRAMES - 1
     d.settle()
     assert d.document.frame == FRAMES - 1 and d.shows(d.direct())
     d.run("play")
-    wait(d, lambda: 0 < shown(d) < FRAMES - 1)
+    d.play_until(lambda: 0 < shown(d) < FRAMES - 1)
 
 
 def test_times_are_written_in_full() -> None:
@@ -320,11 +296,11 @@ def test_times_are_written_in_full() -> None:
 def test_a_lost_stream_is_told_and_taken_up_again(desk: Make, stream: Stream) -> None:
     d = desk()
     d.session.open_paths([stream.url])
-    wait(d, lambda: d.session.live.source is not None)
-    wait(d, lambda: shown(d) > 2)
+    d.play_until(lambda: d.session.live.source is not None)
+    d.play_until(lambda: shown(d) > 2)
     stream.away = True
     stream.breaks += 1
-    wait(d, lambda: d.session.live.facts.lost)
+    d.play_until(lambda: d.session.live.facts.lost)
     last = shown(d)
     assert any("Lost http://127.0.0.1" in text for text in d.messages)
     assert "Looking for" in panel(d).state.text() or "trying again" in panel(d).state.text()
@@ -332,117 +308,8 @@ def test_a_lost_stream_is_told_and_taken_up_again(desk: Make, stream: Stream) ->
     assert d.canvas.pixels is not None and d.window.has_picture, "the window goes on"
     stream.size = (480, 352)
     stream.away = False
-    wait(d, lambda: not d.session.live.facts.lost and d.canvas.pixels.shape == (352, 480, 3))
+    d.play_until(lambda: not d.session.live.facts.lost and d.canvas.pixels.shape == (352, 480, 3))
     assert shown(d) > last and any("is back" in text for text in d.messages)
-
-
-# recording
-
-
-def test_what_is_recorded_is_what_was_shown(playing: Any, tmp_path: Path) -> None:
-    d = playing
-    pause(d)
-    out = tmp_path / "out.mp4"
-    d.window.playback.record_to(tmp_path / "out")
-    wait(d, lambda: d.session.live.facts.recording == str(out))
-    assert panel(d).record.text() == "Stop recording" and not panel(d).pace.isEnabled()
-    expected: list[np.ndarray] = []
-    bare: list[np.ndarray] = []
-
-    def note(_: Any) -> None:
-        bare.append(d.canvas.pixels)
-
-    d.session.on.frame.append(note)
-    d.session.on.live.append(lambda: expected.append(pixels_of(render(d.canvas.pixels, d.window.layers()))))
-    first = shown(d)
-    d.run("play")
-    wait(d, lambda: d.session.live.facts.state == "ended")
-    d.run("record")
-    wait(d, lambda: not d.session.live.facts.recording)
-    assert any("The recording out.mp4 is finished" in text for text in d.messages)
-    frames = frames_of(out)
-    assert [number_in(f) for f in bare] == list(range(first + 1, FRAMES)) and len(frames) == len(bare)
-    for number, frame in enumerate(frames):
-        assert number == np.argmin([np.abs(frame.astype(int) - plain).mean() for plain in bare]), "none lost, in order"
-    boxes = 0
-    for frame, plain in zip(frames, bare, strict=True):
-        drawn = min(expected, key=lambda e, plain=plain: float(np.abs(e.astype(int) - plain).mean()))
-        overlay = (np.abs(drawn.astype(int) - plain).max(2) > 60)[20:]
-        boxes += overlay.any()
-        seen, without = (np.abs(frame.astype(int) - other)[20:][overlay].mean() for other in (drawn, plain))
-        assert seen < without / 2, "the boxes are in the file"
-    assert boxes == len(frames)
-
-
-def test_the_video_that_plays_is_not_recorded_over(playing: Any, clip: Path) -> None:
-    d = playing
-    before = clip.read_bytes()
-    d.window.playback.record_to(clip)
-    assert "clip.mp4 is what plays" in d.messages[0]
-    wait(d, lambda: shown(d) > 2)
-    assert clip.read_bytes() == before and not d.session.live.facts.recording
-
-
-# the engine in a process of its own
-
-
-def process_desk(desk: Make, clip: Path) -> Any:
-    d = desk(lane=ProcessLane(), settle=False)
-    d.session.live.pace(every=True)
-    d.session.open_paths([clip])
-    d.until(lambda: d.session.live.source is not None)
-    return d
-
-
-def test_a_killed_engine_is_replaced_and_plays_on_where_it_was(desk: Make, clip: Path) -> None:
-    d = process_desk(desk, clip)
-    seen: list[int] = []
-    d.session.on.frame.append(lambda _: seen.append(shown(d)))
-    d.until(lambda: len(seen) > 5)
-    d.session.live.toggle()
-    d.until(lambda: d.session.live.facts.state == "paused")
-    d.session.live.toggle()
-    killed = d.session.jobs.lane.pid
-    os.kill(killed, signal.SIGKILL)
-    d.until(lambda: any("stopped unexpectedly" in text for text in d.messages))
-    last = seen[-1]
-    d.until(lambda: seen[-1] > last + 3)
-    assert d.session.jobs.lane.pid != killed
-    assert seen[seen.index(last) + 1] in (last, last + 1)
-    assert d.session.live.playing and d.session.live.facts.every
-
-
-def test_closing_the_window_finishes_the_recording(desk: Make, clip: Path, tmp_path: Path) -> None:
-    d = process_desk(desk, clip)
-    d.run("boxes")
-    d.window.playback.record_to(tmp_path / "out.mp4")
-    d.until(lambda: d.session.live.facts.recorded >= 5)
-    d.window.close()
-    frames = frames_of(tmp_path / "out.mp4")
-    numbers = [number_in(f) for f in frames]
-    assert len(frames) >= 5 and numbers == list(range(numbers[0], numbers[0] + len(frames)))
-
-
-def test_a_slow_window_is_never_sent_more_than_one_frame(desk: Make, clip: Path) -> None:
-    d = process_desk(desk, clip)
-    acks: list[Callable[[], None]] = []
-    d.session.live.after_paint = acks.append
-    seen: list[int] = []
-    d.session.on.frame.append(lambda _: seen.append(shown(d)))
-    d.until(lambda: len(acks) == 1)
-    count = len(seen)
-    # The engine answers what it is asked while the window has not painted yet, so it had time to send more.
-    from models.requests import Request
-
-    d.session.jobs.want("opening", Request("describe", "digits-ssd"))
-    d.until(lambda: d.session.jobs.idle("opening"))
-    assert len(seen) == count and len(acks) == 1
-    acks.pop()()
-    d.until(lambda: len(seen) == count + 1)
-    d.session.live.after_paint = lambda call: call()
-    acks.pop()()
-    d.until(lambda: len(seen) > count + 3)
-    assert seen == list(range(seen[0], seen[0] + len(seen)))
 
 
 def test_the_command_line_knows_what_moves(clip: Path) -> None:

@@ -21,6 +21,7 @@ DONE, FAILED, WRONG_USE = 0, 1, 2
 COMMANDS = ("models", "inspections", "run", "replay")
 USAGE = """\
   main.py [PICTURE...] [--model NAME_OR_FILE] [--truth PATH]     open the window
+          a PICTURE may also be a folder, a video, camera:0, or an address such as rtsp://host/path
   main.py --screenshot FILE.png [PICTURE...] [--model M]         save what the window shows, off screen
   main.py models [--json]                                        the bundled models
   main.py inspections [--model M] [--json]                       what can be asked, with parameters
@@ -49,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _window(given: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="main.py", usage="\n" + USAGE, description="Look inside vision models.")
-    parser.add_argument("pictures", nargs="*", metavar="PICTURE", help="pictures or folders of pictures")
+    parser.add_argument(
+        "pictures", nargs="*", metavar="PICTURE", help="pictures, folders, videos, camera:0, addresses of streams"
+    )
     parser.add_argument("--model", help="a bundled model's name, a weights file, or an architecture without weights")
     parser.add_argument("--truth", type=Path, metavar="PATH", help="ground truth: COCO file, VOC or YOLO folder")
     parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save what the window shows and exit")

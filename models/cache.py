@@ -39,6 +39,11 @@ class Cache:
             _, (_, freed) = self._values.popitem(last=False)
             self.used_bytes -= freed
 
+    def update(self, other: Cache) -> None:
+        """Take over every value of another cache."""
+        for key, (value, _) in other._values.items():
+            self[key] = value
+
     def discard(self, key: Hashable) -> None:
         """Forget a key, if it is there."""
         if key in self._values:

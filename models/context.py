@@ -18,12 +18,16 @@ def _silent(fraction: float | None, text: str) -> None:
 
 @dataclass
 class Context:
-    """The surroundings of one request. `timings` collects milliseconds per stage; cached stages are absent from it."""
+    """The surroundings of one request. `timings` collects milliseconds per stage, less what stages inside it take.
+
+    Cached stages are absent from it.
+    """
 
     report: Progress = _silent
     cancelled: Callable[[], bool] = lambda: False
     later: Callable[[Hashable, Iterator[None]], None] | None = None
     timings: dict[str, float] = field(default_factory=dict)
+    _inside_ms: float = 0.0
 
     def progress(self, fraction: float | None, text: str) -> None:
         """Report what is done now and how much (0 to 1, None for unknown); raises Cancelled when it was called off."""
@@ -39,6 +43,8 @@ class Context:
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage into `timings`, in ms, after checking for a cancel."""
         self.check()
-        start = time.perf_counter()
+        start, outer_ms, self._inside_ms = time.perf_counter(), self._inside_ms, 0.0
         yield
-        self.timings[name] = self.timings.get(name, 0.0) + (time.perf_counter() - start) * 1000
+        took_ms = (time.perf_counter() - start) * 1000
+        self.timings[name] = self.timings.get(name, 0.0) + took_ms - self._inside_ms
+        self._inside_ms = outer_ms + took_ms

@@ -15,6 +15,7 @@ from models import images, registry
 from models.cache import Cache, CachedStages
 from models.capture import interruptible
 from models.context import Context
+from models.live import capture
 from models.requests import Request
 from models.types import Answer, Cancelled, Failure, Pixels, Refusal, Result, Source
 
@@ -22,6 +23,7 @@ OPEN_MODELS = 4
 MOST_IDLE = 4
 OUT_OF_MEMORY = ("not enough memory", "t allocate memory", "out of memory")
 DESCRIBE = "describe"
+PICTURE = "decode picture"
 
 
 class Engine:
@@ -33,6 +35,7 @@ class Engine:
         self._models: OrderedDict[str, Any] = OrderedDict()
         self._stamps: dict[str, tuple[int, int]] = {}
         self._idle: OrderedDict[Hashable, Iterator[None]] = OrderedDict()
+        self._frame = Cache()
 
     @property
     def idle_work(self) -> bool:
@@ -42,8 +45,25 @@ class Engine:
     def run(self, request: Request, context: Context | None = None) -> Answer:
         """Answer a request. Never raises: what goes wrong is a Failure."""
         context = context or Context()
+        context.later = self._later
+        return self._caught(request, context, self.cache)
+
+    def take_frame(self, source: Source, pixels: Pixels) -> None:
+        """Take a frame of what plays, and forget the one before it with all that its stages made."""
+        self._frame = Cache(self.cache.budget_bytes)
+        CachedStages(self._frame, source, Context()).run(PICTURE, lambda: pixels)
+
+    def run_frame(self, request: Request, context: Context) -> Answer:
+        """Answer a request on the frame taken, as `run` does."""
+        return self._caught(request, context, self._frame)
+
+    def keep_frame(self) -> None:
+        """Keep the frame and its stages like those of a picture: somebody stays at it, to look closer."""
+        self.cache.update(self._frame)
+
+    def _caught(self, request: Request, context: Context, cache: Cache) -> Answer:
         try:
-            return self._answer(request, context)
+            return self._answer(request, context, cache)
         except Cancelled:
             return Failure("Cancelled.", cancelled=True)
         except Refusal as refusal:
@@ -64,13 +84,13 @@ class Engine:
         self._models.move_to_end(name)
         return self._models[name]
 
-    def pixels(self, request: Request, context: Context) -> Pixels:
-        """Return the decoded picture of a request. Raises Refusal."""
+    def pixels(self, request: Request, context: Context, cache: Cache | None = None) -> Pixels:
+        """Return the decoded picture of a request, or its frame of a video. Raises Refusal."""
         if request.source is None:
             raise Refusal("No picture was given.", advice="Open or drop one.")
         source = request.source
-        stages = CachedStages(self.cache, source, context)
-        return stages.run("decode picture", lambda: images.read(source).pixels)
+        stages = CachedStages(self.cache if cache is None else cache, source, context)
+        return stages.run(PICTURE, lambda: _still(source))
 
     def work_idle(self, budget_s: float = 0.01) -> None:
         """Go on with the newest put-off work for about `budget_s` seconds. Its failure only means it is not there."""
@@ -102,9 +122,8 @@ class Engine:
         stamp = Source.file(path).stamp if path is not None else (0, 0)
         return stamp if any(stamp) else self._stamps.get(name)
 
-    def _answer(self, request: Request, context: Context) -> Result:
+    def _answer(self, request: Request, context: Context, cache: Cache) -> Result:
         start = time.perf_counter()
-        context.later = self._later
         model = self.model(request.model)
         if request.inspection == DESCRIBE:
             return Result(meta={"description": registry.describe(model)})
@@ -116,12 +135,12 @@ class Engine:
         values = {p.name: p.default for p in offer.parameters} | offer.check(request.settings)
 
         folder = inspection.reads == "folder"
-        pixels = None if folder else self.pixels(request, context)
+        pixels = None if folder else self.pixels(request, context, cache)
         if folder and request.source is None:
             raise Refusal(f"{inspection.title} needs a folder or a file of ground truth.", advice="Open one.")
         scope = (request.model, self._stamps.get(request.model), request.source)
         with interruptible(context.check), torch.inference_mode():
-            stages = CachedStages(self.cache, scope, context, source=request.source)
+            stages = CachedStages(cache, scope, context, source=request.source)
             subject = request.source if folder else pixels
             result = inspection.answer(model, subject, inspection.params(**values), stages)
         height, width = pixels.shape[:2] if pixels is not None else (0, 0)
@@ -129,6 +148,12 @@ class Engine:
         extra = {"size": (width, height), "parameters": applied, "timings": dict(context.timings)}
         extra["total_ms"] = (time.perf_counter() - start) * 1000
         return Result(result.arrays, {**result.meta, **extra, "sha256": model.card.sha256})
+
+
+def _still(source: Source) -> Pixels:
+    if source.moving:
+        raise Refusal(f"{source.name} shows more than one picture.", advice="Open it in the window to play it.")
+    return images.read(source).pixels if source.frame < 0 else capture.still(source)
 
 
 def _failure(message: str, advice: str) -> Failure:

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from models import files
 from models.files import WEIGHTS_SUFFIXES, sha256
+from models.live.source import VIDEO_SUFFIXES, is_endless
 from models.types import Pixels, Refusal, Source
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "save_png",
     "sha256",
     "size",
+    "sources",
 ]
 
 MAX_PIXELS = 100_000_000
@@ -109,35 +111,46 @@ def size(source: Source | str | Path) -> tuple[int, int]:
         return (height, width) if lying else (width, height)
 
 
-def pictures_in(folder: Path, *, limit: int = 100_000) -> list[Path]:
+def pictures_in(folder: Path, *, limit: int = 100_000, videos: bool = False) -> list[Path]:
     """Return the picture files directly in a folder, img2 before img10, hidden ones left out, `limit` at most.
 
-    Raises Refusal if the folder cannot be read or holds no picture.
+    With `videos` also those. Raises Refusal if the folder cannot be read or holds no picture.
     """
     folder = Path(folder).absolute()
     if folder.is_file():
         raise Refusal(f"{folder.name} is a file, not a folder.", advice="Choose the folder that it is in.")
     try:
-        found = [
-            p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.name[0] != "." and p.is_file()
-        ]
+        wanted = PICTURE_SUFFIXES | (VIDEO_SUFFIXES if videos else frozenset())
+        found = [p for p in folder.iterdir() if p.suffix.lower() in wanted and p.name[0] != "." and p.is_file()]
     except OSError as exc:
         raise files.refusal(folder, exc) from exc
     if not found:
-        advice = "Looked for " + " ".join(sorted(PICTURE_SUFFIXES)) + ", not in subfolders."
+        advice = "Looked for " + " ".join(sorted(wanted)) + ", not in subfolders."
         raise Refusal(f"There is no picture in the folder {folder.name or folder}.", advice=advice)
     return sorted(found, key=_natural)[:limit]
 
 
-def expand(paths: Iterable[str | Path]) -> list[Path]:
-    """Return files as they are and folders as the pictures in them, in the order given. Raises Refusal for a folder."""
+def expand(paths: Iterable[str | Path], *, videos: bool = False) -> list[Path]:
+    """Return files as they are and folders as the pictures in them, in the order given. Raises Refusal for a folder.
+
+    With `videos` also the videos in folders.
+    """
     listed: list[Path] = []
     for path in map(Path, paths):
         try:
             folder = path.is_dir()
         except OSError as exc:
             raise files.refusal(path, exc) from exc
-        listed += pictures_in(path) if folder else [path]
+        listed += pictures_in(path, videos=videos) if folder else [path]
+    return listed
+
+
+def sources(paths: Iterable[str | Path]) -> list[Source]:
+    """Return files, cameras and streams as they are, folders as the pictures and videos in them. Raises Refusal."""
+    listed: list[Source] = []
+    for path in paths:
+        endless = isinstance(path, str) and is_endless(path)
+        listed += [Source.file(found) for found in ([path] if endless else expand([path], videos=True))]
     return listed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from models.files import sha256
+from models.live.source import is_endless, title
 from models.requests import Request
 from models.types import Refusal, Result, Source
 
@@ -36,10 +38,7 @@ def write(path: Path, request: Request, result: Result) -> None:
     source = request.source
     picture = None
     if source is not None:
-        if Source.file(source.path) != source:
-            raise Refusal(f"{source.name} has changed since it was looked at.", advice="Open it again.")
-        digest = "" if Path(source.path).is_dir() else sha256(source.path)
-        picture = {"file": _relative(source.path, path.parent), "sha256": digest}
+        picture = _written(source, path.parent)
     body = {
         "vitrine_recipe": FORMAT,
         "inspection": request.inspection,
@@ -61,6 +60,7 @@ def read(path: Path) -> Recipe:
         picture = body["picture"]
         wanted = str(model["name"]), str(model["sha256"])
         file, digest = (str(picture["file"]), str(picture["sha256"])) if picture else ("", "")
+        frame = int(picture.get("frame", -1)) if picture else -1
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refusal(f"{path.name} is not a recipe.", advice="Give a .recipe.json that Vitrine wrote.") from error
     if number != FORMAT:
@@ -68,8 +68,26 @@ def read(path: Path) -> Recipe:
     name = wanted[0]
     if Path(name).suffix:
         name = str(next(iter(_places(name, path.parent)), name))
-    source = Source.file(_picture(file, digest, path)) if file else None
+    if file and not digest:
+        raise Refusal(
+            f"{path.name} was made on {file}, which shows other pictures now.", advice="It cannot be replayed."
+        )
+    source = dataclasses.replace(Source.file(_picture(file, digest, path)), frame=frame) if file else None
     return Recipe(Request.make(inspection, name, source, parameters), wanted[1])
+
+
+def _written(source: Source, folder: Path) -> dict[str, Any]:
+    """Return what a recipe says of its picture: file and SHA-256, in a video also the frame. Raises Refusal."""
+    if is_endless(source.path):
+        return {"file": title(source.path), "frame": source.frame, "sha256": ""}
+    if Source.file(source.path).stamp != source.stamp:
+        raise Refusal(f"{source.name} has changed since it was looked at.", advice="Open it again.")
+    frame = {"frame": source.frame} if source.frame >= 0 else {}
+    return {
+        "file": _relative(source.path, folder),
+        **frame,
+        "sha256": "" if Path(source.path).is_dir() else sha256(source.path),
+    }
 
 
 def versions() -> dict[str, str]:

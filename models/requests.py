@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from models.params import Value
@@ -28,9 +27,14 @@ class Request:
         return cls(inspection, model, source, tuple(sorted((params or {}).items())))
 
     @property
+    def subject(self) -> tuple[object, ...]:
+        """What this is about: requests that differ in parameters alone are about the same."""
+        return self.inspection, self.model, self.source
+
+    @property
     def stem(self) -> str:
         """The name that this request's files begin with: `a.detect` for a.png."""
-        return f"{Path(self.source.name if self.source else 'picture').stem}.{self.inspection}"
+        return f"{self.source.stem if self.source else 'picture'}.{self.inspection}"
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """The engine's process: a loop that answers messages from the window. Started by the window's jobs, never by itself.
 
-To the engine: ("run", id, Request). From it: ("ready", facts), ("progress", id, fraction, text), ("done", id, Answer).
+To the engine: ("run", id, Request), ("live", id, command, ...), ("finish",). From it: ("ready", facts), ("done", id,
+Answer), ("progress", id, fraction, text), ("finished",), ("live", id, ...) as in `models.live.show`. Between requests,
+what plays goes on.
 """
 
 from __future__ import annotations
@@ -52,21 +54,39 @@ def serve(pipe: Connection, called_off: Flags) -> None:
 def _loop(pipe: Connection, called_off: Flags) -> None:
     gc.disable()  # collecting while torch is imported takes a sixth of the time and frees nothing
     from models.engine import Engine
+    from models.live.show import Show
 
     engine = Engine()
     gc.freeze()
     gc.enable()
     send(pipe, ("ready", {}))
-    while True:
-        if engine.idle_work and not pipe.poll(0):
+    show = Show(engine, lambda message: send(pipe, message), lambda number: called_off[number % FLAGS] == number)
+    try:
+        while True:
+            _answer(pipe, called_off, engine, show)
+    finally:
+        show.close()
+
+
+def _answer(pipe: Connection, called_off: Flags, engine: Any, show: Any) -> None:
+    """Answer the next message, or do what is due while there is none."""
+    if not pipe.poll(0):
+        wait = show.advance()
+        if wait is None and engine.idle_work:
             engine.work_idle()
-            continue
-        _, number, request = receive(pipe)
+            return
+        if not pipe.poll(wait):
+            return
+    match receive(pipe):
+        case ("live", number, command, *given):
+            show.handle(number, command, *given)
+        case ("run", number, request):
 
-        def report(fraction: float | None, text: str, number: int = number) -> None:
-            send(pipe, ("progress", number, fraction, text))
+            def report(fraction: float | None, text: str) -> None:
+                send(pipe, ("progress", number, fraction, text))
 
-        def cancelled(number: int = number) -> bool:
-            return called_off[number % FLAGS] == number
-
-        send(pipe, ("done", number, engine.run(request, Context(report, cancelled))))
+            context = Context(report, lambda: called_off[number % FLAGS] == number)
+            send(pipe, ("done", number, engine.run(request, context)))
+        case ("finish",):
+            show.close()
+            send(pipe, ("finished",))

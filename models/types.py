@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.live.source import is_endless, is_live, title
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]
@@ -29,7 +33,12 @@ class Source:
 
     @classmethod
     def file(cls, path: str | Path) -> Source:
-        """Return the source for a file: absolute path, with size in bytes and modification time in ns if it exists."""
+        """Return the source for a file: absolute path, with size in bytes and modification time in ns if it exists.
+
+        A camera or stream is stamped with the time instead: what it shows now it never shows again.
+        """
+        if isinstance(path, str) and is_endless(path):
+            return cls(path, (time.time_ns(), 0))
         absolute = Path(path).absolute()
         try:
             status = absolute.stat()
@@ -38,9 +47,21 @@ class Source:
         return cls(str(absolute), (status.st_size, status.st_mtime_ns))
 
     @property
+    def moving(self) -> bool:
+        """Whether this is a video, camera or stream as a whole, none of its frames in particular."""
+        return self.frame < 0 and is_live(self.path)
+
+    @property
     def name(self) -> str:
         """The file's name, for titles and messages."""
-        return Path(self.path).name
+        return title(self.path) if self.frame < 0 else f"{title(self.path)}, frame {self.frame}"
+
+    @property
+    def stem(self) -> str:
+        """What names of files made from this begin with."""
+        plain = title(self.path)
+        stem = re.sub(r"\W+", "-", plain).strip("-") if is_endless(self.path) else Path(plain).stem
+        return stem if self.frame < 0 else f"{stem}-{self.frame}"
 
 
 class Refusal(Exception):  # noqa: N818 - an expected answer, not an error of ours

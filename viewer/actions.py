@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models import cards
+from models.live.source import title
 from viewer import inspect_actions
 from viewer.commands import Command, Commands
 
@@ -31,6 +32,7 @@ def table(window: Window) -> Commands:
             *_file(window),
             *_edit(window),
             *_view(window),
+            *_live(window),
             *_model(window),
             *inspect_actions.commands(window),
             *_help(window),
@@ -52,6 +54,8 @@ def _file(w: Window) -> list[Command]:
     return [
         Command("open", "Open pictures…", w.verbs.ask_pictures, shortcut="Ctrl+O", menu="File", icon="open"),
         Command("open-folder", "Open folder…", w.verbs.ask_folder, shortcut="Ctrl+Shift+O", menu="File", icon="folder"),
+        Command("open-video", "Open video…", w.playback.ask_video, menu="File", icon="film"),
+        Command("open-live", "Open camera or stream…", w.playback.ask_live, menu="File", icon="camera"),
         Command("recent", "Open recent", menu="File", children=lambda: _recent(w)),
         Command("sample", "Open sample", menu="File", children=lambda: _samples(w)),
         Command(
@@ -262,6 +266,26 @@ def _view(w: Window) -> list[Command]:
     ]
 
 
+def _live(w: Window) -> list[Command]:
+    play = w.playback
+    live = {"menu": "View/Playback", "group": "live", "enabled": lambda: play.open}
+    return [
+        Command("play", "Play or pause", play.toggle, shortcut="Space", icon="play", **live),
+        Command("next-frame", "Next frame", partial(play.step, 1), shortcut=".", icon="step-forward", **live),
+        Command("last-frame", "Previous frame", partial(play.step, -1), shortcut=",", icon="step-back", **live),
+        Command(
+            "record",
+            "Record video…",
+            play.record,
+            shortcut="Ctrl+Shift+R",
+            icon="record",
+            help="Write what is shown, with its overlay; again to finish the file",
+            checked=lambda: play.recording,
+            **live,
+        ),
+    ]
+
+
 def _model(w: Window) -> list[Command]:
     return [
         Command("open-model", "Open weights…", w.verbs.ask_model, shortcut="Ctrl+M", menu="Model", icon="model"),
@@ -304,7 +328,7 @@ def _help(w: Window) -> list[Command]:
 
 def _recent(w: Window) -> list[Command]:
     paths = w.settings.recent_pictures
-    return [Command(f"recent-{p}", Path(p).name, partial(w.session.open_paths, [p]), help=p) for p in paths]
+    return [Command(f"recent-{p}", title(p), partial(w.session.open_paths, [p]), help=p) for p in paths]
 
 
 def _samples(w: Window) -> list[Command]:

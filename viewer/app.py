@@ -48,7 +48,7 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     window.show()
     application.exec()
     qInstallMessageHandler(None)
-    session.jobs.stop()
+    session.stop()
     for message in window.toasts.messages:
         if message.severity == "error":
             say(message.text)
@@ -104,7 +104,7 @@ def build(
 def _document(options: Any) -> tuple[Document, list[Failure]]:
     """Return the document the command line asks for, and what of it cannot be."""
     failures: list[Failure] = []
-    paths: list[Path] = []
+    sources: list[Source] = []
     given = list(options.pictures)
     if options.sample and not given:
         given = [cards.SAMPLES]
@@ -114,14 +114,14 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
             if Path(path).suffix.lower() in images.WEIGHTS_SUFFIXES:
                 model = str(path)
                 continue
-            found = images.expand([path])
-            if found == [Path(path)] and len(given) <= CHECKED_MOST:
+            found = images.sources([path])
+            if found == [Source.file(path)] and not found[0].moving and len(given) <= CHECKED_MOST:
                 images.size(path)
-            paths += found
+            sources += found
         except Refusal as refusal:
             failures.append(Failure(str(refusal), refusal.advice))
     truth = Source.file(options.truth) if options.truth else None
-    document = Document(sources=tuple(Source.file(p) for p in paths), model=cards.canonical(model), truth=truth)
+    document = Document(sources=tuple(sources), model=cards.canonical(model), truth=truth)
     for shown in options.show:
         if shown == "suppressed":
             document = document.with_value("detect", suppressed=True)

@@ -80,7 +80,7 @@ class Docks(QObject):
         else:
             self.show(name)
         if name == "film":
-            self._settings.extra[CLOSED] = dock.isHidden()
+            self._settings.extra[CLOSED] = self.by_id[name].isHidden()
 
     def show(self, name: str) -> None:
         """Show a panel, in front of those it shares its place with, at least as high as it asks to be."""

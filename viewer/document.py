@@ -57,11 +57,13 @@ class Document:
     to be compared with it, or an object of the ground truth (`truth_ids` of `viewer.canvas.layers`). `region` is a
     rectangle drawn on the picture, x0 y0 x1 y1 in its pixels, `region_label` the class that should have been found
     there, "" for any. `truth` is where the ground truth comes from. `pinned` are settings of the detection put aside,
-    to be compared with those of now.
+    to be compared with those of now. `frame` is where a video, camera or stream is
+    paused; -1 while it plays, and for what stands still.
     """
 
     sources: tuple[Source, ...] = ()
     current: int = 0
+    frame: int = -1
     model: str = DEFAULT_MODEL
     settings: Settings = ()
     view: View = View()
@@ -73,9 +75,14 @@ class Document:
     pinned: tuple[tuple[str, Value], ...] | None = None
 
     @property
-    def source(self) -> Source | None:
-        """The current picture."""
+    def file(self) -> Source | None:
+        """The current picture, or the video, camera or stream as a whole."""
         return self.sources[self.current] if self.sources else None
+
+    @property
+    def source(self) -> Source | None:
+        """The current picture: of what moves the frame at which it is paused."""
+        return dataclasses.replace(self.file, frame=self.frame) if self.file and self.frame >= 0 else self.file
 
     def values(self, inspection: str) -> dict[str, Value]:
         """Return what the user changed of an inspection's parameters on the current model."""
@@ -105,6 +112,12 @@ class Document:
         if index == self.current:
             return self
         return dataclasses.replace(self._unpicked(), current=index)
+
+    def with_frame(self, frame: int) -> Document:
+        """Return the document paused at a frame, or playing at -1. What is picked stays where playing stops."""
+        if frame == self.frame:
+            return self
+        return dataclasses.replace(self if self.frame < 0 else self._unpicked(), frame=frame)
 
     def with_model(self, model: str) -> Document:
         """Return the document with another model, whose pyramid has other levels."""
@@ -138,7 +151,7 @@ class Document:
     def _unpicked(self) -> Document:
         """Return the document without what belongs to one picture alone."""
         view = dataclasses.replace(self.view, anchor_at=None)
-        return dataclasses.replace(self, selected=-1, second=-1, region=None, region_label="", view=view)
+        return dataclasses.replace(self, frame=-1, selected=-1, second=-1, region=None, region_label="", view=view)
 
     def _with_settings(self, inspection: str, values: Mapping[str, Value]) -> Document:
         settings = {key: given for key, given in self.settings if key != (self.model, inspection)}

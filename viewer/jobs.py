@@ -1,174 +1,22 @@
-"""Jobs: lanes to the engine, slots where the latest request wins, progress, cancel, restart. The only file that starts
-threads or processes. No Qt: messages reach the owner through the `post` it gives, which must be safe from any thread.
+"""Jobs: slots over a lane to the engine, where the latest request wins; progress, cancel, restart. No Qt, no threads:
+messages reach the owner through the `post` it gives, which must be safe from any thread.
 """
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import queue
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from models.requests import Request
-from models.serve import FLAGS, receive, send, serve
 from models.types import Answer, Failure, Refusal
+from viewer.lanes import GRACE_S, InlineLane, Lane, Mailbox, Pool, Post, ProcessLane
 
-GRACE_S = 2.0
+__all__ = ["InlineLane", "Jobs", "Lane", "Mailbox", "Post", "ProcessLane"]
+
 MOST_DEATHS = 2
 MOST_STARTS = 3
-Post = Callable[[tuple[Any, ...]], None]
-
-
-class Mailbox:
-    """Messages from other threads, in order, until the window's thread takes them. `wake` is set once Qt is there."""
-
-    def __init__(self) -> None:
-        self._messages: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
-        self.wake: Callable[[], None] | None = None
-
-    def post(self, message: tuple[Any, ...]) -> None:
-        """Put a message in, from any thread."""
-        self._messages.put(message)
-        if self.wake is not None:
-            self.wake()
-
-    def empty(self, handle: Callable[[tuple[Any, ...]], None]) -> None:
-        """Hand every message over, on the calling thread."""
-        while True:
-            try:
-                message = self._messages.get_nowait()
-            except queue.Empty:
-                return
-            handle(message)
-
-
-class Lane(Protocol):
-    """How the engine is reached. Messages come back as ("ready"|"progress"|"done"|"lost", ...) through `post`."""
-
-    def start(self, post: Post) -> None:
-        """Bring the engine up."""
-
-    def submit(self, number: int, request: Request) -> None:
-        """Have a request answered; numbers rise."""
-
-    def cancel(self, number: int) -> None:
-        """Call off a request."""
-
-    def restart(self) -> None:
-        """End the engine, whatever it does, and bring a fresh one up."""
-
-    def stop(self) -> None:
-        """End the engine."""
-
-
-class ProcessLane:
-    """An engine in a process of its own, spawned; a thread here passes its messages on."""
-
-    def __init__(self) -> None:
-        self._context = multiprocessing.get_context("spawn")
-        self._called_off = self._context.Array("q", FLAGS, lock=False)
-        self._post: Post = lambda message: None
-        self._generation = 0
-        self._process: Any = None
-        self._pipe: Any = None
-
-    @property
-    def pid(self) -> int:
-        """The engine's process id, 0 when there is none."""
-        return int(self._process.pid or 0) if self._process else 0
-
-    def start(self, post: Post) -> None:
-        """Spawn the engine. Return at once; ("ready", facts) follows."""
-        self._post = post
-        self._generation += 1
-        self._pipe, theirs = self._context.Pipe()
-        self._process = self._context.Process(
-            target=serve, args=(theirs, self._called_off), name="vitrine-engine", daemon=True
-        )
-        self._process.start()
-        theirs.close()
-        arguments = (self._pipe, self._process, self._generation)
-        threading.Thread(target=self._listen, args=arguments, name="vitrine-listen", daemon=True).start()
-
-    def submit(self, number: int, request: Request) -> None:
-        """Send a request. If the engine is gone, ("lost", ...) tells."""
-        with contextlib.suppress(OSError):
-            send(self._pipe, ("run", number, request))
-
-    def cancel(self, number: int) -> None:
-        """Raise the request's shared flag, which the engine reads between module calls."""
-        self._called_off[number % FLAGS] = number
-
-    def restart(self) -> None:
-        """Kill the engine and spawn another."""
-        self._end()
-        self.start(self._post)
-
-    def stop(self) -> None:
-        """Kill the engine."""
-        self._end()
-
-    def _end(self) -> None:
-        self._generation += 1
-        if self._process is None:
-            return
-        self._process.kill()
-        self._process.join(GRACE_S)
-        self._pipe.close()
-        self._process = None
-
-    def _listen(self, pipe: Any, process: Any, generation: int) -> None:
-        try:
-            while True:
-                message = receive(pipe)
-                if generation == self._generation:
-                    self._post(message)
-        except Exception:  # what cannot be read is as good as a dead engine, which ends with EOFError or OSError
-            if generation != self._generation:
-                return
-            process.join(GRACE_S)
-            self._post(("lost", process.exitcode))
-
-
-class InlineLane:
-    """The same engine in this process, answering within `submit`: for tests and headless use."""
-
-    def __init__(self, engine: Any = None) -> None:
-        self.engine: Any = engine
-        self._post: Post = lambda message: None
-
-    def start(self, post: Post) -> None:
-        """Make the engine."""
-        self._post = post
-        if self.engine is None:
-            import importlib
-
-            self.engine = importlib.import_module("models.engine").Engine()
-        post(("ready", {}))
-
-    def submit(self, number: int, request: Request) -> None:
-        """Answer the request now."""
-        from models.context import Context
-
-        context = Context(lambda fraction, text: self._post(("progress", number, fraction, text)))
-        answer = self.engine.run(request, context)
-        self._post(("done", number, answer))
-
-    def cancel(self, number: int) -> None:
-        """Do nothing: requests are answered within `submit`."""
-
-    def restart(self) -> None:
-        """Make a fresh engine."""
-        self.engine = None
-        self.start(self._post)
-
-    def stop(self) -> None:
-        """Do nothing."""
 
 
 @dataclass
@@ -185,9 +33,9 @@ class Slot:
 class Jobs:
     """Requests in slots over a lane. Every method is called on the owner's thread, `handle` with each posted message.
 
-    `deliver(event, *values)` gets: ready; done slot request answer; progress slot fraction text; lost text; picture
-    results of `local`. A slot that is asked anew while it runs answers the running request first if that differs in
-    parameters alone (a slider stays alive), else calls it off.
+    `deliver(event, *values)` gets: ready; done slot request answer; progress slot fraction text; lost text; live number
+    and what the engine says of what plays; picture results of `local`. A slot that is asked anew while it runs answers
+    the running request first if that differs in parameters alone (a slider stays alive), else calls it off.
     """
 
     def __init__(self, lane: Lane, deliver: Callable[..., None]) -> None:
@@ -200,8 +48,7 @@ class Jobs:
         self._starts = 0
         self._head = (0, 0.0)
         self._next = 1
-        # Two, so that a picture need not wait for a data set that is being read.
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="vitrine-local")
+        self._pool = Pool()
         self._local: dict[str, int] = {}
         self._post: Post = lambda message: None
 
@@ -238,6 +85,11 @@ class Jobs:
         running = slot.running
         if (running.model, running.source) != (request.model, request.source):
             self._call_off(slot)
+
+    def number(self) -> int:
+        """Return a fresh number for what plays, by which it is called off like a request."""
+        number, self._next = self._next, self._next + 1
+        return number
 
     def keep(self, name: str) -> None:
         """Ask nothing more in a slot; what runs may finish."""
@@ -293,7 +145,7 @@ class Jobs:
     def stop(self) -> None:
         """End the lane and the pool; what is asked afterwards is not done."""
         self._stopped = True
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.stop()
         self.lane.stop()
 
     def handle(self, message: tuple[Any, ...]) -> None:
@@ -308,6 +160,8 @@ class Jobs:
                         self.deliver("progress", name, fraction, text)
             case ("done", number, answer):
                 self._done(number, answer)
+            case ("live", number, *rest):
+                self.deliver("live", number, *rest)
             case ("local", name, number, value):
                 if number == self._local[name]:
                     self.deliver("local", name, value)
@@ -329,7 +183,7 @@ class Jobs:
             self.down, self._starts = False, 0
             self.lane.restart()
         slot.running, slot.waiting, slot.called_off_at = request, None, 0.0
-        slot.number, self._next = self._next, self._next + 1
+        slot.number = self.number()
         self.lane.submit(slot.number, request)
 
     def _call_off(self, slot: Slot) -> None:

@@ -1,13 +1,16 @@
-"""Keys that belong to what has the focus: a slider keeps its arrows, a text its cursor keys. No shortcut is here."""
+"""Keys that belong to what has the focus: a slider keeps its arrows, a button its Space. No shortcut is here."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
     QAbstractSlider,
     QAbstractSpinBox,
     QApplication,
+    QComboBox,
     QLineEdit,
     QPlainTextEdit,
     QTextEdit,
@@ -17,7 +20,8 @@ from shiboken6 import isValid
 
 STEPS = {Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End}
 PLAIN = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier, Qt.KeyboardModifier.ShiftModifier)
-KEEPERS = (QAbstractSlider, QAbstractSpinBox, QLineEdit, QPlainTextEdit, QTextEdit)
+PRESSED = (QAbstractButton, QAbstractItemView, QComboBox)
+KEEPERS = (*PRESSED, QAbstractSlider, QAbstractSpinBox, QLineEdit, QPlainTextEdit, QTextEdit)
 
 
 class Keys(QObject):
@@ -35,6 +39,9 @@ class Keys(QObject):
         """Say for the widget that it wants a key, or that there is nothing left for it to undo."""
         if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
             return False
+        if isinstance(watched, PRESSED):
+            event.setAccepted(event.key() == Qt.Key.Key_Space)
+            return event.isAccepted()
         if event.key() in STEPS and event.modifiers() in PLAIN:
             event.accept()
             return True

@@ -10,7 +10,7 @@ from models.requests import Request
 from models.types import Source
 from viewer.document import Document
 
-DESCRIBE_SLOT = "describe"
+DESCRIBE_SLOT, DETECT_SLOT = "describe", "detect"
 Wants = Callable[[Document, Description | None], Request | None]
 
 
@@ -18,12 +18,12 @@ def plan(document: Document, description: Description | None, wants: Iterable[tu
     """Return the wanted request of each slot: the model's description first, then what each panel wants.
 
     A panel may want something before the model is described: the engine takes the model's own values for what is
-    not given, so the first answer waits for nothing.
+    not given, so the first answer waits for nothing. Of what plays nothing is wanted: its frames come with answers.
     """
     wanted = {DESCRIBE_SLOT: Request("describe", document.model)}
     for slot, want in wants:
         request = want(document, description)
-        if request is not None:
+        if request is not None and not (request.source is not None and request.source.moving):
             wanted[slot] = request
     return wanted
 

@@ -10,6 +10,7 @@ from viewer.panels.figures import FiguresPanel
 from viewer.panels.film import FilmPanel
 from viewer.panels.keypoints import KeyPointPanel
 from viewer.panels.lineage import LineagePanel
+from viewer.panels.live import LivePanel
 from viewer.panels.log import LogPanel
 from viewer.panels.masks import MaskPanel
 from viewer.panels.missed import MissedPanel
@@ -22,6 +23,7 @@ PANELS: tuple[type[Panel], ...] = (
     AnchorPanel,
     FilmPanel,
     ResultsPanel,
+    LivePanel,
     LogPanel,
     LineagePanel,
     MissedPanel,

@@ -6,7 +6,6 @@ What is opened replaces what is shown only once it could be read: what fails lea
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,9 @@ from models.truth.types import Truth
 from models.types import Failure, Refusal, Result, Source
 from viewer.document import Document
 from viewer.jobs import Jobs, Lane, Post
-from viewer.plan import DESCRIBE_SLOT, Wants, plan
+from viewer.listeners import Listeners
+from viewer.live import Live
+from viewer.plan import DESCRIBE_SLOT, DETECT_SLOT, Wants, plan
 from viewer.store import Store
 from viewer.truths import Truths
 
@@ -30,32 +31,17 @@ PICTURES_BYTES = 300_000_000
 Accept = Callable[[int], None]
 
 
-@dataclass
-class Listeners:
-    """Who wants to know: each list is called with what its name says."""
-
-    picture: list[Callable[[Source, Picture], None]] = field(default_factory=list)
-    result: list[Callable[[str, Request, Result], None]] = field(default_factory=list)
-    described: list[Callable[[Description], None]] = field(default_factory=list)
-    failure: list[Callable[[str, Failure], None]] = field(default_factory=list)
-    progress: list[Callable[[float | None, str], None]] = field(default_factory=list)
-    state: list[Callable[[], None]] = field(default_factory=list)
-    unreadable: list[Callable[[Source, Failure], None]] = field(default_factory=list)
-    opened: list[Callable[[str, str], None]] = field(default_factory=list)
-    truth: list[Callable[[Truth | None], None]] = field(default_factory=list)
-
-
 class Session:
-    """A store, jobs and the last good answers. `results` holds them by slot, with the request each answers.
+    """A store, jobs and the last good answers: `results` by slot, with the request each answers.
 
-    `failed` holds by slot the request that was given up, which is not asked again by itself; `unreadable` the pictures
-    that stepping passes over.
+    `failed` are the requests that were given up, not asked again of themselves; stepping passes over the `unreadable`.
     """
 
     def __init__(self, lane: Lane, document: Document | None = None) -> None:
         self.store = Store(document)
         self.jobs = Jobs(lane, self._deliver)
         self.on = Listeners()
+        self.live = Live(self)
         self.descriptions: dict[str, Description] = {}
         self.results: dict[str, tuple[Request, Result]] = {}
         self.failed: dict[str, Request] = {}
@@ -80,6 +66,7 @@ class Session:
     def replan(self) -> None:
         """Ask for what the document wants now, and no longer for what it does not."""
         document = self.store.document
+        self.live.follow()
         self.wanted = plan(document, self.description, self.wants)
         if self.description is not None:
             self.wanted.pop(DESCRIBE_SLOT)
@@ -92,9 +79,9 @@ class Session:
         for slot in self.jobs.slots:
             if slot not in self.wanted and slot != OPENING:
                 self.jobs.forget(slot)
-        for slot in set(self.results) - set(self.wanted):
+        for slot in set(self.results) - set(self.wanted) - ({DETECT_SLOT} if self.live.playing else set()):
             del self.results[slot]
-        if document.source is not None and document.source != self.shown and not self.reading:
+        if document.file is not None and document.file != self.shown and not self.reading:
             self._read_own()
         self._tell_state()
 
@@ -127,11 +114,9 @@ class Session:
         sources: list[Source] = []
         for path in paths:
             try:
-                found = images.expand([path])
+                sources += images.sources([path])
             except Refusal as refusal:
                 self._tell_failure("open", Failure(str(refusal), refusal.advice))
-                continue
-            sources += [Source.file(p) for p in found]
         if sources:
             self.open_sources(tuple(sources))
 
@@ -145,9 +130,9 @@ class Session:
         index = max(0, min(index, len(sources) - 1))
         if not sources or index == self.store.document.current:
             self._call_off()
-            return
-        self._target = index
-        self._read([Source.file(sources[index].path)], lambda _: self._go(index))
+        else:
+            self._target = index
+            self._read([Source.file(sources[index].path)], lambda _: self._go(index))
 
     def step(self, by: int) -> None:
         """Go one picture on or back from where the last step leads, past those that could not be read."""
@@ -177,7 +162,7 @@ class Session:
         self.results.clear()
         self.truths.again()
         document = self.store.document
-        fresh = Source.file(document.source.path) if document.source else None
+        fresh = Source.file(document.file.path) if document.file else None
         if fresh is not None and fresh != self.shown:
             self._read([fresh], lambda _: self._go(document.current))
         self.replan()
@@ -191,6 +176,12 @@ class Session:
             if self._answered(slot) and self._partial(slot) and self.jobs.idle(slot):
                 self.jobs.want(slot, request)
         self.jobs.tick()
+        self.live.tick()
+
+    def stop(self) -> None:
+        """Finish what is recorded, and end the engine."""
+        self.live.stop()
+        self.jobs.stop()
 
     def _partial(self, slot: str) -> bool:
         """Whether an answer says that more comes of itself: its work goes on while the engine is idle."""
@@ -226,10 +217,10 @@ class Session:
             else:
                 self.replan()
 
-        if document.source is None or document.source == self.shown:
+        if document.file is None or document.file == self.shown:
             step()
         else:
-            self._read([document.source], accept)
+            self._read([document.file], accept)
 
     def _call_off(self) -> None:
         self._reads, self._target, self.reading = self._reads + 1, -1, False
@@ -248,14 +239,20 @@ class Session:
         """Read the first of some pictures that can be read, and `accept` its index."""
         self._reads += 1
         self.reading, number = True, self._reads
+        self.live.stop_opening()
         if sources[0] in self.pictures:
             self._have(sources, 0, self.pictures[sources[0]], accept)
+            return
+        if sources[0].moving:
+            self.live.open(sources[0], lambda failure: self._begun(number, sources, failure, accept, own=own))
             return
 
         def work() -> Callable[[], None]:
             failures: list[Failure] = []
             found: Picture | None = None
             for source in sources:
+                if source.moving:
+                    break
                 try:
                     found = images.read(source)
                     break
@@ -263,13 +260,34 @@ class Session:
                     failures.append(Failure(str(refusal), refusal.advice))
 
             def done() -> None:
-                if number == self._reads:
-                    self._unreadable(sources, failures)
+                if number != self._reads:
+                    return
+                self._unreadable(sources, failures)
+                if found is None and (rest := sources[len(failures) :]):
+                    self._read(rest, lambda index: accept(len(failures) + index), own=own)
+                else:
                     self._have(sources, len(failures), found, accept, own=own)
 
             return done
 
         self.jobs.local("picture", work)
+
+    def _begun(
+        self, number: int, sources: Sequence[Source], failure: Failure | None, accept: Accept, *, own: bool
+    ) -> None:
+        """Show what moves, whose first frame is there; where it could not be opened, read what comes after it."""
+        if number != self._reads:
+            self.live.follow()
+            return
+        if failure is None:
+            self.reading, self._target, self.shown = False, -1, sources[0]
+            accept(0)
+            return
+        self._unreadable(sources[:1], [failure])
+        if sources[1:]:
+            self._read(sources[1:], lambda index: accept(index + 1), own=own)
+        else:
+            self._have(sources, 1, None, accept, own=own)
 
     def _unreadable(self, sources: Sequence[Source], failures: list[Failure]) -> None:
         for source, failure in zip(sources, failures, strict=False):
@@ -304,7 +322,8 @@ class Session:
     def _changed(self, before: Document, after: Document) -> None:
         if (before.model, before.source) != (after.model, after.source):
             kept = {} if before.model != after.model else self.results
-            self.results = {s: (r, a) for s, (r, a) in kept.items() if r.source != before.source}
+            gone = before.file.path if before.file is not None and before.file != after.file else ""
+            self.results = {s: (r, a) for s, (r, a) in kept.items() if not _of(r.source, before.source, gone)}
             self.failed.clear()
         if after.source is None:
             self.shown = None
@@ -326,7 +345,12 @@ class Session:
                 self._tell_failure(name, failure)
             case "local", (_, call):
                 call()
+            case "live", (number, *rest):
+                self.live.take(number, *rest)
+            case "ready", ():
+                self.live.engine_ready()
             case "lost", (text,):
+                self.live.engine_lost()
                 self._tell_failure("engine", Failure(text))
         self._tell_state()
 
@@ -335,7 +359,7 @@ class Session:
             self._failed(slot, request, answer)
         elif "description" in answer.meta:
             self._described(slot, request, answer.meta["description"])
-        elif slot in self.wanted and _subject(request) == _subject(self.wanted[slot]):
+        elif slot in self.wanted and request.subject == self.wanted[slot].subject:
             if self._answered(slot) and not self._partial(slot):
                 return
             self.results[slot] = (request, answer)
@@ -371,6 +395,6 @@ class Session:
             call()
 
 
-def _subject(request: Request) -> tuple[object, ...]:
-    """Return what a request is about; requests that differ in parameters alone are about the same."""
-    return request.inspection, request.model, request.source
+def _of(source: Source | None, picture: Source | None, path: str) -> bool:
+    """Whether a source is a picture, or anything of what is at a path."""
+    return source == picture or (source is not None and source.path == path)

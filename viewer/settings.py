@@ -14,6 +14,8 @@ from typing import Any
 
 import platformdirs
 
+from models.live.source import has_password
+
 HOME_VARIABLE = "VITRINE_HOME"
 FILE = "settings.json"
 RECENT_MOST = 12
@@ -50,8 +52,9 @@ class Settings:
         return self.folder / FILE
 
     def add_picture(self, path: str | Path) -> None:
-        """Put a picture first among the recent ones."""
-        self.recent_pictures = _unique((os.fspath(path), *self.recent_pictures))
+        """Put a picture first among the recent ones; an address with a password in it is not written down."""
+        if not has_password(os.fspath(path)):
+            self.recent_pictures = _unique((os.fspath(path), *self.recent_pictures))
 
     def add_model(self, path: str | Path) -> None:
         """Put a model first among the recent ones."""

@@ -10,6 +10,7 @@ from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtGui import QImage, QPainter
 
 from models.images import WEIGHTS_SUFFIXES, save_png
+from models.live.source import is_endless, title
 from models.truth.read import recognise
 from models.types import Pixels, Refusal
 
@@ -17,9 +18,10 @@ LINES_MOST = 1000
 
 
 def paths_in(data: QMimeData) -> list[str]:
-    """Return the local paths that dropped or pasted data names, as files or as lines of text that exist."""
+    """Return what dropped or pasted data names: files, lines of text that are paths, and addresses of streams."""
     if data.hasUrls():
-        return [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
+        found = [url.toLocalFile() if url.isLocalFile() else url.toString() for url in data.urls()]
+        return [path for path in found if Path(path).is_absolute() or is_endless(path)]
     lines = data.text().splitlines() if data.hasText() else []
     return [path for line in lines[:LINES_MOST] if (path := _path(line.strip().strip("\"'")))]
 
@@ -29,6 +31,8 @@ def _path(line: str) -> str:
     if not line:
         return ""
     try:
+        if is_endless(line):
+            return line
         path = Path(QUrl(line).toLocalFile() if line.startswith("file:") else line).expanduser()
         return str(path) if path.exists() else ""
     except (OSError, RuntimeError, ValueError):
@@ -49,6 +53,8 @@ def hint(paths: list[str]) -> str:
         what = f"the folder {first.name} with its ground truth" if first.is_dir() else f"the ground truth {first.name}"
         return f"Drop to open {'pictures' + also if also else what}"
     first = Path(paths[0])
+    if is_endless(paths[0]):
+        return f"Drop to play {title(paths[0])}"
     if len(paths) > 1:
         folders = sum(Path(p).is_dir() for p in paths)
         what = "folders" if folders == len(paths) else "pictures and folders" if folders else "pictures"

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMainWindow, QStackedWidge
 from models import cards, images
 from models.images import Picture
 from models.inspection import Description
+from models.live.source import is_endless
 from models.requests import Request
 from models.thumbnail import thumbnail
 from models.types import Failure, Pixels, Refusal, Result, Source
@@ -29,6 +30,7 @@ from viewer.overlay import row_of
 from viewer.panels.base import Panel
 from viewer.panels.film import THUMB_PX, FilmPanel
 from viewer.panels.log import LogPanel
+from viewer.playback import Playback
 from viewer.roster import PANELS
 from viewer.session import Session
 from viewer.settings import Settings
@@ -65,6 +67,7 @@ class Window(QMainWindow):
         self.docks = Docks(self, self.panels, settings)
         self.toasts = Toasts(self)
         self.verbs = Verbs(self)
+        self.playback = Playback(self)
         self.commands = actions.table(self)
         self.commands.fill(self.menuBar())
         self.palette_overlay = CommandPalette(self.commands, self)
@@ -233,7 +236,7 @@ class Window(QMainWindow):
 
     def _unreadable(self, source: Source, failure: Failure) -> None:
         self.film.set_thumbnail(source, None)
-        if not Path(source.path).exists():
+        if not (is_endless(source.path) or Path(source.path).exists()):
             self.settings.forget(source.path)
             self._recent_changed()
 
@@ -292,7 +295,7 @@ class Window(QMainWindow):
         self.closed = True
         self.docks.save()
         self.settings.save()
-        self.session.jobs.stop()
+        self.session.stop()
         event.accept()
 
     def _make_model_box(self) -> None:

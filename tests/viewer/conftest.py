@@ -126,6 +126,15 @@ class Desk:
     def until(self, condition: Callable[[], object]) -> None:
         self.qtbot.waitUntil(lambda: bool(condition()), timeout=60_000)
 
+    def play_until(self, condition: Callable[[], object]) -> None:
+        """Play on, as the window's clock has the engine do but faster, until a condition holds."""
+
+        def look() -> bool:
+            self.session.tick()
+            return bool(condition())
+
+        self.until(look)
+
     def open(self, *paths: Path | str) -> None:
         self.session.open_paths(paths)
         self.settle()

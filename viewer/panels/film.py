@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from models.inspection import Description
+from models.live.source import kind
 from models.types import Pixels, Source
 from viewer import theme
 from viewer.document import Document
@@ -80,6 +81,9 @@ class FilmPanel(Panel):
                 item.setData(Qt.ItemDataRole.AccessibleTextRole, source.name)
                 item.setToolTip(source.name)
                 item.setData(ROLE, source)
+                if source.moving:
+                    item.setIcon(theme.icon("film" if kind(source.path) == "video" else "camera"))
+                    item.setData(LOOKED, True)
                 item.setSizeHint(QSize(THUMB_PX + 2 * FRAME_PX, THUMB_PX + 2 * FRAME_PX))
                 self.list.addItem(item)
         if document.sources:

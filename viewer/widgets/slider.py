@@ -175,7 +175,8 @@ class _Slider(QSlider):
         painter.setBrush(colours.border if faint else colours.accent)
         painter.drawRoundedRect(QRectF(first, middle - 2, now - first, 4), 2, 2)
         painter.setBrush(colours.border if faint else colours.muted)
-        painter.drawRect(QRectF(own - 1, self.height() - 4, 2, 4))
+        if self.mark >= 0:
+            painter.drawRect(QRectF(own - 1, self.height() - 4, 2, 4))
         painter.setBrush(colours.panel)
         painter.setPen(QPen(colours.border if faint else colours.accent if self.hasFocus() else colours.muted, 1.5))
         painter.drawEllipse(QPointF(now, middle), KNOB, KNOB)
@@ -188,3 +189,11 @@ class _Slider(QSlider):
         self.initStyleOption(option)
         part = QStyle.SubControl.SC_SliderHandle
         return self.style().subControlRect(QStyle.ComplexControl.CC_Slider, option, part, self)
+
+
+class Timeline(_Slider):
+    """A place in something that lasts: a slider without a value of its own to go back to."""
+
+    def __init__(self, ticks: int, *, parent: QWidget) -> None:
+        super().__init__(ticks, parent=parent)
+        self.mark = -1

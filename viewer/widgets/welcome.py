@@ -9,9 +9,10 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from models.live.source import is_endless, title
 from viewer import theme
 
-INVITATION = "Drop a picture, a folder or model weights here"
+INVITATION = "Drop a picture, a video, a folder or model weights here"
 PASTE = "Or paste a picture from the clipboard"
 RECENT_MOST = 6
 ICON = 48  # pixels, as are the next
@@ -137,10 +138,11 @@ class _Recent(QAbstractButton):
         super().__init__(parent)
         self._path = path
         pure = PurePath(path)
-        self._folder = str(pure.parent)
-        self.setText(pure.name or path)
+        name = title(path) or path
+        self._folder = "" if is_endless(path) else str(pure.parent)
+        self.setText(name)
         self.setToolTip(path)
-        self.setAccessibleName(f"Open {pure.name}")
+        self.setAccessibleName(f"Open {name}")
         self.setAccessibleDescription(path)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

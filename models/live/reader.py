@@ -1,0 +1,169 @@
+"""A capture read on a thread of its own, so that nobody waits for a slow file, camera or network. It shows nothing.
+
+Next to the window's lanes this is the only file that starts a thread: OpenCV blocks until a frame is there.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+from models.live.capture import Capture
+from models.live.source import is_endless
+from models.types import Pixels, Refusal
+
+AHEAD = 2
+CLOSE_S = 1.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 15.0
+State = Literal["opening", "reading", "ended", "lost", "refused"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame with its number from 0, `read_ms` it took to read, `at` in monotonic seconds when it was there."""
+
+    number: int
+    pixels: Pixels
+    read_ms: float
+    at: float
+
+
+class Reader:
+    """Reads on from frame `start`. Of a file at most `AHEAD` frames wait, in order; of all else only the newest.
+
+    `state` tells how it is going. A camera or stream that is lost is tried again after 1, 2, 4, ... seconds,
+    `retry_at` in monotonic seconds; one that could never be opened is "refused", for `refusal`, unless
+    it was open before and is opened `again`. `length` is the true number of frames once the end was read, else -1.
+    """
+
+    def __init__(self, path: str, *, start: int = 0, again: bool = False) -> None:
+        self.path = path
+        self._again = again
+        self.state: State = "opening"
+        self.refusal: Refusal | None = None
+        self.retry_at = 0.0
+        self.fps, self.count, self.length = 0.0, 0, -1
+        self._frames: deque[Frame] = deque()
+        self._turn = threading.Condition()
+        self._target: int | None = start or None
+        self._skip_to = self._awaited = 0
+        self._closed = False
+        run = self._watch if is_endless(path) else self._read_file
+        self._thread = threading.Thread(target=run, name="vitrine-capture", daemon=True)
+        self._thread.start()
+
+    def take(self) -> Frame | None:
+        """Return the next frame if it is there; of a camera or stream the newest."""
+        with self._turn:
+            frame = self._frames.popleft() if self._frames else None
+            self._skip_to = 0
+            self._turn.notify_all()
+        return frame
+
+    def take_due(self, due: int, *, late: int) -> Frame | None:
+        """Return the newest frame up to number `due` if it is there. What is more than `late` behind is passed over."""
+        with self._turn:
+            frame = None
+            while self._frames and self._frames[0].number <= due:
+                frame = self._frames.popleft()
+            # What was waited for is shown however late it is: on a slow disk nothing would ever be shown.
+            if frame is not None and frame.number < due - late and not 0 < self._awaited <= frame.number:
+                self._awaited, frame = due, None
+            elif frame is not None:
+                self._awaited = 0
+            self._skip_to = due
+            self._turn.notify_all()
+        return frame
+
+    def seek(self, number: int) -> None:
+        """Go on from another frame."""
+        with self._turn:
+            self._skip_to = self._awaited = 0
+            if self._target is None and self._frames and self._frames[0].number == number:
+                return
+            self._frames.clear()
+            self._target, self.state = number, "reading"
+            self._turn.notify_all()
+
+    def finished(self) -> bool:
+        """Tell whether the file's end was read and every frame taken."""
+        with self._turn:
+            return self.state == "ended" and not self._frames
+
+    def close(self) -> None:
+        """Stop reading; a thread that waits for the network ends when that gives up."""
+        with self._turn:
+            self._closed = True
+            self._frames.clear()
+            self._turn.notify_all()
+        self._thread.join(CLOSE_S)
+
+    def _read_file(self) -> None:
+        try:
+            capture = Capture(self.path)
+        except Refusal as refusal:
+            self.refusal, self.state = refusal, "refused"
+            return
+        self.fps, self.count = capture.fps, capture.count
+        known = True  # whether all before `capture.next` is there: not after a seek into the blue
+        while True:
+            with self._turn:
+                self._turn.wait_for(self._has_work)
+                if self._closed:
+                    break
+                target, self._target, skip_to = self._target, None, self._skip_to
+            began = time.perf_counter()
+            if target is not None and target != capture.next:
+                capture.seek(target)
+                known = False
+            while capture.next < skip_to and capture.skip():
+                known = True
+            number = capture.next
+            pixels = capture.read() if target in (None, number) else None
+            took = (time.perf_counter() - began) * 1000
+            with self._turn:
+                if pixels is not None:
+                    known = True
+                elif known:
+                    self.length = number
+                if self._target is not None:
+                    continue
+                self.state = "ended" if pixels is None else "reading"
+                if pixels is not None:
+                    self._frames.append(Frame(number, pixels, took, time.monotonic()))
+        capture.close()
+
+    def _has_work(self) -> bool:
+        return self._closed or self._target is not None or (self.state != "ended" and len(self._frames) < AHEAD)
+
+    def _watch(self) -> None:
+        number, tries = 0, 0
+        while not self._closed:
+            try:
+                capture = Capture(self.path)
+            except Refusal as refusal:
+                if not number and not self._again:
+                    self.refusal, self.state = refusal, "refused"
+                    return
+            else:
+                self.fps = capture.fps
+                while not self._closed:
+                    began = time.perf_counter()
+                    pixels = capture.read()
+                    if pixels is None:
+                        break
+                    took = (time.perf_counter() - began) * 1000
+                    with self._turn:
+                        self._frames.clear()
+                        self._frames.append(Frame(number, pixels, took, time.monotonic()))
+                        self.state = "reading"
+                    number, tries = number + 1, 0
+                capture.close()
+            wait = min(FIRST_WAIT_S * 2**tries, LONGEST_WAIT_S)
+            tries += 1
+            with self._turn:
+                self.retry_at, self.state = time.monotonic() + wait, "lost"
+                self._turn.wait_for(lambda: self._closed, wait)

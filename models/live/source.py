@@ -1,0 +1,60 @@
+"""What a path means where it may name moving pictures: a video file, a camera, a stream. It opens nothing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+VIDEO_SUFFIXES = frozenset(
+    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".webm", ".wmv"}
+)
+SCHEMES = ("http://", "https://", "rtmp://", "rtsp://", "rtsps://", "tcp://", "udp://")
+CAMERA = re.compile(r"camera:(\d{1,4})")
+Kind = Literal["", "video", "camera", "stream"]
+
+
+def kind(path: str) -> Kind:
+    """Return what a path names: a video file, "camera:0", the address of a stream; "" for what stands still."""
+    if CAMERA.fullmatch(path):
+        return "camera"
+    if path.lower().startswith(SCHEMES):
+        return "stream"
+    return "video" if Path(path).suffix.lower() in VIDEO_SUFFIXES else ""
+
+
+def is_live(path: str) -> bool:
+    """Tell whether a path names moving pictures."""
+    return bool(kind(path))
+
+
+def is_endless(path: str) -> bool:
+    """Tell whether a path names a camera or a stream: without an end that is known, and without a way back."""
+    return kind(path) in ("camera", "stream")
+
+
+def camera_number(path: str) -> int:
+    """Return the number of a camera's path."""
+    return int(path.partition(":")[2])
+
+
+def has_password(path: str) -> bool:
+    """Tell whether a path is an address with a password in it."""
+    return kind(path) == "stream" and "@" in path.partition("://")[2].partition("/")[0]
+
+
+def title(path: str) -> str:
+    """Return what a path is called in messages: the file's name, "Camera 0", an address without its password."""
+    match kind(path):
+        case "camera":
+            return f"Camera {camera_number(path)}"
+        case "stream":
+            try:
+                parts = urlsplit(path)
+                port = f":{parts.port}" if parts.port else ""
+            except ValueError:
+                return path.rpartition("@")[2]
+            return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
+        case _:
+            return Path(path).name

@@ -1,0 +1,241 @@
+"""Lanes: how the engine is reached, in a process of its own or in this one; and the pool for the window's own work. The
+only file of the window that starts threads or processes. No Qt: messages go back through the `post` the owner gives.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from models.requests import Request
+from models.serve import FLAGS, receive, send, serve
+
+GRACE_S = 2.0
+Post = Callable[[tuple[Any, ...]], None]
+
+
+class Mailbox:
+    """Messages from other threads, in order, until the window's thread takes them. `wake` is set once Qt is there."""
+
+    def __init__(self) -> None:
+        self._messages: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+        self.wake: Callable[[], None] | None = None
+
+    def post(self, message: tuple[Any, ...]) -> None:
+        """Put a message in, from any thread."""
+        self._messages.put(message)
+        if self.wake is not None:
+            self.wake()
+
+    def empty(self, handle: Callable[[tuple[Any, ...]], None]) -> None:
+        """Hand every message over, on the calling thread."""
+        while True:
+            try:
+                message = self._messages.get_nowait()
+            except queue.Empty:
+                return
+            handle(message)
+
+
+class Lane(Protocol):
+    """How the engine is reached. Messages come back through `post`: ("ready"|"progress"|"done"|"live"|"lost", ...)."""
+
+    def start(self, post: Post) -> None:
+        """Bring the engine up."""
+
+    def submit(self, number: int, request: Request) -> None:
+        """Have a request answered; numbers rise."""
+
+    def cancel(self, number: int) -> None:
+        """Call off a request, or what plays."""
+
+    def live(self, number: int, command: str, *given: Any) -> None:
+        """Send a command about what plays, as in `models.live.show`."""
+
+    def tick(self) -> None:
+        """Do what has no thread of its own to do it; called a few times a second."""
+
+    def finish(self) -> None:
+        """Have what is recorded finished before the engine is ended."""
+
+    def restart(self) -> None:
+        """End the engine, whatever it does, and bring a fresh one up."""
+
+    def stop(self) -> None:
+        """End the engine."""
+
+
+class ProcessLane:
+    """An engine in a process of its own, spawned; one thread here passes its messages on, another sends ours.
+
+    Sending has a thread because the engine reads only between two pieces of work, and a picture does not fit the pipe.
+    """
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._called_off = self._context.Array("q", FLAGS, lock=False)
+        self._post: Post = lambda message: None
+        self._generation = 0
+        self._process: Any = None
+        self._pipe: Any = None
+        self._out: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._finished = threading.Event()
+
+    @property
+    def pid(self) -> int:
+        """The engine's process id, 0 when there is none."""
+        return int(self._process.pid or 0) if self._process else 0
+
+    def start(self, post: Post) -> None:
+        """Spawn the engine. Return at once; ("ready", facts) follows."""
+        self._post = post
+        self._generation += 1
+        self._pipe, theirs = self._context.Pipe()
+        self._process = self._context.Process(
+            target=serve, args=(theirs, self._called_off), name="vitrine-engine", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self._out = queue.SimpleQueue()
+        arguments = (self._pipe, self._process, self._generation)
+        threading.Thread(target=self._listen, args=arguments, name="vitrine-listen", daemon=True).start()
+        threading.Thread(target=_send_on, args=(self._pipe, self._out), name="vitrine-send", daemon=True).start()
+
+    def submit(self, number: int, request: Request) -> None:
+        """Send a request. If the engine is gone, ("lost", ...) tells."""
+        self._out.put(("run", number, request))
+
+    def live(self, number: int, command: str, *given: Any) -> None:
+        """Send a command about what plays."""
+        self._out.put(("live", number, command, *given))
+
+    def tick(self) -> None:
+        """Do nothing: the engine looks after itself."""
+
+    def finish(self) -> None:
+        """Give the engine `GRACE_S` to finish its file."""
+        self._finished.clear()
+        self._out.put(("finish",))
+        self._finished.wait(GRACE_S)
+
+    def cancel(self, number: int) -> None:
+        """Raise the request's shared flag, which the engine reads between module calls."""
+        self._called_off[number % FLAGS] = number
+
+    def restart(self) -> None:
+        """Kill the engine and spawn another."""
+        self._end()
+        self.start(self._post)
+
+    def stop(self) -> None:
+        """Kill the engine."""
+        self._end()
+
+    def _end(self) -> None:
+        self._generation += 1
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.join(GRACE_S)
+        self._out.put(None)
+        self._pipe.close()
+        self._process = None
+
+    def _listen(self, pipe: Any, process: Any, generation: int) -> None:
+        try:
+            while True:
+                message = receive(pipe)
+                if message[0] == "finished":
+                    self._finished.set()
+                if generation == self._generation:
+                    self._post(message)
+        except Exception:  # what cannot be read is as good as a dead engine, which ends with EOFError or OSError
+            if generation != self._generation:
+                return
+            process.join(GRACE_S)
+            self._post(("lost", process.exitcode))
+
+
+def _send_on(pipe: Any, out: queue.SimpleQueue[Any]) -> None:
+    """Send what is put in, until None comes or the engine is gone."""
+    with contextlib.suppress(OSError):
+        while (message := out.get()) is not None:
+            send(pipe, message)
+
+
+class InlineLane:
+    """The same engine in this process, answering within `submit`: for tests and headless use."""
+
+    def __init__(self, engine: Any = None) -> None:
+        self.engine: Any = engine
+        self._show: Any = None
+        self._post: Post = lambda message: None
+
+    def start(self, post: Post) -> None:
+        """Make the engine."""
+        self._post = post
+        if self.engine is None:
+            import importlib
+
+            self.engine = importlib.import_module("models.engine").Engine()
+        post(("ready", {}))
+
+    def submit(self, number: int, request: Request) -> None:
+        """Answer the request now."""
+        from models.context import Context
+
+        context = Context(lambda fraction, text: self._post(("progress", number, fraction, text)))
+        answer = self.engine.run(request, context)
+        self._post(("done", number, answer))
+
+    def live(self, number: int, command: str, *given: Any) -> None:
+        """Heed a command now; `tick` plays on."""
+        if self._show is None:
+            import importlib
+
+            made = importlib.import_module("models.live.show").Show
+            self._show = made(self.engine, self._post, lambda number: False)
+        self._show.handle(number, command, *given)
+
+    def tick(self) -> None:
+        """Show the next frame, if one is due."""
+        if self._show is not None:
+            self._show.advance()
+
+    def cancel(self, number: int) -> None:
+        """Do nothing: requests are answered within `submit`."""
+
+    def finish(self) -> None:
+        """Finish what is recorded."""
+        if self._show is not None:
+            self._show.close()
+
+    def restart(self) -> None:
+        """Make a fresh engine."""
+        self.stop()
+        self.engine = self._show = None
+        self.start(self._post)
+
+    def stop(self) -> None:
+        """Let go of what plays."""
+        self.finish()
+
+
+class Pool:
+    """Threads for the window's own work: two, so that a picture need not wait for a data set that is being read."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(2, thread_name_prefix="vitrine-local")
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Do `work` as soon as a thread is free."""
+        self._executor.submit(work)
+
+    def stop(self) -> None:
+        """Forget what has not begun."""
+        self._executor.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,221 @@
+"""Live: plays a video, camera or stream: where it is, how fast, what each stage takes. It opens nothing itself."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QToolButton
+
+from models.live.facts import Facts
+from models.live.source import is_endless, title
+from models.types import Source
+from viewer import theme
+from viewer.panels.base import GAP, Panel
+from viewer.store import Store
+from viewer.widgets.slider import Timeline
+
+NOTHING = "Open a video, a camera or a stream to play it."
+PACES = (
+    ("Real time", "Frames are passed over where the model is slower than the video."),
+    ("Every frame", "However long it takes; nothing is passed over."),
+)
+ICON_PX = 16
+Texts = tuple[str, str, str]
+
+
+class LivePanel(Panel):
+    """The controls of what plays, and its numbers."""
+
+    id: ClassVar[str] = "live"
+    title: ClassVar[str] = "Live"
+    icon: ClassVar[str] = "play"
+    area: ClassVar[str] = "bottom"
+    opened: ClassVar[bool] = False
+
+    toggled = Signal()
+    stepped = Signal(int)
+    sought = Signal(int)
+    paced = Signal(bool)
+    record_asked = Signal()
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.back = _button("step-back", "Previous frame", "Previous frame (,)")
+        self.play = _button("play", "Play", "Play (Space)")
+        self.forward = _button("step-forward", "Next frame", "Next frame (.)")
+        self.timeline = Timeline(0, parent=self)
+        self.timeline.setAccessibleName("Position")
+        self.place = _label("Time and frame")
+        self.pace = QComboBox()
+        self.pace.setAccessibleName("Pace")
+        for number, (name, help_text) in enumerate(PACES):
+            self.pace.addItem(name)
+            self.pace.setItemData(number, help_text, Qt.ItemDataRole.ToolTipRole)
+        self.record = _button("record", "Record", "")
+        self.record.setText("Record…")
+        self.record.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.state = _label("State")
+        self.rate = _label("Frame rate and dropped frames")
+        self.stages = _label("Time of each stage")
+        for label in (self.state, self.rate, self.stages):
+            label.setWordWrap(True)
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._place()
+        self.back.clicked.connect(lambda: self.stepped.emit(-1))
+        self.forward.clicked.connect(lambda: self.stepped.emit(1))
+        self.play.clicked.connect(self.toggled)
+        self.record.clicked.connect(self.record_asked)
+        self.pace.activated.connect(lambda index: self.paced.emit(index == 1))
+        self.timeline.sliderMoved.connect(self.sought)
+        self.timeline.actionTriggered.connect(self._acted)
+        theme.changes().connect(self._restyle)
+        self._source: Source | None = None
+        self._facts = Facts()
+        self.show_live(None, Facts())
+
+    def show_live(self, source: Source | None, facts: Facts) -> None:
+        """Show the state of what plays."""
+        self._source, self._facts = source, facts
+        endless = source is not None and is_endless(source.path)
+        playing = facts.state == "playing"
+        reason = ""
+        if endless:
+            reason = f"{title(source.path) if source else ''} is live: there is no way back in it."
+        elif source is not None and not facts.count:
+            reason = "The file does not say how long it is."
+        for widget in (self.back, self.play, self.forward, self.timeline, self.pace, self.record):
+            widget.setEnabled(source is not None)
+        self.back.setEnabled(source is not None and not endless)
+        self.timeline.setEnabled(source is not None and not reason)
+        self.timeline.setToolTip(reason)
+        self._show_place(facts, endless=endless)
+        recording = bool(facts.recording)
+        self.pace.setEnabled(source is not None and not endless and not recording)
+        self.pace.setToolTip(_pace_reason(endless=endless, recording=recording))
+        self.pace.setCurrentIndex(1 if facts.every and not endless else 0)
+        self._dress(self.play, "pause" if playing else "play", f"{'Pause' if playing else 'Play'} (Space)")
+        self.play.setAccessibleName("Pause" if playing else "Play")
+        self.record.setText("Stop recording" if recording else "Record…")
+        self.record.setAccessibleName("Stop recording" if recording else "Record")
+        hint = "Finish the file (Ctrl+Shift+R)" if recording else "Write what is shown to an MP4 file (Ctrl+Shift+R)"
+        self._dress(self.record, "stop" if recording else "record", hint)
+        for label, text in zip((self.state, self.rate, self.stages), _texts(source, facts), strict=True):
+            if label.text() != text:
+                label.setText(text)
+
+    def _show_place(self, facts: Facts, *, endless: bool) -> None:
+        with QSignalBlocker(self.timeline):
+            if self.timeline.maximum() != max(facts.count - 1, 0):
+                self.timeline.setRange(0, max(facts.count - 1, 0))
+            if not self.timeline.isSliderDown():
+                self.timeline.setValue(0 if endless else max(facts.number, 0))
+        self.place.setText(place_text(facts, endless=endless))
+
+    def _acted(self) -> None:
+        # A drag reports itself as sliderMoved; this is for keys, the wheel and clicks.
+        if not self.timeline.isSliderDown():
+            self.sought.emit(self.timeline.sliderPosition())
+
+    def _place(self) -> None:
+        first, second = QHBoxLayout(), QHBoxLayout()
+        for row in (first, second):
+            row.setSpacing(GAP)
+        for button in (self.back, self.play, self.forward):
+            first.addWidget(button)
+        first.addWidget(self.timeline, 1)
+        first.addWidget(self.place)
+        pace = QLabel("Pace")
+        pace.setBuddy(self.pace)
+        second.addWidget(self.record)
+        second.addWidget(pace)
+        second.addWidget(self.pace)
+        second.addWidget(self.state, 1)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(GAP, GAP, GAP, GAP)
+        grid.setSpacing(GAP)
+        grid.addLayout(first, 0, 0, 1, 2)
+        grid.addLayout(second, 1, 0, 1, 2)
+        grid.addWidget(self.rate, 2, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(self.stages, 2, 1, Qt.AlignmentFlag.AlignTop)
+        grid.setColumnStretch(0, 2)
+        grid.setColumnStretch(1, 5)
+        grid.setRowStretch(3, 1)
+
+    def _dress(self, button: QToolButton, icon: str, hint: str) -> None:
+        if button.property("icon-name") != icon:
+            button.setProperty("icon-name", icon)
+            button.setIcon(theme.icon(icon))
+        button.setToolTip(hint)
+
+    def _restyle(self) -> None:
+        for button in (self.back, self.play, self.forward, self.record):
+            button.setIcon(theme.icon(str(button.property("icon-name"))))
+
+
+def clock(seconds: float) -> str:
+    """Return a time as 1:02:03.4, hours left out where there are none."""
+    tenths = int(seconds * 10 + 1e-6)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    begin = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{begin}:{rest // 10:02d}.{rest % 10}"
+
+
+def place_text(facts: Facts, *, endless: bool) -> str:
+    """Return where playing is: time and frame, with the whole length where it is known."""
+    if facts.number < 0:
+        return ""
+    if endless or not facts.fps:
+        return f"frame {facts.number:,}"
+    now = clock(facts.number / facts.fps)
+    if not facts.count:
+        return f"{now} · frame {facts.number:,}"
+    whole, last = clock((facts.count - 1) / facts.fps), f"{facts.count - 1:,}"
+    return f"{now} / {whole} · frame {facts.number:>{len(last)},} of {last}"
+
+
+def _texts(source: Source | None, facts: Facts) -> Texts:
+    """Return the state, the rates, and the times of the stages in words."""
+    if source is None:
+        return NOTHING, "", ""
+    name = title(source.path)
+    if facts.lost:
+        state = f"Lost {name}; trying again in {facts.retry_s:.0f} s" if facts.retry_s >= 1 else f"Looking for {name}…"
+    else:
+        state = {"playing": f"{name} plays", "paused": f"{name}, paused", "ended": f"{name} is at its end"}[facts.state]
+    if facts.recording:
+        state += f" · {facts.recorded:,} frames in {title(facts.recording)}"
+    own = f" of {facts.fps:.4g}" if facts.fps else ""
+    rate = f"{facts.rate:.1f}{own} frames/s" if facts.rate else f"{facts.fps:.4g} frames/s" if facts.fps else ""
+    dropped = f"{facts.dropped:,} dropped"
+    stages = " · ".join(f"{stage} {ms:.1f} ms" for stage, ms in facts.stages.items() if ms >= 0.05)
+    return state, f"{rate} · {dropped}".removeprefix(" · "), stages
+
+
+def _pace_reason(*, endless: bool, recording: bool) -> str:
+    if endless:
+        return "Of what is live the newest frame is shown; older ones are dropped."
+    return "What is recorded holds every frame." if recording else "How a file is played"
+
+
+def _button(icon: str, name: str, hint: str) -> QToolButton:
+    button = QToolButton()
+    button.setAccessibleName(name)
+    button.setToolTip(hint)
+    button.setAutoRaise(True)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    button.setIconSize(QSize(ICON_PX, ICON_PX))
+    button.setProperty("icon-name", icon)
+    button.setIcon(theme.icon(icon))
+    return button
+
+
+def _label(name: str) -> QLabel:
+    label = QLabel()
+    label.setAccessibleName(name)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+PANEL = LivePanel

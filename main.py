@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from models.engine import Engine
     from models.inspection import Description
     from models.requests import Request
-    from models.types import Answer
+    from models.types import Answer, Pixels, Result
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 COMMANDS = ("models", "inspections", "run", "replay")
@@ -204,6 +204,8 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
     from models.context import Context
     from models.types import Failure, Refusal
 
+    if request.inspection == "detect" and request.source is not None and request.source.moving:
+        return _video(engine, request, out, name, label=label)
     answer = _whole(engine, request, label)
     if isinstance(answer, Failure):
         _say(f"{label}: {answer.text}")
@@ -254,6 +256,42 @@ def _reads_folder(inspection: str) -> bool:
     from models import registry
 
     return registry.all_inspections()[inspection].reads == "folder"
+
+
+def _video(engine: Engine, request: Request, out: Path, name: str, *, label: str) -> bool:
+    """Detect on every frame of a video into files, saying on standard error how it went."""
+    from dataclasses import replace
+
+    from models.context import Context
+    from models.live.capture import Capture
+    from models.types import Failure, Refusal
+
+    _painting()
+    from viewer import export
+
+    source = request.source
+    assert source is not None
+
+    def frames() -> Iterator[tuple[Request, Result, Pixels]]:
+        while (pixels := capture.read()) is not None:
+            frame = replace(source, frame=capture.next - 1)
+            asked = replace(request, source=frame)
+            engine.take_frame(frame, pixels)
+            answer = engine.run_frame(asked, Context())
+            if isinstance(answer, Failure):
+                raise Refusal(answer.message, advice=answer.advice)
+            yield asked, answer, pixels
+
+    try:
+        capture = Capture(source.path)
+        count = export.write_video(out, request, frames(), fps=capture.fps, name=name)
+        if not count:
+            raise Refusal(f"{source.name} holds no frame that can be read.", advice="Copy or convert it again.")
+    except Refusal as refusal:
+        _say(f"{label}: {refusal} {refusal.advice}")
+        return False
+    _say(f"{label}: {count} frames")
+    return True
 
 
 def _check(engine: Engine, inspection: str, model: str, settings: dict[str, str]) -> None:

@@ -10,11 +10,13 @@ import numpy as np
 from models import recipe
 from models.detection import report
 from models.evaluation import report as figures_report
+from models.live.record import SUFFIX, Recording
 from models.requests import Request
 from models.types import Pixels, Refusal, Result
 from viewer import instances, matches, overlay, trace
 from viewer.canvas.layers import Layer
 from viewer.canvas.painter import render, render_svg
+from viewer.sources import pixels_of
 
 KINDS = ("png", "svg", "json", "csv", "coco.json")
 
@@ -91,6 +93,33 @@ def _refusal(at: Path, error: Exception) -> Refusal:
     reason = getattr(error, "strerror", None) or str(error)
     advice = "Choose another name or folder, or make room on the disk."
     return Refusal(f"{at} cannot be written ({reason}).", advice=advice)
+
+
+def write_video(
+    folder: Path, request: Request, frames: Iterable[tuple[Request, Result, Pixels]], *, fps: float, name: str
+) -> int:
+    """Write an MP4 file of frames with their overlay, a line of JSON for each, and the recipe.
+
+    Return how many frames there were. Raises Refusal when the folder cannot be written to.
+    """
+    at, count = folder / f"{name}.jsonl", 0
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        recording = Recording(str(folder / f"{name}{SUFFIX}"), fps=fps)
+        try:
+            with at.open("w", encoding="utf-8") as lines:
+                for count, (asked, result, pixels) in enumerate(frames, 1):
+                    recording.write(pixels_of(render(pixels, layers_of(asked, result))))
+                    lines.write(report.as_line(asked, result, fps=fps))
+                    if count == 1:
+                        recipe.write(folder / f"{name}.recipe.json", request, result)
+        finally:
+            recording.close()
+        if not count:
+            at.unlink()
+    except OSError as error:
+        raise _refusal(at, error) from error
+    return count
 
 
 def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels, layers: list[Layer]) -> Path:

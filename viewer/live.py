@@ -192,10 +192,11 @@ class Live:
     def _shown(self, facts: Facts, shown: Shown) -> None:
         session = self._session
         self._heard(facts)
+        session.results.pop(DETECT_SLOT, None)
         if isinstance(shown.answer, Failure):
+            self._fail(shown.answer)
             if shown.request is not None:
                 session.failed[DETECT_SLOT] = shown.request
-            self._fail(shown.answer)
         elif shown.request is not None and shown.answer is not None:
             session.results[DETECT_SLOT] = (shown.request, shown.answer)
         for call in session.on.frame:

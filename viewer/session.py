@@ -324,7 +324,8 @@ class Session:
             kept = {} if before.model != after.model else self.results
             gone = before.file.path if before.file is not None and before.file != after.file else ""
             self.results = {s: (r, a) for s, (r, a) in kept.items() if not _of(r.source, before.source, gone)}
-            self.failed.clear()
+            if (before.model, before.file) != (after.model, after.file):
+                self.failed.clear()
         if after.source is None:
             self.shown = None
         self.truths.follow(looking=before.source != after.source)

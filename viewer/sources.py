@@ -9,7 +9,7 @@ import numpy as np
 from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtGui import QImage, QPainter
 
-from models.images import WEIGHTS_SUFFIXES, save_png
+from models.images import PICTURE_SUFFIXES, WEIGHTS_SUFFIXES, save_png
 from models.live.source import is_endless, title
 from models.truth.read import recognise
 from models.types import Pixels, Refusal
@@ -21,9 +21,14 @@ def paths_in(data: QMimeData) -> list[str]:
     """Return what dropped or pasted data names: files, lines of text that are paths, and addresses of streams."""
     if data.hasUrls():
         found = [url.toLocalFile() if url.isLocalFile() else url.toString() for url in data.urls()]
-        return [path for path in found if Path(path).is_absolute() or is_endless(path)]
+        return [path for path in found if Path(path).is_absolute() or _plays(path)]
     lines = data.text().splitlines() if data.hasText() else []
     return [path for line in lines[:LINES_MOST] if (path := _path(line.strip().strip("\"'")))]
+
+
+def _plays(address: str) -> bool:
+    """Tell whether this is a camera or a stream; the address of a picture on the web is neither."""
+    return is_endless(address) and Path(address.partition("?")[0]).suffix.lower() not in PICTURE_SUFFIXES
 
 
 def _path(line: str) -> str:
@@ -31,7 +36,7 @@ def _path(line: str) -> str:
     if not line:
         return ""
     try:
-        if is_endless(line):
+        if _plays(line):
             return line
         path = Path(QUrl(line).toLocalFile() if line.startswith("file:") else line).expanduser()
         return str(path) if path.exists() else ""

@@ -61,6 +61,13 @@ def as_plain_json(request: Request, result: Result) -> str:
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
+def as_line(request: Request, result: Result, *, fps: float) -> str:
+    """Return the detections of one frame of a video as a line of JSON, with its number and its time in seconds."""
+    frame = request.source.frame if request.source else 0
+    body = {"frame": frame, "time_s": round(frame / fps, 6), "detections": detections(result)}
+    return json.dumps(body, ensure_ascii=False) + "\n"
+
+
 def as_csv(answers: Sequence[tuple[Request, Result]]) -> str:
     """Return one line per detection, with the file it is on."""
     text = io.StringIO()

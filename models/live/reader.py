@@ -16,7 +16,7 @@ from models.live.source import is_endless
 from models.types import Pixels, Refusal
 
 AHEAD = 2
-CLOSE_S = 1.0
+CLOSE_S = 0.3
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 15.0
 State = Literal["opening", "reading", "ended", "lost", "refused"]
 

@@ -14,7 +14,7 @@ from videos import Stream, number_in, video
 
 from models.cards import BUNDLED
 from models.live import capture, reader
-from models.types import Result, Source
+from models.types import Failure, Result, Source
 from viewer.panels.live import LivePanel, clock
 
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))
@@ -158,6 +158,32 @@ def test_cameras_and_streams_are_opened_by_number_or_address(desk: Make, stream:
     live = panel(d)
     assert not live.timeline.isEnabled() and "is live: there is no way back" in live.timeline.toolTip()
     assert not live.back.isEnabled() and not live.pace.isEnabled() and live.play.isEnabled()
+
+
+def test_undo_leads_back_to_the_picture_and_redo_to_the_video(desk: Make, clip: Path) -> None:
+    d = desk(SAMPLES[0])
+    d.session.open_paths([clip])
+    d.play_until(lambda: d.session.live.source is not None)
+    d.run("undo")
+    d.play_until(lambda: d.document.file.name == SAMPLES[0].name)
+    d.settle()
+    assert d.session.live.source is None and d.shows(d.direct())
+    d.run("redo")
+    d.play_until(lambda: d.session.live.source is not None)
+    assert d.document.source == Source.file(clip) and d.canvas.pixels.shape == (240, 320, 3)
+
+
+def test_a_model_that_fails_on_a_frame_pauses_and_is_told_once(playing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    d = playing
+    d.play_until(lambda: shown(d) > 1 and d.layer("detections") is not None)
+    monkeypatch.setattr(d.engine, "run_frame", lambda request, context: Failure("There is not enough memory for this."))
+    d.play_until(lambda: d.session.live.facts.state == "paused" and d.document.frame == shown(d))
+    assert d.messages == ["There is not enough memory for this."] and d.session.stale
+    assert d.layer("detections") is None, "boxes of another frame would be wrong"
+    monkeypatch.undo()
+    d.run("again")
+    d.settle()
+    assert d.shows(d.direct())
 
 
 # pausing

@@ -189,8 +189,13 @@ def _texts(source: Source | None, facts: Facts) -> Texts:
     own = f" of {facts.fps:.4g}" if facts.fps else ""
     rate = f"{facts.rate:.1f}{own} frames/s" if facts.rate else f"{facts.fps:.4g} frames/s" if facts.fps else ""
     dropped = f"{facts.dropped:,} dropped"
-    stages = " · ".join(f"{stage} {ms:.1f} ms" for stage, ms in facts.stages.items() if ms >= 0.05)
+    stages = "\u00a0· ".join(_unbroken(f"{stage} {ms:.1f} ms") for stage, ms in facts.stages.items() if ms >= 0.05)
     return state, f"{rate} · {dropped}".removeprefix(" · "), stages
+
+
+def _unbroken(text: str) -> str:
+    """Return a text that stays on one line."""
+    return text.replace(" ", "\u00a0")
 
 
 def _pace_reason(*, endless: bool, recording: bool) -> str:

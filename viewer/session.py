@@ -321,9 +321,10 @@ class Session:
 
     def _changed(self, before: Document, after: Document) -> None:
         if (before.model, before.source) != (after.model, after.source):
-            kept = {} if before.model != after.model else self.results
             gone = before.file.path if before.file is not None and before.file != after.file else ""
-            self.results = {s: (r, a) for s, (r, a) in kept.items() if not _of(r.source, before.source, gone)}
+            kept = self.results.items() if before.model == after.model else ()
+            others = {s: r.source for s, (r, _) in kept if r.source != before.source}
+            self.results = {s: self.results[s] for s, source in others.items() if not source or source.path != gone}
             if (before.model, before.file) != (after.model, after.file):
                 self.failed.clear()
         if after.source is None:
@@ -394,8 +395,3 @@ class Session:
     def _tell_state(self) -> None:
         for call in self.on.state:
             call()
-
-
-def _of(source: Source | None, picture: Source | None, path: str) -> bool:
-    """Whether a source is a picture, or anything of what is at a path."""
-    return source == picture or (source is not None and source.path == path)

@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from models.engine import Engine
     from models.inspection import Description
     from models.requests import Request
-    from models.types import Pixels, Result
+    from models.types import Answer, Pixels, Result
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 COMMANDS = ("models", "inspections", "run", "replay")
 USAGE = """\
-  main.py [PICTURE...] [--model NAME_OR_FILE]                    open the window
+  main.py [PICTURE...] [--model NAME_OR_FILE] [--truth PATH]     open the window
           a PICTURE may also be a folder, a video, camera:0, or an address such as rtsp://host/path
   main.py --screenshot FILE.png [PICTURE...] [--model M]         save what the window shows, off screen
   main.py models [--json]                                        the bundled models
   main.py inspections [--model M] [--json]                       what can be asked, with parameters
   main.py run INSPECTION PICTURE... --model M [--set name=value]... --out DIR
+  main.py run figures GROUND_TRUTH --model M --out DIR           mAP, curves, errors of a whole data set
+  main.py run coverage GROUND_TRUTH --model M --out DIR          how well the anchors fit a whole data set
   main.py replay RECIPE.json --out DIR                           the same numbers again
 """
 
@@ -51,7 +53,8 @@ def _window(given: list[str]) -> int:
     parser.add_argument(
         "pictures", nargs="*", metavar="PICTURE", help="pictures, folders, videos, camera:0, addresses of streams"
     )
-    parser.add_argument("--model", help="a bundled model's name or a weights file")
+    parser.add_argument("--model", help="a bundled model's name, a weights file, or an architecture without weights")
+    parser.add_argument("--truth", type=Path, metavar="PATH", help="ground truth: COCO file, VOC or YOLO folder")
     parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save what the window shows and exit")
     parser.add_argument("--sample", action="store_true", help="open a bundled sample picture")
     parser.add_argument("--theme", choices=("system", "dark", "light"), help="for this run")
@@ -110,6 +113,9 @@ def _models(*, as_json: bool) -> int:
         return DONE
     for card in known:
         print(f"{card.name:24} {card.task:12} {card.bytes / 1e6:4.1f} MB  {card.licence:8} {card.title}")
+    print("\nWithout weights, for their anchors:")
+    for name, title in cards.ARCHITECTURES.items():
+        print(f"{name:38} {title}")
     return DONE
 
 
@@ -138,6 +144,8 @@ def _run(options: Any) -> int:
     from models.types import Refusal, Source
 
     settings = dict(_setting(text) for text in options.settings)
+    if settings.get("truth"):
+        settings["truth"] = str(Path(settings["truth"]).absolute())
     engine, model = _engine(), cards.canonical(options.model)
     _check(engine, options.inspection, model, settings)
     if options.also and options.inspection != "detect":
@@ -146,7 +154,7 @@ def _run(options: Any) -> int:
     failed = 0
     for given in options.pictures:
         try:
-            paths += images.expand([given])
+            paths += [Path(given)] if _reads_folder(options.inspection) else images.expand([given])
         except Refusal as refusal:
             failed += 1
             _say(f"{given}: {refusal} {refusal.advice}")
@@ -198,14 +206,24 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
 
     if request.inspection == "detect" and request.source is not None and request.source.moving:
         return _video(engine, request, out, name, label=label)
-    answer = engine.run(request, Context())
+    answer = _whole(engine, request, label)
     if isinstance(answer, Failure):
         _say(f"{label}: {answer.text}")
         return False
-    _painting()
     from viewer import export
 
     try:
+        if _reads_folder(request.inspection):
+            if request.inspection == "coverage":
+                export.write_figures(out, request, answer, kinds=["json"], name=name)
+                _say(f"{label}: {answer.meta['covered']:,} of {answer.meta['objects']:,} objects covered")
+                return True
+            export.write_figures(out, request, answer, kinds=["json", "csv"], name=name)
+            _say(f"{label}: mAP {answer.meta['map']:.4f} over {answer.meta['pictures']:,} pictures")
+            for line in (*answer.meta["notes"], *answer.meta["problems"]):
+                _say(f"  {line}")
+            return True
+        _painting()
         pixels = engine.pixels(request, Context())
         export.write(out, request, answer, pixels, kinds=kinds, name=name)
     except Refusal as refusal:
@@ -252,18 +270,40 @@ def _video(engine: Engine, request: Request, out: Path, name: str, *, label: str
     return True
 
 
+def _whole(engine: Engine, request: Request, label: str) -> Answer:
+    """Answer a request; where that takes more than one go, go on to the end, saying every tenth of it how far it is."""
+    from models.context import Context
+    from models.types import Result
+
+    answer, told = engine.run(request, Context()), 0
+    while isinstance(answer, Result) and answer.meta.get("partial"):
+        engine.work_idle(1.0)
+        answer = engine.run(request, Context())
+        if isinstance(answer, Result):
+            done, of = answer.meta["collected"] + answer.meta["failed"], answer.meta["of"]
+            if 10 * done // of > told:
+                told = 10 * done // of
+                _say(f"{label}: {done:,} of {of:,} pictures")
+    return answer
+
+
+def _reads_folder(inspection: str) -> bool:
+    """Tell whether an inspection is asked about a whole data set, by its ground truth."""
+    from models import registry
+
+    return registry.all_inspections()[inspection].reads == "folder"
+
+
 def _check(engine: Engine, inspection: str, model: str, settings: dict[str, str]) -> None:
     """Raise Refusal for a model, inspection or setting that cannot be, before any picture is read."""
-    from models.detection.decide import label_ids
+    from models.detection import classes
     from models.types import Refusal
 
     description = _describe(engine, model)
     offers = description.offers
     if inspection not in offers:
         raise Refusal(f"There is no inspection {inspection!r}.", advice=f"Valid: {', '.join(offers)}.")
-    values = offers[inspection].check(settings)
-    if "hidden" in values:
-        label_ids(str(values["hidden"]), description.classes)
+    classes.check(offers[inspection].check(settings), description.classes)
 
 
 def _describe(engine: Engine, model: str) -> Description:

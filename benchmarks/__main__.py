@@ -7,7 +7,7 @@ import os
 import sys
 from statistics import median
 
-from benchmarks import startup, ticks
+from benchmarks import anchors, dataset, startup, ticks
 from benchmarks.paired import Line, surroundings, table
 
 CANDIDATES = 10_000
@@ -59,8 +59,10 @@ def main() -> None:
     with startup.platform(xcb=given.xcb) as places:
         os.environ.update(places)
         lines += ticks.window_lines(given.rounds)
+        lines += anchors.lines(given.rounds)
     lines += ticks.engine_lines(given.rounds)
     lines += suppression_lines(given.rounds)
+    lines += dataset.tick_lines(given.rounds)[:2]
     print(f"{before}; medians of {given.rounds} interleaved rounds\n\n{table(lines)}")
     missed = [line.what for line in lines if line.reached is False]
     print(f"{len(missed)} of {sum(line.reached is not None for line in lines)} goals missed", file=sys.stderr)

@@ -1,4 +1,7 @@
-"""Make the README's screenshots from the real window, off screen. Run: python -m docs.screenshots --out docs/images."""
+"""Make the README's screenshots from the real window, off screen.
+
+Run: python -m docs.screenshots --out docs/images --data DIR, a folder with bccd.zip (MIT licence).
+"""
 
 from __future__ import annotations
 
@@ -6,77 +9,150 @@ import argparse
 import os
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "assets" / "samples"
-LIMIT_S = 60.0
+LIMIT_S = 120.0
+CELLS = "cells-faster-rcnn"
+
+
+class Studio:
+    """The program, brought up once, and what the pictures are taken with."""
+
+    def __init__(self, out: Path) -> None:
+        from PySide6.QtWidgets import QApplication
+
+        from models.types import Source
+        from viewer.app import build
+        from viewer.document import Document
+        from viewer.jobs import Mailbox, ProcessLane
+        from viewer.session import Session
+
+        self.out = out
+        pictures = tuple(Source.file(p) for p in sorted(SAMPLES.glob("*.png")))
+        self.session, mail = Session(ProcessLane(), Document(sources=pictures)), Mailbox()
+        self.session.begin(mail.post, [])
+        self.application: Any = QApplication([])
+        self.window: Any = build(self.application, self.session, mail, theme_name="dark")
+        self.window.show()
+        self.store = self.session.store
+
+    def wait(self, done: Callable[[], bool]) -> None:
+        """Let the program run until `done`. Raises TimeoutError."""
+        end = time.monotonic() + LIMIT_S
+        quiet = 0
+        while quiet < 5:
+            self.application.processEvents()
+            time.sleep(0.02)
+            quiet = quiet + 1 if done() else 0
+            if time.monotonic() > end:
+                raise TimeoutError("the window did not settle")
+
+    def settle(self) -> None:
+        """Wait until everything that is wanted is answered, in full."""
+        session = self.session
+
+        def idle() -> bool:
+            partial = any(answer.meta.get("partial") for _, answer in session.results.values())
+            return not (session.jobs.busy or session.reading or session.stale or partial or session.truths.reading)
+
+        self.wait(lambda: idle() and "detect" in session.results)
+
+    def take(self, name: str) -> None:
+        """Save what the window shows once it has settled."""
+        self.settle()
+        self.application.processEvents()
+        self.window.toasts.clear()
+        path = self.out / f"{name}.png"
+        self.window.grab().save(str(path))
+        with Image.open(path) as full:
+            small = full.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        small.save(path, optimize=True)
+
+    def largest(self) -> int:
+        """The id of the largest detection."""
+        found = self.session.results["detect"][1].arrays
+        sides = found["boxes"][:, 2:] - found["boxes"][:, :2]
+        return int(found["ids"][sides.prod(1).argmax()])
+
+
+def digits(studio: Studio) -> None:
+    """Take the pictures of the digit detectors on the bundled samples."""
+    store, window = studio.store, studio.window
+    studio.take("dark")
+    window.verbs.set_theme("light")
+    studio.take("light")
+    store.update(store.document.with_value("detect", suppressed=True, iou=0.3, score=0.1))
+    studio.take("suppressed")
+    window.verbs.set_theme("dark")
+    store.update(store.document.with_own("detect").with_view(anchors="here", anchor_at=(300.0, 240.0), boxes=False))
+    studio.take("anchors")
+    store.update(store.document.with_view(anchors="off", boxes=True, anchor_at=None).with_selected(studio.largest()))
+    window.docks.show("lineage")
+    studio.take("lineage")
+    window.arrange()
+
+
+def cells(studio: Studio, folder: Path) -> None:
+    """Take the pictures of the cell detector on photographs with ground truth."""
+    store, session, window = studio.store, studio.session, studio.window
+    session.open_model(CELLS)
+    studio.wait(lambda: store.document.model == CELLS)
+    session.truths.open(folder / "BCCD" / "ImageSets" / "Main" / "test.txt", pictures=True)
+    studio.wait(lambda: session.truth is not None)
+    studio.settle()
+    session.go(6)
+    studio.settle()
+    window.docks.show("truth")
+    studio.take("truth")
+    truth: Any = session.truth
+    picture: Any = truth.of(store.document.source.path) if store.document.source else None
+    store.update(store.document.with_value("detect", score=0.97))
+    studio.settle()
+    missed = window.panels["truth"].mistakes.missed
+    row = missed[0] if missed else 0
+    store.update(store.document.with_region(tuple(picture.boxes[row].tolist())))
+    window.docks.show("missed")
+    studio.take("missed")
+    window.arrange()
+    store.update(store.document.with_pinned({"score": 0.3}).with_own("detect").with_region(None))
+    store.update(store.document.with_value("detect", method="soft-gaussian", score=0.6).with_view(outcomes=False))
+    window.docks.show("compare")
+    studio.take("compare")
+    window.arrange()
+    store.update(store.document.with_pinned(None).with_own("detect").with_view(outcomes=True))
+    store.update(store.document.with_view(anchors="match", boxes=False))
+    window.docks.show("workbench")
+    studio.take("workbench")
+    window.arrange()
+    store.update(store.document.with_view(anchors="off", boxes=True, figures="collect"))
+    window.docks.show("figures")
+    studio.take("figures")
 
 
 def main() -> None:
-    """Bring the program up once and take every picture of it."""
+    """Take every picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    out: Path = parser.parse_args().out
-    out.mkdir(parents=True, exist_ok=True)
+    parser.add_argument("--data", type=Path, help="folder with bccd.zip; without it the cells are left out")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     os.environ["VITRINE_HOME"] = tempfile.mkdtemp()
-
-    from PySide6.QtWidgets import QApplication
-
-    from models.types import Source
-    from viewer.app import build
-    from viewer.document import Document
-    from viewer.jobs import Mailbox, ProcessLane
-    from viewer.session import Session
-
-    pictures = tuple(Source.file(p) for p in sorted(SAMPLES.glob("*.png")))
-    session, mail = Session(ProcessLane(), Document(sources=pictures)), Mailbox()
-    session.begin(mail.post, [])
-    application = QApplication([])
-    window = build(application, session, mail, theme_name="dark")
-    window.show()
-    store = session.store
-
-    def settle() -> None:
-        wait(application, lambda: not session.jobs.busy and not session.stale and "detect" in session.results)
-
-    def take(name: str) -> None:
-        settle()
-        application.processEvents()
-        window.toasts.clear()
-        window.grab().save(str(out / f"{name}.png"))
-
-    take("dark")
-    window.verbs.set_theme("light")
-    take("light")
-    store.update(store.document.with_value("detect", suppressed=True, iou=0.3, score=0.1))
-    take("suppressed")
-    window.verbs.set_theme("dark")
-    store.update(store.document.with_own("detect").with_view(anchors="here", anchor_at=(300.0, 240.0), boxes=False))
-    take("anchors")
-    found = session.results["detect"][1].arrays
-    sides = found["boxes"][:, 2:] - found["boxes"][:, :2]
-    largest = int(found["ids"][sides.prod(1).argmax()])
-    store.update(store.document.with_view(anchors="lineage", boxes=True, anchor_at=None).with_selected(largest))
-    window.commands.run("panel-results")
-    take("lineage")
-    window.close()
-
-
-def wait(application: Any, done: Callable[[], bool]) -> None:
-    """Let the program run until `done`. Raises TimeoutError."""
-    end = time.monotonic() + LIMIT_S
-    quiet = 0
-    while quiet < 5:
-        application.processEvents()
-        time.sleep(0.02)
-        quiet = quiet + 1 if done() else 0
-        if time.monotonic() > end:
-            raise TimeoutError("the window did not settle")
+    studio = Studio(options.out)
+    digits(studio)
+    if options.data:
+        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(options.data / "bccd.zip") as archive:
+            archive.extractall(folder)
+            cells(studio, Path(folder))
+    studio.window.close()
 
 
 if __name__ == "__main__":

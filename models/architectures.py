@@ -1,44 +1,84 @@
-"""Networks that can be built by name or recognised by their tensors: ours and torchvision's SSD and Faster R-CNN."""
+"""Networks that can be built by name or recognised by their tensors: ours and torchvision's detectors. No weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache, partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torchvision.models import detection
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
-from models.networks.digits import CLASSES, digits_faster_rcnn, digits_ssd
+from models import cards
+from models.detection.skeleton import COCO_POINTS
+from models.networks import cells, digits
 from models.types import Refusal
 
 ANY_CLASSES = 3
+OWN_CLASSES = {
+    "digits_ssd": digits.CLASSES,
+    "digits_faster_rcnn": digits.CLASSES,
+    "cells_faster_rcnn": cells.CLASSES,
+}
 COUNTER = ".num_batches_tracked"
 COCO = tuple(FasterRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"])
+PERSON = ("__background__", "person")
+KEYPOINTS = "keypointrcnn_resnet50_fpn"
+# Their published weights were trained with a frozen normalisation whose epsilon was 0 (`overwrite_eps` in torchvision).
+EPS_0 = ("fasterrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn", KEYPOINTS, "retinanet_resnet50_fpn")
+# Larger than any layer of a detector; only layers of VGG's classifier are, which SSD throws away.
+LARGEST_LAYER = 16_000_000
+RANDOM = {"normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_"}
 
 
-def _torchvision(builder: Callable[..., nn.Module], classes: int) -> nn.Module:
-    return builder(weights=None, weights_backbone=None, num_classes=classes)
+def _torchvision(name: str, classes: int, points: int) -> nn.Module:
+    more = {"num_keypoints": points} if name == KEYPOINTS else {}
+    return getattr(detection, name)(weights=None, weights_backbone=None, num_classes=classes, **more)
 
 
-BUILDERS: dict[str, Callable[[int], nn.Module]] = {
-    "digits_ssd": lambda _: digits_ssd(),
-    "digits_faster_rcnn": lambda _: digits_faster_rcnn(),
-    "ssd300_vgg16": partial(_torchvision, detection.ssd300_vgg16),
-    "ssdlite320_mobilenet_v3_large": partial(_torchvision, detection.ssdlite320_mobilenet_v3_large),
-    "fasterrcnn_resnet50_fpn": partial(_torchvision, detection.fasterrcnn_resnet50_fpn),
-    "fasterrcnn_resnet50_fpn_v2": partial(_torchvision, detection.fasterrcnn_resnet50_fpn_v2),
-    "fasterrcnn_mobilenet_v3_large_fpn": partial(_torchvision, detection.fasterrcnn_mobilenet_v3_large_fpn),
-    "fasterrcnn_mobilenet_v3_large_320_fpn": partial(_torchvision, detection.fasterrcnn_mobilenet_v3_large_320_fpn),
+BUILDERS: dict[str, Callable[[int, int], nn.Module]] = {
+    "digits_ssd": lambda classes, points: digits.digits_ssd(),
+    "digits_faster_rcnn": lambda classes, points: digits.digits_faster_rcnn(),
+    "cells_faster_rcnn": lambda classes, points: cells.cells_faster_rcnn(),
+    **{name: partial(_torchvision, name) for name in cards.ARCHITECTURES},
 }
 
 
-def build(architecture: str, *, classes: int) -> nn.Module:
-    """Build a network by name with `classes` classes, background counted. Raises Refusal for an unknown name."""
+def build(architecture: str, *, classes: int, points: int = len(COCO_POINTS)) -> nn.Module:
+    """Build a network by name with `classes` classes, background counted, and `points` key points if it finds any.
+
+    Raises Refusal for an unknown name.
+    """
     if architecture not in BUILDERS:
         raise Refusal(f"There is no architecture {architecture!r}.", advice=f"Known: {', '.join(BUILDERS)}.")
-    return BUILDERS[architecture](classes)
+    return BUILDERS[architecture](classes, points)
+
+
+def untrained(architecture: str, *, classes: int) -> nn.Module:
+    """Build a network with random weights, the same ones every time."""
+    with torch.random.fork_rng(devices=[]), unfilled(above=LARGEST_LAYER):
+        torch.manual_seed(0)
+        return build(architecture, classes=classes)
+
+
+@contextmanager
+def unfilled(*, above: int = 0) -> Iterator[None]:
+    """Leave tensors of more than `above` numbers without random values while networks are built, which takes long."""
+
+    class Unfilled(TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if getattr(func, "__name__", "") in RANDOM:
+                tensor = args[0] if args else kwargs["tensor"]
+                if tensor.numel() > above:
+                    return tensor
+            return func(*args, **(kwargs or {}))
+
+    with Unfilled():
+        yield
 
 
 def recognise(state: Mapping[str, Tensor]) -> tuple[str, int]:
@@ -48,41 +88,55 @@ def recognise(state: Mapping[str, Tensor]) -> tuple[str, int]:
     with the nearest one and how it differs.
     """
     given = {k: tuple(t.shape) for k, t in state.items() if not k.endswith(COUNTER)}
+    points = points_in(state)
     nearest, best = "", 0
     for name in BUILDERS:
-        wanted = _shapes(name, ANY_CLASSES).keys()
+        wanted = _shapes(name, ANY_CLASSES, points).keys()
         shared = len(wanted & given.keys())
         if shared > best:
             nearest, best = name, shared
         if shared == len(given) == len(wanted):
             for classes in _class_counts(state):
-                if _shapes(name, classes) == given:
+                if _shapes(name, classes, points) == given:
                     return name, classes
     hint = f" The nearest is {nearest}: {best} of {len(given)} tensors fit." if best > len(given) // 4 else ""
     raise Refusal(
         f"These weights belong to no network that Vitrine knows.{hint}",
-        advice="It opens digits-ssd, digits-faster-rcnn and torchvision's SSD, SSDLite and Faster R-CNN.",
+        advice="It opens digits-ssd, digits-faster-rcnn and torchvision's detectors: SSD, SSDLite, RetinaNet, FCOS, "
+        "Faster, Mask and Keypoint R-CNN.",
     )
+
+
+def points_in(state: Mapping[str, Tensor]) -> int:
+    """Return how many key points the heads in `state` find; COCO's number where they find none."""
+    weight = state.get("roi_heads.keypoint_predictor.kps_score_lowres.weight")
+    return len(COCO_POINTS) if weight is None or weight.ndim < 2 else weight.shape[1]
 
 
 def set_frozen_eps(net: nn.Module, architecture: str, state: Mapping[str, Tensor]) -> None:
     """Use the epsilon of torchvision's published weights where a new network has another.
 
-    Their frozen normalisation leaves no batch counters; for `fasterrcnn_resnet50_fpn` its epsilon was 0.
+    Their frozen normalisation leaves no batch counters; that of some had 0 for its epsilon.
     """
-    if architecture == "fasterrcnn_resnet50_fpn" and not any(k.endswith(COUNTER) for k in state):
+    if architecture in EPS_0 and not any(k.endswith(COUNTER) for k in state):
         for module in net.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eps = 0.0
 
 
 def class_names(architecture: str, classes: int) -> tuple[str, ...]:
-    """Return names for labels of weights without a card: digits, COCO's where the count fits, or numbers."""
-    if architecture.startswith("digits_"):
-        return CLASSES
+    """Return names for labels of weights without a card: our own, COCO's where the count fits, or numbers.
+
+    Where there is no background column, label 0 is taken for a class.
+    """
+    if architecture in OWN_CLASSES:
+        return OWN_CLASSES[architecture]
+    if architecture == KEYPOINTS and classes == len(PERSON):
+        return PERSON
     if classes == len(COCO):
         return COCO
-    return ("__background__", *(f"class {i}" for i in range(1, classes)))
+    first = "class 0" if architecture.startswith(("retinanet", "fcos")) else "__background__"
+    return (first, *(f"class {i}" for i in range(1, classes)))
 
 
 def _class_counts(state: Mapping[str, Tensor]) -> list[int]:
@@ -90,7 +144,12 @@ def _class_counts(state: Mapping[str, Tensor]) -> list[int]:
     predictor = state.get("roi_heads.box_predictor.cls_score.weight")
     if predictor is not None:
         return [predictor.shape[0]]
-    first = "head.classification_head.module_list.0"
+    head = "head.classification_head"
+    dense = state.get(f"{head}.cls_logits.bias")
+    if dense is not None:
+        per_cell = 1 if "head.regression_head.bbox_ctrness.bias" in state else 9
+        return [dense.shape[0] // per_cell] if dense.shape[0] % per_cell == 0 else []
+    first = f"{head}.module_list.0"
     bias = state.get(f"{first}.1.bias", state.get(f"{first}.bias"))
     if bias is None:
         return []
@@ -98,7 +157,7 @@ def _class_counts(state: Mapping[str, Tensor]) -> list[int]:
 
 
 @cache
-def _shapes(name: str, classes: int) -> dict[str, tuple[int, ...]]:
-    with torch.device("meta"):
-        net = build(name, classes=classes)
+def _shapes(name: str, classes: int, points: int) -> dict[str, tuple[int, ...]]:
+    with torch.device("meta"), unfilled():
+        net = build(name, classes=classes, points=points)
     return {k: tuple(t.shape) for k, t in net.state_dict().items() if not k.endswith(COUNTER)}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from models.context import Context
+from models.types import Source
 
 T = TypeVar("T")
 HOST_BYTES = 1 << 30
@@ -50,12 +51,13 @@ class Cache:
 
 
 class CachedStages:
-    """The stages of one scope (a model on a picture) over a shared cache, timed into a context."""
+    """The stages of one scope (a model on a picture, the `source`) over a shared cache, timed into a context."""
 
-    def __init__(self, cache: Cache, scope: Hashable, context: Context) -> None:
+    def __init__(self, cache: Cache, scope: Hashable, context: Context, *, source: Source | None = None) -> None:
         self.cache = cache
         self.scope = scope
         self.context = context
+        self.source = source
 
     def run(self, name: str, make: Callable[[], T], *key: object) -> T:
         """Return the cached value of stage `name` for `key`, or make it, time it and keep it."""
@@ -68,8 +70,8 @@ class CachedStages:
         self.cache[full] = value
         return value
 
-    def progress(self, fraction: float, text: str) -> None:
-        """Report how much of a long stage is done. Raises Cancelled when it was called off."""
+    def progress(self, fraction: float | None, text: str) -> None:
+        """Report how much of a long stage is done, None for unknown. Raises Cancelled when it was called off."""
         self.context.progress(fraction, text)
 
     def time(self, name: str, make: Callable[[], T]) -> T:
@@ -83,6 +85,18 @@ class CachedStages:
         if full not in self.cache:
             return None
         return self.cache[full]
+
+    def keep(self, name: str, value: object, *key: object) -> None:
+        """Keep a value of stage `name` that was made together with others."""
+        self.cache[(self.scope, name, key)] = value
+
+    def meanwhile(self, name: str, steps: Iterator[None]) -> None:
+        """Have work done in slices while the engine is idle, unless work of that name is under way; none of it is kept.
+
+        The name is the engine's own, whatever the model and picture.
+        """
+        if self.context.later is not None:
+            self.context.later(name, steps)
 
     def later(self, name: str, steps: Callable[[], Generator[None, None, T]], *key: object) -> None:
         """Have stage `name` made in slices while the engine is idle, unless it is there or under way.

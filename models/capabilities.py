@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from models.cards import Card
 from models.detection.evidence import Evidence
 from models.params import Value
-from models.types import Anchors, Candidates, Pixels
+from models.types import Anchors, Candidates, Float, Int, Pixels
 
 T = TypeVar("T")
 
@@ -20,8 +20,8 @@ class Stages(Protocol):
         """Return the cached value of the stage, or make it."""
         ...
 
-    def progress(self, fraction: float, text: str) -> None:
-        """Report how much of a long stage is done. Raises Cancelled when it was called off."""
+    def progress(self, fraction: float | None, text: str) -> None:
+        """Report how much of a long stage is done, None for unknown. Raises Cancelled when it was called off."""
         ...
 
     def time(self, name: str, make: Callable[[], T]) -> T:
@@ -75,4 +75,38 @@ class Traces(Protocol):
         ...
 
 
-CAPABILITIES: dict[str, type] = {"Detects": Detects, "HasAnchors": HasAnchors, "Proposes": Proposes, "Traces": Traces}
+@runtime_checkable
+class Segments(Protocol):
+    """Gives each detection a mask."""
+
+    def masks(self, pixels: Pixels, boxes: Float, labels: Int, stages: Stages) -> Float:
+        """Return probabilities (K, h, w) within each of the boxes (K, 4), given in network pixels, for its label."""
+        ...
+
+
+@runtime_checkable
+class FindsKeyPoints(Protocol):
+    """Finds named points on each detection."""
+
+    @property
+    def point_names(self) -> tuple[str, ...]:
+        """The names of the P points, in order."""
+        ...
+
+    def key_points(self, pixels: Pixels, boxes: Float, stages: Stages) -> tuple[Float, Float, Float]:
+        """Return the points of boxes (K, 4), given in network pixels.
+
+        (K, P, 3) x and y in pixels of the original and torchvision's visibility; (K, P) their scores, which are heights
+        in the maps and no probabilities; (K, P, h, w) the maps they were found in, each stretched over its box.
+        """
+        ...
+
+
+CAPABILITIES: dict[str, type] = {
+    "Detects": Detects,
+    "HasAnchors": HasAnchors,
+    "Proposes": Proposes,
+    "Traces": Traces,
+    "Segments": Segments,
+    "FindsKeyPoints": FindsKeyPoints,
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,25 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 BUNDLED = ASSETS / "models"
 SAMPLES = ASSETS / "samples"
 DEFAULT_MODEL = "digits-faster-rcnn"
+BACKGROUND = ("__background__", "background")
+GAP = "N/A"
+NO_WEIGHTS = "No weights: random numbers. Its anchors are real, its detections are not."
+
+# torchvision's detectors, which open by name without weights too.
+ARCHITECTURES = {
+    "ssd300_vgg16": "SSD300, VGG-16",
+    "ssdlite320_mobilenet_v3_large": "SSDLite320, MobileNet V3",
+    "retinanet_resnet50_fpn": "RetinaNet, ResNet-50 FPN",
+    "retinanet_resnet50_fpn_v2": "RetinaNet v2, ResNet-50 FPN",
+    "fcos_resnet50_fpn": "FCOS, ResNet-50 FPN",
+    "fasterrcnn_resnet50_fpn": "Faster R-CNN, ResNet-50 FPN",
+    "fasterrcnn_resnet50_fpn_v2": "Faster R-CNN v2, ResNet-50 FPN",
+    "fasterrcnn_mobilenet_v3_large_fpn": "Faster R-CNN, MobileNet V3 FPN",
+    "fasterrcnn_mobilenet_v3_large_320_fpn": "Faster R-CNN, MobileNet V3 FPN, 320 pixels",
+    "maskrcnn_resnet50_fpn": "Mask R-CNN, ResNet-50 FPN",
+    "maskrcnn_resnet50_fpn_v2": "Mask R-CNN v2, ResNet-50 FPN",
+    "keypointrcnn_resnet50_fpn": "Keypoint R-CNN, ResNet-50 FPN",
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +50,15 @@ class Card:
     sha256: str = ""
     bytes: int = 0
     about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def label_ids(classes: Sequence[str]) -> tuple[int, ...]:
+    """Return the label ids that are classes: without a background, which its name at 0 tells, and without gaps.
+
+    Detectors with a softmax have a background at 0; those with sigmoids have none, so their label 0 is a class unless
+    it bears that name, as in weights trained on COCO, whose numbering begins at 1 and has gaps.
+    """
+    return tuple(i for i, name in enumerate(classes) if name != GAP and (i or name not in BACKGROUND))
 
 
 def read(path: Path) -> Card:
@@ -59,6 +87,13 @@ def bundled() -> dict[str, Card]:
     """Return the cards of the models that come with Vitrine, by name."""
     cards = [read(path) for path in sorted(BUNDLED.glob("*.json"))]
     return {card.name: card for card in cards}
+
+
+def untrained(architecture: str) -> Card:
+    """Return the card of one of torchvision's architectures without weights."""
+    about = {"architecture": architecture, "note": NO_WEIGHTS, "weights": "none"}
+    title = f"{ARCHITECTURES[architecture]} (no weights)"
+    return Card(architecture, title=title, architecture=architecture, about=about)
 
 
 def canonical(name: str) -> str:

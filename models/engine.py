@@ -140,7 +140,7 @@ class Engine:
             raise Refusal(f"{inspection.title} needs a folder or a file of ground truth.", advice="Open one.")
         scope = (request.model, self._stamps.get(request.model), request.source)
         with interruptible(context.check), torch.inference_mode():
-            stages = CachedStages(cache, scope, context)
+            stages = CachedStages(cache, scope, context, source=request.source)
             subject = request.source if folder else pixels
             result = inspection.answer(model, subject, inspection.params(**values), stages)
         height, width = pixels.shape[:2] if pixels is not None else (0, 0)

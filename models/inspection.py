@@ -20,7 +20,8 @@ class Inspection:
     """One kind of question. `needs` names capabilities; `answer(model, pixels, params, stages)` returns a Result.
 
     What `reads` a "picture" gets its pixels; what reads a "folder" gets the Source of a request instead of pixels, for
-    example that of a data set's ground truth, and reads the pictures itself.
+    example that of a data set's ground truth, and reads the pictures itself. Of a model that it applies to, `own` tells
+    values that stand in no adapter's defaults, and `lacks` why a parameter, or under "" all of it, is of no use.
     """
 
     id: str
@@ -30,13 +31,19 @@ class Inspection:
     params: type
     answer: Callable[[Any, Any, Any, Any], Result]
     reads: Literal["picture", "folder"] = "picture"
+    own: Callable[[Any], Mapping[str, Value]] = lambda model: {}
+    lacks: Callable[[Any], Mapping[str, str]] = lambda model: {}
 
     def offer(self, model: Any) -> Offer:
         """Say whether this applies to an opened model, with its parameters in the model's own ranges and defaults."""
         lacking = [need for need in self.needs if not isinstance(model, CAPABILITIES[need])]
+        told = [model.stages[need].format(name=model.card.name) for need in lacking if need in model.stages]
         reason = f"{model.card.name} does not have what this needs: {', '.join(lacking)}." if lacking else ""
-        own: Mapping[str, Value] = getattr(model, "defaults", {})
-        declared, greyed = [], {}
+        reason = told[0] if told else reason
+        defaults: Mapping[str, Value] = getattr(model, "defaults", {})
+        own = defaults if reason else {**defaults, **self.own(model)}
+        declared, greyed = [], {} if reason else dict(self.lacks(model))
+        reason = greyed.pop("", reason)
         for parameter in parameters(self.params):
             default = own.get(parameter.name, parameter.default)
             low, high = parameter.low, parameter.high

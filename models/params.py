@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, cast, get_type_hints
@@ -17,7 +17,11 @@ Value = float | int | bool | str
 
 @dataclass(frozen=True)
 class Parameter:
-    """One control: its type, range, unit, default and help. `needs` names the capability or stage it belongs to."""
+    """One control: its type, range, unit, default and help. `needs` names the capability or stage it belongs to.
+
+    `titles` are the names of `choices` for people, one each, or nothing where the choices read well themselves. `only`
+    names another parameter and the values of it at which this one has a say; empty means always.
+    """
 
     name: str
     title: str
@@ -30,6 +34,8 @@ class Parameter:
     help: str = ""
     choices: tuple[str, ...] = ()
     needs: str = ""
+    titles: tuple[str, ...] = ()
+    only: tuple[Value, ...] = ()
 
     def check(self, value: Any) -> Value:
         """Return `value` in this parameter's type, or raise Refusal naming what is valid."""
@@ -64,6 +70,14 @@ class Parameter:
             case _:
                 return "one of " + ", ".join(self.choices) if self.choices else "a text"
 
+    def text(self, value: object) -> str:
+        """Return a value as people read it: the title of a choice, on or off, a number without needless digits."""
+        if self.titles and value in self.choices:
+            return self.titles[self.choices.index(str(value))]
+        if isinstance(value, bool):
+            return "on" if value else "off"
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
 
 def param(
     default: Value,
@@ -76,10 +90,13 @@ def param(
     unit: str = "",
     choices: tuple[str, ...] = (),
     needs: str = "",
+    titles: tuple[str, ...] = (),
+    only: tuple[Value, ...] = (),
 ) -> Any:
     """Declare a field of a frozen `Params` dataclass."""
-    extra = {"title": title, "help": help, "low": low, "high": high, "step": step}
-    return dataclasses.field(default=default, metadata={**extra, "unit": unit, "choices": choices, "needs": needs})
+    extra = {"title": title, "help": help, "low": low, "high": high, "step": step, "unit": unit}
+    more = {"choices": choices, "needs": needs, "titles": titles, "only": only}
+    return dataclasses.field(default=default, metadata={**extra, **more})
 
 
 @cache
@@ -108,6 +125,21 @@ def parse(declared: tuple[Parameter, ...], given: Mapping[str, Any]) -> dict[str
             raise Refusal(f"There is no parameter {name!r}.{hint}", advice=f"Valid names: {', '.join(known)}.")
         checked[name] = known[name].check(value)
     return checked
+
+
+def without_say(declared: Sequence[Parameter], values: Mapping[str, object]) -> dict[str, str]:
+    """Return the parameters that have no say at these values of the others, each with the reason."""
+    known = {p.name: p for p in declared}
+    reasons = {}
+    for parameter in declared:
+        if not parameter.only:
+            continue
+        name, *wanted = parameter.only
+        other = known.get(str(name))
+        if other is not None and (now := values.get(other.name, other.default)) not in wanted:
+            state = f"{other.title} {other.text(now)}" if other.kind == "bool" else other.text(now)
+            reasons[parameter.name] = f"Not used with {state}."
+    return reasons
 
 
 def _boolean(value: Any) -> bool:

@@ -31,6 +31,8 @@ class Recipe:
 def write(path: Path, request: Request, result: Result) -> None:
     """Write the recipe of a result: inspection, model, picture, every parameter, SHA-256s and versions.
 
+    A folder, such as one of ground truth, has no SHA-256.
+
     Raises Refusal when the picture has changed since, as the numbers would not be those of the file.
     """
     source = request.source
@@ -81,7 +83,11 @@ def _written(source: Source, folder: Path) -> dict[str, Any]:
     if Source.file(source.path).stamp != source.stamp:
         raise Refusal(f"{source.name} has changed since it was looked at.", advice="Open it again.")
     frame = {"frame": source.frame} if source.frame >= 0 else {}
-    return {"file": _relative(source.path, folder), **frame, "sha256": sha256(source.path)}
+    return {
+        "file": _relative(source.path, folder),
+        **frame,
+        "sha256": "" if Path(source.path).is_dir() else sha256(source.path),
+    }
 
 
 def versions() -> dict[str, str]:
@@ -107,9 +113,9 @@ def _model_name(model: str, folder: Path) -> str:
 
 
 def _places(file: str, folder: Path) -> list[Path]:
-    """Return where a file named in a recipe lies: where it was, else beside the recipe."""
+    """Return where a file or folder named in a recipe lies: where it was, else beside the recipe."""
     beside = folder / PureWindowsPath(file).name
-    return [place for place in (folder / file, beside) if place.is_file()]
+    return [place for place in (folder / file, beside) if place.exists()]
 
 
 def _picture(file: str, digest: str, recipe: Path) -> Path:
@@ -117,6 +123,6 @@ def _picture(file: str, digest: str, recipe: Path) -> Path:
     if not places:
         raise Refusal(f"The picture {file} is gone.", advice=f"Put it beside {recipe.name}.")
     for place in places:
-        if sha256(place) == digest:
+        if (not digest and place.is_dir()) or sha256(place) == digest:
             return place
     raise Refusal(f"The picture {places[0].name} has changed since the recipe.", advice="Restore the original.")

@@ -44,12 +44,24 @@ def adapt(net: torch.nn.Module, card: Card) -> Any:
 def open_model(name: str) -> Any:
     """Open a bundled model by name, or a weights file by path, with frozen parameters, in evaluation mode.
 
+    The name of one of torchvision's architectures opens it with random weights, for its anchors are real.
     Raises Refusal saying which names there are, or what is wrong with the file.
     """
     card = _card(name)
-    file = card.weights
-    if file is None:
-        raise Refusal(f"{card.name} has no weights.")
+    net, card = _untrained(card) if card.weights is None else _loaded(card, card.weights)
+    for parameter in net.parameters():
+        parameter.requires_grad_(False)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return adapt(net.eval().to(device), card)
+
+
+def _untrained(card: Card) -> tuple[torch.nn.Module, Card]:
+    person = card.architecture == architectures.KEYPOINTS
+    names = architectures.PERSON if person else architectures.COCO
+    return architectures.untrained(card.architecture, classes=len(names)), replace(card, classes=names)
+
+
+def _loaded(card: Card, file: Path) -> tuple[torch.nn.Module, Card]:
     state = {k: v.float() if v.is_floating_point() else v for k, v in weights.read(file).items()}
     architecture = card.architecture
     classes = len(card.classes)
@@ -58,15 +70,12 @@ def open_model(name: str) -> Any:
         names = architectures.class_names(architecture, classes)
         about = {"architecture": architecture, "note": "Recognised by its tensors."}
         card = replace(card, title=card.name, architecture=architecture, classes=names, about=about)
-    net = architectures.build(architecture, classes=classes)
+    with architectures.unfilled():
+        net = architectures.build(architecture, classes=classes, points=architectures.points_in(state))
     weights.fits({k: tuple(v.shape) for k, v in net.state_dict().items()}, state, name=card.name)
     net.load_state_dict(state)
     architectures.set_frozen_eps(net, architecture, state)
-    card = replace(card, sha256=sha256(file))
-    for parameter in net.parameters():
-        parameter.requires_grad_(False)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return adapt(net.eval().to(device), card)
+    return net, replace(card, sha256=sha256(file))
 
 
 def describe(model: Any) -> Description:
@@ -89,10 +98,16 @@ def _card(name: str) -> Card:
     known = cards.bundled()
     if name in known:
         return known[name]
+    if name in cards.ARCHITECTURES:
+        return cards.untrained(name)
     path = Path(name)
     if path.suffix or path.exists():
         return cards.beside(path) or Card(path.name, weights=path)
-    raise Refusal(f"There is no model {name!r}.", advice=f"Bundled: {', '.join(known)}; or give a weights file.")
+    raise Refusal(
+        f"There is no model {name!r}.",
+        advice=f"Bundled: {', '.join(known)}; or give a weights file, "
+        f"or an architecture: {', '.join(cards.ARCHITECTURES)}.",
+    )
 
 
 def _walk(package: ModuleType) -> list[ModuleType]:

@@ -27,6 +27,11 @@ class Request:
         return cls(inspection, model, source, tuple(sorted((params or {}).items())))
 
     @property
+    def subject(self) -> tuple[object, ...]:
+        """What this is about: requests that differ in parameters alone are about the same."""
+        return self.inspection, self.model, self.source
+
+    @property
     def stem(self) -> str:
         """The name that this request's files begin with: `a.detect` for a.png."""
         return f"{self.source.stem if self.source else 'picture'}.{self.inspection}"

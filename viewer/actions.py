@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from models import cards
 from models.live.source import title
+from viewer import inspect_actions
 from viewer.commands import Command, Commands
-from viewer.panels.anchors import MODES
 
 if TYPE_CHECKING:
     from viewer.window import Window
@@ -34,7 +34,7 @@ def table(window: Window) -> Commands:
             *_view(window),
             *_live(window),
             *_model(window),
-            *_inspect(window),
+            *inspect_actions.commands(window),
             *_help(window),
         ]
     )
@@ -58,6 +58,33 @@ def _file(w: Window) -> list[Command]:
         Command("open-live", "Open camera or stream…", w.playback.ask_live, menu="File", icon="camera"),
         Command("recent", "Open recent", menu="File", children=lambda: _recent(w)),
         Command("sample", "Open sample", menu="File", children=lambda: _samples(w)),
+        Command(
+            "open-truth",
+            "Open ground truth…",
+            w.verbs.ask_truth,
+            shortcut="Ctrl+T",
+            menu="File",
+            group="truth",
+            icon="truth",
+            help="A COCO file, a YOLO data.yaml or a Pascal VOC split",
+        ),
+        Command(
+            "open-truth-folder",
+            "Open folder with ground truth…",
+            w.verbs.ask_truth_folder,
+            shortcut="Ctrl+Shift+T",
+            menu="File",
+            group="truth",
+            help="A Pascal VOC or YOLO folder",
+        ),
+        Command(
+            "close-truth",
+            "Close ground truth",
+            w.session.truths.close,
+            menu="File",
+            group="truth",
+            enabled=lambda: w.session.store.document.truth is not None,
+        ),
         *[
             Command(
                 f"export-{kind}",
@@ -72,6 +99,15 @@ def _file(w: Window) -> list[Command]:
             )
             for kind, (title, help_text, keys) in kinds.items()
         ],
+        Command(
+            "export-figures",
+            "Export figures of the data set…",
+            w.verbs.ask_figures,
+            menu="File",
+            group="export",
+            help="As JSON, or the precision-recall curves as CSV",
+            enabled=lambda: w.verbs.figures is not None,
+        ),
         Command("quit", "Quit", w.verbs.close_window, shortcut="Ctrl+Q", menu="File", group="quit"),
     ]
 
@@ -148,7 +184,7 @@ def _edit(w: Window) -> list[Command]:
             "Cancel",
             w.verbs.cancel,
             shortcut="Esc",
-            help="Stop what the engine works on; else select nothing and go back to the picture",
+            help="Stop what the engine works on; else select nothing, clear the rectangle, go back to the picture",
         ),
     ]
 
@@ -206,7 +242,7 @@ def _view(w: Window) -> list[Command]:
                 f"panel-{panel.id}",
                 panel.title,
                 partial(w.verbs.toggle_panel, panel.id),
-                shortcut=f"Alt+{number}",
+                shortcut=f"Alt+{number}" if number < 10 else f"Alt+Shift+{number - 9}",
                 menu="View/Panels",
                 group="window",
                 icon=panel.icon,
@@ -254,6 +290,13 @@ def _model(w: Window) -> list[Command]:
     return [
         Command("open-model", "Open weights…", w.verbs.ask_model, shortcut="Ctrl+M", menu="Model", icon="model"),
         Command("bundled", "Bundled models", menu="Model", children=lambda: _bundled(w)),
+        Command(
+            "architectures",
+            "Architectures without weights",
+            menu="Model",
+            children=lambda: _architectures(w),
+            help="For their anchors: their weights are random numbers",
+        ),
         Command("recent-models", "Recent weights", menu="Model", children=lambda: _recent_models(w)),
         Command(
             "card",
@@ -264,63 +307,6 @@ def _model(w: Window) -> list[Command]:
             group="card",
             icon="info",
             enabled=lambda: w.session.description is not None,
-        ),
-    ]
-
-
-def _inspect(w: Window) -> list[Command]:
-    store = w.session.store
-
-    def set_mode(mode: str) -> None:
-        chosen = "off" if store.document.view.anchors == mode else mode
-        document = store.document.with_view(anchors=chosen, anchor_at=None)
-        store.update(document, title=f"Anchors: {MODES[chosen][0].lower()}")
-
-    keys = {"off": "", "here": "A", "density": "D", "lineage": "G"}
-    return [
-        Command(
-            "suppressed",
-            "Show suppressed boxes",
-            w.verbs.toggle_suppressed,
-            shortcut="S",
-            menu="Inspect",
-            help="Boxes that non-maximum suppression removed, dashed, each linked to the box that removed it",
-            enabled=lambda: w.has_result,
-            checked=lambda: bool(store.document.values("detect").get("suppressed", False)),
-        ),
-        *[
-            Command(
-                f"anchors-{mode}",
-                f"Anchors: {title.lower()}",
-                partial(set_mode, mode),
-                shortcut=keys[mode],
-                menu="Inspect",
-                group="anchors",
-                help=help_text.removesuffix("."),
-                enabled=lambda: w.has_anchors,
-                checked=lambda mode=mode: store.document.view.anchors == mode,
-            )
-            for mode, (title, help_text) in MODES.items()
-        ],
-        Command(
-            "again",
-            "Run again",
-            w.session.again,
-            shortcut="F5",
-            menu="Inspect",
-            group="reset",
-            help="After a cancel, or when the file changed on the disk",
-            enabled=lambda: bool(store.document.sources),
-        ),
-        Command(
-            "reset-detection",
-            "Reset to the model's own settings",
-            lambda: store.update(store.document.with_own("detect"), title="Reset detection"),
-            shortcut="Ctrl+R",
-            menu="Inspect",
-            group="reset",
-            icon="reset",
-            enabled=lambda: bool(store.document.values("detect")),
         ),
     ]
 
@@ -359,6 +345,13 @@ def _bundled(w: Window) -> list[Command]:
             checked=lambda name=card.name: w.session.store.document.model == name,
         )
         for card in cards.bundled().values()
+    ]
+
+
+def _architectures(w: Window) -> list[Command]:
+    return [
+        Command(f"architecture-{name}", title, partial(w.session.open_model, name), help=cards.NO_WEIGHTS)
+        for name, title in cards.ARCHITECTURES.items()
     ]
 
 

@@ -75,7 +75,7 @@ def build(
     theme.apply(application, chosen)
     window = Window(session, settings)
     window.setWindowIcon(theme.icon("boxes"))
-    session.wants = [(panel.id, panel.wants) for panel in window.panels.values()]
+    session.wants = [slot for panel in window.panels.values() for slot in panel.slots()]
     for note in settings.notes:
         window.tell(note, severity="warning")
 
@@ -120,7 +120,8 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
             sources += found
         except Refusal as refusal:
             failures.append(Failure(str(refusal), refusal.advice))
-    document = Document(sources=tuple(sources), model=cards.canonical(model))
+    truth = Source.file(options.truth) if options.truth else None
+    document = Document(sources=tuple(sources), model=cards.canonical(model), truth=truth)
     for shown in options.show:
         if shown == "suppressed":
             document = document.with_value("detect", suppressed=True)
@@ -160,7 +161,7 @@ def _screenshot_when_idle(application: Any, window: Any, path: Path) -> None:
     def look() -> None:
         session = window.session
         waited[1] += 100
-        if (session.jobs.busy or session.reading) and waited[1] < IDLE_LIMIT_MS:
+        if (session.jobs.busy or session.reading or session.truths.reading) and waited[1] < IDLE_LIMIT_MS:
             waited[0] = 0
             return
         waited[0] += 1

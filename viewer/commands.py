@@ -240,6 +240,11 @@ class _Submenu(QMenu):
             self.addAction(NOTHING_HERE).setEnabled(False)
 
 
+def inside(title: str) -> str:
+    """Return a step's title as it stands within a sentence: "Undo score", but "Undo NMS IoU"."""
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title
+
+
 def _sequence(text: str) -> QKeySequence:
     """Read a shortcut in portable text; raise ValueError for one that no keyboard has."""
     found = QKeySequence(text, QKeySequence.SequenceFormat.PortableText)

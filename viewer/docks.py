@@ -43,7 +43,9 @@ class Docks(QObject):
                 features = QDockWidget.DockWidgetFeature.DockWidgetClosable
                 dock.setFeatures(features | QDockWidget.DockWidgetFeature.DockWidgetMovable)
             dock.installEventFilter(self)
+            dock.visibilityChanged.connect(panel.seen)
             self.by_id[panel.id] = dock
+            panel.recall(settings.memory(panel.id))
         self.arrange()
 
     def arrange(self) -> None:
@@ -72,18 +74,21 @@ class Docks(QObject):
 
     def toggle(self, name: str) -> None:
         """Show a panel, in front of those it shares its place with, or hide it."""
-        if self.by_id[name].isVisible():
-            self.by_id[name].hide()
+        dock = self.by_id[name]
+        if dock.isVisible():
+            dock.hide()
         else:
             self.show(name)
         if name == "film":
             self._settings.extra[CLOSED] = self.by_id[name].isHidden()
 
     def show(self, name: str) -> None:
-        """Show a panel, in front of those it shares its place with."""
-        dock = self.by_id[name]
-        dock.setVisible(True)
+        """Show a panel, in front of those it shares its place with, at least as high as it asks to be."""
+        dock, least = self.by_id[name], self._panels[name].height_px
+        dock.show()
         dock.raise_()
+        if dock.height() < least and not dock.isFloating():
+            self._window.resizeDocks([dock], [least], Qt.Orientation.Vertical)
         self._name_tabs()
 
     def follow(self, *, many: bool) -> None:
@@ -91,6 +96,11 @@ class Docks(QObject):
         if many != self._many:
             self._many = many
             self.by_id["film"].setVisible(many and not self._settings.extra.get(CLOSED))
+
+    def quiet(self) -> None:
+        """Tell panels no longer what is in view: the window closes."""
+        for name, dock in self.by_id.items():
+            dock.visibilityChanged.disconnect(self._panels[name].seen)
 
     def save(self) -> None:
         """Write the layout into the settings."""

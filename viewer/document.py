@@ -16,14 +16,37 @@ Settings = tuple[tuple[tuple[str, str], tuple[tuple[str, Value], ...]], ...]
 
 @dataclass(frozen=True)
 class View:
-    """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density or
-    lineage; `anchor_level` -1 is every level; `anchor_at` a place in picture pixels, pinned by a click."""
+    """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density,
+    all, lineage or match; `anchor_level` -1 is every level; `anchor_at` a place in the picture, pinned by a click.
+    With ground truth, `outcomes` colours detections by right and wrong at the IoU `truth_iou`; `truth_shown` says what
+    is drawn. `lineage` and `missed` say that those panels are in view, and so that their answers are wanted.
+    `mask_values` shows the probabilities behind the selected mask. Key points of at most `point_score` are shown faint,
+    or with `faint_points` off not at all; `heat_point` is the one whose heat map is shown for the selected box, -1 for
+    none.
+    `compare` is what is shown of settings A, those of now, and B, the pinned ones: their difference, a or b.
+    `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
+    """
 
     labels: bool = True
     boxes: bool = True
     anchors: str = "off"
     anchor_level: int = -1
     anchor_at: tuple[float, float] | None = None
+    outcomes: bool = True
+    truth_iou: float = 0.5
+    truth_shown: tuple[str, ...] = ("correct", "wrong", "missed")
+    lineage: bool = False
+    missed: bool = False
+    masks: bool = True
+    mask_opacity: float = 0.5
+    mask_outlines: bool = True
+    mask_values: bool = False
+    points: bool = True
+    point_score: float = 0.0
+    faint_points: bool = True
+    heat_point: int = -1
+    compare: str = "difference"
+    figures: str = "off"
 
 
 @dataclass(frozen=True)
@@ -31,9 +54,11 @@ class Document:
     """Pictures, the current one, the model, parameters the user changed per model and inspection, the view.
 
     `selected` is a detection's id, which stays the same box at any threshold, -1 is none; `second` is another, picked
-    to be compared with it. `region` is a rectangle drawn on the picture, x0 y0 x1 y1 in its pixels. `truth` is where
-    the ground truth comes from. `pinned` are settings of the detection put aside, to be compared with those of now.
-    `frame` is where a video, camera or stream is paused; -1 while it plays, and for what stands still.
+    to be compared with it, or an object of the ground truth (`truth_ids` of `viewer.canvas.layers`). `region` is a
+    rectangle drawn on the picture, x0 y0 x1 y1 in its pixels, `region_label` the class that should have been found
+    there, "" for any. `truth` is where the ground truth comes from. `pinned` are settings of the detection put aside,
+    to be compared with those of now. `frame` is where a video, camera or stream is
+    paused; -1 while it plays, and for what stands still.
     """
 
     sources: tuple[Source, ...] = ()
@@ -45,6 +70,7 @@ class Document:
     selected: int = -1
     second: int = -1
     region: Rect | None = None
+    region_label: str = ""
     truth: Source | None = None
     pinned: tuple[tuple[str, Value], ...] | None = None
 
@@ -110,9 +136,9 @@ class Document:
         """Return the document with another box picked beside the selected one."""
         return dataclasses.replace(self, second=row)
 
-    def with_region(self, region: Rect | None) -> Document:
-        """Return the document with a rectangle drawn on the picture, or none."""
-        return dataclasses.replace(self, region=region)
+    def with_region(self, region: Rect | None, label: str = "") -> Document:
+        """Return the document with a rectangle drawn on the picture, or none, and the class that belongs there."""
+        return dataclasses.replace(self, region=region, region_label=label if region else "")
 
     def with_truth(self, truth: Source | None) -> Document:
         """Return the document with other ground truth, or none."""
@@ -125,7 +151,7 @@ class Document:
     def _unpicked(self) -> Document:
         """Return the document without what belongs to one picture alone."""
         view = dataclasses.replace(self.view, anchor_at=None)
-        return dataclasses.replace(self, frame=-1, selected=-1, second=-1, region=None, view=view)
+        return dataclasses.replace(self, frame=-1, selected=-1, second=-1, region=None, region_label="", view=view)
 
     def _with_settings(self, inspection: str, values: Mapping[str, Value]) -> Document:
         settings = {key: given for key, given in self.settings if key != (self.model, inspection)}

@@ -9,10 +9,11 @@ import numpy as np
 
 from models import recipe
 from models.detection import report
+from models.evaluation import report as figures_report
 from models.live.record import SUFFIX, Recording
 from models.requests import Request
 from models.types import Pixels, Refusal, Result
-from viewer import overlay
+from viewer import instances, matches, overlay, trace
 from viewer.canvas.layers import Layer
 from viewer.canvas.painter import render, render_svg
 from viewer.sources import pixels_of
@@ -24,6 +25,14 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
     """Return what an inspection paints when nobody looks: no selection, everything it found."""
     if request.inspection == "anchors":
         return [overlay.density_layer(result)]
+    if request.inspection == "match":
+        return matches.layers(result)
+    if request.inspection in ("masks", "keypoints"):
+        return instances.export_layers(result)
+    if request.inspection == "lineage":
+        return trace.lineage_layers(result, alone=True)
+    if request.inspection == "missed":
+        return trace.missed_layers(tuple(result.arrays["region"][0].tolist()), result)
     return overlay.detection_layers(result)
 
 
@@ -53,9 +62,7 @@ def write(
         at = folder / f"{begin}.recipe.json"
         recipe.write(at, request, result)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        advice = "Choose another name or folder, or make room on the disk."
-        raise Refusal(f"{at} cannot be written ({reason}).", advice=advice) from error
+        raise _refusal(at, error) from error
     return [*paths, at]
 
 
@@ -82,9 +89,37 @@ def write_video(
         if not count:
             at.unlink()
     except OSError as error:
-        advice = "Choose another name or folder, or make room on the disk."
-        raise Refusal(f"{at} cannot be written ({error.strerror or error}).", advice=advice) from error
+        raise _refusal(at, error) from error
     return count
+
+
+def write_figures(folder: Path, request: Request, result: Result, *, kinds: Iterable[str], name: str) -> list[Path]:
+    """Write what was measured of a data set as JSON, curves as CSV, and the recipe, and return the paths.
+
+    Raises Refusal when the folder cannot be written to.
+    """
+    texts = {"json": lambda: figures_report.as_json(request, result), "csv": lambda: figures_report.as_csv(result)}
+    if request.inspection == "coverage":
+        texts = {"json": lambda: report.as_plain_json(request, result)}
+    at = folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        paths: list[Path] = []
+        for kind in kinds:
+            at = folder / f"{name}.{kind}"
+            at.write_text(texts[kind](), encoding="utf-8")
+            paths.append(at)
+        at = folder / f"{name}.recipe.json"
+        recipe.write(at, request, result)
+    except (OSError, UnicodeError) as error:
+        raise _refusal(at, error) from error
+    return [*paths, at]
+
+
+def _refusal(at: Path, error: Exception) -> Refusal:
+    reason = getattr(error, "strerror", None) or str(error)
+    advice = "Choose another name or folder, or make room on the disk."
+    return Refusal(f"{at} cannot be written ({reason}).", advice=advice)
 
 
 def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels, layers: list[Layer]) -> Path:
@@ -101,6 +136,8 @@ def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels
             path.write_text(report.as_coco([(request, result)]), encoding="utf-8")
         case "json" if request.inspection == "detect":
             path.write_text(report.as_json(request, result), encoding="utf-8")
+        case "json" if "finding" in result.meta:
+            path.write_text(report.as_finding(request, result), encoding="utf-8")
         case "json":
             path = path.with_suffix(".npz")
             np.savez_compressed(path, allow_pickle=False, **result.arrays)

@@ -227,13 +227,13 @@ class InlineLane:
 
 
 class Pool:
-    """One thread for the window's own work that is too slow for its first."""
+    """Threads for the window's own work: two, so that a picture need not wait for a data set that is being read."""
 
     def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="vitrine-local")
+        self._executor = ThreadPoolExecutor(2, thread_name_prefix="vitrine-local")
 
     def submit(self, work: Callable[[], None]) -> None:
-        """Do `work` after what was submitted before."""
+        """Do `work` as soon as a thread is free."""
         self._executor.submit(work)
 
     def stop(self) -> None:

@@ -17,17 +17,12 @@ def detection_layers(result: Result, *, labels: bool = True, selected: int = -1)
 
     `selected` is one of the result's `ids`.
     """
-    arrays, classes = result.arrays, result.meta["classes"]
-    texts = [_text(classes, k, s) for k, s in zip(arrays["labels"], arrays["scores"], strict=True)]
+    arrays = result.arrays
+    texts = detection_texts(result)
     layers: list[Layer] = []
     if len(arrays["removed_boxes"]):
         by = arrays["removed_by"]
-        gone = [
-            f"{_text(classes, k, s)} removed by {_name(classes, arrays['labels'][b])} at IoU {iou:.2f}"
-            for k, s, b, iou in zip(
-                arrays["removed_labels"], arrays["removed_scores"], by, arrays["removed_iou"], strict=True
-            )
-        ]
+        gone = [_removal(result, row) for row in range(len(by))]
         segments = np.concatenate([arrays["removed_boxes"][:, :2], arrays["boxes"][by][:, :2]], 1)
         removed = Boxes(
             REMOVED,
@@ -52,6 +47,31 @@ def detection_layers(result: Result, *, labels: bool = True, selected: int = -1)
         )
     )
     return layers
+
+
+def detection_texts(result: Result) -> list[str]:
+    """Return class and score of each shown box, and the model's own score where suppression changed it."""
+    arrays, classes = result.arrays, result.meta["classes"]
+    texts = [_text(classes, k, s) for k, s in zip(arrays["labels"], arrays["scores"], strict=True)]
+    if "original_scores" not in arrays:
+        return texts
+    own = [f"{score:.2f}" for score in arrays["original_scores"]]
+    return [text if text.endswith(was) else f"{text}, was {was}" for text, was in zip(texts, own, strict=True)]
+
+
+def _removal(result: Result, row: int) -> str:
+    """Return what became of a removed box, and through which box, as the method of suppression has it."""
+    arrays, classes, by = result.arrays, result.meta["classes"], int(result.arrays["removed_by"][row])
+    label, score, iou = (arrays[f"removed_{name}"][row] for name in ("labels", "scores", "iou"))
+    text, keeper = _text(classes, label, score), _name(classes, arrays["labels"][by])
+    if "removed_left" in arrays:
+        left = _text(classes, label, arrays["removed_left"][row])
+        return f"{left}, was {score:.2f} (decayed by {keeper} at IoU {iou:.2f})"
+    if "removed_diou" in arrays:
+        return f"{text} removed by {keeper} at DIoU {arrays['removed_diou'][row]:.2f} (IoU {iou:.2f})"
+    if "original_scores" in arrays:
+        return f"{text} fused into {_text(classes, arrays['labels'][by], arrays['scores'][by])} at IoU {iou:.2f}"
+    return f"{text} removed by {keeper} at IoU {iou:.2f}"
 
 
 def row_of(result: Result, selected: int) -> int:
@@ -99,26 +119,21 @@ def anchor_layers(result: Result, at: tuple[float, float] | None, *, level: int 
     return layers
 
 
+def all_anchors_layer(result: Result, *, level: int = -1) -> Boxes:
+    """Return the anchors of one level or (-1) of all, one colour per pyramid level, the coarse levels on top."""
+    start = result.arrays["start"]
+    first, last = (0, len(start) - 1) if level < 0 else (min(level, len(start) - 2), min(level, len(start) - 2) + 1)
+    rows = np.arange(start[first], start[last])[::-1]
+    boxes = result.arrays["boxes"][rows]
+    return Boxes(ANCHORS, boxes, _levels(result, rows) + 1, width=1.0, ids=rows, hoverable=False)
+
+
 def density_layer(result: Result, *, level: int = -1) -> Heat:
     """Return how many anchors cover each part of the picture, on one level or (-1) on all."""
     density = result.arrays["density"]
     values = density.sum(0) if level < 0 else density[min(level, len(density) - 1)]
     width, height = result.meta["size"]
     return Heat("density", values, (0, 0, width, height), 0.0, float(max(values.max(), 1.0)), opacity=0.7)
-
-
-def lineage_layers(result: Result, selected: int) -> list[Layer]:
-    """Return the anchor and, with two stages, the proposal behind the selected detection: dashed, then solid."""
-    row, arrays = row_of(result, selected), result.arrays
-    if row < 0 or "anchors" not in arrays:
-        return []
-    steps = [("anchor", arrays["anchors"][row], 1, f"anchor, level {int(arrays['levels'][row])}")]
-    if "proposals" in arrays:
-        steps.append(("proposal", arrays["proposals"][row], 2, f"proposal {float(arrays['objectness'][row]):.2f}"))
-    return [
-        Boxes(f"lineage {name}", box[None], np.array([colour]), [text], dashed=name == "anchor", hoverable=False)
-        for name, box, colour, text in steps
-    ]
 
 
 def _levels(result: Result, rows: np.ndarray) -> np.ndarray:
@@ -132,22 +147,3 @@ def _name(classes: tuple[str, ...], label: Any) -> str:
 
 def _text(classes: tuple[str, ...], label: int, score: float) -> str:
     return f"{_name(classes, label)} {score:.2f}"
-
-
-def lineage_text(result: Result, selected: int) -> str:
-    """Return the lineage of a detection in numbers: anchor, proposal, final box, in pixels of the picture."""
-    row = row_of(result, selected)
-    if row < 0 or "anchors" not in result.arrays:
-        return ""
-    parts = [f"Anchor on level {int(result.arrays['levels'][row])}: {_box(result.arrays['anchors'][row])}"]
-    if "proposals" in result.arrays:
-        objectness = float(result.arrays["objectness"][row])
-        parts.append(f"Proposal, objectness {objectness:.2f}: {_box(result.arrays['proposals'][row])}")
-    name = _text(result.meta["classes"], int(result.arrays["labels"][row]), float(result.arrays["scores"][row]))
-    parts.append(f"Detection {name}: {_box(result.arrays['boxes'][row])}")
-    return "\n".join(parts)
-
-
-def _box(box: np.ndarray) -> str:
-    x0, y0, x1, y1 = (float(v) for v in box)
-    return f"{x1 - x0:.0f}\u00a0×\u00a0{y1 - y0:.0f} at {x0:.0f},\u00a0{y0:.0f}"

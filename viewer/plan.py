@@ -45,9 +45,25 @@ def detect(document: Document, description: Description | None) -> Request | Non
 
 def anchors(document: Document, description: Description | None) -> Request | None:
     """Want the anchors, while something of them is shown."""
-    if document.view.anchors in ("here", "density"):
+    if document.view.anchors in ("here", "density", "all"):
         return ask("anchors", document, description)
     return None
+
+
+def match(document: Document, description: Description | None) -> Request | None:
+    """Want to know which anchors would learn which object, while that is shown."""
+    if document.view.anchors != "match" or document.truth is None:
+        return None
+    return ask("match", document, description, extra={"truth": document.truth.path})
+
+
+def coverage(document: Document, description: Description | None) -> Request | None:
+    """Want to know how the anchors of the workbench fit the whole data set, while they are shown."""
+    if document.view.anchors != "match" or document.truth is None:
+        return None
+    shared = given(document, "match", description)
+    extra = {name: shared[name] for name in ("fg", "scales", "ratios") if name in shared}
+    return ask("coverage", document, description, extra=extra, source=document.truth)
 
 
 def ask(

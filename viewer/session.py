@@ -6,7 +6,6 @@ What is opened replaces what is shown only once it could be read: what fails lea
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +14,27 @@ from models.cache import Cache
 from models.cards import DEFAULT_MODEL
 from models.images import Picture
 from models.inspection import Description
-from models.live.facts import Shown
 from models.requests import Request
+from models.truth.read import recognise
+from models.truth.types import Truth
 from models.types import Failure, Refusal, Result, Source
 from viewer.document import Document
 from viewer.jobs import Jobs, Lane, Post
+from viewer.listeners import Listeners
 from viewer.live import Live
 from viewer.plan import DESCRIBE_SLOT, DETECT_SLOT, Wants, plan
 from viewer.store import Store
+from viewer.truths import Truths
 
 OPENING = "opening"
 PICTURES_BYTES = 300_000_000
 Accept = Callable[[int], None]
 
 
-@dataclass
-class Listeners:
-    """Who wants to know: each list is called with what its name says."""
-
-    picture: list[Callable[[Source, Picture], None]] = field(default_factory=list)
-    result: list[Callable[[str, Request, Result], None]] = field(default_factory=list)
-    described: list[Callable[[Description], None]] = field(default_factory=list)
-    failure: list[Callable[[str, Failure], None]] = field(default_factory=list)
-    progress: list[Callable[[float | None, str], None]] = field(default_factory=list)
-    state: list[Callable[[], None]] = field(default_factory=list)
-    unreadable: list[Callable[[Source, Failure], None]] = field(default_factory=list)
-    opened: list[Callable[[str, str], None]] = field(default_factory=list)
-    frame: list[Callable[[Shown], None]] = field(default_factory=list)
-    live: list[Callable[[], None]] = field(default_factory=list)
-
-
 class Session:
-    """A store, jobs and the last good answers. `results` holds them by slot, with the request each answers.
+    """A store, jobs and the last good answers: `results` by slot, with the request each answers.
 
-    `failed` holds by slot the request that was given up, which is not asked again by itself; `unreadable` the pictures
-    that stepping passes over.
+    `failed` are the requests that were given up, not asked again of themselves; stepping passes over the `unreadable`.
     """
 
     def __init__(self, lane: Lane, document: Document | None = None) -> None:
@@ -68,12 +53,14 @@ class Session:
         self.reading = False
         self._target = -1
         self._reads = 0
+        self.truths = Truths(self)
         self.store.listen(self._changed)
 
     def begin(self, post: Post, wants: Sequence[tuple[str, Wants]], *, started: bool = False) -> None:
         """Bring the engine up, unless it was `started`, and ask for what the document wants."""
         self.wants = list(wants)
         self.jobs.start(post, started=started)
+        self.truths.follow()
         self.replan()
 
     def replan(self) -> None:
@@ -104,23 +91,38 @@ class Session:
         return self.descriptions.get(self.store.document.model)
 
     @property
+    def truth(self) -> Truth | None:
+        """The ground truth that is open, once it was read."""
+        return self.truths.current
+
+    @property
     def stale(self) -> bool:
         """Whether an answer on screen is not the one wanted: not yet, or not after a failure."""
         return not all(self._answered(slot) for slot in self.wanted)
 
     def open_paths(self, paths: Sequence[str | Path]) -> None:
-        """Open pictures and folders, the first readable picture shown; weights open as the model. Failures are told."""
+        """Open pictures and folders, the first readable picture shown; weights open as the model, a JSON file as ground
+        truth, a folder with ground truth as both. Failures are told.
+        """
         weights = [p for p in paths if Path(p).suffix.lower() in images.WEIGHTS_SUFFIXES]
         for path in weights[:1]:
             self.open_model(str(Path(path).absolute()))
+        truths = [p for p in paths if recognise(p)]
+        paths = [p for p in paths if p not in weights and p not in truths]
+        if truths:
+            self.truths.open(truths[0], pictures=not paths and Path(truths[0]).is_dir())
         sources: list[Source] = []
         for path in paths:
             try:
-                sources += [] if path in weights else images.sources([path])
+                sources += images.sources([path])
             except Refusal as refusal:
                 self._tell_failure("open", Failure(str(refusal), refusal.advice))
         if sources:
-            self._read(sources, lambda index: self._open(tuple(sources), index))
+            self.open_sources(tuple(sources))
+
+    def open_sources(self, sources: tuple[Source, ...], *, truth: Source | None = None) -> None:
+        """Open pictures, the first readable one shown, and with them their ground truth."""
+        self._read(sources, lambda index: self._open(sources, index, truth))
 
     def go(self, index: int) -> None:
         """Go to a picture of the film strip, once it could be read."""
@@ -128,9 +130,9 @@ class Session:
         index = max(0, min(index, len(sources) - 1))
         if not sources or index == self.store.document.current:
             self._call_off()
-            return
-        self._target = index
-        self._read([Source.file(sources[index].path)], lambda _: self._go(index))
+        else:
+            self._target = index
+            self._read([Source.file(sources[index].path)], lambda _: self._go(index))
 
     def step(self, by: int) -> None:
         """Go one picture on or back from where the last step leads, past those that could not be read."""
@@ -158,6 +160,7 @@ class Session:
         """Ask everything anew: what was cancelled or failed, or the picture after its file changed."""
         self.failed.clear()
         self.results.clear()
+        self.truths.again()
         document = self.store.document
         fresh = Source.file(document.file.path) if document.file else None
         if fresh is not None and fresh != self.shown:
@@ -184,11 +187,15 @@ class Session:
         """Whether an answer says that more comes of itself: its work goes on while the engine is idle."""
         return bool(self.results[slot][1].meta.get("partial"))
 
-    def _open(self, sources: tuple[Source, ...], index: int) -> None:
-        source = sources[index]
-        self.store.update(self.store.document.with_sources(sources, current=index), title="Open " + source.name)
+    def _open(self, sources: tuple[Source, ...], index: int, truth: Source | None) -> None:
+        document = self.store.document.with_sources(sources, current=index)
+        if truth is not None:
+            document = document.with_truth(truth).with_view(outcomes=True)
+        self.store.update(document, title=f"Open {(truth or sources[index]).name}")
         for tell in self.on.opened:
-            tell("picture", source.path)
+            tell("picture", sources[index].path)
+            if truth is not None:
+                tell("truth", truth.path)
 
     def _go(self, index: int) -> None:
         document = self.store.document
@@ -317,10 +324,10 @@ class Session:
             kept = {} if before.model != after.model else self.results
             gone = before.file.path if before.file is not None and before.file != after.file else ""
             self.results = {s: (r, a) for s, (r, a) in kept.items() if not _of(r.source, before.source, gone)}
-            if (before.model, before.file) != (after.model, after.file):
-                self.failed.clear()
+            self.failed = self.failed if (before.model, before.file) == (after.model, after.file) else {}
         if after.source is None:
             self.shown = None
+        self.truths.follow(looking=before.source != after.source)
         self.replan()
 
     def _deliver(self, event: str, *values: Any) -> None:
@@ -333,6 +340,8 @@ class Session:
             case "local", (name, Failure() as failure):
                 if name == "picture":
                     self._call_off()
+                if name == "truth":
+                    self.truths.cancel()
                 self._tell_failure(name, failure)
             case "local", (_, call):
                 call()
@@ -350,7 +359,7 @@ class Session:
             self._failed(slot, request, answer)
         elif "description" in answer.meta:
             self._described(slot, request, answer.meta["description"])
-        elif slot in self.wanted and _subject(request) == _subject(self.wanted[slot]):
+        elif slot in self.wanted and request.subject == self.wanted[slot].subject:
             if self._answered(slot) and not self._partial(slot):
                 return
             self.results[slot] = (request, answer)
@@ -389,8 +398,3 @@ class Session:
 def _of(source: Source | None, picture: Source | None, path: str) -> bool:
     """Whether a source is a picture, or anything of what is at a path."""
     return source == picture or (source is not None and source.path == path)
-
-
-def _subject(request: Request) -> tuple[object, ...]:
-    """Return what a request is about; requests that differ in parameters alone are about the same."""
-    return request.inspection, request.model, request.source

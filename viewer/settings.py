@@ -66,6 +66,16 @@ class Settings:
         self.recent_pictures = tuple(p for p in self.recent_pictures if os.path.normcase(p) != gone)
         self.recent_models = tuple(p for p in self.recent_models if os.path.normcase(p) != gone)
 
+    def memory(self, name: str) -> dict[str, Any]:
+        """Return what is kept for one panel, to be read and written by it."""
+        panels = self.extra.get("panels")
+        if not isinstance(panels, dict):
+            panels = self.extra["panels"] = {}
+        kept = panels.get(name)
+        if not isinstance(kept, dict):
+            kept = panels[name] = {}
+        return kept
+
     def save(self) -> bool:
         """Write the file whole or not at all; return False with a note when it cannot be written."""
         values = {**self.extra, **{name: getattr(self, name) for name in _READERS}}

@@ -11,6 +11,7 @@ from PySide6.QtGui import QImage, QPainter
 
 from models.images import WEIGHTS_SUFFIXES, save_png
 from models.live.source import is_endless, title
+from models.truth.read import recognise
 from models.types import Pixels, Refusal
 
 LINES_MOST = 1000
@@ -45,6 +46,12 @@ def hint(paths: list[str]) -> str:
     weights = [p for p in map(Path, paths) if p.suffix.lower() in WEIGHTS_SUFFIXES]
     if weights:
         return f"Drop to open {weights[0].name} as the model"
+    truths = [Path(p) for p in paths if recognise(p)]
+    if truths:
+        first = truths[0]
+        also = f" with the ground truth {first.name}" if len(paths) > 1 else ""
+        what = f"the folder {first.name} with its ground truth" if first.is_dir() else f"the ground truth {first.name}"
+        return f"Drop to open {'pictures' + also if also else what}"
     first = Path(paths[0])
     if is_endless(paths[0]):
         return f"Drop to play {title(paths[0])}"

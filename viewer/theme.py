@@ -20,6 +20,7 @@ Scheme = Literal["system", "dark", "light"]
 GRID_PX = 8
 TEXT_PX = 13
 SMALL_PX = 11
+SWATCH_PX = 12
 ICON_SIZES_PX = (16, 24, 32, 48)
 ICONS = Path(__file__).resolve().parents[1] / "assets" / "icons"
 
@@ -53,9 +54,10 @@ LIGHT = Colours.parse("f3f3f4 fcfcfd e2e2e5 1c1c1f 5f5f66 1767b5 cfcfd4 8a5a00 b
 _CLASS_HEX = "56b4e9 e69f00 009e73 cc79a7 f0e442 d55e00 0072b2 8778ff 00e196 b40f78 c3f0ff 695a2d"
 _CLASS_COLOURS = tuple(QColor(f"#{name}") for name in _CLASS_HEX.split())
 _NO_CLASS = QColor("#a8a8ad")
-# Ground truth, correct, wrong, missed, forced, ignored, changed: ids -2 to -8 of `viewer.canvas.layers`. Correct and
-# wrong differ in lightness too, so that they are told apart without red and green.
-_ROLE_HEX = "ffffff 3ddc97 ff6b5e ff2d78 ffd23f 8fa3b8 ff9f1c"
+# Ground truth, correct, wrong, missed, forced, ignored, changed, only in A, only in B: ids -2 to -10 of
+# `viewer.canvas.layers`. Correct and wrong, and A and B, differ in lightness too, so that they are told apart without
+# red and green.
+_ROLE_HEX = "ffffff 3ddc97 ff6b5e ff2d78 ffd23f 8fa3b8 ff9f1c 7fd4ff d81b9a"
 _ROLE_COLOURS = (_NO_CLASS, *(QColor(f"#{name}") for name in _ROLE_HEX.split()))
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 _COLOUR_MAPS = {"sequential": "viridis", "diverging": "CET-D1A"}
@@ -146,6 +148,25 @@ def icon(name: str) -> QIcon:
             result.addPixmap(_pixmap(drawing, colour, size=size), mode, state)
 
     return result
+
+
+def swatch(colour: QColor) -> QIcon:
+    """Return a small square of a colour, to stand before the name of what has it."""
+    pixmap = QPixmap(SWATCH_PX, SWATCH_PX)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    # A faint edge, for a colour that is that of the ground.
+    painter.setPen(QColor(128, 128, 128, 160))
+    painter.setBrush(colour)
+    painter.drawRoundedRect(QRectF(0.5, 0.5, SWATCH_PX - 1, SWATCH_PX - 1), 3, 3)
+    painter.end()
+    return QIcon(pixmap)
+
+
+def tinted(name: str, colour: QColor, *, size: int) -> QPixmap:
+    """Return an icon of ours in one colour; FileNotFoundError when there is no such drawing."""
+    return _pixmap((ICONS / f"{name}.svg").read_text(encoding="utf-8"), colour, size=size)
 
 
 def class_colour(label: int) -> QColor:
@@ -274,5 +295,6 @@ def _style_sheet(now: Colours) -> str:
         QStatusBar::item {{ border: none; }}
         QToolBar {{ border: none; padding: {GRID_PX // 2}px; spacing: {GRID_PX // 2}px; }}
         QLabel#drop-hint {{ background: {panel}; border: 2px solid {accent}; border-radius: {GRID_PX}px; }}
+        QFrame#card {{ background: {panel}; border: 1px solid {border}; border-radius: {GRID_PX // 2}px; }}
         *[small="true"] {{ font-size: {SMALL_PX}px; color: {muted}; }}
     """

@@ -10,11 +10,15 @@ from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 
+from models import cards
 from models.files import WEIGHTS_SUFFIXES
 from models.images import PICTURE_SUFFIXES
-from models.types import Refusal
+from models.requests import Request
+from models.truth.types import Truth
+from models.types import Refusal, Result
 from viewer import export, sources, theme
 from viewer.canvas.painter import render
+from viewer.panels.figures import FiguresPanel
 from viewer.panels.results import ResultsPanel
 
 if TYPE_CHECKING:
@@ -43,6 +47,40 @@ class Verbs:
         if name:
             self.window.settings.last_folder = name
             self.window.session.open_paths([name])
+
+    def ask_truth(self) -> None:
+        """Ask for a file of ground truth to open."""
+        kinds = "COCO (*.json);;YOLO (*.yaml *.yml);;Pascal VOC split (*.txt)"
+        name, _ = QFileDialog.getOpenFileName(self.window, "Open ground truth", self.window.settings.last_folder, kinds)
+        if name:
+            self.window.settings.last_folder = str(Path(name).parent)
+            self.window.session.truths.open(name)
+
+    def ask_truth_folder(self) -> None:
+        """Ask for a folder with ground truth to open."""
+        name = QFileDialog.getExistingDirectory(
+            self.window, "Open folder with ground truth", self.window.settings.last_folder
+        )
+        if name:
+            self.window.settings.last_folder = name
+            self.window.session.truths.open(name)
+
+    def tell_truth(self) -> None:
+        """Say what was imported of the ground truth and what was not, and bring its panel to the front."""
+        truth = self.window.session.truth
+        if truth is not None:
+            left_out = f"; {truth.omitted:,} left out" if truth.omitted else ""
+            text = f"Imported {len(truth.pictures):,} pictures, {truth.boxes:,} boxes{left_out}."
+            severity = "warning" if truth.omitted else "success"
+            self.window.docks.show("truth")
+            self.window.tell(text, details="\n".join(truth.left_out), severity=severity, key="truth")
+
+    def show_truth(self, truth: Truth | None) -> None:
+        """Hand the ground truth that is open now to the panels."""
+        for panel in self.window.panels.values():
+            panel.show_truth(truth)
+        self.window.refresh()
+        self.window.repaint_layers()
 
     def ask_model(self) -> None:
         """Ask for a weights file to open."""
@@ -77,6 +115,39 @@ class Verbs:
             return []
         self.window.tell(f"Exported {written[0].name} with its recipe.", severity="success", key="export")
         return written
+
+    def ask_figures(self) -> None:
+        """Ask where to write the figures of the data set: JSON, or the curves as CSV."""
+        shown = self.figures
+        if shown is None:
+            return
+        begin = Path(self.window.settings.last_folder) / f"{shown[0].stem}.json"
+        kinds = "Figures (*.json);;Precision-recall curves (*.csv)"
+        name, _ = QFileDialog.getSaveFileName(self.window, "Export figures", str(begin), kinds)
+        if name:
+            self.export_figures(Path(name))
+
+    def export_figures(self, path: Path) -> list[Path]:
+        """Write the figures on screen to `path`, its recipe beside it, and say so."""
+        shown = self.figures
+        if shown is None:
+            return []
+        kind = "csv" if path.suffix.lower() == ".csv" else "json"
+        self.window.settings.last_folder = str(path.parent)
+        try:
+            written = export.write_figures(path.parent, *shown, kinds=[kind], name=path.name.removesuffix(f".{kind}"))
+        except Refusal as refusal:
+            self.window.tell(f"{refusal} {refusal.advice}", severity="error")
+            return []
+        self.window.tell(f"Exported {written[0].name} with its recipe.", severity="success", key="export")
+        return written
+
+    @property
+    def figures(self) -> tuple[Request, Result] | None:
+        """The figures of a data set that are shown, with what they answer."""
+        panel = self.window.panels["figures"]
+        assert isinstance(panel, FiguresPanel)
+        return panel.shown
 
     def copy_image(self) -> None:
         """Copy the picture with its overlay at its own resolution."""
@@ -125,14 +196,28 @@ class Verbs:
         self.window.session.store.update(self.window.session.store.document.with_selected(-1))
 
     def cancel(self) -> None:
-        """Stop what the engine works on; with nothing to stop, select nothing, and go back to the picture."""
+        """Stop what the engine works on; else select nothing, take the rectangle away, go back to the picture."""
+        if self.window.session.truths.reading:
+            self.window.session.truths.cancel()
+            self.window.tell("Cancelled. No ground truth was read.", key="cancel")
+            return
         if self.window.session.jobs.busy:
             self.window.session.jobs.cancel()
             self.window.tell("Cancelled. The last answer stays; F5 asks again.", key="cancel")
             return
         self.deselect()
+        store = self.window.session.store
+        if store.document.region is not None:
+            store.update(store.document.with_region(None), title="Clear the rectangle")
         if self.window.has_picture:
             self.window.canvas.setFocus()
+
+    def ask_missed(self) -> None:
+        """Show why the object in the rectangle was missed; tell how to draw one where there is none."""
+        self.window.docks.show("missed")
+        if self.window.session.store.document.region is None:
+            text = "Hold Shift and drag a rectangle around an object that was not found."
+            self.window.tell(text, key="missed")
 
     def zoom_to_selection(self) -> None:
         """Show the selected box large, with some room."""
@@ -183,7 +268,8 @@ class Verbs:
         if description is None:
             return
         facts = [f"{k.replace('_', ' ')}: {_fact(v)}" for k, v in description.about.items() if k != "classes"]
-        lines = [f"{description.family} on {description.device}", f"classes: {', '.join(description.classes[1:])}"]
+        names = [description.classes[i] for i in cards.label_ids(description.classes)]
+        lines = [f"{description.family} on {description.device}", f"classes: {', '.join(names)}"]
         box = QMessageBox(self.window)
         box.setWindowTitle(description.title)
         box.setTextFormat(Qt.TextFormat.PlainText)  # a card beside weights is somebody else's text

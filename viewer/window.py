@@ -18,22 +18,20 @@ from models.live.source import is_endless
 from models.requests import Request
 from models.thumbnail import thumbnail
 from models.types import Failure, Pixels, Refusal, Result, Source
-from viewer import actions, theme
+from viewer import actions, pair, theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
+from viewer.commands import inside
 from viewer.docks import Docks
 from viewer.document import Document
 from viewer.drops import Drops
 from viewer.keys import Keys
-from viewer.overlay import DETECTIONS, row_of
-from viewer.panels.anchors import AnchorPanel
+from viewer.overlay import row_of
 from viewer.panels.base import Panel
-from viewer.panels.detection import DetectionPanel
 from viewer.panels.film import THUMB_PX, FilmPanel
-from viewer.panels.live import LivePanel
 from viewer.panels.log import LogPanel
-from viewer.panels.results import ResultsPanel
 from viewer.playback import Playback
+from viewer.roster import PANELS
 from viewer.session import Session
 from viewer.settings import Settings
 from viewer.status import Status
@@ -43,7 +41,6 @@ from viewer.widgets.shortcuts import Shortcuts
 from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 
-PANELS: tuple[type[Panel], ...] = (DetectionPanel, AnchorPanel, FilmPanel, ResultsPanel, LivePanel, LogPanel)
 STALE_AFTER_MS = 150
 GAP = 8
 P = TypeVar("P", bound=Panel)
@@ -135,8 +132,11 @@ class Window(QMainWindow):
     def layers(self) -> list[Layer]:
         """Everything painted over the picture, bottom first."""
         document = self.session.store.document
-        shown = sorted(self.panels.values(), key=lambda panel: panel.rank)
-        return [layer for panel in shown if panel.isEnabled() for layer in panel.layers(document)]
+        shown = [panel for panel in sorted(self.panels.values(), key=lambda panel: panel.rank) if panel.isEnabled()]
+        layers = [layer for panel in shown for layer in panel.layers(document)]
+        for panel in shown:
+            layers = panel.restyle(layers, document)
+        return layers
 
     def refresh(self) -> None:
         """Bring panels, actions and title up to date with the document."""
@@ -175,7 +175,7 @@ class Window(QMainWindow):
         self.commands.refresh()
         store, actions_by_id = self.session.store, self.commands.actions(self)
         for name, title in (("undo", store.undo_title), ("redo", store.redo_title)):
-            actions_by_id[name].setText(f"{self.commands[name].title} {_inside(title)}".rstrip().replace("&", "&&"))
+            actions_by_id[name].setText(f"{self.commands[name].title} {inside(title)}".rstrip().replace("&", "&&"))
 
     def _changed(self, before: Document, after: Document) -> None:
         if before.source != after.source:
@@ -213,6 +213,8 @@ class Window(QMainWindow):
     def _described(self, description: Description) -> None:
         self.refresh()
         self.repaint_layers()
+        if description.about.get("note") == cards.NO_WEIGHTS:
+            self.tell(f"{description.name}: {cards.NO_WEIGHTS}", severity="warning", key=cards.NO_WEIGHTS)
 
     def _failure(self, slot: str, failure: Failure) -> None:
         for panel in self.panels.values():
@@ -221,10 +223,13 @@ class Window(QMainWindow):
             self.tell(failure.text, details=failure.details, severity="error", key=failure.message)
 
     def _opened(self, kind: str, path: str) -> None:
+        if kind == "truth":
+            self.verbs.tell_truth()
+            return
         if kind == "picture":
             self.settings.add_picture(path)
             self.canvas.setFocus()
-        else:
+        elif path not in cards.ARCHITECTURES:
             self.settings.add_model(path)
         self._recent_changed()
         self._list_models()
@@ -241,7 +246,7 @@ class Window(QMainWindow):
 
     def _state(self) -> None:
         jobs = self.session.jobs
-        self.status.show_engine(ready=jobs.ready, busy=jobs.busy)
+        self.status.show_engine(ready=jobs.ready, busy=jobs.busy or self.session.truths.reading)
         if not self.session.stale:
             self._stale.stop()
             self.canvas.set_stale(False)
@@ -267,11 +272,9 @@ class Window(QMainWindow):
         takers = [panel for panel in self.panels.values() if panel.isEnabled() and inside]
         if any(panel.clicked((pointer.x, pointer.y)) for panel in takers):
             return
-        if pointer.hit is not None and any(panel.picked(*pointer.hit) for panel in takers):
+        if pointer.hit is not None and not pointer.extend and any(panel.picked(*pointer.hit) for panel in takers):
             return
-        selected = -1
-        if pointer.hit is not None and pointer.hit[0] == DETECTIONS and self.has_result:
-            selected = int(self.session.results["detect"][1].arrays["ids"][pointer.hit[1]])
+        selected = pair.pick(self.canvas.layers, pointer)
         document = self.session.store.document
         if pointer.extend and document.selected >= 0:
             self.session.store.update(document.with_second(-1 if selected == document.selected else selected))
@@ -281,11 +284,14 @@ class Window(QMainWindow):
     def _region(self, rect: QRectF) -> None:
         document = self.session.store.document.with_region((rect.left(), rect.top(), rect.right(), rect.bottom()))
         self.session.store.update(document, title="Draw a rectangle")
+        self.docks.show("missed")
 
     # the frame
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep the layout and end the engine."""
+        if not self.closed:
+            self.docks.quiet()
         self.closed = True
         self.docks.save()
         self.settings.save()
@@ -350,9 +356,11 @@ class Window(QMainWindow):
         on.progress.append(self._progress)
         on.state.append(self._state)
         on.opened.append(self._opened)
+        on.truth.append(self.verbs.show_truth)
         on.unreadable.append(self._unreadable)
         for panel in self.panels.values():
             panel.layers_changed.connect(self.repaint_layers)
+            panel.command_wanted.connect(self._run_command)
         self.film.chosen.connect(self.session.go)
         self.film.stepped.connect(self.session.step)
         self.film.thumbnail_wanted.connect(self._thumbnail)
@@ -375,6 +383,9 @@ class Window(QMainWindow):
     def _open_recent(self, path: str) -> None:
         self.session.open_paths([path])
 
+    def _run_command(self, name: str) -> None:
+        self.commands.actions(self)[name].trigger()
+
     def _restyle(self) -> None:
         self.commands.restyle()
         self.repaint_layers()
@@ -384,8 +395,3 @@ def _the(kind: type[P], panels: Mapping[str, Panel]) -> P:
     panel = panels[kind.id]
     assert isinstance(panel, kind)
     return panel
-
-
-def _inside(title: str) -> str:
-    """Return a step's title as it stands within a sentence: "Undo score", but "Undo NMS IoU"."""
-    return title[:1].lower() + title[1:] if title[1:2].islower() else title

@@ -13,9 +13,10 @@ from torchvision.models.detection.ssd import SSD
 from torchvision.ops import boxes as box_ops
 
 from models.cards import Card
+from models.detection.evidence import Evidence
 from models.detection.front import Front, anchor_table, front
 from models.params import Value
-from models.types import Anchors, Candidates, Pixels
+from models.types import Anchors, Candidates, Float, Int, Pixels
 
 LOWEST_SCORE = 0.01
 
@@ -75,6 +76,31 @@ class SsdAdapter:
             return anchor_table(seen.drawn(boxes), grids, self.net.anchor_generator.num_anchors_per_location())
 
         return stages.run("anchors", make)
+
+    def evidence(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Evidence:
+        """Return what the head held; the scored things are the default boxes, every one of them."""
+        seen = front(self.net, pixels, stages)
+        output, anchors = stages.run("head", lambda: self._head(seen))
+        logits, deltas = output["cls_logits"][0], output["bbox_regression"][0]
+        size, coder = seen.size, self.net.box_coder
+
+        def scores(wanted: Int) -> Float:
+            return logits[torch.from_numpy(wanted).to(logits.device)].softmax(-1).cpu().numpy()
+
+        def decoded(wanted: Int) -> Float:
+            at = torch.from_numpy(wanted).to(deltas.device)
+            boxes = box_ops.clip_boxes_to_image(coder.decode_single(deltas[at], anchors[at]), size).cpu().numpy()
+            return np.broadcast_to(boxes[:, None], (len(wanted), logits.shape[1], 4))
+
+        return Evidence(
+            origins=self.anchors(pixels, stages),
+            anchor_free=False,
+            source=np.arange(len(logits)),
+            scores=scores,
+            decoded=decoded,
+            drawn=seen.mapping(),
+            has_background=True,
+        )
 
     def _head(self, seen: Front) -> tuple[dict[str, Tensor], Tensor]:
         maps = list(seen.features.values())

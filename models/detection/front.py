@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +37,16 @@ class Front:
 
     def drawn(self, boxes: Tensor) -> Float:
         """Return boxes (N, 4) of the resized picture in pixels of the original, as torchvision's postprocess does."""
-        return resize_boxes(boxes, list(self.size), list(self.original)).cpu().numpy()
+        return self.mapping()(boxes)
+
+    def mapping(self) -> Callable[[Tensor | Float], Float]:
+        """Return `drawn` as a function that keeps no feature map alive."""
+        size, original = list(self.size), list(self.original)
+
+        def drawn(boxes: Tensor | Float) -> Float:
+            return resize_boxes(torch.as_tensor(boxes), size, original).cpu().numpy()
+
+        return drawn
 
 
 def front(net: Any, pixels: Pixels, stages: Stages) -> Front:

@@ -1,40 +1,78 @@
-"""From candidates to shown boxes: suppression, score, classes, cut. Never runs the network."""
+"""From candidates to shown boxes: suppression by the chosen method, score, classes, cut. Never runs the network."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torchvision.ops import boxes as box_ops
 
-from models.detection.suppression import Suppression, SuppressionGraph, plain
+from models.detection.suppression import Suppression, SuppressionGraph, columns_of, overlap, plain
+from models.detection.workshop import Fused, Softened
 from models.types import Bool, Candidates, Float, Int
 
 MOST_REMOVED_SHOWN = 2000
 GRAPH_FLOOR = 0.1
 
+Explain = Callable[[Int], tuple[Int, Float]]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a method of suppression made of N candidates.
+
+    `kept` (K,) are the candidates that stand for what it left, best first; `score` (N,) their scores, `boxes` and
+    `drawn` (N, 4) their places in network pixels and in pixels of the original picture, after it. `explain(rows)` tells
+    of each candidate (N,) which of the kept `rows` took it away or into itself, -1 for none, and at which IoU.
+    """
+
+    kept: Int
+    score: Float
+    boxes: Float
+    drawn: Float
+    explain: Explain
+
 
 @dataclass(frozen=True)
 class Shown:
-    """Rows of the candidates: `rows` (K,) best first, `counts` of every label before classes were hidden and the cut,
-    `cut` how many the maximum left out; `removed` (R,) rows that suppression took from a shown box, `by` (R,) positions
-    in `rows`, `iou` (R,)."""
+    """Rows of the candidates: `rows` (K,) best first, with their final `scores` (K,), `boxes` and `drawn` (K, 4), in
+    network pixels and in pixels of the original picture; `counts` of every label before classes were hidden and the
+    cut, `cut` how many the maximum left out. `removed` (R,) rows that suppression took for the sake of a shown box,
+    `by` (R,) positions in `rows`, `iou` (R,), `removed_scores` (R,) what was left of their scores.
+    """
 
     rows: Int
+    scores: Float
+    boxes: Float
+    drawn: Float
     counts: dict[int, int]
     cut: int
     removed: Int
     by: Int
     iou: Float
+    removed_scores: Float
 
 
-def suppress(candidates: Candidates, graph: SuppressionGraph | None, *, iou: float, agnostic: bool) -> Suppression:
-    """Return greedy NMS over all candidates, within each class unless `agnostic`: by the graph once it is there."""
+def suppress(
+    candidates: Candidates,
+    graph: SuppressionGraph | None,
+    group: Int | None,
+    *,
+    iou: float,
+    alive: Bool | None = None,
+    distance: bool = False,
+) -> Suppression:
+    """Return greedy NMS over the candidates that are `alive` (N,), within each `group` (N,): by the graph once it is
+    there. With `distance` it is DIoU-NMS.
+    """
     if graph is not None and iou >= graph.floor:
-        return graph.tick(iou)
-    group = None if agnostic else candidates.label
-    return plain(candidates.boxes, candidates.score, group, iou)
+        return graph.tick(iou, alive)
+    if distance:
+        made = SuppressionGraph.build(candidates.boxes, candidates.score, group, floor=iou, distance=True)
+        return made.tick(iou, alive)
+    return plain(candidates.boxes, candidates.score, group, iou, alive)
 
 
 def parity(candidates: Candidates, *, score: float, iou: float) -> Int:
@@ -48,38 +86,78 @@ def parity(candidates: Candidates, *, score: float, iou: float) -> Int:
     return rows[box_ops.batched_nms(boxes, scores, labels, iou).numpy()]
 
 
+def removing(candidates: Candidates, kept: Int, suppression: Suppression | None) -> Outcome:
+    """Return the outcome of a method that takes boxes away and leaves the others as they are."""
+
+    def explain(rows: Int) -> tuple[Int, Float]:
+        assert suppression is not None
+        return suppression.removed_by, suppression.removed_iou
+
+    return Outcome(kept, candidates.score, candidates.boxes, candidates.drawn, explain)
+
+
+def softening(candidates: Candidates, softened: Softened, limits: Float) -> Outcome:
+    """Return the outcome of Soft-NMS where a box must end above its limit (N,)."""
+    kept = softened.order[softened.score[softened.order] > limits[softened.order]]
+    return Outcome(kept, softened.score, candidates.boxes, candidates.drawn, softened.blame)
+
+
+def fusing(candidates: Candidates, fused: Fused) -> Outcome:
+    """Return the outcome of weighted boxes fusion: the best member of a cluster stands for it, in its place."""
+    score, boxes, drawn = (column.copy() for column in (candidates.score, candidates.boxes, candidates.drawn))
+    score[fused.rows], boxes[fused.rows] = fused.score, fused.boxes
+    drawn[fused.rows] = fused.mean(candidates.drawn, candidates.score)
+
+    def explain(rows: Int) -> tuple[Int, Float]:
+        lead = np.append(fused.rows, -1)[fused.cluster]
+        lead[fused.rows] = -1
+        members = np.flatnonzero(lead >= 0)
+        iou = np.zeros(len(score), np.float32)
+        with np.errstate(all="ignore"):
+            shared = overlap(columns_of(candidates.boxes[members]), columns_of(boxes[lead[members]]))
+        iou[members] = np.nan_to_num(shared)
+        return lead, iou
+
+    return Outcome(fused.rows, score, boxes, drawn, explain)
+
+
 def choose(
-    candidates: Candidates,
-    kept: Int,
-    suppression: Suppression | None,
-    *,
-    score: float,
-    hidden: frozenset[int],
-    maximum: int,
+    candidates: Candidates, outcome: Outcome, *, limits: Float, hidden: frozenset[int], maximum: int, explain: bool
 ) -> Shown:
-    """Mask the survivors by score and class and cut them to `maximum`.
+    """Mask what was kept by the score it must be above (N,) and by class, and cut it to `maximum`.
 
-    With `suppression` also tell what it removed.
+    With `explain` also tell what suppression removed.
 
-    Raising the score never needs suppression again: greedy NMS lets only higher scores suppress.
+    Raising the score never needs suppression again: greedy NMS and Soft-NMS let only higher scores act.
     """
-    above = kept[candidates.score[kept] > score]
+    kept, score = outcome.kept, outcome.score
+    above = kept[score[kept] > limits[kept]]
     labels, sizes = np.unique(candidates.label[above], return_counts=True)
     counts = {int(label): int(size) for label, size in zip(labels, sizes, strict=True)}
     visible = above[~_among(candidates.label[above], hidden)]
     rows = visible[:maximum]
-    empty = np.zeros(0, np.int64)
-    if suppression is None:
-        return Shown(rows, counts, len(visible) - len(rows), empty, empty, np.zeros(0, np.float32))
-
-    position = np.full(len(candidates), -1, np.int64)
-    position[rows] = np.arange(len(rows))
-    remover = suppression.removed_by
-    lost = np.flatnonzero((remover >= 0) & (candidates.score > score))
-    lost = lost[(position[remover[lost]] >= 0) & (position[lost] < 0)]
-    lost = lost[~_among(candidates.label[lost], hidden)]
-    lost = lost[np.argsort(-candidates.score[lost], kind="stable")][:MOST_REMOVED_SHOWN]
-    return Shown(rows, counts, len(visible) - len(rows), lost, position[remover[lost]], suppression.removed_iou[lost])
+    lost, by, iou = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
+    if explain:
+        position = np.full(len(candidates), -1, np.int64)
+        position[rows] = np.arange(len(rows))
+        remover, shared = outcome.explain(above)
+        lost = np.flatnonzero((remover >= 0) & (candidates.score > limits))
+        lost = lost[(position[remover[lost]] >= 0) & (position[lost] < 0)]
+        lost = lost[~_among(candidates.label[lost], hidden)]
+        lost = lost[np.argsort(-candidates.score[lost], kind="stable")][:MOST_REMOVED_SHOWN]
+        by, iou = position[remover[lost]], shared[lost]
+    return Shown(
+        rows,
+        score[rows],
+        outcome.boxes[rows],
+        outcome.drawn[rows],
+        counts,
+        len(visible) - len(rows),
+        lost,
+        by,
+        iou,
+        score[lost],
+    )
 
 
 def _among(labels: Int, hidden: frozenset[int]) -> Bool:

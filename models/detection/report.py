@@ -1,4 +1,4 @@
-"""Detections as JSON, CSV and COCO. Numbers only: no painting, no torch."""
+"""Detections as JSON, CSV and COCO, findings as JSON. Numbers only: no painting, no torch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from models import cards
 from models.requests import Request
 from models.types import Result
 
@@ -15,10 +16,13 @@ FIELDS = ("file", "x0", "y0", "x1", "y1", "score", "label", "label_id")
 
 
 def detections(result: Result) -> list[dict[str, Any]]:
-    """Return the shown detections, best first: box in pixels of the original picture, score, label, label_id."""
+    """Return the shown detections, best first: box in pixels of the original picture, score, label, label_id.
+
+    Where the method of suppression changed scores, also the model's own as original_score.
+    """
     classes = result.meta["classes"]
     columns = zip(result.arrays["boxes"], result.arrays["scores"], result.arrays["labels"], strict=True)
-    return [
+    found = [
         {
             "box": [float(v) for v in box],
             "score": float(score),
@@ -27,17 +31,32 @@ def detections(result: Result) -> list[dict[str, Any]]:
         }
         for box, score, label in columns
     ]
+    for each, score in zip(found, result.arrays.get("original_scores", ()), strict=False):
+        each["original_score"] = float(score)
+    return found
 
 
 def as_json(request: Request, result: Result) -> str:
     """Return one picture's detections with the picture, the model and every parameter."""
-    width, height = result.meta["size"]
-    name = request.source.name if request.source else ""
+    body = {**_about(request, result), "detections": detections(result)}
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_finding(request: Request, result: Result) -> str:
+    """Return what an inspection found out in plain numbers, `meta["finding"]`, with its arrays and where it is from."""
+    arrays = {name: values.tolist() for name, values in result.arrays.items()}
+    body = {**_about(request, result), "finding": result.meta["finding"], "arrays": arrays}
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_plain_json(request: Request, result: Result) -> str:
+    """Return every number of a result as it is, with the model and every parameter."""
+    told = {key: value for key, value in result.meta.items() if key not in ("timings", "total_ms", "size", "sha256")}
     body = {
-        "source": {"file": name, "width": width, "height": height},
+        "file": request.source.name if request.source else "",
         "model": {"name": request.model, "sha256": result.meta.get("sha256", "")},
-        "parameters": dict(result.meta["parameters"]),
-        "detections": detections(result),
+        **told,
+        **{name: array.tolist() for name, array in result.arrays.items()},
     }
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
@@ -68,7 +87,8 @@ def as_coco(answers: Sequence[tuple[Request, Result]]) -> str:
         width, height = result.meta["size"]
         name = request.source.name if request.source else ""
         images.append({"id": number, "file_name": name, "width": width, "height": height})
-        categories |= {i: name for i, name in enumerate(result.meta["classes"]) if i and name != "N/A"}
+        names = result.meta["classes"]
+        categories |= {i: names[i] for i in cards.label_ids(names)}
         for found in detections(result):
             x0, y0, x1, y1 = found["box"]
             annotations.append(
@@ -85,3 +105,13 @@ def as_coco(answers: Sequence[tuple[Request, Result]]) -> str:
     named = [{"id": i, "name": name} for i, name in sorted(categories.items())]
     body = {"images": images, "annotations": annotations, "categories": named}
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
+def _about(request: Request, result: Result) -> dict[str, Any]:
+    width, height = result.meta["size"]
+    name = request.source.name if request.source else ""
+    return {
+        "source": {"file": name, "width": width, "height": height},
+        "model": {"name": request.model, "sha256": result.meta.get("sha256", "")},
+        "parameters": dict(result.meta["parameters"]),
+    }

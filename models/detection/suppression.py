@@ -60,9 +60,11 @@ class SuppressionGraph:
     _peak: Float
 
     @classmethod
-    def build(cls, boxes: Float, score: Float, group: Int | None = None, *, floor: float = 0.1) -> SuppressionGraph:
+    def build(
+        cls, boxes: Float, score: Float, group: Int | None = None, *, floor: float = 0.1, distance: bool = False
+    ) -> SuppressionGraph:
         """Return the graph of `boxes` (N, 4) xyxy in any unit and `score` (N,); see `steps`."""
-        stages = cls.steps(boxes, score, group, floor=floor)
+        stages = cls.steps(boxes, score, group, floor=floor, distance=distance)
         while True:
             try:
                 next(stages)
@@ -71,22 +73,23 @@ class SuppressionGraph:
 
     @classmethod
     def steps(
-        cls, boxes: Float, score: Float, group: Int | None = None, *, floor: float = 0.1
+        cls, boxes: Float, score: Float, group: Int | None = None, *, floor: float = 0.1, distance: bool = False
     ) -> Generator[None, None, SuppressionGraph]:
         """Build the graph in slices of a few milliseconds, for an idle loop that may stop at any of them.
 
         Boxes suppress only within their `group` (N,), such as the label; None lets every box suppress every other.
+        With `distance` the measure is DIoU instead of IoU (Zheng et al. 2020): boxes whose centres differ are spared.
         The longest slices sort all edges, about 20 ms for a million. Raises ValueError for a negative floor,
         MemoryError for more than `MOST_EDGES` pairs (20 bytes each).
         """
         if not floor >= 0:
             raise ValueError(f"the floor is {floor}, it must be 0 or more")
-        order = _ranking(score)
-        columns = _columns(boxes[order])
+        order = ranking(score)
+        columns = columns_of(boxes[order])
         kind = np.zeros(len(order), np.int64) if group is None else np.asarray(group)[order]
         found = []
         count = 0
-        for edges in _pairs(columns, kind, floor):
+        for edges in pairs_above(columns, kind, floor, distance=distance):
             found.append(edges)
             count += len(edges[0])
             if count > MOST_EDGES:
@@ -124,18 +127,28 @@ class SuppressionGraph:
         """The number of overlapping pairs."""
         return len(self._iou)
 
-    def tick(self, iou: float) -> Suppression:
+    def tick(self, iou: float, alive: Bool | None = None) -> Suppression:
         """Return what greedy suppression keeps when IoU above `iou` removes; ValueError below `floor`.
 
-        In each round a box that no undecided box could remove is kept and removes its neighbours.
+        In each round a box that no undecided box could remove is kept and removes its neighbours. Candidates that are
+        not `alive` (N,) take no part.
         """
         if not iou >= self.floor:
             raise ValueError(f"the threshold {iou} is below the graph's floor of {self.floor}")
         limit = _single(iou)
         active = int(np.searchsorted(self._iou, limit, side="right"))
         better, worse = self._better[active:], self._worse[active:]
-        kept = self._peak <= limit
-        undecided = ~kept
+        if alive is None:
+            kept = self._peak <= limit
+            undecided = ~kept
+        else:
+            partaking = alive[self._order]
+            both = partaking[better] & partaking[worse]
+            better, worse = better[both], worse[both]
+            kept = partaking.copy()
+            kept[worse] = False
+            undecided = partaking & ~kept
+        beaten = undecided.copy()
         settled = kept
         while len(worse):
             undecided[worse[settled[better]]] = False
@@ -146,30 +159,32 @@ class SuppressionGraph:
             settled[worse] = False
             kept |= settled
             undecided ^= settled
-        return Suppression(self._order[kept], lambda: self._explain(kept, active))
+        beaten &= ~kept
+        return Suppression(self._order[kept], lambda: self._explain(kept, beaten, active))
 
-    def _explain(self, kept: Bool, active: int) -> tuple[Int, Float]:
+    def _explain(self, kept: Bool, beaten: Bool, active: int) -> tuple[Int, Float]:
         better, worse = self._better[active:], self._worse[active:]
         acting = np.flatnonzero(kept[better])
         first = np.full(len(kept), len(kept), np.intp)
         np.minimum.at(first, worse[acting], better[acting])
-        removed = np.flatnonzero(~kept)
+        removed = np.flatnonzero(beaten)
         return _provenance(self._order, removed, first[removed], self._columns)
 
 
-def plain(boxes: Float, score: Float, group: Int | None, iou: float) -> Suppression:
+def plain(boxes: Float, score: Float, group: Int | None, iou: float, alive: Bool | None = None) -> Suppression:
     """Return torchvision's own suppression, group by group, at any `iou` from 0 to 1.
 
-    For use until the graph is ready and below its floor; arguments as in `SuppressionGraph.steps`.
+    For use until the graph is ready and below its floor; arguments as in `SuppressionGraph.steps` and its `tick`.
     """
     import torch
     from torchvision.ops import nms
 
-    order = _ranking(score)
+    order = ranking(score)
     boxes = np.asarray(boxes, np.float32)[order]
-    columns = _columns(boxes)
+    columns = columns_of(boxes)
     kind = np.zeros(len(order), np.int64) if group is None else np.asarray(group)[order]
-    members = [np.flatnonzero(kind == one) for one in np.unique(kind)]
+    partaking = np.ones(len(order), np.bool_) if alive is None else alive[order]
+    members = [np.flatnonzero((kind == one) & partaking) for one in np.unique(kind)]
     kept = np.zeros(len(order), np.bool_)
     for rows in members:
         falling = -torch.arange(len(rows), dtype=torch.float32)
@@ -181,15 +196,16 @@ def plain(boxes: Float, score: Float, group: Int | None, iou: float) -> Suppress
             keepers, removed = rows[kept[rows]], rows[~kept[rows]]
             step = max(1, PAIRS // max(1, len(keepers)))
             for part in (removed[at : at + step] for at in range(0, len(removed), step)):
-                above = _overlap(columns[:, keepers, None], columns[:, None, part]) > _single(iou)
+                above = overlap(columns[:, keepers, None], columns[:, None, part]) > _single(iou)
                 first[part] = keepers[above.argmax(axis=0)]
-        removed = np.flatnonzero(~kept)
+        removed = np.flatnonzero(partaking & ~kept)
         return _provenance(order, removed, first[removed], columns)
 
     return Suppression(order[kept], explain)
 
 
-def _ranking(score: Float) -> Int:
+def ranking(score: Float) -> Int:
+    """Return the rows by falling score (N,), equal scores in the order given."""
     return np.argsort(-np.asarray(score, np.float32), kind="stable")
 
 
@@ -200,7 +216,7 @@ def _single(value: float) -> np.float32:
 
 
 @np.errstate(all="ignore")
-def _columns(boxes: Float) -> Float:
+def columns_of(boxes: Float) -> Float:
     """Return (5, N): x0, y0, x1, y1 and the area."""
     corners: Float = np.asarray(boxes, np.float32).reshape(-1, 4).T
     area: Float = (corners[2] - corners[0]) * (corners[3] - corners[1])
@@ -208,7 +224,7 @@ def _columns(boxes: Float) -> Float:
 
 
 @np.errstate(all="ignore")
-def _overlap(one: Float, other: Float) -> Float:
+def overlap(one: Float, other: Float) -> Float:
     """Return the IoU of columns that broadcast, in float32 and in the order of operations of torchvision's kernel."""
     across = np.minimum(one[2], other[2])
     across -= np.maximum(one[0], other[0])
@@ -223,16 +239,30 @@ def _overlap(one: Float, other: Float) -> Float:
     return across
 
 
+@np.errstate(all="ignore")
+def shift(one: Float, other: Float) -> Float:
+    """Return the squared distance of the centres of columns that broadcast over the squared diagonal around both.
+
+    DIoU is IoU less this (Zheng et al. 2020, equation 6). In float32 and in torchvision's order of operations.
+    """
+    across = np.maximum(one[2], other[2]) - np.minimum(one[0], other[0])
+    down = np.maximum(one[3], other[3]) - np.minimum(one[1], other[1])
+    x = (one[0] + one[2]) / 2 - (other[0] + other[2]) / 2
+    y = (one[1] + one[3]) / 2 - (other[1] + other[3]) / 2
+    return (x**2 + y**2) / (across**2 + down**2 + np.float32(1e-7))
+
+
 def _provenance(order: Int, removed: Int, by: Int, columns: Float) -> tuple[Int, Float]:
     """Return `removed_by` and `removed_iou` of the candidates, from the ranks of removed boxes and their removers."""
     removed_by, removed_iou = np.full(len(order), -1, np.int64), np.zeros(len(order), np.float32)
     removed_by[order[removed]] = order[by]
-    removed_iou[order[removed]] = _overlap(columns[:, by], columns[:, removed])
+    removed_iou[order[removed]] = overlap(columns[:, by], columns[:, removed])
     return removed_by, removed_iou
 
 
-def _pairs(columns: Float, kind: Int, floor: float) -> Generator[Edges, None, None]:
+def pairs_above(columns: Float, kind: Int, floor: float, *, distance: bool = False) -> Generator[Edges, None, None]:
     """Yield ranks (better, worse) and IoU of the pairs of a kind whose IoU is above `floor`, a block at a time.
+    With `distance` it is DIoU, which is never above IoU.
 
     Boxes of similar size and place share a tile. A box is compared with a tile only if it meets the tile's hull
     and if the areas allow that IoU: it cannot exceed the ratio of the smaller to the larger.
@@ -257,9 +287,13 @@ def _pairs(columns: Float, kind: Int, floor: float) -> Generator[Edges, None, No
         others = start + np.flatnonzero(meets)
         for at in range(0, len(others), PAIRS // TILE):
             part = others[at : at + PAIRS // TILE]
-            iou = _overlap(columns[:, tile, None], columns[:, None, part])
+            iou = overlap(columns[:, tile, None], columns[:, None, part])
             row, column = np.nonzero(iou > _single(floor))
             one, other = start + row, part[column]
+            measure = iou[row, column]
             fit = (one < other) & (kind[one] == kind[other])
+            if distance:
+                measure -= shift(columns[:, one], columns[:, other])
+                fit &= measure > _single(floor)
             one, other = rank[one[fit]], rank[other[fit]]
-            yield np.minimum(one, other), np.maximum(one, other), iou[row[fit], column[fit]]
+            yield np.minimum(one, other), np.maximum(one, other), measure[fit]

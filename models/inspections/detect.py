@@ -2,8 +2,11 @@
 
 Arrays of the Result, all boxes xyxy in pixels of the original picture, best first: `boxes` (K, 4), `scores` (K,),
 `labels` (K,), `ids` (K,) that stay a box's own at any setting, `levels` (K,) and `anchors` (K, 4) behind each box,
-`proposals` (K, 4) and `objectness` (K,) with two stages. With `suppressed`: `removed_boxes` (R, 4), `removed_scores`,
-`removed_labels`, `removed_by` (R,) rows of `boxes`, `removed_iou`.
+`proposals` (K, 4) and `objectness` (K,) with two stages. With `suppressed`: `removed_boxes` (R, 4), `removed_scores` as
+the model gave them, `removed_labels`, `removed_by` (R,) rows of `boxes`, `removed_iou`.
+
+Where the method changes scores, `original_scores` (K,) are the model's own, of a fused box those of its best member.
+With `suppressed`, Soft-NMS adds `removed_left` (R,), what is left of the scores, and DIoU-NMS `removed_diou` (R,).
 """
 
 from __future__ import annotations
@@ -13,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from models.detection.decide import Params, decide
+from models.detection.decide import DIOU, FUSION, GREEDY, Params, decide
 from models.detection.postprocess import Shown
+from models.detection.suppression import columns_of, shift
 from models.inspection import Inspection
 from models.types import Candidates, Pixels, Result
 
@@ -22,14 +26,10 @@ from models.types import Candidates, Pixels, Result
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     """Return the detections of `pixels` (H, W, 3) uint8 RGB."""
     decision = decide(model, pixels, params, stages)
-    return _result(model, pixels, decision.candidates, decision.shown, stages)
-
-
-def _result(model: Any, pixels: Pixels, candidates: Candidates, shown: Shown, stages: Any) -> Result:
-    rows = shown.rows
+    candidates, shown, rows = decision.candidates, decision.shown, decision.shown.rows
     arrays: dict[str, np.ndarray] = {
-        "boxes": candidates.drawn[rows],
-        "scores": candidates.score[rows],
+        "boxes": shown.drawn,
+        "scores": shown.scores,
         "labels": candidates.label[rows],
         "ids": candidates.anchor[rows] * len(model.card.classes) + candidates.label[rows],
         "removed_boxes": candidates.drawn[shown.removed],
@@ -38,6 +38,7 @@ def _result(model: Any, pixels: Pixels, candidates: Candidates, shown: Shown, st
         "removed_by": shown.by,
         "removed_iou": shown.iou,
     }
+    arrays |= _of_method(params.method, candidates, shown)
     if hasattr(model, "anchors"):
         table = model.anchors(pixels, stages)
         arrays["anchors"] = table.boxes[candidates.anchor[rows]]
@@ -47,12 +48,24 @@ def _result(model: Any, pixels: Pixels, candidates: Candidates, shown: Shown, st
         arrays["objectness"] = candidates.objectness[candidates.proposal[rows]]
     meta: Mapping[str, Any] = {
         "classes": model.card.classes,
+        "method": params.method,
         "counts": shown.counts,
         "candidates": len(candidates),
         "proposals": len(candidates.proposals),
         "cut": shown.cut,
     }
     return Result(arrays, meta)
+
+
+def _of_method(method: str, candidates: Candidates, shown: Shown) -> dict[str, np.ndarray]:
+    """Return what one method of suppression has to say and others have not."""
+    if method == GREEDY:
+        return {}
+    if method == DIOU:
+        lost, keepers = columns_of(candidates.boxes[shown.removed]), columns_of(shown.boxes[shown.by])
+        return {"removed_diou": shown.iou - shift(keepers, lost)}
+    own = {"original_scores": candidates.score[shown.rows]}
+    return own if method == FUSION else {**own, "removed_left": shown.removed_scores}
 
 
 INSPECTION = Inspection(

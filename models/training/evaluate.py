@@ -1,9 +1,10 @@
-"""Measure a digit detector on seeded scenes and write its card. Run: python -m models.training.evaluate --help."""
+"""Measure a bundled detector and write its card. Run: python -m models.training.evaluate --help."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,50 @@ import torch
 from tqdm import tqdm
 
 from models import architectures, weights
-from models.networks.digits import CLASSES, MEAN, SIZE_PX, STD
+from models.networks import cells, digits
+from models.training.cells import photographs
 from models.training.scene import Scene, mnist, scenes, sklearn_digits
 from models.training.store import save_card
 
 SCORE_FLOOR = 0.01
-TITLES = {
-    "digits_ssd": "Handwritten digits, one stage (SSD on a small pyramid)",
-    "digits_faster_rcnn": "Handwritten digits, two stages (Faster R-CNN on a small pyramid)",
+Picture = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a card says of an architecture beside its figures."""
+
+    title: str
+    classes: tuple[str, ...]
+    preprocessing: dict[str, Any]
+    training_data: str
+
+
+def _digits(title: str) -> Kind:
+    preprocessing = {"size_px": digits.SIZE_PX, "mean": digits.MEAN, "std": digits.STD, "colour": "RGB in 0..1"}
+    data = "Scenes composed from MNIST's 60,000 training digits (models/training/scene.py)"
+    return Kind(title, digits.CLASSES, preprocessing, data)
+
+
+KINDS = {
+    "digits_ssd": _digits("Handwritten digits, one stage (SSD on a small pyramid)"),
+    "digits_faster_rcnn": _digits("Handwritten digits, two stages (Faster R-CNN on a small pyramid)"),
+    "cells_faster_rcnn": Kind(
+        "Blood cells under the microscope, two stages (Faster R-CNN on a small pyramid)",
+        cells.CLASSES,
+        {"size_px": [cells.SHORT_PX, cells.LONG_PX], "mean": cells.MEAN, "std": cells.STD, "colour": "RGB in 0..1"},
+        "The 292 photographs of BCCD's train and val splits (MIT licence), varied (models/training/cells.py)",
+    ),
 }
 
 
-def average_precision(net: torch.nn.Module, pictures: Sequence[Scene]) -> dict[str, float]:
-    """Return mAP@[.5:.95], mAP@0.5 and mAP@0.75 of a torchvision detector, by faster-coco-eval.
+def average_precision(
+    net: torch.nn.Module, pictures: Sequence[Picture], classes: Sequence[str], *, each: bool = False
+) -> dict[str, float]:
+    """Return mAP@[.5:.95], mAP@0.5 and mAP@0.75 of a torchvision detector, by faster-coco-eval; of `each` class too.
 
-    Its own score threshold is lowered to 0.01 meanwhile, as precision is averaged over every recall.
+    A picture is (H, W, 3) RGB uint8, boxes (N, 4) xyxy in its pixels, labels (N,) rows of `classes` (0: background).
+    The detector's own score threshold is lowered to 0.01 meanwhile, as precision is averaged over every recall.
     """
     from faster_coco_eval import COCO, COCOeval_faster
 
@@ -35,18 +65,17 @@ def average_precision(net: torch.nn.Module, pictures: Sequence[Scene]) -> dict[s
     truth: dict[str, list[Any]] = {
         "images": [],
         "annotations": [],
-        "categories": [{"id": i, "name": n} for i, n in enumerate(CLASSES) if i],
+        "categories": [{"id": i, "name": n} for i, n in enumerate(classes) if i],
     }
     found: list[dict[str, Any]] = []
-    for number, scene in enumerate(tqdm(pictures, mininterval=10), 1):
-        height, width = scene.image.shape[:2]
+    for number, (pixels, boxes, labels) in enumerate(tqdm(pictures, mininterval=10), 1):
+        height, width = pixels.shape[:2]
         truth["images"].append({"id": number, "width": width, "height": height})
-        for (x0, y0, x1, y1), digit in zip(scene.boxes.tolist(), scene.digits.tolist(), strict=True):
+        for (x0, y0, x1, y1), label in zip(boxes.tolist(), labels.tolist(), strict=True):
             box = [x0, y0, x1 - x0, y1 - y0]
-            area = box[2] * box[3]
-            row = {"id": len(truth["annotations"]) + 1, "image_id": number, "category_id": digit + 1}
-            truth["annotations"].append({**row, "bbox": box, "area": area, "iscrowd": 0})
-        image = torch.from_numpy(scene.image).permute(2, 0, 1).float() / 255
+            row = {"id": len(truth["annotations"]) + 1, "image_id": number, "category_id": label}
+            truth["annotations"].append({**row, "bbox": box, "area": box[2] * box[3], "iscrowd": 0})
+        image = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
         with torch.inference_mode():
             answer = net([image])[0]
         for (x0, y0, x1, y1), score, label in zip(
@@ -61,44 +90,64 @@ def average_precision(net: torch.nn.Module, pictures: Sequence[Scene]) -> dict[s
     evaluation.accumulate()
     evaluation.summarize()
     stats = np.asarray(evaluation.stats)
-    return {"mAP@[.5:.95]": float(stats[0]), "mAP@0.5": float(stats[1]), "mAP@0.75": float(stats[2])}
+    figures = {"mAP@[.5:.95]": float(stats[0]), "mAP@0.5": float(stats[1]), "mAP@0.75": float(stats[2])}
+    if each:
+        precision = np.asarray(evaluation.eval["precision"])[0, :, :, 0, -1]
+        figures |= {f"AP@0.5 {name}": float(precision[:, i].mean()) for i, name in enumerate(classes[1:])}
+    return figures
+
+
+def of_scenes(found: Sequence[Scene]) -> list[Picture]:
+    """Return composed scenes as pictures to measure on."""
+    return [(scene.image, scene.boxes, scene.digits + 1) for scene in found]
+
+
+def _measured(options: argparse.Namespace) -> dict[str, list[Picture]]:
+    """Return the pictures an architecture is measured on, by what the card calls them."""
+    if options.architecture == "cells_faster_rcnn":
+        found = photographs(options.data, splits=("test",))
+        return {f"{len(found)} photographs of BCCD's test split": [(p.image, p.boxes, p.labels) for p in found]}
+    sources = (
+        ("MNIST test digits, seed 2024", mnist(options.data, split="test"), 2024),
+        ("scikit-learn digits, seed 2025", sklearn_digits(), 2025),
+    )
+    count = options.count
+    return {f"{count} scenes of {name}": of_scenes(scenes(ink, count, seed=seed)) for name, ink, seed in sources}
 
 
 def main() -> None:
-    """Measure on MNIST's test digits and on scikit-learn's, and write the card beside the weights."""
+    """Measure and write the card beside the weights."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with mnist.npz")
-    parser.add_argument("--architecture", choices=sorted(TITLES), required=True)
+    parser.add_argument("--data", type=Path, required=True, help="folder with mnist.npz or bccd.zip")
+    parser.add_argument("--architecture", choices=sorted(KINDS), required=True)
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=500, help="scenes of each source")
+    parser.add_argument("--count", type=int, default=500, help="scenes of each source of digits")
     parser.add_argument("--training", default="", help="what to say of the training on the card")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
 
-    net = architectures.build(options.architecture, classes=len(CLASSES))
-    net.load_state_dict(
-        {k: v.float() if v.is_floating_point() else v for k, v in weights.read(options.weights).items()}
-    )
+    kind = KINDS[options.architecture]
+    net = architectures.build(options.architecture, classes=len(kind.classes))
+    state = weights.read(options.weights)
+    net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
     net.eval()
+    each = options.architecture == "cells_faster_rcnn"
     figures = {
-        name: {k: round(v, 4) for k, v in average_precision(net, scenes(glyphs, options.count, seed=seed)).items()}
-        for name, glyphs, seed in (
-            (f"{options.count} scenes of MNIST test digits, seed 2024", mnist(options.data, split="test"), 2024),
-            (f"{options.count} scenes of scikit-learn digits, seed 2025", sklearn_digits(), 2025),
-        )
+        name: {k: round(v, 4) for k, v in average_precision(net, pictures, kind.classes, each=each).items()}
+        for name, pictures in _measured(options).items()
     }
     print(figures)
     save_card(
         options.weights,
         {
             "name": options.architecture.replace("_", "-"),
-            "title": TITLES[options.architecture],
+            "title": kind.title,
             "task": "detection",
             "architecture": options.architecture,
-            "classes": list(CLASSES),
-            "preprocessing": {"size_px": SIZE_PX, "mean": MEAN, "std": STD, "colour": "RGB in 0..1"},
-            "training_data": "Scenes composed from MNIST's 60,000 training digits (models/training/scene.py)",
+            "classes": list(kind.classes),
+            "preprocessing": kind.preprocessing,
+            "training_data": kind.training_data,
             "training": options.training,
             "figures": figures,
             "licence": "MIT",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models import cards
 from models.types import Bool, Float, Int
 
 
@@ -32,26 +34,39 @@ class Annotated:
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """A data set's ground truth. `left_out` says, a line each, what could not be used and why."""
+    """A data set's ground truth. `left_out` says, a line each, what could not be used and why.
+
+    `omitted` counts what was left out, which may be more than there are lines; `clipped` the boxes that reached beyond
+    their picture and were cut at its edge.
+    """
 
     name: str
     kind: str
     classes: tuple[str, ...]
     pictures: tuple[Annotated, ...]
     left_out: tuple[str, ...] = ()
+    omitted: int = 0
+    clipped: int = 0
+
+    @property
+    def boxes(self) -> int:
+        """How many boxes there are."""
+        return sum(map(len, self.pictures))
 
     @cached_property
-    def _by_path(self) -> dict[str, Annotated]:
-        return {picture.path: picture for picture in self.pictures}
+    def _by_path(self) -> dict[tuple[str, str], Annotated]:
+        folders = {folder: os.path.realpath(folder) for folder in {os.path.dirname(p.path) for p in self.pictures}}
+        return {(folders[os.path.dirname(p.path)], os.path.basename(p.path)): p for p in self.pictures}
 
     def of(self, path: str | Path) -> Annotated | None:
-        """Return the ground truth of a picture by its absolute path, None if there is none."""
-        return self._by_path.get(str(Path(path).absolute()))
+        """Return the ground truth of a picture by its path, by whichever way its folder is reached, None for none."""
+        folder, name = os.path.split(os.path.abspath(path))
+        return self._by_path.get((os.path.realpath(folder), name))
 
     def label_ids(self, classes: Sequence[str]) -> Int:
         """Return for each of the truth's classes the label id of a model whose classes are given, -1 for none.
 
-        Names are compared without case and surrounding blanks; the index in `classes` is the label id, 0 is background.
+        Names are compared without case and surrounding blanks; the index in `classes` is the label id.
         """
-        known = {name.strip().casefold(): label for label, name in enumerate(classes) if label}
+        known = {classes[label].strip().casefold(): label for label in cards.label_ids(classes)}
         return np.array([known.get(name.strip().casefold(), -1) for name in self.classes], np.int64)

@@ -95,6 +95,34 @@ def test_replay_gives_the_same_numbers_also_from_another_folder(tmp_path: Path) 
     assert detections(tmp_path / "third" / name) == detections(first / name)
 
 
+@pytest.mark.parametrize("method", ["soft-gaussian", "soft-linear", "diou", "wbf"])
+def test_every_method_of_suppression_is_replayed(tmp_path: Path, method: str) -> None:
+    settings = {"method": method, "sigma": "0.1", "iou": "0.3", "score": "0.05", "groups": "3+8; 1+7"}
+    words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    words += ["--set", "class_scores=3=0.6, 8=0.02", "--set", "suppressed=true"]
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert run("run", "detect", SAMPLE, "--model", "digits-faster-rcnn", *words, "--out", first) == 0
+    assert run("replay", first / "board.detect.recipe.json", "--out", second) == 0
+    for kind in ("json", "png", "svg"):
+        name = f"board.detect.{kind}"
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    found = detections(first / "board.detect.json")
+    assert min(each["score"] for each in found if each["label"] == "3") > 0.6
+    changed = [each for each in found if each.get("original_score", each["score"]) != each["score"]]
+    assert bool(changed) == (method != "diou") and all(each["original_score"] > each["score"] for each in changed)
+
+
+@pytest.mark.parametrize("setting", ["groups=1+x", "class_scores=x=0.5", "class_scores=3=2", "hidden=x"])
+def test_what_is_wrong_about_classes_is_told_before_a_picture_is_read(
+    tmp_path: Path, setting: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run("run", "detect", SAMPLE, "--model", "digits-ssd", "--set", setting, "--out", out) == 2
+    said = capsys.readouterr().err
+    assert ("Classes: 0, 1, 2" in said) == ("x" in setting) and ("from 0 to 1" in said) == ("2" in setting)
+    assert not out.exists()
+
+
 def test_replay_refuses_a_picture_that_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "a.png"
     shutil.copy(SAMPLE, picture)
@@ -244,3 +272,41 @@ def test_a_screenshot_of_a_broken_picture_says_so_and_fails(tmp_path: Path) -> N
     assert done.returncode == 1
     assert "x.png" in done.stderr
     assert (tmp_path / "shot.png").exists()
+
+
+def test_the_lineage_of_a_box_is_written_with_its_numbers(tmp_path: Path) -> None:
+    assert run("run", "detect", SAMPLE, "--model", "digits-ssd", "--out", tmp_path) == 0
+    assert run("run", "lineage", SAMPLE, "--model", "digits-ssd", "--out", tmp_path) == 0
+    body = json.loads((tmp_path / "board.lineage.json").read_text(encoding="utf-8"))
+    best = detections(tmp_path / "board.detect.json")[0]
+    assert body["finding"]["end"]["rank"] == 1 and body["finding"]["name"] == best["label"]
+    assert body["arrays"]["box"] == [best["box"]] and sum(body["arrays"]["class_scores"]) == pytest.approx(1, abs=1e-4)
+    box = body["finding"]["id"]
+    assert run("run", "lineage", SAMPLE, "--model", "digits-ssd", "--set", f"box={box}", "--out", tmp_path / "b") == 0
+    again = json.loads((tmp_path / "b" / "board.lineage.json").read_text(encoding="utf-8"))
+    assert again["arrays"] == body["arrays"]
+    with Image.open(tmp_path / "board.lineage.png") as overlay, Image.open(SAMPLE) as plain:
+        changed = np.abs(np.array(overlay.convert("RGB")).astype(int) - np.array(plain.convert("RGB"))).sum(2) > 60
+    x0, y0, x1, _ = (round(v) for v in best["box"])
+    assert changed[y0 - 4 : y0 + 1, x0:x1].mean() > 0.3
+
+
+def test_why_an_object_was_missed_is_written_and_what_brings_it_back_works(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("run", "detect", SAMPLE, "--model", "digits-ssd", "--out", tmp_path) == 0
+    third = detections(tmp_path / "board.detect.json")[2]
+    where = [
+        w for name, v in zip(("x0", "y0", "x1", "y1"), third["box"], strict=True) for w in ("--set", f"{name}={v}")
+    ]
+    spoilt = ("--set", "max_detections=1", "--set", f"label={third['label']}")
+    out = tmp_path / "why"
+    assert run("run", "missed", SAMPLE, "--model", "digits-ssd", *where, *spoilt, "--out", out) == 0
+    body = json.loads((out / "board.missed.json").read_text(encoding="utf-8"))
+    assert body["finding"]["stage"] == "max_detections" and body["arrays"]["best"] == [third["box"]]
+    assert {p.suffix for p in out.iterdir()} == {".json", ".png", ".svg"}
+    ((name, value),) = body["finding"]["remedies"][0]["set"].items()
+    assert run("run", "detect", SAMPLE, "--model", "digits-ssd", "--set", f"{name}={value}", "--out", out) == 0
+    assert third in detections(out / "board.detect.json")
+    assert run("run", "missed", SAMPLE, "--model", "digits-ssd", "--set", "label=zebra", "--out", out) == 1
+    assert "zebra" in capsys.readouterr().err

@@ -167,6 +167,7 @@ class Desk:
     def set(self, name: str, value: Any) -> None:
         """Move a control of the detection form, as its user does."""
         assert self.detection.form is not None
+        self.detection.form.reveal(name)
         row: Any = self.detection.form.rows[name]
         if isinstance(value, bool):
             if row.box.isChecked() != value:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QWheelEvent
-from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QRubberBand, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from viewer import theme
@@ -316,3 +316,59 @@ def test_drops_reach_the_window(canvas: Canvas) -> None:
 
 def test_a_screen_reader_has_a_name(canvas: Canvas) -> None:
     assert canvas.accessibleName() == "Picture"
+
+
+def region(qtbot: QtBot, canvas: Canvas, start: QPoint, end: QPoint) -> None:
+    shift = Qt.KeyboardModifier.ShiftModifier
+    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, shift, start)
+    qtbot.mouseMove(canvas, (start + end) / 2)
+    qtbot.mouseMove(canvas, end)
+    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, shift, end)
+
+
+def test_a_drag_with_shift_draws_a_rectangle_and_moves_nothing(canvas: Canvas, qtbot: QtBot) -> None:
+    look, clicks = canvas.look, []
+    canvas.clicked.connect(clicks.append)
+    start, end = canvas.to_screen(QPointF(100, 90)).toPoint(), canvas.to_screen(QPointF(40, 30)).toPoint()
+    with qtbot.waitSignal(canvas.region_drawn) as drawn:
+        region(qtbot, canvas, start, end)
+    rect = drawn.args[0]
+    assert [rect.left(), rect.top(), rect.right(), rect.bottom()] == pytest.approx([40, 30, 100, 90], abs=0.5)
+    assert canvas.look == look and clicks == []
+    assert not canvas.findChildren(QRubberBand) or all(not b.isVisible() for b in canvas.findChildren(QRubberBand))
+
+
+def test_the_rectangle_is_cut_to_the_picture(canvas: Canvas, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(canvas.region_drawn) as drawn:
+        region(qtbot, canvas, canvas.to_screen(QPointF(80, 60)).toPoint(), QPoint(599, 399))
+    rect = drawn.args[0]
+    assert [rect.right(), rect.bottom()] == [160, 120]
+
+
+@pytest.mark.parametrize("where", ["a click", "outside", "no picture"])
+def test_what_is_hardly_drawn_is_no_rectangle(canvas: Canvas, qtbot: QtBot, where: str) -> None:
+    drawn: list[QRectF] = []
+    canvas.region_drawn.connect(drawn.append)
+    middle = QPoint(300, 200)
+    match where:
+        case "a click":
+            region(qtbot, canvas, middle, middle + QPoint(1, 1))
+        case "outside":
+            canvas.zoom_to(QRectF(-600, -600, 300, 300))
+            corner = canvas.to_screen(QPointF(0, 0)).toPoint()
+            region(qtbot, canvas, corner - QPoint(40, 40), corner - QPoint(5, 5))
+        case _:
+            canvas.show_picture(None)
+            region(qtbot, canvas, middle, middle + QPoint(80, 60))
+    assert drawn == []
+
+
+def test_a_click_tells_whether_ctrl_was_held(canvas: Canvas, qtbot: QtBot) -> None:
+    canvas.set_layers([NESTED])
+    for modifier in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier):
+        hover(qtbot, canvas, 55, 55)
+        with qtbot.waitSignal(canvas.clicked) as clicked:
+            place = canvas.to_screen(QPointF(55, 55)).toPoint()
+            qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, modifier, place)
+        assert clicked.args[0].extend == (modifier == Qt.KeyboardModifier.ControlModifier)
+        assert clicked.args[0].hit == ("found", 2)

@@ -113,26 +113,6 @@ def test_density_covers_the_picture_and_sums_the_levels(engine: Engine) -> None:
     assert np.array_equal(first.values, result.arrays["density"][0]) and first.high < heat.high
 
 
-@pytest.mark.parametrize(("model", "steps"), [(SSD, ["anchor"]), (RCNN, ["anchor", "proposal"])])
-def test_lineage_leads_from_the_anchor_to_the_detection(engine: Engine, model: str, steps: list[str]) -> None:
-    result = ask(engine, "detect", model)
-    arrays, chosen = result.arrays, int(result.arrays["ids"][1])
-    layers = overlay.lineage_layers(result, chosen)
-    assert [layer.id for layer in layers] == [f"lineage {step}" for step in steps]
-    anchor = boxes(layers, "lineage anchor")
-    assert anchor.dashed and anchor.boxes.tolist() == [arrays["anchors"][1].tolist()]
-    text = overlay.lineage_text(result, chosen)
-    assert text.startswith(f"Anchor on level {arrays['levels'][1]}: ") and len(text.splitlines()) == len(steps) + 1
-    if "proposal" in steps:
-        assert boxes(layers, "lineage proposal").boxes.tolist() == [arrays["proposals"][1].tolist()]
-        assert f"objectness {arrays['objectness'][1]:.2f}" in text
-    assert text.splitlines()[-1].startswith(
-        f"Detection {result.meta['classes'][arrays['labels'][1]]} {arrays['scores'][1]:.2f}: "
-    )
-    for nobody in (-1, 10**6):
-        assert overlay.lineage_layers(result, nobody) == [] and overlay.lineage_text(result, nobody) == ""
-
-
 def test_nothing_found_paints_nothing(engine: Engine) -> None:
     result = ask(engine, "detect", SSD, score=1.0, suppressed=True)
     (layer,) = overlay.detection_layers(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -260,3 +261,46 @@ def test_layers_check_their_columns() -> None:
         Boxes("b", np.zeros((2, 4), np.float32), np.zeros(2, np.int64), ["one"])
     assert Boxes("b", np.zeros((3, 4), np.float32), np.zeros(3, np.int64)).ids.tolist() == [0, 1, 2]
     assert len(Boxes("b", np.zeros((0, 4), np.float32), np.zeros(0, np.int64))) == 0
+
+
+def crowd(count: int, *, seed: int = 0, side: float = 400) -> Boxes:
+    """Boxes of all sizes, also without one, many beyond the edges, in five colours."""
+    rng = np.random.default_rng(seed)
+    middle, size = rng.uniform(-60, side + 60, (count, 2)), np.exp(rng.uniform(-2, 6, (count, 2)))
+    size[:20] = 0
+    boxes = np.concatenate([middle - size / 2, middle + size / 2], 1).astype(np.float32)
+    return Boxes("crowd", boxes, rng.integers(-1, 4, count), width=float(rng.integers(1, 5)), selected=3)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("ratio", "scale"), [(1.0, 1.0), (1.0, 0.41), (1.5, 2.3), (2.0, 0.8)])
+def test_thousands_of_boxes_look_as_if_drawn_one_by_one(
+    seed: int, ratio: float, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer, shown = crowd(300, seed=seed), []
+    if seed > 3:
+        layer = dataclasses.replace(layer, opacity=0.5)
+    for many in (10**9, 1):
+        monkeypatch.setattr("viewer.canvas.painter.MANY", many)
+        image = QImage(600, 450, QImage.Format.Format_RGB32)
+        image.setDevicePixelRatio(ratio)
+        image.fill(QColor("grey"))
+        painter = QPainter(image)
+        painter.translate(-11.3, 7.9)
+        painter.scale(scale, scale)
+        paint(painter, [layer], scale=scale)
+        painter.end()
+        shown.append(array(image))
+    assert (shown[0] != shown[0][0, 0]).any()
+    np.testing.assert_array_equal(shown[1], shown[0])
+
+
+def test_a_dense_layer_has_no_dark_edges_but_all_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("viewer.canvas.painter.MANY", 100)
+    layer = dataclasses.replace(crowd(500), selected=-1)
+    cased = array(render(np.full((400, 400, 3), 128, np.uint8), [layer], unit=1))
+    monkeypatch.setattr("viewer.canvas.painter.DENSE", 100)
+    bare = array(render(np.full((400, 400, 3), 128, np.uint8), [layer], unit=1))
+    dark = (cased == rgb(label.PLATE)).all(axis=2)
+    assert dark.any() and not (bare == rgb(label.PLATE)).all(axis=2).any()
+    np.testing.assert_array_equal(bare[~dark], cased[~dark])

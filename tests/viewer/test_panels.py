@@ -12,7 +12,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtWidgets import QApplication
 
 from models.cards import BUNDLED
-from viewer import overlay
+from viewer import overlay, trace
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))
@@ -316,12 +316,16 @@ def test_lineage_of_the_selected_detection(desk: Make, model: str) -> None:
     d.run("anchors-lineage")
     assert d.layer("lineage anchor") is None and "Click a detection" in d.anchors.text.text()
     d.store.update(d.document.with_selected(int(d.result.arrays["ids"][1])))
+    d.settle()
     arrays = d.direct().arrays
     assert np.array_equal(d.layer("lineage anchor").boxes, arrays["anchors"][1:2])
     assert (d.layer("lineage proposal") is not None) == (model == RCNN)
     if model == RCNN:
         assert np.array_equal(d.layer("lineage proposal").boxes, arrays["proposals"][1:2])
-    assert d.anchors.text.text() == overlay.lineage_text(d.direct(), d.document.selected)
+    assert d.anchors.text.text() == trace.lineage_text(d.direct("lineage", box=d.document.selected))
+    assert [layer.id for layer in d.canvas.layers].count("lineage anchor") == 1
+    d.run("anchors-off")
+    assert d.layer("lineage anchor") is None
 
 
 def test_anchors_of_another_picture_or_model_are_not_shown(desk: Make) -> None:

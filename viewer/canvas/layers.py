@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 # Colour ids below zero say what a box is, not of which class; the theme has a colour for each.
-NO_CLASS, TRUTH, CORRECT, WRONG, MISSED, FORCED, IGNORED, CHANGED = range(-1, -9, -1)
+NO_CLASS, TRUTH, CORRECT, WRONG, MISSED, FORCED, IGNORED, CHANGED, ONLY_A, ONLY_B = range(-1, -11, -1)
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]
@@ -99,7 +99,68 @@ class Points:
         _set(self, xy=xy, colours=_labels(self.colours, count=len(xy)))
 
 
-Layer = Boxes | Links | Heat | Points
+@dataclass(frozen=True, eq=False)
+class Rings:
+    """The outlines of masks: `points` (T, 2) in pixels of the picture, `start` (R + 1,) the first of each closed ring,
+    `of` (R,) its mask. A mask's rings are filled by the odd-even rule, so an inner one is a hole."""
+
+    points: Float
+    start: Int
+    of: Int
+
+
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """Masks of K objects: `rows` (K,) of `rings`, with their `boxes` (K, 4) and a class id each in `colours` (K,)."""
+
+    id: str
+    boxes: Float
+    colours: Int
+    rows: Int
+    rings: Rings
+    opacity: float = 0.5
+    outlined: bool = True
+
+    def __post_init__(self) -> None:
+        boxes = _table(self.boxes)
+        _set(self, boxes=boxes, colours=_labels(self.colours, count=len(boxes)))
+        _set(self, rows=_labels(self.rows, count=len(boxes)))
+
+
+@dataclass(frozen=True, eq=False)
+class Skeletons:
+    """Key points (K, P, 2) of K objects, each point joined to others by `limbs`, pairs of points. Those `faint` (K, P)
+    are painted faded, with the limbs that end in them; NaN is left out. Each point and limb has a colour of its own."""
+
+    id: str
+    xy: Float
+    faint: NDArray[np.bool_]
+    limbs: Sequence[tuple[int, int]] = ()
+    radius: float = 3.0
+    width: float = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Note:
+    """A title and lines (name, value) for a card in the corner of the canvas; nothing of it is painted."""
+
+    id: str
+    title: str
+    lines: tuple[tuple[str, str], ...]
+
+    @property
+    def text(self) -> str:
+        """The note as tab-separated text."""
+        return "\n".join([self.title, *("\t".join(line) for line in self.lines)])
+
+
+Layer = Boxes | Links | Heat | Points | Masks | Skeletons | Note
+FIRST_TRUTH = -2
+
+
+def truth_ids(rows: Int) -> Int:
+    """Return ids for rows of a picture's ground truth, which no detection has."""
+    return FIRST_TRUTH - np.asarray(rows, np.int64)
 
 
 def hits(layers: Iterable[Layer], x: float, y: float, *, slack_px: float = 0.0) -> list[Hit]:
@@ -119,6 +180,11 @@ def hits(layers: Iterable[Layer], x: float, y: float, *, slack_px: float = 0.0) 
         found += [(area, layer.id, row) for area, row in zip(areas.tolist(), rows.tolist(), strict=True)]
 
     return [(layer_id, row) for _, layer_id, row in sorted(found, key=lambda item: item[0])]
+
+
+def id_at(layers: Iterable[Layer], hit: Hit) -> int:
+    """Return the caller's own number of a box that was hit, -1 if it is not among the layers."""
+    return next((int(x.ids[hit[1]]) for x in layers if isinstance(x, Boxes) and x.id == hit[0]), -1)
 
 
 def _table(values: ArrayLike, *, columns: int = 4) -> Float:

@@ -14,20 +14,23 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QTransform
 from PySide6.QtSvg import QSvgGenerator
 
-from viewer.canvas import label
-from viewer.canvas.frame import Frame, Table, draw_lines, draw_points
-from viewer.canvas.layers import Boxes, Heat, Hit, Layer, Links, Points
+from viewer.canvas import instances, label
+from viewer.canvas.frame import DARK, Frame, draw_lines, smooth
+from viewer.canvas.layers import Boxes, Heat, Hit, Layer, Links, Masks, Points, Skeletons
 from viewer.theme import class_colour, heat_lut
 
 Pixels = NDArray[np.uint8]
 
 MAX_LABELS = 300
+# From so many boxes on their outlines are worked out as one image, which looks the same and no longer takes longer.
+MANY = 4000
+# So many boxes lie on each other's edges: a dark one around each would only darken the picture.
+DENSE = 20_000
 TINY_PX = 12.0
 DOT_PX = 7.0
 DESIGN_SIDE_PX = 1280
 SMALLEST_UNIT = 0.9
-# Opaque, because Qt's rasteriser blends thin translucent lines ten times slower than it copies them.
-_DARK, _LIGHT = QColor("#16161a"), QColor("white")
+_LIGHT = QColor("white")
 _FILL_ALPHA = 64
 
 
@@ -66,6 +69,10 @@ def paint(
                 _heat(frame, layer)
             case Points():
                 _points(frame, layer)
+            case Masks():
+                instances.paint_masks(frame, layer)
+            case Skeletons():
+                instances.paint_skeletons(frame, layer)
 
     for layer, row in marked:
         tags += _marked(frame, layer, row=row)
@@ -130,34 +137,36 @@ def _export(painter: QPainter, layers: Sequence[Layer], *, size: QSize, unit: fl
 
 def _boxes(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.Tag]:
     """Draw a layer's boxes but the marked ones, and return their labels."""
-    placed = frame.place(layer.boxes)
-    rows = frame.seen(placed)
-    rows = rows[~np.isin(rows, marked)]
+    named = len(layer.texts) > 0 and layer.labelled
+    rows = frame.near(layer.boxes, hollow=not named and not layer.filled)
+    rows = rows[~np.isin(rows, marked)] if len(marked) else rows
+    placed, colours = frame.place(layer.boxes[rows]), layer.colours[rows]
     width, casing = frame.length(layer.width), frame.length(1.0)
     # The class of the best box comes last, on top: rows are in order of importance.
-    labels, first = np.unique(layer.colours[rows], return_index=True)
-    ranked = labels[np.argsort(-first)]
-    groups = [(class_colour(int(c)), rows[layer.colours[rows] == c][::-1]) for c in ranked]
+    ranked = sorted(np.unique(colours), key=lambda c: -int(np.argmax(colours == c)))
+    groups = [(class_colour(int(c)), np.flatnonzero(colours == c)[::-1]) for c in ranked]
 
     with _translucent(frame, layer.opacity) as inner:
         if layer.filled:
             for colour, group in groups:
                 inner.fill(placed[group], colour=_clear(colour, _FILL_ALPHA))
-        inner.outline(placed[rows], width=width + casing, colour=_DARK, dashed=layer.dashed)
-        for colour, group in groups:
-            inner.outline(placed[group], width=width, colour=colour, dashed=layer.dashed)
+        strokes = [(group, width, colour) for colour, group in groups]
+        if len(rows) < DENSE:
+            strokes = [(np.arange(len(rows)), width + casing, DARK), *strokes]
+        if inner.raster and not layer.dashed and len(rows) >= MANY:
+            inner.stamp(placed, strokes)
+        else:
+            for group, stroke, colour in strokes:
+                inner.outline(placed[group], width=stroke, colour=colour, dashed=layer.dashed)
 
-    if not len(layer.texts) or not layer.labelled:
+    large = (placed[:, 2:] - placed[:, :2]).max(axis=1, initial=0) >= TINY_PX * frame.unit if named else np.zeros(0)
+    if not 0 < large.sum() <= MAX_LABELS:
         return []
-
     outset = (width + casing) * np.array([-1, -1, 1, 1])
-    large = (placed[rows, 2:] - placed[rows, :2]).max(axis=1, initial=0) >= TINY_PX * frame.unit
-    if large.sum() > MAX_LABELS:
-        return []
     return [
-        label.Tag(placed[row] + outset, layer.text(row), class_colour(int(layer.colours[row])))
-        for row in rows[large].tolist()
-        if layer.text(row)
+        label.Tag(placed[at] + outset, layer.text(rows[at]), class_colour(int(colours[at])))
+        for at in np.flatnonzero(large).tolist()
+        if layer.text(rows[at])
     ]
 
 
@@ -173,7 +182,7 @@ def _marked(frame: Frame, layer: Boxes, *, row: int) -> list[label.Tag]:
     light = width + frame.length(2.0 if selected else 1.0)
     dark = light + frame.length(1.0)
 
-    frame.outline(placed, width=dark, colour=_DARK)
+    frame.outline(placed, width=dark, colour=DARK)
     frame.outline(placed, width=light, colour=_LIGHT)
     frame.outline(placed, width=width, colour=colour, dashed=layer.dashed)
 
@@ -187,31 +196,25 @@ def _links(frame: Frame, layer: Links) -> None:
     width, casing = layer.width * frame.unit, frame.unit
     groups = [(class_colour(int(c)), rows[layer.colours[rows] == c]) for c in np.unique(layer.colours[rows])]
 
-    with _smooth(frame.painter):
-        frame.painter.setPen(frame.pen(_DARK, width=width + 2 * casing, dashed=layer.dashed))
+    with smooth(frame.painter):
+        frame.painter.setPen(frame.pen(DARK, width=width + 2 * casing, dashed=layer.dashed))
         draw_lines(frame.painter, placed[rows])
         for colour, group in groups:
             frame.painter.setPen(frame.pen(colour, width=width, dashed=layer.dashed))
             draw_lines(frame.painter, placed[group])
 
         for colour, group in groups:
-            _dots(frame, placed[group, 2:], width=DOT_PX * frame.unit, colour=colour)
+            frame.dots(placed[group, 2:], width=DOT_PX * frame.unit, colour=colour)
 
 
 def _points(frame: Frame, layer: Points) -> None:
     placed = frame.place(layer.xy, snap=False)
     rows = frame.seen(np.column_stack([placed, placed]))
 
-    with _smooth(frame.painter):
+    with smooth(frame.painter):
         for c in np.unique(layer.colours[rows]):
             group = rows[layer.colours[rows] == c]
-            _dots(frame, placed[group], width=2 * layer.radius * frame.unit, colour=class_colour(int(c)))
-
-
-def _dots(frame: Frame, placed: Table, *, width: float, colour: QColor) -> None:
-    for size, ink in ((width + 2 * frame.unit, _DARK), (width, colour)):
-        frame.painter.setPen(frame.pen(ink, width=size, round_ends=True))
-        draw_points(frame.painter, placed)
+            frame.dots(placed[group], width=2 * layer.radius * frame.unit, colour=class_colour(int(c)))
 
 
 def _heat(frame: Frame, layer: Heat) -> None:
@@ -234,13 +237,6 @@ def _heat_image(layer: Heat) -> QImage:
     height, width = table.shape[:2]
     image = QImage(table.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
     return image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)
-
-
-@contextmanager
-def _smooth(painter: QPainter) -> Iterator[None]:
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-    yield
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
 @contextmanager

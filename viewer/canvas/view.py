@@ -11,7 +11,8 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QNativeGestureEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QRubberBand, QWidget
 
-from viewer.canvas.layers import Boxes, Hit, Layer, hits
+from viewer.canvas.card import Card
+from viewer.canvas.layers import Boxes, Hit, Layer, Note, hits
 from viewer.canvas.readout import Readout, StaleDot
 from viewer.canvas.stage import Look, Stage
 from viewer.theme import class_colour, colours
@@ -69,6 +70,7 @@ class Canvas(QWidget):
         self._stage = Stage(self)
         self._readout = Readout(self)
         self._stale = StaleDot(self)
+        self.card = Card(self)
         self._stage.look_changed.connect(self._looked)
         self._stage.setBackgroundBrush(colours().canvas)
 
@@ -126,6 +128,7 @@ class Canvas(QWidget):
     def set_layers(self, layers: Sequence[Layer]) -> None:
         """Show these layers, and no others; ids must differ."""
         self._layers = tuple(layers)
+        self.card.show_note(next((layer for layer in layers if isinstance(layer, Note)), None))
         self._feel()
         self._refresh()
 
@@ -243,6 +246,7 @@ class Canvas(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._stage.resize(event.size())
         self._stale.settle()
+        self.card.settle()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.PaletteChange:

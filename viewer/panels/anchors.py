@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QScrollArea, QSize
 from models.inspection import Description
 from models.requests import Request
 from models.types import Result
-from viewer import overlay, plan
+from viewer import overlay, plan, trace
 from viewer.canvas.layers import Layer
 from viewer.document import Document
 from viewer.panels.base import GAP, Panel
@@ -21,8 +21,11 @@ MODES = {
     "off": ("Off", ""),
     "here": ("At a place", "Move over the picture to see the anchors there; click to pin the place, again to free it."),
     "density": ("Density of all", "How many anchors cover each part of the picture."),
+    "all": ("All", "Every anchor as a box, one colour for each pyramid level."),
     "lineage": ("Behind the selection", "Click a detection: the anchor and proposal it came from."),
+    "match": ("Matched to ground truth", "The anchor workbench shows which anchors would learn which object."),
 }
+LEVELLED = ("here", "density", "all", "match")
 NOTHING = ""
 
 
@@ -72,7 +75,7 @@ class AnchorPanel(Panel):
         self.mode.activated.connect(self._choose_mode)
         self.level.activated.connect(self._choose_level)
         self._anchors: Result | None = None
-        self._detections: Result | None = None
+        self._lineage: Result | None = None
         self._hover: tuple[float, float] | None = None
 
     @staticmethod
@@ -84,7 +87,7 @@ class AnchorPanel(Panel):
         """Show the mode and level; grey them with the reason for a model without anchors."""
         reason = self.lacking(description) if description else ""
         self.mode.setEnabled(not reason)
-        self.level.setEnabled(not reason and document.view.anchors in ("here", "density"))
+        self.level.setEnabled(not reason and document.view.anchors in LEVELLED)
         self.mode.setToolTip(reason)
         self.mode.setCurrentIndex(list(MODES).index(document.view.anchors))
         index = self.level.findData(document.view.anchor_level)
@@ -92,9 +95,9 @@ class AnchorPanel(Panel):
         self._tell(document, reason)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Take the anchors, and the detections whose lineage may be asked for."""
-        if slot == "detect":
-            self._detections = result
+        """Take the anchors, and the lineage that the mode may ask for; another panel paints that."""
+        if slot == "lineage":
+            self._lineage = result
         elif slot == self.id:
             self._anchors = result
             self._list_levels(result)
@@ -103,7 +106,7 @@ class AnchorPanel(Panel):
 
     def forget(self) -> None:
         """Drop the anchors of another picture or model."""
-        self._anchors = self._detections = self._hover = None
+        self._anchors = self._lineage = self._hover = None
 
     def layers(self, document: Document) -> list[Layer]:
         """Paint what the mode says."""
@@ -113,8 +116,8 @@ class AnchorPanel(Panel):
                 return overlay.anchor_layers(self._anchors, self._place(document), level=view.anchor_level)
             case "density" if self._anchors is not None:
                 return [overlay.density_layer(self._anchors, level=view.anchor_level)]
-            case "lineage" if self._detections is not None:
-                return overlay.lineage_layers(self._detections, document.selected)
+            case "all" if self._anchors is not None:
+                return [overlay.all_anchors_layer(self._anchors, level=view.anchor_level)]
         return []
 
     def pointer(self, place: tuple[float, float] | None) -> None:
@@ -176,8 +179,10 @@ class AnchorPanel(Panel):
             values = overlay.density_layer(self._anchors, level=view.anchor_level).values
             total = self._anchors.meta["anchors"]
             return f"{total:,} anchors; a place is covered by {values.min():.0f} to {values.max():.0f} of them."
-        if view.anchors == "lineage" and self._detections is not None and document.selected >= 0:
-            return overlay.lineage_text(self._detections, document.selected)
+        if view.anchors == "all" and self._anchors is not None:
+            return f"{len(overlay.all_anchors_layer(self._anchors, level=view.anchor_level)):,} anchors"
+        if view.anchors == "lineage" and self._lineage is not None and document.selected >= 0:
+            return trace.lineage_text(self._lineage)
         return NOTHING
 
 

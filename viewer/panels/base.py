@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from models.inspection import Description
 from models.requests import Request
+from models.truth.types import Truth
 from models.types import Failure, Result
 from viewer.canvas.layers import Layer
 from viewer.document import Document
+from viewer.plan import Wants
 from viewer.store import Store
 
 GAP = 8
@@ -20,8 +22,9 @@ GAP = 8
 class Panel(QWidget):
     """One dock's content. A subclass sets the class attributes and overrides what it has a use for.
 
-    It changes the document through `store`, and says `layers_changed` when it would paint something else. Panels with
-    a lower `rank` paint first, below the others.
+    It changes the document through `store`, says `layers_changed` when it would paint something
+    else and `command_wanted` to have a command of the table run. Panels with
+    a lower `rank` paint first, below the others. A panel is given at least `height_px` when it is opened.
     """
 
     id: ClassVar[str] = ""
@@ -30,9 +33,11 @@ class Panel(QWidget):
     area: ClassVar[str] = "right"
     opened: ClassVar[bool] = True
     rank: ClassVar[int] = 0
+    height_px: ClassVar[int] = 0
     needs: ClassVar[tuple[str, ...]] = ()
 
     layers_changed = Signal()
+    command_wanted = Signal(str)
 
     def __init__(self, store: Store) -> None:
         super().__init__()
@@ -44,6 +49,11 @@ class Panel(QWidget):
         """Return the request whose answer the panel shows, in the slot of its id."""
         return None
 
+    @classmethod
+    def slots(cls) -> list[tuple[str, Wants]]:
+        """Return every slot that the panel has something to want in: one, of its id."""
+        return [(cls.id, cls.wants)]
+
     def refresh(self, document: Document, description: Description | None) -> None:
         """Bring controls up to date with the document and what is known of its model."""
 
@@ -53,12 +63,22 @@ class Panel(QWidget):
     def show_failure(self, slot: str, failure: Failure) -> None:
         """Hear that a slot got no answer; the message is shown already, and what was shown stays."""
 
+    def show_truth(self, truth: Truth | None) -> None:
+        """Take the ground truth that is open now, None for none."""
+
+    def restyle(self, layers: list[Layer], document: Document) -> list[Layer]:
+        """Return what all panels paint, changed where this one has another look for it."""
+        return layers
+
     def forget(self) -> None:
         """Drop what was shown of a picture or model that is gone."""
 
     def layers(self, document: Document) -> list[Layer]:
         """Return what to paint over the picture, bottom first."""
         return []
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Take what is kept for this panel from one run of the program to the next; what it writes there stays."""
 
     def pointer(self, place: tuple[float, float] | None) -> None:
         """Hear where the mouse is on the picture, in its pixels; None when it left."""
@@ -71,9 +91,15 @@ class Panel(QWidget):
         """Hear of a click on a box of a layer; True when it was this panel's own and nobody else should act on it."""
         return False
 
+    def seen(self, in_view: bool) -> None:
+        """Hear that the panel came into view or went out of it, also behind another tab."""
+
     def lacking(self, description: Description) -> str:
         """Return why the model cannot serve this panel, "" if it can."""
         missing = [need for need in self.needs if need not in description.capabilities]
+        told = [description.stages[need] for need in missing if need in description.stages]
+        if told:
+            return told[0]
         words = {
             "HasAnchors": "has no anchors",
             "Detects": "finds no boxes",

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
+from textwrap import shorten
+from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
-from PySide6.QtWidgets import QHeaderView, QLabel, QScrollArea, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from models.detection.classes import class_groups, class_scores, write_scores
 from models.inspection import Description, Offer
 from models.requests import Request
-from models.types import Failure, Result
+from models.types import Failure, Refusal, Result
 from viewer import overlay, plan, theme
 from viewer.canvas.layers import Layer
 from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.store import Store
+from viewer.widgets.classes import Classes
+from viewer.widgets.field import TextRow
 from viewer.widgets.form import Form
 
 INSPECTION = "detect"
-APART = ("hidden",)
-FEW_CLASSES = 16
-SWATCH_PX = 12
+APART = ("hidden", "class_scores")
+COMPARED = "compare"
+SECTIONS = {
+    "Suppression": ("method", "sigma", "agnostic", "groups"),
+    "Region proposals": ("rpn_score", "rpn_iou", "rpn_top_n"),
+}
+MOST_ADVICE = 160  # characters
 WAITING = "Waiting for the answer…"
 NOTHING_OPEN = "Open a picture to begin."
 
@@ -43,22 +50,16 @@ class DetectionPanel(Panel):
         self.summary.setMinimumHeight(2 * self.summary.fontMetrics().lineSpacing())
         self.summary.setAccessibleName("Summary")
         self.summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.classes = QTreeWidget()
-        self.classes.setAccessibleName("Classes")
-        self.classes.setColumnCount(2)
-        self.classes.setHeaderLabels(["Class", "Found"])
-        self.classes.headerItem().setToolTip(1, "Above the score, before classes are hidden and the maximum cuts")
-        self.classes.setRootIsDecorated(False)
-        self.classes.setUniformRowHeights(True)
-        self.classes.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self.classes.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        self.classes.header().setStretchLastSection(False)
-        self.classes.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.classes.itemChanged.connect(self._class_toggled)
+        self.classes = Classes()
+        self.classes.shown.connect(self._class_shown)
+        self.classes.limited.connect(self._class_limited)
+        self.classes.settled.connect(store.settle)
         self.form: Form | None = None
         self._offer: Offer | None = None
         self._result: Result | None = None
         self._names: tuple[str, ...] = ()
+        self._memory: dict[str, Any] = {}
+        self._compared = False
 
         inside = QWidget()
         self._column = QVBoxLayout(inside)
@@ -76,7 +77,7 @@ class DetectionPanel(Panel):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
-        theme.changes().connect(self._restyle)
+        theme.changes().connect(self.classes.viewport().update)
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
@@ -85,24 +86,30 @@ class DetectionPanel(Panel):
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the model's own ranges and what the user changed."""
+        if document.pinned is None:
+            self._compared = False
         offer = description.offers.get(INSPECTION) if description else None
         if offer is None or description is None:
             return
+        if description.classes != self._names:
+            self._names, self._offer = description.classes, None
+            self.classes.list(self._names)
         if offer != self._offer:
             self._build(offer)
-        if description.classes != self._names:
-            self._names = description.classes
-            self._list_classes()
-            self._count(self._result.meta["counts"] if self._result is not None else {})
+        values = {**offer.defaults, **plan.given(document, INSPECTION, description)}
         if self.form is not None:
-            values = {**offer.defaults, **plan.given(document, INSPECTION, description)}
             self.form.set_values(values)
-        self._mark_hidden(document)
+        floor = next((p.low for p in offer.parameters if p.name == "score"), 0.0)
+        score = float(values.get("score", floor))
+        self.classes.follow(_hidden(document), self._scores(document), score=score, floor=floor)
+        self.classes.count(self._result.meta["counts"] if self._result is not None else {})
         if not document.sources:
             self.summary.setText(NOTHING_OPEN)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Show the counts and remember the boxes."""
+        if slot == COMPARED:
+            self._compared = True
         if slot != INSPECTION:
             return
         self._result = result
@@ -110,7 +117,7 @@ class DetectionPanel(Panel):
         more = [f"{result.meta['proposals']:,} proposals"] if result.meta["proposals"] else []
         more += [f"{cut:,} more cut by the maximum"] if cut else []
         self.summary.setText(f"{shown:,} of {total:,} candidates shown\n{' · '.join(more)}".strip())
-        self._count(result.meta["counts"])
+        self.classes.count(result.meta["counts"])
         self.layers_changed.emit()
 
     def show_failure(self, slot: str, failure: Failure) -> None:
@@ -120,13 +127,15 @@ class DetectionPanel(Panel):
 
     def forget(self) -> None:
         """Drop the boxes of a picture that is gone."""
-        self._result = None
+        self._result, self._compared = None, False
         self.summary.setText(WAITING)
 
     def layers(self, document: Document) -> list[Layer]:
         """Paint the boxes."""
         if self._result is None or not document.view.boxes:
             return []
+        if document.pinned is not None and document.view.compare != "a" and self._compared:
+            return []  # the comparison paints them
         return overlay.detection_layers(self._result, labels=document.view.labels, selected=document.selected)
 
     def _build(self, offer: Offer) -> None:
@@ -135,15 +144,48 @@ class DetectionPanel(Panel):
             self.form.deleteLater()
         self._offer = offer
         # The titles say the units; in the entries they would leave the sliders no room.
-        self.form = Form([replace(p, unit="") for p in offer.parameters if p.name not in APART])
+        shown = [replace(p, unit="") for p in offer.parameters if p.name not in APART]
+        self.form = Form(shown, sections=SECTIONS)
         self.form.set_defaults(offer.defaults)
         self.form.set_applicable({p.name: offer.greyed.get(p.name, "") for p in offer.parameters})
         self.form.changed.connect(self._changed)
         self.form.committed.connect(self._committed)
         self.form.reset_requested.connect(self._reset)
+        self.form.folded.connect(self._folded)
+        groups = self.form.rows["groups"]
+        assert isinstance(groups, TextRow)
+        groups.set_check(self._wrong_groups, words=self._names[1:], between="+;")
+        self._unfold()
         self._column.insertWidget(1, self.form)
         bar = self._scroll.verticalScrollBar().sizeHint().width()
-        self._scroll.setMinimumWidth(self.form.minimumSizeHint().width() + 2 * GAP + bar)
+        self._scroll.setMinimumWidth(self.form.least_width() + 2 * GAP + bar)
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Fold the sections as they were when the program ran last."""
+        self._memory = memory
+        self._unfold()
+
+    def _unfold(self) -> None:
+        for title, section in self.form.sections.items() if self.form is not None else ():
+            section.set_open(self._memory.get(title) is True)
+
+    def _folded(self, title: str, opened: bool) -> None:
+        self._memory[title] = opened
+
+    def _wrong_groups(self, text: str) -> str:
+        try:
+            class_groups(text, self._names)
+        except Refusal as refusal:
+            return f"{refusal} {shorten(refusal.advice, MOST_ADVICE, placeholder='…')}"
+        return ""
+
+    def _scores(self, document: Document) -> dict[str, float]:
+        """Return the scores of classes that have their own, by name."""
+        text = str(document.values(INSPECTION).get("class_scores", ""))
+        try:
+            return {self._names[label]: score for label, score in sorted(class_scores(text, self._names).items())}
+        except Refusal:
+            return {}
 
     def _changed(self, name: str, value: float | int | bool | str) -> None:
         offer = self._offer
@@ -161,74 +203,26 @@ class DetectionPanel(Panel):
     def _reset(self) -> None:
         self.store.update(self.store.document.with_own(INSPECTION), title="Reset detection")
 
-    def _list_classes(self) -> None:
-        self.classes.blockSignals(True)
-        self.classes.clear()
-        for label, name in enumerate(self._names):
-            if label == 0 or name == "N/A":
-                continue
-            item = QTreeWidgetItem([name, ""])
-            item.setData(0, Qt.ItemDataRole.UserRole, label)
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(0, Qt.CheckState.Checked)
-            item.setIcon(0, _swatch(theme.class_colour(label)))
-            item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight)
-            self.classes.addTopLevelItem(item)
-        self.classes.blockSignals(False)
-        rows = min(self.classes.topLevelItemCount(), 10)
-        self.classes.setMinimumHeight(self.classes.header().sizeHint().height() + rows * 22 + 4)
-
-    def _items(self) -> list[QTreeWidgetItem]:
-        found = [self.classes.topLevelItem(i) for i in range(self.classes.topLevelItemCount())]
-        return [item for item in found if item is not None]
-
-    def _count(self, counts: dict[int, int]) -> None:
-        self.classes.blockSignals(True)
-        many = self.classes.topLevelItemCount() > FEW_CLASSES
-        for item in self._items():
-            count = counts.get(item.data(0, Qt.ItemDataRole.UserRole), 0)
-            item.setText(1, f"{count:,}" if count else "")
-            item.setHidden(many and not count and item.checkState(0) == Qt.CheckState.Checked)
-        self.classes.blockSignals(False)
-        self.classes.viewport().update()
-
-    def _mark_hidden(self, document: Document) -> None:
-        hidden = _hidden(document)
-        self.classes.blockSignals(True)
-        for item in self._items():
-            state = Qt.CheckState.Unchecked if item.text(0) in hidden else Qt.CheckState.Checked
-            item.setCheckState(0, state)
-        self.classes.blockSignals(False)
-
-    def _class_toggled(self, item: QTreeWidgetItem) -> None:
-        hidden = _hidden(self.store.document)
-        name = item.text(0)
-        if item.checkState(0) == Qt.CheckState.Checked:
-            hidden.discard(name)
-        else:
-            hidden.add(name)
+    def _class_shown(self, name: str, shown: bool) -> None:
+        hidden = _hidden(self.store.document) - {name} | (set() if shown else {name})
         ordered = ",".join(n for n in self._names if n in hidden)
         document = self.store.document.with_value(INSPECTION, hidden=ordered or None)
-        self.store.update(document, title=f"{'Hide' if name in hidden else 'Show'} class {name}")
+        self.store.update(document, title=f"{'Show' if shown else 'Hide'} class {name}")
 
-    def _restyle(self) -> None:
-        self.classes.viewport().update()
+    def _class_limited(self, name: str, score: float | None) -> None:
+        """Give a class a score of its own, or take it away; "" is every class."""
+        scores = self._scores(self.store.document) if name else {}
+        scores.pop(name, None)
+        if score is not None:
+            scores[name] = score
+        ordered = write_scores({n: scores[n] for n in self._names if n in scores})
+        document = self.store.document.with_value(INSPECTION, class_scores=ordered or None)
+        title = f"Score of class {name}" if name else "Scores of classes"
+        self.store.update(document, title=title, merge=f"{INSPECTION}.class_scores.{name}")
 
 
 def _hidden(document: Document) -> set[str]:
     return {name for name in str(document.values(INSPECTION).get("hidden", "")).split(",") if name}
-
-
-def _swatch(colour: QColor) -> QIcon:
-    pixmap = QPixmap(SWATCH_PX, SWATCH_PX)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(colour)
-    painter.drawRoundedRect(0, 0, SWATCH_PX, SWATCH_PX, 3, 3)
-    painter.end()
-    return QIcon(pixmap)
 
 
 PANEL = DetectionPanel

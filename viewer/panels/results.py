@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxL
 from models.inspection import Description
 from models.requests import Request
 from models.types import Result
-from viewer import theme
+from viewer import pair, theme
+from viewer.canvas.layers import Layer
 from viewer.document import Document
 from viewer.overlay import row_of
 from viewer.panels.base import Panel
@@ -80,6 +81,7 @@ class ResultsPanel(Panel):
     icon: ClassVar[str] = "list"
     area: ClassVar[str] = "bottom"
     opened: ClassVar[bool] = False
+    rank: ClassVar[int] = 20
     needs: ClassVar[tuple[str, ...]] = ("Detects",)
 
     def __init__(self, store: Store) -> None:
@@ -110,6 +112,10 @@ class ResultsPanel(Panel):
             self._model = request.model
             self.rows.take(result)
             self._follow(self.store.document.selected)
+
+    def restyle(self, layers: list[Layer], document: Document) -> list[Layer]:
+        """Compare the selected box with the second one that was picked, whatever they are."""
+        return [*layers, *pair.layers_of(layers, document.selected, document.second)]
 
     def forget(self) -> None:
         """Empty the table."""

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from models.params import Parameter
+from models.params import Parameter, without_say
 from viewer.widgets.field import CheckRow, ChoiceRow, TextRow
 from viewer.widgets.row import Row
+from viewer.widgets.section import Section
 from viewer.widgets.slider import SliderRow
 
 GAP = 8
@@ -19,15 +20,28 @@ ALL_OWN = "Everything stands as the model has it"
 
 
 class Form(QWidget):
-    """Rows for `parameters` in order. Signals tell what the user did, by the parameter's name."""
+    """Rows for `parameters` in order. Signals tell what the user did, by the parameter's name.
+
+    `sections` are titles with the names of the parameters that fold away under them, after the others.
+    """
 
     changed = Signal(str, object)
     committed = Signal(str, object)
     reset_requested = Signal()
+    folded = Signal(str, bool)
 
-    def __init__(self, parameters: Sequence[Parameter], *, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        parameters: Sequence[Parameter],
+        *,
+        sections: Mapping[str, Sequence[str]] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.rows: dict[str, Row] = {p.name: _row(p, parent=self) for p in parameters}
+        self.sections = {title: Section(title, parent=self) for title in sections or {}}
+        self._of = {name: self.sections[title] for title, names in (sections or {}).items() for name in names}
+        self._parameters = tuple(parameters)
         self._reasons: dict[str, str] = {}
         self.reset = QPushButton(RESET_TITLE, self)
         self.reset.setAccessibleName(RESET_TITLE)
@@ -35,9 +49,15 @@ class Form(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
-        for row in self.rows.values():
-            column.addWidget(row)
+        for name, row in self.rows.items():
+            if name in self._of:
+                self._of[name].add(row)
+            else:
+                column.addWidget(row)
             row.reported.connect(self._reported)
+        for section in self.sections.values():
+            column.addWidget(section)
+            section.toggled.connect(self.folded)
         column.addSpacing(GAP)
         column.addWidget(self.reset, alignment=Qt.AlignmentFlag.AlignLeft)
         column.addStretch(1)
@@ -61,17 +81,28 @@ class Form(QWidget):
             self.rows[name].set_default(values[name])
         self._update()
 
+    def set_named(self, title: str) -> None:
+        """Say what the defaults are called, where they are not the model's own values."""
+        for row in self.rows.values():
+            row.default_title = title
+            row.set_default(row.default)
+
     def set_applicable(self, reasons: Mapping[str, str]) -> None:
         """Grey the parameters that have a reason here, and free those whose reason is empty.
 
         Neighbours with one reason show it once, under the last of them.
         """
         self._reasons.update({name: reasons[name] for name in self.rows.keys() & reasons.keys()})
-        names = list(self.rows)
-        for name, after in zip(names, [*names[1:], ""], strict=True):
-            reason = self._reasons.get(name, "")
-            self.rows[name].set_enabled_reason(not reason, reason, quiet=reason == self._reasons.get(after))
         self._update()
+
+    def reveal(self, name: str) -> None:
+        """Unfold the section that a parameter is in."""
+        if name in self._of:
+            self._of[name].set_open(True)
+
+    def least_width(self) -> int:
+        """Return the width in pixels below which a control would be cut off, folded away or not."""
+        return max((row.minimumSizeHint().width() for row in self.rows.values()), default=0) + GAP
 
     def changeEvent(self, event: QEvent) -> None:
         """Align anew when the font changes."""
@@ -86,8 +117,21 @@ class Form(QWidget):
     def _reset(self) -> None:
         self.reset_requested.emit()
 
+    def _grey(self) -> None:
+        """Grey what does not apply to this model, or has no say at the values of other controls."""
+        reasons = {**without_say(self._parameters, self.values), **{n: r for n, r in self._reasons.items() if r}}
+        names = list(self.rows)
+        for name, after in zip(names, [*names[1:], ""], strict=True):
+            reason = reasons.get(name, "")
+            self.rows[name].set_enabled_reason(not reason, reason, quiet=reason == reasons.get(after))
+
     def _update(self) -> None:
-        differs = any(row.differs for name, row in self.rows.items() if not self._reasons.get(name))
+        self._grey()
+        changed = [name for name, row in self.rows.items() if row.differs and not self._reasons.get(name)]
+        for section in self.sections.values():
+            count = sum(self._of.get(name) is section for name in changed)
+            section.set_note(f"· {count} changed" if count else "")
+        differs = bool(changed)
         self.reset.setEnabled(differs)
         self.reset.setToolTip("" if differs else ALL_OWN)
         self.reset.setAccessibleDescription("" if differs else ALL_OWN)
@@ -122,6 +166,7 @@ def _row(parameter: Parameter, *, parent: QWidget) -> Row:
         case "bool":
             return CheckRow(p.title, value=bool(value), help=p.help, key=p.name, parent=parent)
         case "choice":
-            return ChoiceRow(p.title, choices=p.choices, value=str(value), help=p.help, key=p.name, parent=parent)
+            words = {"choices": p.choices, "titles": p.titles, "value": str(value)}
+            return ChoiceRow(p.title, **words, help=p.help, key=p.name, parent=parent)
         case "text":
             return TextRow(p.title, value=str(value), help=p.help, key=p.name, parent=parent)

@@ -15,6 +15,8 @@ class Row(QWidget):
     A subclass adds its controls with `_place`, writes a value into them in `_show`, and calls `_user` for a gesture.
     """
 
+    default_title = "Model's own value"
+
     changed = Signal(object)
     committed = Signal(object)
     reported = Signal(str, object, bool)  # key, value, whether it is final
@@ -32,6 +34,7 @@ class Row(QWidget):
         self.key, self.title = key, title
         self._value, self._default, self._committed = value, value, value
         self._help, self._reason = help, ""
+        self._known = (True, "", False)  # what set_enabled_reason was last told
         self._controls: list[QWidget] = []
         self.label = QLabel(title, self)
         self.label.setTextFormat(Qt.TextFormat.PlainText)
@@ -84,6 +87,10 @@ class Row(QWidget):
 
     def set_enabled_reason(self, enabled: bool, reason: str = "", *, quiet: bool = False) -> None:
         """Grey the control and say why, under it unless `quiet`, and in its tooltip and accessible description."""
+        known = (enabled, reason, quiet)
+        if known == self._known:
+            return
+        self._known = known
         self._reason = "" if enabled else reason
         self.label.setEnabled(enabled)
         for control in self._controls:
@@ -121,7 +128,7 @@ class Row(QWidget):
         return str(self._default)
 
     def _describe(self) -> None:
-        own = f"Model's own value: {self._default_text()}"
+        own = f"{self.default_title}: {self._default_text()}"
         text = "\n".join(part for part in (self._reason, self._help, own) if part)
         for part in (self, self.label, *self._controls):
             part.setToolTip(text)

@@ -1,0 +1,81 @@
+"""What a setting's text says of classes: which are hidden, which are grouped, which have a threshold. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from models import cards
+from models.types import Refusal
+
+GROUPS_HELP = "Write names joined by +, groups parted by ;, as in cat+dog; car+truck."
+SCORES_HELP = "Write name=threshold, parted by commas, as in cat=0.6, dog=0.3."
+
+
+def label_ids(names: str, classes: tuple[str, ...]) -> frozenset[int]:
+    """Return the label ids of comma-separated class names. Raises Refusal naming the classes there are."""
+    return frozenset(label for name in _parts(names, ",") for label in _labels(name, classes))
+
+
+def class_groups(text: str, classes: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+    """Return the label ids of each group, as in "cat+dog; car+truck"; a class that is not named is not among them.
+
+    Raises Refusal naming the classes there are, or the class that is named twice.
+    """
+    found = []
+    seen: set[int] = set()
+    for part in _parts(text, ";"):
+        members: list[int] = []
+        for name in _parts(part, "+"):
+            labels = _labels(name, classes, advice=GROUPS_HELP)
+            if seen.intersection(labels):
+                raise Refusal(f"Class {name!r} is named twice.", advice="Each class belongs to one group.")
+            seen.update(labels)
+            members += labels
+        if members:
+            found.append(tuple(sorted(members)))
+    return tuple(sorted(found))
+
+
+def class_scores(text: str, classes: tuple[str, ...]) -> dict[int, float]:
+    """Return the score threshold of each label id that has its own, as in "cat=0.6, dog=0.3".
+
+    Raises Refusal naming the classes there are, or what is no threshold.
+    """
+    found: dict[int, float] = {}
+    for part in _parts(text, ","):
+        name, equals, number = part.rpartition("=")
+        try:
+            threshold = float(number)
+        except ValueError:
+            threshold = -1.0
+        if not equals or not 0 <= threshold <= 1:
+            raise Refusal(f"{part!r} is no threshold of a class.", advice=f"{SCORES_HELP} They go from 0 to 1.")
+        for label in _labels(name.strip(), classes, advice=SCORES_HELP):
+            if label in found:
+                raise Refusal(f"Class {name.strip()!r} has two thresholds.", advice="Leave one out.")
+            found[label] = threshold
+    return found
+
+
+def write_scores(thresholds: Mapping[str, float]) -> str:
+    """Return thresholds by class name as the text that `class_scores` reads."""
+    return ", ".join(f"{name}={threshold:g}" for name, threshold in thresholds.items())
+
+
+def check(settings: Mapping[str, object], classes: tuple[str, ...]) -> None:
+    """Raise Refusal for a setting that names a class there is not, or says of classes what cannot be."""
+    for name, read in (("hidden", label_ids), ("groups", class_groups), ("class_scores", class_scores)):
+        read(str(settings.get(name, "")), classes)
+
+
+def _parts(text: str, separator: str) -> list[str]:
+    return [part.strip() for part in text.split(separator) if part.strip()]
+
+
+def _labels(name: str, classes: tuple[str, ...], *, advice: str = "") -> list[int]:
+    known = cards.label_ids(classes)
+    labels = [i for i in known if classes[i] == name]
+    if not labels:
+        listing = ", ".join(dict.fromkeys(classes[i] for i in known))
+        raise Refusal(f"There is no class {name!r}.", advice=f"{advice} Classes: {listing}.".strip())
+    return labels

@@ -1,0 +1,82 @@
+"""How much boxes overlap: IoU, GIoU, DIoU, CIoU, in float32 as torchvision reckons. Numbers only, no torch.
+
+Boxes are (..., 4) xyxy and pair up by broadcasting: `iou(a, b)` for N pairs, `iou(a[:, None], b)` for a matrix. Where a
+quotient has no value, as for two boxes without area, the answer is NaN.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[Any]
+
+EPS = np.float32(1e-7)
+
+
+def areas(a: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the areas of intersection and union, in square pixels."""
+    a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
+    shared = (np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])).clip(min=0)
+    inter = shared[..., 0] * shared[..., 1]
+    return inter, _area(a) + _area(b) - inter
+
+
+def iou(a: Numbers, b: Numbers) -> Numbers:
+    """Return intersection over union (Jaccard index)."""
+    inter, union = areas(a, b)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return inter / union
+
+
+def giou(a: Numbers, b: Numbers) -> Numbers:
+    """Return generalised IoU, -1 to 1: less the part of the enclosing box that neither covers (Rezatofighi 2019)."""
+    _, union = areas(a, b)
+    whole = _enclosing(a, b)
+    area = whole[..., 0] * whole[..., 1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return iou(a, b) - (area - union) / area
+
+
+def diou(a: Numbers, b: Numbers) -> Numbers:
+    """Return distance IoU: less the squared distance of the centres in enclosing diagonals (Zheng 2020)."""
+    whole = _enclosing(a, b)
+    diagonal = whole[..., 0] ** 2 + whole[..., 1] ** 2 + EPS
+    x, y = _apart(a, b)
+    return iou(a, b) - (x**2 + y**2) / diagonal
+
+
+def ciou(a: Numbers, b: Numbers) -> Numbers:
+    """Return complete IoU: distance IoU less a penalty for another aspect ratio (Zheng 2020)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        angle = _angle(a) - _angle(b)
+        v = np.float32(4 / np.pi**2) * angle**2
+        return diou(a, b) - v / (1 - iou(a, b) + v + EPS) * v
+
+
+def centre_distance(a: Numbers, b: Numbers) -> Numbers:
+    """Return how far the centres lie apart, in pixels."""
+    return np.hypot(*_apart(a, b))
+
+
+def _area(boxes: Numbers) -> Numbers:
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+
+
+def _enclosing(a: Numbers, b: Numbers) -> Numbers:
+    """Return width and height (..., 2) of the smallest box around both."""
+    a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
+    return (np.maximum(a[..., 2:], b[..., 2:]) - np.minimum(a[..., :2], b[..., :2])).clip(min=0)
+
+
+def _apart(a: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:
+    a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
+    middles = [((box[..., 0] + box[..., 2]) / 2, (box[..., 1] + box[..., 3]) / 2) for box in (a, b)]
+    return middles[0][0] - middles[1][0], middles[0][1] - middles[1][1]
+
+
+def _angle(boxes: Numbers) -> Numbers:
+    boxes = np.asarray(boxes, np.float32)
+    return np.arctan((boxes[..., 2] - boxes[..., 0]) / (boxes[..., 3] - boxes[..., 1]))

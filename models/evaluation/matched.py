@@ -1,0 +1,218 @@
+"""A data set at one setting of everything but the score: what survives, and who found what. Numpy only.
+
+Raising the score changes none of it: only better detections suppress, and each takes its turn before those behind it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.evaluation.precision import Hits
+from models.evaluation.survival import at, level_of
+from models.evaluation.table import Table
+from models.evaluation.turns import take_turns
+from models.types import Bool, Float, Int
+
+Double = NDArray[np.float64]
+COCO_IOUS: Double = np.linspace(0.5, 0.95, 10)
+MOST_OF_A_CLASS = 100
+_ONE = 1 - 1e-10
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a tick can change besides the score. `hidden` are label ids that are left out of everything."""
+
+    iou: float
+    agnostic: bool
+    maximum: int
+    match_iou: float
+    hidden: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, eq=False)
+class Matched:
+    """The D evaluated detections by class, then best first: `rows` (D,) of the table, `kind`, `score`; `first` (C + 1,)
+    where each class begins. `positives` (C,) objects that should be found, `counted` (T,) marks them.
+
+    `coco` are the correct ones at COCO's ten IoUs, `hits` those at the setting's `match_iou`, `half` those at 0.5;
+    `ignored` and `ignored_half` (D,) mark detections that a crowd excuses. `finder` (T,) is the detection that finds an
+    object whatever their classes, -1 for none; `taken` and `excused` (D,) say the same of detections. `alive` (N,) are
+    the candidates left by suppression and maximum, `kept` (N,) those left by suppression alone.
+    """
+
+    table: Table
+    setting: Setting
+    kept: Bool
+    alive: Bool
+    rows: Int
+    kind: Int
+    score: Float
+    first: Int
+    positives: Int
+    counted: Bool
+    coco: tuple[Hits, ...]
+    hits: Hits
+    half: Hits
+    ignored: Bool
+    ignored_half: Bool
+    finder: Int
+    taken: Bool
+    excused: Bool
+
+    def detections(self, score: float) -> Int:
+        """Return how many detections of each class (C,) have a higher score."""
+        return np.array([_above(self.score[a:b], score) for a, b in zip(self.first[:-1], self.first[1:], strict=True)])
+
+
+def match(table: Table, setting: Setting, kept: Bool) -> Matched:
+    """Return what becomes of the candidates that suppression `kept` (N,)."""
+    hidden = np.isin(table.label, list(setting.hidden)) if setting.hidden else None
+    kept = kept if hidden is None else kept & ~hidden
+    alive = _within(kept, table.start, setting.maximum)
+    shown = np.array([label not in setting.hidden for label in table.classes.tolist()], np.bool_)
+    counted = (table.truth_kind >= 0) & ~table.crowd
+    counted[counted] = shown[table.truth_kind[counted]]
+
+    rows = table.ranked[alive[table.ranked]]
+    if setting.maximum > MOST_OF_A_CLASS:
+        rows = _best_of_class(table, rows)
+        judged = np.zeros(len(alive), np.bool_)
+        judged[rows] = True
+    else:
+        judged = alive
+    kind = table.kind[rows].astype(np.int64)
+    first = np.searchsorted(kind, np.arange(len(table.classes) + 1))
+    stand = np.zeros(len(alive), np.int64)
+    stand[rows] = np.arange(len(rows))
+    find = _Finder(table, judged, rows, kind, first, stand, counted)
+    coco = {float(iou): find.hits(float(iou)) for iou in COCO_IOUS}
+    match_iou = setting.match_iou
+    hits, ignored = coco.get(match_iou) or find.hits(match_iou)
+    finder, taken, excused = find.of_any_class(match_iou)
+    positives = np.bincount(table.truth_kind[counted], minlength=len(table.classes))
+    return Matched(
+        table,
+        setting,
+        kept,
+        alive,
+        rows,
+        kind,
+        table.score[rows],
+        first,
+        positives,
+        counted,
+        tuple(pair[0] for pair in coco.values()),
+        hits,
+        coco[0.5][0],
+        ignored,
+        coco[0.5][1],
+        finder,
+        taken,
+        excused,
+    )
+
+
+def survivors(table: Table, iou: float, *, agnostic: bool) -> Bool:
+    """Return the candidates (N,) that greedy suppression keeps: one bit each, or worked out between two levels."""
+    level = level_of(iou)
+    if level is not None:
+        return at(table.survives, level)
+    from models.detection.suppression import plain
+
+    kept = np.zeros(len(table.score), np.bool_)
+    for start, one in zip(table.start.tolist(), table.measured, strict=False):
+        group = None if agnostic else one.label.astype(np.int64)
+        kept[start + plain(one.boxes, one.score, group, iou).kept] = True
+    return kept
+
+
+@dataclass(frozen=True, eq=False)
+class _Finder:
+    """Lets the judged detections take turns at the objects, at any IoU."""
+
+    table: Table
+    judged: Bool
+    rows: Int
+    kind: Int
+    first: Int
+    stand: Int
+    counted: Bool
+
+    def __post_init__(self) -> None:
+        for name in ("same", "any", "covered"):
+            candidate, item, iou = getattr(self.table, name)
+            keep = self.judged[candidate]
+            if name != "covered":
+                keep &= self.counted[item]
+            object.__setattr__(self, f"_{name}", (candidate[keep], item[keep], iou[keep]))
+
+    def hits(self, iou: float) -> tuple[Hits, Bool]:
+        """Return the correct detections of the right class, and which a crowd of their class excuses (D,)."""
+        candidate, item = self._turns("_same", iou)
+        found = np.full(len(self.rows), -1, np.int64)
+        found[self.stand[candidate]] = item
+        stand = np.flatnonzero(found >= 0)
+        candidate, item, kind = self.rows[stand], found[stand], self.kind[stand]
+        ignored = self._excused(iou, stand, own=True)
+        place = stand - self.first[kind] + 1
+        if ignored.any():
+            before = np.cumsum(ignored)
+            earlier = np.concatenate([[0], before])[self.first[kind]]
+            place = place - (before[stand] - earlier)
+        return Hits(candidate, item, kind, self.table.score[candidate], stand, place), ignored
+
+    def of_any_class(self, iou: float) -> tuple[Int, Bool, Bool]:
+        """Return who finds each object (T,) whatever the classes; which detections (D,) find one, which are excused."""
+        candidate, item = self._turns("_any", iou)
+        finder = np.full(len(self.counted), -1, np.int64)
+        finder[item] = candidate
+        taken = np.zeros(len(self.rows), np.bool_)
+        taken[self.stand[candidate]] = True
+        return finder, taken, self._excused(iou, self.stand[candidate], own=False)
+
+    def _turns(self, pairs: str, iou: float) -> tuple[Int, Int]:
+        candidate, item, found = getattr(self, pairs)
+        near = found >= min(iou, _ONE)
+        candidate, item = candidate[near], item[near]
+        rows = take_turns(candidate, item, candidates=len(self.judged), items=len(self.counted))
+        return candidate[rows], item[rows]
+
+    def _excused(self, iou: float, taken: Int, *, own: bool) -> Bool:
+        """Return the detections (D,) that found nothing and lie in a crowd, one of their `own` class or any."""
+        candidate, item, share = self._covered  # type: ignore[attr-defined]
+        fit = share >= min(iou, _ONE)
+        if own:
+            fit &= self.table.kind[candidate] == self.table.truth_kind[item]
+        excused = np.zeros(len(self.rows), np.bool_)
+        excused[self.stand[candidate[fit]]] = True
+        excused[taken] = False
+        return excused
+
+
+def _within(kept: Bool, start: Int, maximum: int) -> Bool:
+    """Return which of the kept candidates are among the best `maximum` of their picture."""
+    before = np.concatenate([[0], np.cumsum(kept, dtype=np.int32)])
+    if not len(start) or (before[start[1:]] - before[start[:-1]]).max(initial=0) <= maximum:
+        return kept
+    return kept & (before[1:] - np.repeat(before[start[:-1]], np.diff(start)) <= maximum)
+
+
+def _best_of_class(table: Table, rows: Int) -> Int:
+    """Return the rows less those beyond COCO's maximum of a class in one picture."""
+    picture, kind = table.picture[rows], table.kind[rows].astype(np.int64)
+    group = picture * len(table.classes) + kind
+    order = np.argsort(group, kind="stable")
+    sorted_group = group[order]
+    rank = np.arange(len(rows)) - np.searchsorted(sorted_group, sorted_group)
+    keep = np.zeros(len(rows), np.bool_)
+    keep[order[rank < MOST_OF_A_CLASS]] = True
+    return rows[keep]
+
+
+def _above(falling: Float, score: float) -> int:
+    """Return how many of falling scores are higher: compared in single precision, as `>` on the column does."""
+    return int(np.searchsorted(-falling, -np.float32(score), side="left"))

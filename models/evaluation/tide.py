@@ -1,0 +1,172 @@
+"""What costs average precision: errors by type and what fixing each would gain, at IoU 0.5 (TIDE, Bolya et al. 2020).
+
+A detection that found nothing is, in this order: Loc, right class but too far off; Cls, on an object of another class;
+Dupe, on an object already found; Bkg, on nothing; else Both. Miss is an object that no Loc or Cls error lies on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.evaluation.matched import Matched
+from models.evaluation.precision import Hits, average_precision
+from models.types import Bool, Int
+
+Double = NDArray[np.float64]
+FOREGROUND, BACKGROUND = 0.5, 0.1
+CLS, LOC, BOTH, DUPE, BKG, MISS = range(6)
+TYPES = ("Cls", "Loc", "Both", "Dupe", "Bkg", "Miss")
+SPECIAL = ("FalsePos", "FalseNeg")
+RECALLS: Double = np.arange(101) / 100
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """What of the errors does not depend on the score.
+
+    `type` (D,) of each evaluated detection that found nothing, -1 for others. `fixer` (T,) is the best Loc or Cls error
+    on each object, as a row of D, -1 for none; `finder_score` (T,) the score of what found it, 0 for none.
+    """
+
+    matched: Matched
+    type: Int
+    fixer: Int
+    finder_score: NDArray[np.float32]
+
+    @cached_property
+    def _behind(self) -> dict[int, Int]:
+        """By type of error (-1: none is fixed): how many detections before each one (D + 1,) do not count."""
+        ignored = self.matched.ignored_half
+        lost = [ignored | (self.type == kind) if kind >= 0 else ignored for kind in range(-1, MISS)]
+        return {kind: np.concatenate([[0], np.cumsum(out)]) for kind, out in zip(range(-1, MISS), lost, strict=True)}
+
+    def tick(self, score: float) -> tuple[Double, Int, float]:
+        """Return at a score the gain in AP of fixing each of `TYPES` and `SPECIAL` (8,), how many errors of each
+        type (6,), and the AP itself, all AP in 0..1.
+
+        AP is the mean over classes that have objects or detections, as in TIDE's own evaluation.
+        """
+        matched, limit = self.matched, np.float32(score)
+        hits = matched.half.above(score)
+        shown = matched.detections(score)
+        positives = matched.positives
+        errors = (self.type >= 0) & (matched.score > limit)
+        count = np.bincount(self.type[errors], minlength=6)
+        lost = matched.ignored_half & (matched.score > limit)
+        points = shown - np.bincount(matched.kind[lost], minlength=len(positives))
+
+        unfound = matched.counted & (self.finder_score <= limit)
+        fixed = unfound & (self.fixer >= 0)
+        fixed[fixed] = matched.score[self.fixer[fixed]] > limit
+        missed = np.bincount(matched.table.truth_kind[unfound & ~fixed], minlength=len(positives))
+        count[MISS] = missed.sum()
+
+        base = self._ap(hits, -1, points, positives)
+        gains = []
+        for kind in range(MISS):
+            wrong = np.bincount(matched.kind[errors & (self.type == kind) & ~lost], minlength=len(positives))
+            items = np.flatnonzero(fixed)
+            items = items[self.type[self.fixer[items]] == kind] if kind in (CLS, LOC) else items[:0]
+            added = np.bincount(matched.table.truth_kind[items], minlength=len(positives))
+            gains.append(self._ap(hits, kind, points - wrong + added, positives, items) - base)
+        gains.append(self._ap(hits, -1, points, positives - missed) - base)
+        found = np.bincount(hits.kind, minlength=len(positives))
+        perfect = average_precision(hits.kind, _ranks(hits.kind, found), positives, RECALLS)
+        main = np.maximum(gains, 0.0)
+        special = [_mean(perfect, points, positives) - base, self._ap(hits, -1, points, found) - base]
+        return np.concatenate([main, special]), count, base
+
+    def _ap(self, hits: Hits, kind: int, points: Int, positives: Int, items: Int | None = None) -> float:
+        """Return the AP without the errors of a type, `items` having been found by their fixers."""
+        behind, first = self._behind[kind], self.matched.first
+        at, label = hits.at.astype(np.float64), hits.kind
+        # What stands at `at` has `at + 1` before it or at it; those out of the count are none of them.
+        place = hits.at - first[label] + 1 - (behind[hits.at] - behind[first[label]])
+        if items is not None and len(items):
+            new_at, new_label, before = self._moved(items)
+            new_place = before - first[new_label] - (behind[before] - behind[first[new_label]])
+            order = np.lexsort((new_at, new_label))
+            rank = np.empty(len(items), np.int64)
+            rank[order] = np.arange(len(items))
+            arrivals = np.searchsorted(new_label[order], np.arange(len(first)))
+            new_place = new_place + rank - arrivals[new_label] + 1
+            inserted = _before(new_at[order], new_label[order], at, label)
+            at, label = np.concatenate([at, new_at]), np.concatenate([label, new_label])
+            place = np.concatenate([place + inserted, new_place])
+            order = np.lexsort((place, label))
+            label, place = label[order], place[order]
+        return _mean(average_precision(label, place, positives, RECALLS), points, positives)
+
+    def _moved(self, items: Int) -> tuple[Double, Int, Int]:
+        """Return where the fixers of some objects stand in the class of the object, that class, and how many
+        detections of the whole order stand before them there."""
+        matched = self.matched
+        fixer, label = self.fixer[items], matched.table.truth_kind[items].astype(np.int64)
+        before = fixer.copy()
+        at = fixer.astype(np.float64)
+        for kind in np.unique(label[label != matched.kind[fixer]]).tolist():
+            a, b = matched.first[kind], matched.first[kind + 1]
+            moved = (label == kind) & (matched.kind[fixer] != kind)
+            score = matched.score[fixer[moved]]
+            before[moved] = a + np.searchsorted(-matched.score[a:b], -score, side="left")
+            # Between two detections, better scores first.
+            at[moved] = before[moved] - 0.5 - score / 4
+        return at, label, before
+
+
+def errors(matched: Matched) -> Errors:
+    """Sort the detections that found nothing into types."""
+    table = matched.table
+    stand = np.full(len(table.score), -1, np.int64)
+    stand[matched.rows] = np.arange(len(matched.rows))
+    own, own_item = _best(matched, stand, same=True)
+    other, other_item = _best(matched, stand, same=False)
+    kind = np.full(len(matched.rows), BOTH)
+    kind[np.maximum(own, other) <= BACKGROUND] = BKG
+    kind[own >= FOREGROUND] = DUPE
+    kind[other >= FOREGROUND] = CLS
+    near: Bool = (own >= BACKGROUND) & (own <= FOREGROUND)
+    kind[near] = LOC
+    kind[matched.half.at] = -1
+
+    fixer = np.full(len(table.crowd), -1, np.int64)
+    wants = np.where(kind == LOC, own_item, np.where(kind == CLS, other_item, -1))
+    rows = np.flatnonzero(wants >= 0)
+    rows = rows[np.argsort(-matched.score[rows], kind="stable")]
+    fixer[wants[rows[::-1]]] = rows[::-1]  # the best of them is written last, and stands
+    found = np.zeros(len(table.crowd), np.float32)
+    found[matched.half.item] = matched.half.score
+    return Errors(matched, kind, fixer, found)
+
+
+def _best(matched: Matched, stand: Int, *, same: bool) -> tuple[Double, Int]:
+    """Return of each evaluated detection (D,) the best IoU with an object of its class, or of others, and which."""
+    table = matched.table
+    candidate, item, iou = table.same if same else table.any
+    fit = (stand[candidate] >= 0) & matched.counted[item]
+    if not same:
+        fit &= table.kind[candidate] != table.truth_kind[item]
+    at, item, iou = stand[candidate[fit]], item[fit], iou[fit]
+    best, which = np.zeros(len(matched.rows)), np.full(len(matched.rows), -1, np.int64)
+    best[at[::-1]], which[at[::-1]] = iou[::-1], item[::-1]
+    return best, which
+
+
+def _before(new_at: Double, new_label: Int, at: Double, label: Int) -> Int:
+    """Return how many of the new stand before each of the old in its class; both are sorted by class, then place."""
+    scale = max(new_at.max(initial=0), at.max(initial=0)) + 2
+    arrivals = np.searchsorted(new_label, np.arange(max(new_label.max(), label.max(initial=0)) + 1))
+    return np.searchsorted(new_label * scale + new_at, label * scale + at) - arrivals[label]
+
+
+def _ranks(kind: Int, found: Int) -> Int:
+    return np.arange(len(kind)) - (np.cumsum(found) - found)[kind] + 1
+
+
+def _mean(values: Double, points: Int, positives: Int) -> float:
+    there = (points > 0) | (positives > 0)
+    return float(np.where(positives > 0, values, 0.0)[there].mean()) if there.any() else 0.0

@@ -1,0 +1,56 @@
+"""Masks: the shape of each shown detection. Thresholds and detections are those of detect.
+
+Arrays of the Result, in pixels of the original picture, best first: `boxes` (K, 4) xyxy, `scores`, `labels`, `ids` (K,)
+as of detect; `masks` (K, h, w) float32, the mask head's probability for the label, its cells spread evenly over the
+box; `places` (K, 4) x, y, width, height where torchvision pastes a mask with a border of one cell; `outline` (T, 2) the
+points of all rings where the pasted mask crosses one half, `ring_start` (R + 1,) the first point of each ring and
+`ring_of` (R,) its row of `boxes`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from models.detection import contour, instances
+from models.detection.decide import Params
+from models.inspection import Inspection
+from models.types import Float, Int, Pixels, Result
+
+
+def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
+    """Return the masks of what is shown of `pixels` (H, W, 3) uint8 RGB."""
+    found, rows, ids = instances.shown(model, pixels, params, stages)
+
+    def make(at: Int) -> list[tuple[Float, list[Float]]]:
+        chosen = rows[at]
+        masks = model.masks(pixels, found.boxes[chosen], found.label[chosen], stages)
+        places = contour.placed(found.drawn[chosen], side=masks.shape[-1])
+        return [(mask, contour.outline(mask, place)) for mask, place in zip(masks, places, strict=True)]
+
+    made = instances.each("masks", model, params, ids, stages, make=make)
+    masks = np.stack([mask for mask, _ in made]) if made else np.zeros((0, 1, 1), np.float32)
+    outline, start, of = contour.joined([rings for _, rings in made])
+    arrays = {
+        "boxes": found.drawn[rows],
+        "scores": found.score[rows],
+        "labels": found.label[rows],
+        "ids": ids,
+        "masks": masks,
+        "places": contour.placed(found.drawn[rows], side=masks.shape[-1]),
+        "outline": outline,
+        "ring_start": start,
+        "ring_of": of,
+    }
+    return Result(arrays, {"classes": model.card.classes})
+
+
+INSPECTION = Inspection(
+    id="masks",
+    title="Masks",
+    help="The shape of each detection, at the detection's own thresholds.",
+    needs=("Detects", "Segments"),
+    params=Params,
+    answer=answer,
+)

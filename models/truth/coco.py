@@ -1,0 +1,246 @@
+"""COCO's JSON to ground truth: images, annotations, categories. Not its result files, which hold detections.
+
+Read piece by piece: one call to the parser for a whole file of 20 MB would hold up the window's thread meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from models import files
+from models.truth.gather import Gatherer, Listing, Progress, whole
+from models.truth.types import Truth
+from models.types import Refusal
+
+WANTED = ("images", "annotations", "categories")
+_SPACE = re.compile(r"[ \t\n\r]*")
+_NO_COCO = "Ground truth in COCO's format has the lists images, annotations and categories."
+Key = int | str
+
+
+def read(path: Path, *, progress: Progress | None = None) -> Truth:
+    """Return the ground truth in a COCO file. Raises Refusal if it is no such file or none of its pictures is there."""
+    gather = Gatherer(progress)
+    images: dict[Key, tuple[str, tuple[int, int]]] = {}
+    rows: dict[Key, list[tuple[object, object, object, object]]] = {}
+    categories: dict[Key, str] = {}
+    seen: set[Key] = set()
+
+    def take(part: str, item: Any) -> None:
+        if not isinstance(item, dict):
+            gather.omit(path.name, f"an entry of {part} is no object but {str(item)[:40]!r}")
+            return
+        key = _key(item.get("id"))
+        if part == "categories":
+            _category(gather, path.name, categories, key, item)
+        elif part == "images":
+            _image(gather, path.name, images, key, item)
+        elif key is not None and key in seen:
+            gather.omit(path.name, f"annotation {key} comes twice; the first is used")
+        else:
+            if key is not None:
+                seen.add(key)
+            image = _key(item.get("image_id"))
+            entry = (key, item.get("bbox"), item.get("category_id"), item.get("iscrowd"))
+            rows.setdefault("" if image is None else image, []).append(entry)
+
+    found = _parse(path, take, progress)
+    missing = [part for part in WANTED if part not in found]
+    if missing:
+        raise Refusal(f"{path.name} has no {' and no '.join(missing)}, so it is no ground truth.", advice=_NO_COCO)
+
+    places = {key: row for row, key in enumerate(categories)}
+    find = _finder(path, gather.listing)
+    for number, (image, (name, size)) in enumerate(images.items()):
+        gather.progress(number, len(images), f"Looking for the pictures of {path.name}")
+        own = rows.pop(image, [])
+        _picture(gather, path.name, path=find(name), name=name, size=size, own=own, places=places)
+    for image, lost in rows.items():
+        for key, *_ in lost:
+            gather.omit(path.name, f"annotation {key} is of picture {image!r}, which is not among the images")
+    return gather.truth(path.stem, "COCO", categories.values())
+
+
+def _category(gather: Gatherer, file: str, categories: dict[Key, str], key: Key | None, item: dict[str, Any]) -> None:
+    name = item.get("name")
+    if key is None or not isinstance(name, str) or not name.strip():
+        gather.omit(file, f"a category has no {'id' if key is None else 'name'}")
+    elif key in categories:
+        gather.omit(file, f"category {key} ({name}) comes twice; the first is used")
+    else:
+        categories[key] = name.strip()
+
+
+def _image(gather: Gatherer, file: str, images: dict[Key, Any], key: Key | None, item: dict[str, Any]) -> None:
+    name = item.get("file_name")
+    if key is None or not isinstance(name, str) or not name.strip() or "\0" in name:
+        gather.omit(file, f"a picture has no {'id' if key is None else 'file name'}")
+    elif key in images:
+        gather.omit(file, f"picture {key} ({name}) comes twice; the first is used")
+    else:
+        width, height = whole(item.get("width")), whole(item.get("height"))
+        images[key] = name.strip(), (max(width or 0, 0), max(height or 0, 0))
+
+
+def _picture(
+    gather: Gatherer,
+    file: str,
+    *,
+    path: str,
+    name: str,
+    size: tuple[int, int],
+    own: list[tuple[object, object, object, object]],
+    places: dict[Key, int],
+) -> None:
+    """Add a picture with its annotations, or write down why not."""
+    if not path or gather.has(path):
+        why = "is listed twice" if path else "is not there"
+        gather.omit(name, f"this picture {why}, so its {len(own):,} boxes are left out")
+        return
+    try:
+        size = gather.size(path, size)
+    except Refusal as refusal:
+        gather.omit(name, f"{refusal} Its {len(own):,} boxes are left out")
+        return
+    boxes, labels, crowd, keys = [], [], [], []
+    for key, bbox, category, crowded in own:
+        label = places.get(_key(category))  # type: ignore[arg-type]
+        box = _box(bbox)
+        if label is None:
+            gather.omit(file, f"annotation {key} on {name} has the unknown category {category!r}")
+        elif box is None:
+            gather.omit(file, f"annotation {key} on {name} has no box of four numbers")
+        else:
+            boxes.append(box)
+            labels.append(label)
+            crowd.append(crowded in (1, True))
+            keys.append(key)
+    gather.add(path, size, boxes, labels, crowd=crowd, file=file, what=lambda row: f"annotation {keys[row]} on {name}")
+
+
+def _box(given: Any) -> tuple[float, float, float, float] | None:
+    """Return COCO's x, y, width, height as x0, y0, x1, y1."""
+    if not isinstance(given, list) or len(given) != 4:
+        return None
+    try:
+        x, y, width, height = (float(value) for value in given)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return x, y, x + width, y + height
+
+
+def _key(given: Any) -> Key | None:
+    number = whole(given)
+    return number if number is not None else given if isinstance(given, str) and given else None
+
+
+def _finder(path: Path, listing: Listing) -> Callable[[str], str]:
+    """Return what finds a picture by its file name: beside the JSON, above it, in `images`, or in one folder nearby.
+
+    Where several folders nearby have it, that one which the JSON's name speaks of: instances_val2017.json, val2017.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    above = os.path.dirname(folder)
+    sure = (folder, above, *(f"{f}{os.sep}images" for f in (folder, above)))
+    nearby = dict.fromkeys(sub for f in (folder, above, *sure[2:]) for sub in listing.folders(f))
+    others = [sub for sub in nearby if sub not in sure]
+
+    def find(name: str) -> str:
+        name = name.replace("\\", "/").removeprefix("file://").removeprefix("./")
+        if os.path.isabs(name):
+            own = os.path.normpath(name)
+            if listing.has(own):
+                return own
+            name = os.path.basename(name)
+        for spelled in dict.fromkeys((name, os.path.basename(name))):
+            for root in sure:
+                if listing.has(at := os.path.normpath(os.path.join(root, spelled))):
+                    return at
+            found = [at for root in others if listing.has(at := os.path.normpath(os.path.join(root, spelled)))]
+            if len(found) > 1:
+                found = [at for at in found if os.path.basename(os.path.dirname(at)) in path.stem]
+            if len(found) == 1:
+                return found[0]
+        return ""
+
+    return find
+
+
+def _parse(path: Path, take: Callable[[str, Any], None], progress: Progress | None) -> set[str]:
+    """Hand each entry of the wanted lists to `take`, and return which lists there were. Raises Refusal."""
+    try:
+        text = files.check(path).read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refusal(f"{path.name} is not text in UTF-8.", advice="Save it in UTF-8, without compression.") from error
+    except (OSError, MemoryError) as error:
+        raise files.refusal(path, OSError(str(error) or "not enough memory")) from error
+    found: set[str] = set()
+    decode = json.JSONDecoder().raw_decode
+    try:
+        for number, (part, item, at) in enumerate(_entries(text, decode)):
+            if progress is not None and number % 500 == 0:
+                progress(at / len(text), f"Reading {path.name}")
+            if part:
+                found.add(part)
+            if item is not None:
+                take(part, item[0])
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        message = f"{path.name} is broken at {where}: {error.msg[:1].lower()}{error.msg[1:]}."
+        raise Refusal(message, advice="Mend it there, or export it again.") from error
+    except (RecursionError, MemoryError, ValueError) as error:
+        raise Refusal(f"{path.name} is nested too deep or too large to be read.", advice=_NO_COCO) from error
+    return found
+
+
+def _entries(text: str, decode: Callable[..., Any]) -> Iterator[tuple[str, tuple[Any] | None, int]]:
+    """Walk through the outermost object: yield (list's name, (entry,) or None where a list begins, position)."""
+    at = _skip(text, 0)
+    if text[at : at + 1] != "{":
+        decode(text, at)
+        raise Refusal("This file is no data set: it is a list or a single value.", advice=_NO_COCO)
+    at = _skip(text, at + 1)
+    while text[at : at + 1] != "}":
+        if text[at : at + 1] != '"':
+            raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
+        name, at = decode(text, at)
+        at = _skip(text, at)
+        if text[at : at + 1] != ":":
+            raise json.JSONDecodeError("Expecting ':' delimiter", text, at)
+        at = _skip(text, at + 1)
+        if name in WANTED and text[at : at + 1] == "[":
+            yield name, None, at
+            at = _skip(text, at + 1)
+            while text[at : at + 1] != "]":
+                item, at = decode(text, at)
+                yield name, (item,), at
+                at = _next(text, at, closing="]")
+            at += 1
+        else:
+            _, at = decode(text, at)
+        at = _next(text, at, closing="}")
+    if (end := _skip(text, at + 1)) != len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
+
+
+def _next(text: str, at: int, *, closing: str) -> int:
+    """Return where the next entry begins, or the bracket that closes."""
+    at = _skip(text, at)
+    if text[at : at + 1] == ",":
+        after = _skip(text, at + 1)
+        if text[after : after + 1] == closing:
+            raise json.JSONDecodeError("Illegal trailing comma before end", text, at)
+        return after
+    if text[at : at + 1] != closing:
+        raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
+    return at
+
+
+def _skip(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at

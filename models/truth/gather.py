@@ -1,0 +1,162 @@
+"""What every reader of ground truth needs: folders listed once, boxes checked, what is left out written down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import images
+from models.images import PICTURE_SUFFIXES
+from models.truth.types import Annotated, Truth
+from models.types import Bool, Refusal
+
+MOST_LINES = 1000
+CLIP_LEAST = 1e-3  # pixels: what rounding may add to a box is not counted as cut off
+Progress = Callable[[float | None, str], None]
+Size = tuple[int, int]
+
+
+class Listing:
+    """Folders and what is in them, each listed once: looking for 5,000 pictures costs no 5,000 calls."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, frozenset[str]] = {}
+        self._folders: dict[str, tuple[str, ...]] = {}
+        self._stems: dict[str, dict[str, str]] = {}
+
+    def names(self, folder: str) -> frozenset[str]:
+        """Return the names of the files in a folder, none if it cannot be listed."""
+        self._list(folder)
+        return self._names[folder]
+
+    def folders(self, folder: str) -> tuple[str, ...]:
+        """Return the paths of the folders in a folder, sorted, hidden ones left out."""
+        self._list(folder)
+        return self._folders[folder]
+
+    def has(self, path: str) -> bool:
+        """Tell whether there is a file at a path."""
+        folder, name = os.path.split(path)
+        return name in self.names(folder)
+
+    def picture(self, folder: str, stem: str) -> str:
+        """Return the path of the picture in a folder with a stem, "" for none; of several the first by name."""
+        if folder not in self._stems:
+            found = sorted(n for n in self.names(folder) if Path(n).suffix.lower() in PICTURE_SUFFIXES)
+            self._stems[folder] = {Path(name).stem: name for name in reversed(found)}
+        name = self._stems[folder].get(stem)
+        return os.path.join(folder, name) if name else ""
+
+    def _list(self, folder: str) -> None:
+        if folder in self._names:
+            return
+        try:
+            with os.scandir(folder) as found:
+                entries = [(entry.name, entry.path, entry.is_dir()) for entry in found]
+        except OSError:
+            entries = []
+        self._names[folder] = frozenset(name for name, _, is_folder in entries if not is_folder)
+        self._folders[folder] = tuple(sorted(path for name, path, is_dir in entries if is_dir and name[0] != "."))
+
+
+class Gatherer:
+    """Collects a data set's pictures. `omit` writes down what cannot be used; `add` leaves out boxes that are none."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.listing = Listing()
+        self._progress = progress
+        self._pictures: dict[str, Annotated] = {}
+        self._lines: list[str] = []
+        self._omitted = 0
+        self._clipped = 0
+
+    def progress(self, done: int, of: int, text: str) -> None:
+        """Report how much is done, every hundredth time. What it raises, such as Cancelled, goes through."""
+        if self._progress is not None and done % 100 == 0:
+            self._progress(done / max(of, 1), text)
+
+    def omit(self, file: str, why: str) -> None:
+        """Write down that something of a file is left out: `why` goes on where the file's name ends."""
+        self._omitted += 1
+        if len(self._lines) < MOST_LINES:
+            self._lines.append(f"{file}: {why}")
+
+    def has(self, path: str) -> bool:
+        """Tell whether a picture was added already."""
+        return path in self._pictures
+
+    def add(
+        self,
+        path: str,
+        size: Size,
+        boxes: Sequence[Sequence[float]],
+        labels: Sequence[int],
+        *,
+        file: str,
+        what: Callable[[int], str],
+        crowd: Sequence[bool] | None = None,
+    ) -> None:
+        """Add a picture with its boxes, xyxy in its pixels, cut at its edges where its `size` is known.
+
+        `file` and `what(row)` name a box that is left out: not numbers, without area, outside of the picture.
+        """
+        table = np.array(boxes, np.float64).reshape(-1, 4)
+        label = np.array(labels, np.int64).reshape(-1)
+        crowded = np.array(crowd, bool).reshape(-1) if crowd is not None else np.zeros(len(label), bool)
+        with np.errstate(invalid="ignore", over="ignore"):
+            finite = np.all(np.abs(table) < np.finfo(np.float32).max, axis=1)
+            solid = np.all(table[:, 2:] > table[:, :2], axis=1)
+        inside = self._clip(table, size, of=finite & solid)
+        good = finite & solid & inside
+        for row in np.flatnonzero(~good).tolist():
+            if not finite[row]:
+                self.omit(file, f"{what(row)} has a coordinate that is no number")
+            elif not solid[row]:
+                x0, y0, x1, y1 = table[row].tolist()
+                self.omit(file, f"{what(row)} has no area: x {x0:g} to {x1:g}, y {y0:g} to {y1:g}")
+            else:
+                self.omit(file, f"{what(row)} lies outside of the picture, {size[0]} × {size[1]}")
+        self._pictures[path] = Annotated(path, size, table[good].astype(np.float32), label[good], crowded[good])
+
+    def size(self, path: str, given: Size) -> Size:
+        """Return a picture's size as it was `given`, else as its file says. Raises Refusal."""
+        return given if min(given) > 0 else images.size(path)
+
+    def truth(self, name: str, kind: str, classes: Iterable[str]) -> Truth:
+        """Return what was gathered. Raises Refusal if there is no picture at all."""
+        if not self._pictures:
+            more = f", and {self._omitted - 1:,} more" if self._omitted > 1 else ""
+            first = f" {self._lines[0]}{more}." if self._lines else ""
+            advice = "Pictures are looked for beside the annotations and in the folders next to them."
+            raise Refusal(f"{name} has no picture with ground truth.{first}", advice=advice)
+        lines = list(self._lines)
+        if self._omitted > len(lines):
+            lines.append(f"and {self._omitted - len(lines):,} more")
+        pictures = tuple(self._pictures.values())
+        return Truth(name, kind, tuple(classes), pictures, tuple(lines), self._omitted, self._clipped)
+
+    def _clip(self, table: NDArray[np.float64], size: Size, *, of: Bool) -> Bool:
+        """Cut boxes at the edges of the picture and tell which of them have anything left."""
+        if min(size) <= 0 or not len(table):
+            return np.ones(len(table), bool)
+        cut = np.clip(table, 0.0, np.array([*size, *size], np.float64))
+        inside = np.all(cut[:, 2:] > cut[:, :2], axis=1)
+        rows = of & inside
+        self._clipped += int(np.any(np.abs(cut - table)[rows] > CLIP_LEAST, axis=1).sum())
+        table[rows] = cut[rows]
+        return inside
+
+
+def whole(value: object) -> int | None:
+    """Return a whole number that JSON or text may have written as 3, 3.0 or "3", None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+        return int(number) if number == int(number) else None
+    except (ValueError, OverflowError):
+        return None

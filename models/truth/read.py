@@ -1,0 +1,80 @@
+"""Any ground truth by its path: which format it is, and that format's reader. It parses nothing itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from models import files
+from models.truth import coco, voc, yolo
+from models.truth.gather import Progress
+from models.truth.types import Truth
+from models.types import Refusal
+
+ROBOFLOW = "_annotations.coco.json"
+ADVICE = "Choose a COCO file (.json), a Pascal VOC folder (Annotations) or a YOLO folder (labels)."
+
+
+def read(path: str | Path, *, progress: Progress | None = None) -> Truth:
+    """Return the ground truth at a path: a COCO file, a VOC folder or split, a YOLO folder or its data.yaml.
+
+    `progress` is called with what part is done, 0 to 1, and a text; what it raises, such as Cancelled, goes through.
+    Raises Refusal, and nothing else, where there is nothing to be used; what is left out is in `left_out`.
+    """
+    path = Path(path).absolute()
+    try:
+        match recognise(path):
+            case "COCO":
+                return coco.read(path / ROBOFLOW if path.is_dir() else path, progress=progress)
+            case "VOC":
+                return voc.read(path, progress=progress)
+            case "YOLO":
+                return yolo.read(path, progress=progress)
+            case _:
+                raise _unknown(path)
+    except OSError as error:
+        raise files.refusal(path, error) from error
+
+
+def recognise(path: str | Path) -> str:
+    """Return COCO, VOC or YOLO by a path's name and what stands in the folder, "" for anything else. Opens no file."""
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix == ".json" and not path.is_dir():
+        return "COCO"
+    if suffix in (".yaml", ".yml") and not path.is_dir():
+        return "YOLO"
+    if suffix == ".txt" and [p.name for p in path.absolute().parents[:2]] == ["Main", "ImageSets"]:
+        return "VOC"
+    try:
+        return _folder(path)
+    except OSError:
+        return ""
+
+
+def _folder(path: Path) -> str:
+    if not path.is_dir():
+        return ""
+    if (path / "Annotations").is_dir() and _holds(path / "Annotations", ".xml"):
+        return "VOC"
+    if (path / ROBOFLOW).is_file():
+        return "COCO"
+    marks = ("data.yaml", "data.yml", "labels", "classes.txt")
+    if path.name.lower() == "labels" or any((path / mark).exists() for mark in marks) or _holds(path, ".names"):
+        return "YOLO"
+    return "VOC" if _holds(path, ".xml") else ""
+
+
+def _holds(folder: Path, suffix: str) -> bool:
+    with os.scandir(folder) as entries:
+        return any(entry.name.lower().endswith(suffix) for entry in entries)
+
+
+def _unknown(path: Path) -> Refusal:
+    if not path.is_dir():
+        files.check(path)
+        return Refusal(f"{path.name} is no ground truth that can be read.", advice=ADVICE)
+    found = sorted(p.name for p in [*path.glob("*.json"), *path.glob("annotations/*.json")])
+    if found:
+        return Refusal(f"{path.name} holds several JSON files.", advice=f"Choose one: {', '.join(found[:8])}.")
+    return Refusal(f"There is no ground truth in the folder {path.name or path}.", advice=ADVICE)

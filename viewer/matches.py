@@ -1,0 +1,132 @@
+"""Anchor matching as layers and words: what learns what, and which object nothing learns. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+
+from models.types import Int, Result
+from viewer.canvas.layers import CORRECT, FORCED, IGNORED, MISSED, TRUTH, Boxes, Layer, truth_ids
+
+OBJECTS = "match objects"
+STATES = ("matched", "forced", "ignored")
+ROLES = {"matched": CORRECT, "forced": FORCED, "ignored": IGNORED}
+
+
+@dataclass(frozen=True)
+class Texts(Sequence[str]):
+    """As many texts as there are rows, each made when it is looked at."""
+
+    size: int
+    make: Callable[[int], str]
+
+    def __len__(self) -> int:
+        return self.size
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        return self.make(int(at)) if not isinstance(at, slice) else [self.make(i) for i in range(self.size)[at]]
+
+
+def layers(result: Result, *, level: int = -1, chosen: int = -1, labels: bool = True) -> list[Layer]:
+    """Return the anchors by what becomes of them, and the objects: those that no anchor fits in the colour of a miss.
+
+    `level` -1 is every pyramid level; with a `chosen` object only its anchors and the one that fits it best are shown.
+    """
+    arrays, found = result.arrays, []
+    for state in ("ignored", "matched", "forced"):
+        wanted = arrays["state"] == STATES.index(state)
+        if level >= 0:
+            wanted &= arrays["level"] == level
+        if chosen >= 0:
+            wanted &= arrays["truth"] == chosen
+        rows = np.flatnonzero(wanted)
+        if len(rows):
+            found.append(_anchors(result, state, rows))
+    found.append(_objects(result, chosen=chosen, labels=labels))
+    if 0 <= chosen < len(arrays["truth_box"]):
+        text = f"best anchor, IoU {arrays['truth_best'][chosen]:.2f}"
+        role = np.array([CORRECT if arrays["covered"][chosen] else FORCED])
+        found.append(Boxes("match best", arrays["truth_box"][[chosen]], role, [text], dashed=True, hoverable=False))
+    return found
+
+
+def name(result: Result, row: int) -> str:
+    """Return the class of an object."""
+    return str(result.meta["classes"][int(result.arrays["truth_labels"][row])])
+
+
+def summary(result: Result) -> str:
+    """Return in words how many anchors there are and how many objects they fit."""
+    meta, covered = result.meta, result.arrays["covered"]
+    if not meta["annotated"]:
+        return f"{meta['anchors']:,} anchors. This picture is not in the ground truth."
+    fit = "have an anchor" if meta["rule"] == "centre" else f"have an anchor at IoU {meta['fg']:g} or more"
+    left_out = f"\n{meta['left_out']:,} crowd or empty boxes left out" if meta["left_out"] else ""
+    return f"{int(covered.sum()):,} of {len(covered):,} objects {fit}\n{meta['anchors']:,} anchors{left_out}"
+
+
+def coverage_text(result: Result) -> str:
+    """Return in words how a data set is covered, and how it would be."""
+    meta = result.meta
+    text = f"{_share(meta['covered'], meta)} at IoU {meta['fg']:g} or more\nMean best IoU {meta['mean']:.3f}"
+    if "suggested_scales" in meta:
+        text += (
+            f"\n\nSuggested (line): {_share(meta['suggested_covered'], meta)}"
+            f"\nMean best IoU {meta['suggested_mean']:.3f}"
+            f"\n{len(result.arrays['shapes'])} k-means shapes alone: {meta['clusters_mean']:.3f}"
+        )
+    return text
+
+
+def parts_text(result: Result) -> str:
+    """Return the covered share per size and per class, the worst class first."""
+    arrays, meta = result.arrays, result.meta
+    sizes = zip(meta["sizes"], arrays["size_covered"], arrays["size_objects"], strict=True)
+    lines = [f"{title}: {int(a):,} of {int(b):,}" for title, a, b in sizes if b]
+    share = arrays["class_covered"] / np.maximum(arrays["class_objects"], 1)
+    order = [row for row in np.argsort(share, kind="stable").tolist() if arrays["class_objects"][row]]
+    return "\n".join(
+        [
+            *lines,
+            *(f"{meta['classes'][r]}: {arrays['class_covered'][r]:,} of {arrays['class_objects'][r]:,}" for r in order),
+        ]
+    )
+
+
+def _share(covered: int, meta: Any) -> str:
+    return f"{covered:,} of {meta['objects']:,} objects covered ({100 * covered / max(meta['objects'], 1):.1f} %)"
+
+
+def _anchors(result: Result, state: str, rows: Int) -> Boxes:
+    arrays = result.arrays
+
+    def text(at: int) -> str:
+        row = rows[at]
+        owner = int(arrays["truth"][row])
+        of = f" with {name(result, owner)}" if owner >= 0 else ""
+        return f"{state}, IoU {arrays['iou'][row]:.2f}{of}, level {arrays['level'][row]}"
+
+    colours, texts = np.full(len(rows), ROLES[state]), Texts(len(rows), text)
+    return Boxes(
+        f"match {state}", arrays["boxes"][rows], colours, texts, width=1.2, ids=arrays["anchor"][rows], labelled=False
+    )
+
+
+def _objects(result: Result, *, chosen: int, labels: bool) -> Boxes:
+    arrays = result.arrays
+    covered = arrays["covered"]
+    count = len(covered)
+
+    def text(at: int) -> str:
+        return f"{name(result, at)}, best IoU {arrays['truth_best'][at]:.2f}"
+
+    colours = np.where(covered, TRUTH, MISSED)
+    ids = truth_ids(np.arange(count))
+    return Boxes(OBJECTS, arrays["truth_boxes"], colours, Texts(count, text), selected=chosen, ids=ids, labelled=labels)

@@ -1,0 +1,357 @@
+"""Figures: mAP, curves, confusion, funnel and error types of a data set, at the settings of now. It counts nothing."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from models.evaluation import report
+from models.inspection import Description
+from models.requests import Request
+from models.types import Failure, Result
+from viewer import plan
+from viewer.document import Document
+from viewer.panels.base import GAP, Panel
+from viewer.store import Store
+from viewer.widgets import figure_parts
+from viewer.widgets.chart_bars import BarChart
+from viewer.widgets.chart_curves import CurveChart
+from viewer.widgets.chart_matrix import MatrixChart
+from viewer.widgets.figure_table import FigureTable
+
+STALE_AFTER_MS = 300
+LEAST_IOU = 0.1
+SIDE_PX = 248
+NO_TRUTH = "Open ground truth first (Ctrl+T)."
+OFFER = "Every picture of the ground truth is looked at once; then all figures follow the sliders."
+NUMBERS = {
+    "map": ("mAP", "Mean average precision over IoU 0.50 to 0.95, as COCO defines it, of what is above the score"),
+    "map50": ("mAP at 0.5", "Mean average precision at IoU 0.50"),
+    "map75": ("mAP at 0.75", "Mean average precision at IoU 0.75"),
+    "all_precision": ("Precision", "The part of the detections that is correct, at the settings of now"),
+    "all_recall": ("Recall", "The part of the objects that is found, at the settings of now"),
+    "all_f1": ("F1", "The harmonic mean of precision and recall"),
+}
+
+
+class FiguresPanel(Panel):
+    """A button, numbers, charts in tabs. The last answer stays, faded while it is not that of the settings of now."""
+
+    id: ClassVar[str] = "figures"
+    title: ClassVar[str] = "Figures"
+    icon: ClassVar[str] = "figures"
+    area: ClassVar[str] = "bottom"
+    opened: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ("Detects",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.shown: tuple[Request, Result] | None = None
+        self._wanted: Request | None = None
+        self.run = QPushButton("Evaluate the data set")
+        self.run.clicked.connect(self._run)
+        self.put_away = QToolButton()
+        self.put_away.setText("Put away")
+        self.put_away.setToolTip("No longer follow the sliders, which leaves the engine to the picture")
+        self.put_away.setAccessibleName("Put the figures away")
+        self.put_away.clicked.connect(lambda: self._set("off", "Put the figures away"))
+        self.progress = QProgressBar()
+        self.progress.setAccessibleName("Pictures measured")
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(6)
+        self.state = _text("State of the evaluation")
+        self.state.setWordWrap(True)
+        self.values = {name: _text(title) for name, (title, _) in NUMBERS.items()}
+        self.best = _text("Best F1")
+        self.use = QToolButton()
+        self.use.setText("Use")
+        self.use.setAccessibleName("Use the score with the best F1")
+        self.use.setToolTip("Set the score to the one with the best F1")
+        self.use.clicked.connect(self._use_best)
+        self.curves = CurveChart("Precision over recall")
+        self.matrix = MatrixChart("Confusion matrix")
+        self.funnel = BarChart("Recall funnel")
+        self.errors = BarChart("Error types")
+        self.group = QComboBox()
+        self.group.setAccessibleName("Objects in the funnel")
+        self.group.setToolTip("Which objects the funnel is about; sizes are COCO's: 32 and 96 pixels squared")
+        self.group.currentIndexChanged.connect(self._draw_funnel)
+        self.table = FigureTable()
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.copy = _tool("Copy", "Copy all figures as text", self._copy)
+        self.export = _tool("Export…", "Save all figures as JSON, or the curves as CSV", self._ask_export)
+        self._lay_out()
+        self._late = QTimer(self)
+        self._late.setSingleShot(True)
+        self._late.setInterval(STALE_AFTER_MS)
+        self._late.timeout.connect(lambda: self._fade(True))
+        self.refresh(store.document, None)
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the figures once they were asked for, at the settings of the detections and the IoU of the truth."""
+        mode, truth = document.view.figures, document.truth
+        if mode == "off" or truth is None or figure_parts.beyond(document):
+            return None
+        extra = {"match_iou": max(LEAST_IOU, document.view.truth_iou), "collect": mode == "collect"}
+        request = plan.ask("figures", document, description, settings="detect", extra=extra, source=truth)
+        if request is None:
+            return None
+        values = {name: value for name, value in request.params if name != "suppressed"}
+        return Request.make(request.inspection, request.model, request.source, values)
+
+    def _ask_export(self) -> None:
+        self.command_wanted.emit("export-figures")
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Say what can be done, and notice that the figures are no longer those of the settings."""
+        self._wanted = self.wants(document, description)
+        mode = document.view.figures
+        if self.shown is not None and document.truth != self.shown[0].source:
+            self.shown = None
+            self._show()
+        complete = self.shown is not None and bool(self.shown[1].meta["complete"])
+        self.run.setEnabled(document.truth is not None)
+        busy = mode == "collect" and not complete
+        self.run.setText("Stop" if busy else "Go on" if mode == "hold" else "Evaluate the data set")
+        self.run.setVisible(not (mode == "collect" and complete))
+        self.put_away.setVisible(mode != "off")
+        self.progress.setVisible(busy)
+        self._tell(document)
+        self._compare()
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Show the figures."""
+        if slot != self.id or (self.shown is not None and not result.meta["pictures"]):
+            return
+        before = self.shown[1].meta["complete"] if self.shown else False
+        self.shown = request, result
+        self._show()
+        if result.meta["complete"] != before:
+            self.refresh(self.store.document, None)
+        self._tell(self.store.document)
+        self._compare()
+
+    def show_failure(self, slot: str, failure: Failure) -> None:
+        """Say why there are no figures."""
+        if slot == self.id and self.shown is None:
+            self.state.setText(failure.text)
+
+    # inside
+
+    def _show(self) -> None:
+        """Hand the figures to the numbers and charts."""
+        answer = self.shown
+        if answer is None:
+            for label in (*self.values.values(), self.best):
+                label.setText("–")
+            self.use.setEnabled(False)
+            self.curves.set_lines(())
+            self.errors.set_bars(())
+            self.funnel.set_bars(())
+            self.table.take([])
+            return
+        _, result = answer
+        for name, label in self.values.items():
+            value = result.meta[name]
+            label.setText(f"{value:.3f}" if value >= 0 else "–")
+        f1, score = float(result.arrays["best_f1"][0]), float(result.arrays["best_score"][0])
+        self.best.setText(f"{f1:.3f} at score {score:.2f}")
+        self.use.setEnabled(f1 > 0)
+        self.curves.set_lines(figure_parts.lines(result))
+        self.matrix.set_counts([*report.names(result), report.BACKGROUND], result.arrays["confusion"])
+        self.errors.set_bars(figure_parts.error_bars(result))
+        self.table.take(report.class_rows(result), result.arrays["labels"].tolist())
+        self._list_groups(result)
+        self._draw_funnel()
+
+    def _tell(self, document: Document) -> None:
+        """Say how far the collection is and what was left out."""
+        reason = figure_parts.beyond(document)
+        if document.truth is None:
+            self.state.setText(NO_TRUTH)
+        elif document.view.figures != "off" and reason:
+            self.state.setText(reason)
+        elif self.shown is None:
+            self.state.setText(OFFER if document.view.figures == "off" else "The ground truth is being read…")
+        else:
+            text, details = figure_parts.state(self.shown[1])
+            self.state.setText(text)
+            self.state.setToolTip(details)
+            meta = self.shown[1].meta
+            self.progress.setRange(0, max(1, meta["of"]))
+            self.progress.setValue(meta["collected"] + meta["failed"])
+
+    def _compare(self) -> None:
+        """Fade what is not of the settings of now, once that has lasted a moment."""
+        fresh = self.shown is None or self._wanted is None or self.shown[0] == self._wanted
+        off = self.shown is not None and self._wanted is None
+        if fresh:
+            self._late.stop()
+            self._fade(off)
+        elif not self._late.isActive():
+            self._late.start()
+
+    def _fade(self, faded: bool) -> None:
+        for chart in (self.curves, self.matrix, self.funnel, self.errors):
+            chart.set_faded(faded)
+        for label in (*self.values.values(), self.best):
+            label.setEnabled(not faded)
+
+    def _run(self) -> None:
+        mode = self.store.document.view.figures
+        collecting = mode == "collect"
+        self._set("hold" if collecting else "collect", "Stop the evaluation" if collecting else "Evaluate the data set")
+
+    def _set(self, mode: str, title: str) -> None:
+        self.store.update(self.store.document.with_view(figures=mode), title=title)
+
+    def _use_best(self) -> None:
+        if self.shown is not None:
+            score = round(float(self.shown[1].arrays["best_score"][0]), 4)
+            self.store.update(self.store.document.with_value("detect", score=score), title="Score with the best F1")
+
+    def _copy(self) -> None:
+        if self.shown is not None:
+            QGuiApplication.clipboard().setText(report.as_text(self.shown[1]))
+
+    def _list_groups(self, result: Result) -> None:
+        names = [name for name, _, _ in report.funnel_rows(result)]
+        if names == [self.group.itemData(row) for row in range(self.group.count())]:
+            return
+        kept = max(0, self.group.currentIndex())
+        self.group.blockSignals(True)
+        self.group.clear()
+        for name in names:
+            self.group.addItem(figure_parts.GROUP_TITLES.get(name, name), name)
+        self.group.setCurrentIndex(kept if kept < len(names) else 0)
+        self.group.blockSignals(False)
+
+    def _draw_funnel(self) -> None:
+        if self.shown is not None:
+            self.funnel.set_bars(figure_parts.funnel_bars(self.shown[1], max(0, self.group.currentIndex())))
+
+    def _lay_out(self) -> None:
+        self.tabs.addTab(_pair(self.curves, self.matrix), "Curves and confusion")
+        funnel = _below(_titled("Found within reach", self.group), self.funnel)
+        errors = _below(_titled("What fixing each error would gain"), self.errors)
+        self.tabs.addTab(_pair(funnel, errors), "Funnel and errors")
+        self.tabs.addTab(self.table, "Classes")
+        corner = QWidget()
+        line = QHBoxLayout(corner)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.copy)
+        line.addWidget(self.export)
+        self.tabs.setCornerWidget(corner)
+        outer = QHBoxLayout(self)
+        outer.setContentsMargins(GAP, GAP, GAP, GAP)
+        outer.setSpacing(2 * GAP)
+        outer.addWidget(self._side())
+        outer.addWidget(self.tabs, 1)
+        self._show()
+
+    def _side(self) -> QWidget:
+        """Return the button, the numbers and the state, one under the other."""
+        top = QHBoxLayout()
+        top.setSpacing(GAP)
+        top.addWidget(self.run, 1)
+        top.addWidget(self.put_away, 0, Qt.AlignmentFlag.AlignRight)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(GAP)
+        grid.setVerticalSpacing(2)
+        for number, (name, (title, help_text)) in enumerate(NUMBERS.items()):
+            label = _small(title)
+            label.setToolTip(help_text)
+            row, column = number % 3, number // 3 * 2
+            grid.addWidget(label, row, column)
+            grid.addWidget(self.values[name], row, column + 1)
+            self.values[name].setToolTip(help_text)
+        best = QHBoxLayout()
+        best.setSpacing(GAP)
+        best.addWidget(_small("Best F1"))
+        best.addWidget(self.best, 1)
+        best.addWidget(self.use)
+        side = QWidget()
+        side.setFixedWidth(SIDE_PX)
+        left = QVBoxLayout(side)
+        left.setContentsMargins(0, 0, 0, 0)
+        left.setSpacing(GAP // 2)
+        for part in (top, grid, best):
+            left.addLayout(part)
+        left.addWidget(self.progress)
+        left.addWidget(self.state)
+        left.addStretch(1)
+        return side
+
+
+def _text(name: str) -> QLabel:
+    label = QLabel("–")
+    label.setAccessibleName(name)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+def _small(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setProperty("small", True)
+    return label
+
+
+def _tool(text: str, help_text: str, call: Any) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(help_text)
+    button.setAutoRaise(True)
+    button.clicked.connect(call)
+    return button
+
+
+def _titled(text: str, *more: QWidget) -> QWidget:
+    head = QWidget()
+    line = QHBoxLayout(head)
+    line.setContentsMargins(0, 0, 0, 0)
+    label = _small(text)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    line.addWidget(label, 1)
+    for widget in more:
+        line.addWidget(widget)
+    return head
+
+
+def _below(head: QWidget, chart: QWidget) -> QWidget:
+    both = QWidget()
+    column = QVBoxLayout(both)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(GAP // 2)
+    column.addWidget(head)
+    column.addWidget(chart, 1)
+    return both
+
+
+def _pair(one: QWidget, other: QWidget) -> QWidget:
+    both = QWidget()
+    line = QHBoxLayout(both)
+    line.setContentsMargins(0, GAP, 0, 0)
+    line.setSpacing(2 * GAP)
+    line.addWidget(one, 1)
+    line.addWidget(other, 1)
+    return both
+
+
+PANEL = FiguresPanel

@@ -1,0 +1,183 @@
+"""Key points: how the points of the shown detections are painted, and the heat map of one. It finds none itself."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from models.inspection import Description
+from models.params import Parameter
+from models.requests import Request
+from models.types import Result
+from viewer import instances, plan
+from viewer.canvas.layers import Heat, Layer
+from viewer.document import Document
+from viewer.overlay import row_of
+from viewer.panels.base import GAP, Panel
+from viewer.store import Store
+from viewer.widgets.colourbar import ColourBar
+from viewer.widgets.form import Form
+
+INSPECTION = "keypoints"
+SCORE_HELP = "A point's score is its height in its heat map, no probability: 0 is about even, sure ones are above 5."
+ROWS = (
+    Parameter("points", "Key points", "bool", True, help="Draw the points of each shown detection and their limbs."),
+    Parameter("point_score", "Point score", "float", 0.0, low=-20.0, high=40.0, step=0.5, help=SCORE_HELP),
+    Parameter("faint_points", "Rest faint", "bool", True, help="Draw the points with a lower score too, faded."),
+)
+NO_HEAT = "None"
+NONE_SELECTED = "Select a box to read its key points."
+
+
+class KeyPointPanel(Panel):
+    """Switches of the skeleton layer, a heat map for the selected box, and its points in numbers."""
+
+    id: ClassVar[str] = INSPECTION
+    title: ClassVar[str] = "Key points"
+    icon: ClassVar[str] = "keypoints"
+    opened: ClassVar[bool] = False
+    rank: ClassVar[int] = 5
+    needs: ClassVar[tuple[str, ...]] = ("FindsKeyPoints",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.form = Form(ROWS)
+        self.form.reset.hide()
+        self.form.set_named("At first")
+        self.form.changed.connect(self._changed)
+        self.form.committed.connect(self._committed)
+        self.heat = QComboBox()
+        self.heat.setAccessibleName("Heat map of")
+        self.heat.setToolTip("The map in which a point of the selected box was found")
+        self.heat.addItem(NO_HEAT, -1)
+        self.heat.activated.connect(self._choose_heat)
+        self.bar = ColourBar()
+        self.bar.setAccessibleName("Colours of the heat map")
+        self.summary = QLabel()
+        self.summary.setWordWrap(True)
+        self.summary.setAccessibleName("About the key points")
+        self.summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setAccessibleName("About the selected key points")
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        choice = QFormLayout()
+        choice.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        choice.addRow("Heat map of", self.heat)
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        column.setSpacing(GAP)
+        column.addWidget(self.summary)
+        column.addWidget(self.form)
+        column.addLayout(choice)
+        column.addWidget(self.bar)
+        column.addWidget(self.text)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setAccessibleName("Key point settings")
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inside)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        self._model = ""
+        self._result: Result | None = None
+        self._shown: np.ndarray | None = None
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the key points of the shown detections, and the heat maps of the selected one if one is to be shown."""
+        view = document.view
+        if description is None or not (view.points or view.heat_point >= 0):
+            return None
+        extra = {"heat_of": document.selected} if view.heat_point >= 0 and document.selected >= 0 else None
+        return plan.ask(INSPECTION, document, description, settings="detect", extra=extra)
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Show the switches as they stand, or why there is nothing to switch."""
+        reason = self.lacking(description) if description else ""
+        self.form.set_values({p.name: getattr(document.view, p.name) for p in ROWS})
+        usable = "" if document.view.points else "Key points are off."
+        self.form.set_applicable({"point_score": usable, "faint_points": usable})
+        self._tell(document, reason)
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Take the key points, and which detections are shown now: those of others are left out."""
+        if slot == "detect":
+            self._shown = result.arrays["ids"]
+        elif slot == self.id:
+            self._model, self._result = request.model, result
+            self._list_points(result.meta["point_names"])
+            self._tell(self.store.document, "")
+            self.layers_changed.emit()
+
+    def forget(self) -> None:
+        """Drop the key points of a picture that is gone."""
+        self._result = self._shown = None
+
+    def layers(self, document: Document) -> list[Layer]:
+        """Paint the heat map, then the skeletons."""
+        result, view = self._result, document.view
+        if result is None or self._model != document.model:
+            return []
+        heat = self._heat(document)
+        layers: list[Layer] = [heat] if heat is not None else []
+        if view.points:
+            ids = result.arrays["ids"]
+            rows = np.flatnonzero(np.isin(ids, ids if self._shown is None else self._shown))
+            layers.append(instances.skeleton_layer(result, rows, score=view.point_score, faint=view.faint_points))
+        return layers
+
+    def _heat(self, document: Document) -> Heat | None:
+        if self._result is None or row_of(self._result, document.selected) < 0:
+            return None
+        return instances.heat_layer(self._result, document.view.heat_point, of=document.selected)
+
+    def _list_points(self, names: tuple[str, ...]) -> None:
+        wanted = [NO_HEAT, *names]
+        if [self.heat.itemText(i) for i in range(self.heat.count())] != wanted:
+            self.heat.clear()
+            for number, name in enumerate(wanted, -1):
+                self.heat.addItem(name, number)
+
+    def _tell(self, document: Document, reason: str) -> None:
+        self.heat.setCurrentIndex(max(0, self.heat.findData(document.view.heat_point)))
+        heat = None if reason else self._heat(document)
+        self.bar.setVisible(heat is not None)
+        if heat is not None:
+            self.bar.set_range(round(heat.low, 2), round(heat.high, 2), colour_map=heat.colour_map)
+        result = self._result
+        row = -1 if result is None else row_of(result, document.selected)
+        count = (
+            "" if result is None else f"{len(result.arrays['ids']):,} boxes of {len(result.meta['point_names'])} points"
+        )
+        self.summary.setText(reason or (f"{count}\n{NONE_SELECTED}" if row < 0 and count else count))
+        self.text.setText("" if result is None or row < 0 or reason else self._numbers(result, row))
+
+    def _numbers(self, result: Result, row: int) -> str:
+        columns = zip(
+            result.meta["point_names"], result.arrays["points"][row], result.arrays["point_scores"][row], strict=True
+        )
+        return "\n".join(f"{name}: {x:.0f},\u00a0{y:.0f}, score {score:.1f}" for name, (x, y, _), score in columns)
+
+    def _choose_heat(self) -> None:
+        point = int(self.heat.currentData())
+        title = f"Heat map of {self.heat.currentText()}" if point >= 0 else "No heat map"
+        self.store.update(self.store.document.with_view(heat_point=point), title=title)
+
+    def _changed(self, name: str, value: float | int | bool | str) -> None:
+        title = next(p.title for p in ROWS if p.name == name)
+        self.store.update(self.store.document.with_view(**{name: value}), title=title, merge=f"view.{name}")
+
+    def _committed(self, name: str, value: float | int | bool | str) -> None:
+        self._changed(name, value)
+        self.store.settle()
+
+
+PANEL = KeyPointPanel

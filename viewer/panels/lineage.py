@@ -1,0 +1,221 @@
+"""Lineage: the way of the selected box, from its anchor to its place among the shown. It explains one box, not many."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication, QResizeEvent
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QScrollArea,
+    QStackedLayout,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from models.inspection import Description
+from models.requests import Request
+from models.types import Result
+from viewer import plan, theme, trace
+from viewer.canvas.layers import Layer
+from viewer.document import Document
+from viewer.panels.base import GAP, Panel
+from viewer.store import Store
+from viewer.widgets.bars import Bars
+from viewer.widgets.card import Card
+
+EMPTY = "Click a detection to see where it came from."
+NO_SCORES = "It became no proposal, so no class was given to it."
+ONE_STAGE = "One stage:\nno objectness,\nno proposals."
+WIDE_PX = 640
+
+
+class LineagePanel(Panel):
+    """What the box became, and a chain of cards: anchor, proposal, class scores, suppression."""
+
+    id: ClassVar[str] = "lineage"
+    title: ClassVar[str] = "Lineage"
+    icon: ClassVar[str] = "lineage"
+    area: ClassVar[str] = "bottom"
+    opened: ClassVar[bool] = False
+    rank: ClassVar[int] = -5
+    height_px: ClassVar[int] = 224
+    needs: ClassVar[tuple[str, ...]] = ("Detects", "Traces")
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.origin, self.proposal = Card("Anchor"), Card("Proposal")
+        self.scores, self.suppression = Card("Class scores"), Card("Suppression")
+        self.bars = Bars("Class scores")
+        self.scores.put(self.bars)
+        self.one_stage = QLabel(ONE_STAGE)
+        self.one_stage.setProperty("small", True)
+        self.one_stage.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.proposal.put(self.one_stage)
+        self.others = QListWidget()
+        self.others.setAccessibleName("Suppressed boxes")
+        self.others.setToolTip("Enter or a double click shows the lineage of that box.")
+        self.others.setFrameShape(QListWidget.Shape.NoFrame)
+        self.others.setUniformItemSizes(True)
+        self.others.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.others.itemActivated.connect(self._follow)
+        self.suppression.put(self.others)
+        self.below = QLabel()
+        self.below.setProperty("small", True)
+        self.suppression.put(self.below, stretch=0)
+        self.headline = QLabel()
+        self.headline.setTextFormat(Qt.TextFormat.PlainText)
+        self.headline.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.headline.setWordWrap(True)
+        self.headline.setAccessibleName("The selected box")
+        font = self.headline.font()
+        font.setBold(True)
+        self.headline.setFont(font)
+        self.copy = QToolButton()
+        self.copy.setToolTip("Copy the lineage as text")
+        self.copy.setAccessibleName("Copy the lineage")
+        self.copy.setAutoRaise(True)
+        self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text))
+        self.empty = QLabel(EMPTY)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty.setWordWrap(True)
+
+        self._pages = QStackedLayout(self)
+        self._pages.addWidget(self.empty)
+        self._pages.addWidget(self._page())
+        self._result: Result | None = None
+        theme.changes().connect(self._restyle)
+        self._restyle()
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the lineage of the selected box while something shows it."""
+        view = document.view
+        if document.selected < 0 or not (view.lineage or view.anchors == "lineage"):
+            return None
+        return plan.ask("lineage", document, description, settings="detect", extra={"box": document.selected})
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Say what to do while no box is selected, or why the model cannot tell."""
+        reason = self.lacking(description) if description else ""
+        self.empty.setText(reason or EMPTY)
+        there = not reason and document.selected >= 0 and self._result is not None
+        self._pages.setCurrentIndex(int(there))
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Show the numbers of every step."""
+        if slot != self.id:
+            return
+        self._result = result
+        self._tell(result)
+        self._pages.setCurrentIndex(1)
+        self.layers_changed.emit()
+
+    def forget(self) -> None:
+        """Drop the lineage of another picture's box."""
+        self._result = None
+
+    def layers(self, document: Document) -> list[Layer]:
+        """Paint the way of the selected box."""
+        wanted = document.view.lineage or document.view.anchors == "lineage"
+        if self._result is None or not wanted or self._result.meta["finding"]["id"] != document.selected:
+            return []
+        return trace.lineage_layers(self._result)
+
+    def picked(self, layer: str, row: int) -> bool:
+        """Select a suppressed box, or the one that suppressed, that was clicked on the picture."""
+        found = next((one for one in self.layers(self.store.document) if one.id == layer), None)
+        if found is None or layer not in (trace.REMOVED, trace.REMOVER, trace.BOX):
+            return False
+        self.store.update(self.store.document.with_selected(int(getattr(found, "ids")[row])))  # noqa: B009
+        return True
+
+    def seen(self, in_view: bool) -> None:
+        """Ask while the panel is in view, and no longer."""
+        self.store.update(self.store.document.with_view(lineage=in_view))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Stand the chain upright where there is no room beside each other."""
+        super().resizeEvent(event)
+        wide = self.width() >= WIDE_PX
+        self._chain.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
+        for arrow in self._arrows:
+            arrow.setText("›" if wide else "⌄")
+
+    @property
+    def text(self) -> str:
+        """The lineage as text, "" for none."""
+        return trace.lineage_text(self._result) if self._result is not None else ""
+
+    def _page(self) -> QWidget:
+        """Lay the headline and the chain out."""
+        head = QHBoxLayout()
+        head.addWidget(self.headline, 1)
+        head.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignTop)
+        inside = QWidget()
+        self._chain = QBoxLayout(QBoxLayout.Direction.LeftToRight, inside)
+        self._chain.setContentsMargins(0, 0, 0, 0)
+        self._chain.setSpacing(GAP // 2)
+        self._arrows: list[QLabel] = []
+        for card in (self.origin, self.proposal, self.scores, self.suppression):
+            if self._chain.count():
+                arrow = QLabel("›")
+                arrow.setAlignment(Qt.AlignmentFlag.AlignCenter)
+                self._arrows.append(arrow)
+                self._chain.addWidget(arrow)
+            self._chain.addWidget(card, {self.scores: 4, self.suppression: 2}.get(card, 0))
+        self.scores.setMinimumWidth(264)
+        self.suppression.setMinimumWidth(200)
+        scroll = QScrollArea()
+        scroll.setAccessibleName("Lineage of the selected box")
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(inside)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        column.setSpacing(GAP // 2)
+        column.addLayout(head)
+        column.addWidget(scroll, 1)
+        return page
+
+    def _tell(self, result: Result) -> None:
+        finding, arrays, classes = result.meta["finding"], result.arrays, result.meta["classes"]
+        self.origin.set_title("Grid cell" if finding["origin"]["kind"] == "cell" else "Anchor")
+        self.origin.set_facts(trace.origin_facts(finding, arrays["origin"]))
+        proposal = trace.proposal_facts(finding, arrays["proposal"])
+        self.proposal.set_facts(proposal)
+        self.one_stage.setVisible(not proposal)
+        scores = trace.class_scores(result)
+        self.bars.set_entries(scores, chosen=int(finding["label"]))
+        self.bars.setVisible(bool(scores))
+        self.scores.set_facts([] if scores else [("", NO_SCORES)])
+        self.headline.setText(trace.headline(finding, arrays["box"]))
+        self.suppression.set_title(trace.suppression_text(finding, len(arrays["removed_ids"])))
+        self.below.setText(trace.below_text(finding))
+        self.others.clear()
+        columns = (arrays[f"removed_{name}"] for name in ("ids", "labels", "scores", "iou"))
+        rows = [*zip(*(column.tolist() for column in columns), strict=True)]
+        by = finding["end"].get("remover")
+        for number, label, score, iou in [(by["id"], by["label"], by["score"], by["iou"]), *rows] if by else rows:
+            item = QListWidgetItem(
+                theme.swatch(theme.class_colour(label)), f"{classes[label]} {score:.2f} · IoU {iou:.2f}"
+            )
+            item.setData(Qt.ItemDataRole.UserRole, number)
+            self.others.addItem(item)
+        self.others.setVisible(self.others.count() > 0)
+
+    def _follow(self, item: QListWidgetItem) -> None:
+        self.store.update(self.store.document.with_selected(int(item.data(Qt.ItemDataRole.UserRole))))
+
+    def _restyle(self) -> None:
+        self.copy.setIcon(theme.icon("copy"))
+
+
+PANEL = LineagePanel

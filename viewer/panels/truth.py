@@ -1,0 +1,387 @@
+"""Ground truth: right, wrong and missed on the current picture, at an IoU. It reads no files and counts one picture."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from PySide6.QtCore import QAbstractListModel, QItemSelection, QModelIndex, QPersistentModelIndex, QSize, Qt
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QListView,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from models.inspection import Description
+from models.requests import Request
+from models.truth.types import Annotated, Truth
+from models.types import Result
+from viewer import outcomes, theme
+from viewer.canvas.layers import MISSED, WRONG, Layer
+from viewer.document import Document
+from viewer.outcomes import Outcome
+from viewer.panels.base import GAP, Panel
+from viewer.store import Store
+from viewer.widgets.slider import SliderRow
+
+NOTHING_OPEN = (
+    "Open ground truth (COCO, Pascal VOC or YOLO) to see what is correct, wrong and missed. "
+    "It can also be dropped on the window."
+)
+KINDS = {
+    "correct": ("Correct", "Detections that an object of their class overlaps by at least the IoU"),
+    "wrong": ("Wrong", "Detections that are of no object, of another class, or of one that was found already"),
+    "missed": ("Missed", "Objects of the ground truth that no detection was matched to"),
+    "truth": ("All outlines", "Every object of the ground truth, dashed"),
+}
+FEW_ROWS, ROW_PX = 4, 22
+NAMED = 12
+MOST_MAPPED = 40
+Index = QModelIndex | QPersistentModelIndex
+
+
+class Mistakes(QAbstractListModel):
+    """The missed objects, then the wrong detections; texts are made only for rows that are seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outcome: Outcome | None = None
+        self.missed: list[int] = []
+        self.wrong: list[int] = []
+        self._signs = [theme.swatch(theme.class_colour(role)) for role in (MISSED, WRONG)]
+
+    def take(self, outcome: Outcome | None) -> None:
+        """Show another outcome."""
+        self.beginResetModel()
+        self.outcome = outcome
+        self.missed = outcome.missed_rows.tolist() if outcome else []
+        self.wrong = outcome.wrong_rows.tolist() if outcome else []
+        self.endResetModel()
+
+    def rowCount(self, parent: Index | None = None) -> int:
+        return len(self.missed) + len(self.wrong) if parent is None or not parent.isValid() else 0
+
+    def data(self, index: Index, role: int = 0) -> object:
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return self.text(index.row())
+        if role == Qt.ItemDataRole.DecorationRole:
+            return self._signs[index.row() >= len(self.missed)]
+        return None
+
+    def text(self, row: int) -> str:
+        """Return a line as it is shown and copied."""
+        assert self.outcome is not None
+        if row < len(self.missed):
+            text = self.outcome.miss(self.missed[row])
+            return text[0].upper() + text[1:]
+        found = self.wrong[row - len(self.missed)]
+        return f"{self.outcome.name(found)}: {self.outcome.mistake(found)}"
+
+
+class TruthPanel(Panel):
+    """What the ground truth says of the picture; a miss that is chosen becomes the document's region."""
+
+    id: ClassVar[str] = "truth"
+    title: ClassVar[str] = "Ground truth"
+    icon: ClassVar[str] = "truth"
+    opened: ClassVar[bool] = False
+    height_px: ClassVar[int] = 300
+    rank: ClassVar[int] = 10
+    needs: ClassVar[tuple[str, ...]] = ("Detects",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._truth: Truth | None = None
+        self._result: Result | None = None
+        self._outcome: Outcome | None = None
+        self._compared: tuple[object, object, object] = (None, None, None)
+        self._iou = 0.0
+        self.data_set = _text("Data set")
+        self.left_out = QPushButton()
+        self.left_out.setAccessibleName("What was left out of the ground truth")
+        self.left_out.setCheckable(True)
+        self.left_out.setAccessibleName("Left out")
+        self.left_out.setToolTip("What of the data set could not be used, and why")
+        self.left_out.toggled.connect(self._list_left_out)
+        self.lines = QPlainTextEdit()
+        self.lines.setReadOnly(True)
+        self.lines.setAccessibleName("What was left out")
+        self.lines.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.lines.setFixedHeight(6 * self.lines.fontMetrics().lineSpacing())
+        self.lines.hide()
+        self.open = QPushButton("Open ground truth…")
+        self.open.clicked.connect(lambda: self.command_wanted.emit("open-truth"))
+        self.counts = _text("Counts on this picture")
+        self.warning = _text("Classes that do not count")
+        self.iou = SliderRow(
+            "Match IoU",
+            value=0.5,
+            help="A detection is correct if it overlaps an object of its class by at least this.",
+        )
+        self.iou.changed.connect(self._set_iou)
+        self.iou.committed.connect(lambda value: self._set_iou(value, final=True))
+        self.kinds = {kind: QCheckBox(title) for kind, (title, _) in KINDS.items()}
+        self.mistakes = Mistakes()
+        self.list = _List()
+        self.list.setModel(self.mistakes)
+        self.list.setAccessibleName("Missed and wrong")
+        self.list.selectionModel().selectionChanged.connect(self._chosen)
+        self._lay_out()
+
+    def show_truth(self, truth: Truth | None) -> None:
+        """Take the ground truth that is open now."""
+        self._truth = truth
+        self.lines.setPlainText("\n".join(truth.left_out) if truth else "")
+        self.left_out.setChecked(False)
+        self._compare(self.store.document)
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Compare new detections."""
+        if slot == "detect":
+            self._result = result
+            self._compare(self.store.document)
+
+    def forget(self) -> None:
+        """Drop the detections of a picture that is gone."""
+        self._result = None
+        self._compare(self.store.document)
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Show what is set, and compare anew at another IoU."""
+        self.iou.set_value(document.view.truth_iou)
+        for kind, box in self.kinds.items():
+            box.setChecked(kind in document.view.truth_shown)
+        self._compare(document)
+        self._follow(document)
+
+    def layers(self, document: Document) -> list[Layer]:
+        """Paint what was missed, and the outlines of all objects if they are asked for."""
+        outcome = self._shown(document)
+        if outcome is None:
+            return []
+        view = document.view
+        return outcomes.layers(outcome, view.truth_shown, labels=view.labels, region=document.region)
+
+    def restyle(self, layers: list[Layer], document: Document) -> list[Layer]:
+        """Colour the detections by what they came to."""
+        outcome = self._shown(document)
+        return layers if outcome is None else outcomes.restyled(outcome, layers, document.view.truth_shown)
+
+    def picked(self, layer: str, row: int) -> bool:
+        """Take a click on a missed object."""
+        if layer != outcomes.MISSES or self._outcome is None:
+            return False
+        self._ask_about(int(self._outcome.missed_rows[row]))
+        return True
+
+    def _shown(self, document: Document) -> Outcome | None:
+        return self._outcome if document.view.outcomes and document.view.boxes else None
+
+    def _annotated(self, document: Document) -> Annotated | None:
+        return self._truth.of(document.source.path) if self._truth is not None and document.source else None
+
+    def _compare(self, document: Document) -> None:
+        """Match anew if truth, picture, detections or the IoU are others."""
+        annotated, iou = self._annotated(document), document.view.truth_iou
+        compared = (self._truth, self._result, annotated)
+        if iou == self._iou and all(new is old for new, old in zip(compared, self._compared, strict=True)):
+            return
+        self._compared, self._iou = compared, iou
+        self._outcome = None
+        if self._truth is not None and self._result is not None and annotated is not None:
+            self._outcome = outcomes.compare(self._result, self._truth, annotated, iou=iou)
+        self.mistakes.take(self._outcome)
+        self._tell(annotated)
+        self._follow(document)
+        self.layers_changed.emit()
+
+    def _tell(self, annotated: Annotated | None) -> None:
+        truth, outcome = self._truth, self._outcome
+        for part in (self.counts, self.iou, self.list, *self.kinds.values()):
+            part.setVisible(truth is not None)
+        self.open.setVisible(truth is None)
+        self.left_out.setVisible(truth is not None and truth.omitted > 0)
+        if truth is None:
+            self.data_set.setText(NOTHING_OPEN)
+            self.warning.setVisible(False)
+            return
+        clipped = f"\n{truth.clipped:,} boxes were cut at the edge of their picture." if truth.clipped else ""
+        self.data_set.setText(f"{truth.name} · {truth.kind}\n{_counted(truth)}{clipped}")
+        self.left_out.setText(f"{truth.omitted:,} left out")
+        for kind, number in (("correct", "right"), ("wrong", "wrong"), ("missed", "missed")):
+            count = f" ({getattr(outcome, number):,})" if outcome else ""
+            self.kinds[kind].setText(KINDS[kind][0] + count)
+        if outcome is not None:
+            matches = outcome.matches
+            self.counts.setText(f"Precision {_part(matches.precision)} · recall {_part(matches.recall)}")
+        elif annotated is None:
+            self.counts.setText("This picture is not in the ground truth.")
+        self.data_set.setToolTip("\n".join(_mapped(outcome)) if outcome else "")
+        warnings = _warnings(outcome) if outcome else []
+        self.warning.setText("\n".join(warnings))
+        self.warning.setVisible(bool(warnings))
+
+    def _follow(self, document: Document) -> None:
+        """Mark the line of the selected box or of the region."""
+        outcome, wanted = self._outcome, -1
+        if outcome is not None and document.selected >= 0:
+            rows = np.flatnonzero(outcome.result.arrays["ids"][self.mistakes.wrong] == document.selected)
+            wanted = len(self.mistakes.missed) + int(rows[0]) if len(rows) else -1
+        elif outcome is not None:
+            wanted = outcomes.region_row(outcome.annotated.boxes[self.mistakes.missed], document.region)
+        model = self.list.selectionModel()
+        if [index.row() for index in model.selectedRows()] == ([wanted] if wanted >= 0 else []):
+            return
+        model.blockSignals(True)
+        self.list.clearSelection()
+        if wanted >= 0:
+            self.list.setCurrentIndex(self.mistakes.index(wanted))
+        model.blockSignals(False)
+        self.list.viewport().update()
+
+    def _chosen(self, selection: QItemSelection) -> None:
+        rows = [index.row() for index in selection.indexes()]
+        if not rows or self._outcome is None:
+            return
+        row, missed = rows[0], self.mistakes.missed
+        if row < len(missed):
+            self._ask_about(missed[row])
+        else:
+            found = self.mistakes.wrong[row - len(missed)]
+            ids = self._outcome.result.arrays["ids"]
+            self.store.update(self.store.document.with_region(None).with_selected(int(ids[found])))
+
+    def _ask_about(self, row: int) -> None:
+        """Make a missed object the region, which tells other panels to explain it."""
+        assert self._outcome is not None
+        x0, y0, x1, y1 = self._outcome.annotated.boxes[row].tolist()
+        document = self.store.document.with_selected(-1).with_region((x0, y0, x1, y1))
+        self.store.update(document, title="Choose a missed object", merge="missed")
+
+    def _set_iou(self, value: object, *, final: bool = False) -> None:
+        assert isinstance(value, float)
+        self.store.update(self.store.document.with_view(truth_iou=value), title="Match IoU", merge="truth_iou")
+        if final:
+            self.store.settle()
+
+    def _list_left_out(self, shown: bool) -> None:
+        self.lines.setVisible(shown)
+
+    def _toggle(self) -> None:
+        shown = tuple(kind for kind, box in self.kinds.items() if box.isChecked())
+        self.store.update(self.store.document.with_view(truth_shown=shown), title="What to draw of the ground truth")
+
+    def _lay_out(self) -> None:
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        column.setSpacing(GAP)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(GAP)
+        grid.setVerticalSpacing(GAP // 2)
+        for number, (kind, box) in enumerate(self.kinds.items()):
+            box.setToolTip(KINDS[kind][1])
+            box.setIcon(theme.swatch(theme.class_colour(outcomes.KINDS[kind])))
+            box.clicked.connect(self._toggle)
+            grid.addWidget(box, number // 2, number % 2)
+        head = QHBoxLayout()
+        head.addWidget(self.data_set, 1)
+        head.addWidget(self.left_out, 0, Qt.AlignmentFlag.AlignTop)
+        column.addLayout(head)
+        column.addWidget(self.open, 0, Qt.AlignmentFlag.AlignLeft)
+        for part in (self.lines, self.warning, self.counts, self.iou):
+            column.addWidget(part)
+        column.addLayout(grid)
+        column.addWidget(self.list, 1)
+        scroll = QScrollArea()
+        scroll.setAccessibleName("Ground truth settings")
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inside)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        self._tell(None)
+
+
+class _List(QListView):
+    """A list one of whose lines can be chosen and copied."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setUniformItemSizes(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def sizeHint(self) -> QSize:
+        """Ask for a few lines; what room there is comes on top."""
+        return QSize(super().sizeHint().width(), FEW_ROWS * ROW_PX)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Copy the chosen line."""
+        if event.matches(QKeySequence.StandardKey.Copy) and self.currentIndex().isValid():
+            QGuiApplication.clipboard().setText(str(self.currentIndex().data()))
+        else:
+            super().keyPressEvent(event)
+
+
+def _text(name: str) -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setAccessibleName(name)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label
+
+
+def _counted(truth: Truth) -> str:
+    return f"{len(truth.pictures):,} pictures, {truth.boxes:,} boxes"
+
+
+def _part(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.2f}"
+
+
+def _warnings(outcome: Outcome) -> list[str]:
+    """Return which classes do not count because the other side lacks them, and whether the picture has another size."""
+    truth, classes = outcome.truth, outcome.result.meta["classes"]
+    ids = truth.label_ids(classes)
+    used = np.unique(np.concatenate([p.labels for p in truth.pictures] or [np.empty(0, np.int64)]))
+    unknown = [truth.classes[row] for row in used.tolist() if ids[row] < 0]
+    found = []
+    if unknown:
+        found.append(f"The model does not know {_listed(unknown)}: not counted.")
+    size, told = tuple(outcome.result.meta["size"]), outcome.annotated.size
+    if min(told) > 0 and size != told:
+        found.append(f"The ground truth is for {told[0]} × {told[1]} pixels; the picture has {size[0]} × {size[1]}.")
+    return found
+
+
+def _mapped(outcome: Outcome) -> list[str]:
+    """Return a line for each class of the ground truth with the model's class that it stands for."""
+    classes, truth = outcome.result.meta["classes"], outcome.truth
+    ids = truth.label_ids(classes).tolist()
+    pairs = zip(truth.classes[:MOST_MAPPED], ids, strict=False)
+    lines = [f"{name} → {classes[label] if label >= 0 else 'not known to the model'}" for name, label in pairs]
+    more = len(truth.classes) - len(lines)
+    return lines + ([f"and {more:,} more"] if more else [])
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+PANEL = TruthPanel

@@ -1,0 +1,36 @@
+"""Every panel of the window, in the order of their shortcuts. A new panel is named here; the rest comes free."""
+
+from __future__ import annotations
+
+from viewer.panels.anchors import AnchorPanel
+from viewer.panels.base import Panel
+from viewer.panels.compare import ComparePanel
+from viewer.panels.detection import DetectionPanel
+from viewer.panels.figures import FiguresPanel
+from viewer.panels.film import FilmPanel
+from viewer.panels.keypoints import KeyPointPanel
+from viewer.panels.lineage import LineagePanel
+from viewer.panels.live import LivePanel
+from viewer.panels.log import LogPanel
+from viewer.panels.masks import MaskPanel
+from viewer.panels.missed import MissedPanel
+from viewer.panels.results import ResultsPanel
+from viewer.panels.truth import TruthPanel
+from viewer.panels.workbench import WorkbenchPanel
+
+PANELS: tuple[type[Panel], ...] = (
+    DetectionPanel,
+    AnchorPanel,
+    FilmPanel,
+    ResultsPanel,
+    LivePanel,
+    LogPanel,
+    LineagePanel,
+    MissedPanel,
+    TruthPanel,
+    ComparePanel,
+    FiguresPanel,
+    WorkbenchPanel,
+    MaskPanel,
+    KeyPointPanel,
+)

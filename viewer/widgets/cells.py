@@ -1,0 +1,55 @@
+"""A small table whose cells are copied by a click. It sorts nothing and edits nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QCursor, QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QHeaderView, QToolTip, QTreeWidget, QTreeWidgetItem
+
+NOTHING = "none"
+LEAST_PX, MOST_PX = 56, 112  # of a column with values; the first has what is left
+
+
+class Cells(QTreeWidget):
+    """Rows of texts under `titles`; a click on a cell copies it, as does the key for copying."""
+
+    def __init__(self, name: str, titles: Sequence[str]) -> None:
+        super().__init__()
+        self.rows: tuple[tuple[str, ...], ...] = ()
+        self.setAccessibleName(name)
+        self.setHeaderLabels(list(titles))
+        self.setRootIsDecorated(False)
+        self.setSelectionBehavior(QTreeWidget.SelectionBehavior.SelectItems)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.header().setStretchLastSection(False)
+        self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.itemClicked.connect(self._copy)
+
+    def take(self, rows: Sequence[tuple[str, ...]]) -> None:
+        """Show other rows; an empty text is shown as none."""
+        if tuple(rows) == self.rows:
+            return
+        self.rows = tuple(rows)
+        self.clear()
+        for row in rows:
+            item = QTreeWidgetItem([text or NOTHING for text in row])
+            for column, text in enumerate(row):
+                item.setToolTip(column, f"{text}\nClick to copy".strip())
+            self.addTopLevelItem(item)
+        for column in range(1, self.columnCount()):
+            self.header().resizeSection(column, max(LEAST_PX, min(MOST_PX, self.sizeHintForColumn(column) + 4)))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Copy the current cell."""
+        item = self.currentItem()
+        if item is not None and event.matches(QKeySequence.StandardKey.Copy):
+            self._copy(item, self.currentColumn())
+        else:
+            super().keyPressEvent(event)
+
+    def _copy(self, item: QTreeWidgetItem, column: int) -> None:
+        text = self.rows[self.indexOfTopLevelItem(item)][column]
+        QGuiApplication.clipboard().setText(text)
+        QToolTip.showText(QCursor.pos(), f"Copied {text}".strip(), self)

@@ -108,7 +108,6 @@ class TruthPanel(Panel):
         self._iou = 0.0
         self.data_set = _text("Data set")
         self.left_out = QPushButton()
-        self.left_out.setAccessibleName("What was left out of the ground truth")
         self.left_out.setCheckable(True)
         self.left_out.setAccessibleName("Left out")
         self.left_out.setToolTip("What of the data set could not be used, and why")
@@ -358,8 +357,7 @@ def _warnings(outcome: Outcome) -> list[str]:
     """Return which classes do not count because the other side lacks them, and whether the picture has another size."""
     truth, classes = outcome.truth, outcome.result.meta["classes"]
     ids = truth.label_ids(classes)
-    used = np.unique(np.concatenate([p.labels for p in truth.pictures] or [np.empty(0, np.int64)]))
-    unknown = [truth.classes[row] for row in used.tolist() if ids[row] < 0]
+    unknown = [truth.classes[row] for row in np.flatnonzero(truth.objects).tolist() if ids[row] < 0]
     found = []
     if unknown:
         found.append(f"The model does not know {_listed(unknown)}: not counted.")

@@ -22,6 +22,7 @@ from models.evaluation.funnel import best_scores, funnel
 from models.evaluation.matched import survivors
 from models.evaluation.reach import nearest
 from models.evaluation.survival import LEVELS, at, survival
+from models.inspections import figures
 from models.requests import Request
 from models.types import Anchors, Failure, Result, Source
 
@@ -255,6 +256,24 @@ def test_what_cannot_be_used_is_listed_and_the_rest_goes_on(engine: Engine, fold
     assert any("zebra" in note for note in result.meta["notes"])
 
 
+def test_a_picture_that_fails_oddly_is_listed_and_the_rest_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, real, seen = Engine(threads=1), figures.measure, []
+
+    def odd(*given: Any) -> Any:
+        seen.append(given)
+        if len(seen) == 1:
+            raise ValueError("odd")
+        return real(*given)
+
+    monkeypatch.setattr(figures, "measure", odd)
+    ask(engine, folder)
+    engine.finish_idle()
+    result = ask(engine, folder)
+    assert result.meta["complete"] and result.meta["failed"] == 1 and result.meta["problems"][0].endswith("odd")
+
+
 def test_hidden_classes_are_left_out(engine: Engine, folder: Path) -> None:
     ask(engine, folder)
     engine.finish_idle()
@@ -268,7 +287,7 @@ def test_hidden_classes_are_left_out(engine: Engine, folder: Path) -> None:
 @pytest.mark.parametrize("params", [{"method": "wbf"}, {"groups": "1+7"}, {"class_scores": "1=0.7"}], ids=str)
 def test_settings_it_cannot_follow_are_refused(engine: Engine, folder: Path, params: dict[str, Any]) -> None:
     answer = engine.run(Request.make("figures", SSD, Source.file(folder / "truth.json"), params))
-    assert isinstance(answer, Failure) and "do not follow" in answer.message and answer.advice
+    assert isinstance(answer, Failure) and "cannot follow" in answer.message and answer.advice
 
 
 def test_a_model_that_knows_none_of_the_classes_is_refused(engine: Engine, folder: Path) -> None:

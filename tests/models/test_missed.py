@@ -23,7 +23,7 @@ from models.engine import Engine
 from models.inspections import missed
 from models.params import Parameter, parameters
 from models.requests import Request
-from models.types import Anchors, Candidates, Failure, Result, Source, Refusal
+from models.types import Anchors, Candidates, Failure, Refusal, Result, Source
 
 OBJECT = (10.0, 10.0, 30.0, 30.0)
 NEAR, CLOSE, FAR = [10, 10, 30, 28], [12, 10, 32, 30], [60, 60, 90, 90]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -116,7 +117,12 @@ class CachedStages:
 
 
 def size_of(value: Any) -> int:
-    """Return the bytes of arrays and tensors in a value, through dictionaries, lists, tuples; 64 for anything else."""
+    """Return the bytes of arrays and tensors in a value; 64 for anything that has none.
+
+    It looks through dictionaries, lists, tuples, and dataclasses that do not tell their own `nbytes`.
+    """
+    if dataclasses.is_dataclass(value) and not hasattr(value, "nbytes"):
+        return sum(size_of(getattr(value, part.name)) for part in dataclasses.fields(value))
     match value:
         case Mapping():
             return sum(size_of(v) for v in value.values())

@@ -66,6 +66,18 @@ def coverage(document: Document, description: Description | None) -> Request | N
     return ask("coverage", document, description, extra=extra, source=document.truth)
 
 
+def beyond(document: Document) -> str:
+    """Return why the figures and the search for a miss cannot follow the detection's settings, "" if they can."""
+    values = document.values("detect")
+    asked = {
+        "greedy NMS only": values.get("method", "greedy") != "greedy",
+        "no scores of single classes": bool(values.get("class_scores")),
+        "no class groups": bool(values.get("groups")) and not values.get("agnostic"),
+    }
+    wanted = next((words for words, on in asked.items() if on), "")
+    return f"This follows {wanted}: change that to go on." if wanted else ""
+
+
 def ask(
     inspection: str,
     document: Document,

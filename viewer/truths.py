@@ -113,7 +113,7 @@ class Truths:
             try:
                 truth = read(source.path, progress=progress)
                 sources = _pictures(source, truth)
-                truth.of(source.path)  # has its index made here
+                truth.prepare()
             except Cancelled:
                 return lambda: None
             except Refusal as refusal:

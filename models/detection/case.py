@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.detection.classes import label_ids
 from models.detection.evidence import Evidence
 from models.detection.first_stage import FirstStage
 from models.detection.missed import STAGES, Matches, Rect, overlap, rows_of
@@ -167,8 +168,7 @@ class Case:
         found, row = self.decision.candidates, self._candidate
         if row < 0:
             return 0
-        hidden = {name.strip() for name in str(self.settings.hidden).split(",")}
-        labels = [label for label, name in enumerate(self.names) if label and name in hidden]
+        labels = list(label_ids(self.settings.hidden, tuple(self.names)))
         visible = self.decision.kept[found.score[self.decision.kept] > self.settings.score]
         at = np.flatnonzero(visible[~np.isin(found.label[visible], labels)] == row)
         return int(at[0]) + 1 if len(at) else 0

@@ -57,6 +57,11 @@ def class_scores(text: str, classes: tuple[str, ...]) -> dict[int, float]:
     return found
 
 
+def can_be_named(name: str) -> bool:
+    """Tell whether a class can stand in a setting's text, where commas part names and blanks around them are lost."""
+    return bool(name) and "," not in name and name == name.strip()
+
+
 def write_scores(thresholds: Mapping[str, float]) -> str:
     """Return thresholds by class name as the text that `class_scores` reads."""
     return ", ".join(f"{name}={threshold:g}" for name, threshold in thresholds.items())

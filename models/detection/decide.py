@@ -24,7 +24,7 @@ from models.detection.postprocess import (
 )
 from models.detection.suppression import Suppression, SuppressionGraph
 from models.params import Value, param
-from models.types import Bool, Candidates, Float, Int, Pixels
+from models.types import Bool, Candidates, Float, Int, Pixels, Refusal
 
 RPN = ("rpn_score", "rpn_iou", "rpn_top_n")
 GREEDY, DIOU, GAUSSIAN, LINEAR, FUSION = "greedy", "diou", "soft-gaussian", "soft-linear", "wbf"
@@ -138,6 +138,20 @@ class _Task:
 def rpn_settings(model: Any, params: Params) -> dict[str, Value]:
     """Return the settings of the first stage that this model has."""
     return {name: getattr(params, name) for name in RPN if name in model.defaults}
+
+
+def check_plain(params: Params, what: str) -> None:
+    """Raise Refusal for settings that `what` cannot follow: it holds for greedy NMS and one score for all classes."""
+    asked = {
+        METHODS.get(params.method, params.method): params.method != GREEDY,
+        "class groups": bool(params.groups) and not params.agnostic,
+        "scores of single classes": bool(params.class_scores),
+    }
+    wanted = next((name for name, on in asked.items() if on), "")
+    if wanted:
+        raise Refusal(
+            f"{what} cannot follow {wanted}.", advice="This works with greedy NMS and one score for all classes."
+        )
 
 
 def decide(model: Any, pixels: Pixels, params: Params, stages: Any, *, explain: bool = False) -> Decision:

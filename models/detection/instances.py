@@ -7,34 +7,35 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from models.detection.decide import Params, decide, rpn_settings
-from models.types import Candidates, Int, Pixels
+from models.detection.decide import GREEDY, Params, decide, rpn_settings
+from models.detection.postprocess import Shown
+from models.types import Candidates, Float, Int, Pixels
 
 T = TypeVar("T")
 CHUNK = 32
 OWN = ("own",)
 
 
-def shown(model: Any, pixels: Pixels, params: Params, stages: Any) -> tuple[Candidates, Int, Int]:
-    """Return the candidates, the rows of them that are shown, best first, and their detection ids."""
+def shown(model: Any, pixels: Pixels, params: Params, stages: Any) -> tuple[Candidates, Shown, Int]:
+    """Return the candidates, what is shown of them, best first, and the detection ids."""
     decision = decide(model, pixels, params, stages)
-    rows = decision.shown.rows
-    found = decision.candidates
-    return found, rows, found.anchor[rows] * len(model.card.classes) + found.label[rows]
+    rows, found = decision.shown.rows, decision.candidates
+    return found, decision.shown, found.anchor[rows] * len(model.card.classes) + found.label[rows]
 
 
 def each(
-    name: str, model: Any, params: Params, ids: Int, stages: Any, *, make: Callable[[Int], Sequence[T]]
+    name: str, model: Any, params: Params, ids: Int, stages: Any, *, boxes: Float, make: Callable[[Int], Sequence[T]]
 ) -> list[T]:
     """Return one value for each detection; `make(positions)` gives those of some positions in `ids`.
 
-    Values are kept by id. A box's numbers depend in their last bits on the batch it is in: so at the model's own
-    settings all are made in one batch of their own, as the model does, and those of other RPN settings are kept apart.
+    Values are kept by id and by place, for fusion moves `boxes` (K, 4). A box's numbers depend in their last bits on
+    the batch it is in: so at the model's own settings all are made in one batch of their own, as the model does, and
+    those of other RPN settings are kept apart.
     """
     kinds = _kinds(model, params)
     values: dict[int, T] = {}
     for at, identity in enumerate(ids.tolist()):
-        known = (stages.peek(name, identity, kind) for kind in kinds)
+        known = (stages.peek(name, identity, boxes[at].tobytes(), kind) for kind in kinds)
         kept = next((value for value in known if value is not None), None)
         if kept is not None:
             values[at] = kept
@@ -45,7 +46,7 @@ def each(
         part = missing[start : start + size]
         for at, value in zip(part.tolist(), stages.time(name, lambda part=part: make(part)), strict=True):
             values[at] = value
-            stages.keep(name, value, int(ids[at]), kinds[0])
+            stages.keep(name, value, int(ids[at]), boxes[at].tobytes(), kinds[0])
     return [values[at] for at in range(len(ids))]
 
 
@@ -55,4 +56,5 @@ def _kinds(model: Any, params: Params) -> tuple[str, ...]:
     if any(own[key] != value for key, value in rpn_settings(model, params).items()):
         return ("other proposals",)
     same = all(getattr(params, key) == own[key] for key in ("score", "iou", "max_detections"))
-    return OWN if same and not params.agnostic and not params.hidden else ("other", *OWN)
+    plain = params.method == GREEDY and not (params.agnostic or params.groups or params.class_scores or params.hidden)
+    return OWN if same and plain else ("other", *OWN)

@@ -37,7 +37,6 @@ def trace(
     *,
     box: int,
     classes: int,
-    score: float,
     hidden: frozenset[int],
     first: FirstStage | None,
 ) -> Lineage:
@@ -53,7 +52,7 @@ def trace(
     found = np.flatnonzero(evidence.source == anchor)[:1]
     scores = evidence.scores(found).reshape(-1)
     here = evidence.decoded(found)[:, label] if label < len(scores) else np.zeros((0, 4), np.float32)
-    ending, removed = _ending(decision, box, classes=classes, score=score, hidden=hidden)
+    ending, removed = _ending(decision, box, classes=classes, hidden=hidden)
     if not len(found):
         ending["fate"] = NO_PROPOSAL
     steps = {
@@ -144,11 +143,11 @@ def _class(scores: Float, label: int, *, has_background: bool) -> dict[str, Any]
 
 
 def _ending(
-    decision: Decision, box: int, *, classes: int, score: float, hidden: frozenset[int]
+    decision: Decision, box: int, *, classes: int, hidden: frozenset[int]
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return what became of the box, by which box, and what it removed of what lies above the score."""
-    found, suppression = decision.candidates, decision.suppression
-    assert suppression is not None
+    found, limits = decision.candidates, decision.limits
+    removed_by, removed_iou = decision.outcome.explain(decision.kept)
     ids = found.anchor * classes + found.label
     at = np.flatnonzero(ids == box)
     shown = decision.shown.rows
@@ -157,19 +156,19 @@ def _ending(
     by: Int = np.zeros(0, np.int64)
     if len(at):
         row = int(at[0])
-        facts["fate"] = _fate(decision, row, score=score, hidden=hidden)
-        facts["threshold"] = score
+        facts["fate"] = _fate(decision, row, hidden=hidden)
+        facts["threshold"] = float(str(limits[row]))  # in the digits of single precision: 0.4, not 0.4000000059
         if facts["fate"] == SHOWN:
             facts["rank"] = int(np.flatnonzero(shown == row)[0]) + 1
         elif facts["fate"] == CUT:
-            visible = decision.kept[(found.score[decision.kept] > score)]
+            visible = decision.kept[decision.outcome.score[decision.kept] > limits[decision.kept]]
             visible = visible[~np.isin(found.label[visible], list(hidden))]
             facts["rank"] = int(np.flatnonzero(visible == row)[0]) + 1
-        lost = np.flatnonzero(suppression.removed_by == row)
+        lost = np.flatnonzero(removed_by == row)
         lost = lost[np.argsort(-found.score[lost], kind="stable")]
-        facts["removed_below"] = int((found.score[lost] <= score).sum())
-        lost = lost[found.score[lost] > score]
-        by = suppression.removed_by[[row]]
+        facts["removed_below"] = int((found.score[lost] <= limits[lost]).sum())
+        lost = lost[found.score[lost] > limits[lost]]
+        by = removed_by[[row]]
         by = by[by >= 0]
         if len(by):
             name = int(by[0])
@@ -177,7 +176,7 @@ def _ending(
                 "id": int(ids[name]),
                 "label": int(found.label[name]),
                 "score": float(found.score[name]),
-                "iou": float(suppression.removed_iou[row]),
+                "iou": float(removed_iou[row]),
             }
     return facts, {
         "remover": found.drawn[by],
@@ -185,14 +184,14 @@ def _ending(
         "removed_boxes": found.drawn[lost],
         "removed_scores": found.score[lost],
         "removed_labels": found.label[lost],
-        "removed_iou": suppression.removed_iou[lost],
+        "removed_iou": removed_iou[lost],
     }
 
 
-def _fate(decision: Decision, row: int, *, score: float, hidden: frozenset[int]) -> str:
+def _fate(decision: Decision, row: int, *, hidden: frozenset[int]) -> str:
     if row in decision.shown.rows:
         return SHOWN
-    if not decision.candidates.score[row] > score:
+    if not decision.candidates.score[row] > decision.limits[row]:
         return LOW
     if row not in decision.kept:
         return SUPPRESSED

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from models.detection.classes import label_ids
 from models.detection.evidence import Evidence
 from models.detection.first_stage import pooled, ranked
 from models.detection.suppression import SuppressionGraph, plain
@@ -88,8 +89,7 @@ class Foresight:
 
     def labels(self, hidden: str) -> list[int]:
         """Return the labels of comma-separated class names."""
-        wanted = {name.strip() for name in hidden.split(",")}
-        return [label for label, name in enumerate(self.names) if label and name in wanted]
+        return sorted(label_ids(hidden, tuple(self.names)))
 
     def _places(self, iou: float) -> tuple[Int, np.ndarray]:
         """Return the place of every anchor among what survives the RPN's suppression, -1 for none; and objectness."""

@@ -13,19 +13,19 @@ from typing import Any
 
 import torch
 
-from models import images
+from models import cards, images
 from models.cache import Cache, CachedStages
 from models.capabilities import Traces
 from models.context import Context
 from models.detection import decide
 from models.detection.classes import label_ids
-from models.detection.decide import GREEDY, METHODS, rpn_settings
+from models.detection.decide import check_plain, rpn_settings
 from models.evaluation.matched import Setting
 from models.evaluation.measure import LEAST_IOU, measure
 from models.evaluation.store import Store
 from models.inspection import Inspection
 from models.params import param
-from models.truth.read import read
+from models.truth import kept
 from models.truth.types import Truth
 from models.types import Refusal, Result, Source
 
@@ -60,11 +60,11 @@ class _Wish:
 
 def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
     """Return the figures of the pictures measured so far."""
-    _check(params)
-    truth: Truth = stages.run("ground truth", lambda: read(source.path, progress=stages.progress))
+    check_plain(params, INSPECTION.title)
+    truth = kept.truth_at(source, progress=stages.progress)
     ids = truth.label_ids(model.card.classes)
     if not (ids >= 0).any():
-        known = ", ".join(name for name in model.card.classes[1:] if name != "N/A")
+        known = ", ".join(model.card.classes[label] for label in cards.label_ids(model.card.classes))
         raise Refusal(
             f"{model.card.name} knows none of the classes of {truth.name}: {', '.join(truth.classes)}.",
             advice=f"It knows {known}. Open ground truth with the same names.",
@@ -93,21 +93,6 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
         "complete": complete,
     }
     return Result(result.arrays, {**result.meta, **meta})
-
-
-def _check(params: Params) -> None:
-    """Raise Refusal for settings whose outcome depends on more than one pass from the best score down."""
-    wanted = METHODS[params.method] if params.method != GREEDY else ""
-    wanted = (
-        wanted
-        or ("class groups" if params.groups else "")
-        or ("scores of single classes" if params.class_scores else "")
-    )
-    if wanted:
-        raise Refusal(
-            f"The figures of a data set do not follow {wanted}.",
-            advice="They hold for greedy NMS and one score for all classes.",
-        )
 
 
 def _go_on(stages: Any, wish: _Wish) -> None:
@@ -153,23 +138,19 @@ def _measure(store: Store, row: int, wish: _Wish) -> None:
             store.anchors = {size: evidence.origins}
     except Refusal as refusal:
         store.fail(row, str(refusal))
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:  # whatever it is, the next picture is not to wait for this one for ever
         store.fail(row, f"the model failed: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
 
 
 def _notes(model: Any, truth: Truth, ids: Any) -> list[str]:
     """Return what the figures leave out, a line each."""
-    objects: dict[int, int] = {}
-    for picture in truth.pictures:
-        for label in picture.labels.tolist():
-            objects[label] = objects.get(label, 0) + 1
     lines = [
-        f"{model.card.name} does not know {name}: {objects.get(row, 0):,} objects are left out."
+        f"{model.card.name} does not know {name}: {truth.objects[row]:,} objects are left out."
         for row, name in enumerate(truth.classes)
         if ids[row] < 0
     ]
-    known = set(ids.tolist())
-    without = [name for label, name in enumerate(model.card.classes) if label and label not in known and name != "N/A"]
+    classes, known = model.card.classes, set(ids.tolist())
+    without = [classes[label] for label in cards.label_ids(classes) if label not in known]
     if without:
         first = ", ".join(without[:5]) + (f" and {len(without) - 5} more" if len(without) > 5 else "")
         lines.append(f"{truth.name} does not have {first}: detections of these are left out.")

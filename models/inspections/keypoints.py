@@ -37,18 +37,18 @@ class Params(Detections):
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     """Return the key points of what is shown of `pixels` (H, W, 3) uint8 RGB."""
-    found, rows, ids = instances.shown(model, pixels, params, stages)
+    found, shown, ids = instances.shown(model, pixels, params, stages)
     names = model.point_names
 
     def make(at: Int) -> list[tuple[Float, Float]]:
-        points, scores, _ = model.key_points(pixels, found.boxes[rows[at]], stages)
+        points, scores, _ = model.key_points(pixels, shown.boxes[at], stages)
         return list(zip(points, scores, strict=True))
 
-    made = instances.each("key points", model, params, ids, stages, make=make)
+    made = instances.each("key points", model, params, ids, stages, boxes=shown.boxes, make=make)
     arrays = {
-        "boxes": found.drawn[rows],
-        "scores": found.score[rows],
-        "labels": found.label[rows],
+        "boxes": shown.drawn,
+        "scores": shown.scores,
+        "labels": found.label[shown.rows],
         "ids": ids,
         "points": np.stack([p for p, _ in made]) if made else np.zeros((0, len(names), 3), np.float32),
         "point_scores": np.stack([s for _, s in made]) if made else np.zeros((0, len(names)), np.float32),
@@ -56,11 +56,13 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     chosen = np.flatnonzero(ids == params.heat_of)
 
     def heat(at: Int) -> list[Float]:
-        return list(model.key_points(pixels, found.boxes[rows[at]], stages)[2])
+        return list(model.key_points(pixels, shown.boxes[at], stages)[2])
 
     if len(chosen):
-        arrays["heat"] = instances.each("heat maps", model, params, ids[chosen], stages, make=lambda _: heat(chosen))[0]
-        arrays["heat_box"] = found.drawn[rows[chosen[0]]]
+        boxes = shown.boxes[chosen]
+        maps = instances.each("heat maps", model, params, ids[chosen], stages, boxes=boxes, make=lambda _: heat(chosen))
+        arrays["heat"] = maps[0]
+        arrays["heat_box"] = shown.drawn[chosen[0]]
     return Result(
         arrays,
         {"classes": model.card.classes, "point_names": names, "limbs": limbs(len(names)), "heat_of": params.heat_of},

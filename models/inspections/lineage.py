@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.detection import decide as deciding
-from models.detection.decide import Decision, decide, label_ids, rpn_settings
+from models.detection.classes import label_ids
+from models.detection.decide import Decision, decide, rpn_settings
 from models.detection.evidence import Evidence
 from models.detection.first_stage import first_stage
 from models.detection.lineage import trace
@@ -43,7 +44,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     if box >= most:
         raise Refusal(f"There is no box {box}.", advice=f"On this picture ids go up to {most - 1}.")
     hidden = label_ids(params.hidden, classes)
-    found = trace(evidence, decision, box=box, classes=len(classes), score=params.score, hidden=hidden, first=first)
+    found = trace(evidence, decision, box=box, classes=len(classes), hidden=hidden, first=first)
     finding = {**found.steps, "name": classes[found.steps["label"]], "asked": params.box}
     return Result(found.arrays, {"finding": finding, "classes": classes, "has_background": evidence.has_background})
 

@@ -21,24 +21,24 @@ from models.types import Float, Int, Pixels, Result
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     """Return the masks of what is shown of `pixels` (H, W, 3) uint8 RGB."""
-    found, rows, ids = instances.shown(model, pixels, params, stages)
+    found, shown, ids = instances.shown(model, pixels, params, stages)
+    labels = found.label[shown.rows]
 
     def make(at: Int) -> list[tuple[Float, list[Float]]]:
-        chosen = rows[at]
-        masks = model.masks(pixels, found.boxes[chosen], found.label[chosen], stages)
-        places = contour.placed(found.drawn[chosen], side=masks.shape[-1])
+        masks = model.masks(pixels, shown.boxes[at], labels[at], stages)
+        places = contour.placed(shown.drawn[at], side=masks.shape[-1])
         return [(mask, contour.outline(mask, place)) for mask, place in zip(masks, places, strict=True)]
 
-    made = instances.each("masks", model, params, ids, stages, make=make)
+    made = instances.each("masks", model, params, ids, stages, boxes=shown.boxes, make=make)
     masks = np.stack([mask for mask, _ in made]) if made else np.zeros((0, 1, 1), np.float32)
     outline, start, of = contour.joined([rings for _, rings in made])
     arrays = {
-        "boxes": found.drawn[rows],
-        "scores": found.score[rows],
-        "labels": found.label[rows],
+        "boxes": shown.drawn,
+        "scores": shown.scores,
+        "labels": labels,
         "ids": ids,
         "masks": masks,
-        "places": contour.placed(found.drawn[rows], side=masks.shape[-1]),
+        "places": contour.placed(shown.drawn, side=masks.shape[-1]),
         "outline": outline,
         "ring_start": start,
         "ring_of": of,

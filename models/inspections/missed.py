@@ -18,7 +18,8 @@ import numpy as np
 from models.detection import decide as deciding
 from models.detection import ladder, remedy
 from models.detection.case import Case
-from models.detection.decide import decide, label_ids, rpn_settings
+from models.detection.classes import label_ids
+from models.detection.decide import check_plain, decide, rpn_settings
 from models.detection.evidence import Evidence
 from models.detection.first_stage import first_stage, pooled
 from models.detection.missed import Matches, Rect, ends, matches, overlap
@@ -58,6 +59,7 @@ class Quiet:
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     """Return why the object in a rectangle of `pixels` (H, W, 3) uint8 RGB is not shown. Raises Refusal."""
+    check_plain(params, INSPECTION.title.rstrip("?"))
     names, region = model.card.classes, _region(params, pixels)
     decision = decide(model, pixels, params, stages, explain=True)
     rpn = rpn_settings(model, params)

@@ -48,10 +48,21 @@ class Truth:
     omitted: int = 0
     clipped: int = 0
 
+    @cached_property
+    def objects(self) -> Int:
+        """How many boxes there are of each class (C,)."""
+        labels = np.concatenate([np.zeros(0, np.int64), *(picture.labels for picture in self.pictures)])
+        return np.bincount(labels, minlength=len(self.classes))
+
     @property
     def boxes(self) -> int:
         """How many boxes there are."""
-        return sum(map(len, self.pictures))
+        return int(self.objects.sum())
+
+    def prepare(self) -> None:
+        """Make what `of` and `objects` look into, so that the first to ask need not wait for it."""
+        self.of(self.pictures[0].path if self.pictures else "")
+        self.boxes  # noqa: B018 - counted and kept
 
     @cached_property
     def _by_path(self) -> dict[tuple[str, str], Annotated]:
@@ -66,7 +77,11 @@ class Truth:
     def label_ids(self, classes: Sequence[str]) -> Int:
         """Return for each of the truth's classes the label id of a model whose classes are given, -1 for none.
 
-        Names are compared without case and surrounding blanks; the index in `classes` is the label id.
+        Surrounding blanks do not count, nor does case but where a model tells "a" from "A"; the index in `classes` is
+        the label id.
         """
-        known = {classes[label].strip().casefold(): label for label in cards.label_ids(classes)}
-        return np.array([known.get(name.strip().casefold(), -1) for name in self.classes], np.int64)
+        labels = cards.label_ids(classes)
+        exact = {classes[label].strip(): label for label in labels}
+        folded = {classes[label].strip().casefold(): label for label in labels}
+        names = [name.strip() for name in self.classes]
+        return np.array([exact.get(name, folded.get(name.casefold(), -1)) for name in names], np.int64)

@@ -14,16 +14,17 @@ from torchvision.ops import box_iou, nms
 
 from models import cards, images
 from models.cards import BUNDLED
+from models.detection.anchor_fit import best_overlaps
 from models.detection.matching import overlaps
 from models.engine import Engine
 from models.evaluation import curve
 from models.evaluation.confusion import confusion
 from models.evaluation.funnel import best_scores, funnel
 from models.evaluation.matched import survivors
-from models.evaluation.reach import nearest
 from models.evaluation.survival import LEVELS, at, survival
+from models.inspections import figures
 from models.requests import Request
-from models.types import Anchors, Failure, Result, Source
+from models.types import Failure, Result, Source
 
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
@@ -146,12 +147,11 @@ def test_the_nearest_anchor_is_the_best_of_all() -> None:
         y, x = np.mgrid[:rows, :columns] * step
         centre = np.stack([x, y], -1)[:, :, None]
         boxes.append(np.concatenate([centre - shapes / 2, centre + shapes / 2], -1).reshape(-1, 4))
-    start = np.cumsum([0, *(len(level) for level in boxes)])
-    anchors = Anchors(np.concatenate(boxes).astype(np.float32), np.array(grid), np.array(per_cell), start)
+    anchors = np.concatenate(boxes).astype(np.float32)
     corner = rng.uniform(-10, 110, (60, 2))
     objects = np.concatenate([corner, corner + rng.uniform(3, 70, (60, 2))], 1).astype(np.float32)
-    wanted = box_iou(torch.from_numpy(anchors.boxes), torch.from_numpy(objects)).amax(0).numpy()
-    np.testing.assert_allclose(nearest(anchors, objects), wanted, atol=1e-6)
+    wanted = box_iou(torch.from_numpy(anchors), torch.from_numpy(objects)).amax(0).numpy()
+    np.testing.assert_allclose(best_overlaps(objects, anchors, grid, per_cell), wanted, atol=1e-6)
     assert (wanted > 0.3).any()
 
 
@@ -255,6 +255,24 @@ def test_what_cannot_be_used_is_listed_and_the_rest_goes_on(engine: Engine, fold
     assert any("zebra" in note for note in result.meta["notes"])
 
 
+def test_a_picture_that_fails_oddly_is_listed_and_the_rest_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, real, seen = Engine(threads=1), figures.measure, []
+
+    def odd(*given: Any) -> Any:
+        seen.append(given)
+        if len(seen) == 1:
+            raise ValueError("odd")
+        return real(*given)
+
+    monkeypatch.setattr(figures, "measure", odd)
+    ask(engine, folder)
+    engine.finish_idle()
+    result = ask(engine, folder)
+    assert result.meta["complete"] and result.meta["failed"] == 1 and result.meta["problems"][0].endswith("odd")
+
+
 def test_hidden_classes_are_left_out(engine: Engine, folder: Path) -> None:
     ask(engine, folder)
     engine.finish_idle()
@@ -268,7 +286,7 @@ def test_hidden_classes_are_left_out(engine: Engine, folder: Path) -> None:
 @pytest.mark.parametrize("params", [{"method": "wbf"}, {"groups": "1+7"}, {"class_scores": "1=0.7"}], ids=str)
 def test_settings_it_cannot_follow_are_refused(engine: Engine, folder: Path, params: dict[str, Any]) -> None:
     answer = engine.run(Request.make("figures", SSD, Source.file(folder / "truth.json"), params))
-    assert isinstance(answer, Failure) and "do not follow" in answer.message and answer.advice
+    assert isinstance(answer, Failure) and "cannot follow" in answer.message and answer.advice
 
 
 def test_a_model_that_knows_none_of_the_classes_is_refused(engine: Engine, folder: Path) -> None:

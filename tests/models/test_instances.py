@@ -20,10 +20,10 @@ from models.cache import Cache, CachedStages
 from models.cards import Card
 from models.context import Context
 from models.detection import contour
-from models.inspections import keypoints, masks
+from models.inspections import detect, keypoints, masks
 from models.types import Cancelled, Result
 
-INSPECTIONS = {"masks": masks, "keypoints": keypoints}
+INSPECTIONS = {"detect": detect, "masks": masks, "keypoints": keypoints}
 
 
 def tiny(adapter: Any) -> Any:
@@ -225,3 +225,26 @@ def test_no_family_takes_anothers() -> None:
     for adapter in registry.adapter_classes():
         net: nn.Module = adapter.tiny()
         assert [a for a in registry.adapter_classes() if a.match(net)] == [adapter]
+
+
+@pytest.mark.parametrize(("adapter", "kind"), [(MaskRcnnAdapter, "masks"), (KeypointRcnnAdapter, "keypoints")])
+@pytest.mark.parametrize("method", ["soft-gaussian", "wbf"])
+def test_they_are_of_the_boxes_that_the_method_leaves(adapter: Any, kind: str, method: str) -> None:
+    model, pixels, stages = tiny(adapter), picture(97, 51), CachedStages(Cache(), "test", Context())
+    plain = answered(model, kind, pixels, stages)
+    changed = {"method": method, "iou": 0.2, "score": 0.2}
+    shown, found = (answered(model, one, pixels, stages, **changed) for one in ("detect", kind))
+    for column in ("boxes", "scores", "labels", "ids"):
+        assert np.array_equal(found.arrays[column], shown.arrays[column])
+    every = answered(model, "detect", pixels, stages, score=0.2, iou=1.0).arrays["boxes"]
+    moved = not np.isin(found.arrays["boxes"], every).all()
+    assert moved == (method == "wbf")
+    part = "masks" if kind == "masks" else "points"
+    fresh = answered(model, kind, pixels, **changed)
+    np.testing.assert_allclose(found.arrays[part], fresh.arrays[part], atol=1e-4)
+    again = answered(model, kind, pixels, stages)
+    assert np.array_equal(again.arrays[part], plain.arrays[part])
+    # What another method made first is not taken for the model's own, bit for bit.
+    mixed = CachedStages(Cache(), "test", Context())
+    answered(model, kind, pixels, mixed, method=method)
+    assert np.array_equal(answered(model, kind, pixels, mixed).arrays[part], plain.arrays[part])

@@ -214,3 +214,30 @@ def test_without_a_box_it_is_the_best_one_and_a_wrong_one_is_refused() -> None:
     assert lineage(RCNN, -1, score=1.0)[0]["end"]["fate"] == "low"
     answer = engine().run(Request.make("lineage", RCNN, SOURCE, {"box": 10**8}))
     assert isinstance(answer, Failure) and "ids go up to 291059" in answer.text
+
+
+@pytest.mark.parametrize("method", ["soft-gaussian", "soft-linear", "diou", "wbf"])
+@pytest.mark.parametrize("model", [SSD, RCNN])
+def test_every_method_names_the_box_that_took_another(model: str, method: str) -> None:
+    settings = {"method": method, "score": 0.2, "iou": 0.3}
+    shown = ask("detect", model, suppressed=True, **settings)
+    assert len(shown.arrays["removed_by"]) or method.startswith("soft")
+    for by in np.unique(shown.arrays["removed_by"]).tolist():
+        keeper = int(shown.arrays["ids"][by])
+        finding, arrays = lineage(model, keeper, **settings)
+        mine = shown.arrays["removed_by"] == by
+        assert finding["end"]["fate"] == "shown" and finding["end"]["rank"] == by + 1
+        assert np.array_equal(arrays["removed_scores"], shown.arrays["removed_scores"][mine])
+        assert np.array_equal(arrays["removed_iou"], shown.arrays["removed_iou"][mine])
+        lost, _ = lineage(model, int(arrays["removed_ids"][0]), **settings)
+        assert lost["end"]["fate"] == "suppressed" and lost["end"]["remover"]["id"] == keeper
+
+
+def test_a_class_with_a_score_of_its_own_is_judged_by_it() -> None:
+    found = ask("detect", RCNN)
+    name = found.meta["classes"][int(found.arrays["labels"][0])]
+    finding, _ = lineage(RCNN, int(found.arrays["ids"][0]), class_scores=f"{name}=0.9999999")
+    assert finding["end"]["fate"] == "low" and finding["end"]["threshold"] == pytest.approx(0.9999999, abs=1e-7)
+    other = next(row for row, label in enumerate(found.arrays["labels"]) if label != found.arrays["labels"][0])
+    finding, _ = lineage(RCNN, int(found.arrays["ids"][other]), class_scores=f"{name}=0.9999999")
+    assert finding["end"]["fate"] == "shown" and finding["end"]["threshold"] == 0.5

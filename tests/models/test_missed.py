@@ -23,7 +23,7 @@ from models.engine import Engine
 from models.inspections import missed
 from models.params import Parameter, parameters
 from models.requests import Request
-from models.types import Anchors, Candidates, Failure, Result, Source
+from models.types import Anchors, Candidates, Failure, Refusal, Result, Source
 
 OBJECT = (10.0, 10.0, 30.0, 30.0)
 NEAR, CLOSE, FAR = [10, 10, 30, 28], [12, 10, 32, 30], [60, 60, 90, 90]
@@ -266,6 +266,14 @@ def test_the_stage_that_is_nearer_is_named_when_a_worse_box_got_further() -> Non
     finding, _ = why(Toy([NEAR, CLOSE], [CAT, [0.9, 0.1, 0.0]], [0.6, 0.9]), rpn_iou=0.6)
     assert finding["stage"] == "rpn_iou"
     assert finding["remark"] == "The best box that went on scores 0.10 for cat; Score is 0.5."
+
+
+def test_settings_it_cannot_follow_are_refused() -> None:
+    toy = Toy([OBJECT], [CAT])
+    for given in ({"method": "soft-linear"}, {"class_scores": "cat=0.9"}, {"groups": "cat+dog"}):
+        with pytest.raises(Refusal, match="cannot follow"):
+            why(toy, **given)
+    assert why(toy, groups="cat+dog", agnostic=True)[0]["stage"] == "shown"
 
 
 def test_an_empty_rectangle_is_the_whole_picture_and_one_outside_is_refused() -> None:

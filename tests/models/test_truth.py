@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from truths import boxes, coco, picture, voc, write, xml, yolo
 
 from models.truth.read import read, recognise
+from models.truth.types import Annotated, Truth
 from models.types import Cancelled, Refusal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,3 +141,17 @@ def test_bccd(tmp_path: Path) -> None:
         assert line.startswith(f"{name}.xml: object ") and "(RBC) has no area" in line
     splits = [read(tmp_path / "BCCD" / "ImageSets" / "Main" / f"{name}.txt") for name in ("train", "val", "test")]
     assert sum(len(s.pictures) for s in splits) == 364 and all(p.size == (640, 480) for p in truth.pictures)
+
+
+def test_case_tells_classes_apart_only_where_the_model_does() -> None:
+    truth = Truth("letters", "COCO", ("a", "A", " B "), ())
+    assert truth.label_ids(("background", "A", "a", "b")).tolist() == [2, 1, 3]
+    assert truth.label_ids(("background", "a")).tolist() == [1, 1, -1]
+
+
+def test_objects_are_counted_by_class() -> None:
+    boxes = np.zeros((3, 4), np.float32)
+    picture = Annotated("/p.png", (9, 9), boxes, np.array([2, 0, 2]), np.zeros(3, bool))
+    truth = Truth("set", "COCO", ("a", "b", "c"), (picture, picture))
+    assert truth.objects.tolist() == [2, 0, 4] and truth.boxes == 6
+    assert Truth("none", "COCO", ("a",), ()).objects.tolist() == [0]

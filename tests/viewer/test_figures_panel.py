@@ -158,6 +158,33 @@ def test_what_they_cannot_follow_is_said(desk: Make, truth: Path) -> None:
     assert "figures" in d.session.wanted and panel.values["map"].isEnabled()
 
 
+def test_why_there_are_none_stays_to_be_read(desk: Make, truth: Path) -> None:
+    body = json.loads(truth.read_text())
+    for number, category in enumerate(body["categories"]):
+        category["name"] = f"thing {number}"
+    truth.write_text(json.dumps(body))
+    d, panel = opened(desk, truth)
+    d.qtbot.mouseClick(panel.run, Qt.MouseButton.LeftButton)
+    d.until(lambda: "knows none of the classes" in panel.state.text())
+    d.store.update(d.document.with_view(labels=False))
+    d.until(lambda: not d.session.jobs.busy)
+    assert "knows none of the classes" in panel.state.text()
+
+
+def test_a_best_score_below_the_models_floor_is_the_floor(desk: Make, truth: Path) -> None:
+    d, panel = opened(desk, truth)
+    evaluate(d, panel)
+    request, result = panel.shown
+    low = {**result.arrays, "best_score": np.full_like(result.arrays["best_score"], 0.001)}
+    panel.shown = request, Result(low, result.meta)
+    d.qtbot.mouseClick(panel.use, Qt.MouseButton.LeftButton)
+    d.settle()
+    offer = d.session.description.offers["detect"]
+    floor = next(p.low for p in offer.parameters if p.name == "score")
+    assert d.document.values("detect")["score"] == floor > 0.001
+    assert d.shows(d.direct(score=floor))
+
+
 def test_the_best_score_can_be_used(desk: Make, truth: Path) -> None:
     d, panel = opened(desk, truth, model=RCNN)
     evaluate(d, panel)

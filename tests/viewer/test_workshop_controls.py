@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QLineEdit
 
 from models.cards import BUNDLED
-from viewer.widgets.classes import FOUND, SCORE
+from viewer.widgets.classes import FOUND, SCORE, Classes
 from viewer.widgets.entry import Entry
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
@@ -197,3 +197,15 @@ def test_the_keys_step_a_score_from_the_sliders(desk: Make) -> None:
     d.run("undo")
     d.settle()
     assert d.document.values("detect") == {"score": 0.62}
+
+
+def test_a_class_that_no_setting_can_name_cannot_be_hidden(qtbot: Any) -> None:
+    tree = Classes()
+    qtbot.addWidget(tree)
+    tree.list(("background", "dog", "cat, small", " cow"))
+    able = {
+        one.text(0): bool(one.flags() & Qt.ItemFlag.ItemIsUserCheckable and one.flags() & Qt.ItemFlag.ItemIsEditable)
+        for one in tree.items()
+    }
+    assert able == {"dog": True, "cat, small": False, " cow": False}
+    assert "comma" in tree.items()[1].toolTip(0) and not tree.items()[0].toolTip(0)

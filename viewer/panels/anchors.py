@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QSizePolicy, QWidget
 
 from models.inspection import Description
 from models.requests import Request
@@ -63,15 +63,7 @@ class AnchorPanel(Panel):
         self.bar = ColourBar()
         form.addRow(self.bar)
         form.addRow(self.text)
-        scroll = QScrollArea()
-        scroll.setAccessibleName("Anchor settings")
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inside)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        self.fill(inside, "Anchor settings")
         self.mode.activated.connect(self._choose_mode)
         self.level.activated.connect(self._choose_level)
         self._anchors: Result | None = None

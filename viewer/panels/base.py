@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from models.inspection import Description
 from models.requests import Request
@@ -43,6 +43,19 @@ class Panel(QWidget):
         super().__init__()
         self.store = store
         self.setAccessibleName(self.title)
+
+    def fill(self, inside: QWidget, name: str) -> QScrollArea:
+        """Make `inside` the panel's content, scrolled up and down under an accessible name where it needs more room."""
+        scroll = QScrollArea()
+        scroll.setAccessibleName(name)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inside)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        return scroll
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:

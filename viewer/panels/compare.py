@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -96,15 +95,7 @@ class ComparePanel(Panel):
         whole.addWidget(self.empty)
         whole.addWidget(self.compared)
         whole.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setAccessibleName(self.title)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inside)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        self.fill(inside, self.title)
 
     def _arranged(self) -> QWidget:
         """Put together what is shown while something is pinned."""

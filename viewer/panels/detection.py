@@ -7,7 +7,7 @@ from textwrap import shorten
 from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from models.detection.classes import class_groups, class_scores, write_scores
 from models.inspection import Description, Offer
@@ -67,16 +67,7 @@ class DetectionPanel(Panel):
         self._column.setSpacing(GAP)
         self._column.addWidget(self.summary)
         self._column.addWidget(self.classes, 1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setAccessibleName("Detection settings")
-        scroll.setWidget(inside)
-        self._scroll = scroll
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        self._scroll = self.fill(inside, "Detection settings")
         theme.changes().connect(self.classes.viewport().update)
 
     @staticmethod

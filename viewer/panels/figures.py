@@ -63,6 +63,8 @@ class FiguresPanel(Panel):
         super().__init__(store)
         self.shown: tuple[Request, Result] | None = None
         self._wanted: Request | None = None
+        self._failed: tuple[Request | None, str] = None, ""
+        self._least_score = 0.0
         self.run = QPushButton("Evaluate the data set")
         self.run.clicked.connect(self._run)
         self.put_away = QToolButton()
@@ -107,7 +109,7 @@ class FiguresPanel(Panel):
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the figures once they were asked for, at the settings of the detections and the IoU of the truth."""
         mode, truth = document.view.figures, document.truth
-        if mode == "off" or truth is None or figure_parts.beyond(document):
+        if mode == "off" or truth is None or plan.beyond(document):
             return None
         extra = {"match_iou": max(LEAST_IOU, document.view.truth_iou), "collect": mode == "collect"}
         request = plan.ask("figures", document, description, settings="detect", extra=extra, source=truth)
@@ -122,6 +124,9 @@ class FiguresPanel(Panel):
     def refresh(self, document: Document, description: Description | None) -> None:
         """Say what can be done, and notice that the figures are no longer those of the settings."""
         self._wanted = self.wants(document, description)
+        offer = description.offers.get("detect") if description else None
+        if offer is not None:
+            self._least_score = next((p.low for p in offer.parameters if p.name == "score"), 0.0)
         mode = document.view.figures
         if self.shown is not None and document.truth != self.shown[0].source:
             self.shown = None
@@ -140,7 +145,7 @@ class FiguresPanel(Panel):
         """Show the figures."""
         if slot != self.id or (self.shown is not None and not result.meta["pictures"]):
             return
-        before = self.shown[1].meta["complete"] if self.shown else False
+        before, self._failed = self.shown[1].meta["complete"] if self.shown else False, (None, "")
         self.shown = request, result
         self._show()
         if result.meta["complete"] != before:
@@ -150,8 +155,9 @@ class FiguresPanel(Panel):
 
     def show_failure(self, slot: str, failure: Failure) -> None:
         """Say why there are no figures."""
-        if slot == self.id and self.shown is None:
-            self.state.setText(failure.text)
+        if slot == self.id:
+            self._failed = self._wanted, failure.text
+            self._tell(self.store.document)
 
     # inside
 
@@ -183,11 +189,13 @@ class FiguresPanel(Panel):
 
     def _tell(self, document: Document) -> None:
         """Say how far the collection is and what was left out."""
-        reason = figure_parts.beyond(document)
+        reason = plan.beyond(document)
         if document.truth is None:
             self.state.setText(NO_TRUTH)
         elif document.view.figures != "off" and reason:
             self.state.setText(reason)
+        elif self._wanted is not None and self._failed[0] == self._wanted:
+            self.state.setText(self._failed[1])
         elif self.shown is None:
             self.state.setText(OFFER if document.view.figures == "off" else "The ground truth is being read…")
         else:
@@ -224,7 +232,8 @@ class FiguresPanel(Panel):
 
     def _use_best(self) -> None:
         if self.shown is not None:
-            score = round(float(self.shown[1].arrays["best_score"][0]), 4)
+            # No detection lies below the model's own floor, so that there the same are shown.
+            score = max(self._least_score, round(float(self.shown[1].arrays["best_score"][0]), 4))
             self.store.update(self.store.document.with_value("detect", score=score), title="Score with the best F1")
 
     def _copy(self) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from models.inspection import Description
 from models.params import Parameter
@@ -77,15 +77,7 @@ class KeyPointPanel(Panel):
         column.addWidget(self.bar)
         column.addWidget(self.text)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setAccessibleName("Key point settings")
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inside)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        self.fill(inside, "Key point settings")
         self._model = ""
         self._result: Result | None = None
         self._shown: np.ndarray | None = None

@@ -87,7 +87,7 @@ class MissedPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want to know what became of the rectangle's object while the panel is in view."""
-        if document.region is None or not document.view.missed:
+        if document.region is None or not document.view.missed or plan.beyond(document):
             return None
         known = description is None or document.region_label in description.classes
         corners = {name: float(v) for name, v in zip(("x0", "y0", "x1", "y1"), document.region, strict=True)}
@@ -104,7 +104,7 @@ class MissedPanel(Panel):
         offer = description.offers.get("detect") if description else None
         self._defaults = offer.defaults if offer else {}
         self.classes.setCurrentIndex(max(self.classes.findData(document.region_label), 0))
-        reason = self.lacking(description) if description else ""
+        reason = (self.lacking(description) if description else "") or plan.beyond(document)
         self.empty.setText(reason or EMPTY)
         if document.region is None:
             self._result = None
@@ -128,7 +128,8 @@ class MissedPanel(Panel):
         """Paint the rectangle, and the boxes that tell of it while the panel is in view."""
         if document.region is None:
             return []
-        return trace.missed_layers(document.region, self._result if document.view.missed else None)
+        told = document.view.missed and not plan.beyond(document)
+        return trace.missed_layers(document.region, self._result if told else None)
 
     def seen(self, in_view: bool) -> None:
         """Ask while the panel is in view, and no longer."""

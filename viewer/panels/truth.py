@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QListView,
     QPlainTextEdit,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -108,7 +107,6 @@ class TruthPanel(Panel):
         self._iou = 0.0
         self.data_set = _text("Data set")
         self.left_out = QPushButton()
-        self.left_out.setAccessibleName("What was left out of the ground truth")
         self.left_out.setCheckable(True)
         self.left_out.setAccessibleName("Left out")
         self.left_out.setToolTip("What of the data set could not be used, and why")
@@ -303,15 +301,7 @@ class TruthPanel(Panel):
             column.addWidget(part)
         column.addLayout(grid)
         column.addWidget(self.list, 1)
-        scroll = QScrollArea()
-        scroll.setAccessibleName("Ground truth settings")
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inside)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        self.fill(inside, "Ground truth settings")
         self._tell(None)
 
 
@@ -358,8 +348,7 @@ def _warnings(outcome: Outcome) -> list[str]:
     """Return which classes do not count because the other side lacks them, and whether the picture has another size."""
     truth, classes = outcome.truth, outcome.result.meta["classes"]
     ids = truth.label_ids(classes)
-    used = np.unique(np.concatenate([p.labels for p in truth.pictures] or [np.empty(0, np.int64)]))
-    unknown = [truth.classes[row] for row in used.tolist() if ids[row] < 0]
+    unknown = [truth.classes[row] for row in np.flatnonzero(truth.objects).tolist() if ids[row] < 0]
     found = []
     if unknown:
         found.append(f"The model does not know {_listed(unknown)}: not counted.")

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from models import cards
+from models.detection.classes import can_be_named
 from viewer import theme
 from viewer.widgets.entry import Entry
 
@@ -27,7 +28,7 @@ FEW_CLASSES = 16
 ROWS_AT_LEAST = 10
 ROW_PX, SCORE_PX = 22, 56
 FOLLOWS = "Takes the score of the slider above. Click, or press F2, to give this class its own; Delete takes it away."
-CANNOT = "A name with a comma in it cannot have a score of its own."
+CANNOT = "A name with a comma in it, or a blank around it, cannot be hidden or have a score of its own."
 
 
 class Classes(QTreeWidget):
@@ -70,11 +71,13 @@ class Classes(QTreeWidget):
                 name = names[label]
                 item = QTreeWidgetItem([name, "", ""])
                 item.setData(NAME, LABEL, label)
-                flags = item.flags() | Qt.ItemFlag.ItemIsUserCheckable
-                item.setFlags(flags | Qt.ItemFlag.ItemIsEditable if "," not in name else flags)
+                own = Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEditable
+                known = can_be_named(name)
+                item.setFlags(item.flags() | own if known else item.flags() & ~own)
                 item.setCheckState(NAME, Qt.CheckState.Checked)
                 item.setIcon(NAME, theme.swatch(theme.class_colour(label)))
-                item.setToolTip(SCORE, FOLLOWS if "," not in name else CANNOT)
+                item.setToolTip(SCORE, FOLLOWS if known else CANNOT)
+                item.setToolTip(NAME, "" if known else CANNOT)
                 for column in (FOUND, SCORE):
                     item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.addTopLevelItem(item)

@@ -8,7 +8,6 @@ from models.evaluation import report
 from models.evaluation.funnel import STAGES
 from models.evaluation.tide import SPECIAL, TYPES
 from models.types import Result
-from viewer.document import Document
 from viewer.widgets.chart_bars import Bar
 from viewer.widgets.chart_curves import Double, Line
 
@@ -32,15 +31,6 @@ ERROR_HELP = {
     "FalsePos": "What all wrong detections cost together",
     "FalseNeg": "What all objects not found cost together",
 }
-SINGLE_SCORES = {"class_scores": "scores of single classes", "groups": "class groups"}
-
-
-def beyond(document: Document) -> str:
-    """Return why figures cannot follow the settings of a document, "" if they can."""
-    values = document.values("detect")
-    wanted = "greedy NMS only" if values.get("method", "greedy") != "greedy" else ""
-    wanted = wanted or next((f"no {words}" for name, words in SINGLE_SCORES.items() if values.get(name)), "")
-    return f"The figures follow {wanted}: change that to go on." if wanted else ""
 
 
 def state(result: Result) -> tuple[str, str]:

@@ -73,9 +73,10 @@ class Docks(QObject):
         self.arrange()
 
     def toggle(self, name: str) -> None:
-        """Show a panel, in front of those it shares its place with, or hide it."""
+        """Show a panel, in front of those it shares its place with, or hide it where it is in front."""
         dock = self.by_id[name]
-        if dock.isVisible():
+        # A dock behind another tab counts as visible for Qt, and nobody sees any of it.
+        if dock.isVisible() and not dock.visibleRegion().isEmpty():
             dock.hide()
         else:
             self.show(name)
@@ -87,8 +88,14 @@ class Docks(QObject):
         dock, least = self.by_id[name], self._panels[name].height_px
         dock.show()
         dock.raise_()
-        if dock.height() < least and not dock.isFloating():
-            self._window.resizeDocks([dock], [least], Qt.Orientation.Vertical)
+        short = least - dock.height()
+        if short > 0 and not dock.isFloating():
+            docks, heights = [dock], [least]
+            above = self.by_id["detect"]
+            if self._panels[name].area == "right" and dock is not above and above.isVisible() and above.y() < dock.y():
+                # Given one height alone, Qt spreads what is missing over both.
+                docks, heights = [above, dock], [above.height() - short, least]
+            self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
         self._name_tabs()
 
     def follow(self, *, many: bool) -> None:
@@ -127,3 +134,7 @@ class Docks(QObject):
     def _name_tabs(self) -> None:
         for bar in self._window.findChildren(QTabBar):
             bar.setAccessibleName("Panels")
+            if bar.parent() is self._window:
+                # Names are read in full and scrolled: cut to a letter or two they say nothing.
+                bar.setElideMode(Qt.TextElideMode.ElideNone)
+                bar.setUsesScrollButtons(True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, overload
 
 import numpy as np
@@ -55,6 +55,15 @@ def layers(result: Result, *, level: int = -1, chosen: int = -1, labels: bool = 
         role = np.array([CORRECT if arrays["covered"][chosen] else FORCED])
         found.append(Boxes("match best", arrays["truth_box"][[chosen]], role, [text], dashed=True, hoverable=False))
     return found
+
+
+def quieted(layers: Sequence[Layer]) -> list[Layer]:
+    """Return layers in which boxes other than the matching's own have no label: on top of each other none is read."""
+    own = {layer.id for layer in layers if layer.id.startswith("match")}
+    return [
+        replace(layer, labelled=False) if isinstance(layer, Boxes) and layer.id not in own else layer
+        for layer in layers
+    ]
 
 
 def name(result: Result, row: int) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from models.detection import iou as family
 from models.detection.matching import Matches, match
 from models.truth.types import Annotated, Truth
 from models.types import Float, Int, Result
@@ -87,10 +88,23 @@ class Outcome:
         """Return the class of an annotated object."""
         return self.truth.classes[int(self.annotated.labels[row])]
 
+    def meant(self, row: int) -> str:
+        """Return what the model calls the class of an annotated object, "" for one that it does not know."""
+        classes = self.result.meta["classes"]
+        label = int(self.truth.label_ids(classes)[self.annotated.labels[row]])
+        return str(classes[label]) if label >= 0 else ""
+
     def miss(self, row: int) -> str:
-        """Return a missed object in words: class and size."""
-        x0, y0, x1, y1 = self.annotated.boxes[row].tolist()
-        return f"missed {self.object_name(row)}, {x1 - x0:.0f}\u00a0×\u00a0{y1 - y0:.0f}"
+        """Return a missed object in words: class, size, and the box over it that counts for another object, if any."""
+        x0, y0, x1, y1 = box = self.annotated.boxes[row].tolist()
+        text = f"missed {self.object_name(row)}, {x1 - x0:.0f}\u00a0×\u00a0{y1 - y0:.0f}"
+        arrays, classes = self.result.arrays, self.result.meta["classes"]
+        rivals = self.judged[self.matches.correct]
+        rivals = rivals[[classes[label] == self.meant(row) for label in arrays["labels"][rivals].tolist()]]
+        overlaps = family.iou(arrays["boxes"][rivals].astype(np.float64), np.array(box))
+        if not len(rivals) or overlaps.max() < self.iou:
+            return text
+        return f"{text}; {self.name(int(rivals[overlaps.argmax()]))} counts for another"
 
     def mistake(self, row: int) -> str:
         """Return in words why a detection is wrong."""

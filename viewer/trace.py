@@ -73,7 +73,8 @@ def lineage_layers(result: Result, *, alone: bool = False) -> list[Layer]:
     shown = ending["fate"] == "shown"
     if len(box) and (alone or not shown):
         name = f"{finding['name']} {finding['class']['score']:.2f}"
-        text = name if shown else f"{name} · {FATES[ending['fate']].lower()}"
+        fate = "" if shown else FATES[ending["fate"]]
+        text = name if shown else f"{name} · {fate[0].lower()}{fate[1:]}"
         layers.append(Boxes(BOX, box, colour, [text], dashed=not shown, ids=np.array([finding["id"]])))
     return layers
 

@@ -171,6 +171,7 @@ def test_a_missed_object_can_be_chosen_on_the_picture_and_in_the_list(desk: Make
     d.click((x0 + x1) / 2, (y0 + y1) / 2)
     assert d.document.region == (x0, y0, x1, y1) and d.document.selected == -1
     assert d.layer("missed").selected == corner
+    assert d.document.region_label == panel(d).mistakes.outcome.meant(int(panel(d).mistakes.missed[corner])) != ""
     assert panel(d).list.currentIndex().row() == corner and panel(d).list.selectionModel().hasSelection()
     d.run("undo")
     assert d.document.region is None and not panel(d).list.selectionModel().hasSelection()
@@ -393,3 +394,35 @@ def test_the_command_lines_truth_opens_with_the_window(desk: Make, made: Path) -
     options = Namespace(pictures=[], sample=False, model=SSD, show=[], truth=made / "set.json")
     document, failures = _document(options)
     assert document.truth == Source.file(made / "set.json") and not failures
+
+
+def test_a_miss_says_which_box_over_it_counts_for_another(desk: Make, made: Path) -> None:
+    d = desk(model=SSD)
+    opened(d, made / "set.json")
+    outcome = panel(d).mistakes.outcome
+    row = int(outcome.objects[outcome.matches.truth[outcome.matches.correct][0]])
+    found = outcome.name(int(outcome.judged[outcome.matches.correct][0]))
+    assert outcome.miss(row).endswith(f"; {found} counts for another")
+    for row in outcome.missed_rows.tolist():
+        ious = [naive_iou(outcome.annotated.boxes[row], box) for box in outcome.result.arrays["boxes"]]
+        if max(ious) < 0.5:
+            assert ";" not in outcome.miss(row)
+
+
+def naive_iou(a: Any, b: Any) -> float:
+    w, h = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    inter = max(w, 0) * max(h, 0)
+    return float(inter / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - inter))
+
+
+def test_while_the_pinned_settings_are_shown_nothing_is_told_of_those_of_now(desk: Make, made: Path) -> None:
+    d = desk(model=SSD)
+    opened(d, made / "set.json")
+    d.run("compare-pin")
+    d.set("score", 0.9)
+    assert d.layer("missed") is not None
+    d.run("compare-flip")
+    d.settle()
+    assert d.layer("missed") is None
+    d.run("compare-flip")
+    assert d.layer("missed") is not None

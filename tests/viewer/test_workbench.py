@@ -156,6 +156,13 @@ def test_what_is_drawn_is_chosen_and_a_model_without_a_band_says_why(desk: Make,
     assert form is not None and "one threshold" in form.rows["low_quality"].reason.text()
 
 
+def test_only_the_objects_have_words_while_anchors_are_matched(desk: Make, truth: Path) -> None:
+    d = opened(desk, truth)
+    assert not d.layer("detections").labelled and d.layer("match objects").labelled
+    d.run("anchors-off")
+    assert d.layer("detections").labelled
+
+
 def test_a_level_or_an_object_is_seen_alone(desk: Make, truth: Path) -> None:
     d = opened(desk, truth)
     panel, direct = bench(d), asked(d)

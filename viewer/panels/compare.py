@@ -65,7 +65,7 @@ class ComparePanel(Panel):
         self._b: Result | None = None
         self._difference: Difference | None = None
         self.pin = _button("Pin these settings as B", "What is set now is put aside, to be compared with", self._pin)
-        self.swap = _button("Swap A and B", "The pinned settings come into force, those of now are pinned", self._swap)
+        self.swap = _button("Swap", "The pinned settings come into force, those of now are pinned", self._swap)
         self.drop = _button("Drop B", "Compare no longer", self._drop)
         self.empty = _text("About comparing", EMPTY)
         self.mode = QComboBox()

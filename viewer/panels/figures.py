@@ -219,8 +219,8 @@ class FiguresPanel(Panel):
     def _fade(self, faded: bool) -> None:
         for chart in (self.curves, self.matrix, self.funnel, self.errors):
             chart.set_faded(faded)
-        for label in (*self.values.values(), self.best):
-            label.setEnabled(not faded)
+        for part in (*self.values.values(), self.best, self.table):
+            part.setEnabled(not faded)
 
     def _run(self) -> None:
         mode = self.store.document.view.figures

@@ -107,8 +107,8 @@ class TruthPanel(Panel):
         self._iou = 0.0
         self.data_set = _text("Data set")
         self.left_out = QPushButton()
-        self.left_out.setCheckable(True)
         self.left_out.setAccessibleName("Left out")
+        self.left_out.setCheckable(True)
         self.left_out.setToolTip("What of the data set could not be used, and why")
         self.left_out.toggled.connect(self._list_left_out)
         self.lines = QPlainTextEdit()
@@ -183,7 +183,9 @@ class TruthPanel(Panel):
         return True
 
     def _shown(self, document: Document) -> Outcome | None:
-        return self._outcome if document.view.outcomes and document.view.boxes else None
+        view = document.view
+        other = document.pinned is not None and view.compare == "b"  # what is shown then are not the boxes compared
+        return self._outcome if view.outcomes and view.boxes and not other else None
 
     def _annotated(self, document: Document) -> Annotated | None:
         return self._truth.of(document.source.path) if self._truth is not None and document.source else None
@@ -263,7 +265,7 @@ class TruthPanel(Panel):
         """Make a missed object the region, which tells other panels to explain it."""
         assert self._outcome is not None
         x0, y0, x1, y1 = self._outcome.annotated.boxes[row].tolist()
-        document = self.store.document.with_selected(-1).with_region((x0, y0, x1, y1))
+        document = self.store.document.with_selected(-1).with_region((x0, y0, x1, y1), self._outcome.meant(row))
         self.store.update(document, title="Choose a missed object", merge="missed")
 
     def _set_iou(self, value: object, *, final: bool = False) -> None:

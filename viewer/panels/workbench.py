@@ -144,6 +144,10 @@ class WorkbenchPanel(Panel):
             return []
         return matches.layers(self._result, level=view.anchor_level, chosen=self._chosen, labels=view.labels)
 
+    def restyle(self, layers: list[Layer], document: Document) -> list[Layer]:
+        """Leave the words on the picture to the objects while anchors are matched with them."""
+        return layers if document.view.anchors != MATCH else matches.quieted(layers)
+
     def picked(self, layer: str, row: int) -> bool:
         """Take a click on an object: its anchors alone, or all again."""
         if layer != matches.OBJECTS:
@@ -298,17 +302,8 @@ class WorkbenchPanel(Panel):
         column.addWidget(self.on)
         column.addWidget(self.about)
         column.addWidget(self.open, 0, Qt.AlignmentFlag.AlignLeft)
-        for part in (
-            levels,
-            self.levels,
-            objects,
-            self.objects,
-            anchors,
-            self.design,
-            data_set,
-            self.coverage,
-            self.bars,
-        ):
+        above = (levels, self.levels, objects, self.objects, anchors, self.design, data_set, self.coverage, self.bars)
+        for part in above:
             column.addWidget(part)
         for button in (self.suggest, self.use):
             column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)

@@ -60,6 +60,7 @@ class FigureTable(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(24)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
 
     def take(self, rows: Sequence[dict[str, Any]], labels: Sequence[int] = ()) -> None:
         """Show other figures, keeping the place in the table where there are as many rows."""

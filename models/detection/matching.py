@@ -16,7 +16,7 @@ from models.types import Bool, Float, Int
 
 Double = NDArray[np.float64]
 # As COCO has it: an IoU of 1 that rounding made a little less still passes a threshold of 1.
-_ONE = 1 - 1e-10
+ALMOST_ONE = 1 - 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def match(  # noqa: PLR0917 - two tables of three columns each
     """
     overlap = overlaps(boxes, truth_boxes, crowd)
     same = labels[:, None] == truth_labels[None]
-    threshold = min(iou, _ONE)
+    threshold = min(iou, ALMOST_ONE)
     chosen = np.full(len(boxes), -1, np.int64)
     found = np.full(len(truth_boxes), -1, np.int64)
     reach = same & (overlap >= threshold)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.detection.matching import ALMOST_ONE
 from models.evaluation.precision import Hits
 from models.evaluation.survival import at, level_of
 from models.evaluation.table import Table
@@ -19,7 +20,6 @@ from models.types import Bool, Float, Int
 Double = NDArray[np.float64]
 COCO_IOUS: Double = np.linspace(0.5, 0.95, 10)
 MOST_OF_A_CLASS = 100
-_ONE = 1 - 1e-10
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class _Finder:
 
     def _turns(self, pairs: str, iou: float) -> tuple[Int, Int]:
         candidate, item, found = getattr(self, pairs)
-        near = found >= min(iou, _ONE)
+        near = found >= min(iou, ALMOST_ONE)
         candidate, item = candidate[near], item[near]
         rows = take_turns(candidate, item, candidates=len(self.judged), items=len(self.counted))
         return candidate[rows], item[rows]
@@ -184,7 +184,7 @@ class _Finder:
     def _excused(self, iou: float, taken: Int, *, own: bool) -> Bool:
         """Return the detections (D,) that found nothing and lie in a crowd, one of their `own` class or any."""
         candidate, item, share = self._covered  # type: ignore[attr-defined]
-        fit = share >= min(iou, _ONE)
+        fit = share >= min(iou, ALMOST_ONE)
         if own:
             fit &= self.table.kind[candidate] == self.table.truth_kind[item]
         excused = np.zeros(len(self.rows), np.bool_)

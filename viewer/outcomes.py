@@ -17,6 +17,7 @@ from viewer.canvas.layers import CORRECT, IGNORED, MISSED, TRUTH, WRONG, Boxes, 
 from viewer.overlay import DETECTIONS
 
 MISSES, OUTLINES = "missed", "truth"
+LEAST_IOU = 0.1  # with less a box is on the background (TIDE, Bolya et al. 2020)
 KINDS = {"correct": CORRECT, "wrong": WRONG, "missed": MISSED, "truth": TRUTH}
 
 
@@ -120,7 +121,7 @@ class Outcome:
 
     def _why(self, place: int) -> str:
         matches, row = self.matches, int(self.matches.truth[place])
-        if row < 0:
+        if row < 0 or matches.iou[place] < LEAST_IOU:
             return "on nothing"
         name, iou = self.object_name(int(self.objects[row])), float(matches.iou[place])
         known = self.truth.label_ids(self.result.meta["classes"])[self.annotated.labels[self.objects[row]]]

@@ -407,6 +407,9 @@ def test_a_miss_says_which_box_over_it_counts_for_another(desk: Make, made: Path
         ious = [naive_iou(outcome.annotated.boxes[row], box) for box in outcome.result.arrays["boxes"]]
         if max(ious) < 0.5:
             assert ";" not in outcome.miss(row)
+    for place, row in enumerate(outcome.judged.tolist()):
+        if outcome.matches.wrong[place] and outcome.matches.iou[place] < 0.1:
+            assert outcome.mistake(row) == "on nothing"
 
 
 def naive_iou(a: Any, b: Any) -> float:

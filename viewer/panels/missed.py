@@ -31,7 +31,9 @@ from viewer.panels.base import GAP, Panel
 from viewer.store import Store
 from viewer.widgets.ladder import Ladder
 
-EMPTY = "Hold Shift and drag a rectangle around an object that was not found."
+EMPTY = (
+    "Hold Shift and drag a rectangle around an object that was not found, or click a missed one of the ground truth."
+)
 NOTHING = "No change of one or two controls brings it back: the model itself does not see it."
 ANY = "Any class"
 

@@ -41,6 +41,7 @@ class Legend(QWidget):
         grid.setColumnStretch(1, 1)
         for row, (name, stroke) in enumerate(strokes.items()):
             self.words[name].setAccessibleName(stroke.about)
+            self.words[name].setWordWrap(True)
             self.words[name].setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             grid.addWidget(self._lines[name], row, 0)
             grid.addWidget(self.words[name], row, 1)

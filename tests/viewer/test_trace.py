@@ -61,7 +61,7 @@ def test_suppressed_boxes_are_linked_to_the_one_that_stayed(engine: Engine) -> N
     layers = trace.lineage_layers(other)
     remover = boxes(layers, trace.REMOVER)
     assert remover.ids.tolist() == [box] and remover.boxes.tolist() == result.arrays["box"].tolist()
-    assert boxes(layers, trace.BOX).dashed and boxes(layers, trace.BOX).text(0).endswith("removed by nms")
+    assert boxes(layers, trace.BOX).dashed and boxes(layers, trace.BOX).text(0).endswith("removed by NMS")
     link = next(x for x in layers if isinstance(x, Links))
     assert link.segments[0].tolist() == [*other.arrays["box"][0, :2], *remover.boxes[0, :2]]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QColor, QGuiApplication, QImage
-from PySide6.QtWidgets import QApplication, QLineEdit, QTabBar
+from PySide6.QtWidgets import QApplication, QLineEdit
 
 from models import images
 from models.cards import BUNDLED
@@ -372,26 +372,6 @@ def test_the_layout_is_kept_and_can_be_put_back(desk: Make) -> None:
     again.run("reset-layout")
     hidden = {name for name, dock in docks.items() if dock.isHidden()}
     assert hidden == closed >= {"results", "log"}
-
-
-def test_a_panel_behind_another_comes_to_the_front_and_gets_its_height(desk: Make) -> None:
-    d = desk(SAMPLES[0])
-    d.window.resize(800, 760)
-    docks = d.window.docks.by_id
-    for name in ("lineage", "missed"):
-        d.run(f"panel-{name}")
-        QApplication.processEvents()
-    assert docks["lineage"].visibleRegion().isEmpty() and not docks["missed"].visibleRegion().isEmpty()
-    d.run("panel-lineage")
-    QApplication.processEvents()
-    assert not docks["lineage"].visibleRegion().isEmpty() and docks["missed"].isVisible()
-    d.run("panel-lineage")
-    assert docks["lineage"].isHidden(), "in front it is closed"
-    d.run("panel-truth")
-    QApplication.processEvents()
-    assert docks["truth"].height() >= d.window.panels["truth"].height_px - 24, "but for the tabs"
-    bars = [bar for bar in d.window.findChildren(QTabBar) if bar.parent() is d.window and bar.isVisible()]
-    assert bars and all(bar.elideMode() == Qt.TextElideMode.ElideNone for bar in bars)
 
 
 def test_the_picture_has_most_of_the_window(desk: Make) -> None:

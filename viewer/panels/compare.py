@@ -57,6 +57,7 @@ class ComparePanel(Panel):
     opened: ClassVar[bool] = False
     height_px: ClassVar[int] = 280
     rank: ClassVar[int] = 1
+    height_px: ClassVar[int] = 310
     needs: ClassVar[tuple[str, ...]] = ("Detects",)
 
     def __init__(self, store: Store) -> None:

@@ -57,7 +57,7 @@ _NO_CLASS = QColor("#a8a8ad")
 # Ground truth, correct, wrong, missed, forced, ignored, changed, only in A, only in B: ids -2 to -10 of
 # `viewer.canvas.layers`. Correct and wrong, and A and B, differ in lightness too, so that they are told apart without
 # red and green.
-_ROLE_HEX = "ffffff 3ddc97 ff6b5e ff2d78 ffd23f 8fa3b8 ff9f1c 7fd4ff d81b9a"
+_ROLE_HEX = "ffffff 3ddc97 ff6b5e ff2d78 ffd23f 8fa3b8 ff9f1c 7fd4ff 8f5bff"
 _ROLE_COLOURS = (_NO_CLASS, *(QColor(f"#{name}") for name in _ROLE_HEX.split()))
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 _COLOUR_MAPS = {"sequential": "viridis", "diverging": "CET-D1A"}

@@ -35,6 +35,7 @@ EMPTY = (
     "Hold Shift and drag a rectangle around an object that was not found, or click a missed one of the ground truth."
 )
 NOTHING = "No change of one or two controls brings it back: the model itself does not see it."
+TAKEN = "If the ground truth still counts it as missed, that box fits another object better and was matched to it."
 ANY = "Any class"
 
 
@@ -170,10 +171,11 @@ class MissedPanel(Panel):
 
     def _tell(self, finding: dict[str, Any]) -> None:
         self.verdict.setText(finding["verdict"])
-        self.remark.setText(finding["remark"])
-        self.remark.setVisible(bool(finding["remark"]))
-        self.ladder.set_rungs(finding["rungs"])
         shown = finding["stage"] == "shown"
+        beside = TAKEN if shown and self.store.document.truth is not None else ""
+        self.remark.setText(" ".join(part for part in (finding["remark"], beside) if part))
+        self.remark.setVisible(bool(self.remark.text()))
+        self.ladder.set_rungs(finding["rungs"])
         self.advice.setText("" if shown else "Brings it back" if finding["remedies"] else NOTHING)
         for button in self.buttons:
             self._remedies.removeWidget(button)

@@ -14,8 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,11 +69,7 @@ class Studio:
         self.settle()
         self.application.processEvents()
         self.window.toasts.clear()
-        path = self.out / f"{name}.png"
-        self.window.grab().save(str(path))
-        with Image.open(path) as full:
-            small = full.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        small.save(path, optimize=True)
+        self.window.grab().save(str(self.out / f"{name}.png"))
 
     def largest(self) -> int:
         """The id of the largest detection."""

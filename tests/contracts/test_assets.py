@@ -12,6 +12,7 @@ from models.files import sha256
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_BYTES = 8_000_000
+IMAGES = ("dark", "light", "suppressed", "anchors", "lineage", "missed", "truth", "compare", "workbench", "figures")
 CELLS = "cells-faster-rcnn"
 LEAST = {"digits-faster-rcnn": (0.95, 0.70), "digits-ssd": (0.93, 0.65)}
 
@@ -48,7 +49,7 @@ def test_samples_are_pictures_and_the_readmes_images_exist() -> None:
     assert len(samples) >= 3
     assert all(images.size(path) == (640, 480) for path in samples)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in ("dark", "light", "suppressed", "anchors", "lineage"):
+    for name in IMAGES:
         assert (ROOT / "docs" / "images" / f"{name}.png").is_file()
     assert "docs/images/dark.png" in readme
 

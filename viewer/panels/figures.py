@@ -68,7 +68,7 @@ class FiguresPanel(Panel):
         self.run = QPushButton("Evaluate the data set")
         self.run.clicked.connect(self._run)
         self.put_away = QToolButton()
-        self.put_away.setText("Put away")
+        self.put_away.setText("Clear")
         self.put_away.setToolTip("No longer follow the sliders, which leaves the engine to the picture")
         self.put_away.setAccessibleName("Put the figures away")
         self.put_away.clicked.connect(lambda: self._set("off", "Put the figures away"))

@@ -175,6 +175,9 @@ def test_every_panel_can_be_toggled_by_a_command(window: Window) -> None:
     for name, panel in window.panels.items():
         command = window.commands[f"panel-{name}"]
         assert command.title == panel.title and command.shortcuts
-        shown = window.verbs.panel_shown(name)
+        window.docks.show(name)
+        QApplication.processEvents()
         window.commands.run(command)
-        assert window.verbs.panel_shown(name) != shown
+        assert not window.verbs.panel_shown(name), name
+        window.commands.run(command)
+        assert window.verbs.panel_shown(name), name

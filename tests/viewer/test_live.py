@@ -286,7 +286,7 @@ def test_another_model_takes_over_while_it_plays(playing: Any) -> None:
     d = playing
     d.play_until(lambda: shown(d) > 1)
     d.session.open_model("digits-faster-rcnn")
-    d.play_until(lambda: d.result.meta["proposals"] > 0)
+    d.play_until(lambda: "detect" in d.session.results and d.result.meta["proposals"] > 0)
     assert d.session.live.playing and d.document.model == "digits-faster-rcnn"
 
 

@@ -45,7 +45,7 @@ class LineagePanel(Panel):
     area: ClassVar[str] = "bottom"
     opened: ClassVar[bool] = False
     rank: ClassVar[int] = -5
-    height_px: ClassVar[int] = 224
+    height_px: ClassVar[int] = 256
     needs: ClassVar[tuple[str, ...]] = ("Detects", "Traces")
 
     def __init__(self, store: Store) -> None:

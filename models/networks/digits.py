@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from torchvision.models.detection import FasterRCNN
-from torchvision.models.detection.anchor_utils import AnchorGenerator, DefaultBoxGenerator
-from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSD
-from torchvision.ops import MultiScaleRoIAlign
 
 from models.networks.pyramid import Pyramid
+from models.networks.two_stage import small_faster_rcnn
 
 SIZE_PX = 320
 CLASSES = ("__background__", *"0123456789")
@@ -36,26 +35,12 @@ def digits_ssd() -> SSD:
 
 def digits_faster_rcnn() -> FasterRCNN:
     """Build the two-stage digit detector: RPN with 3 scales x 3 ratios on each of strides 8, 16 and 32."""
-    backbone = Pyramid(out_channels=96)
-    sizes = ((16, 20, 25), (32, 40, 51), (64, 81, 102))
-    anchors = AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * len(sizes))
-    return FasterRCNN(
-        backbone,
-        num_classes=None,
-        min_size=SIZE_PX,
-        max_size=2 * SIZE_PX,
-        image_mean=list(MEAN),
-        image_std=list(STD),
-        rpn_anchor_generator=anchors,
-        rpn_pre_nms_top_n_train=600,
-        rpn_post_nms_top_n_train=400,
-        rpn_pre_nms_top_n_test=600,
-        rpn_post_nms_top_n_test=300,
-        rpn_batch_size_per_image=128,
-        box_roi_pool=MultiScaleRoIAlign(featmap_names=["0", "1", "2"], output_size=7, sampling_ratio=2),
-        box_head=TwoMLPHead(backbone.out_channels * 49, 224),
-        box_predictor=FastRCNNPredictor(224, len(CLASSES)),
-        box_batch_size_per_image=64,
-        box_score_thresh=0.5,
-        box_detections_per_img=100,
+    return small_faster_rcnn(
+        len(CLASSES),
+        sizes=((16, 20, 25), (32, 40, 51), (64, 81, 102)),
+        ratios=(0.5, 1.0, 2.0),
+        short_px=SIZE_PX,
+        long_px=2 * SIZE_PX,
+        mean=MEAN,
+        std=STD,
     )

@@ -7,16 +7,20 @@ what plays goes on.
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import gc
 import pickle
 import signal
+import sys
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from models.context import Context
 
 FLAGS = 64
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as in malloc.h
+KEPT_BYTES, LARGEST_KEPT_BYTES = 256 << 20, 32 << 20
 
 
 class Flags(Protocol):
@@ -52,20 +56,41 @@ def serve(pipe: Connection, called_off: Flags) -> None:
 
 
 def _loop(pipe: Connection, called_off: Flags) -> None:
+    _keep_memory()
     gc.disable()  # collecting while torch is imported takes a sixth of the time and frees nothing
     from models.engine import Engine
+    from models.live.share import Borrower, Lender
     from models.live.show import Show
 
     engine = Engine()
     gc.freeze()
     gc.enable()
     send(pipe, ("ready", {}))
-    show = Show(engine, lambda message: send(pipe, message), lambda number: called_off[number % FLAGS] == number)
+    show = Show(
+        engine,
+        lambda message: send(pipe, message),
+        lambda number: called_off[number % FLAGS] == number,
+        lend=Lender().put,
+        fetch=Borrower().fetch,
+    )
     try:
         while True:
             _answer(pipe, called_off, engine, show)
     finally:
         show.close()
+
+
+def _keep_memory() -> None:
+    """Have the C library keep the memory that tensors leave, up to `KEPT_BYTES`.
+
+    Given back and taken again, as glibc does by itself, every page of it costs a fault: a third of the time with large
+    frames. Other systems have other ways, and no `mallopt`.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT_BYTES)
+            mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def _answer(pipe: Connection, called_off: Flags, engine: Any, show: Any) -> None:

@@ -10,8 +10,13 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Protocol
 
+import numpy as np
+
+from models.live.facts import Shown
+from models.live.share import Borrower, Lender
 from models.requests import Request
 from models.serve import FLAGS, receive, send, serve
 
@@ -85,6 +90,7 @@ class ProcessLane:
         self._pipe: Any = None
         self._out: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._finished = threading.Event()
+        self._lender, self._borrower = Lender(), Borrower()
 
     @property
     def pid(self) -> int:
@@ -111,7 +117,8 @@ class ProcessLane:
         self._out.put(("run", number, request))
 
     def live(self, number: int, command: str, *given: Any) -> None:
-        """Send a command about what plays."""
+        """Send a command about what plays; a frame that was painted goes through shared memory."""
+        given = tuple(self._lender.put(value) if isinstance(value, np.ndarray) else value for value in given)
         self._out.put(("live", number, command, *given))
 
     def tick(self) -> None:
@@ -144,6 +151,7 @@ class ProcessLane:
         self._process.join(GRACE_S)
         self._out.put(None)
         self._pipe.close()
+        self._lender.close()
         self._process = None
 
     def _listen(self, pipe: Any, process: Any, generation: int) -> None:
@@ -152,6 +160,9 @@ class ProcessLane:
                 message = receive(pipe)
                 if message[0] == "finished":
                     self._finished.set()
+                if generation == self._generation and message[0] == "live" and isinstance(message[-1], Shown):
+                    shown = message[-1]
+                    message = (*message[:-1], replace(shown, pixels=self._borrower.fetch(shown.pixels)))
                 if generation == self._generation:
                     self._post(message)
         except Exception:  # what cannot be read is as good as a dead engine, which ends with EOFError or OSError

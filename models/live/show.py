@@ -33,10 +33,22 @@ class _Open:
 
 
 class Show:
-    """Plays one source at a time over an engine. What is opened replaces what plays with its first frame."""
+    """Plays one source at a time over an engine. What is opened replaces what plays with its first frame.
 
-    def __init__(self, engine: Any, send: Callable[[object], None], cancelled: Callable[[int], bool]) -> None:
+    `lend` and `fetch` carry frames to and from another process, where there is one.
+    """
+
+    def __init__(
+        self,
+        engine: Any,
+        send: Callable[[object], None],
+        cancelled: Callable[[int], bool],
+        *,
+        lend: Callable[[Pixels], Any] = lambda pixels: pixels,
+        fetch: Callable[[Any], Pixels] = lambda pixels: pixels,
+    ) -> None:
         self._engine, self._send, self._cancelled = engine, send, cancelled
+        self._lend, self._fetch = lend, fetch
         self._now: _Open | None = None
         self._opening: _Open | None = None
         self._owed = False
@@ -101,7 +113,7 @@ class Show:
             case "record", (path,):
                 self._record(now, path)
             case "write", (pixels, at):
-                self._write(now, pixels, at)
+                self._write(now, self._fetch(pixels), at)
             case "finish", ():
                 self._finish()
             case "close", ():
@@ -169,7 +181,7 @@ class Show:
 
     def _post(self, now: _Open, shown: Shown) -> None:
         self._held, self._owed = None, True
-        self._tell(now, "shown", shown)
+        self._tell(now, "shown", replace(shown, pixels=self._lend(shown.pixels)))
 
     def _tell_state(self) -> None:
         now = self._now

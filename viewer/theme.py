@@ -138,14 +138,14 @@ def icon(name: str) -> QIcon:
     faint.setAlphaF(0.5)
     result = QIcon()
 
-    for colour, mode, state in (
-        (now.text, QIcon.Mode.Normal, QIcon.State.Off),
-        (now.accent, QIcon.Mode.Normal, QIcon.State.On),
-        (faint, QIcon.Mode.Disabled, QIcon.State.Off),
-        (faint, QIcon.Mode.Disabled, QIcon.State.On),
-    ):
-        for size in ICON_SIZES_PX:
-            result.addPixmap(_pixmap(drawing, colour, size=size), mode, state)
+    for size in ICON_SIZES_PX:
+        # Drawn once and dyed: drawing each of hundreds of pixmaps anew is felt when the program starts.
+        shape = _pixmap(drawing, now.text, size=size)
+        dim = _dyed(shape, faint)
+        result.addPixmap(shape, QIcon.Mode.Normal, QIcon.State.Off)
+        result.addPixmap(_dyed(shape, now.accent), QIcon.Mode.Normal, QIcon.State.On)
+        result.addPixmap(dim, QIcon.Mode.Disabled, QIcon.State.Off)
+        result.addPixmap(dim, QIcon.Mode.Disabled, QIcon.State.On)
 
     return result
 
@@ -245,6 +245,15 @@ def _pixmap(drawing: str, colour: QColor, *, size: int) -> QPixmap:
     renderer.render(painter, QRectF(0, 0, size, size))
     painter.end()
     return pixmap
+
+
+def _dyed(shape: QPixmap, colour: QColor) -> QPixmap:
+    dyed = QPixmap(shape)
+    painter = QPainter(dyed)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
+    painter.fillRect(dyed.rect(), colour)
+    painter.end()
+    return dyed
 
 
 def _palette(now: Colours) -> QPalette:

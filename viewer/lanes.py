@@ -118,6 +118,8 @@ class ProcessLane:
 
     def live(self, number: int, command: str, *given: Any) -> None:
         """Send a command about what plays; a frame that was painted goes through shared memory."""
+        if self._process is None:
+            return
         given = tuple(self._lender.put(value) if isinstance(value, np.ndarray) else value for value in given)
         self._out.put(("live", number, command, *given))
 

@@ -119,6 +119,8 @@ def test_closing_the_window_finishes_the_recording(desk: Make, clip: Path, tmp_p
     frames = frames_of(tmp_path / "out.mp4")
     numbers = [number_in(f) for f in frames]
     assert len(frames) >= 5 and numbers == list(range(numbers[0], numbers[0] + len(frames)))
+    d.session.jobs.lane.live(0, "write", frames[0], 0.0)
+    assert not list(Path("/dev/shm").glob(f"vitrine-{os.getpid()}-*")), "nothing is lent once the engine has ended"
 
 
 def test_a_slow_window_is_never_sent_more_than_one_frame(desk: Make, clip: Path) -> None:

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import chain, count
 from pathlib import Path
@@ -116,6 +117,8 @@ def _models(*, as_json: bool) -> int:
     print("\nWithout weights, for their anchors:")
     for name, title in cards.ARCHITECTURES.items():
         print(f"{name:38} {title}")
+    print("\nClassifiers without weights, for their layers:")
+    print(textwrap.fill(" ".join(cards.CLASSIFIERS), 116))
     return DONE
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
@@ -10,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torchvision.models import detection
+from torchvision.models import detection, get_model, get_model_weights
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
 from models import cards
 from models.detection.skeleton import COCO_POINTS
-from models.networks import cells, digits
+from models.networks import cells, digits, photos
 from models.types import Refusal
 
 ANY_CLASSES = 3
@@ -23,6 +24,8 @@ OWN_CLASSES = {
     "digits_ssd": digits.CLASSES,
     "digits_faster_rcnn": digits.CLASSES,
     "cells_faster_rcnn": cells.CLASSES,
+    "photos_resnet": photos.CLASSES,
+    "photos_vit": photos.CLASSES,
 }
 COUNTER = ".num_batches_tracked"
 COCO = tuple(FasterRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"])
@@ -40,11 +43,19 @@ def _torchvision(name: str, classes: int, points: int) -> nn.Module:
     return getattr(detection, name)(weights=None, weights_backbone=None, num_classes=classes, **more)
 
 
+def _classifier(name: str, classes: int, points: int) -> nn.Module:
+    more = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    return get_model(name, weights=None, num_classes=classes, **more)
+
+
 BUILDERS: dict[str, Callable[[int, int], nn.Module]] = {
     "digits_ssd": lambda classes, points: digits.digits_ssd(),
     "digits_faster_rcnn": lambda classes, points: digits.digits_faster_rcnn(),
     "cells_faster_rcnn": lambda classes, points: cells.cells_faster_rcnn(),
+    "photos_resnet": lambda classes, points: photos.photos_resnet(),
+    "photos_vit": lambda classes, points: photos.photos_vit(),
     **{name: partial(_torchvision, name) for name in cards.ARCHITECTURES},
+    **{name: partial(_classifier, name) for name in cards.CLASSIFIERS},
 }
 
 
@@ -60,7 +71,8 @@ def build(architecture: str, *, classes: int, points: int = len(COCO_POINTS)) ->
 
 def untrained(architecture: str, *, classes: int) -> nn.Module:
     """Build a network with random weights, the same ones every time."""
-    with torch.random.fork_rng(devices=[]), unfilled(above=LARGEST_LAYER):
+    most = LARGEST_LAYER if architecture in cards.ARCHITECTURES else sys.maxsize
+    with torch.random.fork_rng(devices=[]), unfilled(above=most):
         torch.manual_seed(0)
         return build(architecture, classes=classes)
 
@@ -90,7 +102,7 @@ def recognise(state: Mapping[str, Tensor]) -> tuple[str, int]:
     given = {k: tuple(t.shape) for k, t in state.items() if not k.endswith(COUNTER)}
     points = points_in(state)
     nearest, best = "", 0
-    for name in BUILDERS:
+    for name in (n for n in BUILDERS if n not in cards.CLASSIFIERS):
         wanted = _shapes(name, ANY_CLASSES, points).keys()
         shared = len(wanted & given.keys())
         if shared > best:
@@ -122,6 +134,20 @@ def set_frozen_eps(net: nn.Module, architecture: str, state: Mapping[str, Tensor
         for module in net.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eps = 0.0
+
+
+def classifier_about(architecture: str) -> dict[str, Any]:
+    """Return the preprocessing and the class names that torchvision's published weights of a classifier have."""
+    weights = get_model_weights(architecture).DEFAULT  # pyright: ignore[reportAttributeAccessIssue]
+    preset = weights.transforms()
+    preprocessing = {
+        "resize": preset.resize_size[0],
+        "crop": preset.crop_size[0],
+        "mean": list(preset.mean),
+        "std": list(preset.std),
+        "interpolation": preset.interpolation.value,
+    }
+    return {"preprocessing": preprocessing, "classes": tuple(weights.meta["categories"])}
 
 
 def class_names(architecture: str, classes: int) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from models.cards import Card
 from models.detection.evidence import Evidence
 from models.params import Value
+from models.subject import Rect, Subject
 from models.types import Anchors, Candidates, Float, Int, Pixels
 
 T = TypeVar("T")
@@ -102,6 +103,24 @@ class FindsKeyPoints(Protocol):
         ...
 
 
+@runtime_checkable
+class Classifies(Protocol):
+    """Gives each class a score, for the picture as a whole."""
+
+    def logits(self, pixels: Pixels, stages: Stages) -> Float:
+        """Return the scores (C,) before the softmax."""
+        ...
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """Its scores can be followed back through the network to the picture."""
+
+    def subject(self, pixels: Pixels, stages: Stages, *, box: int = -1, region: Rect | None = None) -> Subject:
+        """Return what attributions look into: of a detector one box, by its id (-1 the best) or a drawn region."""
+        ...
+
+
 CAPABILITIES: dict[str, type] = {
     "Detects": Detects,
     "HasAnchors": HasAnchors,
@@ -109,4 +128,6 @@ CAPABILITIES: dict[str, type] = {
     "Traces": Traces,
     "Segments": Segments,
     "FindsKeyPoints": FindsKeyPoints,
+    "Classifies": Classifies,
+    "Explains": Explains,
 }

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,23 @@ ARCHITECTURES = {
     "maskrcnn_resnet50_fpn_v2": "Mask R-CNN v2, ResNet-50 FPN",
     "keypointrcnn_resnet50_fpn": "Keypoint R-CNN, ResNet-50 FPN",
 }
+
+# torchvision's classifiers, which open by name too: their layers are real, their answers are not.
+_CLASSIFIERS = """
+alexnet convnext_base convnext_large convnext_small convnext_tiny densenet121 densenet161 densenet169 densenet201
+efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_b5 efficientnet_b6
+efficientnet_b7 efficientnet_v2_l efficientnet_v2_m efficientnet_v2_s googlenet inception_v3 maxvit_t mnasnet0_5
+mnasnet0_75 mnasnet1_0 mnasnet1_3 mobilenet_v2 mobilenet_v3_large mobilenet_v3_small regnet_x_16gf regnet_x_1_6gf
+regnet_x_32gf regnet_x_3_2gf regnet_x_400mf regnet_x_800mf regnet_x_8gf regnet_y_128gf regnet_y_16gf regnet_y_1_6gf
+regnet_y_32gf regnet_y_3_2gf regnet_y_400mf regnet_y_800mf regnet_y_8gf resnet101 resnet152 resnet18 resnet34
+resnet50 resnext101_32x8d resnext101_64x4d resnext50_32x4d shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5
+shufflenet_v2_x2_0 squeezenet1_0 squeezenet1_1 swin_b swin_s swin_t swin_v2_b swin_v2_s swin_v2_t vgg11 vgg11_bn
+vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn vit_b_16 vit_b_32 vit_h_14 vit_l_16 vit_l_32 wide_resnet101_2
+wide_resnet50_2
+"""
+CLASSIFIERS = tuple(_CLASSIFIERS.split())
+UNTRAINED = (*ARCHITECTURES, *CLASSIFIERS)
+NO_WEIGHTS_CLASSIFIER = "No weights: random numbers. Its layers are real, its answers are not."
 
 
 @dataclass(frozen=True)
@@ -91,9 +109,21 @@ def bundled() -> dict[str, Card]:
 
 def untrained(architecture: str) -> Card:
     """Return the card of one of torchvision's architectures without weights."""
-    about = {"architecture": architecture, "note": NO_WEIGHTS, "weights": "none"}
-    title = f"{ARCHITECTURES[architecture]} (no weights)"
-    return Card(architecture, title=title, architecture=architecture, about=about)
+    detector = architecture in ARCHITECTURES
+    note = NO_WEIGHTS if detector else NO_WEIGHTS_CLASSIFIER
+    about = {"architecture": architecture, "note": note, "weights": "none"}
+    title = f"{ARCHITECTURES.get(architecture, architecture)} (no weights)"
+    task = "detection" if detector else "classification"
+    return Card(architecture, title=title, task=task, architecture=architecture, about=about)
+
+
+@cache
+def task(name: str) -> str:
+    """Return the task of a model that is known by name, "" for a weights file."""
+    if name in UNTRAINED:
+        return untrained(name).task
+    path = BUNDLED / f"{name}.json"
+    return read(path).task if path.is_file() else ""
 
 
 def canonical(name: str) -> str:

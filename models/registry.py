@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from models import adapters, architectures, cards, inspections, weights
+from models import adapters, architectures, attributions, cards, inspections, weights
+from models.attribution import Attribution
 from models.capabilities import CAPABILITIES
 from models.cards import Card
 from models.files import sha256
@@ -27,9 +28,17 @@ def adapter_classes() -> tuple[Any, ...]:
 
 
 @cache
+def all_attributions() -> dict[str, Attribution]:
+    """Return the attribution methods by id."""
+    methods: list[Attribution] = [module.attribute for module in _walk(attributions)]
+    return {method.id: method for method in methods}
+
+
+@cache
 def all_inspections() -> dict[str, Inspection]:
-    """Return the inspections by id."""
+    """Return the inspections by id, the attribution methods among them."""
     found = [module.INSPECTION for module in _walk(inspections)]
+    found += [method.inspection for method in all_attributions().values()]
     return {inspection.id: inspection for inspection in found}
 
 
@@ -56,6 +65,11 @@ def open_model(name: str) -> Any:
 
 
 def _untrained(card: Card) -> tuple[torch.nn.Module, Card]:
+    if card.architecture in cards.CLASSIFIERS:
+        about = architectures.classifier_about(card.architecture)
+        names = about.pop("classes")
+        net = architectures.untrained(card.architecture, classes=len(names))
+        return net, replace(card, classes=names, about={**card.about, **about})
     person = card.architecture == architectures.KEYPOINTS
     names = architectures.PERSON if person else architectures.COCO
     return architectures.untrained(card.architecture, classes=len(names)), replace(card, classes=names)
@@ -98,7 +112,7 @@ def _card(name: str) -> Card:
     known = cards.bundled()
     if name in known:
         return known[name]
-    if name in cards.ARCHITECTURES:
+    if name in cards.UNTRAINED:
         return cards.untrained(name)
     path = Path(name)
     if path.suffix or path.exists():
@@ -106,7 +120,7 @@ def _card(name: str) -> Card:
     raise Refusal(
         f"There is no model {name!r}.",
         advice=f"Bundled: {', '.join(known)}; or give a weights file, "
-        f"or an architecture: {', '.join(cards.ARCHITECTURES)}.",
+        f"or an architecture: {', '.join(cards.UNTRAINED)}.",
     )
 
 

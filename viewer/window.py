@@ -213,8 +213,9 @@ class Window(QMainWindow):
     def _described(self, description: Description) -> None:
         self.refresh()
         self.repaint_layers()
-        if description.about.get("note") == cards.NO_WEIGHTS:
-            self.tell(f"{description.name}: {cards.NO_WEIGHTS}", severity="warning", key=cards.NO_WEIGHTS)
+        if description.about.get("weights") == "none":
+            note = str(description.about["note"])
+            self.tell(f"{description.name}: {note}", severity="warning", key=note)
 
     def _failure(self, slot: str, failure: Failure) -> None:
         for panel in self.panels.values():
@@ -229,7 +230,7 @@ class Window(QMainWindow):
         if kind == "picture":
             self.settings.add_picture(path)
             self.canvas.setFocus()
-        elif path not in cards.ARCHITECTURES:
+        elif path not in cards.UNTRAINED:
             self.settings.add_model(path)
         self._recent_changed()
         self._list_models()

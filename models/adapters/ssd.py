@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,9 +14,11 @@ from torchvision.models.detection.ssd import SSD
 from torchvision.ops import boxes as box_ops
 
 from models.cards import Card
+from models.detection import subject as looking
 from models.detection.evidence import Evidence
 from models.detection.front import Front, anchor_table, front
 from models.params import Value
+from models.subject import Rect, Subject
 from models.types import Anchors, Candidates, Float, Int, Pixels
 
 LOWEST_SCORE = 0.01
@@ -101,6 +104,26 @@ class SsdAdapter:
             drawn=seen.mapping(),
             has_background=True,
         )
+
+    def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
+        """Return what attributions look into: the default box that a detection comes from, or the one nearest to a
+        drawn region, held in its place.
+        """
+        row, label = looking.chosen(self, pixels, stages, box=box, region=region)
+        seen = front(self.net, pixels, stages)
+        _, anchors = stages.run("head", lambda: self._head(seen))
+        with torch.inference_mode(False):
+            held = anchors[[row]].clone()
+
+        def scores(maps: OrderedDict[str, Tensor]) -> tuple[Tensor, Tensor]:
+            output = self.net.head(list(maps.values()))
+            deltas = output["bbox_regression"][:, row]
+            boxes = self.net.box_coder.decode_single(deltas, held.expand(len(deltas), 4))
+            return output["cls_logits"][:, row], boxes
+
+        about = "the region drawn" if region is not None else f"box {row * len(self.card.classes) + label}"
+        key = ("box", row, label, region)
+        return looking.subject(self, pixels, stages, scores, key=key, label=label, about=about, link="softmax")
 
     def _head(self, seen: Front) -> tuple[dict[str, Tensor], Tensor]:
         maps = list(seen.features.values())

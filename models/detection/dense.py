@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,9 +13,11 @@ from torch import Tensor, nn
 from torchvision.ops import boxes as box_ops
 
 from models.cards import Card
+from models.detection import subject as looking
 from models.detection.evidence import Evidence
 from models.detection.front import Front, anchor_table, front
 from models.params import Value
+from models.subject import Rect, Subject
 from models.types import Anchors, Candidates, Float, Int, Pixels
 
 LOWEST_SCORE = 0.01
@@ -118,6 +121,25 @@ class Dense:
             return anchor_table(seen.drawn(boxes), grids, self.net.anchor_generator.num_anchors_per_location())
 
         return stages.run("anchors", make)
+
+    def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
+        """Return what attributions look into: the anchor or cell that a box comes from, or the one nearest to a drawn
+        region, held in its place.
+        """
+        row, label = looking.chosen(self, pixels, stages, box=box, region=region)
+        seen = front(self.net, pixels, stages)
+        head: Head = stages.run("head", lambda: self._head(seen))
+        with torch.inference_mode(False):
+            origin = head.origins[[row]].clone()
+
+        def scores(maps: OrderedDict[str, Tensor]) -> tuple[Tensor, Tensor]:
+            output = {name: value[:, row] for name, value in self.net.head(list(maps.values())).items()}
+            count = len(output["cls_logits"])
+            return output["cls_logits"], self.boxes_of(output, origin.expand(count, 4))
+
+        about = "the region drawn" if region is not None else f"box {row * len(self.card.classes) + label}"
+        key = ("box", row, label, region)
+        return looking.subject(self, pixels, stages, scores, key=key, label=label, about=about, link="sigmoid")
 
     def _head(self, seen: Front) -> Head:
         maps = list(seen.features.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,9 +14,11 @@ from torchvision.models.detection.rpn import concat_box_prediction_layers
 from torchvision.ops import boxes as box_ops
 
 from models.cards import Card
+from models.detection import subject as looking
 from models.detection.evidence import Evidence
 from models.detection.front import Front, anchor_table, front
 from models.params import Value
+from models.subject import Rect, Subject
 from models.types import Anchors, Candidates, Float, Int, Pixels
 
 LOWEST_SCORE = 0.01
@@ -146,6 +149,35 @@ class TwoStage:
             )
 
         return stages.run("evidence", make, *self._wanted(settings))
+
+    def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
+        """Return what attributions look into: the proposal that a box comes from, or a drawn region as proposal, held
+        in its place, through the box head.
+        """
+        anchor, label = looking.chosen(self, pixels, stages, box=box, region=region)
+        seen = front(self.net, pixels, stages)
+        heads = self.net.roi_heads
+        device = seen.images.tensors.device
+        if region is not None:
+            held = looking.network_region(seen, region).to(device)
+        else:
+            every: Regions = stages.run("rpn head", lambda: self._regions(seen))
+            held = box_ops.clip_boxes_to_image(every.boxes[[anchor]], seen.size)
+        with torch.inference_mode(False):
+            held = held.clone()
+
+        def scores(maps: OrderedDict[str, Tensor]) -> tuple[Tensor, Tensor]:
+            count = len(next(iter(maps.values())))
+            proposals = [held] * count
+            pooled = heads.box_roi_pool(maps, proposals, [seen.size] * count)
+            logits, deltas = heads.box_predictor(heads.box_head(pooled))
+            boxes = heads.box_coder.decode(deltas, proposals).reshape(count, -1, 4)
+            return logits, boxes[:, label if label >= 0 else 0]
+
+        about = "the region drawn" if region is not None else f"box {anchor * len(self.card.classes) + label}"
+        key = ("box", anchor, label, region)
+        link = "softmax"
+        return looking.subject(self, pixels, stages, scores, key=key, label=label, about=about, link=link)
 
     def _wanted(self, settings: Mapping[str, Any]) -> tuple[Any, ...]:
         own = self.defaults

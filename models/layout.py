@@ -1,0 +1,82 @@
+"""How a tensor of activations is laid out: which of its dimensions are channels and which are places. No network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+NCHW, NHWC, TOKENS, CLASS_TOKEN, VECTOR, OTHER = "NCHW", "NHWC", "tokens", "class token + tokens", "vector", "other"
+SPATIAL = (NCHW, NHWC, TOKENS, CLASS_TOKEN)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A layout's name, its channels, and its grid (h, w) of places; (0, 0) where it has none."""
+
+    name: str
+    channels: int = 0
+    grid: tuple[int, int] = (0, 0)
+
+    @property
+    def spatial(self) -> bool:
+        """Whether there is more than one place."""
+        return self.name in SPATIAL and self.grid[0] * self.grid[1] > 1
+
+    def planes(self, value: Tensor) -> Tensor:
+        """Return activations of this layout as (N, C, h, w); a class token is left out. Differentiable."""
+        h, w = self.grid
+        match self.name:
+            case "NCHW":
+                return value
+            case "NHWC":
+                return value.permute(0, 3, 1, 2)
+            case "tokens" | "class token + tokens":
+                places = value[:, value.shape[1] - h * w :]
+                return places.transpose(1, 2).reshape(len(value), -1, h, w)
+        raise ValueError(f"{self.name} has no places.")
+
+
+def layout_of(shape: tuple[int, ...], size: tuple[int, int], *, channels_last: bool = False) -> Layout:
+    """Tell the layout of a tensor (N, ...) in a network whose input is `size` (h, w).
+
+    Places keep the input's proportions, within one cell of rounding. Where both orders would fit equally well,
+    `channels_last` decides.
+    """
+    match shape:
+        case (_, a, b, c):
+            first, last = _misfit((b, c), size), _misfit((a, b), size)
+            if min(first, last) == math.inf:
+                return Layout(OTHER)
+            if last < first or (last == first and channels_last):
+                return Layout(NHWC, c, (a, b))
+            return Layout(NCHW, a, (b, c))
+        case (_, tokens, channels):
+            for name, count in ((TOKENS, tokens), (CLASS_TOKEN, tokens - 1)):
+                if grid := _grid(count, size):
+                    return Layout(name, channels, grid)
+            return Layout(OTHER)
+        case (_, channels):
+            return Layout(VECTOR, channels)
+    return Layout(OTHER)
+
+
+def _misfit(grid: tuple[int, int], size: tuple[int, int]) -> float:
+    """Return how far a grid is from the proportions of the input: 0 is exact, infinite beyond one cell of rounding."""
+    (h, w), (height, width) = grid, size
+    if h > 2 * height or w > 2 * width:
+        return math.inf
+    off = abs(h * width - w * height)
+    return off / (h * width) if off <= max(height, width) else math.inf
+
+
+def _grid(count: int, size: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the grid of so many places that has the proportions of the input, None if there is none."""
+    if count < 2:
+        return None
+    rows = round(math.sqrt(count * size[0] / size[1]))
+    if rows < 1 or count % rows:
+        return None
+    grid = (rows, count // rows)
+    return grid if _misfit(grid, size) < math.inf else None

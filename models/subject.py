@@ -1,0 +1,62 @@
+"""What is looked into: a network's input for one picture, and the scores it leads to. No method of attribution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Rect = tuple[float, float, float, float]
+PARTS = ("x0", "y0", "x1", "y1")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network on one picture.
+
+    `input` (1, 3, h, w) is what the network gets, normalised, in float32, no inference tensor. `scores(x)` takes inputs
+    (N, 3, h, w) to scores (N, C) before softmax or sigmoid (`link`), one column for each of `classes`; with a box of a
+    detector four columns more, its x0, y0, x1, y1 in pixels of the original picture. It is differentiable and touches
+    nothing of the network.
+
+    `extent` is where the input lies in pixels of the original picture: beyond it where the network pads, inside it
+    where it crops. `black` (1, 3, 1, 1) is a black pixel as the network gets it, `mean` one of its training's mean
+    colour. `body` is the path that layers must begin with to be maps of the picture ("" = any). `key` tells apart
+    subjects of one model and picture, `about` says for people what the scores are of, `label` is a box's own class, -1
+    where there is none.
+    """
+
+    net: nn.Module
+    input: Tensor
+    scores: Callable[[Tensor], Tensor]
+    classes: tuple[str, ...]
+    extent: Rect
+    black: Tensor
+    link: Literal["softmax", "sigmoid"] = "softmax"
+    body: str = ""
+    key: Hashable = ()
+    about: str = ""
+    label: int = -1
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the input, in network pixels."""
+        return int(self.input.shape[-2]), int(self.input.shape[-1])
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the input."""
+        return self.input.nbytes
+
+    @property
+    def mean(self) -> Tensor:
+        """A pixel (1, 3, 1, 1) of the mean colour that the network's preprocessing subtracts."""
+        return torch.zeros_like(self.black)
+
+    def probabilities(self, scores: Tensor) -> Tensor:
+        """Return the probabilities (N, C) of the classes from `scores`, without a box's coordinates."""
+        logits = scores[:, : len(self.classes)]
+        return logits.softmax(1) if self.link == "softmax" else logits.sigmoid()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from models.cards import Card
 from models.detection.evidence import Evidence
 from models.params import Value
-from models.subject import Rect, Subject
 from models.types import Anchors, Candidates, Float, Int, Pixels
+
+if TYPE_CHECKING:
+    from models.subject import Rect, Subject
 
 T = TypeVar("T")
 

@@ -227,6 +227,10 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
                 _say(f"  {line}")
             return True
         _painting()
+        if answer.meta.get("kind") == export.MAP:
+            kinds = [*kinds, "npy"]
+        elif request.inspection in export.PLAIN:
+            kinds = ["json"]
         pixels = engine.pixels(request, Context())
         export.write(out, request, answer, pixels, kinds=kinds, name=name)
     except Refusal as refusal:

@@ -119,11 +119,12 @@ def untrained(architecture: str) -> Card:
 
 @cache
 def task(name: str) -> str:
-    """Return the task of a model that is known by name, "" for a weights file."""
+    """Return the task of a model that is known by name or by the card beside its weights, "" for one that is not."""
     if name in UNTRAINED:
         return untrained(name).task
     path = BUNDLED / f"{name}.json"
-    return read(path).task if path.is_file() else ""
+    card = read(path) if path.is_file() else beside(Path(name))
+    return card.task if card else ""
 
 
 def canonical(name: str) -> str:

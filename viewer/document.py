@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from models.cards import DEFAULT_MODEL
 from models.params import Value
 from models.types import Source
+from viewer.heat import Look
 
 Rect = tuple[float, float, float, float]
 Settings = tuple[tuple[tuple[str, str], tuple[tuple[str, Value], ...]], ...]
@@ -57,7 +58,9 @@ class Document:
     to be compared with it, or an object of the ground truth (`truth_ids` of `viewer.canvas.layers`). `region` is a
     rectangle drawn on the picture, x0 y0 x1 y1 in its pixels, `region_label` the class that should have been found
     there, "" for any. `truth` is where the ground truth comes from. `pinned` are settings of the detection put aside,
-    to be compared with those of now. `frame` is where a video, camera or stream is
+    to be compared with those of now. `method` is the attribution shown, "" for none; `target`, `against` (class names),
+    `part` (of a box) and `layer` (a call's id, "" for the automatic one) say of what; `look` how maps are drawn.
+    `frame` is where a video, camera or stream is
     paused; -1 while it plays, and for what stands still.
     """
 
@@ -73,6 +76,12 @@ class Document:
     region_label: str = ""
     truth: Source | None = None
     pinned: tuple[tuple[str, Value], ...] | None = None
+    method: str = ""
+    target: str = ""
+    against: str = ""
+    part: str = "score"
+    layer: str = ""
+    look: Look = field(default_factory=Look)
 
     @property
     def file(self) -> Source | None:
@@ -122,7 +131,16 @@ class Document:
     def with_model(self, model: str) -> Document:
         """Return the document with another model, whose pyramid has other levels."""
         view = dataclasses.replace(self.view, anchor_level=-1)
-        return dataclasses.replace(self, model=model, selected=-1, second=-1, pinned=None, view=view)
+        own = {"target": "", "against": "", "part": "score", "layer": ""}
+        return dataclasses.replace(self, model=model, selected=-1, second=-1, pinned=None, view=view, **own)
+
+    def explaining(self, **changed: str) -> Document:
+        """Return the document with another method, target, against, part or layer."""
+        return dataclasses.replace(self, **changed)  # type: ignore[arg-type]
+
+    def with_look(self, **changed: object) -> Document:
+        """Return the document with maps drawn otherwise."""
+        return dataclasses.replace(self, look=dataclasses.replace(self.look, **changed))  # type: ignore[arg-type]
 
     def with_view(self, **changed: object) -> Document:
         """Return the document with the view changed."""

@@ -13,16 +13,23 @@ from models.evaluation import report as figures_report
 from models.live.record import SUFFIX, Recording
 from models.requests import Request
 from models.types import Pixels, Refusal, Result
-from viewer import instances, matches, overlay, trace
+from viewer import heat, instances, matches, overlay, trace
 from viewer.canvas.layers import Layer
 from viewer.canvas.painter import render, render_svg
 from viewer.sources import pixels_of
 
+MAP = "attribution"
+PLAIN = ("classify", "layers")
 KINDS = ("png", "svg", "json", "csv", "coco.json")
 
 
 def layers_of(request: Request, result: Result) -> list[Layer]:
     """Return what an inspection paints when nobody looks: no selection, everything it found."""
+    if result.meta.get("kind") == MAP:
+        values, extent = result.arrays["map"], result.meta["extent"]
+        return [heat.heat_layer(values, extent, heat.Look(), signed=result.meta["signed"])]
+    if "boxes" not in result.arrays and request.inspection in PLAIN:
+        return []
     if request.inspection == "anchors":
         return [overlay.density_layer(result)]
     if request.inspection == "match":
@@ -136,6 +143,13 @@ def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels
             path.write_text(report.as_coco([(request, result)]), encoding="utf-8")
         case "json" if request.inspection == "detect":
             path.write_text(report.as_json(request, result), encoding="utf-8")
+        case "npy":
+            np.save(path, result.arrays["map"].astype(np.float32), allow_pickle=False)
+        case "json" if result.meta.get("kind") == MAP:
+            path.write_text(report.as_map(request, result, name=path.with_suffix(".npy").name), encoding="utf-8")
+        case "json" if request.inspection in PLAIN:
+            few = Result({k: v for k, v in result.arrays.items() if k != "thumbnails"}, result.meta)
+            path.write_text(report.as_plain_json(request, few), encoding="utf-8")
         case "json" if "finding" in result.meta:
             path.write_text(report.as_finding(request, result), encoding="utf-8")
         case "json":

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from models.cards import task
 from models.inspection import Description
 from models.params import Value
 from models.requests import Request
 from models.types import Source
 from viewer.document import Document
 
+# What is asked of a classifier before the engine has described it; of what finds boxes, everything is.
+CLASSIFIER_FIRST = ("classify",)
 DESCRIBE_SLOT, DETECT_SLOT = "describe", "detect"
 Wants = Callable[[Document, Description | None], Request | None]
 
@@ -66,6 +69,34 @@ def coverage(document: Document, description: Description | None) -> Request | N
     return ask("coverage", document, description, extra=extra, source=document.truth)
 
 
+def explain(
+    inspection: str,
+    document: Document,
+    description: Description | None,
+    *,
+    extra: Mapping[str, Value] | None = None,
+) -> Request | None:
+    """Return a request about the document's target: class, box selected or region drawn, and layer, where it has one.
+
+    `extra` stands above them. Nothing is asked before the model is known.
+    """
+    if description is None:
+        return None
+    offer = description.offers.get(inspection)
+    declared = {p.name for p in offer.parameters} - offer.greyed.keys() if offer else set()
+    region = ",".join(f"{v:.1f}" for v in document.region) if document.region else ""
+    about: dict[str, Value] = {
+        "target": document.region_label if region and document.region_label else document.target,
+        "against": document.against,
+        "part": document.part if document.part != "score" else "",
+        "layer": document.layer,
+        "region": region,
+        "box": document.selected if document.selected >= 0 and not region else "",
+    }
+    wanted = {name: value for name, value in about.items() if name in declared and value != ""}
+    return ask(inspection, document, description, extra={**wanted, **(extra or {})})
+
+
 def beyond(document: Document) -> str:
     """Return why the figures and the search for a miss cannot follow the detection's settings, "" if they can."""
     values = document.values("detect")
@@ -93,6 +124,8 @@ def ask(
     """
     source = source or document.source
     if source is None or (description is not None and reason(inspection, description)):
+        return None
+    if description is None and task(document.model) == "classification" and inspection not in CLASSIFIER_FIRST:
         return None
     values = given(document, settings or inspection, description)
     return Request.make(inspection, document.model, source, {**values, **(extra or {})})

@@ -61,6 +61,23 @@ def as_plain_json(request: Request, result: Result) -> str:
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
+def as_map(request: Request, result: Result, *, name: str) -> str:
+    """Return the numbers of a heat map, whose values are in the file `name`: target, verdict, scale and placement."""
+    told = {key: value for key, value in result.meta.items() if key not in ("timings", "total_ms", "size", "sha256")}
+    values = result.arrays["map"]
+    placed = {
+        "file": name,
+        "shape": list(values.shape),
+        "extent": list(result.meta["extent"]),
+        "extent_unit": "x0 y0 x1 y1 in pixels of the original picture",
+        "lowest": float(values.min()),
+        "highest": float(values.max()),
+    }
+    told.pop("extent")
+    body = {**_about(request, result), **told, "map": placed}
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
 def as_line(request: Request, result: Result, *, fps: float) -> str:
     """Return the detections of one frame of a video as a line of JSON, with its number and its time in seconds."""
     frame = request.source.frame if request.source else 0

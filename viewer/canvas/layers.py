@@ -74,7 +74,11 @@ class Links:
 
 @dataclass(frozen=True, eq=False)
 class Heat:
-    """A map (h, w) stretched over `extent` (x0, y0, x1, y1) in pixels of the picture; NaN is left clear."""
+    """A map (h, w) stretched over `extent` (x0, y0, x1, y1) in pixels of the picture; NaN is left clear.
+
+    It is cut off at the picture's border. `smooth` blends neighbours, `fade` lets the picture through where values are
+    near the middle of a diverging scale or the foot of another, `cells` (rows, columns) rules lines between cells.
+    """
 
     id: str
     values: Float
@@ -83,6 +87,9 @@ class Heat:
     high: float
     colour_map: str = "sequential"
     opacity: float = 0.6
+    smooth: bool = True
+    fade: bool = False
+    cells: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)

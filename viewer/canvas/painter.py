@@ -32,6 +32,7 @@ DESIGN_SIDE_PX = 1280
 SMALLEST_UNIT = 0.9
 _LIGHT = QColor("white")
 _FILL_ALPHA = 64
+FADED = 0.1  # of the opacity is left where a fading heat map has nothing to say
 
 
 def paint(
@@ -220,9 +221,17 @@ def _points(frame: Frame, layer: Points) -> None:
 def _heat(frame: Frame, layer: Heat) -> None:
     x0, y0, x1, y1 = frame.place([layer.extent])[0]
     frame.painter.save()
+    left, top, right, bottom = frame.bounds
+    frame.painter.setClipRect(QRectF(left, top, right - left, bottom - top))
     frame.painter.setOpacity(layer.opacity)
-    frame.painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    frame.painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, layer.smooth)
     frame.painter.drawImage(QRectF(x0, y0, x1 - x0, y1 - y0), _heat_image(layer))
+    if layer.cells is not None:
+        frame.painter.setOpacity(0.5)
+        frame.painter.setPen(frame.pen(DARK, width=frame.length(1.0)))
+        rows, columns = layer.cells
+        ys, xs = np.linspace(y0, y1, rows + 1), np.linspace(x0, x1, columns + 1)
+        draw_lines(frame.painter, np.array([[x0, y, x1, y] for y in ys] + [[x, y0, x, y1] for x in xs]))
     frame.painter.restore()
 
 
@@ -234,6 +243,9 @@ def _heat_image(layer: Heat) -> QImage:
     level = np.where(known, (layer.values - layer.low) / span, 0.0)
     table = heat_lut(layer.colour_map)[np.clip(level * 255 + 0.5, 0, 255).astype(np.uint8)]
     table = np.where(known[..., None], table, np.uint8(0)).astype(np.uint8)
+    if layer.fade:
+        away = np.abs(2 * level - 1) if layer.low < 0 else level
+        table[..., 3] = table[..., 3] * np.clip(FADED + (1 - FADED) * 1.5 * away, 0, 1)
     height, width = table.shape[:2]
     image = QImage(table.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
     return image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)

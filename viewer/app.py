@@ -108,9 +108,9 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
     failures: list[Failure] = []
     sources: list[Source] = []
     given = list(options.pictures)
-    if options.sample and not given:
-        given = [cards.SAMPLES]
     model = options.model or cards.DEFAULT_MODEL
+    if options.sample and not given:
+        given = [cards.samples(cards.canonical(model))]
     for path in given:
         try:
             if Path(path).suffix.lower() in images.WEIGHTS_SUFFIXES:

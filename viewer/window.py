@@ -126,7 +126,7 @@ class Window(QMainWindow):
 
     def samples(self) -> list[Path]:
         """The bundled sample pictures."""
-        return images.pictures_in(cards.SAMPLES)
+        return images.pictures_in(cards.samples(self.session.store.document.model))
 
     # what is shown
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.attribution import Heatmap, Probe, Verdict
-from models.capture import Call, Trace, gradients, recorded, traced
+from models.capture import Call, Trace, gradients, traced
 from models.layers import automatic, call_of
 from models.subject import Subject
 
@@ -95,12 +95,19 @@ def forward(subject: Subject, layer: str, stages: Any) -> Pass:
 
 
 def _run(subject: Subject, layer: str) -> tuple[Pass | None, Tensor, Trace]:
-    size = subject.size
-    # The trace goes second: it is told the layer's copy, which the containers around it return as well.
-    with gradients(), recorded(subject.net, [layer], leaf=True) as kept, traced(subject.net, size=size) as trace:
+    leaves: list[Tensor] = []
+
+    def see(call: Call, value: Tensor) -> Tensor | None:
+        if call.id != layer:
+            return None
+        leaves.append(value.detach().clone().requires_grad_())
+        # What follows may be in place, and works on a copy.
+        return leaves[0].clone()
+
+    with gradients(), traced(subject.net, size=subject.size, see=see) as trace:
         scores = subject.scores(subject.input)
-    if layer not in kept:
+    if not leaves:
         return None, scores, trace
-    ids = [call.id for call in trace.calls]
+    value, ids = leaves[0], [call.id for call in trace.calls]
     graph = sum(math.prod(call.shape) for call in trace.calls[ids.index(layer) :] if not call.same)
-    return Pass(trace[layer], kept[layer], scores, kept[layer].element_size() * graph), scores, trace
+    return Pass(trace[layer], value, scores, value.element_size() * graph), scores, trace

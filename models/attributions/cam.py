@@ -23,7 +23,8 @@ def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
     """Return whether the scores are linear in the mean over a map's places, checked on this picture's own numbers."""
     head = _head(subject, stages)
     if head is not None:
-        return Verdict(reason=f"The score is the mean of this map of {head.call.id}, plus a constant.")
+        layer = f"{head.call.id}, after ReLU" if head.rectified else head.call.id
+        return Verdict(reason=f"The score is the mean of a map made of {layer}, plus a constant.")
     needs = "the mean over a map's places and one linear layer after it, or one mean of a map for each class"
     return Verdict("never", f"Its scores are not {needs}. Grad-CAM is its nearest relative.")
 

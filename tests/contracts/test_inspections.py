@@ -52,7 +52,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         if hasattr(made.model("tiny"), "candidates"):
             net([torch.zeros(3, 90, 120)])  # torchvision's RoIAlign remembers its scales in its first forward pass
     yield made
-    made.finish_idle()
+    made._idle.clear()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from models import cam
 from models.attribution import Probe
@@ -16,6 +17,7 @@ from models.layout import VECTOR
 from models.types import Bool, Float, Int, Refusal
 
 FULL_BYTES = 8 << 20  # maps larger than this travel in half precision
+TILE_CELLS = 64
 SORTS = ("none", "mean", "max", "relevance")
 
 
@@ -60,6 +62,15 @@ def maps(value: Tensor) -> np.ndarray:
     array = value.float().cpu().numpy()
     small = array.nbytes <= FULL_BYTES or float(np.abs(array).max()) > float(np.finfo(np.float16).max)
     return np.ascontiguousarray(array if small else array.astype(np.float16))
+
+
+def thumbnails(value: Tensor) -> Float:
+    """Return channels (C, h, w) with at most `TILE_CELLS` cells a side: means of blocks where they have more."""
+    factor = -(-max(value.shape[1:]) // TILE_CELLS)
+    small = value.float()
+    if factor > 1:
+        small = functional.avg_pool2d(small[None], factor, ceil_mode=True)[0]
+    return np.ascontiguousarray(small.cpu().numpy())
 
 
 def statistics(value: Tensor) -> dict[str, Float]:

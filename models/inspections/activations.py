@@ -1,10 +1,11 @@
 """Activations: every channel of a layer for the picture, with its statistics and what it adds to the target.
 
-Arrays of the Result: `maps` (C, h, w) float32, of a large layer float16, a vector's (C, 1, 1); `mean`, `max`, `min`,
-`zeros` (the share of places that are exactly 0) and `relevance` (mean of gradient times activation for the target), all
-(C,); `dead` (C,) flags of the channels that are 0 everywhere; `order` (C,) the channels in the order asked for. Meta:
-`extent` x0 y0 x1 y1 of the maps in pixels of the original picture, `layer`, `layout`, `grid`, `target`, and `scale`,
-the largest absolute value of all.
+Arrays of the Result: `maps` (C, h, w) float32, of a large layer float16, a vector's (C, 1, 1); `tiles` the same with at
+most 64 cells a side, means of blocks, to be looked at side by side; `mean`, `max`, `min`, `zeros` (the share of places
+that are exactly 0) and `relevance` (mean of gradient times activation for the target), all (C,); `dead` (C,) flags of
+the channels that are 0 everywhere; `order` (C,) the channels in the order asked for. Meta: `extent` x0 y0 x1 y1 of the
+maps in pixels of the original picture, `layer`, `layout`, `grid`, `target`, `scale`, the largest absolute value of all,
+and `counts`, whether the target depends on the layer at all.
 """
 
 from __future__ import annotations
@@ -48,7 +49,13 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
         )
     columns = activation.statistics(found.value) | {"relevance": activation.relevance(found)}
     silent = activation.dead(columns["zeros"])
-    arrays = {"maps": maps, **columns, "dead": silent, "order": activation.order(params.sort, columns)}
+    arrays = {
+        "maps": maps,
+        "tiles": activation.thumbnails(found.value),
+        **columns,
+        "dead": silent,
+        "order": activation.order(params.sort, columns),
+    }
     meta = {
         "layer": found.call.id,
         "kind": found.call.kind,

@@ -4,7 +4,7 @@ Arrays of the Result, all over the grid (h, w) of patches and from one query, th
 what was asked for; `heads` (H, h, w) of that block, of the last one for a rollout; `blocks` (B, h, w) each block's mean
 over heads; `all` (B, H, h, w); `rollout` (h, w); `position` (h, w) the cosine of the position embeddings, absent where
 the network learned none; `entropy` (B, H) of the query's attention, in bits. Rows of attention sum to 1 over all
-tokens: `to_class` (B, H) is the part that goes to the class token, absent without one, `meta["to_class"]` that of `map`.
+tokens: `to_class` (B, H) is the part that goes to the class token, absent without one.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Arrays of the Result: `field` (h, w) of the network's input, the absolute gradient summed over colours; `box` (1, 4) in
 pixels of the original picture around all that is not zero, `effective` (1, 4) a box in it with 95 % of the sum; `place`
-(1, 4) the unit's own cell there. A unit that is silent, behind a ReLU for example, has no gradient: then `meta["silent"]`
-is True and all of it is of every channel at that place together.
+(1, 4) the unit's own cell there. A silent unit, behind a ReLU for example, has no gradient: then `meta["silent"]` is
+True and all of it is of every channel at that place together.
 """
 
 from __future__ import annotations

@@ -120,6 +120,16 @@ def test_large_maps_travel_in_half_precision_unless_that_loses_range() -> None:
     assert activation.maps(large[:, :100]).dtype == np.float32
 
 
+def test_thumbnails_are_means_of_blocks() -> None:
+    value = torch.rand(2, 130, 70)
+    small = activation.thumbnails(value)
+    assert small.shape == (2, 44, 24)
+    blocks = [[value[:, 3 * r : 3 * r + 3, 3 * c : 3 * c + 3].mean((1, 2)) for c in range(24)] for r in range(44)]
+    expected = torch.stack([torch.stack(row, -1) for row in blocks], 1)
+    np.testing.assert_allclose(small, expected.numpy(), rtol=1e-5)
+    assert np.array_equal(activation.thumbnails(value[:, :64, :64]), value[:, :64, :64].numpy())
+
+
 def test_tokens_become_a_grid_without_the_class_token(source: Source) -> None:
     torch.manual_seed(0)
     made = engine(photos_vit())
@@ -193,7 +203,7 @@ def test_the_field_of_a_stack_of_convolutions_is_the_theoretical_one(layers: lis
             expected_x, expected_y = theoretical(layers, column, side), theoretical(layers, row, side)
             dilated = any(d > 1 for *_, d in layers)
             assert found[0] >= expected_x[0] and found[2] <= expected_x[1]
-            if not dilated or 0 < expected_x[0]:
+            if not dilated or expected_x[0] > 0:
                 assert (found[0], found[2]) == expected_x
                 assert (found[1], found[3]) == expected_y
             most = receptive.effective(values)
@@ -215,7 +225,7 @@ def test_the_field_is_the_gradient_and_lies_where_the_network_looks(made: Engine
     else:
         np.testing.assert_allclose(found.arrays["field"], expected, rtol=1e-4, atol=1e-7)
     x0, y0, x1, y1 = found.arrays["box"][0]
-    left, top, right, bottom = found.meta["extent"]
+    left, top, right, _ = found.meta["extent"]
     scale = (right - left) / 32
     assert (x0, x1) == pytest.approx((left + 17 * scale, left + 24 * scale), abs=1e-3)  # three 3x3: 7 cells
     assert (y0, y1) == pytest.approx((top + 6 * scale, top + 13 * scale), abs=1e-3)

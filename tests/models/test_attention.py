@@ -94,9 +94,10 @@ def naive_rollout(blocks: list[np.ndarray], discard: float) -> np.ndarray:
     joined = np.eye(blocks[0].shape[1])
     for block in blocks:
         mixed = block.astype(np.float64).mean(0)
-        for row in mixed:
+        for number in range(len(mixed)):
+            row = mixed[number]
             row[np.argsort(row, kind="stable")[: int(discard * len(row))]] = 0
-            row /= row.sum()
+            mixed[number] = row / row.sum()
         mixed = 0.5 * mixed + 0.5 * np.eye(len(mixed))
         joined = mixed @ joined
     return joined

@@ -92,14 +92,14 @@ def filter_facts(result: Result, row: int) -> list[tuple[str, str]]:
     tile = arrays["tiles"][row]
     facts.append(("Weights shown", f"{tile.min():+.3g} to {tile.max():+.3g}"))
     if meta["mode"] in ("pca", "planes") and meta["shape"][1] > 1:
-        facts.append(("Share shown", f"{100 * arrays['share'][row]:.0f} % of its squared weights"))
+        facts.append(("Share shown", f"{100 * arrays['share'][row]:.0f} % of its energy"))
     near = int(arrays["nearest"][row])
     if near >= 0:
-        facts.append(("Most like", f"filter {near}, cosine {arrays['similarity'][row]:.3f}"))
+        facts.append(("Most like", f"{near}, cosine {arrays['similarity'][row]:.3f}"))
     if arrays["dead"][row]:
-        facts.append(("Dead", "next to no weight: under a thousandth of the layer's"))
+        facts.append(("Dead", "under 1 ‰ of the others"))
     if arrays["duplicate"][row]:
-        facts.append(("Duplicate", f"as good as filter {near}"))
+        facts.append(("Duplicate", f"as good as {near}"))
     return facts
 
 
@@ -145,7 +145,7 @@ def activation_facts(result: Result, row: int) -> list[tuple[str, str]]:
         facts.append(("Zero", f"{100 * arrays['zeros'][row]:.0f} % of the places"))
     rank = int((arrays["relevance"] > arrays["relevance"][row]).sum()) + 1
     if result.meta["counts"]:
-        facts.append(("Relevance", f"{arrays['relevance'][row]:+.3g}, {_ordinal(rank)} for the target"))
+        facts.append(("Relevance", f"{arrays['relevance'][row]:+.3g}, {_ordinal(rank)}"))
     return facts
 
 
@@ -173,12 +173,13 @@ def field_layers(result: Result) -> list[Layer]:
 def field_text(result: Result) -> str:
     """Return the receptive field of a unit in words."""
     meta = result.meta
-    unit = f"Row {meta['row']}, column {meta['column']}"
+    channel = f"Channel {meta['channel']}" if meta["channel"] >= 0 else "All channels"
+    unit = f"{channel} at row {meta['row']}, column {meta['column']}"
     if meta["empty"]:
         return f"{unit} depends on no pixel of this picture."
     sizes = [_size(result.arrays[name][0]) for name in ("box", "effective")]
-    words = f"{unit} sees {sizes[0]} pixels of the picture, 95 % of it within {sizes[1]}."
-    return f"{words} Channel {meta['channel']} is silent there: this is of all channels." if meta["silent"] else words
+    words = f"sees {sizes[0]} px of the picture, 95 % of it within {sizes[1]} px"
+    return f"{unit} is silent; its place {words}" if meta["silent"] else f"{unit} {words}"
 
 
 def attention_map(result: Result, show: str, block: int, head: int) -> tuple[Float, bool]:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from models.attribution import KIND
 from models.features import attention
 from models.inspection import Inspection
 from models.params import param
@@ -92,6 +93,8 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     if not all(np.isfinite(values).all() for values in arrays.values()):
         raise Refusal("The attention came out with NaN or infinite values.", advice="Look at the weights.")
     meta = {
+        "kind": KIND,
+        "signed": False,
         "blocks": found.paths,
         "heads": heads,
         "grid": (rows, columns),

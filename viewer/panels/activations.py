@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from models.inspection import Description
 from models.requests import Request
@@ -60,15 +60,7 @@ class ActivationPanel(Panel):
         self.copy = copy_button("Copy the numbers of the channel", self._numbers)
         self.empty = QLabel(NONE_CHOSEN)
         self.empty.setWordWrap(True)
-        side = QWidget()
-        column = QVBoxLayout(side)
-        column.setContentsMargins(0, 0, GAP // 2, 0)
-        column.setSpacing(GAP // 2)
-        for part in (self.empty, self.card, self.bar, self.histogram):
-            column.addWidget(part)
-        self.card.put(self.copy, stretch=0)
-        column.addStretch(1)
-        self.view = ChannelView("Activations", side)
+        self.view = ChannelView("Activations", self._side())
         self.view.add_control("Layer", self.layer)
         self.view.add_control("Order", self.sort)
         self.view.add_control("Scale", self.scale)
@@ -155,7 +147,7 @@ class ActivationPanel(Panel):
         elif slot == UNIT:
             self._field = result
             if self._pointed(self.store.document):
-                self.view.tell(f"{self._line(result.meta['channel'])}. {inside.field_text(result)}")
+                self.view.tell(inside.field_text(result))
                 self.layers_changed.emit()
 
     def show_failure(self, slot: str, failure: Failure) -> None:
@@ -190,6 +182,23 @@ class ActivationPanel(Panel):
         self._timer.stop()
         self.store.update(self.store.document.with_inside(self.id, in_view))
 
+    def _side(self) -> QWidget:
+        """Lay out the numbers of the chosen channel."""
+        side = QWidget()
+        row = QHBoxLayout(side)
+        row.setContentsMargins(0, 0, GAP // 2, 0)
+        row.setSpacing(GAP)
+        column = QVBoxLayout()
+        column.setSpacing(GAP // 2)
+        for part in (self.histogram, self.bar):
+            column.addWidget(part)
+        column.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignRight)
+        column.addStretch(1)
+        row.addWidget(self.empty, 1, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.card)
+        row.addLayout(column, 1)
+        return side
+
     def _pointed(self, document: Document) -> bool:
         """Tell whether the receptive field at hand is that of the unit under the pointer."""
         meta = self._field.meta if self._field is not None else {}
@@ -218,7 +227,7 @@ class ActivationPanel(Panel):
         """Show the chosen channel in numbers."""
         result, row = self._result, self.grid.chosen
         there = result is not None and 0 <= row < len(result.arrays["maps"])
-        for part in (self.card, self.histogram, self.bar):
+        for part in (self.card, self.histogram, self.bar, self.copy):
             part.setVisible(there)
         self.empty.setVisible(not there)
         if result is None or not there:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from models.inspection import Description
 from models.requests import Request
@@ -26,11 +26,7 @@ INSPECTION = inside.ATTENTION
 HOVER_MS = 60
 NO_PICTURE = "Open a picture to see where the network's patches look."
 WAITING = "The attention is on its way…"
-HELP = (
-    "Click a patch of the picture to see where it looks; click it again for the class token. "
-    "In the grid rows are blocks and columns are heads."
-)
-TRUST = "Attention shows what is read, which need not be what decides."
+HELP = "click a patch of the picture to look from there; what is read need not be what decides"
 SHOWS = (("Rollout", inside.ROLLOUT), ("One block", inside.BLOCK), ("Position similarity", inside.POSITION))
 
 
@@ -61,14 +57,11 @@ class AttentionPanel(Panel):
         self.bar.setAccessibleName("Colours of the attention")
         self.copy = copy_button("Copy the numbers of the attention", self._numbers)
         self.card.put(self.copy, stretch=0)
-        self.help = QLabel(HELP)
-        self.help.setWordWrap(True)
-        self.help.setProperty("small", True)
         side = QWidget()
         column = QVBoxLayout(side)
         column.setContentsMargins(0, 0, GAP // 2, 0)
         column.setSpacing(GAP // 2)
-        for part in (self.card, self.bar, self.help):
+        for part in (self.card, self.bar):
             column.addWidget(part)
         column.addStretch(1)
         self.view = ChannelView("Attention heads", side)
@@ -209,10 +202,12 @@ class AttentionPanel(Panel):
         if self._result is None:
             return
         atlas = inside.attention_atlas(self._result, theme.heat_lut)
-        self.grid.show_tiles(atlas, np.arange(len(atlas)), columns=self._result.meta["heads"])
         meta = self._result.meta
-        words = f"{len(meta['blocks'])} blocks of {meta['heads']} heads, {meta['grid'][1]} × {meta['grid'][0]} patches"
-        self.view.summary.setText(f"{words} · {TRUST}")
+        blocks, heads, (rows, columns) = len(meta["blocks"]), meta["heads"], meta["grid"]
+        order = np.arange(blocks * heads).reshape(blocks, heads).T.ravel()
+        self.grid.show_tiles(atlas, order, columns=blocks)
+        words = f"Columns are {blocks} blocks, rows {heads} heads, over {columns} × {rows} patches"
+        self.view.summary.setText(f"{words} · {HELP}")
 
     def _tell(self, document: Document) -> None:
         assert self._result is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-import numpy as np
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from models.inspection import Description
@@ -45,32 +45,37 @@ class _Detail(QWidget):
     def __init__(self, numbers: Callable[[], str], plane_line: Callable[[int], str]) -> None:
         super().__init__()
         self.card = Card("Filter")
-        self.tile = Tile("The chosen filter")
+        self.tile = Tile("The chosen filter", side_px=96)
         self.bar = ColourBar()
         self.bar.setAccessibleName("Colours of the weights")
         self.scale = QLabel()
         self.scale.setProperty("small", True)
         self.planes = ChannelGrid("Planes of the chosen filter")
-        self.planes.setMinimumHeight(96)
+        self.planes.setMinimumHeight(48)
         self.planes.describe = plane_line
-        self.of_planes = QLabel()
-        self.of_planes.setProperty("small", True)
         self.empty = QLabel(NONE_CHOSEN)
         self.empty.setWordWrap(True)
         self.copy = copy_button("Copy the weights of the filter", numbers)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, GAP // 2, 0)
-        column.setSpacing(GAP // 2)
+        self.scale.setWordWrap(True)
+        left, right = QVBoxLayout(), QVBoxLayout()
+        for column in (left, right):
+            column.setSpacing(GAP // 2)
         foot = QHBoxLayout()
         foot.addWidget(self.scale, 1)
-        foot.addWidget(self.copy)
-        for part in (self.empty, self.tile, self.bar):
-            column.addWidget(part)
-        column.addLayout(foot)
-        column.addWidget(self.card)
-        column.addWidget(self.of_planes)
-        column.addWidget(self.planes, 1)
-        column.addStretch(1)
+        foot.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignTop)
+        for part in (self.tile, self.bar):
+            left.addWidget(part)
+        left.addLayout(foot)
+        left.addStretch(1)
+        right.addWidget(self.empty)
+        right.addWidget(self.card)
+        right.addWidget(self.planes, 1)
+        right.addStretch(1)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, GAP // 2, 0)
+        row.setSpacing(GAP)
+        row.addLayout(left)
+        row.addLayout(right, 1)
 
     def show_scale(self, result: Result) -> None:
         """Tell what the colours of the layer stand for."""
@@ -95,11 +100,8 @@ class _Detail(QWidget):
         """Show the planes of the filter, or none."""
         deep = one is not None and one.meta["mode"] == "planes" and len(one.arrays["tiles"]) > 1
         self.planes.setVisible(deep)
-        self.of_planes.setVisible(deep)
         if one is not None and deep:
-            count = len(one.arrays["tiles"])
-            self.of_planes.setText(f"Its planes over {count:,} inputs, on one scale")
-            self.planes.show_tiles(inside.filter_atlas(one, theme.heat_lut), np.arange(count))
+            self.planes.show_tiles(inside.filter_atlas(one, theme.heat_lut), inside.order_of(one, "none"))
 
 
 class FilterPanel(Panel):

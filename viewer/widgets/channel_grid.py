@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -265,16 +264,16 @@ class ChannelGrid(QAbstractScrollArea):
                 painter.drawRect(self.rect_of(channel).adjusted(-2, -2, 1, 1))
 
     def _fitting(self) -> int:
-        room_w, room_h = self.viewport().width() - 2 * MARGIN_PX, self.viewport().height() - 2 * MARGIN_PX
-        if self._columns:
-            lines = -(-len(self._order) // self._columns)
-            aspect = self._atlas.aspect if self._atlas is not None else 1.0
-            wide = room_w // self._columns - GAP_PX
-            high = (room_h // max(1, lines) - GAP_PX) / aspect
-            return max(LEAST_PX, min(FIT_PX[1], wide, max(FIT_PX[0], int(high))))
+        """Return the largest width at which every tile is in view, within limits."""
+        room = self.maximumViewportSize() - QSize(2 * MARGIN_PX - GAP_PX, 2 * MARGIN_PX - GAP_PX)
         aspect = self._atlas.aspect if self._atlas is not None else 1.0
-        side = math.sqrt(max(1, room_w * room_h) / max(1, len(self._order)) / aspect)
-        return max(FIT_PX[0], min(FIT_PX[1], int(side) - GAP_PX - 1))
+        for width in range(FIT_PX[1], FIT_PX[0], -1):
+            columns = self._columns or max(1, room.width() // (width + GAP_PX))
+            lines = -(-len(self._order) // columns)
+            high = lines * (max(1, round(width * aspect)) + GAP_PX)
+            if columns * (width + GAP_PX) <= room.width() and high <= room.height():
+                return width
+        return min(FIT_PX[0], max(LEAST_PX, room.width() // self._columns - GAP_PX)) if self._columns else FIT_PX[0]
 
     def _arrange(self) -> None:
         height = self.cell[0] + GAP_PX

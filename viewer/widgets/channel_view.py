@@ -28,7 +28,7 @@ from viewer.widgets.chart import Chart
 from viewer.widgets.elide import ElidedLabel
 
 GAP = 8
-SIDE_PX = 256
+SIDE_PX = 400
 BINS = 32
 
 
@@ -185,6 +185,9 @@ class Tile(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(self._side_px, self._side_px)
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._image is None:

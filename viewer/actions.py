@@ -242,13 +242,13 @@ def _view(w: Window) -> list[Command]:
                 f"panel-{panel.id}",
                 panel.title,
                 partial(w.verbs.toggle_panel, panel.id),
-                shortcut=f"Alt+{number}" if number < 10 else f"Alt+Shift+{number - 9}",
+                shortcut=f"Alt+{number}" if number < 10 else f"Alt+Shift+{number - 9}" if number < 19 else "",
                 menu="View/Panels",
                 group="window",
                 icon=panel.icon,
                 checked=partial(w.verbs.panel_shown, panel.id),
             )
-            for number, panel in enumerate(w.panels.values(), 1)
+            for number, panel in enumerate(w.panels.kinds.values(), 1)
         ],
         Command("reset-layout", "Reset layout", w.verbs.reset_layout, menu="View/Panels", group="reset"),
         *[

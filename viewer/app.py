@@ -22,6 +22,8 @@ TICK_MS = 200
 IDLE_LIMIT_MS = 120_000
 CHECKED_MOST = 32  # named pictures whose headers are read before the window is there
 Say = Callable[[str], None]
+# What is asked before there is a window: the first answer waits for nothing.
+FIRST = [("detect", plan.detect), ("classify", plan.classify)]
 
 
 def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
@@ -32,7 +34,7 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     faulthandler.enable()
     document, failures = _document(options)
     session = Session(lane, document)
-    session.begin(mail.post, [("detect", plan.detect)], started=True)
+    session.begin(mail.post, FIRST, started=True)
 
     from PySide6.QtCore import qInstallMessageHandler
     from PySide6.QtWidgets import QApplication
@@ -75,7 +77,7 @@ def build(
     theme.apply(application, chosen)
     window = Window(session, settings)
     window.setWindowIcon(theme.icon("boxes"))
-    session.wants = [slot for panel in window.panels.values() for slot in panel.slots()]
+    session.wants = window.panels.slots()
     for note in settings.notes:
         window.tell(note, severity="warning")
 

@@ -77,7 +77,9 @@ class Verbs:
 
     def show_truth(self, truth: Truth | None) -> None:
         """Hand the ground truth that is open now to the panels."""
-        for panel in self.window.panels.values():
+        if truth is not None:
+            self.window.panels.with_truth()
+        for panel in self.window.panels.built:
             panel.show_truth(truth)
         self.window.refresh()
         self.window.repaint_layers()

@@ -229,6 +229,8 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
         _painting()
         if answer.meta.get("kind") == export.MAP:
             kinds = [*kinds, "npy"]
+        elif request.inspection in export.GRIDS:
+            kinds = ["png", "npy", "json"]
         elif request.inspection in export.PLAIN:
             kinds = ["json"]
         pixels = engine.pixels(request, Context())

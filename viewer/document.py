@@ -25,6 +25,8 @@ class View:
     or with `faint_points` off not at all; `heat_point` is the one whose heat map is shown for the selected box, -1 for
     none.
     `compare` is what is shown of settings A, those of now, and B, the pinned ones: their difference, a or b.
+    `inside` names which of the panels of filters, activations and attention are in view; `unit` is the channel, row and
+    column of a layer under the pointer, `patch` the one of a transformer, -1 for none.
     `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
     """
 
@@ -47,6 +49,9 @@ class View:
     faint_points: bool = True
     heat_point: int = -1
     compare: str = "difference"
+    inside: tuple[str, ...] = ()
+    unit: tuple[int, int, int] | None = None
+    patch: int = -1
     figures: str = "off"
 
 
@@ -141,6 +146,11 @@ class Document:
     def with_look(self, **changed: object) -> Document:
         """Return the document with maps drawn otherwise."""
         return dataclasses.replace(self, look=dataclasses.replace(self.look, **changed))  # type: ignore[arg-type]
+
+    def with_inside(self, panel: str, in_view: bool) -> Document:
+        """Return the document with a panel in view or out of it, and nothing of it under the pointer."""
+        inside = {*self.view.inside, panel} if in_view else {*self.view.inside} - {panel}
+        return self.with_view(inside=tuple(sorted(inside)), unit=None, patch=-1)
 
     def with_view(self, **changed: object) -> Document:
         """Return the document with the view changed."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from viewer.panels.activations import ActivationPanel
 from viewer.panels.anchors import AnchorPanel
+from viewer.panels.attention import AttentionPanel
 from viewer.panels.base import Panel
 from viewer.panels.compare import ComparePanel
 from viewer.panels.detection import DetectionPanel
 from viewer.panels.figures import FiguresPanel
 from viewer.panels.film import FilmPanel
+from viewer.panels.filters import FilterPanel
 from viewer.panels.keypoints import KeyPointPanel
 from viewer.panels.lineage import LineagePanel
 from viewer.panels.live import LivePanel
@@ -33,4 +36,7 @@ PANELS: tuple[type[Panel], ...] = (
     WorkbenchPanel,
     MaskPanel,
     KeyPointPanel,
+    FilterPanel,
+    ActivationPanel,
+    AttentionPanel,
 )

@@ -102,7 +102,8 @@ class Store:
     def _kept(self, document: Document) -> Document:
         """Return a document of the past with the box, the frame and the panels in view of now, which are no steps."""
         now = self.document
-        document = document.with_view(lineage=now.view.lineage, missed=now.view.missed)
+        seen = {name: getattr(now.view, name) for name in ("lineage", "missed", "inside", "unit", "patch")}
+        document = document.with_view(**seen)
         document = document.with_frame(now.frame if now.file == document.file else -1)
         same = (now.model, now.source) == (document.model, document.source)
         return document.with_selected(now.selected) if same else document

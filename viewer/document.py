@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from models.cards import DEFAULT_MODEL
 from models.params import Value
+from models.requests import Request
 from models.types import Source
 from viewer.heat import Look
 
@@ -26,6 +27,8 @@ class View:
     none.
     `compare` is what is shown of settings A, those of now, and B, the pinned ones: their difference, a or b.
     `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
+    `explaining` and `layers` say that those panels are in view. `judged` is the question about which methods hold for
+    the model, picture and layer that was answered last, `unfit` the ids of those that do not: no map is asked of them.
     """
 
     labels: bool = True
@@ -48,6 +51,10 @@ class View:
     heat_point: int = -1
     compare: str = "difference"
     figures: str = "off"
+    explaining: bool = False
+    layers: bool = False
+    judged: Request | None = None
+    unfit: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from viewer.panels.anchors import AnchorPanel
+from viewer.panels.attribution import AttributionPanel
 from viewer.panels.base import Panel
+from viewer.panels.classification import ClassificationPanel
 from viewer.panels.compare import ComparePanel
 from viewer.panels.detection import DetectionPanel
 from viewer.panels.figures import FiguresPanel
 from viewer.panels.film import FilmPanel
 from viewer.panels.keypoints import KeyPointPanel
+from viewer.panels.layers import LayersPanel
 from viewer.panels.lineage import LineagePanel
 from viewer.panels.live import LivePanel
 from viewer.panels.log import LogPanel
@@ -33,4 +36,7 @@ PANELS: tuple[type[Panel], ...] = (
     WorkbenchPanel,
     MaskPanel,
     KeyPointPanel,
+    ClassificationPanel,
+    AttributionPanel,
+    LayersPanel,
 )

@@ -120,5 +120,7 @@ class Panel(QWidget):
             "Traces": "does not show its stages",
             "Segments": "makes no masks",
             "FindsKeyPoints": "finds no key points",
+            "Classifies": "is no classifier",
+            "Explains": "cannot be followed back to the picture",
         }
         return f"{description.name} {' and '.join(words.get(m, 'lacks ' + m) for m in missing)}." if missing else ""

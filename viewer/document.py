@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from models.cards import DEFAULT_MODEL
 from models.params import Value
+from models.requests import Request
 from models.types import Source
 from viewer.heat import Look
 
@@ -28,6 +29,8 @@ class View:
     `inside` names which of the panels of filters, activations and attention are in view; `unit` is the channel, row and
     column of a layer under the pointer, `patch` the one of a transformer, -1 for none.
     `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
+    `explaining` and `layers` say that those panels are in view. `judged` is the question about which methods hold for
+    the model, picture and layer that was answered last, `unfit` the ids of those that do not: no map is asked of them.
     """
 
     labels: bool = True
@@ -53,6 +56,10 @@ class View:
     unit: tuple[int, int, int] | None = None
     patch: int = -1
     figures: str = "off"
+    explaining: bool = False
+    layers: bool = False
+    judged: Request | None = None
+    unfit: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ def build(
     from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
     from viewer import theme
+    from viewer.lender import Lender
     from viewer.settings import Settings
     from viewer.window import Window
 
@@ -75,6 +76,9 @@ def build(
     theme.apply(application, chosen)
     window = Window(session, settings)
     window.setWindowIcon(theme.icon("boxes"))
+    lender = Lender(session)
+    for panel in window.panels.values():
+        panel.pixels_wanted.connect(lambda source, panel=panel: lender.lend(source, panel.show_pixels))
     session.wants = [slot for panel in window.panels.values() for slot in panel.slots()]
     for note in settings.notes:
         window.tell(note, severity="warning")

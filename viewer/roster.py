@@ -12,6 +12,7 @@ from viewer.panels.keypoints import KeyPointPanel
 from viewer.panels.lineage import LineagePanel
 from viewer.panels.live import LivePanel
 from viewer.panels.log import LogPanel
+from viewer.panels.maps import MapsPanel
 from viewer.panels.masks import MaskPanel
 from viewer.panels.missed import MissedPanel
 from viewer.panels.results import ResultsPanel
@@ -33,4 +34,5 @@ PANELS: tuple[type[Panel], ...] = (
     WorkbenchPanel,
     MaskPanel,
     KeyPointPanel,
+    MapsPanel,
 )

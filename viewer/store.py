@@ -9,6 +9,7 @@ from viewer.document import Document
 
 Listener = Callable[[Document, Document], None]
 MOST_STEPS = 500
+NO_STEPS = ("lineage", "missed", "maps", "proof")  # of the view
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,10 @@ class Store:
     def _kept(self, document: Document) -> Document:
         """Return a document of the past with the box, the frame and the panels in view of now, which are no steps."""
         now = self.document
-        document = document.with_view(lineage=now.view.lineage, missed=now.view.missed)
+        document = document.with_view(**{name: getattr(now.view, name) for name in NO_STEPS})
         document = document.with_frame(now.frame if now.file == document.file else -1)
         same = (now.model, now.source) == (document.model, document.source)
-        return document.with_selected(now.selected) if same else document
+        return document.with_selected(now.selected).with_maps(found=now.maps.found) if same else document
 
     def _become(self, document: Document) -> None:
         before, self.document = self.document, document

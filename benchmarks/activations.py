@@ -35,7 +35,7 @@ def channels(seed: int, side: int) -> Result:
 
 
 def pair(side: int) -> tuple[Callable[[Result], None], Callable[[Result], None]]:
-    """Return what shows an answer in our panel, and what shows it in pyqtgraph, each scaled by its own largest value."""
+    """Return what shows an answer in our panel, and what does in pyqtgraph, each scaled by its own maximum."""
     import pyqtgraph as pg
     from PySide6.QtWidgets import QApplication
 

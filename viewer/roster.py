@@ -18,6 +18,7 @@ from viewer.panels.layers import LayersPanel
 from viewer.panels.lineage import LineagePanel
 from viewer.panels.live import LivePanel
 from viewer.panels.log import LogPanel
+from viewer.panels.maps import MapsPanel
 from viewer.panels.masks import MaskPanel
 from viewer.panels.missed import MissedPanel
 from viewer.panels.results import ResultsPanel
@@ -45,4 +46,5 @@ PANELS: tuple[type[Panel], ...] = (
     ClassificationPanel,
     AttributionPanel,
     LayersPanel,
+    MapsPanel,
 )

@@ -1,7 +1,8 @@
 """Grad-CAM and integrated gradients beside captum, and pytorch-grad-cam where it is installed, on the same input.
 
 `python -m benchmarks.attribution [--rounds N] [--weights photos-resnet.safetensors]`; needs captum and scikit-image.
-Every time is that of an answer from nothing: from the network's input to the map, nothing cached before.
+Every time is that of an answer from nothing: from the network's input to the map, nothing cached before. It is processor
+time of one thread, so that what else the machine does hardly counts.
 """
 
 from __future__ import annotations
@@ -87,11 +88,11 @@ def untrained(name: str) -> nn.Module:
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """Return how long a call takes in seconds, and what it returns."""
+    """Return how much processor time a call takes in seconds, and what it returns."""
     gc.collect()
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = call()
-    return time.perf_counter() - begin, found
+    return time.process_time() - begin, found
 
 
 def cam_lines(rounds: int) -> list[Line]:
@@ -195,7 +196,7 @@ def main() -> None:
     lines.append(path_line("ResNet-18 with random weights, 224 px", opened(untrained("resnet18"))))
     if given.weights:
         lines.append(path_line("photos-resnet", trained(given.weights)))
-    print(f"{before}, one thread; medians of {given.rounds} interleaved rounds\n\n{table(lines)}")
+    print(f"{before}, processor time of one thread; medians of {given.rounds} interleaved rounds\n\n{table(lines)}")
 
 
 if __name__ == "__main__":

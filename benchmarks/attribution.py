@@ -1,8 +1,8 @@
 """Grad-CAM and integrated gradients beside captum, and pytorch-grad-cam where it is installed, on the same input.
 
 `python -m benchmarks.attribution [--rounds N] [--weights photos-resnet.safetensors]`; needs captum and scikit-image.
-Every time is that of an answer from nothing: from the network's input to the map, nothing cached before. It is processor
-time of one thread, so that what else the machine does hardly counts.
+Every time is that of an answer from nothing: from the network's input to the map, nothing cached before. It is the
+processor time of one thread, so that what else the machine does hardly counts.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from models.networks import photos
 from models.types import Pixels
 
 LAYER, CLASSES = "layer4", 5
-STEPS, INTERNAL_BATCH, BEST = 50, 8, 3
+STEPS, INTERNAL_BATCH, BEST = 50, 8, 2
 
 
 @dataclass

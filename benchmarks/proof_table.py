@@ -35,7 +35,7 @@ def main() -> None:
     options.add_argument("--model", default="photos-resnet", help="a model's name, or weights of one of ours")
     options.add_argument("--count", type=int, default=500)
     options.add_argument("--steps", type=int, default=20)
-    options.add_argument("--baseline", default="black")
+    options.add_argument("--baseline", default="mean")
     options.add_argument("--methods", default=",".join(METHODS))
     given = options.parse_args()
     model, begin = opened(given.model), time.perf_counter()

@@ -140,7 +140,7 @@ class ActivationPanel(Panel):
             self.refresh(self.store.document, None)
             self.layers_changed.emit()
         elif slot == LAYERS:
-            calls = [c for c in result.meta["calls"] if not c["same"] and (c["map"] or _vector(c))]
+            calls = [c for c in result.meta["calls"] if c["map"] or _vector(c)]
             auto = (f"{AUTOMATIC} ({result.meta['automatic']})", "")
             fill_choice(self.layer, [auto, *((f"{c['id']}  {_shape(c)}", c["id"]) for c in calls)])
             set_choice(self.layer, self.store.document.layer)

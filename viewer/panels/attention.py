@@ -100,7 +100,8 @@ class AttentionPanel(Panel):
         query = document.view.patch if document.view.patch >= 0 else int(values.get("query", -1))
         return plan.ask(INSPECTION, document, description, extra={"block": -1, "head": -1, "query": query})
 
-    def lacking(self, description: Description) -> str:
+    @classmethod
+    def lacking(cls, description: Description) -> str:
         """Return why the model has no attention to show, "" if it has."""
         return super().lacking(description) or plan.reason(INSPECTION, description)
 

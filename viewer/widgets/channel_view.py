@@ -159,8 +159,10 @@ def fill_choice(box: QComboBox, entries: Sequence[tuple[str, object]]) -> None:
 
 
 def set_choice(box: QComboBox, data: object) -> None:
-    """Show the entry that stands for `data`, the first one if there is none."""
-    box.setCurrentIndex(max(0, box.findData(data)))
+    """Show the entry that stands for `data`, a new one if there is none."""
+    if box.findData(data) < 0:
+        box.addItem(str(data), data)
+    box.setCurrentIndex(box.findData(data))
 
 
 class Tile(QWidget):

@@ -256,7 +256,7 @@ def _whole(engine: Engine, request: Request, label: str) -> Answer:
             done, of = answer.meta["collected"] + answer.meta["failed"], answer.meta["of"]
             if 10 * done // of > told:
                 told = 10 * done // of
-                _say(f"{label}: {done:,} of {of:,} pictures")
+                _say(f"{label}: {done:,} of {of:,} {answer.meta.get('unit', 'pictures')}")
     return answer
 
 

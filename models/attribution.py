@@ -105,7 +105,9 @@ class Attribution:
     @property
     def inspection(self) -> Inspection:
         """The inspection that answers with this method."""
-        return Inspection(self.id, self.title, f"{self.help} {self.cite}", ("Explains",), self.params, self._answer)
+        about = f"{self.help} {self.cite}"
+        kind: dict[str, Any] = {"group": self.group, "cite": self.cite}
+        return Inspection(self.id, self.title, about, ("Explains",), self.params, self._answer, **kind)
 
     def _answer(self, model: Any, pixels: Pixels, params: Any, stages: Any) -> Result:
         subject = subject_of(model, pixels, params, stages)

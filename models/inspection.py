@@ -22,6 +22,7 @@ class Inspection:
     What `reads` a "picture" gets its pixels; what reads a "folder" gets the Source of a request instead of pixels, for
     example that of a data set's ground truth, and reads the pictures itself. Of a model that it applies to, `own` tells
     values that stand in no adapter's defaults, and `lacks` why a parameter, or under "" all of it, is of no use.
+    Methods of attribution belong to a `group` and have a source to `cite`.
     """
 
     id: str
@@ -33,6 +34,8 @@ class Inspection:
     reads: Literal["picture", "folder"] = "picture"
     own: Callable[[Any], Mapping[str, Value]] = lambda model: {}
     lacks: Callable[[Any], Mapping[str, str]] = lambda model: {}
+    group: str = ""
+    cite: str = ""
 
     def offer(self, model: Any) -> Offer:
         """Say whether this applies to an opened model, with its parameters in the model's own ranges and defaults."""
@@ -54,12 +57,15 @@ class Inspection:
             declared.append(dataclasses.replace(parameter, default=default, low=low, high=high))
             if parameter.needs in model.stages:
                 greyed[parameter.name] = model.stages[parameter.needs].format(name=model.card.name)
-        return Offer(self.id, self.title, self.help, reason, tuple(declared), greyed)
+        return Offer(self.id, self.title, self.help, reason, tuple(declared), greyed, self.group, self.cite)
 
 
 @dataclass(frozen=True)
 class Offer:
-    """An inspection for one model: `reason` says why it does not apply ("" = it does), `greyed` for a parameter."""
+    """An inspection for one model: `reason` says why it does not apply ("" = it does), `greyed` for a parameter.
+
+    Methods of attribution, and nothing else, have a `group`.
+    """
 
     id: str
     title: str
@@ -67,6 +73,8 @@ class Offer:
     reason: str
     parameters: tuple[Parameter, ...]
     greyed: Mapping[str, str]
+    group: str = ""
+    cite: str = ""
 
     def check(self, given: Mapping[str, Any]) -> dict[str, Value]:
         """Return the given parameters in their types.

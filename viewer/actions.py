@@ -41,13 +41,15 @@ def table(window: Window) -> Commands:
 
 
 def _file(w: Window) -> list[Command]:
-    def has() -> bool:
-        return w.has_result
+    def has(kind: str) -> bool:
+        return w.verbs.answer_for(kind) is not None
 
     kinds = {
         "png": ("Overlay as PNG…", "At the picture's own resolution", "Ctrl+E"),
         "svg": ("Overlay as SVG…", "Boxes and text as vectors, for papers", ""),
-        "json": ("Detections as JSON…", "", ""),
+        "json": ("Numbers as JSON…", "Detections, or the classes of the picture", ""),
+        "npy": ("Heat map as NPY…", "The raw values of the map shown, float32, at its own resolution", ""),
+        "map.json": ("Heat map as JSON…", "Target, verdict, scale and place of the map shown", ""),
         "csv": ("Detections as CSV…", "", ""),
         "coco.json": ("Detections as COCO…", "", ""),
     }
@@ -95,7 +97,7 @@ def _file(w: Window) -> list[Command]:
                 group="export",
                 icon="export" if kind == "png" else "",
                 help=help_text,
-                enabled=has,
+                enabled=partial(has, kind),
             )
             for kind, (title, help_text, keys) in kinds.items()
         ],

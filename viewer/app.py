@@ -65,6 +65,7 @@ def build(
     from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
     from viewer import theme
+    from viewer.lender import Lender
     from viewer.settings import Settings
     from viewer.window import Window
 
@@ -77,6 +78,14 @@ def build(
     theme.apply(application, chosen)
     window = Window(session, settings)
     window.setWindowIcon(theme.icon("boxes"))
+    lender = Lender(session)
+
+    def lend(panel: Any) -> None:
+        panel.pixels_wanted.connect(lambda source: lender.lend(source, panel.show_pixels))
+
+    window.panels.furnish.append(lend)
+    for panel in window.panels.built:
+        lend(panel)
     session.wants = window.panels.slots()
     for note in settings.notes:
         window.tell(note, severity="warning")
@@ -108,9 +117,9 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
     failures: list[Failure] = []
     sources: list[Source] = []
     given = list(options.pictures)
-    if options.sample and not given:
-        given = [cards.SAMPLES]
     model = options.model or cards.DEFAULT_MODEL
+    if options.sample and not given:
+        given = [cards.samples(cards.canonical(model))]
     for path in given:
         try:
             if Path(path).suffix.lower() in images.WEIGHTS_SUFFIXES:

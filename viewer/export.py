@@ -156,8 +156,9 @@ def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels
             path.write_text(report.as_json(request, result), encoding="utf-8")
         case "npy":
             np.save(path, result.arrays["map"].astype(np.float32), allow_pickle=False)
-        case "json" if result.meta.get("kind") == MAP:
-            path.write_text(report.as_map(request, result, name=path.with_suffix(".npy").name), encoding="utf-8")
+        case "json" | "map.json" if result.meta.get("kind") == MAP:
+            values = path.name.removesuffix(f".{kind}") + ".npy"
+            path.write_text(report.as_map(request, result, name=values), encoding="utf-8")
         case "json" if request.inspection in PLAIN:
             few = Result({k: v for k, v in result.arrays.items() if k != "thumbnails"}, result.meta)
             path.write_text(report.as_plain_json(request, few), encoding="utf-8")

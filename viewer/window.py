@@ -126,7 +126,7 @@ class Window(QMainWindow):
 
     def samples(self) -> list[Path]:
         """The bundled sample pictures."""
-        return images.pictures_in(cards.SAMPLES)
+        return images.pictures_in(cards.samples(self.session.store.document.model))
 
     # what is shown
 
@@ -223,9 +223,8 @@ class Window(QMainWindow):
             self.tell(f"{description.name}: {note}", severity="warning", key=note)
 
     def _failure(self, slot: str, failure: Failure) -> None:
-        for panel in self.panels.built:
-            panel.show_failure(slot, failure)
-        if not failure.cancelled:
+        said = [panel.show_failure(slot, failure) for panel in self.panels.built]
+        if not failure.cancelled and not any(said):
             self.tell(failure.text, details=failure.details, severity="error", key=failure.message)
 
     def _opened(self, kind: str, path: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from models import registry
@@ -216,9 +216,8 @@ def test_the_scale_is_locked_where_it_is_or_where_it_is_typed(birds: Any, qtbot:
     look, values = panel(birds).look, birds.direct("grad_cam").arrays["map"]
     end = heat.end_of(values, birds.document.look)
     assert float(look.end.text()) == pytest.approx(end, rel=1e-3)
-    qtbot.mouseClick(
-        look.lock.box, Qt.MouseButton.LeftButton, pos=look.lock.box.rect().topLeft() + look.lock.box.rect().center() / 8
-    )
+    box = look.lock.box
+    qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(8, box.height() // 2))
     assert birds.document.look.scale == end
     look.end.setFocus()
     look.end.selectAll()

@@ -21,11 +21,14 @@ class View:
     """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density,
     all, lineage or match; `anchor_level` -1 is every level; `anchor_at` a place in the picture, pinned by a click.
     With ground truth, `outcomes` colours detections by right and wrong at the IoU `truth_iou`; `truth_shown` says what
-    is drawn. `lineage` and `missed` say that those panels are in view, and so that their answers are wanted.
+    is drawn. `lineage`, `missed`, `maps` and `proof` say that those panels are in view, and so that their answers are
+    wanted.
     `mask_values` shows the probabilities behind the selected mask. Key points of at most `point_score` are shown faint,
     or with `faint_points` off not at all; `heat_point` is the one whose heat map is shown for the selected box, -1 for
     none.
     `compare` is what is shown of settings A, those of now, and B, the pinned ones: their difference, a or b.
+    `inside` names which of the panels of filters, activations and attention are in view; `unit` is the channel, row and
+    column of a layer under the pointer, `patch` the one of a transformer, -1 for none.
     `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
     `explaining` and `layers` say that those panels are in view. `judged` is the question about which methods hold for
     the model, picture and layer that was answered last, `unfit` the ids of those that do not: no map is asked of them.
@@ -50,11 +53,29 @@ class View:
     faint_points: bool = True
     heat_point: int = -1
     compare: str = "difference"
+    inside: tuple[str, ...] = ()
+    unit: tuple[int, int, int] | None = None
+    patch: int = -1
     figures: str = "off"
     explaining: bool = False
     layers: bool = False
     judged: Request | None = None
     unfit: tuple[str, ...] = ()
+    maps: bool = False
+    proof: bool = False
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What maps are compared: `methods` by id, none for the usual ones; `classes` by name, none for the best ones of
+    the picture, `found`; of how many `pictures` from the current one on; one `scale` for all, for each method or cell.
+    """
+
+    methods: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+    pictures: int = 1
+    scale: str = "method"
 
 
 @dataclass(frozen=True)
@@ -66,7 +87,8 @@ class Document:
     rectangle drawn on the picture, x0 y0 x1 y1 in its pixels, `region_label` the class that should have been found
     there, "" for any. `truth` is where the ground truth comes from. `pinned` are settings of the detection put aside,
     to be compared with those of now. `method` is the attribution shown, "" for none; `target`, `against` (class names),
-    `part` (of a box) and `layer` (a call's id, "" for the automatic one) say of what; `look` how maps are drawn.
+    `part` (of a box) and `layer` (a call's id, "" for the automatic one) say of what; `look` how maps are drawn; `maps`
+    which are compared.
     `frame` is where a video, camera or stream is
     paused; -1 while it plays, and for what stands still.
     """
@@ -89,6 +111,7 @@ class Document:
     part: str = "score"
     layer: str = ""
     look: Look = field(default_factory=Look)
+    maps: Maps = Maps()
 
     @property
     def file(self) -> Source | None:
@@ -139,7 +162,8 @@ class Document:
         """Return the document with another model, whose pyramid has other levels."""
         view = dataclasses.replace(self.view, anchor_level=-1)
         own = {"target": "", "against": "", "part": "score", "layer": ""}
-        return dataclasses.replace(self, model=model, selected=-1, second=-1, pinned=None, view=view, **own)
+        maps = dataclasses.replace(self.maps, classes=(), found=())
+        return dataclasses.replace(self, model=model, selected=-1, second=-1, pinned=None, view=view, maps=maps, **own)
 
     def explaining(self, **changed: str) -> Document:
         """Return the document with another method, target, against, part or layer."""
@@ -148,6 +172,15 @@ class Document:
     def with_look(self, **changed: object) -> Document:
         """Return the document with maps drawn otherwise."""
         return dataclasses.replace(self, look=dataclasses.replace(self.look, **changed))  # type: ignore[arg-type]
+
+    def with_inside(self, panel: str, in_view: bool) -> Document:
+        """Return the document with a panel in view or out of it, and nothing of it under the pointer."""
+        inside = {*self.view.inside, panel} if in_view else {*self.view.inside} - {panel}
+        return self.with_view(inside=tuple(sorted(inside)), unit=None, patch=-1)
+
+    def with_maps(self, **changed: object) -> Document:
+        """Return the document with other maps compared."""
+        return dataclasses.replace(self, maps=dataclasses.replace(self.maps, **changed))  # type: ignore[arg-type]
 
     def with_view(self, **changed: object) -> Document:
         """Return the document with the view changed."""
@@ -175,8 +208,9 @@ class Document:
 
     def _unpicked(self) -> Document:
         """Return the document without what belongs to one picture alone."""
-        view = dataclasses.replace(self.view, anchor_at=None)
-        return dataclasses.replace(self, frame=-1, selected=-1, second=-1, region=None, region_label="", view=view)
+        view, maps = dataclasses.replace(self.view, anchor_at=None), dataclasses.replace(self.maps, found=())
+        plain = dataclasses.replace(self, view=view, maps=maps)
+        return dataclasses.replace(plain, frame=-1, selected=-1, second=-1, region=None, region_label="")
 
     def _with_settings(self, inspection: str, values: Mapping[str, Value]) -> Document:
         settings = {key: given for key, given in self.settings if key != (self.model, inspection)}

@@ -5,7 +5,7 @@ messages reach the owner through the `post` it gives, which must be safe from an
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,17 @@ __all__ = ["InlineLane", "Jobs", "Lane", "Mailbox", "Post", "ProcessLane"]
 
 MOST_DEATHS = 2
 MOST_STARTS = 3
+
+
+def queue_of(slot: str) -> str:
+    """Return the queue of a slot named "queue.name", whose slots are asked one after the other; "" for any other."""
+    queue, dot, _ = slot.partition(".")
+    return queue if dot else ""
+
+
+def firsts(slots: Iterable[str]) -> list[str]:
+    """Return slots less all but the first of each queue."""
+    return list({queue_of(slot) or slot: slot for slot in reversed(list(slots))}.values())
 
 
 @dataclass
@@ -76,7 +87,8 @@ class Jobs:
         """Ask `request` in a slot; what waited there is forgotten."""
         slot = self.slots.setdefault(name, Slot())
         if slot.running is None:
-            self._submit(slot, request)
+            slot.waiting = request
+            self._go_on(name)
             return
         if request == slot.running and not slot.called_off_at:
             slot.waiting = None
@@ -186,6 +198,18 @@ class Jobs:
         slot.number = self.number()
         self.lane.submit(slot.number, request)
 
+    def _go_on(self, name: str) -> None:
+        """Submit what waits in a slot, or in its queue while nothing of that runs: an answer that somebody waits for
+        then waits for one request of a queue at most."""
+        queue = queue_of(name)
+        line = (
+            {n: slot for n, slot in self.slots.items() if queue_of(n) == queue} if queue else {name: self.slots[name]}
+        )
+        if not any(slot.running for slot in line.values()):
+            first = next((slot for slot in line.values() if slot.waiting), None)
+            if first is not None and first.waiting is not None:
+                self._submit(first, first.waiting)
+
     def _call_off(self, slot: Slot) -> None:
         if not slot.called_off_at:
             slot.called_off_at = time.monotonic()
@@ -197,8 +221,7 @@ class Jobs:
                 continue
             request, called_off, waiting = slot.running, slot.called_off_at, slot.waiting
             slot.running, slot.deaths, slot.called_off_at = None, 0, 0.0
-            if waiting is not None:
-                self._submit(slot, waiting)
+            self._go_on(name)
             if not called_off:
                 self.deliver("done", name, request, answer)
             elif waiting is None:
@@ -210,7 +233,7 @@ class Jobs:
         self.down = True
         text = f"The engine could not be started (exit code {code}, {MOST_STARTS} tries)."
         for name, slot in list(self.slots.items()):
-            request, slot.running, slot.waiting = slot.running, None, None
+            request, slot.running, slot.waiting = slot.running or slot.waiting, None, None
             if request is not None:
                 failure = Failure(text, "Check that PyTorch and torchvision can be imported, then change a setting.")
                 self.deliver("done", name, request, failure)
@@ -238,3 +261,5 @@ class Jobs:
                     self._submit(slot, wanted)
             else:
                 self._submit(slot, wanted or request)
+            if queue_of(name):
+                self._go_on(name)

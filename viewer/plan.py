@@ -14,20 +14,23 @@ from viewer.document import Document
 # What is asked of a classifier before the engine has described it; of what finds boxes, everything is.
 CLASSIFIER_FIRST = ("classify",)
 DESCRIBE_SLOT, DETECT_SLOT = "describe", "detect"
-Wants = Callable[[Document, Description | None], Request | None]
+Wanted = Request | Mapping[str, Request] | None
+Wants = Callable[[Document, Description | None], Wanted]
 
 
 def plan(document: Document, description: Description | None, wants: Iterable[tuple[str, Wants]]) -> dict[str, Request]:
     """Return the wanted request of each slot: the model's description first, then what each panel wants.
 
+    What wants several requests names their slots itself, "queue.name": those are asked one after the other.
     A panel may want something before the model is described: the engine takes the model's own values for what is
     not given, so the first answer waits for nothing. Of what plays nothing is wanted: its frames come with answers.
     """
     wanted = {DESCRIBE_SLOT: Request("describe", document.model)}
     for slot, want in wants:
-        request = want(document, description)
-        if request is not None and not (request.source is not None and request.source.moving):
-            wanted[slot] = request
+        asked = want(document, description)
+        for name, request in (asked if isinstance(asked, Mapping) else {slot: asked}).items():
+            if request is not None and not (request.source is not None and request.source.moving):
+                wanted[name] = request
     return wanted
 
 
@@ -44,6 +47,11 @@ def given(document: Document, inspection: str, description: Description | None) 
 def detect(document: Document, description: Description | None) -> Request | None:
     """Want the current picture's detections."""
     return ask("detect", document, description)
+
+
+def classify(document: Document, description: Description | None) -> Request | None:
+    """Want the current picture's classes."""
+    return ask("classify", document, description)
 
 
 def anchors(document: Document, description: Description | None) -> Request | None:
@@ -125,7 +133,7 @@ def ask(
     source = source or document.source
     if source is None or (description is not None and reason(inspection, description)):
         return None
-    if description is None and task(document.model) == "classification" and inspection not in CLASSIFIER_FIRST:
+    if description is None and (task(document.model) == "classification") != (inspection in CLASSIFIER_FIRST):
         return None
     values = given(document, settings or inspection, description)
     return Request.make(inspection, document.model, source, {**values, **(extra or {})})

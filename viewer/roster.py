@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from viewer.panels.activations import ActivationPanel
 from viewer.panels.anchors import AnchorPanel
+from viewer.panels.attention import AttentionPanel
 from viewer.panels.attribution import AttributionPanel
 from viewer.panels.base import Panel
 from viewer.panels.classification import ClassificationPanel
@@ -10,11 +12,13 @@ from viewer.panels.compare import ComparePanel
 from viewer.panels.detection import DetectionPanel
 from viewer.panels.figures import FiguresPanel
 from viewer.panels.film import FilmPanel
+from viewer.panels.filters import FilterPanel
 from viewer.panels.keypoints import KeyPointPanel
 from viewer.panels.layers import LayersPanel
 from viewer.panels.lineage import LineagePanel
 from viewer.panels.live import LivePanel
 from viewer.panels.log import LogPanel
+from viewer.panels.maps import MapsPanel
 from viewer.panels.masks import MaskPanel
 from viewer.panels.missed import MissedPanel
 from viewer.panels.results import ResultsPanel
@@ -36,7 +40,11 @@ PANELS: tuple[type[Panel], ...] = (
     WorkbenchPanel,
     MaskPanel,
     KeyPointPanel,
+    FilterPanel,
+    ActivationPanel,
+    AttentionPanel,
     ClassificationPanel,
     AttributionPanel,
     LayersPanel,
+    MapsPanel,
 )

@@ -19,7 +19,7 @@ from models.truth.read import recognise
 from models.truth.types import Truth
 from models.types import Failure, Refusal, Result, Source
 from viewer.document import Document
-from viewer.jobs import Jobs, Lane, Post
+from viewer.jobs import Jobs, Lane, Post, firsts, queue_of
 from viewer.listeners import Listeners
 from viewer.live import Live
 from viewer.plan import DESCRIBE_SLOT, DETECT_SLOT, Wants, plan
@@ -97,8 +97,8 @@ class Session:
 
     @property
     def stale(self) -> bool:
-        """Whether an answer on screen is not the one wanted: not yet, or not after a failure."""
-        return not all(self._answered(slot) for slot in self.wanted)
+        """Whether an answer on screen is not the one wanted: not yet, or after a failure. Queues take their time."""
+        return not all(self._answered(slot) or queue_of(slot) for slot in self.wanted)
 
     def open_paths(self, paths: Sequence[str | Path]) -> None:
         """Open pictures and folders, the first readable picture shown; weights open as the model, a JSON file as ground
@@ -172,9 +172,9 @@ class Session:
 
     def tick(self) -> None:
         """Look after the engine, and ask again what was answered in part; to be called a few times a second."""
-        for slot, request in self.wanted.items():
-            if self._answered(slot) and self._partial(slot) and self.jobs.idle(slot):
-                self.jobs.want(slot, request)
+        for slot in firsts(slot for slot in self.wanted if self._answered(slot) and self._partial(slot)):
+            if self.jobs.idle(slot):
+                self.jobs.want(slot, self.wanted[slot])
         self.jobs.tick()
         self.live.tick()
 

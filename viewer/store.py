@@ -9,7 +9,8 @@ from viewer.document import Document
 
 Listener = Callable[[Document, Document], None]
 MOST_STEPS = 500
-NO_STEPS = ("lineage", "missed", "explaining", "layers", "judged", "unfit")  # of the view
+# Of the view: what is in sight is no step of the user's.
+NO_STEPS = ("lineage", "missed", "explaining", "layers", "judged", "unfit", "inside", "unit", "patch", "maps", "proof")
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Store:
         document = document.with_view(**{name: getattr(now.view, name) for name in NO_STEPS})
         document = document.with_frame(now.frame if now.file == document.file else -1)
         same = (now.model, now.source) == (document.model, document.source)
-        return document.with_selected(now.selected) if same else document
+        return document.with_selected(now.selected).with_maps(found=now.maps.found) if same else document
 
     def _become(self, document: Document) -> None:
         before, self.document = self.document, document

@@ -235,7 +235,7 @@ def _heat(frame: Frame, layer: Heat) -> None:
     frame.painter.restore()
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=40)
 def _heat_image(layer: Heat) -> QImage:
     """Return the map in its colours, at its own size."""
     span = max(layer.high - layer.low, 1e-12)

@@ -10,20 +10,21 @@ from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 from models.inspection import Description
 from models.requests import Request
 from models.truth.types import Truth
-from models.types import Failure, Result
+from models.types import Failure, Pixels, Result, Source
 from viewer.canvas.layers import Layer
 from viewer.document import Document
-from viewer.plan import Wants
+from viewer.plan import Wanted, Wants
 from viewer.store import Store
 
 GAP = 8
+Levels = tuple[Pixels, ...]
 
 
 class Panel(QWidget):
     """One dock's content. A subclass sets the class attributes and overrides what it has a use for.
 
     It changes the document through `store`, says `layers_changed` when it would paint something
-    else and `command_wanted` to have a command of the table run. Panels with
+    else, `command_wanted` to have a command of the table run, `pixels_wanted` to be shown a Source. Panels with
     a lower `rank` paint first, below the others. A panel is given at least `height_px` when it is opened.
     """
 
@@ -38,6 +39,7 @@ class Panel(QWidget):
 
     layers_changed = Signal()
     command_wanted = Signal(str)
+    pixels_wanted = Signal(object)
 
     def __init__(self, store: Store) -> None:
         super().__init__()
@@ -58,9 +60,14 @@ class Panel(QWidget):
         return scroll
 
     @staticmethod
-    def wants(document: Document, description: Description | None) -> Request | None:
-        """Return the request whose answer the panel shows, in the slot of its id."""
+    def wants(document: Document, description: Description | None) -> Wanted:
+        """Return the request whose answer the panel shows, in the slot of its id; or several, by slot."""
         return None
+
+    @classmethod
+    def called(cls, document: Document) -> bool:
+        """Tell whether the document holds something that this panel paints though nobody has opened it."""
+        return False
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
@@ -73,8 +80,11 @@ class Panel(QWidget):
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Take the answer of a slot; every panel hears of every slot."""
 
-    def show_failure(self, slot: str, failure: Failure) -> None:
-        """Hear that a slot got no answer; the message is shown already, and what was shown stays."""
+    def show_failure(self, slot: str, failure: Failure) -> bool | None:
+        """Hear that a slot got no answer; what was shown stays. True where the panel says why and nobody else need."""
+
+    def show_pixels(self, source: Source, levels: Levels) -> None:
+        """Take the picture that was asked for with `pixels_wanted`."""
 
     def show_truth(self, truth: Truth | None) -> None:
         """Take the ground truth that is open now, None for none."""
@@ -107,9 +117,10 @@ class Panel(QWidget):
     def seen(self, in_view: bool) -> None:
         """Hear that the panel came into view or went out of it, also behind another tab."""
 
-    def lacking(self, description: Description) -> str:
+    @classmethod
+    def lacking(cls, description: Description) -> str:
         """Return why the model cannot serve this panel, "" if it can."""
-        missing = [need for need in self.needs if need not in description.capabilities]
+        missing = [need for need in cls.needs if need not in description.capabilities]
         told = [description.stages[need] for need in missing if need in description.stages]
         if told:
             return told[0]
@@ -120,7 +131,7 @@ class Panel(QWidget):
             "Traces": "does not show its stages",
             "Segments": "makes no masks",
             "FindsKeyPoints": "finds no key points",
-            "Classifies": "is no classifier",
-            "Explains": "cannot be followed back to the picture",
+            "Classifies": "tells no classes of a picture as a whole",
+            "Explains": "does not show what its scores rest on",
         }
         return f"{description.name} {' and '.join(words.get(m, 'lacks ' + m) for m in missing)}." if missing else ""

@@ -1,0 +1,189 @@
+"""From answers to the cells of a grid of maps: their heat, their scale, their words. It paints nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models.requests import Request
+from models.types import Failure, Result, Source
+from viewer import heat, maps
+from viewer.canvas.layers import Heat
+from viewer.document import Document
+from viewer.heat import Look
+from viewer.map_export import Shown
+from viewer.maps import Cell, Difference
+from viewer.widgets.map_grid import Tile
+
+Answer = Result | Failure
+Bar = tuple[float, float, str]
+KEPT_MOST = 64
+WAITS = "…"
+NOT_COMPARED = "These two cannot be subtracted: {}"
+HEAD = ("picture", "method", "target", "score", "probability", "lowest", "highest", "scale_end", "verdict", "reason")
+_heats: dict[object, tuple[object, Heat]] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The cells, the colour bar of all, and what it means in words."""
+
+    shown: list[Shown]
+    bar: Bar
+    words: str
+
+
+def tiles(
+    asked: Mapping[Cell, Request | None],
+    answers: Mapping[Cell, Answer],
+    document: Document,
+    *,
+    titles: Mapping[str, str],
+    sizes: Mapping[Source, tuple[int, int]],
+) -> Found:
+    """Return the cells of a document with what was answered so far; `titles` name methods, `sizes` are of pictures."""
+    look, mode = document.look, document.maps.scale
+    results = {cell: answer for cell, answer in answers.items() if isinstance(answer, Result)}
+    ends = maps.ends(results, look, scale=mode)
+    signed = any(result.meta["signed"] for result in results.values())
+    many = len({cell.source for cell in asked}) > 1
+    shown = []
+    for cell, request in asked.items():
+        answer = answers.get(cell)
+        size = sizes.get(cell.source) or _size(answer)
+        name = f"{titles.get(cell.method, cell.method)} · {_target(cell, answer)}"
+        name = f"{name} · {cell.source.stem}" if many else name
+        tile = Tile(cell.slot, name, cell.source, size)
+        if isinstance(answer, Result):
+            tile = _with_map(tile, answer, look, ends[cell], signed=signed)
+        elif isinstance(answer, Failure):
+            tile = replace(tile, note=answer.text, tip=f"{name}\n{answer.text}")
+        else:
+            tile = replace(tile, note=WAITS, tip=f"{name}: not there yet", waits=True)
+        result = answer if isinstance(answer, Result) else None
+        shown.append(Shown(cell, tile, request, result, ends.get(cell, 0.0)))
+    return Found(shown, *_scale(ends, titles, look, mode, signed=signed))
+
+
+def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile, Bar, str]:
+    """Return the difference of two cells, as a cell, with its colour bar and what it is in words."""
+    names = f"A − B: {a.tile.title} − {b.tile.title}"
+    empty = Tile("difference", "A − B", a.cell.source, a.tile.size)
+    bar: Bar = (-1.0, 1.0, heat.DIVERGING)
+    if a.result is None or b.result is None:
+        return None, replace(empty, note=WAITS, waits=True), bar, names
+    if a.cell.source != b.cell.source and a.tile.size != b.tile.size:
+        why = NOT_COMPARED.format("their pictures differ in size.")
+        return None, replace(empty, note=why), bar, names
+    same = a.cell.method == b.cell.method
+    one, other = (
+        (each.result.arrays["map"], each.result.meta["extent"], heat.end_of(each.result.arrays["map"], look))
+        for each in (a, b)
+        if each.result is not None
+    )
+    found = maps.difference(one, other, same=same, look=look)
+    if found is None:
+        why = NOT_COMPARED.format("they cover no part of the picture together.")
+        return None, replace(empty, note=why), bar, names
+    plain = replace(look, sign=heat.SIGNED, scale=0.0)
+    end = heat.end_of(found.values, plain)
+    layer = heat.heat_layer(found.values, found.extent, plain, signed=True, id="difference")
+    tile = replace(empty, heat=layer, values=found.values, extent=found.extent, foot=f"± {end:.3g}", tip=names)
+    if not np.any(found.values):
+        tile = replace(tile, heat=None, note="A and B are the same.")
+    unit = "each divided by its own end of scale first, for their units differ" if not same else "in the method's unit"
+    return found, tile, (-end, end, heat.DIVERGING), f"{names}; {unit}"
+
+
+def class_rows(best: Result | None, chosen: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return the best classes with their probabilities and the others chosen, to tick."""
+    rows = {}
+    if best is not None:
+        names, columns = best.meta["classes"], (best.arrays["labels"], best.arrays["probabilities"])
+        rows = {names[label]: f"{names[label]}\t{p:.3f}" for label, p in zip(*columns, strict=True)}
+    rows |= {name: name for name in chosen if name not in rows}
+    return [(name, title, "") for name, title in rows.items()]
+
+
+def text(shown: Sequence[Shown]) -> str:
+    """Return the numbers of every cell as tab-separated text."""
+    lines: list[tuple[str, ...]] = [HEAD]
+    for one in shown:
+        about = (one.cell.source.name, one.cell.method)
+        if one.result is None:
+            lines.append((*about, one.cell.target, "", "", "", "", "", "", one.tile.note))
+            continue
+        meta, values = one.result.meta, one.result.arrays["map"]
+        chance = "" if meta["probability"] is None else f"{meta['probability']:.6g}"
+        numbers = (float(values.min()), float(values.max()), one.end)
+        told = (str(meta["target"]), f"{meta['score']:.6g}", chance, *(f"{v:.6g}" for v in numbers))
+        lines.append((*about, *told, str(meta["verdict"]), str(meta["reason"])))
+    return "\n".join("\t".join(line) for line in lines) + "\n"
+
+
+def _with_map(tile: Tile, result: Result, look: Look, end: float, *, signed: bool) -> Tile:
+    meta, values = result.meta, result.arrays["map"]
+    said = heat.words(values, signed=meta["signed"])
+    badge = "partial" if meta["verdict"] == "partial" else ""
+    chance = "" if meta["probability"] is None else f", probability {meta['probability']:.3f}"
+    lines = [tile.title, f"Score {meta['score']:.4g}{chance}", f"From {values.min():.3g} to {values.max():.3g}"]
+    lines += [f"Layer {meta['layer']}"] if meta.get("layer") else []
+    lines += [f"Completeness off by {meta['delta']:.2%}"] if meta["delta"] is not None else []
+    lines += [str(meta["reason"])] if meta["reason"] else []
+    lines += ["Still being refined"] if meta.get("partial") else []
+    return replace(
+        tile,
+        heat=_heat(result, look, end, signed=signed) if np.any(values) else None,
+        values=values,
+        extent=tuple(meta["extent"]),
+        note=said,
+        badge=badge or ("refining" if meta.get("partial") else ""),
+        tip="\n".join([*lines, *([said] if said else [])]),
+        foot=f"{'±' if signed and look.sign == heat.SIGNED else '≤'} {end:.3g}",
+    )
+
+
+def _heat(result: Result, look: Look, end: float, *, signed: bool) -> Heat:
+    """Return the layer of a map, the same one for the same question: what is painted is kept by its layer."""
+    key = (id(result), replace(look, scale=end), signed)
+    if key not in _heats:
+        while len(_heats) >= KEPT_MOST:
+            del _heats[next(iter(_heats))]
+        scaled = replace(look, scale=end if end > 0 else 1.0)
+        _heats[key] = (result, heat.heat_layer(result.arrays["map"], result.meta["extent"], scaled, signed=signed))
+    return _heats[key][1]
+
+
+def _scale(
+    ends: Mapping[Cell, float], titles: Mapping[str, str], look: Look, mode: str, *, signed: bool
+) -> tuple[Bar, str]:
+    """Return the one colour bar, in numbers where all maps share a scale, else in shares of each scale's end."""
+    around = signed and look.sign == heat.SIGNED
+    colours = heat.DIVERGING if around else look.colours or heat.SEQUENTIAL
+    largest = max(ends.values(), default=1.0)
+    sign = "±" if around else "up to"
+    if mode == "all" or look.scale > 0 or len(set(ends.values())) == 1:
+        text = f"One scale for all maps, {sign} {largest:.3g}: the largest of their {look.clip:g} % percentiles"
+        text = f"Locked at {sign} {look.scale:.3g}" if look.scale > 0 else text
+        return ((-largest if around else 0.0), largest, colours), text
+    low = -1.0 if around else 0.0
+    if mode == "cell":
+        return (low, 1.0, colours), "Each map has a scale of its own, under it: colours compare nothing between maps"
+    each = {titles.get(cell.method, cell.method): end for cell, end in ends.items()}
+    listed = " · ".join(f"{name} {sign} {end:.3g}" for name, end in each.items())
+    return (low, 1.0, colours), f"1 is the end of a method's scale: {listed}"
+
+
+def _target(cell: Cell, answer: Answer | None) -> str:
+    if isinstance(answer, Result):
+        return str(answer.meta["target"])
+    return cell.target or "best class"
+
+
+def _size(answer: Answer | None) -> tuple[int, int]:
+    if isinstance(answer, Result):
+        width, height = answer.meta["size"]
+        return int(width), int(height)
+    return 0, 0

@@ -1,0 +1,348 @@
+"""Compare maps: methods x classes x pictures in one grid, on one locked scale, two of them subtracted. It asks only."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import ClassVar
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from models.inspection import Description
+from models.requests import Request
+from models.types import Failure, Result, Source
+from viewer import map_tiles, maps
+from viewer.document import Document
+from viewer.map_export import Sheet, Shown
+from viewer.map_tiles import Answer
+from viewer.maps import Cell, Difference
+from viewer.panels.base import GAP, Levels, Panel
+from viewer.plan import Wanted
+from viewer.store import Store
+from viewer.widgets.colourbar import ColourBar
+from viewer.widgets.map_grid import MapGrid
+from viewer.widgets.picker import Picker
+
+KEPT_MOST = 96
+BAR_PX = 200
+EMPTY = "Open a picture: each method's map of each class stands side by side here."
+HINT = "Click a map, then Ctrl+click another: their difference."
+
+
+class MapsPanel(Panel):
+    """Choices on top, the grid, the difference of two cells, one colour bar. What was answered once is kept a while."""
+
+    id: ClassVar[str] = "maps"
+    title: ClassVar[str] = "Compare maps"
+    icon: ClassVar[str] = "maps"
+    area: ClassVar[str] = "bottom"
+    opened: ClassVar[bool] = False
+    height_px: ClassVar[int] = 340
+    needs: ClassVar[tuple[str, ...]] = ("Explains",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._description: Description | None = None
+        self._answers: OrderedDict[Request, Answer] = OrderedDict()
+        self._levels: dict[Source, Levels] = {}
+        self._lent: set[Source] = set()
+        self._best: Result | None = None
+        self._offered: object = None
+        self._pair: tuple[Cell, ...] = ()
+        self.shown: list[Shown] = []
+        self.sheet: Sheet | None = None
+        self.methods = Picker("Methods")
+        self.methods.picked.connect(lambda ids: self._set("Methods to compare", methods=ids))
+        self.classes = Picker("Classes", add="Add a class…")
+        self.classes.picked.connect(lambda names: self._set("Classes to compare", classes=names))
+        self.classes.added.connect(self._add)
+        self.pictures = QSpinBox()
+        self.pictures.setRange(1, maps.MOST_PICTURES)
+        self.pictures.setAccessibleName("Pictures to compare")
+        self.pictures.setToolTip("The current picture and those after it in the film strip")
+        self.pictures.valueChanged.connect(lambda count: self._set("Pictures to compare", pictures=count))
+        self.scale = QComboBox()
+        self.scale.setAccessibleName("Scale of the maps")
+        self.scale.setToolTip("What shares a scale can be compared by its colours; units differ from method to method")
+        self.scale.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.scale.setMinimumContentsLength(12)
+        for key, title in maps.SCALES.items():
+            self.scale.addItem(title, key)
+        self.scale.activated.connect(lambda: self._set("Scale of the maps", scale=str(self.scale.currentData())))
+        self.grid = MapGrid("Maps side by side")
+        self.fit = _tool("Fit", "Whole pictures again (0)", self.grid.fit)
+        self.copy = _tool("Copy", "Copy the numbers of every map as text", self._copy)
+        self.export = _tool("Export…", "Save the grid as PNG, every map as NPZ, numbers as JSON", self._ask_export)
+        self.other = MapGrid("Difference of two maps")
+        self.bar, self.other_bar = ColourBar(), ColourBar()
+        self.words, self.other_words = _text("Scale of the maps in words"), _text("About the difference")
+        self._link()
+        self._lay_out()
+        self.refresh(store.document, None)
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Wanted:
+        """Want every cell's map while the panel is in view."""
+        return maps.wanted(document, description)
+
+    def seen(self, in_view: bool) -> None:
+        """Ask while the panel is in view, and no longer."""
+        self.store.update(self.store.document.with_view(maps=in_view))
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Follow the document, while in view."""
+        self._description = description
+        if not document.view.maps:
+            return
+        self._offer(document)
+        self.pictures.blockSignals(True)
+        self.pictures.setValue(document.maps.pictures)
+        self.pictures.blockSignals(False)
+        self.pictures.setVisible(len(document.sources) > 1)
+        self.scale.setCurrentIndex(self.scale.findData(document.maps.scale))
+        self._show()
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Keep a map, or the best classes."""
+        document = self.store.document
+        if slot == maps.BEST_SLOT:
+            self._best = result
+            found = maps.found(result)
+            if found != document.maps.found:
+                self.store.update(document.with_maps(found=found))
+            else:
+                self._offered = None
+                self.refresh(document, self._description)
+        elif slot.startswith(maps.QUEUE + "."):
+            self._keep(request, result)
+
+    def show_failure(self, slot: str, failure: Failure) -> bool:
+        """Say in a cell why it has no map."""
+        request = maps.wanted(self.store.document, self._description).get(slot)
+        if not slot.startswith(maps.QUEUE + ".") or request is None:
+            return False
+        self._keep(request, failure)
+        return slot != maps.BEST_SLOT
+
+    def show_pixels(self, source: Source, levels: Levels) -> None:
+        """Take a picture to paint maps over."""
+        self._levels[source] = levels
+        self._show()
+
+    def forget(self) -> None:
+        """Chosen cells belong to a picture; maps are kept by what was asked, and shown again where that is."""
+        self._pair, self._best, self._offered = (), None, None
+
+    def pointer(self, place: tuple[float, float] | None) -> None:
+        """Show the place under the mouse on the picture in every cell too."""
+        size = next((one.tile.size for one in self.shown if one.tile.size[0]), None)
+        if place is None or size is None:
+            self._point(None)
+        else:
+            self._point((place[0] / size[0], place[1] / size[1]))
+
+    @property
+    def text(self) -> str:
+        """The numbers of every map as tab-separated text."""
+        return map_tiles.text(self.shown)
+
+    @property
+    def pixels(self) -> dict[Source, Levels]:
+        """The pictures at hand, with their halvings."""
+        return self._levels
+
+    # inside
+
+    def _keep(self, request: Request, answer: Answer) -> None:
+        self._answers[request] = answer
+        self._answers.move_to_end(request)
+        while len(self._answers) > KEPT_MOST:
+            self._answers.popitem(last=False)
+        self._show()
+
+    def _show(self) -> None:
+        """Bring grid, bar and difference up to date with the answers there are."""
+        document, description = self.store.document, self._description
+        if not document.view.maps:
+            return
+        cells = maps.cells(document, description) if document.source is not None else []
+        self._borrow({cell.source for cell in cells})
+        asked = {cell: maps.request(cell, document, description) for cell in cells}
+        answers = {cell: self._answers[one] for cell, one in asked.items() if one in self._answers}
+        known = {source: levels for source, levels in self._levels.items() if levels}
+        sizes = {source: (levels[0].shape[1], levels[0].shape[0]) for source, levels in known.items()}
+        found = map_tiles.tiles(asked, answers, document, titles=maps.titles(description), sizes=sizes)
+        self.shown = found.shown
+        across = len(maps.methods(document, description))
+        self.grid.set_pictures(known)
+        self.other.set_pictures(known)
+        self.grid.set_tiles([one.tile for one in self.shown], across=across)
+        self.bar.set_range(*found.bar[:2], colour_map=found.bar[2])
+        self.words.setText(found.words if self.shown else EMPTY)
+        self.words.setToolTip(found.words)
+        self.bar.setVisible(bool(answers))
+        self._pair = tuple(cell for cell in self._pair if cell in asked)
+        self.grid.mark([cell.slot for cell in self._pair])
+        subtracted = self._subtract()
+        self.sheet = Sheet(self.shown, across, document.look, document.maps.scale, found.bar, found.words, subtracted)
+        self.export.setEnabled(any(one.result is not None for one in self.shown))
+        self.copy.setEnabled(bool(self.shown))
+
+    def _borrow(self, sources: set[Source]) -> None:
+        """Ask for the pictures that are not here yet, and let go of those no longer shown."""
+        for gone in self._levels.keys() - sources:
+            del self._levels[gone]
+        self._lent &= sources
+        for source in sources - self._lent:
+            self._lent.add(source)
+            self.pixels_wanted.emit(source)
+
+    def _subtract(self) -> tuple[str, str, Difference] | None:
+        """Show the difference of the two cells chosen, as far as there is one."""
+        by_cell = {one.cell: one for one in self.shown}
+        chosen = [by_cell[cell] for cell in self._pair]
+        self._right.setVisible(len(chosen) == 2)
+        if len(chosen) != 2:
+            self.other_words.setText("")
+            return None
+        found, tile, bar, words = map_tiles.subtracted(chosen[0], chosen[1], self.store.document.look)
+        self.other.set_tiles([tile])
+        self.other_bar.setVisible(found is not None)
+        self.other_bar.set_range(*bar[:2], colour_map=bar[2])
+        self.other_words.setText(words)
+        self.other_words.setToolTip(words)
+        return None if found is None else (chosen[0].tile.title, chosen[1].tile.title, found)
+
+    def _offer(self, document: Document) -> None:
+        """List methods and classes anew where they are others."""
+        description = self._description
+        key = (description, document.maps, self._best)
+        if key == self._offered:
+            return
+        self._offered = key
+        rows = [(offer.id, offer.title, offer.reason) for offer in maps.offered(description)]
+        self.methods.offer(rows, maps.methods(document, description))
+        chosen = [name for name in maps.classes(document, description) if name]
+        self.classes.offer(map_tiles.class_rows(self._best, chosen), chosen)
+        if not chosen:
+            self.classes.tell("Classes: best")
+        names = maps.nameable(description) if description else []
+        self.classes.complete(names)
+
+    def _add(self, name: str) -> None:
+        document, description = self.store.document, self._description
+        known = maps.nameable(description) if description else []
+        match = next((each for each in known if each.lower() == name.lower()), "")
+        if not match:
+            self.words.setText(f"There is no class {name!r} in this model. Choose one of the {len(known):,} listed.")
+            return
+        chosen = [each for each in maps.classes(document, description) if each and each != match]
+        self._set("Classes to compare", classes=(*chosen, match))
+
+    def _set(self, title: str, **changed: object) -> None:
+        self.store.update(self.store.document.with_maps(**changed), title=title)
+
+    def _choose(self, key: str, extend: bool) -> None:
+        cell = next((one.cell for one in self.shown if one.tile.key == key), None)
+        if cell is None:
+            return
+        if extend and self._pair and cell not in self._pair:
+            self._pair = (self._pair[0], cell)
+        elif cell in self._pair:
+            self._pair = tuple(each for each in self._pair if each != cell)
+        else:
+            self._pair = (cell,)
+        self._show()
+
+    def _open(self, key: str) -> None:
+        """Show a cell's map over the picture."""
+        cell = next((one.cell for one in self.shown if one.tile.key == key), None)
+        document = self.store.document
+        if cell is not None and cell.source == document.source:
+            self.store.update(document.explaining(method=cell.method, target=cell.target), title="Show this map")
+
+    def _point(self, place: tuple[float, float] | None) -> None:
+        self.grid.point(place)
+        self.other.point(place)
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.text)
+
+    def _ask_export(self) -> None:
+        self.command_wanted.emit("export-maps")
+
+    def _link(self) -> None:
+        for one, other in ((self.grid, self.other), (self.other, self.grid)):
+            one.viewed.connect(other.look)
+            one.pointed.connect(other.point)
+        self.grid.chosen.connect(self._choose)
+        self.grid.opened.connect(self._open)
+        self.grid.setToolTip(HINT)
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.setSpacing(GAP)
+        for part in (self.methods, self.classes, self.pictures, self.scale):
+            top.addWidget(part)
+        self.pictures.setPrefix("Pictures: ")
+        top.addStretch(1)
+        for part in (self.fit, self.copy, self.export):
+            top.addWidget(part)
+        middle = QHBoxLayout()
+        middle.setSpacing(GAP)
+        middle.addWidget(_column(self.grid, self.bar, self.words), 3)
+        self._right = _column(self.other, self.other_bar, self.other_words)
+        middle.addWidget(self._right, 1)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(GAP, GAP // 2, GAP, GAP // 2)
+        whole.setSpacing(GAP // 2)
+        whole.addLayout(top)
+        whole.addLayout(middle, 1)
+
+
+def _column(grid: QWidget, bar: QWidget, words: QWidget) -> QWidget:
+    """Put a colour bar and words below a grid."""
+    bar.setFixedWidth(BAR_PX)
+    both = QWidget()
+    column = QVBoxLayout(both)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(GAP // 2)
+    column.addWidget(grid, 1)
+    line = QHBoxLayout()
+    line.setSpacing(2 * GAP)
+    line.addWidget(bar)
+    line.addWidget(words, 1)
+    column.addLayout(line)
+    return both
+
+
+def _text(name: str) -> QLabel:
+    label = QLabel()
+    label.setAccessibleName(name)
+    label.setProperty("small", True)
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+def _tool(text: str, help_text: str, call: object) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(help_text)
+    button.setAutoRaise(True)
+    button.clicked.connect(call)
+    return button
+
+
+PANEL = MapsPanel

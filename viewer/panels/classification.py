@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout
 
 from models.cards import task
 from models.inspection import Description
@@ -17,6 +18,7 @@ from viewer.canvas.layers import NO_CLASS, Boxes, Layer
 from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.store import Store
+from viewer.widgets.elide import ElidedLabel
 from viewer.widgets.ranking import Ranking
 from viewer.widgets.search import Search
 
@@ -38,13 +40,15 @@ class ClassificationPanel(Panel):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.summary = _words("Summary")
-        self.remark = _words("Remark")
-        self.remark.setProperty("small", True)
+        self.summary = ElidedLabel()
+        self.summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.remark = ElidedLabel(lines=2, role=QPalette.ColorRole.PlaceholderText)
+        self.remark.setMinimumHeight(2 * self.remark.fontMetrics().lineSpacing())
         self.ranking = Ranking("Classes by probability")
         self.search = Search("Find a class", below=self.ranking)
-        self.target = _words("Target")
-        self.target.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.target = ElidedLabel()
+        self.target.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.target.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.highest = QPushButton("Highest class")
         self.highest.setToolTip("Explain whichever class scores highest, of this picture and of others")
         self._result: Result | None = None
@@ -61,7 +65,7 @@ class ClassificationPanel(Panel):
         foot = QHBoxLayout()
         foot.setSpacing(GAP)
         foot.addWidget(self.target, 1)
-        foot.addWidget(self.highest, 0, Qt.AlignmentFlag.AlignTop)
+        foot.addWidget(self.highest)
         column.addLayout(foot)
         self.ranking.chosen.connect(self._choose)
         self.ranking.opposed.connect(self._oppose)
@@ -79,7 +83,8 @@ class ClassificationPanel(Panel):
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Mark the target and what is set against it; drop what another model said."""
-        self._names = description.classes if description else ()
+        if description is not None:
+            self._name(description.classes)
         if self._request is not None and self._request.model != document.model:
             self.forget()
         self._note(description)
@@ -92,7 +97,7 @@ class ClassificationPanel(Panel):
             return
         self._result, self._request = result, request
         arrays = result.arrays
-        self._names = result.meta["classes"]
+        self._name(result.meta["classes"])
         self.ranking.set_entries(arrays["labels"], self._names, arrays["probabilities"], arrays["scores"])
         self._mark(self.store.document)
         self._tell()
@@ -127,6 +132,11 @@ class ClassificationPanel(Panel):
         self._in_view = in_view
         self.layers_changed.emit()
 
+    def _name(self, names: tuple[str, ...]) -> None:
+        """Take the model's names of classes; outputs that a card has no name for have their number."""
+        outputs = len(self._result.arrays["labels"]) if self._result is not None else 0
+        self._names = (*names, *(f"class {label}" for label in range(len(names), outputs)))
+
     def _mark(self, document: Document) -> None:
         wanted = explain.label_of(document.target, self._names) if document.target else self._best
         against = explain.label_of(document.against, self._names) if document.against else -1
@@ -156,7 +166,7 @@ class ClassificationPanel(Panel):
             self.summary.setText(NONE_FOUND)
             return
         best = float(self._result.arrays["probabilities"][0])
-        self.summary.setText(f"{self._names[self._best]}, {best:.1%}: likeliest of {len(self._names):,} classes")
+        self.summary.setText(f"{self._names[self._best]}, {best:.1%} (of {len(self._names):,} classes)")
 
     def _find(self, text: str) -> None:
         self.ranking.look_for(text)
@@ -179,15 +189,6 @@ class ClassificationPanel(Panel):
     def _automatic(self) -> None:
         document = explain.with_target(self.store.document, "").explaining(against="")
         self.store.update(document, title="Explain the highest class")
-
-
-def _words(name: str) -> QLabel:
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    label.setAccessibleName(name)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
 
 
 PANEL = ClassificationPanel

@@ -15,6 +15,7 @@ from viewer.panels.log import LogPanel
 from viewer.panels.maps import MapsPanel
 from viewer.panels.masks import MaskPanel
 from viewer.panels.missed import MissedPanel
+from viewer.panels.proof import ProofPanel
 from viewer.panels.results import ResultsPanel
 from viewer.panels.truth import TruthPanel
 from viewer.panels.workbench import WorkbenchPanel
@@ -35,4 +36,5 @@ PANELS: tuple[type[Panel], ...] = (
     MaskPanel,
     KeyPointPanel,
     MapsPanel,
+    ProofPanel,
 )

@@ -229,6 +229,8 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
         _painting()
         if answer.meta.get("kind") == export.MAP:
             kinds = [*kinds, "npy"]
+        elif request.inspection in export.GRIDS:
+            kinds = ["png", "npy", "json"]
         elif request.inspection in export.PLAIN:
             kinds = ["json"]
         pixels = engine.pixels(request, Context())
@@ -254,7 +256,7 @@ def _whole(engine: Engine, request: Request, label: str) -> Answer:
             done, of = answer.meta["collected"] + answer.meta["failed"], answer.meta["of"]
             if 10 * done // of > told:
                 told = 10 * done // of
-                _say(f"{label}: {done:,} of {of:,} pictures")
+                _say(f"{label}: {done:,} of {of:,} {answer.meta.get('unit', 'pictures')}")
     return answer
 
 

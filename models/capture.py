@@ -67,7 +67,7 @@ class Trace:
         return any(call.id == name for call in self.calls)
 
 
-See = Callable[[Call, Tensor], None]
+See = Callable[[Call, Tensor], Tensor | None]
 
 
 @contextmanager
@@ -75,17 +75,18 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
     """Fill the Trace yielded with the calls made inside; it is complete at the end of the block.
 
     `size` (h, w) is that of the network's input, which tells the layouts. `see` is called with each call and its value,
-    to be read at once: what follows may change it in place.
+    to be read at once: what follows may change it in place. A tensor that it returns takes the value's place.
     """
     names = _names(net)
     trace, counts = Trace(), {}
     owners: dict[int, tuple[weakref.ref[Tensor], int, str]] = {}
 
-    def after(module: nn.Module, inputs: Any, output: Any) -> None:
+    def after(module: nn.Module, inputs: Any, output: Any) -> Any:
         path = names.get(id(module))
         if not path:
-            return
+            return None
         counts[path] = number = counts.get(path, 0) + 1
+        replaced = {}
         for key, value in tensors_in(output):
             name = call_id(path, number, key)
             layout = layout_of(tuple(value.shape), size, channels_last=isinstance(module, nn.LayerNorm | nn.Linear))
@@ -94,8 +95,10 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
                 name, path, type(module).__name__, number, 0, tuple(value.shape), layout, same, path.count(".") + 1
             )
             trace.calls.append(call)
-            if see is not None:
-                see(call, value)
+            if see is not None and (put := see(call, value)) is not None:
+                replaced[key] = put
+                _owner(owners, put, same or name)
+        return _replaced(output, replaced) if replaced else None
 
     hook = nn.modules.module.register_module_forward_hook(after)
     try:

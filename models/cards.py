@@ -15,6 +15,7 @@ from models.types import Refusal
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 BUNDLED = ASSETS / "models"
 SAMPLES = ASSETS / "samples"
+PHOTOS = ASSETS / "photos"
 DEFAULT_MODEL = "digits-faster-rcnn"
 BACKGROUND = ("__background__", "background")
 GAP = "N/A"
@@ -115,6 +116,11 @@ def untrained(architecture: str) -> Card:
     title = f"{ARCHITECTURES.get(architecture, architecture)} (no weights)"
     task = "detection" if detector else "classification"
     return Card(architecture, title=title, task=task, architecture=architecture, about=about)
+
+
+def samples(model: str) -> Path:
+    """Return the folder of the bundled sample pictures that suit a model."""
+    return PHOTOS if task(model) == "classification" else SAMPLES
 
 
 @cache

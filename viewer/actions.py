@@ -42,13 +42,15 @@ def table(window: Window) -> Commands:
 
 
 def _file(w: Window) -> list[Command]:
-    def has() -> bool:
-        return w.has_result
+    def has(kind: str) -> bool:
+        return w.verbs.answer_for(kind) is not None
 
     kinds = {
         "png": ("Overlay as PNG…", "At the picture's own resolution", "Ctrl+E"),
         "svg": ("Overlay as SVG…", "Boxes and text as vectors, for papers", ""),
-        "json": ("Detections as JSON…", "", ""),
+        "json": ("Numbers as JSON…", "Detections, or the classes of the picture", ""),
+        "npy": ("Heat map as NPY…", "The raw values of the map shown, float32, at its own resolution", ""),
+        "map.json": ("Heat map as JSON…", "Target, verdict, scale and place of the map shown", ""),
         "csv": ("Detections as CSV…", "", ""),
         "coco.json": ("Detections as COCO…", "", ""),
     }
@@ -96,7 +98,7 @@ def _file(w: Window) -> list[Command]:
                 group="export",
                 icon="export" if kind == "png" else "",
                 help=help_text,
-                enabled=has,
+                enabled=partial(has, kind),
             )
             for kind, (title, help_text, keys) in kinds.items()
         ],
@@ -243,13 +245,13 @@ def _view(w: Window) -> list[Command]:
                 f"panel-{panel.id}",
                 panel.title,
                 partial(w.verbs.toggle_panel, panel.id),
-                shortcut=f"Alt+{number}" if number < 10 else f"Alt+Shift+{number - 9}",
+                shortcut=f"Alt+{number}" if number < 10 else f"Alt+Shift+{number - 9}" if number < 19 else "",
                 menu="View/Panels",
                 group="window",
                 icon=panel.icon,
                 checked=partial(w.verbs.panel_shown, panel.id),
             )
-            for number, panel in enumerate(w.panels.values(), 1)
+            for number, panel in enumerate(w.panels.kinds.values(), 1)
         ],
         Command("reset-layout", "Reset layout", w.verbs.reset_layout, menu="View/Panels", group="reset"),
         *[

@@ -22,6 +22,8 @@ TICK_MS = 200
 IDLE_LIMIT_MS = 120_000
 CHECKED_MOST = 32  # named pictures whose headers are read before the window is there
 Say = Callable[[str], None]
+# What is asked before there is a window: the first answer waits for nothing.
+FIRST = [("detect", plan.detect), ("classify", plan.classify)]
 
 
 def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
@@ -32,7 +34,7 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     faulthandler.enable()
     document, failures = _document(options)
     session = Session(lane, document)
-    session.begin(mail.post, [("detect", plan.detect)], started=True)
+    session.begin(mail.post, FIRST, started=True)
 
     from PySide6.QtCore import qInstallMessageHandler
     from PySide6.QtWidgets import QApplication
@@ -77,9 +79,14 @@ def build(
     window = Window(session, settings)
     window.setWindowIcon(theme.icon("boxes"))
     lender = Lender(session)
-    for panel in window.panels.values():
-        panel.pixels_wanted.connect(lambda source, panel=panel: lender.lend(source, panel.show_pixels))
-    session.wants = [slot for panel in window.panels.values() for slot in panel.slots()]
+
+    def lend(panel: Any) -> None:
+        panel.pixels_wanted.connect(lambda source: lender.lend(source, panel.show_pixels))
+
+    window.panels.furnish.append(lend)
+    for panel in window.panels.built:
+        lend(panel)
+    session.wants = window.panels.slots()
     for note in settings.notes:
         window.tell(note, severity="warning")
 
@@ -110,9 +117,9 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
     failures: list[Failure] = []
     sources: list[Source] = []
     given = list(options.pictures)
-    if options.sample and not given:
-        given = [cards.SAMPLES]
     model = options.model or cards.DEFAULT_MODEL
+    if options.sample and not given:
+        given = [cards.samples(cards.canonical(model))]
     for path in given:
         try:
             if Path(path).suffix.lower() in images.WEIGHTS_SUFFIXES:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Set
+from functools import partial
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar
 
 from viewer.panels.base import Panel
 from viewer.settings import Settings
+from viewer.shelf import Shelf
 
 AREAS = {
     "left": Qt.DockWidgetArea.LeftDockWidgetArea,
@@ -25,41 +27,45 @@ WINDOW_PX = (1280, 800)
 class Docks(QObject):
     """Docks by panel id in `by_id`. The film strip comes with the second picture, unless the user closed it."""
 
-    def __init__(self, window: QMainWindow, panels: Mapping[str, Panel], settings: Settings) -> None:
+    def __init__(self, window: QMainWindow, panels: Shelf, settings: Settings) -> None:
         super().__init__(window)
         self._window, self._panels, self._settings = window, panels, settings
         self._many: bool | None = None
+        self._lacking: set[str] = set()
+        self._away: set[str] = set()
+        self._closing = False
         self.by_id: dict[str, QDockWidget] = {}
         options = QMainWindow.DockOption.AllowTabbedDocks | QMainWindow.DockOption.AllowNestedDocks
         window.setDockOptions(options)
         window.setCorner(Qt.Corner.BottomRightCorner, AREAS["right"])
         window.setCorner(Qt.Corner.BottomLeftCorner, AREAS["left"])
-        for panel in panels.values():
+        for panel in panels.kinds.values():
             dock = QDockWidget(panel.title, window)
             dock.setObjectName(f"dock-{panel.id}")
             dock.setAccessibleName(panel.title)
-            dock.setWidget(panel)
             if panel.area == "left":
                 features = QDockWidget.DockWidgetFeature.DockWidgetClosable
                 dock.setFeatures(features | QDockWidget.DockWidgetFeature.DockWidgetMovable)
             dock.installEventFilter(self)
-            dock.visibilityChanged.connect(panel.seen)
+            dock.visibilityChanged.connect(partial(self._seen, panel.id))
             self.by_id[panel.id] = dock
-            panel.recall(settings.memory(panel.id))
+        panels.furnish.append(self._take)
         self.arrange()
 
     def arrange(self) -> None:
         """Put every panel where it is at first."""
         docks = self.by_id
-        for panel in self._panels.values():
+        for panel in self._panels.kinds.values():
             dock = docks[panel.id]
             dock.setFloating(False)
             self._window.addDockWidget(AREAS[panel.area], dock)
-            dock.setVisible(panel.opened)
+            dock.setVisible(panel.opened and panel.id not in self._lacking)
         for area, first in (("right", "anchors"), ("bottom", "results")):
-            for panel in self._panels.values():
-                if panel.area == area and panel.id not in ("detect", first):
+            for panel in self._panels.kinds.values():
+                if panel.area == area and panel.id not in ("detect", "classify", first):
                     self._window.tabifyDockWidget(docks[first], docks[panel.id])
+        if "classify" in docks:
+            self._window.tabifyDockWidget(docks["detect"], docks["classify"])
         self._window.resizeDocks([docks["detect"]], [SIDE_PX], Qt.Orientation.Horizontal)
         self._window.resizeDocks([docks["detect"], docks["anchors"]], [590, 150], Qt.Orientation.Vertical)
         self._window.resizeDocks([docks["results"]], [BOTTOM_PX], Qt.Orientation.Vertical)
@@ -85,14 +91,19 @@ class Docks(QObject):
 
     def show(self, name: str) -> None:
         """Show a panel, in front of those it shares its place with, at least as high as it asks to be."""
-        dock, least = self.by_id[name], self._panels[name].height_px
+        dock, least = self.by_id[name], self._panels.kinds[name].height_px
         dock.show()
         dock.raise_()
         short = least - dock.height()
         if short > 0 and not dock.isFloating():
             docks, heights = [dock], [least]
             above = self.by_id["detect"]
-            if self._panels[name].area == "right" and dock is not above and above.isVisible() and above.y() < dock.y():
+            if (
+                self._panels.kinds[name].area == "right"
+                and dock is not above
+                and above.isVisible()
+                and above.y() < dock.y()
+            ):
                 # Given one height alone, Qt spreads what is missing over both.
                 docks, heights = [above, dock], [above.height() - short, least]
             self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
@@ -104,14 +115,43 @@ class Docks(QObject):
             self._many = many
             self.by_id["film"].setVisible(many and not self._settings.extra.get(CLOSED))
 
+    def suit(self, lacking: Set[str]) -> None:
+        """Put away the panels shown at first that the model cannot serve, and bring back those it serves again.
+
+        The others stay where they are, greyed: the user opened them.
+        """
+        if lacking == self._lacking:
+            return
+        self._lacking = set(lacking)
+        for name, kind in self._panels.kinds.items():
+            dock = self.by_id[name]
+            if kind.opened and name in lacking and not dock.isHidden():
+                dock.hide()
+                self._away.add(name)
+            elif name in self._away and name not in lacking:
+                dock.show()
+                self._away.discard(name)
+
     def quiet(self) -> None:
         """Tell panels no longer what is in view: the window closes."""
-        for name, dock in self.by_id.items():
-            dock.visibilityChanged.disconnect(self._panels[name].seen)
+        self._closing = True
+
+    def _seen(self, name: str, in_view: bool) -> None:
+        """Tell a panel that it came into view, built now at the latest, or went out of it."""
+        if self._closing or (not in_view and self.by_id[name].widget() is None):
+            return
+        self._panels[name].seen(in_view)
+
+    def _take(self, panel: Panel) -> None:
+        """Put a panel that was just built into its dock."""
+        panel.recall(self._settings.memory(panel.id))
+        self.by_id[panel.id].setWidget(panel)
 
     def save(self) -> None:
         """Write the layout into the settings."""
         window, settings = self._window, self._settings
+        for name in self._away:
+            self.by_id[name].show()
         settings.geometry = bytes(window.saveGeometry().toBase64().data()).decode()
         settings.state = bytes(window.saveState(LAYOUT_VERSION).toBase64().data()).decode()
 

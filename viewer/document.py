@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from models.cards import DEFAULT_MODEL
 from models.params import Value
+from models.requests import Request
 from models.types import Source
 from viewer.heat import Look
 
@@ -26,7 +27,11 @@ class View:
     or with `faint_points` off not at all; `heat_point` is the one whose heat map is shown for the selected box, -1 for
     none.
     `compare` is what is shown of settings A, those of now, and B, the pinned ones: their difference, a or b.
+    `inside` names which of the panels of filters, activations and attention are in view; `unit` is the channel, row and
+    column of a layer under the pointer, `patch` the one of a transformer, -1 for none.
     `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
+    `explaining` and `layers` say that those panels are in view. `judged` is the question about which methods hold for
+    the model, picture and layer that was answered last, `unfit` the ids of those that do not: no map is asked of them.
     """
 
     labels: bool = True
@@ -48,7 +53,14 @@ class View:
     faint_points: bool = True
     heat_point: int = -1
     compare: str = "difference"
+    inside: tuple[str, ...] = ()
+    unit: tuple[int, int, int] | None = None
+    patch: int = -1
     figures: str = "off"
+    explaining: bool = False
+    layers: bool = False
+    judged: Request | None = None
+    unfit: tuple[str, ...] = ()
     maps: bool = False
     proof: bool = False
 
@@ -160,6 +172,11 @@ class Document:
     def with_look(self, **changed: object) -> Document:
         """Return the document with maps drawn otherwise."""
         return dataclasses.replace(self, look=dataclasses.replace(self.look, **changed))  # type: ignore[arg-type]
+
+    def with_inside(self, panel: str, in_view: bool) -> Document:
+        """Return the document with a panel in view or out of it, and nothing of it under the pointer."""
+        inside = {*self.view.inside, panel} if in_view else {*self.view.inside} - {panel}
+        return self.with_view(inside=tuple(sorted(inside)), unit=None, patch=-1)
 
     def with_maps(self, **changed: object) -> Document:
         """Return the document with other maps compared."""

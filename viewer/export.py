@@ -13,13 +13,14 @@ from models.evaluation import report as figures_report
 from models.live.record import SUFFIX, Recording
 from models.requests import Request
 from models.types import Pixels, Refusal, Result
-from viewer import heat, instances, matches, overlay, trace
+from viewer import grids, heat, inside, instances, matches, overlay, trace
 from viewer.canvas.layers import Layer
 from viewer.canvas.painter import render, render_svg
 from viewer.sources import pixels_of
 
 MAP = "attribution"
 PLAIN = ("classify", "layers")
+GRIDS = grids.RAW
 KINDS = ("png", "svg", "json", "csv", "coco.json")
 
 
@@ -30,6 +31,10 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
         return [heat.heat_layer(values, extent, heat.Look(), signed=result.meta["signed"])]
     if "boxes" not in result.arrays and request.inspection in PLAIN:
         return []
+    if request.inspection in GRIDS:
+        return []
+    if request.inspection == "receptive":
+        return inside.field_layers(result)
     if request.inspection == "anchors":
         return [overlay.density_layer(result)]
     if request.inspection == "match":
@@ -132,6 +137,12 @@ def write_video(
 def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels, layers: list[Layer]) -> Path:
     request, result = answer
     match kind:
+        case "png" if request.inspection in GRIDS:
+            grids.save_png(request, result, path)
+        case "npy" if request.inspection in GRIDS:
+            np.save(path, result.arrays[GRIDS[request.inspection]].astype(np.float32), allow_pickle=False)
+        case "json" if request.inspection in GRIDS:
+            path.write_text(grids.as_json(request, result, name=path.with_suffix(".npy").name), encoding="utf-8")
         case "png":
             if not render(pixels, layers).save(str(path)):
                 raise OSError("the picture could not be saved")
@@ -145,8 +156,9 @@ def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels
             path.write_text(report.as_json(request, result), encoding="utf-8")
         case "npy":
             np.save(path, result.arrays["map"].astype(np.float32), allow_pickle=False)
-        case "json" if result.meta.get("kind") == MAP:
-            path.write_text(report.as_map(request, result, name=path.with_suffix(".npy").name), encoding="utf-8")
+        case "json" | "map.json" if result.meta.get("kind") == MAP:
+            values = path.name.removesuffix(f".{kind}") + ".npy"
+            path.write_text(report.as_map(request, result, name=values), encoding="utf-8")
         case "json" if request.inspection in PLAIN:
             few = Result({k: v for k, v in result.arrays.items() if k != "thumbnails"}, result.meta)
             path.write_text(report.as_plain_json(request, few), encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from viewer import explain
 from viewer.commands import Command
 from viewer.panels import compare
 from viewer.panels.anchors import MODES
@@ -72,6 +73,7 @@ def commands(w: Window) -> list[Command]:
             help="At which stage an object in a rectangle was lost, and what brings it back",
             enabled=lambda: w.has_result,
         ),
+        *_explaining(w),
         Command(
             "compare-pin",
             "Pin these settings as B",
@@ -111,5 +113,50 @@ def commands(w: Window) -> list[Command]:
             group="reset",
             icon="reset",
             enabled=lambda: bool(store.document.values("detect")),
+        ),
+    ]
+
+
+def _explaining(w: Window) -> list[Command]:
+    """Return the commands of the attribution panel."""
+    store = w.session.store
+
+    def offered() -> bool:
+        return w.has_picture and bool(explain.methods(w.session.description))
+
+    def begin(*, box: bool = False) -> None:
+        w.docks.show("attribution")
+        document = explain.begun(store.document, w.session.description)
+        if box:
+            document = document.with_region(None).explaining(target="", against="")
+        store.update(document, title="Explain this box" if box else "Explain the target")
+
+    def step(by: int) -> None:
+        method = explain.stepped(store.document, w.session.description, by)
+        if method:
+            w.docks.show("attribution")
+            store.update(store.document.explaining(method=method), title="Another method")
+
+    own = {"menu": "Inspect", "group": "explain", "enabled": offered}
+    box = {**own, "enabled": lambda: offered() and w.selected_box is not None}
+    return [
+        Command(
+            "explain",
+            "Explain the target",
+            begin,
+            shortcut="E",
+            icon="explain",
+            help="Which parts of the picture the score rests on",
+            **own,
+        ),
+        Command("explain-box", "Explain this box", partial(begin, box=True), shortcut="Shift+E", **box),
+        Command("next-method", "Next method", partial(step, 1), shortcut="M", **own),
+        Command("last-method", "Previous method", partial(step, -1), shortcut="Shift+M", **own),
+        Command("layers", "Choose the layer", partial(w.docks.show, "layers"), help="From the network's calls", **own),
+        Command(
+            "activations",
+            "Show the layer's activations",
+            partial(w.docks.show, "activations"),
+            **{**own, "enabled": lambda: offered() and "activations" in w.panels},
         ),
     ]

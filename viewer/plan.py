@@ -49,6 +49,11 @@ def detect(document: Document, description: Description | None) -> Request | Non
     return ask("detect", document, description)
 
 
+def classify(document: Document, description: Description | None) -> Request | None:
+    """Want the current picture's classes."""
+    return ask("classify", document, description)
+
+
 def anchors(document: Document, description: Description | None) -> Request | None:
     """Want the anchors, while something of them is shown."""
     if document.view.anchors in ("here", "density", "all"):
@@ -128,7 +133,7 @@ def ask(
     source = source or document.source
     if source is None or (description is not None and reason(inspection, description)):
         return None
-    if description is None and task(document.model) == "classification" and inspection not in CLASSIFIER_FIRST:
+    if description is None and (task(document.model) == "classification") != (inspection in CLASSIFIER_FIRST):
         return None
     values = given(document, settings or inspection, description)
     return Request.make(inspection, document.model, source, {**values, **(extra or {})})

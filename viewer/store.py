@@ -9,7 +9,8 @@ from viewer.document import Document
 
 Listener = Callable[[Document, Document], None]
 MOST_STEPS = 500
-NO_STEPS = ("lineage", "missed", "maps", "proof")  # of the view
+# Of the view: what is in sight is no step of the user's.
+NO_STEPS = ("lineage", "missed", "explaining", "layers", "judged", "unfit", "inside", "unit", "patch", "maps", "proof")
 
 
 @dataclass(frozen=True)

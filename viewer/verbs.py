@@ -77,7 +77,9 @@ class Verbs:
 
     def show_truth(self, truth: Truth | None) -> None:
         """Hand the ground truth that is open now to the panels."""
-        for panel in self.window.panels.values():
+        if truth is not None:
+            self.window.panels.with_truth()
+        for panel in self.window.panels.built:
             panel.show_truth(truth)
         self.window.refresh()
         self.window.repaint_layers()
@@ -93,17 +95,36 @@ class Verbs:
 
     def ask_export(self, kind: str) -> None:
         """Ask where to, and export what is on screen as one kind of file, with its recipe."""
-        request, _ = self.window.session.results["detect"]
+        found = self.answer_for(kind)
+        if found is None:
+            return
+        request, _ = found
         begin = Path(self.window.settings.last_folder or Path.home()) / f"{request.stem}.{kind}"
         name, _ = QFileDialog.getSaveFileName(self.window, "Export", str(begin), f"*.{kind}")
         if name:
             self.export_to(Path(name), kind)
 
+    def answer_for(self, kind: str) -> tuple[Request, Result] | None:
+        """Return the answer that a kind of file is written from, with what it answers, None where there is none.
+
+        A picture shows all that is on screen, and its recipe is that of the map, where one is shown.
+        """
+        slots = {
+            "png": ("attribution", "detect", "classify"),
+            "svg": ("attribution", "detect", "classify"),
+            "json": ("detect", "classify"),
+            "npy": ("attribution",),
+            "map.json": ("attribution",),
+        }
+        results = self.window.session.results
+        return next((results[slot] for slot in slots.get(kind, ("detect",)) if slot in results), None)
+
     def export_to(self, path: Path, kind: str) -> list[Path]:
         """Write what is on screen to `path`, its recipe beside it, and say so."""
-        request, result = self.window.session.results["detect"]
-        pixels = self.window.canvas.pixels
+        found, pixels = self.answer_for(kind), self.window.canvas.pixels
+        assert found is not None
         assert pixels is not None
+        request, result = found
         self.window.settings.last_folder = str(path.parent)
         name = path.name.removesuffix(f".{kind}")
         try:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QRectF, Qt, QTimer
+from PySide6.QtCore import QRectF, QTimer
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMainWindow, QStackedWidget, QWidget
+from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
 from models import cards, images
 from models.images import Picture
@@ -34,15 +34,16 @@ from viewer.playback import Playback
 from viewer.roster import PANELS
 from viewer.session import Session
 from viewer.settings import Settings
+from viewer.shelf import Shelf
 from viewer.status import Status
 from viewer.verbs import Verbs
+from viewer.widgets.modelbox import ModelBox
 from viewer.widgets.palette import CommandPalette
 from viewer.widgets.shortcuts import Shortcuts
 from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 
 STALE_AFTER_MS = 150
-GAP = 8
 P = TypeVar("P", bound=Panel)
 
 
@@ -62,9 +63,9 @@ class Window(QMainWindow):
         self.centre.addWidget(self.welcome)
         self.centre.addWidget(self.canvas)
         self.setCentralWidget(self.centre)
-        self.panels: dict[str, Panel] = {kind.id: kind(session.store) for kind in PANELS}
-        self.film = _the(FilmPanel, self.panels)
+        self.panels = Shelf(PANELS, session.store)
         self.docks = Docks(self, self.panels, settings)
+        self.film = _the(FilmPanel, self.panels)
         self.toasts = Toasts(self)
         self.verbs = Verbs(self)
         self.playback = Playback(self)
@@ -73,9 +74,9 @@ class Window(QMainWindow):
         self.palette_overlay = CommandPalette(self.commands, self)
         self.shortcuts = Shortcuts(self.commands, self, gestures=actions.GESTURES)
         self.status = Status(self.statusBar())
-        self.model_box = QComboBox()
+        self.model_box = ModelBox()
         self._bundled = list(cards.bundled())
-        self._make_model_box()
+        self.model_box.place(self.menuBar())
         self.drops = Drops(self)
         self.keys = Keys(self)
         self._stale = QTimer(self)
@@ -125,26 +126,29 @@ class Window(QMainWindow):
 
     def samples(self) -> list[Path]:
         """The bundled sample pictures."""
-        return images.pictures_in(cards.SAMPLES)
+        return images.pictures_in(cards.samples(self.session.store.document.model))
 
     # what is shown
 
     def layers(self) -> list[Layer]:
         """Everything painted over the picture, bottom first."""
         document = self.session.store.document
-        shown = [panel for panel in sorted(self.panels.values(), key=lambda panel: panel.rank) if panel.isEnabled()]
+        shown = [panel for panel in sorted(self.panels.built, key=lambda panel: panel.rank) if panel.isEnabled()]
         layers = [layer for panel in shown for layer in panel.layers(document)]
         for panel in shown:
             layers = panel.restyle(layers, document)
-        return layers
+        return [*layers, *pair.layers_of(layers, document.selected, document.second)]
 
     def refresh(self) -> None:
         """Bring panels, actions and title up to date with the document."""
         document, description = self.session.store.document, self.session.description
-        for panel in self.panels.values():
-            reason = panel.lacking(description) if description else ""
-            self.docks.by_id[panel.id].setToolTip(reason)
-            panel.setEnabled(not reason)
+        lacking = {n: kind.lacking(description) for n, kind in self.panels.kinds.items()} if description else {}
+        self.docks.suit({name for name, reason in lacking.items() if reason} or self.panels.unlikely(document.model))
+        self.panels.call(document)
+        for name, dock in self.docks.by_id.items():
+            dock.setToolTip(lacking.get(name, ""))
+        for panel in self.panels.built:
+            panel.setEnabled(not lacking.get(panel.id))
             panel.refresh(document, description)
         self._refresh_commands()
         self.docks.follow(many=self.many)
@@ -179,7 +183,7 @@ class Window(QMainWindow):
 
     def _changed(self, before: Document, after: Document) -> None:
         if before.source != after.source:
-            for panel in self.panels.values():
+            for panel in self.panels.built:
                 panel.forget()
         if after.source is None:
             self.canvas.show_picture(None)
@@ -203,7 +207,8 @@ class Window(QMainWindow):
             self.tell(f"{source.name}: {picture.note}", key=f"note {source.path}")
 
     def _result(self, slot: str, request: Request, result: Result) -> None:
-        for panel in self.panels.values():
+        self.panels.answered(slot)
+        for panel in self.panels.built:
             panel.show_result(slot, request, result)
         if slot == "detect":
             description = self.session.description
@@ -218,7 +223,7 @@ class Window(QMainWindow):
             self.tell(f"{description.name}: {note}", severity="warning", key=note)
 
     def _failure(self, slot: str, failure: Failure) -> None:
-        said = [panel.show_failure(slot, failure) for panel in self.panels.values()]
+        said = [panel.show_failure(slot, failure) for panel in self.panels.built]
         if not failure.cancelled and not any(said):
             self.tell(failure.text, details=failure.details, severity="error", key=failure.message)
 
@@ -263,13 +268,13 @@ class Window(QMainWindow):
 
     def _pointed(self, pointer: Pointer | None) -> None:
         outside = pointer is None or pointer.rgb is None
-        for panel in self.panels.values():
+        for panel in self.panels.built:
             panel.pointer(None if pointer is None or outside else (pointer.x, pointer.y))
         self.status.show_pointer(pointer, self.canvas.layers)
 
     def _clicked(self, pointer: Pointer) -> None:
         inside = pointer.rgb is not None
-        takers = [panel for panel in self.panels.values() if panel.isEnabled() and inside]
+        takers = [panel for panel in self.panels.built if panel.isEnabled() and inside]
         if any(panel.clicked((pointer.x, pointer.y)) for panel in takers):
             return
         if pointer.hit is not None and not pointer.extend and any(panel.picked(*pointer.hit) for panel in takers):
@@ -298,33 +303,9 @@ class Window(QMainWindow):
         self.session.stop()
         event.accept()
 
-    def _make_model_box(self) -> None:
-        self.model_box.setAccessibleName("Model")
-        self.model_box.setToolTip("The model that is looked into")
-        self.model_box.setMinimumWidth(200)
-        self.model_box.activated.connect(self._choose_model)
-        corner = QWidget(self.menuBar())
-        line = QHBoxLayout(corner)
-        line.setContentsMargins(GAP, GAP // 2, GAP, GAP // 2)
-        line.addWidget(self.model_box)
-        self.menuBar().setCornerWidget(corner)
-
     def _list_models(self) -> None:
-        current = self.session.store.document.model
-        names = list(dict.fromkeys((*self._bundled, *self.settings.recent_models, current)))
-        listed = [self.model_box.itemData(i) for i in range(self.model_box.count())]
-        if listed != names:
-            self.model_box.clear()
-            for name in names:
-                self.model_box.addItem(Path(name).name, name)
-                self.model_box.setItemData(self.model_box.count() - 1, name, Qt.ItemDataRole.ToolTipRole)
-        self.model_box.setCurrentIndex(names.index(current))
-
-    def _choose_model(self, index: int) -> None:
-        name = str(self.model_box.itemData(index))
-        self._list_models()
-        if name != self.session.store.document.model:
-            self.session.open_model(name)
+        recent = self.settings.recent_models
+        self.model_box.list_models((*self._bundled, *recent), self.session.store.document.model)
 
     def _thumbnail(self, source: Source) -> None:
         if self.closed or source == self._thumbnail_asked:
@@ -358,9 +339,9 @@ class Window(QMainWindow):
         on.opened.append(self._opened)
         on.truth.append(self.verbs.show_truth)
         on.unreadable.append(self._unreadable)
-        for panel in self.panels.values():
-            panel.layers_changed.connect(self.repaint_layers)
-            panel.command_wanted.connect(self._run_command)
+        self.panels.furnish.append(self._furnish)
+        for panel in self.panels.built:
+            self._furnish(panel)
         self.film.chosen.connect(self.session.go)
         self.film.stepped.connect(self.session.step)
         self.film.thumbnail_wanted.connect(self._thumbnail)
@@ -369,10 +350,24 @@ class Window(QMainWindow):
         self.canvas.region_drawn.connect(self._region)
         self.canvas.zoom_changed.connect(self._zoomed)
         self.status.activity.cancelled.connect(self.verbs.cancel)
+        self.model_box.chosen.connect(self.session.open_model)
         self.welcome.open_requested.connect(self.verbs.ask_pictures)
         self.welcome.sample_requested.connect(self._open_sample)
         self.welcome.recent_requested.connect(self._open_recent)
         theme.changes().connect(self._restyle)
+
+    def _furnish(self, panel: Panel) -> None:
+        """Connect a panel that was just built, and tell it what the others have heard."""
+        panel.layers_changed.connect(self.repaint_layers)
+        panel.command_wanted.connect(self._run_command)
+        document, description = self.session.store.document, self.session.description
+        reason = panel.lacking(description) if description else ""
+        panel.setEnabled(not reason)
+        panel.refresh(document, description)
+        if self.session.truth is not None:
+            panel.show_truth(self.session.truth)
+        for slot, (request, result) in self.session.results.items():
+            panel.show_result(slot, request, result)
 
     def _zoomed(self, percent: float) -> None:
         self.status.show_zoom(percent if self.has_picture else None)

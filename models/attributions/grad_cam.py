@@ -19,11 +19,10 @@ class Params(LayerParams):
     help="Where the layer's channels speak for the target: activations weighed by their mean gradient.",
     cite="Selvaraju et al. 2017.",
     params=Params,
+    verdict=cam.verdict,
     group="Class activation maps",
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
     """Return the map (h, w) at the layer's own resolution (equations 1 and 2, without the ReLU)."""
     found = cam.evidence(probe, params.layer)
-    weights = found.gradient.mean((1, 2))
-    values = (weights[:, None, None] * found.activation).sum(0)
-    return Heatmap(values.cpu().numpy(), probe.subject.extent, more={"layer": found.layer})
+    return cam.heatmap(probe, found, cam.weighed(found))

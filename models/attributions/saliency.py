@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
+from models import gradient
 from models.attribution import Heatmap, Probe, attribution
 from models.target import TargetParams
 
@@ -24,7 +23,5 @@ class Params(TargetParams):
     signed=False,
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
-    """Return the absolute gradient (h, w), the largest over colours."""
-    x = probe.subject.input.detach().clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(probe.of(x).sum(), x)
-    return Heatmap(gradient.abs().amax(1)[0].cpu().numpy(), probe.subject.extent)
+    """Return the absolute gradient (h, w), the largest over colours (section 3.1)."""
+    return Heatmap(gradient.of_input(probe).abs().amax(1)[0].cpu().numpy(), probe.subject.extent)

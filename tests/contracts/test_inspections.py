@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.overrides import _get_current_function_mode_stack
 
 from models import registry
 from models.cards import Card
@@ -51,7 +52,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         if hasattr(made.model("tiny"), "candidates"):
             net([torch.zeros(3, 90, 120)])  # torchvision's RoIAlign remembers its scales in its first forward pass
     yield made
-    made.finish_idle()
+    made._idle.clear()
 
 
 @pytest.fixture
@@ -77,6 +78,12 @@ def subject(inspection: Any, source: Source) -> Source:
     return Source.file(path)
 
 
+def skip_if_never(answer: Any) -> None:
+    """Skip what a method refuses by its verdict; anything else that it does not answer is a failure."""
+    if isinstance(answer, Failure) and " does not apply to tiny. " in answer.message:
+        pytest.skip(answer.message)
+
+
 @pytest.mark.parametrize("inspection", INSPECTIONS, ids=lambda i: i.id)
 def test_it_answers_and_leaves_the_model_as_it_was(inspection: Any, engine: Engine, source: Source) -> None:
     model = engine.model("tiny")
@@ -85,10 +92,11 @@ def test_it_answers_and_leaves_the_model_as_it_was(inspection: Any, engine: Engi
     before = fingerprint(model.net)
     answer = engine.run(Request(inspection.id, "tiny", subject(inspection, source)))
     engine.finish_idle()
+    assert fingerprint(model.net) == before
+    skip_if_never(answer)
     assert isinstance(answer, Result), answer
     assert answer.arrays
     assert all(np.isfinite(a).all() for a in answer.arrays.values())
-    assert fingerprint(model.net) == before
     again = pickle.loads(pickle.dumps(answer, protocol=5))
     assert all(np.array_equal(again.arrays[k], v) for k, v in answer.arrays.items())
     assert not torch.nn.modules.module._global_forward_pre_hooks
@@ -109,8 +117,12 @@ def test_it_can_be_cancelled(inspection: Any, engine: Engine, source: Source) ->
     answer = engine.run(Request(inspection.id, "tiny", subject(inspection, source)), Context(cancelled=called_off))
     assert isinstance(answer, Failure)
     assert answer.cancelled
-    assert isinstance(engine.run(Request(inspection.id, "tiny", subject(inspection, source))), Result)
     assert not torch.nn.modules.module._global_forward_pre_hooks
+    assert not torch.nn.modules.module._global_forward_hooks
+    assert not _get_current_function_mode_stack()
+    again = engine.run(Request(inspection.id, "tiny", subject(inspection, source)))
+    skip_if_never(again)
+    assert isinstance(again, Result)
 
 
 @pytest.mark.parametrize("inspection", INSPECTIONS, ids=lambda i: i.id)
@@ -128,6 +140,7 @@ def test_its_own_values_are_valid_on_every_family(inspection: Any, engine: Engin
         pytest.skip(offer.reason)
     source = subject(inspection, source)
     plain = engine.run(Request(inspection.id, "tiny", source))
+    skip_if_never(plain)
     given = engine.run(Request.make(inspection.id, "tiny", source, offer.defaults))
     assert isinstance(plain, Result)
     assert isinstance(given, Result)

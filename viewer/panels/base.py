@@ -65,6 +65,11 @@ class Panel(QWidget):
         return None
 
     @classmethod
+    def called(cls, document: Document) -> bool:
+        """Tell whether the document holds something that this panel paints though nobody has opened it."""
+        return False
+
+    @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
         """Return every slot that the panel has something to want in: one, of its id."""
         return [(cls.id, cls.wants)]
@@ -112,9 +117,10 @@ class Panel(QWidget):
     def seen(self, in_view: bool) -> None:
         """Hear that the panel came into view or went out of it, also behind another tab."""
 
-    def lacking(self, description: Description) -> str:
+    @classmethod
+    def lacking(cls, description: Description) -> str:
         """Return why the model cannot serve this panel, "" if it can."""
-        missing = [need for need in self.needs if need not in description.capabilities]
+        missing = [need for need in cls.needs if need not in description.capabilities]
         told = [description.stages[need] for need in missing if need in description.stages]
         if told:
             return told[0]
@@ -125,5 +131,7 @@ class Panel(QWidget):
             "Traces": "does not show its stages",
             "Segments": "makes no masks",
             "FindsKeyPoints": "finds no key points",
+            "Classifies": "tells no classes of a picture as a whole",
+            "Explains": "does not show what its scores rest on",
         }
         return f"{description.name} {' and '.join(words.get(m, 'lacks ' + m) for m in missing)}." if missing else ""

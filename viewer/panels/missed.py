@@ -97,6 +97,11 @@ class MissedPanel(Panel):
         extra: dict[str, Value] = {**corners, "label": document.region_label if known else ""}
         return plan.ask("missed", document, description, settings="detect", extra=extra)
 
+    @classmethod
+    def called(cls, document: Document) -> bool:
+        """Tell whether there is a rectangle to paint."""
+        return document.region is not None
+
     def refresh(self, document: Document, description: Description | None) -> None:
         """List the model's classes; say how to draw a rectangle where there is none."""
         if description is not None and description.classes != self._names:

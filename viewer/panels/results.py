@@ -11,8 +11,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxL
 from models.inspection import Description
 from models.requests import Request
 from models.types import Result
-from viewer import pair, theme
-from viewer.canvas.layers import Layer
+from viewer import theme
 from viewer.document import Document
 from viewer.overlay import row_of
 from viewer.panels.base import Panel
@@ -112,10 +111,6 @@ class ResultsPanel(Panel):
             self._model = request.model
             self.rows.take(result)
             self._follow(self.store.document.selected)
-
-    def restyle(self, layers: list[Layer], document: Document) -> list[Layer]:
-        """Compare the selected box with the second one that was picked, whatever they are."""
-        return [*layers, *pair.layers_of(layers, document.selected, document.second)]
 
     def forget(self) -> None:
         """Empty the table."""

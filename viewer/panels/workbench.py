@@ -133,7 +133,8 @@ class WorkbenchPanel(Panel):
         """Drop the anchors of a picture that is gone."""
         self._result, self._chosen = None, -1
 
-    def lacking(self, description: Description) -> str:
+    @classmethod
+    def lacking(cls, description: Description) -> str:
         """Return why the model matches no anchors; FCOS has none, but matches the cells of its grids."""
         return plan.reason(MATCH, description)
 

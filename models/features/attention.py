@@ -1,0 +1,136 @@
+"""Attention of a vision transformer, recomputed from what goes into each block; its modules return none of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.layout import CLASS_TOKEN, TOKENS, Layout, layout_of
+from models.subject import Subject
+from models.types import Refusal
+
+
+@dataclass
+class Seen:
+    """What goes into each block's self-attention: B modules with their paths and inputs (1, T, D)."""
+
+    paths: list[str] = field(default_factory=list)
+    modules: list[nn.MultiheadAttention] = field(default_factory=list)
+    tokens: list[Tensor] = field(default_factory=list)
+    layout: Layout = field(default_factory=lambda: Layout(TOKENS))
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the inputs."""
+        return sum(one.nbytes for one in self.tokens)
+
+    @property
+    def has_class_token(self) -> bool:
+        """Whether the first token stands for no place."""
+        return self.layout.name == CLASS_TOKEN
+
+
+def attends(net: nn.Module) -> bool:
+    """Tell whether a network has attention over all of its tokens."""
+    return any(isinstance(module, nn.MultiheadAttention) for module in net.modules())
+
+
+def seen(subject: Subject, stages: Any) -> Seen:
+    """Return what goes into each block. Raises Refusal where the tokens are no grid of the picture."""
+
+    def make() -> Seen:
+        found = Seen()
+        with torch.inference_mode(False), torch.no_grad(), _watched(subject.net, found):
+            subject.scores(subject.input)
+        if not found.tokens or len({tokens.shape for tokens in found.tokens}) != 1:
+            raise Refusal("The attention of this network is not over one row of tokens.")
+        found.layout = layout_of(tuple(found.tokens[0].shape), subject.size)
+        if not found.layout.spatial:
+            raise Refusal("The tokens of this network are no grid over the picture.")
+        return found
+
+    return stages.run("attention inputs", make, subject.key)
+
+
+def weights(module: nn.MultiheadAttention, tokens: Tensor, query: slice = slice(None)) -> Tensor:
+    """Return softmax(Q K^T / sqrt d) (heads, Q, T) of tokens (1, T, D), of all queries or of some.
+
+    Vaswani et al. 2017, equation 1; as `nn.MultiheadAttention` returns it with `need_weights` and without averaging.
+    """
+    width = module.embed_dim
+    heads, size = module.num_heads, module.head_dim
+    weight, bias = module.in_proj_weight, module.in_proj_bias
+    q, k = (
+        functional.linear(part, weight[start : start + width], None if bias is None else bias[start : start + width])
+        .view(-1, heads, size)
+        .transpose(0, 1)
+        for start, part in ((0, tokens[0, query]), (width, tokens[0]))
+    )
+    return ((q / math.sqrt(size)) @ k.transpose(1, 2)).softmax(-1)
+
+
+def rollout(blocks: Iterable[Tensor], *, discard: float = 0.0) -> Tensor:
+    """Return how tokens mix from the input to the last block (T, T), row by row (Abnar & Zuidema 2020, section 3).
+
+    `blocks` yields the attention (heads, T, T) of one block after the other. Heads are averaged; in each row the
+    lowest share `discard` is set to zero; half of each token is the skip connection. Rows sum to 1.
+    """
+    joined: Tensor | None = None
+    for attention in blocks:
+        mixed = attention.mean(0)
+        if cut := int(discard * mixed.shape[1]):
+            lowest = mixed.topk(cut, dim=1, largest=False).indices
+            mixed = mixed.scatter(1, lowest, 0.0)
+        mixed = mixed / mixed.sum(1, keepdim=True)
+        mixed = 0.5 * mixed + 0.5 * torch.eye(len(mixed), dtype=mixed.dtype, device=mixed.device)
+        joined = mixed if joined is None else mixed @ joined
+    assert joined is not None
+    return joined
+
+
+def rolled(found: Seen, discard: float, check: Callable[[float], None]) -> Tensor:
+    """Return the rollout of what was seen; a block's attention is made when it is its turn. `check` may raise."""
+
+    def blocks() -> Iterator[Tensor]:
+        for number, (module, tokens) in enumerate(zip(found.modules, found.tokens, strict=True)):
+            check(number / len(found.modules))
+            yield weights(module, tokens)
+
+    return rollout(blocks(), discard=discard)
+
+
+def position_embedding(net: nn.Module, tokens: int) -> Tensor | None:
+    """Return the learned position embedding (T, D) of so many tokens, None where the network has none."""
+    for name, value in net.named_parameters():
+        if name.endswith(("pos_embedding", "pos_embed", "position_embedding")) and value.shape[-2:-1] == (tokens,):
+            return value.detach().reshape(tokens, -1).float()
+    return None
+
+
+@contextmanager
+def _watched(net: nn.Module, found: Seen) -> Iterator[None]:
+    """Keep clones of what goes into self-attention inside."""
+    names = {id(m): name for name, m in net.named_modules() if isinstance(m, nn.MultiheadAttention)}
+
+    def before(module: nn.Module, inputs: Any) -> None:
+        if id(module) not in names or not isinstance(module, nn.MultiheadAttention):
+            return
+        query, key = inputs[:2]
+        if query is not key or module.in_proj_weight is None or not module.batch_first:
+            raise Refusal(f"{names[id(module)]} is not self-attention of the usual kind.")
+        found.paths.append(names[id(module)])
+        found.modules.append(module)
+        found.tokens.append(query.detach().clone())
+
+    hook = nn.modules.module.register_module_forward_pre_hook(before)
+    try:
+        yield
+    finally:
+        hook.remove()

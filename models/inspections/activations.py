@@ -1,0 +1,81 @@
+"""Activations: every channel of a layer for the picture, with its statistics and what it adds to the target.
+
+Arrays of the Result: `maps` (C, h, w) float32, of a large layer float16, a vector's (C, 1, 1); `tiles` the same with at
+most 64 cells a side, means of blocks, to be looked at side by side; `mean`, `max`, `min`, `zeros` (the share of places
+that are exactly 0) and `relevance` (mean of gradient times activation for the target), all (C,); `dead` (C,) flags of
+the channels that are 0 everywhere; `order` (C,) the channels in the order asked for. Meta: `extent` x0 y0 x1 y1 of the
+maps in pixels of the original picture, `layer`, `layout`, `grid`, `target`, `scale`, the largest absolute value of all,
+and `counts`, whether the target depends on the layer at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from models.attribution import LayerParams, probe_of, subject_of
+from models.capture import gradients
+from models.features import activation
+from models.inspection import Inspection
+from models.params import param
+from models.types import Pixels, Refusal, Result
+
+
+@dataclass(frozen=True)
+class Params(LayerParams):
+    """A target, a layer, and the order of its channels."""
+
+    sort: str = param(
+        "none",
+        "Order",
+        "The channels with the largest mean, the largest value, or that add most to the target first.",
+        choices=activation.SORTS,
+        titles=("As they are", "Mean", "Largest value", "Class relevance"),
+    )
+
+
+def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
+    """Return the channels of a layer. Raises Refusal for a layer that holds no answer to the picture as a whole."""
+    subject = subject_of(model, pixels, params, stages)
+    with gradients():
+        probe = probe_of(subject, params, stages, pixels)
+        found = activation.channels(probe, params.layer)
+    maps = activation.maps(found.value)
+    if not np.isfinite(maps).all():
+        raise Refusal(
+            f"The values of {found.call.id} are not numbers (NaN or infinite).", advice="Look at its weights."
+        )
+    columns = activation.statistics(found.value) | {"relevance": activation.relevance(found)}
+    silent = activation.dead(columns["zeros"])
+    arrays = {
+        "maps": maps,
+        "tiles": activation.thumbnails(found.value),
+        **columns,
+        "dead": silent,
+        "order": activation.order(params.sort, columns),
+    }
+    meta = {
+        "layer": found.call.id,
+        "kind": found.call.kind,
+        "layout": found.call.layout.name,
+        "shape": found.call.shape,
+        "grid": found.call.layout.grid,
+        "extent": subject.extent,
+        "target": probe.target.title,
+        "counts": found.gradient is not None,
+        "dead": int(silent.sum()),
+        "scale": float(max(np.abs(columns["max"]).max(), np.abs(columns["min"]).max())),
+    }
+    return Result(arrays, meta)
+
+
+INSPECTION = Inspection(
+    id="activations",
+    title="Activations",
+    help="What every channel of a layer answers to the picture, and what it adds to the target.",
+    needs=("Explains",),
+    params=Params,
+    answer=answer,
+)

@@ -1,0 +1,175 @@
+"""Proof: whether a map explains more than chance does, and whether it depends on the network's weights.
+
+It comes in parts. Arrays of the Result: `map` (h, w) and `levels` (L,); once the map is whole, `deletion` and
+`insertion` (3, L) of it, of a random one of the same grain and of one of the centre; at last `twin` (h, w), the same
+method's map of the network with random weights. Meta: `maps` names the three; with the curves `deletion_areas` and
+`insertion_areas` (3), `better`, `verdict_text` and the `quantity` that they follow; with the twin `correlation`
+(Spearman), `similarity` (SSIM) and `twin_text`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from models import registry
+from models.attribution import Attribution, Heatmap, Probe, probe_of, subject_of
+from models.cache import CachedStages
+from models.inspection import Inspection
+from models.params import param
+from models.perturb import baseline_param, swept
+from models.proof import (
+    MAPS,
+    Curves,
+    area,
+    centre_map,
+    curves_of,
+    explained,
+    heat_of,
+    on_input,
+    random_map,
+    spearman,
+    ssim,
+    twin_words,
+    verdict,
+)
+from models.subject import PARTS
+from models.target import TargetParams
+from models.twin import Twin, twin
+from models.types import Pixels, Refusal, Result
+
+UNIT = "passes"
+
+
+@dataclass(frozen=True)
+class Params(TargetParams):
+    """A target, the method that explains it, and how the curves are made."""
+
+    method: str = param("grad_cam", "Method", "The attribution method to put to the proof, by its id.")
+    settings: str = param("", "Its settings", "Parameters of that method, such as layer=layer4; baseline=blur.")
+    steps: int = param(20, "Steps", "In how many steps pixels are taken away or added.", low=5, high=200, step=1)
+    baseline: str = baseline_param()
+    seed: int = param(0, "Seed", "Another number draws another random map and other weights.", low=0, high=2**31 - 1)
+
+
+def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
+    """Return the proof as far as it is there, for `pixels` (H, W, 3) uint8 RGB."""
+    if params.part in PARTS:
+        raise Refusal(f"Deletion and insertion follow a score, {params.part} is a place.", advice="Use part=score.")
+    method = _method(params.method)
+    given = _given(method, model, params)
+    subject = subject_of(model, pixels, given, stages)
+    probe = probe_of(subject, given, stages, pixels)
+    heat = _kept(method, probe, given)
+    done, of = heat.more.get("collected", 1), heat.more.get("of", 1)
+    meta = {"kind": "proof", "method": method.title, "target": probe.target.title, "extent": heat.extent, "maps": MAPS}
+    meta |= {"input": subject.size, "failed": 0, "unit": UNIT}
+
+    arrays = {"map": heat.values.astype(np.float32), "levels": np.linspace(0, 1, params.steps + 1, dtype=np.float32)}
+    if heat.partial:
+        # A better map comes: its curves would be of no use.
+        total = 2 * of + 2 * len(MAPS) * (params.steps + 1)
+        return Result(arrays, {**meta, "collected": done, "of": total, "partial": True})
+    own = on_input(heat.values, heat.extent, subject)
+    key = (subject.key, method.id, given, params.steps, params.baseline, params.seed)
+
+    def inputs() -> Curves:
+        maps = own, random_map(own, seed=params.seed), centre_map(subject.size)
+        return curves_of(subject, maps, steps=params.steps, filling=params.baseline, seed=params.seed)
+
+    curves = stages.run("curve inputs", inputs, *key)
+    columns = probe.scores.shape[1]
+    sweep = swept(stages, "curves", lambda: curves.sweep(columns), *key, first=curves.order[1], unit=UNIT)
+    deletion, insertion = curves.read(explained(probe, sweep.scores), sweep.known)
+    areas = area(curves.levels, deletion), area(curves.levels, insertion)
+    better, words = verdict(*areas)
+    contrast = probe.target.minus >= 0
+    meta |= {"deletion_areas": areas[0].tolist(), "insertion_areas": areas[1].tolist()}
+    meta |= {"better": better, "verdict_text": words, "quantity": "score difference" if contrast else "probability"}
+    arrays |= {"deletion": deletion, "insertion": insertion}
+    done, total = done + sweep.done, 2 * of + sweep.of
+    if not sweep.complete:
+        return Result(arrays, {**meta, "collected": done, "of": total, "partial": True})
+
+    other = _twin_map(method, probe, given, heat, params.seed)
+    done += other.more.get("collected", 1)
+    if other.partial:
+        return Result(arrays, {**meta, "collected": done, "of": total, "partial": True})
+    correlation = spearman(heat.values, other.values)
+    meta |= {"correlation": correlation, "twin_text": twin_words(correlation)}
+    meta["similarity"] = ssim(own, on_input(other.values, other.extent, subject))
+    return Result(arrays | {"twin": other.values.astype(np.float32)}, {**meta, "collected": done, "of": total})
+
+
+def _method(name: str) -> Attribution:
+    """Return the method of that id. Raises Refusal naming those that are there."""
+    methods = registry.all_attributions()
+    if name not in methods:
+        near = difflib.get_close_matches(name, methods, 1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(methods)}."
+        raise Refusal(f"There is no attribution method {name!r}.", advice=hint)
+    return methods[name]
+
+
+def _given(method: Attribution, model: Any, params: Params) -> Any:
+    """Return the method's own parameters: its settings as given, and the target."""
+    offer = method.inspection.offer(model)
+    shared = {field.name for field in fields(TargetParams)}
+    settings = _settings(params.settings)
+    if twice := shared & set(settings):
+        raise Refusal(f"{', '.join(sorted(twice))} is no setting of the method.", advice="Give it beside the method.")
+    target = {name: getattr(params, name) for name in shared}
+    return method.params(**{p.name: p.default for p in offer.parameters} | offer.check(settings) | target)
+
+
+def _settings(text: str) -> Mapping[str, Any]:
+    """Return settings from name=value; … or from JSON. Raises Refusal when they are neither."""
+    if text.lstrip().startswith("{"):
+        try:
+            return dict(json.loads(text))
+        except ValueError:
+            raise Refusal(f"The settings {text!r} are no JSON.", advice="Write name=value; name=value.") from None
+    pairs = [part.partition("=") for part in text.split(";") if part.strip()]
+    if any(not equals for _, equals, _ in pairs):
+        raise Refusal(f"The settings {text!r} cannot be read.", advice="Write name=value; name=value.")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _kept(method: Attribution, probe: Probe, given: Any) -> Heatmap:
+    """Return the method's map, kept once it is whole."""
+    key = ("map to prove", probe.subject.key, method.id, given)
+    found = probe.stages.peek(*key)
+    if found is None:
+        found = heat_of(method, probe, given)
+        if not found.partial:
+            probe.stages.keep(key[0], found, *key[1:])
+    return found
+
+
+def _twin_map(method: Attribution, probe: Probe, given: Any, heat: Heatmap, seed: int) -> Heatmap:
+    """Return the same method's map of the same target and layer with random weights, from stages of its own."""
+    stages, subject = probe.stages, probe.subject
+    drawn: Twin = stages.run("random weights", lambda: twin(subject.net, seed=seed), seed)
+    if "layer" in heat.more:
+        given = replace(given, layer=heat.more["layer"])
+    own = CachedStages(stages.cache, (stages.scope, "twin", seed), stages.context, source=stages.source)
+    shadow = drawn.of(subject)
+    with drawn.running(), torch.no_grad():
+        scores = own.run("scores", lambda: shadow.scores(subject.input), subject.key)
+        return _kept(method, Probe(shadow, probe.target, scores, own, probe.pixels), given)
+
+
+INSPECTION = Inspection(
+    id="proof",
+    title="Proof",
+    help="Deletion and insertion curves of a map beside chance, and the same map of the network with random weights.",
+    needs=("Explains",),
+    params=Params,
+    answer=answer,
+)

@@ -1,0 +1,96 @@
+"""Many small pictures as one: tiles of equal size with gaps between them, as 32-bit pixels. No painter, no Qt.
+
+Values become numbers of colours once, when they arrive; a sheet of any size is then taken from them, row by row of
+what is in view, so that thousands of tiles cost what their pixels on screen cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.types import Float, Int
+
+ZERO = 128  # the colour of 0 on a diverging scale of 256
+
+
+@dataclass(frozen=True, eq=False)
+class Atlas:
+    """Tiles (N, h, w): numbers of the colours in `table` (256,) 0xAARRGGBB, or without a table these colours."""
+
+    tiles: NDArray[np.uint8] | NDArray[np.uint32]
+    table: NDArray[np.uint32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.tiles)
+
+    @property
+    def aspect(self) -> float:
+        """The height of a tile as a share of its width."""
+        return self.tiles.shape[1] / self.tiles.shape[2]
+
+
+def table_of(lut: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Return a colour map (256, 4) RGBA as opaque colours 0xAARRGGBB."""
+    return _opaque(lut[:, :3])
+
+
+def signed(values: Float, scale: float | Float, lut: NDArray[np.uint8]) -> Atlas:
+    """Return tiles of values (N, h, w) from -scale to scale, one for all or one each (N,), with 0 in the middle."""
+    return Atlas(_numbered(values, scale, ZERO - 1, ZERO + 0.5), table_of(lut))
+
+
+def positive(values: Float, scale: float | Float, lut: NDArray[np.uint8]) -> Atlas:
+    """Return tiles of values (N, h, w) from 0 to scale, one for all or one each (N,)."""
+    return Atlas(_numbered(values, scale, 255, 0.5), table_of(lut))
+
+
+def coloured(values: Float, scale: float) -> Atlas:
+    """Return tiles of weights over red, green and blue (N, h, w, 3) from -scale to scale; grey is 0."""
+    return Atlas(_opaque((values * (127.5 / max(scale, 1e-30)) + 128).clip(0, 255).astype(np.uint8)))
+
+
+def bars(values: Float, lut: NDArray[np.uint8], *, side: int = 24) -> Atlas:
+    """Return a bar for each of N values, up from the middle above 0 and down below, all to one scale."""
+    scale = max(float(np.abs(values).max(initial=0)), 1e-30)
+    half = side // 2
+    length = np.rint(np.abs(values) / scale * half).astype(np.int64).clip(1, half)
+    row = np.arange(side)
+    up = (row[None] < half) & (row[None] >= half - length[:, None]) & (values[:, None] >= 0)
+    down = (row[None] >= half) & (row[None] < half + length[:, None]) & (values[:, None] < 0)
+    filled = np.where(up, 255, np.where(down, 0, ZERO)).astype(np.uint8)
+    tiles = np.full((len(values), side, side), ZERO, np.uint8)
+    margin = side // 6
+    tiles[:, :, margin:-margin] = filled[:, :, None]
+    return Atlas(tiles, table_of(lut))
+
+
+def sheet(atlas: Atlas, rows: Int, *, columns: int, cell: tuple[int, int], gap: int) -> NDArray[np.uint32]:
+    """Return the tiles of some rows side by side, each `cell` (h, w) pixels and `gap` pixels apart, 0 between them."""
+    height, width = cell
+    lines = -(-len(rows) // columns)
+    down = np.arange(height) * atlas.tiles.shape[1] // height
+    across = np.arange(width) * atlas.tiles.shape[2] // width
+    found = atlas.tiles[rows][:, down][:, :, across]
+    out = np.zeros((lines, height + gap, columns, width + gap), np.uint32)
+    whole = len(rows) // columns
+    colours = found if atlas.table is None else atlas.table[found]
+    body = colours[: whole * columns].reshape(whole, columns, height, width)
+    out[:whole, :height, :, :width] = body.transpose(0, 2, 1, 3)
+    rest = colours[whole * columns :]
+    out[whole:, :height, : len(rest), :width] = rest.transpose(1, 0, 2)
+    return out.reshape(lines * (height + gap), columns * (width + gap))
+
+
+def _opaque(colours: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Return red, green, blue (..., 3) as opaque colours 0xAARRGGBB (...)."""
+    bytes_of = np.full((*colours.shape[:-1], 4), 255, np.uint8)
+    bytes_of[..., :3] = colours[..., ::-1]
+    return bytes_of.view("<u4")[..., 0].astype(np.uint32, copy=False)
+
+
+def _numbered(values: Float, scale: float | Float, factor: float, offset: float) -> NDArray[np.uint8]:
+    step = factor / np.maximum(np.asarray(scale, np.float32), 1e-30).reshape(-1, 1, 1)
+    return (values * step + np.float32(offset)).clip(0, 255).astype(np.uint8)

@@ -1,0 +1,295 @@
+"""Activations: all channels of a layer for the picture, one of them over it, what its units see. It runs nothing."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from models.inspection import Description
+from models.requests import Request
+from models.types import Failure, Result
+from viewer import inside, plan, theme
+from viewer.canvas.layers import Heat, Layer
+from viewer.document import Document
+from viewer.panels.base import GAP, Panel
+from viewer.plan import Wants
+from viewer.store import Store
+from viewer.widgets.card import Card
+from viewer.widgets.channel_view import ChannelView, ValueHistogram, choice, copy_button, fill_choice, set_choice
+from viewer.widgets.colourbar import ColourBar
+
+INSPECTION = inside.ACTIVATIONS
+UNIT, LAYERS = "activations.unit", "activations.layers"
+AUTOMATIC = "Automatic"
+SORTS = (("As they are", "none"), ("Mean", "mean"), ("Largest value", "max"), ("Class relevance", "relevance"))
+SCALES = (("Each its own", inside.OWN), ("One for all", inside.SHARED))
+HOVER_MS = 80
+NO_PICTURE = "Open a picture to see what each channel answers to it."
+WAITING = "The activations are on their way…"
+NONE_CHOSEN = "Click a channel to lay it over the picture. Point at a place in it to see what that unit sees."
+
+
+class ActivationPanel(Panel):
+    """The layer, order and scale; the grid; the chosen channel's numbers and histogram."""
+
+    id: ClassVar[str] = INSPECTION
+    title: ClassVar[str] = "Activations"
+    icon: ClassVar[str] = "activations"
+    area: ClassVar[str] = "bottom"
+    opened: ClassVar[bool] = False
+    rank: ClassVar[int] = -6
+    height_px: ClassVar[int] = 280
+    needs: ClassVar[tuple[str, ...]] = ("Explains",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.layer = choice(
+            "Layer of the activations",
+            [(AUTOMATIC, "")],
+            help="Every call with channels; the layer of the maps as well",
+        )
+        self.layer.setMinimumContentsLength(16)
+        self.sort = choice("Order of the channels", SORTS, help="Class relevance is the mean of gradient × activation")
+        self.scale = choice("Scale of the channels", SCALES, help="Each channel on its own scale, or all on one")
+        self.card = Card("Channel")
+        self.histogram = ValueHistogram("Values of the channel")
+        self.bar = ColourBar()
+        self.bar.setAccessibleName("Colours of the channel over the picture")
+        self.copy = copy_button("Copy the numbers of the channel", self._numbers)
+        self.empty = QLabel(NONE_CHOSEN)
+        self.empty.setWordWrap(True)
+        self.view = ChannelView("Activations", self._side())
+        self.view.add_control("Layer", self.layer)
+        self.view.add_control("Order", self.sort)
+        self.view.add_control("Scale", self.scale)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.view)
+        self.grid = self.view.grid
+        self.grid.describe = self._line
+        self.grid.picked.connect(self._pick)
+        self.grid.hovered.connect(self._hover)
+        self.layer.activated.connect(self._choose_layer)
+        self.sort.activated.connect(lambda: self._set("Order of the channels", sort=self.sort.currentData()))
+        self.scale.activated.connect(lambda: self._set("Scale of the channels", scale=self.scale.currentData()))
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(HOVER_MS)
+        self._timer.timeout.connect(self._point)
+        self._under: tuple[int, int, int] | None = None
+        self._result: Result | None = None
+        self._field: Result | None = None
+        self._about: tuple[object, ...] = ()
+        self._atlas_of: tuple[object, ...] = ()
+        self._drawn: tuple[object, ...] = ()
+        self._overlay: Layer | None = None
+        self._failure = ""
+        theme.changes().connect(self._show)
+        self._tell_one()
+
+    @classmethod
+    def slots(cls) -> list[tuple[str, Wants]]:
+        """Want the channels, the list of layers, and the receptive field of the unit under the pointer."""
+        return [(cls.id, cls.wants), (LAYERS, cls.wants_layers), (UNIT, cls.wants_unit)]
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the channels while they are in view; their order is a matter of the grid."""
+        if INSPECTION not in document.view.inside:
+            return None
+        return plan.explain(INSPECTION, document, description, extra={"sort": "none"})
+
+    @staticmethod
+    def wants_layers(document: Document, description: Description | None) -> Request | None:
+        """Want the list of layers to choose from."""
+        return plan.explain("layers", document, description) if INSPECTION in document.view.inside else None
+
+    @staticmethod
+    def wants_unit(document: Document, description: Description | None) -> Request | None:
+        """Want what the unit under the pointer sees."""
+        if document.view.unit is None or INSPECTION not in document.view.inside:
+            return None
+        channel, row, column = document.view.unit
+        extra = {"channel": channel, "row": row, "column": column}
+        return plan.explain("receptive", document, description, extra=extra)
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Show the settings as they stand, or say why there is nothing to see."""
+        values: dict[str, Any] = document.values(INSPECTION)
+        reason = self.lacking(description) if description else ""
+        if document.source is None:
+            reason = reason or NO_PICTURE
+        there = self._result is not None and self._about == (document.model, document.source)
+        self.view.say(reason or ("" if there else self._failure or WAITING))
+        set_choice(self.layer, document.layer)
+        set_choice(self.sort, values.get("sort", "none"))
+        set_choice(self.scale, values.get("scale", inside.OWN))
+        if there and not reason:
+            self._draw()
+            self.grid.choose(int(values.get("chosen", -1)))
+            self._tell_one()
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Take the channels, the list of layers, or a receptive field."""
+        if slot == self.id:
+            self._result, self._failure = result, ""
+            self._about = (request.model, request.source)
+            self._show()
+            self.refresh(self.store.document, None)
+            self.layers_changed.emit()
+        elif slot == LAYERS:
+            calls = [c for c in result.meta["calls"] if not c["same"] and (c["map"] or _vector(c))]
+            auto = (f"{AUTOMATIC} ({result.meta['automatic']})", "")
+            fill_choice(self.layer, [auto, *((f"{c['id']}  {_shape(c)}", c["id"]) for c in calls)])
+            set_choice(self.layer, self.store.document.layer)
+        elif slot == UNIT:
+            self._field = result
+            if self._pointed(self.store.document):
+                self.view.tell(inside.field_text(result))
+                self.layers_changed.emit()
+
+    def show_failure(self, slot: str, failure: Failure) -> None:
+        """Say why there are no activations; those there were stay."""
+        if slot == self.id and not failure.cancelled:
+            self._failure = failure.text
+            self.view.summary.setText(failure.text)
+            self.refresh(self.store.document, None)
+
+    def forget(self) -> None:
+        """Drop the activations of a picture or model that is gone."""
+        self._result = self._field = self._overlay = None
+        self._about, self._drawn, self._failure = (), (), ""
+        self.grid.clear()
+        self.view.tell("")
+
+    def layers(self, document: Document) -> list[Layer]:
+        """Paint the chosen channel, and the receptive field of the unit under the pointer."""
+        if INSPECTION not in document.view.inside or self._result is None:
+            return []
+        chosen = int(document.values(INSPECTION).get("chosen", -1))
+        wanted = (chosen, document.look, id(self._result))
+        if self._drawn != wanted:
+            self._overlay, self._drawn = inside.activation_layer(self._result, chosen, document.look), wanted
+        layers = [] if self._overlay is None else [self._overlay]
+        if self._field is not None and self._pointed(document):
+            layers += inside.field_layers(self._field)
+        return layers
+
+    def seen(self, in_view: bool) -> None:
+        """Ask while the panel is in view, and no longer."""
+        self._timer.stop()
+        self.store.update(self.store.document.with_inside(self.id, in_view))
+
+    def _side(self) -> QWidget:
+        """Lay out the numbers of the chosen channel."""
+        side = QWidget()
+        row = QHBoxLayout(side)
+        row.setContentsMargins(0, 0, GAP // 2, 0)
+        row.setSpacing(GAP)
+        column = QVBoxLayout()
+        column.setSpacing(GAP // 2)
+        for part in (self.histogram, self.bar):
+            column.addWidget(part)
+        column.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignRight)
+        column.addStretch(1)
+        row.addWidget(self.empty, 1, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.card)
+        row.addLayout(column, 1)
+        return side
+
+    def _pointed(self, document: Document) -> bool:
+        """Tell whether the receptive field at hand is that of the unit under the pointer."""
+        meta = self._field.meta if self._field is not None else {}
+        return document.view.unit == (meta.get("channel"), meta.get("row"), meta.get("column"))
+
+    def _show(self) -> None:
+        """Make the tiles anew, and paint them."""
+        self._atlas_of = ()
+        if self._result is not None:
+            self.view.summary.setText(inside.activation_summary(self._result))
+            self._draw()
+            self._tell_one()
+
+    def _draw(self) -> None:
+        assert self._result is not None
+        values = self.store.document.values(INSPECTION)
+        scale, sort = str(values.get("scale", inside.OWN)), str(values.get("sort", "none"))
+        if self._atlas_of == (scale, sort, id(self._result)):
+            return
+        self._atlas_of = (scale, sort, id(self._result))
+        atlas = inside.activation_atlas(self._result, theme.heat_lut, scale=scale)
+        order = inside.order_of(self._result, sort)
+        self.grid.show_tiles(atlas, order, quiet=self._result.arrays["dead"])
+
+    def _tell_one(self) -> None:
+        """Show the chosen channel in numbers."""
+        result, row = self._result, self.grid.chosen
+        there = result is not None and 0 <= row < len(result.arrays["maps"])
+        for part in (self.card, self.histogram, self.bar, self.copy):
+            part.setVisible(there)
+        self.empty.setVisible(not there)
+        if result is None or not there:
+            return
+        self.card.set_title(f"Channel {row}")
+        self.card.set_facts(inside.activation_facts(result, row)[1:])
+        heat = inside.activation_layer(result, row, self.store.document.look)
+        self.histogram.setVisible(heat is not None)
+        self.bar.setVisible(heat is not None)
+        if isinstance(heat, Heat):
+            self.histogram.show_values(result.arrays["maps"][row].ravel())
+            self.bar.set_range(float(f"{heat.low:.3g}"), float(f"{heat.high:.3g}"), colour_map=heat.colour_map)
+
+    def _hover(self, place: tuple[int, float, float] | None) -> None:
+        """Ask for the receptive field of the unit under the pointer, once the pointer rests."""
+        grid = self._result.meta["grid"] if self._result is not None else (0, 0)
+        self._under = None
+        if place is not None and grid[0]:
+            channel, x, y = place
+            self._under = channel, min(int(y * grid[0]), grid[0] - 1), min(int(x * grid[1]), grid[1] - 1)
+        if self._under is None:
+            self._timer.stop()
+            self._point()
+        elif self._under != self.store.document.view.unit:
+            self._timer.start()
+
+    def _point(self) -> None:
+        self.store.update(self.store.document.with_view(unit=self._under))
+        self.layers_changed.emit()
+
+    def _choose_layer(self) -> None:
+        document = self.store.document.explaining(layer=str(self.layer.currentData()))
+        document = document.with_value(INSPECTION, chosen=None).with_view(unit=None)
+        self.store.update(document, title="Layer")
+
+    def _pick(self, channel: int) -> None:
+        title = f"Channel {channel} over the picture" if channel >= 0 else "No channel over the picture"
+        self._set(title, chosen=None if channel < 0 else channel)
+        self.layers_changed.emit()
+
+    def _set(self, title: str, **changed: object) -> None:
+        changed = {name: None if value in ("none", inside.OWN) else value for name, value in changed.items()}
+        document = self.store.document.with_value(INSPECTION, **changed)  # type: ignore[arg-type]
+        self.store.update(document, title=title, merge="activations.chosen" if "chosen" in changed else "")
+
+    def _line(self, row: int) -> str:
+        there = self._result is not None and row < len(self._result.arrays["maps"])
+        return inside.activation_line(self._result, row) if self._result is not None and there else ""
+
+    def _numbers(self) -> str:
+        if self._result is None or self.grid.chosen < 0:
+            return ""
+        return inside.facts_text(inside.activation_facts(self._result, self.grid.chosen))
+
+
+def _vector(call: dict[str, Any]) -> bool:
+    return call["layout"] == "vector" and call["shape"][0] == 1
+
+
+def _shape(call: dict[str, Any]) -> str:
+    grid = call["grid"]
+    return f"{call['channels']} × {grid[0]} × {grid[1]}" if call["map"] else f"{call['channels']}"
+
+
+PANEL = ActivationPanel

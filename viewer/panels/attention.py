@@ -1,0 +1,254 @@
+"""Attention: where a transformer's tokens look, all heads side by side and one over the picture. It runs nothing."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+
+from models.inspection import Description
+from models.requests import Request
+from models.types import Failure, Result
+from viewer import inside, plan, theme
+from viewer.canvas.layers import Heat, Layer
+from viewer.document import Document
+from viewer.heat import heat_layer
+from viewer.panels.base import GAP, Panel
+from viewer.store import Store
+from viewer.widgets.card import Card
+from viewer.widgets.channel_view import ChannelView, choice, copy_button, fill_choice, set_choice
+from viewer.widgets.colourbar import ColourBar
+from viewer.widgets.entry import Entry
+
+INSPECTION = inside.ATTENTION
+HOVER_MS = 60
+NO_PICTURE = "Open a picture to see where the network's patches look."
+WAITING = "The attention is on its way…"
+HELP = "click a patch of the picture to look from there; what is read need not be what decides"
+SHOWS = (("Rollout", inside.ROLLOUT), ("One block", inside.BLOCK), ("Position similarity", inside.POSITION))
+
+
+class AttentionPanel(Panel):
+    """What is shown, of which block and head and from which patch; the grid of heads; the numbers."""
+
+    id: ClassVar[str] = INSPECTION
+    title: ClassVar[str] = "Attention"
+    icon: ClassVar[str] = "attention"
+    area: ClassVar[str] = "bottom"
+    opened: ClassVar[bool] = False
+    rank: ClassVar[int] = -6
+    height_px: ClassVar[int] = 280
+    needs: ClassVar[tuple[str, ...]] = ("Explains",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.show_box = choice("Attention shown", SHOWS, help="All blocks together, one of them, or the positions")
+        self.block = choice("Attention block", [("0", 0)])
+        self.head = choice("Attention head", [("Mean", -1)])
+        self.discard = Entry(low=0.0, high=0.95, step=0.05)
+        self.discard.setAccessibleName("Discard of the rollout")
+        self.discard.setToolTip("The share of the weakest attention in each row that the rollout leaves out")
+        self.follow = QCheckBox("Follow the pointer")
+        self.follow.setToolTip("Show where the patch under the pointer looks")
+        self.card = Card("Rollout")
+        self.bar = ColourBar()
+        self.bar.setAccessibleName("Colours of the attention")
+        self.copy = copy_button("Copy the numbers of the attention", self._numbers)
+        self.card.put(self.copy, stretch=0)
+        side = QWidget()
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, GAP // 2, 0)
+        column.setSpacing(GAP // 2)
+        for part in (self.card, self.bar):
+            column.addWidget(part)
+        column.addStretch(1)
+        self.view = ChannelView("Attention heads", side)
+        self.view.add_control("Show", self.show_box)
+        self.view.add_control("Block", self.block)
+        self.view.add_control("Head", self.head)
+        self.view.add_control("Discard", self.discard)
+        self.view.add_wide(self.follow)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.view)
+        self.grid = self.view.grid
+        self.grid.describe = self._line
+        self.grid.picked.connect(self._pick)
+        self.show_box.activated.connect(lambda: self._set("Attention", show=self.show_box.currentData()))
+        self.block.activated.connect(lambda: self._choose(block=self.block.currentData()))
+        self.head.activated.connect(lambda: self._choose(head=self.head.currentData()))
+        self.discard.valueChanged.connect(lambda value: self._set("Discard", discard=round(value, 4)))
+        self.follow.clicked.connect(lambda on: self._set("Follow the pointer", follow=on))
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(HOVER_MS)
+        self._timer.timeout.connect(self._point)
+        self._under = -1
+        self._result: Result | None = None
+        self._about: tuple[object, ...] = ()
+        self._failure = ""
+        theme.changes().connect(self._show)
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the attention of the chosen patch, or of the one under the pointer, in every block and head."""
+        if description is None or INSPECTION not in document.view.inside:
+            return None
+        values = document.values(INSPECTION)
+        query = document.view.patch if document.view.patch >= 0 else int(values.get("query", -1))
+        return plan.ask(INSPECTION, document, description, extra={"block": -1, "head": -1, "query": query})
+
+    @classmethod
+    def lacking(cls, description: Description) -> str:
+        """Return why the model has no attention to show, "" if it has."""
+        return super().lacking(description) or plan.reason(INSPECTION, description)
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Show the settings as they stand, or say why there is nothing to see."""
+        values: dict[str, Any] = document.values(INSPECTION)
+        reason = self.lacking(description) if description else ""
+        if document.source is None:
+            reason = reason or NO_PICTURE
+        there = self._result is not None and self._about == (document.model, document.source)
+        self.view.say(reason or ("" if there else self._failure or WAITING))
+        show, block, head = self._shown(document)
+        set_choice(self.show_box, show)
+        set_choice(self.block, block)
+        set_choice(self.head, head)
+        for box in (self.block, self.head):
+            box.setEnabled(show == inside.BLOCK)
+        self.discard.setEnabled(show == inside.ROLLOUT)
+        self.discard.blockSignals(True)
+        self.discard.setValue(float(values.get("discard", 0.0)))
+        self.discard.blockSignals(False)
+        self.follow.setChecked(bool(values.get("follow", False)))
+        if there and not reason:
+            self._tell(document)
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Take the attention of a patch."""
+        if slot != self.id:
+            return
+        self._result, self._failure = result, ""
+        self._about = (request.model, request.source)
+        fill_choice(self.block, [(str(i), i) for i in range(len(result.meta["blocks"]))])
+        fill_choice(self.head, [("Mean", -1), *((str(i), i) for i in range(result.meta["heads"]))])
+        titles = SHOWS if "position" in result.arrays else SHOWS[:2]
+        fill_choice(self.show_box, titles)
+        self._show()
+        self.refresh(self.store.document, None)
+        self.layers_changed.emit()
+
+    def show_failure(self, slot: str, failure: Failure) -> None:
+        """Say why there is no attention; what was shown stays."""
+        if slot == self.id and not failure.cancelled:
+            self._failure = failure.text
+            self.view.summary.setText(failure.text)
+            self.refresh(self.store.document, None)
+
+    def forget(self) -> None:
+        """Drop the attention of a picture or model that is gone."""
+        self._result, self._about, self._failure = None, (), ""
+        self.grid.clear()
+
+    def layers(self, document: Document) -> list[Layer]:
+        """Paint the map, and the patch that looks."""
+        if INSPECTION not in document.view.inside or self._result is None:
+            return []
+        query = inside.query_layer(self._result)
+        return [self._heat(document), *([query] if query is not None else [])]
+
+    def pointer(self, place: tuple[float, float] | None) -> None:
+        """Follow the mouse over the picture, where that is wanted."""
+        document = self.store.document
+        if not document.values(INSPECTION).get("follow") or self._result is None or not self._in_view():
+            return
+        under = inside.patch_at(self._result, place) if place else -1
+        if under != self._under:
+            self._under = under
+            self._timer.start()
+
+    def clicked(self, place: tuple[float, float]) -> bool:
+        """Let the patch that was clicked look, or the class token when it looked already."""
+        if self._result is None or not self._in_view():
+            return False
+        patch = inside.patch_at(self._result, place)
+        if patch < 0:
+            return False
+        again = patch == self.store.document.values(INSPECTION).get("query", -1)
+        self._set("Look from the class token" if again else "Look from a patch", query=-1 if again else patch)
+        return True
+
+    def seen(self, in_view: bool) -> None:
+        """Ask while the panel is in view, and no longer."""
+        self._timer.stop()
+        self.store.update(self.store.document.with_inside(self.id, in_view))
+
+    def _in_view(self) -> bool:
+        return INSPECTION in self.store.document.view.inside
+
+    def _shown(self, document: Document) -> tuple[str, int, int]:
+        values: dict[str, Any] = document.values(INSPECTION)
+        return str(values.get("show", inside.ROLLOUT)), int(values.get("block", 0)), int(values.get("head", -1))
+
+    def _heat(self, document: Document) -> Heat:
+        assert self._result is not None
+        values, signed = inside.attention_map(self._result, *self._shown(document))
+        return heat_layer(values, self._result.meta["extent"], document.look, signed=signed, id=INSPECTION)
+
+    def _show(self) -> None:
+        """Paint the grid of heads anew."""
+        if self._result is None:
+            return
+        atlas = inside.attention_atlas(self._result, theme.heat_lut)
+        meta = self._result.meta
+        blocks, heads, (rows, columns) = len(meta["blocks"]), meta["heads"], meta["grid"]
+        order = np.arange(blocks * heads).reshape(blocks, heads).T.ravel()
+        self.grid.show_tiles(atlas, order, columns=blocks)
+        words = f"Columns are {blocks} blocks, rows {heads} heads, over {columns} × {rows} patches"
+        self.view.summary.setText(f"{words} · {HELP}")
+
+    def _tell(self, document: Document) -> None:
+        assert self._result is not None
+        show, block, head = self._shown(document)
+        title = next(title for title, data in SHOWS if data == show)
+        if show == inside.BLOCK:
+            title = f"Block {block}, {'mean of the heads' if head < 0 else f'head {head}'}"
+        self.card.set_title(title)
+        self.card.set_facts(inside.attention_facts(self._result, show, block, head))
+        heat = self._heat(document)
+        self.bar.set_range(float(f"{heat.low:.3g}"), float(f"{heat.high:.3g}"), colour_map=heat.colour_map)
+        chosen = block * self._result.meta["heads"] + head if show == inside.BLOCK and head >= 0 else -1
+        self.grid.choose(chosen)
+
+    def _pick(self, number: int) -> None:
+        if self._result is None or number < 0:
+            self._set("Rollout", show=None)
+            return
+        block, head = divmod(number, self._result.meta["heads"])
+        self._set(f"Block {block}, head {head}", show=inside.BLOCK, block=block, head=head)
+
+    def _choose(self, **changed: object) -> None:
+        self._set("Attention head", show=inside.BLOCK, **changed)
+
+    def _point(self) -> None:
+        self.store.update(self.store.document.with_view(patch=self._under))
+
+    def _set(self, title: str, **changed: object) -> None:
+        merge = f"attention.{'.'.join(changed)}"
+        document = self.store.document.with_value(INSPECTION, **changed)  # type: ignore[arg-type]
+        self.store.update(document, title=title, merge=merge)
+        self.layers_changed.emit()
+
+    def _line(self, number: int) -> str:
+        return inside.attention_line(self._result, number) if self._result is not None else ""
+
+    def _numbers(self) -> str:
+        if self._result is None:
+            return ""
+        return inside.facts_text(inside.attention_facts(self._result, *self._shown(self.store.document)))
+
+
+PANEL = AttentionPanel

@@ -1,0 +1,307 @@
+"""Attribution: which method explains the target, whether it holds for this model, its map over the picture, numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from models.inspection import Description, Offer
+from models.requests import Request
+from models.types import Failure, Result
+from viewer import explain, heat, overlay, plan
+from viewer.canvas.layers import Heat, Layer
+from viewer.document import Document
+from viewer.heat import Look
+from viewer.panels.base import GAP, Panel
+from viewer.plan import Wants
+from viewer.store import Store
+from viewer.widgets.form import Form
+from viewer.widgets.look import LookForm
+from viewer.widgets.mapread import MapReading, plain_label
+from viewer.widgets.methods import WORDS, Methods
+from viewer.widgets.section import Section
+from viewer.widgets.target import TargetForm
+
+VERDICTS = "verdicts"
+WAITING = "Waiting for the answer…"
+NOTHING_OPEN = "Open a picture to begin."
+OFF = "Choose a method to see what the target rests on."
+REFINING = "Coarse so far: it is being refined."
+METHOD, DRAWING = "Settings of the method", "How the map is drawn"
+
+
+class AttributionPanel(Panel):
+    """The methods with their verdicts, the target, the controls, and the map with its numbers."""
+
+    id: ClassVar[str] = "attribution"
+    title: ClassVar[str] = "Attribution"
+    icon: ClassVar[str] = "explain"
+    opened: ClassVar[bool] = False
+    rank: ClassVar[int] = -20
+    height_px: ClassVar[int] = 380
+    needs: ClassVar[tuple[str, ...]] = ("Explains",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.methods = Methods()
+        self.verdict = plain_label("Verdict on the method")
+        self.reading = MapReading()
+        self.target = TargetForm()
+        self.look = LookForm()
+        self.form: Form | None = None
+        self.settings, self.drawing = Section(METHOD), Section(DRAWING)
+        self.drawing.add(self.look)
+        self._offer: Offer | None = None
+        self._description: Description | None = None
+        self._verdicts: Result | None = None
+        self._request: Request | None = None
+        self._result: Result | None = None
+        self._texts: dict[int, str] = {}
+        self._failure: tuple[Request | None, str] = (None, "")
+        self._heat: tuple[Result, Look, Heat] | None = None
+        self._memory: dict[str, Any] = {}
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        column.setSpacing(GAP)
+        for part in (self.methods, self.verdict, self.reading, self.target, self.settings, self.drawing):
+            column.addWidget(part)
+        column.addStretch(1)
+        self._scroll = self.fill(inside, "Attribution settings")
+        bar = self._scroll.verticalScrollBar().sizeHint().width()
+        self._scroll.setMinimumWidth(self.look.form.least_width() + 2 * GAP + bar)
+        self._connect()
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the map of the method chosen, once it is known to hold."""
+        return explain.attribution(document, description)
+
+    @classmethod
+    def slots(cls) -> list[tuple[str, Wants]]:
+        """Want the verdicts too, which come first."""
+        return [(VERDICTS, explain.verdicts), (cls.id, cls.wants)]
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Show the methods of the model, the target, and what is set."""
+        if self._request is not None and self._request.model != document.model:
+            self.forget()
+        self._description = description
+        if self._failure[0] != explain.attribution(document, description):
+            self._failure = (None, "")
+        offers = explain.methods(description)
+        self.methods.list(offers)
+        self.methods.follow(document.method)
+        offer = next((o for o in offers if o.id == document.method), None)
+        if offer != self._offer:
+            self._build(offer)
+        if self.form is not None and offer is not None:
+            self.form.set_values({**offer.defaults, **plan.given(document, offer.id, description)})
+        if description is not None:
+            boxes = "Detects" in description.capabilities
+            self.target.list(description.classes, boxes=boxes, own=boxes and document.region is None)
+        about = explain.subject(document, self._texts)
+        self.target.follow(
+            target=explain.target_of(document),
+            against=document.against,
+            part=document.part,
+            about=about,
+            picked=document.region is not None or document.selected >= 0,
+        )
+        self._tell(document)
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Take verdicts, which decide what is asked; maps; and the names of the boxes there are."""
+        document = self.store.document
+        if slot == VERDICTS:
+            self._verdicts = result
+            self.methods.judge(explain.judgements(result))
+            self.store.update(explain.judged(document, request, result))
+        elif slot == "detect":
+            self._texts = dict(zip(result.arrays["ids"].tolist(), overlay.detection_texts(result), strict=True))
+        elif slot == self.id:
+            self._request, self._result = request, result
+            self.layers_changed.emit()
+        else:
+            return
+        self.refresh(self.store.document, self._description)
+
+    def show_failure(self, slot: str, failure: Failure) -> None:
+        """Say why there is no map; what was shown stays."""
+        if slot in (self.id, VERDICTS):
+            text = "Cancelled. F5 asks again." if failure.cancelled else failure.text
+            self._failure = (explain.attribution(self.store.document, self._description), text)
+            self._tell(self.store.document)
+
+    def forget(self) -> None:
+        """Drop what belongs to another picture or model."""
+        self._request = self._result = self._verdicts = self._heat = None
+        self._failure, self._texts = (None, ""), {}
+        self.methods.judge({})
+
+    def layers(self, document: Document) -> list[Layer]:
+        """Paint the map, unless it would show noise as if it meant something."""
+        result = self._result
+        if result is None or not document.method or document.method in document.view.unfit:
+            return []
+        values, signed, look = result.arrays["map"], bool(result.meta["signed"]), document.look
+        said = heat.words(values, signed=signed)
+        if said == heat.FLAT or (said and look.sign == heat.POSITIVE) or heat.end_of(values, look) <= 0:
+            return []
+        if self._heat is None or self._heat[0] is not result or self._heat[1] != look:
+            layer = heat.heat_layer(values, result.meta["extent"], look, signed=signed, id=self.id)
+            self._heat = (result, look, layer)
+        return [self._heat[2]]
+
+    def pointer(self, place: tuple[float, float] | None) -> None:
+        """Read the map under the pointer."""
+        value = explain.value_at(self._result, *place) if place is not None and self._result is not None else None
+        where = f" at x {place[0]:.0f}, y {place[1]:.0f}" if place is not None else ""
+        self.reading.set_value("" if value is None else explain.number(value) + where)
+
+    def seen(self, in_view: bool) -> None:
+        """Ask for verdicts while the panel is in view, and no longer."""
+        self.store.update(self.store.document.with_view(explaining=in_view))
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Fold the sections as they were when the program ran last."""
+        self._memory = memory
+        for section in (self.settings, self.drawing):
+            section.set_open(memory.get(section.title, True) is True)
+
+    def _tell(self, document: Document) -> None:
+        """Say the verdict, and the numbers of the map on screen."""
+        known = explain.judgements(self._verdicts).get(document.method)
+        never = known is not None and known.level == "never"
+        there = self._result is not None and bool(document.method) and not never
+        self.verdict.setText(self._state(document, known))
+        automatic = str(self._verdicts.meta["automatic"]) if self._verdicts is not None else ""
+        used = self._offer is None or explain.layered(self._offer)
+        self.target.follow_layer(document.layer, automatic, used=used)
+        result = self._result if there else None
+        signed = result is None or bool(result.meta["signed"])
+        self.look.follow(document.look, signed=signed)
+        self.reading.setVisible(result is not None)
+        if result is None:
+            self.look.show_end(0.0, locked=document.look.scale > 0)
+            return
+        values = result.arrays["map"]
+        low, high, colours = heat.range_of(values, document.look, signed=signed)
+        self.reading.bar.set_range(low, high, colour_map=colours)
+        self.reading.set_facts(explain.facts(result))
+        caution = explain.CAUTION if self._request and self._request.inspection in explain.GUIDED else ""
+        partial = REFINING if result.meta.get("partial") else ""
+        words = [heat.words(values, signed=signed), partial, caution]
+        self.reading.set_warning(" ".join(word for word in words if word))
+        self.look.show_end(high, locked=document.look.scale > 0)
+
+    def _state(self, document: Document, known: explain.Judgement | None) -> str:
+        if not document.sources:
+            return NOTHING_OPEN
+        if not document.method:
+            return OFF
+        if self._failure[1]:
+            return self._failure[1]
+        if known is None:
+            return WAITING
+        words = f"{WORDS[known.level].capitalize()}. {known.reason}".strip()
+        waiting = known.level != "never" and self._result is None
+        return f"{words} {WAITING}" if waiting else words
+
+    def _build(self, offer: Offer | None) -> None:
+        """Make the form of a method's own parameters."""
+        if self.form is not None:
+            self.form.hide()
+            self.form.deleteLater()
+            self.form = None
+        self._offer = offer
+        shown = [replace(p, unit="") for p in offer.parameters if p.name not in explain.ABOUT] if offer else []
+        self.settings.setVisible(bool(shown))
+        if offer is None or not shown:
+            return
+        self.form = Form(shown)
+        self.form.set_named("Method's own value")
+        self.form.reset.setText("Reset the method")
+        self.form.reset.setAccessibleName("Reset the method")
+        self.form.set_defaults(offer.defaults)
+        self.form.set_applicable({p.name: offer.greyed.get(p.name, "") for p in offer.parameters})
+        self.form.changed.connect(self._set)
+        self.form.committed.connect(self._commit)
+        self.form.reset_requested.connect(self._reset)
+        self.settings.add(self.form)
+
+    def _connect(self) -> None:
+        self.methods.chosen.connect(self._choose)
+        self.target.target_picked.connect(self._aim)
+        self.target.against_picked.connect(self._oppose)
+        self.target.part_picked.connect(self._part)
+        self.target.layers_wanted.connect(lambda: self.command_wanted.emit("layers"))
+        self.target.own_layer_wanted.connect(self._own_layer)
+        self.target.clear_wanted.connect(self._best_box)
+        self.look.changed.connect(self._draw)
+        self.look.reset_requested.connect(self._draw_own)
+        for section in (self.settings, self.drawing):
+            section.toggled.connect(self._folded)
+
+    def _folded(self, title: str, opened: bool) -> None:
+        self._memory[title] = opened
+
+    def _choose(self, method: str) -> None:
+        offers = {offer.id: offer.title for offer in explain.methods(self._description)}
+        title = f"Explain by {offers[method]}" if method in offers else "Explain by no method"
+        self.store.update(self.store.document.explaining(method=method), title=title)
+
+    def _aim(self, word: str) -> None:
+        names = self._description.classes if self._description else ()
+        title = f"Explain {explain.title_for(word, names) if word else 'the highest class'}"
+        self.store.update(explain.with_target(self.store.document, word), title=title)
+
+    def _oppose(self, word: str) -> None:
+        names = self._description.classes if self._description else ()
+        title = f"Set against {explain.title_for(word, names) if word else 'no class'}"
+        self.store.update(self.store.document.explaining(against=word), title=title)
+
+    def _part(self, part: str) -> None:
+        self.store.update(self.store.document.explaining(part=part), title=f"Explain {explain.PARTS[part].lower()}")
+
+    def _own_layer(self) -> None:
+        self.store.update(self.store.document.explaining(layer=""), title="Automatic layer")
+
+    def _best_box(self) -> None:
+        document = self.store.document
+        if document.region is not None:
+            self.store.update(document.with_region(None).with_selected(-1), title="Clear the rectangle")
+        else:
+            self.store.update(document.with_selected(-1))
+
+    def _set(self, name: str, value: Any) -> None:
+        if self._offer is None:
+            return
+        own = self._offer.defaults.get(name)
+        document = self.store.document.with_value(self._offer.id, **{name: None if value == own else value})
+        title = next((p.title for p in self._offer.parameters if p.name == name), name)
+        self.store.update(document, title=title, merge=f"{self._offer.id}.{name}")
+
+    def _commit(self, name: str, value: Any) -> None:
+        self._set(name, value)
+        self.store.settle()
+
+    def _reset(self) -> None:
+        if self._offer is not None:
+            self.store.update(self.store.document.with_own(self._offer.id), title=f"Reset {self._offer.title}")
+
+    def _draw(self, name: str, value: object, final: bool) -> None:
+        self.store.update(
+            self.store.document.with_look(**{name: value}), title="How maps are drawn", merge=f"look.{name}"
+        )
+        if final:
+            self.store.settle()
+
+    def _draw_own(self) -> None:
+        look = self.look.reset_look(self.store.document.look)
+        self.store.update(self.store.document.with_look(**look), title="Reset how maps are drawn")
+
+
+PANEL = AttributionPanel

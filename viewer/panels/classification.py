@@ -1,0 +1,193 @@
+"""Classification: what a classifier takes the picture for, and which of its classes is the target of explanations."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout
+
+from models.cards import task
+from models.inspection import Description
+from models.requests import Request
+from models.types import Failure, Result
+from viewer import explain, plan
+from viewer.canvas.layers import NO_CLASS, Boxes, Layer
+from viewer.document import Document
+from viewer.panels.base import GAP, Panel
+from viewer.store import Store
+from viewer.widgets.ranking import Ranking
+from viewer.widgets.search import Search
+
+MOST = 1000
+NOTHING_OPEN = "Open a picture to begin."
+WAITING = "Waiting for the answer…"
+NONE_FOUND = "No class has that in its name."
+
+
+class ClassificationPanel(Panel):
+    """The classes with their probabilities, and the frame of what the network sees of the picture."""
+
+    id: ClassVar[str] = "classify"
+    title: ClassVar[str] = "Classification"
+    icon: ClassVar[str] = "classes"
+    rank: ClassVar[int] = -5
+    height_px: ClassVar[int] = 280
+    needs: ClassVar[tuple[str, ...]] = ("Classifies",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.summary = _words("Summary")
+        self.remark = _words("Remark")
+        self.remark.setProperty("small", True)
+        self.ranking = Ranking("Classes by probability")
+        self.search = Search("Find a class", below=self.ranking)
+        self.target = _words("Target")
+        self.target.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.highest = QPushButton("Highest class")
+        self.highest.setToolTip("Explain whichever class scores highest, of this picture and of others")
+        self._result: Result | None = None
+        self._request: Request | None = None
+        self._names: tuple[str, ...] = ()
+        self._in_view = False
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        column.setSpacing(GAP)
+        column.addWidget(self.summary)
+        column.addWidget(self.remark)
+        column.addWidget(self.search)
+        column.addWidget(self.ranking, 1)
+        foot = QHBoxLayout()
+        foot.setSpacing(GAP)
+        foot.addWidget(self.target, 1)
+        foot.addWidget(self.highest, 0, Qt.AlignmentFlag.AlignTop)
+        column.addLayout(foot)
+        self.ranking.chosen.connect(self._choose)
+        self.ranking.opposed.connect(self._oppose)
+        self.search.textChanged.connect(self._find)
+        self.search.taken.connect(self._take_first)
+        self.highest.clicked.connect(self._automatic)
+        self._tell()
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want every class's probability; before the model is described only of what is known for a classifier."""
+        if description is None and task(document.model) != "classification":
+            return None
+        return plan.ask("classify", document, description, extra={"top": MOST})
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Mark the target and what is set against it; drop what another model said."""
+        self._names = description.classes if description else ()
+        if self._request is not None and self._request.model != document.model:
+            self.forget()
+        self._note(description)
+        self._mark(document)
+        self._tell()
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Show the classes."""
+        if slot != self.id:
+            return
+        self._result, self._request = result, request
+        arrays = result.arrays
+        self._names = result.meta["classes"]
+        self.ranking.set_entries(arrays["labels"], self._names, arrays["probabilities"], arrays["scores"])
+        self._mark(self.store.document)
+        self._tell()
+        self.layers_changed.emit()
+
+    def show_failure(self, slot: str, failure: Failure) -> None:
+        """Say that there is no answer; that of an earlier question stays."""
+        if slot == self.id and self._result is None:
+            self.summary.setText("Cancelled. F5 asks again." if failure.cancelled else failure.text)
+
+    def forget(self) -> None:
+        """Drop the classes of a picture that is gone."""
+        self._result = self._request = None
+        none = np.empty(0, np.int64)
+        self.ranking.set_entries(none, (), none, none)
+        self._tell()
+
+    def layers(self, document: Document) -> list[Layer]:
+        """Frame what the network sees, while the panel is in view and that is not the whole picture."""
+        if self._result is None or not self._in_view:
+            return []
+        x0, y0, x1, y1 = self._result.meta["extent"]
+        width, height = self._result.meta["size"]
+        if x0 <= 0 and y0 <= 0 and x1 >= width and y1 >= height:
+            return []
+        box = np.array([[x0, y0, x1, y1]], np.float32)
+        frame: Any = {"dashed": True, "width": 1.0, "opacity": 0.9, "hoverable": False}
+        return [Boxes("network input", box, np.array([NO_CLASS]), **frame)]
+
+    def seen(self, in_view: bool) -> None:
+        """Show the frame while the panel is in view, and no longer."""
+        self._in_view = in_view
+        self.layers_changed.emit()
+
+    def _mark(self, document: Document) -> None:
+        wanted = explain.label_of(document.target, self._names) if document.target else self._best
+        against = explain.label_of(document.against, self._names) if document.against else -1
+        self.ranking.mark(target=wanted, against=against)
+        title = self._names[wanted] if 0 <= wanted < len(self._names) else ""
+        name = f"{title} − {self._names[against]}" if against >= 0 else title
+        self.target.setText(f"Target: {name}{'' if document.target else ' (highest)'}" if name else "")
+        self.highest.setEnabled(bool(document.target or document.against))
+
+    @property
+    def _best(self) -> int:
+        return int(self._result.arrays["labels"][0]) if self._result is not None else -1
+
+    def _note(self, description: Description | None) -> None:
+        untrained = description is not None and description.about.get("weights") == "none"
+        self.remark.setText(str(description.about["note"]) if untrained and description else "")
+        self.remark.setVisible(untrained)
+
+    def _tell(self) -> None:
+        there = self._result is not None
+        for widget in (self.search, self.ranking):
+            widget.setEnabled(there)
+        if self._result is None:
+            self.summary.setText(WAITING if self.store.document.sources else NOTHING_OPEN)
+            return
+        if self.search.text() and not self.ranking.rows.rowCount():
+            self.summary.setText(NONE_FOUND)
+            return
+        best = float(self._result.arrays["probabilities"][0])
+        self.summary.setText(f"{self._names[self._best]}, {best:.1%}: likeliest of {len(self._names):,} classes")
+
+    def _find(self, text: str) -> None:
+        self.ranking.look_for(text)
+        self._tell()
+
+    def _take_first(self) -> None:
+        label = self.ranking.label_at(self.ranking.rows.index(0))
+        if label >= 0 and self.search.text():
+            self._choose(label)
+
+    def _choose(self, label: int) -> None:
+        word = explain.word_for(label, self._names)
+        self.store.update(explain.with_target(self.store.document, word), title=f"Explain {self._names[label]}")
+
+    def _oppose(self, label: int) -> None:
+        word = explain.word_for(label, self._names) if label >= 0 else ""
+        title = f"Set against {self._names[label]}" if label >= 0 else "Set against no class"
+        self.store.update(self.store.document.explaining(against=word), title=title)
+
+    def _automatic(self) -> None:
+        document = explain.with_target(self.store.document, "").explaining(against="")
+        self.store.update(document, title="Explain the highest class")
+
+
+def _words(name: str) -> QLabel:
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setAccessibleName(name)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+PANEL = ClassificationPanel

@@ -1,0 +1,282 @@
+"""Filters: the kernels of a convolution side by side, one of them large with its numbers. It reads no weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
+
+from models.inspection import Description
+from models.requests import Request
+from models.types import Failure, Result
+from viewer import inside, plan, theme
+from viewer.canvas.mosaic import Atlas
+from viewer.document import Document
+from viewer.heat import DIVERGING
+from viewer.panels.base import GAP, Panel
+from viewer.plan import Wants
+from viewer.store import Store
+from viewer.widgets.card import Card
+from viewer.widgets.channel_grid import ChannelGrid
+from viewer.widgets.channel_view import ChannelView, Tile, choice, copy_button, fill_choice, set_choice
+from viewer.widgets.colourbar import ColourBar
+
+INSPECTION = inside.FILTERS
+ONE = "filters.one"
+FIRST = "First convolution"
+MODES = (
+    ("As fits", "auto"),
+    ("Colours", "rgb"),
+    ("Principal component", "pca"),
+    ("One input", "planes"),
+    ("Weight of each input", "inputs"),
+)
+SORTS = (("As they are", "none"), ("Norm", "norm"), ("Similarity", "similarity"))
+NO_PICTURE = "Open a picture to look into the network."
+WAITING = "The kernels are on their way…"
+NONE_CHOSEN = "Click a filter to see it large, with its numbers."
+
+
+class _Detail(QWidget):
+    """One kernel large, its numbers, and its planes over all inputs."""
+
+    def __init__(self, numbers: Callable[[], str], plane_line: Callable[[int], str]) -> None:
+        super().__init__()
+        self.card = Card("Filter")
+        self.tile = Tile("The chosen filter", side_px=96)
+        self.bar = ColourBar()
+        self.bar.setAccessibleName("Colours of the weights")
+        self.scale = QLabel()
+        self.scale.setProperty("small", True)
+        self.planes = ChannelGrid("Planes of the chosen filter")
+        self.planes.setMinimumHeight(48)
+        self.planes.describe = plane_line
+        self.empty = QLabel(NONE_CHOSEN)
+        self.empty.setWordWrap(True)
+        self.copy = copy_button("Copy the weights of the filter", numbers)
+        self.scale.setWordWrap(True)
+        left, right = QVBoxLayout(), QVBoxLayout()
+        for column in (left, right):
+            column.setSpacing(GAP // 2)
+        foot = QHBoxLayout()
+        foot.addWidget(self.scale, 1)
+        foot.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignTop)
+        for part in (self.tile, self.bar):
+            left.addWidget(part)
+        left.addLayout(foot)
+        left.addStretch(1)
+        right.addWidget(self.empty)
+        right.addWidget(self.card)
+        right.addWidget(self.planes, 1)
+        right.addStretch(1)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, GAP // 2, 0)
+        row.setSpacing(GAP)
+        row.addLayout(left)
+        row.addLayout(right, 1)
+
+    def show_scale(self, result: Result) -> None:
+        """Tell what the colours of the layer stand for."""
+        colours = result.arrays["tiles"].ndim == 4
+        end = float(f"{result.meta['scale']:.3g}")
+        self.bar.setVisible(not colours)
+        self.bar.set_range(-end, end, colour_map=DIVERGING)
+        self.scale.setText(f"Grey is zero, full colour ±{end:g}" if colours else "One scale for the whole layer")
+
+    def show_filter(self, result: Result | None, atlas: Atlas | None, row: int) -> None:
+        """Show another filter, or a hint at -1."""
+        there = result is not None and 0 <= row < len(result.arrays["tiles"])
+        for part in (self.tile, self.card, self.copy):
+            part.setVisible(there)
+        self.empty.setVisible(not there)
+        if result is not None and there:
+            self.tile.show_tile(atlas, row)
+            self.card.set_title(f"Filter {row}")
+            self.card.set_facts(inside.filter_facts(result, row)[1:])
+
+    def show_planes(self, one: Result | None) -> None:
+        """Show the planes of the filter, or none."""
+        deep = one is not None and one.meta["mode"] == "planes" and len(one.arrays["tiles"]) > 1
+        self.planes.setVisible(deep)
+        if one is not None and deep:
+            self.planes.show_tiles(inside.filter_atlas(one, theme.heat_lut), inside.order_of(one, "none"))
+
+
+class FilterPanel(Panel):
+    """The layer, how its kernels are shown and in which order; the grid; the chosen one with its numbers."""
+
+    id: ClassVar[str] = INSPECTION
+    title: ClassVar[str] = "Filters"
+    icon: ClassVar[str] = "filters"
+    area: ClassVar[str] = "bottom"
+    opened: ClassVar[bool] = False
+    height_px: ClassVar[int] = 280
+    needs: ClassVar[tuple[str, ...]] = ("Explains",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.layer = choice("Layer with kernels", [(FIRST, "")], help="Every layer of the network that has kernels")
+        self.layer.setMinimumContentsLength(16)
+        self.mode = choice("Show kernels as", MODES, help="Kernels over three inputs have colours; others have planes")
+        self.plane = QSpinBox()
+        self.plane.setAccessibleName("Input shown")
+        self.plane.setToolTip("Which input's plane of each kernel is shown")
+        self.sort = choice("Order of the filters", SORTS)
+        self.detail = _Detail(self._numbers, self._plane_line)
+        self.view = ChannelView("Filters", self.detail)
+        self.view.add_control("Layer", self.layer)
+        self.view.add_control("Show", self.mode)
+        self.view.add_wide(self.plane)
+        self.view.add_control("Order", self.sort)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.view)
+        self.grid = self.view.grid
+        self.grid.describe = self._line
+        self.grid.picked.connect(self._pick)
+        self.layer.activated.connect(lambda: self._set("Layer of the filters", layer=self.layer.currentData()))
+        self.mode.activated.connect(lambda: self._set("Kernels as", mode=self.mode.currentData()))
+        self.sort.activated.connect(lambda: self._set("Order of the filters", sort=self.sort.currentData()))
+        self.plane.valueChanged.connect(lambda value: self._set("Input shown", plane=value))
+        self._result: Result | None = None
+        self._atlas: Atlas | None = None
+        self._model = ""
+        self._one: Result | None = None
+        self._failure = ""
+        theme.changes().connect(self._show)
+        self._tell_one()
+
+    @classmethod
+    def slots(cls) -> list[tuple[str, Wants]]:
+        """Want the kernels of a layer, and all planes of the chosen one."""
+        return [(cls.id, cls.wants), (ONE, cls.wants_one)]
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the kernels while they are in view; their order is a matter of the grid."""
+        if description is None or INSPECTION not in document.view.inside:
+            return None
+        return plan.ask(INSPECTION, document, description, extra={"channel": -1, "sort": "none"})
+
+    @staticmethod
+    def wants_one(document: Document, description: Description | None) -> Request | None:
+        """Want all planes of the chosen filter."""
+        channel = int(document.values(INSPECTION).get("channel", -1))
+        if description is None or channel < 0 or INSPECTION not in document.view.inside:
+            return None
+        return plan.ask(INSPECTION, document, description, extra={"mode": "auto", "plane": 0, "sort": "none"})
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Show the settings as they stand, or say why there is nothing to see."""
+        values = document.values(INSPECTION)
+        reason = self.lacking(description) if description else ""
+        if document.source is None:
+            reason = reason or NO_PICTURE
+        there = self._result is not None and self._model == document.model
+        self.view.say(reason or ("" if there else self._failure or WAITING))
+        set_choice(self.layer, values.get("layer", ""))
+        set_choice(self.mode, values.get("mode", "auto"))
+        set_choice(self.sort, values.get("sort", "none"))
+        self.plane.setVisible(values.get("mode") == "planes")
+        self.plane.blockSignals(True)
+        self.plane.setValue(int(values.get("plane", 0)))
+        self.plane.blockSignals(False)
+        if there and not reason:
+            self._order()
+            self.grid.choose(int(values.get("channel", -1)))
+            self._tell_one()
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Take the kernels, or the planes of one."""
+        if slot == ONE:
+            self._one = result
+        elif slot == self.id:
+            self._result, self._model, self._failure = result, request.model, ""
+            layers = [(f"{one['id']}  {_shape(one['shape'])}", one["id"]) for one in result.meta["layers"]]
+            fill_choice(self.layer, [(FIRST, ""), *layers])
+            self.plane.blockSignals(True)
+            self.plane.setMaximum(result.meta["shape"][1] - 1)
+            self.plane.blockSignals(False)
+            self._show()
+            self.refresh(self.store.document, None)
+        if slot in (self.id, ONE):
+            self._tell_one()
+
+    def show_failure(self, slot: str, failure: Failure) -> None:
+        """Say why there are no kernels; those there were stay."""
+        if slot == self.id and not failure.cancelled:
+            self._failure = failure.text
+            self.view.summary.setText(failure.text)
+            self.refresh(self.store.document, None)
+
+    def forget(self) -> None:
+        """Drop the kernels of a model that is gone; those of a picture that is gone are the same ones."""
+        if self._model != self.store.document.model:
+            self._result = self._one = None
+            self._failure = ""
+            self.grid.clear()
+            fill_choice(self.layer, [(FIRST, "")])
+
+    def seen(self, in_view: bool) -> None:
+        """Ask while the panel is in view, and no longer."""
+        self.store.update(self.store.document.with_inside(self.id, in_view))
+
+    def _show(self) -> None:
+        """Paint the grid anew."""
+        if self._result is None:
+            return
+        self._atlas = inside.filter_atlas(self._result, theme.heat_lut)
+        self._order()
+        self.view.summary.setText(inside.filter_summary(self._result))
+        self.detail.show_scale(self._result)
+
+    def _order(self) -> None:
+        if self._result is None or self._atlas is None:
+            return
+        arrays = self._result.arrays
+        sort = str(self.store.document.values(INSPECTION).get("sort", "none"))
+        order = inside.order_of(self._result, sort)
+        self.grid.show_tiles(self._atlas, order, quiet=arrays["dead"], marked=arrays["duplicate"])
+
+    def _tell_one(self) -> None:
+        """Show the chosen filter large, with its numbers and planes."""
+        self.detail.show_filter(self._result, self._atlas, self.grid.chosen)
+        one, result = self._one, self._result
+        mine = one is not None and result is not None and self.grid.chosen >= 0
+        if one is not None and result is not None and mine:
+            mine = (one.meta["channel"], one.meta["layer"]) == (self.grid.chosen, result.meta["layer"])
+        self.detail.show_planes(one if mine else None)
+
+    def _pick(self, channel: int) -> None:
+        title = f"Filter {channel}" if channel >= 0 else "No filter"
+        self._set(title, channel=None if channel < 0 else channel)
+
+    def _set(self, title: str, **changed: object) -> None:
+        changed = {name: None if value in ("", "auto", "none") else value for name, value in changed.items()}
+        if "layer" in changed:
+            changed["channel"] = None
+        document = self.store.document.with_value(INSPECTION, **changed)  # type: ignore[arg-type]
+        self.store.update(document, title=title, merge="filters.channel" if "channel" in changed else "")
+
+    def _line(self, row: int) -> str:
+        return inside.filter_line(self._result, row) if self._result is not None else ""
+
+    def _plane_line(self, row: int) -> str:
+        if self._one is None or row >= len(self._one.arrays["tiles"]):
+            return ""
+        plane, share = self._one.arrays["tiles"][row], self._one.arrays["share"][row]
+        return f"Input {row}: {plane.min():+.3g} to {plane.max():+.3g}, {100 * share:.1f} % of the filter"
+
+    def _numbers(self) -> str:
+        if self._result is None or self.grid.chosen < 0:
+            return ""
+        return inside.numbers_text(self._result.arrays["tiles"][self.grid.chosen])
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]} × {shape[1]} × {shape[2]} × {shape[3]}"
+
+
+PANEL = FilterPanel

@@ -1,0 +1,152 @@
+"""Layers: every call of the network for the picture as a tree; one is chosen for maps and activations."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
+
+from models.inspection import Description
+from models.requests import Request
+from models.types import Failure, Result
+from viewer import explain
+from viewer.document import Document
+from viewer.panels.base import GAP, Panel
+from viewer.store import Store
+from viewer.widgets.calltree import CallTree
+from viewer.widgets.mapread import plain_label
+from viewer.widgets.search import Search
+
+NOTHING_OPEN = "Open a picture: the network's calls are those it makes for it."
+WAITING = "Waiting for the answer…"
+SEARCH_PX = 260
+
+
+class LayersPanel(Panel):
+    """The calls with their thumbnails, a search, and the way back to the automatic layer."""
+
+    id: ClassVar[str] = "layers"
+    title: ClassVar[str] = "Layers"
+    icon: ClassVar[str] = "layers"
+    area: ClassVar[str] = "bottom"
+    opened: ClassVar[bool] = False
+    height_px: ClassVar[int] = 300
+    needs: ClassVar[tuple[str, ...]] = ("Explains",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.tree = CallTree()
+        self.search = Search("Find a layer by name or type", below=self.tree)
+        self.search.setMaximumWidth(SEARCH_PX)
+        self.about = plain_label("About the layers")
+        self.automatic = QPushButton("Automatic layer")
+        self.automatic.setToolTip("Take the best layer by itself, of this model and of others")
+        self.empty = plain_label("About the layers, none yet")
+        self.empty.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._result: Result | None = None
+        self._request: Request | None = None
+        page = QWidget()
+        head = QHBoxLayout()
+        head.setSpacing(GAP)
+        head.addWidget(self.search, 1)
+        head.addWidget(self.about, 1)
+        head.addWidget(self.automatic)
+        column = QVBoxLayout(page)
+        column.setContentsMargins(GAP, GAP, GAP, 0)
+        column.setSpacing(GAP)
+        column.addLayout(head)
+        column.addWidget(self.tree, 1)
+        blank = QWidget()
+        middle = QVBoxLayout(blank)
+        middle.setContentsMargins(GAP, GAP, GAP, GAP)
+        middle.addWidget(self.empty)
+        middle.addStretch(1)
+        self._pages = QStackedLayout(self)
+        self._pages.addWidget(blank)
+        self._pages.addWidget(page)
+        self.tree.picked.connect(self._choose)
+        self.tree.opened.connect(self._open)
+        self.search.textChanged.connect(self._find)
+        self.search.taken.connect(self._take)
+        self.automatic.clicked.connect(lambda: self._choose(""))
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the network's calls while they are listed."""
+        return explain.layers(document, description)
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Mark the layer chosen; say why there is none to choose."""
+        if self._request is not None and self._request.model != document.model:
+            self.forget()
+        reason = self.lacking(description) if description else ""
+        if self._result is None or reason:
+            self.empty.setText(reason or (WAITING if document.sources else NOTHING_OPEN))
+            self._pages.setCurrentIndex(0)
+            return
+        self._pages.setCurrentIndex(1)
+        self.automatic.setEnabled(bool(document.layer))
+        self.tree.follow(document.layer)
+        self._tell(document)
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """List the calls; those of the same network on another picture only get other thumbnails."""
+        if slot != self.id:
+            return
+        before, self._result, self._request = self._result, result, request
+        meta, arrays = result.meta, result.arrays
+        told = ("calls", "silent", "automatic")
+        if before is None or any(before.meta[name] != meta[name] for name in told):
+            self.tree.set_calls(meta["calls"], meta["silent"], meta["automatic"])
+            if self.search.text():
+                self.tree.look_for(self.search.text())
+        self.tree.set_thumbnails(arrays["thumbnails"], arrays["thumbnail"])
+        self.refresh(self.store.document, None)
+
+    def show_failure(self, slot: str, failure: Failure) -> None:
+        """Say why there are none; those of an earlier answer stay."""
+        if slot == self.id and self._result is None:
+            self.empty.setText("Cancelled. F5 asks again." if failure.cancelled else failure.text)
+
+    def forget(self) -> None:
+        """Drop the calls of another picture or model."""
+        self._result = self._request = None
+
+    def seen(self, in_view: bool) -> None:
+        """Ask for the calls while the panel is in view, and no longer."""
+        self.store.update(self.store.document.with_view(layers=in_view))
+
+    def _tell(self, document: Document, found: int = -1) -> None:
+        if self._result is None:
+            return
+        calls = self._result.meta["calls"]
+        if found >= 0:
+            self.about.setText(f"{found:,} of {len(calls):,} calls match")
+            return
+        maps = sum(bool(call["map"]) for call in calls)
+        chosen = document.layer or f"{self._result.meta['automatic'] or 'none'}, automatic"
+        self.about.setText(f"{len(calls):,} calls, {maps:,} of them maps of the picture; chosen: {chosen}")
+
+    def _find(self, text: str) -> None:
+        found = self.tree.look_for(text)
+        self._tell(self.store.document, found if text.strip() else -1)
+
+    def _take(self) -> None:
+        """Take the first match that is a call."""
+        index = self.tree.model().index(0, 0)
+        while index.isValid() and not self.tree.calls.id_at(index):
+            index = self.tree.model().index(0, 0, index)
+        if index.isValid() and self.search.text():
+            self._choose(self.tree.calls.id_at(index))
+
+    def _choose(self, layer: str) -> None:
+        automatic = self._result.meta["automatic"] if self._result is not None else ""
+        layer = "" if layer == automatic else layer
+        self.store.update(self.store.document.explaining(layer=layer), title=f"Layer {layer or automatic}")
+
+    def _open(self, layer: str) -> None:
+        self._choose(layer)
+        self.command_wanted.emit("activations")
+
+
+PANEL = LayersPanel

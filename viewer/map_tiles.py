@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,11 +19,11 @@ from viewer.widgets.map_grid import Tile
 
 Answer = Result | Failure
 Bar = tuple[float, float, str]
-KEPT_MOST = 64
+KEPT_MOST = 96
 WAITS = "…"
 NOT_COMPARED = "These two cannot be subtracted: {}"
 HEAD = ("picture", "method", "target", "score", "probability", "lowest", "highest", "scale_end", "verdict", "reason")
-_heats: dict[object, tuple[object, Heat]] = {}
+_heats: dict[Hashable, tuple[Result, Heat]] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,12 +147,20 @@ def _with_map(tile: Tile, result: Result, look: Look, end: float, *, signed: boo
 
 def _heat(result: Result, look: Look, end: float, *, signed: bool) -> Heat:
     """Return the layer of a map, the same one for the same question: what is painted is kept by its layer."""
-    key = (id(result), replace(look, scale=end), signed)
+    base = _kept((id(result), look, signed), result, lambda: _layer(result, look, signed=signed))
+    low = -end if base.low < 0 else 0.0
+    return _kept((id(result), look, signed, end), result, lambda: replace(base, low=low, high=end))
+
+
+def _layer(result: Result, look: Look, *, signed: bool) -> Heat:
+    return heat.heat_layer(result.arrays["map"], result.meta["extent"], replace(look, scale=1.0), signed=signed)
+
+
+def _kept(key: Hashable, result: Result, make: Callable[[], Heat]) -> Heat:
     if key not in _heats:
         while len(_heats) >= KEPT_MOST:
             del _heats[next(iter(_heats))]
-        scaled = replace(look, scale=end if end > 0 else 1.0)
-        _heats[key] = (result, heat.heat_layer(result.arrays["map"], result.meta["extent"], scaled, signed=signed))
+        _heats[key] = (result, make())  # the result is held too, for its id to stay its own
     return _heats[key][1]
 
 

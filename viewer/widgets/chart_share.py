@@ -63,7 +63,7 @@ class ShareChart(Chart):
         """Return where the data is drawn."""
         line = self.fontMetrics().height()
         left = max(self.width_of(_number(v)) for v in self._ticks()) + GAP
-        top = 1.5 * line + (self._entries()[-1][1] + line if self._curves else 0.0)
+        top = 1.5 * line + (self._entries()[-1][1] + line + GAP / 2 if self._curves else 0.0)
         return QRectF(left, top, self.width() - left - 2.5 * GAP, self.height() - top - 2.2 * line)
 
     def draw(self, painter: QPainter) -> None:
@@ -82,7 +82,7 @@ class ShareChart(Chart):
             painter.drawLine(QPointF(field.left(), y), QPointF(field.right(), y))
             place = QRectF(0, y - line / 2, field.left() - GAP / 2, line)
             self.write(painter, place, _number(value), align=Qt.AlignmentFlag.AlignRight)
-        base = QRectF(field.left(), field.bottom() + line, field.width(), line)
+        base = QRectF(0, field.bottom() + line, self.width(), line)
         self.write(painter, base, self._base, align=Qt.AlignmentFlag.AlignHCenter)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for one in reversed(self._curves):

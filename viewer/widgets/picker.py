@@ -42,20 +42,18 @@ class Picker(QToolButton):
         self.list = _Ticks()
         self.list.setAccessibleName(name)
         self.list.itemChanged.connect(self._changed)
-        self.entry = QLineEdit()
-        self.entry.setAccessibleName(add)
-        self.entry.setPlaceholderText(add)
-        self.entry.returnPressed.connect(self._add)
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(GAP, GAP, GAP, GAP)
         column.setSpacing(GAP // 2)
         column.addWidget(self.list)
+        self.entry: QLineEdit | None = None
         if add:
+            self.entry = QLineEdit()
+            self.entry.setAccessibleName(add)
+            self.entry.setPlaceholderText(add)
+            self.entry.returnPressed.connect(self._add)
             column.addWidget(self.entry)
-        else:
-            self.entry.setParent(inside)
-            self.entry.hide()
         inside.setFixedSize(WIDE_PX, HIGH_PX)
         action = QWidgetAction(self)
         action.setDefaultWidget(inside)
@@ -119,6 +117,7 @@ class Picker(QToolButton):
 
     def complete(self, names: Sequence[str]) -> None:
         """Offer names while something is typed."""
+        assert self.entry is not None
         completer = QCompleter(list(names), self.entry)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
@@ -128,6 +127,7 @@ class Picker(QToolButton):
         self.picked.emit(self.ticked)
 
     def _add(self) -> None:
+        assert self.entry is not None
         text = self.entry.text().strip()
         if text:
             self.entry.clear()

@@ -245,7 +245,7 @@ def _view(w: Window) -> list[Command]:
                 f"panel-{panel.id}",
                 panel.title,
                 partial(w.verbs.toggle_panel, panel.id),
-                shortcut=f"Alt+{number}" if number < 10 else f"Alt+Shift+{number - 9}" if number < 19 else "",
+                shortcut=_panel_keys(number),
                 menu="View/Panels",
                 group="window",
                 icon=panel.icon,
@@ -267,6 +267,12 @@ def _view(w: Window) -> list[Command]:
         ],
         Command("full-screen", "Full screen", w.verbs.toggle_full_screen, shortcut="F11", menu="View", group="window"),
     ]
+
+
+def _panel_keys(number: int) -> str:
+    """Return the keys of the panel with a number from 1: nine with Alt, then nine with another key more, and so on."""
+    more, digit = divmod(number - 1, 9)
+    return f"{('Alt', 'Alt+Shift', 'Ctrl+Alt')[more]}+{digit + 1}"
 
 
 def _live(w: Window) -> list[Command]:

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -22,6 +21,7 @@ from tqdm import tqdm
 
 from models.networks.photos import CLASSES, MEAN, SIZE_PX, STD, photos_resnet, photos_vit
 from models.training.store import save_card, save_weights
+from models.weights import read
 
 TITLES = {
     "photos_resnet": "Small photographs, ten classes (residual network)",
@@ -76,7 +76,7 @@ def accuracy(net: nn.Module, pictures: NDArray[np.uint8], labels: NDArray[np.int
 def write_card(architecture: str, weights: Path, data: Path, training: str) -> float:
     """Write the card of trained weights, with the accuracy measured on them as they are stored, and return it."""
     net = BUILDERS[architecture]()
-    net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(str(weights)).items()})
+    net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in read(weights).items()})
     pictures, labels = photos(data, split="test")
     reached = accuracy(net, pictures, labels)
     body = {

@@ -58,7 +58,7 @@ def tree(calls: Sequence[Mapping[str, Any]], silent: Sequence[str]) -> list[Node
             continue
         for row in rows:
             identity = str(calls[row]["id"])
-            add(node, identity.removeprefix(path) or "#1", identity, call=row, own=True)
+            add(node, _last(path) + (identity.removeprefix(path) or "#1"), identity, call=row, own=True)
     _order(root)
     if silent:
         head = add(root, f"{SILENT} ({len(silent)})", SILENT, silent=True)
@@ -66,6 +66,10 @@ def tree(calls: Sequence[Mapping[str, Any]], silent: Sequence[str]) -> list[Node
             add(head, path, path, silent=True)
     find(nodes, "")
     return nodes
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]
 
 
 def _order(node: Node) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -150,10 +151,11 @@ def number(value: float) -> str:
     return f"{value:.3g}" if value and not 1e-3 <= abs(value) < 1e4 else f"{value:.3f}".rstrip("0").rstrip(".") or "0"
 
 
-def facts(result: Result) -> list[tuple[str, str]]:
-    """Return the numbers that belong to a map."""
+def facts(result: Result, texts: Mapping[int, str]) -> list[tuple[str, str]]:
+    """Return the numbers that belong to a map; `texts` name detections by their ids."""
     meta = result.meta
-    found = [("Explains", str(meta["target"])), ("Score", number(meta["score"]))]
+    target = re.sub(r"\bbox (\d+)$", lambda box: f"box {texts.get(int(box[1]), box[1])}", str(meta["target"]))
+    found = [("Explains", target), ("Score", number(meta["score"]))]
     if meta["probability"] is not None:
         found[-1] = ("Score", f"{number(meta['score'])}, probability {meta['probability']:.4f}")
     if meta.get("layer"):

@@ -190,7 +190,7 @@ class AttributionPanel(Panel):
         values = result.arrays["map"]
         low, high, colours = heat.range_of(values, document.look, signed=signed)
         self.reading.bar.set_range(low, high, colour_map=colours)
-        self.reading.set_facts(explain.facts(result))
+        self.reading.set_facts(explain.facts(result, self._texts))
         caution = explain.CAUTION if self._request and self._request.inspection in explain.GUIDED else ""
         partial = REFINING if result.meta.get("partial") else ""
         words = [heat.words(values, signed=signed), partial, caution]

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout
 
 from models.cards import task
 from models.inspection import Description
@@ -17,6 +18,7 @@ from viewer.canvas.layers import NO_CLASS, Boxes, Layer
 from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.store import Store
+from viewer.widgets.elide import ElidedLabel
 from viewer.widgets.ranking import Ranking
 from viewer.widgets.search import Search
 
@@ -38,13 +40,14 @@ class ClassificationPanel(Panel):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.summary = _words("Summary")
-        self.remark = _words("Remark")
-        self.remark.setProperty("small", True)
+        self.summary = ElidedLabel(lines=2)
+        self.summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.remark = ElidedLabel(lines=2, role=QPalette.ColorRole.PlaceholderText)
         self.ranking = Ranking("Classes by probability")
         self.search = Search("Find a class", below=self.ranking)
-        self.target = _words("Target")
-        self.target.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.target = ElidedLabel()
+        self.target.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.target.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.highest = QPushButton("Highest class")
         self.highest.setToolTip("Explain whichever class scores highest, of this picture and of others")
         self._result: Result | None = None
@@ -61,7 +64,7 @@ class ClassificationPanel(Panel):
         foot = QHBoxLayout()
         foot.setSpacing(GAP)
         foot.addWidget(self.target, 1)
-        foot.addWidget(self.highest, 0, Qt.AlignmentFlag.AlignTop)
+        foot.addWidget(self.highest)
         column.addLayout(foot)
         self.ranking.chosen.connect(self._choose)
         self.ranking.opposed.connect(self._oppose)
@@ -79,7 +82,8 @@ class ClassificationPanel(Panel):
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Mark the target and what is set against it; drop what another model said."""
-        self._names = description.classes if description else ()
+        if description is not None:
+            self._name(description.classes)
         if self._request is not None and self._request.model != document.model:
             self.forget()
         self._note(description)
@@ -92,7 +96,7 @@ class ClassificationPanel(Panel):
             return
         self._result, self._request = result, request
         arrays = result.arrays
-        self._names = result.meta["classes"]
+        self._name(result.meta["classes"])
         self.ranking.set_entries(arrays["labels"], self._names, arrays["probabilities"], arrays["scores"])
         self._mark(self.store.document)
         self._tell()
@@ -126,6 +130,11 @@ class ClassificationPanel(Panel):
         """Show the frame while the panel is in view, and no longer."""
         self._in_view = in_view
         self.layers_changed.emit()
+
+    def _name(self, names: tuple[str, ...]) -> None:
+        """Take the model's names of classes; outputs that a card has no name for have their number."""
+        outputs = len(self._result.arrays["labels"]) if self._result is not None else 0
+        self._names = (*names, *(f"class {label}" for label in range(len(names), outputs)))
 
     def _mark(self, document: Document) -> None:
         wanted = explain.label_of(document.target, self._names) if document.target else self._best
@@ -179,15 +188,6 @@ class ClassificationPanel(Panel):
     def _automatic(self) -> None:
         document = explain.with_target(self.store.document, "").explaining(against="")
         self.store.update(document, title="Explain the highest class")
-
-
-def _words(name: str) -> QLabel:
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    label.setAccessibleName(name)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
 
 
 PANEL = ClassificationPanel

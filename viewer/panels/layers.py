@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 
 from models.inspection import Description
@@ -78,9 +79,9 @@ class LayersPanel(Panel):
     def refresh(self, document: Document, description: Description | None) -> None:
         """Mark the layer chosen; say why there is none to choose."""
         if self._request is not None and self._request.model != document.model:
-            self.forget()
+            self._result = self._request = None
         reason = self.lacking(description) if description else ""
-        if self._result is None or reason:
+        if self._result is None or reason or not document.sources:
             self.empty.setText(reason or (WAITING if document.sources else NOTHING_OPEN))
             self._pages.setCurrentIndex(0)
             return
@@ -109,8 +110,8 @@ class LayersPanel(Panel):
             self.empty.setText("Cancelled. F5 asks again." if failure.cancelled else failure.text)
 
     def forget(self) -> None:
-        """Drop the calls of another picture or model."""
-        self._result = self._request = None
+        """Drop the thumbnails of another picture; the calls are the network's."""
+        self.tree.set_thumbnails(np.zeros((0, 1, 1), np.uint8), np.empty(0, np.int64))
 
     def seen(self, in_view: bool) -> None:
         """Ask for the calls while the panel is in view, and no longer."""

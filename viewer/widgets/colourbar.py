@@ -24,7 +24,7 @@ class ColourBar(QWidget):
     def set_range(self, low: float, high: float, *, colour_map: str = "sequential") -> None:
         """Show what the colours from `low` to `high` stand for."""
         self._low, self._high, self._map = low, high, colour_map
-        self.setAccessibleDescription(f"From {low:g} to {high:g}")
+        self.setAccessibleDescription(f"From {_number(low)} to {_number(high)}")
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -39,6 +39,11 @@ class ColourBar(QWidget):
         painter.drawImage(QRectF(0, 0, self.width(), BAR_PX), strip)
         painter.setPen(theme.colours().muted)
         line = BAR_PX + GAP + self.fontMetrics().ascent()
-        high = f"{self._high:g}"
-        painter.drawText(0, line, f"{self._low:g}")
+        high = _number(self._high)
+        painter.drawText(0, line, _number(self._low))
         painter.drawText(self.width() - self.fontMetrics().horizontalAdvance(high), line, high)
+
+
+def _number(value: float) -> str:
+    """Return a count as it is, another number with three digits that count."""
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.3g}"

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QDoubleValidator
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from models.params import Parameter
 from viewer import heat
 from viewer.heat import Look
+from viewer.widgets.field import CheckRow
 from viewer.widgets.form import Form
 
 GAP = 8
@@ -32,7 +33,7 @@ PARAMETERS = (
     ),
     Parameter(
         "clip",
-        "Clip at",
+        "Clip percentile",
         "float",
         OWN.clip,
         low=90.0,
@@ -62,6 +63,8 @@ PARAMETERS = (
     ),
 )
 RESET = "Reset how maps are drawn"
+LOCK = "Keep the end of the scale for every map, so that their colours can be compared."
+LOCK_PX = 144
 TWO_HUES = "Signed maps have two hues around zero."
 
 
@@ -78,8 +81,8 @@ class LookForm(QWidget):
         self.form.set_named("At first")
         self.form.reset.setText(RESET)
         self.form.reset.setAccessibleName(RESET)
-        self.lock = QCheckBox("Lock scale at")
-        self.lock.setToolTip("Keep the end of the scale for every map, so that their colours can be compared")
+        self.lock = CheckRow("Lock scale at", help=LOCK, key="scale")
+        self.lock.default_title = "At first"
         self.end = QLineEdit()
         self.end.setAccessibleName("End of the scale")
         self.end.setToolTip("The value that has the last colour; type one to lock the scale there")
@@ -89,6 +92,7 @@ class LookForm(QWidget):
         line.setSpacing(GAP)
         line.addWidget(self.lock)
         line.addWidget(self.end, 1)
+        self.lock.setMaximumWidth(LOCK_PX)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
@@ -97,7 +101,7 @@ class LookForm(QWidget):
         self.form.changed.connect(lambda name, value: self._told(name, value, final=False))
         self.form.committed.connect(lambda name, value: self._told(name, value, final=True))
         self.form.reset_requested.connect(self.reset_requested)
-        self.lock.clicked.connect(self._locked)
+        self.lock.committed.connect(self._locked)
         self.end.editingFinished.connect(self._typed)
 
     def follow(self, look: Look, *, signed: bool = True) -> None:
@@ -106,14 +110,14 @@ class LookForm(QWidget):
         self.form.set_values(values)
         two = signed and look.sign == heat.SIGNED
         self.form.set_applicable({"colours": TWO_HUES if two else ""})
-        self.lock.setChecked(look.scale > 0)
+        self.lock.set_value(look.scale > 0)
         if look.scale > 0:
             self._write(look.scale)
 
     def show_end(self, end: float, *, locked: bool) -> None:
         """Show where the scale of the map on screen ends."""
         self._end = end
-        self.lock.setEnabled(locked or end > 0)
+        self.lock.set_enabled_reason(locked or end > 0)
         if not locked:
             self._write(end)
 
@@ -128,7 +132,7 @@ class LookForm(QWidget):
     def _told(self, name: str, value: object, *, final: bool) -> None:
         self.changed.emit(name, value == "bilinear" if name == "smooth" else value, final)
 
-    def _locked(self, on: bool) -> None:
+    def _locked(self, on: object) -> None:
         self.changed.emit("scale", self._end if on else 0.0, True)
 
     def _typed(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSignalBlocker, QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QPalette
+from PySide6.QtGui import QColor, QIcon, QPalette
 from PySide6.QtWidgets import QFrame, QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from models.inspection import Offer
@@ -105,7 +105,7 @@ class Methods(QTreeWidget):
         """Give each row its sign, its tooltip and its shade."""
         colours = theme.colours()
         shades = {"applies": colours.success, "partial": colours.warning, "never": colours.muted}
-        signs = {level: QIcon(theme.tinted(name, shades[level], size=2 * MARK_PX)) for level, name in SIGNS.items()}
+        signs = {level: self._sign(name, shades[level]) for level, name in SIGNS.items()}
         by_id = {offer.id: offer for offer in self._offers}
         for at in range(self.topLevelItemCount()):
             head = self.topLevelItem(at)
@@ -123,6 +123,12 @@ class Methods(QTreeWidget):
                 for column in (0, 1):
                     item.setToolTip(column, f"{offer.help}\n{verdict}")
                 item.setData(0, Qt.ItemDataRole.AccessibleTextRole, f"{offer.title}, {WORDS[known.level]}")
+
+    def _sign(self, name: str, colour: QColor) -> QIcon:
+        sign = QIcon(theme.tinted(name, colour, size=2 * MARK_PX))
+        picked = self.palette().color(QPalette.ColorRole.HighlightedText)
+        sign.addPixmap(theme.tinted(name, picked, size=2 * MARK_PX), QIcon.Mode.Selected)
+        return sign
 
     def _chosen(self, item: QTreeWidgetItem | None) -> None:
         method = item.data(0, METHOD) if item is not None else None

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import (
     QAbstractListModel,
-    QEvent,
     QModelIndex,
     QPersistentModelIndex,
     QPointF,
@@ -50,7 +49,7 @@ from viewer import theme
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_PX, BAR_PX, MARK_PX, MINUS_PX, GAP = 24, 8, 16, 22, 6
-NAME_SHARE = 0.46
+NAME_SHARE = 0.62
 LEAST_SHOWN = 1e-4
 AGAINST = "Set against the target: explain what speaks for the target rather than for this class (Ctrl+click)"
 NO_LONGER = "Set against the target; click to take it back"
@@ -135,7 +134,7 @@ class Ranking(QListView):
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         self.setCurrentIndex(index)
         held = event.modifiers() & Qt.KeyboardModifier.ControlModifier
-        if held or self._on_minus(event.position()):
+        if held or self.on_minus(event.position()):
             self._oppose(self.label_at(index))
         else:
             self.chosen.emit(self.label_at(index))
@@ -156,15 +155,8 @@ class Ranking(QListView):
         menu.exec(event.globalPos())
         menu.deleteLater()
 
-    def viewportEvent(self, event: QEvent) -> bool:
-        """Say what the minus sign does."""
-        if isinstance(event, QHelpEvent) and self._on_minus(QPointF(event.pos())):
-            label = self.label_at(self.indexAt(event.pos()))
-            QToolTip.showText(event.globalPos(), NO_LONGER if label == self.rows.against else AGAINST, self)
-            return True
-        return super().viewportEvent(event)
-
-    def _on_minus(self, place: QPointF) -> bool:
+    def on_minus(self, place: QPointF) -> bool:
+        """Tell whether a place in the viewport is where the minus signs are."""
         return place.x() >= self.viewport().width() - MINUS_PX
 
     def _oppose(self, label: int) -> None:
@@ -250,6 +242,14 @@ class _Line(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(120, ROW_PX)
 
+    def helpEvent(self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: Index) -> bool:
+        """Say what the minus sign does; elsewhere, what the row is."""
+        if isinstance(view, Ranking) and index.isValid() and view.on_minus(QPointF(event.pos())):
+            against = view.label_at(index) == view.rows.against
+            QToolTip.showText(event.globalPos(), NO_LONGER if against else AGAINST, view)
+            return True
+        return super().helpEvent(event, view, option, index)
+
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         view = self.parent()
         assert isinstance(view, Ranking)
@@ -276,7 +276,7 @@ class _Line(QStyledItemDelegate):
             _aim(painter, QPointF(left + MARK_PX / 2, middle), now.accent)
         left += MARK_PX + GAP // 2
         metrics = painter.fontMetrics()
-        numbers = metrics.horizontalAdvance("<0.0001")
+        numbers = view.fontMetrics().horizontalAdvance("<0.00001")
         right = place.right() - MINUS_PX
         names = int((right - left - numbers - GAP) * NAME_SHARE)
         words = metrics.elidedText(name, Qt.TextElideMode.ElideRight, names)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from models import cards
 from models.live.source import title
-from viewer import inspect_actions
+from viewer import inspect_actions, map_actions
 from viewer.commands import Command, Commands
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def table(window: Window) -> Commands:
             *_live(window),
             *_model(window),
             *inspect_actions.commands(window),
+            *map_actions.commands(window),
             *_help(window),
         ]
     )

@@ -13,7 +13,7 @@ from models.live.facts import Shown
 from models.types import Pixels, Refusal, Source
 from viewer.session import Session
 
-SMALLEST_PX = 512
+SMALLEST_PX = 256
 Levels = tuple[Pixels, ...]
 Take = Callable[[Source, Levels], None]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,16 +14,16 @@ from viewer.canvas.layers import Heat
 from viewer.document import Document
 from viewer.heat import Look
 from viewer.map_export import Shown
-from viewer.maps import Cell, Difference
+from viewer.maps import Cell, Difference, within
 from viewer.widgets.map_grid import Tile
 
 Answer = Result | Failure
 Bar = tuple[float, float, str]
-KEPT_MOST = 64
+KEPT_MOST = 96
 WAITS = "…"
 NOT_COMPARED = "These two cannot be subtracted: {}"
 HEAD = ("picture", "method", "target", "score", "probability", "lowest", "highest", "scale_end", "verdict", "reason")
-_heats: dict[object, tuple[object, Heat]] = {}
+_heats: dict[Hashable, tuple[Result, Heat]] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,20 +48,18 @@ def tiles(
     results = {cell: answer for cell, answer in answers.items() if isinstance(answer, Result)}
     ends = maps.ends(results, look, scale=mode)
     signed = any(result.meta["signed"] for result in results.values())
-    many = len({cell.source for cell in asked}) > 1
     shown = []
     for cell, request in asked.items():
         answer = answers.get(cell)
         size = sizes.get(cell.source) or _size(answer)
-        name = f"{titles.get(cell.method, cell.method)} · {_target(cell, answer)}"
-        name = f"{name} · {cell.source.stem}" if many else name
-        tile = Tile(cell.slot, name, cell.source, size)
+        tile = Tile(cell.slot, titles.get(cell.method, cell.method), _target(cell, answer), cell.source, size)
+        tile = replace(tile, tip=f"{tile.title}\n{cell.source.name}")
         if isinstance(answer, Result):
             tile = _with_map(tile, answer, look, ends[cell], signed=signed)
         elif isinstance(answer, Failure):
-            tile = replace(tile, note=answer.text, tip=f"{name}\n{answer.text}")
+            tile = replace(tile, note=answer.text, tip=f"{tile.tip}\n{answer.text}")
         else:
-            tile = replace(tile, note=WAITS, tip=f"{name}: not there yet", waits=True)
+            tile = replace(tile, note=WAITS, tip=f"{tile.tip}\nNot there yet", waits=True)
         result = answer if isinstance(answer, Result) else None
         shown.append(Shown(cell, tile, request, result, ends.get(cell, 0.0)))
     return Found(shown, *_scale(ends, titles, look, mode, signed=signed))
@@ -70,7 +68,7 @@ def tiles(
 def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile, Bar, str]:
     """Return the difference of two cells, as a cell, with its colour bar and what it is in words."""
     names = f"A − B: {a.tile.title} − {b.tile.title}"
-    empty = Tile("difference", "A − B", a.cell.source, a.tile.size)
+    empty = Tile("difference", "A − B", "", a.cell.source, a.tile.size)
     bar: Bar = (-1.0, 1.0, heat.DIVERGING)
     if a.result is None or b.result is None:
         return None, replace(empty, note=WAITS, waits=True), bar, names
@@ -90,7 +88,9 @@ def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile,
     plain = replace(look, sign=heat.SIGNED, scale=0.0)
     end = heat.end_of(found.values, plain)
     layer = heat.heat_layer(found.values, found.extent, plain, signed=True, id="difference")
-    tile = replace(empty, heat=layer, values=found.values, extent=found.extent, foot=f"± {end:.3g}", tip=names)
+    tile = replace(
+        empty, heat=layer, values=found.values, extent=found.extent, foot=within(end, around=True), tip=names
+    )
     if not np.any(found.values):
         tile = replace(tile, heat=None, note="A and B are the same.")
     unit = "each divided by its own end of scale first, for their units differ" if not same else "in the method's unit"
@@ -128,7 +128,7 @@ def _with_map(tile: Tile, result: Result, look: Look, end: float, *, signed: boo
     said = heat.words(values, signed=meta["signed"])
     badge = "partial" if meta["verdict"] == "partial" else ""
     chance = "" if meta["probability"] is None else f", probability {meta['probability']:.3f}"
-    lines = [tile.title, f"Score {meta['score']:.4g}{chance}", f"From {values.min():.3g} to {values.max():.3g}"]
+    lines = [tile.tip, f"Score {meta['score']:.4g}{chance}", f"From {values.min():.3g} to {values.max():.3g}"]
     lines += [f"Layer {meta['layer']}"] if meta.get("layer") else []
     lines += [f"Completeness off by {meta['delta']:.2%}"] if meta["delta"] is not None else []
     lines += [str(meta["reason"])] if meta["reason"] else []
@@ -141,18 +141,26 @@ def _with_map(tile: Tile, result: Result, look: Look, end: float, *, signed: boo
         note=said,
         badge=badge or ("refining" if meta.get("partial") else ""),
         tip="\n".join([*lines, *([said] if said else [])]),
-        foot=f"{'±' if signed and look.sign == heat.SIGNED else '≤'} {end:.3g}",
+        foot=within(end, around=signed and look.sign == heat.SIGNED),
     )
 
 
 def _heat(result: Result, look: Look, end: float, *, signed: bool) -> Heat:
     """Return the layer of a map, the same one for the same question: what is painted is kept by its layer."""
-    key = (id(result), replace(look, scale=end), signed)
+    base = _kept((id(result), look, signed), result, lambda: _layer(result, look, signed=signed))
+    low = -end if base.low < 0 else 0.0
+    return _kept((id(result), look, signed, end), result, lambda: replace(base, low=low, high=end))
+
+
+def _layer(result: Result, look: Look, *, signed: bool) -> Heat:
+    return heat.heat_layer(result.arrays["map"], result.meta["extent"], replace(look, scale=1.0), signed=signed)
+
+
+def _kept(key: Hashable, result: Result, make: Callable[[], Heat]) -> Heat:
     if key not in _heats:
         while len(_heats) >= KEPT_MOST:
             del _heats[next(iter(_heats))]
-        scaled = replace(look, scale=end if end > 0 else 1.0)
-        _heats[key] = (result, heat.heat_layer(result.arrays["map"], result.meta["extent"], scaled, signed=signed))
+        _heats[key] = (result, make())  # the result is held too, for its id to stay its own
     return _heats[key][1]
 
 
@@ -163,16 +171,16 @@ def _scale(
     around = signed and look.sign == heat.SIGNED
     colours = heat.DIVERGING if around else look.colours or heat.SEQUENTIAL
     largest = max(ends.values(), default=1.0)
-    sign = "±" if around else "up to"
     if mode == "all" or look.scale > 0 or len(set(ends.values())) == 1:
-        text = f"One scale for all maps, {sign} {largest:.3g}: the largest of their {look.clip:g} % percentiles"
-        text = f"Locked at {sign} {look.scale:.3g}" if look.scale > 0 else text
+        percentile = f"the largest of their {look.clip:g}\u00a0% percentiles"
+        text = f"One scale for all maps, {within(largest, around=around)}: {percentile}"
+        text = f"Locked at {within(look.scale, around=around)}" if look.scale > 0 else text
         return ((-largest if around else 0.0), largest, colours), text
     low = -1.0 if around else 0.0
     if mode == "cell":
         return (low, 1.0, colours), "Each map has a scale of its own, under it: colours compare nothing between maps"
     each = {titles.get(cell.method, cell.method): end for cell, end in ends.items()}
-    listed = " · ".join(f"{name} {sign} {end:.3g}" for name, end in each.items())
+    listed = " · ".join(f"{name} {within(end, around=around)}" for name, end in each.items())
     return (low, 1.0, colours), f"1 is the end of a method's scale: {listed}"
 
 

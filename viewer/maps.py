@@ -141,6 +141,11 @@ def ends(maps: Mapping[Cell, Result], look: Look, *, scale: str) -> dict[Cell, f
     return {cell: largest[group(cell)] for cell in own}
 
 
+def within(end: float, *, around: bool) -> str:
+    """Return a scale's end as text that is not broken over lines."""
+    return f"{'±' if around else '≤'}\u00a0{end:.3g}"
+
+
 def value_at(values: Float, extent: Rect, x: float, y: float) -> float | None:
     """Return the map's own value at a place of the picture, in its pixels, None outside."""
     x0, y0, x1, y1 = extent

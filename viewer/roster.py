@@ -21,6 +21,7 @@ from viewer.panels.log import LogPanel
 from viewer.panels.maps import MapsPanel
 from viewer.panels.masks import MaskPanel
 from viewer.panels.missed import MissedPanel
+from viewer.panels.proof import ProofPanel
 from viewer.panels.results import ResultsPanel
 from viewer.panels.truth import TruthPanel
 from viewer.panels.workbench import WorkbenchPanel
@@ -47,4 +48,5 @@ PANELS: tuple[type[Panel], ...] = (
     AttributionPanel,
     LayersPanel,
     MapsPanel,
+    ProofPanel,
 )

@@ -34,7 +34,6 @@ from viewer.widgets.map_grid import MapGrid
 from viewer.widgets.picker import Picker
 
 KEPT_MOST = 96
-BAR_PX = 200
 EMPTY = "Open a picture: each method's map of each class stands side by side here."
 HINT = "Click a map, then Ctrl+click another: their difference."
 
@@ -157,6 +156,11 @@ class MapsPanel(Panel):
         return map_tiles.text(self.shown)
 
     @property
+    def ready(self) -> bool:
+        """Whether there is a map to write."""
+        return any(one.result is not None for one in self.shown)
+
+    @property
     def pixels(self) -> dict[Source, Levels]:
         """The pictures at hand, with their halvings."""
         return self._levels
@@ -187,7 +191,7 @@ class MapsPanel(Panel):
         self.grid.set_pictures(known)
         self.other.set_pictures(known)
         self.grid.set_tiles([one.tile for one in self.shown], across=across)
-        self.bar.set_range(*found.bar[:2], colour_map=found.bar[2])
+        _tell(self.bar, found.bar)
         self.words.setText(found.words if self.shown else EMPTY)
         self.words.setToolTip(found.words)
         self.bar.setVisible(bool(answers))
@@ -195,7 +199,7 @@ class MapsPanel(Panel):
         self.grid.mark([cell.slot for cell in self._pair])
         subtracted = self._subtract()
         self.sheet = Sheet(self.shown, across, document.look, document.maps.scale, found.bar, found.words, subtracted)
-        self.export.setEnabled(any(one.result is not None for one in self.shown))
+        self.export.setEnabled(self.ready)
         self.copy.setEnabled(bool(self.shown))
 
     def _borrow(self, sources: set[Source]) -> None:
@@ -218,7 +222,7 @@ class MapsPanel(Panel):
         found, tile, bar, words = map_tiles.subtracted(chosen[0], chosen[1], self.store.document.look)
         self.other.set_tiles([tile])
         self.other_bar.setVisible(found is not None)
-        self.other_bar.set_range(*bar[:2], colour_map=bar[2])
+        _tell(self.other_bar, bar)
         self.other_words.setText(words)
         self.other_words.setToolTip(words)
         return None if found is None else (chosen[0].tile.title, chosen[1].tile.title, found)
@@ -235,7 +239,7 @@ class MapsPanel(Panel):
         chosen = [name for name in maps.classes(document, description) if name]
         self.classes.offer(map_tiles.class_rows(self._best, chosen), chosen)
         if not chosen:
-            self.classes.tell("Classes: best")
+            self.classes.tell("Classes: best", short="Classes")
         names = maps.nameable(description) if description else []
         self.classes.complete(names)
 
@@ -301,7 +305,7 @@ class MapsPanel(Panel):
         middle = QHBoxLayout()
         middle.setSpacing(GAP)
         middle.addWidget(_column(self.grid, self.bar, self.words), 3)
-        self._right = _column(self.other, self.other_bar, self.other_words)
+        self._right = _column(self.other, self.other_bar, self.other_words, across=False)
         middle.addWidget(self._right, 1)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(GAP, GAP // 2, GAP, GAP // 2)
@@ -310,20 +314,25 @@ class MapsPanel(Panel):
         whole.addLayout(middle, 1)
 
 
-def _column(grid: QWidget, bar: QWidget, words: QWidget) -> QWidget:
-    """Put a colour bar and words below a grid."""
-    bar.setFixedWidth(BAR_PX)
+def _column(grid: QWidget, bar: QWidget, words: QWidget, *, across: bool = True) -> QWidget:
+    """Put a colour bar and words, beside or below each other, below a grid."""
     both = QWidget()
     column = QVBoxLayout(both)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(GAP // 2)
     column.addWidget(grid, 1)
-    line = QHBoxLayout()
-    line.setSpacing(2 * GAP)
-    line.addWidget(bar)
-    line.addWidget(words, 1)
+    line = QHBoxLayout() if across else QVBoxLayout()
+    line.setSpacing(2 * GAP if across else GAP // 2)
+    line.addWidget(bar, 1)
+    line.addWidget(words, 3)
     column.addLayout(line)
     return both
+
+
+def _tell(bar: ColourBar, told: tuple[float, float, str]) -> None:
+    """Bring a colour bar up to date, in numbers that can be read."""
+    low, high, colours = told
+    bar.set_range(float(f"{low:.3g}"), float(f"{high:.3g}"), colour_map=colours)
 
 
 def _text(name: str) -> QLabel:

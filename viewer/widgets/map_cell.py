@@ -34,14 +34,15 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """A map over its picture: `heat` paints it, `values` over `extent`, in pixels of the picture, are read out.
+    """A map over its picture, of a `method` and `about` what: `heat` paints it, `values` over `extent` are read out.
 
-    `size` is the picture's width and height, (0, 0) if not known yet. `note` is said in place of a map, or with one;
-    `badge` is a word of warning and `tip` the whole of it; `foot` is the end of its scale.
+    `extent` is in pixels of the picture, `size` its width and height, (0, 0) if not known yet. `note` is said in place
+    of a map, or with one; `badge` is a word of warning and `tip` the whole of it; `foot` is the end of its scale.
     """
 
     key: str
-    title: str
+    method: str
+    about: str
     picture: Hashable
     size: tuple[int, int] = (0, 0)
     heat: Heat | None = None
@@ -52,6 +53,11 @@ class Tile:
     tip: str = ""
     foot: str = ""
     waits: bool = False
+
+    @property
+    def title(self) -> str:
+        """The method and what its map is about."""
+        return f"{self.method} · {self.about}" if self.about else self.method
 
     def read(self, place: Share | None) -> str:
         """Return the map's value at a place, in shares of the picture; "" where there is none to read."""
@@ -159,7 +165,11 @@ def draw_words(painter: QPainter, tile: Tile, cell: QRectF, *, mark: str, value:
         wide = painter.fontMetrics().horizontalAdvance(tile.badge) + GAP
         _write(painter, QRectF(head.right() - wide, head.top(), wide, LINE_PX), tile.badge, now.warning, right=True)
         head.setRight(head.right() - wide)
-    _write(painter, head, tile.title, now.text)
+    # The method is cut short first: beside each other it is the class that tells maps apart.
+    about = f" · {tile.about}" if tile.about else ""
+    wide = min(painter.fontMetrics().horizontalAdvance(about), 0.7 * head.width())
+    method = painter.fontMetrics().elidedText(tile.method, Qt.TextElideMode.ElideRight, int(head.width() - wide))
+    _write(painter, head, method + about, now.text)
     foot = QRectF(cell.left(), inside.bottom(), cell.width(), LINE_PX)
     _write(painter, foot, value, now.text)
     if not value or cell.width() > WIDE_PX:

@@ -34,7 +34,7 @@ class Picker(QToolButton):
 
     def __init__(self, name: str, *, add: str = "") -> None:
         super().__init__()
-        self.name = self._text = name
+        self.name = self._text = self._short = name
         self.setAccessibleName(name)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
@@ -42,20 +42,18 @@ class Picker(QToolButton):
         self.list = _Ticks()
         self.list.setAccessibleName(name)
         self.list.itemChanged.connect(self._changed)
-        self.entry = QLineEdit()
-        self.entry.setAccessibleName(add)
-        self.entry.setPlaceholderText(add)
-        self.entry.returnPressed.connect(self._add)
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(GAP, GAP, GAP, GAP)
         column.setSpacing(GAP // 2)
         column.addWidget(self.list)
+        self.entry: QLineEdit | None = None
         if add:
+            self.entry = QLineEdit()
+            self.entry.setAccessibleName(add)
+            self.entry.setPlaceholderText(add)
+            self.entry.returnPressed.connect(self._add)
             column.addWidget(self.entry)
-        else:
-            self.entry.setParent(inside)
-            self.entry.hide()
         inside.setFixedSize(WIDE_PX, HIGH_PX)
         action = QWidgetAction(self)
         action.setDefaultWidget(inside)
@@ -89,22 +87,24 @@ class Picker(QToolButton):
             self.list.setCurrentRow(max(0, min(focus, self.list.count() - 1)))
         titles = [title.partition("\t")[0] for name, title, _ in rows if name in ticked]
         rest = f" +{len(titles) - SHOWN_MOST}" if len(titles) > SHOWN_MOST else ""
-        self.tell(f"{self.name}: {', '.join(titles[:SHOWN_MOST])}{rest}" if titles else self.name)
+        text = f"{self.name}: {', '.join(titles[:SHOWN_MOST])}{rest}" if titles else self.name
+        self.tell(text, short=f"{self.name} ({len(titles)})" if titles else self.name)
         self.setToolTip(", ".join(titles))
 
-    def tell(self, text: str) -> None:
-        """Say what is chosen on the button, cut short where there is no room."""
-        self._text = text
+    def tell(self, text: str, *, short: str) -> None:
+        """Say what is chosen on the button, in short where there is no room."""
+        self._text, self._short = text, short
         self.updateGeometry()
         self._cut()
 
     def sizeHint(self) -> QSize:
         """Room for all that is chosen."""
-        return QSize(self.fontMetrics().horizontalAdvance(self._text) + ROOM_PX, super().sizeHint().height())
+        text = self._text if self.fontMetrics().horizontalAdvance(self._text) <= WIDE_PX else self._short
+        return QSize(self.fontMetrics().horizontalAdvance(text) + ROOM_PX, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
-        """Room for what it is called."""
-        return QSize(self.fontMetrics().horizontalAdvance(self.name) + ROOM_PX, super().sizeHint().height())
+        """Room for how many are chosen."""
+        return QSize(self.fontMetrics().horizontalAdvance(self._short) + ROOM_PX, super().sizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Cut the text anew."""
@@ -112,11 +112,12 @@ class Picker(QToolButton):
         self._cut()
 
     def _cut(self) -> None:
-        room = max(0, self.width() - ROOM_PX)
-        self.setText(self.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideRight, room) + " ")
+        fits = self.fontMetrics().horizontalAdvance(self._text) <= self.width() - ROOM_PX
+        self.setText(f"{self._text if fits else self._short} ")
 
     def complete(self, names: Sequence[str]) -> None:
         """Offer names while something is typed."""
+        assert self.entry is not None
         completer = QCompleter(list(names), self.entry)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
@@ -126,6 +127,7 @@ class Picker(QToolButton):
         self.picked.emit(self.ticked)
 
     def _add(self) -> None:
+        assert self.entry is not None
         text = self.entry.text().strip()
         if text:
             self.entry.clear()

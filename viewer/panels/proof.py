@@ -1,0 +1,276 @@
+"""Proof: deletion and insertion curves of the map shown beside chance, and the map of random weights. It asks only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from models.inspection import Description
+from models.requests import Request
+from models.types import Failure, Float, Result, Source
+from viewer import heat, proving
+from viewer.document import Document
+from viewer.maps import within
+from viewer.panels.base import GAP, Levels, Panel
+from viewer.plan import Wanted
+from viewer.store import Store
+from viewer.widgets.chart_share import Curve, ShareChart
+from viewer.widgets.colourbar import ColourBar
+from viewer.widgets.map_grid import MapGrid, Tile
+
+SIDE_PX = 232
+NO_METHOD = "Choose a method of attribution: this puts its map to the proof, beside chance and beside random weights."
+CAUTION = (
+    "Curves measure what the network does with pixels taken away, which are pictures it never saw. They tell whether "
+    "the map says more about this network than chance does, not whether the network is right."
+)
+
+
+class ProofPanel(Panel):
+    """What was found out in a sentence, two charts, the map beside its twin. It is asked for while it is in view."""
+
+    id: ClassVar[str] = "proof"
+    title: ClassVar[str] = "Proof"
+    icon: ClassVar[str] = "proof"
+    area: ClassVar[str] = "bottom"
+    opened: ClassVar[bool] = False
+    height_px: ClassVar[int] = 320
+    needs: ClassVar[tuple[str, ...]] = ("Explains",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.shown: tuple[Request, Result] | None = None
+        self._wanted: Request | None = None
+        self._failed: tuple[Request | None, str] = None, ""
+        self._delta: tuple[str, float | None] = "", None
+        self._levels: dict[Source, Levels] = {}
+        self._asked: Source | None = None
+        self.empty = _text("About the proof", NO_METHOD)
+        self.verdict, self.details = _text("Verdict"), _text("What was found out")
+        self.state = _text("State of the proof")
+        self.caution = _text("Caution", CAUTION)
+        for label in (self.state, self.caution):
+            label.setProperty("small", True)
+        self.deletion = ShareChart("Deletion: the lower the better", "Share taken away, strongest first")
+        self.insertion = ShareChart("Insertion: the higher the better", "Share put in, strongest first")
+        self.grid, self.bar = MapGrid("The map and its twin"), ColourBar()
+        self.bar_text = _text("About the scale", "1 is the end of each map's own scale")
+        self.bar_text.setProperty("small", True)
+        self.copy = _tool("Copy", "Copy every number as text", self._copy)
+        self.export = _tool("Export…", "Save the curves as CSV, or everything as JSON", self._ask_export)
+        self._lay_out()
+        self.refresh(store.document, None)
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Wanted:
+        """Want the proof of the map shown, while the panel is in view; it takes its time."""
+        request = proving.wanted(document, description) if document.view.proof else None
+        return {proving.SLOT: request} if request is not None else {}
+
+    def seen(self, in_view: bool) -> None:
+        """Ask while the panel is in view, and no longer."""
+        self.store.update(self.store.document.with_view(proof=in_view))
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Notice that what is shown is not the proof of the map of now."""
+        self._wanted = proving.wanted(document, description) if document.view.proof else None
+        if not document.view.proof:
+            return
+        if self.shown is not None and self._wanted is not None and self.shown[0].subject != self._wanted.subject:
+            self.shown = None
+        self._show()
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Take the proof as far as it is there; and of the map itself how complete it is."""
+        if slot == proving.SLOT:
+            self.shown, self._failed = (request, result), (None, "")
+            self._show()
+        elif result.meta.get("kind") == "attribution" and request.inspection == self.store.document.method:
+            self._delta = request.inspection, result.meta["delta"]
+            self._show()
+
+    def show_failure(self, slot: str, failure: Failure) -> bool:
+        """Say why there is no proof."""
+        if slot != proving.SLOT:
+            return False
+        self._failed, self.shown = (self._wanted, failure.text), None
+        self._show()
+        return True
+
+    def show_pixels(self, source: Source, levels: Levels) -> None:
+        """Take the picture to paint the maps over."""
+        self._levels = {source: levels}
+        self._show()
+
+    def forget(self) -> None:
+        """Drop the proof of another picture's map."""
+        self.shown, self._delta = None, ("", None)
+
+    @property
+    def ready(self) -> bool:
+        """Whether there are curves to write."""
+        return self.shown is not None and "deletion" in self.shown[1].arrays
+
+    @property
+    def delta(self) -> float | None:
+        """How far the map shown is from complete, where its method promises that."""
+        return self._delta[1] if self._delta[0] == self.store.document.method else None
+
+    @property
+    def text(self) -> str:
+        """Every number as text, "" for none."""
+        return proving.as_text(self.shown[1], delta=self.delta) if self.shown is not None else ""
+
+    # inside
+
+    def _show(self) -> None:
+        document = self.store.document
+        if not document.view.proof:
+            return
+        failed = self._failed[1] if self._wanted is not None and self._failed[0] == self._wanted else ""
+        self._pages.setCurrentIndex(int(self.shown is not None))
+        there = self.ready
+        self.copy.setEnabled(self.shown is not None)
+        self.export.setEnabled(there)
+        if self.shown is None:
+            waits = "The map is being put to the proof…" if self._wanted is not None else NO_METHOD
+            self.empty.setText(failed or waits)
+            return
+        request, result = self.shown
+        fresh = request == self._wanted
+        said = proving.sentences(result, delta=self.delta)
+        self.verdict.setText(said[0] if said else "Not known yet.")
+        self.details.setText("\n".join(said[1:]))
+        self.details.setVisible(len(said) > 1)
+        self.state.setText(proving.progress(result) if fresh else "Of the settings before; the new proof is under way.")
+        self.state.setVisible(bool(self.state.text()))
+        for chart, name in ((self.deletion, "deletion"), (self.insertion, "insertion")):
+            chart.set_faded(not fresh)
+            low, high = proving.bounds(result) if there else (0.0, 1.0)
+            chart.set_curves(_curves(result, name) if there else (), low=low, high=high)
+        self._show_maps(request, result)
+
+    def _show_maps(self, request: Request, result: Result) -> None:
+        """Show the map and its twin, each on its own scale, for it is where they are strong that is compared."""
+        source, look = request.source, replace(self.store.document.look, scale=0.0)
+        if source is not None and source != self._asked:
+            self._asked = source
+            self.pixels_wanted.emit(source)
+        size = result.meta["size"]
+        arrays = [(name, result.arrays.get(key)) for name, key in (("Map", "map"), ("Random weights", "twin"))]
+        known = [values for _, values in arrays if values is not None]
+        signed = any(bool((values < 0).any()) for values in known)
+        tiles = [self._tile(name, values, request, result, signed=signed) for name, values in arrays]
+        self.grid.set_pictures({s: levels for s, levels in self._levels.items() if levels})
+        self.grid.set_tiles([replace(tile, size=tuple(size)) for tile in tiles], across=1)
+        low, high, colours = heat.range_of(np.ones((1, 1), np.float32), look, signed=signed)
+        self.bar.set_range(low, high, colour_map=colours)
+
+    def _tile(self, name: str, values: Float | None, request: Request, result: Result, *, signed: bool) -> Tile:
+        tile = Tile(name, name, "", request.source)
+        if values is None:
+            return replace(tile, note="…", waits=True, tip=f"{name}: not there yet")
+        look, extent = replace(self.store.document.look, scale=0.0), tuple(result.meta["extent"])
+        end = heat.end_of(values, look)
+        layer = heat.heat_layer(values, extent, look, signed=signed) if np.any(values) else None
+        foot, note = within(end, around=signed and look.sign == heat.SIGNED), heat.words(values, signed=signed)
+        return replace(tile, heat=layer, values=values, extent=extent, foot=foot, note=note, tip=f"{name}: {foot}")
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.text)
+
+    def _ask_export(self) -> None:
+        self.command_wanted.emit("export-proof")
+
+    def _lay_out(self) -> None:
+        head = QHBoxLayout()
+        head.setSpacing(GAP)
+        head.addWidget(self.verdict, 1)
+        head.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignTop)
+        head.addWidget(self.export, 0, Qt.AlignmentFlag.AlignTop)
+        strong = self.verdict.font()
+        strong.setBold(True)
+        self.verdict.setFont(strong)
+        side = _column(self.details, self.state, self.caution)
+        side.layout().addStretch(1)  # type: ignore[union-attr]
+        scroll = QScrollArea()
+        scroll.setAccessibleName("What was found out")
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(side)
+        scroll.setFixedWidth(SIDE_PX)
+        maps = _column(self.grid, self.bar, self.bar_text)
+        maps.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        parts = QHBoxLayout()
+        parts.setSpacing(2 * GAP)
+        parts.addWidget(scroll)
+        parts.addWidget(self.deletion, 3)
+        parts.addWidget(self.insertion, 3)
+        parts.addWidget(maps, 3)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(GAP, GAP // 2, GAP, GAP)
+        column.setSpacing(GAP)
+        column.addLayout(head)
+        column.addLayout(parts, 1)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.empty.setMargin(GAP)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.empty)
+        self._pages.addWidget(page)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._pages)
+
+
+def _curves(result: Result, name: str) -> list[Curve]:
+    areas = result.meta[f"{name}_areas"]
+    rows = zip(result.meta["maps"], result.arrays[name], areas, strict=True)
+    share = result.arrays["levels"]
+    return [Curve(proving.name_of(who), share, row, area, rank) for rank, (who, row, area) in enumerate(rows)]
+
+
+def _column(*parts: QWidget) -> QWidget:
+    whole = QWidget()
+    column = QVBoxLayout(whole)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(GAP // 2)
+    for part in parts:
+        column.addWidget(part)
+    return whole
+
+
+def _text(name: str, text: str = "") -> QLabel:
+    label = QLabel(text)
+    label.setAccessibleName(name)
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+def _tool(text: str, help_text: str, call: object) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(help_text)
+    button.setAutoRaise(True)
+    button.clicked.connect(call)
+    return button
+
+
+PANEL = ProofPanel

@@ -100,8 +100,7 @@ def write_card(architecture: str, weights: Path, data: Path, training: str) -> f
     return reached
 
 
-def main() -> None:
-    """Train with a one-cycle schedule, label smoothing and an average of weights (EMA), and save the average."""
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--architecture", choices=sorted(BUILDERS), required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder with cifar10-jpeg.zip")
@@ -114,7 +113,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--compile", action="store_true", help="compile the network first (needs a C++ compiler)")
     parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train with a one-cycle schedule, label smoothing and an average of weights (EMA), and save the average."""
+    options = _options()
 
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)

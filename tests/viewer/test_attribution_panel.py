@@ -94,8 +94,9 @@ def test_of_a_method_that_does_not_apply_no_map_is_asked_and_none_is_left(
         0, Qt.ItemDataRole.AccessibleTextRole
     )
     assert not d.messages
+    names = [offer.id for offer in explain.methods(d.session.description)]
     d.key(Qt.Key.Key_M)
-    assert d.document.method == "grad_cam"  # the only one that holds
+    assert d.document.method == names[(names.index("saliency") + 1) % len(names)]
     d.run("undo")
     d.run("undo")
     d.settle()
@@ -118,6 +119,18 @@ def test_every_attribution_is_listed_under_its_group(birds: Any) -> None:
     assert set(methods._rows) == {"", *known}
     for name, item in methods._rows.items():
         assert item.parent() is None if not name else item.parent().text(0) == known[name].group
+
+
+def test_stepping_through_the_methods_passes_over_those_that_do_not_hold(birds: Any) -> None:
+    known, description = [offer.id for offer in explain.methods(birds.session.description)], birds.session.description
+    document = birds.document.with_view(unfit=("saliency", known[0]))
+    fit = [name for name in known if name not in ("saliency", known[0])]
+    for by, first in ((1, fit[0]), (-1, fit[-1])):
+        now, seen = document.explaining(method=""), []
+        for _ in fit:
+            now = now.explaining(method=explain.stepped(now, description, by))
+            seen.append(now.method)
+        assert seen == fit[::by] and seen[0] == first
 
 
 # targets

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.requests import Request
 from models.types import Failure, Result, Source
-from viewer import heat, maps
+from viewer import explain, heat, maps
 from viewer.canvas.layers import Heat
 from viewer.document import Document
 from viewer.heat import Look
@@ -97,13 +97,13 @@ def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile,
     return found, tile, (-end, end, heat.DIVERGING), f"{names}; {unit}"
 
 
-def class_rows(best: Result | None, chosen: Sequence[str]) -> list[tuple[str, str, str]]:
+def class_rows(best: Result | None, chosen: Sequence[str], classes: Sequence[str]) -> list[tuple[str, str, str]]:
     """Return the best classes with their probabilities and the others chosen, to tick."""
     rows = {}
     if best is not None:
-        names, columns = best.meta["classes"], (best.arrays["labels"], best.arrays["probabilities"])
-        rows = {names[label]: f"{names[label]}\t{p:.3f}" for label, p in zip(*columns, strict=True)}
-    rows |= {name: name for name in chosen if name not in rows}
+        names, columns = best.meta["classes"], (best.arrays["labels"].tolist(), best.arrays["probabilities"])
+        rows = {explain.word_for(label, names): f"{names[label]}\t{p:.3f}" for label, p in zip(*columns, strict=True)}
+    rows |= {word: explain.title_for(word, classes) for word in chosen if word not in rows}
     return [(name, title, "") for name, title in rows.items()]
 
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.cards import label_ids
-from models.inspection import Description, Offer
+from models.inspection import Description
 from models.params import Value
 from models.requests import Request
 from models.types import Float, Result, Source
-from viewer import heat, plan
+from viewer import explain, heat, plan
 from viewer.document import Document
 from viewer.heat import Look, Rect
 
@@ -41,19 +40,14 @@ class Cell:
         return f"{QUEUE}.{self.method}|{self.target}|{self.source.path}|{self.source.frame}"
 
 
-def offered(description: Description | None) -> list[Offer]:
-    """Return the methods that a model offers."""
-    return [offer for offer in description.offers.values() if offer.group] if description else []
-
-
 def titles(description: Description | None) -> dict[str, str]:
     """Return the methods' names by id."""
-    return {offer.id: offer.title for offer in offered(description)}
+    return {offer.id: offer.title for offer in explain.methods(description)}
 
 
 def methods(document: Document, description: Description | None) -> tuple[str, ...]:
     """Return the methods compared: those chosen, else the usual ones, of what the model offers."""
-    ids = [offer.id for offer in offered(description) if not offer.reason]
+    ids = [offer.id for offer in explain.methods(description) if not offer.reason]
     chosen = [name for name in document.maps.methods if name in ids]
     return tuple(chosen or [name for name in USUAL if name in ids] or ids[:1])
 
@@ -61,7 +55,8 @@ def methods(document: Document, description: Description | None) -> tuple[str, .
 def classes(document: Document, description: Description | None) -> tuple[str, ...]:
     """Return the classes compared: those chosen, else the best of the picture; "" is a box's own, or not known yet."""
     known = description.classes if description else ()
-    return tuple(name for name in document.maps.classes if name in known) or document.maps.found or ("",)
+    chosen = tuple(word for word in document.maps.classes if explain.label_of(word, known) >= 0)
+    return chosen or document.maps.found or ("",)
 
 
 def pictures(document: Document) -> tuple[Source, ...]:
@@ -78,13 +73,12 @@ def pictures(document: Document) -> tuple[Source, ...]:
 
 def cells(document: Document, description: Description | None) -> list[Cell]:
     """Return what is compared: picture by picture, class by class, method by method, `MOST_CELLS` at most."""
-    every = [
-        Cell(method, target, source)
-        for source in pictures(document)
-        for target in classes(document, description)
-        for method in methods(document, description)
-    ]
-    return every[:MOST_CELLS]
+    return _every(document, description)[:MOST_CELLS]
+
+
+def left_out(document: Document, description: Description | None) -> int:
+    """Return how many maps chosen are not compared, for there is no room for them."""
+    return max(0, len(_every(document, description)) - MOST_CELLS)
 
 
 def request(cell: Cell, document: Document, description: Description | None) -> Request | None:
@@ -118,14 +112,8 @@ def best(document: Document, description: Description) -> Request | None:
 
 
 def found(result: Result) -> tuple[str, ...]:
-    """Return the names of the best classes that a classification found."""
-    names = result.meta["classes"]
-    return tuple(names[label] for label in result.arrays["labels"][:BEST].tolist())
-
-
-def nameable(description: Description) -> list[str]:
-    """Return the classes that can be asked for by name, once each."""
-    return list(dict.fromkeys(description.classes[label] for label in label_ids(description.classes)))
+    """Return what the best classes that a classification found are asked for by."""
+    return tuple(explain.word_for(label, result.meta["classes"]) for label in result.arrays["labels"][:BEST].tolist())
 
 
 def ends(maps: Mapping[Cell, Result], look: Look, *, scale: str) -> dict[Cell, float]:
@@ -190,6 +178,15 @@ def resample(values: Float, extent: Rect, wanted: Rect, shape: tuple[int, int]) 
     rows = (wanted[1] + (np.arange(shape[0]) + 0.5) / shape[0] * (wanted[3] - wanted[1]) - y0) / (y1 - y0)
     columns = (wanted[0] + (np.arange(shape[1]) + 0.5) / shape[1] * (wanted[2] - wanted[0]) - x0) / (x1 - x0)
     return _along(_along(values, rows * values.shape[0] - 0.5, axis=0), columns * values.shape[1] - 0.5, axis=1)
+
+
+def _every(document: Document, description: Description | None) -> list[Cell]:
+    return [
+        Cell(method, target, source)
+        for source in pictures(document)
+        for target in classes(document, description)
+        for method in methods(document, description)
+    ]
 
 
 def _along(values: Float, at: np.ndarray, *, axis: int) -> Float:

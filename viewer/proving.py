@@ -13,13 +13,12 @@ from models.inspection import Description
 from models.params import Value
 from models.requests import Request
 from models.types import Result
-from viewer import plan
+from viewer import explain, plan
 from viewer.document import Document
 
 SLOT = "proof.map"
 PROOF = "proof"
 NAMES = {"the map": "This map", "random": "Random", "centre": "Centre"}
-SHARED = ("target", "against", "part", "box", "region")  # by the document, not a method's own settings
 
 
 def name_of(curve: str) -> str:
@@ -32,9 +31,8 @@ def wanted(document: Document, description: Description | None) -> Request | Non
     if description is None or not document.method or document.method not in description.offers:
         return None
     settings: dict[str, Value] = plan.given(document, document.method, description)
-    settings = {name: value for name, value in settings.items() if name not in SHARED}
-    layered = any(parameter.name == "layer" for parameter in description.offers[document.method].parameters)
-    if layered and document.layer:
+    settings = {name: value for name, value in settings.items() if name not in explain.ABOUT}
+    if document.layer and explain.layered(description.offers[document.method]):
         settings["layer"] = document.layer
     extra: dict[str, Value] = {"method": document.method}
     if settings:

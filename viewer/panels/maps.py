@@ -18,10 +18,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from models import cards
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result, Source
-from viewer import map_tiles, maps
+from viewer import explain, map_tiles, maps
 from viewer.document import Document
 from viewer.map_export import Sheet, Shown
 from viewer.map_tiles import Answer
@@ -192,8 +193,10 @@ class MapsPanel(Panel):
         self.other.set_pictures(known)
         self.grid.set_tiles([one.tile for one in self.shown], across=across)
         _tell(self.bar, found.bar)
-        self.words.setText(found.words if self.shown else EMPTY)
-        self.words.setToolTip(found.words)
+        more = maps.left_out(document, description)
+        words = f"{found.words}. {more} more do not fit: choose fewer" if more else found.words
+        self.words.setText(words if self.shown else EMPTY)
+        self.words.setToolTip(words)
         self.bar.setVisible(bool(answers))
         self._pair = tuple(cell for cell in self._pair if cell in asked)
         self.grid.mark([cell.slot for cell in self._pair])
@@ -234,24 +237,25 @@ class MapsPanel(Panel):
         if key == self._offered:
             return
         self._offered = key
-        rows = [(offer.id, offer.title, offer.reason) for offer in maps.offered(description)]
+        rows = [(offer.id, offer.title, offer.reason) for offer in explain.methods(description)]
         self.methods.offer(rows, maps.methods(document, description))
         chosen = [name for name in maps.classes(document, description) if name]
-        self.classes.offer(map_tiles.class_rows(self._best, chosen), chosen)
+        known = description.classes if description else ()
+        self.classes.offer(map_tiles.class_rows(self._best, chosen, known), chosen)
         if not chosen:
             self.classes.tell("Classes: best", short="Classes")
-        names = maps.nameable(description) if description else []
-        self.classes.complete(names)
+        self.classes.complete([known[label] for label in cards.label_ids(known)])
 
     def _add(self, name: str) -> None:
         document, description = self.store.document, self._description
-        known = maps.nameable(description) if description else []
-        match = next((each for each in known if each.lower() == name.lower()), "")
-        if not match:
-            self.words.setText(f"There is no class {name!r} in this model. Choose one of the {len(known):,} listed.")
+        known = description.classes if description else ()
+        exact = {title.lower(): title for title in reversed(known)}.get(name.lower(), name)
+        if explain.label_of(exact, known) < 0:
+            listed = len(cards.label_ids(known))
+            self.words.setText(f"There is no class {name!r} in this model. Choose one of its {listed:,} classes.")
             return
-        chosen = [each for each in maps.classes(document, description) if each and each != match]
-        self._set("Classes to compare", classes=(*chosen, match))
+        chosen = [each for each in maps.classes(document, description) if each and each != exact]
+        self._set("Classes to compare", classes=(*chosen, exact))
 
     def _set(self, title: str, **changed: object) -> None:
         self.store.update(self.store.document.with_maps(**changed), title=title)
@@ -260,12 +264,12 @@ class MapsPanel(Panel):
         cell = next((one.cell for one in self.shown if one.tile.key == key), None)
         if cell is None:
             return
-        if extend and self._pair and cell not in self._pair:
-            self._pair = (self._pair[0], cell)
+        if not extend:
+            self._pair = () if self._pair == (cell,) else (cell,)
         elif cell in self._pair:
             self._pair = tuple(each for each in self._pair if each != cell)
         else:
-            self._pair = (cell,)
+            self._pair = (*self._pair[:1], cell)
         self._show()
 
     def _open(self, key: str) -> None:

@@ -20,6 +20,8 @@ __all__ = ["MapGrid", "Tile", "View"]
 NOTCH_FACTOR, KEY_FACTOR = 1.2, 1.25
 MOST_ZOOM = 64.0
 MARKS = "AB"
+STEPS = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1)}
+KEPT = {*STEPS, Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_0}
 
 
 class MapGrid(QWidget):
@@ -211,11 +213,10 @@ class MapGrid(QWidget):
         if not self.tiles:
             super().keyPressEvent(event)
             return
-        keys = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1)}
         middle = self.area(self.current).center()
         match event.key():
-            case key if key in keys:
-                self.current = map_layout.beside(self._cells(), self.current, *keys[Qt.Key(key)])
+            case key if key in STEPS:
+                self.current = map_layout.beside(self._cells(), self.current, *STEPS[Qt.Key(key)])
             case Qt.Key.Key_Space:
                 extend = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
                 self.chosen.emit(self.tiles[self.current].key, extend)
@@ -234,7 +235,10 @@ class MapGrid(QWidget):
         self.update()
 
     def event(self, event: QEvent) -> bool:
-        """Say the whole of a cell in a tool tip."""
+        """Say the whole of a cell in a tool tip; keep the keys that are its own from being shortcuts."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and event.key() in KEPT:
+            event.accept()
+            return True
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             index = self._at(QPointF(event.pos()))
             QToolTip.showText(event.globalPos(), self.tiles[index].tip if index >= 0 else "", self)

@@ -8,7 +8,10 @@ import pytest
 
 from models import cards, images, registry
 from models.cards import Card
+from models.engine import Engine
 from models.files import sha256
+from models.requests import Request
+from models.types import Result, Source
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_BYTES = 8_000_000
@@ -25,7 +28,7 @@ def test_a_card_tells_the_truth_of_its_weights(card: Card) -> None:
     assert {"preprocessing", "training_data", "figures", "licence", "parameters"} <= set(card.about)
     net = registry.open_model(card.name).net
     assert card.about["parameters"] == sum(p.numel() for p in net.parameters())
-    assert len(card.classes) == (4 if card.name == CELLS else 11)
+    assert len(card.classes) == (4 if card.name == CELLS else 10 if card.task == "classification" else 11)
 
 
 @pytest.mark.parametrize("name", LEAST)
@@ -44,10 +47,26 @@ def test_the_cells_figures_reach_what_was_asked() -> None:
     assert len(each) == 3 and abs(sum(each) / 3 - figures["mAP@0.5"]) < 1e-3
 
 
+@pytest.mark.parametrize(("name", "least"), [("photos-resnet", 0.88), ("photos-vit", 0.70)])
+def test_the_classifiers_reach_what_was_asked(name: str, least: float) -> None:
+    (figures,) = cards.bundled()[name].about["figures"].values()
+    assert figures["accuracy"] >= least
+
+
+def test_the_classifiers_know_a_cat() -> None:
+    """The figures are measured by the training script; this guards against weights that do not belong to the code."""
+    engine = Engine(threads=1)
+    for name in ("photos-resnet", "photos-vit"):
+        answer = engine.run(Request("classify", name, Source.file(cards.samples(name) / "cat.jpg")))
+        assert isinstance(answer, Result)
+        assert cards.bundled()[name].classes[answer.arrays["labels"][0]] == "cat"
+
+
 def test_samples_are_pictures_and_the_readmes_images_exist() -> None:
     samples = images.pictures_in(ROOT / "assets" / "samples")
     assert len(samples) >= 3
     assert all(images.size(path) == (640, 480) for path in samples)
+    assert len(images.pictures_in(cards.PHOTOS)) >= 3
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for name in IMAGES:
         assert (ROOT / "docs" / "images" / f"{name}.png").is_file()

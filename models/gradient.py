@@ -22,9 +22,14 @@ def of_input(probe: Probe) -> Tensor:
     return probe.stages.run("input gradient", make, subject.key, target.plus, target.minus)
 
 
-def at(probe: Probe, inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradients (N, 3, h, w) at inputs, and the numbers explained (N,) there."""
-    x = inputs.detach().clone().requires_grad_()
+def at(probe: Probe, inputs: Tensor, *, channels_last: bool = False) -> tuple[Tensor, Tensor]:
+    """Return the gradients (N, 3, h, w) at inputs, and the numbers explained (N,) there.
+
+    With `channels_last` in memory convolutions are up to a fifth faster, and round otherwise: a ReLU at its kink may
+    turn. The network's weights stay as they are.
+    """
+    order = torch.channels_last if channels_last else torch.preserve_format
+    x = inputs.detach().clone(memory_format=order).requires_grad_()
     values = probe.of(x)
     return torch.autograd.grad(values.sum(), x)[0], values.detach()
 

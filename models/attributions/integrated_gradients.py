@@ -76,7 +76,7 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
 def _fixed(probe: Probe, start: Tensor, steps: int) -> Double:
     """Return the attributions by Gauss-Legendre quadrature, as captum's default is."""
     nodes, weights = np.polynomial.legendre.leggauss(steps)
-    planes = (plane for plane, _ in _along(probe, start, (nodes + 1) / 2, steps))
+    planes = (plane for plane, _ in _along(probe, start, (nodes + 1) / 2, steps, fast=False))
     return _added(weights / 2, planes)
 
 
@@ -85,7 +85,7 @@ def _adaptive(probe: Probe, start: Tensor, params: Params) -> tuple[Double, int,
     alpha, planes, scores = np.zeros(0), [], np.zeros(0)
     fresh = np.arange(FIRST + 1) / FIRST
     while True:
-        found = list(_along(probe, start, fresh, params.most))
+        found = list(_along(probe, start, fresh, params.most, fast=True))
         order = np.argsort(alpha := np.append(alpha, fresh))
         alpha = alpha[order]
         planes = [[*planes, *(plane for plane, _ in found)][i] for i in order]
@@ -100,7 +100,7 @@ def _adaptive(probe: Probe, start: Tensor, params: Params) -> tuple[Double, int,
         fresh = (alpha[worst] + alpha[worst + 1]) / 2
 
 
-def _along(probe: Probe, start: Tensor, alpha: Double, most: int) -> Iterator[tuple[Float, float]]:
+def _along(probe: Probe, start: Tensor, alpha: Double, most: int, *, fast: bool) -> Iterator[tuple[Float, float]]:
     """Yield for each place `alpha` on the path the attributions (h, w) of a path with its gradient all along, and its
     score.
     """
@@ -108,7 +108,7 @@ def _along(probe: Probe, start: Tensor, alpha: Double, most: int) -> Iterator[tu
     for done in range(0, len(alpha), batch):
         probe.stages.progress(None, f"Integrated gradients: {len(alpha)} of at most {most} steps")
         share = torch.tensor(alpha[done : done + batch], dtype=way.dtype, device=way.device).view(-1, 1, 1, 1)
-        gradients, scores = gradient.at(probe, start + share * way)
+        gradients, scores = gradient.at(probe, start + share * way, channels_last=fast)
         yield from zip((way * gradients).sum(1).cpu().numpy(), scores.tolist(), strict=True)
 
 

@@ -8,7 +8,7 @@ import captum.attr
 import numpy as np
 import pytest
 import torch
-from explained import CLASSES, explained, input_of, network, opened, probe, stages
+from explained import CLASSES, NAMES, SIDES, explained, input_of, network, opened, probe, stages
 from torch import Tensor, nn
 
 from models import gradient
@@ -101,7 +101,7 @@ def test_integrated_gradients_stop_at_the_most_steps_and_use_every_gradient_agai
     model = opened(network("resnet18"))
     asked: list[int] = []
     at = gradient.at
-    monkeypatch.setattr(gradient, "at", lambda probe, inputs: (asked.append(len(inputs)), at(probe, inputs))[1])
+    monkeypatch.setattr(gradient, "at", lambda probe, x, **k: (asked.append(len(x)), at(probe, x, **k))[1])
     heat = explained(
         integrated_gradients.attribute, model, integrated_gradients.Params(tolerance=0.0001, most=20, **TARGET)
     )
@@ -170,3 +170,16 @@ def test_the_gradient_at_the_picture_is_made_once(model: Any, monkeypatch: pytes
         for method in (saliency.attribute, input_x_gradient.attribute):
             explained(method, model, using=using)
     assert asked == [1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_family_takes_channels_last(name: str) -> None:
+    """Rounding turns ReLUs at their kinks in gradients; scores are continuous."""
+    model = opened(network(name), side=SIDES.get(name, 64))
+    asked, x = probe(model, saliency.Params(**TARGET)), input_of(model)
+    both = torch.cat([x, x.flip(3)])
+    with gradients():
+        found, scores = gradient.at(asked, both, channels_last=True)
+    expected = model.net(both)[:, 3]
+    assert found.shape == both.shape
+    assert torch.allclose(scores, expected, rtol=1e-2, atol=1e-5)

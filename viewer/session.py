@@ -231,7 +231,8 @@ class Session:
         start = document.current
 
         def accept(index: int) -> None:
-            self.store.update(document.with_current(start + index))
+            # Panels may have come into view while the picture was read.
+            self.store.update(self.store.document.with_current(start + index))
 
         self._read(document.sources[start:], accept, own=True)
 

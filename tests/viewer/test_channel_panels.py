@@ -222,6 +222,18 @@ def test_another_model_takes_what_was_painted_away(resnet: Any, engine: Engine) 
     assert not panel.view.saying and "16 maps" in panel.view.summary.text()
 
 
+def test_a_panel_that_was_open_last_time_asks_again(desk: Make, engine: Engine, picture: Path) -> None:
+    torch.manual_seed(0)
+    put(engine, "net", PhotosResNet(width=6, blocks=1))
+    first = desk(picture, model="net", settle=False)
+    first.until(lambda: first.session.description is not None)
+    look(first, "filters")
+    first.window.close()
+    second = desk(picture, model="net", settle=False)
+    second.until(lambda: "filters" in second.session.results)
+    assert second.document.view.inside == ("filters",)
+
+
 def test_nothing_is_asked_while_no_panel_is_in_view(resnet: Any) -> None:
     slots = {"filters", "activations", "attention"}
     assert not slots & set(resnet.session.wanted)

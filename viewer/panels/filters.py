@@ -112,7 +112,7 @@ class FilterPanel(Panel):
     icon: ClassVar[str] = "filters"
     area: ClassVar[str] = "bottom"
     opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 280
+    height_px: ClassVar[int] = 296
     needs: ClassVar[tuple[str, ...]] = ("Explains",)
 
     def __init__(self, store: Store) -> None:

@@ -29,6 +29,7 @@ GAP_PX = 3
 MARGIN_PX = 4
 LEAST_PX, MOST_PX = 12, 192
 FIT_PX = (22, 72)  # the cell's width that is chosen by itself
+MIDDLE_PX = 36  # where so many columns are wanted that not every row is in view
 STEP = 1.25
 MARK_PX = 7
 Place = tuple[int, float, float]
@@ -277,7 +278,7 @@ class ChannelGrid(QAbstractScrollArea):
             high = lines * (max(1, round(width * aspect)) + GAP_PX)
             if columns * (width + GAP_PX) <= room.width() and high <= room.height():
                 return width
-        return min(FIT_PX[0], max(LEAST_PX, room.width() // self._columns - GAP_PX)) if self._columns else FIT_PX[0]
+        return min(MIDDLE_PX, max(LEAST_PX, room.width() // self._columns - GAP_PX)) if self._columns else FIT_PX[0]
 
     def _arrange(self) -> None:
         height = self.cell[0] + GAP_PX

@@ -81,9 +81,10 @@ def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
 def forward(subject: Subject, layer: str, stages: Any) -> Pass:
     """Run the network once, keeping the graph from a layer on.
 
-    On a picture that nothing was asked of yet, the pass to a layer that is named tells its trace and scores too.
+    On a picture that nothing was asked of yet, the first pass, which is to the layer if one is named, tells the trace
+    and the scores too.
     """
-    if layer and stages.peek("trace", subject.key) is None:
+    if stages.peek("trace", subject.key) is None:
         through, scores, trace = stages.time("layer forward", lambda: _run(subject, layer))
         stages.keep("trace", trace, subject.key)
         if through is not None:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from models.layout import Layout, layout_of
+
+CALL_BYTES = 1024
 
 
 @contextmanager
@@ -60,6 +62,11 @@ class Trace:
     calls: list[Call] = field(default_factory=list)
     silent: tuple[str, ...] = ()
 
+    @property
+    def nbytes(self) -> int:
+        """About the size of the calls."""
+        return CALL_BYTES * len(self.calls)
+
     def __getitem__(self, name: str) -> Call:
         return next(call for call in self.calls if call.id == name)
 
@@ -92,7 +99,7 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
             layout = layout_of(tuple(value.shape), size, channels_last=isinstance(module, nn.LayerNorm | nn.Linear))
             same = _owner(owners, value, name)
             call = Call(
-                name, path, type(module).__name__, number, 0, tuple(value.shape), layout, same, path.count(".") + 1
+                name, path, type(module).__name__, number, 1, tuple(value.shape), layout, same, path.count(".") + 1
             )
             trace.calls.append(call)
             if see is not None and (put := see(call, value)) is not None:
@@ -108,7 +115,9 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
     called = set(counts)
     holders = {name.rpartition(".")[0] for name, _ in net.named_parameters()}
     trace.silent = tuple(sorted(holders - called - {""}))
-    trace.calls = [Call(**{**vars(call), "of": counts[call.module]}) for call in trace.calls]
+    for row, call in enumerate(trace.calls):
+        if (of := counts[call.module]) > 1:
+            trace.calls[row] = replace(call, of=of)
 
 
 @contextmanager

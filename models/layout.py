@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from torch import Tensor
 
@@ -38,6 +39,7 @@ class Layout:
         raise ValueError(f"{self.name} has no places.")
 
 
+@lru_cache(4096)
 def layout_of(shape: tuple[int, ...], size: tuple[int, int], *, channels_last: bool = False) -> Layout:
     """Tell the layout of a tensor (N, ...) in a network whose input is `size` (h, w).
 

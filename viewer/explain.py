@@ -14,6 +14,7 @@ from viewer import plan
 from viewer.document import Document
 
 FIRST = "grad_cam"
+GROUPS = ("Class activation maps", "Gradients", "Guided", "Perturbations")  # as they are listed; others follow
 ABOUT = ("target", "against", "part", "box", "region", "layer")  # set by what is picked, not in a method's own form
 PARTS = {
     "score": "Class score",
@@ -38,9 +39,9 @@ class Judgement:
 
 
 def methods(description: Description | None) -> list[Offer]:
-    """Return the methods of attribution, group by group as they come."""
+    """Return the methods of attribution, group by group."""
     offers = [offer for offer in description.offers.values() if offer.group] if description else []
-    groups = list(dict.fromkeys(offer.group for offer in offers))
+    groups = list(dict.fromkeys((*GROUPS, *(offer.group for offer in offers))))
     return sorted(offers, key=lambda offer: groups.index(offer.group))
 
 
@@ -89,12 +90,13 @@ def judgements(result: Result | None) -> dict[str, Judgement]:
 
 def stepped(document: Document, description: Description | None, by: int) -> str:
     """Return the method that comes `by` after the one chosen, of those that hold; "" where there is none."""
-    fit = [o.id for o in methods(description) if not o.reason and o.id not in document.view.unfit]
+    offered = methods(description)
+    names = [offer.id for offer in offered]
+    fit = {offer.id for offer in offered if not offer.reason} - set(document.view.unfit)
     if not fit:
         return ""
-    if document.method not in fit:
-        return fit[0 if by > 0 else -1]
-    return fit[(fit.index(document.method) + by) % len(fit)]
+    at = names.index(document.method) if document.method in names else min(-by, 0)
+    return next(name for step in range(1, len(names) + 1) if (name := names[(at + by * step) % len(names)]) in fit)
 
 
 def begun(document: Document, description: Description | None) -> Document:

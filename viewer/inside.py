@@ -67,8 +67,8 @@ def filter_summary(result: Result) -> str:
     words = [f"{count:,} filters of {height} × {width} over {inputs:,} input{'s' * (inputs != 1)}"]
     words += [f"stride {meta['stride'][0]}"] if max(meta["stride"]) > 1 else []
     words += [f"{meta['groups']:,} groups"] if meta["groups"] > 1 else []
-    words.append(f"{meta['dead'] or 'none'} dead")
-    words.append(f"{meta['duplicates'] or 'none'} duplicate{'s' * (meta['duplicates'] > 1)}")
+    words.append(f"{meta['dead_count'] or 'none'} dead")
+    words.append(f"{meta['duplicate_count'] or 'none'} duplicate{'s' * (meta['duplicate_count'] > 1)}")
     words += [] if meta["called"] else ["never called for this picture"]
     return " · ".join(words)
 
@@ -118,7 +118,7 @@ def activation_summary(result: Result) -> str:
     meta = result.meta
     count, rows, columns = result.arrays["maps"].shape
     shape = "values" if (rows, columns) == (1, 1) else f"maps of {columns} × {rows}"
-    dead = f"{meta['dead'] or 'none'} dead in this picture"
+    dead = f"{meta['dead_count'] or 'none'} dead in this picture"
     about = f"target {meta['target']}" if meta["counts"] else f"{meta['target']} does not depend on this layer"
     return f"{meta['layer']}: {count:,} {shape} · {dead} · {about}"
 

@@ -65,7 +65,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
         "extent": subject.extent,
         "target": probe.target.title,
         "counts": found.gradient is not None,
-        "dead": int(silent.sum()),
+        "dead_count": int(silent.sum()),
         "scale": float(max(np.abs(columns["max"]).max(), np.abs(columns["min"]).max())),
     }
     return Result(arrays, meta)

@@ -99,8 +99,8 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
         "plane": params.plane,
         "folded": gain is not None,
         "scale": float(np.abs(tiles).max()),
-        "dead": int(dead.sum()),
-        "duplicates": int(arrays["duplicate"].sum()),
+        "dead_count": int(dead.sum()),
+        "duplicate_count": int(arrays["duplicate"].sum()),
         "called": path in calls,
         "layers": [{"id": name, "kind": type(one).__name__, "shape": filters.shape_of(one)} for name, one in layers],
     }

@@ -54,7 +54,7 @@ class Params(TargetParams):
     method: str = param("grad_cam", "Method", "The attribution method to put to the proof, by its id.")
     settings: str = param("", "Its settings", "Parameters of that method, such as layer=layer4; baseline=blur.")
     steps: int = param(20, "Steps", "In how many steps pixels are taken away or added.", low=5, high=200, step=1)
-    baseline: str = baseline_param()
+    baseline: str = baseline_param("mean")
     seed: int = param(0, "Seed", "Another number draws another random map and other weights.", low=0, high=2**31 - 1)
 
 

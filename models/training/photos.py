@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -52,15 +53,15 @@ def normalised(pictures: NDArray[np.uint8]) -> Tensor:
     return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
 
 
-def varied(pictures: NDArray[np.uint8], rng: Rng) -> NDArray[np.uint8]:
-    """Return pictures mirrored, moved by up to 4 px, with one 8 px square of mid grey each (DeVries, Taylor 2017)."""
+def varied(pictures: NDArray[np.uint8], rng: Rng, *, hole_px: int) -> NDArray[np.uint8]:
+    """Return pictures mirrored, moved by up to 4 px, with one square of mid grey each (DeVries, Taylor 2017)."""
     count = len(pictures)
     padded = np.pad(pictures, ((0, 0), (PAD_PX, PAD_PX), (PAD_PX, PAD_PX), (0, 0)), mode="reflect")
     left, top = rng.integers(0, 2 * PAD_PX + 1, (2, count))
     span = np.arange(SIZE_PX)
     columns = np.where(rng.random(count)[:, None] < 0.5, span, span[::-1]) + left[:, None]
     moved = padded[np.arange(count)[:, None, None], (top[:, None] + span)[:, :, None], columns[:, None, :]]
-    across, down = (np.abs(span - rng.integers(0, SIZE_PX, count)[:, None] + 0.5) < 4 for _ in range(2))
+    across, down = (np.abs(span - rng.integers(0, SIZE_PX, count)[:, None] + 0.5) < hole_px / 2 for _ in range(2))
     moved[down[:, :, None] & across[:, None, :]] = 120
     return moved
 
@@ -73,10 +74,14 @@ def accuracy(net: nn.Module, pictures: NDArray[np.uint8], labels: NDArray[np.int
     return float((torch.cat(parts).numpy() == labels).mean())
 
 
+def _whole(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+
+
 def write_card(architecture: str, weights: Path, data: Path, training: str) -> float:
     """Write the card of trained weights, with the accuracy measured on them as they are stored, and return it."""
     net = BUILDERS[architecture]()
-    net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in read(weights).items()})
+    net.load_state_dict(_whole(read(weights)))
     pictures, labels = photos(data, split="test")
     reached = accuracy(net, pictures, labels)
     body = {
@@ -95,8 +100,7 @@ def write_card(architecture: str, weights: Path, data: Path, training: str) -> f
     return reached
 
 
-def main() -> None:
-    """Train with a one-cycle schedule, label smoothing and an average of weights (EMA), and save the average."""
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--architecture", choices=sorted(BUILDERS), required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder with cifar10-jpeg.zip")
@@ -104,14 +108,23 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=3e-3, help="peak learning rate")
+    parser.add_argument("--hole", type=int, default=8, help="side in px of the square that is cut out, 0 for none")
+    parser.add_argument("--start", type=Path, help="weights to go on from, with their card; random without")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--compile", action="store_true", help="compile the network first (needs a C++ compiler)")
     parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train with a one-cycle schedule, label smoothing and an average of weights (EMA), and save the average."""
+    options = _options()
 
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
     net = BUILDERS[options.architecture]().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    if options.start:
+        net.load_state_dict(_whole(read(options.start)))
     fast = torch.compile(net) if options.compile else net
     average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
     decay = [p for p in net.parameters() if p.ndim > 1]
@@ -129,7 +142,9 @@ def main() -> None:
         bar = tqdm(range(steps), desc=f"epoch {epoch + 1}/{options.epochs}", mininterval=10)
         for step in bar:
             rows = order[step * options.batch : (step + 1) * options.batch]
-            x = normalised(varied(pictures[rows], rng)).contiguous(memory_format=torch.channels_last)
+            x = normalised(varied(pictures[rows], rng, hole_px=options.hole)).contiguous(
+                memory_format=torch.channels_last
+            )
             with torch.autocast("cpu", torch.bfloat16):
                 logits = fast(x)
             loss = functional.cross_entropy(logits.float(), torch.from_numpy(labels[rows]), label_smoothing=0.1)
@@ -145,6 +160,9 @@ def main() -> None:
     told = (
         f"{options.epochs} epochs of {options.batch}, AdamW, peak rate {options.rate:g}, one cycle, seed {options.seed}"
     )
+    if options.start:
+        before = json.loads(options.start.with_suffix(".json").read_text(encoding="utf-8"))["training"]
+        told = f"{before}; then {told}"
     reached = write_card(options.architecture, options.out, options.data, told)
     print(f"test accuracy {reached:.4f}", flush=True)
 

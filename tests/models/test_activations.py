@@ -106,7 +106,7 @@ def test_dead_channels_and_every_order(made: Engine, source: Source) -> None:
     net.bn1.bias.data[2] = -1e3
     found = ask(made, source, layer="relu", sort="mean")
     assert found.arrays["dead"].tolist() == [False, False, True, False]
-    assert found.meta["dead"] == 1
+    assert found.meta["dead_count"] == 1
     for sort in ("mean", "max", "relevance"):
         arrays = ask(made, source, layer="relu", sort=sort).arrays
         assert np.all(np.diff(arrays[sort][arrays["order"]]) <= 0), sort

@@ -203,3 +203,12 @@ def test_scores_that_are_no_numbers_are_not_kept() -> None:
     model, using = opened(net), stages()
     with pytest.raises(Refusal, match=r"not a number.* after layer fc"):
         explained(grad_cam.attribute, model, LayerParams(layer="layer4"), using=using)
+
+
+def test_a_first_map_of_the_automatic_layer_takes_three_passes() -> None:
+    """One for the trace and the scores, one to choose the layer, one to it."""
+    model, called = opened(network("resnet18")), []
+    hook = register_module_forward_pre_hook(lambda module, inputs: called.append(type(module).__name__))
+    explained(grad_cam.attribute, model)
+    hook.remove()
+    assert called.count("ResNet") == 3

@@ -152,7 +152,7 @@ def test_a_batch_norm_right_after_is_folded_into_the_strength(source: Source) ->
     np.testing.assert_allclose(found.arrays["norms"], net.conv1.weight.flatten(1).norm(dim=1).numpy(), rtol=1e-5)
     assert found.arrays["dead"].tolist() == [False, True, False, True]
     assert (found.meta["layer"], found.meta["mode"], found.meta["folded"]) == ("conv1", "rgb", True)
-    assert found.meta["dead"] == 2
+    assert found.meta["dead_count"] == 2
 
 
 def test_every_convolution_of_several_families_is_shown(source: Source) -> None:

@@ -237,8 +237,8 @@ def test_rank_correlation_and_similarity_are_those_of_scipy_and_scikit_image() -
 
 def test_places_where_both_maps_are_nothing_do_not_make_them_alike() -> None:
     rng = np.random.default_rng(0)
-    a, b = np.zeros((2, 40, 40), np.float32)
-    a[10:20, 10:20], b[10:20, 10:20] = rng.random((2, 10, 10)) + 0.1
+    a, b = np.zeros((2, 80, 80), np.float32)
+    a[10:40, 10:40], b[10:40, 10:40] = rng.random((2, 30, 30)) + 0.1
     assert abs(spearman(a, b)) < 0.2 < spearmanr(a.ravel(), b.ravel())[0]
 
 

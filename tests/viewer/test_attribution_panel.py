@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from models import registry
@@ -94,8 +94,9 @@ def test_of_a_method_that_does_not_apply_no_map_is_asked_and_none_is_left(
         0, Qt.ItemDataRole.AccessibleTextRole
     )
     assert not d.messages
+    names = [offer.id for offer in explain.methods(d.session.description)]
     d.key(Qt.Key.Key_M)
-    assert d.document.method == "grad_cam"  # the only one that holds
+    assert d.document.method == names[(names.index("saliency") + 1) % len(names)]
     d.run("undo")
     d.run("undo")
     d.settle()
@@ -118,6 +119,18 @@ def test_every_attribution_is_listed_under_its_group(birds: Any) -> None:
     assert set(methods._rows) == {"", *known}
     for name, item in methods._rows.items():
         assert item.parent() is None if not name else item.parent().text(0) == known[name].group
+
+
+def test_stepping_through_the_methods_passes_over_those_that_do_not_hold(birds: Any) -> None:
+    known, description = [offer.id for offer in explain.methods(birds.session.description)], birds.session.description
+    document = birds.document.with_view(unfit=("saliency", known[0]))
+    fit = [name for name in known if name not in ("saliency", known[0])]
+    for by, first in ((1, fit[0]), (-1, fit[-1])):
+        now, seen = document.explaining(method=""), []
+        for _ in fit:
+            now = now.explaining(method=explain.stepped(now, description, by))
+            seen.append(now.method)
+        assert seen == fit[::by] and seen[0] == first
 
 
 # targets
@@ -216,9 +229,8 @@ def test_the_scale_is_locked_where_it_is_or_where_it_is_typed(birds: Any, qtbot:
     look, values = panel(birds).look, birds.direct("grad_cam").arrays["map"]
     end = heat.end_of(values, birds.document.look)
     assert float(look.end.text()) == pytest.approx(end, rel=1e-3)
-    qtbot.mouseClick(
-        look.lock.box, Qt.MouseButton.LeftButton, pos=look.lock.box.rect().topLeft() + look.lock.box.rect().center() / 8
-    )
+    box = look.lock.box
+    qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(8, box.height() // 2))
     assert birds.document.look.scale == end
     look.end.setFocus()
     look.end.selectAll()

@@ -129,7 +129,7 @@ def test_the_networks_input_is_framed_while_the_panel_is_in_view(birds: Any) -> 
 def test_a_detector_is_not_asked_for_classes(desk: Make, pictures: list[Path]) -> None:
     d = desk(pictures[0])
     assert "classify" not in d.session.wanted and not panel(d).isEnabled()
-    assert "is no classifier" in d.window.docks.by_id["classify"].toolTip()
+    assert "tells no classes" in d.window.docks.by_id["classify"].toolTip()
 
 
 def test_outputs_that_the_card_has_no_name_for_are_ranked_with_the_others(desk: Make, tmp_path: Path) -> None:

@@ -38,12 +38,12 @@ def table_of(lut: NDArray[np.uint8]) -> NDArray[np.uint32]:
 
 
 def signed(values: Float, scale: float | Float, lut: NDArray[np.uint8]) -> Atlas:
-    """Return tiles of values (N, h, w) from -scale to scale, one for all or one each (N,), with 0 in the middle."""
+    """Return tiles of values (N, h, w), 0 in the middle; the scale, one for all or one each (N,), holds them all."""
     return Atlas(_numbered(values, scale, ZERO - 1, ZERO + 0.5), table_of(lut))
 
 
 def positive(values: Float, scale: float | Float, lut: NDArray[np.uint8]) -> Atlas:
-    """Return tiles of values (N, h, w) from 0 to scale, one for all or one each (N,)."""
+    """Return tiles of values (N, h, w) of 0 and more; the scale, one for all or one each (N,), holds them all."""
     return Atlas(_numbered(values, scale, 255, 0.5), table_of(lut))
 
 
@@ -93,4 +93,6 @@ def _opaque(colours: NDArray[np.uint8]) -> NDArray[np.uint32]:
 
 def _numbered(values: Float, scale: float | Float, factor: float, offset: float) -> NDArray[np.uint8]:
     step = factor / np.maximum(np.asarray(scale, np.float32), 1e-30).reshape(-1, 1, 1)
-    return (values * step + np.float32(offset)).clip(0, 255).astype(np.uint8)
+    scaled = np.multiply(values, step, dtype=np.float32)
+    scaled += np.float32(offset)
+    return scaled.astype(np.uint8)

@@ -81,11 +81,11 @@ class ActivationPanel(Panel):
         self._under: tuple[int, int, int] | None = None
         self._result: Result | None = None
         self._field: Result | None = None
+        self._painted = -1
         self._about: tuple[object, ...] = ()
         self._atlas_of: tuple[object, ...] = ()
         self._drawn: tuple[object, ...] = ()
         self._overlay: Layer | None = None
-        self._failure = ""
         theme.changes().connect(self._show)
         self._tell_one()
 
@@ -122,25 +122,30 @@ class ActivationPanel(Panel):
         if document.source is None:
             reason = reason or NO_PICTURE
         there = self._result is not None and self._about == (document.model, document.source)
-        self.view.say(reason or ("" if there else self._failure or WAITING))
+        about = (document.model, document.source)
+        self.view.show_state(about, reason=reason, there=there, waiting=WAITING)
         set_choice(self.layer, document.layer)
         set_choice(self.sort, values.get("sort", "none"))
         set_choice(self.scale, values.get("scale", inside.OWN))
+        chosen = int(values.get("chosen", -1))
         if there and not reason:
             self._draw()
-            self.grid.choose(int(values.get("chosen", -1)))
+            self.grid.choose(chosen)
             self._tell_one()
+        if chosen != self._painted:
+            self._painted = chosen
+            self.layers_changed.emit()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Take the channels, the list of layers, or a receptive field."""
         if slot == self.id:
-            self._result, self._failure = result, ""
+            self._result = result
             self._about = (request.model, request.source)
             self._show()
             self.refresh(self.store.document, None)
             self.layers_changed.emit()
         elif slot == LAYERS:
-            calls = [c for c in result.meta["calls"] if not c["same"] and (c["map"] or _vector(c))]
+            calls = [c for c in result.meta["calls"] if c["map"] or _vector(c)]
             auto = (f"{AUTOMATIC} ({result.meta['automatic']})", "")
             fill_choice(self.layer, [auto, *((f"{c['id']}  {_shape(c)}", c["id"]) for c in calls)])
             set_choice(self.layer, self.store.document.layer)
@@ -152,22 +157,23 @@ class ActivationPanel(Panel):
 
     def show_failure(self, slot: str, failure: Failure) -> None:
         """Say why there are no activations; those there were stay."""
+        document = self.store.document
         if slot == self.id and not failure.cancelled:
-            self._failure = failure.text
-            self.view.summary.setText(failure.text)
-            self.refresh(self.store.document, None)
+            self.view.fail((document.model, document.source), failure.text)
+            self.refresh(document, None)
 
     def forget(self) -> None:
         """Drop the activations of a picture or model that is gone."""
         self._result = self._field = self._overlay = None
-        self._about, self._drawn, self._failure = (), (), ""
+        self._about, self._drawn = (), ()
         self.grid.clear()
         self.view.tell("")
 
     def layers(self, document: Document) -> list[Layer]:
         """Paint the chosen channel, and the receptive field of the unit under the pointer."""
-        if INSPECTION not in document.view.inside or self._result is None:
+        if INSPECTION not in document.view.inside or self._about != (document.model, document.source):
             return []
+        assert self._result is not None
         chosen = int(document.values(INSPECTION).get("chosen", -1))
         wanted = (chosen, document.look, id(self._result))
         if self._drawn != wanted:
@@ -266,7 +272,6 @@ class ActivationPanel(Panel):
     def _pick(self, channel: int) -> None:
         title = f"Channel {channel} over the picture" if channel >= 0 else "No channel over the picture"
         self._set(title, chosen=None if channel < 0 else channel)
-        self.layers_changed.emit()
 
     def _set(self, title: str, **changed: object) -> None:
         changed = {name: None if value in ("none", inside.OWN) else value for name, value in changed.items()}

@@ -87,8 +87,8 @@ class AttentionPanel(Panel):
         self._timer.timeout.connect(self._point)
         self._under = -1
         self._result: Result | None = None
+        self._painted: tuple[str, int, int] = (inside.ROLLOUT, 0, -1)
         self._about: tuple[object, ...] = ()
-        self._failure = ""
         theme.changes().connect(self._show)
 
     @staticmethod
@@ -112,7 +112,8 @@ class AttentionPanel(Panel):
         if document.source is None:
             reason = reason or NO_PICTURE
         there = self._result is not None and self._about == (document.model, document.source)
-        self.view.say(reason or ("" if there else self._failure or WAITING))
+        about = (document.model, document.source)
+        self.view.show_state(about, reason=reason, there=there, waiting=WAITING)
         show, block, head = self._shown(document)
         set_choice(self.show_box, show)
         set_choice(self.block, block)
@@ -126,12 +127,15 @@ class AttentionPanel(Panel):
         self.follow.setChecked(bool(values.get("follow", False)))
         if there and not reason:
             self._tell(document)
+        if self._painted != (show, block, head):
+            self._painted = (show, block, head)
+            self.layers_changed.emit()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Take the attention of a patch."""
         if slot != self.id:
             return
-        self._result, self._failure = result, ""
+        self._result = result
         self._about = (request.model, request.source)
         fill_choice(self.block, [(str(i), i) for i in range(len(result.meta["blocks"]))])
         fill_choice(self.head, [("Mean", -1), *((str(i), i) for i in range(result.meta["heads"]))])
@@ -143,20 +147,21 @@ class AttentionPanel(Panel):
 
     def show_failure(self, slot: str, failure: Failure) -> None:
         """Say why there is no attention; what was shown stays."""
+        document = self.store.document
         if slot == self.id and not failure.cancelled:
-            self._failure = failure.text
-            self.view.summary.setText(failure.text)
-            self.refresh(self.store.document, None)
+            self.view.fail((document.model, document.source), failure.text)
+            self.refresh(document, None)
 
     def forget(self) -> None:
         """Drop the attention of a picture or model that is gone."""
-        self._result, self._about, self._failure = None, (), ""
+        self._result, self._about = None, ()
         self.grid.clear()
 
     def layers(self, document: Document) -> list[Layer]:
         """Paint the map, and the patch that looks."""
-        if INSPECTION not in document.view.inside or self._result is None:
+        if INSPECTION not in document.view.inside or self._about != (document.model, document.source):
             return []
+        assert self._result is not None
         query = inside.query_layer(self._result)
         return [self._heat(document), *([query] if query is not None else [])]
 
@@ -240,7 +245,6 @@ class AttentionPanel(Panel):
         merge = f"attention.{'.'.join(changed)}"
         document = self.store.document.with_value(INSPECTION, **changed)  # type: ignore[arg-type]
         self.store.update(document, title=title, merge=merge)
-        self.layers_changed.emit()
 
     def _line(self, number: int) -> str:
         return inside.attention_line(self._result, number) if self._result is not None else ""

@@ -40,9 +40,10 @@ class ClassificationPanel(Panel):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.summary = ElidedLabel(lines=2)
+        self.summary = ElidedLabel()
         self.summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.remark = ElidedLabel(lines=2, role=QPalette.ColorRole.PlaceholderText)
+        self.remark.setMinimumHeight(2 * self.remark.fontMetrics().lineSpacing())
         self.ranking = Ranking("Classes by probability")
         self.search = Search("Find a class", below=self.ranking)
         self.target = ElidedLabel()
@@ -165,7 +166,7 @@ class ClassificationPanel(Panel):
             self.summary.setText(NONE_FOUND)
             return
         best = float(self._result.arrays["probabilities"][0])
-        self.summary.setText(f"{self._names[self._best]}, {best:.1%}: likeliest of {len(self._names):,} classes")
+        self.summary.setText(f"{self._names[self._best]}, {best:.1%} (of {len(self._names):,} classes)")
 
     def _find(self, text: str) -> None:
         self.ranking.look_for(text)

@@ -144,7 +144,6 @@ class FilterPanel(Panel):
         self._atlas: Atlas | None = None
         self._model = ""
         self._one: Result | None = None
-        self._failure = ""
         theme.changes().connect(self._show)
         self._tell_one()
 
@@ -175,7 +174,8 @@ class FilterPanel(Panel):
         if document.source is None:
             reason = reason or NO_PICTURE
         there = self._result is not None and self._model == document.model
-        self.view.say(reason or ("" if there else self._failure or WAITING))
+        about = (document.model, document.source)
+        self.view.show_state(about, reason=reason, there=there, waiting=WAITING)
         set_choice(self.layer, values.get("layer", ""))
         set_choice(self.mode, values.get("mode", "auto"))
         set_choice(self.sort, values.get("sort", "none"))
@@ -193,7 +193,7 @@ class FilterPanel(Panel):
         if slot == ONE:
             self._one = result
         elif slot == self.id:
-            self._result, self._model, self._failure = result, request.model, ""
+            self._result, self._model = result, request.model
             layers = [(f"{one['id']}  {_shape(one['shape'])}", one["id"]) for one in result.meta["layers"]]
             fill_choice(self.layer, [(FIRST, ""), *layers])
             self.plane.blockSignals(True)
@@ -206,18 +206,10 @@ class FilterPanel(Panel):
 
     def show_failure(self, slot: str, failure: Failure) -> None:
         """Say why there are no kernels; those there were stay."""
+        document = self.store.document
         if slot == self.id and not failure.cancelled:
-            self._failure = failure.text
-            self.view.summary.setText(failure.text)
-            self.refresh(self.store.document, None)
-
-    def forget(self) -> None:
-        """Drop the kernels of a model that is gone; those of a picture that is gone are the same ones."""
-        if self._model != self.store.document.model:
-            self._result = self._one = None
-            self._failure = ""
-            self.grid.clear()
-            fill_choice(self.layer, [(FIRST, "")])
+            self.view.fail((document.model, document.source), failure.text)
+            self.refresh(document, None)
 
     def seen(self, in_view: bool) -> None:
         """Ask while the panel is in view, and no longer."""

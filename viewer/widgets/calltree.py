@@ -25,7 +25,7 @@ from viewer.calls import INSIDE, Node, find, tree
 
 Index = QModelIndex | QPersistentModelIndex
 HEADS = ("Layer", "Type", "Shape", "Layout", "Call")
-WIDTHS = (300, 150, 140, 130, 64)
+WIDTHS = (280, 150, 164, 140, 64)
 THUMB_PX, ROW_PX = 32, 36
 NO_MAP = "No map of the picture: methods that need one cannot take it. Its values can be looked at."
 AUTOMATIC = "What class activation maps are made of by themselves"

@@ -194,6 +194,10 @@ class ChannelGrid(QAbstractScrollArea):
         if place is not None and event.button() == Qt.MouseButton.LeftButton:
             self._pick(-1 if place[0] == self._chosen else place[0])
 
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Take the end of a click: it is nobody else's."""
+        event.accept()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move the choice, or change the size of the cells."""
         page = self.columns * max(1, self.viewport().height() // (self.cell[0] + GAP_PX))

@@ -86,6 +86,7 @@ class ChannelView(QWidget):
         self._pages = QStackedLayout(self)
         self._pages.addWidget(self.message)
         self._pages.addWidget(content)
+        self._failed: tuple[object, str] = (None, "")
         self.grid.hovered.connect(lambda place: self.tell(self.grid.describe(place[0]) if place else ""))
 
     def add_control(self, title: str, widget: QWidget) -> None:
@@ -100,6 +101,16 @@ class ChannelView(QWidget):
     def add_wide(self, widget: QWidget) -> None:
         """Add a widget that tells its own title."""
         self.controls.insertWidget(self.controls.count() - 3, widget)
+
+    def fail(self, about: object, words: str) -> None:
+        """Remember why there is no answer about something, and say it above the grid that stays."""
+        self._failed = (about, words)
+        self.summary.setText(words)
+
+    def show_state(self, about: object, *, reason: str, there: bool, waiting: str) -> None:
+        """Show the grid where it is `there`, else the reason, why it failed, or that it is on its way."""
+        failed = self._failed[1] if self._failed[0] == about else ""
+        self.say(reason or ("" if there else failed or waiting))
 
     def say(self, words: str) -> None:
         """Show only a message, or at "" the grid."""
@@ -159,8 +170,10 @@ def fill_choice(box: QComboBox, entries: Sequence[tuple[str, object]]) -> None:
 
 
 def set_choice(box: QComboBox, data: object) -> None:
-    """Show the entry that stands for `data`, the first one if there is none."""
-    box.setCurrentIndex(max(0, box.findData(data)))
+    """Show the entry that stands for `data`, a new one if there is none."""
+    if box.findData(data) < 0:
+        box.addItem(str(data), data)
+    box.setCurrentIndex(box.findData(data))
 
 
 class Tile(QWidget):

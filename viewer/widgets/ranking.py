@@ -74,7 +74,7 @@ class Ranking(QListView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setMinimumHeight(5 * ROW_PX + 2)
+        self.setMinimumHeight(3 * ROW_PX + 2)
         theme.changes().connect(self.viewport().update)
 
     def set_entries(

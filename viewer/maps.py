@@ -60,9 +60,14 @@ def classes(document: Document, description: Description | None) -> tuple[str, .
 
 
 def pictures(document: Document) -> tuple[Source, ...]:
-    """Return the pictures compared: the current one and those after it, at the end of the strip those before."""
-    if document.source is None or document.maps.pictures <= 1 or document.frame >= 0:
-        return (document.source,) if document.source is not None else ()
+    """Return the pictures compared: the current one and those after it, at the end of the strip those before.
+
+    Of what plays there are none.
+    """
+    if document.source is None or document.source.moving:
+        return ()
+    if document.maps.pictures <= 1 or document.frame >= 0:
+        return (document.source,)
     still = [source for source in document.sources if not source.moving]
     if document.source not in still:
         return (document.source,)

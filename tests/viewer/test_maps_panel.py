@@ -191,6 +191,18 @@ def test_of_a_detector_the_selected_box_is_compared(desk: Make) -> None:
     assert np.array_equal(one.result.arrays["map"], wanted.arrays["map"])
 
 
+def test_another_model_is_asked_for_its_own_best_classes(opened: Any, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    names = tuple(f"kind {number}" for number in range(10))
+    opened.session.open_model(classifier(tmp_path / "other", names))
+    opened.until(lambda: "other" in opened.document.model)
+    opened.settle()
+    assert opened.document.maps.found == tuple(names[label] for label in best(opened))
+    assert [one.cell.target for one in panel(opened).shown[::2]] == [names[label] for label in best(opened)]
+    listed = panel(opened).classes.list
+    assert all("kind" in listed.item(row).text() for row in range(listed.count()))
+
+
 # on what scale
 
 

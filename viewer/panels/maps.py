@@ -36,6 +36,7 @@ from viewer.widgets.picker import Picker
 
 KEPT_MOST = 96
 EMPTY = "Open a picture: each method's map of each class stands side by side here."
+PLAYS = "Pause to compare maps of a frame."
 HINT = "Click a map, then Ctrl+click another: their difference."
 
 
@@ -101,7 +102,8 @@ class MapsPanel(Panel):
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Follow the document, while in view."""
-        self._description = description
+        if description is not self._description:
+            self._description, self._best = description, None
         if not document.view.maps:
             return
         self._offer(document)
@@ -180,7 +182,7 @@ class MapsPanel(Panel):
         document, description = self.store.document, self._description
         if not document.view.maps:
             return
-        cells = maps.cells(document, description) if document.source is not None else []
+        cells = maps.cells(document, description)
         self._borrow({cell.source for cell in cells})
         asked = {cell: maps.request(cell, document, description) for cell in cells}
         answers = {cell: self._answers[one] for cell, one in asked.items() if one in self._answers}
@@ -195,7 +197,8 @@ class MapsPanel(Panel):
         _tell(self.bar, found.bar)
         more = maps.left_out(document, description)
         words = f"{found.words}. {more} more do not fit: choose fewer" if more else found.words
-        self.words.setText(words if self.shown else EMPTY)
+        empty = PLAYS if document.source is not None and document.source.moving else EMPTY
+        self.words.setText(words if self.shown else empty)
         self.words.setToolTip(words)
         self.bar.setVisible(bool(answers))
         self._pair = tuple(cell for cell in self._pair if cell in asked)

@@ -18,6 +18,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "assets" / "samples"
+PHOTOS = ROOT / "assets" / "photos"
 LIMIT_S = 120.0
 CELLS = "cells-faster-rcnn"
 
@@ -62,7 +63,7 @@ class Studio:
             partial = any(answer.meta.get("partial") for _, answer in session.results.values())
             return not (session.jobs.busy or session.reading or session.stale or partial or session.truths.reading)
 
-        self.wait(lambda: idle() and "detect" in session.results)
+        self.wait(lambda: idle() and session.results.keys() & {"detect", "classify"})
 
     def take(self, name: str) -> None:
         """Save what the window shows once it has settled."""
@@ -132,6 +133,26 @@ def cells(studio: Studio, folder: Path) -> None:
     studio.take("figures")
 
 
+def photos(studio: Studio) -> None:
+    """Take the pictures of what is inside a classifier, on the bundled photographs."""
+    store, session, window = studio.store, studio.session, studio.window
+    window.arrange()
+    store.update(store.document.with_truth(None).with_view(figures="off"))
+    session.open_model("photos-resnet")
+    studio.wait(lambda: store.document.model == "photos-resnet")
+    session.open_paths([PHOTOS / "cat.jpg"])
+    studio.wait(lambda: store.document.source is not None and store.document.source.name == "cat.jpg")
+    window.docks.show("attribution")
+    store.update(store.document.explaining(method="grad_cam"))
+    studio.take("explain")
+    window.docks.show("maps")
+    studio.take("maps")
+    window.docks.show("activations")
+    studio.take("activations")
+    window.docks.show("proof")
+    studio.take("proof")
+
+
 def main() -> None:
     """Take every picture."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -146,6 +167,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(options.data / "bccd.zip") as archive:
             archive.extractall(folder)
             cells(studio, Path(folder))
+    photos(studio)
     studio.window.close()
 
 

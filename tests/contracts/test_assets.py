@@ -16,6 +16,7 @@ from models.types import Result, Source
 ROOT = Path(__file__).resolve().parents[2]
 MOST_BYTES = 8_000_000
 IMAGES = ("dark", "light", "suppressed", "anchors", "lineage", "missed", "truth", "compare", "workbench", "figures")
+IMAGES += ("explain", "maps", "activations", "proof")
 CELLS = "cells-faster-rcnn"
 LEAST = {"digits-faster-rcnn": (0.95, 0.70), "digits-ssd": (0.93, 0.65)}
 

@@ -31,7 +31,7 @@ def channels(seed: int, side: int) -> Result:
     arrays |= {"zeros": (flat == 0).mean(1), "relevance": rng.normal(size=CHANNELS).astype(np.float32)}
     arrays |= {"dead": (flat == 0).all(1), "order": np.arange(CHANNELS)}
     meta = {"layer": "layer4", "grid": (side, side), "extent": (0.0, 0.0, 224.0, 224.0), "target": "a"}
-    return Result(arrays, {**meta, "dead": 0, "counts": True, "scale": float(maps.max())})
+    return Result(arrays, {**meta, "dead_count": 0, "counts": True, "scale": float(maps.max())})
 
 
 def pair(side: int) -> tuple[Callable[[Result], None], Callable[[Result], None]]:

@@ -165,10 +165,10 @@ def draw_words(painter: QPainter, tile: Tile, cell: QRectF, *, mark: str, value:
         wide = painter.fontMetrics().horizontalAdvance(tile.badge) + GAP
         _write(painter, QRectF(head.right() - wide, head.top(), wide, LINE_PX), tile.badge, now.warning, right=True)
         head.setRight(head.right() - wide)
-    # The method is cut short first: beside each other it is the class that tells maps apart.
-    about = f" · {tile.about}" if tile.about else ""
-    wide = min(painter.fontMetrics().horizontalAdvance(about), 0.7 * head.width())
-    method = painter.fontMetrics().elidedText(tile.method, Qt.TextElideMode.ElideRight, int(head.width() - wide))
+    # The method is cut short first, down to half: beside each other it is the class that tells maps apart.
+    about, metrics = f" · {tile.about}" if tile.about else "", painter.fontMetrics()
+    room = max(head.width() / 2, head.width() - metrics.horizontalAdvance(about))
+    method = metrics.elidedText(tile.method, Qt.TextElideMode.ElideRight, int(room))
     _write(painter, head, method + about, now.text)
     foot = QRectF(cell.left(), inside.bottom(), cell.width(), LINE_PX)
     _write(painter, foot, value, now.text)

@@ -108,14 +108,15 @@ def recognise(state: Mapping[str, Tensor]) -> tuple[str, int]:
         if shared > best:
             nearest, best = name, shared
         if shared == len(given) == len(wanted):
-            for classes in _class_counts(state):
+            own = [len(OWN_CLASSES[name])] if name in OWN_CLASSES else []
+            for classes in own or _class_counts(state):
                 if _shapes(name, classes, points) == given:
                     return name, classes
     hint = f" The nearest is {nearest}: {best} of {len(given)} tensors fit." if best > len(given) // 4 else ""
     raise Refusal(
         f"These weights belong to no network that Vitrine knows.{hint}",
-        advice="It opens digits-ssd, digits-faster-rcnn and torchvision's detectors: SSD, SSDLite, RetinaNet, FCOS, "
-        "Faster, Mask and Keypoint R-CNN.",
+        advice="It opens the bundled networks and torchvision's detectors: SSD, SSDLite, RetinaNet, FCOS, Faster, Mask "
+        "and Keypoint R-CNN. Weights of a torchvision classifier need a card (JSON) beside them.",
     )
 
 

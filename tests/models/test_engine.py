@@ -156,8 +156,9 @@ def test_weights_of_every_known_architecture_are_recognised() -> None:
     import torch
 
     from models.architectures import BUILDERS, OWN_CLASSES, build, class_names, recognise
+    from models.cards import CLASSIFIERS
 
-    for name in BUILDERS:
+    for name in (name for name in BUILDERS if name not in CLASSIFIERS):
         classes = len(OWN_CLASSES.get(name, range(7)))
         with torch.device("meta"):
             state = build(name, classes=classes).state_dict()

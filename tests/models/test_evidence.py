@@ -17,7 +17,7 @@ from models.context import Context
 from models.detection.evidence import Evidence
 from models.types import Candidates
 
-ADAPTERS = registry.adapter_classes()
+ADAPTERS = [adapter for adapter in registry.adapter_classes() if hasattr(adapter, "candidates")]
 RPN_SETTINGS = [{}, {"rpn_score": 0.45, "rpn_iou": 0.5, "rpn_top_n": 20}]
 
 

@@ -112,7 +112,7 @@ def test_it_can_be_cancelled(inspection: Any, engine: Engine, source: Source) ->
 
     def called_off() -> bool:
         calls.append(1)
-        return len(calls) > 4
+        return len(calls) > (1 if inspection.reads == "nothing" else 4)
 
     answer = engine.run(Request(inspection.id, "tiny", subject(inspection, source)), Context(cancelled=called_off))
     assert isinstance(answer, Failure)

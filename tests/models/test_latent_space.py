@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from models.engine import Engine
 from models.latent.space import Block, Space, write
 from models.networks import chain, guess
 from models.networks.plain import MLPVAE, ConvVAE
-from models.recipe import read, write as write_recipe
+from models.recipe import read
+from models.recipe import write as write_recipe
 from models.requests import Request
 from models.types import Failure, Refusal, Result
 
@@ -112,7 +114,7 @@ def files(folder: Path, net: nn.Module, name: str) -> Path:
 
 def mlp(sizes: tuple[int, ...], activation: type[nn.Module] = nn.ReLU) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in pairwise(sizes):
         layers += [nn.Linear(a, b), activation()]
     return nn.Sequential(*layers[:-1])
 
@@ -133,7 +135,7 @@ def test_a_gan_of_two_files_opens_under_assumptions_that_can_be_flipped(tmp_path
         judged = critic[2](nn.functional.leaky_relu(critic[0](expected.flatten(1)), 0.2)).flatten()
         assert torch.allclose(model.score(model.decode(z)), judged, atol=1e-5)
     made = registry.open_model(f"{path}?output=sigmoid").generate(z)
-    assert 0 <= float(made.min()) and float(made.max()) <= 1
+    assert float(made.min()) >= 0 and float(made.max()) <= 1
     with pytest.raises(Refusal, match="no assumption 'colour'"):
         registry.open_model(f"{path}?colour=red")
     with pytest.raises(Refusal, match="activation cannot be 'selu'"):
@@ -254,7 +256,7 @@ def test_a_dropped_picture_is_converted_and_said() -> None:
     grey = (colour.astype(np.float64) @ [0.299, 0.587, 0.114]) / 255
     halved = grey.reshape(32, 2, 32, 2).mean((1, 3))
     assert given_input.shape == (1, 1, 32, 32)
-    # Antialiased bilinear halving weighs four pixels a side by 1, 3, 3, 1: near the mean of four, and no more than that.
+    # Antialiased bilinear halving weighs four pixels a side by 1, 3, 3, 1: near the mean of four, no more.
     assert abs(given_input[0, 0].numpy() - halved).mean() < 0.1
     assert "64 × 64 to 32 × 32" in note and "grey" in note
     plain = np.repeat(rng.integers(0, 255, (32, 32, 1), dtype=np.uint8), 3, 2)

@@ -13,7 +13,7 @@ from PySide6.QtTest import QTest
 from models.latent.space import write
 from models.requests import Request
 from models.types import Result
-from tests.viewer.generators import gan, vae
+from tests.models.generators import gan, vae
 from tests.viewer.test_window import SAMPLES, SSD, Make
 from viewer import latent
 from viewer.panels.explore import ExplorePanel

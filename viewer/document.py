@@ -92,12 +92,15 @@ class Key:
 class Latent:
     """Where in the latent space the model is, `code` as text (see `models.latent.space`), and the timeline's `keys`.
 
-    `at` is the key that is chosen, -1 for none.
+    `at` is the key that is chosen, -1 for none. `reals` is the folder of real pictures that generated ones are compared
+    with, "" for that of the current picture; `sought` the picture whose code is being sought, or was.
     """
 
     code: str = "seed:0"
     keys: tuple[Key, ...] = ()
     at: int = -1
+    reals: str = ""
+    sought: Source | None = None
 
 
 @dataclass(frozen=True)

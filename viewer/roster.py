@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from viewer.panels.activations import ActivationPanel
+from viewer.panels.anatomy import AnatomyPanel
 from viewer.panels.anchors import AnchorPanel
 from viewer.panels.attention import AttentionPanel
 from viewer.panels.attribution import AttributionPanel
@@ -56,6 +57,7 @@ PANELS: tuple[type[Panel], ...] = (
     ProofPanel,
     ExplorePanel,
     SamplesPanel,
+    AnatomyPanel,
     InversionPanel,
     CriticPanel,
     NeighboursPanel,

@@ -231,6 +231,7 @@ class Window(QMainWindow):
             return
         if kind == "picture":
             self.settings.add_picture(path)
+            self.easel.answer()
             self.canvas.setFocus()
         elif path not in cards.UNTRAINED:
             self.settings.add_model(path)

@@ -7,7 +7,7 @@ import os
 import sys
 from statistics import median
 
-from benchmarks import activations, anchors, dataset, startup, ticks
+from benchmarks import activations, anchors, cancel, dataset, startup, ticks
 from benchmarks.paired import Line, surroundings, table
 
 CANDIDATES = 10_000
@@ -62,6 +62,7 @@ def main() -> None:
         lines += anchors.lines(given.rounds)
         lines += activations.lines(given.rounds)
     lines += ticks.engine_lines(given.rounds)
+    lines += cancel.lines(1)
     lines += suppression_lines(given.rounds)
     lines += dataset.tick_lines(given.rounds)[:2]
     print(f"{before}; medians of {given.rounds} interleaved rounds\n\n{table(lines)}")

@@ -99,7 +99,7 @@ class Docks(QObject):
         short = least - dock.height()
         if short > 0 and not dock.isFloating():
             docks, heights = [dock], [least]
-            above = next((d for d in (self.by_id["detect"], self.by_id["classify"]) if _over(d, dock)), None)
+            above = next((d for d in map(self.by_id.get, TOP) if d is not None and _over(d, dock)), None)
             if self._panels.kinds[name].area == "right" and above is not None:
                 # Given one height alone, Qt spreads what is missing over both.
                 docks, heights = [above, dock], [above.height() - short, least]

@@ -115,6 +115,9 @@ class Incremental:
             self._prepare(node)
         self._kept: dict[fx.Node, Any] = {}
         self._run(picture, None)
+        for node in self._moving & self._kept.keys():
+            if not isinstance(self._kept[node], Tensor) or self._kept[node].dim() != 4:
+                del self._kept[node]  # no map: never computed in part
 
     @property
     def nbytes(self) -> int:

@@ -15,6 +15,7 @@ from models.types import Result
 from tests.models.generators import gan, vae
 from tests.viewer.test_window import Make
 from viewer import reals
+from viewer.panels.activations import ActivationPanel
 from viewer.panels.anatomy import AnatomyPanel
 from viewer.panels.critic import CriticPanel
 from viewer.panels.explore import ExplorePanel
@@ -189,3 +190,31 @@ def test_the_folder_is_encoded_only_when_asked_for(encoded: Any) -> None:
         and told.meta["verdict"] in panel.verdict.text()
         and "3 pictures" in panel.verdict.text()
     )
+
+
+# the generator's units
+
+
+def test_a_unit_of_the_generator_is_silenced_and_comes_back(desk: Make, tmp_path: Path) -> None:
+    d = desk(model=vae(tmp_path))
+    d.until(lambda: d.canvas.pixels is not None)
+    d.run("panel-activations")
+    d.settle()
+    panel, plain = d.panel(ActivationPanel), d.canvas.pixels.copy()
+    assert not panel.view.saying and panel._result.meta["layer"] == "decoder.convT2"
+    panel.grid.picked.emit(2)
+    d.settle()
+    assert d.canvas.layers, "the channel lies over the generated picture"
+    panel.silence.click()
+    d.settle()
+    assert d.document.values("decode")["silent"] == "decoder.convT2#2"
+    without = d.engine.run(Request.make("decode", d.document.model, None, {"silent": "decoder.convT2#2"}))
+    assert isinstance(without, Result) and np.array_equal(d.canvas.pixels, without.arrays["picture"])
+    assert not np.array_equal(d.canvas.pixels, plain) and panel.silence.isChecked()
+    panel.restore.click()
+    d.settle()
+    assert np.array_equal(d.canvas.pixels, plain) and not panel.silence.isChecked()
+    panel.layer.setCurrentIndex(panel.layer.findData("decoder.convT1"))
+    panel.layer.activated.emit(panel.layer.currentIndex())
+    d.settle()
+    assert panel._result.meta["layer"] == "decoder.convT1"

@@ -1,1 +1,1 @@
-"""The mathematics of latent spaces: paths, bounds, directions, inversion. They take plain callables, no adapter."""
+"""Latent spaces: codes, paths through them, and what a model makes of them. No Qt."""

@@ -74,8 +74,8 @@ def gan_generator() -> nn.Sequential:
     return net.eval().requires_grad_(False)
 
 
-def mnist(count: int, *, size: int = 32, part: str = "test") -> Tensor:
-    """Return the first pictures (N, 1, size, size) in 0 to 1, resized bilinearly."""
+def mnist(count: int, *, size: int = 32, part: str = "test", every: int = 1) -> Tensor:
+    """Return some of the first pictures (N, 1, size, size) in 0 to 1, resized bilinearly; they are sorted by class."""
     with np.load(MNIST) as archive:
-        pictures = torch.from_numpy(archive[f"{part}_images"][:count].astype(np.float32) / 255)
+        pictures = torch.from_numpy(archive[f"{part}_images"][:count:every].astype(np.float32) / 255)
     return F.interpolate(pictures[:, None], (size, size), mode="bilinear", align_corners=False)

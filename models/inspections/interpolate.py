@@ -83,7 +83,7 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     see = _features(model, params.features)
     # What is played faster or slower is the same path.
     arrays, told = stages.run("frames", lambda: _made(model, way, see, params, stages), replace(params, fps=1))
-    return Result(dict(arrays), {"kind": "latent", **told, "fps": params.fps})
+    return Result(dict(arrays), {"kind": "latent", **told, "fps": params.fps, "loop": params.loop})
 
 
 def _way(model: Any, params: Params) -> Path:

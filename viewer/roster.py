@@ -25,6 +25,7 @@ from viewer.panels.missed import MissedPanel
 from viewer.panels.proof import ProofPanel
 from viewer.panels.results import ResultsPanel
 from viewer.panels.samples import SamplesPanel
+from viewer.panels.timeline import TimelinePanel
 from viewer.panels.truth import TruthPanel
 from viewer.panels.workbench import WorkbenchPanel
 
@@ -53,4 +54,5 @@ PANELS: tuple[type[Panel], ...] = (
     ProofPanel,
     ExplorePanel,
     SamplesPanel,
+    TimelinePanel,
 )

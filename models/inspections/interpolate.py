@@ -125,7 +125,7 @@ def _made(model: Any, way: Path, see: See, params: Params, stages: Any) -> tuple
         "band": _band(model.space.gaussian),
     }
     told["remarks"] = _remarks(arrays["norms"], told["band"], int(way.off_support(codes).sum()))
-    if isinstance(model, Scores):
+    if _is(model, Scores):
         usual = stages.run("scores of samples", lambda: _usual(model))
         arrays |= {"logit": logits, "score": np.searchsorted(usual, logits).astype(np.float32) * (100 / len(usual))}
         told["scored"] = f"percentile among {len(usual)} samples of the model"
@@ -137,7 +137,7 @@ def _seen(model: Any, codes: Float, see: See, stages: Any) -> Iterator[tuple[Pix
     for at in range(0, len(codes), BATCH):
         stages.progress(at / len(codes), "generate")
         made = model.decode(model.tensor(codes[at : at + BATCH]))
-        said = model.score(made).cpu().numpy() if isinstance(model, Scores) else np.zeros(0, np.float32)
+        said = model.score(made).cpu().numpy() if _is(model, Scores) else np.zeros(0, np.float32)
         yield colours(made), see(made).flatten(1).cpu().numpy(), said
 
 
@@ -156,16 +156,20 @@ def _frames(batches: Iterable[tuple[Pixels, Float, Float]], *, loop: bool) -> tu
     return np.concatenate(pictures), np.concatenate(taken), np.concatenate(logits)
 
 
+def _is(model: Any, capability: type) -> bool:
+    return isinstance(model, capability)
+
+
 def _features(model: Any, name: str) -> See:
     """Return what measures pictures (N, C, H, W) as rows (N, F). Raises Refusal where the model has none of it."""
     if name == "encoder":
-        if not isinstance(model, Encodes):
+        if not _is(model, Encodes):
             raise Refusal(f"{model.card.name} has no encoder to measure with.", advice="Measure in pixels.")
         return lambda pictures: model.encode(pictures)[0]
     if name == "discriminator":
         net = getattr(model.net, "discriminator", None)
         weighted = [m for m in net.modules() if isinstance(m, nn.Linear | nn.Conv2d)] if net is not None else []
-        if not isinstance(model, Scores) or not weighted:
+        if not _is(model, Scores) or not weighted:
             raise Refusal(f"{model.card.name} has no discriminator to measure with.", advice="Measure in pixels.")
         return lambda pictures: _entering(weighted[-1], lambda: model.score(pictures))
     return lambda x: x if max(x.shape[2:]) <= MOST_PX else functional.adaptive_avg_pool2d(x, MOST_PX)

@@ -99,13 +99,8 @@ class Docks(QObject):
         short = least - dock.height()
         if short > 0 and not dock.isFloating():
             docks, heights = [dock], [least]
-            above = self.by_id["detect"]
-            if (
-                self._panels.kinds[name].area == "right"
-                and dock is not above
-                and above.isVisible()
-                and above.y() < dock.y()
-            ):
+            above = next((d for d in map(self.by_id.get, TOP) if d is not None and _over(d, dock)), None)
+            if self._panels.kinds[name].area == "right" and above is not None:
                 # Given one height alone, Qt spreads what is missing over both.
                 docks, heights = [above, dock], [above.height() - short, least]
             self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
@@ -180,3 +175,8 @@ class Docks(QObject):
                 # Names are read in full and scrolled: cut to a letter or two they say nothing.
                 bar.setElideMode(Qt.TextElideMode.ElideNone)
                 bar.setUsesScrollButtons(True)
+
+
+def _over(upper: QDockWidget, lower: QDockWidget) -> bool:
+    """Tell whether a dock is on screen above another."""
+    return upper is not lower and upper.isVisible() and not upper.isFloating() and upper.y() < lower.y()

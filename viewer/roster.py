@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from viewer.panels.activations import ActivationPanel
+from viewer.panels.anatomy import AnatomyPanel
 from viewer.panels.anchors import AnchorPanel
 from viewer.panels.attention import AttentionPanel
 from viewer.panels.attribution import AttributionPanel
 from viewer.panels.base import Panel
 from viewer.panels.classification import ClassificationPanel
 from viewer.panels.compare import ComparePanel
+from viewer.panels.critic import CriticPanel
 from viewer.panels.detection import DetectionPanel
 from viewer.panels.explore import ExplorePanel
 from viewer.panels.figures import FiguresPanel
 from viewer.panels.film import FilmPanel
 from viewer.panels.filters import FilterPanel
+from viewer.panels.inversion import InversionPanel
 from viewer.panels.keypoints import KeyPointPanel
 from viewer.panels.layers import LayersPanel
 from viewer.panels.lineage import LineagePanel
@@ -22,6 +25,7 @@ from viewer.panels.log import LogPanel
 from viewer.panels.maps import MapsPanel
 from viewer.panels.masks import MaskPanel
 from viewer.panels.missed import MissedPanel
+from viewer.panels.neighbours import NeighboursPanel
 from viewer.panels.proof import ProofPanel
 from viewer.panels.results import ResultsPanel
 from viewer.panels.samples import SamplesPanel
@@ -55,4 +59,8 @@ PANELS: tuple[type[Panel], ...] = (
     ExplorePanel,
     SamplesPanel,
     TimelinePanel,
+    AnatomyPanel,
+    InversionPanel,
+    CriticPanel,
+    NeighboursPanel,
 )

@@ -99,13 +99,9 @@ class Docks(QObject):
         short = least - dock.height()
         if short > 0 and not dock.isFloating():
             docks, heights = [dock], [least]
-            above = self.by_id["detect"]
-            if (
-                self._panels.kinds[name].area == "right"
-                and dock is not above
-                and above.isVisible()
-                and above.y() < dock.y()
-            ):
+            tops = [self.by_id[top] for top in TOP if top in self.by_id and self.by_id[top].isVisible()]
+            above = next((top for top in tops if top.y() < dock.y()), None)
+            if self._panels.kinds[name].area == "right" and above is not None:
                 # Given one height alone, Qt spreads what is missing over both.
                 docks, heights = [above, dock], [above.height() - short, least]
             self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)

@@ -92,12 +92,23 @@ class Key:
 class Latent:
     """Where in the latent space the model is, `code` as text (see `models.latent.space`), and the timeline's `keys`.
 
-    `at` is the key that is chosen, -1 for none.
+    `at` is the key that is chosen, -1 for none. `aside` are codes put aside, each with the name of the place it is put:
+    A, B and C hold one code each, sets as many as were added. `points` says that pictures lie over the map of a plane.
     """
 
     code: str = "seed:0"
     keys: tuple[Key, ...] = ()
     at: int = -1
+    aside: tuple[tuple[str, str], ...] = ()
+    points: bool = True
+
+    def codes(self, place: str) -> tuple[str, ...]:
+        """Return the codes put aside at a place, in order."""
+        return tuple(code for name, code in self.aside if name == place)
+
+    def put(self, place: str, *codes: str) -> tuple[tuple[str, str], ...]:
+        """Return what is put aside with these codes, and no others, at a place."""
+        return (*(each for each in self.aside if each[0] != place), *((place, code) for code in codes))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from models.inspection import Description
 from models.latent import space as spaces
 from models.latent.space import Block, Space
 from models.params import Parameter
-from models.types import Float, Refusal
+from models.types import Float, Refusal, Source
 from viewer.document import Document
 
 REACH = 4.0
@@ -38,6 +39,18 @@ def code_of(document: Document, space: Space) -> Float | None:
 def at(document: Document, code: Float, *, key: int = -1) -> Document:
     """Return the document at a code (D,); no key of the timeline is chosen unless it is that of one."""
     return document.with_latent(code=spaces.write(code), at=key)
+
+
+def folder_of(document: Document) -> Source | None:
+    """Return the folder of the current picture, or the one above where the pictures of the strip are in several
+    folders of that: those are classes.
+    """
+    if document.file is None:
+        return None
+    folder = Path(document.file.path).parent
+    folders = {Path(source.path).parent for source in document.sources}
+    classes = len(folders) > 1 and {each.parent for each in folders} == {folder.parent}
+    return Source.file(folder.parent if classes else folder)
 
 
 def usage(description: Description, space: Space) -> Float | None:
@@ -77,6 +90,12 @@ def controls(description: Description, space: Space) -> tuple[list[Parameter], d
             elif several and block.kind == "gaussian":
                 folded.setdefault(NOISE, []).append(f"z{row}")
     return found, folded
+
+
+def dimensions(description: Description, space: Space) -> list[tuple[int, str]]:
+    """Return the dimensions that a code can go along with their titles, in the order of the controls."""
+    made, _ = controls(description, space)
+    return [(int(p.name.removeprefix("z")), p.title) for p in made if p.kind != CHOICE]
 
 
 def values(code: Float, space: Space) -> dict[str, float | str]:

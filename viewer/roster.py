@@ -19,6 +19,7 @@ from viewer.panels.layers import LayersPanel
 from viewer.panels.lineage import LineagePanel
 from viewer.panels.live import LivePanel
 from viewer.panels.log import LogPanel
+from viewer.panels.manifold import ManifoldPanel
 from viewer.panels.maps import MapsPanel
 from viewer.panels.masks import MaskPanel
 from viewer.panels.missed import MissedPanel
@@ -53,4 +54,5 @@ PANELS: tuple[type[Panel], ...] = (
     ProofPanel,
     ExplorePanel,
     SamplesPanel,
+    ManifoldPanel,
 )

@@ -45,7 +45,7 @@ class Engine:
     def run(self, request: Request, context: Context | None = None) -> Answer:
         """Answer a request. Never raises: what goes wrong is a Failure."""
         context = context or Context()
-        context.later = self._later
+        context.later, context.model = self._later, self.model
         return self._caught(request, context, self.cache)
 
     def take_frame(self, source: Source, pixels: Pixels) -> None:

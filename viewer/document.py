@@ -92,13 +92,17 @@ class Key:
 class Latent:
     """Where in the latent space the model is, `code` as text (see `models.latent.space`), and the timeline's `keys`.
 
-    `at` is the key that is chosen, -1 for none. `aside` are codes put aside, each with the name of the place it is put:
-    A, B and C hold one code each, sets as many as were added. `points` says that pictures lie over the map of a plane.
+    `at` is the key that is chosen, -1 for none. `reals` is the folder of real pictures that generated ones are compared
+    with, "" for that of the current picture; `sought` the picture whose code is being sought, or was. `aside` are codes
+    put aside, each with the name of the place it is put: A, B and C hold one code each, sets as many as were added.
+    `points` says that pictures lie over the map of a plane.
     """
 
     code: str = "seed:0"
     keys: tuple[Key, ...] = ()
     at: int = -1
+    reals: str = ""
+    sought: Source | None = None
     aside: tuple[tuple[str, str], ...] = ()
     points: bool = True
 

@@ -46,10 +46,10 @@ class Easel:
             window.centre.setCurrentWidget(window.welcome)
             window.welcome.open_button.setFocus()
             window.status.show_zoom(None)
-        elif self._made is not None and document.source in window.session.pictures:
-            self._put(window.session.pictures[document.source].pixels)
-        if not self.generates:
-            self._made = None
+        elif document.source in window.session.pictures:
+            picture = window.session.pictures[document.source].pixels
+            if window.canvas.pixels is not picture:
+                self._put(picture)
 
     def opened(self, source: Source, picture: Picture) -> None:
         """Show a picture that was opened, unless the model shows its own."""

@@ -42,10 +42,12 @@ def at(document: Document, code: Float, *, key: int = -1) -> Document:
 
 
 def folder_of(document: Document) -> Source | None:
-    """Return the folder of the current picture, or the one above where the pictures of the strip are in several
-    folders of that: those are classes.
+    """Return the folder of real pictures that was chosen, else that of the current picture, or the one above where the
+    pictures of the strip are in several folders of that: those are classes.
     """
-    if document.file is None:
+    if document.latent.reals:
+        return Source.file(document.latent.reals)
+    if document.file is None or document.file.moving:
         return None
     folder = Path(document.file.path).parent
     folders = {Path(source.path).parent for source in document.sources}

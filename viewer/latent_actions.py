@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtWidgets import QFileDialog
+
 from models.latent.space import SEED
 from viewer.commands import Command
 
@@ -25,6 +27,12 @@ def commands(w: Window) -> list[Command]:
     def generates() -> bool:
         return w.easel.generates
 
+    def choose_reals() -> None:
+        begin = store.document.latent.reals or w.settings.last_folder
+        name = QFileDialog.getExistingDirectory(w, "Real pictures to compare with", begin)
+        if name:
+            store.update(store.document.with_latent(reals=name), title="Compare with real pictures")
+
     return [
         Command(
             "latent-next",
@@ -45,6 +53,15 @@ def commands(w: Window) -> list[Command]:
             menu="Inspect",
             group="latent",
             help="The code of the seed before",
+            enabled=generates,
+        ),
+        Command(
+            "latent-reals",
+            "Choose real pictures…",
+            choose_reals,
+            menu="Inspect",
+            group="latent",
+            help="The folder that generated pictures are compared with",
             enabled=generates,
         ),
     ]

@@ -9,11 +9,13 @@ from viewer.panels.attribution import AttributionPanel
 from viewer.panels.base import Panel
 from viewer.panels.classification import ClassificationPanel
 from viewer.panels.compare import ComparePanel
+from viewer.panels.critic import CriticPanel
 from viewer.panels.detection import DetectionPanel
 from viewer.panels.explore import ExplorePanel
 from viewer.panels.figures import FiguresPanel
 from viewer.panels.film import FilmPanel
 from viewer.panels.filters import FilterPanel
+from viewer.panels.inversion import InversionPanel
 from viewer.panels.keypoints import KeyPointPanel
 from viewer.panels.layers import LayersPanel
 from viewer.panels.lineage import LineagePanel
@@ -23,6 +25,7 @@ from viewer.panels.manifold import ManifoldPanel
 from viewer.panels.maps import MapsPanel
 from viewer.panels.masks import MaskPanel
 from viewer.panels.missed import MissedPanel
+from viewer.panels.neighbours import NeighboursPanel
 from viewer.panels.proof import ProofPanel
 from viewer.panels.results import ResultsPanel
 from viewer.panels.samples import SamplesPanel
@@ -55,4 +58,7 @@ PANELS: tuple[type[Panel], ...] = (
     ExplorePanel,
     SamplesPanel,
     ManifoldPanel,
+    InversionPanel,
+    CriticPanel,
+    NeighboursPanel,
 )

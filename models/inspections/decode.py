@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.inspection import Inspection
+from models.latent.space import CODE_HELP
 from models.params import param
 from models.types import Refusal, Result
-
-CODE_HELP = "seed:NUMBER, numbers with commas, or an NPY file of this model's length."
 
 
 @dataclass(frozen=True)

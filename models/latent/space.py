@@ -14,6 +14,7 @@ from models.types import Float, Refusal
 Kind = Literal["gaussian", "uniform", "categorical", "w"]
 KINDS: tuple[str, ...] = get_args(Kind)
 SEED = "seed:"
+CODE_HELP = "seed:NUMBER, numbers with commas, or an NPY file of this model's length."
 MOST_BYTES = 1 << 24
 
 

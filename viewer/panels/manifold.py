@@ -98,11 +98,11 @@ class ManifoldPanel(Panel):
     @staticmethod
     def wants_points(document: Document, description: Description | None) -> Request | None:
         """Want the pictures of the current folder encoded while the map is in view."""
-        file = document.file
+        folder = latent.folder_of(document)
         shown = INSPECTION in document.view.inside and document.latent.points
-        if not shown or description is None or file is None or file.moving or file.frame >= 0:
+        if not shown or description is None or folder is None:
             return None
-        return plan.ask(ENCODED, document, description, source=latent.folder_of(document))
+        return plan.ask(ENCODED, document, description, source=folder)
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
@@ -175,8 +175,7 @@ class ManifoldPanel(Panel):
 
     def forget(self) -> None:
         """Take the pictures of another folder off the map."""
-        document = self.store.document
-        if self._encoded is not None and (document.file is None or latent.folder_of(document) is None):
+        if latent.folder_of(self.store.document) is None:
             self._encoded = None
             self._lay()
 

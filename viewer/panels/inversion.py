@@ -1,0 +1,147 @@
+"""Inversion: the code behind an opened picture, sought in the background, with the picture found and a control."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from models.inspection import Description
+from models.requests import Request
+from models.types import Failure, Result
+from viewer import latent, plan, theme
+from viewer.canvas.mosaic import signed, tinted
+from viewer.document import Document
+from viewer.heat import DIVERGING
+from viewer.panels.base import GAP, Panel
+from viewer.store import Store
+from viewer.widgets.form import Form
+from viewer.widgets.gallery import Gallery
+from viewer.widgets.mapread import plain_label
+from viewer.widgets.section import Section
+
+INSPECTION = "invert"
+NO_PICTURE = "Open or drop a picture whose code is to be found."
+READY = "Find the code whose picture is nearest to {name}."
+FAR = 4.0
+SEEKING = "Seeking… Escape stops it."
+
+
+class InversionPanel(Panel):
+    """The search for a code, what it found beside what was given, and how far apart they are."""
+
+    id: ClassVar[str] = "inversion"
+    title: ClassVar[str] = "Inversion"
+    icon: ClassVar[str] = "inversion"
+    opened: ClassVar[bool] = False
+    height_px: ClassVar[int] = 300
+    needs: ClassVar[tuple[str, ...]] = ("Generates",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.start = QPushButton("Find the code")
+        self.go = QPushButton("Go there")
+        self.go.setToolTip("Make the code found that of the canvas")
+        self.gallery = Gallery(("Given", "Found", "Difference"))
+        self.words = plain_label("What was found")
+        self.settings = Section("Settings of the search")
+        self.form: Form | None = None
+        self._result: Result | None = None
+        inside = QWidget()
+        line = QHBoxLayout()
+        line.setSpacing(GAP)
+        line.addWidget(self.start, 1)
+        line.addWidget(self.go)
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        column.setSpacing(GAP)
+        column.addLayout(line)
+        for part in (self.gallery, self.words, self.settings):
+            column.addWidget(part)
+        column.addStretch(1)
+        self.fill(inside, "Inversion")
+        self.start.clicked.connect(self._seek)
+        self.go.clicked.connect(self._go)
+        theme.changes().connect(self._show)
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the code of the picture that is sought for, as long as that is the one open."""
+        if document.source is None or document.latent.sought != document.source:
+            return None
+        return plan.ask(INSPECTION, document, description)
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Show the settings, and whether there is something to seek."""
+        offer = description.offers.get(INSPECTION) if description else None
+        if offer is not None and not offer.reason:
+            if self.form is None:
+                self.form = Form(offer.parameters)
+                self.form.committed.connect(self._set)
+                self.form.reset_requested.connect(self._own)
+                self.settings.add(self.form)
+            self.form.set_values({**offer.defaults, **plan.given(document, INSPECTION, description)})
+        source = document.source
+        sought = source is not None and document.latent.sought == source
+        self.start.setEnabled(source is not None and not sought)
+        self.go.setEnabled(self._result is not None)
+        if self._result is None:
+            ready = READY.format(name=source.name) if source else NO_PICTURE
+            self.words.setText(SEEKING if sought else ready)
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Show what was found."""
+        if slot == self.id:
+            self._result = result
+            self._show()
+            self.go.setEnabled(True)
+
+    def show_failure(self, slot: str, failure: Failure) -> bool | None:
+        """Say in place that nothing was found, and let it be tried again."""
+        if slot != self.id:
+            return None
+        self.store.update(self.store.document.with_latent(sought=None))
+        self.words.setText("Stopped." if failure.cancelled else failure.text)
+        return True
+
+    def forget(self) -> None:
+        """Drop what was found for a picture that is gone."""
+        self._result = None
+        self.gallery.show_tiles([None, None, None])
+        self.refresh(self.store.document, None)
+
+    def _show(self) -> None:
+        if self._result is None:
+            return
+        arrays, meta = self._result.arrays, self._result.meta
+        difference = signed(arrays["residual"][None], 1.0, theme.heat_lut(DIVERGING))
+        self.gallery.show_tiles([tinted(arrays["target"][None]), tinted(arrays["picture"][None]), difference])
+        told = [f"Mean squared error {meta['error']:.4f}; length of the code {meta['norm']:.2f}."]
+        if "control" in meta:
+            near = (
+                "the model comes no nearer" if meta["error"] > FAR * meta["control"] else "as near as the search gets"
+            )
+            told.append(f"A picture of the model's own was found again to {meta['control']:.4f}: {near}.")
+        told += [meta["note"]] if meta["note"] else []
+        self.words.setText("\n".join(told))
+
+    def _seek(self) -> None:
+        document = self.store.document
+        self.store.update(document.with_latent(sought=document.source), title="Find the code")
+
+    def _go(self) -> None:
+        if self._result is not None:
+            code = np.asarray(self._result.arrays["code"], np.float32)
+            self.store.update(latent.at(self.store.document, code), title="Go to the code found")
+
+    def _set(self, name: str, value: object) -> None:
+        document = self.store.document.with_value(INSPECTION, **{name: value})  # type: ignore[arg-type]
+        self.store.update(document.with_latent(sought=None), title=f"Search: {name}")
+
+    def _own(self) -> None:
+        document = self.store.document.with_own(INSPECTION).with_latent(sought=None)
+        self.store.update(document, title="Own settings of the search")
+
+
+PANEL = InversionPanel

@@ -1,0 +1,135 @@
+"""Neighbours: the real pictures nearest to the generated one: has the model learnt it by heart? It compares nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QVBoxLayout
+
+from models import cards
+from models.inspection import Description
+from models.requests import Request
+from models.types import Failure, Result
+from viewer import plan, reals
+from viewer.canvas.mosaic import tinted
+from viewer.document import Document
+from viewer.panels.base import GAP, Panel
+from viewer.store import Store
+from viewer.widgets.channel_grid import ChannelGrid
+from viewer.widgets.elide import ElidedLabel
+from viewer.widgets.mapread import plain_label
+
+INSPECTION = "neighbours"
+WAITING = "Waiting for the answer…"
+COPY, CLOSE = 0.25, 0.75
+
+
+class NeighboursPanel(Panel):
+    """The nearest pictures in order, their distances, and how usual such a distance is among real ones."""
+
+    id: ClassVar[str] = INSPECTION
+    title: ClassVar[str] = "Nearest real"
+    icon: ClassVar[str] = "neighbours"
+    opened: ClassVar[bool] = False
+    height_px: ClassVar[int] = 260
+    needs: ClassVar[tuple[str, ...]] = ("Generates",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.words = plain_label("Whether the picture is a copy")
+        self.grid = ChannelGrid("Nearest real pictures")
+        self.grid.describe = self._line
+        self.grid.setMinimumHeight(72)
+        self.space = QComboBox()
+        self.space.setAccessibleName("Compared in")
+        self.space.addItem("Pixels", "pixels")
+        for card in cards.bundled().values():
+            if card.task == "classification":
+                self.space.addItem(f"{card.name}'s scores", card.name)
+        self.folder = ElidedLabel()
+        self.choose = QPushButton("Choose…")
+        self.choose.setAccessibleName("Choose real pictures")
+        self.choose.setToolTip("A folder of real pictures, best those that the model learnt from")
+        self._result: Result | None = None
+        foot = QGridLayout()
+        foot.setHorizontalSpacing(GAP)
+        foot.addWidget(self.folder, 0, 0, 1, 2)
+        foot.addWidget(self.choose, 0, 2)
+        foot.addWidget(QLabel("Compared in"), 1, 0)
+        foot.addWidget(self.space, 1, 1, 1, 2)
+        foot.setColumnStretch(1, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        column.setSpacing(GAP)
+        column.addWidget(self.words)
+        column.addWidget(self.grid, 1)
+        column.addLayout(foot)
+        self.choose.clicked.connect(lambda: self.command_wanted.emit("latent-reals"))
+        self.space.activated.connect(self._compare)
+        self.grid.picked.connect(self._tell)
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the nearest pictures while the panel is in view and there is a folder."""
+        folder = reals.folder(document)
+        if INSPECTION not in document.view.inside or not folder:
+            return None
+        extra = {"code": document.latent.code, "folder": folder}
+        return plan.about(INSPECTION, document, description, extra=extra)
+
+    def seen(self, in_view: bool) -> None:
+        """Ask while it is looked at."""
+        self.store.update(self.store.document.with_inside(self.id, in_view))
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Name the folder, and what is compared."""
+        self.folder.setText(reals.words(document))
+        chosen = str(document.values(INSPECTION).get("features", "pixels"))
+        self.space.setCurrentIndex(max(0, self.space.findData(chosen)))
+        if not reals.folder(document):
+            self.words.setText(reals.NONE)
+        elif self._result is None:
+            self.words.setText(WAITING)
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Show the nearest."""
+        if slot != self.id:
+            return
+        self._result = result
+        self.grid.show_tiles(tinted(result.arrays["pictures"]), np.arange(len(result.arrays["pictures"])))
+        self._tell(self.grid.chosen)
+
+    def show_failure(self, slot: str, failure: Failure) -> bool | None:
+        """Say in place why there is no answer; the last one stays."""
+        if slot != self.id or failure.cancelled:
+            return None
+        self.words.setText(failure.text)
+        return True
+
+    def _tell(self, row: int) -> None:
+        if self._result is None:
+            return
+        meta = self._result.meta
+        ratio = meta["ratio"]
+        verdict = "as good as a copy" if ratio < COPY else "unusually near" if ratio < CLOSE else "no copy"
+        line = f"{self._line(row)}\n" if row >= 0 else ""
+        told = (
+            f"The nearest of {meta['among']:,} is {ratio:.2f} times as far as real ones are from each other: {verdict}."
+        )
+        left = f" {meta['unreadable']:,} could not be read." if meta["unreadable"] else ""
+        self.words.setText(f"{line}{told}{left}")
+
+    def _line(self, row: int) -> str:
+        if self._result is None or row >= len(self._result.meta["paths"]):
+            return ""
+        return f"{Path(self._result.meta['paths'][row]).name}, distance {self._result.arrays['distances'][row]:.3g}"
+
+    def _compare(self) -> None:
+        chosen = str(self.space.currentData())
+        document = self.store.document.with_value(INSPECTION, features=None if chosen == "pixels" else chosen)
+        self.store.update(document, title="Compare in")
+
+
+PANEL = NeighboursPanel

@@ -7,7 +7,7 @@ import os
 import sys
 from statistics import median
 
-from benchmarks import anchors, dataset, startup, ticks
+from benchmarks import activations, anchors, cancel, dataset, startup, ticks
 from benchmarks.paired import Line, surroundings, table
 
 CANDIDATES = 10_000
@@ -60,7 +60,9 @@ def main() -> None:
         os.environ.update(places)
         lines += ticks.window_lines(given.rounds)
         lines += anchors.lines(given.rounds)
+        lines += activations.lines(given.rounds)
     lines += ticks.engine_lines(given.rounds)
+    lines += cancel.lines(1)
     lines += suppression_lines(given.rounds)
     lines += dataset.tick_lines(given.rounds)[:2]
     print(f"{before}; medians of {given.rounds} interleaved rounds\n\n{table(lines)}")

@@ -35,7 +35,7 @@ def at_most(what: str, ours: Sequence[float], peer: Sequence[float], *, limit: f
 def at_least(what: str, ours: Sequence[float], peer: Sequence[float], *, limit: float) -> Line:
     """Compare pairs of times: how many times faster than the peer we are."""
     ratio, pairs = median(peer) / median(ours), median(b / a for a, b in zip(ours, peer, strict=True))
-    text = f"{ratio:.0f}x faster (pairs {pairs:.0f}x)"
+    text = f"{ratio:.3g}x faster (pairs {pairs:.3g}x)"
     return Line(what, median(ours), median(peer), text, f"≥ {limit:g}x", ratio >= limit)
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
+from models.incremental import Box, Incremental, agree, incremental
 from models.params import param
 from models.subject import Subject
 from models.target import Target
@@ -25,9 +26,11 @@ BASELINES = ("black", "mean", "blur")
 BLUR = 1 / 16  # standard deviation of the blurred baseline, as a share of the input's shorter side
 SLICE_S = 0.4  # at most so long is the engine not free
 BATCH_PX = {"cpu": 4 * 224 * 224, "cuda": 32 * 224 * 224}
+CHANGED = 0.5  # about how much of the work is left where only what changes is computed
 MOST_SMALL = 128
 
 Make = Callable[[Int], Tensor]
+Boxes = Callable[[Int], Box]
 
 
 def baseline_param(default: str = "black") -> Any:
@@ -54,11 +57,14 @@ def baseline(subject: Subject, name: str) -> Tensor:
 
 
 class Pace:
-    """Finds how many inputs a batch should have, by timing two sizes twice, within `SLICE_S` a batch."""
+    """Finds how many inputs a batch should have, by timing two sizes twice, within `SLICE_S` a batch.
 
-    def __init__(self, size: tuple[int, int], device: str) -> None:
-        budget = BATCH_PX.get(device, BATCH_PX["cpu"])
-        small = min(MOST_SMALL, max(1, budget // (size[0] * size[1])))
+    `work` is how much of a plain pass an input costs.
+    """
+
+    def __init__(self, size: tuple[int, int], device: str, *, work: float = 1.0) -> None:
+        budget = BATCH_PX.get(device, BATCH_PX["cpu"]) / work
+        small = min(MOST_SMALL, max(1, int(budget / (size[0] * size[1]))))
         # The first pass of a size is slower than the next.
         self._tries = [1, small, small, 2 * small, 2 * small]
         self._least: dict[int, float] = {}
@@ -80,17 +86,22 @@ class Pace:
 class Sweep:
     """The scores (P, C) of P changed inputs, filled in the order given; `known` (P,) tells which are there.
 
-    `make(rows)` returns the inputs (n, 3, h, w) of some rows.
+    `make(rows)` returns the inputs (n, 3, h, w) of some rows. Where each differs from the picture in a box only,
+    `boxes(rows)` says where (y0, y1, x0, x1), and no more than what the box changes is computed if the network allows.
     """
 
-    def __init__(self, subject: Subject, make: Make, order: Int, *, columns: int) -> None:
+    def __init__(self, subject: Subject, make: Make, order: Int, *, columns: int, boxes: Boxes | None = None) -> None:
         self.scores: Float = np.zeros((len(order), columns), np.float32)
         self.known: Bool = np.zeros(len(order), np.bool_)
         self.done = 0
         self.failure: Exception | None = None
         self._order = order
-        self._make, self._subject = make, subject
-        self._pace = Pace(subject.size, subject.input.device.type)
+        self._make, self._subject, self._boxes = make, subject, boxes
+        self._local: Incremental | None = None
+        if boxes is not None:
+            with torch.inference_mode():
+                self._local = incremental(subject)
+        self._pace = Pace(subject.size, subject.input.device.type, work=CHANGED if self._local else 1.0)
 
     @property
     def of(self) -> int:
@@ -104,8 +115,8 @@ class Sweep:
 
     @property
     def nbytes(self) -> int:
-        """The size of the scores."""
-        return self.scores.nbytes
+        """The size of the scores and of what is kept of the network."""
+        return self.scores.nbytes + (self._local.nbytes if self._local else 0)
 
     def of_target(self, target: Target) -> Float:
         """Return the number to be explained (P,) of each input; 0 of those not known yet."""
@@ -118,10 +129,25 @@ class Sweep:
         with torch.inference_mode():
             # Channels last is as fast or faster in every family on a processor's cores.
             inputs = self._make(rows).contiguous(memory_format=torch.channels_last)
-            self.scores[rows] = self._subject.scores(inputs).float().cpu().numpy()
+            self.scores[rows] = self._scored(inputs, rows).float().cpu().numpy()
         self._pace.tell(len(rows), time.perf_counter() - begin)
         self.known[rows] = True
         self.done += len(rows)
+        if self.complete:
+            self._local = None
+
+    def _scored(self, inputs: Tensor, rows: Int) -> Tensor:
+        if self._local is None or self._boxes is None:
+            return self._subject.scores(inputs)
+        try:
+            scores = self._local(inputs, self._boxes(rows))
+            # The first batch is of one input, the second of many: both must come to what a plain pass does.
+            if self.done > 1 or agree(scores[-1:], self._subject.scores(inputs[-1:])):
+                return scores
+        except (RuntimeError, TypeError, ValueError):
+            pass
+        self._local = None
+        return self._subject.scores(inputs)
 
     def rest(self) -> Iterator[None]:
         """Score what is left, a batch a slice; what goes wrong is kept as `failure`."""

@@ -44,6 +44,15 @@ class Parts:
         """Return the values (M,) of the parts as a map (h, w)."""
         return values.astype(np.float32)[self.labels]
 
+    def spans(self, rows: Int) -> tuple[Int, Int, Int, Int]:
+        """Return the y0, y1, x0, x1 (n,) that hold some parts."""
+        found = []
+        for axis in (1, 0):
+            there = np.stack([(self.labels == row).any(axis) for row in rows])
+            found += [there.argmax(1), there.shape[1] - there[:, ::-1].argmax(1)]
+        y0, y1, x0, x1 = found
+        return y0, y1, x0, x1
+
     def inputs(self, subject: Subject, filling: Tensor, shown: Bool) -> Tensor:
         """Return the inputs (n, 3, h, w) in which only the parts `shown` (n, M) are seen."""
         device = subject.input.device

@@ -273,7 +273,7 @@ def _view(w: Window) -> list[Command]:
 def _panel_keys(number: int) -> str:
     """Return the keys of the panel with a number from 1: nine with Alt, then nine with another key more, and so on."""
     more, digit = divmod(number - 1, 9)
-    return f"{('Alt', 'Alt+Shift', 'Ctrl+Alt')[more]}+{digit + 1}"
+    return f"{('Alt', 'Alt+Shift', 'Ctrl+Alt', 'Ctrl+Alt+Shift')[more]}+{digit + 1}"
 
 
 def _live(w: Window) -> list[Command]:

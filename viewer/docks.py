@@ -99,8 +99,7 @@ class Docks(QObject):
         short = least - dock.height()
         if short > 0 and not dock.isFloating():
             docks, heights = [dock], [least]
-            tops = [self.by_id[top] for top in TOP if top in self.by_id and self.by_id[top].isVisible()]
-            above = next((top for top in tops if top.y() < dock.y()), None)
+            above = next((d for d in map(self.by_id.get, TOP) if d is not None and _over(d, dock)), None)
             if self._panels.kinds[name].area == "right" and above is not None:
                 # Given one height alone, Qt spreads what is missing over both.
                 docks, heights = [above, dock], [above.height() - short, least]
@@ -176,3 +175,8 @@ class Docks(QObject):
                 # Names are read in full and scrolled: cut to a letter or two they say nothing.
                 bar.setElideMode(Qt.TextElideMode.ElideNone)
                 bar.setUsesScrollButtons(True)
+
+
+def _over(upper: QDockWidget, lower: QDockWidget) -> bool:
+    """Tell whether a dock is on screen above another."""
+    return upper is not lower and upper.isVisible() and not upper.isFloating() and upper.y() < lower.y()

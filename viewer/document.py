@@ -30,6 +30,7 @@ class View:
     `compare` is what is shown of settings A, those of now, and B, the pinned ones: their difference, a or b.
     `inside` names which of the panels of filters, activations and attention are in view; `unit` is the channel, row and
     column of a layer under the pointer, `patch` the one of a transformer, -1 for none.
+    `posterior` says that what the encoder does over a folder is wanted.
     `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
     `explaining` and `layers` say that those panels are in view. `judged` is the question about which methods hold for
     the model, picture and layer that was answered last, `unfit` the ids of those that do not: no map is asked of them.
@@ -64,6 +65,7 @@ class View:
     unfit: tuple[str, ...] = ()
     maps: bool = False
     proof: bool = False
+    posterior: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,10 @@ class Latent:
     """Where in the latent space the model is, `code` as text (see `models.latent.space`), and the timeline's `keys`.
 
     `at` is the key that is chosen, -1 for none. `reals` is the folder of real pictures that generated ones are compared
-    with, "" for that of the current picture; `sought` the picture whose code is being sought, or was. `aside` are codes
-    put aside, each with the name of the place it is put: A, B and C hold one code each, sets as many as were added.
-    `points` says that pictures lie over the map of a plane.
+    with, "" for that of the current picture; `sought` the picture whose code is being sought, or was; `encoded` the one
+    whose code was gone to last, because it was opened. `aside` are codes put aside, each with the name of the place it
+    is put: A, B and C hold one code each, sets as many as were added. `points` says that pictures lie over the map of a
+    plane.
     """
 
     code: str = "seed:0"
@@ -103,6 +106,7 @@ class Latent:
     at: int = -1
     reals: str = ""
     sought: Source | None = None
+    encoded: Source | None = None
     aside: tuple[tuple[str, str], ...] = ()
     points: bool = True
 

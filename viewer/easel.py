@@ -51,6 +51,12 @@ class Easel:
             if window.canvas.pixels is not picture:
                 self._put(picture)
 
+    def answer(self) -> None:
+        """Bring forward what tells most of a picture that was opened: its anatomy, or where its code is sought."""
+        description = self._window.session.description
+        if description is not None and self.generates and self._window.session.store.document.source is not None:
+            self._window.docks.show("anatomy" if "Encodes" in description.capabilities else "inversion")
+
     def opened(self, source: Source, picture: Picture) -> None:
         """Show a picture that was opened, unless the model shows its own."""
         if not self.generates:

@@ -119,17 +119,19 @@ def activation_summary(result: Result) -> str:
     count, rows, columns = result.arrays["maps"].shape
     shape = "values" if (rows, columns) == (1, 1) else f"maps of {columns} × {rows}"
     dead = f"{meta['dead_count'] or 'none'} dead in this picture"
+    if "measure" in meta:
+        return f"{meta['layer']}: {count:,} {shape} · {dead}"
     about = f"target {meta['target']}" if meta["counts"] else f"{meta['target']} does not depend on this layer"
     return f"{meta['layer']}: {count:,} {shape} · {dead} · {about}"
 
 
 def activation_line(result: Result, row: int) -> str:
     """Return one channel in a line."""
-    arrays = result.arrays
+    arrays, measure = result.arrays, result.meta.get("measure", "relevance")
+    told = f", {measure} {arrays['relevance'][row]:+.3g}" if result.meta["counts"] or measure == "relevance" else ""
     if arrays["maps"].shape[1:] == (1, 1):
-        return f"Channel {row}: {arrays['mean'][row]:.4g}, relevance {arrays['relevance'][row]:+.3g}"
-    words = f"Channel {row}: mean {arrays['mean'][row]:.3g}, max {arrays['max'][row]:.3g}"
-    words += f", relevance {arrays['relevance'][row]:+.2g}"
+        return f"Channel {row}: {arrays['mean'][row]:.4g}{told}"
+    words = f"Channel {row}: mean {arrays['mean'][row]:.3g}, max {arrays['max'][row]:.3g}{told}"
     return f"{words}, zero everywhere" if arrays["dead"][row] else words
 
 
@@ -145,7 +147,8 @@ def activation_facts(result: Result, row: int) -> list[tuple[str, str]]:
         facts.append(("Zero", f"{100 * arrays['zeros'][row]:.0f} % of the places"))
     rank = int((arrays["relevance"] > arrays["relevance"][row]).sum()) + 1
     if result.meta["counts"]:
-        facts.append(("Relevance", f"{arrays['relevance'][row]:+.3g}, {_ordinal(rank)}"))
+        measure = str(result.meta.get("measure", "relevance")).capitalize()
+        facts.append((measure, f"{arrays['relevance'][row]:+.3g}, {_ordinal(rank)}"))
     return facts
 
 

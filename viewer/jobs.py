@@ -83,11 +83,13 @@ class Jobs:
         slot = self.slots.get(name)
         return slot is None or not (slot.running or slot.waiting)
 
-    def want(self, name: str, request: Request) -> None:
-        """Ask `request` in a slot; what waited there is forgotten."""
+    def want(self, name: str, request: Request, *, urgent: bool = True) -> None:
+        """Ask `request` in a slot; what waited there is forgotten. Queues make way for it if it is `urgent`."""
         slot = self.slots.setdefault(name, Slot())
         if slot.running is None:
             slot.waiting = request
+            if urgent and not queue_of(name):
+                self._make_way()
             self._go_on(name)
             return
         if request == slot.running and not slot.called_off_at:
@@ -199,8 +201,7 @@ class Jobs:
         self.lane.submit(slot.number, request)
 
     def _go_on(self, name: str) -> None:
-        """Submit what waits in a slot, or in its queue while nothing of that runs: an answer that somebody waits for
-        then waits for one request of a queue at most."""
+        """Submit what waits in a slot, or in its queue while nothing of that runs."""
         queue = queue_of(name)
         line = (
             {n: slot for n, slot in self.slots.items() if queue_of(n) == queue} if queue else {name: self.slots[name]}
@@ -209,6 +210,13 @@ class Jobs:
             first = next((slot for slot in line.values() if slot.waiting), None)
             if first is not None and first.waiting is not None:
                 self._submit(first, first.waiting)
+
+    def _make_way(self) -> None:
+        """Call off what runs in a queue; it is asked again behind what it made way for."""
+        for name, slot in self.slots.items():
+            if queue_of(name) and slot.running is not None and not slot.called_off_at:
+                slot.waiting = slot.waiting or slot.running
+                self._call_off(slot)
 
     def _call_off(self, slot: Slot) -> None:
         if not slot.called_off_at:

@@ -99,6 +99,8 @@ def explain(
         "part": document.part if document.part != "score" else "",
         "layer": document.layer,
         "region": region,
+        # Where no object can have been missed, a rectangle says what is to be hidden.
+        "mask": region if "region" not in declared else "",
         "box": document.selected if document.selected >= 0 and not region else "",
     }
     wanted = {name: value for name, value in about.items() if name in declared and value != ""}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from viewer.panels.activations import ActivationPanel
+from viewer.panels.anatomy import AnatomyPanel
 from viewer.panels.anchors import AnchorPanel
 from viewer.panels.attention import AttentionPanel
 from viewer.panels.attribution import AttributionPanel
@@ -58,6 +59,7 @@ PANELS: tuple[type[Panel], ...] = (
     ExplorePanel,
     SamplesPanel,
     ManifoldPanel,
+    AnatomyPanel,
     InversionPanel,
     CriticPanel,
     NeighboursPanel,

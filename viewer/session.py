@@ -174,7 +174,7 @@ class Session:
         """Look after the engine, and ask again what was answered in part; to be called a few times a second."""
         for slot in firsts(slot for slot in self.wanted if self._answered(slot) and self._partial(slot)):
             if self.jobs.idle(slot):
-                self.jobs.want(slot, self.wanted[slot])
+                self.jobs.want(slot, self.wanted[slot], urgent=False)
         self.jobs.tick()
         self.live.tick()
 

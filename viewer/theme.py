@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -193,12 +194,13 @@ def contrast(one: QColor, other: QColor) -> float:
 @cache
 def heat_lut(name: str) -> NDArray[np.uint8]:
     """Return a colour map as (256, 4) RGBA, read-only: `sequential`, `diverging` or a name that pyqtgraph knows."""
-    # pyqtgraph takes a good part of the start-up time, and the theme is needed before it.
-    import pyqtgraph as pg
-
-    colour_map = pg.colormap.get(_COLOUR_MAPS.get(name, name))
-    assert colour_map is not None, name
-    table = np.array(colour_map.getLookupTable(nPts=256, alpha=True, mode=pg.ColorMap.BYTE), dtype=np.uint8)
+    # Its tables are read where they lie: to import it for them would hold the window up at the first map.
+    spec = find_spec("pyqtgraph")
+    assert spec is not None and spec.origin is not None
+    file = Path(spec.origin).parent / "colors" / "maps" / f"{_COLOUR_MAPS.get(name, name)}.csv"
+    colours = np.loadtxt(file, delimiter=",", comments=";")
+    table = np.full((len(colours), 4), 255, np.uint8)
+    table[:, :3] = np.round(255 * colours)
     table.setflags(write=False)
     return table
 

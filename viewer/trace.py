@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from models.inspection import Description
 from models.types import Result
 from viewer.canvas.layers import CORRECT, MISSED, NO_CLASS, Boxes, Layer, Links
+from viewer.document import Document
 
 ANCHOR, PROPOSAL, BOX, REMOVED, REMOVER = (
     f"lineage {part}" for part in ("anchor", "proposal", "box", "removed", "remover")
 )
-REGION, LOST, TAKER = "region", "missed best", "missed remover"
+REGION, LOST, TAKER, HIDDEN = "region", "missed best", "missed remover", "hidden region"
 ANCHOR_COLOUR, PROPOSAL_COLOUR = 1, 2
 MOST_LABELLED = 2
 Facts = list[tuple[str, str]]
@@ -208,6 +210,14 @@ def missed_layers(region: tuple[float, ...], result: Result | None) -> list[Laye
         layers.append(Boxes(TAKER, arrays["remover"], at, [f"{taker['name']} · IoU {taker['iou']:.2f}"], width=1.5))
         layers.append(_links("missed link", arrays["best"], arrays["remover"], at))
     return [*layers, frame]
+
+
+def hidden_layers(document: Document, description: Description | None) -> list[Layer]:
+    """Return the frame of a rectangle drawn for a model without boxes, for which it is what is to be hidden."""
+    if document.region is None or description is None or "Detects" in description.capabilities:
+        return []
+    box, colour = np.array([document.region], np.float32), np.array([NO_CLASS])
+    return [Boxes(HIDDEN, box, colour, dashed=True, width=2.0, hoverable=False)]
 
 
 def missed_text(result: Result) -> str:

@@ -18,7 +18,7 @@ from models.live.source import is_endless
 from models.requests import Request
 from models.thumbnail import thumbnail
 from models.types import Failure, Pixels, Refusal, Result, Source
-from viewer import actions, pair, theme
+from viewer import actions, explain, pair, theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
 from viewer.commands import inside
@@ -231,6 +231,7 @@ class Window(QMainWindow):
             return
         if kind == "picture":
             self.settings.add_picture(path)
+            self.easel.answer()
             self.canvas.setFocus()
         elif path not in cards.UNTRAINED:
             self.settings.add_model(path)
@@ -286,8 +287,14 @@ class Window(QMainWindow):
 
     def _region(self, rect: QRectF) -> None:
         document = self.session.store.document.with_region((rect.left(), rect.top(), rect.right(), rect.bottom()))
-        self.session.store.update(document, title="Draw a rectangle")
-        self.docks.show("missed")
+        description = self.session.description
+        if description is None or "Detects" in description.capabilities:
+            self.session.store.update(document, title="Draw a rectangle")
+            self.docks.show("missed")
+        elif not description.offers["ablation"].reason:
+            self.docks.show("attribution")
+            self.session.store.update(document, title="Draw a rectangle")
+            self.tell(explain.HIDES, key="region")
 
     # the frame
 

@@ -51,7 +51,7 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
 
         # Labels go over the picture row by row: every fifth of them is spread over it.
         order = np.argsort(np.arange(count) % FIRST, kind="stable")
-        return Sweep(subject, hidden, order, columns=columns)
+        return Sweep(subject, hidden, order, columns=columns, boxes=parts.spans)
 
     key = (subject.key, params.mask or params.segments, params.baseline)
     sweep = swept(probe.stages, "ablation", make, *key, first=-(-count // FIRST), unit=UNIT)

@@ -82,8 +82,10 @@ class Windows:
         if rows * columns <= FEW or self.step == 1:
             return np.arange(rows * columns), rows * columns
         y, x = np.divmod(np.arange(rows * columns), columns)
-        turn = (y % self.step) * self.step + x % self.step
-        return np.argsort(turn, kind="stable"), int((turn == 0).sum())
+        fine = (y % self.step != 0) | (x % self.step != 0)
+        # Windows as far from the edge change as much of the network, so that they make good batches.
+        inside = [np.minimum(at, count - 1 - at) for at, count in ((x, columns), (y, rows))]
+        return np.lexsort((*inside, fine)), int((~fine).sum())
 
 
 @attribution(
@@ -102,7 +104,10 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
     order, first = windows.order
 
     def make() -> Sweep:
-        return Sweep(subject, lambda rows: _hidden(subject, windows, filling, rows), order, columns=columns)
+        def hidden(rows: Int) -> Tensor:
+            return _hidden(subject, windows, filling, rows)
+
+        return Sweep(subject, hidden, order, columns=columns, boxes=windows.spans)
 
     filling, columns = baseline(subject, params.baseline), probe.scores.shape[1]
     key = (subject.key, windows, params.baseline)

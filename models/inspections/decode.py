@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.inspection import Inspection
+from models.latent import units
 from models.latent.space import CODE_HELP
 from models.params import param
 from models.types import Refusal, Result
@@ -16,12 +17,13 @@ from models.types import Refusal, Result
 
 @dataclass(frozen=True)
 class Params:
-    """Which code."""
+    """Which code, and what of the generator is silenced."""
 
     code: str = param("seed:0", "Code", CODE_HELP)
     truncation: float = param(
         0.0, "Truncation", "Normal numbers of a seed beyond this are drawn again; 0 takes them as they are.", high=4.0
     )
+    silent: str = param("", "Silenced units", "Units set to zero, LAYER#UNIT,UNIT; several layers with semicolons.")
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
@@ -29,7 +31,8 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     codes = model.space.parse(params.code, truncation=params.truncation)
     if len(codes) != 1:
         raise Refusal(f"There are {len(codes):,} codes, not one.", advice="Give one row.")
-    picture = stages.time("generate", lambda: model.pictures(codes))[0]
+    with units.silenced(model, params.silent):
+        picture = stages.time("generate", lambda: model.pictures(codes))[0]
     return Result({"picture": picture, "code": codes[0], "norm": model.space.norm(codes)}, {"kind": "latent"})
 
 

@@ -29,7 +29,9 @@ CONTROL_SEED = 987_654_321
 class Params:
     """How long is sought, and how near to the prior."""
 
-    starts: int = param(16, "Starts", "How many codes are begun from; half of them are dropped twice.", low=1, high=256)
+    starts: int = param(
+        16, "Starts", "How many codes are begun from; half of them are dropped twice.", low=1, high=256, step=1
+    )
     steps: int = param(300, "Steps", "How many steps of descent.", low=10, high=5000, step=10)
     rate: float = param(0.05, "Rate", "The length of a step (Adam).", low=0.001, high=0.5, step=0.001)
     pull: float = param(0.01, "Pull to the prior", "How strongly the code is drawn to the prior's length.", step=0.005)

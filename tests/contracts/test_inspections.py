@@ -81,7 +81,7 @@ def subject(inspection: Any, source: Source) -> Source:
 def asked(inspection: Any, source: Source, given: Mapping[str, Any] | None = None) -> Request:
     """The question, about what the inspection reads; with a folder of pictures where it compares with some."""
     about = None if inspection.reads == "nothing" else subject(inspection, source)
-    folder = {"folder": str(Path(source.path).parent)} if inspection.id == "neighbours" else {}
+    folder = {"folder": str(Path(source.path).parent)} if inspection.id in ("neighbours", "posterior") else {}
     return Request.make(inspection.id, "tiny", about, {**(given or {}), **folder})
 
 

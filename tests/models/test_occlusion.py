@@ -12,10 +12,12 @@ from captum.attr import Occlusion
 
 from models import registry
 from models.attributions.occlusion import Windows, _filled
+from models.cache import Cache
 from models.cards import Card
 from models.context import Context
 from models.engine import Engine
 from models.images import save_png
+from models.incremental import Incremental
 from models.networks.photos import PhotosResNet
 from models.perturb import BASELINES, Pace, baseline
 from models.requests import Request
@@ -151,12 +153,23 @@ def test_what_cannot_be_asked_is_said(engine: Engine, source: Source, params: An
 def test_what_goes_wrong_meanwhile_is_said_at_the_next_question(engine: Engine, source: Source) -> None:
     ask(engine, source, window=6, stride=3)
     net = engine.model("tiny").net
-    forward, net.forward = net.forward, lambda x: 1 / 0
+    forward, net.fc.forward = net.fc.forward, lambda x: 1 / 0
     engine.finish_idle()
-    net.forward = forward
+    net.fc.forward = forward
     answer = engine.run(Request.make("occlusion", "tiny", source, {"window": 6, "stride": 3}))
     assert isinstance(answer, Failure) and "division by zero" in answer.message
     assert whole(engine, source, window=6, stride=3).meta["collected"] == 169
+
+
+def test_where_only_what_changes_would_be_wrong_all_is_computed(
+    engine: Engine, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails if the scores of a network that was followed wrongly are believed."""
+    wanted = whole(engine, source, window=8, stride=4).arrays["map"]
+    engine.cache = Cache()
+    followed = Incremental.__call__
+    monkeypatch.setattr(Incremental, "__call__", lambda *given: followed(*given) + 1)
+    np.testing.assert_allclose(whole(engine, source, window=8, stride=4).arrays["map"], wanted, atol=1e-5)
 
 
 def test_every_position_stands_once_in_the_order() -> None:

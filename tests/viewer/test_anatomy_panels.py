@@ -12,10 +12,13 @@ from models.images import save_png
 from models.latent.space import write
 from models.requests import Request
 from models.types import Result
-from tests.models.generators import gan
+from tests.models.generators import gan, vae
 from tests.viewer.test_window import Make
 from viewer import reals
+from viewer.panels.activations import ActivationPanel
+from viewer.panels.anatomy import AnatomyPanel
 from viewer.panels.critic import CriticPanel
+from viewer.panels.explore import ExplorePanel
 from viewer.panels.inversion import InversionPanel
 from viewer.panels.neighbours import NeighboursPanel
 
@@ -117,3 +120,101 @@ def test_another_setting_waits_to_be_told_again(opened: Any) -> None:
     panel.form.rows["steps"].reported.emit("steps", 30, True)
     opened.settle()
     assert panel.start.isEnabled() and "inversion" not in opened.session.wanted
+
+
+# of a VAE
+
+
+@pytest.fixture
+def encoded(desk: Make, tmp_path: Path) -> Any:
+    rng = np.random.default_rng(5)
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    for number in range(3):
+        save_png(rng.integers(0, 255, (28, 28, 3), dtype=np.uint8), folder / f"{number}.png")
+    d = desk(model=vae(tmp_path))
+    d.until(lambda: d.canvas.pixels is not None)
+    d.open(folder / "0.png", folder / "1.png")
+    d.settle()
+    return d
+
+
+def anatomy(d: Any) -> AnatomyPanel:
+    return d.panel(AnatomyPanel)
+
+
+def test_an_opened_picture_is_encoded_and_its_code_gone_to_once(encoded: Any) -> None:
+    told = encoded.engine.run(Request("elbo", encoded.document.model, encoded.document.source))
+    assert isinstance(told, Result)
+    assert encoded.document.latent.code == write(told.arrays["mu"])
+    assert np.array_equal(encoded.canvas.pixels, told.arrays["picture"])
+    facts = {name.text(): value.text() for name, value in anatomy(encoded).reading._rows}
+    assert facts["ELBO"] == f"{told.meta['elbo']:.1f} nats" and facts["IWAE"] == f"{told.meta['iwae']:.1f} nats"
+    assert facts["Likelihood"] == "Bernoulli" and "28 × 28 to 32 × 32" in anatomy(encoded).words.text()
+    assert not encoded.window.docks.by_id["anatomy"].visibleRegion().isEmpty()
+    encoded.run("latent-next")
+    encoded.settle()
+    encoded.store.update(encoded.document.with_value("elbo", samples=8), title="Fewer samples")
+    encoded.settle()
+    assert encoded.document.latent.code.startswith("seed:"), "another answer about the same picture moves nothing"
+    encoded.session.step(1)
+    encoded.settle()
+    second = encoded.engine.run(Request("reconstruct", encoded.document.model, encoded.document.source))
+    assert isinstance(second, Result) and encoded.document.latent.code == write(second.arrays["mu"])
+
+
+def test_the_posterior_is_drawn_on_the_sliders(encoded: Any) -> None:
+    told = encoded.session.results["anatomy"][1].arrays
+    for number, (mean, sd) in enumerate(zip(told["mu"], told["sigma"], strict=True)):
+        row = encoded.panel(ExplorePanel).form.rows[f"z{number}"]
+        low, high = (row.low + end * row.step for end in row.slider.band)
+        assert abs(low - max(row.low, mean - sd)) < 0.02 and abs(high - min(row.high, mean + sd)) < 0.02
+
+
+def test_the_likelihood_can_be_another(encoded: Any) -> None:
+    encoded.store.update(encoded.document.with_value("elbo", likelihood="gaussian", sigma=0.5), title="Gaussian")
+    encoded.settle()
+    facts = {name.text(): value.text() for name, value in anatomy(encoded).reading._rows}
+    assert facts["Likelihood"] == "Gaussian (sigma 0.5)"
+
+
+def test_the_folder_is_encoded_only_when_asked_for(encoded: Any) -> None:
+    panel = anatomy(encoded)
+    assert "anatomy.folder" not in encoded.session.wanted
+    panel.over.setChecked(True)
+    encoded.settle()
+    folder = reals.folder(encoded.document)
+    told = encoded.engine.run(Request.make("posterior", encoded.document.model, None, {"folder": folder}))
+    assert (
+        isinstance(told, Result)
+        and told.meta["verdict"] in panel.verdict.text()
+        and "3 pictures" in panel.verdict.text()
+    )
+
+
+# the generator's units
+
+
+def test_a_unit_of_the_generator_is_silenced_and_comes_back(desk: Make, tmp_path: Path) -> None:
+    d = desk(model=vae(tmp_path))
+    d.until(lambda: d.canvas.pixels is not None)
+    d.run("panel-activations")
+    d.settle()
+    panel, plain = d.panel(ActivationPanel), d.canvas.pixels.copy()
+    assert not panel.view.saying and panel._result.meta["layer"] == "decoder.convT2"
+    panel.grid.picked.emit(2)
+    d.settle()
+    assert d.canvas.layers, "the channel lies over the generated picture"
+    panel.silence.click()
+    d.settle()
+    assert d.document.values("decode")["silent"] == "decoder.convT2#2"
+    without = d.engine.run(Request.make("decode", d.document.model, None, {"silent": "decoder.convT2#2"}))
+    assert isinstance(without, Result) and np.array_equal(d.canvas.pixels, without.arrays["picture"])
+    assert not np.array_equal(d.canvas.pixels, plain) and panel.silence.isChecked()
+    panel.restore.click()
+    d.settle()
+    assert np.array_equal(d.canvas.pixels, plain) and not panel.silence.isChecked()
+    panel.layer.setCurrentIndex(panel.layer.findData("decoder.convT1"))
+    panel.layer.activated.emit(panel.layer.currentIndex())
+    d.settle()
+    assert panel._result.meta["layer"] == "decoder.convT1"

@@ -305,3 +305,28 @@ def test_what_fails_is_said_and_the_last_map_stays(birds: Any) -> None:
 )
 def test_numbers_are_written_with_digits_that_count(value: float, text: str) -> None:
     assert explain.number(value) == text
+
+
+# a rectangle drawn
+
+
+def test_a_rectangle_on_a_classifiers_picture_is_what_ablation_hides(birds: Any) -> None:
+    """Fails if the search for a missed object opens, which a classifier has none of, or another method asks anew."""
+    d = birds
+    before = asked(d)
+    start, end = d.place(20, 30), d.place(60, 70)
+    shift = Qt.KeyboardModifier.ShiftModifier
+    d.qtbot.mousePress(d.canvas, Qt.MouseButton.LeftButton, shift, start)
+    for place in (QPoint((start.x() + end.x()) // 2, (start.y() + end.y()) // 2), end):
+        d.qtbot.mouseMove(d.canvas, place)
+    d.qtbot.mouseRelease(d.canvas, Qt.MouseButton.LeftButton, shift, end)
+    d.settle()
+    assert d.document.region is not None and d.window.docks.by_id["missed"].isHidden()
+    assert asked(d) == before and explain.HIDES in d.messages
+    np.testing.assert_allclose(d.layer("hidden region").boxes[0], d.document.region, atol=1e-3)
+    d.store.update(d.document.explaining(method="ablation"))
+    d.settle()
+    assert asked(d)["mask"] == ",".join(f"{v:.1f}" for v in d.document.region)
+    d.store.update(d.document.with_region(None))
+    d.settle()
+    assert not asked(d).get("mask") and d.layer("hidden region") is None

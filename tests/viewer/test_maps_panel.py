@@ -81,6 +81,18 @@ def test_nothing_is_asked_while_the_panel_is_closed(desk: Make, tmp_path: Path) 
     assert not [slot for slot in d.session.wanted if slot.startswith("maps.")]
 
 
+def test_a_panel_that_was_open_last_time_is_in_view_from_the_start(desk: Make, tmp_path: Path) -> None:
+    file, model = picture(tmp_path), classifier(tmp_path)
+    d = desk(file, model=model)
+    d.run("panel-maps")
+    d.settle()
+    d.window.close()
+    again = desk(file, model=model)
+    again.until(lambda: again.document.view.maps)
+    again.settle()
+    assert again.document.view.maps and all(one.result is not None for one in panel(again).shown)
+
+
 def test_each_cell_shows_the_engines_own_map_of_its_class(opened: Any) -> None:
     shown = panel(opened).shown
     assert len(shown) == 6

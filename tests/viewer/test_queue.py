@@ -25,7 +25,7 @@ def done(recorder: Recorder, number: int) -> None:
 def test_a_queue_is_asked_one_by_one_and_others_need_not_wait() -> None:
     recorder = Recorder()
     for name in ("q.one", "q.two", "q.three", "other"):
-        recorder.jobs.want(name, ask(name))
+        recorder.jobs.want(name, ask(name), urgent=False)
     assert begun(recorder) == ["q.one", "other"] and recorder.jobs.busy
     recorder.jobs.want("q.three", ask("newer"))
     done(recorder, 0)
@@ -38,6 +38,21 @@ def test_a_queue_is_asked_one_by_one_and_others_need_not_wait() -> None:
         "q.two",
         "q.three",
     ]
+
+
+def test_a_queue_makes_way_for_what_somebody_waits_for_and_is_asked_again_behind_it() -> None:
+    recorder = Recorder()
+    for name in ("q.one", "q.two"):
+        recorder.jobs.want(name, ask(name))
+    recorder.jobs.want("more", ask("more"), urgent=False)
+    assert not recorder.cancelled
+    recorder.jobs.want("slider", ask("slider"))
+    assert recorder.cancelled == [recorder.submitted[0][0]]
+    done(recorder, 0)
+    assert begun(recorder) == ["q.one", "more", "slider", "q.one"]
+    assert not [event for event in recorder.events if event[0] == "done"], "nobody is told that it was called off"
+    done(recorder, 3)
+    assert begun(recorder)[-1] == "q.two"
 
 
 def test_what_is_no_longer_wanted_is_passed_over() -> None:

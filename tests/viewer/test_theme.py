@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Any
 
 import numpy as np
+import pyqtgraph as pg
 import pytest
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QIcon
@@ -130,6 +132,9 @@ def test_a_colour_map_is_a_table_of_bytes(name: str) -> None:
     assert table.dtype == np.uint8
     assert (table[:, 3] == 255).all()
     assert not table.flags.writeable
+    peer: Any = pg.colormap.get({"sequential": "viridis", "diverging": "CET-D1A"}.get(name, name))
+    wanted = peer.getLookupTable(nPts=256, alpha=True, mode=pg.ColorMap.BYTE)
+    np.testing.assert_allclose(table.astype(int), wanted, atol=1)
 
 
 def ink(icon: QIcon, mode: QIcon.Mode, state: QIcon.State) -> int:

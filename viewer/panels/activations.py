@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from models.inspection import Description
+from models.latent import silent
 from models.requests import Request
 from models.types import Failure, Result
 from viewer import inside, plan, theme
@@ -22,6 +25,7 @@ from viewer.widgets.colourbar import ColourBar
 
 INSPECTION = inside.ACTIVATIONS
 UNIT, LAYERS = "activations.unit", "activations.layers"
+UNITS, EFFECT = "units", "Effect on the picture"
 AUTOMATIC = "Automatic"
 SORTS = (("As they are", "none"), ("Mean", "mean"), ("Largest value", "max"), ("Class relevance", "relevance"))
 SCALES = (("Each its own", inside.OWN), ("One for all", inside.SHARED))
@@ -45,6 +49,11 @@ class ActivationPanel(Panel):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
+        self._generates = False
+        self.silence = QPushButton("Silence this unit")
+        self.silence.setCheckable(True)
+        self.silence.setToolTip("Set the channel to zero, and see the picture without it")
+        self.restore = QPushButton("Restore all")
         self.layer = choice(
             "Layer of the activations",
             [(AUTOMATIC, "")],
@@ -73,6 +82,8 @@ class ActivationPanel(Panel):
         self.grid.hovered.connect(self._hover)
         self.layer.activated.connect(self._choose_layer)
         self.sort.activated.connect(lambda: self._set("Order of the channels", sort=self.sort.currentData()))
+        self.silence.clicked.connect(self._silence)
+        self.restore.clicked.connect(lambda: self._quieten(""))
         self.scale.activated.connect(lambda: self._set("Scale of the channels", scale=self.scale.currentData()))
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -99,6 +110,10 @@ class ActivationPanel(Panel):
         """Want the channels while they are in view; their order is a matter of the grid."""
         if INSPECTION not in document.view.inside:
             return None
+        if generates(description):
+            sort = "relevance" if document.values(INSPECTION).get("sort") == "relevance" else "none"
+            extra = {"code": document.latent.code, "layer": document.layer, "sort": sort}
+            return plan.about(UNITS, document, description, extra=extra)
         return plan.explain(INSPECTION, document, description, extra={"sort": "none"})
 
     @staticmethod
@@ -119,10 +134,16 @@ class ActivationPanel(Panel):
         """Show the settings as they stand, or say why there is nothing to see."""
         values: dict[str, Any] = document.values(INSPECTION)
         reason = self.lacking(description) if description else ""
-        if document.source is None:
+        if description is not None and self._generates != generates(description):
+            self._generates = generates(description)
+            self.sort.setItemText(self.sort.findData("relevance"), EFFECT if self._generates else SORTS[-1][0])
+        if document.source is None and not self._generates:
             reason = reason or NO_PICTURE
-        there = self._result is not None and self._about == (document.model, document.source)
-        about = (document.model, document.source)
+        about = self._now(document)
+        there = self._result is not None and self._about == about
+        muted = str(document.values("decode").get("silent", ""))
+        self.restore.setVisible(self._generates)
+        self.restore.setEnabled(bool(muted))
         self.view.show_state(about, reason=reason, there=there, waiting=WAITING)
         set_choice(self.layer, document.layer)
         set_choice(self.sort, values.get("sort", "none"))
@@ -141,14 +162,14 @@ class ActivationPanel(Panel):
         if slot == self.id:
             self._result = result
             self._about = (request.model, request.source)
+            if "measure" in result.meta:
+                self._list_layers(result.meta["calls"], result.meta["layer"])
             self._show()
             self.refresh(self.store.document, None)
             self.layers_changed.emit()
         elif slot == LAYERS:
             calls = [c for c in result.meta["calls"] if c["map"] or _vector(c)]
-            auto = (f"{AUTOMATIC} ({result.meta['automatic']})", "")
-            fill_choice(self.layer, [auto, *((f"{c['id']}  {_shape(c)}", c["id"]) for c in calls)])
-            set_choice(self.layer, self.store.document.layer)
+            self._list_layers(calls, result.meta["automatic"])
         elif slot == UNIT:
             self._field = result
             if self._pointed(self.store.document):
@@ -159,7 +180,7 @@ class ActivationPanel(Panel):
         """Say why there are no activations; those there were stay."""
         document = self.store.document
         if slot == self.id and not failure.cancelled:
-            self.view.fail((document.model, document.source), failure.text)
+            self.view.fail(self._now(document), failure.text)
             self.refresh(document, None)
 
     def forget(self) -> None:
@@ -171,7 +192,7 @@ class ActivationPanel(Panel):
 
     def layers(self, document: Document) -> list[Layer]:
         """Paint the chosen channel, and the receptive field of the unit under the pointer."""
-        if INSPECTION not in document.view.inside or self._about != (document.model, document.source):
+        if INSPECTION not in document.view.inside or self._about != self._now(document):
             return []
         assert self._result is not None
         chosen = int(document.values(INSPECTION).get("chosen", -1))
@@ -196,7 +217,7 @@ class ActivationPanel(Panel):
         row.setSpacing(GAP)
         column = QVBoxLayout()
         column.setSpacing(GAP // 2)
-        for part in (self.histogram, self.bar):
+        for part in (self.histogram, self.bar, self.silence, self.restore):
             column.addWidget(part)
         column.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignRight)
         column.addStretch(1)
@@ -222,12 +243,15 @@ class ActivationPanel(Panel):
         assert self._result is not None
         values = self.store.document.values(INSPECTION)
         scale, sort = str(values.get("scale", inside.OWN)), str(values.get("sort", "none"))
-        if self._atlas_of == (scale, sort, id(self._result)):
+        muted = self.store.document.values("decode").get("silent", "")
+        if self._atlas_of == (scale, sort, id(self._result), muted):
             return
-        self._atlas_of = (scale, sort, id(self._result))
+        self._atlas_of = (scale, sort, id(self._result), muted)
         atlas = inside.activation_atlas(self._result, theme.heat_lut, scale=scale)
         order = inside.order_of(self._result, sort)
-        self.grid.show_tiles(atlas, order, quiet=self._result.arrays["dead"])
+        muted = self._muted()
+        marked = np.isin(np.arange(len(atlas)), muted.get(self._result.meta["layer"], ()))
+        self.grid.show_tiles(atlas, order, quiet=self._result.arrays["dead"], marked=marked)
 
     def _tell_one(self) -> None:
         """Show the chosen channel in numbers."""
@@ -236,8 +260,10 @@ class ActivationPanel(Panel):
         for part in (self.card, self.histogram, self.bar, self.copy):
             part.setVisible(there)
         self.empty.setVisible(not there)
+        self.silence.setVisible(there and self._generates)
         if result is None or not there:
             return
+        self.silence.setChecked(row in self._muted().get(result.meta["layer"], ()))
         self.card.set_title(f"Channel {row}")
         self.card.set_facts(inside.activation_facts(result, row)[1:])
         heat = inside.activation_layer(result, row, self.store.document.look)
@@ -278,6 +304,35 @@ class ActivationPanel(Panel):
         document = self.store.document.with_value(INSPECTION, **changed)  # type: ignore[arg-type]
         self.store.update(document, title=title, merge="activations.chosen" if "chosen" in changed else "")
 
+    @classmethod
+    def lacking(cls, description: Description) -> str:
+        """A generator's units are shown too."""
+        return "" if generates(description) else super().lacking(description)
+
+    def _now(self, document: Document) -> tuple[object, object]:
+        """Return what activations are about: the model on the picture, or of a generator the model alone."""
+        return document.model, None if self._generates else document.source
+
+    def _list_layers(self, calls: Sequence[dict[str, Any]], automatic: str) -> None:
+        auto = (f"{AUTOMATIC} ({automatic})" if not self.store.document.layer else AUTOMATIC, "")
+        fill_choice(self.layer, [auto, *((f"{c['id']}  {_shape(c)}", c["id"]) for c in calls)])
+        set_choice(self.layer, self.store.document.layer)
+
+    def _muted(self) -> dict[str, tuple[int, ...]]:
+        """Return the units of the generator that are silenced, by layer."""
+        return silent.parse(str(self.store.document.values("decode").get("silent", "")))
+
+    def _silence(self) -> None:
+        if self._result is None or self.grid.chosen < 0:
+            return
+        layer, muted = str(self._result.meta["layer"]), self._muted()
+        muted[layer] = tuple(sorted({*muted.get(layer, ())} ^ {self.grid.chosen}))
+        self._quieten(silent.write(muted))
+
+    def _quieten(self, text: str) -> None:
+        document = self.store.document.with_value("decode", silent=text or None)
+        self.store.update(document, title="Silence units" if text else "Restore all units")
+
     def _line(self, row: int) -> str:
         there = self._result is not None and row < len(self._result.arrays["maps"])
         return inside.activation_line(self._result, row) if self._result is not None and there else ""
@@ -286,6 +341,11 @@ class ActivationPanel(Panel):
         if self._result is None or self.grid.chosen < 0:
             return ""
         return inside.facts_text(inside.activation_facts(self._result, self.grid.chosen))
+
+
+def generates(description: Description | None) -> bool:
+    """Tell whether a model makes pictures, so that its layers answer to a code."""
+    return description is not None and "Generates" in description.capabilities
 
 
 def _vector(call: dict[str, Any]) -> bool:

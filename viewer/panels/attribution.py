@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from models.inspection import Description, Offer
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import explain, heat, overlay, plan
+from viewer import explain, heat, overlay, plan, trace
 from viewer.canvas.layers import Heat, Layer
 from viewer.document import Document
 from viewer.heat import Look
@@ -142,7 +142,10 @@ class AttributionPanel(Panel):
         self.methods.judge({})
 
     def layers(self, document: Document) -> list[Layer]:
-        """Paint the map, unless it would show noise as if it meant something."""
+        """Paint the map, unless it would show noise as if it meant something, and what a classifier's input lacks."""
+        return [*self._map(document), *trace.hidden_layers(document, self._description)]
+
+    def _map(self, document: Document) -> list[Layer]:
         result = self._result
         if result is None or not document.method or document.method in document.view.unfit:
             return []

@@ -24,7 +24,7 @@ from viewer.widgets.section import Section
 from viewer.widgets.slider import SliderRow
 
 SLOT = "generated"
-MOST_SEED = 999_999_999
+NO_SEED, MOST_SEED = -1, 999_999_999
 MIDDLE = "Back to the middle of the prior"
 ASSUMED = "Assumed of this file"
 
@@ -41,7 +41,8 @@ class ExplorePanel(Panel):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.seed = QSpinBox()
-        self.seed.setRange(0, MOST_SEED)
+        self.seed.setRange(NO_SEED, MOST_SEED)
+        self.seed.setSpecialValueText("none")
         self.seed.setAccessibleName("Seed")
         self.seed.setToolTip("The same seed is the same code on every machine")
         self.fresh = QPushButton("New sample")
@@ -97,9 +98,7 @@ class ExplorePanel(Panel):
         code = latent.code_of(document, space)
         text = document.latent.code
         with QSignalBlocker(self.seed):
-            if text.startswith(SEED):
-                self.seed.setValue(int(text.removeprefix(SEED)))
-        self.seed.setProperty("muted", not text.startswith(SEED))
+            self.seed.setValue(int(text.removeprefix(SEED)) if text.startswith(SEED) else NO_SEED)
         if not self.code.hasFocus() or self.code.text() == text:
             self.code.setText(text)
             self.code.setCursorPosition(0)
@@ -129,6 +128,8 @@ class ExplorePanel(Panel):
 
     def go_to_seed(self, seed: int) -> None:
         """Go to the code of a seed."""
+        if seed == NO_SEED:
+            return
         document = self.store.document.with_latent(code=f"{SEED}{seed}", at=-1)
         self.store.update(document, title=f"Seed {seed}", merge="seed")
 

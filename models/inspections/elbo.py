@@ -1,0 +1,72 @@
+"""ELBO: what a VAE's bound on a picture is made of, in nats.
+
+Arrays of the Result: those of `reconstruct`, and `kl` (D,) the divergence of each dimension from the prior.
+
+Meta: `rec` the mean log-likelihood over the posterior's samples, `kl_total`, `elbo` = rec - kl_total, `iwae` the
+importance-weighted bound of `samples` samples with its effective sample size `ess`, `bits_per_value` of that bound, the
+`likelihood` and, of a gaussian, its `sigma`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from models.inspection import Inspection
+from models.latent import anatomy
+from models.latent.bounds import bits_per_dim
+from models.params import param
+from models.types import Pixels, Result
+
+
+@dataclass(frozen=True)
+class Params:
+    """How many samples, and which likelihood."""
+
+    samples: int = param(64, "Samples", "Of the posterior; the IWAE bound rises with them.", low=1, high=4096, step=1)
+    seed: int = param(0, "Seed", "Of the samples.", high=999_999_999, step=1)
+    likelihood: str = param(
+        anatomy.OWN,
+        "Likelihood",
+        "How a picture scatters about what is decoded: as the model's card says, or another.",
+        choices=(anatomy.OWN, "bernoulli", "gaussian"),
+        titles=("The model's", "Bernoulli", "Gaussian"),
+    )
+    sigma: float = param(
+        1.0, "Sigma", "Of a Gaussian, in the decoder's range.", low=0.01, high=10.0, only=("likelihood", "gaussian")
+    )
+
+
+def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
+    """Return the terms. Raises Refusal when the code is not a number or the likelihood does not fit."""
+    seen = anatomy.observation(model, params.likelihood, params.sigma)
+    found = stages.time("encode", lambda: anatomy.encode(model, pixels))
+    stages.progress(None, "sample the posterior")
+    told = anatomy.bounded(model, found, seen, samples=params.samples, seed=params.seed)
+    kl = told.kl[0].float().cpu().numpy()
+    elbo, iwae = float(told.elbo[0]), float(told.iwae[0])
+    meta = {
+        "kind": "latent",
+        "rec": float(told.rec[0]),
+        "kl_total": float(told.kl[0].sum()),
+        "elbo": elbo,
+        "iwae": iwae,
+        "samples": params.samples,
+        "ess": float(told.ess[0]),
+        "bits_per_value": bits_per_dim(iwae, found.x[0].numel()),
+        "likelihood": seen.likelihood,
+        "note": found.note,
+    }
+    if seen.likelihood == "gaussian":
+        meta["sigma"] = seen.sigma
+    return Result({**found.arrays, "kl": kl}, meta)
+
+
+INSPECTION = Inspection(
+    id="elbo",
+    title="Bound on the likelihood",
+    help="Reconstruction term, KL divergence by dimension, ELBO and importance-weighted bound of a picture.",
+    needs=("Generates", "Encodes"),
+    params=Params,
+    answer=answer,
+)

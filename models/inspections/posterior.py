@@ -1,0 +1,65 @@
+"""Posterior: what an encoder does over a folder of pictures: which dimensions it uses, and whether it collapsed.
+
+Arrays of the Result, all (D,): `mean` and `variance` of mu over the pictures, `sd` of the aggregate posterior, which is
+1 where it matches the prior, `kl` the mean divergence from the prior in nats, `active` flags (variance over 0.01, Burda
+et al. 2016); `mu` (N, D) of the pictures. Meta: the `verdict` in words, `count`, `norm` and `band` of the
+codes' lengths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.inspection import Inspection
+from models.latent import reals
+from models.latent.posterior import aggregate
+from models.params import param
+from models.types import Result
+
+SLICE = 64
+
+
+@dataclass(frozen=True)
+class Params:
+    """Over which pictures."""
+
+    folder: str = param("", "Folder", "A folder of pictures like those that the model learnt from.")
+
+
+def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
+    """Return the aggregate posterior. Raises Refusal for a folder without pictures."""
+    found = reals.reals(model, params.folder, stages)
+    channels, parts = model.shape[0], []
+    for at in range(0, len(found.pictures), SLICE):
+        stages.progress(at / len(found.pictures), "encode pictures")
+        x = torch.from_numpy(np.array(found.pictures[at : at + SLICE, ..., :channels])).permute(0, 3, 1, 2)
+        mean, log_variance = model.encode(x.to(model.device).float() / 255)
+        parts.append(torch.stack([mean, log_variance]).float().cpu().numpy())
+    mu, logvar = np.concatenate(parts, 1)
+    told = aggregate(mu, logvar)
+    names = ("mean", "variance", "sd", "kl")
+    arrays = {name: np.asarray(getattr(told, name), np.float32) for name in names}
+    meta = {
+        "kind": "latent",
+        "verdict": told.verdict,
+        "count": told.count,
+        "unreadable": found.unreadable,
+        "norm": told.norm,
+        "band": told.band,
+    }
+    return Result({**arrays, "active": told.active, "mu": mu}, meta)
+
+
+INSPECTION = Inspection(
+    id="posterior",
+    title="Aggregate posterior",
+    help="Over a folder of pictures: which dimensions carry something, and whether the posterior collapsed.",
+    needs=("Generates", "Encodes"),
+    params=Params,
+    answer=answer,
+    reads="nothing",
+)

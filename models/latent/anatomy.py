@@ -1,0 +1,69 @@
+"""What a VAE does with one picture: its code, what it makes of that, and the terms of its bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from models.latent.bounds import LIKELIHOODS, Bounds, Likelihood, Observation, bounds
+from models.latent.model import colours
+from models.types import Pixels, Refusal
+
+OWN = "own"
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A picture as the model has it, `x` (1, C, h, w) from 0 to 1, its posterior's `mu` and `logvar` (1, D), the mean
+    `decoded` of mu (1, C, h, w), and what was done to the picture in words.
+    """
+
+    x: Tensor
+    mu: Tensor
+    logvar: Tensor
+    decoded: Tensor
+    note: str
+
+    @property
+    def arrays(self) -> dict[str, Any]:
+        """The picture, its reconstruction, their difference (h, w), mean over colours, and the code."""
+        difference = (self.decoded - self.x)[0].mean(0)
+        return {
+            "target": colours(self.x)[0],
+            "picture": colours(self.decoded)[0],
+            "residual": difference.float().cpu().numpy(),
+            "code": self.mu[0].float().cpu().numpy(),
+            "mu": self.mu[0].float().cpu().numpy(),
+            "sigma": (0.5 * self.logvar[0]).exp().float().cpu().numpy(),
+        }
+
+
+def encode(model: Any, pixels: Pixels) -> Encoded:
+    """Return what a model makes of a picture (H, W, 3). Raises Refusal when its code is not a number."""
+    x, note = model.input(pixels)
+    mu, logvar = model.encode(x)
+    if not bool(torch.isfinite(mu).all() and torch.isfinite(logvar).all()):
+        raise Refusal("The encoder's output is not a number (NaN or infinite).", advice="Look at its weights.")
+    return Encoded(x, mu, logvar, model.decode(mu), note)
+
+
+def observation(model: Any, likelihood: str, sigma: float) -> Observation:
+    """Return the likelihood asked for, or the model's own. Raises Refusal for one that is not known."""
+    name = model.likelihood if likelihood == OWN else likelihood
+    if name not in LIKELIHOODS:
+        raise Refusal(f"The likelihood {name!r} is not known.", advice=f"Choose {' or '.join(LIKELIHOODS)}.")
+    return Observation(cast(Likelihood, name), model.sigma if likelihood == OWN else sigma)
+
+
+def bounded(model: Any, encoded: Encoded, seen: Observation, *, samples: int, seed: int) -> Bounds:
+    """Return the bounds of one picture. A gaussian is over the decoder's own range, Bernoulli over 0 to 1."""
+    plain = seen.likelihood == "bernoulli"
+
+    def decode(codes: Tensor) -> Tensor:
+        return model.decode(codes) if plain else model.generate(codes)
+
+    x = encoded.x if plain else model.feed(encoded.x)
+    return bounds(x, encoded.mu, encoded.logvar, decode, observation=seen, samples=samples, seed=seed)

@@ -1,0 +1,117 @@
+"""Attribute vectors: from codes that have something and codes that do not, a direction towards it. No network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from models.types import Refusal
+
+PENALTY = 1.0  # half the squared length of the weights against the summed loss: scikit-learn's C = 1
+TURNS = 200
+
+
+def difference(codes: Tensor, has: Tensor, *, beside: Tensor | None = None) -> Tensor:
+    """Return the mean of codes (N, D) that have an attribute less the mean of those that do not, (D,).
+
+    `beside` (N,) are labels of something else that goes along with it in this data, such as gender with smiles: the
+    difference is then taken within each and averaged, as if both were equally often in all of them (White 2016,
+    1609.04468, section 3.3). Raises Refusal where there is nothing to compare.
+    """
+    with_it = has.bool()
+    groups = [None] if beside is None else beside.unique().tolist()
+    found = []
+    for group in groups:
+        inside = torch.ones_like(with_it) if beside is None or group is None else beside == group
+        if (inside & with_it).any() and (inside & ~with_it).any():
+            found.append(codes[inside & with_it].mean(0) - codes[inside & ~with_it].mean(0))
+    if not found:
+        raise Refusal("There are not both pictures with and without it.", advice="Add some of the other sort.")
+    return torch.stack(found).mean(0)
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """A plane that parts codes with an attribute from those without: `normal` (D,) of length 1 towards them.
+
+    `offset` is where it lies: normal · z + offset is 0 on it, in units of codes. `auc` is the area under the ROC curve
+    of `held_out` codes that were not fitted: 0.5 by chance, 1 where the attribute can be told by the side alone.
+    """
+
+    normal: Tensor
+    offset: float
+    auc: float
+    held_out: int
+
+
+def boundary(codes: Tensor, has: Tensor, *, held_out: float = 0.25, seed: int = 0) -> Boundary:
+    """Return the plane that a logistic regression of an attribute (N,) on codes (N, D) finds.
+
+    Its normal is the direction of InterFaceGAN (Shen et al. 2020, 1907.10786), which fits a support vector machine. A
+    share `held_out` of each sort, drawn by `seed`, is put aside. Raises Refusal for fewer than two of a sort.
+    """
+    kept, aside = _split(has.bool(), held_out, seed)
+    weight, bias = logistic(codes[kept], has[kept])
+    length = weight.norm().clamp(min=1e-30)
+    auc = ranked(codes[aside].double() @ weight, has[aside])
+    return Boundary((weight / length).float(), float(bias / length), auc, len(aside))
+
+
+def logistic(codes: Tensor, has: Tensor, *, penalty: float = PENALTY) -> tuple[Tensor, Tensor]:
+    """Return weights (D,) and bias () of a logistic regression with a ridge penalty on the weights, in float64."""
+    x, y = codes.detach().double(), has.double()
+    free = torch.zeros(x.shape[1] + 1, dtype=torch.float64, device=x.device, requires_grad=True)
+    solver = torch.optim.LBFGS([free], max_iter=TURNS, tolerance_grad=1e-9, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        solver.zero_grad()
+        loss = functional.binary_cross_entropy_with_logits(x @ free[:-1] + free[-1], y, reduction="sum")
+        total = loss + 0.5 * penalty * (free[:-1] ** 2).sum()
+        total.backward()
+        return total
+
+    solver.step(closure)
+    return free[:-1].detach(), free[-1].detach()
+
+
+def ranked(scores: Tensor, has: Tensor) -> float:
+    """Return the area under the ROC curve: how often one that has it scores higher than one that has not, ties half."""
+    yes, no = scores[has.bool()], scores[~has.bool()]
+    above = (yes[:, None] > no).double() + 0.5 * (yes[:, None] == no).double()
+    return float(above.mean())
+
+
+def conditioned(direction: Tensor, others: Tensor) -> Tensor:
+    """Return a direction (D,) without what it has of others (m, D), of length 1: along it these stay as they are.
+
+    Shen et al. 2020, section 3.3. Raises Refusal where nothing is left.
+    """
+    basis = torch.linalg.qr(others.double().T)[0]
+    rest = direction.double() - basis @ (basis.T @ direction.double())
+    if rest.norm() < 1e-6 * direction.double().norm():
+        raise Refusal("The direction is a mixture of the others: nothing is left of it.", advice="Keep fewer of them.")
+    return (rest / rest.norm()).to(direction)
+
+
+def cosines(directions: Tensor) -> Tensor:
+    """Return how alike directions (m, D) are, (m, m): 1 the same, 0 independent, -1 opposite."""
+    unit = functional.normalize(directions.double(), dim=1)
+    return (unit @ unit.T).float()
+
+
+def _split(has: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Return rows to fit and rows to put aside, with the same share of both sorts."""
+    generator = torch.Generator().manual_seed(seed)
+    kept, aside = [], []
+    for sort in (has, ~has):
+        rows = sort.nonzero()[:, 0].cpu()
+        if len(rows) < 2:
+            raise Refusal("There are fewer than two pictures with it, or without it.", advice="Add some.")
+        rows = rows[torch.randperm(len(rows), generator=generator)]
+        cut = min(len(rows) - 1, max(1, round(share * len(rows))))
+        aside.append(rows[:cut])
+        kept.append(rows[cut:])
+    return torch.cat(kept), torch.cat(aside)

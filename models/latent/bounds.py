@@ -1,0 +1,140 @@
+"""What a VAE's bound is made of: KL per dimension, named reconstruction likelihoods, ELBO, IWAE. All in nats.
+
+Pictures are (N, ...) in the decoder's own range, one row each. What the training minimised does not enter: it mixes
+means with sums, weights and signs. Kingma & Welling 2014 (1312.6114); Burda et al. 2016 (1509.00519).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from models.types import Refusal
+
+Likelihood = Literal["bernoulli", "gaussian"]
+LIKELIHOODS: tuple[Likelihood, ...] = ("bernoulli", "gaussian")
+
+BATCH = 256
+ZERO_ONE = 1e-4  # how far beyond 0 to 1 rounding may carry a picture
+
+
+@dataclass(frozen=True)
+class Observation:
+    """p(x | z): how a picture scatters about what the decoder gives for its code.
+
+    "bernoulli": the negative binary cross-entropy of values in 0 to 1, the decoder giving probabilities or, with
+    `logits`, their logits. Of pixels that are neither 0 nor 1 it is no normalised density (Loaiza-Ganem & Cunningham
+    2019, 1907.06845). "gaussian": the density of N(decoded, sigma²) per value, normalised; it changes with the range.
+    """
+
+    likelihood: Likelihood = "bernoulli"
+    sigma: float = 1.0
+    logits: bool = False
+
+    def log(self, picture: Tensor, decoded: Tensor) -> Tensor:
+        """Return log p(x | z) (...) per value of pictures, given what was decoded. Raises Refusal outside 0 to 1.
+
+        Probabilities of exactly 0 and 1 count as if their logarithm were -100, as in PyTorch.
+        """
+        if self.likelihood == "gaussian":
+            return -0.5 * ((picture - decoded) / self.sigma) ** 2 - math.log(self.sigma) - 0.5 * math.log(2 * math.pi)
+        _zero_to_one(picture, "picture")
+        target = picture.clamp(0, 1).expand_as(decoded)
+        if self.logits:
+            return -functional.binary_cross_entropy_with_logits(decoded, target, reduction="none")
+        _zero_to_one(decoded, "decoder's output")
+        return -functional.binary_cross_entropy(decoded.clamp(0, 1), target, reduction="none")
+
+    def total(self, picture: Tensor, decoded: Tensor) -> Tensor:
+        """Return log p(x | z) (N,) of pictures, summed in double precision."""
+        return self.log(picture, decoded).flatten(1).sum(1, dtype=torch.float64)
+
+
+def kl(mu: Tensor, logvar: Tensor) -> Tensor:
+    """Return the divergence of N(mu, exp(logvar)) from N(0, 1) per picture and dimension, (N, D)."""
+    return 0.5 * (mu**2 + logvar.exp() - 1 - logvar)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What K samples of the posterior say of N pictures, in nats; tensors in double precision.
+
+    `rec` (N,) the mean of log p(x | z_k); `kl` (N, D) in closed form; `iwae` (N,) the importance-weighted bound;
+    `ess` (N,) the effective number of the K samples, 1 / sum of squared normalised weights: near 1 one sample alone
+    carries the bound, which is then loose.
+    """
+
+    rec: Tensor
+    kl: Tensor
+    iwae: Tensor
+    ess: Tensor
+
+    @property
+    def elbo(self) -> Tensor:
+        """The evidence lower bound (N,)."""
+        return self.rec - self.kl.sum(1)
+
+
+def bounds(
+    picture: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    decode: Callable[[Tensor], Tensor],
+    *,
+    observation: Observation,
+    samples: int,
+    seed: int = 0,
+    batch: int = BATCH,
+) -> Bounds:
+    """Return ELBO and IWAE bound of pictures (N, ...) with posteriors N(mu, exp(logvar)), each (N, D), and K samples.
+
+    The noise is drawn on the CPU, so it is the same on every device and for every `batch`, the number of codes that are
+    decoded at once. Both are lower bounds of log p(x); the second rises to it with K (Burda et al., theorem 1).
+    """
+    generator = torch.Generator().manual_seed(seed)
+    deviation, log_p, log_w = (0.5 * logvar).exp(), [], []
+    group = max(1, batch // samples)
+    for start in range(0, len(mu), group):
+        rows = slice(start, start + group)
+        noise = torch.stack([torch.randn(samples, mu.shape[1], generator=generator) for _ in mu[rows]]).to(mu)
+        codes = mu[rows, None] + deviation[rows, None] * noise
+        whose = torch.arange(len(codes), device=mu.device).repeat_interleave(samples)
+        parts = zip(codes.flatten(0, 1).split(batch), whose.split(batch), strict=True)
+        found = torch.cat([observation.total(picture[rows][row], decode(code)) for code, row in parts])
+        log_p.append(found.view(len(codes), samples))
+        ratio = 0.5 * (noise.double() ** 2 - codes.double() ** 2 + logvar[rows, None].double())
+        log_w.append(log_p[-1] + ratio.sum(2))
+    weight = torch.cat(log_w)
+    share = weight.softmax(1)
+    iwae = weight.logsumexp(1) - math.log(samples)
+    return Bounds(torch.cat(log_p).mean(1), kl(mu.double(), logvar.double()), iwae, 1 / (share**2).sum(1))
+
+
+def bits_per_dim(nats: float, values: int) -> float:
+    """Return a log-likelihood or bound in nats as bits per value of the picture, of which it has `values`.
+
+    Lower is better. Of a gaussian it is that of a density, so it depends on the range and may be negative.
+    """
+    return -nats / (values * math.log(2))
+
+
+def implied_sigma(weight: float, values: int) -> float:
+    """Return the sigma of the gaussian decoder that a loss of pixel-mean squared error + `weight` KL stands for.
+
+    Over pictures of P `values` the loss is, up to a factor, sum of squared errors / (2 sigma²) + KL with
+    sigma² = weight P / 2.
+    """
+    return math.sqrt(weight * values / 2)
+
+
+def _zero_to_one(values: Tensor, what: str) -> None:
+    low, high = float(values.min()), float(values.max())
+    if not (low >= -ZERO_ONE and high <= 1 + ZERO_ONE):
+        message = f"The Bernoulli likelihood needs values from 0 to 1; the {what} has {low:.3g} to {high:.3g}."
+        raise Refusal(message, advice="Choose the gaussian likelihood, or set the output's range.")

@@ -1,0 +1,115 @@
+"""Directions in a latent space that change the picture: at one code, by the first weights, by an early layer.
+
+Directions are rows (k, D) of unit length, the strongest first. A direction and its opposite are the same: the sign is
+such that its largest entry is positive. The network is called, never changed; gradients must be allowed by the caller.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.types import Refusal
+
+Decode = Callable[[Tensor], Tensor]
+
+MOST_EXACT = 128  # dimensions up to which the whole Jacobian is formed
+EXTRA = 6  # vectors iterated beside the k asked for: they make the k-th converge
+TURNS = 12
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Directions (k, D), and `strength` (k,): what each is ranked by, as the function that made them says."""
+
+    vectors: Tensor
+    strength: Tensor
+
+
+def singular(decode: Decode, code: Tensor, *, k: int, seed: int = 0) -> Directions:
+    """Return the top right singular directions of the decoder's Jacobian at a code (D,), with its singular values.
+
+    A step of e along direction i changes the picture by e times value i, to first order: a Euclidean distance over all
+    its values. Exact for up to MOST_EXACT dimensions; beyond it by block power iteration on JᵀJ (Halko et al. 2011,
+    algorithm 4.4) from a seeded start, with products of J alone. Ramesh et al. 2018 (1812.01161) for the use.
+    """
+
+    def flat(z: Tensor) -> Tensor:
+        return decode(z[None])[0].flatten()
+
+    with warnings.catch_warnings():
+        # The first product of the kind imports a part of PyTorch that itself uses what PyTorch warns of.
+        warnings.simplefilter("ignore", FutureWarning)
+        small = len(code) <= MOST_EXACT
+        basis = torch.eye(len(code)).to(code) if small else _iterated(flat, code, k + EXTRA, seed)
+        products = _forth(flat, code, basis)
+    _, values, rows = torch.linalg.svd(products.double(), full_matrices=False)
+    return _ranked((rows @ basis.double().T)[:k], values[:k])
+
+
+def factorised(weight: Tensor, *, k: int) -> Directions:
+    """Return the right singular directions of the generator's first weight, with its singular values.
+
+    SeFa (Shen & Zhou 2021, 2007.06600, equation 4): the eigenvectors of AᵀA. `weight` is that of a linear layer
+    (M, D), or of a transposed convolution (D, M, h, w). What comes before the first weight, it knows nothing of.
+    Raises Refusal for another shape.
+    """
+    match weight.ndim:
+        case 2:
+            matrix = weight
+        case 4:
+            matrix = weight.flatten(1).T
+        case _:
+            message = f"The first weight has the shape {tuple(weight.shape)}."
+            raise Refusal(message, advice="It has to be that of a linear layer or a transposed convolution.")
+    _, values, rows = torch.linalg.svd(matrix.detach().double(), full_matrices=False)
+    return _ranked(rows[:k], values[:k])
+
+
+def principal(activations: Tensor, codes: Tensor, *, k: int) -> Directions:
+    """Return the directions of codes (N, D) that go with the principal components of an early layer (N, ...).
+
+    GANSpace (Härkönen et al. 2020, 2004.02546, section 2.2): the codes are regressed on the components' coordinates.
+    `strength` is the share of the layer's variance that each component explains. Components without variance are left
+    out, so there may be fewer than `k`. Raises Refusal unless there are more codes than their dimensions.
+    """
+    count, size = codes.shape
+    if count <= size:
+        raise Refusal(f"{count} codes are too few for {size} dimensions.", advice="Draw more.")
+    rows = activations.flatten(1).double()
+    rows = rows - rows.mean(0)
+    u, values, _ = torch.linalg.svd(rows, full_matrices=False)
+    there = values > values[0] * 1e-6
+    coordinates = (u * values)[:, there][:, :k]
+    share = (values**2 / (values**2).sum())[there][:k]
+    centred = codes.double() - codes.double().mean(0)
+    # The columns are orthogonal: least squares falls apart into one division for each.
+    vectors = (coordinates / (coordinates**2).sum(0)).T @ centred
+    return _ranked(vectors, share)
+
+
+def _forth(flat: Decode, code: Tensor, block: Tensor) -> Tensor:
+    """Return J V (P, n) of the columns of V (D, n)."""
+    return torch.func.vmap(lambda v: torch.func.jvp(flat, (code,), (v,))[1], in_dims=1, out_dims=1)(block)
+
+
+def _iterated(flat: Decode, code: Tensor, width: int, seed: int) -> Tensor:
+    """Return an orthonormal basis (D, n) of about the strongest right singular directions."""
+    _, back = torch.func.vjp(flat, code)
+    generator = torch.Generator().manual_seed(seed)
+    start = torch.randn(len(code), min(len(code), width), generator=generator).to(code)
+    block = torch.linalg.qr(start)[0]
+    for _ in range(TURNS):
+        products = _forth(flat, code, block)
+        block = torch.linalg.qr(torch.stack([back(column)[0] for column in products.T], 1))[0]
+    return block
+
+
+def _ranked(vectors: Tensor, strength: Tensor) -> Directions:
+    unit = vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-30)
+    largest = unit.gather(1, unit.abs().argmax(1, keepdim=True))
+    return Directions((unit * torch.where(largest < 0, -1.0, 1.0)).float(), strength.float())

@@ -1,0 +1,206 @@
+"""Anatomy: what a VAE makes of an opened picture, the terms of its bound, and what its encoder does over a folder."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from PySide6.QtCore import QSignalBlocker
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from models.inspection import Description
+from models.requests import Request
+from models.types import Failure, Result
+from viewer import latent, plan, reals, theme
+from viewer.canvas.mosaic import signed, tinted
+from viewer.document import Document
+from viewer.heat import DIVERGING
+from viewer.panels.base import GAP, Panel
+from viewer.plan import Wants
+from viewer.store import Store
+from viewer.widgets.form import Form
+from viewer.widgets.gallery import Gallery
+from viewer.widgets.kl_bars import KLBars
+from viewer.widgets.mapread import MapReading, plain_label
+from viewer.widgets.section import Section
+
+INSPECTION, FOLDER = "elbo", "anatomy.folder"
+NO_PICTURE = "Drop a picture to see how the model encodes it, and what it loses."
+WAITING = "Waiting for the answer…"
+OVER = "Over a folder of pictures"
+WEAK_NATS = 0.05
+
+
+class AnatomyPanel(Panel):
+    """Picture, reconstruction and difference; ELBO and IWAE with their terms; KL by dimension; the folder."""
+
+    id: ClassVar[str] = "anatomy"
+    title: ClassVar[str] = "Anatomy"
+    icon: ClassVar[str] = "anatomy"
+    height_px: ClassVar[int] = 330
+    needs: ClassVar[tuple[str, ...]] = ("Generates", "Encodes")
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.words = plain_label("State of the anatomy")
+        self.gallery = Gallery(("Picture", "Reconstruction", "Difference"))
+        self.reading = MapReading()
+        for part in (self.reading.bar, self.reading.value, self.reading.warning):
+            part.hide()
+        self.bars = KLBars("KL divergence by dimension")
+        self.go = QPushButton("Go to its code")
+        self.go.setToolTip("The mean of the posterior, which is gone to when a picture is opened")
+        self.whole = Section(OVER)
+        self.over = QCheckBox("Encode the whole folder")
+        self.verdict = plain_label("What the encoder does over the folder")
+        self.settings = Section("Settings of the bound")
+        self.form: Form | None = None
+        self._result: Result | None = None
+        self._folder: Result | None = None
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        column.setSpacing(GAP)
+        foot = QHBoxLayout()
+        foot.addWidget(self.go)
+        foot.addStretch(1)
+        for part in (self.words, self.gallery, self.reading, self.bars):
+            column.addWidget(part)
+        column.addLayout(foot)
+        choose = QPushButton("Choose…")
+        choose.setAccessibleName("Choose real pictures")
+        choose.clicked.connect(lambda: self.command_wanted.emit("latent-reals"))
+        line = QHBoxLayout()
+        line.addWidget(self.over, 1)
+        line.addWidget(choose)
+        holder = QWidget()
+        holder.setLayout(line)
+        line.setContentsMargins(0, 0, 0, 0)
+        self.whole.add(holder)
+        self.whole.add(self.verdict)
+        column.addWidget(self.whole)
+        column.addWidget(self.settings)
+        column.addStretch(1)
+        self.fill(inside, "Anatomy")
+        self.go.clicked.connect(self._go)
+        self.over.toggled.connect(self._encode_all)
+        theme.changes().connect(self._show)
+        self._show()
+
+    @classmethod
+    def slots(cls) -> list[tuple[str, Wants]]:
+        """Want the bound of the picture, and on demand what the encoder does over the folder."""
+        return [(cls.id, cls.wants), (FOLDER, cls.wants_folder)]
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the terms of the bound; a picture's code is that of the canvas when it is opened, seen or not."""
+        return plan.ask(INSPECTION, document, description) if description is not None else None
+
+    @staticmethod
+    def wants_folder(document: Document, description: Description | None) -> Request | None:
+        """Want the aggregate posterior once that was asked for."""
+        if not document.view.posterior or not reals.folder(document):
+            return None
+        return plan.about("posterior", document, description, extra={"folder": reals.folder(document)})
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Show the settings, and what can be asked."""
+        offer = description.offers.get(INSPECTION) if description else None
+        if offer is not None and not offer.reason:
+            if self.form is None:
+                self.form = Form(offer.parameters)
+                self.form.committed.connect(self._set)
+                self.form.reset_requested.connect(self._own)
+                self.settings.add(self.form)
+            self.form.set_values({**offer.defaults, **plan.given(document, INSPECTION, description)})
+        with QSignalBlocker(self.over):
+            self.over.setChecked(document.view.posterior)
+        self.over.setEnabled(bool(reals.folder(document)))
+        if self._folder is None:
+            self.verdict.setText(WAITING if document.view.posterior else reals.words(document))
+        if self._result is None:
+            self.words.setText(WAITING if document.source else NO_PICTURE)
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Show the terms of a picture, whose code is gone to once; or the folder's."""
+        if slot == FOLDER:
+            self._folder = result
+            self._show()
+        if slot != self.id:
+            return
+        self._result = result
+        self._show()
+        document = self.store.document
+        if document.source == request.source and document.latent.encoded != request.source:
+            moved = latent.at(document, np.asarray(result.arrays["mu"], np.float32))
+            self.store.update(moved.with_latent(encoded=request.source))
+
+    def show_failure(self, slot: str, failure: Failure) -> bool | None:
+        """Say in place why there is no answer; the last one stays."""
+        label = {self.id: self.words, FOLDER: self.verdict}.get(slot)
+        if label is None or failure.cancelled:
+            return None
+        label.setText(failure.text)
+        label.show()
+        return True
+
+    def forget(self) -> None:
+        """Drop what belongs to a picture that is gone."""
+        self._result = None
+        self._show()
+        self.refresh(self.store.document, None)
+
+    def _show(self) -> None:
+        result, there = self._result, self._result is not None
+        for part in (self.gallery, self.reading, self.bars, self.go):
+            part.setVisible(there)
+        if self._folder is not None:
+            self._tell_folder(self._folder)
+        if result is None:
+            return
+        arrays, meta = result.arrays, result.meta
+        difference = signed(arrays["residual"][None], 1.0, theme.heat_lut(DIVERGING))
+        self.gallery.show_tiles([tinted(arrays["target"][None]), tinted(arrays["picture"][None]), difference])
+        over = self._folder.arrays["kl"] if self._folder is not None else None
+        same = over if over is not None and over.shape == arrays["kl"].shape else None
+        self.bars.show_values(arrays["kl"], quiet=arrays["kl"] < WEAK_NATS, other=same)
+        scale = f" (sigma {meta['sigma']:g})" if "sigma" in meta else ""
+        self.reading.set_facts(
+            [
+                ("ELBO", f"{meta['elbo']:.1f} nats"),
+                ("IWAE", f"{meta['iwae']:.1f} nats"),
+                ("Bits a value", f"{meta['bits_per_value']:.3f}"),
+                ("Effective samples", f"{meta['ess']:.1f} of {meta['samples']:,}"),
+                ("Reconstruction", f"{meta['rec']:.1f} nats"),
+                ("KL divergence", f"{meta['kl_total']:.1f} nats"),
+                ("Likelihood", f"{str(meta['likelihood']).capitalize()}{scale}"),
+            ]
+        )
+        self.words.setText(meta["note"])
+        self.words.setVisible(bool(meta["note"]))
+
+    def _tell_folder(self, result: Result) -> None:
+        meta, active = result.meta, int(result.arrays["active"].sum())
+        low, high = meta["band"]
+        told = [meta["verdict"], f"Active units: {active} of {len(result.arrays['active'])} (variance over 0.01)."]
+        told.append(f"{meta['count']:,} pictures; codes {meta['norm']:.2f} long, 95 % from {low:.2f} to {high:.2f}.")
+        self.verdict.setText("\n".join(told))
+
+    def _go(self) -> None:
+        if self._result is not None:
+            code = np.asarray(self._result.arrays["mu"], np.float32)
+            self.store.update(latent.at(self.store.document, code), title="Go to the picture's code")
+
+    def _encode_all(self, wanted: bool) -> None:
+        self.store.update(self.store.document.with_view(posterior=wanted))
+
+    def _set(self, name: str, value: object) -> None:
+        document = self.store.document.with_value(INSPECTION, **{name: value})  # type: ignore[arg-type]
+        self.store.update(document, title=f"Bound: {name}")
+
+    def _own(self) -> None:
+        self.store.update(self.store.document.with_own(INSPECTION), title="Own settings of the bound")
+
+
+PANEL = AnatomyPanel

@@ -96,7 +96,9 @@ class Latent:
 
     `at` is the key that is chosen, -1 for none. `reals` is the folder of real pictures that generated ones are compared
     with, "" for that of the current picture; `sought` the picture whose code is being sought, or was; `encoded` the one
-    whose code was gone to last, because it was opened.
+    whose code was gone to last, because it was opened. `aside` are codes put aside, each with the name of the place it
+    is put: A, B and C hold one code each, sets as many as were added. `points` says that pictures lie over the map of a
+    plane.
     """
 
     code: str = "seed:0"
@@ -105,6 +107,16 @@ class Latent:
     reals: str = ""
     sought: Source | None = None
     encoded: Source | None = None
+    aside: tuple[tuple[str, str], ...] = ()
+    points: bool = True
+
+    def codes(self, place: str) -> tuple[str, ...]:
+        """Return the codes put aside at a place, in order."""
+        return tuple(code for name, code in self.aside if name == place)
+
+    def put(self, place: str, *codes: str) -> tuple[tuple[str, str], ...]:
+        """Return what is put aside with these codes, and no others, at a place."""
+        return (*(each for each in self.aside if each[0] != place), *((place, code) for code in codes))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from models.latent import space as spaces
 from models.latent.space import Block, Space
 from models.latent.typicality import norm_band
 from models.params import Parameter
-from models.types import Float, Refusal
+from models.types import Float, Refusal, Source
 from viewer.document import Document
 
 REACH = 4.0
@@ -39,6 +40,20 @@ def code_of(document: Document, space: Space) -> Float | None:
 def at(document: Document, code: Float, *, key: int = -1) -> Document:
     """Return the document at a code (D,); no key of the timeline is chosen unless it is that of one."""
     return document.with_latent(code=spaces.write(code), at=key)
+
+
+def folder_of(document: Document) -> Source | None:
+    """Return the folder of real pictures that was chosen, else that of the current picture, or the one above where the
+    pictures of the strip are in several folders of that: those are classes.
+    """
+    if document.latent.reals:
+        return Source.file(document.latent.reals)
+    if document.file is None or document.file.moving:
+        return None
+    folder = Path(document.file.path).parent
+    folders = {Path(source.path).parent for source in document.sources}
+    classes = len(folders) > 1 and {each.parent for each in folders} == {folder.parent}
+    return Source.file(folder.parent if classes else folder)
 
 
 def usage(description: Description, space: Space) -> Float | None:
@@ -78,6 +93,12 @@ def controls(description: Description, space: Space) -> tuple[list[Parameter], d
             elif several and block.kind == "gaussian":
                 folded.setdefault(NOISE, []).append(f"z{row}")
     return found, folded
+
+
+def dimensions(description: Description, space: Space) -> list[tuple[int, str]]:
+    """Return the dimensions that a code can go along with their titles, in the order of the controls."""
+    made, _ = controls(description, space)
+    return [(int(p.name.removeprefix("z")), p.title) for p in made if p.kind != CHOICE]
 
 
 def values(code: Float, space: Space) -> dict[str, float | str]:

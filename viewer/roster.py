@@ -22,6 +22,7 @@ from viewer.panels.layers import LayersPanel
 from viewer.panels.lineage import LineagePanel
 from viewer.panels.live import LivePanel
 from viewer.panels.log import LogPanel
+from viewer.panels.manifold import ManifoldPanel
 from viewer.panels.maps import MapsPanel
 from viewer.panels.masks import MaskPanel
 from viewer.panels.missed import MissedPanel
@@ -59,6 +60,7 @@ PANELS: tuple[type[Panel], ...] = (
     ExplorePanel,
     SamplesPanel,
     TimelinePanel,
+    ManifoldPanel,
     AnatomyPanel,
     InversionPanel,
     CriticPanel,

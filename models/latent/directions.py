@@ -123,7 +123,8 @@ def _forth(flat: Decode, code: Tensor, block: Tensor) -> Tensor:
 
 def _iterated(flat: Decode, code: Tensor, width: int, seed: int) -> Tensor:
     """Return an orthonormal basis (D, n) of about the strongest right singular directions."""
-    _, back = torch.func.vjp(flat, code)
+    found: Any = torch.func.vjp(flat, code)
+    back = found[1]
     generator = torch.Generator().manual_seed(seed)
     start = torch.randn(len(code), min(len(code), width), generator=generator).to(code)
     block = torch.linalg.qr(start)[0]

@@ -1,0 +1,177 @@
+"""Manifold: pictures of a grid of codes in a plane of the latent space, coarse at first, then all.
+
+Arrays of the Result: `pictures` (n, n, H, W, 3) uint8 RGB, the first row at the top, black where `known` (n, n) is not
+set; `origin`, `u`, `v` (D,) and `sides` (2, 3): low, high and whether even in probability, of x and of y, from which
+`models.latent.plane.Plane` tells the code of any place. With `speed` also `speed` (n, n): how fast the picture changes,
+the length of its gradient along the plane in values from 0 to 1 over a length of 1 in the latent space.
+The meta has `step`, of which every so-many-th row and column is complete, `axes`, the two dimensions or nothing, and
+`partial` until all are known: the others are made while the engine is idle.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.idle import go_on
+from models.inspection import Inspection
+from models.latent import plane as planes
+from models.latent.plane import Plane
+from models.params import param
+from models.types import Float, Pixels, Refusal, Result
+
+STEPS = (8, 4, 2, 1)
+SLICE_S = 0.012  # about so long is the engine not free
+LEAST, MOST = 4, 128
+WISH = "which map goes on"
+
+
+@dataclass(frozen=True)
+class Params:
+    """Which plane, and how much of it."""
+
+    code: str = param("seed:0", "Code", "What the other dimensions are: seed:NUMBER, numbers, or an NPY file.")
+    a: int = param(-1, "To the right", "The dimension along the map; -1 is one that matters.", low=-1, high=1e6, step=1)
+    b: int = param(-1, "Up", "The dimension up the map; -1 is one that matters.", low=-1, high=1e6, step=1)
+    through: str = param("", "Through", "Three codes, parted by semicolons, whose plane is shown instead.")
+    x: float = param(0.0, "Middle, right", "The coordinate in the middle of the map.", low=-1e3, high=1e3)
+    y: float = param(0.0, "Middle, up", "The coordinate in the middle of the map.", low=-1e3, high=1e3)
+    zoom: float = param(1.0, "Zoom", "At 1 the map holds nearly all of the prior.", low=0.1, high=1e3)
+    even: str = param(
+        "value",
+        "Even in",
+        "Whether tiles are even in value or, of normal dimensions, in the prior's probability.",
+        choices=("value", "probability"),
+        titles=("Value", "Probability"),
+    )
+    side: int = param(25, "Tiles a side", "The map has so many rows and columns.", low=2, high=100, step=1)
+    speed: bool = param(False, "Speed", "Tell how fast the picture changes at each tile.")
+
+
+class Tiles:
+    """The pictures of a plane's grid, filled coarse to fine; `known` (n, n) tells which are there."""
+
+    def __init__(self, model: Any, plane: Plane, side: int) -> None:
+        self.model, self.side = model, side
+        self.codes: Float = plane.codes(plane.grid(side).reshape(-1, 2))
+        self.pictures: Pixels = np.zeros((side * side, *model.shape[1:], 3), np.uint8)
+        self.known = np.zeros(side * side, np.bool_)
+        self.failure: Exception | None = None
+        row, column = np.divmod(np.arange(side * side), side)
+        turn = np.select([(row % step == 0) & (column % step == 0) for step in STEPS], range(len(STEPS)))
+        self._order = np.argsort(turn, kind="stable")
+        self._ends = np.cumsum(np.bincount(turn, minlength=len(STEPS)))
+        self.first = int(self._ends[0])
+        self.done = 0
+        self._per_s = 0.0
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the pictures and codes."""
+        return self.pictures.nbytes + self.codes.nbytes
+
+    @property
+    def complete(self) -> bool:
+        """Whether all are there."""
+        return self.done == len(self._order)
+
+    @property
+    def fineness(self) -> int:
+        """Of which every so-many-th row and column is complete."""
+        return next(step for step, end in zip(STEPS[::-1], self._ends[::-1], strict=True) if self.done >= end)
+
+    def step(self) -> None:
+        """Make the next tiles, about as many as take a slice."""
+        fitting = int(SLICE_S * self._per_s) if self._per_s else self.first
+        rows = self._order[self.done : self.done + max(LEAST, min(fitting, MOST))]
+        begin = time.perf_counter()
+        with torch.inference_mode():
+            self.pictures[rows] = self.model.pictures(self.codes[rows])
+        self._per_s = len(rows) / max(time.perf_counter() - begin, 1e-6)
+        self.known[rows] = True
+        self.done += len(rows)
+
+
+def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
+    """Return the map as far as it is known. Raises Refusal for codes or dimensions that span no plane."""
+    plane, axes = _plane(model, params)
+    key = (plane.origin.tobytes(), plane.u.tobytes(), plane.v.tobytes(), plane.x, plane.y, params.side)
+    tiles: Tiles = stages.run("map", lambda: Tiles(model, plane, params.side), *key)
+    idle = stages.context.later is not None
+    wanted = tiles.first if idle else params.side**2
+    while tiles.done < wanted:
+        stages.progress(tiles.done / wanted, "map")
+        stages.time("generate", tiles.step)
+    go_on(stages, WISH, tiles)
+    grid = (params.side, params.side)
+    sides = [[axis.low, axis.high, axis.normal] for axis in (plane.x, plane.y)]
+    arrays = {
+        "pictures": tiles.pictures.reshape(*grid, *tiles.pictures.shape[1:]),
+        "known": tiles.known.reshape(grid).copy(),
+        "origin": plane.origin,
+        "u": plane.u,
+        "v": plane.v,
+        "sides": np.array(sides, np.float64),
+    }
+    if params.speed and tiles.complete:
+        arrays["speed"] = speed(arrays["pictures"], tiles.codes.reshape(*grid, -1))
+    meta = {"kind": "latent", "step": tiles.fineness, "axes": axes, "partial": not tiles.complete}
+    return Result(arrays, {**meta, "collected": tiles.done, "of": params.side**2, "unit": "tiles"})
+
+
+def speed(pictures: Pixels, codes: Float) -> Float:
+    """Return how fast the picture changes (n, n) at each tile of (n, n, H, W, 3), whose codes are (n, n, D).
+
+    It is the root of the squared derivatives along the two axes, by central differences, summed over all pixels and
+    channels that differ: a coarse |J| of the plane.
+    """
+    grey = bool((pictures[..., 0] == pictures[..., 1]).all() and (pictures[..., 0] == pictures[..., 2]).all())
+    values = (pictures[..., :1] if grey else pictures).reshape(*pictures.shape[:2], -1).astype(np.float32) / 255
+    squares = np.zeros(pictures.shape[:2], np.float64)
+    for axis in (0, 1):
+        moved, way = (np.gradient(each, axis=axis) for each in (values, codes.astype(np.float64)))
+        squares += (moved**2).sum(-1) / (way**2).sum(-1)
+    return np.sqrt(squares).astype(np.float32)
+
+
+def _plane(model: Any, params: Params) -> tuple[Plane, tuple[int, ...]]:
+    seen = {"x": params.x, "y": params.y, "zoom": params.zoom}
+    if params.through:
+        codes = model.space.parse(params.through)
+        if len(codes) != 3:
+            raise Refusal(f"A plane goes through three codes, not {len(codes)}.", advice="Part them by semicolons.")
+        return planes.through(codes, **seen), ()
+    codes = model.space.parse(params.code)
+    if len(codes) != 1:
+        raise Refusal(f"There are {len(codes):,} codes, not one.", advice="Give one row.")
+    a, b = params.a, params.b
+    if a < 0 or b < 0:
+        own = planes.pair(model.space, model.card.about.get("kl", ()))
+        a, b = planes.filled(a, b, own)
+    plane = planes.of_dimensions(model.space, codes[0], a, b, **seen, probability=params.even == "probability")
+    return plane, (a, b)
+
+
+def _lacks(model: Any) -> dict[str, str]:
+    """Return why there is no map of a model's space."""
+    try:
+        planes.pair(model.space)
+    except Refusal as refusal:
+        return {"": f"{refusal} {refusal.advice}"}
+    return {}
+
+
+INSPECTION = Inspection(
+    id="manifold",
+    title="Manifold map",
+    help="Pictures of a grid of codes in a plane of the latent space.",
+    needs=("Generates",),
+    params=Params,
+    answer=answer,
+    reads="nothing",
+    lacks=_lacks,
+)

@@ -1,0 +1,179 @@
+"""Planes through a latent space: two of its dimensions, or through three codes. Codes and places alone, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from models.latent.space import Space
+from models.types import Float, Refusal
+
+REACH = {"gaussian": 3.0, "w": 3.0, "uniform": 1.0}
+REACH_CODES = 1.25  # the three codes lie at 1 from the middle
+NEARLY_A_LINE = 1e-3  # sine of the angle between the two directions
+OFF = 1e-3  # share of the plane's own measure
+NORMAL = NormalDist()
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One side of the map, from `low` to `high`. With `normal` it is even in the standard normal's probability."""
+
+    low: float
+    high: float
+    normal: bool = False
+
+    def value(self, share: float) -> float:
+        """Return the coordinate at a share of the side, 0 at `low` and 1 at `high`."""
+        if not self.normal:
+            return self.low + (self.high - self.low) * share
+        low, high = NORMAL.cdf(self.low), NORMAL.cdf(self.high)
+        return NORMAL.inv_cdf(min(max(low + (high - low) * share, 1e-12), 1 - 1e-12))
+
+    def share(self, value: float) -> float:
+        """Return where a coordinate lies on the side, beyond 0 and 1 outside."""
+        if not self.normal:
+            return (value - self.low) / (self.high - self.low)
+        low, high = NORMAL.cdf(self.low), NORMAL.cdf(self.high)
+        return (NORMAL.cdf(value) - low) / (high - low)
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """The codes origin + x u + y v, seen where x and y lie on the two axes: x to the right, y up.
+
+    `origin`, `u` and `v` are (D,) float32. A place on the map is given by its shares, from the left and from the top.
+    """
+
+    origin: Float
+    u: Float
+    v: Float
+    x: Axis
+    y: Axis
+
+    def code(self, x: float, y: float) -> Float:
+        """Return the code (D,) at two coordinates."""
+        return self.codes(np.array([[x, y]]))[0]
+
+    def codes(self, coordinates: np.ndarray) -> Float:
+        """Return the codes (N, D) at coordinates (N, 2)."""
+        x, y = np.asarray(coordinates, np.float64).T
+        made = self.origin + x[:, None] * self.u.astype(np.float64) + y[:, None] * self.v.astype(np.float64)
+        return made.astype(np.float32)
+
+    def coordinates(self, across: float, down: float) -> tuple[float, float]:
+        """Return the coordinates of a place."""
+        return self.x.value(across), self.y.value(1 - down)
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Return the place of two coordinates, which may lie outside the map."""
+        return self.x.share(x), 1 - self.y.share(y)
+
+    def grid(self, side: int) -> np.ndarray:
+        """Return the coordinates (side, side, 2) of the middles of tiles, the first row at the top."""
+        middles = (np.arange(side) + 0.5) / side
+        x = np.array([self.x.value(share) for share in middles])
+        y = np.array([self.y.value(1 - share) for share in middles])
+        return np.stack(np.meshgrid(x, y), -1)
+
+    def project(self, codes: Float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the coordinates (N, 2) of the nearest codes of the plane, and how far (N,) codes (N, D) are off it."""
+        axes = np.stack([self.u, self.v], 1).astype(np.float64)
+        away = np.atleast_2d(codes).astype(np.float64) - self.origin
+        found = np.linalg.lstsq(axes, away.T, rcond=None)[0].T
+        return found, np.linalg.norm(away - found @ axes.T, axis=1)
+
+    @property
+    def measure(self) -> float:
+        """The length in the latent space that the map is across, the shorter side of the two."""
+        return float(
+            min((axis.high - axis.low) * np.linalg.norm(way) for axis, way in ((self.x, self.u), (self.y, self.v)))
+        )
+
+    def holds(self, distance: float) -> bool:
+        """Tell whether a code so far off lies in the plane, but for rounding."""
+        return distance <= OFF * self.measure
+
+
+def free(space: Space) -> list[int]:
+    """Return the dimensions that a code can go along: those of a choice of one are none."""
+    return [row for block, part in space.parts() if block.kind != "categorical" for row in range(part.start, part.stop)]
+
+
+def pair(space: Space, nats: Sequence[float] | Float = ()) -> tuple[int, int]:
+    """Return the two dimensions that are worth a look first: those with the largest KL divergence `nats` where that is
+    known, else uniform ones, which were given a meaning by training, else the first two. Raises Refusal.
+    """
+    rows = free(space)
+    if len(rows) < 2:
+        raise Refusal(
+            f"A map needs two dimensions to go along; this model's codes have {'one' if rows else 'none'}.",
+            advice="Move its control under Explore.",
+        )
+    known = np.asarray(nats, np.float64)
+    if known.shape == (space.size,):
+        best = sorted(rows, key=lambda row: -known[row])
+        return best[0], best[1]
+    uniform = [row for block, part in space.parts() if block.kind == "uniform" for row in range(part.start, part.stop)]
+    first = uniform if len(uniform) >= 2 else rows
+    return first[0], first[1]
+
+
+def filled(a: int, b: int, own: tuple[int, int]) -> tuple[int, int]:
+    """Return two dimensions where -1 stands for one of the model's `own`, never the same twice."""
+    if a < 0 and b < 0:
+        return own
+    left = [row for row in own if row not in (a, b)]
+    return (left[0], b) if a < 0 else (a, left[0])
+
+
+def of_dimensions(
+    space: Space,
+    code: Float,
+    a: int,
+    b: int,
+    *,
+    x: float = 0.0,
+    y: float = 0.0,
+    zoom: float = 1.0,
+    probability: bool = False,
+) -> Plane:
+    """Return the plane of dimensions `a` (to the right) and `b` (up), the others as in `code` (D,), around (x, y).
+
+    With `probability` normal dimensions are even in probability (Kingma and Welling 2014, figure 4). Raises Refusal.
+    """
+    rows = free(space)
+    for row in (a, b):
+        if row not in rows:
+            known = f"from 0 to {space.size - 1}" + ("" if len(rows) == space.size else ", those of a choice left out")
+            raise Refusal(f"There is no dimension {row} to go along.", advice=f"Take two of those {known}.")
+    if a == b:
+        raise Refusal(f"Both axes are dimension {a}: that is a line, no plane.", advice="Take another for one of them.")
+    kinds = {row: block.kind for block, part in space.parts() for row in range(part.start, part.stop)}
+    origin, u, v = np.array(code, np.float32), np.zeros(space.size, np.float32), np.zeros(space.size, np.float32)
+    origin[[a, b]] = 0
+    u[a] = v[b] = 1
+    sides = []
+    for row, middle in ((a, x), (b, y)):
+        half = REACH[kinds[row]] / zoom
+        sides.append(Axis(middle - half, middle + half, probability and kinds[row] == "gaussian"))
+    return Plane(origin, u, v, *sides)
+
+
+def through(codes: Float, *, x: float = 0.0, y: float = 0.0, zoom: float = 1.0) -> Plane:
+    """Return the plane through three codes (3, D), at (-1, -1), (1, -1) and (-1, 1); at (1, 1) lies B + C - A.
+
+    Raises Refusal where they lie on one line.
+    """
+    a, b, c = codes.astype(np.float64)
+    u, v = (b - a) / 2, (c - a) / 2
+    long = np.linalg.norm(u), np.linalg.norm(v)
+    cosine = float(u @ v / (long[0] * long[1])) if min(long) > 0 else 1.0
+    if 1 - cosine * cosine < NEARLY_A_LINE**2:
+        raise Refusal("The three codes lie on one line, so they span no plane.", advice="Put another code aside.")
+    half = REACH_CODES / zoom
+    origin, u, v = (each.astype(np.float32) for each in ((b + c) / 2, u, v))
+    return Plane(origin, u, v, Axis(x - half, x + half), Axis(y - half, y + half))

@@ -28,6 +28,7 @@ from models.types import Failure, Result, Source
 ADAPTERS = registry.adapter_classes()
 INSPECTIONS = list(registry.all_inspections().values())
 CLASSES = ("background", "a", "b", "c")
+FOLDERS = {"neighbours": ("folder",), "posterior": ("folder",), "attribute": ("with_folder", "without_folder")}
 
 
 def fingerprint(net: torch.nn.Module) -> str:
@@ -68,7 +69,8 @@ def engine(family: Engine) -> Iterator[Engine]:
 @pytest.fixture
 def source(tmp_path: Path) -> Source:
     rng = np.random.default_rng(0)
-    save_png(rng.integers(0, 255, (90, 120, 3), dtype=np.uint8), tmp_path / "a.png")
+    for name in ("a.png", "b.png"):
+        save_png(rng.integers(0, 255, (90, 120, 3), dtype=np.uint8), tmp_path / name)
     return Source.file(tmp_path / "a.png")
 
 
@@ -91,8 +93,8 @@ def subject(inspection: Any, source: Source) -> Source:
 def asked(inspection: Any, source: Source, given: Mapping[str, Any] | None = None) -> Request:
     """The question, about what the inspection reads; with a folder of pictures where it compares with some."""
     about = None if inspection.reads == "nothing" else subject(inspection, source)
-    folder = {"folder": str(Path(source.path).parent)} if inspection.id in ("neighbours", "posterior") else {}
-    return Request.make(inspection.id, "tiny", about, {**(given or {}), **folder})
+    folders = dict.fromkeys(FOLDERS.get(inspection.id, ()), str(Path(source.path).parent))
+    return Request.make(inspection.id, "tiny", about, {**(given or {}), **folders})
 
 
 def skip_if_never(answer: Any) -> None:

@@ -34,7 +34,7 @@ FIGURES = {"count": 10_000, "of_manifold": 2_000}
 BETAS = (0.5, 0.999)
 EMA = 0.999
 CATEGORY_WEIGHT, CONTINUOUS_WEIGHT = 1.0, 0.5
-TURN, SHEAR, SCALE, MOVE = 0.35, 0.4, 0.2, 0.12
+TURN, SHEAR, SCALE, MOVE, SWELL = 0.35, 0.4, 0.2, 0.12, 0.8
 
 
 def bounded(discriminator: nn.Module) -> nn.Module:
@@ -59,7 +59,7 @@ def plain(net: GAN, generator: nn.Module, architecture: str) -> GAN:
 
 
 def bent(x: Tensor) -> Tensor:
-    """Return pictures in [-1, 1], each turned, sheared, scaled and moved by chance."""
+    """Return pictures in [-1, 1], each turned, sheared, scaled, moved and its strokes swollen by chance."""
     count = len(x)
     turn, shear = TURN * (2 * torch.rand(count) - 1), SHEAR * (2 * torch.rand(count) - 1)
     across, down = 1 + SCALE * (2 * torch.rand(2, count) - 1)
@@ -67,7 +67,8 @@ def bent(x: Tensor) -> Tensor:
     move = MOVE * (2 * torch.rand(2, count) - 1)
     rows = [cos * across, (shear * cos - sin) * down, move[0], sin * across, (shear * sin + cos) * down, move[1]]
     grid = functional.affine_grid(torch.stack(rows, 1).view(count, 2, 3), list(x.shape), align_corners=False)
-    return functional.grid_sample(x + 1, grid, align_corners=False) - 1
+    moved = functional.grid_sample(x + 1, grid, align_corners=False) - 1
+    return moved.lerp(functional.max_pool2d(moved, 3, 1, 1), SWELL * torch.rand(count, 1, 1, 1))
 
 
 def information(net: GAN, made: Tensor, z: Tensor) -> Tensor:
@@ -85,6 +86,11 @@ def information(net: GAN, made: Tensor, z: Tensor) -> Tensor:
     ) + CONTINUOUS_WEIGHT * functional.mse_loss(continuous.float(), wanted)
 
 
+def _fall(done: float) -> float:
+    """Return what the rates are multiplied with when a share of the steps is done: they fall in the second half."""
+    return min(1.0, 0.05 + 1.9 * (1 - done))
+
+
 def train(net: GAN, pictures: Tensor, options: argparse.Namespace) -> None:
     """Train with the non-saturating loss (Goodfellow et al. 2014) and Adam; save the weights after every epoch."""
     rng = torch.Generator().manual_seed(options.seed)
@@ -92,18 +98,18 @@ def train(net: GAN, pictures: Tensor, options: argparse.Namespace) -> None:
     bounded(net.discriminator)
     average = AveragedModel(net.generator, multi_avg_fn=get_ema_multi_avg_fn(EMA), use_buffers=True)
     informed = hasattr(net, "recogniser")
-    making = [*net.generator.parameters(), *(net.recogniser.parameters() if informed else ())]
-    maker = torch.optim.Adam(making, options.rate, BETAS, fused=True)
+    groups = [{"params": net.generator.parameters(), "lr": options.rate}]
+    if informed:
+        groups.append({"params": net.recogniser.parameters()})
+    maker = torch.optim.Adam(groups, 2 * options.rate, BETAS, fused=True)
     judge = torch.optim.Adam(net.discriminator.parameters(), 2 * options.rate, BETAS, fused=True)
     steps = len(pictures) // options.batch
     total = steps * options.epochs
+    schedules = [torch.optim.lr_scheduler.LambdaLR(o, lambda step: _fall(step / total)) for o in (maker, judge)]
     recent = torch.zeros(3)
     for epoch in range(options.epochs):
         bar = tqdm(shuffled(len(pictures), options.batch, rng), f"epoch {epoch + 1}", steps, mininterval=10)
-        for step, rows in enumerate(bar):
-            for optimiser, rate in ((maker, options.rate), (judge, 2 * options.rate)):
-                done = (epoch * steps + step) / total
-                optimiser.param_groups[0]["lr"] = rate * min(1.0, 0.05 + 2 * 0.95 * (1 - done))
+        for rows in bar:
             real = (unit(pictures[rows]) * 2 - 1).contiguous(memory_format=torch.channels_last)
             z = draw(options.architecture, options.batch, rng)
 
@@ -125,10 +131,12 @@ def train(net: GAN, pictures: Tensor, options: argparse.Namespace) -> None:
             maker.step()
             net.discriminator.requires_grad_(True)
             average.update_parameters(net.generator)
+            for schedule in schedules:
+                schedule.step()
 
             losses = torch.stack([judged.detach(), fooled.detach(), told.detach()])
             if not math.isfinite(float(losses.sum())):
-                raise FloatingPointError(f"The losses are no numbers at step {step} of epoch {epoch + 1}: {losses}.")
+                raise FloatingPointError(f"The losses are no numbers in epoch {epoch + 1}: {losses}.")
             recent = recent.lerp(losses, 0.02)
             bar.set_postfix_str("judge {:.3f} maker {:.3f} codes {:.3f}".format(*recent.tolist()), refresh=False)
         save_weights(plain(net, average.module, options.architecture), options.out)
@@ -180,7 +188,7 @@ def main() -> None:
         f"weights {EMA}, seed {options.seed}"
     )
     if options.architecture == "digits_infogan":
-        told += "; the recogniser reads the category from turned, sheared, scaled and moved pictures"
+        told += "; the recogniser reads the category from bent pictures"
     print(write_card(options.architecture, options.out, options.judge, options.data, told), flush=True)
 
 

@@ -23,7 +23,7 @@ BENT = 0.5
 
 
 def varied(x: Tensor) -> Tensor:
-    """Return pictures in [0, 1], about half of them turned, sheared, scaled and moved a little."""
+    """Return pictures in [0, 1], about half of them bent a little."""
     return torch.where(torch.rand(len(x), 1, 1, 1) < BENT, (bent(x * 2 - 1) + 1) / 2, x)
 
 
@@ -93,7 +93,7 @@ def main() -> None:
     train(net, *digits(options.data, split="train"), options)
     told = (
         f"{options.epochs} epochs of {options.batch}, AdamW, peak rate {options.rate:g}, one cycle, "
-        f"half of the pictures turned, sheared, scaled and moved, seed {options.seed}"
+        f"half of the pictures turned, sheared, scaled, moved and swollen, seed {options.seed}"
     )
     print(f"test accuracy {write_card(options.out, options.data, told):.4f}", flush=True)
 

@@ -27,6 +27,7 @@ USAGE = """\
   main.py models [--json]                                        the bundled models
   main.py inspections [--model M] [--json]                       what can be asked, with parameters
   main.py run INSPECTION PICTURE... --model M [--set name=value]... --out DIR
+  main.py run INSPECTION --model M [--set name=value]... --out DIR   of generative models: sample, interpolate
   main.py run figures GROUND_TRUTH --model M --out DIR           mAP, curves, errors of a whole data set
   main.py run coverage GROUND_TRUTH --model M --out DIR          how well the anchors fit a whole data set
   main.py replay RECIPE.json --out DIR                           the same numbers again
@@ -85,7 +86,7 @@ def _headless(given: list[str]) -> int:
     asking.add_argument("--json", action="store_true")
     running = commands.add_parser("run")
     running.add_argument("inspection")
-    running.add_argument("pictures", nargs="+")
+    running.add_argument("pictures", nargs="*")
     running.add_argument("--model", required=True)
     running.add_argument("--set", action="append", default=[], metavar="name=value", dest="settings")
     running.add_argument("--out", type=Path, required=True)
@@ -153,20 +154,27 @@ def _run(options: Any) -> int:
     _check(engine, options.inspection, model, settings)
     if options.also and options.inspection != "detect":
         raise Refusal("Only detections can be written as CSV or COCO.", advice="Leave --also out.")
-    paths: list[Path] = []
+    paths: list[Path | None] = []
     failed = 0
+    if _reads(options.inspection) == "nothing":
+        if options.pictures:
+            raise Refusal(f"{options.inspection} is asked about the model alone.", advice="Leave the pictures out.")
+        paths = [None]
+    elif not options.pictures:
+        raise Refusal(f"{options.inspection} is asked about a picture.", advice="Name one, or a folder.")
     for given in options.pictures:
         try:
-            paths += [Path(given)] if _reads_folder(options.inspection) else images.expand([given])
+            paths += [Path(given)] if _reads(options.inspection) == "folder" else images.expand([given])
         except Refusal as refusal:
             failed += 1
             _say(f"{given}: {refusal} {refusal.advice}")
     kinds = ["png", "svg", "json", *("coco.json" if k == "coco" else k for k in options.also)]
     taken: set[str] = set()
     for number, path in enumerate(paths, 1):
-        request = Request.make(options.inspection, model, Source.file(path), settings)
+        request = Request.make(options.inspection, model, Source.file(path) if path else None, settings)
         name = _export_name(request, taken)
-        done = _answer(engine, request, options.out, name, kinds=kinds, label=f"{number}/{len(paths)} {path.name}")
+        label = f"{number}/{len(paths)} {path.name}" if path else options.inspection
+        done = _answer(engine, request, options.out, name, kinds=kinds, label=label)
         failed += not done
     return FAILED if failed else DONE
 
@@ -194,7 +202,7 @@ def _replay(recipe_path: Path, out: Path) -> int:
 
 def _export_name(request: Request, taken: set[str]) -> str:
     """Return what a request's files are called and take that name: `a.detect`, if taken `a.png.detect`, and so on."""
-    longer = request.source.name if request.source else "picture"
+    longer = request.source.name if request.source else Path(request.model).name
     numbered = (f"{longer}-{number}" for number in count(2))
     further = (f"{begin}.{request.inspection}" for begin in chain((longer,), numbered))
     name = next(begin for begin in chain((request.stem,), further) if begin.lower() not in taken)
@@ -213,10 +221,10 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
     if isinstance(answer, Failure):
         _say(f"{label}: {answer.text}")
         return False
-    from viewer import export
+    from viewer import export, reels
 
     try:
-        if _reads_folder(request.inspection):
+        if _reads(request.inspection) == "folder":
             if request.inspection == "coverage":
                 export.write_figures(out, request, answer, kinds=["json"], name=name)
                 _say(f"{label}: {answer.meta['covered']:,} of {answer.meta['objects']:,} objects covered")
@@ -227,13 +235,15 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
                 _say(f"  {line}")
             return True
         _painting()
-        if answer.meta.get("kind") == export.MAP:
+        if answer.meta.get("kind") == reels.LATENT:
+            kinds = ["png", "npy", "json"]
+        elif answer.meta.get("kind") == export.MAP:
             kinds = [*kinds, "npy"]
         elif request.inspection in export.GRIDS:
             kinds = ["png", "npy", "json"]
         elif request.inspection in export.PLAIN:
             kinds = ["json"]
-        pixels = engine.pixels(request, Context())
+        pixels = engine.pixels(request, Context()) if request.source else None
         export.write(out, request, answer, pixels, kinds=kinds, name=name)
     except Refusal as refusal:
         _say(f"{label}: {refusal} {refusal.advice}")
@@ -260,11 +270,11 @@ def _whole(engine: Engine, request: Request, label: str) -> Answer:
     return answer
 
 
-def _reads_folder(inspection: str) -> bool:
-    """Tell whether an inspection is asked about a whole data set, by its ground truth."""
+def _reads(inspection: str) -> str:
+    """Tell what an inspection is asked about: a "picture", the "folder" of a data set, or "nothing" but the model."""
     from models import registry
 
-    return registry.all_inspections()[inspection].reads == "folder"
+    return registry.all_inspections()[inspection].reads
 
 
 def _video(engine: Engine, request: Request, out: Path, name: str, *, label: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from models.context import Context
-from models.types import Source
+from models.types import Refusal, Source
 
 T = TypeVar("T")
 HOST_BYTES = 1 << 30
@@ -90,6 +90,12 @@ class CachedStages:
     def keep(self, name: str, value: object, *key: object) -> None:
         """Keep a value of stage `name` that was made together with others."""
         self.cache[(self.scope, name, key)] = value
+
+    def model(self, name: str) -> Any:
+        """Return another model, opened, such as one whose scores pictures are compared in. Raises Refusal."""
+        if self.context.model is None:
+            raise Refusal(f"{name} cannot be opened here.", advice="Ask the engine.")
+        return self.context.model(name)
 
     def meanwhile(self, name: str, steps: Iterator[None]) -> None:
         """Have work done in slices while the engine is idle, unless work of that name is under way; none of it is kept.

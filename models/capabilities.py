@@ -11,6 +11,9 @@ from models.params import Value
 from models.types import Anchors, Candidates, Float, Int, Pixels
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from models.latent.space import Space
     from models.subject import Rect, Subject
 
 T = TypeVar("T")
@@ -123,6 +126,51 @@ class Explains(Protocol):
         ...
 
 
+@runtime_checkable
+class Generates(Protocol):
+    """Makes pictures of latent codes."""
+
+    space: Space
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of a picture."""
+        ...
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Return pictures (N, C, H, W) from 0 to 1 of codes (N, D), C 1 or 3; gradients pass."""
+        ...
+
+    def pictures(self, codes: Float) -> Pixels:
+        """Return pictures (N, H, W, 3) uint8 RGB of codes (N, D)."""
+        ...
+
+    def input(self, pixels: Pixels) -> tuple[Tensor, str]:
+        """Return a picture (H, W, 3) uint8 RGB as (1, C, h, w) from 0 to 1, and what was done to it in words."""
+        ...
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """Tells the distribution of codes that a picture stands for."""
+
+    likelihood: str
+    sigma: float
+
+    def encode(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and logarithm of the variance (N, D) of pictures (N, C, H, W) from 0 to 1."""
+        ...
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """Has a discriminator, which tells real pictures from made ones."""
+
+    def score(self, pictures: Tensor) -> Tensor:
+        """Return its number (N,) before the sigmoid for pictures (N, C, H, W) from 0 to 1: larger is more real."""
+        ...
+
+
 CAPABILITIES: dict[str, type] = {
     "Detects": Detects,
     "HasAnchors": HasAnchors,
@@ -132,4 +180,7 @@ CAPABILITIES: dict[str, type] = {
     "FindsKeyPoints": FindsKeyPoints,
     "Classifies": Classifies,
     "Explains": Explains,
+    "Generates": Generates,
+    "Encodes": Encodes,
+    "Scores": Scores,
 }

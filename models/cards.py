@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from models import assume
 from models.types import Refusal
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -126,6 +127,7 @@ def samples(model: str) -> Path:
 @cache
 def task(name: str) -> str:
     """Return the task of a model that is known by name or by the card beside its weights, "" for one that is not."""
+    name = assume.split(name)[0]
     if name in UNTRAINED:
         return untrained(name).task
     path = BUNDLED / f"{name}.json"

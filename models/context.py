@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from models.types import Cancelled
 
@@ -26,6 +27,7 @@ class Context:
     report: Progress = _silent
     cancelled: Callable[[], bool] = lambda: False
     later: Callable[[Hashable, Iterator[None]], None] | None = None
+    model: Callable[[str], Any] | None = None
     timings: dict[str, float] = field(default_factory=dict)
     _inside_ms: float = 0.0
 

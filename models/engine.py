@@ -45,7 +45,7 @@ class Engine:
     def run(self, request: Request, context: Context | None = None) -> Answer:
         """Answer a request. Never raises: what goes wrong is a Failure."""
         context = context or Context()
-        context.later = self._later
+        context.later, context.model = self._later, self.model
         return self._caught(request, context, self.cache)
 
     def take_frame(self, source: Source, pixels: Pixels) -> None:
@@ -135,7 +135,7 @@ class Engine:
         values = {p.name: p.default for p in offer.parameters} | offer.check(request.settings)
 
         folder = inspection.reads == "folder"
-        pixels = None if folder else self.pixels(request, context, cache)
+        pixels = self.pixels(request, context, cache) if inspection.reads == "picture" else None
         if folder and request.source is None:
             raise Refusal(f"{inspection.title} needs a folder or a file of ground truth.", advice="Open one.")
         scope = (request.model, self._stamps.get(request.model), request.source)

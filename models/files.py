@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import hashlib
 import stat
 import threading
@@ -92,6 +93,21 @@ def sha256(path: str | Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:
         raise refusal(Path(path).absolute(), exc) from exc
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file in full or not at all: nothing is left of it, and an older one stays, when the disk is full.
+
+    Raises OSError.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
 
 
 class Quiet:

@@ -19,10 +19,10 @@ from models.types import Refusal, Result
 class Inspection:
     """One kind of question. `needs` names capabilities; `answer(model, pixels, params, stages)` returns a Result.
 
-    What `reads` a "picture" gets its pixels; what reads a "folder" gets the Source of a request instead of pixels, for
-    example that of a data set's ground truth, and reads the pictures itself. Of a model that it applies to, `own` tells
-    values that stand in no adapter's defaults, and `lacks` why a parameter, or under "" all of it, is of no use.
-    Methods of attribution belong to a `group` and have a source to `cite`.
+    What `reads` a "picture" gets its pixels, what reads "nothing" gets None; what reads a "folder" gets the Source of a
+    request instead of pixels, for example that of a data set's ground truth, and reads the pictures itself. Of a model
+    that it applies to, `own` tells values that stand in no adapter's defaults, and `lacks` why a parameter, or under ""
+    all of it, is of no use. Methods of attribution belong to a `group` and have a source to `cite`.
     """
 
     id: str
@@ -31,7 +31,7 @@ class Inspection:
     needs: tuple[str, ...]
     params: type
     answer: Callable[[Any, Any, Any, Any], Result]
-    reads: Literal["picture", "folder"] = "picture"
+    reads: Literal["picture", "folder", "nothing"] = "picture"
     own: Callable[[Any], Mapping[str, Value]] = lambda model: {}
     lacks: Callable[[Any], Mapping[str, str]] = lambda model: {}
     group: str = ""

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from models import assume
 from models.files import sha256
 from models.live.source import is_endless, title
 from models.requests import Request
@@ -65,9 +66,10 @@ def read(path: Path) -> Recipe:
         raise Refusal(f"{path.name} is not a recipe.", advice="Give a .recipe.json that Vitrine wrote.") from error
     if number != FORMAT:
         raise Refusal(f"{path.name} is a recipe of format {number}.", advice=f"This Vitrine reads format {FORMAT}.")
-    name = wanted[0]
+    name, assumed = assume.split(wanted[0])
     if Path(name).suffix:
         name = str(next(iter(_places(name, path.parent)), name))
+    name = assume.join(name, assumed)
     if file and not digest:
         raise Refusal(
             f"{path.name} was made on {file}, which shows other pictures now.", advice="It cannot be replayed."

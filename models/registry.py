@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -12,12 +13,13 @@ from typing import Any
 
 import torch
 
-from models import adapters, architectures, attributions, cards, inspections, weights
+from models import adapters, architectures, assume, attributions, cards, inspections, weights
 from models.attribution import Attribution
 from models.capabilities import CAPABILITIES
 from models.cards import Card
 from models.files import sha256
 from models.inspection import Description, Inspection
+from models.networks import guess
 from models.types import Refusal
 
 
@@ -53,11 +55,13 @@ def adapt(net: torch.nn.Module, card: Card) -> Any:
 def open_model(name: str) -> Any:
     """Open a bundled model by name, or a weights file by path, with frozen parameters, in evaluation mode.
 
+    What a file's tensors leave open is assumed; another choice follows its path: `FILE?activation=leaky_relu`.
     The name of one of torchvision's architectures opens it with random weights, for its anchors are real.
     Raises Refusal saying which names there are, or what is wrong with the file.
     """
-    card = _card(name)
-    net, card = _untrained(card) if card.weights is None else _loaded(card, card.weights)
+    base, assumed = assume.split(name)
+    card = _card(base)
+    net, card = _untrained(card) if card.weights is None else _loaded(card, card.weights, assumed)
     for parameter in net.parameters():
         parameter.requires_grad_(False)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -75,9 +79,14 @@ def _untrained(card: Card) -> tuple[torch.nn.Module, Card]:
     return architectures.untrained(card.architecture, classes=len(names)), replace(card, classes=names)
 
 
-def _loaded(card: Card, file: Path) -> tuple[torch.nn.Module, Card]:
-    state = {k: v.float() if v.is_floating_point() else v for k, v in weights.read(file).items()}
+def _loaded(card: Card, file: Path, assumed: Mapping[str, str]) -> tuple[torch.nn.Module, Card]:
+    state = _read(file)
     architecture = card.architecture
+    if not architecture and (found := guess.propose(state, file, assumed, _read)) is not None:
+        net, about = found
+        named = replace(card, title=card.name, task=about["task"], architecture=about["architecture"], about=about)
+        return net, replace(named, sha256=sha256(file))
+    assume.check(assumed, {}, name=card.name)
     classes = len(card.classes)
     if not architecture:
         architecture, classes = architectures.recognise(state)
@@ -92,8 +101,16 @@ def _loaded(card: Card, file: Path) -> tuple[torch.nn.Module, Card]:
     return net, replace(card, sha256=sha256(file))
 
 
+def _read(file: Path) -> dict[str, torch.Tensor]:
+    return {k: v.float() if v.is_floating_point() else v for k, v in weights.read(file).items()}
+
+
 def describe(model: Any) -> Description:
     """Return what the window needs to know of an opened model."""
+    generates = CAPABILITIES["Generates"]
+    about = dict(model.card.about)
+    if isinstance(model, generates):
+        about |= {"latent": model.space.plain, "shape": model.shape}
     return Description(
         name=model.card.name,
         title=model.card.title,
@@ -104,7 +121,7 @@ def describe(model: Any) -> Description:
         offers={i.id: i.offer(model) for i in all_inspections().values()},
         device=str(next(model.net.parameters()).device),
         sha256=model.card.sha256,
-        about=model.card.about,
+        about=about,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from models.params import Value
@@ -34,7 +35,7 @@ class Request:
     @property
     def stem(self) -> str:
         """The name that this request's files begin with: `a.detect` for a.png."""
-        return f"{self.source.stem if self.source else 'picture'}.{self.inspection}"
+        return f"{self.source.stem if self.source else Path(self.model).stem}.{self.inspection}"
 
     @property
     def settings(self) -> dict[str, Any]:

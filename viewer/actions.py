@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from models import cards
 from models.live.source import title
-from viewer import inspect_actions, map_actions
+from viewer import inspect_actions, latent_actions, map_actions
 from viewer.commands import Command, Commands
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def table(window: Window) -> Commands:
             *_model(window),
             *inspect_actions.commands(window),
             *map_actions.commands(window),
+            *latent_actions.commands(window),
             *_help(window),
         ]
     )

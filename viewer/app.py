@@ -23,7 +23,7 @@ IDLE_LIMIT_MS = 120_000
 CHECKED_MOST = 32  # named pictures whose headers are read before the window is there
 Say = Callable[[str], None]
 # What is asked before there is a window: the first answer waits for nothing.
-FIRST = [("detect", plan.detect), ("classify", plan.classify)]
+FIRST = [("detect", plan.detect), ("classify", plan.classify), ("generated", plan.generated)]
 
 
 def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:

@@ -17,7 +17,8 @@ AREAS = {
     "right": Qt.DockWidgetArea.RightDockWidgetArea,
     "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
 }
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
+TOP = ("detect", "classify", "explore")  # share the upper right: a model serves one of them
 CLOSED = "film_closed"
 SIDE_PX = 304
 BOTTOM_PX = 176
@@ -62,10 +63,11 @@ class Docks(QObject):
             dock.setVisible(panel.opened and panel.id not in self._lacking)
         for area, first in (("right", "anchors"), ("bottom", "results")):
             for panel in self._panels.kinds.values():
-                if panel.area == area and panel.id not in ("detect", "classify", first):
+                if panel.area == area and panel.id not in (*TOP, first):
                     self._window.tabifyDockWidget(docks[first], docks[panel.id])
-        if "classify" in docks:
-            self._window.tabifyDockWidget(docks["detect"], docks["classify"])
+        for name in TOP[1:]:
+            if name in docks:
+                self._window.tabifyDockWidget(docks["detect"], docks[name])
         self._window.resizeDocks([docks["detect"]], [SIDE_PX], Qt.Orientation.Horizontal)
         self._window.resizeDocks([docks["detect"], docks["anchors"]], [590, 150], Qt.Orientation.Vertical)
         self._window.resizeDocks([docks["results"]], [BOTTOM_PX], Qt.Orientation.Vertical)

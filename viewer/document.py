@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from models import assume
 from models.cards import DEFAULT_MODEL
 from models.params import Value
 from models.requests import Request
@@ -79,6 +80,27 @@ class Maps:
 
 
 @dataclass(frozen=True)
+class Key:
+    """A code on the timeline: as text, how the path goes on from it ("auto" by the prior) and with which easing."""
+
+    code: str
+    path: str = "auto"
+    easing: str = "linear"
+
+
+@dataclass(frozen=True)
+class Latent:
+    """Where in the latent space the model is, `code` as text (see `models.latent.space`), and the timeline's `keys`.
+
+    `at` is the key that is chosen, -1 for none.
+    """
+
+    code: str = "seed:0"
+    keys: tuple[Key, ...] = ()
+    at: int = -1
+
+
+@dataclass(frozen=True)
 class Document:
     """Pictures, the current one, the model, parameters the user changed per model and inspection, the view.
 
@@ -89,8 +111,8 @@ class Document:
     to be compared with those of now. `method` is the attribution shown, "" for none; `target`, `against` (class names),
     `part` (of a box) and `layer` (a call's id, "" for the automatic one) say of what; `look` how maps are drawn; `maps`
     which are compared.
-    `frame` is where a video, camera or stream is
-    paused; -1 while it plays, and for what stands still.
+    `latent` is what a generative model shows. `frame` is where a video, camera or stream is paused; -1 while it plays,
+    and for what stands still.
     """
 
     sources: tuple[Source, ...] = ()
@@ -112,6 +134,7 @@ class Document:
     layer: str = ""
     look: Look = field(default_factory=Look)
     maps: Maps = Maps()
+    latent: Latent = Latent()
 
     @property
     def file(self) -> Source | None:
@@ -159,11 +182,16 @@ class Document:
         return dataclasses.replace(self if self.frame < 0 else self._unpicked(), frame=frame)
 
     def with_model(self, model: str) -> Document:
-        """Return the document with another model, whose pyramid has other levels."""
+        """Return the document with another model, whose pyramid has other levels, and whose codes are others unless it
+        is the same file under other assumptions.
+        """
+        latent = self.latent if assume.split(model)[0] == assume.split(self.model)[0] else Latent()
         view = dataclasses.replace(self.view, anchor_level=-1)
         own = {"target": "", "against": "", "part": "score", "layer": ""}
         maps = dataclasses.replace(self.maps, classes=(), found=())
-        return dataclasses.replace(self, model=model, selected=-1, second=-1, pinned=None, view=view, maps=maps, **own)
+        return dataclasses.replace(
+            self, model=model, selected=-1, second=-1, pinned=None, view=view, maps=maps, latent=latent, **own
+        )
 
     def explaining(self, **changed: str) -> Document:
         """Return the document with another method, target, against, part or layer."""
@@ -181,6 +209,10 @@ class Document:
     def with_maps(self, **changed: object) -> Document:
         """Return the document with other maps compared."""
         return dataclasses.replace(self, maps=dataclasses.replace(self.maps, **changed))  # type: ignore[arg-type]
+
+    def with_latent(self, **changed: object) -> Document:
+        """Return the document elsewhere in the latent space, or with other keys."""
+        return dataclasses.replace(self, latent=dataclasses.replace(self.latent, **changed))  # type: ignore[arg-type]
 
     def with_view(self, **changed: object) -> Document:
         """Return the document with the view changed."""

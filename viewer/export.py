@@ -13,7 +13,7 @@ from models.evaluation import report as figures_report
 from models.live.record import SUFFIX, Recording
 from models.requests import Request
 from models.types import Pixels, Refusal, Result
-from viewer import grids, heat, inside, instances, matches, overlay, trace
+from viewer import grids, heat, inside, instances, matches, overlay, reels, trace
 from viewer.canvas.layers import Layer
 from viewer.canvas.painter import render, render_svg
 from viewer.sources import pixels_of
@@ -31,7 +31,7 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
         return [heat.heat_layer(values, extent, heat.Look(), signed=result.meta["signed"])]
     if "boxes" not in result.arrays and request.inspection in PLAIN:
         return []
-    if request.inspection in GRIDS:
+    if request.inspection in GRIDS or result.meta.get("kind") == reels.LATENT:
         return []
     if request.inspection == "receptive":
         return inside.field_layers(result)
@@ -52,13 +52,15 @@ def write(
     folder: Path,
     request: Request,
     result: Result,
-    pixels: Pixels,
+    pixels: Pixels | None,
     *,
     kinds: Iterable[str] = ("png", "svg", "json"),
     layers: list[Layer] | None = None,
     name: str = "",
 ) -> list[Path]:
     """Write the files of a result and its recipe into a folder, and return their paths.
+
+    What is about no picture has no `pixels`.
 
     Raises Refusal when the folder cannot be written to.
     """
@@ -134,19 +136,21 @@ def write_video(
     return count
 
 
-def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels, layers: list[Layer]) -> Path:
+def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels | None, layers: list[Layer]) -> Path:
     request, result = answer
     match kind:
+        case _ if result.meta.get("kind") == reels.LATENT:
+            reels.save(path, kind, request, result)
         case "png" if request.inspection in GRIDS:
             grids.save_png(request, result, path)
         case "npy" if request.inspection in GRIDS:
             np.save(path, result.arrays[GRIDS[request.inspection]].astype(np.float32), allow_pickle=False)
         case "json" if request.inspection in GRIDS:
             path.write_text(grids.as_json(request, result, name=path.with_suffix(".npy").name), encoding="utf-8")
-        case "png":
+        case "png" if pixels is not None:
             if not render(pixels, layers).save(str(path)):
                 raise OSError("the picture could not be saved")
-        case "svg":
+        case "svg" if pixels is not None:
             render_svg(pixels, layers, path)
         case "csv":
             path.write_text(report.as_csv([(request, result)]), encoding="utf-8")

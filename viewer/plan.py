@@ -133,10 +133,33 @@ def ask(
     source = source or document.source
     if source is None or (description is not None and reason(inspection, description)):
         return None
-    if description is None and (task(document.model) == "classification") != (inspection in CLASSIFIER_FIRST):
+    if description is None and (kind := task(document.model)):
+        if kind == "generation" or (kind == "classification") != (inspection in CLASSIFIER_FIRST):
+            return None
+    elif description is None and inspection in CLASSIFIER_FIRST:
         return None
     values = given(document, settings or inspection, description)
     return Request.make(inspection, document.model, source, {**values, **(extra or {})})
+
+
+def generated(document: Document, description: Description | None) -> Request | None:
+    """Want the picture of the document's latent code, of a model that makes pictures."""
+    return about("decode", document, description, extra={"code": document.latent.code})
+
+
+def about(
+    inspection: str,
+    document: Document,
+    description: Description | None,
+    *,
+    settings: str = "",
+    extra: Mapping[str, Value] | None = None,
+) -> Request | None:
+    """Return a request that is about no picture but about the model; None where the inspection does not apply."""
+    if reason(inspection, description) if description else task(document.model) != "generation":
+        return None
+    values = given(document, settings or inspection, description)
+    return Request.make(inspection, document.model, None, {**values, **(extra or {})})
 
 
 def reason(inspection: str, description: Description) -> str:

@@ -10,6 +10,7 @@ from viewer.panels.base import Panel
 from viewer.panels.classification import ClassificationPanel
 from viewer.panels.compare import ComparePanel
 from viewer.panels.detection import DetectionPanel
+from viewer.panels.explore import ExplorePanel
 from viewer.panels.figures import FiguresPanel
 from viewer.panels.film import FilmPanel
 from viewer.panels.filters import FilterPanel
@@ -23,6 +24,7 @@ from viewer.panels.masks import MaskPanel
 from viewer.panels.missed import MissedPanel
 from viewer.panels.proof import ProofPanel
 from viewer.panels.results import ResultsPanel
+from viewer.panels.samples import SamplesPanel
 from viewer.panels.truth import TruthPanel
 from viewer.panels.workbench import WorkbenchPanel
 
@@ -49,4 +51,6 @@ PANELS: tuple[type[Panel], ...] = (
     LayersPanel,
     MapsPanel,
     ProofPanel,
+    ExplorePanel,
+    SamplesPanel,
 )

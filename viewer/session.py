@@ -324,7 +324,7 @@ class Session:
         if (before.model, before.source) != (after.model, after.source):
             gone = before.file.path if before.file is not None and before.file != after.file else ""
             kept = self.results.items() if before.model == after.model else ()
-            others = {s: r.source for s, (r, _) in kept if r.source != before.source}
+            others = {s: r.source for s, (r, _) in kept if r.source is None or r.source != before.source}
             self.results = {s: self.results[s] for s, source in others.items() if not source or source.path != gone}
             if (before.model, before.file) != (after.model, after.file):
                 self.failed.clear()

@@ -10,6 +10,12 @@ from viewer.panels.base import Panel
 from viewer.plan import Wants
 from viewer.store import Store
 
+# What models of a task have that others do not.
+BY_TASK = {
+    "detection": ("Detects", "HasAnchors", "Explains"),
+    "classification": ("Classifies", "Explains"),
+    "generation": ("Generates", "Encodes", "Scores"),
+}
 Furnish = Callable[[Panel], None]
 
 
@@ -59,8 +65,9 @@ class Shelf(Mapping[str, Panel]):
 
     def unlikely(self, model: str) -> set[str]:
         """Return the panels that a model, not yet described, cannot be expected to serve: by its task."""
-        strange = {"classification": "Detects", "detection": "Classifies"}.get(task(model), "")
-        return {name for name, kind in self.kinds.items() if strange in kind.needs}
+        own = BY_TASK.get(task(model))
+        foreign = {need for needs in BY_TASK.values() for need in needs} - {*own} if own else set()
+        return {name for name, kind in self.kinds.items() if foreign & {*kind.needs}}
 
     def with_truth(self) -> None:
         """Build the panels that have a use for ground truth."""

@@ -13,6 +13,7 @@ from viewer.widgets.progress import Activity
 GAP = 8
 FORWARD = ("preprocess", "backbone", "head", "rpn", "proposals", "box head", "box head on the pool", "decode")
 NMS = ("nms", "own nms")
+GENERATE = "generate"
 
 
 class Status:
@@ -45,8 +46,10 @@ class Status:
         forward = sum(times.get(name, 0.0) for name in FORWARD)
         if forward:
             self._forward = f"forward {forward:.0f} ms"
-        nms = f"nms {sum(times.get(name, 0.0) for name in NMS):.1f} ms"
-        self.times.setText("".join(f"· {text} " for text in (device, self._forward, nms) if text))
+        last = f"nms {sum(times.get(name, 0.0) for name in NMS):.1f} ms"
+        if (generate := times.get(GENERATE)) is not None:
+            last = f"generate {generate:.1f} ms"
+        self.times.setText("".join(f"· {text} " for text in (device, self._forward, last) if text))
         self.times.setToolTip("\n".join(f"{name}: {ms:.1f} ms" for name, ms in times.items()) or "All from the cache")
 
     def show_pointer(self, pointer: Pointer | None, layers: Iterable[Layer]) -> None:

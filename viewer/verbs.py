@@ -110,10 +110,10 @@ class Verbs:
         A picture shows all that is on screen, and its recipe is that of the map, where one is shown.
         """
         slots = {
-            "png": ("attribution", "detect", "classify"),
+            "png": ("generated", "attribution", "detect", "classify"),
             "svg": ("attribution", "detect", "classify"),
-            "json": ("detect", "classify"),
-            "npy": ("attribution",),
+            "json": ("generated", "detect", "classify"),
+            "npy": ("generated", "attribution"),
             "map.json": ("attribution",),
         }
         results = self.window.session.results

@@ -25,6 +25,7 @@ from viewer.commands import inside
 from viewer.docks import Docks
 from viewer.document import Document
 from viewer.drops import Drops
+from viewer.easel import SLOT, Easel
 from viewer.keys import Keys
 from viewer.overlay import row_of
 from viewer.panels.base import Panel
@@ -58,6 +59,7 @@ class Window(QMainWindow):
         self._thumbnail_asked: Source | None = None
         self.setAcceptDrops(True)
         self.canvas = Canvas()
+        self.easel = Easel(self)
         self.welcome = Welcome()
         self.centre = QStackedWidget()
         self.centre.addWidget(self.welcome)
@@ -152,8 +154,9 @@ class Window(QMainWindow):
             panel.refresh(document, description)
         self._refresh_commands()
         self.docks.follow(many=self.many)
-        name = document.source.name if document.source else ""
-        self.setWindowTitle(f"{name} · {Path(document.model).name} · Vitrine" if name else "Vitrine")
+        name = document.source.name if document.source and not self.easel.generates else ""
+        shown = (name, Path(document.model).name) if name or self.easel.generates else ()
+        self.setWindowTitle(" · ".join(part for part in (*shown, "Vitrine") if part))
         self._list_models()
 
     def repaint_layers(self) -> None:
@@ -185,23 +188,15 @@ class Window(QMainWindow):
         if before.source != after.source:
             for panel in self.panels.built:
                 panel.forget()
-        if after.source is None:
-            self.canvas.show_picture(None)
-            self.centre.setCurrentWidget(self.welcome)
-            self.welcome.open_button.setFocus()
-            self.status.show_zoom(None)
         if (before.model, before.source) != (after.model, after.source):
+            self.easel.follow(before, after)
             self.status.forget()
         self.refresh()
         if dataclasses.replace(before, settings=after.settings) != after:
             self.repaint_layers()
 
     def _picture(self, source: Source, picture: Picture) -> None:
-        if self.centre.currentWidget() is self.welcome:
-            self.centre.setCurrentWidget(self.canvas)
-            self.canvas.setFocus()
-        self.canvas.show_picture(picture.pixels, keep_view=True)
-        self._zoomed(self.canvas.scale_percent)
+        self.easel.opened(source, picture)
         self.refresh()
         if picture.note:
             self.tell(f"{source.name}: {picture.note}", key=f"note {source.path}")
@@ -210,12 +205,15 @@ class Window(QMainWindow):
         self.panels.answered(slot)
         for panel in self.panels.built:
             panel.show_result(slot, request, result)
-        if slot == "detect":
+        if slot == SLOT:
+            self.easel.made(result)
+        if slot in ("detect", SLOT):
             description = self.session.description
             self.status.show_times(result.meta["timings"], description.device if description else "")
         self._refresh_commands()
 
     def _described(self, description: Description) -> None:
+        self.easel.settle()
         self.refresh()
         self.repaint_layers()
         if description.about.get("weights") == "none":
@@ -360,6 +358,7 @@ class Window(QMainWindow):
         """Connect a panel that was just built, and tell it what the others have heard."""
         panel.layers_changed.connect(self.repaint_layers)
         panel.command_wanted.connect(self._run_command)
+        panel.picture_shown.connect(self.easel.play)
         document, description = self.session.store.document, self.session.description
         reason = panel.lacking(description) if description else ""
         panel.setEnabled(not reason)

@@ -50,7 +50,7 @@ def test_the_cells_figures_reach_what_was_asked() -> None:
     assert len(each) == 3 and abs(sum(each) / 3 - figures["mAP@0.5"]) < 1e-3
 
 
-@pytest.mark.parametrize(("name", "least"), [("photos-resnet", 0.875), ("photos-vit", 0.70)])
+@pytest.mark.parametrize(("name", "least"), [("photos-resnet", 0.88), ("photos-vit", 0.70)])
 def test_the_classifiers_reach_what_was_asked(name: str, least: float) -> None:
     (figures,) = cards.bundled()[name].about["figures"].values()
     assert figures["accuracy"] >= least

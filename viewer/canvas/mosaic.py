@@ -52,6 +52,11 @@ def coloured(values: Float, scale: float) -> Atlas:
     return Atlas(_opaque((values * (127.5 / max(scale, 1e-30)) + 128).clip(0, 255).astype(np.uint8)))
 
 
+def tinted(pictures: NDArray[np.uint8]) -> Atlas:
+    """Return pictures (N, h, w, 3) RGB as tiles."""
+    return Atlas(_opaque(pictures))
+
+
 def bars(values: Float, lut: NDArray[np.uint8], *, side: int = 24) -> Atlas:
     """Return a bar for each of N values, up from the middle above 0 and down below, all to one scale."""
     scale = max(float(np.abs(values).max(initial=0)), 1e-30)

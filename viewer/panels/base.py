@@ -24,8 +24,9 @@ class Panel(QWidget):
     """One dock's content. A subclass sets the class attributes and overrides what it has a use for.
 
     It changes the document through `store`, says `layers_changed` when it would paint something
-    else, `command_wanted` to have a command of the table run, `pixels_wanted` to be shown a Source. Panels with
-    a lower `rank` paint first, below the others. A panel is given at least `height_px` when it is opened.
+    else, `command_wanted` to have a command of the table run, `pixels_wanted` to be shown a Source, `picture_shown` to
+    have pixels (H, W, 3), or None, on the canvas in place of what a generative model made last. Panels with a lower
+    `rank` paint first, below the others. A panel is given at least `height_px` when it is opened.
     """
 
     id: ClassVar[str] = ""
@@ -40,6 +41,7 @@ class Panel(QWidget):
     layers_changed = Signal()
     command_wanted = Signal(str)
     pixels_wanted = Signal(object)
+    picture_shown = Signal(object)
 
     def __init__(self, store: Store) -> None:
         super().__init__()
@@ -133,5 +135,8 @@ class Panel(QWidget):
             "FindsKeyPoints": "finds no key points",
             "Classifies": "tells no classes of a picture as a whole",
             "Explains": "does not show what its scores rest on",
+            "Generates": "makes no pictures",
+            "Encodes": "has no encoder",
+            "Scores": "has no discriminator",
         }
         return f"{description.name} {' and '.join(words.get(m, 'lacks ' + m) for m in missing)}." if missing else ""

@@ -59,6 +59,11 @@ class SliderRow(Row):
         self.slider.mark = self._tick(self._typed(value))
         self.slider.update()
 
+    def set_band(self, band: tuple[float, float] | None) -> None:
+        """Draw a stretch of the track from a lower to a higher value, such as a standard deviation, or none."""
+        self.slider.band = None if band is None else (self._tick(band[0]), self._tick(band[1]))
+        self.slider.update()
+
     def entry_hint(self) -> int:
         """Return the width in pixels that the entry asks for."""
         return self.entry.sizeHint().width()
@@ -116,6 +121,7 @@ class _Slider(QSlider):
     def __init__(self, ticks: int, *, parent: QWidget) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
         self.mark = 0
+        self.band: tuple[int, int] | None = None
         self.setRange(0, ticks)
         self.setPageStep(PAGE_STEPS)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -174,6 +180,10 @@ class _Slider(QSlider):
         painter.drawRoundedRect(QRectF(first, middle - 2, room, 4), 2, 2)
         painter.setBrush(colours.border if faint else colours.accent)
         painter.drawRoundedRect(QRectF(first, middle - 2, now - first, 4), 2, 2)
+        if self.band is not None:
+            ends = [first + QStyle.sliderPositionFromValue(0, self.maximum(), end, room) for end in self.band]
+            painter.setBrush(colours.warning)
+            painter.drawRoundedRect(QRectF(ends[0], middle + 4, max(2, ends[1] - ends[0]), 3), 1.5, 1.5)
         painter.setBrush(colours.border if faint else colours.muted)
         if self.mark >= 0:
             painter.drawRect(QRectF(own - 1, self.height() - 4, 2, 4))

@@ -1,0 +1,32 @@
+"""Adapter for a generator alone, whose discriminator is not at hand: codes to pictures, and no more."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.latent.model import LatentModel
+from models.networks.chain import Chain
+from models.networks.plain import PlainGAN
+
+
+class GeneratorAdapter(LatentModel):
+    """An opened generator."""
+
+    @staticmethod
+    def match(net: nn.Module) -> bool:
+        """Tell whether this adapter serves the network."""
+        return isinstance(getattr(net, "generator", None), nn.Module) and not hasattr(net, "discriminator")
+
+    @classmethod
+    def tiny(cls) -> nn.Module:
+        """Return a random-weight miniature for contract tests."""
+        torch.manual_seed(0)
+        return PlainGAN(Chain(nn.Linear(5, 64), nn.Tanh(), side=8, made=True), None, dims=5)
+
+    def generate(self, codes: Tensor) -> Tensor:
+        """Return what the generator makes (N, C, H, W) of codes (N, D)."""
+        return self.net.generator(codes)
+
+
+ADAPTER = GeneratorAdapter

@@ -1,0 +1,42 @@
+"""Adapter for variational autoencoders: a picture to a normal distribution of codes, and codes to pictures."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.cards import Card
+from models.latent.model import LatentModel
+from models.networks.plain import ConvVAE
+
+
+class VAEAdapter(LatentModel):
+    """An opened VAE. Its likelihood, "bernoulli" or "gaussian" with `sigma`, is what the card or the layout says."""
+
+    def __init__(self, net: nn.Module, card: Card) -> None:
+        super().__init__(net, card)
+        self.likelihood = str(card.about.get("likelihood", "") or getattr(net, "likelihood", "bernoulli"))
+        self.sigma = float(card.about.get("sigma", 1.0))
+
+    @staticmethod
+    def match(net: nn.Module) -> bool:
+        """Tell whether this adapter serves the network."""
+        return callable(getattr(net, "encode", None)) and callable(getattr(net, "decode", None))
+
+    @classmethod
+    def tiny(cls) -> nn.Module:
+        """Return a random-weight miniature for contract tests."""
+        torch.manual_seed(0)
+        return ConvVAE(dims=4, width=4, hidden=8)
+
+    def generate(self, codes: Tensor) -> Tensor:
+        """Return the decoder's mean (N, C, H, W) of codes (N, D)."""
+        return self.net.decode(codes)
+
+    def encode(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and logarithm of the variance (N, D) of pictures (N, C, H, W) from 0 to 1."""
+        mean, log_variance = self.net.encode(self.feed(pictures))
+        return mean, log_variance
+
+
+ADAPTER = VAEAdapter

@@ -1,0 +1,70 @@
+"""Neighbours: the real pictures nearest to a generated one, a check for memorisation.
+
+Arrays of the Result: `picture` (H, W, 3) uint8 that was made, `pictures` (K, H, W, 3) its nearest, nearest first, and
+their `distances` (K,), Euclidean in pixels from 0 to 1 or in a classifier's scores; `typical` (M,) the distances of
+real pictures to their own nearest others. `meta["ratio"]` is the nearest's distance over the median of those,
+`percentile` the share of real pictures with a nearer neighbour, `paths` the files of the nearest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from models.inspection import Inspection
+from models.latent import neighbours, reals
+from models.latent.space import CODE_HELP
+from models.params import param
+from models.types import Refusal, Result
+
+
+@dataclass(frozen=True)
+class Params:
+    """Which code, and among which pictures."""
+
+    code: str = param("seed:0", "Code", CODE_HELP)
+    folder: str = param("", "Folder", "A folder of real pictures, best those that the model learnt from.")
+    features: str = param("pixels", "Compared in", "pixels, or the name of a classifier, whose scores are compared.")
+    count: int = param(8, "Nearest", "How many are told.", low=1, high=64, step=1)
+
+
+def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
+    """Return the nearest real pictures. Raises Refusal for a folder without any and for what is no code."""
+    codes = model.space.parse(params.code)
+    if len(codes) != 1:
+        raise Refusal(f"There are {len(codes):,} codes, not one.", advice="Give one row.")
+    real = reals.reals(model, params.folder, stages)
+    key = (params.folder, params.features, real.paths)
+    known = stages.run("real features", lambda: reals.features(params.features, model, real.pictures, stages), *key)
+    spread = stages.run("typical distances", lambda: neighbours.typical(known), *key)
+    made = model.pictures(codes)
+    query = reals.features(params.features, model, made, stages)[0]
+    found = neighbours.among(query, known, spread, count=params.count)
+    arrays = {
+        "picture": made[0],
+        "pictures": real.pictures[found.rows],
+        "distances": found.distances,
+        "typical": found.typical,
+        "code": codes[0],
+    }
+    meta = {
+        "kind": "latent",
+        "ratio": found.ratio,
+        "percentile": found.percentile,
+        "paths": tuple(real.paths[row] for row in found.rows),
+        "among": len(real.paths),
+        "unreadable": real.unreadable,
+        "features": params.features,
+    }
+    return Result(arrays, meta)
+
+
+INSPECTION = Inspection(
+    id="neighbours",
+    title="Nearest real pictures",
+    help="The real pictures nearest to a generated one: is it a copy of what the model learnt from?",
+    needs=("Generates",),
+    params=Params,
+    answer=answer,
+    reads="nothing",
+)

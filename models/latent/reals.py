@@ -1,0 +1,74 @@
+"""Real pictures of a folder at the size of a generative model, and what they are compared in. It judges nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models import images
+from models.types import Float, Pixels, Refusal, Source
+
+PIXELS = "pixels"
+MOST = 2000
+SLICE = 64
+
+
+@dataclass(frozen=True)
+class Reals:
+    """Pictures (N, H, W, 3) uint8 as the model has them, their `paths`, and how many could not be read."""
+
+    pictures: Pixels
+    paths: tuple[str, ...]
+    unreadable: int
+
+
+def reals(model: Any, folder: str, stages: Any, *, most: int = MOST) -> Reals:
+    """Return up to `most` pictures of a folder, spread over all of it. Raises Refusal when there is none."""
+    path = Path(folder).expanduser()
+    if not folder or not path.is_dir():
+        raise Refusal(f"{folder or 'No folder'} is no folder of pictures.", advice="Choose one with real pictures.")
+    files = images.pictures_in(path)
+    chosen = [files[i] for i in np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int)]
+    stamps = tuple(Source.file(file).stamp for file in chosen)
+    return stages.run("real pictures", lambda: _read(model, chosen, path, stages), str(path), most, stamps)
+
+
+def _read(model: Any, files: list[Path], folder: Path, stages: Any) -> Reals:
+    _, height, width = model.shape
+    made, paths = [], []
+    for number, file in enumerate(files):
+        if number % SLICE == 0:
+            stages.progress(number / len(files), f"read {number:,} of {len(files):,} pictures")
+        try:
+            x, _ = model.input(images.read(file).pixels)
+        except Refusal:
+            continue
+        made.append(np.broadcast_to((x[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy(), (height, width, 3)))
+        paths.append(str(file))
+    if not made:
+        raise Refusal(f"{folder.name} holds no picture that can be read.", advice="Choose another folder.")
+    return Reals(np.stack(made), tuple(paths), len(files) - len(made))
+
+
+def features(space: str, model: Any, pictures: Pixels, stages: Any) -> Float:
+    """Return what pictures (N, H, W, 3) are compared in (N, F): their pixels from 0 to 1, or a classifier's scores.
+
+    Raises Refusal when the model named by `space` tells no classes.
+    """
+    if space == PIXELS:
+        values = np.divide(pictures[..., : model.shape[0]], 255, dtype=np.float32)
+        return values.reshape(len(pictures), -1)
+    other = stages.model(space)
+    if not hasattr(other, "preprocess"):
+        raise Refusal(f"{space} tells no classes of a picture.", advice="Choose a classifier, such as digits-lenet.")
+    found = []
+    with torch.inference_mode(False), torch.no_grad():
+        for at in range(0, len(pictures), SLICE):
+            stages.progress(at / len(pictures), f"compare in {space}")
+            batch = [other.preprocess.input(one, other.device) for one in pictures[at : at + SLICE]]
+            found.append(other.net(torch.cat(batch)).float().cpu().numpy())
+    return np.concatenate(found)

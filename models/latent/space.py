@@ -1,0 +1,174 @@
+"""The latent space of a model: its blocks, and codes as arrays and as text. No torch, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from models.types import Float, Refusal
+
+Kind = Literal["gaussian", "uniform", "categorical", "w"]
+KINDS: tuple[str, ...] = get_args(Kind)
+SEED = "seed:"
+CODE_HELP = "seed:NUMBER, numbers with commas, or an NPY file of this model's length."
+MOST_BYTES = 1 << 24
+
+
+@dataclass(frozen=True)
+class Block:
+    """One part of a code: `size` numbers of standard normal noise ("gaussian"), uniform from -1 to 1 ("uniform"),
+    a choice of one as 0 and 1 ("categorical"), or of an intermediate space without a known prior ("w").
+    """
+
+    kind: Kind
+    size: int
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Space:
+    """The blocks of a code, in order. A code is a vector (D,) float32 of them joined."""
+
+    blocks: tuple[Block, ...]
+
+    @classmethod
+    def of(cls, given: Iterable[Mapping[str, Any]]) -> Space:
+        """Read blocks as a card has them. Raises Refusal when they are none."""
+        try:
+            blocks = tuple(Block(b["kind"], int(b["size"]), str(b.get("name", b["kind"]))) for b in given)
+        except (TypeError, KeyError, ValueError) as error:
+            raise Refusal("The card's latent blocks cannot be read.", advice="Each needs kind and size.") from error
+        wrong = [b.kind for b in blocks if b.kind not in KINDS or b.size < 1]
+        if wrong or not blocks:
+            raise Refusal(f"A latent block cannot be {wrong or 'missing'}.", advice=f"Kinds: {', '.join(KINDS)}.")
+        return cls(blocks)
+
+    @property
+    def size(self) -> int:
+        """The length D of a code."""
+        return sum(block.size for block in self.blocks)
+
+    @property
+    def plain(self) -> list[dict[str, Any]]:
+        """The blocks as a card has them."""
+        return [{"kind": b.kind, "size": b.size, "name": b.name} for b in self.blocks]
+
+    def parts(self) -> list[tuple[Block, slice]]:
+        """Return each block with where it lies in a code."""
+        found, start = [], 0
+        for block in self.blocks:
+            found.append((block, slice(start, start + block.size)))
+            start += block.size
+        return found
+
+    def draw(self, seed: int, *, count: int = 1, truncation: float = 0.0) -> Float:
+        """Draw codes (count, D) from the prior, the same for a seed on every machine; the first do not depend on count.
+
+        With `truncation` above 0, normal numbers beyond it in size are drawn again (Brock et al. 2019, section 3.1).
+        """
+        rows = [np.random.default_rng([seed, row]) for row in range(count)]
+        return np.stack([self._drawn(rng, truncation) for rng in rows]) if rows else np.zeros((0, self.size), "f4")
+
+    def _drawn(self, rng: np.random.Generator, truncation: float) -> Float:
+        code = np.zeros(self.size, np.float32)
+        for block, part in self.parts():
+            match block.kind:
+                case "uniform":
+                    code[part] = rng.uniform(-1, 1, block.size)
+                case "categorical":
+                    code[part.start + int(rng.integers(block.size))] = 1
+                case _:
+                    values = rng.standard_normal(block.size)
+                    while truncation > 0 and (far := np.abs(values) > truncation).any():
+                        values[far] = rng.standard_normal(int(far.sum()))
+                    code[part] = values
+        return code
+
+    def origin(self) -> Float:
+        """Return the middle of the prior (D,): zeros, and of each choice the first."""
+        code = np.zeros(self.size, np.float32)
+        for block, part in self.parts():
+            if block.kind == "categorical":
+                code[part.start] = 1
+        return code
+
+    def norm(self, codes: Float) -> Float:
+        """Return the length (N,) of the normal parts of codes (N, D): what is told of the others says nothing."""
+        kept = [codes[:, part] for block, part in self.parts() if block.kind == "gaussian"]
+        if not kept:
+            return np.zeros(len(codes), np.float32)
+        return np.linalg.norm(np.concatenate(kept, 1).astype(np.float64), axis=1).astype(np.float32)
+
+    @property
+    def gaussian(self) -> int:
+        """How many numbers of a code are standard normal."""
+        return sum(block.size for block in self.blocks if block.kind == "gaussian")
+
+    def check(self, codes: Any) -> Float:
+        """Return codes (N, D) float32 from one (D,) or several. Raises Refusal for a wrong length, NaN or infinity."""
+        found = np.asarray(codes)
+        if found.dtype.kind not in "fiu":
+            raise Refusal("A latent code is made of numbers.", advice=f"This model's codes have {self.size}.")
+        found = np.atleast_2d(found.astype(np.float32))
+        if found.ndim > 2:
+            found = found.reshape(len(found), -1)
+        if found.shape[1] != self.size:
+            raise Refusal(
+                f"The code has {found.shape[1]:,} numbers; this model's have {self.size:,}.",
+                advice="Take one that was made with this model.",
+            )
+        if not np.isfinite(found).all():
+            raise Refusal(
+                "The code holds a value that is not a number (NaN or infinite).", advice="Mend or replace it."
+            )
+        return found
+
+    def parse(self, text: str, *, truncation: float = 0.0) -> Float:
+        """Return the codes (N, D) that a text names: `seed:7` or `7`, numbers with commas, or a path of an NPY file.
+
+        An empty text is seed 0. Codes of several rows are parted by semicolons. Raises Refusal.
+        """
+        given = text.strip()
+        if not given or given.startswith(SEED) or (given.removeprefix("-").isdigit() and self.size > 1):
+            return self.draw(_seed(given.removeprefix(SEED) or "0"), truncation=truncation)
+        if given.lower().endswith(".npy"):
+            return self.check(_read(Path(given)))
+        try:
+            rows = [[float(value) for value in row.split(",")] for row in given.split(";")]
+        except ValueError:
+            raise Refusal(
+                f"{text[:60]!r} is no latent code.", advice="Give seed:NUMBER, numbers with commas, or an NPY file."
+            ) from None
+        if len({len(row) for row in rows}) > 1:
+            raise Refusal("The codes are of different lengths.", advice=f"This model's codes have {self.size} numbers.")
+        return self.check(rows)
+
+
+def write(codes: Float) -> str:
+    """Return codes (N, D) or (D,) as a text that `Space.parse` reads to the same bits."""
+    return ";".join(",".join(f"{value:.9g}" for value in row) for row in np.atleast_2d(codes).tolist())
+
+
+def _seed(text: str) -> int:
+    try:
+        seed = int(text)
+    except ValueError:
+        raise Refusal(f"{text[:60]!r} is no seed.", advice="A seed is a whole number from 0.") from None
+    if seed < 0:
+        raise Refusal(f"{seed} is no seed.", advice="A seed is a whole number from 0.")
+    return seed
+
+
+def _read(path: Path) -> Any:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise Refusal(f"{path.name} is too large for codes.", advice=f"At most {MOST_BYTES >> 20} MB are read.")
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise Refusal(
+            f"{path.name} cannot be read as codes ({error}).", advice="Give an NPY file of numbers."
+        ) from error

@@ -1,0 +1,117 @@
+"""Codes in the window: the space of a model, where the document is in it, its dimensions as controls. No Qt."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from models.inspection import Description
+from models.latent import space as spaces
+from models.latent.space import Block, Space
+from models.params import Parameter
+from models.types import Float, Refusal
+from viewer.document import Document
+
+REACH = 4.0
+UNUSED_NATS = 0.05
+UNUSED, NOISE = "Unused dimensions", "Noise"
+CHOICE = "choice"
+
+
+def space_of(description: Description | None) -> Space | None:
+    """Return the latent space of a model that has one."""
+    given = description.about.get("latent") if description and "Generates" in description.capabilities else None
+    return Space.of(given) if given else None
+
+
+def code_of(document: Document, space: Space) -> Float | None:
+    """Return the code (D,) where the document is, None where its text is no code of this space."""
+    truncation = float(document.values("decode").get("truncation", 0.0))
+    try:
+        found = space.parse(document.latent.code, truncation=truncation)
+    except Refusal:
+        return None
+    return found[0] if len(found) == 1 else None
+
+
+def at(document: Document, code: Float, *, key: int = -1) -> Document:
+    """Return the document at a code (D,); no key of the timeline is chosen unless it is that of one."""
+    return document.with_latent(code=spaces.write(code), at=key)
+
+
+def usage(description: Description, space: Space) -> Float | None:
+    """Return the KL divergence (D,) in nats that each dimension had over the test set, where the card tells."""
+    found = np.asarray(description.about.get("kl", ()), np.float32)
+    return found if found.shape == (space.size,) else None
+
+
+def controls(description: Description, space: Space) -> tuple[list[Parameter], dict[str, list[str]]]:
+    """Return a control for each dimension, a choice for each categorical block, and which fold away under a title.
+
+    Of a VAE they are in order of their KL divergence; those that carry nothing fold away. So does the noise of a model
+    that has other blocks.
+    """
+    nats = usage(description, space)
+    found: list[Parameter] = []
+    folded: dict[str, list[str]] = {}
+    several = len({block.kind for block in space.blocks}) > 1
+    for block, part in space.parts():
+        if block.kind == "categorical":
+            choices = tuple(str(number) for number in range(block.size))
+            help_text = "One of these is 1, the others are 0."
+            found.append(
+                Parameter(f"{CHOICE}{part.start}", _title(block), CHOICE, "0", choices=choices, help=help_text)
+            )
+            continue
+        order = np.arange(block.size) if nats is None else np.argsort(-nats[part], kind="stable")
+        for number in order.tolist():
+            row = part.start + number
+            told = "" if nats is None else f"KL divergence {nats[row]:.2f} nats over the test set."
+            name = f"{_title(block)} {number + 1}" if several else f"z{row}"
+            title = name if nats is None else f"{name} · {nats[row]:.1f}"
+            reach = 1.0 if block.kind == "uniform" else REACH
+            found.append(Parameter(f"z{row}", title, "float", 0.0, -reach, reach, 0.02, help=told or f"Number {row}."))
+            if nats is not None and nats[row] < UNUSED_NATS:
+                folded.setdefault(UNUSED, []).append(f"z{row}")
+            elif several and block.kind == "gaussian":
+                folded.setdefault(NOISE, []).append(f"z{row}")
+    return found, folded
+
+
+def values(code: Float, space: Space) -> dict[str, float | str]:
+    """Return a code (D,) as the values of its controls."""
+    found: dict[str, float | str] = {}
+    for block, part in space.parts():
+        if block.kind == "categorical":
+            found[f"{CHOICE}{part.start}"] = str(int(np.argmax(code[part])))
+        else:
+            found |= {f"z{row}": float(code[row]) for row in range(part.start, part.stop)}
+    return found
+
+
+def changed(code: Float, space: Space, name: str, value: object) -> Float:
+    """Return a code (D,) with one control at another value."""
+    made = code.copy()
+    if name.startswith(CHOICE):
+        start = int(name.removeprefix(CHOICE))
+        part = next(part for _, part in space.parts() if part.start == start)
+        made[part] = 0
+        made[start + int(str(value))] = 1
+    else:
+        made[int(name.removeprefix("z"))] = float(str(value))
+    return made
+
+
+def typical(code: Float, space: Space) -> str:
+    """Return in words how long the normal part of a code (D,) is, against what the prior draws."""
+    if not space.gaussian:
+        return ""
+    length, d = float(space.norm(code[None])[0]), space.gaussian
+    mean = math.sqrt(2) * math.exp(math.lgamma((d + 1) / 2) - math.lgamma(d / 2))
+    spread = math.sqrt(d - mean * mean)
+    return f"Length {length:.2f}; the prior's are {mean:.2f} ± {spread:.2f}"
+
+
+def _title(block: Block) -> str:
+    return (block.name or block.kind).capitalize()

@@ -1,0 +1,118 @@
+"""Samples: a grid of pictures drawn from the prior; a click goes to that code."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from PySide6.QtWidgets import QVBoxLayout
+
+from models.inspection import Description
+from models.latent.space import SEED
+from models.requests import Request
+from models.types import Failure, Result
+from viewer import plan
+from viewer.canvas.mosaic import tinted
+from viewer.document import Document
+from viewer.panels.base import GAP, Panel
+from viewer.store import Store
+from viewer.widgets.channel_grid import ChannelGrid
+from viewer.widgets.form import Form
+from viewer.widgets.mapread import plain_label
+from viewer.widgets.section import Section
+
+INSPECTION = "sample"
+
+
+class SamplesPanel(Panel):
+    """The grid, from which seed it begins, how many there are, and truncation."""
+
+    id: ClassVar[str] = "samples"
+    title: ClassVar[str] = "Samples"
+    icon: ClassVar[str] = "samples"
+    height_px: ClassVar[int] = 260
+    needs: ClassVar[tuple[str, ...]] = ("Generates",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.grid = ChannelGrid("Samples")
+        self.grid.describe = lambda row: f"Seed {self._seed + row}"
+        self.remark = plain_label("Samples")
+        self.settings = Section("Settings of the sample")
+        self.form: Form | None = None
+        self._result: Result | None = None
+        self._seed = 0
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        column.setSpacing(GAP)
+        column.addWidget(self.grid, 1)
+        column.addWidget(self.remark)
+        column.addWidget(self.settings)
+        self.remark.hide()
+        self.grid.picked.connect(self._go)
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the sample while the panel is in view."""
+        return plan.about(INSPECTION, document, description) if "samples" in document.view.inside else None
+
+    def seen(self, in_view: bool) -> None:
+        """Ask for the sample while it is looked at."""
+        self.store.update(self.store.document.with_inside(self.id, in_view))
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Show the settings, and frame the sample that the canvas shows."""
+        offer = description.offers.get(INSPECTION) if description else None
+        if offer is not None and not offer.reason:
+            if self.form is None:
+                self.form = Form(offer.parameters)
+                self.form.changed.connect(lambda name, value: self._set(name, value, final=False))
+                self.form.committed.connect(lambda name, value: self._set(name, value, final=True))
+                self.form.reset_requested.connect(self._own)
+                self.settings.add(self.form)
+            self.form.set_values({**offer.defaults, **plan.given(document, INSPECTION, description)})
+        self._frame(document)
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Show the pictures."""
+        if slot != self.id:
+            return
+        self._result, self._seed = result, int(result.meta["parameters"]["seed"])
+        pictures = result.arrays["pictures"]
+        self.grid.show_tiles(tinted(pictures), np.arange(len(pictures)))
+        self.remark.hide()
+        self._frame(self.store.document)
+
+    def show_failure(self, slot: str, failure: Failure) -> bool | None:
+        """Say in place why there is no sample; the last one stays."""
+        if slot != self.id or failure.cancelled:
+            return None
+        self.remark.setText(failure.text)
+        self.remark.show()
+        return True
+
+    def _frame(self, document: Document) -> None:
+        text = document.latent.code
+        row = int(text.removeprefix(SEED)) - self._seed if text.startswith(SEED) else -1
+        count = len(self._result.arrays["codes"]) if self._result is not None else 0
+        self.grid.choose(row if 0 <= row < count else -1)
+
+    def _go(self, row: int) -> None:
+        if self._result is None or row < 0:
+            return
+        seed, truncation = self._seed + row, self._result.meta["parameters"]["truncation"]
+        document = self.store.document.with_latent(code=f"{SEED}{seed}", at=-1)
+        document = document.with_value("decode", truncation=truncation or None)
+        self.store.update(document, title=f"Seed {seed}", merge="seed")
+
+    def _set(self, name: str, value: object, *, final: bool) -> None:
+        document = self.store.document.with_value(INSPECTION, **{name: value})  # type: ignore[arg-type]
+        self.store.update(document, title=f"Sample {name}", merge=f"sample {name}")
+        if final:
+            self.store.settle()
+
+    def _own(self) -> None:
+        self.store.update(self.store.document.with_own(INSPECTION), title="Own settings of the sample")
+
+
+PANEL = SamplesPanel

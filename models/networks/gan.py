@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +13,12 @@ SIZE_PX = 32
 LEAST_PX = 4
 SLOPE = 0.2
 CATEGORIES, CONTINUOUS = 10, 2
-BLOCKS = {
-    "digits_gan": (("gaussian", 64, "noise"),),
-    "digits_infogan": (
-        ("categorical", CATEGORIES, "digit"),
-        ("uniform", CONTINUOUS, "style"),
-        ("gaussian", 52, "noise"),
-    ),
-}
+NOISE = {"kind": "gaussian", "size": 64, "name": "noise"}
+CODES = (
+    {"kind": "categorical", "size": CATEGORIES, "name": "category"},
+    {"kind": "uniform", "size": CONTINUOUS, "name": "style"},
+    {"kind": "gaussian", "size": 52, "name": "noise"},
+)
 
 
 class Generator(nn.Sequential):
@@ -71,9 +71,10 @@ class Recogniser(nn.Module):
 class GAN(nn.Module):
     """A generator with the discriminator it was trained against; InfoGAN (Chen et al. 2016) has a recogniser too."""
 
-    def __init__(self, *, dimensions: int, width: int = 16, recognises: bool = False) -> None:
+    def __init__(self, *, latent: Sequence[Mapping[str, Any]], width: int = 16, recognises: bool = False) -> None:
         super().__init__()
-        self.generator = Generator(dimensions=dimensions, width=3 * width)
+        self.latent, self.range = [dict(block) for block in latent], (-1.0, 1.0)
+        self.generator = Generator(dimensions=sum(block["size"] for block in latent), width=3 * width)
         self.discriminator = Discriminator(width=2 * width)
         if recognises:
             self.recogniser = Recogniser(width=width)
@@ -97,22 +98,23 @@ def _body(width: int) -> nn.Sequential:
 
 def digits_gan() -> GAN:
     """Build the plain network: 64 gaussian dimensions."""
-    return GAN(dimensions=64)
+    return GAN(latent=(NOISE,))
 
 
 def digits_infogan() -> GAN:
     """Build the network with codes: a category of 10, two uniform codes in [-1, 1], 52 gaussian dimensions."""
-    return GAN(dimensions=64, recognises=True)
+    return GAN(latent=CODES, recognises=True)
 
 
-def draw(architecture: str, count: int, generator: torch.Generator) -> Tensor:
-    """Draw codes (count, D) from the prior of an architecture's blocks, in their order."""
+def draw(latent: Sequence[Mapping[str, Any]], count: int, generator: torch.Generator) -> Tensor:
+    """Draw codes (count, D) from the prior of blocks, in their order."""
     parts = []
-    for kind, size, _ in BLOCKS[architecture]:
-        if kind == "categorical":
+    for block in latent:
+        size = block["size"]
+        if block["kind"] == "categorical":
             rows = torch.randint(size, (count,), generator=generator)
             parts.append(nn.functional.one_hot(rows, size).float())
-        elif kind == "uniform":
+        elif block["kind"] == "uniform":
             parts.append(torch.rand(count, size, generator=generator) * 2 - 1)
         else:
             parts.append(torch.randn(count, size, generator=generator))

@@ -18,6 +18,8 @@ class VAE(nn.Module):
 
     def __init__(self, *, dimensions: int, width: int = 32, hidden: int = 256) -> None:
         super().__init__()
+        self.latent = [{"kind": "gaussian", "size": dimensions, "name": "z"}]
+        self.range, self.likelihood = (0.0, 1.0), "bernoulli"
         flat = 4 * width * LEAST_PX**2
         self.encoder = nn.Sequential(
             *_down(1, width),

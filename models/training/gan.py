@@ -9,7 +9,6 @@ import argparse
 import math
 import operator
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from models import cards
-from models.networks.gan import BLOCKS, CATEGORIES, CONTINUOUS, GAN, digits_gan, digits_infogan, draw
+from models.networks.gan import CATEGORIES, CONTINUOUS, GAN, digits_gan, digits_infogan, draw
 from models.networks.lenet import digits_lenet
 from models.training.measure import SEED, body, gan_figures, labels, load
 from models.training.mnist import digits, shuffled, unit
@@ -111,7 +110,7 @@ def train(net: GAN, pictures: Tensor, options: argparse.Namespace) -> None:
         bar = tqdm(shuffled(len(pictures), options.batch, rng), f"epoch {epoch + 1}", steps, mininterval=10)
         for rows in bar:
             real = (unit(pictures[rows]) * 2 - 1).contiguous(memory_format=torch.channels_last)
-            z = draw(options.architecture, options.batch, rng)
+            z = draw(net.latent, options.batch, rng)
 
             with torch.autocast("cpu", torch.bfloat16):
                 made = net.generator(z)
@@ -146,16 +145,15 @@ def write_card(architecture: str, weights: Path, judge: Path, data: Path, traini
     """Write the card of trained weights, with the figures measured on them as they are stored, and return these."""
     net = load(BUILDERS[architecture](), weights)
     sees = load(digits_lenet(), judge)
-    figures = gan_figures(net, architecture, sees, digits(data, split="test")[0], **FIGURES)
-    latent: list[dict[str, Any]] = [{"kind": k, "size": size, "name": name} for k, size, name in BLOCKS[architecture]]
-    if hasattr(net, "recogniser"):
-        latent[0]["labels"] = labels(net, architecture, sees, FIGURES["count"])
+    figures = gan_figures(net, sees, digits(data, split="test")[0], **FIGURES)
+    more = {"categories": labels(net, sees, FIGURES["count"])} if hasattr(net, "recogniser") else {}
     card = body(
         architecture,
         TITLES[architecture],
-        latent=latent,
-        range=[-1, 1],
+        latent=net.latent,
+        range=net.range,
         training=training,
+        **more,
         figures={f"{FIGURES['count']:,} pictures drawn with seed {SEED}, as digits-lenet sees them": figures},
     )
     save_card(weights, card)

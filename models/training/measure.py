@@ -119,16 +119,14 @@ def made(net: GAN, z: Tensor) -> Tensor:
     return torch.cat([net(part) for part in z.split(BATCH)])
 
 
-def gan_figures(
-    net: GAN, architecture: str, judge: lenet.LeNet, pictures: Tensor, *, count: int, of_manifold: int
-) -> dict[str, float]:
+def gan_figures(net: GAN, judge: lenet.LeNet, pictures: Tensor, *, count: int, of_manifold: int) -> dict[str, float]:
     """Return the figures of a GAN, over `count` drawn pictures and the real ones (N, 1, 32, 32) uint8, as `judge`, the
     bundled classifier, sees them.
 
     The Fréchet distance is between gaussians fitted to the classifier's features: it is no FID, whose features are
     Inception's. Precision and recall are those of Kynkäänniemi et al. 2019 in the same features.
     """
-    z = draw(architecture, count, torch.Generator().manual_seed(SEED))
+    z = draw(net.latent, count, torch.Generator().manual_seed(SEED))
     drawn = made(net, z)
     fake, real = seen(judge, (drawn + 1) / 2), seen(judge, unit(pictures))
     label = fake.probabilities.argmax(1)
@@ -174,9 +172,9 @@ def shown(category: Tensor, label: Tensor) -> Tensor:
     return torch.bincount(category * CATEGORIES + label, minlength=CATEGORIES**2).view(CATEGORIES, CATEGORIES)
 
 
-def labels(net: GAN, architecture: str, judge: lenet.LeNet, count: int) -> list[str]:
+def labels(net: GAN, judge: lenet.LeNet, count: int) -> list[str]:
     """Return for each category the digit that the classifier sees most often in its pictures."""
-    z = draw(architecture, count, torch.Generator().manual_seed(SEED))
+    z = draw(net.latent, count, torch.Generator().manual_seed(SEED))
     label = seen(judge, (made(net, z) + 1) / 2).probabilities.argmax(1)
     return [lenet.CLASSES[i] for i in shown(z[:, :CATEGORIES].argmax(1), label).argmax(1)]
 

@@ -78,9 +78,9 @@ def write_card(architecture: str, weights: Path, data: Path, training: str) -> d
     card = body(
         architecture,
         TITLES[architecture],
-        latent=[{"kind": "gaussian", "size": len(kl), "name": "z"}],
-        range=[0, 1],
-        likelihood="bernoulli",
+        latent=net.latent,
+        range=net.range,
+        likelihood=net.likelihood,
         kl=kl,
         training=training,
         figures={"10,000 test digits of MNIST, nats": figures},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -59,7 +58,9 @@ class Recogniser(nn.Module):
 
     def __init__(self, *, width: int, hidden: int = 128) -> None:
         super().__init__()
-        self.body = nn.Sequential(*_body(width), nn.Linear(4 * width * LEAST_PX**2, hidden), nn.LeakyReLU(SLOPE))
+        flat = 4 * width * LEAST_PX**2
+        head = nn.Linear(flat, hidden, bias=False), nn.BatchNorm1d(hidden), nn.LeakyReLU(SLOPE)
+        self.body = nn.Sequential(*_body(width, normalised=True), *head)
         self.category = nn.Linear(hidden, CATEGORIES)
         self.continuous = nn.Linear(hidden, CONTINUOUS)
 
@@ -88,11 +89,12 @@ def _up(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
     return nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
 
 
-def _body(width: int) -> nn.Sequential:
-    widths = (1, width, 2 * width, 4 * width)
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(widths):
-        layers += [nn.Conv2d(inputs, outputs, 4, 2, 1), nn.LeakyReLU(SLOPE)]
+def _body(width: int, *, normalised: bool = False) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Conv2d(1, width, 4, 2, 1), nn.LeakyReLU(SLOPE)]
+    for inputs, outputs in ((width, 2 * width), (2 * width, 4 * width)):
+        layers += [nn.Conv2d(inputs, outputs, 4, 2, 1)]
+        layers += [nn.BatchNorm2d(outputs)] if normalised else []
+        layers += [nn.LeakyReLU(SLOPE)]
     return nn.Sequential(*layers, nn.Flatten())
 
 

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from models import cards
 from models.networks.gan import CATEGORIES, CONTINUOUS, GAN, digits_gan, digits_infogan, draw
 from models.networks.lenet import digits_lenet
+from models.training.cluster import agreement, bent, cluster
 from models.training.measure import SEED, body, gan_figures, labels, load
 from models.training.mnist import digits, shuffled, unit
 from models.training.store import save_card, save_weights
@@ -32,8 +33,7 @@ TITLES = {
 FIGURES = {"count": 10_000, "of_manifold": 2_000}
 BETAS = (0.5, 0.999)
 EMA = 0.999
-CATEGORY_WEIGHT, CONTINUOUS_WEIGHT = 1.0, 0.5
-TURN, SHEAR, SCALE, MOVE, SWELL = 0.35, 0.4, 0.2, 0.12, 0.8
+CATEGORY_WEIGHT, CONTINUOUS_WEIGHT, AGREEMENT_WEIGHT = 1.0, 0.5, 0.5
 
 
 def bounded(discriminator: nn.Module) -> nn.Module:
@@ -57,19 +57,6 @@ def plain(net: GAN, generator: nn.Module, architecture: str) -> GAN:
     return stored
 
 
-def bent(x: Tensor) -> Tensor:
-    """Return pictures in [-1, 1], each turned, sheared, scaled, moved and its strokes swollen by chance."""
-    count = len(x)
-    turn, shear = TURN * (2 * torch.rand(count) - 1), SHEAR * (2 * torch.rand(count) - 1)
-    across, down = 1 + SCALE * (2 * torch.rand(2, count) - 1)
-    cos, sin = turn.cos(), turn.sin()
-    move = MOVE * (2 * torch.rand(2, count) - 1)
-    rows = [cos * across, (shear * cos - sin) * down, move[0], sin * across, (shear * sin + cos) * down, move[1]]
-    grid = functional.affine_grid(torch.stack(rows, 1).view(count, 2, 3), list(x.shape), align_corners=False)
-    moved = functional.grid_sample(x + 1, grid, align_corners=False) - 1
-    return moved.lerp(functional.max_pool2d(moved, 3, 1, 1), SWELL * torch.rand(count, 1, 1, 1))
-
-
 def information(net: GAN, made: Tensor, z: Tensor) -> Tensor:
     """Return what the recogniser does not know of the codes, in nats but for a constant (Chen et al. 2016, equation 5).
 
@@ -91,12 +78,18 @@ def _fall(done: float) -> float:
 
 
 def train(net: GAN, pictures: Tensor, options: argparse.Namespace) -> None:
-    """Train with the non-saturating loss (Goodfellow et al. 2014) and Adam; save the weights after every epoch."""
+    """Train with the non-saturating loss (Goodfellow et al. 2014) and Adam; save the weights after every epoch.
+
+    InfoGAN's category may become anything that can be told from a picture. To make it the digit, the recogniser first
+    sorts real pictures without their labels, and goes on doing so beside the game.
+    """
     rng = torch.Generator().manual_seed(options.seed)
     net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     bounded(net.discriminator)
     average = AveragedModel(net.generator, multi_avg_fn=get_ema_multi_avg_fn(EMA), use_buffers=True)
     informed = hasattr(net, "recogniser")
+    if informed:
+        cluster(net.recogniser, pictures, rng, epochs=options.sorting)
     groups = [{"params": net.generator.parameters(), "lr": options.rate}]
     if informed:
         groups.append({"params": net.recogniser.parameters()})
@@ -124,7 +117,9 @@ def train(net: GAN, pictures: Tensor, options: argparse.Namespace) -> None:
             net.discriminator.requires_grad_(False)
             with torch.autocast("cpu", torch.bfloat16):
                 fooled = functional.softplus(-net.discriminator(made).float()).mean()
-            told = information(net, made.float(), z) if informed else torch.zeros(())
+            told = torch.zeros(())
+            if informed:
+                told = information(net, made.float(), z) - AGREEMENT_WEIGHT * agreement(net.recogniser, real)
             maker.zero_grad()
             (fooled + told).backward()
             maker.step()
@@ -167,6 +162,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="where the weights go (.safetensors)")
     parser.add_argument("--judge", type=Path, default=cards.BUNDLED / "digits-lenet.safetensors", help="classifier")
     parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--sorting", type=int, default=7, help="epochs of the recogniser alone, InfoGAN only")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=2e-4, help="learning rate of the generator; the judge's is twice")
     parser.add_argument("--seed", type=int, default=0)
@@ -186,7 +182,10 @@ def main() -> None:
         f"weights {EMA}, seed {options.seed}"
     )
     if options.architecture == "digits_infogan":
-        told += "; the recogniser reads the category from bent pictures"
+        told += (
+            f"; before, {options.sorting} epochs in which the recogniser sorts real pictures without labels by "
+            "invariant information (Ji et al. 2019), which it goes on doing beside the game"
+        )
     print(write_card(options.architecture, options.out, options.judge, options.data, told), flush=True)
 
 

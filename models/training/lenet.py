@@ -14,7 +14,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from models.networks.lenet import CLASSES, MEAN, SIZE_PX, STD, LeNet, digits_lenet
-from models.training.gan import bent
+from models.training.cluster import bent
 from models.training.measure import load, normalised, seen
 from models.training.mnist import digits, shuffled, unit
 from models.training.store import save_card, save_weights

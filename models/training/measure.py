@@ -124,14 +124,16 @@ def gan_figures(net: GAN, judge: lenet.LeNet, pictures: Tensor, *, count: int, o
     bundled classifier, sees them.
 
     The Fréchet distance is between gaussians fitted to the classifier's features: it is no FID, whose features are
-    Inception's. Precision and recall are those of Kynkäänniemi et al. 2019 in the same features.
+    Inception's. Precision and recall are those of Kynkäänniemi et al. 2019 in the same features, with `of_manifold`
+    pictures of each kind.
     """
     z = draw(net.latent, count, torch.Generator().manual_seed(SEED))
     drawn = made(net, z)
     fake, real = seen(judge, (drawn + 1) / 2), seen(judge, unit(pictures))
     label = fake.probabilities.argmax(1)
     share = torch.bincount(label, minlength=CATEGORIES) / count
-    precision, recall = precision_recall(real.features[:of_manifold], fake.features[:of_manifold])
+    each = real.features[:: max(len(pictures) // of_manifold, 1)]  # MNIST comes sorted by digit
+    precision, recall = precision_recall(each[:of_manifold], fake.features[:of_manifold])
     figures = {
         "class entropy (nats)": float(-(share * share.clamp(min=1e-12).log()).sum()),
         "class entropy, at most (nats)": math.log(CATEGORIES),

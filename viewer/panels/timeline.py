@@ -75,6 +75,7 @@ class TimelinePanel(Panel):
             self.reel = None
         if self.reel is None or document.latent.code != self._code:
             self.player.stop()
+            self._code, self._moved = document.latent.code, False
         offer = description.offers.get(reel.INSPECTION) if description else None
         self._space = latent.space_of(description) or self._space
         if description is not None and offer is not None and not offer.reason:
@@ -174,7 +175,6 @@ class TimelinePanel(Panel):
 
     def _play(self) -> None:
         assert self.reel is not None
-        self._code = self.store.document.latent.code
         self.player.play(self.frame, count=len(self.reel), fps=self.reel.fps, loop=self.reel.loop)
         self._show_now()
 
@@ -247,7 +247,7 @@ class TimelinePanel(Panel):
         """The key after which path and easing are shown, -1 where there is no path."""
         document = self.store.document
         keys, at = len(document.latent.keys), document.latent.at
-        if at < 0 and self.reel is not None:
+        if self.reel is not None and (at < 0 or self._moved):
             at = int(self.reel.segment[self.frame])
         last = keys - 1 if document.values(reel.INSPECTION).get("loop") else keys - 2
         return max(0, min(at, last)) if keys > 1 else -1

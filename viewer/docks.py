@@ -102,7 +102,7 @@ class Docks(QObject):
             above = next((d for d in map(self.by_id.get, TOP) if d is not None and _over(d, dock)), None)
             if self._panels.kinds[name].area == "right" and above is not None:
                 # Given one height alone, Qt spreads what is missing over both.
-                docks, heights = [above, dock], [above.height() - short, least]
+                docks, heights = [above, dock], [max(1, above.height() - short), least]
             self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
         self._name_tabs()
 

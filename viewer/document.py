@@ -98,7 +98,8 @@ class Latent:
     with, "" for that of the current picture; `sought` the picture whose code is being sought, or was; `encoded` the one
     whose code was gone to last, because it was opened. `aside` are codes put aside, each with the name of the place it
     is put: A, B and C hold one code each, sets as many as were added. `points` says that pictures lie over the map of a
-    plane.
+    plane. `around` is the code whose local directions are shown, `kept` are directions by name, as codes of length 1,
+    `folders` those of pictures with and without what an attribute vector leads to.
     """
 
     code: str = "seed:0"
@@ -109,6 +110,9 @@ class Latent:
     encoded: Source | None = None
     aside: tuple[tuple[str, str], ...] = ()
     points: bool = True
+    around: str = "seed:0"
+    kept: tuple[tuple[str, str], ...] = ()
+    folders: tuple[str, str] = ("", "")
 
     def codes(self, place: str) -> tuple[str, ...]:
         """Return the codes put aside at a place, in order."""

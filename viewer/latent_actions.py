@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog
@@ -33,6 +34,25 @@ def commands(w: Window) -> list[Command]:
         if name:
             store.update(store.document.with_latent(reals=name), title="Compare with real pictures")
 
+    def choose_set(row: int) -> None:
+        words = ("with it", "without it")[row]
+        name = QFileDialog.getExistingDirectory(w, f"Pictures {words}", w.settings.last_folder)
+        if name:
+            folders = tuple(name if at == row else old for at, old in enumerate(store.document.latent.folders))
+            store.update(store.document.with_latent(folders=folders), title=f"Choose pictures {words}")
+
+    sets = [
+        Command(
+            f"latent-{words.split()[0]}",
+            f"Choose pictures {words}…",
+            partial(choose_set, row),
+            menu="Inspect",
+            group="latent",
+            help=f"A folder of pictures {words}: an attribute vector leads from those without to those with",
+            enabled=generates,
+        )
+        for row, words in enumerate(("with an attribute", "without an attribute"))
+    ]
     return [
         Command(
             "latent-next",
@@ -64,4 +84,5 @@ def commands(w: Window) -> list[Command]:
             help="The folder that generated pictures are compared with",
             enabled=generates,
         ),
+        *sets,
     ]

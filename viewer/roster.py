@@ -5,6 +5,7 @@ from __future__ import annotations
 from viewer.panels.activations import ActivationPanel
 from viewer.panels.anatomy import AnatomyPanel
 from viewer.panels.anchors import AnchorPanel
+from viewer.panels.arithmetic import ArithmeticPanel
 from viewer.panels.attention import AttentionPanel
 from viewer.panels.attribution import AttributionPanel
 from viewer.panels.base import Panel
@@ -12,6 +13,7 @@ from viewer.panels.classification import ClassificationPanel
 from viewer.panels.compare import ComparePanel
 from viewer.panels.critic import CriticPanel
 from viewer.panels.detection import DetectionPanel
+from viewer.panels.directions import DirectionsPanel
 from viewer.panels.explore import ExplorePanel
 from viewer.panels.figures import FiguresPanel
 from viewer.panels.film import FilmPanel
@@ -61,6 +63,8 @@ PANELS: tuple[type[Panel], ...] = (
     SamplesPanel,
     TimelinePanel,
     ManifoldPanel,
+    DirectionsPanel,
+    ArithmeticPanel,
     AnatomyPanel,
     InversionPanel,
     CriticPanel,

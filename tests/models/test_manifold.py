@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.func import jacfwd
 
 from models.context import Context
 from models.engine import Engine
@@ -66,12 +65,15 @@ def test_coarse_tiles_are_every_eighth_and_stay_as_they_are(engine: Engine, tmp_
     assert first.arrays["known"][::8, ::8].all()
     seen, steps = first.arrays["pictures"].copy(), [8]
     while engine.idle_work:
-        engine.work_idle(0.0)
+        engine.work_idle(1e-4)
         now = ask(engine, model, side=9)
         known, step = now.arrays["known"], now.meta["step"]
         assert known[::step, ::step].all() and step <= steps[-1]
+        finer = np.ones_like(known)
+        finer[:: max(1, step // 2), :: max(1, step // 2)] = False
+        assert not known[finer].any(), "nothing finer is there before all that is coarser"
         steps.append(step)
-    assert {*steps} == {8, 4, 2, 1} and known.all()
+    assert len({*steps}) > 1 and steps[-1] == 1 and known.all()
     assert np.array_equal(now.arrays["pictures"][::8, ::8], seen[::8, ::8])
     assert len(np.unique(now.arrays["pictures"].reshape(81, -1), axis=0)) > 40
 
@@ -126,7 +128,7 @@ def test_speed_is_the_length_of_the_gradient_in_the_plane(engine: Engine, tmp_pa
     model, middle = engine.model(name), plane_of(found).grid(30)
     for row, column in ((4, 9), (15, 15), (25, 3)):
         code = torch.from_numpy(plane_of(found).code(*middle[row, column]))
-        jacobian = jacfwd(lambda z: model.decode(z[None])[0])(code)
+        jacobian = torch.autograd.functional.jacobian(lambda z: model.decode(z[None])[0], code)
         expected = float(torch.linalg.norm(jacobian[..., [1, 4]]))
         assert found.arrays["speed"][row, column] == pytest.approx(expected, rel=0.05)
 

@@ -75,6 +75,7 @@ class ManifoldPanel(Panel):
         self._space: Space | None = None
         self._titles: dict[int, str] = {}
         self._encoded: Result | None = None
+        self._model = ""
         self._arrange()
         self._dress()
         self._connect()
@@ -121,6 +122,9 @@ class ManifoldPanel(Panel):
         if offer.reason:
             self._tell(offer.reason)
             return
+        if document.model != self._model:
+            self._model, self._encoded = document.model, None
+            self.map.clear()
         self._space = space
         given = plan.given(document, INSPECTION, description)
         entries = latent.dimensions(description, space)

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from models.latent.plane import Plane
 from models.types import Bool, Float, Int, Pixels
 from viewer import theme
+from viewer.widgets.images import joined, rgb, shaded
 
 GAP = 8
 LABEL_PX = 16
@@ -99,9 +100,14 @@ class PlaneMap(QWidget):
     def show_map(self, plane: Plane, pictures: Pixels, known: Bool, *, speed: Float | None = None) -> None:
         """Show the pictures (n, n, H, W, 3) of a plane as far as they are `known` (n, n), coarse tiles large."""
         self._plane, self._side = plane, len(pictures)
-        self._image, self._pixmap = _joined(pictures, known), QPixmap()
-        self._shade = QImage() if speed is None else _shade(speed)
+        self._image, self._pixmap = joined(pictures, known), QPixmap()
+        self._shade = QImage() if speed is None else shaded(speed)
         self.update()
+
+    def clear(self) -> None:
+        """Show no map."""
+        self._plane, self._image, self._shade, self._marker = None, QImage(), QImage(), None
+        self.set_points(Points())
 
     def set_names(self, right: str, up: str, *, corners: bool = False) -> None:
         """Name the axes; with `corners` mark where the three codes lie that span the plane."""
@@ -137,7 +143,7 @@ class PlaneMap(QWidget):
         size = QSizeF(self._image.size()) if not self._image.isNull() else QSizeF(1, 1)
         size.scale(room.size(), Qt.AspectRatioMode.KeepAspectRatio)
         left = room.left() + (room.width() - size.width()) / 2
-        return QRectF(left, room.top() + (room.height() - size.height()) / 2, size.width(), size.height())
+        return QRectF(left, room.top(), size.width(), size.height())
 
     def point_of(self, x: float, y: float) -> QPointF:
         """Return where coordinates are on the widget."""
@@ -355,7 +361,7 @@ class PlaneMap(QWidget):
         painter.restore()
         if self._under < 0 or self._points.thumbs is None:
             return
-        image = _rgb(self._points.thumbs[self._under])
+        image = rgb(self._points.thumbs[self._under])
         left = self._pointer.x() + 14 if self._pointer.x() < place.center().x() else self._pointer.x() - 14 - THUMB_PX
         top = self._pointer.y() + 14 if self._pointer.y() < place.center().y() else self._pointer.y() - 14 - THUMB_PX
         frame = QRectF(left, top, THUMB_PX, THUMB_PX * image.height() / image.width())
@@ -368,35 +374,3 @@ class PlaneMap(QWidget):
 def number(value: float) -> str:
     """Return a coordinate in few digits, with a minus as long as a plus."""
     return f"{value:.3g}".replace("-", "−")
-
-
-def _joined(pictures: Pixels, known: Bool) -> QImage:
-    """Return the tiles as one picture; where only every so-many-th is known, those are so many times as large."""
-    side, height, width = len(pictures), *pictures.shape[2:4]
-    step = _step(known)
-    coarse = pictures[::step, ::step].transpose(0, 2, 1, 3, 4).reshape(-1, -(-side // step) * width, 3)
-    if step == 1:
-        return _rgb(coarse)
-    down = np.arange(side * height) * len(coarse) // (side * height)
-    across = np.arange(side * width) * coarse.shape[1] // (side * width)
-    whole = coarse[down][:, across]
-    if step == 2:  # the last round fills in row by row
-        whole.reshape(side, height, side, width, 3).transpose(0, 2, 1, 3, 4)[known] = pictures[known]
-    return _rgb(whole)
-
-
-def _step(known: Bool) -> int:
-    """Return the least step of which every row and column is known."""
-    return next((step for step in (1, 2, 4, 8) if known[::step, ::step].all()), 8)
-
-
-def _shade(speed: Float) -> QImage:
-    """Return the speeds (n, n) in colours, the largest at the end of the scale."""
-    table = theme.heat_lut("sequential")
-    level = (speed / max(float(speed.max()), 1e-30) * 255).astype(np.uint8)
-    return _rgb(table[level][..., :3])
-
-
-def _rgb(pixels: Pixels) -> QImage:
-    height, width = pixels.shape[:2]
-    return QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()

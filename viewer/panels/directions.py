@@ -1,0 +1,305 @@
+"""Directions: along which the picture changes most, or towards what a set has, each to be dragged. It finds none."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+
+from models.inspection import Description
+from models.latent import space as spaces
+from models.latent.space import Space
+from models.requests import Request
+from models.types import Failure, Float, Refusal, Result
+from viewer import directions, latent, plan
+from viewer.directions import Direction
+from viewer.document import Document
+from viewer.panels.base import GAP, Panel
+from viewer.plan import Wants
+from viewer.store import Store
+from viewer.widgets.along import Along
+from viewer.widgets.channel_view import choice, fill_choice, set_choice
+from viewer.widgets.mapread import plain_label
+from viewer.widgets.section import Section
+
+INSPECTION, ATTRIBUTE = "directions", "attribute"
+SETS = ("with", "without")
+LOCAL = "jacobian"
+ELSEWHERE = "Found at another code: find them here."
+NOBODY = "Nothing is kept yet."
+
+
+class DirectionsPanel(Panel):
+    """What was found, what was kept under a name, and the way from one set of codes or pictures to another."""
+
+    id: ClassVar[str] = INSPECTION
+    title: ClassVar[str] = "Directions"
+    icon: ClassVar[str] = "directions"
+    opened: ClassVar[bool] = False
+    height_px: ClassVar[int] = 420
+    needs: ClassVar[tuple[str, ...]] = ("Generates",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.method = choice("Directions of", (), help="What the directions are found by")
+        self.here = QPushButton("Find here")
+        self.here.setToolTip("Find the directions that change the picture most at the code of now")
+        self.words = plain_label("What the numbers of the directions are")
+        self.words.setProperty("small", True)
+        self.sets = Section("From two sets")
+        self.name = QLineEdit()
+        self.name.setAccessibleName("Name of the next direction kept")
+        self.name.setPlaceholderText("Name for the next one kept")
+        self.make = QPushButton("Keep the way from the second to the first")
+        self.adds = {each: QPushButton("Add this code") for each in SETS}
+        self.clears = {each: QPushButton("Clear") for each in SETS}
+        self.folders = {each: QPushButton("Pictures…") for each in SETS}
+        self.counts = {each: QLabel() for each in SETS}
+        self.rows: list[Along] = []
+        self._shown: tuple[object, ...] = ()
+        self._space: Space | None = None
+        self._found: Result | None = None
+        self._attribute: Result | None = None
+        self._arrange()
+        self.method.activated.connect(self._method)
+        self.here.clicked.connect(self._here)
+        self.make.clicked.connect(self._between)
+        for each in SETS:
+            self.adds[each].clicked.connect(partial(self._add, each))
+            self.clears[each].clicked.connect(partial(self._clear, each))
+            self.folders[each].clicked.connect(partial(self.command_wanted.emit, f"latent-{each}"))
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the directions at the code they are asked for at, while the panel is in view."""
+        if INSPECTION not in document.view.inside or description is None:
+            return None
+        return plan.about(INSPECTION, document, description, extra={"code": document.latent.around})
+
+    @staticmethod
+    def wants_attribute(document: Document, description: Description | None) -> Request | None:
+        """Want the way from one folder of pictures to the other, where both are chosen."""
+        folders = document.latent.folders
+        if INSPECTION not in document.view.inside or description is None or not all(folders):
+            return None
+        extra = {"with_folder": folders[0], "without_folder": folders[1]}
+        return plan.about(ATTRIBUTE, document, description, extra=extra)
+
+    @classmethod
+    def slots(cls) -> list[tuple[str, Wants]]:
+        """Want both."""
+        return [(cls.id, cls.wants), (ATTRIBUTE, cls.wants_attribute)]
+
+    def seen(self, in_view: bool) -> None:
+        """Ask for directions while they are looked at, at first those of the code of now."""
+        document = self.store.document
+        if in_view and not self._found and document.latent.around == "seed:0":
+            document = document.with_latent(around=document.latent.code)
+        self.store.update(document.with_inside(self.id, in_view))
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Show where the code is along each direction, and what is in the sets."""
+        space, offer = latent.space_of(description), description.offers.get(INSPECTION) if description else None
+        if description is None or space is None or offer is None:
+            return
+        self._space = space
+        if offer.reason:
+            self.words.setText(offer.reason)
+        method = next(p for p in offer.parameters if p.name == "method")
+        fill_choice(self.method, list(zip(method.titles, method.choices, strict=True)))
+        chosen = plan.given(document, INSPECTION, description).get("method", method.default)
+        set_choice(self.method, chosen)
+        moved = document.latent.around != document.latent.code
+        self.here.setEnabled(chosen == LOCAL and moved)
+        for row, each in enumerate(SETS):
+            codes, folder = len(document.latent.codes(each)), document.latent.folders[row]
+            told = f"{codes} code{'s' if codes != 1 else ''}" + (f", {Path(folder).name}" if folder else "")
+            self.counts[each].setText(f"{each.capitalize()}: {told}")
+            self.clears[each].setEnabled(bool(codes or folder))
+            reason = plan.reason(ATTRIBUTE, description)
+            self.folders[each].setEnabled(not reason)
+            self.folders[each].setToolTip(reason or f"A folder of pictures {each} what the direction leads to")
+        self.make.setEnabled(all(document.latent.codes(each) for each in SETS))
+        self._show(document)
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Show what was found."""
+        if slot == ATTRIBUTE:
+            self._attribute = result
+        elif slot == self.id:
+            self._found = result
+        else:
+            return
+        self._tell()
+        self._show(self.store.document)
+
+    def show_failure(self, slot: str, failure: Failure) -> bool | None:
+        """Say in place why nothing was found; the last stays."""
+        if slot not in (self.id, ATTRIBUTE) or failure.cancelled:
+            return None
+        self.words.setText(failure.text)
+        return True
+
+    def _arrange(self) -> None:
+        inside = QWidget()
+        column, top, grid = QVBoxLayout(inside), QHBoxLayout(), QGridLayout()
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        for each in (column, top, grid):
+            each.setSpacing(GAP)
+        top.addWidget(self.method, 1)
+        top.addWidget(self.here)
+        for row, each in enumerate(SETS):
+            grid.addWidget(self.counts[each], 2 * row, 0, 1, 3)
+            for at, button in enumerate((self.adds[each], self.folders[each], self.clears[each])):
+                button.setAccessibleName(f"{button.text()} ({each})")
+                grid.addWidget(button, 2 * row + 1, at)
+        self._list = QVBoxLayout()
+        self._list.setSpacing(GAP)
+        column.addLayout(top)
+        column.addWidget(self.words)
+        column.addLayout(self._list)
+        column.addWidget(self.name)
+        column.addWidget(self.sets)
+        column.addStretch(1)
+        holder = QWidget()
+        grid.setContentsMargins(0, 0, 0, 0)
+        holder.setLayout(grid)
+        self.sets.add(holder)
+        self.sets.add(self.make)
+        self.fill(inside, "Directions")
+
+    def _tell(self) -> None:
+        lines = []
+        if self._found is not None:
+            text = str(self._found.meta["strength_text"])
+            lines.append(f"{text[0].upper()}{text[1:]}.")
+        if self._attribute is not None:
+            meta = self._attribute.meta
+            lines.append(
+                f"With − without: area under the curve {meta['auc']:.2f} on {meta['held_out']} pictures put aside."
+            )
+        self.words.setText("\n".join(lines))
+
+    def _listed(self, document: Document) -> list[Direction]:
+        """Return the directions to show: those found, the one between folders, those kept."""
+        listed: list[Direction] = []
+        space = self._space
+        if self._found is not None and space is not None and len(self._found.arrays["code"]) == space.size:
+            arrays = self._found.arrays
+            for row, (vector, strip) in enumerate(zip(arrays["vectors"], arrays["strips"], strict=True)):
+                name = f"{row + 1} · {arrays['strength'][row]:.3g}"
+                more = {"strip": strip, "offsets": arrays["offsets"], "code": arrays["code"]}
+                listed.append(Direction(name, vector, **more))
+        if self._attribute is not None and space is not None and len(self._attribute.arrays["vector"]) == space.size:
+            arrays = self._attribute.arrays
+            length = max(float(np.linalg.norm(arrays["vector"])), 1e-30)
+            more = {"strip": arrays["strip"], "offsets": arrays["offsets"] * length, "code": arrays["code"]}
+            listed.append(Direction("With − without", arrays["vector"] / length, **more))
+        for name, text in document.latent.kept:
+            vector = self._parsed(text)
+            if vector is not None:
+                listed.append(Direction(name, vector, kept=True))
+        return listed
+
+    def _show(self, document: Document) -> None:
+        """Bring the rows up to date, made anew only where there are others."""
+        shown = (id(self._found), id(self._attribute), document.latent.kept, self._space)
+        if shown != self._shown:
+            self._shown = shown
+            self._rebuild(self._listed(document))
+        code = latent.code_of(document, self._space) if self._space is not None else None
+        if code is None:
+            return
+        for row in self.rows:
+            one = row.direction
+            found = directions.along(one.code, one.vector) if one.code is not None else None
+            row.show_at(directions.along(code, one.vector), found)
+
+    def _rebuild(self, listed: list[Direction]) -> None:
+        for row in self.rows:
+            self._list.removeWidget(row)
+            row.deleteLater()
+        self.rows = []
+        for at, one in enumerate(listed):
+            row = Along(one)
+            row.row.setToolTip(directions.likeness(at, listed))
+            row.moved.connect(partial(self._move, one))
+            row.picked.connect(partial(self._pick, one))
+            row.button.connect(partial(self._keep, one))
+            self._list.addWidget(row)
+            self.rows.append(row)
+
+    def _parsed(self, text: str) -> Float | None:
+        try:
+            return self._space.parse(text)[0] if self._space is not None else None
+        except Refusal:
+            return None
+
+    def _move(self, one: Direction, value: float, final: bool) -> None:
+        document, space = self.store.document, self._space
+        code = latent.code_of(document, space) if space is not None else None
+        if code is not None and space is not None:
+            there = directions.moved(code, one.vector, value - directions.along(code, one.vector), space)
+            self.store.update(latent.at(document, there), title=f"Along {one.name}", merge=f"along {one.name}")
+        if final:
+            self.store.settle()
+
+    def _pick(self, one: Direction, row: int) -> None:
+        if one.code is not None and one.offsets is not None and self._space is not None:
+            there = directions.moved(one.code, one.vector, float(one.offsets[row]), self._space)
+            self.store.update(latent.at(self.store.document, there), title=f"Along {one.name}")
+
+    def _keep(self, one: Direction) -> None:
+        """Keep a direction under a name, or remove it where it is kept."""
+        document = self.store.document
+        if one.kept:
+            left = tuple(each for each in document.latent.kept if each[0] != one.name)
+            self.store.update(document.with_latent(kept=left), title=f"Remove {one.name}")
+        else:
+            self._put(one.vector, self.name.text() or "Direction")
+
+    def _put(self, vector: Float, wanted: str) -> None:
+        document = self.store.document
+        name = directions.free_name(wanted, document.latent.kept)
+        kept = (*document.latent.kept, (name, spaces.write(vector)))
+        self.name.clear()
+        self.store.update(document.with_latent(kept=kept), title=f"Keep {name}")
+
+    def _method(self) -> None:
+        chosen = str(self.method.currentData())
+        document = self.store.document.with_value(INSPECTION, method=None if chosen == LOCAL else chosen)
+        self.store.update(document, title=f"Directions of {self.method.currentText().lower()}")
+
+    def _here(self) -> None:
+        document = self.store.document
+        self.store.update(document.with_latent(around=document.latent.code), title="Find directions here")
+
+    def _add(self, each: str) -> None:
+        now = self.store.document.latent
+        codes = (*now.codes(each), now.code)
+        self.store.update(self.store.document.with_latent(aside=now.put(each, *codes)), title=f"Add a code {each}")
+
+    def _clear(self, each: str) -> None:
+        now = self.store.document.latent
+        folders = tuple("" if name == each else old for name, old in zip(SETS, now.folders, strict=True))
+        self._attribute = None
+        self.store.update(self.store.document.with_latent(aside=now.put(each), folders=folders), title=f"Clear {each}")
+
+    def _between(self) -> None:
+        """Keep the way from the mean of one set of codes to that of the other."""
+        now, space = self.store.document.latent, self._space
+        if space is None:
+            return
+        try:
+            ones, others = (np.concatenate([space.parse(code) for code in now.codes(each)]) for each in SETS)
+            vector = directions.between(ones, others, space)
+        except Refusal as refusal:
+            self.words.setText(f"{refusal} {refusal.advice}")
+            return
+        self._put(vector, self.name.text() or "With − without")
+
+
+PANEL = DirectionsPanel

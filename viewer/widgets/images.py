@@ -1,0 +1,42 @@
+"""Arrays as pictures that Qt paints: one, a map of tiles, speeds in colours. Nothing is painted here."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtGui import QImage
+
+from models.types import Bool, Float, Pixels
+from viewer import theme
+
+
+def joined(pictures: Pixels, known: Bool) -> QImage:
+    """Return the tiles as one picture; where only every so-many-th is known, those are so many times as large."""
+    side, height, width = len(pictures), *pictures.shape[2:4]
+    step = _step(known)
+    coarse = pictures[::step, ::step].transpose(0, 2, 1, 3, 4).reshape(-1, -(-side // step) * width, 3)
+    if step == 1:
+        return rgb(coarse)
+    down = np.arange(side * height) * len(coarse) // (side * height)
+    across = np.arange(side * width) * coarse.shape[1] // (side * width)
+    whole = coarse[down][:, across]
+    if step == 2:  # the last round fills in row by row
+        whole.reshape(side, height, side, width, 3).transpose(0, 2, 1, 3, 4)[known] = pictures[known]
+    return rgb(whole)
+
+
+def _step(known: Bool) -> int:
+    """Return the least step of which every row and column is known."""
+    return next((step for step in (1, 2, 4, 8) if known[::step, ::step].all()), 8)
+
+
+def shaded(speed: Float) -> QImage:
+    """Return the speeds (n, n) in colours, the largest at the end of the scale."""
+    table = theme.heat_lut("sequential")
+    level = (speed / max(float(speed.max()), 1e-30) * 255).astype(np.uint8)
+    return rgb(table[level][..., :3])
+
+
+def rgb(pixels: Pixels) -> QImage:
+    """Return pixels (H, W, 3) as a picture that Qt paints."""
+    height, width = pixels.shape[:2]
+    return QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()

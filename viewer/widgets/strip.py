@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from models.types import Pixels
@@ -23,15 +23,13 @@ class Strip(QWidget):
         super().__init__(parent)
         self.setAccessibleName(name)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._images: list[QImage] = []
 
     def show_pictures(self, pictures: Pixels) -> None:
         """Show other pictures."""
         self._images = [rgb(each) for each in pictures]
-        self.updateGeometry()
+        self.setFixedHeight(self.heightForWidth(self.width()))
         self.update()
 
     @property
@@ -48,16 +46,17 @@ class Strip(QWidget):
         left = (self.width() - len(self._images) * (width + GAP_PX) + GAP_PX) / 2
         return QRectF(left + row * (width + GAP_PX), 0, width, height)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Be as high as a picture; a form in a scroll area does not ask for the height that follows from a width."""
+        super().resizeEvent(event)
+        self.setFixedHeight(self.heightForWidth(self.width()))
+
     def heightForWidth(self, width: int) -> int:
         """As high as a picture."""
         if not self._images:
             return 0
         across = min((width + GAP_PX) / len(self._images) - GAP_PX, MOST_PX)
         return round(across * self._images[0].height() / self._images[0].width())
-
-    def hasHeightForWidth(self) -> bool:
-        """Its height follows from its width."""
-        return True
 
     def sizeHint(self) -> QSize:
         """As wide as a narrow dock."""

@@ -252,7 +252,7 @@ class ManifoldPanel(Panel):
             self._mark(self.store.document)
             return
         row, encoded = place[2], self._encoded
-        name = encoded.meta["names"][row] if encoded is not None and row >= 0 else ""
+        name = latent.name_of(encoded, row) if encoded is not None and row >= 0 else ""
         self._read(*self.map.plane.coordinates(*place[:2]), name)
 
     def _go(self, x: float, y: float) -> None:

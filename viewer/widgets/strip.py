@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from models.types import Pixels
@@ -23,15 +25,13 @@ class Strip(QWidget):
         super().__init__(parent)
         self.setAccessibleName(name)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._images: list[QImage] = []
 
     def show_pictures(self, pictures: Pixels) -> None:
         """Show other pictures."""
         self._images = [rgb(each) for each in pictures]
-        self.updateGeometry()
+        self.setFixedHeight(self._height(self.width()))
         self.update()
 
     @property
@@ -48,20 +48,24 @@ class Strip(QWidget):
         left = (self.width() - len(self._images) * (width + GAP_PX) + GAP_PX) / 2
         return QRectF(left + row * (width + GAP_PX), 0, width, height)
 
-    def heightForWidth(self, width: int) -> int:
-        """As high as a picture."""
-        if not self._images:
-            return 0
-        across = min((width + GAP_PX) / len(self._images) - GAP_PX, MOST_PX)
-        return round(across * self._images[0].height() / self._images[0].width())
-
-    def hasHeightForWidth(self) -> bool:
-        """Its height follows from its width."""
-        return True
-
     def sizeHint(self) -> QSize:
         """As wide as a narrow dock."""
-        return QSize(240, self.heightForWidth(240))
+        return QSize(240, self._height(240))
+
+    def minimumSizeHint(self) -> QSize:
+        """No width that is needed."""
+        return QSize(0, self._height(0))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Be as high as a picture at this width: layouts within layouts do not ask for it."""
+        super().resizeEvent(event)
+        self.setFixedHeight(self._height(self.width()))
+
+    def _height(self, width: int) -> int:
+        if not self._images:
+            return 0
+        across = max(0.0, min((width + GAP_PX) / len(self._images) - GAP_PX, MOST_PX))
+        return math.ceil(across * self._images[0].height() / self._images[0].width())
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Tell which picture was clicked."""

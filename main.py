@@ -151,7 +151,7 @@ def _run(options: Any) -> int:
     if settings.get("truth"):
         settings["truth"] = str(Path(settings["truth"]).absolute())
     engine, model = _engine(), cards.canonical(options.model)
-    _check(engine, options.inspection, model, settings)
+    settings = _check(engine, options.inspection, model, settings)
     if options.also and options.inspection != "detect":
         raise Refusal("Only detections can be written as CSV or COCO.", advice="Leave --also out.")
     paths: list[Path | None] = []
@@ -236,7 +236,7 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
             return True
         _painting()
         if answer.meta.get("kind") == reels.LATENT:
-            kinds = ["png", "npy", "json"]
+            kinds = list(reels.REEL) if "segment" in answer.arrays else ["png", "npy", "json"]
         elif answer.meta.get("kind") == export.MAP:
             kinds = [*kinds, "npy"]
         elif request.inspection in export.GRIDS:
@@ -313,9 +313,14 @@ def _video(engine: Engine, request: Request, out: Path, name: str, *, label: str
     return True
 
 
-def _check(engine: Engine, inspection: str, model: str, settings: dict[str, str]) -> None:
-    """Raise Refusal for a model, inspection or setting that cannot be, before any picture is read."""
+def _check(engine: Engine, inspection: str, model: str, settings: dict[str, str]) -> dict[str, str]:
+    """Return the settings, with the numbers of codes in place of the files that hold them: a recipe keeps these.
+
+    Raises Refusal for a model, inspection or setting that cannot be, before any picture is read.
+    """
     from models.detection import classes
+    from models.latent.keys import settled
+    from models.latent.space import Space
     from models.types import Refusal
 
     description = _describe(engine, model)
@@ -323,6 +328,10 @@ def _check(engine: Engine, inspection: str, model: str, settings: dict[str, str]
     if inspection not in offers:
         raise Refusal(f"There is no inspection {inspection!r}.", advice=f"Valid: {', '.join(offers)}.")
     classes.check(offers[inspection].check(settings), description.classes)
+    if "Generates" not in description.capabilities:
+        return settings
+    space = Space.of(description.about["latent"])
+    return {name: settled(value, space) for name, value in settings.items()}
 
 
 def _describe(engine: Engine, model: str) -> Description:

@@ -7,6 +7,7 @@ the probability of the class predicted.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 import time
 from pathlib import Path
@@ -21,12 +22,14 @@ from models.cache import Cache, CachedStages
 from models.cards import Card
 from models.context import Context
 from models.networks.photos import CLASSES, MEAN, SIZE_PX, STD, photos_resnet, photos_vit
+from models.params import parameters
 from models.proof import area, centre_map, curves_of, explained, heat_of, on_input, random_map
 from models.training.photos import photos
 from models.weights import read
 
 METHODS = ("grad_cam", "integrated_gradients", "occlusion")
 BATCH = 64
+WINDOW = {"window": 12, "stride": 3}  # of pictures of 32 px
 
 
 def main() -> None:
@@ -77,7 +80,7 @@ def proof(
     maps = []
     with torch.no_grad():
         for method in methods:
-            params = method.params()
+            params = asked(method, baseline)
             subject = attribution.subject_of(model, picture, params, stages)
             probe = probe_of(subject, params, stages, picture)
             heat = heat_of(method, probe, params)
@@ -91,6 +94,15 @@ def proof(
         values = explained(probe, torch.cat([subject.scores(x) for x in inputs]).numpy())
     deletion, insertion = curves.read(values, np.ones(len(rows), np.bool_))
     return area(curves.levels, deletion), area(curves.levels, insertion), probe.target.plus
+
+
+def asked(method: Any, baseline: str) -> Any:
+    """Return a method's settings: what it compares the picture with is what the curves put in its place, and windows
+    that hide are large enough to hide a part of an object.
+    """
+    known = {p.name for p in parameters(method.params)}
+    wanted = {"baseline": baseline, **(WINDOW if "window" in known else {})}
+    return dataclasses.replace(method.params(), **{k: v for k, v in wanted.items() if k in known})
 
 
 def table(names: list[str], deletion: np.ndarray, insertion: np.ndarray) -> str:

@@ -16,7 +16,7 @@ from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
 from models import cards
 from models.detection.skeleton import COCO_POINTS
-from models.networks import cells, digits, photos
+from models.networks import cells, digits, gan, lenet, photos, vae
 from models.types import Refusal
 
 ANY_CLASSES = 3
@@ -26,6 +26,8 @@ OWN_CLASSES = {
     "cells_faster_rcnn": cells.CLASSES,
     "photos_resnet": photos.CLASSES,
     "photos_vit": photos.CLASSES,
+    "digits_lenet": lenet.CLASSES,
+    **dict.fromkeys(("digits_vae", "digits_vae_2d", "digits_gan", "digits_infogan"), ()),
 }
 COUNTER = ".num_batches_tracked"
 COCO = tuple(FasterRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"])
@@ -54,6 +56,11 @@ BUILDERS: dict[str, Callable[[int, int], nn.Module]] = {
     "cells_faster_rcnn": lambda classes, points: cells.cells_faster_rcnn(),
     "photos_resnet": lambda classes, points: photos.photos_resnet(),
     "photos_vit": lambda classes, points: photos.photos_vit(),
+    "digits_lenet": lambda classes, points: lenet.digits_lenet(),
+    "digits_vae": lambda classes, points: vae.digits_vae(),
+    "digits_vae_2d": lambda classes, points: vae.digits_vae_2d(),
+    "digits_gan": lambda classes, points: gan.digits_gan(),
+    "digits_infogan": lambda classes, points: gan.digits_infogan(),
     **{name: partial(_torchvision, name) for name in cards.ARCHITECTURES},
     **{name: partial(_classifier, name) for name in cards.CLASSIFIERS},
 }

@@ -16,6 +16,7 @@ from models.cache import Cache, CachedStages
 from models.capture import interruptible
 from models.context import Context
 from models.live import capture
+from models.params import build
 from models.requests import Request
 from models.types import Answer, Cancelled, Failure, Pixels, Refusal, Result, Source
 
@@ -142,7 +143,7 @@ class Engine:
         with interruptible(context.check), torch.inference_mode():
             stages = CachedStages(cache, scope, context, source=request.source)
             subject = request.source if folder else pixels
-            result = inspection.answer(model, subject, inspection.params(**values), stages)
+            result = inspection.answer(model, subject, build(inspection.params, values), stages)
         height, width = pixels.shape[:2] if pixels is not None else (0, 0)
         applied = {name: value for name, value in values.items() if name not in offer.greyed}
         extra = {"size": (width, height), "parameters": applied, "timings": dict(context.timings)}

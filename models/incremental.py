@@ -150,7 +150,7 @@ class Incremental:
         after = next(iter(node.users), node)
         norm: Any = self._module(after)
         if len(node.users) == 1 and type(norm) is nn.BatchNorm2d and not norm.training and norm.track_running_stats:
-            statistics = norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+            statistics: Any = norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
             weight, bias = fuse_conv_bn_weights(weight, bias, *statistics)
             self._folded.add(after)
         weight = weight.detach().contiguous(memory_format=torch.channels_last)
@@ -205,7 +205,7 @@ class Incremental:
         if kind not in POINTWISE or any(change.kept.dim() != 4 for change in changes):
             return False
         if kind is torch.cat:
-            return node.kwargs.get("dim", node.args[-1]) == 1
+            return bool(node.kwargs.get("dim", node.args[-1]) == 1)
         return all(change.kept.shape == changes[0].kept.shape for change in changes)
 
     def _module(self, node: fx.Node) -> nn.Module | None:

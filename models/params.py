@@ -101,14 +101,22 @@ def param(
 
 @cache
 def parameters(params: type) -> tuple[Parameter, ...]:
-    """Return the declared parameters of a `Params` dataclass, in order."""
+    """Return the declared parameters of a `Params` dataclass, in order; `from_` declares "from", a word of Python's."""
     hints = get_type_hints(params)
     kinds: dict[Any, Kind] = {float: "float", int: "int", bool: "bool", str: "text"}
     found = []
     for item in dataclasses.fields(params):
         kind: Kind = "choice" if item.metadata.get("choices") else kinds[hints[item.name]]
-        found.append(Parameter(item.name, kind=kind, default=cast(Value, item.default), **item.metadata))
+        found.append(
+            Parameter(item.name.removesuffix("_"), kind=kind, default=cast(Value, item.default), **item.metadata)
+        )
     return tuple(found)
+
+
+def build(params: type, values: Mapping[str, Any]) -> Any:
+    """Return a `Params` with values by the names that `parameters` gives."""
+    fields = {item.name.removesuffix("_"): item.name for item in dataclasses.fields(params)}
+    return params(**{fields[name]: value for name, value in values.items()})
 
 
 def parse(declared: tuple[Parameter, ...], given: Mapping[str, Any]) -> dict[str, Value]:

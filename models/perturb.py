@@ -33,7 +33,7 @@ Make = Callable[[Int], Tensor]
 Boxes = Callable[[Int], Box]
 
 
-def baseline_param(default: str = "black") -> Any:
+def baseline_param(default: str = "mean") -> Any:
     """Declare the parameter that names what is put in place of what is taken away."""
     return param(
         default,

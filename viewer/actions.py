@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from models import cards
 from models.live.source import title
-from viewer import inspect_actions, latent_actions, map_actions
+from viewer import inspect_actions, latent_actions, map_actions, reel_actions
 from viewer.commands import Command, Commands
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def table(window: Window) -> Commands:
             *inspect_actions.commands(window),
             *map_actions.commands(window),
             *latent_actions.commands(window),
+            *reel_actions.commands(window),
             *_help(window),
         ]
     )
@@ -277,12 +278,13 @@ def _panel_keys(number: int) -> str:
 
 
 def _live(w: Window) -> list[Command]:
-    play = w.playback
+    play, step = w.playback, partial(reel_actions.step, w)
     live = {"menu": "View/Playback", "group": "live", "enabled": lambda: play.open}
+    both = {**live, "enabled": lambda: reel_actions.plays(w) or play.open}
     return [
-        Command("play", "Play or pause", play.toggle, shortcut="Space", icon="play", **live),
-        Command("next-frame", "Next frame", partial(play.step, 1), shortcut=".", icon="step-forward", **live),
-        Command("last-frame", "Previous frame", partial(play.step, -1), shortcut=",", icon="step-back", **live),
+        Command("play", "Play or pause", partial(reel_actions.play, w), shortcut="Space", icon="play", **both),
+        Command("next-frame", "Next frame", partial(step, 1), shortcut=".", icon="step-forward", **both),
+        Command("last-frame", "Previous frame", partial(step, -1), shortcut=",", icon="step-back", **both),
         Command(
             "record",
             "Record video…",

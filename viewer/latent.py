@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from models.inspection import Description
 from models.latent import space as spaces
 from models.latent.space import Block, Space
+from models.latent.typicality import norm_band
 from models.params import Parameter
 from models.types import Float, Refusal, Result, Source
 from viewer.document import Document
@@ -131,14 +132,19 @@ def name_of(encoded: Result, row: int) -> str:
     return f"{known}{encoded.meta['names'][row]}"
 
 
-def typical(code: Float, space: Space) -> str:
-    """Return in words how long the normal part of a code (D,) is, against what the prior draws."""
+def typical(code: Float, space: Space, folder: tuple[float, float] | None = None) -> str:
+    """Return in words how long the normal part of a code (D,) is, against the prior's and a folder's encoded codes."""
     if not space.gaussian:
         return ""
-    length, d = float(space.norm(code[None])[0]), space.gaussian
-    mean = math.sqrt(2) * math.exp(math.lgamma((d + 1) / 2) - math.lgamma(d / 2))
-    spread = math.sqrt(d - mean * mean)
-    return f"Length {length:.2f}; the prior's are {mean:.2f} ± {spread:.2f}"
+    length = float(space.norm(code[None])[0])
+    low, high = _band(space.gaussian)
+    told = f"Length {length:.2f}; 95 % of the prior's: {low:.2f} to {high:.2f}"
+    return told + (f"; of the folder's: {folder[0]:.2f} to {folder[1]:.2f}" if folder else "")
+
+
+@cache
+def _band(size: int) -> tuple[float, float]:
+    return norm_band(size)
 
 
 def _title(block: Block) -> str:

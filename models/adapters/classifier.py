@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.cards import Card
+from models.networks.lenet import LeNet
 from models.networks.photos import PhotosResNet
 from models.preprocess import Preprocess
 from models.subject import Rect, Subject
@@ -35,7 +36,7 @@ class ClassifierAdapter:
         """Tell whether this adapter serves the network."""
         module = type(net).__module__
         family = module.removeprefix(FAMILIES).partition(".")[0] if module.startswith(FAMILIES) else ""
-        return isinstance(net, PhotosResNet) or (bool(family) and family not in NOT_THESE)
+        return isinstance(net, PhotosResNet | LeNet) or (bool(family) and family not in NOT_THESE)
 
     @classmethod
     def tiny(cls) -> nn.Module:

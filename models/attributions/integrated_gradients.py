@@ -32,9 +32,7 @@ FIRST = 8  # pieces of the path to begin with, and how many are halved at a time
 class Params(TargetParams):
     """A target, the baseline, and how exact the sum has to be."""
 
-    baseline: str = param(
-        "black", "Baseline", "The input that stands for no picture.", choices=BASELINES, titles=TITLES
-    )
+    baseline: str = param("mean", "Baseline", "The input that stands for no picture.", choices=BASELINES, titles=TITLES)
     tolerance: float = param(
         0.01,
         "Tolerance",

@@ -16,6 +16,7 @@ import torch
 from models.inspection import Inspection
 from models.latent import reals
 from models.latent.space import CODE_HELP
+from models.latent.typicality import percentile
 from models.params import param
 from models.types import Float, Pixels, Refusal, Result
 
@@ -42,14 +43,10 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     if params.folder:
         found = reals.reals(model, params.folder, stages)
         real = stages.run("scores of reals", lambda: _of_pictures(model, found.pictures, stages), found.paths)
-        told = {"real_percentile": _percentile(score, real), "among": len(real), "unreadable": found.unreadable}
-    meta = {"kind": "latent", "percentile": _percentile(score, samples), **told}
+        told = {"real_percentile": percentile(score, real), "among": len(real), "unreadable": found.unreadable}
+    meta = {"kind": "latent", "percentile": percentile(score, samples), **told}
     arrays = {"score": np.array([score], np.float32), "samples": samples, "reals": real, "code": codes[0]}
     return Result(arrays, meta)
-
-
-def _percentile(score: float, others: Float) -> float:
-    return 100.0 * float((others < score).mean())
 
 
 def _of_codes(model: Any, stages: Any) -> Float:

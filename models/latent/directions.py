@@ -9,13 +9,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.types import Refusal
 
 Decode = Callable[[Tensor], Tensor]
+WEIGHTS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 MOST_EXACT = 128  # dimensions up to which the whole Jacobian is formed
 EXTRA = 6  # vectors iterated beside the k asked for: they make the k-th converge
@@ -42,8 +44,8 @@ def singular(decode: Decode, code: Tensor, *, k: int, seed: int = 0) -> Directio
         return decode(z[None])[0].flatten()
 
     with warnings.catch_warnings():
-        # The first product of the kind imports a part of PyTorch that itself uses what PyTorch warns of.
-        warnings.simplefilter("ignore", FutureWarning)
+        # The first product of the kind imports what PyTorch itself warns of; other warnings tell that a layer is slow.
+        warnings.simplefilter("ignore")
         small = len(code) <= MOST_EXACT
         basis = torch.eye(len(code)).to(code) if small else _iterated(flat, code, k + EXTRA, seed)
         products = _forth(flat, code, basis)
@@ -92,6 +94,28 @@ def principal(activations: Tensor, codes: Tensor, *, k: int) -> Directions:
     return _ranked(vectors, share)
 
 
+def early(decode: Decode, codes: Tensor) -> tuple[nn.Module, Tensor]:
+    """Return the first layer with weights that codes (N, D) meet on their way, and what the second one gives (N, ...).
+
+    Raises Refusal where there are not two.
+    """
+    met: list[tuple[nn.Module, Tensor]] = []
+
+    def after(module: nn.Module, _: Any, output: Any) -> None:
+        if isinstance(module, WEIGHTS) and len(met) < 2:
+            met.append((module, output.detach().clone()))
+
+    hook = nn.modules.module.register_module_forward_hook(after)
+    try:
+        with torch.no_grad():
+            decode(codes)
+    finally:
+        hook.remove()
+    if len(met) < 2:
+        raise Refusal("The generator has fewer than two layers with weights.", advice="Use the Jacobian.")
+    return met[0][0], met[1][1]
+
+
 def _forth(flat: Decode, code: Tensor, block: Tensor) -> Tensor:
     """Return J V (P, n) of the columns of V (D, n)."""
     return torch.func.vmap(lambda v: torch.func.jvp(flat, (code,), (v,))[1], in_dims=1, out_dims=1)(block)
@@ -99,7 +123,8 @@ def _forth(flat: Decode, code: Tensor, block: Tensor) -> Tensor:
 
 def _iterated(flat: Decode, code: Tensor, width: int, seed: int) -> Tensor:
     """Return an orthonormal basis (D, n) of about the strongest right singular directions."""
-    _, back = torch.func.vjp(flat, code)
+    found: Any = torch.func.vjp(flat, code)
+    back = found[1]
     generator = torch.Generator().manual_seed(seed)
     start = torch.randn(len(code), min(len(code), width), generator=generator).to(code)
     block = torch.linalg.qr(start)[0]

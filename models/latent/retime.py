@@ -136,7 +136,7 @@ def _rows(features: ArrayLike) -> Double:
 def _reduced(rows: Double) -> Double:
     """Return rows (P, F) in at most P coordinates that keep their distances."""
     away = rows - rows[0]
-    return away if rows.shape[1] <= len(rows) else np.linalg.qr(away.T, mode="r").T
+    return away if rows.shape[1] <= len(rows) else np.asarray(np.linalg.qr(away.T, mode="r")).T
 
 
 def _sums(values: Double) -> Double:

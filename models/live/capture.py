@@ -1,5 +1,6 @@
 """A video file, camera or stream, opened with OpenCV: RGB frames one after the other, or from a place on. It knows no
-clock and starts no thread. Only the engine's process imports OpenCV, and only once something moving is opened.
+clock and starts no thread. OpenCV is imported only once something moving is opened, which is in the engine's process;
+in the window's only to write a path through codes as a film.
 """
 
 from __future__ import annotations

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from models.files import whole
 from models.live.capture import opencv
 from models.types import Pixels, Refusal
 
@@ -87,3 +89,27 @@ class Recording:
             if shutil.disk_usage(self.path.parent).free < ROOM_BYTES:
                 message = f"The disk is nearly full, so {self.path.name} ends here."
                 raise Refusal(message, advice="Make room, or record to another disk.")
+
+
+def write_film(path: Path, frames: Iterable[Pixels], *, fps: float) -> None:
+    """Write frames (H, W, 3) RGB as an MP4 file, all of it or none. Raises OSError.
+
+    The encoder does not say when it fails: what was written is counted.
+    """
+    with whole(path) as part:
+        part.touch()
+        try:
+            recording = Recording(str(part), fps=fps)
+            try:
+                for pixels in frames:
+                    recording.write(pixels)
+            finally:
+                recording.close()
+        except Refusal as refusal:
+            raise OSError("the disk is nearly full, or the film cannot be encoded") from refusal
+        cv2 = opencv()
+        film = cv2.VideoCapture(str(part), cv2.CAP_FFMPEG)
+        found = int(film.get(cv2.CAP_PROP_FRAME_COUNT)) if film.isOpened() else 0
+        film.release()
+        if found != recording.written:
+            raise OSError(f"{found} of {recording.written} frames were written")

@@ -58,7 +58,7 @@ CONTROLS = (
 )
 # Parts of a control that a screen reader meets as the control itself.
 PARTS = (QScrollBar, QHeaderView)
-NAMES = {"A", "B", "NMS", "IoU", "PNG", "SVG", "JSON", "CSV", "COCO", "NPY", "Vitrine"}
+NAMES = {"A", "B", "NMS", "IoU", "PNG", "SVG", "JSON", "CSV", "COCO", "NPY", "MP", "GIF", "Vitrine"}
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ MOST_BYTES = 8_000_000
 IMAGES = ("dark", "light", "suppressed", "anchors", "lineage", "missed", "truth", "compare", "workbench", "figures")
 IMAGES += ("explain", "maps", "activations", "proof")
 CELLS = "cells-faster-rcnn"
+CLASSES = {"detection": 11, "classification": 10, "generation": 0}
 LEAST = {"digits-faster-rcnn": (0.95, 0.70), "digits-ssd": (0.93, 0.65)}
 
 
@@ -26,10 +27,11 @@ def test_a_card_tells_the_truth_of_its_weights(card: Card) -> None:
     assert card.weights is not None
     assert card.sha256 == sha256(card.weights)
     assert card.bytes == card.weights.stat().st_size <= MOST_BYTES
-    assert {"preprocessing", "training_data", "figures", "licence", "parameters"} <= set(card.about)
+    needed = {"latent", "range", "size", "channels"} if card.task == "generation" else {"preprocessing"}
+    assert needed | {"training_data", "figures", "licence", "parameters"} <= set(card.about)
     net = registry.open_model(card.name).net
     assert card.about["parameters"] == sum(p.numel() for p in net.parameters())
-    assert len(card.classes) == (4 if card.name == CELLS else 10 if card.task == "classification" else 11)
+    assert len(card.classes) == (4 if card.name == CELLS else CLASSES[card.task])
 
 
 @pytest.mark.parametrize("name", LEAST)

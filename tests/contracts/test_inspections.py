@@ -15,7 +15,9 @@ import torch
 from torch.overrides import _get_current_function_mode_stack
 
 from models import registry
+from models.cache import Cache
 from models.cards import Card
+from models.context import Context
 from models.engine import Engine
 from models.images import save_png
 from models.inspection import Description
@@ -26,6 +28,7 @@ from models.types import Failure, Result, Source
 ADAPTERS = registry.adapter_classes()
 INSPECTIONS = list(registry.all_inspections().values())
 CLASSES = ("background", "a", "b", "c")
+FOLDERS = {"neighbours": ("folder",), "posterior": ("folder",), "attribute": ("with_folder", "without_folder")}
 
 
 def fingerprint(net: torch.nn.Module) -> str:
@@ -41,8 +44,9 @@ def fingerprint(net: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-@pytest.fixture(params=ADAPTERS, ids=lambda a: a.__name__)
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+@pytest.fixture(params=ADAPTERS, ids=lambda a: a.__name__, scope="module")
+def family(request: pytest.FixtureRequest) -> Engine:
+    """An engine with a family's miniature opened, shared by the tests of the family."""
     made = Engine(threads=1)
     net = request.param.tiny()
     for parameter in net.parameters():
@@ -51,14 +55,22 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     with torch.inference_mode():
         if hasattr(made.model("tiny"), "candidates"):
             net([torch.zeros(3, 90, 120)])  # torchvision's RoIAlign remembers its scales in its first forward pass
-    yield made
-    made._idle.clear()
+    return made
+
+
+@pytest.fixture
+def engine(family: Engine) -> Iterator[Engine]:
+    """The family's engine with nothing in its cache."""
+    family.cache = Cache()
+    yield family
+    family._idle.clear()
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Source:
     rng = np.random.default_rng(0)
-    save_png(rng.integers(0, 255, (90, 120, 3), dtype=np.uint8), tmp_path / "a.png")
+    for name in ("a.png", "b.png"):
+        save_png(rng.integers(0, 255, (90, 120, 3), dtype=np.uint8), tmp_path / name)
     return Source.file(tmp_path / "a.png")
 
 
@@ -81,8 +93,8 @@ def subject(inspection: Any, source: Source) -> Source:
 def asked(inspection: Any, source: Source, given: Mapping[str, Any] | None = None) -> Request:
     """The question, about what the inspection reads; with a folder of pictures where it compares with some."""
     about = None if inspection.reads == "nothing" else subject(inspection, source)
-    folder = {"folder": str(Path(source.path).parent)} if inspection.id in ("neighbours", "posterior") else {}
-    return Request.make(inspection.id, "tiny", about, {**(given or {}), **folder})
+    folders = dict.fromkeys(FOLDERS.get(inspection.id, ()), str(Path(source.path).parent))
+    return Request.make(inspection.id, "tiny", about, {**(given or {}), **folders})
 
 
 def skip_if_never(answer: Any) -> None:
@@ -92,11 +104,16 @@ def skip_if_never(answer: Any) -> None:
 
 
 @pytest.mark.parametrize("inspection", INSPECTIONS, ids=lambda i: i.id)
-def test_it_answers_and_leaves_the_model_as_it_was(inspection: Any, engine: Engine, source: Source) -> None:
+def test_it_is_called_off_then_answers_and_leaves_the_model_as_it_was(
+    inspection: Any, engine: Engine, source: Source
+) -> None:
     model = engine.model("tiny")
-    if inspection.offer(model).reason:
-        pytest.skip(inspection.offer(model).reason)
+    offer = inspection.offer(model)
+    if offer.reason:
+        pytest.skip(offer.reason)
     before = fingerprint(model.net)
+    called_off(inspection, engine, source)
+    assert fingerprint(model.net) == before
     answer = engine.run(asked(inspection, source))
     engine.finish_idle()
     assert fingerprint(model.net) == before
@@ -106,30 +123,34 @@ def test_it_answers_and_leaves_the_model_as_it_was(inspection: Any, engine: Engi
     assert all(np.isfinite(a).all() for a in answer.arrays.values())
     again = pickle.loads(pickle.dumps(answer, protocol=5))
     assert all(np.array_equal(again.arrays[k], v) for k, v in answer.arrays.items())
-    assert not torch.nn.modules.module._global_forward_pre_hooks
+    assert nothing_left()
+    plain = engine.run(asked(inspection, source))
+    given = engine.run(asked(inspection, source, offer.defaults))
+    assert isinstance(plain, Result)
+    assert isinstance(given, Result), "a model's own values are valid"
+    assert all(np.array_equal(given.arrays[k], v) for k, v in plain.arrays.items())
+    assert given.meta["parameters"] == plain.meta["parameters"]
 
 
-@pytest.mark.parametrize("inspection", INSPECTIONS, ids=lambda i: i.id)
-def test_it_can_be_cancelled(inspection: Any, engine: Engine, source: Source) -> None:
-    from models.context import Context
-
-    if inspection.offer(engine.model("tiny")).reason:
-        pytest.skip(inspection.offer(engine.model("tiny")).reason)
+def called_off(inspection: Any, engine: Engine, source: Source) -> None:
+    """Ask, and call it off after the first few checks."""
     calls = []
 
-    def called_off() -> bool:
+    def cancelled() -> bool:
         calls.append(1)
         return len(calls) > (1 if inspection.reads == "nothing" else 4)
 
-    answer = engine.run(asked(inspection, source), Context(cancelled=called_off))
-    assert isinstance(answer, Failure)
+    answer = engine.run(asked(inspection, source), Context(cancelled=cancelled))
+    assert isinstance(answer, Failure), "it never looked whether it was called off"
     assert answer.cancelled
-    assert not torch.nn.modules.module._global_forward_pre_hooks
-    assert not torch.nn.modules.module._global_forward_hooks
-    assert not _get_current_function_mode_stack()
-    again = engine.run(asked(inspection, source))
-    skip_if_never(again)
-    assert isinstance(again, Result)
+    assert nothing_left()
+
+
+def nothing_left() -> bool:
+    """Tell whether no hook and no mode of ours is still in force."""
+    hooks = torch.nn.modules.module
+    left = (hooks._global_forward_pre_hooks, hooks._global_forward_hooks, _get_current_function_mode_stack())
+    return not any(left)
 
 
 @pytest.mark.parametrize("inspection", INSPECTIONS, ids=lambda i: i.id)
@@ -138,20 +159,6 @@ def test_its_parameters_are_declared_in_full(inspection: Any) -> None:
         assert parameter.title and parameter.help.endswith("."), parameter.name
         assert parameter.title[0].isupper() and not parameter.title.endswith(":")
         assert parameter.check(parameter.default) == parameter.default
-
-
-@pytest.mark.parametrize("inspection", INSPECTIONS, ids=lambda i: i.id)
-def test_its_own_values_are_valid_on_every_family(inspection: Any, engine: Engine, source: Source) -> None:
-    offer = inspection.offer(engine.model("tiny"))
-    if offer.reason:
-        pytest.skip(offer.reason)
-    plain = engine.run(asked(inspection, source))
-    skip_if_never(plain)
-    given = engine.run(asked(inspection, source, offer.defaults))
-    assert isinstance(plain, Result)
-    assert isinstance(given, Result)
-    assert all(np.array_equal(given.arrays[k], v) for k, v in plain.arrays.items())
-    assert given.meta["parameters"] == plain.meta["parameters"]
 
 
 def test_a_description_travels_and_names_every_inspection(engine: Engine) -> None:

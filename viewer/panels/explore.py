@@ -58,6 +58,7 @@ class ExplorePanel(Panel):
         self._space: Space | None = None
         self._known: tuple[str, object] = ("", None)
         self._spread: tuple[Float, Float] | None = None
+        self._folder: tuple[float, float] | None = None
         line = QHBoxLayout()
         line.setSpacing(GAP)
         line.addWidget(QLabel("Seed"))
@@ -93,7 +94,7 @@ class ExplorePanel(Panel):
             return
         known = (document.model, description.about.get("latent"))
         if known != self._known:
-            self._known, self._space, self._spread = known, space, None
+            self._known, self._space, self._spread, self._folder = known, space, None, None
             self._build(description, space)
         code = latent.code_of(document, space)
         text = document.latent.code
@@ -104,11 +105,13 @@ class ExplorePanel(Panel):
             self.code.setCursorPosition(0)
         if code is not None and self.form is not None:
             self.form.set_values(latent.values(code, space))
-            self.remark.setText(latent.typical(code, space))
+            self.remark.setText(latent.typical(code, space, self._folder))
             self.remark.setVisible(bool(self.remark.text()))
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Draw the posterior of the picture on the tracks, once a picture was encoded."""
+        if "band" in result.meta and "verdict" in result.meta:
+            self._folder = result.meta["band"]
         if "mu" in result.arrays and "sigma" in result.arrays and request.model == self.store.document.model:
             self._spread = result.arrays["mu"], result.arrays["sigma"]
             self._draw_spread()

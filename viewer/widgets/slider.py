@@ -207,3 +207,8 @@ class Timeline(_Slider):
     def __init__(self, ticks: int, *, parent: QWidget) -> None:
         super().__init__(ticks, parent=parent)
         self.mark = -1
+
+    @property
+    def handle_px(self) -> int:
+        """How wide the handle is: its middle goes from half of that to as far from the other end."""
+        return self._handle().width()

@@ -1,0 +1,81 @@
+"""The bundled variational autoencoders of digits: an encoder and a decoder for 32x32 px. No weights here."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+SIZE_PX = 32
+LEAST_PX = 4
+
+
+class VAE(nn.Module):
+    """A convolutional variational autoencoder (Kingma, Welling 2014) of one channel and 32x32 px.
+
+    The posterior is a gaussian with a diagonal covariance, the prior N(0, I). Its smooth activation (SiLU) keeps the
+    decoder differentiable, so that paths have no kinks.
+    """
+
+    def __init__(self, *, dimensions: int, width: int = 32, hidden: int = 256) -> None:
+        super().__init__()
+        self.latent = [{"kind": "gaussian", "size": dimensions, "name": "z"}]
+        self.range, self.likelihood = (0.0, 1.0), "bernoulli"
+        flat = 4 * width * LEAST_PX**2
+        self.encoder = nn.Sequential(
+            *_down(1, width),
+            *_down(width, 2 * width),
+            *_down(2 * width, 4 * width),
+            nn.Flatten(),
+            *_dense(flat, hidden),
+            *_dense(hidden, hidden),
+        )
+        self.mu = nn.Linear(hidden, dimensions)
+        self.logvar = nn.Linear(hidden, dimensions)
+        self.decoder = nn.Sequential(
+            *_dense(dimensions, hidden),
+            *_dense(hidden, hidden),
+            *_dense(hidden, flat),
+            nn.Unflatten(1, (4 * width, LEAST_PX, LEAST_PX)),
+            *_up(4 * width, 2 * width),
+            *_up(2 * width, width),
+            nn.ConvTranspose2d(width, 1, 4, 2, 1),
+        )
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance (N, D) of the posterior of pictures (N, 1, 32, 32) in [0, 1]."""
+        h = self.encoder(x)
+        return self.mu(h), self.logvar(h)
+
+    def logits(self, z: Tensor) -> Tensor:
+        """Return what codes (N, D) decode to, before the sigmoid, (N, 1, 32, 32)."""
+        return self.decoder(z)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the pictures (N, 1, 32, 32) in [0, 1] of codes (N, D)."""
+        return torch.sigmoid(self.logits(z))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the reconstructions of pictures, each decoded from its posterior's mean."""
+        return self.decode(self.encode(x)[0])
+
+
+def _down(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(inputs, outputs, 4, 2, 1), nn.SiLU()
+
+
+def _up(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    return nn.ConvTranspose2d(inputs, outputs, 4, 2, 1), nn.SiLU()
+
+
+def _dense(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    return nn.Linear(inputs, outputs), nn.SiLU()
+
+
+def digits_vae() -> VAE:
+    """Build the autoencoder with 10 latent dimensions: 1.5 million parameters."""
+    return VAE(dimensions=10)
+
+
+def digits_vae_2d() -> VAE:
+    """Build the autoencoder with 2 latent dimensions, whose whole latent space fits on a plane."""
+    return VAE(dimensions=2)

@@ -1,0 +1,193 @@
+"""Train a bundled generative adversarial network on MNIST. Seeded; CPU.
+
+Run: python -m models.training.gan --architecture digits_gan --data DIR --out FILE
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import operator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils import parametrizations
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from models import cards
+from models.networks.gan import CATEGORIES, CONTINUOUS, GAN, digits_gan, digits_infogan, draw
+from models.networks.lenet import digits_lenet
+from models.training.cluster import agreement, bent, cluster
+from models.training.measure import SEED, body, gan_figures, labels, load
+from models.training.mnist import digits, shuffled, unit
+from models.training.store import save_card, save_weights
+
+BUILDERS = {"digits_gan": digits_gan, "digits_infogan": digits_infogan}
+TITLES = {
+    "digits_gan": "Handwritten digits (DCGAN)",
+    "digits_infogan": "Handwritten digits with codes for kind and style (InfoGAN)",
+}
+FIGURES = {"count": 10_000, "of_manifold": 2_000}
+BETAS = (0.5, 0.999)
+EMA = 0.999
+CATEGORY_WEIGHT, CONTINUOUS_WEIGHT, AGREEMENT_WEIGHT = 1.0, 0.5, 0.5
+
+
+def bounded(discriminator: nn.Module) -> nn.Module:
+    """Give every weight a spectral norm of 1 (Miyato et al. 2018) while training; `plain` bakes it in."""
+    for module in discriminator.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            parametrizations.spectral_norm(module)
+    return discriminator
+
+
+def plain(net: GAN, generator: nn.Module, architecture: str) -> GAN:
+    """Return a new network with an averaged generator and the bounded weights baked in: what is stored."""
+    stored = BUILDERS[architecture]()
+    stored.generator.load_state_dict(generator.state_dict())
+    if hasattr(net, "recogniser"):
+        stored.recogniser.load_state_dict(net.recogniser.state_dict())
+    net.discriminator.eval()  # or each look at a weight would be one more power iteration
+    for name, parameter in stored.discriminator.named_parameters():
+        parameter.data.copy_(operator.attrgetter(name)(net.discriminator))
+    net.discriminator.train()
+    return stored
+
+
+def information(net: GAN, made: Tensor, z: Tensor) -> Tensor:
+    """Return what the recogniser does not know of the codes, in nats but for a constant (Chen et al. 2016, equation 5).
+
+    The category is read from bent pictures, so that slant, size and place cannot carry it; the continuous codes, under
+    a gaussian of fixed width, from the pictures as they are.
+    """
+    with torch.autocast("cpu", torch.bfloat16):
+        category, _ = net.recogniser(bent(made))
+        _, continuous = net.recogniser(made)
+    wanted = z[:, CATEGORIES : CATEGORIES + CONTINUOUS]
+    return CATEGORY_WEIGHT * functional.cross_entropy(
+        category.float(), z[:, :CATEGORIES].argmax(1)
+    ) + CONTINUOUS_WEIGHT * functional.mse_loss(continuous.float(), wanted)
+
+
+def _fall(done: float) -> float:
+    """Return what the rates are multiplied with when a share of the steps is done: they fall in the second half."""
+    return min(1.0, 0.05 + 1.9 * (1 - done))
+
+
+def train(net: GAN, pictures: Tensor, options: argparse.Namespace) -> None:
+    """Train with the non-saturating loss (Goodfellow et al. 2014) and Adam; save the weights after every epoch.
+
+    InfoGAN's category may become anything that can be told from a picture. To make it the digit, the recogniser first
+    sorts real pictures without their labels, and goes on doing so beside the game.
+    """
+    rng = torch.Generator().manual_seed(options.seed)
+    net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    bounded(net.discriminator)
+    average = AveragedModel(net.generator, multi_avg_fn=get_ema_multi_avg_fn(EMA), use_buffers=True)
+    informed = hasattr(net, "recogniser")
+    if informed:
+        cluster(net.recogniser, pictures, rng, epochs=options.sorting)
+    groups = [{"params": net.generator.parameters(), "lr": options.rate}]
+    if informed:
+        groups.append({"params": net.recogniser.parameters()})
+    maker = torch.optim.Adam(groups, 2 * options.rate, BETAS, fused=True)
+    judge = torch.optim.Adam(net.discriminator.parameters(), 2 * options.rate, BETAS, fused=True)
+    steps = len(pictures) // options.batch
+    total = steps * options.epochs
+    schedules = [torch.optim.lr_scheduler.LambdaLR(o, lambda step: _fall(step / total)) for o in (maker, judge)]
+    recent = torch.zeros(3)
+    for epoch in range(options.epochs):
+        bar = tqdm(shuffled(len(pictures), options.batch, rng), f"epoch {epoch + 1}", steps, mininterval=10)
+        for rows in bar:
+            real = (unit(pictures[rows]) * 2 - 1).contiguous(memory_format=torch.channels_last)
+            z = draw(net.latent, options.batch, rng)
+
+            with torch.autocast("cpu", torch.bfloat16):
+                made = net.generator(z)
+                scores = net.discriminator(torch.cat([real.to(made.dtype), made.detach()])).float()
+            of_real, of_made = scores.chunk(2)
+            judged = functional.softplus(-of_real).mean() + functional.softplus(of_made).mean()
+            judge.zero_grad()
+            judged.backward()
+            judge.step()
+
+            net.discriminator.requires_grad_(False)
+            with torch.autocast("cpu", torch.bfloat16):
+                fooled = functional.softplus(-net.discriminator(made).float()).mean()
+            told = torch.zeros(())
+            if informed:
+                told = information(net, made.float(), z) - AGREEMENT_WEIGHT * agreement(net.recogniser, real)
+            maker.zero_grad()
+            (fooled + told).backward()
+            maker.step()
+            net.discriminator.requires_grad_(True)
+            average.update_parameters(net.generator)
+            for schedule in schedules:
+                schedule.step()
+
+            losses = torch.stack([judged.detach(), fooled.detach(), told.detach()])
+            if not math.isfinite(float(losses.sum())):
+                raise FloatingPointError(f"The losses are no numbers in epoch {epoch + 1}: {losses}.")
+            recent = recent.lerp(losses, 0.02)
+            bar.set_postfix_str("judge {:.3f} maker {:.3f} codes {:.3f}".format(*recent.tolist()), refresh=False)
+        save_weights(plain(net, average.module, options.architecture), options.out)
+
+
+def write_card(architecture: str, weights: Path, judge: Path, data: Path, training: str) -> dict[str, float]:
+    """Write the card of trained weights, with the figures measured on them as they are stored, and return these."""
+    net = load(BUILDERS[architecture](), weights)
+    sees = load(digits_lenet(), judge)
+    figures = gan_figures(net, sees, digits(data, split="test")[0], **FIGURES)
+    more = {"categories": labels(net, sees, FIGURES["count"])} if hasattr(net, "recogniser") else {}
+    card = body(
+        architecture,
+        TITLES[architecture],
+        latent=net.latent,
+        range=net.range,
+        training=training,
+        **more,
+        figures={f"{FIGURES['count']:,} pictures drawn with seed {SEED}, as digits-lenet sees them": figures},
+    )
+    save_card(weights, card)
+    return figures
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--architecture", choices=sorted(BUILDERS), required=True)
+    parser.add_argument("--data", type=Path, required=True, help="folder with mnist.npz")
+    parser.add_argument("--out", type=Path, required=True, help="where the weights go (.safetensors)")
+    parser.add_argument("--judge", type=Path, default=cards.BUNDLED / "digits-lenet.safetensors", help="classifier")
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--sorting", type=int, default=7, help="epochs of the recogniser alone, InfoGAN only")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=2e-4, help="learning rate of the generator; the judge's is twice")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train, save the weights and measure their figures for the card."""
+    options = _options()
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(options.threads)
+    train(BUILDERS[options.architecture](), digits(options.data, split="train")[0], options)
+    told = (
+        f"{options.epochs} epochs of {options.batch}, non-saturating loss, spectral norm on the discriminator, Adam, "
+        f"rates {options.rate:g} and {2 * options.rate:g}, falling in the second half, average of the generator's "
+        f"weights {EMA}, seed {options.seed}"
+    )
+    if options.architecture == "digits_infogan":
+        told += (
+            f"; before, {options.sorting} epochs in which the recogniser sorts real pictures without labels by "
+            "invariant information (Ji et al. 2019), which it goes on doing beside the game"
+        )
+    print(write_card(options.architecture, options.out, options.judge, options.data, told), flush=True)
+
+
+if __name__ == "__main__":
+    main()

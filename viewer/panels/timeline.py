@@ -1,0 +1,351 @@
+"""Timeline: keys of a path through codes, how it goes from one to the next, played from memory. It writes no file."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
+
+from models.inspection import Description
+from models.latent.space import Space
+from models.requests import Request
+from models.types import Failure, Pixels, Result
+from viewer import latent, reel
+from viewer.document import Document, Key
+from viewer.panels.base import GAP, Panel
+from viewer.player import Player
+from viewer.reel import Reel
+from viewer.store import Store
+from viewer.widgets.keyline import LEFT_PX, RIGHT_PX, KeyLine, Place
+from viewer.widgets.mapread import plain_label
+from viewer.widgets.pathform import EXPORTS, TIMED, PathForm
+from viewer.widgets.pathplots import Lane, PathPlots
+from viewer.widgets.slider import Timeline
+
+SIDE_PX = 264
+
+
+class TimelinePanel(Panel):
+    """Keys as thumbnails, a scrubber, plots of what tells how good the frames are; at the side what can be set."""
+
+    id: ClassVar[str] = reel.SLOT
+    title: ClassVar[str] = "Timeline"
+    icon: ClassVar[str] = "timeline"
+    area: ClassVar[str] = "bottom"
+    opened: ClassVar[bool] = False
+    height_px: ClassVar[int] = 232
+    needs: ClassVar[tuple[str, ...]] = ("Generates",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.reel: Reel | None = None
+        self.frame = 0
+        self.player = Player(self)
+        self._space: Space | None = None
+        self._thumbs: dict[str, Pixels] = {}
+        self._latest: tuple[str, Pixels] | None = None
+        self._model, self._code = "", ""
+        self._moved = False
+        self.form = PathForm()
+        self.line = KeyLine("Keys of the path")
+        self.scrubber = Timeline(1, parent=self)
+        self.scrubber.setAccessibleName("Frame shown")
+        self.plots = PathPlots("Numbers along the path")
+        self.told, self.remark = plain_label("Frame and its numbers"), plain_label("Remarks on the path")
+        self.remark.setProperty("small", True)
+        self.hint = plain_label("What to do")
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._lay_out()
+        self._connect()
+        self.refresh(store.document, None)
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the frames of the path."""
+        return reel.wanted(document, description)
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Show the document's keys and settings; what plays ends where somebody goes elsewhere."""
+        keys, at = document.latent.keys, document.latent.at
+        if document.model != self._model:
+            self._model, self.reel, self._thumbs, self._latest = document.model, None, {}, None
+        if len(keys) < 2:
+            self.reel = None
+        if self.reel is None or document.latent.code != self._code:
+            self.player.stop()
+            self._code, self._moved = document.latent.code, False
+        offer = description.offers.get(reel.INSPECTION) if description else None
+        self._space = latent.space_of(description) or self._space
+        if description is not None and offer is not None and not offer.reason:
+            self.form.fill({p.name: p for p in offer.parameters}, set(description.capabilities))
+            defaults = {**offer.defaults, "frames": reel.FRAMES, "retime": True}
+            self._show_values({**defaults, **document.values(reel.INSPECTION)})
+        if self.reel is not None and not self.player.playing and 0 <= at < len(keys) == len(self.reel.stops):
+            self.frame = self.reel.key(at)
+        self._show(document)
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Take the frames, and pictures of keys from wherever they come."""
+        if slot == "generated" and not request.settings.get("truncation"):
+            self._latest = str(request.settings["code"]), result.arrays["picture"]
+        if slot != self.id or request.model != self.store.document.model:
+            return
+        self.remark.setText("")
+        if request.inspection == reel.INSPECTION:
+            self.reel = Reel(request, result)
+            self._thumbs = {s.code: p for s, p in zip(self.reel.stops, result.arrays["keys"], strict=True)}
+            self.frame = min(self.frame, len(self.reel) - 1)
+            self.remark.setText(self.reel.remarks())
+            if self.player.playing:
+                self._play()
+        else:
+            self._thumbs = {str(request.settings["code"]): result.arrays["picture"]}
+        self.refresh(self.store.document, None)
+
+    def show_failure(self, slot: str, failure: Failure) -> bool | None:
+        """Say in place why there is no path; the last one stays."""
+        if slot != self.id or failure.cancelled:
+            return None
+        self.remark.setText(failure.text)
+        return True
+
+    # what commands do
+
+    def toggle(self) -> None:
+        """Play from where it is, from the end from the beginning; or stop, and go to the code of the frame shown."""
+        if self.player.playing:
+            self.pause()
+        elif self.reel is not None:
+            if not self.reel.loop and self.frame == len(self.reel) - 1:
+                self.frame = 0
+            self._play()
+
+    def pause(self) -> None:
+        """Stop playing, and go to the code of the frame shown."""
+        if self.player.playing:
+            self.player.stop()
+            self._settle("Stop at a frame")
+
+    def step(self, by: int) -> None:
+        """Go some frames on or back, round in a loop."""
+        self.player.stop()
+        if self.reel is not None:
+            frame = self.frame + by
+            self._seek(frame % len(self.reel) if self.reel.loop else max(0, min(frame, len(self.reel) - 1)))
+            self._settle("Go to a frame")
+
+    def add_key(self) -> None:
+        """Keep the code as a key: within the path where it was taken from it, else at its end."""
+        self.pause()
+        document, space = self.store.document, self._space
+        text = reel.code_text(document, space) if space is not None else ""
+        keys = list(document.latent.keys)
+        if not text:
+            return
+        after = document.latent.at
+        if after < 0 and self.reel is not None and text == self.reel.text(self.frame):
+            after = int(self.reel.segment[self.frame])
+        after = len(keys) - 1 if after < 0 else min(after, len(keys) - 1)
+        if text in {key.code for key in keys[max(0, after) : after + 2]}:
+            self.remark.setText("This code is a key already. Go to another code first.")
+            return
+        if self._latest is not None and self._latest[0] == text:
+            self._thumbs[text] = self._latest[1]
+        keys.insert(after + 1, Key(text))
+        self.store.update(reel.with_keys(document, keys, chosen=after + 1), title="Add a key")
+
+    def remove_key(self) -> None:
+        """Take the chosen key out of the path."""
+        document = self.store.document
+        keys, at = list(document.latent.keys), document.latent.at
+        if 0 <= at < len(keys):
+            del keys[at]
+            self.store.update(reel.with_keys(document, keys, chosen=min(at, len(keys) - 1)), title="Remove a key")
+
+    def move_key(self, by: int) -> None:
+        """Move the chosen key on or back."""
+        document = self.store.document
+        at = document.latent.at
+        if at >= 0 and 0 <= at + by < len(document.latent.keys):
+            self._move(at, at + by)
+
+    # inside
+
+    def _play(self) -> None:
+        assert self.reel is not None
+        self.player.play(self.frame, count=len(self.reel), fps=self.reel.fps, loop=self.reel.loop)
+        self._show_now()
+
+    def _seek(self, frame: int) -> None:
+        """Show a frame from memory; the code stays where it is until that is final."""
+        if self.reel is not None:
+            self.frame = max(0, min(frame, len(self.reel) - 1))
+            self._moved = True
+            self.picture_shown.emit(self.reel.pictures[self.frame])
+            self._show_now()
+
+    def _settle(self, title: str) -> None:
+        """Go to the code of the frame shown."""
+        if self.reel is not None and self._moved and not self.player.playing:
+            self._moved = False
+            document = self.store.document.with_latent(code=self.reel.text(self.frame), at=-1)
+            self.store.update(document, title=title, merge="path frame")
+        self._show_now()
+
+    def _scrubbed(self) -> None:
+        self.player.stop()
+        self._seek(self.scrubber.sliderPosition() % len(self.reel) if self.reel is not None else 0)
+
+    def _acted(self) -> None:
+        # A drag reports itself as sliderMoved; this is for keys, the wheel and clicks.
+        if not self.scrubber.isSliderDown():
+            self._scrubbed()
+
+    def _sought(self, time: float) -> None:
+        if self.reel is not None:
+            self.player.stop()
+            self._seek(self.reel.at(time))
+
+    def _go(self, number: int) -> None:
+        self.player.stop()
+        document = self.store.document
+        self._moved = False
+        self.store.update(
+            reel.with_keys(document, document.latent.keys, chosen=number), title=f"Go to key {number + 1}"
+        )
+
+    def _move(self, number: int, to: int) -> None:
+        self.player.stop()
+        document = self.store.document
+        keys = list(document.latent.keys)
+        keys.insert(to, keys.pop(number))
+        self.store.update(reel.with_keys(document, keys, chosen=to), title="Move a key")
+
+    def _pressed(self, name: str) -> None:
+        commands = {"play": "play", "back": "last-frame", "forward": "next-frame", "add": "key-add"}
+        self.command_wanted.emit(f"export-path-{name}" if name in EXPORTS else commands.get(name, f"key-{name}"))
+
+    def _set(self, name: str, value: object) -> None:
+        """Take a setting of the segment or of the whole path."""
+        document = self.store.document
+        if name in ("path", "easing"):
+            after = self._segment
+            changed = reel.with_key(document, after, **{name: str(value)})
+            self.store.update(changed, title=f"{name.capitalize()} after key {after + 1}")
+        elif name == "speed":
+            even = {"retime": value != TIMED, "features": None if value in (TIMED, "pixels") else str(value)}
+            self.store.update(document.with_value(reel.INSPECTION, **even), title="Speed along the path")
+        else:
+            changed = document.with_value(reel.INSPECTION, **{name: value})  # type: ignore[arg-type]
+            titles = {"frames": "Frames of the path", "fps": "Frames per second", "loop": "Loop"}
+            self.store.update(changed, title=titles[name], merge=f"path {name}")
+
+    @property
+    def _segment(self) -> int:
+        """The key after which path and easing are shown, -1 where there is no path."""
+        document = self.store.document
+        keys, at = len(document.latent.keys), document.latent.at
+        if self.reel is not None and (at < 0 or self._moved):
+            at = int(self.reel.segment[self.frame])
+        last = keys - 1 if document.values(reel.INSPECTION).get("loop") else keys - 2
+        return max(0, min(at, last)) if keys > 1 else -1
+
+    def _show_values(self, values: dict[str, object]) -> None:
+        speed = values["features"] if values["retime"] else TIMED
+        self.form.show_values({**{name: values[name] for name in ("frames", "fps", "loop")}, "speed": speed})
+
+    def _show(self, document: Document) -> None:
+        """Show keys, plots and the frame."""
+        keys, at, loop = document.latent.keys, document.latent.at, bool(self.reel and self.reel.loop)
+        same = self.reel is not None and len(self.reel.stops) == len(keys)
+        even = np.linspace(0, 1, len(keys) + loop)[: len(keys)].tolist()
+        times = [self.reel.time(self.reel.key(n)) if self.reel is not None and same else t for n, t in enumerate(even)]
+        places = [
+            Place(self._thumbs.get(key.code), time, "" if key.path == "auto" else key.path.replace("_", " "))
+            for key, time in zip(keys, times, strict=True)
+        ]
+        self.line.show_keys(places, chosen=at, loop=loop)
+        there = self.reel is not None
+        for part in (self.scrubber, self.plots, self.told):
+            part.setVisible(there)
+        self.hint.setText(reel.HINTS[min(len(keys), 1)])
+        self.hint.setVisible(len(keys) < 2)
+        self.line.setVisible(bool(keys))
+        if self.reel is not None:
+            self.plots.set_lanes(_lanes(self.reel), bounds=times[1:] if loop else times[1:-1])
+        self._show_now()
+
+    def _show_now(self) -> None:
+        """Show where in time the frame is, and its numbers."""
+        if self.reel is not None:
+            with QSignalBlocker(self.scrubber):
+                self.scrubber.setRange(0, self.reel.last)
+                if not self.scrubber.isSliderDown():
+                    self.scrubber.setValue(self.frame)
+            self.plots.set_now(self.reel.time(self.frame))
+            self.told.setText(self.reel.told(self.frame))
+        document, segment = self.store.document, self._segment
+        onward = (segment + 1, (segment + 1) % len(document.latent.keys) + 1) if segment >= 0 else None
+        timed = not document.values(reel.INSPECTION).get("retime", True)
+        self.form.show_state(segment=onward, playing=self.player.playing, ready=self.reel is not None, timed=timed)
+        if segment >= 0:
+            key = document.latent.keys[segment]
+            self.form.show_values({"path": key.path, "easing": key.easing})
+
+    def _connect(self) -> None:
+        self.form.pressed.connect(self._pressed)
+        self.form.changed.connect(self._set)
+        self.line.picked.connect(self._go)
+        self.line.moved.connect(self._move)
+        self.player.frame.connect(self._seek)
+        self.player.ended.connect(lambda: self._settle("Play to the end"))
+        self.scrubber.sliderMoved.connect(self._scrubbed)
+        self.scrubber.actionTriggered.connect(self._acted)
+        self.scrubber.settled.connect(lambda: self._settle("Go to a frame"))
+        for part in (self.line, self.plots):
+            part.sought.connect(self._sought)
+            part.let_go.connect(lambda: self._settle("Go to a frame"))
+
+    def _lay_out(self) -> None:
+        self.form.setFixedWidth(SIDE_PX)
+        track = QHBoxLayout()
+        half = self.scrubber.handle_px // 2
+        track.setContentsMargins(LEFT_PX - half, 0, RIGHT_PX - half, 0)
+        track.addWidget(self.scrubber)
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        column.addWidget(self.line)
+        column.addLayout(track)
+        column.addWidget(self.plots, 1)
+        column.addWidget(self.hint, 1)
+        column.addSpacing(GAP // 2)
+        column.addWidget(self.told)
+        column.addWidget(self.remark)
+        outer = QHBoxLayout(self)
+        outer.setContentsMargins(GAP, GAP, GAP, GAP)
+        outer.setSpacing(2 * GAP)
+        outer.addWidget(self.form)
+        outer.addLayout(column, 1)
+
+
+def _lanes(shown: Reel) -> list[Lane]:
+    """Return the plots of a path: only what there is."""
+    curves, band = shown.curves(), shown.result.meta["band"]
+    lanes = []
+    if band:
+        times, norm = curves["norm"]
+        low, high = min(float(norm.min()), band[0]), max(float(norm.max()), band[1])
+        text = "The length of the code; most of the prior's lie within the band."
+        lanes.append(Lane("Length", times, norm, low, high, (band[0], band[1]), text))
+    times, speed = curves["speed"]
+    text = f"How much the picture changes from frame to frame, in {shown.result.meta['features'].lower()}."
+    lanes.append(Lane("Step", times, speed, 0.0, float(speed.max()) or 1.0, None, text))
+    if "score" in curves:
+        text = "The share of the model's own samples that its discriminator finds less real."
+        lanes.append(Lane("Score %", *curves["score"], 0.0, 100.0, None, text))
+    return lanes
+
+
+PANEL = TimelinePanel

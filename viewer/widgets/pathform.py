@@ -1,0 +1,210 @@
+"""What can be set of a path through codes: playing, how it goes from key to key, how long it is. It keeps nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSizePolicy,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from models.params import Parameter
+from viewer import theme
+
+GAP = 8
+ICON_PX = 16
+NEEDS = {"encoder": "Encodes", "discriminator": "Scores"}
+TIMED = "timed"
+EXPORTS = {
+    "mp4": "Film (MP4)…",
+    "gif": "Animation (GIF)…",
+    "png": "Strip of frames (PNG)…",
+    "npy": "Codes (NPY)…",
+    "json": "Numbers (JSON)…",
+}
+BUTTONS = {
+    "play": ("play", "Play (Space)"),
+    "back": ("step-back", "Previous frame (,)"),
+    "forward": ("step-forward", "Next frame (.)"),
+    "loop": ("loop", "Loop: go on from the last key to the first"),
+    "add": ("add", "Keep this code as a key (K)"),
+    "remove": ("remove", "Remove the chosen key (Del)"),
+}
+
+
+class PathForm(QWidget):
+    """Buttons, and one line a setting. `pressed` says a button or a kind of export; `changed` a setting and its value.
+
+    The settings are path and easing, of the segment shown; speed: "timed", or the features in which it is constant;
+    frames, fps, loop.
+    """
+
+    pressed = Signal(str)
+    changed = Signal(str, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.buttons = {name: _button(icon, hint) for name, (icon, hint) in BUTTONS.items()}
+        self.buttons["loop"].setCheckable(True)
+        self.export = QToolButton()
+        self.export.setText("Export")
+        self.export.setAccessibleName("Export the path")
+        self.export.setToolTip("Write the path as files, each with its recipe")
+        self.export.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.export.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.export.setMenu(QMenu(self.export))
+        self.path, self.easing, self.speed = QComboBox(), QComboBox(), QComboBox()
+        self.frames, self.fps = QSpinBox(), QSpinBox()
+        self.segment = QLabel()
+        self.segment.setProperty("small", True)
+        names = {"path": "Path of the segment", "easing": "Easing of the segment", "speed": "Speed along the path"}
+        names |= {"frames": "Frames of the path", "fps": "Frames per second"}
+        for name, text in names.items():
+            getattr(self, name).setAccessibleName(text)
+        self._known: tuple[object, ...] = ()
+        self._lay_out()
+        self._connect()
+        theme.changes().connect(self._restyle)
+
+    def fill(self, parameters: Mapping[str, Parameter], capabilities: Set[str]) -> None:
+        """List the choices of a model, and the ranges of numbers; to be called again for another model."""
+        known = (tuple(parameters.values()), frozenset(capabilities))
+        if known == self._known:
+            return
+        self._known = known
+        for name in ("path", "easing"):
+            one = parameters[name]
+            _list(getattr(self, name), dict(zip(one.choices, one.titles, strict=True)))
+        features = parameters["features"]
+        titles = dict(zip(features.choices, features.titles, strict=True))
+        even = {key: f"Constant in {_lower(title)}" for key, title in titles.items()}
+        there = {key: title for key, title in even.items() if NEEDS.get(key, "") in ("", *capabilities)}
+        _list(self.speed, {TIMED: "As timed by the easing", **there})
+        for name in ("frames", "fps"):
+            one = parameters[name]
+            with QSignalBlocker(getattr(self, name)):
+                getattr(self, name).setRange(round(one.low), round(one.high))
+        self.path.setToolTip(parameters["path"].help)
+        self.easing.setToolTip(parameters["easing"].help)
+        self.speed.setToolTip("Constant: frames are spread so that the picture changes equally fast. Easing has no say")
+        self.frames.setToolTip(parameters["frames"].help)
+        self.fps.setToolTip(parameters["fps"].help)
+
+    def show_values(self, values: Mapping[str, object]) -> None:
+        """Show settings without telling anyone."""
+        for name, value in values.items():
+            part = self.buttons["loop"] if name == "loop" else getattr(self, name)
+            with QSignalBlocker(part):
+                if isinstance(part, QComboBox):
+                    part.setCurrentIndex(part.findData(value))
+                elif isinstance(part, QSpinBox):
+                    part.setValue(int(str(value)))
+                else:
+                    part.setChecked(bool(value))
+
+    def show_state(self, *, segment: tuple[int, int] | None, playing: bool, ready: bool, timed: bool) -> None:
+        """Show which segment is set, and what can be done: there is a path when it is `ready`."""
+        self.segment.setText(f"From key {segment[0]} to key {segment[1]}" if segment else "From key to key")
+        self.path.setEnabled(segment is not None)
+        self.easing.setEnabled(segment is not None and timed)
+        self.easing.setStatusTip("" if timed else "Not used at constant speed")
+        for name in ("play", "back", "forward"):
+            self.buttons[name].setEnabled(ready)
+        self.export.setEnabled(ready)
+        play = self.buttons["play"]
+        play.setAccessibleName("Pause" if playing else "Play")
+        play.setToolTip("Pause (Space)" if playing else "Play (Space)")
+        icon = "pause" if playing else "play"
+        if play.property("icon-name") != icon:
+            play.setProperty("icon-name", icon)
+            play.setIcon(theme.icon(icon))
+
+    def _connect(self) -> None:
+        for name, button in self.buttons.items():
+            if name != "loop":
+                button.clicked.connect(lambda _=False, name=name: self.pressed.emit(name))
+        self.buttons["loop"].clicked.connect(lambda on: self.changed.emit("loop", on))
+        for name in ("path", "easing", "speed"):
+            box: QComboBox = getattr(self, name)
+            box.activated.connect(lambda row, name=name, box=box: self.changed.emit(name, box.itemData(row)))
+        for name in ("frames", "fps"):
+            spin: QSpinBox = getattr(self, name)
+            spin.setKeyboardTracking(False)
+            spin.valueChanged.connect(lambda value, name=name: self.changed.emit(name, value))
+        for kind, title in EXPORTS.items():
+            action = QAction(title, self)
+            action.triggered.connect(lambda _=False, kind=kind: self.pressed.emit(kind))
+            self.export.menu().addAction(action)
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.setSpacing(2)
+        for name in ("play", "back", "forward", "loop", "add", "remove"):
+            top.addWidget(self.buttons[name])
+        top.addStretch(1)
+        top.addWidget(self.export)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(GAP)
+        grid.setVerticalSpacing(GAP // 2)
+        grid.setColumnStretch(1, 1)
+        grid.addWidget(self.segment, 0, 0, 1, 2)
+        for row, (text, box) in enumerate((("Path", self.path), ("Easing", self.easing), ("Speed", self.speed)), 1):
+            label = QLabel(text)
+            label.setBuddy(box)
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            grid.addWidget(label, row, 0)
+            grid.addWidget(box, row, 1)
+        length = QHBoxLayout()
+        length.setSpacing(GAP)
+        for text, spin in (("", self.frames), ("a second", self.fps)):
+            length.addWidget(spin, 1)
+            if text:
+                length.addWidget(QLabel(text))
+        label = QLabel("Frames")
+        label.setBuddy(self.frames)
+        grid.addWidget(label, 4, 0)
+        grid.addLayout(length, 4, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GAP // 2)
+        column.addLayout(top)
+        column.addLayout(grid)
+        column.addStretch(1)
+
+    def _restyle(self) -> None:
+        for button in self.buttons.values():
+            button.setIcon(theme.icon(str(button.property("icon-name"))))
+
+
+def _list(box: QComboBox, titles: Mapping[str, str]) -> None:
+    with QSignalBlocker(box):
+        box.clear()
+        for value, title in titles.items():
+            box.addItem(title, value)
+
+
+def _lower(title: str) -> str:
+    return title[0].lower() + title[1:]
+
+
+def _button(icon: str, hint: str) -> QToolButton:
+    button = QToolButton()
+    button.setAccessibleName(hint.partition(" (")[0].partition(":")[0])
+    button.setToolTip(hint)
+    button.setAutoRaise(True)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    button.setIconSize(QSize(ICON_PX, ICON_PX))
+    button.setProperty("icon-name", icon)
+    button.setIcon(theme.icon(icon))
+    return button

@@ -161,7 +161,8 @@ def _tile() -> QToolButton:
     tile.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     tile.setIconSize(QSize(SIDE_PX - 8, SIDE_PX - 8))
     tile.setFixedHeight(SIDE_PX)
-    tile.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    tile.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    tile.setMinimumWidth(SIDE_PX - 8)
     return tile
 
 

@@ -12,7 +12,7 @@ from models.latent import space as spaces
 from models.latent.space import Block, Space
 from models.latent.typicality import norm_band
 from models.params import Parameter
-from models.types import Float, Refusal, Source
+from models.types import Float, Refusal, Result, Source
 from viewer.document import Document
 
 REACH = 4.0
@@ -123,6 +123,13 @@ def changed(code: Float, space: Space, name: str, value: object) -> Float:
     else:
         made[int(name.removeprefix("z"))] = float(str(value))
     return made
+
+
+def name_of(encoded: Result, row: int) -> str:
+    """Return the name of an encoded picture, after that of its class where it has one."""
+    label = int(encoded.arrays["label"][row])
+    known = f"{encoded.meta['classes'][label]} · " if label >= 0 else ""
+    return f"{known}{encoded.meta['names'][row]}"
 
 
 def typical(code: Float, space: Space, folder: tuple[float, float] | None = None) -> str:

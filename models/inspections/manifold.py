@@ -26,7 +26,7 @@ from models.types import Float, Pixels, Refusal, Result
 
 STEPS = (8, 4, 2, 1)
 SLICE_S = 0.012  # about so long is the engine not free
-LEAST, MOST = 4, 128
+LEAST, MOST = 8, 64
 WISH = "which map goes on"
 
 

@@ -49,7 +49,8 @@ def opened(desk: Make, tmp_path: Path) -> Any:
 def whole(d: Any) -> None:
     """Wait until the map is there, all of it."""
     d.settle()
-    d.play_until(lambda: not d.session.results["manifold"][1].meta["partial"])
+    d.engine.finish_idle()
+    d.play_until(lambda: not any(result.meta.get("partial") for _, result in d.session.results.values()))
     d.settle()
 
 
@@ -212,7 +213,7 @@ def test_directions_are_dragged_kept_and_removed(desk: Make, tmp_path: Path) -> 
     kept = own.rows[-1]
     assert kept.direction.kept and kept.direction.name == "roundness"
     assert np.allclose(kept.direction.vector, first.vector)
-    assert "roundness: +1.00" in own.rows[0].row.toolTip()
+    assert "roundness: +1.00" in own.rows[0].row.label.toolTip()
     kept.keep.click()
     assert not d.document.latent.kept
     d.run("undo")

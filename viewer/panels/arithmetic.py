@@ -56,11 +56,13 @@ class ArithmeticPanel(Panel):
                 put = self.puts[name]
                 put.setAccessibleName(f"Put this code aside as {name}")
                 put.setToolTip(f"Put the code of now aside as {name}")
+                put.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
                 grid.addWidget(QLabel(SIGNS[at]), 0, 2 * at + 1)
                 grid.addWidget(put, 1, 2 * at)
                 put.clicked.connect(partial(self._put, name))
             tile.clicked.connect(partial(self._click, name))
         result = QLabel(RESULT)
+        result.setProperty("small", True)
         result.setAlignment(Qt.AlignmentFlag.AlignCenter)
         grid.addWidget(result, 1, 6)
         column.setContentsMargins(GAP, GAP, GAP, GAP)
@@ -159,7 +161,8 @@ def _tile() -> QToolButton:
     tile.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     tile.setIconSize(QSize(SIDE_PX - 8, SIDE_PX - 8))
     tile.setFixedHeight(SIDE_PX)
-    tile.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    tile.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    tile.setMinimumWidth(SIDE_PX - 8)
     return tile
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -28,8 +29,6 @@ from viewer.widgets.section import Section
 INSPECTION, ATTRIBUTE = "directions", "attribute"
 SETS = ("with", "without")
 LOCAL = "jacobian"
-ELSEWHERE = "Found at another code: find them here."
-NOBODY = "Nothing is kept yet."
 
 
 class DirectionsPanel(Panel):
@@ -53,8 +52,9 @@ class DirectionsPanel(Panel):
         self.name = QLineEdit()
         self.name.setAccessibleName("Name of the next direction kept")
         self.name.setPlaceholderText("Name for the next one kept")
-        self.make = QPushButton("Keep the way from the second to the first")
-        self.adds = {each: QPushButton("Add this code") for each in SETS}
+        self.make = QPushButton("Keep the difference")
+        self.make.setToolTip("The way from the mean of the codes without to that of those with")
+        self.adds = {each: QPushButton("Add code") for each in SETS}
         self.clears = {each: QPushButton("Clear") for each in SETS}
         self.folders = {each: QPushButton("Pictures…") for each in SETS}
         self.counts = {each: QLabel() for each in SETS}
@@ -63,6 +63,7 @@ class DirectionsPanel(Panel):
         self._space: Space | None = None
         self._found: Result | None = None
         self._attribute: Result | None = None
+        self._model = ""
         self._arrange()
         self.method.activated.connect(self._method)
         self.here.clicked.connect(self._here)
@@ -106,6 +107,8 @@ class DirectionsPanel(Panel):
         if description is None or space is None or offer is None:
             return
         self._space = space
+        if document.model != self._model:
+            self._model, self._found, self._attribute = document.model, None, None
         if offer.reason:
             self.words.setText(offer.reason)
         method = next(p for p in offer.parameters if p.name == "method")
@@ -224,8 +227,7 @@ class DirectionsPanel(Panel):
             row.deleteLater()
         self.rows = []
         for at, one in enumerate(listed):
-            row = Along(one)
-            row.row.setToolTip(directions.likeness(at, listed))
+            row = Along(dataclasses.replace(one, help=directions.likeness(at, listed)))
             row.moved.connect(partial(self._move, one))
             row.picked.connect(partial(self._pick, one))
             row.button.connect(partial(self._keep, one))

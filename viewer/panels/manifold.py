@@ -86,14 +86,17 @@ class ManifoldPanel(Panel):
         space = latent.space_of(description)
         if INSPECTION not in document.view.inside or space is None or description is None:
             return None
+        if plan.reason(INSPECTION, description):
+            return None
         values = plan.given(document, INSPECTION, description)
         if values.get("through"):
             return plan.about(INSPECTION, document, description)
         code, (a, b) = latent.code_of(document, space), axes(description, space, values)
-        if code is None or not {a, b} <= {*planes.free(space)}:
-            return plan.about(INSPECTION, document, description)
-        code = code.copy()
-        code[[a, b]] = 0
+        if code is None:
+            return None
+        if {a, b} <= {*planes.free(space)}:
+            code = code.copy()
+            code[[a, b]] = 0
         return plan.about(INSPECTION, document, description, extra={"code": spaces.write(code), "a": a, "b": b})
 
     @staticmethod
@@ -252,7 +255,7 @@ class ManifoldPanel(Panel):
             self._mark(self.store.document)
             return
         row, encoded = place[2], self._encoded
-        name = encoded.meta["names"][row] if encoded is not None and row >= 0 else ""
+        name = latent.name_of(encoded, row) if encoded is not None and row >= 0 else ""
         self._read(*self.map.plane.coordinates(*place[:2]), name)
 
     def _go(self, x: float, y: float) -> None:

@@ -12,7 +12,7 @@ from viewer.widgets.strip import Strip
 
 GAP = 8
 REACH, STEP = 5.0, 0.05
-LABEL_PX = 76
+LABEL_PX = 68
 
 
 class Along(QWidget):

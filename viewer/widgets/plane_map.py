@@ -282,6 +282,7 @@ class PlaneMap(QWidget):
         self._paint_points(painter)
         if self._corners:
             self._paint_corners(painter)
+        painter.restore()
         self._paint_marker(painter)
         self._paint_thumb(painter, place)
         painter.end()
@@ -358,7 +359,6 @@ class PlaneMap(QWidget):
 
     def _paint_thumb(self, painter: QPainter, place: QRectF) -> None:
         """Show the picture under the pointer beside it."""
-        painter.restore()
         if self._under < 0 or self._points.thumbs is None:
             return
         image = rgb(self._points.thumbs[self._under])

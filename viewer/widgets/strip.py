@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -29,7 +31,7 @@ class Strip(QWidget):
     def show_pictures(self, pictures: Pixels) -> None:
         """Show other pictures."""
         self._images = [rgb(each) for each in pictures]
-        self.setFixedHeight(self.heightForWidth(self.width()))
+        self.setFixedHeight(self._height(self.width()))
         self.update()
 
     @property
@@ -46,21 +48,24 @@ class Strip(QWidget):
         left = (self.width() - len(self._images) * (width + GAP_PX) + GAP_PX) / 2
         return QRectF(left + row * (width + GAP_PX), 0, width, height)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Be as high as a picture; a form in a scroll area does not ask for the height that follows from a width."""
-        super().resizeEvent(event)
-        self.setFixedHeight(self.heightForWidth(self.width()))
-
-    def heightForWidth(self, width: int) -> int:
-        """As high as a picture."""
-        if not self._images:
-            return 0
-        across = min((width + GAP_PX) / len(self._images) - GAP_PX, MOST_PX)
-        return round(across * self._images[0].height() / self._images[0].width())
-
     def sizeHint(self) -> QSize:
         """As wide as a narrow dock."""
-        return QSize(240, self.heightForWidth(240))
+        return QSize(240, self._height(240))
+
+    def minimumSizeHint(self) -> QSize:
+        """No width that is needed."""
+        return QSize(0, self._height(0))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Be as high as a picture at this width: layouts within layouts do not ask for it."""
+        super().resizeEvent(event)
+        self.setFixedHeight(self._height(self.width()))
+
+    def _height(self, width: int) -> int:
+        if not self._images:
+            return 0
+        across = max(0.0, min((width + GAP_PX) / len(self._images) - GAP_PX, MOST_PX))
+        return math.ceil(across * self._images[0].height() / self._images[0].width())
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Tell which picture was clicked."""

@@ -25,7 +25,9 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 def code(d: Any) -> np.ndarray:
-    found = latent.code_of(d.document, latent.space_of(d.session.description))
+    space = latent.space_of(d.session.description)
+    assert space is not None
+    found = latent.code_of(d.document, space)
     assert found is not None
     return found
 
@@ -121,7 +123,7 @@ def test_axes_are_never_the_same_and_can_be_chosen(opened: Any) -> None:
     own.right.activated.emit(own.right.currentIndex())
     opened.settle()
     chosen = opened.document.values("manifold")
-    assert chosen["a"] == 3 and chosen["b"] != 3
+    assert (chosen["a"], chosen["b"]) == (3, 0), "they change places"
     opened.run("undo")
     assert own.right.currentData() == 0 and own.up.currentData() == 3
 
@@ -164,6 +166,7 @@ def test_three_codes_on_a_line_are_refused_in_place_and_the_map_stays(opened: An
     own.through.click()
     opened.settle()
     assert "one line" in own.remark.text() and own.remark.isVisible() and own.map.image is shown
+    assert not own.through.isChecked() and not opened.document.values("manifold").get("through")
     assert not opened.messages
 
 

@@ -149,10 +149,10 @@ def codes_of(document: Document, space: Space) -> dict[str, str]:
     found = {name: codes[0] for name in SLOTS if (codes := document.latent.codes(name))}
     if len(found) == len(SLOTS):
         try:
-            parts = [space.parse(found[name])[0] for name in SLOTS]
+            a, b, c = (space.parse(found[name])[0] for name in SLOTS)
         except Refusal:
             return {}
-        found[RESULT] = spaces.write(directions.total(*parts, space))
+        found[RESULT] = spaces.write(directions.total(a, b, c, space))
     return found
 
 

@@ -114,7 +114,7 @@ def _models(*, as_json: bool) -> int:
         print(json.dumps([dict(card.about) for card in known], indent=2, ensure_ascii=False))
         return DONE
     for card in known:
-        print(f"{card.name:24} {card.task:12} {card.bytes / 1e6:4.1f} MB  {card.licence:8} {card.title}")
+        print(f"{card.name:24} {card.task:14} {card.bytes / 1e6:4.1f} MB  {card.licence:8} {card.title}")
     print("\nWithout weights, for their anchors:")
     for name, title in cards.ARCHITECTURES.items():
         print(f"{name:38} {title}")

@@ -19,6 +19,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "assets" / "samples"
 PHOTOS = ROOT / "assets" / "photos"
+DIGITS = ROOT / "assets" / "digits"
 LIMIT_S = 120.0
 CELLS = "cells-faster-rcnn"
 
@@ -63,7 +64,7 @@ class Studio:
             partial = any(answer.meta.get("partial") for _, answer in session.results.values())
             return not (session.jobs.busy or session.reading or session.stale or partial or session.truths.reading)
 
-        self.wait(lambda: idle() and session.results.keys() & {"detect", "classify"})
+        self.wait(lambda: idle() and session.results.keys() & {"detect", "classify", "generated"})
 
     def take(self, name: str) -> None:
         """Save what the window shows once it has settled."""
@@ -153,6 +154,42 @@ def photos(studio: Studio) -> None:
     studio.take("proof")
 
 
+def latent(studio: Studio) -> None:
+    """Take the pictures of what is inside VAEs and GANs, on the bundled digits."""
+    store, session, window = studio.store, studio.session, studio.window
+
+    def opened(name: str) -> None:
+        window.arrange()
+        session.open_model(name)
+        studio.wait(lambda: store.document.model == name)
+        studio.settle()
+
+    def at(seed: int) -> None:
+        store.update(store.document.with_latent(code=f"seed:{seed}", at=-1))
+        studio.settle()
+
+    store.update(store.document.with_sources(()))
+    opened("digits-gan")
+    for seed in (0, 5, 8, 12):
+        at(seed)
+        window.commands.actions(window)["key-add"].trigger()
+    window.docks.show("timeline")
+    window.docks.show("directions")
+    studio.take("latent")
+    opened("digits-vae-2d")
+    window.docks.show("manifold")
+    studio.take("manifold")
+    opened("digits-vae")
+    session.open_paths([DIGITS / f"{number}.png" for number in (5, 2, 0, 3, 4)])
+    studio.wait(lambda: store.document.latent.encoded is not None)
+    window.docks.show("anatomy")
+    studio.take("anatomy")
+    opened("digits-infogan")
+    at(3)
+    window.docks.show("activations")
+    studio.take("units")
+
+
 def main() -> None:
     """Take every picture."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -168,6 +205,7 @@ def main() -> None:
             archive.extractall(folder)
             cells(studio, Path(folder))
     photos(studio)
+    latent(studio)
     studio.window.close()
 
 

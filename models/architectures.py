@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from torchvision.models import detection, get_model, get_model_weights
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
-from models import cards
+from models import cards, classifiers
 from models.detection.skeleton import COCO_POINTS
 from models.networks import cells, digits, gan, lenet, photos, vae
 from models.types import Refusal
@@ -119,11 +119,13 @@ def recognise(state: Mapping[str, Tensor]) -> tuple[str, int]:
             for classes in own or _class_counts(state):
                 if _shapes(name, classes, points) == given:
                     return name, classes
+    if found := classifiers.classifier(given, lambda name, classes: _shapes(name, classes, points)):
+        return found
     hint = f" The nearest is {nearest}: {best} of {len(given)} tensors fit." if best > len(given) // 4 else ""
     raise Refusal(
         f"These weights belong to no network that Vitrine knows.{hint}",
-        advice="It opens the bundled networks and torchvision's detectors: SSD, SSDLite, RetinaNet, FCOS, Faster, Mask "
-        "and Keypoint R-CNN. Weights of a torchvision classifier need a card (JSON) beside them.",
+        advice="It opens the bundled networks, torchvision's classifiers and its detectors: SSD, SSDLite, RetinaNet, "
+        "FCOS, Faster, Mask and Keypoint R-CNN. Other weights need a card (JSON) beside them.",
     )
 
 
@@ -165,6 +167,9 @@ def class_names(architecture: str, classes: int) -> tuple[str, ...]:
     """
     if architecture in OWN_CLASSES:
         return OWN_CLASSES[architecture]
+    if architecture in cards.CLASSIFIERS:
+        known = classifier_about(architecture)["classes"]
+        return known if len(known) == classes else tuple(f"class {i}" for i in range(classes))
     if architecture == KEYPOINTS and classes == len(PERSON):
         return PERSON
     if classes == len(COCO):
@@ -192,6 +197,7 @@ def _class_counts(state: Mapping[str, Tensor]) -> list[int]:
 
 @cache
 def _shapes(name: str, classes: int, points: int) -> dict[str, tuple[int, ...]]:
-    with torch.device("meta"), unfilled():
+    # RegNet works its widths out with tensors, which must hold numbers.
+    with torch.device("cpu" if name.startswith("regnet") else "meta"), unfilled():
         net = build(name, classes=classes, points=points)
     return {k: tuple(t.shape) for k, t in net.state_dict().items() if not k.endswith(COUNTER)}

@@ -17,6 +17,7 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 BUNDLED = ASSETS / "models"
 SAMPLES = ASSETS / "samples"
 PHOTOS = ASSETS / "photos"
+DIGITS = ASSETS / "digits"
 DEFAULT_MODEL = "digits-faster-rcnn"
 BACKGROUND = ("__background__", "background")
 GAP = "N/A"
@@ -121,6 +122,8 @@ def untrained(architecture: str) -> Card:
 
 def samples(model: str) -> Path:
     """Return the folder of the bundled sample pictures that suit a model."""
+    if task(model) == "generation" or assume.split(model)[0] == "digits-lenet":
+        return DIGITS
     return PHOTOS if task(model) == "classification" else SAMPLES
 
 

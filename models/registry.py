@@ -91,8 +91,11 @@ def _loaded(card: Card, file: Path, assumed: Mapping[str, str]) -> tuple[torch.n
     if not architecture:
         architecture, classes = architectures.recognise(state)
         names = architectures.class_names(architecture, classes)
-        about = {"architecture": architecture, "note": "Recognised by its tensors."}
-        card = replace(card, title=card.name, architecture=architecture, classes=names, about=about)
+        about: dict[str, Any] = {"architecture": architecture, "note": "Recognised by its tensors."}
+        if architecture in cards.CLASSIFIERS:
+            about |= {"preprocessing": architectures.classifier_about(architecture)["preprocessing"]}
+        task = "classification" if architecture in cards.CLASSIFIERS else card.task
+        card = replace(card, title=card.name, task=task, architecture=architecture, classes=names, about=about)
     with architectures.unfilled():
         net = architectures.build(architecture, classes=classes, points=architectures.points_in(state))
     weights.fits({k: tuple(v.shape) for k, v in net.state_dict().items()}, state, name=card.name)

@@ -206,8 +206,8 @@ def _remarks(norms: Float, band: list[float], mixed: int) -> list[str]:
     found = []
     outside = int(((norms < band[0]) | (norms > band[1])).sum()) if band else 0
     if outside:
-        text = f"{outside:,} of {len(norms):,} frames have a code shorter or longer than nearly all of the prior's"
-        found.append(f"{text} ({band[0]:.2f} to {band[1]:.2f}).")
+        usual = f"{band[0]:.2f} to {band[1]:.2f}"
+        found.append(f"{outside:,} of {len(norms):,} frames have a code of unusual length (the prior's: {usual}).")
     if mixed:
         found.append(f"{mixed:,} of {len(norms):,} frames mix two choices, which the model was never trained on.")
     return found

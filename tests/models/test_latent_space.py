@@ -24,6 +24,7 @@ from models.recipe import read
 from models.recipe import write as write_recipe
 from models.requests import Request
 from models.types import Failure, Refusal, Result
+from tests.models.latents import gan_file, needed
 
 MIXED = Space((Block("categorical", 10, "digit"), Block("uniform", 2, "style"), Block("gaussian", 5, "noise")))
 
@@ -270,3 +271,16 @@ def test_a_network_that_makes_no_numbers_is_refused(tmp_path: Path) -> None:
         net[0].weight.fill_(float("nan"))  # type: ignore[union-attr, operator]
     answer = Engine(threads=1).run(Request("decode", str(files(tmp_path, net, "G.pth"))))
     assert isinstance(answer, Failure) and "not a number" in answer.message
+
+
+@needed(gan_file(), gan_file("D"))
+def test_the_discriminator_tells_the_right_assumption_from_the_wrong_one() -> None:
+    path = gan_file()
+    means = {}
+    for activation in ("relu", "leaky_relu"):
+        model = registry.open_model(f"{path}?activation={activation}")
+        codes = model.tensor(np.concatenate([model.space.draw(seed) for seed in range(400)]))
+        means[activation] = float(model.score(model.decode(codes)).sigmoid().mean())
+    assert means["relu"] > 1.5 * means["leaky_relu"], means
+    # It was trained so: what is assumed by itself is the right one.
+    assert registry.open_model(str(path)).card.about["assumptions"]["activation"]["value"] == "relu"

@@ -200,7 +200,7 @@ class DirectionsPanel(Panel):
             arrays = self._attribute.arrays
             length = np.float32(max(float(np.linalg.norm(arrays["vector"])), 1e-30))
             more = {"strip": arrays["strip"], "offsets": arrays["offsets"] * length, "code": arrays["code"]}
-            listed.append(Direction("With − without", arrays["vector"] / length, **more))
+            listed.append(Direction("With − without", np.asarray(arrays["vector"] / length, np.float32), **more))
         for name, text in document.latent.kept:
             vector = self._parsed(text)
             if vector is not None:

@@ -341,7 +341,7 @@ def _lanes(shown: Reel) -> list[Lane]:
         lanes.append(Lane("Length", times, norm, low, high, (band[0], band[1]), text))
     times, speed = curves["speed"]
     text = f"How much the picture changes from frame to frame, in {shown.result.meta['features'].lower()}."
-    lanes.append(Lane("Step", times, speed, 0.0, float(speed.max()) or 1.0, None, text))
+    lanes.append(Lane("Step", times, speed, 0.0, 1.1 * float(speed.max()) or 1.0, None, text))
     if "score" in curves:
         text = "The share of the model's own samples that its discriminator finds less real."
         lanes.append(Lane("Score %", *curves["score"], 0.0, 100.0, None, text))

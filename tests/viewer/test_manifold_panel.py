@@ -249,6 +249,28 @@ def test_the_way_from_one_set_of_codes_to_another_is_the_difference_of_means(des
     assert not own.make.isEnabled()
 
 
+def test_two_folders_of_pictures_make_a_direction_that_can_be_kept(desk: Make, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name, high in (("bright", 255), ("dark", 60)):
+        (tmp_path / name).mkdir()
+        for number in range(6):
+            noise = rng.integers(0, high, (32, 32), dtype=np.uint8)
+            Image.fromarray(noise).save(tmp_path / name / f"{number}.png")
+    d = desk(model=vae(tmp_path))
+    d.window.docks.show("directions")
+    d.store.update(d.document.with_latent(folders=(str(tmp_path / "bright"), str(tmp_path / "dark"))))
+    d.settle()
+    own, vector = d.panel(DirectionsPanel), d.session.results["attribute"][1].arrays["vector"]
+    found = own.rows[-1].direction
+    assert found.name == "With − without" and np.allclose(found.vector, vector / np.linalg.norm(vector), atol=1e-6)
+    assert "area under the curve" in own.words.text() and "With: 0 codes, bright" in own.counts["with"].text()
+    own.rows[-1].keep.click()
+    own.clears["with"].click()
+    d.settle()
+    assert "attribute" not in d.session.wanted and own.rows[-1].direction.kept
+    assert np.allclose(own.rows[-1].direction.vector, found.vector, atol=1e-6)
+
+
 def test_sums_and_ways_keep_choices_whole_and_uniform_numbers_inside() -> None:
     a, b, c = SPACE.draw(0, count=3)
     a[:3], b[:3], c[:3] = (0, 1, 0), (0, 1, 0), (0, 0, 1)

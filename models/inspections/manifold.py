@@ -108,9 +108,10 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
         stages.time("generate", tiles.step)
     go_on(stages, WISH, tiles)
     grid = (params.side, params.side)
+    shown = tiles.pictures if tiles.complete else tiles.pictures.copy()  # idle work writes on
     sides = [[axis.low, axis.high, axis.normal] for axis in (plane.x, plane.y)]
     arrays = {
-        "pictures": tiles.pictures.reshape(*grid, *tiles.pictures.shape[1:]),
+        "pictures": shown.reshape(*grid, *tiles.pictures.shape[1:]),
         "known": tiles.known.reshape(grid).copy(),
         "origin": plane.origin,
         "u": plane.u,

@@ -40,7 +40,8 @@ def whole(engine: Engine, model: str, **given: Any) -> Result:
 
 
 def plane_of(result: Result) -> Plane:
-    return Plane(*(result.arrays[n] for n in ("origin", "u", "v")), *(Axis(*side) for side in result.arrays["sides"]))
+    x, y = (Axis(float(low), float(high), bool(normal)) for low, high, normal in result.arrays["sides"])
+    return Plane(result.arrays["origin"], result.arrays["u"], result.arrays["v"], x, y)
 
 
 def test_a_tile_is_the_picture_of_the_code_of_its_middle(engine: Engine, tmp_path: Path) -> None:
@@ -64,6 +65,7 @@ def test_coarse_tiles_are_every_eighth_and_stay_as_they_are(engine: Engine, tmp_
     assert first.meta["partial"] and first.meta["step"] == 8 and first.arrays["known"].sum() == 4
     assert first.arrays["known"][::8, ::8].all()
     seen, steps = first.arrays["pictures"].copy(), [8]
+    now, known = first, first.arrays["known"]
     while engine.idle_work:
         engine.work_idle(1e-4)
         now = ask(engine, model, side=9)
@@ -128,7 +130,7 @@ def test_speed_is_the_length_of_the_gradient_in_the_plane(engine: Engine, tmp_pa
     model, middle = engine.model(name), plane_of(found).grid(30)
     for row, column in ((4, 9), (15, 15), (25, 3)):
         code = torch.from_numpy(plane_of(found).code(*middle[row, column]))
-        jacobian = torch.autograd.functional.jacobian(lambda z: model.decode(z[None])[0], code)
+        jacobian: Any = torch.autograd.functional.jacobian(lambda z: model.decode(z[None])[0], code)
         expected = float(torch.linalg.norm(jacobian[..., [1, 4]]))
         assert found.arrays["speed"][row, column] == pytest.approx(expected, rel=0.05)
 

@@ -198,7 +198,7 @@ class DirectionsPanel(Panel):
                 listed.append(Direction(name, vector, **more))
         if self._attribute is not None and space is not None and len(self._attribute.arrays["vector"]) == space.size:
             arrays = self._attribute.arrays
-            length = max(float(np.linalg.norm(arrays["vector"])), 1e-30)
+            length = np.float32(max(float(np.linalg.norm(arrays["vector"])), 1e-30))
             more = {"strip": arrays["strip"], "offsets": arrays["offsets"] * length, "code": arrays["code"]}
             listed.append(Direction("With − without", np.asarray(arrays["vector"] / length, np.float32), **more))
         for name, text in document.latent.kept:

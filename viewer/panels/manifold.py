@@ -76,6 +76,8 @@ class ManifoldPanel(Panel):
         self._titles: dict[int, str] = {}
         self._encoded: Result | None = None
         self._model = ""
+        self._axes = (0, 1)
+        self._along: tuple[int, ...] = ()
         self._arrange()
         self._dress()
         self._connect()
@@ -132,7 +134,7 @@ class ManifoldPanel(Panel):
         given = plan.given(document, INSPECTION, description)
         entries = latent.dimensions(description, space)
         self._titles = {row: title.split(" · ")[0] for row, title in entries}
-        a, b = axes(description, space, given)
+        self._axes = a, b = axes(description, space, given)
         for box, row in ((self.right, a), (self.up, b)):
             fill_choice(box, [(title, at) for at, title in entries])
             set_choice(box, row)
@@ -161,7 +163,8 @@ class ManifoldPanel(Panel):
             self._lay()
         if slot != self.id:
             return
-        arrays, axes_of = result.arrays, result.meta["axes"]
+        arrays, axes_of = result.arrays, tuple(result.meta["axes"])
+        self._along = axes_of
         plane = plane_of(result)
         self.map.show_map(plane, arrays["pictures"], arrays["known"], speed=arrays.get("speed"))
         names = [self._titles.get(row, f"z{row}") for row in axes_of] or ["A to B", "A to C"]
@@ -259,9 +262,17 @@ class ManifoldPanel(Panel):
         self._read(*self.map.plane.coordinates(*place[:2]), name)
 
     def _go(self, x: float, y: float) -> None:
-        if self.map.plane is not None:
-            document = latent.at(self.store.document, self.map.plane.code(x, y))
-            self.store.update(document, title="Move on the map", merge="latent map")
+        """Go to coordinates. The other dimensions stay as they are now, which a map shown may not know yet."""
+        plane, space, document = self.map.plane, self._space, self.store.document
+        code = latent.code_of(document, space) if space is not None else None
+        if plane is None or code is None:
+            return
+        if self._along:
+            code = code.copy()
+            code[[*self._along]] = x, y
+        else:
+            code = plane.code(x, y)
+        self.store.update(latent.at(document, code), title="Move on the map", merge="latent map")
 
     def _zoom(self, factor: float, across: float, down: float) -> None:
         """Zoom so that what is at a place stays there."""
@@ -281,15 +292,13 @@ class ManifoldPanel(Panel):
         self._change("Whole map", {"x": None, "y": None, "zoom": None})
 
     def _axis(self, name: str, row: int) -> None:
-        """Take another dimension for an axis; the other axis gives way where it has that one."""
-        now = {"a": self.right.currentData(), "b": self.up.currentData()}
-        other = "b" if name == "a" else "a"
-        given = self.store.document.values(INSPECTION)
-        if now[other] == row:
-            before = given.get(name)
-            left = next(at for at in self._titles if at != row)
-            now[other] = int(before) if before is not None and int(before) != row else left
-        self._change("Axes of the map", {**now, "x": None, "y": None, "zoom": None})
+        """Take another dimension for an axis; the two change places where the other has it."""
+        a, b = self._axes
+        if name == "a":
+            a, b = row, (a if row == b else b)
+        else:
+            a, b = (b if row == a else a), row
+        self._change("Axes of the map", {"a": a, "b": b, "x": None, "y": None, "zoom": None})
 
     def _through(self, wanted: bool) -> None:
         codes: list[Float] = []
@@ -298,6 +307,7 @@ class ManifoldPanel(Panel):
         if wanted and space is not None:
             try:
                 codes = [space.parse(document.latent.codes(slot)[0]) for slot in SLOTS]
+                planes.through(np.concatenate(codes))
             except Refusal as refusal:
                 self._tell(f"{refusal} {refusal.advice}")
                 self.through.setChecked(False)

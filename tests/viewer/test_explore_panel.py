@@ -179,7 +179,7 @@ def test_what_is_on_the_canvas_can_be_exported(opened: Any, tmp_path: Path) -> N
     assert opened.window.verbs.export_to(tmp_path / "out" / "code.png", "png")
 
 
-def test_infogans_codes_are_named_controls(desk: Make) -> None:
+def test_infogans_codes_are_named_controls(desk: Make, tmp_path: Path) -> None:
     d = desk(model="digits-infogan")
     d.until(lambda: d.canvas.pixels is not None)
     form = explore(d).form

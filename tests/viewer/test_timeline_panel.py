@@ -33,7 +33,7 @@ def opened(desk: Make, tmp_path: Path) -> Any:
     return d
 
 
-def panel(d: Any) -> TimelinePanel:
+def panel(d: Any) -> Any:
     return d.panel(TimelinePanel)
 
 
@@ -41,7 +41,7 @@ def keys(d: Any) -> list[str]:
     return [key.code for key in d.document.latent.keys]
 
 
-def keep(d: Any, *seeds: int) -> TimelinePanel:
+def keep(d: Any, *seeds: int) -> Any:
     """Keep the codes of some seeds as keys, as a user does."""
     for seed in seeds:
         d.store.update(d.document.with_latent(code=f"seed:{seed}", at=-1), title=f"Seed {seed}")

@@ -236,7 +236,7 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
             return True
         _painting()
         if answer.meta.get("kind") == reels.LATENT:
-            kinds = list(reels.REEL) if "segment" in answer.arrays else ["png", "npy", "json"]
+            kinds = reels.kinds(answer)
         elif answer.meta.get("kind") == export.MAP:
             kinds = [*kinds, "npy"]
         elif request.inspection in export.GRIDS:
@@ -263,7 +263,7 @@ def _whole(engine: Engine, request: Request, label: str) -> Answer:
         engine.work_idle(1.0)
         answer = engine.run(request, Context())
         if isinstance(answer, Result):
-            done, of = answer.meta["collected"] + answer.meta["failed"], answer.meta["of"]
+            done, of = answer.meta["collected"] + answer.meta.get("failed", 0), answer.meta["of"]
             if 10 * done // of > told:
                 told = 10 * done // of
                 _say(f"{label}: {done:,} of {of:,} {answer.meta.get('unit', 'pictures')}")

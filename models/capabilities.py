@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from models.cards import Card
@@ -184,3 +184,23 @@ CAPABILITIES: dict[str, type] = {
     "Encodes": Encodes,
     "Scores": Scores,
 }
+
+# What is said of a model that does not have a capability.
+LACKS = {
+    "HasAnchors": "has no anchors",
+    "Detects": "finds no boxes",
+    "Proposes": "makes no proposals",
+    "Traces": "does not show its stages",
+    "Segments": "makes no masks",
+    "FindsKeyPoints": "finds no key points",
+    "Classifies": "tells no classes of a picture as a whole",
+    "Explains": "does not show what its scores rest on",
+    "Generates": "makes no pictures",
+    "Encodes": "has no encoder",
+    "Scores": "has no discriminator",
+}
+
+
+def lacks(capabilities: Sequence[str]) -> str:
+    """Return in words what a model without some capabilities does not do, to follow its name."""
+    return " and ".join(LACKS.get(name, f"lacks {name}") for name in capabilities)

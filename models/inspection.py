@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from models.capabilities import CAPABILITIES
+from models.capabilities import CAPABILITIES, lacks
 from models.params import Parameter, Value, parameters, parse
 from models.types import Refusal, Result
 
@@ -41,7 +41,7 @@ class Inspection:
         """Say whether this applies to an opened model, with its parameters in the model's own ranges and defaults."""
         lacking = [need for need in self.needs if not isinstance(model, CAPABILITIES[need])]
         told = [model.stages[need].format(name=model.card.name) for need in lacking if need in model.stages]
-        reason = f"{model.card.name} does not have what this needs: {', '.join(lacking)}." if lacking else ""
+        reason = f"{model.card.name} {lacks(lacking)}." if lacking else ""
         reason = told[0] if told else reason
         defaults: Mapping[str, Value] = getattr(model, "defaults", {})
         own = defaults if reason else {**defaults, **self.own(model)}

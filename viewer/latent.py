@@ -75,10 +75,10 @@ def controls(description: Description, space: Space) -> tuple[list[Parameter], d
     for block, part in space.parts():
         if block.kind == "categorical":
             choices = tuple(str(number) for number in range(block.size))
-            help_text = "One of these is 1, the others are 0."
-            found.append(
-                Parameter(f"{CHOICE}{part.start}", _title(block), CHOICE, "0", choices=choices, help=help_text)
-            )
+            names = tuple(str(name) for name in description.about.get("categories", ()))
+            more = {"choices": choices, "titles": names if len(names) == block.size else ()}
+            help_text = "One of these is 1, the others are 0; named by what their pictures show, where that is known."
+            found.append(Parameter(f"{CHOICE}{part.start}", _title(block), CHOICE, "0", help=help_text, **more))
             continue
         order = np.arange(block.size) if nats is None else np.argsort(-nats[part], kind="stable")
         for number in order.tolist():

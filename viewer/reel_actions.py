@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from viewer.window import Window
 
 KINDS = {
-    "mp4": ("Path as film (MP4)…", "Every frame, at the path's frames per second"),
-    "gif": ("Path as animation (GIF)…", "At most 50 frames per second"),
-    "png": ("Path as strip of frames (PNG)…", "Every frame, side by side"),
-    "npy": ("Path as codes (NPY)…", "One row a frame, float32"),
-    "json": ("Path as numbers (JSON)…", "Codes, lengths, steps and scores of every frame"),
+    "mp4": ("Path as film…", "MP4: every frame, at the path's frames per second"),
+    "gif": ("Path as animation…", "GIF: at most 50 frames per second"),
+    "png": ("Path as strip of frames…", "PNG: every frame, side by side"),
+    "npy": ("Path as codes…", "NPY: one row a frame, float32"),
+    "json": ("Path as numbers…", "JSON: codes, lengths, steps and scores of every frame"),
 }
 
 

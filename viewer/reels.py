@@ -18,6 +18,8 @@ from models.types import Pixels, Result
 
 LATENT = "latent"
 REEL = ("mp4", "gif", "png", "npy", "json")  # what a path is written as
+PICTURES = ("picture", "pictures", "strips", "strip")
+CODES = ("vectors", "vector", "code", "codes")
 CELL_PX = 32
 GAP_PX = 2
 STRIP_PX = 8192  # of a strip; more frames go on in the next row
@@ -42,20 +44,38 @@ def save(path: Path, kind: str, request: Request, result: Result) -> None:
             write_whole(path, report.as_plain_json(request, Result(few, result.meta)).encode())
 
 
+def kinds(result: Result) -> list[str]:
+    """Return what kinds of file a result is written as: only those that it has something for."""
+    if "segment" in result.arrays:
+        return list(REEL)
+    return ["png"] * bool(_held(result, PICTURES)) + ["npy"] * bool(_held(result, CODES)) + ["json"]
+
+
 def whole(result: Result) -> Pixels:
-    """Return what was made as one picture: one as it is, several in a grid about as wide as high, a path as a strip."""
-    if "picture" in result.arrays:
-        return result.arrays["picture"]
-    pictures = result.arrays["pictures"]
+    """Return what was made as one picture: one as it is, several in a grid about as wide as high, a path as a strip.
+
+    What lies in rows, as the tiles of a map and the strips along directions, stays in them.
+    """
+    name = _held(result, PICTURES)
+    pictures = result.arrays[name]
+    match pictures.ndim:
+        case 3:
+            return pictures
+        case 5:
+            return grid(pictures.reshape(-1, *pictures.shape[2:]), columns=pictures.shape[1])
     if "segment" not in result.arrays:
-        return grid(pictures)
+        return grid(pictures, columns=len(pictures) if name == "strip" else 0)
     wide = times_for(pictures, CELL_PX) * pictures.shape[2] + GAP_PX
     return grid(pictures, columns=max(1, min(len(pictures), STRIP_PX // wide)))
 
 
 def codes(result: Result) -> np.ndarray:
-    """Return the codes of what was made (N, D), or (D,) of one."""
-    return result.arrays["code" if "code" in result.arrays else "codes"]
+    """Return the codes of what was made (N, D), or (D,) of one; of directions these, not where they begin."""
+    return result.arrays[_held(result, CODES)]
+
+
+def _held(result: Result, names: tuple[str, ...]) -> str:
+    return next((name for name in names if name in result.arrays), "")
 
 
 def grid(pictures: Pixels, *, columns: int = 0) -> Pixels:

@@ -108,7 +108,7 @@ def _made(model: Any, way: Path, see: See, params: Params, stages: Any) -> tuple
         uneven, probed = variation(np.diff(np.interp(ends, *speed.travelled))), len(speed.positions)
         positions = speed.even(params.frames, loop=params.loop)
     codes = way.at(positions)
-    pictures, step, logits = _frames(_seen(model, codes, see, stages), loop=params.loop)
+    pictures, step, logits = _frames(_seen(model, codes, see, stages, scored=_is(model, Scores)), loop=params.loop)
     even = variation(step)
     arrays = {
         "pictures": pictures,
@@ -132,12 +132,14 @@ def _made(model: Any, way: Path, see: See, params: Params, stages: Any) -> tuple
     return arrays, told
 
 
-def _seen(model: Any, codes: Float, see: See, stages: Any) -> Iterator[tuple[Pixels, Float, Float]]:
-    """Yield the pictures of codes in batches, with their features, and what a discriminator says of them."""
+def _seen(
+    model: Any, codes: Float, see: See, stages: Any, *, scored: bool = False
+) -> Iterator[tuple[Pixels, Float, Float]]:
+    """Yield the pictures of codes in batches, with their features; if `scored`, what a discriminator says of them."""
     for at in range(0, len(codes), BATCH):
         stages.progress(at / len(codes), "generate")
         made = model.decode(model.tensor(codes[at : at + BATCH]))
-        said = model.score(made).cpu().numpy() if _is(model, Scores) else np.zeros(0, np.float32)
+        said = model.score(made).cpu().numpy() if scored else np.zeros(0, np.float32)
         yield colours(made), see(made).flatten(1).cpu().numpy(), said
 
 

@@ -179,3 +179,37 @@ def test_strips_go_on_in_rows_and_small_pictures_are_enlarged_by_whole_numbers()
     wide = np.zeros((50, 32, 2000, 3), np.uint8)
     sheet = reels.whole(Result({"pictures": wide, "segment": np.zeros(50)}, {}))
     assert sheet.shape[1] == 4 * 2002 + 2 and sheet.shape[0] == 13 * 34 + 2
+
+
+@pytest.mark.parametrize(
+    ("inspection", "settings", "kinds"),
+    [
+        ("directions", ("count=2", "frames=3"), ("png", "npy", "json")),
+        ("attribute", ("with_folder={folder}", "without_folder={folder}", "frames=3"), ("png", "npy", "json")),
+        ("posterior", ("folder={folder}",), ("json",)),
+        ("manifold", ("side=3",), ("png", "json")),
+        ("neighbours", ("folder={folder}",), ("png", "npy", "json")),
+    ],
+)
+def test_what_is_asked_about_the_model_alone_is_written_too(
+    model: str, tmp_path: Path, inspection: str, settings: tuple[str, ...], kinds: tuple[str, ...]
+) -> None:
+    folder, out = tmp_path / "real", tmp_path / "out"
+    folder.mkdir()
+    for number in range(3):
+        noise = np.random.default_rng(number).integers(0, 255, (32, 32), dtype=np.uint8)
+        Image.fromarray(noise).save(folder / f"{number}.png")
+    given = [word for setting in settings for word in ("--set", setting.format(folder=folder))]
+    assert run("run", inspection, "--model", model, *given, "--out", out) == 0
+    assert {path.name for path in out.iterdir()} == {f"vae.{inspection}.{kind}" for kind in (*kinds, "recipe.json")}
+    sizes = {
+        "directions": (3 * 34 + 2, 2 * 34 + 2),
+        "attribute": (3 * 34 + 2, 36),
+        "manifold": (3 * 34 + 2, 3 * 34 + 2),
+    }
+    if inspection in sizes:
+        with Image.open(out / f"vae.{inspection}.png") as sheet:
+            assert sheet.size == sizes[inspection]
+    shapes = {"directions": (2, 4), "attribute": (4,), "neighbours": (4,)}
+    if inspection in shapes:
+        assert np.load(out / f"vae.{inspection}.npy").shape == shapes[inspection]

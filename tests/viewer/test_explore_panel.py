@@ -10,9 +10,10 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
+from models.images import save_png
 from models.latent.space import write
 from models.requests import Request
-from models.types import Result
+from models.types import Result, Source
 from tests.models.generators import gan, vae
 from tests.viewer.test_window import SAMPLES, SSD, Make
 from viewer import latent
@@ -176,3 +177,21 @@ def test_what_is_on_the_canvas_can_be_exported(opened: Any, tmp_path: Path) -> N
     assert np.array_equal(np.load(written[0]), opened.session.results["generated"][1].arrays["code"])
     assert (tmp_path / "out" / "code.recipe.json").exists()
     assert opened.window.verbs.export_to(tmp_path / "out" / "code.png", "png")
+
+
+def test_infogans_codes_are_named_controls(desk: Make, tmp_path: Path) -> None:
+    d = desk(model="digits-infogan")
+    d.until(lambda: d.canvas.pixels is not None)
+    form = explore(d).form
+    assert form is not None
+    choice, *styles = (row for name, row in form.rows.items() if form._of.get(name) is None)
+    assert choice.title == "Category" and [row.title for row in styles] == ["Style 1", "Style 2"]
+    names = d.session.description.about["categories"]
+    seven = names.index("7")
+    choice.reported.emit(choice.key, str(seven), True)
+    d.settle()
+    code = latent.code_of(d.document, latent.space_of(d.session.description))
+    assert code is not None and code[:10].tolist() == np.eye(10)[seven].tolist()
+    save_png(d.canvas.pixels, tmp_path / "made.png")
+    seen = d.engine.run(Request("classify", "digits-lenet", Source.file(tmp_path / "made.png")))
+    assert isinstance(seen, Result) and seen.meta["classes"][seen.arrays["labels"][0]] == "7"

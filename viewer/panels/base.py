@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
+from models.capabilities import lacks
 from models.inspection import Description
 from models.requests import Request
 from models.truth.types import Truth
@@ -126,17 +127,4 @@ class Panel(QWidget):
         told = [description.stages[need] for need in missing if need in description.stages]
         if told:
             return told[0]
-        words = {
-            "HasAnchors": "has no anchors",
-            "Detects": "finds no boxes",
-            "Proposes": "makes no proposals",
-            "Traces": "does not show its stages",
-            "Segments": "makes no masks",
-            "FindsKeyPoints": "finds no key points",
-            "Classifies": "tells no classes of a picture as a whole",
-            "Explains": "does not show what its scores rest on",
-            "Generates": "makes no pictures",
-            "Encodes": "has no encoder",
-            "Scores": "has no discriminator",
-        }
-        return f"{description.name} {' and '.join(words.get(m, 'lacks ' + m) for m in missing)}." if missing else ""
+        return f"{description.name} {lacks(missing)}." if missing else ""

@@ -289,7 +289,8 @@ class TimelinePanel(Panel):
         document, segment = self.store.document, self._segment
         onward = (segment + 1, (segment + 1) % len(document.latent.keys) + 1) if segment >= 0 else None
         timed = not document.values(reel.INSPECTION).get("retime", True)
-        self.form.show_state(segment=onward, playing=self.player.playing, ready=self.reel is not None, timed=timed)
+        ready, chosen = self.reel is not None, document.latent.at >= 0
+        self.form.show_state(segment=onward, playing=self.player.playing, ready=ready, timed=timed, chosen=chosen)
         if segment >= 0:
             key = document.latent.keys[segment]
             self.form.show_values({"path": key.path, "easing": key.easing})

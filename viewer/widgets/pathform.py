@@ -73,6 +73,7 @@ class PathForm(QWidget):
         for name, text in names.items():
             getattr(self, name).setAccessibleName(text)
         self._known: tuple[object, ...] = ()
+        self._help = ""
         self._lay_out()
         self._connect()
         theme.changes().connect(self._restyle)
@@ -96,7 +97,7 @@ class PathForm(QWidget):
             with QSignalBlocker(getattr(self, name)):
                 getattr(self, name).setRange(round(one.low), round(one.high))
         self.path.setToolTip(parameters["path"].help)
-        self.easing.setToolTip(parameters["easing"].help)
+        self._help = parameters["easing"].help
         self.speed.setToolTip("Constant: frames are spread so that the picture changes equally fast. Easing has no say")
         self.frames.setToolTip(parameters["frames"].help)
         self.fps.setToolTip(parameters["fps"].help)
@@ -113,15 +114,18 @@ class PathForm(QWidget):
                 else:
                     part.setChecked(bool(value))
 
-    def show_state(self, *, segment: tuple[int, int] | None, playing: bool, ready: bool, timed: bool) -> None:
-        """Show which segment is set, and what can be done: there is a path when it is `ready`."""
+    def show_state(
+        self, *, segment: tuple[int, int] | None, playing: bool, ready: bool, timed: bool, chosen: bool
+    ) -> None:
+        """Show which segment is set, and what can be done: there is a path when it is `ready`, a key `chosen`."""
         self.segment.setText(f"From key {segment[0]} to key {segment[1]}" if segment else "From key to key")
         self.path.setEnabled(segment is not None)
         self.easing.setEnabled(segment is not None and timed)
-        self.easing.setStatusTip("" if timed else "Not used at constant speed")
+        self.easing.setToolTip(self._help if timed else "Not used at constant speed")
         for name in ("play", "back", "forward"):
             self.buttons[name].setEnabled(ready)
         self.export.setEnabled(ready)
+        self.buttons["remove"].setEnabled(chosen)
         play = self.buttons["play"]
         play.setAccessibleName("Pause" if playing else "Play")
         play.setToolTip("Pause (Space)" if playing else "Play (Space)")

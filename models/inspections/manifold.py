@@ -86,8 +86,9 @@ class Tiles:
 
     def step(self) -> None:
         """Make the next tiles, about as many as take a slice."""
-        fitting = int(SLICE_S * self._per_s) if self._per_s else self.first
-        rows = self._order[self.done : self.done + max(LEAST, min(fitting, MOST))]
+        fitting = max(LEAST, min(int(SLICE_S * self._per_s), MOST))
+        most = fitting if self.done >= self.first else self.first - self.done
+        rows = self._order[self.done : self.done + most]
         begin = time.perf_counter()
         with torch.inference_mode():
             self.pictures[rows] = self.model.pictures(self.codes[rows])

@@ -126,7 +126,7 @@ def test_the_plane_of_three_codes_has_them_and_their_sum_in_its_corners(engine: 
 
 def test_speed_is_the_length_of_the_gradient_in_the_plane(engine: Engine, tmp_path: Path) -> None:
     name = gan(tmp_path)
-    found = whole(engine, name, a=1, b=4, side=30, zoom=4.0, speed=True)
+    found = whole(engine, name, a=1, b=4, side=30, zoom=1.5, speed=True)
     model, middle = engine.model(name), plane_of(found).grid(30)
     for row, column in ((4, 9), (15, 15), (25, 3)):
         code = torch.from_numpy(plane_of(found).code(*middle[row, column]))

@@ -29,6 +29,10 @@ OWN_CLASSES = {
     "digits_lenet": lenet.CLASSES,
     **dict.fromkeys(("digits_vae", "digits_vae_2d", "digits_gan", "digits_infogan"), ()),
 }
+OWN_TASKS = {
+    **dict.fromkeys(("photos_resnet", "photos_vit", "digits_lenet"), "classification"),
+    **dict.fromkeys(("digits_vae", "digits_vae_2d", "digits_gan", "digits_infogan"), "generation"),
+}
 COUNTER = ".num_batches_tracked"
 COCO = tuple(FasterRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"])
 PERSON = ("__background__", "person")
@@ -158,6 +162,11 @@ def classifier_about(architecture: str) -> dict[str, Any]:
         "interpolation": preset.interpolation.value,
     }
     return {"preprocessing": preprocessing, "classes": tuple(weights.meta["categories"])}
+
+
+def task(architecture: str) -> str:
+    """Return what networks of an architecture are for, as a card tells it."""
+    return "classification" if architecture in cards.CLASSIFIERS else OWN_TASKS.get(architecture, "detection")
 
 
 def class_names(architecture: str, classes: int) -> tuple[str, ...]:

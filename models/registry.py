@@ -94,7 +94,7 @@ def _loaded(card: Card, file: Path, assumed: Mapping[str, str]) -> tuple[torch.n
         about: dict[str, Any] = {"architecture": architecture, "note": "Recognised by its tensors."}
         if architecture in cards.CLASSIFIERS:
             about |= {"preprocessing": architectures.classifier_about(architecture)["preprocessing"]}
-        task = "classification" if architecture in cards.CLASSIFIERS else card.task
+        task = architectures.task(architecture)
         card = replace(card, title=card.name, task=task, architecture=architecture, classes=names, about=about)
     with architectures.unfilled():
         net = architectures.build(architecture, classes=classes, points=architectures.points_in(state))

@@ -224,7 +224,7 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
     from viewer import export, reels
 
     try:
-        if _reads(request.inspection) == "folder":
+        if _reads(request.inspection) == "folder" and answer.meta.get("kind") != reels.LATENT:
             if request.inspection == "coverage":
                 export.write_figures(out, request, answer, kinds=["json"], name=name)
                 _say(f"{label}: {answer.meta['covered']:,} of {answer.meta['objects']:,} objects covered")
@@ -243,7 +243,7 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
             kinds = ["png", "npy", "json"]
         elif request.inspection in export.PLAIN:
             kinds = ["json"]
-        pixels = engine.pixels(request, Context()) if request.source else None
+        pixels = engine.pixels(request, Context()) if _reads(request.inspection) == "picture" else None
         export.write(out, request, answer, pixels, kinds=kinds, name=name)
     except Refusal as refusal:
         _say(f"{label}: {refusal} {refusal.advice}")

@@ -19,7 +19,7 @@ from models.types import Pixels, Result
 LATENT = "latent"
 REEL = ("mp4", "gif", "png", "npy", "json")  # what a path is written as
 PICTURES = ("picture", "pictures", "strips", "strip")
-CODES = ("vectors", "vector", "code", "codes")
+CODES = ("vectors", "vector", "code", "codes", "means", "mu", "maps")
 CELL_PX = 32
 GAP_PX = 2
 STRIP_PX = 8192  # of a strip; more frames go on in the next row
@@ -70,7 +70,7 @@ def whole(result: Result) -> Pixels:
 
 
 def codes(result: Result) -> np.ndarray:
-    """Return the codes of what was made (N, D), or (D,) of one; of directions these, not where they begin."""
+    """Return the codes of what was made (N, D), or (D,) of one; of directions these, of units their maps (C, h, w)."""
     return result.arrays[_held(result, CODES)]
 
 

@@ -103,7 +103,7 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
     }
     told = {"collected": encoded.done, "of": len(encoded.files), "partial": not encoded.complete, "unit": "pictures"}
     names = {"names": [file.name for file in files], "paths": [str(file) for file in files]}
-    return Result(arrays, {**told, **names, "classes": encoded.classes, "problems": encoded.problems})
+    return Result(arrays, {"kind": "latent", **told, **names, "classes": encoded.classes, "problems": encoded.problems})
 
 
 def _files(folder: Path, count: int) -> tuple[list[Path], list[str]]:

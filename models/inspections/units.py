@@ -69,8 +69,9 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     }
     _, height, width = model.shape
     meta = {
+        "kind": "latent",
         "layer": one.id,
-        "kind": one.kind,
+        "module": one.kind,
         "layout": one.layout.name,
         "shape": one.shape,
         "grid": one.layout.grid,

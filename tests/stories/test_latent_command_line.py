@@ -15,12 +15,14 @@ import pytest
 from PIL import Image, ImageSequence
 
 import main as program
+from models import registry
 from models.files import whole, write_whole
+from models.images import save_png
 from models.latent.space import write
 from models.live import record
 from models.live.capture import Capture
 from models.types import Result
-from tests.models.generators import vae
+from tests.models.generators import gan, vae
 from viewer import reels
 
 KINDS = ("mp4", "gif", "png", "npy", "json", "recipe.json")
@@ -186,7 +188,7 @@ def test_strips_go_on_in_rows_and_small_pictures_are_enlarged_by_whole_numbers()
     [
         ("directions", ("count=2", "frames=3"), ("png", "npy", "json")),
         ("attribute", ("with_folder={folder}", "without_folder={folder}", "frames=3"), ("png", "npy", "json")),
-        ("posterior", ("folder={folder}",), ("json",)),
+        ("posterior", ("folder={folder}",), ("npy", "json")),
         ("manifold", ("side=3",), ("png", "json")),
         ("neighbours", ("folder={folder}",), ("png", "npy", "json")),
     ],
@@ -213,3 +215,30 @@ def test_what_is_asked_about_the_model_alone_is_written_too(
     shapes = {"directions": (2, 4), "attribute": (4,), "neighbours": (4,)}
     if inspection in shapes:
         assert np.load(out / f"vae.{inspection}.npy").shape == shapes[inspection]
+
+
+GENERATIVE = [one for one in registry.all_inspections().values() if "Generates" in one.needs]
+NEEDS = {"neighbours": "folder", "posterior": "folder"}
+
+
+@pytest.mark.parametrize("inspection", GENERATIVE, ids=lambda one: one.id)
+@pytest.mark.parametrize("family", [vae, gan], ids=["vae", "gan"])
+def test_every_question_to_a_generator_is_answered_in_files_or_refused(
+    family: Any, inspection: Any, tmp_path: Path
+) -> None:
+    path, folder, out = family(tmp_path), tmp_path / "pictures", tmp_path / "out"
+    folder.mkdir()
+    rng = np.random.default_rng(1)
+    for number in range(3):
+        save_png(rng.integers(0, 255, (20, 20, 3), dtype=np.uint8), folder / f"{number}.png")
+    about = {"picture": [folder / "0.png"], "folder": [folder], "nothing": []}[inspection.reads]
+    given = ["--set", f"{NEEDS[inspection.id]}={folder}"] if inspection.id in NEEDS else []
+    given += (
+        ["--set", f"with_folder={folder}", "--set", f"without_folder={folder}"] if inspection.id == "attribute" else []
+    )
+    if inspection.id == "interpolate":
+        given += ["--set", "from=seed:1", "--set", "to=seed:2", "--set", "frames=4"]
+    applies = not inspection.offer(registry.open_model(path)).reason
+    assert run("run", inspection.id, *about, "--model", path, *given, "--out", out) == (0 if applies else 2)
+    written = {file.name.split(f".{inspection.id}.")[1] for file in out.iterdir()} if applies else set()
+    assert not applies or {"json", "recipe.json"} < written | {""}

@@ -8,7 +8,6 @@ each frame to the next, of a loop (N,), `keys` (K, H, W, 3) the keys' own pictur
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +23,7 @@ from models.latent import keys as texts
 from models.latent.model import BATCH, colours
 from models.latent.path import EASINGS, Path, path
 from models.latent.retime import measured, steps, variation
+from models.latent.typicality import norm_band
 from models.params import param
 from models.types import Float, Pixels, Refusal, Result
 
@@ -122,7 +122,7 @@ def _made(model: Any, way: Path, see: See, params: Params, stages: Any) -> tuple
         "features": SPACES[params.features],
         "variation": {"before": even if uneven is None else uneven, "after": even},
         "decodes": probed + len(codes),
-        "band": _band(model.space.gaussian),
+        "band": list(norm_band(model.space.gaussian)) if model.space.gaussian else [],
     }
     told["remarks"] = _remarks(arrays["norms"], told["band"], int(way.off_support(codes).sum()))
     if _is(model, Scores):
@@ -193,15 +193,6 @@ def _usual(model: Any) -> Float:
     codes = np.concatenate([model.space.draw(seed) for seed in range(SAMPLES)])
     batches = [model.tensor(codes[at : at + BATCH]) for at in range(0, SAMPLES, BATCH)]
     return np.sort(np.concatenate([model.score(model.decode(batch)).cpu().numpy() for batch in batches]))
-
-
-def _band(dimensions: int) -> list[float]:
-    """Return the lengths between which about 95 in 100 codes of the prior lie; none where none is normal."""
-    if not dimensions:
-        return []
-    mean = math.sqrt(2) * math.exp(math.lgamma((dimensions + 1) / 2) - math.lgamma(dimensions / 2))
-    spread = math.sqrt(dimensions - mean * mean)
-    return [max(0.0, mean - 2 * spread), mean + 2 * spread]
 
 
 def _remarks(norms: Float, band: list[float], mixed: int) -> list[str]:

@@ -82,7 +82,7 @@ def occluded(engine: Engine, name: str, source: Source) -> tuple[float, float, n
     """Return the seconds until the first picture and until the exact one, and that."""
     engine.cache = Cache()
     engine.run(Request("classify", name, source))
-    request = Request.make("occlusion", name, source, {"window": WINDOW, "stride": STRIDE})
+    request = Request.make("occlusion", name, source, {"window": WINDOW, "stride": STRIDE, "baseline": "black"})
     begin = clock()
     answer, first = engine.run(request), clock() - begin
     while isinstance(answer, Result) and answer.meta.get("partial"):

@@ -18,6 +18,7 @@ BUNDLED = ASSETS / "models"
 SAMPLES = ASSETS / "samples"
 PHOTOS = ASSETS / "photos"
 DIGITS = ASSETS / "digits"
+TASKS = ("detection", "classification", "generation")
 DEFAULT_MODEL = "digits-faster-rcnn"
 BACKGROUND = ("__background__", "background")
 GAP = "N/A"
@@ -105,8 +106,9 @@ def read(path: Path) -> Card:
 
 
 def bundled() -> dict[str, Card]:
-    """Return the cards of the models that come with Vitrine, by name."""
+    """Return the cards of the models that come with Vitrine by name, those of a task together."""
     cards = [read(path) for path in sorted(BUNDLED.glob("*.json"))]
+    cards.sort(key=lambda card: TASKS.index(card.task))
     return {card.name: card for card in cards}
 
 

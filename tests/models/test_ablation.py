@@ -64,7 +64,7 @@ def test_ablation_is_that_of_captum(model: Any, name: str) -> None:
 
 
 def test_a_region_taken_away_is_one_number(model: Any) -> None:
-    heat, subject, probe = probed(model, picture(SIZE), "ablation", target="b", mask="4,8,20,30")
+    heat, subject, probe = probed(model, picture(SIZE), "ablation", target="b", mask="4,8,20,30", baseline="black")
     hidden = subject.input.clone()
     hidden[:, :, 8:30, 4:20] = subject.black
     with torch.no_grad():
@@ -109,7 +109,9 @@ def test_the_first_answer_comes_from_a_part_and_the_last_from_all(tmp_path: Path
 
 def test_shapley_values_of_a_linear_network_are_its_contributions(linear: Any) -> None:
     """Whatever the coalitions: fails if the constraint, the pairs or the baseline's score are taken wrongly."""
-    heat, subject, _ = probed(linear, picture(SIZE), "kernel_shap", target="c", segments=20, samples=200)
+    heat, subject, _ = probed(
+        linear, picture(SIZE), "kernel_shap", target="c", segments=20, samples=200, baseline="black"
+    )
     parts = heat.arrays["segments"]
     wanted = contributions(linear.net, subject, parts, baseline(subject, "black"), 2)
     np.testing.assert_allclose(heat.values, wanted[parts], atol=1e-4 * np.abs(wanted).max())
@@ -132,7 +134,9 @@ def test_all_coalitions_give_exact_shapley_values() -> None:
     """Against the definition, by every order in which the parts can come."""
     torch.manual_seed(2)
     model = opened(Linear(SIZE, square=True), SIZE)
-    heat, subject, probe = probed(model, picture(SIZE), "kernel_shap", target="a", segments=6, samples=300)
+    heat, subject, probe = probed(
+        model, picture(SIZE), "kernel_shap", target="a", segments=6, samples=300, baseline="black"
+    )
     parts = heat.arrays["segments"]
     count = int(parts.max()) + 1
     assert 4 <= count <= 8
@@ -165,7 +169,9 @@ def test_coalitions_come_in_pairs_with_the_kernels_sizes() -> None:
 
 
 def test_lime_is_a_weighted_ridge_regression(model: Any) -> None:
-    heat, subject, _ = probed(model, picture(SIZE), "lime", target="d", segments=16, samples=120, seed=5)
+    heat, subject, _ = probed(
+        model, picture(SIZE), "lime", target="d", segments=16, samples=120, seed=5, baseline="black"
+    )
     parts = heat.arrays["segments"]
     shown = drawn(int(parts.max()) + 1, 120, 5)
     inputs = torch.stack([torch.where(torch.from_numpy(s[parts]), subject.input[0], subject.black[0]) for s in shown])
@@ -175,8 +181,8 @@ def test_lime_is_a_weighted_ridge_regression(model: Any) -> None:
     peer = Ridge(alpha=1.0).fit(shown, y, sample_weight=weights)
     np.testing.assert_allclose(heat.values, peer.coef_[parts], rtol=1e-4, atol=1e-6)
     assert heat.more["r2"] == pytest.approx(peer.score(shown, y, sample_weight=weights), abs=1e-5)
-    other, _, _ = probed(model, picture(SIZE), "lime", target="d", segments=16, samples=120, seed=6)
-    again, _, _ = probed(model, picture(SIZE), "lime", target="d", segments=16, samples=120, seed=5)
+    other, _, _ = probed(model, picture(SIZE), "lime", target="d", segments=16, samples=120, seed=6, baseline="black")
+    again, _, _ = probed(model, picture(SIZE), "lime", target="d", segments=16, samples=120, seed=5, baseline="black")
     assert np.array_equal(again.values, heat.values) and not np.array_equal(other.values, heat.values)
 
 

@@ -93,7 +93,7 @@ def test_deletion_of_a_linear_network_is_known(source: Source) -> None:
     """The best map, w * (x - b), takes the score away as fast as can be: its curve is a running sum of its values."""
     torch.manual_seed(1)
     model = opened(Linear(SIZE), SIZE)
-    _, subject, probe = probed(model, picture(SIZE), "occlusion", target="b", window=1, stride=1)
+    _, subject, probe = probed(model, picture(SIZE), "occlusion", target="b", window=1, stride=1, baseline="black")
     exact = (model.net.weight[1] * (subject.input - baseline(subject, "black"))[0].numpy()).sum(0)
     curves = curves_of(subject, (exact, -exact), steps=12, filling="black", seed=0)
     sweep = curves.sweep(4)
@@ -110,14 +110,14 @@ def test_deletion_of_a_linear_network_is_known(source: Source) -> None:
 def test_occlusion_by_single_pixels_of_a_linear_network_is_exact(source: Source) -> None:
     torch.manual_seed(1)
     model = opened(Linear(SIZE), SIZE)
-    heat, subject, _ = probed(model, picture(SIZE), "occlusion", target="b", window=1, stride=1)
+    heat, subject, _ = probed(model, picture(SIZE), "occlusion", target="b", window=1, stride=1, baseline="black")
     exact = (model.net.weight[1] * (subject.input - baseline(subject, "black"))[0].numpy()).sum(0)
     np.testing.assert_allclose(heat.values, exact, atol=1e-5)
 
 
 def test_levels_not_known_yet_lie_between() -> None:
     model = opened(Linear(SIZE), SIZE)
-    _, subject, _ = probed(model, picture(SIZE), "occlusion", window=6)
+    _, subject, _ = probed(model, picture(SIZE), "occlusion", window=6, baseline="black")
     curves = curves_of(subject, (centre_map((SIZE, SIZE)),), steps=10, filling="black", seed=0)
     order, first = curves.order
     assert first == 6 and set(order[:first].tolist()) == {0, 5, 10, 11, 16, 21}
@@ -254,7 +254,7 @@ def test_the_random_map_has_the_grain_of_the_other_and_none_of_its_places() -> N
 
 def test_a_map_is_enlarged_where_it_lies() -> None:
     model = opened(Linear(SIZE), SIZE)
-    _, subject, _ = probed(model, picture(SIZE), "occlusion", window=6)
+    _, subject, _ = probed(model, picture(SIZE), "occlusion", window=6, baseline="black")
     values = np.random.default_rng(0).random((6, 6)).astype(np.float32)
     wanted = torch.nn.functional.interpolate(torch.from_numpy(values)[None, None], (SIZE, SIZE), mode="bilinear")
     np.testing.assert_allclose(on_input(values, subject.extent, subject), wanted[0, 0].numpy(), atol=2e-2)

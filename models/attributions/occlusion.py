@@ -16,7 +16,7 @@ from models.subject import Subject
 from models.target import TargetParams
 from models.types import Bool, Float, Int, Refusal
 
-FIRST = 0.2  # share of the positions that the coarse picture may take
+FIRST = 0.1  # share of the positions that the coarse picture may take: following the network takes as long again
 FEW = 16
 UNIT = "positions"
 

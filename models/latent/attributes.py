@@ -84,18 +84,6 @@ def ranked(scores: Tensor, has: Tensor) -> float:
     return float(above.mean())
 
 
-def conditioned(direction: Tensor, others: Tensor) -> Tensor:
-    """Return a direction (D,) without what it has of others (m, D), of length 1: along it these stay as they are.
-
-    Shen et al. 2020, section 3.3. Raises Refusal where nothing is left.
-    """
-    basis = torch.linalg.qr(others.double().T)[0]
-    rest = direction.double() - basis @ (basis.T @ direction.double())
-    if rest.norm() < 1e-6 * direction.double().norm():
-        raise Refusal("The direction is a mixture of the others: nothing is left of it.", advice="Keep fewer of them.")
-    return (rest / rest.norm()).to(direction)
-
-
 def cosines(directions: Tensor) -> Tensor:
     """Return how alike directions (m, D) are, (m, m): 1 the same, 0 independent, -1 opposite."""
     unit = functional.normalize(directions.double(), dim=1)

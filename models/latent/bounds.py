@@ -124,15 +124,6 @@ def bits_per_dim(nats: float, values: int) -> float:
     return -nats / (values * math.log(2))
 
 
-def implied_sigma(weight: float, values: int) -> float:
-    """Return the sigma of the gaussian decoder that a loss of pixel-mean squared error + `weight` KL stands for.
-
-    Over pictures of P `values` the loss is, up to a factor, sum of squared errors / (2 sigma²) + KL with
-    sigma² = weight P / 2.
-    """
-    return math.sqrt(weight * values / 2)
-
-
 def _zero_to_one(values: Tensor, what: str) -> None:
     low, high = float(values.min()), float(values.max())
     if not (low >= -ZERO_ONE and high <= 1 + ZERO_ONE):

@@ -12,11 +12,6 @@ TERMS = 10_000
 PRECISION = 1e-12
 
 
-def expected_norm(size: int) -> float:
-    """Return E|z| of z ~ N(0, I) with `size` dimensions: sqrt(2) Γ((D + 1) / 2) / Γ(D / 2), near sqrt(D - 1/2)."""
-    return math.sqrt(2) * math.exp(math.lgamma((size + 1) / 2) - math.lgamma(size / 2))
-
-
 def norm_band(size: int, *, share: float = SHARE) -> tuple[float, float]:
     """Return the lengths between which the central `share` of z ~ N(0, I) lies: quantiles of the chi distribution."""
     return norm_quantile(size, (1 - share) / 2), norm_quantile(size, (1 + share) / 2)

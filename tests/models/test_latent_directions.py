@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from models.latent import directions
-from models.latent.attributes import boundary, conditioned, cosines, difference, logistic, ranked
+from models.latent.attributes import boundary, cosines, difference, logistic, ranked
 from models.latent.directions import factorised, principal, singular
 from models.types import Refusal
 
@@ -180,25 +180,6 @@ def test_held_out_codes_are_not_fitted() -> None:
 def test_the_area_is_that_of_scikit_learn_with_ties() -> None:
     scores, has = (normal(300) * 3).round(), normal(300, seed=1) > 0.3
     assert ranked(scores, has) == pytest.approx(roc_auc_score(has, scores))
-
-
-def test_a_conditioned_direction_leaves_the_others_alone() -> None:
-    codes, smile, woman = planted()
-    one, other = difference(codes, smile), difference(codes, woman)
-    free = conditioned(one, other[None])
-    np.testing.assert_allclose(
-        free, one.sub(other * (one @ other) / (other @ other)) / free_length(one, other), atol=1e-5
-    )
-    assert abs(float(free @ other)) < 1e-5 and float(free.norm()) == pytest.approx(1)
-    both = conditioned(normal(6, seed=3), torch.stack([one, other]))
-    assert abs(float(both @ one)) < 1e-5 and abs(float(both @ other)) < 1e-5
-    with pytest.raises(Refusal, match="nothing is left"):
-        conditioned(3 * one - other, torch.stack([one, other]))
-
-
-def free_length(one: Tensor, other: Tensor) -> float:
-    cosine = float(one @ other / one.norm() / other.norm())
-    return float(one.norm()) * (1 - cosine**2) ** 0.5
 
 
 def test_cosines() -> None:

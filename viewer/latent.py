@@ -62,7 +62,15 @@ def usage(description: Description, space: Space) -> Float | None:
     return found if found.shape == (space.size,) else None
 
 
-def controls(description: Description, space: Space) -> tuple[list[Parameter], dict[str, list[str]]]:
+def reach_of(code: Float | None) -> float:
+    """Return how far from 0 the controls of normal numbers go: as the prior does, or the code beyond that."""
+    farthest = float(np.abs(code).max(initial=0)) if code is not None else 0.0
+    return REACH if farthest <= REACH else float(np.ceil(farthest))
+
+
+def controls(
+    description: Description, space: Space, *, reach: float = REACH
+) -> tuple[list[Parameter], dict[str, list[str]]]:
     """Return a control for each dimension, a choice for each categorical block, and which fold away under a title.
 
     Of a VAE they are in order of their KL divergence; those that carry nothing fold away. So does the noise of a model
@@ -86,8 +94,8 @@ def controls(description: Description, space: Space) -> tuple[list[Parameter], d
             told = "" if nats is None else f"KL divergence {nats[row]:.2f} nats over the test set."
             name = f"{_title(block)} {number + 1}" if several else f"z{row}"
             title = name if nats is None else f"{name} · {nats[row]:.1f}"
-            reach = 1.0 if block.kind == "uniform" else REACH
-            found.append(Parameter(f"z{row}", title, "float", 0.0, -reach, reach, 0.02, help=told or f"Number {row}."))
+            far = 1.0 if block.kind == "uniform" else reach
+            found.append(Parameter(f"z{row}", title, "float", 0.0, -far, far, 0.02, help=told or f"Number {row}."))
             if nats is not None and nats[row] < UNUSED_NATS:
                 folded.setdefault(UNUSED, []).append(f"z{row}")
             elif several and block.kind == "gaussian":

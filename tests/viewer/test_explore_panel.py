@@ -195,3 +195,16 @@ def test_infogans_codes_are_named_controls(desk: Make, tmp_path: Path) -> None:
     save_png(d.canvas.pixels, tmp_path / "made.png")
     seen = d.engine.run(Request("classify", "digits-lenet", Source.file(tmp_path / "made.png")))
     assert isinstance(seen, Result) and seen.meta["classes"][seen.arrays["labels"][0]] == "7"
+
+
+def test_controls_reach_as_far_as_the_code(opened: Any) -> None:
+    panel = explore(opened)
+    assert panel.form.rows["z1"].high == 4
+    panel.code.setText("0.5,-7.25,0,2")
+    panel.code.editingFinished.emit()
+    opened.settle()
+    row = panel.form.rows["z1"]
+    assert (row.low, row.high) == (-8, 8) and row.entry.value() == -7.25
+    opened.run("undo")
+    opened.settle()
+    assert panel.form.rows["z1"].high == 4

@@ -28,7 +28,7 @@ INSPECTION, FOLDER = "elbo", "anatomy.folder"
 NO_PICTURE = "Drop a picture to see how the model encodes it, and what it loses."
 WAITING = "Waiting for the answer…"
 OVER = "Over a folder of pictures"
-WEAK_NATS = 0.05
+WEAK_NATS, MOST_NATS = 0.05, 1e6
 
 
 class AnatomyPanel(Panel):
@@ -168,12 +168,12 @@ class AnatomyPanel(Panel):
         scale = f" (sigma {meta['sigma']:g})" if "sigma" in meta else ""
         self.reading.set_facts(
             [
-                ("ELBO", f"{meta['elbo']:.1f} nats"),
-                ("IWAE", f"{meta['iwae']:.1f} nats"),
-                ("Bits a value", f"{meta['bits_per_value']:.3f}"),
+                ("ELBO", f"{nats(meta['elbo'])} nats"),
+                ("IWAE", f"{nats(meta['iwae'])} nats"),
+                ("Bits a value", f"{meta['bits_per_value']:.4g}"),
                 ("Effective samples", f"{meta['ess']:.1f} of {meta['samples']:,}"),
-                ("Reconstruction", f"{meta['rec']:.1f} nats"),
-                ("KL divergence", f"{meta['kl_total']:.1f} nats"),
+                ("Reconstruction", f"{nats(meta['rec'])} nats"),
+                ("KL divergence", f"{nats(meta['kl_total'])} nats"),
                 ("Likelihood", f"{str(meta['likelihood']).capitalize()}{scale}"),
             ]
         )
@@ -201,6 +201,11 @@ class AnatomyPanel(Panel):
 
     def _own(self) -> None:
         self.store.update(self.store.document.with_own(INSPECTION), title="Own settings of the bound")
+
+
+def nats(value: float) -> str:
+    """Return nats as people read them: of a picture like no other they run into many digits that say nothing."""
+    return f"{value:.1f}" if abs(value) < MOST_NATS else f"{value:.2e}"
 
 
 PANEL = AnatomyPanel

@@ -57,6 +57,7 @@ class ExplorePanel(Panel):
         self._assumptions: dict[str, ChoiceRow] = {}
         self._space: Space | None = None
         self._known: tuple[str, object] = ("", None)
+        self._built: tuple[str, object, float] = ("", None, 0.0)
         self._spread: tuple[Float, Float] | None = None
         self._folder: tuple[float, float] | None = None
         line = QHBoxLayout()
@@ -92,11 +93,16 @@ class ExplorePanel(Panel):
         space = latent.space_of(description)
         if description is None or space is None:
             return
-        known = (document.model, description.about.get("latent"))
-        if known != self._known:
-            self._known, self._space, self._spread, self._folder = known, space, None, None
-            self._build(description, space)
         code = latent.code_of(document, space)
+        known, reach = (document.model, description.about.get("latent")), latent.reach_of(code)
+        if known == self._built[:2] and not document.latent.code.startswith(SEED):
+            reach = max(reach, self._built[2])  # a slider that is dragged must not be made anew
+        if known != self._known:
+            self._known, self._spread, self._folder = known, None, None
+        if known != self._built[:2] or reach != self._built[2]:
+            self._built, self._space = (*known, reach), space
+            self._build(description, space, reach)
+            self._draw_spread()
         text = document.latent.code
         with QSignalBlocker(self.seed):
             self.seed.setValue(int(text.removeprefix(SEED)) if text.startswith(SEED) else NO_SEED)
@@ -136,12 +142,12 @@ class ExplorePanel(Panel):
         document = self.store.document.with_latent(code=f"{SEED}{seed}", at=-1)
         self.store.update(document, title=f"Seed {seed}", merge="seed")
 
-    def _build(self, description: Description, space: Space) -> None:
-        """Make the controls of another model."""
+    def _build(self, description: Description, space: Space, reach: float) -> None:
+        """Make the controls of another model, or of the same for codes that lie farther out."""
         if self.form is not None:
             self._column.removeWidget(self.form)
             self.form.deleteLater()
-        parameters, folded = latent.controls(description, space)
+        parameters, folded = latent.controls(description, space, reach=reach)
         self.form = Form(parameters, sections=folded)
         self.form.reset.setText(MIDDLE)
         self.form.reset.setAccessibleName(MIDDLE)

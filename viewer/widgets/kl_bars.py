@@ -60,7 +60,7 @@ class KLBars(Chart):
                 self.write(painter, label, f"z{row}", align=Qt.AlignmentFlag.AlignHCenter)
         painter.setPen(QPen(now.border, 1))
         painter.drawLine(QPointF(0, foot), QPointF(self.width(), foot))
-        self.write(painter, QRectF(0, 0, self.width(), line), f"{most:.2g} nats", align=Qt.AlignmentFlag.AlignRight)
+        self.write(painter, QRectF(0, 0, self.width(), line), f"{most:.3g} nats", align=Qt.AlignmentFlag.AlignRight)
 
     def explain(self, place: QPointF) -> str:
         """Say which dimension is under the pointer, and what it carries."""

@@ -165,7 +165,7 @@ def path_line(title: str, model: ClassifierAdapter) -> Line:
             with torch.no_grad():
                 promised = float(model.net(subject.input)[0, label] - model.net(start)[0, label])
             reached = max(abs(float(delta) / promised), 1e-4)
-            params = integrated_gradients.Params(target=str(label), tolerance=reached, most=256)
+            params = integrated_gradients.Params(target=str(label), baseline="black", tolerance=reached, most=256)
             stages = fresh.stages()
             ours, mine = timed(lambda f=fresh, p=params, s=stages: f.answer(integrated_gradients.attribute, p, s))
             ours_s.append(ours)

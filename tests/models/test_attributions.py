@@ -133,7 +133,7 @@ def test_smooth_grad_is_the_mean_over_seeded_noise_in_batches_of_any_size(
         noisy = (x + 0.2 * (x.max() - x.min()) * torch.randn(x.shape, generator=drawn)).requires_grad_()
         total = total + torch.autograd.grad(model.net(noisy)[0, 3], noisy)[0]
     assert_near(heat.values, (total / 5).abs().amax(1)[0])
-    monkeypatch.setattr(gradient, "BATCH_PX", 2 * 64 * 64)
+    monkeypatch.setattr(gradient, "BATCH_PX", {"cpu": 2 * 64 * 64})
     assert_near(explained(smooth_grad.attribute, model, params).values, torch.tensor(heat.values))
     other = explained(smooth_grad.attribute, model, smooth_grad.Params(**TARGET, samples=5, sigma=0.2, seed=8))
     assert not np.allclose(other.values, heat.values, rtol=0.01)

@@ -30,6 +30,7 @@ AUTOMATIC = "Automatic"
 SORTS = (("As they are", "none"), ("Mean", "mean"), ("Largest value", "max"), ("Class relevance", "relevance"))
 SCALES = (("Each its own", inside.OWN), ("One for all", inside.SHARED))
 HOVER_MS = 80
+NO_UNIT = "Click a channel to lay it over the picture, and to silence it."
 NO_PICTURE = "Open a picture to see what each channel answers to it."
 WAITING = "The activations are on their way…"
 NONE_CHOSEN = "Click a channel to lay it over the picture. Point at a place in it to see what that unit sees."
@@ -137,6 +138,7 @@ class ActivationPanel(Panel):
         if description is not None and self._generates != generates(description):
             self._generates = generates(description)
             self.sort.setItemText(self.sort.findData("relevance"), EFFECT if self._generates else SORTS[-1][0])
+            self.empty.setText(NO_UNIT if self._generates else NONE_CHOSEN)
         if document.source is None and not self._generates:
             reason = reason or NO_PICTURE
         about = self._now(document)

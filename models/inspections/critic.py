@@ -14,13 +14,13 @@ import numpy as np
 import torch
 
 from models.inspection import Inspection
-from models.latent import reals
+from models.latent import reals, scores
 from models.latent.space import CODE_HELP
 from models.latent.typicality import percentile
 from models.params import param
-from models.types import Float, Pixels, Refusal, Result
+from models.types import Float, Pixels, Result
 
-SAMPLES, SLICE = 256, 64
+SLICE = 64
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,9 @@ class Params:
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     """Return the score with those of others. Raises Refusal for what is no code, or a folder without pictures."""
-    codes = model.space.parse(params.code, truncation=params.truncation)
-    if len(codes) != 1:
-        raise Refusal(f"There are {len(codes):,} codes, not one.", advice="Give one row.")
+    codes = model.space.one(params.code, truncation=params.truncation)
     score = float(model.score(model.decode(model.tensor(codes)))[0])
-    samples = stages.run("scores of samples", lambda: _of_codes(model, stages))
+    samples = scores.of_samples(model, stages)
     real, told = np.zeros(0, np.float32), {}
     if params.folder:
         found = reals.reals(model, params.folder, stages)
@@ -47,15 +45,6 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     meta = {"kind": "latent", "percentile": percentile(score, samples), **told}
     arrays = {"score": np.array([score], np.float32), "samples": samples, "reals": real, "code": codes[0]}
     return Result(arrays, meta)
-
-
-def _of_codes(model: Any, stages: Any) -> Float:
-    codes = np.concatenate([model.space.draw(seed) for seed in range(SAMPLES)])
-    found = []
-    for at in range(0, len(codes), SLICE):
-        stages.progress(at / len(codes), "score samples")
-        found.append(model.score(model.decode(model.tensor(codes[at : at + SLICE]))).float().cpu().numpy())
-    return np.concatenate(found)
 
 
 def _of_pictures(model: Any, pictures: Pixels, stages: Any) -> Float:

@@ -12,7 +12,7 @@ from models.inspection import Inspection
 from models.latent import units
 from models.latent.space import CODE_HELP
 from models.params import param
-from models.types import Refusal, Result
+from models.types import Result
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,7 @@ class Params:
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     """Return the picture of one code. Raises Refusal for a code that is none of this model's."""
-    codes = model.space.parse(params.code, truncation=params.truncation)
-    if len(codes) != 1:
-        raise Refusal(f"There are {len(codes):,} codes, not one.", advice="Give one row.")
+    codes = model.space.one(params.code, truncation=params.truncation)
     with units.silenced(model, params.silent):
         picture = stages.time("generate", lambda: model.pictures(codes))[0]
     return Result({"picture": picture, "code": codes[0], "norm": model.space.norm(codes)}, {"kind": "latent"})

@@ -52,9 +52,7 @@ class Params:
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     """Return the directions at a code. Raises Refusal where the method does not apply to the network."""
-    codes = model.space.parse(params.code)
-    if len(codes) != 1:
-        raise Refusal(f"There are {len(codes):,} codes, not one.", advice="Give one row.")
+    codes = model.space.one(params.code)
     kinds = np.concatenate([[block.kind] * block.size for block in model.space.blocks])
     free = kinds != "categorical"
     if not free.any():

@@ -20,6 +20,7 @@ from torch.nn import functional
 from models.capabilities import Encodes, Scores
 from models.inspection import Inspection
 from models.latent import keys as texts
+from models.latent import scores
 from models.latent.model import BATCH, colours
 from models.latent.path import EASINGS, Path, path
 from models.latent.retime import measured, steps, variation
@@ -29,7 +30,6 @@ from models.types import Float, Pixels, Refusal, Result
 
 CODE_HELP = "seed:NUMBER, numbers with commas, or an NPY file of this model's length."
 MOST_BYTES = 1 << 30
-SAMPLES = 256  # that a frame's score is compared with
 MOST_PX = 128  # of a side, where pictures are compared
 SPACES = {"pixels": "Pixels", "encoder": "Encoder's means", "discriminator": "Discriminator's last layer but one"}
 See = Callable[[Tensor], Tensor]
@@ -126,7 +126,7 @@ def _made(model: Any, way: Path, see: See, params: Params, stages: Any) -> tuple
     }
     told["remarks"] = _remarks(arrays["norms"], told["band"], int(way.off_support(codes).sum()))
     if _is(model, Scores):
-        usual = stages.run("scores of samples", lambda: _usual(model))
+        usual = np.sort(scores.of_samples(model, stages))
         arrays |= {"logit": logits, "score": np.searchsorted(usual, logits).astype(np.float32) * (100 / len(usual))}
         told["scored"] = f"percentile among {len(usual)} samples of the model"
     return arrays, told
@@ -186,13 +186,6 @@ def _entering(module: nn.Module, run: Callable[[], object]) -> Tensor:
     finally:
         hook.remove()
     return found[0]
-
-
-def _usual(model: Any) -> Float:
-    """Return what the discriminator says of samples, in order."""
-    codes = np.concatenate([model.space.draw(seed) for seed in range(SAMPLES)])
-    batches = [model.tensor(codes[at : at + BATCH]) for at in range(0, SAMPLES, BATCH)]
-    return np.sort(np.concatenate([model.score(model.decode(batch)).cpu().numpy() for batch in batches]))
 
 
 def _remarks(norms: Float, band: list[float], mixed: int) -> list[str]:

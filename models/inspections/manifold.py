@@ -147,9 +147,7 @@ def _plane(model: Any, params: Params) -> tuple[Plane, tuple[int, ...]]:
         if len(codes) != 3:
             raise Refusal(f"A plane goes through three codes, not {len(codes)}.", advice="Part them by semicolons.")
         return planes.through(codes, **seen), ()
-    codes = model.space.parse(params.code)
-    if len(codes) != 1:
-        raise Refusal(f"There are {len(codes):,} codes, not one.", advice="Give one row.")
+    codes = model.space.one(params.code)
     a, b = params.a, params.b
     if a < 0 or b < 0:
         own = planes.pair(model.space, model.card.about.get("kl", ()))

@@ -15,7 +15,7 @@ from models.inspection import Inspection
 from models.latent import neighbours, reals
 from models.latent.space import CODE_HELP
 from models.params import param
-from models.types import Refusal, Result
+from models.types import Result
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,7 @@ class Params:
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     """Return the nearest real pictures. Raises Refusal for a folder without any and for what is no code."""
-    codes = model.space.parse(params.code)
-    if len(codes) != 1:
-        raise Refusal(f"There are {len(codes):,} codes, not one.", advice="Give one row.")
+    codes = model.space.one(params.code)
     real = reals.reals(model, params.folder, stages)
     key = (params.folder, params.features, real.paths)
     known = stages.run("real features", lambda: reals.features(params.features, model, real.pictures, stages), *key)

@@ -41,9 +41,7 @@ class Params:
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     """Return the channels of a layer. Raises Refusal for a layer without channels, and for what is no code."""
-    codes = model.space.parse(params.code)
-    if len(codes) != 1:
-        raise Refusal(f"There are {len(codes):,} codes, not one.", advice="Give one row.")
+    codes = model.space.one(params.code)
     code = model.tensor(codes)
     trace = stages.run("generator's layers", lambda: units.trace(model, code))
     one = units.call(trace, params.layer)

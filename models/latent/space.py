@@ -127,6 +127,13 @@ class Space:
             )
         return found
 
+    def one(self, text: str, *, truncation: float = 0.0) -> Float:
+        """Return the code that a text names, as one row (1, D). Raises Refusal when there are several."""
+        codes = self.parse(text, truncation=truncation)
+        if len(codes) != 1:
+            raise Refusal(f"There are {len(codes):,} codes, not one.", advice="Give one row.")
+        return codes
+
     def parse(self, text: str, *, truncation: float = 0.0) -> Float:
         """Return the codes (N, D) that a text names: `seed:7` or `7`, numbers with commas, or a path of an NPY file.
 

@@ -197,3 +197,15 @@ def test_the_discriminators_percentile_is_counted(tmp_path: Path) -> None:
     assert abs(answer.meta["percentile"] - 100 * np.mean(np.array(others) < float(own[0]))) < 0.5
     assert answer.arrays["reals"].shape == (9,) and answer.meta["among"] == 9
     assert abs(answer.meta["real_percentile"] - 100 * (answer.arrays["reals"] < float(own[0])).mean()) < 1e-6
+
+
+def test_a_path_is_ranked_alike_whoever_asked_for_the_sample_first(tmp_path: Path) -> None:
+    model = gan(tmp_path)
+    path = Request.make("interpolate", model, None, {"from": "seed:1", "to": "seed:2", "frames": 5})
+    alone, after = Engine(threads=1), Engine(threads=1)
+    assert isinstance(after.run(Request.make("critic", model, None)), Result)
+    first, second = alone.run(path), after.run(path)
+    assert isinstance(first, Result) and isinstance(second, Result)
+    assert np.array_equal(first.arrays["score"], second.arrays["score"])
+    told = after.run(Request.make("critic", model, None, {"code": "seed:1"}))
+    assert isinstance(told, Result) and abs(told.meta["percentile"] - second.arrays["score"][0]) < 0.5

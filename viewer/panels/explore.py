@@ -194,9 +194,7 @@ class ExplorePanel(Panel):
         if self._space is None or text == self.store.document.latent.code:
             return
         try:
-            codes = self._space.parse(text)
-            if len(codes) != 1:
-                raise Refusal(f"There are {len(codes):,} codes, not one.", advice="Give one row.")
+            codes = self._space.one(text)
         except Refusal as refusal:
             self.remark.setText(f"{refusal} {refusal.advice}")
             self.remark.show()

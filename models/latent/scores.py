@@ -1,0 +1,25 @@
+"""What a discriminator says of a sample of its own generator: what other scores are ranked among. It ranks nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from models.types import Float
+
+SAMPLES, SLICE = 256, 64
+
+
+def of_samples(model: Any, stages: Any) -> Float:
+    """Return the numbers (SAMPLES,) before the sigmoid for the pictures of seeds 0, 1, …, made once for a model."""
+
+    def make() -> Float:
+        codes = np.concatenate([model.space.draw(seed) for seed in range(SAMPLES)])
+        found = []
+        for at in range(0, SAMPLES, SLICE):
+            stages.progress(at / SAMPLES, "score samples")
+            found.append(model.score(model.decode(model.tensor(codes[at : at + SLICE]))).float().cpu().numpy())
+        return np.concatenate(found)
+
+    return stages.run("scores of samples", make)

@@ -118,6 +118,10 @@ def test_truncation_of_the_sample_is_that_of_the_picture_gone_to(opened: Any) ->
     code = latent.code_of(opened.document, latent.space_of(opened.session.description))
     assert code is not None and abs(code).max() <= 0.5
     assert abs(opened.canvas.pixels.astype(int) - panel._result.arrays["pictures"][3].astype(int)).max() <= 1
+    assert panel.grid.chosen == 3
+    again = opened.engine.run(Request.make("units", opened.document.model, None, {"code": opened.document.latent.code}))
+    assert isinstance(again, Result), "other panels are asked about the code that is shown"
+    assert np.array_equal(opened.session.results["generated"][1].arrays["code"], panel._result.arrays["codes"][3])
 
 
 def test_the_sample_is_asked_for_only_while_it_is_looked_at(opened: Any) -> None:

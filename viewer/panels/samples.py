@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtWidgets import QVBoxLayout
 
 from models.inspection import Description
-from models.latent.space import SEED
+from models.latent.space import SEED, write
 from models.requests import Request
 from models.types import Failure, Result
 from viewer import plan
@@ -92,17 +92,20 @@ class SamplesPanel(Panel):
         return True
 
     def _frame(self, document: Document) -> None:
-        text = document.latent.code
-        row = int(text.removeprefix(SEED)) - self._seed if text.startswith(SEED) else -1
-        count = len(self._result.arrays["codes"]) if self._result is not None else 0
-        self.grid.choose(row if 0 <= row < count else -1)
+        text, chosen = document.latent.code, -1
+        if self._result is not None:
+            codes, truncated = self._result.arrays["codes"], bool(self._result.meta["parameters"]["truncation"])
+            names = (write(code) if truncated else f"{SEED}{self._seed + row}" for row, code in enumerate(codes))
+            chosen = next((row for row, name in enumerate(names) if name == text), -1)
+        self.grid.choose(chosen)
 
     def _go(self, row: int) -> None:
         if self._result is None or row < 0:
             return
-        seed, truncation = self._seed + row, self._result.meta["parameters"]["truncation"]
-        document = self.store.document.with_latent(code=f"{SEED}{seed}", at=-1)
-        document = document.with_value("decode", truncation=truncation or None)
+        seed, truncated = self._seed + row, bool(self._result.meta["parameters"]["truncation"])
+        # A truncated code is no longer its seed's: every panel must be asked about the one that is shown.
+        code = write(self._result.arrays["codes"][row]) if truncated else f"{SEED}{seed}"
+        document = self.store.document.with_latent(code=code, at=-1)
         self.store.update(document, title=f"Seed {seed}", merge="seed")
 
     def _set(self, name: str, value: object, *, final: bool) -> None:

@@ -166,7 +166,7 @@ def _inspections(model: str, *, as_json: bool) -> int:
 
 
 def _run(options: Any) -> int:
-    from models import images
+    from models import images, naming
     from models.requests import Request
     from models.types import Refusal, Source
 

@@ -71,7 +71,7 @@ class Engine:
         except Cancelled:
             return Failure("Cancelled.", cancelled=True)
         except Refusal as refusal:
-            return Failure(str(refusal), refusal.advice, offer=refusal.offer)
+            return Failure(str(refusal), refusal.advice, refusal.details, offer=refusal.offer)
         except Exception as error:
             if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
                 return _out_of_memory(request.model)

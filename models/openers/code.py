@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from models import assume, cards, consent, files, weights
+from models import assume, cards, checkpoint, consent, files, weights
 from models.context import Context
 from models.opened import Opened
 from models.types import Refusal
@@ -48,14 +48,13 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
         )
     given = dict(assumed)
     named = given.pop("weights", "")
-    assume.check(given, {}, name=file.name)
     card = cards.of_file(Path(named) if named else file)
     if named:
         with context.stage("read weights"):
-            state = weights.read(named)
-        weights.fits({k: tuple(v.shape) for k, v in net.state_dict().items()}, state, name=Path(named).name)
-        net.load_state_dict(state)
+            state = checkpoint.chosen(weights.sets(named), given.pop("entry", ""), Path(named).name)
+        weights.load(net, state, name=Path(named).name)
         card = replace(card, sha256=files.sha256(named))
+    assume.check(given, {}, name=file.name)
     note = "" if named else "Its weights are what the code gave them."
     about = {"note": f"Built by {function} in {file.name}. {note}".strip(), "code": str(file)}
     card = cards.recognised(

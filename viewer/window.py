@@ -218,9 +218,7 @@ class Window(QMainWindow):
         self.easel.settle()
         self.refresh()
         self.repaint_layers()
-        if description.about.get("weights") == "none":
-            note = str(description.about["note"])
-            self.tell(f"{description.name}: {note}", severity="warning", key=note)
+        offers.describe(self, description)
 
     def _failure(self, slot: str, failure: Failure) -> None:
         said = [panel.show_failure(slot, failure) for panel in self.panels.built]

@@ -40,6 +40,8 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     from PySide6.QtCore import qInstallMessageHandler
     from PySide6.QtWidgets import QApplication
 
+    from viewer.autosave import Autosave
+
     existing = QApplication.instance()
     application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
     window = build(application, session, mail, theme_name=options.theme, geometry=not options.screenshot)
@@ -47,7 +49,9 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     for failure in failures:
         window.tell(failure.text, severity="error")
     window.sessions.take(options.pictures)
-    if options.screenshot:
+    if not options.screenshot:
+        Autosave(window)
+    else:
         _screenshot_when_idle(application, window, options.screenshot)
     window.show()
     application.exec()

@@ -1,4 +1,4 @@
-"""Frozen dataclasses as plain JSON values, and back by their fields and type hints. It knows no dataclass of its own."""
+"""Frozen dataclasses as plain JSON values, and back by fields and type hints. It knows no dataclass of its own."""
 
 from __future__ import annotations
 

@@ -43,7 +43,8 @@ class Opened:
     """What a session file held: the Document without what is missing, and what there is to tell.
 
     `missing` and `changed` are files by name, `notes` sentences about everything else that was not as it should be.
-    `cards` are the model cards that stood beside weights and are gone, by the path where they belong.
+    `cards` are the model cards that stood beside weights and are gone, by the path where they belong. `of` is the
+    session that a Document written by `write_here` belongs to.
     """
 
     document: Document
@@ -51,6 +52,7 @@ class Opened:
     changed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     cards: Mapping[Path, Mapping[str, Any]] = field(default_factory=dict)
+    of: Path | None = None
 
     @property
     def told(self) -> str:
@@ -88,18 +90,25 @@ def write(path: Path, document: Document, *, digests: Digests | None = None) -> 
             entries[key]["at"] = place
         if card := _card(Path(place)):
             cards[key] = card
-    body = {
-        MARK: FORMAT,
-        "versions": versions(),
-        "document": plain(moved(document, {place: _key(place, path.parent) for place in written})),
-        "files": entries,
-        "cards": cards,
-    }
-    content = json.dumps(body, separators=(",", ":") if len(written) > MOST_HASHED else None, indent=None).encode()
+    document = moved(document, {place: _key(place, path.parent) for place in written})
+    _write(path, {"versions": versions(), "document": plain(document), "files": entries, "cards": cards})
+    return left
+
+
+def write_here(path: Path, document: Document, *, of: Path | None = None) -> None:
+    """Write a Document to be read on this machine soon, by a session file's rules: paths as they are, nothing hashed.
+
+    `of` is the session file that it was opened from or saved to. Raises Refusal.
+    """
+    document, _ = _without_passwords(document)
+    _write(path, {"document": plain(document), "of": str(of or "")})
+
+
+def _write(path: Path, body: dict[str, Any]) -> None:
+    """Write what a session file holds. Raises Refusal."""
+    content = json.dumps({MARK: FORMAT, **body}).encode()
     if len(content) > MOST_BYTES:
-        raise Refusal(
-            f"{len(document.sources):,} pictures are too many for a session.", advice="Open a part of the folder."
-        )
+        raise Refusal(f"{path.name} would be larger than {MOST_BYTES / 1e6:.0f} MB.", advice="Open fewer pictures.")
     try:
         files.write_whole(path, content)
     except OSError as error:
@@ -107,7 +116,6 @@ def write(path: Path, document: Document, *, digests: Digests | None = None) -> 
             f"{path.name} could not be written ({error.strerror or error}).",
             advice="Choose another folder, or make room on the disk.",
         ) from error
-    return left
 
 
 def read(path: Path) -> Opened:
@@ -136,7 +144,9 @@ def read(path: Path) -> Opened:
                 changed.append(beside.name)
             else:
                 cards[beside] = card
-    return Opened(document, tuple(missing), tuple(changed), tuple(notes), cards)
+    of = body.get("of")
+    belongs = Path(of) if isinstance(of, str) and of else None
+    return Opened(document, tuple(missing), tuple(changed), tuple(notes), cards, belongs)
 
 
 def _body(path: Path) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Sessions(QObject):
         """Whether the session has a file that is not what is shown; what is in view and selected is no change."""
         if self.path is None or self._saved is None:
             return False
-        return _kept(self._saved) != _kept(self.window.session.store.document)
+        return kept(self._saved) != kept(self.window.session.store.document)
 
     def title(self, parts: Sequence[str]) -> str:
         """Return the window's title: the session's name with its mark of a change, then what is shown."""
@@ -148,6 +148,16 @@ class Sessions(QObject):
         paths = self.window.settings.recent_sessions
         return [Command(f"session-{p}", Path(p).stem, partial(self.open, Path(p)), help=p) for p in paths]
 
+    def restore(self, opened: Opened) -> None:
+        """Show what was kept for after a crash; it is a change of the session it belonged to."""
+        self.begin(opened.document, title="Restore what was open")
+        if opened.of is not None:
+            self.path, self._saved = opened.of, Document()
+            self.window.refresh()
+            self._mark()
+        if opened.told:
+            self.window.tell(opened.told, details=opened.details, severity="warning", key="session")
+
     def _opened(self, path: Path, opened: Opened) -> None:
         self.begin(opened.document, title=f"Open session {path.stem}")
         self._own(path)
@@ -229,7 +239,7 @@ def _literal(text: str) -> str:
     return text.replace("[*]", "[*][*]")
 
 
-def _kept(document: Document) -> Document:
+def kept(document: Document) -> Document:
     """Return a document without what is no change of a session: what is in view, selected, or was answered last."""
     usual = View()
     view = dataclasses.replace(document.view, **{name: getattr(usual, name) for name in NO_STEPS})

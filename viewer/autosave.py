@@ -110,10 +110,10 @@ class Autosave(QObject):
         shown = [document.file.name if document.file else "", Path(document.model.partition("?")[0]).name]
         what = ", ".join(part for part in shown if part)
         when = time.strftime("%d %B, %H:%M", time.localtime(one.written_s))
-        more = f" ({len(self._left)} times)" if len(self._left) > 1 else ""
+        more = f" ({len(self._left) - 1} more after this.)" if len(self._left) > 1 else ""
         self.banner = Banner(
             self.window,
-            f"{QUESTION}{more} Restore what was open? {what}, {when}",
+            f"{QUESTION} Restore what was open? {what}, {when}.{more}",
             [("Restore", self.restore), ("Discard", self.discard)],
             help_text="It is kept until you answer, also when you close the window. Restoring can be undone.",
         )

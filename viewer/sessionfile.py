@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from models import files
+from models import cards, files
 from models.cards import DEFAULT_MODEL
 from models.live.source import has_password, is_endless, is_live, title
 from models.recipe import versions
@@ -23,7 +23,7 @@ from models.types import Refusal, Source
 from viewer import sound
 from viewer.document import Document
 from viewer.fields import mapped, plain, taken
-from viewer.places import moved, named
+from viewer.paths import moved, named
 
 FORMAT = 1
 SUFFIX = ".vitrine"
@@ -82,16 +82,16 @@ def write(path: Path, document: Document, *, digests: Digests | None = None) -> 
     document, left = _without_passwords(document)
     written = named(document)
     pictures = {source.path for source in document.sources}
-    entries, cards, budget = {}, {}, [MOST_HASHED, MOST_HASHED_BYTES]
+    entries, found, budget = {}, {}, [MOST_HASHED, MOST_HASHED_BYTES]
     for place in sorted(written):
         key = _key(place, path.parent)
         entries[key] = _entry(place, known, budget if place in pictures else None)
         if not key.startswith(HERE) or key.startswith(HERE + ".."):
             entries[key]["at"] = place
         if card := _card(Path(place)):
-            cards[key] = card
+            found[key] = card
     document = moved(document, {place: _key(place, path.parent) for place in written})
-    _write(path, {"versions": versions(), "document": plain(document), "files": entries, "cards": cards})
+    _write(path, {"versions": versions(), "document": plain(document), "files": entries, "cards": found})
     return left
 
 
@@ -135,18 +135,18 @@ def read(path: Path) -> Opened:
             changed.append(_last(key))
     document = _without(moved(document, found), gone)
     document = mapped(document, _stamped)
-    cards = {}
+    gone_cards = {}
     for key, card in _table(body, "cards").items():
         weights = Path(found.get(key, ""))
-        beside = weights.with_suffix(".json") if weights.is_file() else weights
+        beside = cards.place(weights) if weights.is_file() else weights
         if beside != weights and isinstance(card, dict) and _card(weights) != card:
             if beside.exists():
                 changed.append(beside.name)
             else:
-                cards[beside] = card
+                gone_cards[beside] = card
     of = body.get("of")
     belongs = Path(of) if isinstance(of, str) and of else None
-    return Opened(document, tuple(missing), tuple(changed), tuple(notes), cards, belongs)
+    return Opened(document, tuple(missing), tuple(changed), tuple(notes), gone_cards, belongs)
 
 
 def _body(path: Path) -> dict[str, Any]:
@@ -210,9 +210,9 @@ def _entry(place: str, known: Digests, budget: list[int] | None) -> dict[str, An
 
 def _card(weights: Path) -> dict[str, Any] | None:
     """Return the card beside a weights file, None where there is none."""
-    beside = weights.with_suffix(".json")
-    if weights.suffix.lower() not in files.WEIGHTS_SUFFIXES:
+    if weights.suffix.lower() not in files.MODEL_SUFFIXES:
         return None
+    beside = cards.place(weights)
     try:
         if not beside.is_file() or beside.stat().st_size > CARD_BYTES:
             return None

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
+from models import assume
 from models.types import Refusal, Source
 from viewer import sessionfile
 from viewer.document import Document
@@ -130,7 +131,7 @@ def test_what_lies_beside_the_session_is_found_by_its_name(folder: Path, tmp_pat
     assert [Path(s.path) for s in back.document.sources] == [other / "a.png", other / "b.png"]
     assert back.document.model == f"{other / 'w.safetensors'}?activation=relu"
     assert back.missing == ("pictures",) and back.document.latent.reals == ""
-    assert back.document.settings[0][0][0] == back.document.model, "its settings are those of the model that moved"
+    assert back.document.values("detect") == {"agnostic": True, "score": 0.25}, "its settings are those of the model that moved"
 
 
 def test_what_is_missing_is_named_and_the_rest_opens(folder: Path) -> None:
@@ -145,7 +146,7 @@ def test_what_is_missing_is_named_and_the_rest_opens(folder: Path) -> None:
     assert [source.name for source in back.document.sources] == ["b.png"] and back.document.current == 0
     assert back.document.model == Document().model and back.document.truth is None
     assert back.document.region == document.region and back.document.latent.sought is None
-    assert dict(back.document.settings)[document.model, "detect"] == (("agnostic", True), ("score", 0.25))
+    assert back.document.with_model(document.model).values("detect") == document.values("detect")
 
 
 def test_the_picture_shown_is_gone(folder: Path) -> None:
@@ -162,7 +163,7 @@ def test_what_has_changed_is_named_and_opens(folder: Path) -> None:
     write(path, whole(folder))
     weights = folder / "w.safetensors"
     weights.write_bytes(b"Weights")  # of the same size
-    (folder / "w.json").write_text('{"name": "other"}')
+    (folder / "w.json").write_text('{"name": "other", "weights": "w.safetensors"}')
     back = read(path)
     assert set(back.changed) == {"w.safetensors", "w.json"} and back.missing == ()
     assert back.document == whole(folder)
@@ -253,3 +254,23 @@ def test_unknown_keys_and_wrong_values_are_named(tmp_path: Path) -> None:
     assert len(back.document.sources) == 1 and back.document.current == 0
     said = "\n".join(back.notes)
     assert len(back.notes) == 5 and all(w in said for w in ("labels", "sideways", "shiny", "sources[1]", "sources[2]"))
+
+
+def test_code_and_its_weights_move_together(tmp_path: Path) -> None:
+    root = tmp_path / "a b"
+    root.mkdir()
+    (root / "net.py").write_text("def build(): ...")
+    (root / "w.pth").write_bytes(b"w")
+    name = assume.join(f"{root / 'net.py'}:build", {"weights": str(root / "w.pth"), "device": "cpu"})
+    document = Document(model=name).with_value("detect", score=0.5)
+    write(root / ("a" + SUFFIX), document)
+    assert str(root) not in (root / ("a" + SUFFIX)).read_text()
+    root.rename(tmp_path / "c")
+    wanted = assume.join(
+        f"{tmp_path / 'c' / 'net.py'}:build", {"weights": str(tmp_path / "c" / "w.pth"), "device": "cpu"}
+    )
+    back = read(tmp_path / "c" / ("a" + SUFFIX))
+    assert back.document == Document(model=wanted).with_value("detect", score=0.5)
+    (tmp_path / "c" / "w.pth").unlink()
+    back = read(tmp_path / "c" / ("a" + SUFFIX))
+    assert back.missing == ("w.pth",) and back.document.model == Document().model

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QPushButton, QSizePolicy, QToolBar, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QPushButton, QToolBar, QWidget
 
 from viewer import theme
+from viewer.widgets.elide import ElidedLabel
 
 GAP = 8  # pixels, as is the next
 ICON = 20
@@ -31,12 +32,8 @@ class Banner(QToolBar):
         row.setSpacing(GAP)
         self._icon = QLabel(inner)
         self._icon.setAccessibleName("Question")
-        self.text = QLabel(text, inner)
-        self.text.setTextFormat(Qt.TextFormat.PlainText)
-        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.text.setToolTip(help_text)
-        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.text.setMinimumWidth(0)
+        self.text = ElidedLabel(text, lines=2, parent=inner)
+        self.text.setAccessibleDescription(help_text)
         row.addWidget(self._icon)
         row.addWidget(self.text, 1)
         self.buttons: list[QPushButton] = []

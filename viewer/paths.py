@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from models import assume
+from models.files import code_of
 from models.live.source import is_endless
 from models.requests import Request
 from models.types import Source
@@ -17,7 +17,6 @@ from viewer.fields import mapped
 
 PARAMETERS = frozenset({"folder", "truth", "with_folder", "without_folder"})  # of inspections, that hold paths
 WEIGHTS = "weights"
-CODE = re.compile(r"(.+\.py)(:[^/\\:]+)", re.IGNORECASE)  # path/file.py:build
 Move = Callable[[str], str]
 
 
@@ -71,8 +70,9 @@ def _values(values: Any, move: Move) -> Any:
 def _model(name: str, move: Move) -> str:
     """Return a model's full name with the paths in it replaced: that of its file or code, and that of its weights."""
     base, given = assume.split(name)
-    code = CODE.fullmatch(base)
-    file, assumed = move(code[1]) + code[2] if code else move(base), dict(given)
+    path, _, function = base.rpartition(":")
+    code, assumed = code_of(base), dict(given)
+    file = f"{move(path)}:{function}" if code and code[1] else move(base)
     if WEIGHTS in given:
         assumed[WEIGHTS] = move(given[WEIGHTS])
     return name if (file, assumed) == (base, given) else assume.join(file, assumed)

@@ -45,10 +45,8 @@ def sets(loaded: object, name: str) -> dict[str, dict[str, Tensor]]:
     known = [key for key in (*WRAPPERS, *AVERAGES) if key in inner]
     if known:
         found = {key: inner[key] for key in known}
-        first = _parts(found[known[0]])
-        return (
-            first if len(first) > 1 and len(known) == 1 else {key: _parts_first(value) for key, value in found.items()}
-        )
+        parts = {key: _parts(value) for key, value in found.items()}
+        return parts[known[0]] if len(known) == 1 else {key: next(iter(part.values())) for key, part in parts.items()}
     if len(inner) == 1:
         return _parts(next(iter(inner.values())))
     if inner:

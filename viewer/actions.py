@@ -62,6 +62,7 @@ def _file(w: Window) -> list[Command]:
         Command("open-video", "Open video…", w.playback.ask_video, menu="File", icon="film"),
         Command("open-live", "Open camera or stream…", w.playback.ask_live, menu="File", icon="camera"),
         Command("recent", "Open recent", menu="File", children=lambda: _recent(w)),
+        *w.sessions.commands(),
         Command("sample", "Open sample", menu="File", children=lambda: _samples(w)),
         Command(
             "open-truth",

@@ -208,8 +208,8 @@ class Verbs:
         except Refusal as refusal:
             self.window.tell(f"{refusal} {refusal.advice}", severity="error")
             return True
-        if paths:
-            self.window.session.open_paths(paths)
+        if pictures := self.window.sessions.take(paths):
+            self.window.session.open_paths(pictures)
         return bool(paths)
 
     def deselect(self) -> None:

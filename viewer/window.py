@@ -34,6 +34,7 @@ from viewer.panels.log import LogPanel
 from viewer.playback import Playback
 from viewer.roster import PANELS
 from viewer.session import Session
+from viewer.sessions import Sessions
 from viewer.settings import Settings
 from viewer.shelf import Shelf
 from viewer.status import Status
@@ -71,6 +72,7 @@ class Window(QMainWindow):
         self.toasts = Toasts(self)
         self.verbs = Verbs(self)
         self.playback = Playback(self)
+        self.sessions = Sessions(self)
         self.commands = actions.table(self)
         self.commands.fill(self.menuBar())
         self.palette_overlay = CommandPalette(self.commands, self)
@@ -156,7 +158,7 @@ class Window(QMainWindow):
         self.docks.follow(many=self.many)
         name = document.source.name if document.source and not self.easel.generates else ""
         shown = (name, Path(document.model).name) if name or self.easel.generates else ()
-        self.setWindowTitle(" · ".join(part for part in (*shown, "Vitrine") if part))
+        self.setWindowTitle(self.sessions.title((*shown, "Vitrine")))
         self._list_models()
 
     def repaint_layers(self) -> None:

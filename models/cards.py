@@ -18,7 +18,7 @@ BUNDLED = ASSETS / "models"
 SAMPLES = ASSETS / "samples"
 PHOTOS = ASSETS / "photos"
 DIGITS = ASSETS / "digits"
-TASKS = ("detection", "classification", "generation")
+TASKS = ("detection", "classification", "segmentation", "generation")
 DEFAULT_MODEL = "digits-faster-rcnn"
 BACKGROUND = ("__background__", "background")
 GAP = "N/A"
@@ -55,6 +55,7 @@ wide_resnet50_2
 """
 CLASSIFIERS = tuple(_CLASSIFIERS.split())
 UNTRAINED = (*ARCHITECTURES, *CLASSIFIERS)
+ZOO = ("torchvision", "timm")  # how the names of published models begin, before a colon
 NO_WEIGHTS_CLASSIFIER = "No weights: random numbers. Its layers are real, its answers are not."
 
 
@@ -133,6 +134,10 @@ def samples(model: str) -> Path:
 def task(name: str) -> str:
     """Return the task of a model that is known by name or by the card beside its weights, "" for one that is not."""
     name = assume.split(name)[0]
+    if is_zoo(name):
+        from models.zoo import catalogue
+
+        return catalogue.task(name)
     if name in UNTRAINED:
         return untrained(name).task
     path = BUNDLED / f"{name}.json"
@@ -140,8 +145,15 @@ def task(name: str) -> str:
     return card.task if card else ""
 
 
+def is_zoo(name: str) -> bool:
+    """Tell whether a name is that of a published model, be there such a one or not."""
+    return name.partition(":")[0] in ZOO
+
+
 def canonical(name: str) -> str:
     """Return a bundled model's name as it is, and a weights file's as an absolute path; never raises."""
+    if is_zoo(name):
+        return name
     return os.path.abspath(os.path.expanduser(name)) if Path(name).suffix else name  # noqa: PTH100, PTH111
 
 

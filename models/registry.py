@@ -21,6 +21,7 @@ from models.files import sha256
 from models.inspection import Description, Inspection
 from models.networks import guess
 from models.types import Refusal
+from models.zoo.open import open_zoo
 
 
 @cache
@@ -60,12 +61,19 @@ def open_model(name: str) -> Any:
     Raises Refusal saying which names there are, or what is wrong with the file.
     """
     base, assumed = assume.split(name)
-    card = _card(base)
-    net, card = _untrained(card) if card.weights is None else _loaded(card, card.weights, assumed)
+    net, card = _opened(base, assumed)
     for parameter in net.parameters():
         parameter.requires_grad_(False)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return adapt(net.eval().to(device), card)
+
+
+def _opened(base: str, assumed: Mapping[str, str]) -> tuple[torch.nn.Module, Card]:
+    if cards.is_zoo(base):
+        assume.check(assumed, {}, name=base)
+        return open_zoo(base)
+    card = _card(base)
+    return _untrained(card) if card.weights is None else _loaded(card, card.weights, assumed)
 
 
 def _untrained(card: Card) -> tuple[torch.nn.Module, Card]:

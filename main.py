@@ -25,6 +25,7 @@ USAGE = """\
           a PICTURE may also be a folder, a video, camera:0, or an address such as rtsp://host/path
   main.py --screenshot FILE.png [PICTURE...] [--model M]         save what the window shows, off screen
   main.py models [--json]                                        the bundled models
+  main.py models --zoo [TEXT]                                    published models that open by name, TEXT in theirs
   main.py inspections [--model M] [--json]                       what can be asked, with parameters
   main.py run INSPECTION PICTURE... --model M [--set name=value]... --out DIR
   main.py run INSPECTION --model M [--set name=value]... --out DIR   of generative models: sample, interpolate
@@ -55,7 +56,7 @@ def _window(given: list[str]) -> int:
     parser.add_argument(
         "pictures", nargs="*", metavar="PICTURE", help="pictures, folders, videos, camera:0, addresses of streams"
     )
-    parser.add_argument("--model", help="a bundled model's name, a weights file, or an architecture without weights")
+    parser.add_argument("--model", help="a bundled or published model's name, a weights file, or an architecture")
     parser.add_argument("--truth", type=Path, metavar="PATH", help="ground truth: COCO file, VOC or YOLO folder")
     parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save what the window shows and exit")
     parser.add_argument("--sample", action="store_true", help="open a bundled sample picture")
@@ -81,6 +82,7 @@ def _headless(given: list[str]) -> int:
     commands = parser.add_subparsers(dest="command")
     listing = commands.add_parser("models")
     listing.add_argument("--json", action="store_true")
+    listing.add_argument("--zoo", nargs="?", const="", metavar="TEXT", help="published models of torchvision and timm")
     asking = commands.add_parser("inspections")
     asking.add_argument("--model")
     asking.add_argument("--json", action="store_true")
@@ -97,7 +99,7 @@ def _headless(given: list[str]) -> int:
     options = parser.parse_args(given)
     match options.command:
         case "models":
-            return _models(as_json=options.json)
+            return _models(as_json=options.json, zoo=options.zoo)
         case "inspections":
             return _inspections(options.model, as_json=options.json)
         case "run":
@@ -106,9 +108,13 @@ def _headless(given: list[str]) -> int:
             return _replay(options.recipe, options.out)
 
 
-def _models(*, as_json: bool) -> int:
+def _models(*, as_json: bool, zoo: str | None) -> int:
     from models import cards
+    from models.zoo import listing
 
+    if zoo is not None:
+        print("\n".join(listing.lines(zoo)))
+        return DONE
     known = cards.bundled().values()
     if as_json:
         print(json.dumps([dict(card.about) for card in known], indent=2, ensure_ascii=False))
@@ -182,10 +188,12 @@ def _run(options: Any) -> int:
 def _replay(recipe_path: Path, out: Path) -> int:
     from models import recipe
     from models.types import Refusal
+    from models.zoo import listing
 
     engine = _engine()
     try:
         found = recipe.read(recipe_path)
+        listing.bring(found.request.model, _say)
         model = engine.model(found.request.model)
         if found.weights_sha256 and model.card.sha256 and model.card.sha256 != found.weights_sha256:
             raise Refusal(
@@ -337,8 +345,14 @@ def _check(engine: Engine, inspection: str, model: str, settings: dict[str, str]
 def _describe(engine: Engine, model: str) -> Description:
     """Return what there is to ask of a model; end with exit code 1 when it cannot be opened."""
     from models.requests import Request
-    from models.types import Failure
+    from models.types import Failure, Refusal
+    from models.zoo import listing
 
+    try:
+        listing.bring(model, _say)
+    except Refusal as refusal:
+        _say(f"{refusal} {refusal.advice}")
+        raise SystemExit(FAILED) from refusal
     answer = engine.run(Request("describe", model))
     if isinstance(answer, Failure):
         _say(answer.text)

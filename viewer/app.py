@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from models import cards, images
+from models import assume, cards, images
 from models.types import Failure, Refusal, Source
+from models.zoo.fetch import missing
 from viewer import plan
 from viewer.document import Document
 from viewer.jobs import Lane, Mailbox
@@ -33,6 +34,9 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     """
     faulthandler.enable()
     document, failures = _document(options)
+    fetched = document.model if missing(assume.split(document.model)[0]) else ""
+    if fetched:
+        document = document.with_model(cards.DEFAULT_MODEL)
     session = Session(lane, document)
     session.begin(mail.post, FIRST, started=True)
 
@@ -45,6 +49,8 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     qInstallMessageHandler(lambda kind, context, text: session.jobs.later(lambda: window.note(text)))
     for failure in failures:
         window.tell(failure.text, severity="error")
+    if fetched:
+        window.verbs.zoo.open_model(fetched)
     if options.screenshot:
         _screenshot_when_idle(application, window, options.screenshot)
     window.show()
@@ -172,7 +178,7 @@ def _screenshot_when_idle(application: Any, window: Any, path: Path) -> None:
     def look() -> None:
         session = window.session
         waited[1] += 100
-        if (session.jobs.busy or session.reading or session.truths.reading) and waited[1] < IDLE_LIMIT_MS:
+        if (window.verbs.busy or session.reading) and waited[1] < IDLE_LIMIT_MS:
             waited[0] = 0
             return
         waited[0] += 1

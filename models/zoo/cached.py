@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from models.zoo.catalogue import Entry
+
+PART = ".part"  # follows the name of what is not all there yet
 
 _HASH = re.compile(r"-([0-9a-f]{8,64})\.")  # as in torch.hub
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -44,10 +47,32 @@ def find(entry: Entry) -> Path | None:
     return _on_hub(entry.hub, Path(urlsplit(entry.url).path).name) if entry.hub else None
 
 
+def found(entries: Iterable[Entry]) -> set[str]:
+    """Return the names of the entries whose weights are there, by one look into each cache."""
+    own, hub = _names(checkpoints()), _names(hub_cache())
+    likely = (e for e in entries if e.url and (place(e).name in own or f"models--{e.hub.replace('/', '--')}" in hub))
+    return {entry.name for entry in likely if find(entry) is not None}
+
+
+def begun(entry: Entry) -> int:
+    """Return how many bytes of an entry's weights came before its download stopped."""
+    try:
+        return place(entry).with_name(place(entry).name + PART).stat().st_size if entry.url else 0
+    except OSError:
+        return 0
+
+
 def digest(entry: Entry) -> str:
     """Return how the SHA-256 of an entry's file begins, where its name tells, as torch hub's names do; else ""."""
     found = _HASH.search(Path(urlsplit(entry.url).path).name)
     return found[1] if found else ""
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return set(os.listdir(folder))  # noqa: PTH208 - names are enough
+    except OSError:
+        return set()
 
 
 def _on_hub(hub: str, name: str) -> Path | None:

@@ -22,11 +22,12 @@ from urllib.parse import urlsplit
 
 from models.types import Cancelled, Refusal
 from models.zoo import lock
+from models.zoo.cached import PART
 
 CHUNK = 1 << 18
 TIMEOUT_S = 20.0
 SPARE_BYTES = 64 << 20  # left free on the disk
-PART, NOTE = ".part", ".part.json"
+NOTE = ".part.json"
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 Report = Callable[[int, int], None]
 _SHA256 = re.compile(r"[0-9a-f]{64}")

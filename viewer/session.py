@@ -12,6 +12,7 @@ from typing import Any
 from models import images
 from models.cache import Cache
 from models.cards import DEFAULT_MODEL
+from models.files import MODEL_SUFFIXES
 from models.images import Picture
 from models.inspection import Description
 from models.requests import Request
@@ -104,7 +105,7 @@ class Session:
         """Open pictures and folders, the first readable picture shown; weights open as the model, a JSON file as ground
         truth, a folder with ground truth as both. Failures are told.
         """
-        weights = [p for p in paths if Path(p).suffix.lower() in images.WEIGHTS_SUFFIXES]
+        weights = [p for p in paths if Path(p).suffix.lower() in MODEL_SUFFIXES]
         for path in weights[:1]:
             self.open_model(str(Path(path).absolute()))
         truths = [p for p in paths if recognise(p)]

@@ -9,7 +9,8 @@ import numpy as np
 from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtGui import QImage, QPainter
 
-from models.images import PICTURE_SUFFIXES, WEIGHTS_SUFFIXES, save_png
+from models.files import MODEL_SUFFIXES
+from models.images import PICTURE_SUFFIXES, save_png
 from models.live.source import is_endless, title
 from models.truth.read import recognise
 from models.types import Pixels, Refusal
@@ -48,7 +49,7 @@ def hint(paths: list[str]) -> str:
     """Return what a drop of these paths will do, "" for nothing."""
     if not paths:
         return ""
-    weights = [p for p in map(Path, paths) if p.suffix.lower() in WEIGHTS_SUFFIXES]
+    weights = [p for p in map(Path, paths) if p.suffix.lower() in MODEL_SUFFIXES]
     if weights:
         return f"Drop to open {weights[0].name} as the model"
     truths = [Path(p) for p in paths if recognise(p)]

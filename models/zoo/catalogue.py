@@ -13,7 +13,7 @@ from models import cards
 from models.types import Refusal
 
 FOLDER = cards.ASSETS / "zoo"
-TORCHVISION, TIMM = cards.ZOO
+TORCHVISION, TIMM = "torchvision", "timm"
 DEFAULT = "DEFAULT"
 NOT_STATED = "not stated"
 HUB = "https://huggingface.co"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from models import cards
+from models import assume, cards
 from models.types import Refusal
 from models.zoo import cached, catalogue
 from models.zoo.catalogue import Entry
 from models.zoo.download import Report, download
+
+PARTS = 10  # of a download, told one by one
 
 
 def missing(name: str) -> Entry | None:
@@ -34,3 +36,22 @@ def fetch(
     if found is not None:
         return found
     return download(entry.url, cached.place(entry), digest=cached.digest(entry), report=report, cancelled=cancelled)
+
+
+def bring(name: str, say: Callable[[str], None]) -> None:
+    """Download the weights of a model of the zoo unless they are there, and `say` how far it is.
+
+    Any other name is passed over. Raises Refusal when it cannot be downloaded.
+    """
+    entry = missing(assume.split(name)[0])
+    if entry is None:
+        return
+    told = -1
+
+    def report(done: int, total: int) -> None:
+        nonlocal told
+        if total and PARTS * done // total > told:
+            told = PARTS * done // total
+            say(f"Downloading {entry.name}: {done / 1e6:,.1f} of {total / 1e6:,.1f} MB")
+
+    fetch(entry, report=report)

@@ -32,7 +32,7 @@ def open_zoo(base: str) -> tuple[nn.Module, Card]:
     state = {} if file is None else _read(file)
     net, about = (_torchvision if entry.library == catalogue.TORCHVISION else _timm)(entry, state)
     classes = about.pop("classes")
-    about |= {"architecture": entry.architecture, "family": entry.family, "parameters": f"{entry.parameters:,}"}
+    about |= {"architecture": entry.architecture, "family": entry.family}
     if file is None:
         about |= {"weights": "none", "note": cards.NO_WEIGHTS_CLASSIFIER}
     else:
@@ -57,7 +57,7 @@ def _file(entry: Entry) -> Path:
     found = cached.find(entry)
     if found is None:
         message = f"The weights of {entry.name} are not on this computer yet ({entry.bytes / 1e6:,.0f} MB)."
-        raise Refusal(message, advice="Download them: Model > Open from the zoo…")
+        raise Refusal(message, advice="Download them: Model > Open from the zoo…", offer=("download", entry.name))
     return found
 
 

@@ -218,6 +218,18 @@ def test_a_name_from_elsewhere_is_downloaded_first(desk: Callable[..., Any], ser
     one.until(lambda: one.document.model == "digits-ssd")
 
 
+def test_weights_that_the_engine_misses_are_offered(desk: Callable[..., Any], server: Server) -> None:
+    one = desk()
+    server.go.set()
+    one.session.open_model(f"{NAME}?device=cpu")  # a name that the engine, which all tests share, has not opened yet
+    one.until(lambda: any("not on this computer yet" in text for text in one.messages))
+    (message,) = (m for m in one.window.toasts.messages if "not on this computer" in m.text)
+    words, act = message.action
+    assert words == "Download"
+    act()
+    one.until(lambda: one.document.model == NAME)
+
+
 def test_without_weights_nothing_is_downloaded(desk: Callable[..., Any], server: Server) -> None:
     one = desk()
     zoo = shown(one)

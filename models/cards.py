@@ -20,7 +20,7 @@ BUNDLED = ASSETS / "models"
 SAMPLES = ASSETS / "samples"
 PHOTOS = ASSETS / "photos"
 DIGITS = ASSETS / "digits"
-TASKS = ("detection", "classification", "generation")
+TASKS = ("detection", "classification", "segmentation", "generation")
 ZOO = ("torchvision:", "timm:")
 DEFAULT_MODEL = "digits-faster-rcnn"
 BACKGROUND = ("__background__", "background")
@@ -134,6 +134,10 @@ def samples(model: str) -> Path:
 def task(name: str) -> str:
     """Return the task of a model that is known by name or by the card beside its weights, "" for one that is not."""
     name = assume.split(name)[0]
+    if is_zoo(name):
+        from models.zoo import catalogue
+
+        return catalogue.task(name)
     if name in UNTRAINED:
         return untrained(name).task
     path = BUNDLED / f"{name}.json"
@@ -141,9 +145,14 @@ def task(name: str) -> str:
     return card.task if card else ""
 
 
+def is_zoo(base: str) -> bool:
+    """Tell whether a name is that of a published model, be there such a one or not."""
+    return base.startswith(ZOO)
+
+
 def is_file(base: str) -> bool:
     """Tell whether the name of a model is the path of a file, or of a function in one."""
-    return not base.startswith(ZOO) and bool(Path(base).suffix)
+    return not is_zoo(base) and bool(Path(base).suffix)
 
 
 def canonical(name: str) -> str:

@@ -19,7 +19,8 @@ from models.types import Pixels
 @dataclass(frozen=True)
 class Preprocess:
     """Resize the shorter side to `resize` px, cut the middle `crop` x `crop` px, scale to 0..1, subtract `mean`, divide
-    by `std`, per colour in RGB: torchvision's preset for classification, bit for bit.
+    by `std`, per colour in RGB: torchvision's preset for classification, bit for bit. With `squash` both sides are
+    resized, whatever that does to the shape, as some of timm's models were trained.
     """
 
     resize: int
@@ -27,6 +28,7 @@ class Preprocess:
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     interpolation: str = "bilinear"
+    squash: bool = False
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Preprocess:
@@ -39,17 +41,18 @@ class Preprocess:
         """Return the network's input (1, 3, crop, crop) for pixels (H, W, 3) uint8 RGB."""
         image = torch.from_numpy(np.array(pixels)).permute(2, 0, 1).to(device)
         mode = InterpolationMode(self.interpolation)
-        image = transform.center_crop(transform.resize(image, [self.resize], mode, antialias=True), [self.crop])
+        sides = [self.resize] * (2 if self.squash else 1)
+        image = transform.center_crop(transform.resize(image, sides, mode, antialias=True), [self.crop])
         image = transform.convert_image_dtype(image, torch.float)
         return transform.normalize(image, list(self.mean), list(self.std))[None]
 
     def extent(self, width: int, height: int) -> Rect:
         """Return where the input lies, x0 y0 x1 y1 in pixels of a picture of this size."""
         short = min(width, height)
-        resized = {side: int(self.resize * side / short) for side in (width, height)}
-        scale_x, scale_y = width / resized[width], height / resized[height]
-        left = round((resized[width] - self.crop) / 2.0)
-        top = round((resized[height] - self.crop) / 2.0)
+        wide, high = (self.resize if self.squash else int(self.resize * side / short) for side in (width, height))
+        scale_x, scale_y = width / wide, height / high
+        left = round((wide - self.crop) / 2.0)
+        top = round((high - self.crop) / 2.0)
         return left * scale_x, top * scale_y, (left + self.crop) * scale_x, (top + self.crop) * scale_y
 
     def black(self, device: torch.device) -> Tensor:

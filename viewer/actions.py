@@ -302,6 +302,15 @@ def _live(w: Window) -> list[Command]:
 def _model(w: Window) -> list[Command]:
     return [
         Command("open-model", "Open weights…", w.verbs.ask_model, shortcut="Ctrl+M", menu="Model", icon="model"),
+        Command(
+            "zoo",
+            "Open from the zoo…",
+            w.verbs.zoo.open,
+            shortcut="Ctrl+Shift+M",
+            menu="Model",
+            icon="zoo",
+            help="Published models of torchvision and timm, by name",
+        ),
         Command("bundled", "Bundled models", menu="Model", children=lambda: _bundled(w)),
         Command(
             "architectures",
@@ -370,4 +379,4 @@ def _architectures(w: Window) -> list[Command]:
 
 def _recent_models(w: Window) -> list[Command]:
     paths = [p for p in w.settings.recent_models if p not in cards.bundled()]
-    return [Command(f"model-{p}", Path(p).name, partial(w.session.open_model, p), help=p) for p in paths]
+    return [Command(f"model-{p}", Path(p).name, partial(w.verbs.zoo.open_model, p), help=p) for p in paths]

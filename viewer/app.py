@@ -11,9 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from models import cards, images
+from models import assume, cards, images
 from models.files import MODEL_SUFFIXES
 from models.types import Failure, Refusal, Source
+from models.zoo.fetch import missing
 from viewer import plan
 from viewer.document import Document
 from viewer.jobs import Lane, Mailbox
@@ -35,6 +36,9 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     """
     faulthandler.enable()
     document, failures = _document(options)
+    fetched = document.model if missing(assume.split(document.model)[0]) else ""
+    if fetched:
+        document = document.with_model(cards.DEFAULT_MODEL)
     session = Session(lane, document)
     session.begin(mail.post, FIRST, started=True)
 
@@ -49,6 +53,8 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     qInstallMessageHandler(lambda kind, context, text: session.jobs.later(lambda: window.note(text)))
     for failure in failures:
         window.tell(failure.text, severity="error")
+    if fetched:
+        window.verbs.zoo.open_model(fetched)
     window.sessions.take(options.pictures)
     if not options.screenshot:
         Autosave(window)
@@ -179,7 +185,7 @@ def _screenshot_when_idle(application: Any, window: Any, path: Path) -> None:
     def look() -> None:
         session = window.session
         waited[1] += 100
-        busy = session.jobs.busy or session.reading or session.truths.reading or window.sessions.working
+        busy = window.verbs.busy or session.reading or window.sessions.working
         if busy and waited[1] < IDLE_LIMIT_MS:
             waited[0] = 0
             return

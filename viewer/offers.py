@@ -30,6 +30,9 @@ def tell(window: Window, slot: str, failure: Failure) -> None:
     if failure.offer[:1] == ("model",):
         _, name, words = failure.offer
         action = (words, lambda: window.session.open_model(name))
+    if failure.offer[:1] == ("download",):
+        _, name = failure.offer
+        action = ("Download", lambda: window.verbs.zoo.open_model(name))
     window.tell(failure.text, details=failure.details, severity="error", key=failure.message, action=action)
 
 

@@ -252,7 +252,7 @@ class Window(QMainWindow):
 
     def _state(self) -> None:
         jobs = self.session.jobs
-        self.status.show_engine(ready=jobs.ready, busy=jobs.busy or self.session.truths.reading)
+        self.status.show_engine(ready=jobs.ready, busy=self.verbs.busy)
         if not self.session.stale:
             self._stale.stop()
             self.canvas.set_stale(False)
@@ -357,7 +357,7 @@ class Window(QMainWindow):
         self.canvas.region_drawn.connect(self._region)
         self.canvas.zoom_changed.connect(self._zoomed)
         self.status.activity.cancelled.connect(self.verbs.cancel)
-        self.model_box.chosen.connect(self.session.open_model)
+        self.model_box.chosen.connect(self.verbs.zoo.open_model)
         self.welcome.open_requested.connect(self.verbs.ask_pictures)
         self.welcome.sample_requested.connect(lambda: self.session.open_paths(self.samples()))
         self.welcome.recent_requested.connect(lambda path: self.session.open_paths([path]))

@@ -11,7 +11,7 @@ from models import cards
 from models.params import Value, param, parameters
 from models.types import Refusal
 
-FITS = ("crop", "stretch", "pad")
+FITS = ("crop", "stretch", "pad", "squash")
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "nearest-exact")
 RANGES = {"1.0": "0 to 1", "255.0": "0 to 255"}
 
@@ -22,7 +22,7 @@ class Preprocessing:
 
     fit: str = param("crop", "Fit", "How a picture comes to the input's size.", choices=FITS)
     resize: int = param(
-        256, "Shorter side", "Resized to this first.", low=1, high=4096, step=1, unit="px", only=("fit", "crop")
+        256, "Shorter side", "Resized to this first.", low=1, high=4096, step=1, unit="px", only=("fit", "crop", "squash")
     )
     width: int = param(224, "Input width", "The network's input.", low=1, high=4096, step=1, unit="px")
     height: int = param(224, "Input height", "The network's input.", low=1, high=4096, step=1, unit="px")
@@ -66,7 +66,7 @@ def preprocessing(shown: Mapping[str, Value]) -> dict[str, Any]:
                 f"The {title} {shown[name]!r} is not three numbers{', none 0' if name == 'std' else ''}.",
                 advice="Write them with commas, for example 0.5, 0.5, 0.5.",
             )
-    if found["fit"] == "crop" and found["resize"] < max(height, width):
+    if found["fit"] in ("crop", "squash") and found["resize"] < max(height, width):
         raise Refusal(
             f"A picture resized to {found['resize']} px cannot be cut to {width} x {height} px.",
             advice="Make the shorter side at least as long, or choose another fit.",

@@ -149,7 +149,7 @@ def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, dict[st
         "mean": list(config["mean"]),
         "std": list(config["std"]),
         "interpolation": config["interpolation"],
-        "squash": config["crop_mode"] == "squash",
+        "fit": "squash" if config["crop_mode"] == "squash" else "crop",
     }
     about: dict[str, Any] = {"classes": _timm_classes(net.num_classes), "preprocessing": preprocessing}
     if config["crop_mode"] == "border":

@@ -14,7 +14,7 @@ TORCH = {"torch", "torchvision", "captum", "cv2"}
 QT = {"PySide6", "pyqtgraph", "shiboken6"}
 MOST_LINES = 400
 FILES = sorted(p for folder in ("models", "viewer", "tests", "benchmarks") for p in (ROOT / folder).rglob("*.py"))
-FILES.append(ROOT / "main.py")
+FILES += [ROOT / "main.py", ROOT / "vitrine.py"]
 
 
 def imports(path: Path, *, top: bool = False) -> set[str]:

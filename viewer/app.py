@@ -133,6 +133,7 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
             failures.append(Failure(str(refusal), refusal.advice))
     truth = Source.file(options.truth) if options.truth else None
     document = Document(sources=tuple(sources), model=cards.canonical(model), truth=truth)
+    document = document.with_beside(cards.canonical(options.beside) if options.beside else "")
     for shown in options.show:
         if shown == "suppressed":
             document = document.with_value("detect", suppressed=True)

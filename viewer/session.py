@@ -18,6 +18,7 @@ from models.requests import Request
 from models.truth.read import recognise
 from models.truth.types import Truth
 from models.types import Failure, Refusal, Result, Source
+from viewer.beside import Beside
 from viewer.document import Document
 from viewer.jobs import Jobs, Lane, Post, firsts, queue_of
 from viewer.listeners import Listeners
@@ -54,6 +55,7 @@ class Session:
         self._target = -1
         self._reads = 0
         self.truths = Truths(self)
+        self.beside = Beside(self)
         self.store.listen(self._changed)
 
     def begin(self, post: Post, wants: Sequence[tuple[str, Wants]], *, started: bool = False) -> None:
@@ -67,7 +69,7 @@ class Session:
         """Ask for what the document wants now, and no longer for what it does not."""
         document = self.store.document
         self.live.follow()
-        self.wanted = plan(document, self.description, self.wants)
+        self.wanted = plan(document, self.description, self.wants) | self.beside.wanted()
         if self.description is not None:
             self.wanted.pop(DESCRIBE_SLOT)
         for slot, request in self.wanted.items():
@@ -375,7 +377,7 @@ class Session:
             self.store.update(self.store.document.with_model(request.model), title="Open " + description.name)
             for tell in self.on.opened:
                 tell("model", request.model)
-        if request.model != self.store.document.model:
+        if request.model not in (self.store.document.model, self.store.document.beside):
             return
         for call in self.on.described:
             call(description)

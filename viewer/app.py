@@ -48,6 +48,8 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     if options.screenshot:
         _screenshot_when_idle(application, window, options.screenshot)
     window.show()
+    if document.beside:
+        window.docks.show("beside")
     application.exec()
     qInstallMessageHandler(None)
     session.stop()

@@ -250,12 +250,8 @@ def swapped(document: Document, own: Document) -> Document:
     )
 
 
-def titles(a: str, b: str) -> tuple[str, str]:
-    """Return what two models are called beside each other: the file's name, and what is assumed where it is needed."""
-    return _title(a), _title(b)
-
-
-def _title(name: str) -> str:
+def title(name: str) -> str:
+    """Return what people call a model: the last part of its path, and what is assumed of it."""
     base, assumed = assume.split(name)
     told = ", ".join(f"{key} {value}" for key, value in assumed.items())
     return f"{base.rpartition('/')[2]} · {told}" if told else base.rpartition("/")[2]

@@ -30,6 +30,8 @@ class View:
     `compare` is what is shown of settings A, those of now, and B, the pinned ones: their difference, a or b.
     `inside` names which of the panels of filters, activations and attention are in view; `unit` is the channel, row and
     column of a layer under the pointer, `patch` the one of a transformer, -1 for none.
+    Of two models beside each other `alone` colours the boxes that only one found, and `subtracted` shows the difference
+    of their maps in place of the second one's.
     `posterior` says that what the encoder does over a folder is wanted.
     `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
     `explaining` and `layers` say that those panels are in view. `judged` is the question about which methods hold for
@@ -66,6 +68,8 @@ class View:
     maps: bool = False
     proof: bool = False
     posterior: bool = False
+    alone: bool = True
+    subtracted: bool = False
 
 
 @dataclass(frozen=True)

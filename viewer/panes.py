@@ -22,6 +22,7 @@ from viewer.canvas.layers import Heat, Layer
 from viewer.canvas.view import Canvas, Pointer
 from viewer.document import Document
 from viewer.panels.base import Panel
+from viewer.panels.beside import BesidePanel
 from viewer.plan import DETECT_SLOT
 from viewer.roster import PANELS
 from viewer.shelf import Shelf
@@ -42,10 +43,12 @@ CANCELLED = "Cancelled. F5 asks again."
 
 
 @dataclass
-class Clock:
-    """How long the network took for a pane: kept while later answers come from the cache."""
+class Facts:
+    """What a pane's head says of the last answers: the time of the network, kept while later answers come from the
+    cache, and of a classifier the best class."""
 
     about: tuple[object, ...] = ()
+    best: str = ""
     forward_ms: float = 0.0
 
     def heard(self, request: Request, result: Result) -> None:
@@ -54,12 +57,15 @@ class Clock:
         timings: Mapping[str, float] = result.meta.get("timings", {})
         spent = sum(timings.get(name, 0.0) for name in (*FORWARD, "forward", "generate"))
         if spent or about != self.about:
-            self.about, self.forward_ms = about, spent
+            self.about, self.forward_ms, self.best = about, spent, ""
+        if request.inspection == "classify":
+            label, chance = int(result.arrays["labels"][0]), float(result.arrays["probabilities"][0])
+            self.best = f"{result.meta['classes'][label]} {chance:.1%}"
 
     def text(self, description: Description | None) -> str:
         """Return the device, and what the last forward pass took."""
         took = f"{self.forward_ms:.0f} ms" if self.forward_ms else ""
-        return " · ".join(part for part in (description.device if description else "", took) if part)
+        return " · ".join(part for part in (description.device if description else "", took, self.best) if part)
 
 
 class Panes(QSplitter):
@@ -80,7 +86,8 @@ class Panes(QSplitter):
         self.heads = PaneHead("A"), PaneHead("B", self.box)
         self.heads[1].add_button("swap", "Swap the two models", "The second model comes first", self.swap)
         self.heads[1].add_button("close", "Show one model", "Close the second pane", self.close_second)
-        self._clocks = Clock(), Clock()
+        self.heads[1].resized.connect(self.heads[0].setFixedHeight)
+        self._facts = Facts(), Facts()
         self._made: Pixels | None = None
         self._known: tuple[str, Description | None] = ("", None)
         self._linking = False
@@ -106,7 +113,9 @@ class Panes(QSplitter):
         layers = [layer for panel in shown for layer in panel.layers(document)]
         for panel in shown:
             layers = panel.restyle(layers, document)
-        return layers
+        compared = self._window.panels["beside"]
+        assert isinstance(compared, BesidePanel)
+        return compared.restyle_second(layers, self._session.store.document)
 
     def swap(self) -> None:
         """Put A and B in each other's place, with the settings in force."""
@@ -127,6 +136,7 @@ class Panes(QSplitter):
             self._window.tell(text, severity="warning", key="beside")
             return
         store.update(store.document.with_beside(name), title="Compare two models")
+        self._window.docks.show("beside")
 
     def paint(self) -> None:
         """Paint what B's panels have now."""
@@ -181,10 +191,15 @@ class Panes(QSplitter):
             if own := beside.slot_of(slot):
                 panel.show_result(own, request, result)
 
+    def _hear(self, panel: Panel) -> None:
+        """Paint anew when the two were compared anew."""
+        if isinstance(panel, BesidePanel):
+            panel.layers_changed.connect(self.paint)
+
     def _result(self, slot: str, request: Request, result: Result) -> None:
         own = beside.slot_of(slot)
         if (own or slot) in TIMED:
-            self._clocks[bool(own)].heard(request, result)
+            self._facts[bool(own)].heard(request, result)
             self._tell()
         if not own:
             return
@@ -230,11 +245,11 @@ class Panes(QSplitter):
     def _tell(self) -> None:
         """Say in both heads which model it is, and in B's what it cannot do or what went wrong."""
         document = self._session.store.document
-        a, b = beside.titles(document.model, document.beside)
+        a, b = beside.title(document.model), beside.title(document.beside)
         descriptions = self._session.description, self._beside.description
         notes = "", self._note(document, descriptions[1])
-        for head, name, clock, about, note in zip(self.heads, (a, b), self._clocks, descriptions, notes, strict=True):
-            head.tell(name, clock.text(about), note)
+        for head, name, facts, about, note in zip(self.heads, (a, b), self._facts, descriptions, notes, strict=True):
+            head.tell(name, facts.text(about), note)
         recent = self._window.settings.recent_models
         names = [*self._window.bundled, *recent, document.beside]
         if self.on:
@@ -318,6 +333,7 @@ class Panes(QSplitter):
     def _connect(self) -> None:
         first, second, on = self._window.canvas, self.canvas, self._session.on
         self.panels.furnish.append(self._furnish)
+        self._window.panels.furnish.append(self._hear)
         self._session.store.listen(self._changed)
         self._beside.store.listen(self._followed)
         on.result.append(self._result)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPalette
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from viewer import theme
@@ -15,7 +15,12 @@ HEIGHT_PX = 36
 
 
 class PaneHead(QWidget):
-    """A line with a letter, a model's name or the `box` that chooses it, and facts; below it what must be said."""
+    """A line with a letter, a model's name or the `box` that chooses it, and facts; below it what must be said.
+
+    `resized` tells a new height, so that heads beside each other can have the same.
+    """
+
+    resized = Signal(int)
 
     def __init__(self, letter: str, box: QWidget | None = None) -> None:
         super().__init__()
@@ -52,6 +57,7 @@ class PaneHead(QWidget):
         column.setSpacing(0)
         column.addWidget(line)
         column.addWidget(self.note)
+        column.addStretch(1)
         self.setAutoFillBackground(True)
         theme.changes().connect(self._restyle)
 
@@ -74,6 +80,10 @@ class PaneHead(QWidget):
         self.facts.setText(facts)
         self.note.setText(note)
         self.note.setVisible(bool(note))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.resized.emit(event.size().height())
 
     def _restyle(self) -> None:
         for button, icon in self._icons.items():

@@ -183,11 +183,12 @@ def derived(
 
 
 def suited(values: Mapping[str, Value], offer: Offer, classes: Sequence[str]) -> dict[str, Value]:
-    """Return the values that an offer has a parameter for, in its range, and of class names those there are.
+    """Return the values that suit an offer: those of its parameters in its range, and of class names those there are.
 
-    What is the offer's own value anyway is left out.
+    What is the offer's own value anyway is left out; what is no parameter of it but a panel's own stays.
     """
-    kept: dict[str, Value] = {}
+    declared = {parameter.name for parameter in offer.parameters}
+    kept = {name: value for name, value in values.items() if name not in declared}
     for parameter in offer.parameters:
         if parameter.name not in values or parameter.name in offer.greyed:
             continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QPointF, Qt
@@ -185,11 +186,17 @@ class Panes(QSplitter):
         panel.setParent(self._cellar)
         panel.layers_changed.connect(self.paint)
         self._bring(panel)
+        panel.seen(not self._window.docks.by_id[panel.id].visibleRegion().isEmpty())
         if self._session.truth is not None:
             panel.show_truth(self._session.truth)
         for slot, (request, result) in self._session.results.items():
             if own := beside.slot_of(slot):
                 panel.show_result(own, request, result)
+
+    def _seen(self, name: str, in_view: bool) -> None:
+        """Tell B's panel that A's came into view or went out of it."""
+        if not self._window.closed and any(panel.id == name for panel in self.panels.built):
+            self.panels[name].seen(in_view)
 
     def _hear(self, panel: Panel) -> None:
         """Paint anew when the two were compared anew."""
@@ -332,6 +339,8 @@ class Panes(QSplitter):
 
     def _connect(self) -> None:
         first, second, on = self._window.canvas, self.canvas, self._session.on
+        for name in self.panels:
+            self._window.docks.by_id[name].visibilityChanged.connect(partial(self._seen, name))
         self.panels.furnish.append(self._furnish)
         self._window.panels.furnish.append(self._hear)
         self._session.store.listen(self._changed)

@@ -11,7 +11,7 @@ from models import assume, cards
 from models.inspection import Description
 from models.requests import Request
 from models.types import Result
-from viewer import beside, versus
+from viewer import beside, heat, versus
 from viewer.beside import PREFIX
 from viewer.canvas.layers import NO_CLASS, ONLY_A, ONLY_B, Layer
 from viewer.document import Document
@@ -24,6 +24,7 @@ from viewer.versus import Pairs
 from viewer.widgets.card import Card
 from viewer.widgets.cells import Cells
 from viewer.widgets.channel_view import copy_button
+from viewer.widgets.elide import ElidedLabel
 from viewer.widgets.legend import Legend, Stroke
 from viewer.widgets.pair_table import PairTable
 
@@ -82,6 +83,9 @@ class BesidePanel(Panel):
         self.ranking.setMinimumHeight(TABLE_PX)
         self.maps, self.channels = Card("Heat maps"), Card("Activations")
         self.pictures = Card("Pictures")
+        self.layers_of = ElidedLabel(lines=2)
+        self.layers_of.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.channels.put(self.layers_of, stretch=0)
         self.subtract = QCheckBox(SUBTRACT)
         self.subtract.toggled.connect(self._subtract)
         self.maps.put(self.subtract, stretch=0)
@@ -124,6 +128,10 @@ class BesidePanel(Panel):
             self.forget()
         self._list(document, description)
         self.choice.setVisible(not document.beside)
+        shown = {MAP: bool(document.method), CHANNELS: CHANNELS in document.view.inside}
+        for slot in (slot for slot, on in shown.items() if not on):
+            self._answers.pop(slot, None)
+            self._answers.pop(PREFIX + slot, None)
         self.mark.setChecked(document.view.alone)
         self.subtract.setChecked(document.view.subtracted)
         self.table.follow(document.selected, document.other)
@@ -209,7 +217,7 @@ class BesidePanel(Panel):
         if both := there[CLASSIFY]:
             self._tell_classes(versus.classes(*both))
         if both := there[MAP]:
-            self._tell_maps(versus.map_numbers(*both))
+            self._tell_maps(both)
         if both := there[CHANNELS]:
             self._tell_channels(versus.activity(*both))
         if both := there[PICTURE]:
@@ -232,20 +240,23 @@ class BesidePanel(Panel):
         self.classes.setText(f"{same} · total variation {found.distance:.3f}")
         self.ranking.take([_class_row(*row) for row in found.rows[:MOST_CLASSES]])
 
-    def _tell_maps(self, found: versus.MapNumbers | None) -> None:
+    def _tell_maps(self, both: tuple[Result, Result]) -> None:
+        found, look = versus.map_numbers(*both), self.store.document.look
         self.subtract.setEnabled(found is not None)
+        ends = [number(heat.end_of(each.arrays["map"], look)) for each in both]
+        facts = [(f"{name} explains", str(each.meta["target"])) for name, each in zip("AB", both, strict=True)]
+        facts += [(f"{name}'s scale ends", f"at {end}") for name, end in zip("AB", ends, strict=True)]
         if found is None:
-            self.maps.set_facts([("Together", "the two maps cover no part of the picture together")])
-            return
-        rows, columns = found.shape
-        facts = [("Pearson", f"{found.pearson:+.3f}"), ("Spearman", f"{found.spearman:+.3f}")]
-        facts += [("Compared on", f"{columns} × {rows} cells")]
-        facts += [("Of A's map", f"{found.share:.0%}")] if found.share < 1 else []
+            facts.append(("Together", "no part of the picture"))
+        else:
+            rows, columns = found.shape
+            facts += [("Pearson", f"{found.pearson:+.3f}"), ("Spearman", f"{found.spearman:+.3f}")]
+            facts.append(("On", f"{columns} × {rows} cells, {found.share:.0%} of A's map"))
         self.maps.set_facts(facts)
 
     def _tell_channels(self, found: versus.Activity) -> None:
-        facts = [(f"Layer {name}", layer) for name, layer in zip("AB", found.layers, strict=True)]
-        facts += [(f"Shape {n}", " × ".join(map(str, shape))) for n, shape in zip("AB", found.shapes, strict=True)]
+        self.layers_of.setText(f"A {found.layers[0]} · B {found.layers[1]}")
+        facts = [(f"Shape {n}", " × ".join(map(str, shape))) for n, shape in zip("AB", found.shapes, strict=True)]
         facts += [(f"Norm {n}", number(norm)) for n, norm in zip("AB", found.norms, strict=True)]
         if found.cosine is not None and found.channel is not None:
             facts += [("Cosine", f"{found.cosine:+.3f}"), ("Of channels", f"{found.channel:+.3f} on average")]

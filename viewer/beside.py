@@ -157,7 +157,9 @@ def derived(
     for inspection, offer in b.offers.items() if b is not None else ():
         values = document.values(inspection)
         if inspection == DETECT_SLOT and a is not None and not a.offers[inspection].reason:
-            values = {**a.offers[inspection].defaults, **values}
+            known = {parameter.name for parameter in offer.parameters}
+            shown = a.offers[inspection].defaults
+            values = {**{name: shown[name] for name in shown.keys() & known}, **values}
         if kept := suited(values, offer, b.classes if b is not None else ()):
             settings.append(((document.beside, inspection), tuple(sorted(kept.items()))))
     names = [(a.classes if a else ()), (b.classes if b else ())]
@@ -185,7 +187,8 @@ def derived(
 def suited(values: Mapping[str, Value], offer: Offer, classes: Sequence[str]) -> dict[str, Value]:
     """Return the values that suit an offer: those of its parameters in its range, and of class names those there are.
 
-    What is the offer's own value anyway is left out; what is no parameter of it but a panel's own stays.
+    What is the offer's own value anyway is left out; what is no parameter of it stays, for panels keep values of their
+    own there, and the first model's come into force again when the two are swapped back.
     """
     declared = {parameter.name for parameter in offer.parameters}
     kept = {name: value for name, value in values.items() if name not in declared}

@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QFileDialog
 
 from models import cards
 from models.files import WEIGHTS_SUFFIXES
+from models.types import Refusal
+from viewer import beside_export
 from viewer.commands import Command
 
 if TYPE_CHECKING:
@@ -38,6 +40,15 @@ def commands(w: Window) -> list[Command]:
             group="beside",
             help="A second model from a file, beside this one",
         ),
+        Command(
+            "export-beside",
+            "Export both models…",
+            partial(ask_export, w),
+            menu="File",
+            group="export",
+            help="Both panes as one PNG, what differs as JSON, a recipe for each model",
+            enabled=lambda: w.panes.on and w.has_picture,
+        ),
         Command("beside-swap", "Swap the two models", w.panes.swap, shortcut="Ctrl+Alt+X", icon="swap", **both),
         Command("beside-close", "Show one model", w.panes.close_second, **both),
     ]
@@ -50,6 +61,28 @@ def ask(w: Window) -> None:
     if name:
         w.settings.last_folder = str(Path(name).parent)
         w.panes.choose(name)
+
+
+def ask_export(w: Window) -> None:
+    """Ask where to write both panes."""
+    document = w.session.store.document
+    stem = document.source.stem if document.source else "picture"
+    begin = Path(w.settings.last_folder or Path.home()) / f"{stem}.two-models.png"
+    name, _ = QFileDialog.getSaveFileName(w, "Export both models", str(begin), "Both panes and what differs (*.png)")
+    if name:
+        export_to(w, Path(name))
+
+
+def export_to(w: Window, path: Path) -> list[Path]:
+    """Write both panes to `path`, what differs and the recipes beside it, and say so."""
+    w.settings.last_folder = str(path.parent)
+    try:
+        written = beside_export.write(path.parent, path.name.removesuffix(".png"), w.panes.sides())
+    except Refusal as refusal:
+        w.tell(f"{refusal} {refusal.advice}", severity="error")
+        return []
+    w.tell(f"Exported {written[0].name} and {written[1].name} with a recipe each.", severity="success", key="export")
+    return written
 
 
 def _models(w: Window) -> list[Command]:

@@ -19,6 +19,7 @@ from models.inspection import Description
 from models.requests import Request
 from models.types import Pixels, Result
 from viewer import beside, pair, theme
+from viewer.beside_export import Side
 from viewer.canvas.layers import Heat, Layer
 from viewer.canvas.view import Canvas, Pointer
 from viewer.document import Document
@@ -117,6 +118,24 @@ class Panes(QSplitter):
         compared = self._window.panels["beside"]
         assert isinstance(compared, BesidePanel)
         return compared.restyle_second(layers, self._session.store.document)
+
+    def sides(self) -> tuple[Side, Side]:
+        """Return what both panes show, to be written."""
+        answers: tuple[dict[str, Any], dict[str, Any]] = {}, {}
+        for slot, answer in self._session.results.items():
+            own = beside.slot_of(slot)
+            answers[bool(own)][own or slot] = answer
+        first, second = (
+            (self._window.canvas, self._window.layers()),
+            (self.canvas, self.layers()),
+        )
+        document = self._session.store.document
+        names = beside.title(document.model), beside.title(document.beside)
+        made = [
+            Side(name, head.facts.text(), canvas.pixels, layers, found)
+            for name, head, (canvas, layers), found in zip(names, self.heads, (first, second), answers, strict=True)
+        ]
+        return made[0], made[1]
 
     def swap(self) -> None:
         """Put A and B in each other's place, with the settings in force."""

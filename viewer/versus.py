@@ -21,6 +21,8 @@ from viewer.maps import Difference
 from viewer.overlay import DETECTIONS
 
 MAP_LAYER = "difference"
+# The slots whose answers are compared.
+SLOTS = ("detect", "classify", "attribution", "activations", "generated")
 MATCHED, IN_A, IN_B = "matched", "only_a", "only_b"
 Real = NDArray[np.float64]
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication
 
+from models import recipe
 from models.cards import BUNDLED, PHOTOS
 from models.requests import Request
 from models.types import Failure, Result
 from tests.viewer.explained import classifier, picture
-from viewer import beside, heat, versus
+from viewer import beside, beside_actions, heat, versus
 from viewer.canvas.layers import ONLY_A
+from viewer.canvas.painter import render
 from viewer.panels.beside import EMPTY, NOTHING, BesidePanel
 from viewer.plan import given
+from viewer.sources import pixels_of
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))
@@ -336,3 +341,36 @@ def test_the_second_model_is_chosen_in_the_panel_in_its_head_or_by_a_drop_with_s
     QApplication.sendEvent(d.window, event)
     d.settle()
     assert event.isAccepted() and d.document.beside == str(weights) and d.document.model == SSD
+
+
+# on disk
+
+
+def test_both_panes_are_written_as_one_picture_with_what_differs_and_two_recipes(both: Any, tmp_path: Path) -> None:
+    d = both
+    written = beside_actions.export_to(d.window, tmp_path / "out" / "two.png")
+    assert [path.name for path in written] == ["two.png", "two.json", "two.a.recipe.json", "two.b.recipe.json"]
+    pairs = versus.boxes(d.result, b_answer(d, "detect"))
+    body = json.loads(written[1].read_text(encoding="utf-8"))
+    assert body["differences"]["boxes"]["counts"] == pairs.counts
+    assert [pair["iou"] for pair in body["differences"]["boxes"]["both"]] == pytest.approx(pairs.iou.tolist())
+    assert body["a"]["model"] == RCNN and body["b"]["model"] == SSD
+    assert body["b"]["asked"]["detect"]["parameters"]["score"] == in_force(d)["score"]
+    for path, model, answer in ((written[2], RCNN, d.result), (written[3], SSD, b_answer(d, "detect"))):
+        found = recipe.read(path)
+        again = d.engine.run(found.request)
+        assert found.request.model == model and np.array_equal(again.arrays["boxes"], answer.arrays["boxes"])
+    image = np.asarray(Image.open(written[0]).convert("RGB"))
+    height, width = d.canvas.pixels.shape[:2]
+    top, gap = image.shape[0] - height, (image.shape[1] - 2 * width) // 3
+    both_drawn = [render(d.canvas.pixels, d.window.layers()), render(d.canvas.pixels, d.window.panes.layers())]
+    for index, drawn in enumerate(both_drawn):
+        left = gap + index * (width + gap)
+        assert np.array_equal(image[top - gap : image.shape[0] - gap, left : left + width], pixels_of(drawn))
+        assert (image[: top - gap, left : left + width] < 100).any(), "the head is written"
+
+
+def test_where_both_cannot_be_written_it_says_so(both: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert beside_actions.export_to(both.window, tmp_path / "file" / "two.png") == []
+    assert "cannot be written" in both.messages[-1]

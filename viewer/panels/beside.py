@@ -28,8 +28,7 @@ from viewer.widgets.elide import ElidedLabel
 from viewer.widgets.legend import Legend, Stroke
 from viewer.widgets.pair_table import PairTable
 
-DETECT, CLASSIFY, MAP, CHANNELS, PICTURE = "detect", "classify", "attribution", "activations", "generated"
-SLOTS = (DETECT, CLASSIFY, MAP, CHANNELS, PICTURE)
+DETECT, CLASSIFY, MAP, CHANNELS, PICTURE = versus.SLOTS
 TABLE_PX = 180
 MOST_CLASSES = 20
 LEGEND = {
@@ -141,7 +140,7 @@ class BesidePanel(Panel):
         """Take an answer of either model, and compare it with the other's."""
         own = slot.removeprefix(PREFIX)
         document = self.store.document
-        if own not in SLOTS or request.model != (document.model if own == slot else document.beside):
+        if own not in versus.SLOTS or request.model != (document.model if own == slot else document.beside):
             return
         self._answers[slot] = (request, result)
         if own == DETECT:
@@ -207,7 +206,7 @@ class BesidePanel(Panel):
     def _tell(self) -> None:
         """Say in numbers what differs, in a section for each question that both models have answered."""
         document = self.store.document
-        there = {slot: self._both(slot) if document.beside else None for slot in SLOTS}
+        there = {slot: self._both(slot) if document.beside else None for slot in versus.SLOTS}
         for slot, section in self._sections.items():
             section.setVisible(there[slot] is not None)
         self.empty.setVisible(not any(there.values()))

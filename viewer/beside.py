@@ -50,7 +50,7 @@ class Beside:
         self._session = session
         self.store = Store()
         self.wants: Sequence[tuple[str, Wants]] = ()
-        self.failures: dict[str, Failure] = {}
+        self._failures: dict[str, Failure] = {}
         self._following = False
         self.store.listen(self._told)
         session.store.listen(self._changed)
@@ -70,6 +70,12 @@ class Beside:
     def answer(self, slot: str) -> tuple[Request, Result] | None:
         """Return B's answer in a slot of a panel, with what it answers."""
         return self._session.results.get(PREFIX + slot)
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Why B has no answer to what is wanted of it now."""
+        failed, wanted = self._session.failed, self._session.wanted
+        return [f for slot, f in self._failures.items() if slot in wanted and failed.get(slot) == wanted[slot]]
 
     def wanted(self) -> dict[str, Request]:
         """Return the wanted request of each of B's slots: first of all its description, and without it nothing else."""
@@ -117,30 +123,27 @@ class Beside:
 
     def _answered(self, slot: str, request: Request, result: Result) -> None:
         own = slot_of(slot)
-        self.failures.pop(own, None)
         if own == LAYERS:
             self._session.replan()
         if DETECT_SLOT in (slot, own):
             self._select()
 
     def _failed(self, slot: str, failure: Failure) -> None:
-        if own := slot_of(slot):
-            self.failures[own] = failure
+        if slot_of(slot):
+            self._failures[slot] = failure
 
     def _changed(self, before: Document, after: Document) -> None:
-        if (before.beside, before.source) != (after.beside, after.source):
-            self.failures.clear()
         if before.beside != after.beside:
             for slot in [slot for slot in self._session.results if slot_of(slot)]:
                 del self._session.results[slot]
-        elif before.selected != after.selected:
+        else:
             self._select()
 
     def _select(self) -> None:
         """Select of B what is where the selected box of A is, unless another one was chosen there."""
         results, document = self._session.results, self._session.store.document
         a, b = results.get(DETECT_SLOT), self.answer(DETECT_SLOT)
-        if document.selected < 0 or a is None or b is None or row_of(b[1], document.other) >= 0:
+        if document.selected < 0 or not document.beside or a is None or b is None or row_of(b[1], document.other) >= 0:
             return
         self._session.store.update(document.with_other(counterpart(a[1], document.selected, b[1])))
 

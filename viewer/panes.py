@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from models import cards
@@ -118,6 +119,10 @@ class Panes(QSplitter):
         compared = self._window.panels["beside"]
         assert isinstance(compared, BesidePanel)
         return compared.restyle_second(layers, self._session.store.document)
+
+    def image(self) -> QImage:
+        """Return what both panes show, in the screen's pixels."""
+        return self.grab().toImage()
 
     def sides(self) -> tuple[Side, Side]:
         """Return what both panes show, to be written."""
@@ -282,7 +287,7 @@ class Panes(QSplitter):
             self.box.list_models([name for name in names if name != document.model], document.beside)
 
     def _note(self, document: Document, b: Description | None) -> str:
-        failures = [CANCELLED if f.cancelled else f.text for f in self._beside.failures.values()]
+        failures = [CANCELLED if f.cancelled else f.text for f in self._beside.failures]
         if failures:
             return "\n".join(dict.fromkeys(failures))
         if b is None:

@@ -8,7 +8,6 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
-from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ DONE, FAILED, WRONG_USE = 0, 1, 2
 COMMANDS = ("models", "inspections", "run", "replay")
 USAGE = """\
   main.py [PICTURE...] [--model NAME_OR_FILE] [--truth PATH]     open the window
+          [--weights FILE] [--device D] [--precision P]           of that model; code (FILE.py:build) needs --allow once
           a PICTURE may also be a folder, a video, camera:0, or an address such as rtsp://host/path
   main.py --screenshot FILE.png [PICTURE...] [--model M]         save what the window shows, off screen
   main.py models [--json]                                        the bundled models
@@ -55,7 +55,7 @@ def _window(given: list[str]) -> int:
     parser.add_argument(
         "pictures", nargs="*", metavar="PICTURE", help="pictures, folders, videos, camera:0, addresses of streams"
     )
-    parser.add_argument("--model", help="a bundled model's name, a weights file, or an architecture without weights")
+    _model_options(parser)
     parser.add_argument("--beside", metavar="MODEL", help="a second model, shown beside the first on the same picture")
     parser.add_argument("--truth", type=Path, metavar="PATH", help="ground truth: COCO file, VOC or YOLO folder")
     parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save what the window shows and exit")
@@ -63,6 +63,7 @@ def _window(given: list[str]) -> int:
     parser.add_argument("--theme", choices=("system", "dark", "light"), help="for this run")
     parser.add_argument("--show", action="append", default=[], choices=("suppressed", "anchors", "density", "lineage"))
     options = parser.parse_args(given)
+    options.model = _named(options) or None
     if options.screenshot:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from viewer.jobs import Mailbox, ProcessLane
@@ -83,12 +84,12 @@ def _headless(given: list[str]) -> int:
     listing = commands.add_parser("models")
     listing.add_argument("--json", action="store_true")
     asking = commands.add_parser("inspections")
-    asking.add_argument("--model")
+    _model_options(asking)
     asking.add_argument("--json", action="store_true")
     running = commands.add_parser("run")
     running.add_argument("inspection")
     running.add_argument("pictures", nargs="*")
-    running.add_argument("--model", required=True)
+    _model_options(running, required=True)
     running.add_argument("--set", action="append", default=[], metavar="name=value", dest="settings")
     running.add_argument("--out", type=Path, required=True)
     running.add_argument("--also", action="append", default=[], choices=("csv", "coco"), help="further files")
@@ -100,11 +101,33 @@ def _headless(given: list[str]) -> int:
         case "models":
             return _models(as_json=options.json)
         case "inspections":
-            return _inspections(options.model, as_json=options.json)
+            return _inspections(_named(options), as_json=options.json)
         case "run":
             return _run(options)
         case _:
             return _replay(options.recipe, options.out)
+
+
+def _named(options: Any) -> str:
+    from models import naming
+
+    return naming.named(
+        options.model or "",
+        {key: getattr(options, key) or "" for key in naming.FURTHER},
+        allow=options.allow,
+    )
+
+
+def _model_options(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    parser.add_argument(
+        "--model",
+        required=required,
+        help="a bundled model's name, an architecture's, weights, an exported program, or code: FILE.py:build",
+    )
+    parser.add_argument("--weights", metavar="FILE", help="the weights of what code builds")
+    parser.add_argument("--device", help="cpu, cuda:0, mps; chosen by itself if left out")
+    parser.add_argument("--precision", help="float32, bfloat16 or float16")
+    parser.add_argument("--allow", action="store_true", help="run the code in the file that --model names")
 
 
 def _models(*, as_json: bool) -> int:
@@ -124,10 +147,10 @@ def _models(*, as_json: bool) -> int:
     return DONE
 
 
-def _inspections(model: str | None, *, as_json: bool) -> int:
+def _inspections(model: str, *, as_json: bool) -> int:
     from models import cards
 
-    chosen = cards.canonical(model or cards.DEFAULT_MODEL)
+    chosen = model or cards.DEFAULT_MODEL
     offers = _describe(_engine(), chosen).offers.values()
     if as_json:
         from dataclasses import asdict
@@ -144,14 +167,14 @@ def _inspections(model: str | None, *, as_json: bool) -> int:
 
 
 def _run(options: Any) -> int:
-    from models import cards, images
+    from models import images, naming
     from models.requests import Request
     from models.types import Refusal, Source
 
     settings = dict(_setting(text) for text in options.settings)
     if settings.get("truth"):
         settings["truth"] = str(Path(settings["truth"]).absolute())
-    engine, model = _engine(), cards.canonical(options.model)
+    engine, model = _engine(), _named(options)
     settings = _check(engine, options.inspection, model, settings)
     if options.also and options.inspection != "detect":
         raise Refusal("Only detections can be written as CSV or COCO.", advice="Leave --also out.")
@@ -173,7 +196,7 @@ def _run(options: Any) -> int:
     taken: set[str] = set()
     for number, path in enumerate(paths, 1):
         request = Request.make(options.inspection, model, Source.file(path) if path else None, settings)
-        name = _export_name(request, taken)
+        name = naming.export_name(request, taken)
         label = f"{number}/{len(paths)} {path.name}" if path else options.inspection
         done = _answer(engine, request, options.out, name, kinds=kinds, label=label)
         failed += not done
@@ -181,7 +204,7 @@ def _run(options: Any) -> int:
 
 
 def _replay(recipe_path: Path, out: Path) -> int:
-    from models import recipe
+    from models import naming, recipe
     from models.types import Refusal
 
     engine = _engine()
@@ -196,19 +219,9 @@ def _replay(recipe_path: Path, out: Path) -> int:
     except Refusal as refusal:
         _say(f"{refusal} {refusal.advice}")
         return FAILED
-    name = _export_name(found.request, set())
+    name = naming.export_name(found.request, set())
     done = _answer(engine, found.request, out, name, kinds=["png", "svg", "json"], label=recipe_path.name)
     return DONE if done else FAILED
-
-
-def _export_name(request: Request, taken: set[str]) -> str:
-    """Return what a request's files are called and take that name: `a.detect`, if taken `a.png.detect`, and so on."""
-    longer = request.source.name if request.source else Path(request.model).name
-    numbered = (f"{longer}-{number}" for number in count(2))
-    further = (f"{begin}.{request.inspection}" for begin in chain((longer,), numbered))
-    name = next(begin for begin in chain((request.stem,), further) if begin.lower() not in taken)
-    taken.add(name.lower())
-    return name
 
 
 def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: list[str], label: str) -> bool:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, unquote
 
 from models.types import Refusal
 
 MARK = "?"
+PLAIN = "/:.,_-~ "
 
 
 def split(name: str) -> tuple[str, dict[str, str]]:
     """Return a model's name or path without its assumptions, and these by name."""
     base, mark, rest = name.partition(MARK)
     pairs = (part.partition("=") for part in rest.split("&") if part) if mark else ()
-    return base, {key: value for key, _, value in pairs}
+    return base, {key: unquote(value) for key, _, value in pairs}
 
 
 def join(base: str, assumed: Mapping[str, str]) -> str:
     """Return the full name of a model under assumptions; without any it is `base`."""
-    return base + (MARK + "&".join(f"{key}={assumed[key]}" for key in sorted(assumed)) if assumed else "")
+    return base + (MARK + "&".join(f"{key}={quote(assumed[key], PLAIN)}" for key in sorted(assumed)) if assumed else "")
 
 
 def check(given: Mapping[str, str], offered: Mapping[str, Mapping[str, Any]], *, name: str) -> dict[str, str]:

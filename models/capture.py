@@ -102,7 +102,7 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
                 name, path, type(module).__name__, number, 1, tuple(value.shape), layout, same, path.count(".") + 1
             )
             trace.calls.append(call)
-            if see is not None and (put := see(call, value)) is not None:
+            if see is not None and (put := see(call, value.float())) is not None:
                 replaced[key] = put
                 _owner(owners, put, same or name)
         return _replaced(output, replaced) if replaced else None
@@ -141,7 +141,8 @@ def recorded(net: nn.Module, ids: Collection[str], *, leaf: bool = False) -> Ite
         for key, value in tensors_in(output):
             name = call_id(path, number, key)
             if name in wanted:
-                mine = value.detach().clone().requires_grad_() if leaf else value.clone()
+                # Numbers of half precision have no equal in numpy.
+                mine = value.detach().float().clone().requires_grad_() if leaf else value.float().clone()
                 kept[name] = mine
                 replaced[key] = mine.clone()
         return _replaced(output, replaced) if replaced else None
@@ -165,7 +166,7 @@ def changed(net: nn.Module, change: Mapping[str, Callable[[Tensor], Tensor]]) ->
             return None
         counts[path] = number = counts.get(path, 0) + 1
         found = [(key, value, change.get(call_id(path, number, key))) for key, value in tensors_in(output)]
-        replaced = {key: make(value) for key, value, make in found if make is not None}
+        replaced = {key: make(value.float()) for key, value, make in found if make is not None}
         return _replaced(output, replaced) if replaced else None
 
     hook = nn.modules.module.register_module_forward_hook(after)

@@ -19,6 +19,7 @@ SAMPLES = ASSETS / "samples"
 PHOTOS = ASSETS / "photos"
 DIGITS = ASSETS / "digits"
 TASKS = ("detection", "classification", "generation")
+ZOO = ("torchvision:", "timm:")
 DEFAULT_MODEL = "digits-faster-rcnn"
 BACKGROUND = ("__background__", "background")
 GAP = "N/A"
@@ -90,8 +91,8 @@ def read(path: Path) -> Card:
         return Card(
             name=str(raw["name"]),
             title=str(raw.get("title", raw["name"])),
-            task=str(raw.get("task", "detection")),
-            architecture=str(raw["architecture"]),
+            task=str(raw.get("task", "detection" if raw.get("architecture") else "")),
+            architecture=str(raw.get("architecture", "")),
             classes=tuple(str(c) for c in raw.get("classes", ())),
             weights=path.parent / raw["weights"],
             licence=str(raw.get("licence", "")),
@@ -100,9 +101,7 @@ def read(path: Path) -> Card:
             about=raw,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Refusal(
-            f"{path.name} is not a model card ({error}).", advice="It needs name, architecture and weights."
-        ) from error
+        raise Refusal(f"{path.name} is not a model card ({error}).", advice="It needs name and weights.") from error
 
 
 def bundled() -> dict[str, Card]:
@@ -140,18 +139,60 @@ def task(name: str) -> str:
     return card.task if card else ""
 
 
+def is_file(base: str) -> bool:
+    """Tell whether the name of a model is the path of a file, or of a function in one."""
+    return not base.startswith(ZOO) and bool(Path(base).suffix)
+
+
 def canonical(name: str) -> str:
-    """Return a bundled model's name as it is, and a weights file's as an absolute path; never raises."""
-    return os.path.abspath(os.path.expanduser(name)) if Path(name).suffix else name  # noqa: PTH100, PTH111
+    """Return a model's full name with absolute paths, its own and that of its weights; never raises."""
+    base, assumed = assume.split(name)
+    if "weights" in assumed:
+        assumed["weights"] = _absolute(assumed["weights"])
+    return assume.join(_absolute(base) if is_file(base) else base, assumed)
 
 
-def beside(weights: Path) -> Card | None:
-    """Return the card beside a weights file under the same name, if it names that file and no other."""
-    path = weights.with_suffix(".json")
-    if not path.is_file():
-        return None
+def place(file: Path) -> Path:
+    """Return where the card of a file is, or belongs: beside it, under its name, in full where a card has taken it."""
+    plain = file.with_suffix(".json")
+    return plain if not plain.exists() or _names(plain) == file.name else file.with_name(f"{file.name}.json")
+
+
+def beside(file: Path) -> Card | None:
+    """Return the card beside a model's file, if it names that file and no other."""
+    path = place(file)
+    return replace(read(path), weights=file) if _names(path) == file.name else None
+
+
+def of_file(file: Path) -> Card:
+    """Return the card beside a model's file, one that says nothing where there is none."""
+    return beside(file) or Card(file.name, task="", weights=file)
+
+
+def recognised(
+    card: Card, *, architecture: str, task: str, classes: Sequence[str] = (), about: Mapping[str, Any]
+) -> Card:
+    """Return a card with what was found out of its network added; what somebody has written in it stands.
+
+    Where that names another number of classes than the network has, its names are left out, and the note says so.
+    """
+    given = card.classes
+    about = {"architecture": architecture, **about, **card.about}
+    if given and classes and len(given) != len(classes):
+        about["note"] = f"Its card names {len(given):,} classes, the network has {len(classes):,}: these are numbered."
+        given = tuple(f"class {number}" for number in range(len(classes)))
+    names = given or tuple(classes)
+    title = card.title or card.name
+    return replace(card, title=title, task=card.task or task, architecture=architecture, classes=names, about=about)
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
+
+
+def _names(path: Path) -> str:
+    """Return the weights that a file names as a card does, "" where it is none."""
     try:
-        card = read(path)
+        return str(read(path).about["weights"]) if path.is_file() else ""
     except Refusal:
-        return None
-    return replace(card, weights=weights) if card.about.get("weights") == weights.name else None
+        return ""

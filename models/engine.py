@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from models import images, registry
+from models import assume, images, registry, runtime
 from models.cache import Cache, CachedStages
 from models.capture import interruptible
 from models.context import Context
@@ -24,6 +25,7 @@ OPEN_MODELS = 4
 MOST_IDLE = 4
 OUT_OF_MEMORY = ("not enough memory", "t allocate memory", "out of memory")
 DESCRIBE = "describe"
+Stamp = tuple[tuple[int, int], ...]
 PICTURE = "decode picture"
 
 
@@ -31,10 +33,11 @@ class Engine:
     """Runs requests on opened models, over one cache of stages. Not thread-safe: one lane owns it."""
 
     def __init__(self, *, threads: int | None = None) -> None:
-        torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
+        torch.set_num_threads(threads or runtime.threads())
         self.cache = Cache()
         self._models: OrderedDict[str, Any] = OrderedDict()
-        self._stamps: dict[str, tuple[int, int]] = {}
+        self._files: dict[str, tuple[Path, ...]] = {}
+        self._stamps: dict[str, Stamp] = {}
         self._idle: OrderedDict[Hashable, Iterator[None]] = OrderedDict()
         self._frame = Cache()
 
@@ -46,7 +49,7 @@ class Engine:
     def run(self, request: Request, context: Context | None = None) -> Answer:
         """Answer a request. Never raises: what goes wrong is a Failure."""
         context = context or Context()
-        context.later, context.model = self._later, self.model
+        context.later, context.model = self._later, lambda name: self.model(name, context)
         return self._caught(request, context, self.cache)
 
     def take_frame(self, source: Source, pixels: Pixels) -> None:
@@ -68,18 +71,21 @@ class Engine:
         except Cancelled:
             return Failure("Cancelled.", cancelled=True)
         except Refusal as refusal:
-            return Failure(str(refusal), refusal.advice)
+            return Failure(str(refusal), refusal.advice, refusal.details, offer=refusal.offer)
         except Exception as error:
             if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
-                return _failure("There is not enough memory for this.", "Try a smaller picture or model.")
+                return _out_of_memory(request.model)
             summary = f"{type(error).__name__}: {error}".splitlines()[0]
             return _failure(f"{request.model} failed at {request.inspection}: {summary}", "The log has the details.")
 
-    def model(self, name: str) -> Any:
-        """Return the opened model, opening it first, or again when its weights have changed. Raises Refusal."""
-        if name not in self._models or self._stamp(name) != self._stamps.get(name):
-            self._models[name] = registry.open_model(name)
-            self._stamps[name] = self._stamp(name) or (0, 0)
+    def model(self, name: str, context: Context | None = None) -> Any:
+        """Return the opened model, opening it first, or again when a file of it has changed. Raises Refusal."""
+        if name not in self._models or self._stamp(name) != self._stamps.get(name, ()):
+            model, found = registry.opened(name, context)
+            self._models[name] = model
+            own = model.card.weights
+            self._files[name] = (*((own,) if own is not None else ()), *found.files)
+            self._stamps[name] = self._stamp(name)
             while len(self._models) > OPEN_MODELS:
                 self._models.popitem(last=False)
         self._models.move_to_end(name)
@@ -117,15 +123,15 @@ class Engine:
         while len(self._idle) > MOST_IDLE:
             self._idle.popitem(last=False)
 
-    def _stamp(self, name: str) -> tuple[int, int] | None:
-        """Return the size and time of a model's weights file; what is gone counts as unchanged."""
-        path = self._models[name].card.weights
-        stamp = Source.file(path).stamp if path is not None else (0, 0)
-        return stamp if any(stamp) else self._stamps.get(name)
+    def _stamp(self, name: str) -> Stamp:
+        """Return size and time of the files that a model was made from; what is gone counts as unchanged."""
+        found = [Source.file(path).stamp for path in self._files.get(name, ())]
+        known = self._stamps.get(name) or found
+        return tuple(new if any(new) else old for new, old in zip(found, known, strict=True))
 
     def _answer(self, request: Request, context: Context, cache: Cache) -> Result:
         start = time.perf_counter()
-        model = self.model(request.model)
+        model = self.model(request.model, context)
         if request.inspection == DESCRIBE:
             return Result(meta={"description": registry.describe(model)})
         inspections = registry.all_inspections()
@@ -140,7 +146,8 @@ class Engine:
         if folder and request.source is None:
             raise Refusal(f"{inspection.title} needs a folder or a file of ground truth.", advice="Open one.")
         scope = (request.model, self._stamps.get(request.model), request.source)
-        with interruptible(context.check), torch.inference_mode():
+        place, _ = runtime.take(assume.split(request.model)[1])
+        with interruptible(context.check), torch.inference_mode(), runtime.calculating(place):
             stages = CachedStages(cache, scope, context, source=request.source)
             subject = request.source if folder else pixels
             result = inspection.answer(model, subject, build(inspection.params, values), stages)
@@ -155,6 +162,18 @@ def _still(source: Source) -> Pixels:
     if source.moving:
         raise Refusal(f"{source.name} shows more than one picture.", advice="Open it in the window to play it.")
     return images.read(source).pixels if source.frame < 0 else capture.still(source)
+
+
+def _out_of_memory(name: str) -> Failure:
+    """Return what to say where memory was not enough; on a graphics processor the processor is offered."""
+    base, given = assume.split(name)
+    place, _ = runtime.take(given)
+    if place.device == "cpu":
+        return _failure("There is not enough memory for this.", "Try a smaller picture or model.")
+    torch.cuda.empty_cache()
+    offer = ("model", assume.join(base, {**given, runtime.DEVICE: "cpu"}), "Run on the processor")
+    failure = _failure(f"The memory of {place.device} is not enough for this.", "Run it on the processor instead.")
+    return replace(failure, offer=offer)
 
 
 def _failure(message: str, advice: str) -> Failure:

@@ -8,6 +8,7 @@ import hashlib
 import stat
 import threading
 import warnings
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,8 @@ from typing import ClassVar
 from models.types import Refusal
 
 WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pt", ".pth", ".ckpt"})
+PROGRAM_SUFFIXES = frozenset({".pt2", ".onnx"})
+MODEL_SUFFIXES = WEIGHTS_SUFFIXES | PROGRAM_SUFFIXES | {".py"}
 
 _HEAD_BYTES = 512
 _MAGIC = (
@@ -85,6 +88,27 @@ def kind(path: Path) -> str:
     except UnicodeDecodeError:
         return ""
     return "" if any(c < " " and c not in "\t\r\n\f" for c in text) else "a text file"
+
+
+def is_program(path: Path) -> bool:
+    """Tell whether a file is a program that was exported (.pt2, .onnx, TorchScript) and not weights alone."""
+    if path.suffix.lower() in PROGRAM_SUFFIXES:
+        return True
+    try:
+        if not zipfile.is_zipfile(path):
+            return False
+        with zipfile.ZipFile(path) as archive:
+            return any(name.split("/")[1:2] == ["code"] for name in archive.namelist())
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
+
+
+def code_of(name: str) -> tuple[Path, str] | None:
+    """Return the file and the function in it that `path/file.py:build` names; the function is "" without the colon."""
+    path, colon, function = name.rpartition(":")
+    if colon and path.lower().endswith(".py") and function.isidentifier():
+        return Path(path).absolute(), function
+    return (Path(name).absolute(), "") if name.lower().endswith(".py") else None
 
 
 def sha256(path: str | Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,13 +12,14 @@ from typing import Any
 
 import torch
 
-from models import adapters, architectures, assume, attributions, cards, inspections, weights
+from models import adapters, assume, attributions, cards, inspections, openers, runtime
 from models.attribution import Attribution
 from models.capabilities import CAPABILITIES
 from models.cards import Card
-from models.files import sha256
+from models.context import Context
+from models.files import MODEL_SUFFIXES
 from models.inspection import Description, Inspection
-from models.networks import guess
+from models.opened import Opened
 from models.types import Refusal
 
 
@@ -52,60 +52,50 @@ def adapt(net: torch.nn.Module, card: Card) -> Any:
     raise Refusal(f"No adapter knows {type(net).__name__} networks.", advice="Add a file to models/adapters/.")
 
 
-def open_model(name: str) -> Any:
-    """Open a bundled model by name, or a weights file by path, with frozen parameters, in evaluation mode.
+@cache
+def all_openers() -> tuple[ModuleType, ...]:
+    """Return the modules that open models, each with `match` and `open_model`."""
+    return tuple(_walk(openers))
 
-    What a file's tensors leave open is assumed; another choice follows its path: `FILE?activation=leaky_relu`.
-    The name of one of torchvision's architectures opens it with random weights, for its anchors are real.
-    Raises Refusal saying which names there are, or what is wrong with the file.
+
+def open_model(name: str, context: Context | None = None) -> Any:
+    """Return the adapter of a model by its full name, as `opened` does."""
+    return opened(name, context)[0]
+
+
+def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
+    """Open a model by its full name, with frozen parameters, in evaluation mode, where and as precise as that says.
+
+    A name is that of a bundled model or of an architecture without weights, or the path of a file; what a file leaves
+    open is assumed, and another choice follows: `FILE?activation=leaky_relu&precision=bfloat16`. Return its adapter
+    and what it was made from. Raises Refusal saying which names there are, or what is wrong with the file.
     """
-    base, assumed = assume.split(name)
-    card = _card(base)
-    net, card = _untrained(card) if card.weights is None else _loaded(card, card.weights, assumed)
-    for parameter in net.parameters():
+    base, given = assume.split(name)
+    place, assumed = runtime.take(given)
+    opener = next((each for each in all_openers() if each.match(base)), None)
+    if opener is None:
+        raise _unknown(base)
+    found: Opened = opener.open_model(base, assumed, context or Context())
+    for parameter in found.net.parameters():
         parameter.requires_grad_(False)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return adapt(net.eval().to(device), card)
+    net = found.net.eval().to(place.device)
+    card = replace(found.card, about={**found.card.about, "runtime": place.about, "parameters": _count(net)})
+    return found.adapter(net, card) if found.adapter else adapt(net, card), found
 
 
-def _untrained(card: Card) -> tuple[torch.nn.Module, Card]:
-    if card.architecture in cards.CLASSIFIERS:
-        about = architectures.classifier_about(card.architecture)
-        names = about.pop("classes")
-        net = architectures.untrained(card.architecture, classes=len(names))
-        return net, replace(card, classes=names, about={**card.about, **about})
-    person = card.architecture == architectures.KEYPOINTS
-    names = architectures.PERSON if person else architectures.COCO
-    return architectures.untrained(card.architecture, classes=len(names)), replace(card, classes=names)
+def _count(net: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in net.parameters())
 
 
-def _loaded(card: Card, file: Path, assumed: Mapping[str, str]) -> tuple[torch.nn.Module, Card]:
-    state = _read(file)
-    architecture = card.architecture
-    if not architecture and (found := guess.propose(state, file, assumed, _read)) is not None:
-        net, about = found
-        named = replace(card, title=card.name, task=about["task"], architecture=about["architecture"], about=about)
-        return net, replace(named, sha256=sha256(file))
-    assume.check(assumed, {}, name=card.name)
-    classes = len(card.classes)
-    if not architecture:
-        architecture, classes = architectures.recognise(state)
-        names = architectures.class_names(architecture, classes)
-        about: dict[str, Any] = {"architecture": architecture, "note": "Recognised by its tensors."}
-        if architecture in cards.CLASSIFIERS:
-            about |= {"preprocessing": architectures.classifier_about(architecture)["preprocessing"]}
-        task = architectures.task(architecture)
-        card = replace(card, title=card.name, task=task, architecture=architecture, classes=names, about=about)
-    with architectures.unfilled():
-        net = architectures.build(architecture, classes=classes, points=architectures.points_in(state))
-    weights.fits({k: tuple(v.shape) for k, v in net.state_dict().items()}, state, name=card.name)
-    net.load_state_dict(state)
-    architectures.set_frozen_eps(net, architecture, state)
-    return net, replace(card, sha256=sha256(file))
-
-
-def _read(file: Path) -> dict[str, torch.Tensor]:
-    return {k: v.float() if v.is_floating_point() else v for k, v in weights.read(file).items()}
+def _unknown(base: str) -> Refusal:
+    if cards.is_file(base):
+        suffixes = ", ".join(sorted(MODEL_SUFFIXES))
+        return Refusal(f"{Path(base).name} is no kind of file that holds a model.", advice=f"Choose one of {suffixes}.")
+    return Refusal(
+        f"There is no model {base!r}.",
+        advice=f"Bundled: {', '.join(cards.bundled())}; or give a model's file, "
+        f"or an architecture: {', '.join(cards.UNTRAINED)}.",
+    )
 
 
 def describe(model: Any) -> Description:
@@ -122,25 +112,9 @@ def describe(model: Any) -> Description:
         capabilities=tuple(name for name, kind in CAPABILITIES.items() if isinstance(model, kind)),
         stages={k: v.format(name=model.card.name) for k, v in model.stages.items()},
         offers={i.id: i.offer(model) for i in all_inspections().values()},
-        device=str(next(model.net.parameters()).device),
+        device=str(about.get("runtime", {}).get("device", "cpu")),
         sha256=model.card.sha256,
         about=about,
-    )
-
-
-def _card(name: str) -> Card:
-    known = cards.bundled()
-    if name in known:
-        return known[name]
-    if name in cards.UNTRAINED:
-        return cards.untrained(name)
-    path = Path(name)
-    if path.suffix or path.exists():
-        return cards.beside(path) or Card(path.name, weights=path)
-    raise Refusal(
-        f"There is no model {name!r}.",
-        advice=f"Bundled: {', '.join(known)}; or give a weights file, "
-        f"or an architecture: {', '.join(cards.UNTRAINED)}.",
     )
 
 

@@ -65,11 +65,17 @@ class Source:
 
 
 class Refusal(Exception):  # noqa: N818 - an expected answer, not an error of ours
-    """Something the user gave cannot be used: `str()` says what happened, `advice` what to do about it."""
+    """Something the user gave cannot be used: `str()` says what happened, `advice` what to do about it.
 
-    def __init__(self, message: str, *, advice: str = "") -> None:
+    `details` are for who wants to know more. `offer` is a way out that can be taken at once: ("allow", file, its
+    SHA-256) or ("model", full name, in words).
+    """
+
+    def __init__(self, message: str, *, advice: str = "", details: str = "", offer: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.advice = advice
+        self.details = details
+        self.offer = offer
 
 
 class Cancelled(Exception):  # noqa: N818
@@ -78,12 +84,16 @@ class Cancelled(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class Failure:
-    """An answer that says why there is none: one sentence of what happened, one of what to do, details for the log."""
+    """An answer that says why there is none: one sentence of what happened, one of what to do, details for the log.
+
+    `offer` is that of a Refusal.
+    """
 
     message: str
     advice: str = ""
     details: str = ""
     cancelled: bool = False
+    offer: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

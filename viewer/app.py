@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from models import cards, images
+from models.files import MODEL_SUFFIXES
 from models.types import Failure, Refusal, Source
 from viewer import plan
 from viewer.document import Document
@@ -124,7 +125,7 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
         given = [cards.samples(cards.canonical(model))]
     for path in given:
         try:
-            if Path(path).suffix.lower() in images.WEIGHTS_SUFFIXES:
+            if Path(path).suffix.lower() in MODEL_SUFFIXES:
                 model = str(path)
                 continue
             found = images.sources([path])

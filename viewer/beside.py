@@ -67,6 +67,12 @@ class Beside:
         """What is known of B, once the engine opened it."""
         return self._session.descriptions.get(self._session.store.document.beside)
 
+    def again(self) -> None:
+        """Ask of B once more what failed."""
+        for slot in [slot for slot in self._session.failed if slot_of(slot)]:
+            del self._session.failed[slot]
+        self._session.replan()
+
     def answer(self, slot: str) -> tuple[Request, Result] | None:
         """Return B's answer in a slot of a panel, with what it answers."""
         return self._session.results.get(PREFIX + slot)
@@ -164,7 +170,7 @@ def derived(
             shown = a.offers[inspection].defaults
             values = {**{name: shown[name] for name in shown.keys() & known}, **values}
         if kept := suited(values, offer, b.classes if b is not None else ()):
-            settings.append(((document.beside, inspection), tuple(sorted(kept.items()))))
+            settings.append(((assume.split(document.beside)[0], inspection), tuple(sorted(kept.items()))))
     names = [(a.classes if a else ()), (b.classes if b else ())]
     target, against, wrong = (
         _class_of(word, *names) for word in (document.target, document.against, document.region_label)
@@ -248,7 +254,7 @@ def differing(a: Description | None, b: Description, document: Document) -> str:
 def swapped(document: Document, own: Document) -> Document:
     """Return the document with A and B in each other's place; `own` is B's document, whose settings come into force."""
     made = own.with_view(judged=None, unfit=(), unit=document.view.unit, patch=document.view.patch)
-    kept = tuple(item for item in document.settings if item[0][0] != own.model)
+    kept = tuple(item for item in document.settings if item[0][0] != assume.split(own.model)[0])
     return replace(
         made,
         beside=document.model,

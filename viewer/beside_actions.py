@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QFileDialog
 
 from models import cards
-from models.files import WEIGHTS_SUFFIXES
+from models.files import MODEL_SUFFIXES
 from models.types import Refusal
 from viewer import beside_export
 from viewer.commands import Command
@@ -33,7 +33,7 @@ def commands(w: Window) -> list[Command]:
         ),
         Command(
             "beside-file",
-            "Compare with weights…",
+            "Compare with a model…",
             partial(ask, w),
             shortcut="Ctrl+Shift+M",
             menu="Model",
@@ -55,9 +55,9 @@ def commands(w: Window) -> list[Command]:
 
 
 def ask(w: Window) -> None:
-    """Ask for a weights file to show beside the model there is."""
-    kinds = " ".join(f"*{suffix}" for suffix in sorted(WEIGHTS_SUFFIXES))
-    name, _ = QFileDialog.getOpenFileName(w, "Compare with weights", w.settings.last_folder, f"Weights ({kinds})")
+    """Ask for a file to show beside the model there is."""
+    kinds = " ".join(f"*{suffix}" for suffix in sorted(MODEL_SUFFIXES))
+    name, _ = QFileDialog.getOpenFileName(w, "Compare with a model", w.settings.last_folder, f"Models ({kinds})")
     if name:
         w.settings.last_folder = str(Path(name).parent)
         w.panes.choose(name)

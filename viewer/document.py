@@ -178,7 +178,12 @@ class Document:
 
     def values(self, inspection: str) -> dict[str, Value]:
         """Return what the user changed of an inspection's parameters on the current model."""
-        return dict(dict(self.settings).get((self.model, inspection), ()))
+        return dict(dict(self.settings).get((self._base, inspection), ()))
+
+    @property
+    def _base(self) -> str:
+        """The model less what is assumed of it, where it runs and how precisely: settings stay when these change."""
+        return assume.split(self.model)[0]
 
     def with_value(self, inspection: str, **changed: Value | None) -> Document:
         """Return the document with parameters set; None takes the model's own value again."""
@@ -284,7 +289,7 @@ class Document:
         return dataclasses.replace(plain, frame=-1, selected=-1, second=-1, other=-1, region=None, region_label="")
 
     def _with_settings(self, inspection: str, values: Mapping[str, Value]) -> Document:
-        settings = {key: given for key, given in self.settings if key != (self.model, inspection)}
+        settings = {key: given for key, given in self.settings if key != (self._base, inspection)}
         if values:
-            settings[(self.model, inspection)] = tuple(sorted(values.items()))
+            settings[(self._base, inspection)] = tuple(sorted(values.items()))
         return dataclasses.replace(self, settings=tuple(sorted(settings.items())))

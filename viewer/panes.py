@@ -160,6 +160,8 @@ class Panes(QSplitter):
             text = "That is the model shown already. Compare it with another, or with itself under another assumption."
             self._window.tell(text, severity="warning", key="beside")
             return
+        if name == store.document.beside:
+            self._beside.again()
         store.update(store.document.with_beside(name), title="Compare two models")
         self._window.docks.show("beside")
 

@@ -12,6 +12,7 @@ from typing import Any
 from models import images
 from models.cache import Cache
 from models.cards import DEFAULT_MODEL
+from models.files import MODEL_SUFFIXES
 from models.images import Picture
 from models.inspection import Description
 from models.requests import Request
@@ -106,7 +107,7 @@ class Session:
         """Open pictures and folders, the first readable picture shown; weights open as the model, a JSON file as ground
         truth, a folder with ground truth as both. Failures are told.
         """
-        weights = [p for p in paths if Path(p).suffix.lower() in images.WEIGHTS_SUFFIXES]
+        weights = [p for p in paths if Path(p).suffix.lower() in MODEL_SUFFIXES]
         for path in weights[:1]:
             self.open_model(str(Path(path).absolute()))
         truths = [p for p in paths if recognise(p)]
@@ -229,14 +230,13 @@ class Session:
 
     def _read_own(self) -> None:
         """Read the picture of a document that came from elsewhere; go on to the next where it cannot be read."""
-        document = self.store.document
-        start = document.current
+        sources, start = self.store.document.sources, self.store.document.current
 
         def accept(index: int) -> None:
             # Panels may have come into view while the picture was read.
             self.store.update(self.store.document.with_current(start + index))
 
-        self._read(document.sources[start:], accept, own=True)
+        self._read(sources[start:], accept, own=True)
 
     def _read(self, sources: Sequence[Source], accept: Accept, *, own: bool = False) -> None:
         """Read the first of some pictures that can be read, and `accept` its index."""

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from models.live.source import has_password
+from models.places import HOME_VARIABLE, home
 
-HOME_VARIABLE = "VITRINE_HOME"
+__all__ = ["HOME_VARIABLE", "Settings", "home"]
+
 FILE = "settings.json"
 RECENT_MOST = 12
 THEMES = ("system", "dark", "light")
@@ -115,12 +115,6 @@ class Settings:
                 setattr(self, name, _READERS[name](value))
             except ValueError as error:
                 self.notes.append(f"The setting {name} was dropped: {error}.")
-
-
-def home() -> Path:
-    """Return the folder of the settings: $VITRINE_HOME if set, else the user's configuration folder."""
-    named = os.environ.get(HOME_VARIABLE)
-    return Path(named) if named else platformdirs.user_config_path("vitrine", appauthor=False)
 
 
 def _theme(value: object) -> str:

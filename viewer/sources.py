@@ -9,7 +9,8 @@ import numpy as np
 from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtGui import QImage, QPainter
 
-from models.images import PICTURE_SUFFIXES, WEIGHTS_SUFFIXES, save_png
+from models.files import MODEL_SUFFIXES
+from models.images import PICTURE_SUFFIXES, save_png
 from models.live.source import is_endless, title
 from models.truth.read import recognise
 from models.types import Pixels, Refusal
@@ -46,7 +47,7 @@ def _path(line: str) -> str:
 
 def weights_in(paths: list[str]) -> list[Path]:
     """Return the paths that are weights of models."""
-    return [p for p in map(Path, paths) if p.suffix.lower() in WEIGHTS_SUFFIXES]
+    return [p for p in map(Path, paths) if p.suffix.lower() in MODEL_SUFFIXES]
 
 
 def hint(paths: list[str], *, beside: bool = False) -> str:

@@ -11,7 +11,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from models import cards
-from models.files import WEIGHTS_SUFFIXES
+from models.files import MODEL_SUFFIXES
 from models.images import PICTURE_SUFFIXES
 from models.requests import Request
 from models.truth.types import Truth
@@ -85,10 +85,10 @@ class Verbs:
         self.window.repaint_layers()
 
     def ask_model(self) -> None:
-        """Ask for a weights file to open."""
-        kinds = " ".join(f"*{suffix}" for suffix in sorted(WEIGHTS_SUFFIXES))
+        """Ask for a file to open as the model: weights, an exported program, or code."""
+        kinds = " ".join(f"*{suffix}" for suffix in sorted(MODEL_SUFFIXES))
         name, _ = QFileDialog.getOpenFileName(
-            self.window, "Open weights", self.window.settings.last_folder, f"Weights ({kinds})"
+            self.window, "Open a model", self.window.settings.last_folder, f"Models ({kinds})"
         )
         if name:
             self.window.session.open_model(name)

@@ -17,7 +17,7 @@ from models.inspection import Description
 from models.live.source import is_endless
 from models.requests import Request
 from models.types import Failure, Result, Source
-from viewer import actions, beside, explain, pair, theme
+from viewer import actions, explain, offers, pair, theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
 from viewer.commands import inside
@@ -42,7 +42,7 @@ from viewer.verbs import Verbs
 from viewer.widgets.modelbox import ModelBox
 from viewer.widgets.palette import CommandPalette
 from viewer.widgets.shortcuts import Shortcuts
-from viewer.widgets.toast import Toasts
+from viewer.widgets.toast import Action, Toasts
 from viewer.widgets.welcome import Welcome
 
 STALE_AFTER_MS = 150
@@ -165,9 +165,11 @@ class Window(QMainWindow):
         """Paint what the panels have now."""
         self.canvas.set_layers(self.layers())
 
-    def tell(self, text: str, *, details: str = "", severity: Any = "info", key: str = "") -> None:
-        """Show a message and write it to the log."""
-        self.toasts.show_message(text.strip(), details=details, severity=severity, key=key or text)
+    def tell(
+        self, text: str, *, details: str = "", severity: Any = "info", key: str = "", action: Action | None = None
+    ) -> None:
+        """Show a message, with a button for an `action`, and write it to the log."""
+        self.toasts.show_message(text.strip(), details=details, severity=severity, key=key or text, action=action)
         self.note(text, details)
 
     def note(self, text: str, details: str = "") -> None:
@@ -224,8 +226,8 @@ class Window(QMainWindow):
 
     def _failure(self, slot: str, failure: Failure) -> None:
         said = [panel.show_failure(slot, failure) for panel in self.panels.built]
-        if not failure.cancelled and not any(said) and not beside.slot_of(slot):
-            self.tell(failure.text, details=failure.details, severity="error", key=failure.message)
+        if not failure.cancelled and not any(said):
+            offers.tell(self, slot, failure)
 
     def _opened(self, kind: str, path: str) -> None:
         if kind == "truth":
@@ -339,8 +341,8 @@ class Window(QMainWindow):
         self.status.activity.cancelled.connect(self.verbs.cancel)
         self.model_box.chosen.connect(self.session.open_model)
         self.welcome.open_requested.connect(self.verbs.ask_pictures)
-        self.welcome.sample_requested.connect(self._open_sample)
-        self.welcome.recent_requested.connect(self._open_recent)
+        self.welcome.sample_requested.connect(lambda: self.session.open_paths(self.samples()))
+        self.welcome.recent_requested.connect(lambda path: self.session.open_paths([path]))
         theme.changes().connect(self._restyle)
 
     def _furnish(self, panel: Panel) -> None:
@@ -359,12 +361,6 @@ class Window(QMainWindow):
 
     def _zoomed(self, percent: float) -> None:
         self.status.show_zoom(percent if self.has_picture else None)
-
-    def _open_sample(self) -> None:
-        self.session.open_paths(self.samples())
-
-    def _open_recent(self, path: str) -> None:
-        self.session.open_paths([path])
 
     def _run_command(self, name: str) -> None:
         self.commands.actions(self)[name].trigger()

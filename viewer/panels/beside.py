@@ -287,13 +287,21 @@ class BesidePanel(Panel):
 
 
 def _variants(model: str, description: Description | None) -> list[str]:
-    """Return the same file's names with one of its assumptions changed."""
+    """Return the same model's names with one assumption, its precision or its device changed."""
     base, assumed = assume.split(model)
     offered = description.about.get("assumptions", {}) if description is not None else {}
     found = []
     for key, item in offered.items():
         for value in item["choices"]:
             if value != assumed.get(key, item["value"]):
+                found.append(assume.join(base, {**assumed, key: value}))
+    runtime = description.about.get("runtime", {}) if description is not None else {}
+    for key in ("precision", "device"):
+        choices = (
+            runtime.get("devices", {}) if key == "device" else runtime.get("precisions", {}).get(runtime["device"], ())
+        )
+        for value in choices if runtime else ():
+            if value != runtime[key]:
                 found.append(assume.join(base, {**assumed, key: value}))
     return found
 

@@ -1,0 +1,43 @@
+"""Names: of a model from what a command line says of it, of the files that an answer is written to. Opens nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain, count
+from pathlib import Path
+
+from models import assume, cards, consent, files
+from models.requests import Request
+from models.types import Refusal
+
+FURTHER = ("weights", "device", "precision")
+
+
+def named(model: str, further: Mapping[str, str], *, allow: bool = False) -> str:
+    """Return the full name of a model, "" where none is named; `further` are its weights, device and precision.
+
+    With `allow` the code in its file is allowed to run from now on. Raises Refusal where that is no file of code, and
+    for weights, a device or a precision of no model.
+    """
+    given = {key: value for key, value in further.items() if value}
+    if not model:
+        if given or allow:
+            raise Refusal("Of which model?", advice="Name it with --model.")
+        return ""
+    base, assumed = assume.split(model)
+    if allow:
+        code = files.code_of(base)
+        if code is None:
+            raise Refusal(f"{base} is no file of code.", advice="Leave --allow out.")
+        consent.allow(files.check(code[0]), files.sha256(code[0]))
+    return cards.canonical(assume.join(base, {**assumed, **given}))
+
+
+def export_name(request: Request, taken: set[str]) -> str:
+    """Return what a request's files are called and take that name: `a.detect`, if taken `a.png.detect`, and so on."""
+    longer = request.source.name if request.source else Path(request.model).name
+    numbered = (f"{longer}-{number}" for number in count(2))
+    further = (f"{begin}.{request.inspection}" for begin in chain((longer,), numbered))
+    name = next(begin for begin in chain((request.stem,), further) if begin.lower() not in taken)
+    taken.add(name.lower())
+    return name

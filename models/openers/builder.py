@@ -1,0 +1,28 @@
+"""Opens one of torchvision's architectures by its bare name, with random weights. Downloads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from models import architectures, assume, cards
+from models.context import Context
+from models.opened import Opened
+
+
+def match(base: str) -> bool:
+    """Tell whether this is the name of an architecture."""
+    return base in cards.UNTRAINED
+
+
+def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opened:
+    """Return the network with random weights, the same ones every time."""
+    assume.check(assumed, {}, name=base)
+    card = cards.untrained(base)
+    if base in cards.CLASSIFIERS:
+        about = architectures.classifier_about(base)
+        names = about.pop("classes")
+        net = architectures.untrained(base, classes=len(names))
+        return Opened(net, replace(card, classes=names, about={**card.about, **about}))
+    names = architectures.PERSON if base == architectures.KEYPOINTS else architectures.COCO
+    return Opened(architectures.untrained(base, classes=len(names)), replace(card, classes=names))

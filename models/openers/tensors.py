@@ -1,0 +1,84 @@
+"""Opens weights: bundled ones by name, anybody's by path. What they are is told by a card, else by their tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models import architectures, assume, cards, checkpoint, files, weights
+from models.cards import Card
+from models.context import Context
+from models.networks import guess
+from models.opened import Opened
+
+
+def match(base: str) -> bool:
+    """Tell whether this names bundled weights or a file that may hold weights."""
+    if base in cards.bundled():
+        return True
+    return Path(base).suffix.lower() in files.WEIGHTS_SUFFIXES and not files.is_program(Path(base))
+
+
+def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opened:
+    """Return the network with its weights.
+
+    What a file's tensors leave open is assumed; another choice follows its path: `FILE?activation=leaky_relu`.
+    Raises Refusal when the file cannot be read safely, or belongs to no network that is known.
+    """
+    card = cards.bundled().get(base) or cards.of_file(Path(base))
+    file = card.weights
+    assert file is not None
+    with context.stage("read weights"):
+        found = weights.sets(file)
+    given = dict(assumed)
+    entry = given.pop("entry", "")
+    state = _widened(checkpoint.plain(checkpoint.chosen(found, entry, file.name)))
+    net, card = _network(card, state, file, given)
+    if len(found) > 1:
+        offered = {"entry": {**checkpoint.ENTRY, "choices": tuple(found), "value": entry or next(iter(found))}}
+        card = replace(card, about={**card.about, "assumptions": {**card.about.get("assumptions", {}), **offered}})
+    return Opened(net, replace(card, sha256=files.sha256(file)), (cards.place(file),))
+
+
+def _network(
+    card: Card, state: Mapping[str, torch.Tensor], file: Path, given: Mapping[str, str]
+) -> tuple[torch.nn.Module, Card]:
+    architecture, classes = card.architecture, len(card.classes)
+    if architecture:
+        assume.check(given, {}, name=card.name)
+        return _built(architecture, classes, state, card.name), card
+    if (proposed := guess.propose(state, file, given, _read)) is not None:
+        net, about = proposed
+        return net, cards.recognised(card, architecture=about["architecture"], task=about["task"], about=about)
+    architecture, classes = architectures.recognise(state)
+    net = _built(architecture, classes, state, card.name)
+    offered = architectures.normalisation(net)
+    assumed = assume.check(given, offered, name=card.name)
+    if "eps" in given:
+        architectures.set_eps(net, float(given["eps"]))
+    about: dict[str, Any] = {"note": "Recognised by its tensors."}
+    about |= {"assumptions": {key: {**item, "value": assumed[key]} for key, item in offered.items()}}
+    if architecture in cards.CLASSIFIERS:
+        about |= {"preprocessing": architectures.classifier_about(architecture)["preprocessing"]}
+    names, task = architectures.class_names(architecture, classes), architectures.task(architecture)
+    return net, cards.recognised(card, architecture=architecture, task=task, classes=names, about=about)
+
+
+def _built(architecture: str, classes: int, state: Mapping[str, torch.Tensor], name: str) -> torch.nn.Module:
+    with architectures.unfilled():
+        net = architectures.build(architecture, classes=classes, points=architectures.points_in(state))
+    weights.load(net, state, name=name)
+    architectures.set_frozen_eps(net, architecture, state)
+    return net
+
+
+def _read(file: Path) -> dict[str, torch.Tensor]:
+    return _widened(weights.read(file))
+
+
+def _widened(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}

@@ -1,0 +1,120 @@
+"""Where a model runs and in what precision: `NAME?device=cuda:0&precision=bfloat16`. It knows no model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import nn
+
+from models.types import Refusal
+
+DEVICE, PRECISION = "device", "precision"
+FULL = "float32"
+NARROW = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The device a model is on, as torch names it, and the precision its layers calculate in."""
+
+    device: str
+    precision: str = FULL
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the window offers of it."""
+        return {"device": self.device, "precision": self.precision, "devices": devices(), "precisions": precisions()}
+
+
+@cache
+def devices() -> dict[str, str]:
+    """Return the devices of this machine by torch's names, with what they are; the one chosen by itself first."""
+    found = {}
+    for number in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        facts = torch.cuda.get_device_properties(number)
+        found[f"cuda:{number}"] = f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB"
+    if torch.backends.mps.is_available():
+        found["mps"] = "Apple's graphics processor"
+    return {**found, "cpu": f"processor, {torch.get_num_threads()} threads"}
+
+
+def precisions() -> dict[str, tuple[str, ...]]:
+    """Return which precisions each device calculates in soundly, the usual one first.
+
+    Half precision (float16) is left to graphics processors: on processors its few exponent bits save nothing.
+    """
+    return {name: (FULL, "bfloat16") if name == "cpu" else (FULL, *NARROW) for name in devices()}
+
+
+def take(given: Mapping[str, str]) -> tuple[Runtime, dict[str, str]]:
+    """Return what a model's name says of where it runs, and the rest. Raises Refusal for what this machine lacks."""
+    rest = dict(given)
+    known = devices()
+    device = rest.pop(DEVICE, next(iter(known)))
+    if device not in known:
+        raise Refusal(f"There is no device {device!r} here.", advice=f"This machine has {', '.join(known)}.")
+    precision = rest.pop(PRECISION, FULL)
+    if precision not in precisions()[device]:
+        names = ", ".join(precisions()[device])
+        raise Refusal(f"{precision!r} does not run on {device}.", advice=f"It calculates in {names}.")
+    return Runtime(device, precision), rest
+
+
+def threads() -> int:
+    """Return how many threads calculate: all cores that this process may use but one, which keeps the window smooth."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    return max(1, usable - 1)
+
+
+@contextmanager
+def calculating(runtime: Runtime) -> Iterator[None]:
+    """Have layers calculate in a model's precision inside (`torch.autocast`); its weights stay as they are.
+
+    What the outermost module returns is float32 again, so that scores and boxes are worked out as they always are.
+    """
+    if runtime.precision == FULL:
+        yield
+        return
+    depth = 0
+
+    def before(module: nn.Module, inputs: Any) -> None:
+        nonlocal depth
+        depth += 1
+
+    def after(module: nn.Module, inputs: Any, output: Any) -> Any:
+        nonlocal depth
+        depth -= 1
+        return None if depth else widened(output)
+
+    hooks = [
+        nn.modules.module.register_module_forward_pre_hook(before),
+        nn.modules.module.register_module_forward_hook(after, always_call=True),
+    ]
+    try:
+        with torch.autocast(torch.device(runtime.device).type, NARROW[runtime.precision]):
+            yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def widened(value: Any) -> Any:
+    """Return a module's output with its tensors of half precision in float32, in containers of the same kind."""
+    match value:
+        case torch.Tensor():
+            return value.float() if value.dtype in NARROW.values() else value
+        case Mapping():
+            kind: Any = type(value)
+            return kind((k, widened(v)) for k, v in value.items())
+        case list() | tuple():
+            kind = type(value)
+            made = [widened(v) for v in value]
+            return kind(*made) if hasattr(value, "_fields") else kind(made)
+        case _:
+            return value

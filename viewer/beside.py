@@ -20,7 +20,7 @@ from models.latent.space import SEED, Space
 from models.params import Parameter, Value
 from models.requests import Request
 from models.types import Failure, Refusal, Result
-from viewer import explain, plan
+from viewer import explain, plan, versus
 from viewer.document import Document
 from viewer.overlay import row_of
 from viewer.plan import DESCRIBE_SLOT, DETECT_SLOT, Wants
@@ -217,8 +217,8 @@ def counterpart(a: Result, selected: int, b: Result) -> int:
     row = row_of(a, selected)
     if row < 0 or not len(b.arrays["boxes"]):
         return -1
-    name = a.meta["classes"][a.arrays["labels"][row]]
-    same = np.array([b.meta["classes"][label] == name for label in b.arrays["labels"].tolist()])
+    name = versus.name_of(a, row)
+    same = np.array([versus.name_of(b, other) == name for other in range(len(b.arrays["labels"]))])
     box, others = columns_of(a.arrays["boxes"][[row]]), columns_of(b.arrays["boxes"])
     iou = np.where(same, overlap(box[:, :, None], others[:, None])[0], 0.0)
     best = int(iou.argmax())
@@ -261,13 +261,6 @@ def swapped(document: Document, own: Document) -> Document:
         other=document.selected,
         settings=tuple(sorted((*kept, *own.settings))),
     )
-
-
-def title(name: str) -> str:
-    """Return what people call a model: the last part of its path, and what is assumed of it."""
-    base, assumed = assume.split(name)
-    told = ", ".join(f"{key} {value}" for key, value in assumed.items())
-    return f"{base.rpartition('/')[2]} · {told}" if told else base.rpartition("/")[2]
 
 
 def _within(value: Any, parameter: Parameter) -> Value | None:

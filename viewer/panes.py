@@ -15,11 +15,11 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from models import cards
+from models import assume, cards
 from models.inspection import Description
 from models.requests import Request
 from models.types import Pixels, Result
-from viewer import beside, pair, theme
+from viewer import beside, pair, theme, versus
 from viewer.beside_export import Side
 from viewer.canvas.layers import Heat, Layer
 from viewer.canvas.view import Canvas, Pointer
@@ -63,7 +63,7 @@ class Facts:
             self.about, self.forward_ms, self.best = about, spent, ""
         if request.inspection == "classify":
             label, chance = int(result.arrays["labels"][0]), float(result.arrays["probabilities"][0])
-            self.best = f"{result.meta['classes'][label]} {chance:.1%}"
+            self.best = f"{versus.class_name(result, label)} {chance:.1%}"
 
     def text(self, description: Description | None) -> str:
         """Return the device, and what the last forward pass took."""
@@ -135,7 +135,7 @@ class Panes(QSplitter):
             (self.canvas, self.layers()),
         )
         document = self._session.store.document
-        names = beside.title(document.model), beside.title(document.beside)
+        names = assume.title(document.model), assume.title(document.beside)
         made = [
             Side(name, head.facts.text(), canvas.pixels, layers, found)
             for name, head, (canvas, layers), found in zip(names, self.heads, (first, second), answers, strict=True)
@@ -278,7 +278,7 @@ class Panes(QSplitter):
     def _tell(self) -> None:
         """Say in both heads which model it is, and in B's what it cannot do or what went wrong."""
         document = self._session.store.document
-        a, b = beside.title(document.model), beside.title(document.beside)
+        a, b = assume.title(document.model), assume.title(document.beside)
         descriptions = self._session.description, self._beside.description
         notes = "", self._note(document, descriptions[1])
         for head, name, facts, about, note in zip(self.heads, (a, b), self._facts, descriptions, notes, strict=True):

@@ -64,7 +64,7 @@ class Pairs:
         if i < 0 or j < 0:
             return name, one, other, "", ""
         at -= len(self.only_a) + len(self.only_b)
-        return name, one, other, f"{self.change[at]:+.3f}", f"{self.iou[at]:.3f}"
+        return name, one, other, f"{self.change[at]:+.4f}", f"{self.iou[at]:.3f}"
 
     def ids(self, row: tuple[int, int]) -> tuple[int, int]:
         """Return the detections' ids of a row in A and in B, -1 where there is none."""
@@ -107,8 +107,13 @@ class Activity:
 
 def name_of(result: Result, row: int) -> str:
     """Return the class name of a detection."""
-    label, classes = int(result.arrays["labels"][row]), result.meta["classes"]
-    return classes[label] if label < len(classes) else str(label)
+    return class_name(result, int(result.arrays["labels"][row]))
+
+
+def class_name(result: Result, label: int) -> str:
+    """Return the name of a label, its number where it has none."""
+    names = result.meta["classes"]
+    return names[label] if label < len(names) else str(label)
 
 
 def boxes(a: Result, b: Result) -> Pairs:
@@ -199,10 +204,11 @@ def pictures(a: Result, b: Result) -> float | None:
 
 
 def _chances(result: Result) -> dict[str, float]:
-    arrays, names = result.arrays, result.meta["classes"]
+    arrays = result.arrays
     found: dict[str, float] = {}
     for label, chance in zip(arrays["labels"].tolist(), arrays["probabilities"].tolist(), strict=True):
-        found[names[label]] = found.get(names[label], 0.0) + chance
+        name = class_name(result, label)
+        found[name] = found.get(name, 0.0) + chance
     return found
 
 

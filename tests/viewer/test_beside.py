@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
+from videos import number_in, video
 
 from models import recipe
 from models.cards import BUNDLED, PHOTOS
@@ -23,6 +24,7 @@ from viewer import beside, beside_actions, heat, versus
 from viewer.canvas.layers import ONLY_A
 from viewer.canvas.painter import render
 from viewer.panels.beside import EMPTY, NOTHING, BesidePanel
+from viewer.panels.live import LivePanel
 from viewer.plan import given
 from viewer.sources import pixels_of
 
@@ -230,6 +232,76 @@ def test_another_picture_is_answered_by_both(desk: Make) -> None:
     assert np.array_equal(layer(d, "detections").boxes, d.direct(model=SSD, **in_force(d)).arrays["boxes"])
 
 
+def test_the_same_model_in_another_precision_is_offered_and_compared(desk: Make) -> None:
+    d = desk(SAMPLES[0], model=SSD)
+    d.run("panel-beside")
+    d.window.refresh()
+    two, name = panel(d), f"{SSD}?precision=bfloat16"
+    assert two.choice.findData(name) == 0 and two.choice.itemText(0) == f"{SSD} · precision bfloat16"
+    two.choice.activated.emit(0)
+    d.settle()
+    assert d.document.beside == name and d.window.panes.box.currentText() == two.choice.itemText(0)
+    one, other = d.direct(), d.direct(model=name)
+    assert np.array_equal(layer(d, "detections").boxes, other.arrays["boxes"])
+    assert not np.array_equal(one.arrays["scores"], other.arrays["scores"])
+    text = panel(d).boxes.text()
+    assert f"{versus.boxes(one, other).change.mean():+.2g}" in text and versus.boxes(one, other).counts["only_a"] == 0
+
+
+def test_undo_keeps_what_is_selected_in_both(both: Any) -> None:
+    d = both
+    pairs = versus.boxes(d.result, b_answer(d, "detect"))
+    d.store.update(d.document.with_value("detect", iou=0.4), title="NMS IoU")
+    d.settle()
+    d.store.update(d.document.with_selected(-1).with_other(int(pairs.b.arrays["ids"][0])))
+    d.run("undo")
+    d.settle()
+    assert (d.document.selected, d.document.other) == (-1, int(pairs.b.arrays["ids"][0]))
+
+
+def test_what_failed_is_forgotten_once_it_is_asked_anew(desk: Make, tmp_path: Path) -> None:
+    d = desk(SAMPLES[0], model=SSD)
+    missing = tmp_path / "birds.safetensors"
+    d.window.panes.choose(str(missing))
+    d.settle()
+    note = d.window.panes.heads[1].note
+    assert "birds.safetensors" in note.text()
+    classifier(tmp_path)
+    d.run("again")
+    d.until(lambda: d.session.beside.description is not None)
+    d.settle()
+    assert note.text() == "birds finds no boxes."
+
+
+def test_code_that_may_not_run_yet_is_asked_about_and_then_shown_beside(desk: Make, tmp_path: Path) -> None:
+    code = tmp_path / "mine.py"
+    code.write_text("from torchvision.models import resnet18\ndef build():\n    return resnet18(num_classes=5)\n")
+    d = desk(SAMPLES[0], model=SSD)
+    d.window.panes.choose(f"{code}:build")
+    d.until(lambda: d.window.findChild(QMessageBox))
+    box = d.window.findChild(QMessageBox)
+    next(button for button in box.buttons() if button.text() == "Run it").click()
+    d.until(lambda: d.session.beside.description is not None)
+    d.settle()
+    assert d.document.model == SSD and d.document.beside == f"{code}:build"
+    assert "finds no boxes" in d.window.panes.heads[1].note.text()
+
+
+def test_while_a_video_plays_the_second_model_waits_and_answers_where_it_is_paused(desk: Make, tmp_path: Path) -> None:
+    d = beside_of(desk(SAMPLES[0], model=SSD), RCNN)
+    d.panel(LivePanel).paced.emit(True)
+    d.session.open_paths([video(tmp_path / "clip.mp4", 30)])
+    d.play_until(lambda: d.session.live.source is not None and number_in(d.canvas.pixels) > 2)
+    assert not [slot for slot in d.session.wanted if beside.slot_of(slot)]
+    assert d.window.panes.canvas.pixels is d.canvas.pixels
+    assert "Pause to compare" in d.window.panes.heads[1].note.text() and layer(d, "detections") is None
+    d.run("play")
+    d.play_until(lambda: d.session.live.facts.state == "paused" and d.document.frame == number_in(d.canvas.pixels))
+    d.settle()
+    assert np.array_equal(layer(d, "detections").boxes, d.direct(model=RCNN, **in_force(d)).arrays["boxes"])
+    assert not d.window.panes.heads[1].note.text()
+
+
 # classifiers
 
 
@@ -368,6 +440,19 @@ def test_both_panes_are_written_as_one_picture_with_what_differs_and_two_recipes
         left = gap + index * (width + gap)
         assert np.array_equal(image[top - gap : image.shape[0] - gap, left : left + width], pixels_of(drawn))
         assert (image[: top - gap, left : left + width] < 100).any(), "the head is written"
+
+
+def test_both_panes_are_copied_where_there_are_two(both: Any) -> None:
+    d = both
+    d.run("copy-image")
+    height, width = d.canvas.pixels.shape[:2]
+    copied = QGuiApplication.clipboard().image()
+    assert copied.width() > 2 * width and copied.height() > height
+    d.run("copy-view")
+    assert QGuiApplication.clipboard().image().size() == d.window.panes.grab().size()
+    d.run("beside-close")
+    d.run("copy-image")
+    assert QGuiApplication.clipboard().image().width() == width
 
 
 def test_where_both_cannot_be_written_it_says_so(both: Any, tmp_path: Path) -> None:

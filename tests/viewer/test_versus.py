@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torchvision.ops import box_iou
 
+from models import assume
 from models.inspection import Description, Offer
 from models.params import Parameter
 from models.types import Result, Source
@@ -90,8 +91,8 @@ def test_the_list_begins_with_what_one_model_alone_found_then_with_the_largest_c
     assert texts == [
         ("bird", "0.700", "", "", ""),
         ("horse", "", "0.600", "", ""),
-        ("dog", "0.800", "0.300", "-0.500", "0.909"),
-        ("cat", "0.900", "0.800", "-0.100", "1.000"),
+        ("dog", "0.800", "0.300", "-0.5000", "0.909"),
+        ("cat", "0.900", "0.800", "-0.1000", "1.000"),
     ]
     assert [found.ids(row) for row in found.rows] == [(102, -1), (-1, 102), (101, 100), (100, 101)]
     assert found.counts == {"matched": 2, "only_a": 1, "only_b": 1}
@@ -257,9 +258,9 @@ def test_a_code_is_for_models_of_its_length_and_a_seed_for_all() -> None:
 
 
 def test_models_are_called_by_their_file_and_what_is_assumed() -> None:
-    assert beside.title("digits-ssd") == "digits-ssd"
+    assert assume.title("digits-ssd") == "digits-ssd"
     assert (
-        beside.title("/a/b/net.pt?activation=relu&precision=bfloat16") == "net.pt · activation relu, precision bfloat16"
+        assume.title("/a/b/net.pt?activation=relu&precision=bfloat16") == "net.pt · activation relu, precision bfloat16"
     )
 
 

@@ -11,8 +11,8 @@ from models import assume, cards
 from models.inspection import Description
 from models.requests import Request
 from models.types import Result
-from viewer import beside, heat, versus
-from viewer.beside import PREFIX
+from viewer import heat, versus
+from viewer.beside import PREFIX, slot_of
 from viewer.canvas.layers import NO_CLASS, ONLY_A, ONLY_B, Layer
 from viewer.document import Document
 from viewer.explain import number
@@ -124,7 +124,9 @@ class BesidePanel(Panel):
         about = (document.model, document.beside, document.source)
         if about != self._about:
             self._about = about
+            kept = {s: a for s, a in self._answers.items() if a[0].model == document.model and not slot_of(s)}
             self.forget()
+            self._answers = {s: a for s, a in kept.items() if a[0].source in (None, document.source)}
         self._list(document, description)
         self.choice.setVisible(not document.beside)
         shown = {MAP: bool(document.method), CHANNELS: CHANNELS in document.view.inside}
@@ -138,7 +140,7 @@ class BesidePanel(Panel):
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Take an answer of either model, and compare it with the other's."""
-        own = slot.removeprefix(PREFIX)
+        own = slot_of(slot) or slot
         document = self.store.document
         if own not in versus.SLOTS or request.model != (document.model if own == slot else document.beside):
             return
@@ -193,7 +195,7 @@ class BesidePanel(Panel):
     def _list(self, document: Document, description: Description | None) -> None:
         """Offer the same file under other assumptions, then the models of its task, then the others."""
         names = [*_variants(document.model, description), *_peers(document.model)]
-        entries = [(beside.title(name), name) for name in names if name != document.model] + [(FILE, "")]
+        entries = [(assume.title(name), name) for name in names if name != document.model] + [(FILE, "")]
         if entries != self._names:
             self._names = entries
             self.choice.clear()
@@ -231,7 +233,7 @@ class BesidePanel(Panel):
         self.boxes.setVisible(len(pairs.matched) > 0)
         if len(pairs.matched):
             mean, change = float(pairs.iou.mean()), float(pairs.change.mean())
-            self.boxes.setText(f"On average of those: IoU {mean:.3f}, change of score {change:+.3f}")
+            self.boxes.setText(f"On average of those: IoU {mean:.3f}, change of score {change:+.2g}")
 
     def _tell_classes(self, found: versus.Classes) -> None:
         a, b = found.best
@@ -295,14 +297,11 @@ def _variants(model: str, description: Description | None) -> list[str]:
         for value in item["choices"]:
             if value != assumed.get(key, item["value"]):
                 found.append(assume.join(base, {**assumed, key: value}))
-    runtime = description.about.get("runtime", {}) if description is not None else {}
-    for key in ("precision", "device"):
-        choices = (
-            runtime.get("devices", {}) if key == "device" else runtime.get("precisions", {}).get(runtime["device"], ())
-        )
-        for value in choices if runtime else ():
-            if value != runtime[key]:
-                found.append(assume.join(base, {**assumed, key: value}))
+    runtime = description.about.get("runtime") if description is not None else None
+    if runtime:
+        places = {"precision": runtime["precisions"][runtime["device"]], "device": runtime["devices"]}
+        for key, choices in places.items():
+            found += [assume.join(base, {**assumed, key: value}) for value in choices if value != runtime[key]]
     return found
 
 

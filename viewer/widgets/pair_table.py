@@ -21,7 +21,8 @@ HELP = (
     "How much the two boxes overlap",
 )
 ROW_PX = 22
-NUMBER_PX = 52
+WIDEST = ("0.000", "0.000", "+0.0000", "0.000")
+PADDING_PX = 10
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -90,9 +91,10 @@ class PairTable(QTableView):
         self.setTabKeyNavigation(False)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(ROW_PX)
-        self.horizontalHeader().setMinimumSectionSize(NUMBER_PX)
-        self.horizontalHeader().setDefaultSectionSize(NUMBER_PX)
+        self.horizontalHeader().setMinimumSectionSize(ROW_PX)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        for column, widest in enumerate(WIDEST, 1):
+            self.setColumnWidth(column, self.fontMetrics().horizontalAdvance(widest) + PADDING_PX)
         self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.selectionModel().selectionChanged.connect(self._selected)
 

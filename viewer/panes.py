@@ -116,8 +116,10 @@ class Panes(QSplitter):
         layers = [layer for panel in shown for layer in panel.layers(document)]
         for panel in shown:
             layers = panel.restyle(layers, document)
-        compared = self._window.panels["beside"]
+        compared, descriptions = self._window.panels["beside"], (self._session.description, self._beside.description)
         assert isinstance(compared, BesidePanel)
+        names = [each.classes if each is not None else () for each in descriptions]
+        layers = versus.recoloured(layers, names[1], names[0])
         return compared.restyle_second(layers, self._session.store.document)
 
     def image(self) -> QImage:
@@ -190,6 +192,7 @@ class Panes(QSplitter):
             part.setVisible(self.on)
         if self.on:
             self.setSizes([self.width() // 2] * 2)
+            self._truth(self._session.truth)
         self._refresh()
         self._picture()
         self.paint()
@@ -248,9 +251,15 @@ class Panes(QSplitter):
         if own := beside.slot_of(slot):
             for panel in self.panels.built:
                 panel.show_failure(own, failure)
+            if not failure.cancelled:
+                self._window.note(
+                    f"{assume.title(self._session.store.document.beside)}: {failure.text}", failure.details
+                )
             self._tell()
 
     def _truth(self, truth: Any) -> None:
+        if truth is not None and self.on:
+            self.panels.with_truth()
         for panel in self.panels.built:
             panel.show_truth(truth)
         self.paint()

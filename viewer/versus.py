@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 from models.detection.suppression import columns_of, overlap
 from models.types import Float, Int, Result
 from viewer import difference, heat, maps
-from viewer.canvas.layers import ONLY_A, ONLY_B, Boxes, Heat, Layer
+from viewer.canvas.layers import ONLY_A, ONLY_B, Boxes, Heat, Layer, Links, Masks
 from viewer.heat import Look
+from viewer.instances import MASKS
 from viewer.maps import Difference
-from viewer.overlay import DETECTIONS
+from viewer.overlay import DETECTIONS, REMOVED
 
 MAP_LAYER = "difference"
+# Layers whose colours are those of classes.
+OF_CLASSES = (DETECTIONS, REMOVED, "links", MASKS)
 # The slots whose answers are compared.
 SLOTS = ("detect", "classify", "attribution", "activations", "generated")
 MATCHED, IN_A, IN_B = "matched", "only_a", "only_b"
@@ -144,6 +147,25 @@ def marked(layers: Sequence[Layer], pairs: Pairs, *, first: bool) -> list[Layer]
             colours = np.where(hit, role, layer.colours)
             told = [f"{layer.text(row)} only in {where}" if hit[row] else layer.text(row) for row in range(len(layer))]
             found.append(replace(layer, colours=colours, texts=told))
+        else:
+            found.append(layer)
+    return found
+
+
+def recoloured(layers: Sequence[Layer], names: Sequence[str], first: Sequence[str]) -> list[Layer]:
+    """Return layers of a model with these class `names` in the colours that the `first` model's have: one name is one
+    colour in both panes. Names that the first does not have come after its own; colours of roles stay."""
+    known = {name: label for label, name in reversed(list(enumerate(first)))}
+    fresh = {name: len(first) + row for row, name in enumerate(name for name in names if name not in known)}
+    table = np.array([known.get(name, fresh.get(name, 0)) for name in names], np.int64)
+    if np.array_equal(table, np.arange(len(names))):
+        return list(layers)
+    found: list[Layer] = []
+    for layer in layers:
+        if isinstance(layer, Boxes | Links | Masks) and layer.id in OF_CLASSES and len(table):
+            own = np.minimum(np.maximum(layer.colours, 0), len(table) - 1)
+            here = (layer.colours >= 0) & (layer.colours < len(table))
+            found.append(replace(layer, colours=np.where(here, table[own], layer.colours)))
         else:
             found.append(layer)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from models.requests import Request
 from models.types import Failure, Result
 from tests.viewer.explained import classifier, picture
 from viewer import beside, beside_actions, heat, versus
-from viewer.canvas.layers import ONLY_A
+from viewer.canvas.layers import CORRECT, ONLY_A, ONLY_B, WRONG, Boxes
 from viewer.canvas.painter import render
 from viewer.panels.beside import EMPTY, NOTHING, BesidePanel
 from viewer.panels.live import LivePanel
@@ -168,6 +169,7 @@ def test_a_second_model_that_cannot_be_opened_says_so_in_its_pane_alone(desk: Ma
     d.settle()
     head = d.window.panes.heads[1]
     assert "nowhere.pt is not there" in head.note.text() and head.note.isVisible()
+    assert any("nowhere.pt is not there" in line for line in d.log.text.toPlainText().splitlines())
     assert d.messages == [] and d.document.model == SSD and d.result is before and d.shows(before)
     assert d.window.panes.heads[0].height() == head.height(), "both pictures begin at the same height"
     assert panel(d).empty.text() == NOTHING
@@ -300,6 +302,31 @@ def test_while_a_video_plays_the_second_model_waits_and_answers_where_it_is_paus
     d.settle()
     assert np.array_equal(layer(d, "detections").boxes, d.direct(model=RCNN, **in_force(d)).arrays["boxes"])
     assert not d.window.panes.heads[1].note.text()
+
+
+def test_ground_truth_judges_both_models(desk: Make, tmp_path: Path) -> None:
+    """The truth is the second model's first box alone."""
+    shutil.copy(SAMPLES[0], tmp_path / "a.png")
+    d = beside_of(desk(tmp_path / "a.png", model=RCNN), SSD)
+    found = b_answer(d, "detect").arrays
+    x0, y0, x1, y1 = found["boxes"][0].tolist()
+    name = d.session.beside.description.classes[found["labels"][0]]
+    height, width = d.canvas.pixels.shape[:2]
+    image = {"id": 1, "file_name": "a.png", "width": width, "height": height}
+    thing = {"id": 1, "image_id": 1, "category_id": 4, "bbox": [x0, y0, x1 - x0, y1 - y0]}
+    body = {"images": [image], "categories": [{"id": 4, "name": name}], "annotations": [thing]}
+    (tmp_path / "set.json").write_text(json.dumps(body))
+    d.session.open_paths([tmp_path / "set.json"])
+    d.until(lambda: d.session.truth is not None)
+    d.settle()
+    drawn = [each for each in d.window.panes.canvas.layers if isinstance(each, Boxes)]
+    colours = {
+        number: colour
+        for each in drawn
+        for number, colour in zip(each.ids.tolist(), each.colours.tolist(), strict=True)
+    }
+    assert colours[int(found["ids"][0])] == CORRECT and WRONG in colours.values()
+    assert not {ONLY_A, ONLY_B} & set(colours.values()), "right and wrong stand above what one model alone found"
 
 
 # classifiers

@@ -111,6 +111,17 @@ def test_what_one_model_alone_found_is_marked_in_its_own_pane() -> None:
         assert marked[1] is other
 
 
+def test_one_class_name_has_one_colour_in_both_panes() -> None:
+    b = detections(B_NAMES, ("dog", 0.9, 0, 0, 10, 10), ("horse", 0.8, 9, 9, 20, 20), ("cat", 0.7, 40, 0, 50, 10))
+    boxes = Boxes("detections", b.arrays["boxes"], b.arrays["labels"])
+    roles = replace(boxes, colours=np.array([ONLY_B, -2, 2]))
+    levels = replace(boxes, id="anchors")
+    found: list[Any] = versus.recoloured([boxes, roles, levels], B_NAMES, A_NAMES)
+    assert found[0].colours.tolist() == [A_NAMES.index("dog"), len(A_NAMES), A_NAMES.index("cat")]
+    assert found[1].colours.tolist() == [ONLY_B, -2, A_NAMES.index("cat")] and found[2] is levels
+    assert versus.recoloured([boxes], A_NAMES, A_NAMES)[0] is boxes
+
+
 def test_the_counterpart_of_a_box_has_its_name_and_its_place() -> None:
     a = detections(A_NAMES, ("cat", 0.9, 0, 0, 10, 10), ("bird", 0.7, 40, 0, 50, 10))
     b = detections(

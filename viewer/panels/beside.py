@@ -245,7 +245,10 @@ class BesidePanel(Panel):
         found, look = versus.map_numbers(*both), self.store.document.look
         self.subtract.setEnabled(found is not None)
         ends = [number(heat.end_of(each.arrays["map"], look)) for each in both]
-        facts = [(f"{name} explains", str(each.meta["target"])) for name, each in zip("AB", both, strict=True)]
+        facts = [
+            (f"{name} explains", str(each.meta["target"]).partition(" of box ")[0])
+            for name, each in zip("AB", both, strict=True)
+        ]
         facts += [(f"{name}'s scale ends", f"at {end}") for name, end in zip("AB", ends, strict=True)]
         if found is None:
             facts.append(("Together", "no part of the picture"))

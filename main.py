@@ -56,6 +56,7 @@ def _window(given: list[str]) -> int:
         "pictures", nargs="*", metavar="PICTURE", help="pictures, folders, videos, camera:0, addresses of streams"
     )
     _model_options(parser)
+    parser.add_argument("--beside", metavar="MODEL", help="a second model, shown beside the first on the same picture")
     parser.add_argument("--truth", type=Path, metavar="PATH", help="ground truth: COCO file, VOC or YOLO folder")
     parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save what the window shows and exit")
     parser.add_argument("--sample", action="store_true", help="open a bundled sample picture")

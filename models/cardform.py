@@ -22,7 +22,14 @@ class Preprocessing:
 
     fit: str = param("crop", "Fit", "How a picture comes to the input's size.", choices=FITS)
     resize: int = param(
-        256, "Shorter side", "Resized to this first.", low=1, high=4096, step=1, unit="px", only=("fit", "crop", "squash")
+        256,
+        "Shorter side",
+        "Resized to this first.",
+        low=1,
+        high=4096,
+        step=1,
+        unit="px",
+        only=("fit", "crop", "squash"),
     )
     width: int = param(224, "Input width", "The network's input.", low=1, high=4096, step=1, unit="px")
     height: int = param(224, "Input height", "The network's input.", low=1, high=4096, step=1, unit="px")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from models import cards
 from models.live.source import title
-from viewer import inspect_actions, latent_actions, map_actions, reel_actions
+from viewer import beside_actions, inspect_actions, latent_actions, map_actions, reel_actions
 from viewer.commands import Command, Commands
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def table(window: Window) -> Commands:
             *_view(window),
             *_live(window),
             *_model(window),
+            *beside_actions.commands(window),
             *inspect_actions.commands(window),
             *map_actions.commands(window),
             *latent_actions.commands(window),

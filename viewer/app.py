@@ -61,6 +61,8 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     else:
         _screenshot_when_idle(application, window, options.screenshot)
     window.show()
+    if document.beside:
+        window.docks.show("beside")
     application.exec()
     qInstallMessageHandler(None)
     session.stop()
@@ -146,6 +148,7 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
             failures.append(Failure(str(refusal), refusal.advice))
     truth = Source.file(options.truth) if options.truth else None
     document = Document(sources=tuple(sources), model=cards.canonical(model), truth=truth)
+    document = document.with_beside(cards.canonical(options.beside) if options.beside else "")
     for shown in options.show:
         if shown == "suppressed":
             document = document.with_value("detect", suppressed=True)

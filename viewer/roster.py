@@ -9,6 +9,7 @@ from viewer.panels.arithmetic import ArithmeticPanel
 from viewer.panels.attention import AttentionPanel
 from viewer.panels.attribution import AttributionPanel
 from viewer.panels.base import Panel
+from viewer.panels.beside import BesidePanel
 from viewer.panels.classification import ClassificationPanel
 from viewer.panels.compare import ComparePanel
 from viewer.panels.critic import CriticPanel
@@ -71,4 +72,5 @@ PANELS: tuple[type[Panel], ...] = (
     CriticPanel,
     NeighboursPanel,
     ModelPanel,
+    BesidePanel,
 )

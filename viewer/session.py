@@ -19,6 +19,7 @@ from models.requests import Request
 from models.truth.read import recognise
 from models.truth.types import Truth
 from models.types import Failure, Refusal, Result, Source
+from viewer.beside import Beside
 from viewer.document import Document
 from viewer.jobs import Jobs, Lane, Post, firsts, queue_of
 from viewer.listeners import Listeners
@@ -54,6 +55,7 @@ class Session:
         self.reading, self._target, self._reads = False, -1, 0
         self._good = DEFAULT_MODEL
         self.truths = Truths(self)
+        self.beside = Beside(self)
         self.store.listen(self._changed)
 
     def begin(self, post: Post, wants: Sequence[tuple[str, Wants]], *, started: bool = False) -> None:
@@ -67,7 +69,7 @@ class Session:
         """Ask for what the document wants now, and no longer for what it does not."""
         document = self.store.document
         self.live.follow()
-        self.wanted = plan(document, self.description, self.wants)
+        self.wanted = plan(document, self.description, self.wants) | self.beside.wanted()
         if self.description is not None:
             self.wanted.pop(DESCRIBE_SLOT)
         for slot, request in self.wanted.items():
@@ -228,14 +230,13 @@ class Session:
 
     def _read_own(self) -> None:
         """Read the picture of a document that came from elsewhere; go on to the next where it cannot be read."""
-        document = self.store.document
-        start = document.current
+        sources, start = self.store.document.sources, self.store.document.current
 
         def accept(index: int) -> None:
             # Panels may have come into view while the picture was read.
             self.store.update(self.store.document.with_current(start + index))
 
-        self._read(document.sources[start:], accept, own=True)
+        self._read(sources[start:], accept, own=True)
 
     def _read(self, sources: Sequence[Source], accept: Accept, *, own: bool = False) -> None:
         """Read the first of some pictures that can be read, and `accept` its index."""
@@ -376,7 +377,7 @@ class Session:
             self.store.update(self.store.document.with_model(request.model), title="Open " + description.name)
             for tell in self.on.opened:
                 tell("model", request.model)
-        if request.model != self.store.document.model:
+        if request.model not in (self.store.document.model, self.store.document.beside):
             return
         self._good = request.model
         for call in self.on.described:

@@ -40,7 +40,7 @@ def explore(d: Any) -> ExplorePanel:
 
 
 def test_a_model_alone_shows_a_picture_and_no_welcome(opened: Any) -> None:
-    assert opened.window.centre.currentWidget() is opened.canvas
+    assert opened.window.centre.currentWidget() is opened.window.panes
     assert np.array_equal(opened.canvas.pixels, made(opened, "seed:0"))
     assert "vae.pt" in opened.window.windowTitle()
     docks = opened.window.docks.by_id

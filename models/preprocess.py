@@ -20,11 +20,12 @@ from models.types import Pixels
 class Preprocess:
     """Resize the shorter side to `resize` px, cut the middle `crop` x `crop` px, scale to 0..1, subtract `mean`, divide
     by `std`, per colour in RGB: torchvision's preset for classification, bit for bit. With `squash` both sides are
-    resized, whatever that does to the shape, as some of timm's models were trained.
+    resized, whatever that does to the shape, as some of timm's models were trained. With `crop` 0 nothing is cut off:
+    the preset for segmentation.
     """
 
     resize: int
-    crop: int
+    crop: int = 0
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     interpolation: str = "bilinear"
@@ -38,16 +39,19 @@ class Preprocess:
         return cls(**known)
 
     def input(self, pixels: Pixels, device: torch.device) -> Tensor:
-        """Return the network's input (1, 3, crop, crop) for pixels (H, W, 3) uint8 RGB."""
+        """Return the network's input (1, 3, crop, crop), with no crop (1, 3, h, w), for pixels (H, W, 3) uint8 RGB."""
         image = torch.from_numpy(np.array(pixels)).permute(2, 0, 1).to(device)
         mode = InterpolationMode(self.interpolation)
         sides = [self.resize] * (2 if self.squash else 1)
-        image = transform.center_crop(transform.resize(image, sides, mode, antialias=True), [self.crop])
+        image = transform.resize(image, sides, mode, antialias=True)
+        image = transform.center_crop(image, [self.crop]) if self.crop else image
         image = transform.convert_image_dtype(image, torch.float)
         return transform.normalize(image, list(self.mean), list(self.std))[None]
 
     def extent(self, width: int, height: int) -> Rect:
         """Return where the input lies, x0 y0 x1 y1 in pixels of a picture of this size."""
+        if not self.crop:
+            return 0.0, 0.0, float(width), float(height)
         short = min(width, height)
         wide, high = (self.resize if self.squash else int(self.resize * side / short) for side in (width, height))
         scale_x, scale_y = width / wide, height / high

@@ -62,7 +62,7 @@ def _network(
         architectures.set_eps(net, float(given["eps"]))
     about: dict[str, Any] = {"note": "Recognised by its tensors."}
     about |= {"assumptions": {key: {**item, "value": assumed[key]} for key, item in offered.items()}}
-    if architecture in cards.CLASSIFIERS:
+    if architecture in (*cards.CLASSIFIERS, *cards.SEGMENTERS):
         about |= {"preprocessing": architectures.classifier_about(architecture)["preprocessing"]}
     names, task = architectures.class_names(architecture, classes), architectures.task(architecture)
     return net, cards.recognised(card, architecture=architecture, task=task, classes=names, about=about)

@@ -81,22 +81,9 @@ def _torchvision(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, 
     count = entry.classes or IMAGENET
     about: dict[str, Any] = {"classes": tuple(meta.get("categories") or (f"class {i}" for i in range(count)))}
     if entry.task != "detection":
-        about["preprocessing"] = preset(published)
+        about["preprocessing"] = architectures.preset(published)
     figures = {f"{on}: {what}": value for on, all_ in meta["_metrics"].items() for what, value in all_.items()}
     return net, {**about, **figures, **({"recipe": meta["recipe"]} if meta.get("recipe") else {})}
-
-
-def preset(published: Any) -> dict[str, Any]:
-    """Return the preprocessing of torchvision's published weights of a classifier or segmenter, as a card keeps it."""
-    given = published.transforms()
-    crop = getattr(given, "crop_size", None)
-    return {
-        "resize": given.resize_size[0],
-        **({"crop": crop[0]} if crop else {}),
-        "mean": list(given.mean),
-        "std": list(given.std),
-        "interpolation": given.interpolation.value,
-    }
 
 
 @contextmanager

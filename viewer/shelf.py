@@ -14,6 +14,7 @@ from viewer.store import Store
 BY_TASK = {
     "detection": ("Detects", "HasAnchors", "Explains"),
     "classification": ("Classifies", "Explains"),
+    "segmentation": ("SegmentsPicture", "Explains"),
     "generation": ("Generates", "Encodes", "Scores"),
 }
 Furnish = Callable[[Panel], None]

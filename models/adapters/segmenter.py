@@ -122,7 +122,7 @@ def _blended(coarse: Tensor, image: Tensor) -> Tensor:
 def _masks(
     coarse: Tensor, image: Tensor, region: Rect | None, size: tuple[int, int], classes: tuple[str, ...]
 ) -> tuple[Tensor, int]:
-    """Return each class's pixels (C, h, w) of the input, and the class that has most of them, no background, else -1."""
+    """Return each class's pixels (C, h, w) of the input, and the class with most of them, no background, else -1."""
     count, (rows, columns) = coarse.shape[1], image.shape[-2:]
     if region is not None:
         x0, x1 = (round(x / size[0] * columns) for x in region[::2])

@@ -1,10 +1,10 @@
 """Segment: a class for each pixel of the picture, and how sure of it the network is.
 
-Arrays of the Result: `labels` (h, w) and `probability` (h, w) float32 of the best class, for the pixels of the network's
-input; `labels_full` (H, W) the class of each pixel of the picture, that of the input's pixel below it. Labels are the
-model's own ids, uint8 where they fit. `classes` (K,) are those with any pixel, the largest first, `share` (K,) their
-parts of the picture, `mean` (K,) the mean probability over their pixels. `meta["names"]` are the names of all classes,
-`meta["extent"]` is where the input lies in pixels of the picture.
+Arrays of the Result: `labels` (h, w) and `probability` (h, w) float32 of the best class, for the pixels of the input of
+the network; `labels_full` (H, W) the class of each pixel of the picture, that of the input's pixel below it. Labels are
+the model's own ids, uint8 where they fit. `classes` (K,) are those with any pixel, the largest first, `share` (K,) how
+much of the picture they cover, `mean` (K,) the mean probability over their pixels. `meta["names"]` are the names of
+all classes, `meta["extent"]` is where the input lies in pixels of the picture.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ COMMANDS = ("models", "inspections", "run", "replay")
 USAGE = """\
   main.py [PICTURE...] [--model NAME_OR_FILE] [--truth PATH]     open the window
           [--weights FILE] [--device D] [--precision P]           of that model; code (FILE.py:build) needs --allow once
-          a PICTURE may also be a folder, a video, camera:0, or an address such as rtsp://host/path
+          a PICTURE may also be a folder, a video, camera:0, an address such as rtsp://host/path, a saved session
   main.py --screenshot FILE.png [PICTURE...] [--model M]         save what the window shows, off screen
   main.py models [--json]                                        the bundled models
   main.py models --zoo [TEXT]                                    published models that open by name, TEXT in theirs
@@ -56,6 +56,7 @@ def _window(given: list[str]) -> int:
         "pictures", nargs="*", metavar="PICTURE", help="pictures, folders, videos, camera:0, addresses of streams"
     )
     _model_options(parser)
+    parser.add_argument("--beside", metavar="MODEL", help="a second model, shown beside the first on the same picture")
     parser.add_argument("--truth", type=Path, metavar="PATH", help="ground truth: COCO file, VOC or YOLO folder")
     parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save what the window shows and exit")
     parser.add_argument("--sample", action="store_true", help="open a bundled sample picture")

@@ -192,7 +192,7 @@ def preset(weights: Any) -> dict[str, Any]:
     crop = getattr(given, "crop_size", None)
     return {
         "resize": given.resize_size[0],
-        **({"crop": crop[0]} if crop else {}),
+        **({"crop": crop[0]} if crop else {"fit": "whole"}),
         "mean": list(given.mean),
         "std": list(given.std),
         "interpolation": given.interpolation.value,

@@ -18,7 +18,7 @@ from models.subject import Rect, Subject
 from models.types import Float, Pixels, Refusal
 
 FAMILIES = "torchvision.models.segmentation."
-VOC = Preprocess(resize=520)
+VOC = Preprocess(resize=520, fit="whole")
 
 
 class SegmenterAdapter:

@@ -19,6 +19,7 @@ from models.zoo import cached, catalogue
 from models.zoo.catalogue import Entry
 
 IMAGENET = 1000
+FITS = {"center": "crop", "squash": "squash", "border": "pad"}  # timm's words for how a picture comes to a size
 NO_TIMM = "Install it where Vitrine is: pip install timm."
 
 
@@ -110,13 +111,14 @@ def _told(entry: Entry) -> Iterator[None]:
 def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, dict[str, Any]]:
     try:
         import timm  # pyright: ignore[reportMissingImports]
-        from timm.data import resolve_model_data_config  # pyright: ignore[reportMissingImports]
+        from timm.data.config import resolve_model_data_config  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise Refusal(f"{entry.name} needs timm, which is not installed.", advice=NO_TIMM) from error
     if not timm.is_model(entry.architecture):
         message = f"timm {timm.__version__} has no {entry.architecture}."
         raise Refusal(message, advice=f"Install a newer one: the zoo lists those of {_listed()}.")
     full = f"{entry.architecture}.{entry.tag}" if entry.tag else entry.architecture
+    net: Any
     if state:
         with architectures.unfilled(), _told(entry):
             net = timm.create_model(full, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(state)})
@@ -126,21 +128,16 @@ def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, dict[st
             torch.manual_seed(0)
             net = timm.create_model(full, pretrained=False)
     config = resolve_model_data_config(net)
-    _, height, size = config["input_size"]
-    if height != size:
-        message = f"{entry.name} takes pictures of {size} x {height} pixels, and Vitrine gives such networks squares."
-        raise Refusal(message, advice="Choose a model with a square input.")
+    _, height, width = config["input_size"]
     preprocessing = {
-        "resize": math.floor(size / config["crop_pct"]),  # as timm rounds it
-        "crop": size,
+        "resize": math.floor(min(height, width) / config["crop_pct"]),  # as timm rounds it
+        "crop": width if height == width else [height, width],
         "mean": list(config["mean"]),
         "std": list(config["std"]),
         "interpolation": config["interpolation"],
-        "squash": config["crop_mode"] == "squash",
+        "fit": FITS[config["crop_mode"]],
     }
     about: dict[str, Any] = {"classes": _timm_classes(net.num_classes), "preprocessing": preprocessing}
-    if config["crop_mode"] == "border":
-        about["preprocessing note"] = "It was made for whole pictures with a border; here their middle is cut out."
     for key, told in (("origin_url", "origin"), ("description", "description"), ("paper_ids", "paper")):
         if net.pretrained_cfg.get(key):
             about[told] = net.pretrained_cfg[key]
@@ -149,7 +146,7 @@ def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, dict[st
 
 def _timm_classes(count: int) -> tuple[str, ...]:
     """Return the names of as many classes as timm knows a set of; numbers where it does not."""
-    from timm.data import ImageNetInfo, infer_imagenet_subset  # pyright: ignore[reportMissingImports]
+    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset  # pyright: ignore[reportMissingImports]
 
     if count == IMAGENET:
         return architectures.classifier_about("resnet18")["classes"]

@@ -25,7 +25,7 @@ SIZE = (90, 120)
 @pytest.fixture
 def engine() -> Engine:
     made = Engine(threads=1)
-    about = {"preprocessing": {"resize": 64}}
+    about = {"preprocessing": {"resize": 64, "fit": "whole"}}
     made._models["tiny"] = SegmenterAdapter(SegmenterAdapter.tiny().eval(), Card("tiny", classes=CLASSES, about=about))
     return made
 

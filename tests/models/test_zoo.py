@@ -276,7 +276,7 @@ def test_a_squashed_picture_is_seen_whole() -> None:
     from torchvision.transforms import Compose, Normalize, Resize
 
     pixels = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
-    seen = Preprocess(resize=64, crop=64, squash=True)
+    seen = Preprocess(resize=64, crop=64, fit="squash")
     scaled = Resize((64, 64), antialias=True)(torch.from_numpy(pixels).permute(2, 0, 1)) / 255
     wanted = Compose([Normalize(seen.mean, seen.std)])(scaled)
     assert torch.allclose(seen.input(pixels, torch.device("cpu"))[0], wanted, atol=1e-6)

@@ -36,7 +36,7 @@ def small(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> Iterator[None]:
     net = SegmenterAdapter.tiny()
     with torch.no_grad():
         net.classifier[4].weight.mul_(20)  # pyright: ignore
-    card = Card(NAME, task="segmentation", classes=CLASSES, about={"preprocessing": {"resize": 64}})
+    card = Card(NAME, task="segmentation", classes=CLASSES, about={"preprocessing": {"resize": 64, "fit": "whole"}})
     opened = registry.opened
 
     def small(name: str, context: Any = None) -> Any:

@@ -15,6 +15,7 @@ BY_TASK = {
     "detection": ("Detects", "HasAnchors", "Explains"),
     "classification": ("Classifies", "Explains"),
     "segmentation": ("SegmentsPicture", "Explains"),
+    "features": ("Explains",),
     "generation": ("Generates", "Encodes", "Scores"),
 }
 Furnish = Callable[[Panel], None]

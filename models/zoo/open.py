@@ -137,17 +137,20 @@ def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, dict[st
         "interpolation": config["interpolation"],
         "fit": FITS[config["crop_mode"]],
     }
-    about: dict[str, Any] = {"classes": _timm_classes(net.num_classes), "preprocessing": preprocessing}
+    about: dict[str, Any] = {"classes": _timm_classes(net), "preprocessing": preprocessing}
     for key, told in (("origin_url", "origin"), ("description", "description"), ("paper_ids", "paper")):
         if net.pretrained_cfg.get(key):
             about[told] = net.pretrained_cfg[key]
     return net, about
 
 
-def _timm_classes(count: int) -> tuple[str, ...]:
-    """Return the names of as many classes as timm knows a set of; numbers where it does not."""
+def _timm_classes(net: Any) -> tuple[str, ...]:
+    """Return the names of as many classes as timm knows a set of; numbers where it does not, and of features."""
     from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset  # pyright: ignore[reportMissingImports]
 
+    count = net.num_classes or 0
+    if not count:
+        return tuple(f"feature {i}" for i in range(getattr(net, "head_hidden_size", net.num_features)))
     if count == IMAGENET:
         return architectures.classifier_about("resnet18")["classes"]
     subset = infer_imagenet_subset({"num_classes": count})

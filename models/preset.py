@@ -10,7 +10,7 @@ from torch import nn
 
 from models import assume
 from models.cards import Card
-from models.preprocess import FITS, ORDERS, Preprocess
+from models.preprocess import ORDERS, SIZED, Preprocess
 
 PRESETS: dict[str, dict[str, Any]] = {
     "imagenet": {},
@@ -44,7 +44,7 @@ def propose(
         return Preprocess.of(card.about["preprocessing"]), {}
     names = [name for name in PRESETS if channels == 3 or name not in COLOURED]
     first = "imagenet" if channels == 3 and not boxes else "zero_one"
-    fits = FITS if size[0] == size[1] and not boxes else ("stretch", "pad", "crop")
+    fits = SIZED if size[0] == size[1] and not boxes else ("stretch", "pad", "crop")
     offered: dict[str, dict[str, Any]] = {
         "input": {**INPUT, "choices": (first, *(name for name in names if name != first))},
         "fit": {**FIT, "choices": fits},

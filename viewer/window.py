@@ -298,7 +298,8 @@ class Window(QMainWindow):
         elif not description.offers["ablation"].reason:
             self.docks.show("attribution")
             self.session.store.update(document, title="Draw a rectangle")
-            self.tell(explain.HIDES, key="region")
+            within = "SegmentsPicture" in description.capabilities
+            self.tell(explain.WITHIN if within else explain.HIDES, key="region")
 
     # the frame
 

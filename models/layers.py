@@ -90,7 +90,10 @@ def _last_that_counts(subject: Subject, calls: Sequence[Call]) -> str:
             return ""
         found = torch.autograd.grad(column, [values[c.id] for c in tried], allow_unused=True)
     for call, gradient in reversed(list(zip(tried, found, strict=True))):
-        if gradient is not None and bool(call.layout.planes(gradient).abs().sum() > 0):
+        if gradient is None:
+            continue
+        places = call.layout.planes(gradient).abs().sum((0, 1)) > 0
+        if int(places.sum()) >= subject.spread:
             return call.id
     return ""
 

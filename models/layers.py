@@ -19,6 +19,15 @@ _POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d
 _POOL_NAMES = {kind.__name__ for kind in _POOLS}
 
 
+def hidden(model: Any) -> dict[str, str]:
+    """Return why a question about layers is of no use to a model: TorchScript calls its modules out of sight."""
+    if not isinstance(model.net, torch.jit.ScriptModule):
+        return {}
+    return {
+        "": f"{model.card.name} is TorchScript, which hides its layers: export it with torch.export (.pt2) or as ONNX."
+    }
+
+
 def trace_of(subject: Subject, stages: Any) -> Trace:
     """Return the calls of one pass over the subject's input."""
 

@@ -14,12 +14,13 @@ from torch.overrides import TorchFunctionMode
 from torchvision.models import detection, get_model, get_model_weights
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
-from models import cards, classifiers
+from models import cards, checkpoint, classifiers
 from models.detection.skeleton import COCO_POINTS
 from models.networks import cells, digits, gan, lenet, photos, vae
 from models.types import Refusal
 
 ANY_CLASSES = 3
+EPS = {"title": "Epsilon", "help": "What batch normalisation adds to the variance; tensors do not tell."}
 OWN_CLASSES = {
     "digits_ssd": digits.CLASSES,
     "digits_faster_rcnn": digits.CLASSES,
@@ -125,11 +126,20 @@ def recognise(state: Mapping[str, Tensor]) -> tuple[str, int]:
                     return name, classes
     if found := classifiers.classifier(given, lambda name, classes: _shapes(name, classes, points)):
         return found
-    hint = f" The nearest is {nearest}: {best} of {len(given)} tensors fit." if best > len(given) // 4 else ""
+    for name, classes in classifiers.relatives(given):
+        shared = len(_shapes(name, classes, points).items() & given.items())
+        if shared > best:
+            nearest, best = name, shared
+    near = best > len(given) // 4
+    hint = f" The nearest is {nearest}: {best} of {len(given)} tensors fit." if near else ""
+    counts = classifiers.classes_in(given) if nearest in cards.CLASSIFIERS else _class_counts(state)
+    wanted = _shapes(nearest, next(iter(counts), ANY_CLASSES), points) if near else {}
     raise Refusal(
         f"These weights belong to no network that Vitrine knows.{hint}",
         advice="It opens the bundled networks, torchvision's classifiers and its detectors: SSD, SSDLite, RetinaNet, "
-        "FCOS, Faster, Mask and Keypoint R-CNN. Other weights need a card (JSON) beside them.",
+        "FCOS, Faster, Mask and Keypoint R-CNN. Other weights need a card (JSON) beside them that names one of these, "
+        "or the code of their network: FILE.py:build --weights.",
+        details=checkpoint.differences(wanted, state) if near else "",
     )
 
 
@@ -145,9 +155,22 @@ def set_frozen_eps(net: nn.Module, architecture: str, state: Mapping[str, Tensor
     Their frozen normalisation leaves no batch counters; that of some had 0 for its epsilon.
     """
     if architecture in EPS_0 and not any(k.endswith(COUNTER) for k in state):
-        for module in net.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eps = 0.0
+        set_eps(net, 0.0)
+
+
+def set_eps(net: nn.Module, eps: float) -> None:
+    """Set what batch normalisation adds to the variance."""
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = eps
+
+
+def normalisation(net: nn.Module) -> dict[str, dict[str, Any]]:
+    """Return the assumption about batch normalisation's epsilon, its own value first; none where there is none."""
+    own = next((m.eps for m in net.modules() if isinstance(m, nn.BatchNorm2d)), None)
+    if own is None:
+        return {}
+    return {"eps": {**EPS, "choices": tuple(dict.fromkeys(str(eps) for eps in (own, 1e-05, 0.001, 0.0)))}}
 
 
 def classifier_about(architecture: str) -> dict[str, Any]:

@@ -34,10 +34,16 @@ def classifier(given: Shapes, shapes: Callable[[str, int], Shapes]) -> tuple[str
     `shapes(name, classes)` are the tensors of an architecture. GoogLeNet and Inception are left out: whether their
     input is transformed first, which changes every answer, cannot be seen.
     """
+    return next((each for each in relatives(given) if shapes(*each) == given), None)
+
+
+def relatives(given: Shapes) -> list[tuple[str, int]]:
+    """Return the classifiers of the family that these tensors seem to be of, with each number of classes possible."""
     begins = next((names for tensor, names in FAMILIES.items() if tensor in given), ())
-    heads = {given[head][0] for head in HEADS if head in given}
-    for name in (n for n in CLASSIFIERS if n.startswith(begins)) if begins else ():
-        for classes in sorted(heads, reverse=True):
-            if shapes(name, classes) == given:
-                return name, classes
-    return None
+    family = [name for name in CLASSIFIERS if name.startswith(begins)] if begins else []
+    return [(name, classes) for name in family for classes in classes_in(given)]
+
+
+def classes_in(given: Shapes) -> list[int]:
+    """Return how many classes the heads of a classifier may have, the most first."""
+    return sorted({given[head][0] for head in HEADS if given.get(head)}, reverse=True)

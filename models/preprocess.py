@@ -16,7 +16,8 @@ from torchvision.transforms import functional as transform
 from models.subject import Rect
 from models.types import Pixels, Refusal
 
-FITS = ("crop", "stretch", "pad")
+FITS = ("crop", "stretch", "pad", "squash")
+CUT = ("crop", "squash")  # resized, then cut
 ORDERS = ("rgb", "bgr")
 INTERPOLATIONS = tuple(mode.value for mode in InterpolationMode)
 
@@ -28,8 +29,10 @@ class Preprocess:
 
     `crop` is the side of the input in px, or its height and width. `fit` says how a picture comes to that size: "crop"
     resizes its shorter side to `resize` px and cuts the middle; "stretch" resizes it to the size whatever its
-    proportions; "pad" resizes it to fit inside and puts the mean colour around it. Then the colours are put in `order`,
-    their values scaled to 0..`range`, less `mean`, over `std`, which are given in that order and range.
+    proportions; "pad" resizes it to fit inside and puts the mean colour around it; "squash" resizes both sides to
+    `resize` px whatever its proportions and cuts the middle, as some of timm's models were trained. Then the colours
+    are put in `order`, their values scaled to 0..`range`, less `mean`, over `std`, which are given in that order and
+    range.
     """
 
     resize: int = 256
@@ -90,8 +93,9 @@ class Preprocess:
         image = torch.from_numpy(np.array(pixels)).permute(2, 0, 1).to(device)
         image = image.flip(0) if self.order == "bgr" else image
         mode = InterpolationMode(self.interpolation)
-        if self.fit == "crop":
-            image = transform.resize(image, [self.resize], mode, antialias=True)
+        if self.fit in CUT:
+            sides = [self.resize] * (2 if self.fit == "squash" else 1)
+            image = transform.resize(image, sides, mode, antialias=True)
             image = transform.center_crop(image, list(self.size))
         else:
             inside, _ = self._placed(pixels.shape[1], pixels.shape[0])
@@ -107,12 +111,13 @@ class Preprocess:
 
     def extent(self, width: int, height: int) -> Rect:
         """Return where the input lies, x0 y0 x1 y1 in pixels of a picture of this size; padding lies beyond it."""
-        if self.fit == "crop":
+        if self.fit in CUT:
             short = min(width, height)
-            resized = {side: int(self.resize * side / short) for side in (width, height)}
-            scale_x, scale_y = width / resized[width], height / resized[height]
-            left = round((resized[width] - self.size[1]) / 2.0)
-            top = round((resized[height] - self.size[0]) / 2.0)
+            squash = self.fit == "squash"
+            wide, high = (self.resize if squash else int(self.resize * side / short) for side in (width, height))
+            scale_x, scale_y = width / wide, height / high
+            left = round((wide - self.size[1]) / 2.0)
+            top = round((high - self.size[0]) / 2.0)
         else:
             (inner_h, inner_w), (top, left) = self._placed(width, height)
             scale_x, scale_y = width / inner_w, height / inner_h

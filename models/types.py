@@ -67,12 +67,14 @@ class Source:
 class Refusal(Exception):  # noqa: N818 - an expected answer, not an error of ours
     """Something the user gave cannot be used: `str()` says what happened, `advice` what to do about it.
 
-    `offer` is a way out that can be taken at once: ("allow", file, its SHA-256) or ("model", full name, in words).
+    `details` are for who wants to know more. `offer` is a way out that can be taken at once: ("allow", file, its
+    SHA-256), ("model", full name, in words) or ("download", name in the zoo).
     """
 
-    def __init__(self, message: str, *, advice: str = "", offer: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, *, advice: str = "", details: str = "", offer: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.advice = advice
+        self.details = details
         self.offer = offer
 
 

@@ -5,23 +5,22 @@ from __future__ import annotations
 import pickletools
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import safetensors.torch
 import torch
 
-from models import files
+from models import checkpoint, files
 from models.files import WEIGHTS_SUFFIXES, sha256
 from models.types import Refusal
 
-__all__ = ["WEIGHTS_SUFFIXES", "fits", "read", "sha256"]
+__all__ = ["WEIGHTS_SUFFIXES", "fits", "load", "read", "sets", "sha256"]
 
-_SHOWN = 3
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "params", "ema", "model_ema", "params_ema", "weights")
-_PREFIXES = ("module.", "_orig_mod.")
+fits = checkpoint.fits
+
 _PLAIN = re.compile(
     r"torch\.(\w*Storage|Size|device|Tensor|(b?float|u?int|complex|bool)\w*|_utils\._rebuild\w+|nn\.parameter\.\w+)"
     r"|collections\.\w+|_codecs\.encode"
@@ -31,38 +30,34 @@ _ADVICE_AGAIN = "Copy or download it again."
 _ADVICE_KINDS = f"Choose a weights file ({', '.join(sorted(WEIGHTS_SUFFIXES))})."
 
 
-def read(path: str | Path) -> dict[str, torch.Tensor]:
+def read(path: str | Path, entry: str = "") -> dict[str, torch.Tensor]:
     """Return the state dict in a file: on the CPU, in the types stored, half precision included.
 
     A wrapper such as {"state_dict": ...} is taken off, the plain weights before their moving average, and so are the
-    prefixes that DataParallel and torch.compile put before every name.
+    prefixes that DataParallel, torch.compile and Lightning put before every name. `entry` chooses one of several.
     Raises Refusal if it cannot be read, is damaged, holds anything but tensors, or would run code.
     """
+    return checkpoint.plain(checkpoint.chosen(sets(path), entry, Path(path).name))
+
+
+def sets(path: str | Path) -> dict[str, dict[str, torch.Tensor]]:
+    """Return every state dict in a file by the word it has for it, the one that is meant first. Raises as `read`."""
     file = files.check(path)
     suffix = file.suffix.lower()
     if suffix not in WEIGHTS_SUFFIXES:
         raise Refusal(f"{file.name} is not a weights file.", advice=_ADVICE_KINDS)
     with files.Quiet():
         loaded = _safetensors(file) if suffix == ".safetensors" else _pytorch(file)
-    return _without_prefix(_state(loaded, file.name))
+    return checkpoint.sets(loaded, file.name)
 
 
-def fits(wanted: Mapping[str, Sequence[int]], given: Mapping[str, torch.Tensor], *, name: str = "This file") -> None:
-    """Raise Refusal unless `given` has the names and shapes that a model wants; `name` is the file's, to be told.
-
-    Counters of seen batches may be missing: PyTorch fills them in, as old files lack them.
-    """
-    missing = [n for n in wanted if n not in given and not n.endswith("num_batches_tracked")]
-    unexpected = [n for n in given if n not in wanted]
-    both = [n for n in wanted if n in given]
-    other = [n for n in both if tuple(given[n].shape) != tuple(wanted[n])]
-    if not (missing or unexpected or other):
-        return
-    told = [f"{n} is {_shape(given[n].shape)} instead of {_shape(wanted[n])}" for n in other]
-    groups = (("missing", missing), ("unexpected", unexpected), ("of another size", told))
-    parts = [f"{len(names):,} {word} ({_few(names)})" for word, names in groups if names]
-    message = f"{name} does not fit this model: of {len(wanted):,} tensors, {'; '.join(parts)}."
-    raise Refusal(message, advice="Choose weights of the same architecture, with the same number of classes.")
+def load(net: torch.nn.Module, state: Mapping[str, torch.Tensor], *, name: str) -> None:
+    """Give a network its tensors, less a prefix where its names lack that. Raises Refusal with what does not fit."""
+    wanted = {k: tuple(v.shape) for k, v in net.state_dict().items()}
+    given = checkpoint.suited(state, wanted)
+    checkpoint.fits(wanted, given, name=name)
+    with torch.no_grad():
+        net.load_state_dict(given)
 
 
 def _safetensors(path: Path) -> dict[str, torch.Tensor]:
@@ -163,42 +158,3 @@ def _imports(file: IO[bytes]) -> Iterator[str]:
             texts.append(argument)
         if found and not _PLAIN.fullmatch(found):
             yield found
-
-
-def _state(loaded: object, name: str) -> Mapping[str, torch.Tensor]:
-    """Return the state dict in what was loaded, out of its wrapper. Raises Refusal if there is none, or no telling."""
-    if _is_state(loaded):
-        return loaded  # pyright: ignore[reportReturnType]
-    inner: dict[str, Any] = {}
-    if isinstance(loaded, Mapping):
-        inner = {str(key): value for key, value in loaded.items() if _is_state(value)}
-    for key in (*_WRAPPERS, *(inner if len(inner) == 1 else ())):
-        if key in inner:
-            return inner[key]
-    if inner:
-        message = f"{name} holds {len(inner)} sets of weights: {_few(list(inner))}."
-        raise Refusal(message, advice="Save the one you want into a file of its own.")
-    what = "nothing" if isinstance(loaded, Mapping) and not loaded else f"a {type(loaded).__name__}"
-    raise Refusal(f"{name} holds {what}, not named tensors.", advice=_ADVICE_SAVE)
-
-
-def _is_state(value: object) -> bool:
-    if not isinstance(value, Mapping) or not value:
-        return False
-    return all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in value.items())
-
-
-def _without_prefix(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    plain = {name: tensor.detach() for name, tensor in state.items()}
-    for prefix in _PREFIXES:
-        if all(name.startswith(prefix) for name in plain):
-            plain = {name.removeprefix(prefix): tensor for name, tensor in plain.items()}
-    return plain
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return " x ".join(map(str, shape)) or "a single number"

@@ -1,4 +1,4 @@
-"""Adapter for classifiers: torchvision's families and our own. One input, one score for each class. No detectors."""
+"""Adapter for classifiers: torchvision's, timm's and our own. One input, one score for each class. No detectors."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from models.preprocess import Preprocess
 from models.scored import Scored
 
 FAMILIES = "torchvision.models."
+TIMM = "timm.models."
 NOT_THESE = ("detection", "segmentation", "video", "optical_flow", "quantization")
 IMAGENET = Preprocess()
 
@@ -34,6 +35,8 @@ class ClassifierAdapter(Scored):
     def match(net: nn.Module) -> bool:
         """Tell whether this adapter serves the network."""
         module = type(net).__module__
+        if module.startswith(TIMM):
+            return bool(getattr(net, "num_classes", 0))
         family = module.removeprefix(FAMILIES).partition(".")[0] if module.startswith(FAMILIES) else ""
         return isinstance(net, PhotosResNet | LeNet) or (bool(family) and family not in NOT_THESE)
 

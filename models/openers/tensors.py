@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
-from models import architectures, assume, cards, files, weights
+from models import architectures, assume, cards, checkpoint, files, own_network, weights
 from models.cards import Card
 from models.context import Context
 from models.networks import guess
 from models.opened import Opened
+from models.types import Refusal
 
 
 def match(base: str) -> bool:
@@ -33,34 +34,59 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
     file = card.weights
     assert file is not None
     with context.stage("read weights"):
-        state = _read(file)
-    net, card = _network(card, state, file, assumed)
-    return Opened(net, replace(card, sha256=files.sha256(file)), (cards.place(file),))
+        found = weights.sets(file)
+    given = dict(assumed)
+    entry = given.pop("entry", "")
+    state = _widened(checkpoint.plain(checkpoint.chosen(found, entry, file.name)))
+    if not card.architecture and (served := own_network.of_weights(state, card, str(file))) is not None:
+        return replace(served, card=replace(served.card, sha256=files.sha256(file)))
+    try:
+        net, card = _network(card, state, file, given)
+    except Refusal:
+        if not card.architecture:
+            own_network.waiting(file.name)
+        raise
+    if len(found) > 1:
+        offered = {"entry": {**checkpoint.ENTRY, "choices": tuple(found), "value": entry or next(iter(found))}}
+        card = replace(card, about={**card.about, "assumptions": {**card.about.get("assumptions", {}), **offered}})
+    return Opened(net, replace(card, sha256=files.sha256(file)), (cards.place(file), cards.own_place(file)))
 
 
 def _network(
-    card: Card, state: Mapping[str, torch.Tensor], file: Path, assumed: Mapping[str, str]
+    card: Card, state: Mapping[str, torch.Tensor], file: Path, given: Mapping[str, str]
 ) -> tuple[torch.nn.Module, Card]:
     architecture, classes = card.architecture, len(card.classes)
-    if not architecture and (found := guess.propose(state, file, assumed, _read)) is not None:
-        net, about = found
+    if architecture:
+        assume.check(given, {}, name=card.name)
+        return _built(architecture, classes, state, card.name), card
+    if (proposed := guess.propose(state, file, given, _read)) is not None:
+        net, about = proposed
         return net, cards.recognised(card, architecture=about["architecture"], task=about["task"], about=about)
-    assume.check(assumed, {}, name=card.name)
-    if not architecture:
-        architecture, classes = architectures.recognise(state)
-        about: dict[str, Any] = {"note": "Recognised by its tensors."}
-        if architecture in cards.CLASSIFIERS:
-            about |= {"preprocessing": architectures.classifier_about(architecture)["preprocessing"]}
-        names = architectures.class_names(architecture, classes)
-        task = architectures.task(architecture)
-        card = cards.recognised(card, architecture=architecture, task=task, classes=names, about=about)
+    architecture, classes = architectures.recognise(state)
+    net = _built(architecture, classes, state, card.name)
+    offered = architectures.normalisation(net)
+    assumed = assume.check(given, offered, name=card.name)
+    if "eps" in given:
+        architectures.set_eps(net, float(given["eps"]))
+    about: dict[str, Any] = {"note": "Recognised by its tensors."}
+    about |= {"assumptions": {key: {**item, "value": assumed[key]} for key, item in offered.items()}}
+    if architecture in cards.CLASSIFIERS:
+        about |= {"preprocessing": architectures.classifier_about(architecture)["preprocessing"]}
+    names, task = architectures.class_names(architecture, classes), architectures.task(architecture)
+    return net, cards.recognised(card, architecture=architecture, task=task, classes=names, about=about)
+
+
+def _built(architecture: str, classes: int, state: Mapping[str, torch.Tensor], name: str) -> torch.nn.Module:
     with architectures.unfilled():
         net = architectures.build(architecture, classes=classes, points=architectures.points_in(state))
-    weights.fits({k: tuple(v.shape) for k, v in net.state_dict().items()}, state, name=card.name)
-    net.load_state_dict(state)
+    weights.load(net, state, name=name)
     architectures.set_frozen_eps(net, architecture, state)
-    return net, card
+    return net
 
 
 def _read(file: Path) -> dict[str, torch.Tensor]:
-    return {k: v.float() if v.is_floating_point() else v for k, v in weights.read(file).items()}
+    return _widened(weights.read(file))
+
+
+def _widened(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}

@@ -98,7 +98,10 @@ def test_two_models_in_one_file_are_not_guessed_between(tmp_path: Path) -> None:
     torch.save({"G": {"a": torch.zeros(1)}, "D": {"a": torch.ones(1)}}, tmp_path / "gan.pth")
     refusal = refused(tmp_path / "gan.pth")
     assert "2 sets of weights: G, D" in str(refusal)
-    assert "file of its own" in refusal.advice
+    assert refusal.advice == "Say which: gan.pth?entry=G"
+    assert weights.read(tmp_path / "gan.pth", "D")["a"].item() == 1
+    with pytest.raises(Refusal, match="holds no 'E'"):
+        weights.read(tmp_path / "gan.pth", "E")
 
 
 def test_the_prefix_of_data_parallel_goes_only_if_all_names_have_it(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def propose(
     names = [name for name in PRESETS if channels == 3 or name not in COLOURED]
     usual = "imagenet" if channels == 3 and not boxes else "zero_one"
     first = _by_statistics(net, [name for name in names if name != "caffe"], size=size, channels=channels) or usual
-    fits = FITS if size[0] == size[1] and not boxes else ("stretch", "pad", "crop")
+    fits = FITS[:3] if size[0] == size[1] and not boxes else ("stretch", "pad", "crop")
     offered: dict[str, dict[str, Any]] = {
         "input": {**INPUT, "choices": (first, *(name for name in names if name != first))},
         "fit": {**FIT, "choices": fits},

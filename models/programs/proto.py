@@ -49,7 +49,7 @@ def package(name: str = "onnx") -> Any:
         with files.Quiet():
             return importlib.import_module(name)
     except ImportError as error:
-        raise Refusal("ONNX files need the package onnx.", advice=INSTALL) from error
+        raise Refusal("ONNX files need the package onnx, which is not installed.", advice=INSTALL) from error
 
 
 def shapes_bounded(graph: Any, name: str) -> None:

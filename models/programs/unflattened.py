@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.export.unflatten import InterpreterModule
 
 from models.types import Refusal
 
@@ -27,9 +28,11 @@ def unflatten(program: Any, *, name: str) -> tuple[nn.Module, tuple[int, int, in
         if path and (made := _plain(module)) is not None:
             owner, _, last = path.rpartition(".")
             setattr(tree.get_submodule(owner), last, made)
-    for module in tree.modules():
-        if hasattr(module, "_run_with_interpreter"):
+    for module in list(tree.modules()):
+        if isinstance(module, InterpreterModule):
+            # What it was called with is compiled again: a module that is called twice has another name by now.
             module.__dict__["_run_with_interpreter"] = False
+            module.finalize()
             _call_by_kind(module)
     net = fx.GraphModule(tree, tree.graph)
     spec = program.call_spec.out_spec

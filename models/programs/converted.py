@@ -98,6 +98,7 @@ class _Converter:
         net.graph.eliminate_dead_code()
         net.delete_all_unused_submodules()
         net.recompile()
+        net.__class__.__name__ = "OnnxGraph"
         return net.eval()
 
     def _add(self, node: Any, path: str) -> None:

@@ -1,55 +1,77 @@
-"""What a failure offers to do about it: let a file of code run, open the model elsewhere. Not the failure itself."""
+"""What a failure offers to do about it: let a file of code run, choose what of it is the model, run elsewhere."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QDialog
 
-from models import consent
+from models import assume, consent
 from models.types import Failure
+from viewer.widgets.allow import Allow, Code
+from viewer.widgets.opencode import OpenCode
 
 if TYPE_CHECKING:
     from viewer.window import Window
 
-Buttons = QMessageBox.StandardButton
-
 
 def tell(window: Window, slot: str, failure: Failure) -> None:
     """Say what went wrong, with a button for the way out, if there is one that can be taken at once."""
-    if failure.offer[:1] == ("allow",):
-        _, path, sha256 = failure.offer
-        model = window.session.failed[slot].model
-        # Asked once the answer has been dealt with: a dialog would hold the engine's messages up.
-        window.session.jobs.later(lambda: ask(window, model, Path(path), sha256))
-        window.note(failure.text)
-        return
-    action = None
-    if failure.offer[:1] == ("model",):
-        _, name, words = failure.offer
-        action = (words, lambda: window.session.open_model(name))
-    window.tell(failure.text, details=failure.details, severity="error", key=failure.message, action=action)
+    request = window.session.failed.get(slot)
+    model = request.model if request is not None else ""
+    # Asked once the answer has been dealt with: a dialog would hold the engine's messages up.
+    match failure.offer:
+        case ("allow", path, *_):
+            window.session.jobs.later(lambda: ask(window, model, Path(path)))
+            window.note(failure.text)
+        case ("choose", path):
+            given = assume.split(model)[1]
+            window.session.jobs.later(lambda: open_code(window, path, given.get("weights", "")))
+            window.note(failure.text)
+        case ("model", name, words):
+            action = (words, lambda: window.session.open_model(name))
+            window.tell(failure.text, details=failure.details, severity="error", key=failure.message, action=action)
+        case _:
+            window.tell(failure.text, details=failure.details, severity="error", key=failure.message)
 
 
-def ask(window: Window, model: str, path: Path, sha256: str) -> None:
-    """Ask whether a file of code may run, and open the model again if so."""
-    text = f"{path.name} is code, and opening this model runs it with all that you may do on this machine."
-    box = QMessageBox(QMessageBox.Icon.Question, "Run this code?", text, parent=window)
-    box.setInformativeText(f"{path}\nSHA-256 {sha256}\n\nYou are asked again when the file changes.")
-    run = box.addButton("Run it", QMessageBox.ButtonRole.AcceptRole)
-    box.setDefaultButton(box.addButton(Buttons.Cancel))
-    box.finished.connect(lambda: _answered(window, model, path, sha256, yes=box.clickedButton() is run))
-    box.open()
-
-
-def _answered(window: Window, model: str, path: Path, sha256: str, *, yes: bool) -> None:
-    if not yes:
-        window.tell(f"{path.name} was not run.", key="allow")
+def ask(window: Window, model: str, path: Path) -> None:
+    """Ask whether a file of code may run, as it is now, and open the model again if so."""
+    if any(isinstance(child, Allow) and child.isVisible() for child in window.children()):
         return
     try:
-        consent.allow(path, sha256)
+        code = Code.read(path)
     except OSError as error:
-        window.tell(f"That {path.name} may run could not be written down: {error}.", severity="error")
+        window.tell(f"{path.name} cannot be read: {error}.", severity="error")
+        return
+    earlier, text = consent.before(path)
+    dialog = Allow(code, changed=bool(earlier) and earlier != code.sha256, before=text, parent=window)
+    dialog.finished.connect(lambda answer: _answered(window, model, code, yes=answer == QDialog.DialogCode.Accepted))
+    dialog.finished.connect(dialog.deleteLater)
+    dialog.open()
+
+
+def open_code(window: Window, file: str = "", weights: str = "") -> None:
+    """Ask what to open of the user's code, and open it."""
+    dialog = OpenCode(file, weights, folder=window.settings.last_folder, parent=window)
+
+    def chosen() -> None:
+        window.settings.last_folder = str(Path(dialog.file.text()).absolute().parent)
+        window.session.open_model(dialog.name)
+
+    dialog.accepted.connect(chosen)
+    dialog.finished.connect(dialog.deleteLater)
+    dialog.open()
+
+
+def _answered(window: Window, model: str, code: Code, *, yes: bool) -> None:
+    if not yes:
+        window.tell(f"{code.path.name} was not run.", key="allow")
+        return
+    try:
+        consent.allow(code.path, code.sha256)
+    except OSError as error:
+        window.tell(f"That {code.path.name} may run could not be written down: {error}.", severity="error")
         return
     window.session.open_model(model)

@@ -155,7 +155,7 @@ class Window(QMainWindow):
         self._refresh_commands()
         self.docks.follow(many=self.many)
         name = document.source.name if document.source and not self.easel.generates else ""
-        shown = (name, Path(document.model).name) if name or self.easel.generates else ()
+        shown = (name, cards.readable(document.model)) if name or self.easel.generates else ()
         self.setWindowTitle(" · ".join(part for part in (*shown, "Vitrine") if part))
         self._list_models()
 

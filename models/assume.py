@@ -24,6 +24,15 @@ def join(base: str, assumed: Mapping[str, str]) -> str:
     return base + (MARK + "&".join(f"{key}={quote(assumed[key], PLAIN)}" for key in sorted(assumed)) if assumed else "")
 
 
+def title(name: str) -> str:
+    """Return what people call a model: the last parts of its path and that of its weights, and what is assumed."""
+    base, assumed = split(name)
+    weights = assumed.pop("weights", "")
+    told = ", ".join(f"{key} {value}" for key, value in assumed.items())
+    parts = (base.rpartition("/")[2], weights.rpartition("/")[2], told)
+    return " · ".join(part for part in parts if part)
+
+
 def check(given: Mapping[str, str], offered: Mapping[str, Mapping[str, Any]], *, name: str) -> dict[str, str]:
     """Return every assumption in force: what was given, else the first choice of what is `offered`.
 

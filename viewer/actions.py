@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from models import cards
+from models import assume, cards
 from models.live.source import title
-from viewer import code_actions, inspect_actions, latent_actions, map_actions, reel_actions
+from viewer import beside_actions, code_actions, inspect_actions, latent_actions, map_actions, reel_actions
 from viewer.commands import Command, Commands
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def table(window: Window) -> Commands:
             *_live(window),
             *_model(window),
             *code_actions.commands(window),
+            *beside_actions.commands(window),
             *inspect_actions.commands(window),
             *map_actions.commands(window),
             *latent_actions.commands(window),
@@ -62,6 +63,7 @@ def _file(w: Window) -> list[Command]:
         Command("open-video", "Open video…", w.playback.ask_video, menu="File", icon="film"),
         Command("open-live", "Open camera or stream…", w.playback.ask_live, menu="File", icon="camera"),
         Command("recent", "Open recent", menu="File", children=lambda: _recent(w)),
+        *w.sessions.commands(),
         Command("sample", "Open sample", menu="File", children=lambda: _samples(w)),
         Command(
             "open-truth",
@@ -301,6 +303,15 @@ def _live(w: Window) -> list[Command]:
 def _model(w: Window) -> list[Command]:
     return [
         Command("open-model", "Open weights…", w.verbs.ask_model, shortcut="Ctrl+M", menu="Model", icon="model"),
+        Command(
+            "zoo",
+            "Open from the zoo…",
+            w.verbs.zoo.open,
+            shortcut="Ctrl+Shift+M",
+            menu="Model",
+            icon="zoo",
+            help="Published models of torchvision and timm, by name",
+        ),
         Command("bundled", "Bundled models", menu="Model", children=lambda: _bundled(w)),
         Command(
             "architectures",
@@ -369,4 +380,4 @@ def _architectures(w: Window) -> list[Command]:
 
 def _recent_models(w: Window) -> list[Command]:
     paths = [p for p in w.settings.recent_models if p not in cards.bundled()]
-    return [Command(f"model-{p}", cards.readable(p), partial(w.session.open_model, p), help=p) for p in paths]
+    return [Command(f"model-{p}", assume.title(p), partial(w.verbs.zoo.open_model, p), help=p) for p in paths]

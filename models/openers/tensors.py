@@ -49,7 +49,7 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
     if len(found) > 1:
         offered = {"entry": {**checkpoint.ENTRY, "choices": tuple(found), "value": entry or next(iter(found))}}
         card = replace(card, about={**card.about, "assumptions": {**card.about.get("assumptions", {}), **offered}})
-    return Opened(net, replace(card, sha256=files.sha256(file)), (cards.place(file),))
+    return Opened(net, replace(card, sha256=files.sha256(file)), (cards.place(file), cards.own_place(file)))
 
 
 def _network(

@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel
 
-from models import assume, cards, consent, remembered
+from models import assume, consent, remembered
 from models.types import Result
 from viewer.widgets.allow import Allow, difference, visible
 from viewer.widgets.opencode import OpenCode
@@ -190,7 +190,7 @@ def test_the_command_opens_an_adapter_with_weights(desk: Callable[..., Any], fil
     name = assume.join(str(file), {"weights": str(tmp_path / "w & 1.pth")})
     d.until(lambda: d.document.model == name)
     assert d.window.settings.recent_models[0] == name
-    assert d.window.model_box.currentText() == "mine.py · w & 1.pth" == cards.readable(name)
+    assert d.window.model_box.currentText() == "mine.py · w & 1.pth" == assume.title(name)
 
 
 def test_characters_that_hide_code_are_written_out() -> None:

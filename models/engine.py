@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from models import assume, cards, images, own, registry, runtime
+from models import assume, images, own, registry, runtime
 from models.cache import Cache, CachedStages
 from models.capture import interruptible
 from models.context import Context
@@ -77,7 +77,7 @@ class Engine:
                 return _out_of_memory(request.model)
             summary = f"{type(error).__name__}: {error}".splitlines()[0]
             place = f" ({there})" if (there := own.where(error)) else ""
-            name = cards.readable(request.model)
+            name = assume.title(request.model)
             return _failure(f"{name} failed at {request.inspection}: {summary}{place}", "The log has the details.")
 
     def model(self, name: str, context: Context | None = None) -> Any:

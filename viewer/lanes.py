@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import queue
+import signal
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +24,9 @@ from models.requests import Request
 from models.serve import FLAGS, receive, send, serve
 
 GRACE_S = 2.0
+ENDING_S = 0.5  # from the end of what an engine sends to its exit code
+TAIL_BYTES, CHUNK_BYTES = 8192, 1 << 16
+TAIL_S = 0.3
 Post = Callable[[tuple[Any, ...]], None]
 
 
@@ -102,13 +108,18 @@ class ProcessLane:
         self._post = post
         self._generation += 1
         self._pipe, theirs = self._context.Pipe()
+        heard, said = self._context.Pipe(duplex=False)
         self._process = self._context.Process(
-            target=serve, args=(theirs, self._called_off), name="vitrine-engine", daemon=True
+            target=serve, args=(theirs, self._called_off, said), name="vitrine-engine", daemon=True
         )
         self._process.start()
         theirs.close()
+        said.close()
         self._out = queue.SimpleQueue()
-        arguments = (self._pipe, self._process, self._generation)
+        tail = Tail()
+        hearing = threading.Thread(target=tail.take, args=(heard,), name="vitrine-hear", daemon=True)
+        hearing.start()
+        arguments = (self._pipe, self._process, self._generation, lambda: tail.text(hearing))
         threading.Thread(target=self._listen, args=arguments, name="vitrine-listen", daemon=True).start()
         threading.Thread(target=_send_on, args=(self._pipe, self._out), name="vitrine-send", daemon=True).start()
 
@@ -149,14 +160,14 @@ class ProcessLane:
         self._generation += 1
         if self._process is None:
             return
-        self._process.kill()
+        _kill(self._process)
         self._process.join(GRACE_S)
         self._out.put(None)
         self._pipe.close()
         self._lender.close()
         self._process = None
 
-    def _listen(self, pipe: Any, process: Any, generation: int) -> None:
+    def _listen(self, pipe: Any, process: Any, generation: int, said: Callable[[], str]) -> None:
         try:
             while True:
                 message = receive(pipe)
@@ -170,8 +181,10 @@ class ProcessLane:
         except Exception:  # what cannot be read is as good as a dead engine, which ends with EOFError or OSError
             if generation != self._generation:
                 return
-            process.join(GRACE_S)
-            self._post(("lost", process.exitcode))
+            process.join(ENDING_S)
+            if process.exitcode is None:
+                _kill(process)  # it has closed its pipe, and nothing can be asked of it any more
+            self._post(("lost", process.exitcode, said()))
 
 
 def _send_on(pipe: Any, out: queue.SimpleQueue[Any]) -> None:
@@ -179,6 +192,33 @@ def _send_on(pipe: Any, out: queue.SimpleQueue[Any]) -> None:
     with contextlib.suppress(OSError):
         while (message := out.get()) is not None:
             send(pipe, message)
+
+
+class Tail:
+    """The end of what a process prints, all of which is read, so that it never waits for a reader."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def take(self, pipe: Any) -> None:
+        """Read until everybody who prints there is gone."""
+        with contextlib.suppress(OSError, EOFError), pipe:
+            while chunk := pipe.recv_bytes() if sys.platform == "win32" else os.read(pipe.fileno(), CHUNK_BYTES):
+                self._bytes += chunk
+                del self._bytes[:-TAIL_BYTES]
+
+    def text(self, reading: threading.Thread) -> str:
+        """Return the last `TAIL_BYTES`, once `reading` had a moment to read them."""
+        reading.join(TAIL_S)
+        return bytes(self._bytes).decode(errors="replace")
+
+
+def _kill(process: Any) -> None:
+    """End a process, and on POSIX everything that it started."""
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
 
 
 class InlineLane:

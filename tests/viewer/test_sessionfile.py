@@ -131,7 +131,9 @@ def test_what_lies_beside_the_session_is_found_by_its_name(folder: Path, tmp_pat
     assert [Path(s.path) for s in back.document.sources] == [other / "a.png", other / "b.png"]
     assert back.document.model == f"{other / 'w.safetensors'}?activation=relu"
     assert back.missing == ("pictures",) and back.document.latent.reals == ""
-    assert back.document.values("detect") == {"agnostic": True, "score": 0.25}, "its settings are those of the model that moved"
+    assert back.document.values("detect") == {"agnostic": True, "score": 0.25}, (
+        "its settings are those of the model that moved"
+    )
 
 
 def test_what_is_missing_is_named_and_the_rest_opens(folder: Path) -> None:

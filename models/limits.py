@@ -1,8 +1,8 @@
 """What the engine's process may take of the machine: memory. It is also the first to go, and alone in its group.
 
 On Linux the kernel refuses what goes over the limit (`RLIMIT_DATA`), which torch tells as an exception: the engine
-lives on. What the limit does not see, such as the memory of child processes, the kernel takes from the engine first.
-Other systems have no such limit that holds.
+lives on. The window watches too, for what the limit does not see, and the kernel takes from the engine first. Other
+systems have no such limit that holds.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ VARIABLE = "VITRINE_MEMORY_GB"
 SHARE = 0.8  # of the memory that is available when the engine starts
 LEAST_BYTES = 2 << 30
 PR_SET_PDEATHSIG = 1  # as in sys/prctl.h
+DRIVERS = ("/dev/nvidiactl", "/dev/kfd")  # they map more than they use: there the window watches instead
 SCORE = "1000"  # the kernel ends the process with the highest score first
 
 
@@ -41,15 +42,26 @@ def keep() -> None:
 def _limit() -> None:
     import resource
 
-    wished, available = _wished(), available_bytes()
-    if not (wished or available):
+    wanted = allowed_bytes()
+    if not wanted or any(Path(path).exists() for path in DRIVERS):
         return
-    wanted = wished or max(LEAST_BYTES, int(SHARE * available))
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+
+
+def allowed_bytes() -> int:
+    """Return how much memory an engine that starts now may have, 0 where nothing is known of the machine."""
+    available = available_bytes()
+    return _wished() or (max(LEAST_BYTES, int(SHARE * available)) if available else 0)
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the memory that a process has now, 0 for unknown."""
+    fields = "".join(_lines(f"/proc/{pid}/statm")).split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
 
 
 def _wished() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+OVER_MEMORY = -1000  # what stands for an exit code where the window ended it for that
 WINDOWS = {
     0xC0000005: "it crashed (access violation)",
     0xC00000FD: "it crashed (stack overflow)",
@@ -25,6 +26,8 @@ SIGNALS = {
 
 def words(code: int | None) -> str:
     """Return how a process ended by its exit code, minus the signal on POSIX, as part of a sentence."""
+    if code == OVER_MEMORY:
+        return "it took more memory than this machine can spare"
     if code is None:
         return "it no longer answers"
     if code & 0xFFFFFFFF in WINDOWS:

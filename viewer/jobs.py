@@ -197,7 +197,7 @@ class Jobs:
                 at = f" at {head.inspection} with {called(head.model)}" if head is not None and self.ready else ""
                 text = f"The engine stopped unexpectedly{at}: {how}. A fresh one takes over."
                 self.deliver("lost", text, details)
-                self._revive(blame=self.ready, how=how, details=details)
+                self._revive(blame=self.ready, how=how, details=details, again=code != endings.OVER_MEMORY)
 
     def _all(self) -> list[Slot]:
         return list(self.slots.values())
@@ -263,8 +263,10 @@ class Jobs:
                 )
                 self.deliver("done", name, request, failure)
 
-    def _revive(self, *, blame: bool, how: str = "", details: str = "") -> None:
-        """Bring a fresh engine up and ask again what was wanted; what killed it `MOST_DEATHS` times is given up."""
+    def _revive(self, *, blame: bool, how: str = "", details: str = "", again: bool = True) -> None:
+        """Bring a fresh engine up and ask again what was wanted; what killed it `MOST_DEATHS` times is given up, or
+        after the first unless it is worth asking `again`.
+        """
         slots = sorted(
             self.slots.items(), key=lambda item: bool(item[1].called_off_at)
         )  # what was called off goes last
@@ -278,13 +280,13 @@ class Jobs:
                 continue
             slot.running, slot.called_off_at = None, 0.0
             if blame and slot is first:
-                slot.deaths += 1
+                slot.deaths += 1 if again else MOST_DEATHS
             if wanted is None and called_off:
                 self.deliver("done", name, request, Failure("Cancelled.", cancelled=True))
             elif slot.deaths >= MOST_DEATHS:
                 slot.deaths = 0
                 at = f"at {request.inspection} with {called(request.model)}"
-                text = f"The engine stopped {MOST_DEATHS} times {at}: {how}."
+                text = f"The engine stopped {f'{MOST_DEATHS} times ' if again else ''}{at}: {how}."
                 self.deliver("done", name, request, Failure(text, "Try another picture or model.", details))
                 if wanted is not None and wanted != request and slot.running is None:
                     self._submit(slot, wanted)

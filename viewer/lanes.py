@@ -14,19 +14,24 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing.connection import wait
 from typing import Any, Protocol
 
 import numpy as np
 
+from models import limits
 from models.live.facts import Shown
 from models.live.share import Borrower, Lender
 from models.requests import Request
 from models.serve import FLAGS, receive, send, serve
+from viewer.endings import OVER_MEMORY
 
 GRACE_S = 2.0
 ENDING_S = 0.5  # from the end of what an engine sends to its exit code
 TAIL_BYTES, CHUNK_BYTES = 8192, 1 << 16
 TAIL_S = 0.3
+WATCH_S = 0.1
+OVER = 1.05  # of what it may have: where the system keeps the limit itself, nothing comes this far
 Post = Callable[[tuple[Any, ...]], None]
 
 
@@ -92,6 +97,7 @@ class ProcessLane:
         self._called_off = self._context.Array("q", FLAGS, lock=False)
         self._post: Post = lambda message: None
         self._generation = 0
+        self._over: set[int] = set()  # engines by process id that took too much memory
         self._process: Any = None
         self._pipe: Any = None
         self._out: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -120,6 +126,8 @@ class ProcessLane:
         hearing = threading.Thread(target=tail.take, args=(heard,), name="vitrine-hear", daemon=True)
         hearing.start()
         arguments = (self._pipe, self._process, self._generation, lambda: tail.text(hearing))
+        most = int(limits.allowed_bytes() * OVER)
+        threading.Thread(target=self._watch, args=(self._process, most), name="vitrine-watch", daemon=True).start()
         threading.Thread(target=self._listen, args=arguments, name="vitrine-listen", daemon=True).start()
         threading.Thread(target=_send_on, args=(self._pipe, self._out), name="vitrine-send", daemon=True).start()
 
@@ -184,7 +192,15 @@ class ProcessLane:
             process.join(ENDING_S)
             if process.exitcode is None:
                 _kill(process)  # it has closed its pipe, and nothing can be asked of it any more
-            self._post(("lost", process.exitcode, said()))
+            self._post(("lost", OVER_MEMORY if process.pid in self._over else process.exitcode, said()))
+
+    def _watch(self, process: Any, most_bytes: int) -> None:
+        """End an engine that takes too much memory, before the whole machine stands still."""
+        while most_bytes and not wait([process.sentinel], WATCH_S):
+            if limits.resident_bytes(process.pid) > most_bytes:
+                self._over.add(process.pid)
+                _kill(process)
+                return
 
 
 def _send_on(pipe: Any, out: queue.SimpleQueue[Any]) -> None:

@@ -189,6 +189,20 @@ def test_memory_is_refused_with_numbers_and_the_engine_lives_on(
     assert pulse.stop() < SLOWEST_TICK_S
 
 
+def test_memory_that_no_limit_sees_ends_the_engine_with_words(
+    desk: Make, pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITRINE_MEMORY_GB", "2")
+    d = start(desk, pictures[0])
+    # Shared pages are none of a process's own data, so that no limit of it holds.
+    what = "import mmap\nm = mmap.mmap(-1, 3 << 30)\nfor i in range(0, 3 << 30, 4096): m[i] = 1"
+    provoke(d, model(tmp_path, "bad", what))
+    d.until(
+        lambda: told(d, "The engine stopped 2 times at classify", "it took more memory than this machine can spare")
+    )
+    good(d)
+
+
 def test_an_engine_goes_with_its_window(tmp_path: Path) -> None:
     import subprocess
     import sys

@@ -97,6 +97,18 @@ def digits(studio: Studio) -> None:
     window.arrange()
 
 
+def two_models(studio: Studio) -> None:
+    """Take the pictures of two models beside each other: two detectors, and one in two precisions."""
+    store, window = studio.store, studio.window
+    store.update(store.document.with_selected(-1))
+    window.panes.choose("digits-ssd")
+    studio.take("two-models")
+    window.panes.choose(f"{store.document.model}?precision=bfloat16")
+    studio.take("two-precisions")
+    window.panes.close_second()
+    window.arrange()
+
+
 def cells(studio: Studio, folder: Path) -> None:
     """Take the pictures of the cell detector on photographs with ground truth."""
     store, session, window = studio.store, studio.session, studio.window
@@ -200,6 +212,7 @@ def main() -> None:
     os.environ["VITRINE_HOME"] = tempfile.mkdtemp()
     studio = Studio(options.out)
     digits(studio)
+    two_models(studio)
     if options.data:
         with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(options.data / "bccd.zip") as archive:
             archive.extractall(folder)

@@ -24,6 +24,13 @@ def join(base: str, assumed: Mapping[str, str]) -> str:
     return base + (MARK + "&".join(f"{key}={quote(assumed[key], PLAIN)}" for key in sorted(assumed)) if assumed else "")
 
 
+def title(name: str) -> str:
+    """Return what people call a model: the last part of its path, and what is assumed of it."""
+    base, assumed = split(name)
+    told = ", ".join(f"{key} {value}" for key, value in assumed.items())
+    return f"{base.rpartition('/')[2]} · {told}" if told else base.rpartition("/")[2]
+
+
 def check(given: Mapping[str, str], offered: Mapping[str, Mapping[str, Any]], *, name: str) -> dict[str, str]:
     """Return every assumption in force: what was given, else the first choice of what is `offered`.
 

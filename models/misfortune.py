@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import traceback
-from pathlib import Path
 
-from models import assume, limits
+from models import assume, cards, limits
 from models.requests import Request
 from models.types import Failure
 
@@ -17,26 +16,24 @@ MOST_CHARACTERS = 300
 
 def failure(request: Request, error: BaseException) -> Failure:
     """Return what to tell of an exception that nobody expected, with its traceback as details."""
+    from models import own  # torch: not in the window
+
     said = _said(error)
     details = "".join(traceback.format_exception(error))
-    name = called(request.model)
+    name = cards.readable(request.model)
     if isinstance(error, MemoryError) or any(words in said for words in OUT_OF_MEMORY):
         return _out_of_memory(request.model, said, details)
+    place = f" ({there})" if (there := own.where(error)) else ""
     if isinstance(error, SystemExit):
-        text = f"{name} called sys.exit at {request.inspection}, which would have ended the engine."
-        return Failure(text, "Its code should return instead; the log has the line.", details)
-    return Failure(f"{name} failed at {request.inspection}: {said}", "The log has the details.", details)
+        text = f"{name} called sys.exit at {request.inspection}{place}, which would have ended the engine."
+        return Failure(text, "Its code should return instead.", details)
+    return Failure(f"{name} failed at {request.inspection}: {said}{place}", "The log has the details.", details)
 
 
 def changed(name: str, part: str) -> str:
     """Return what to tell of a model that changed itself."""
-    text = f"{called(name)} changed itself while it was asked ({part}): its answers depend on what was asked before."
-    return f"{text} It is opened afresh for the next question."
-
-
-def called(name: str) -> str:
-    """Return a model's name for sentences: without folders and assumptions."""
-    return Path(assume.split(name)[0]).name
+    text = f"{cards.readable(name)} changed itself while it was asked ({part})."
+    return f"{text} Its answers depend on what was asked before. It is opened afresh for the next question."
 
 
 def _out_of_memory(name: str, said: str, details: str) -> Failure:
@@ -53,7 +50,7 @@ def _out_of_memory(name: str, said: str, details: str) -> Failure:
     asked = re.search(r"allocate (\d+) bytes", said)
     at_once = f" ({int(asked[1]) / GB:,.1f} GB at once)" if asked else ""
     may = f": the engine may have {limits.limit_bytes() / GB:,.1f} GB here" if limits.limit_bytes() else ""
-    text = f"There is not enough memory for this. {called(name)} asked for more than there is{at_once}{may}."
+    text = f"There is not enough memory for this. {cards.readable(name)} asked for more than there is{at_once}{may}."
     return Failure(text, "Try a smaller picture or model.", details, memory=True)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from models import cards
 from models.live.source import title
-from viewer import inspect_actions, latent_actions, map_actions, reel_actions
+from viewer import beside_actions, inspect_actions, latent_actions, map_actions, reel_actions
 from viewer.commands import Command, Commands
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def table(window: Window) -> Commands:
             *_view(window),
             *_live(window),
             *_model(window),
+            *beside_actions.commands(window),
             *inspect_actions.commands(window),
             *map_actions.commands(window),
             *latent_actions.commands(window),
@@ -302,6 +303,15 @@ def _live(w: Window) -> list[Command]:
 def _model(w: Window) -> list[Command]:
     return [
         Command("open-model", "Open weights…", w.verbs.ask_model, shortcut="Ctrl+M", menu="Model", icon="model"),
+        Command(
+            "zoo",
+            "Open from the zoo…",
+            w.verbs.zoo.open,
+            shortcut="Ctrl+Shift+M",
+            menu="Model",
+            icon="zoo",
+            help="Published models of torchvision and timm, by name",
+        ),
         Command("bundled", "Bundled models", menu="Model", children=lambda: _bundled(w)),
         Command(
             "architectures",
@@ -370,4 +380,4 @@ def _architectures(w: Window) -> list[Command]:
 
 def _recent_models(w: Window) -> list[Command]:
     paths = [p for p in w.settings.recent_models if p not in cards.bundled()]
-    return [Command(f"model-{p}", Path(p).name, partial(w.session.open_model, p), help=p) for p in paths]
+    return [Command(f"model-{p}", Path(p).name, partial(w.verbs.zoo.open_model, p), help=p) for p in paths]

@@ -11,9 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from models import cards, images
+from models import assume, cards, images
 from models.files import MODEL_SUFFIXES
 from models.types import Failure, Refusal, Source
+from models.zoo.fetch import missing
 from viewer import plan
 from viewer.document import Document
 from viewer.jobs import Lane, Mailbox
@@ -35,6 +36,9 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     """
     faulthandler.enable()
     document, failures = _document(options)
+    fetched = document.model if missing(assume.split(document.model)[0]) else ""
+    if fetched:
+        document = document.with_model(cards.DEFAULT_MODEL)
     session = Session(lane, document)
     session.begin(mail.post, FIRST, started=True)
 
@@ -49,12 +53,16 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     qInstallMessageHandler(lambda kind, context, text: session.jobs.later(lambda: window.note(text)))
     for failure in failures:
         window.tell(failure.text, severity="error")
+    if fetched:
+        window.verbs.zoo.open_model(fetched)
     window.sessions.take(options.pictures)
     if not options.screenshot:
         Autosave(window)
     else:
         _screenshot_when_idle(application, window, options.screenshot)
     window.show()
+    if document.beside:
+        window.docks.show("beside")
     application.exec()
     qInstallMessageHandler(None)
     session.stop()
@@ -140,6 +148,7 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
             failures.append(Failure(str(refusal), refusal.advice))
     truth = Source.file(options.truth) if options.truth else None
     document = Document(sources=tuple(sources), model=cards.canonical(model), truth=truth)
+    document = document.with_beside(cards.canonical(options.beside) if options.beside else "")
     for shown in options.show:
         if shown == "suppressed":
             document = document.with_value("detect", suppressed=True)
@@ -179,7 +188,7 @@ def _screenshot_when_idle(application: Any, window: Any, path: Path) -> None:
     def look() -> None:
         session = window.session
         waited[1] += 100
-        busy = session.jobs.busy or session.reading or session.truths.reading or window.sessions.working
+        busy = window.verbs.busy or session.reading or window.sessions.working
         if busy and waited[1] < IDLE_LIMIT_MS:
             waited[0] = 0
             return

@@ -48,7 +48,7 @@ def differ(a: Result, b: Result) -> Difference:
     common, in_a, in_b = np.intersect1d(a.arrays["ids"], b.arrays["ids"], return_indices=True)
     left_a = np.setdiff1d(np.arange(len(a.arrays["ids"])), in_a)
     left_b = np.setdiff1d(np.arange(len(b.arrays["ids"])), in_b)
-    pairs = np.concatenate([np.stack([in_a, in_b], 1).reshape(len(common), 2), _nearest(a, b, left_a, left_b)])
+    pairs = np.concatenate([np.stack([in_a, in_b], 1).reshape(len(common), 2), nearest(a, b, left_a, left_b)])
     pairs = pairs[np.argsort(pairs[:, 0])].astype(np.int64)
     rescored = np.abs(a.arrays["scores"][pairs[:, 0]] - b.arrays["scores"][pairs[:, 1]]) > RESCORED
     other = rescored | _moved(a, b, pairs)
@@ -97,8 +97,8 @@ def _moved(a: Result, b: Result, pairs: Int) -> Bool:
     return np.abs(a.arrays["boxes"][pairs[:, 0]] - b.arrays["boxes"][pairs[:, 1]]).max(axis=1, initial=0) > MOVED_PX
 
 
-def _nearest(a: Result, b: Result, rows_a: Int, rows_b: Int) -> Int:
-    """Return pairs (n, 2) of rows of one class that overlap enough, each row once, the largest IoU first."""
+def nearest(a: Result, b: Result, rows_a: Int, rows_b: Int) -> Int:
+    """Return pairs (n, 2) of rows of one label that overlap enough, each row once, the largest IoU first."""
     found, shared = [np.empty((0, 2), np.int64)], [np.empty(0, np.float32)]
     labels_a, labels_b = a.arrays["labels"][rows_a], b.arrays["labels"][rows_b]
     for label in np.intersect1d(labels_a, labels_b):

@@ -30,6 +30,8 @@ class View:
     `compare` is what is shown of settings A, those of now, and B, the pinned ones: their difference, a or b.
     `inside` names which of the panels of filters, activations and attention are in view; `unit` is the channel, row and
     column of a layer under the pointer, `patch` the one of a transformer, -1 for none.
+    Of two models beside each other `alone` colours the boxes that only one found, and `subtracted` shows the difference
+    of their maps in place of the second one's.
     `posterior` says that what the encoder does over a folder is wanted.
     `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
     `explaining` and `layers` say that those panels are in view. `judged` is the question about which methods hold for
@@ -66,6 +68,8 @@ class View:
     maps: bool = False
     proof: bool = False
     posterior: bool = False
+    alone: bool = True
+    subtracted: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,7 @@ class Document:
     to be compared with those of now. `method` is the attribution shown, "" for none; `target`, `against` (class names),
     `part` (of a box) and `layer` (a call's id, "" for the automatic one) say of what; `look` how maps are drawn; `maps`
     which are compared.
+    `beside` is the model that is shown beside `model`, "" for none, and `other` the id of its selected detection.
     `latent` is what a generative model shows. `frame` is where a video, camera or stream is paused; -1 while it plays,
     and for what stands still.
     """
@@ -142,10 +147,12 @@ class Document:
     current: int = 0
     frame: int = -1
     model: str = DEFAULT_MODEL
+    beside: str = ""
     settings: Settings = ()
     view: View = View()
     selected: int = -1
     second: int = -1
+    other: int = -1
     region: Rect | None = None
     region_label: str = ""
     truth: Source | None = None
@@ -216,10 +223,15 @@ class Document:
         latent = self.latent if assume.split(model)[0] == assume.split(self.model)[0] else Latent()
         view = dataclasses.replace(self.view, anchor_level=-1)
         own = {"target": "", "against": "", "part": "score", "layer": ""}
+        own["beside"] = "" if model == self.beside else self.beside
         maps = dataclasses.replace(self.maps, classes=(), found=())
         return dataclasses.replace(
-            self, model=model, selected=-1, second=-1, pinned=None, view=view, maps=maps, latent=latent, **own
+            self, model=model, selected=-1, second=-1, other=-1, pinned=None, view=view, maps=maps, latent=latent, **own
         )
+
+    def with_beside(self, model: str) -> Document:
+        """Return the document with another model beside its own, or with none."""
+        return dataclasses.replace(self, beside="" if model == self.model else model, other=-1)
 
     def explaining(self, **changed: str) -> Document:
         """Return the document with another method, target, against, part or layer."""
@@ -248,11 +260,15 @@ class Document:
 
     def with_selected(self, row: int) -> Document:
         """Return the document with a box selected, or none at -1."""
-        return dataclasses.replace(self, selected=row, second=-1)
+        return dataclasses.replace(self, selected=row, second=-1, other=-1)
 
     def with_second(self, row: int) -> Document:
         """Return the document with another box picked beside the selected one."""
         return dataclasses.replace(self, second=row)
+
+    def with_other(self, row: int) -> Document:
+        """Return the document with a box of the model beside its own selected, or none at -1."""
+        return dataclasses.replace(self, other=row)
 
     def with_region(self, region: Rect | None, label: str = "") -> Document:
         """Return the document with a rectangle drawn on the picture, or none, and the class that belongs there."""
@@ -270,7 +286,7 @@ class Document:
         """Return the document without what belongs to one picture alone."""
         view, maps = dataclasses.replace(self.view, anchor_at=None), dataclasses.replace(self.maps, found=())
         plain = dataclasses.replace(self, view=view, maps=maps)
-        return dataclasses.replace(plain, frame=-1, selected=-1, second=-1, region=None, region_label="")
+        return dataclasses.replace(plain, frame=-1, selected=-1, second=-1, other=-1, region=None, region_label="")
 
     def _with_settings(self, inspection: str, values: Mapping[str, Value]) -> Document:
         settings = {key: given for key, given in self.settings if key != (self._base, inspection)}

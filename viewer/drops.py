@@ -37,7 +37,7 @@ class Drops(QObject):
         """Take the window's drag events."""
         match event.type():
             case QEvent.Type.DragEnter if isinstance(event, QDragEnterEvent):
-                text = sources.hint(sources.paths_in(event.mimeData()))
+                text = sources.hint(sources.paths_in(event.mimeData()), beside=_shift(event))
                 if not text and event.mimeData().hasImage():
                     text = "Drop to open the picture"
                 self.hint(text)
@@ -45,6 +45,8 @@ class Drops(QObject):
                     event.acceptProposedAction()
                 return True
             case QEvent.Type.DragMove if isinstance(event, QDragMoveEvent):
+                if text := sources.hint(sources.paths_in(event.mimeData()), beside=_shift(event)):
+                    self.hint(text)
                 event.setAccepted(bool(self.label.text()))
                 return True
             case QEvent.Type.DragLeave:
@@ -67,6 +69,15 @@ class Drops(QObject):
 
     def _take(self, event: QDropEvent) -> None:
         self.hint("")
-        if self._window.verbs.open_data(event.mimeData()):
+        weights = sources.weights_in(sources.paths_in(event.mimeData()))
+        if weights and _shift(event):
+            self._window.panes.choose(str(weights[0].absolute()))
+            event.acceptProposedAction()
+        elif self._window.verbs.open_data(event.mimeData()):
             event.acceptProposedAction()
             self._window.activateWindow()
+
+
+def _shift(event: QDropEvent) -> bool:
+    """Tell whether Shift is held: what is dropped opens beside the model."""
+    return bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)

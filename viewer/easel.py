@@ -75,8 +75,8 @@ class Easel:
 
     def _front(self) -> None:
         window = self._window
-        if window.centre.currentWidget() is not window.canvas:
-            window.centre.setCurrentWidget(window.canvas)
+        if window.centre.currentWidget() is not window.panes:
+            window.centre.setCurrentWidget(window.panes)
             window.canvas.setFocus()
 
     def _put(self, pixels: Pixels | None) -> None:

@@ -164,17 +164,27 @@ def difference(
     Both are resampled, bilinear, to the finer of their grids, of at most `FINEST` cells a side. Unless they are of the
     `same` method each is divided by its own end of scale first, for their units differ.
     """
-    x0, y0, x1, y1 = extent = _common(a[1], b[1])
-    if x0 >= x1 or y0 >= y1:
+    grid = shared(a[:2], b[:2])
+    if grid is None:
         return None
-    rows = max(_density(one[0].shape[0], one[1][1], one[1][3]) for one in (a, b)) * (y1 - y0)
-    columns = max(_density(one[0].shape[1], one[1][0], one[1][2]) for one in (a, b)) * (x1 - x0)
-    shape = (max(1, min(FINEST, round(rows))), max(1, min(FINEST, round(columns))))
+    extent, shape = grid
     first, second = (
         resample(heat.shown(values, look), placed, extent, shape) / (1.0 if same else max(end, 1e-30))
         for values, placed, end in (a, b)
     )
     return Difference((first - second).astype(np.float32), extent, "" if same else "shares of each end of scale")
+
+
+def shared(a: tuple[Float, Rect], b: tuple[Float, Rect]) -> tuple[Rect, tuple[int, int]] | None:
+    """Return what two maps, each values and extent, cover together and the finer of their grids there, at most `FINEST`
+    cells a side; None where they cover nothing together.
+    """
+    x0, y0, x1, y1 = extent = _common(a[1], b[1])
+    if x0 >= x1 or y0 >= y1:
+        return None
+    rows = max(_density(one[0].shape[0], one[1][1], one[1][3]) for one in (a, b)) * (y1 - y0)
+    columns = max(_density(one[0].shape[1], one[1][0], one[1][2]) for one in (a, b)) * (x1 - x0)
+    return extent, (max(1, min(FINEST, round(rows))), max(1, min(FINEST, round(columns))))
 
 
 def resample(values: Float, extent: Rect, wanted: Rect, shape: tuple[int, int]) -> Float:

@@ -9,6 +9,7 @@ from viewer.panels.arithmetic import ArithmeticPanel
 from viewer.panels.attention import AttentionPanel
 from viewer.panels.attribution import AttributionPanel
 from viewer.panels.base import Panel
+from viewer.panels.beside import BesidePanel
 from viewer.panels.classification import ClassificationPanel
 from viewer.panels.compare import ComparePanel
 from viewer.panels.critic import CriticPanel
@@ -28,6 +29,7 @@ from viewer.panels.manifold import ManifoldPanel
 from viewer.panels.maps import MapsPanel
 from viewer.panels.masks import MaskPanel
 from viewer.panels.missed import MissedPanel
+from viewer.panels.model import ModelPanel
 from viewer.panels.neighbours import NeighboursPanel
 from viewer.panels.proof import ProofPanel
 from viewer.panels.results import ResultsPanel
@@ -69,4 +71,6 @@ PANELS: tuple[type[Panel], ...] = (
     InversionPanel,
     CriticPanel,
     NeighboursPanel,
+    ModelPanel,
+    BesidePanel,
 )

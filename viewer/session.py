@@ -19,6 +19,7 @@ from models.requests import Request
 from models.truth.read import recognise
 from models.truth.types import Truth
 from models.types import Failure, Refusal, Result, Source
+from viewer.beside import Beside
 from viewer.document import Document
 from viewer.jobs import Jobs, Lane, Post, firsts, queue_of
 from viewer.listeners import Listeners
@@ -51,10 +52,10 @@ class Session:
         self.shown: Source | None = None
         self.pictures = Cache(PICTURES_BYTES)
         self.unreadable: set[Source] = set()
-        self.reading = False
-        self._target = -1
-        self._reads = 0
+        self.reading, self._target, self._reads = False, -1, 0
+        self._good = DEFAULT_MODEL
         self.truths = Truths(self)
+        self.beside = Beside(self)
         self.store.listen(self._changed)
 
     def begin(self, post: Post, wants: Sequence[tuple[str, Wants]], *, started: bool = False) -> None:
@@ -68,7 +69,7 @@ class Session:
         """Ask for what the document wants now, and no longer for what it does not."""
         document = self.store.document
         self.live.follow()
-        self.wanted = plan(document, self.description, self.wants)
+        self.wanted = plan(document, self.description, self.wants) | self.beside.wanted()
         if self.description is not None:
             self.wanted.pop(DESCRIBE_SLOT)
         for slot, request in self.wanted.items():
@@ -158,7 +159,7 @@ class Session:
         self._travel(lambda: self.store.following, self.store.redo)
 
     def again(self) -> None:
-        """Ask everything anew: what was cancelled or failed, or the picture after its file changed."""
+        """Ask everything anew: what was cancelled or failed, the picture or the model after its file changed."""
         self.failed.clear()
         self.results.clear()
         self.truths.again()
@@ -166,6 +167,7 @@ class Session:
         fresh = Source.file(document.file.path) if document.file else None
         if fresh is not None and fresh != self.shown:
             self._read([fresh], lambda _: self._go(document.current))
+        self.jobs.want(OPENING, Request("describe", document.model))
         self.replan()
 
     def _answered(self, slot: str) -> bool:
@@ -228,14 +230,13 @@ class Session:
 
     def _read_own(self) -> None:
         """Read the picture of a document that came from elsewhere; go on to the next where it cannot be read."""
-        document = self.store.document
-        start = document.current
+        sources, start = self.store.document.sources, self.store.document.current
 
         def accept(index: int) -> None:
             # Panels may have come into view while the picture was read.
             self.store.update(self.store.document.with_current(start + index))
 
-        self._read(document.sources[start:], accept, own=True)
+        self._read(sources[start:], accept, own=True)
 
     def _read(self, sources: Sequence[Source], accept: Accept, *, own: bool = False) -> None:
         """Read the first of some pictures that can be read, and `accept` its index."""
@@ -376,8 +377,9 @@ class Session:
             self.store.update(self.store.document.with_model(request.model), title="Open " + description.name)
             for tell in self.on.opened:
                 tell("model", request.model)
-        if request.model != self.store.document.model:
+        if request.model not in (self.store.document.model, self.store.document.beside):
             return
+        self._good = request.model
         for call in self.on.described:
             call(description)
         self.replan()
@@ -387,8 +389,8 @@ class Session:
             return
         self.failed[slot] = request
         self._tell_failure(slot, failure)
-        if slot == DESCRIBE_SLOT and request.model != DEFAULT_MODEL and not failure.cancelled:
-            self.store.update(self.store.document.with_model(DEFAULT_MODEL))
+        if slot == DESCRIBE_SLOT and request.model != self._good and not failure.cancelled:
+            self.store.update(self.store.document.with_model(self._good))
 
     def _tell_failure(self, slot: str, failure: Failure) -> None:
         for call in self.on.failure:

@@ -46,16 +46,21 @@ def _path(line: str) -> str:
         return ""
 
 
-def hint(paths: list[str]) -> str:
-    """Return what a drop of these paths will do, "" for nothing."""
+def weights_in(paths: list[str]) -> list[Path]:
+    """Return the paths that are weights of models."""
+    return [p for p in map(Path, paths) if p.suffix.lower() in MODEL_SUFFIXES]
+
+
+def hint(paths: list[str], *, beside: bool = False) -> str:
+    """Return what a drop of these paths will do, "" for nothing; weights may open `beside` the model."""
     if not paths:
         return ""
     sessions = [Path(p) for p in paths if is_session(p)]
     if sessions:
         return f"Drop to open the session {sessions[0].stem}"
-    weights = [p for p in map(Path, paths) if p.suffix.lower() in MODEL_SUFFIXES]
+    weights = weights_in(paths)
     if weights:
-        return f"Drop to open {weights[0].name} as the model"
+        return f"Drop to open {weights[0].name} {'beside' if beside else 'as'} the model"
     truths = [Path(p) for p in paths if recognise(p)]
     if truths:
         first = truths[0]

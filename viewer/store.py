@@ -107,7 +107,11 @@ class Store:
         document = document.with_view(**{name: getattr(now.view, name) for name in NO_STEPS})
         document = document.with_frame(now.frame if now.file == document.file else -1)
         same = (now.model, now.source) == (document.model, document.source)
-        return document.with_selected(now.selected).with_maps(found=now.maps.found) if same else document
+        return (
+            document.with_selected(now.selected).with_other(now.other).with_maps(found=now.maps.found)
+            if same
+            else document
+        )
 
     def _become(self, document: Document) -> None:
         before, self.document = self.document, document

@@ -16,10 +16,11 @@ from models.images import PICTURE_SUFFIXES
 from models.requests import Request
 from models.truth.types import Truth
 from models.types import Refusal, Result
-from viewer import export, sources, theme
+from viewer import beside_export, export, sources, theme
 from viewer.canvas.painter import render
 from viewer.panels.figures import FiguresPanel
 from viewer.panels.results import ResultsPanel
+from viewer.zoo import ZooDesk
 
 if TYPE_CHECKING:
     from viewer.window import Window
@@ -30,6 +31,13 @@ class Verbs:
 
     def __init__(self, window: Window) -> None:
         self.window = window
+        self.zoo = ZooDesk(window)
+
+    @property
+    def busy(self) -> bool:
+        """Whether work goes on that can be cancelled."""
+        session = self.window.session
+        return session.jobs.busy or session.truths.reading or self.zoo.busy
 
     def ask_pictures(self) -> None:
         """Ask for pictures to open."""
@@ -174,12 +182,15 @@ class Verbs:
         """Copy the picture with its overlay at its own resolution."""
         pixels = self.window.canvas.pixels
         if pixels is not None:
-            QGuiApplication.clipboard().setImage(render(pixels, self.window.layers()))
+            panes = self.window.panes
+            image = beside_export.picture(panes.sides()) if panes.on else render(pixels, self.window.layers())
+            QGuiApplication.clipboard().setImage(image)
             self.window.tell("Copied the picture with its overlay.", key="copy")
 
     def copy_view(self) -> None:
         """Copy what the canvas shows."""
-        QGuiApplication.clipboard().setImage(self.window.canvas.grab_image())
+        panes = self.window.panes
+        QGuiApplication.clipboard().setImage(panes.image() if panes.on else self.window.canvas.grab_image())
         self.window.tell("Copied the view.", key="copy")
 
     def copy_table(self) -> None:
@@ -225,6 +236,10 @@ class Verbs:
         if self.window.session.jobs.busy:
             self.window.session.jobs.cancel()
             self.window.tell("Cancelled. The last answer stays; F5 asks again.", key="cancel")
+            return
+        if self.zoo.busy:
+            self.zoo.stop()
+            self.window.tell("The download is stopped. What came is kept: it goes on from the zoo.", key="cancel")
             return
         self.deselect()
         store = self.window.session.store

@@ -16,8 +16,7 @@ from models.images import Picture
 from models.inspection import Description
 from models.live.source import is_endless
 from models.requests import Request
-from models.thumbnail import thumbnail
-from models.types import Failure, Pixels, Refusal, Result, Source
+from models.types import Failure, Result, Source
 from viewer import actions, explain, offers, pair, theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
@@ -29,8 +28,9 @@ from viewer.easel import SLOT, Easel
 from viewer.keys import Keys
 from viewer.overlay import row_of
 from viewer.panels.base import Panel
-from viewer.panels.film import THUMB_PX, FilmPanel
+from viewer.panels.film import FilmPanel
 from viewer.panels.log import LogPanel
+from viewer.panes import Panes
 from viewer.playback import Playback
 from viewer.roster import PANELS
 from viewer.session import Session
@@ -38,6 +38,7 @@ from viewer.sessions import Sessions
 from viewer.settings import Settings
 from viewer.shelf import Shelf
 from viewer.status import Status
+from viewer.thumbnails import Thumbnails
 from viewer.verbs import Verbs
 from viewer.widgets.modelbox import ModelBox
 from viewer.widgets.palette import CommandPalette
@@ -57,18 +58,20 @@ class Window(QMainWindow):
         self.session = session
         self.settings = settings
         self.closed = False
-        self._thumbnail_asked: Source | None = None
+        self._thumbnails = Thumbnails(self)
         self.setAcceptDrops(True)
         self.canvas = Canvas()
         self.easel = Easel(self)
         self.welcome = Welcome()
         self.centre = QStackedWidget()
         self.centre.addWidget(self.welcome)
-        self.centre.addWidget(self.canvas)
+        self.bundled = list(cards.bundled())
         self.setCentralWidget(self.centre)
         self.panels = Shelf(PANELS, session.store)
         self.docks = Docks(self, self.panels, settings)
         self.film = _the(FilmPanel, self.panels)
+        self.panes = Panes(self)
+        self.centre.addWidget(self.panes)
         self.toasts = Toasts(self)
         self.verbs = Verbs(self)
         self.playback = Playback(self)
@@ -79,7 +82,6 @@ class Window(QMainWindow):
         self.shortcuts = Shortcuts(self.commands, self, gestures=actions.GESTURES)
         self.status = Status(self.statusBar())
         self.model_box = ModelBox()
-        self._bundled = list(cards.bundled())
         self.model_box.place(self.menuBar())
         self.drops = Drops(self)
         self.keys = Keys(self)
@@ -222,9 +224,7 @@ class Window(QMainWindow):
         self.easel.settle()
         self.refresh()
         self.repaint_layers()
-        if description.about.get("weights") == "none":
-            note = str(description.about["note"])
-            self.tell(f"{description.name}: {note}", severity="warning", key=note)
+        offers.describe(self, description)
 
     def _failure(self, slot: str, failure: Failure) -> None:
         said = [panel.show_failure(slot, failure) for panel in self.panels.built]
@@ -256,7 +256,7 @@ class Window(QMainWindow):
 
     def _state(self) -> None:
         jobs = self.session.jobs
-        self.status.show_engine(ready=jobs.ready, busy=jobs.busy or self.session.truths.reading)
+        self.status.show_engine(ready=jobs.ready, busy=self.verbs.busy)
         if not self.session.stale:
             self._stale.stop()
             self.canvas.set_stale(False)
@@ -275,7 +275,7 @@ class Window(QMainWindow):
         outside = pointer is None or pointer.rgb is None
         for panel in self.panels.built:
             panel.pointer(None if pointer is None or outside else (pointer.x, pointer.y))
-        self.status.show_pointer(pointer, self.canvas.layers)
+        self.status.show_pointer(pointer, self.panes.status_layers())
 
     def _clicked(self, pointer: Pointer) -> None:
         inside = pointer.rgb is not None
@@ -316,27 +316,7 @@ class Window(QMainWindow):
 
     def _list_models(self) -> None:
         recent = self.settings.recent_models
-        self.model_box.list_models((*self._bundled, *recent), self.session.store.document.model)
-
-    def _thumbnail(self, source: Source) -> None:
-        if self.closed or source == self._thumbnail_asked:
-            return
-        self._thumbnail_asked = source
-
-        def work() -> Any:
-            try:
-                small: Pixels | None = thumbnail(source, side=THUMB_PX * 2)
-            except (Refusal, MemoryError):
-                small = None
-
-            def show() -> None:
-                self._thumbnail_asked = None
-                self.film.set_thumbnail(source, small)
-                self.film.refresh(self.session.store.document, self.session.description)
-
-            return show
-
-        self.session.jobs.local("thumbnail", work)
+        self.model_box.list_models((*self.bundled, *recent), self.session.store.document.model)
 
     def _connect(self) -> None:
         on = self.session.on
@@ -355,13 +335,13 @@ class Window(QMainWindow):
             self._furnish(panel)
         self.film.chosen.connect(self.session.go)
         self.film.stepped.connect(self.session.step)
-        self.film.thumbnail_wanted.connect(self._thumbnail)
+        self.film.thumbnail_wanted.connect(self._thumbnails.want)
         self.canvas.pointer_moved.connect(self._pointed)
         self.canvas.clicked.connect(self._clicked)
         self.canvas.region_drawn.connect(self._region)
         self.canvas.zoom_changed.connect(self._zoomed)
         self.status.activity.cancelled.connect(self.verbs.cancel)
-        self.model_box.chosen.connect(self.session.open_model)
+        self.model_box.chosen.connect(self.verbs.zoo.open_model)
         self.welcome.open_requested.connect(self.verbs.ask_pictures)
         self.welcome.sample_requested.connect(lambda: self.session.open_paths(self.samples()))
         self.welcome.recent_requested.connect(lambda path: self.session.open_paths([path]))

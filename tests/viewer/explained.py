@@ -27,9 +27,9 @@ NAMES = (
 PREPROCESSING = {"resize": 32, "crop": 32, "mean": [0.49, 0.48, 0.45], "std": [0.25, 0.24, 0.26]}
 
 
-def classifier(folder: Path, names: tuple[str, ...] = NAMES) -> str:
+def classifier(folder: Path, names: tuple[str, ...] = NAMES, *, seed: int = 3) -> str:
     """Write a card and weights; return the path of the weights."""
-    torch.manual_seed(3)
+    torch.manual_seed(seed)
     net = architectures.build("photos_resnet", classes=len(NAMES))
     card = {"name": "birds", "task": "classification", "architecture": "photos_resnet", "classes": names}
     save_file(net.state_dict(), folder / "birds.safetensors")

@@ -344,6 +344,6 @@ def test_the_command_line_knows_what_moves(clip: Path) -> None:
     from viewer.app import _document
 
     given = [str(clip), "camera:0", "rtsp://host/door", str(SAMPLES[0])]
-    options = Namespace(pictures=given, sample=False, model="digits-ssd", show=[], truth=None)
+    options = Namespace(pictures=given, sample=False, model="digits-ssd", show=[], beside="", truth=None)
     document, failures = _document(options)
     assert [s.path for s in document.sources] == given and not failures

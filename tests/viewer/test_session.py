@@ -225,7 +225,7 @@ def test_undo_and_redo_of_pictures_and_models(desk: Make) -> None:
         d.run("redo")
         d.until(lambda wanted=state: (d.document.source, d.document.current, d.document.model) == wanted)
         d.settle()
-        assert d.shows(d.direct()) and d.window.centre.currentWidget() is d.canvas
+        assert d.shows(d.direct()) and d.window.centre.currentWidget() is d.window.panes
 
 
 def test_a_setting_changed_while_undo_reads_its_picture_is_not_taken_back(desk: Make, pictures: list[Path]) -> None:

@@ -198,7 +198,7 @@ def test_memory_that_no_limit_sees_ends_the_engine_with_words(
     what = "import mmap\nm = mmap.mmap(-1, 3 << 30)\nfor i in range(0, 3 << 30, 4096): m[i] = 1"
     provoke(d, model(tmp_path, "bad", what))
     d.until(
-        lambda: told(d, "The engine stopped 2 times at classify", "it took more memory than this machine can spare")
+        lambda: told(d, "The engine stopped at classify with bad.py:build: it took more memory than this machine can")
     )
     good(d)
 

@@ -391,6 +391,6 @@ def test_the_command_lines_truth_opens_with_the_window(desk: Make, made: Path) -
 
     from viewer.app import _document
 
-    options = Namespace(pictures=[], sample=False, model=SSD, show=[], truth=made / "set.json")
+    options = Namespace(pictures=[], sample=False, model=SSD, show=[], beside="", truth=made / "set.json")
     document, failures = _document(options)
     assert document.truth == Source.file(made / "set.json") and not failures

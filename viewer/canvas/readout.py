@@ -1,8 +1,8 @@
-"""Small signs over the canvas: what the box under the pointer is, and that the picture is stale. They take no input."""
+"""Small signs over the canvas: the box under the pointer, where another pane has its pointer, that it is stale."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QRectF, QSize, Qt
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
@@ -11,6 +11,7 @@ from viewer.theme import GRID_PX, SMALL_PX, colours
 SWATCH_PX = 10
 DISTANCE_PX = 2 * GRID_PX
 DOT_PX = GRID_PX
+MARK_PX = 19
 
 
 class Readout(QWidget):
@@ -99,3 +100,27 @@ class StaleDot(QWidget):
         painter.setBrush(now.accent)
         painter.drawEllipse(QRectF(1, 1, DOT_PX, DOT_PX))
         painter.end()
+
+
+class Marker(QWidget):
+    """A small cross where the pointer of another pane is."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.resize(MARK_PX, MARK_PX)
+        self.hide()
+
+    def mark(self, position: QPoint | None) -> None:
+        """Show it around a position in the parent, or hide it at None."""
+        self.setVisible(position is not None)
+        if position is not None:
+            self.move(position - QPoint(MARK_PX // 2, MARK_PX // 2))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter, middle = QPainter(self), MARK_PX / 2
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for ink, width in ((QColor("#16161a"), 3.0), (QColor("#ffffff"), 1.2)):
+            painter.setPen(QPen(ink, width))
+            painter.drawLine(QPointF(middle, 2), QPointF(middle, MARK_PX - 2))
+            painter.drawLine(QPointF(2, middle), QPointF(MARK_PX - 2, middle))

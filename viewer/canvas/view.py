@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QRubberBand, QWidget
 
 from viewer.canvas.card import Card
 from viewer.canvas.layers import Boxes, Hit, Layer, Note, hits
-from viewer.canvas.readout import Readout, StaleDot
+from viewer.canvas.readout import Marker, Readout, StaleDot
 from viewer.canvas.stage import Look, Stage
 from viewer.theme import class_colour, colours
 
@@ -55,6 +55,7 @@ class Canvas(QWidget):
     region_drawn = Signal(QRectF)
     zoom_changed = Signal(float)
     look_changed = Signal(object)
+    picture_changed = Signal()
     left = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -70,6 +71,7 @@ class Canvas(QWidget):
         self._stage = Stage(self)
         self._readout = Readout(self)
         self._stale = StaleDot(self)
+        self._marker = Marker(self)
         self.card = Card(self)
         self._stage.look_changed.connect(self._looked)
         self._stage.setBackgroundBrush(colours().canvas)
@@ -93,6 +95,11 @@ class Canvas(QWidget):
     def look(self) -> Look:
         """The point in the middle and the scale, to be carried over to another pane."""
         return self._stage.look
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the whole picture is shown, and will be after the window is resized."""
+        return self._stage.fitted
 
     @property
     def scale_percent(self) -> float:
@@ -124,6 +131,7 @@ class Canvas(QWidget):
         if not keep_view or self._stage.bounds != before:
             self._stage.fit()
         self._feel()
+        self.picture_changed.emit()
 
     def set_layers(self, layers: Sequence[Layer]) -> None:
         """Show these layers, and no others; ids must differ."""
@@ -135,6 +143,18 @@ class Canvas(QWidget):
     def set_stale(self, stale: bool) -> None:
         """Show or hide the sign that the picture answers an earlier question."""
         self._stale.setVisible(stale)
+
+    def show_pointer(self, place: QPointF | None) -> None:
+        """Read out what is at a place of the picture, where the pointer of another pane is; None when it left."""
+        if place is None:
+            self._position = None
+            self._tell(None)
+        else:
+            self._feel(self.to_screen(place))
+
+    def mark(self, place: QPointF | None) -> None:
+        """Show a cross at a place of the picture, or none."""
+        self._marker.mark(None if place is None else self.to_screen(place).toPoint())
 
     def show_look(self, look: Look) -> None:
         """Look where another pane does."""

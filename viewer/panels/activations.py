@@ -47,6 +47,7 @@ class ActivationPanel(Panel):
     rank: ClassVar[int] = -6
     height_px: ClassVar[int] = 280
     needs: ClassVar[tuple[str, ...]] = ("Explains",)
+    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -37,6 +37,7 @@ class AnchorPanel(Panel):
     icon: ClassVar[str] = "anchors"
     rank: ClassVar[int] = -10
     needs: ClassVar[tuple[str, ...]] = ("HasAnchors",)
+    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

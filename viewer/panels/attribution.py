@@ -42,6 +42,7 @@ class AttributionPanel(Panel):
     rank: ClassVar[int] = -20
     height_px: ClassVar[int] = 380
     needs: ClassVar[tuple[str, ...]] = ("Explains",)
+    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

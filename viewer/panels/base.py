@@ -27,7 +27,8 @@ class Panel(QWidget):
     It changes the document through `store`, says `layers_changed` when it would paint something
     else, `command_wanted` to have a command of the table run, `pixels_wanted` to be shown a Source, `picture_shown` to
     have pixels (H, W, 3), or None, on the canvas in place of what a generative model made last. Panels with a lower
-    `rank` paint first, below the others. A panel is given at least `height_px` when it is opened.
+    `rank` paint first, below the others. A panel is given at least `height_px` when it is opened. One that is `beside`
+    paints for a second model too.
     """
 
     id: ClassVar[str] = ""
@@ -38,6 +39,7 @@ class Panel(QWidget):
     rank: ClassVar[int] = 0
     height_px: ClassVar[int] = 0
     needs: ClassVar[tuple[str, ...]] = ()
+    beside: ClassVar[bool] = False
 
     layers_changed = Signal()
     command_wanted = Signal(str)

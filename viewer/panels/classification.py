@@ -37,6 +37,7 @@ class ClassificationPanel(Panel):
     rank: ClassVar[int] = -5
     height_px: ClassVar[int] = 280
     needs: ClassVar[tuple[str, ...]] = ("Classifies",)
+    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -41,6 +41,7 @@ class DetectionPanel(Panel):
     title: ClassVar[str] = "Detection"
     icon: ClassVar[str] = "boxes"
     needs: ClassVar[tuple[str, ...]] = ("Detects",)
+    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -41,6 +41,7 @@ class KeyPointPanel(Panel):
     opened: ClassVar[bool] = False
     rank: ClassVar[int] = 5
     needs: ClassVar[tuple[str, ...]] = ("FindsKeyPoints",)
+    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

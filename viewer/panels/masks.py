@@ -40,6 +40,7 @@ class MaskPanel(Panel):
     opened: ClassVar[bool] = False
     rank: ClassVar[int] = -5
     needs: ClassVar[tuple[str, ...]] = ("Segments",)
+    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -97,6 +97,7 @@ class TruthPanel(Panel):
     height_px: ClassVar[int] = 300
     rank: ClassVar[int] = 10
     needs: ClassVar[tuple[str, ...]] = ("Detects",)
+    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenuBar, QWidget
+
+from models import assume
 
 GAP = 8
 LEAST_PX = 200
@@ -40,7 +41,7 @@ class ModelBox(QComboBox):
         if [self.itemData(i) for i in range(self.count())] != names:
             self.clear()
             for name in names:
-                self.addItem(Path(name).name, name)
+                self.addItem(assume.title(name), name)
                 self.setItemData(self.count() - 1, name, Qt.ItemDataRole.ToolTipRole)
         self.setCurrentIndex(names.index(current))
 

@@ -1,0 +1,488 @@
+"""A second model beside the first: what its pane shows, what one pane does to the other, and that A never suffers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
+from videos import number_in, video
+
+from models import recipe
+from models.cards import BUNDLED, PHOTOS
+from models.requests import Request
+from models.types import Failure, Result
+from tests.viewer.explained import classifier, picture
+from viewer import beside, beside_actions, heat, versus
+from viewer.canvas.layers import CORRECT, ONLY_A, ONLY_B, WRONG, Boxes
+from viewer.canvas.painter import render
+from viewer.panels.beside import EMPTY, NOTHING, BesidePanel
+from viewer.panels.live import LivePanel
+from viewer.plan import given
+from viewer.sources import pixels_of
+
+SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
+SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))
+CAT = PHOTOS / "cat.jpg"
+Make = Callable[..., Any]
+LEFT = Qt.MouseButton.LeftButton
+
+
+def beside_of(d: Any, model: str) -> Any:
+    """Show a model beside the first one, and wait for what it says."""
+    d.window.panes.choose(model)
+    d.settle()
+    d.until(lambda: d.session.beside.description is not None)
+    d.settle()
+    return d
+
+
+@pytest.fixture
+def both(desk: Make) -> Any:
+    return beside_of(desk(SAMPLES[0], model=RCNN), SSD)
+
+
+def layer(d: Any, name: str) -> Any:
+    """The layer of B's canvas with an id, or None."""
+    return next((each for each in d.window.panes.canvas.layers if each.id == name), None)
+
+
+def panel(d: Any) -> BesidePanel:
+    return d.panel(BesidePanel)
+
+
+def b_answer(d: Any, slot: str) -> Result:
+    found = d.session.beside.answer(slot)
+    assert found is not None
+    return found[1]
+
+
+def in_force(d: Any) -> dict[str, Any]:
+    """The values that A's panel shows, of those that B has."""
+    shown = {**d.session.description.offers["detect"].defaults, **given(d.document, "detect", d.session.description)}
+    return {k: v for k, v in shown.items() if k in d.session.beside.description.offers["detect"].defaults}
+
+
+def click(d: Any, canvas: Any, x: float, y: float) -> None:
+    place = canvas.to_screen(QPointF(x, y)).toPoint()
+    d.qtbot.mouseMove(canvas, QPoint(1, 1))
+    d.qtbot.mouseMove(canvas, place)
+    d.qtbot.mouseClick(canvas, LEFT, pos=place)
+
+
+# what is shown
+
+
+def test_the_second_pane_shows_its_models_boxes_at_the_settings_of_the_panel(both: Any) -> None:
+    d, panes = both, both.window.panes
+    wanted = d.direct(model=SSD, **in_force(d))
+    assert np.array_equal(layer(d, "detections").boxes, wanted.arrays["boxes"]) and len(wanted.arrays["boxes"]) > 5
+    assert d.shows(d.direct()), "A shows what it showed alone"
+    assert panes.canvas.pixels is d.canvas.pixels and panes.second.isVisible()
+    assert panes.heads[0].name.text() == RCNN and panes.box.currentText() == SSD
+    assert panes.heads[1].facts.text().startswith("cpu") and not panes.heads[1].note.isVisible()
+    d.set("score", 0.9)
+    assert in_force(d)["score"] == 0.9
+    assert np.array_equal(layer(d, "detections").boxes, d.direct(model=SSD, **in_force(d)).arrays["boxes"])
+    d.run("undo")
+    d.settle()
+    d.run("undo")
+    d.settle()
+    assert d.document.beside == "" and not panes.second.isVisible() and not panes.heads[0].isVisible()
+    assert not [slot for slot in (*d.session.wanted, *d.session.results) if beside.slot_of(slot)]
+    d.run("redo")
+    d.settle()
+    assert d.document.beside == SSD and panes.second.isVisible() and len(layer(d, "detections").boxes)
+
+
+def test_boxes_that_one_model_alone_found_are_marked_counted_and_listed(both: Any) -> None:
+    d, two = both, panel(both)
+    pairs = versus.boxes(d.result, b_answer(d, "detect"))
+    counts = pairs.counts
+    assert counts["only_a"] > 0 and counts["matched"] > 5
+    assert two.legend.words["only_a"].text().startswith(f"{counts['only_a']} box")
+    marked = d.layer("detections").colours == ONLY_A
+    assert np.flatnonzero(marked).tolist() == pairs.only_a.tolist()
+    d.qtbot.mouseClick(two.mark, LEFT, pos=QPoint(8, two.mark.height() // 2))
+    assert not d.document.view.alone and not (d.layer("detections").colours == ONLY_A).any()
+    assert two.table.rows.rowCount() == sum(counts.values()) == len(two.table.text.splitlines()) - 1
+    row = counts["only_a"] + counts["only_b"]  # the first pair
+    two.table.selectRow(row)
+    i, j = pairs.matched[0]
+    ids = int(pairs.a.arrays["ids"][i]), int(pairs.b.arrays["ids"][j])
+    assert (d.document.selected, d.document.other) == ids
+    assert layer(d, "detections").ids[layer(d, "detections").selected] == ids[1]
+    two.table.setFocus()
+    d.qtbot.keyClick(two.table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QGuiApplication.clipboard().text() == "\t".join(pairs.texts((i, j), row))
+
+
+def test_a_box_clicked_in_one_pane_selects_its_counterpart_in_the_other(both: Any) -> None:
+    d, other = both, both.window.panes.canvas
+    pairs = versus.boxes(d.result, b_answer(d, "detect"))
+    i, j = pairs.matched[0].tolist()
+    a, b = int(pairs.a.arrays["ids"][i]), int(pairs.b.arrays["ids"][j])
+    x0, y0, x1, y1 = pairs.a.arrays["boxes"][i].tolist()
+    d.click((x0 + x1) / 2, (y0 + y1) / 2)
+    assert (d.document.selected, d.document.other) == (a, b)
+    d.run("deselect")
+    assert (d.document.selected, d.document.other) == (-1, -1)
+    x0, y0, x1, y1 = pairs.b.arrays["boxes"][j].tolist()
+    click(d, other, (x0 + x1) / 2, (y0 + y1) / 2)
+    assert (d.document.selected, d.document.other) == (a, b)
+    alone = pairs.a.arrays["boxes"][pairs.only_a[0]]
+    d.click(*((alone[:2] + alone[2:]) / 2).tolist())
+    assert d.document.selected == pairs.a.arrays["ids"][pairs.only_a[0]] and d.document.other == -1
+
+
+def test_both_panes_look_at_the_same_place_and_read_out_the_same_point(both: Any) -> None:
+    d, other = both, both.window.panes.canvas
+    assert other.fitted and other.look.scale == pytest.approx(d.canvas.look.scale, rel=0.01)  # half of an odd width
+    d.canvas.zoom(3)
+    assert other.look == d.canvas.look and not other.fitted
+    other.zoom(1.5)
+    assert other.look == d.canvas.look
+    d.canvas.fit()
+    assert other.fitted and (other.look.x, other.look.y) == (d.canvas.look.x, d.canvas.look.y)
+    pairs = versus.boxes(d.result, b_answer(d, "detect"))
+    i, j = pairs.matched[0].tolist()
+    box = pairs.a.arrays["boxes"][i]
+    d.hover(*((box[:2] + box[2:]) / 2).tolist())
+    assert d.canvas.readout and other.readout.splitlines()[0] == layer(d, "detections").texts[j]
+    assert (other.pointer.x, other.pointer.y) == pytest.approx((d.canvas.pointer.x, d.canvas.pointer.y))
+    d.qtbot.mouseMove(d.canvas, QPoint(1, 1))
+    assert other.readout == ""
+
+
+def test_a_second_model_that_cannot_be_opened_says_so_in_its_pane_alone(desk: Make) -> None:
+    d = desk(SAMPLES[0], model=SSD)
+    before = d.result
+    d.window.panes.choose("nowhere.pt")
+    d.settle()
+    head = d.window.panes.heads[1]
+    assert "nowhere.pt is not there" in head.note.text() and head.note.isVisible()
+    assert any("nowhere.pt is not there" in line for line in d.log.text.toPlainText().splitlines())
+    assert d.messages == [] and d.document.model == SSD and d.result is before and d.shows(before)
+    assert d.window.panes.heads[0].height() == head.height(), "both pictures begin at the same height"
+    assert panel(d).empty.text() == NOTHING
+    beside_of(d, RCNN)
+    assert not head.note.text() and len(layer(d, "detections").boxes)
+    assert "nowhere.pt" not in d.window.settings.recent_models
+
+
+def test_a_failure_of_the_second_model_leaves_the_first_alone(desk: Make, late: Any) -> None:
+    d = desk(SAMPLES[0], model=SSD, lane=late, settle=False)
+    late.answer()
+    d.until(lambda: not late.waiting and "detect" in d.session.results)
+    d.window.panes.choose(RCNN)
+    d.until(lambda: late.waiting)
+    late.answer("describe")
+    d.until(lambda: any(request.model == RCNN and request.inspection == "detect" for _, request in late.waiting))
+    late.answer("detect", Failure("It fell over.", "Try another."))
+    d.until(lambda: "It fell over" in d.window.panes.heads[1].note.text())
+    assert d.messages == [] and d.shows(d.direct()) and not d.session.stale
+
+
+def test_the_first_model_is_asked_first_and_waits_for_no_queue_of_the_second(desk: Make, late: Any) -> None:
+    d = desk(SAMPLES[0], model=SSD, lane=late, settle=False)
+    late.answer()
+    d.until(lambda: "detect" in d.session.results)
+    d.window.panes.choose(RCNN)
+    late.answer()
+    d.until(lambda: late.waiting)
+    assert {request.model for _, request in late.waiting} == {RCNN} and len(late.waiting) == 1
+    running = late.waiting[0][0]
+    d.store.update(d.document.with_value("detect", score=0.7))
+    assert running in late.cancelled, "what runs for B makes way"
+    assert late.waiting[0][1].model == SSD and late.waiting[0][1].settings == {"score": 0.7}
+    late.answer()
+    d.until(lambda: d.session.results["detect"][0].settings == {"score": 0.7})
+    while late.waiting or d.session.jobs.busy:
+        late.answer()
+        QApplication.processEvents()
+    assert b_answer(d, "detect").arrays["scores"].min() > 0.7
+
+
+def test_swapping_exchanges_the_panes_and_closing_leaves_one(both: Any) -> None:
+    d = both
+    a, b = d.layer("detections").boxes, layer(d, "detections").boxes
+    d.run("beside-swap")
+    d.settle()
+    assert (d.document.model, d.document.beside) == (SSD, RCNN)
+    assert np.array_equal(d.layer("detections").boxes, b) and np.array_equal(layer(d, "detections").boxes, a)
+    d.run("undo")
+    d.settle()
+    assert (d.document.model, d.document.beside) == (RCNN, SSD) and np.array_equal(d.layer("detections").boxes, a)
+    d.run("beside-close")
+    assert d.document.beside == "" and not d.window.panes.second.isVisible()
+    assert panel(d).empty.text() == EMPTY and panel(d).choice.isVisibleTo(panel(d))
+
+
+def test_another_picture_is_answered_by_both(desk: Make) -> None:
+    d = beside_of(desk(*SAMPLES[:2], model=RCNN), SSD)
+    d.run("next-picture")
+    d.settle()
+    assert d.window.panes.canvas.pixels is d.canvas.pixels
+    assert np.array_equal(layer(d, "detections").boxes, d.direct(model=SSD, **in_force(d)).arrays["boxes"])
+
+
+def test_the_same_model_in_another_precision_is_offered_and_compared(desk: Make) -> None:
+    d = desk(SAMPLES[0], model=SSD)
+    d.run("panel-beside")
+    d.window.refresh()
+    two, name = panel(d), f"{SSD}?precision=bfloat16"
+    assert two.choice.findData(name) == 0 and two.choice.itemText(0) == f"{SSD} · precision bfloat16"
+    two.choice.activated.emit(0)
+    d.settle()
+    assert d.document.beside == name and d.window.panes.box.currentText() == two.choice.itemText(0)
+    one, other = d.direct(), d.direct(model=name)
+    assert np.array_equal(layer(d, "detections").boxes, other.arrays["boxes"])
+    assert not np.array_equal(one.arrays["scores"], other.arrays["scores"])
+    text = panel(d).boxes.text()
+    assert f"{versus.boxes(one, other).change.mean():+.2g}" in text and versus.boxes(one, other).counts["only_a"] == 0
+
+
+def test_undo_keeps_what_is_selected_in_both(both: Any) -> None:
+    d = both
+    pairs = versus.boxes(d.result, b_answer(d, "detect"))
+    d.store.update(d.document.with_value("detect", iou=0.4), title="NMS IoU")
+    d.settle()
+    d.store.update(d.document.with_selected(-1).with_other(int(pairs.b.arrays["ids"][0])))
+    d.run("undo")
+    d.settle()
+    assert (d.document.selected, d.document.other) == (-1, int(pairs.b.arrays["ids"][0]))
+
+
+def test_what_failed_is_forgotten_once_it_is_asked_anew(desk: Make, tmp_path: Path) -> None:
+    d = desk(SAMPLES[0], model=SSD)
+    missing = tmp_path / "birds.safetensors"
+    d.window.panes.choose(str(missing))
+    d.settle()
+    note = d.window.panes.heads[1].note
+    assert "birds.safetensors" in note.text()
+    classifier(tmp_path)
+    d.run("again")
+    d.until(lambda: d.session.beside.description is not None)
+    d.settle()
+    assert note.text() == "birds finds no boxes."
+
+
+def test_code_that_may_not_run_yet_is_asked_about_and_then_shown_beside(desk: Make, tmp_path: Path) -> None:
+    code = tmp_path / "mine.py"
+    code.write_text("from torchvision.models import resnet18\ndef build():\n    return resnet18(num_classes=5)\n")
+    d = desk(SAMPLES[0], model=SSD)
+    d.window.panes.choose(f"{code}:build")
+    d.until(lambda: d.window.findChild(QMessageBox))
+    box = d.window.findChild(QMessageBox)
+    next(button for button in box.buttons() if button.text() == "Run it").click()
+    d.until(lambda: d.session.beside.description is not None)
+    d.settle()
+    assert d.document.model == SSD and d.document.beside == f"{code}:build"
+    assert "finds no boxes" in d.window.panes.heads[1].note.text()
+
+
+def test_while_a_video_plays_the_second_model_waits_and_answers_where_it_is_paused(desk: Make, tmp_path: Path) -> None:
+    d = beside_of(desk(SAMPLES[0], model=SSD), RCNN)
+    d.panel(LivePanel).paced.emit(True)
+    d.session.open_paths([video(tmp_path / "clip.mp4", 30)])
+    d.play_until(lambda: d.session.live.source is not None and number_in(d.canvas.pixels) > 2)
+    assert not [slot for slot in d.session.wanted if beside.slot_of(slot)]
+    assert d.window.panes.canvas.pixels is d.canvas.pixels
+    assert "Pause to compare" in d.window.panes.heads[1].note.text() and layer(d, "detections") is None
+    d.run("play")
+    d.play_until(lambda: d.session.live.facts.state == "paused" and d.document.frame == number_in(d.canvas.pixels))
+    d.settle()
+    assert np.array_equal(layer(d, "detections").boxes, d.direct(model=RCNN, **in_force(d)).arrays["boxes"])
+    assert not d.window.panes.heads[1].note.text()
+
+
+def test_ground_truth_judges_both_models(desk: Make, tmp_path: Path) -> None:
+    """The truth is the second model's first box alone."""
+    shutil.copy(SAMPLES[0], tmp_path / "a.png")
+    d = beside_of(desk(tmp_path / "a.png", model=RCNN), SSD)
+    found = b_answer(d, "detect").arrays
+    x0, y0, x1, y1 = found["boxes"][0].tolist()
+    name = d.session.beside.description.classes[found["labels"][0]]
+    height, width = d.canvas.pixels.shape[:2]
+    image = {"id": 1, "file_name": "a.png", "width": width, "height": height}
+    thing = {"id": 1, "image_id": 1, "category_id": 4, "bbox": [x0, y0, x1 - x0, y1 - y0]}
+    body = {"images": [image], "categories": [{"id": 4, "name": name}], "annotations": [thing]}
+    (tmp_path / "set.json").write_text(json.dumps(body))
+    d.session.open_paths([tmp_path / "set.json"])
+    d.until(lambda: d.session.truth is not None)
+    d.settle()
+    drawn = [each for each in d.window.panes.canvas.layers if isinstance(each, Boxes)]
+    colours = {
+        number: colour
+        for each in drawn
+        for number, colour in zip(each.ids.tolist(), each.colours.tolist(), strict=True)
+    }
+    assert colours[int(found["ids"][0])] == CORRECT and WRONG in colours.values()
+    assert not {ONLY_A, ONLY_B} & set(colours.values()), "right and wrong stand above what one model alone found"
+
+
+# classifiers
+
+
+def test_classes_of_two_classifiers_meet_by_name(desk: Make) -> None:
+    d = beside_of(desk(CAT, model="photos-resnet"), "photos-vit")
+    a, b = (d.direct("classify", model=name, top=1000).arrays for name in ("photos-resnet", "photos-vit"))
+    names = d.session.description.classes
+    two = panel(d)
+    rows = {row[0]: row[1:] for row in two.ranking.rows}
+    assert set(rows) == set(names)
+    for name, (one, other, change) in rows.items():
+        label = names.index(name)
+        chances = [float(each["probabilities"][each["labels"].tolist().index(label)]) for each in (a, b)]
+        assert [one, other, change] == [f"{chances[0]:.4f}", f"{chances[1]:.4f}", f"{chances[1] - chances[0]:+.4f}"]
+    assert "cat 40.5%" in d.window.panes.heads[1].facts.text()
+    assert two.classes.text().startswith("Both say cat")
+
+
+def test_maps_of_two_models_are_shown_correlated_and_subtracted(desk: Make, tmp_path: Path) -> None:
+    d = desk(picture(tmp_path), model=classifier(tmp_path))
+    d.run("explain")
+    d.settle()
+    (tmp_path / "other").mkdir()
+    beside_of(d, classifier(tmp_path / "other", seed=1))
+    d.until(lambda: d.session.beside.answer("attribution") is not None)
+    d.settle()
+    a, b = d.session.results["attribution"][1], b_answer(d, "attribution")
+    assert not np.array_equal(a.arrays["map"], b.arrays["map"])
+    drawn = heat.heat_layer(b.arrays["map"], b.meta["extent"], d.document.look, signed=b.meta["signed"])
+    assert np.array_equal(layer(d, "attribution").values, drawn.values)
+    found = versus.map_numbers(a, b)
+    assert found is not None and f"Pearson: {found.pearson:+.3f}" in panel(d).maps.text
+    panel(d).subtract.click()
+    d.settle()
+    wanted = versus.map_difference(a, b, d.document.look)
+    assert wanted is not None and layer(d, "attribution") is None
+    drawn = versus.difference_layer(wanted, d.document.look)
+    assert np.array_equal(layer(d, "difference").values, drawn.values)
+    assert d.layer("attribution") is not None, "A keeps its own map"
+
+
+def test_activations_of_both_are_shown_and_compared(desk: Make, tmp_path: Path) -> None:
+    d = desk(picture(tmp_path), model=classifier(tmp_path))
+    d.window.docks.show("activations")
+    d.settle()
+    (tmp_path / "other").mkdir()
+    beside_of(d, classifier(tmp_path / "other", seed=1))
+    chosen = d.session.results["activations.layers"][1].meta["automatic"]
+    d.store.update(d.document.explaining(layer=chosen).with_value("activations", chosen=1))
+    d.until(lambda: d.session.beside.store.document.layer == chosen)
+    d.settle()
+    b = b_answer(d, "activations")
+    assert b.meta["layer"] == chosen, "layers named alike are paired"
+    drawn = heat.heat_layer(b.arrays["maps"][1].astype(np.float32), b.meta["extent"], d.document.look)
+    assert np.array_equal(layer(d, "activation").values, drawn.values)
+    found = versus.activity(d.session.results["activations"][1], b)
+    assert f"Cosine: {found.cosine:+.3f}" in panel(d).channels.text
+
+
+# models that do something else
+
+
+def test_models_of_different_tasks_say_what_the_second_cannot_do(desk: Make) -> None:
+    d = beside_of(desk(SAMPLES[0], model=SSD), "photos-vit")
+    assert d.window.panes.heads[1].note.text() == "photos-vit finds no boxes."
+    assert d.shows(d.direct()) and panel(d).empty.text() == NOTHING
+    beside_of(d, "digits-vae")
+    assert "finds no boxes" in d.window.panes.heads[1].note.text()
+    assert d.messages == []
+
+
+def test_generators_make_the_same_seeds_pictures(desk: Make) -> None:
+    d = beside_of(desk(model="digits-vae"), "digits-gan")
+    made = d.engine.run(Request.make("decode", "digits-gan", None, {"code": "seed:0"}))
+    assert np.array_equal(d.window.panes.canvas.pixels, made.arrays["picture"])
+    assert "codes of 10 and 64 numbers" in d.window.panes.heads[1].note.text()
+    d.store.update(d.document.with_latent(code=",".join(["0.5"] * 10)))
+    d.settle()
+    assert "64 numbers, this one 10" in d.window.panes.heads[1].note.text()
+    assert not np.array_equal(d.canvas.pixels, made.arrays["picture"])
+
+
+# choosing
+
+
+def test_the_second_model_is_chosen_in_the_panel_in_its_head_or_by_a_drop_with_shift(
+    desk: Make, tmp_path: Path
+) -> None:
+    d = desk(SAMPLES[0], model=SSD)
+    d.run("panel-beside")
+    two = panel(d)
+    two.choice.activated.emit(two.choice.findData(RCNN))
+    d.settle()
+    assert d.document.beside == RCNN
+    box = d.window.panes.box
+    box.activated.emit(box.findData("photos-vit"))
+    d.settle()
+    assert d.document.beside == "photos-vit"
+    d.window.panes.choose(SSD)
+    assert "shown already" in d.messages[-1] and d.document.beside == "photos-vit"
+    weights = Path(classifier(tmp_path))
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(weights))])
+    shift = Qt.KeyboardModifier.ShiftModifier
+    enter = QDragEnterEvent(QPoint(300, 300), Qt.DropAction.CopyAction, data, LEFT, shift)
+    QApplication.sendEvent(d.window, enter)
+    assert d.window.drops.label.text() == "Drop to open birds.safetensors beside the model"
+    event = QDropEvent(QPointF(300, 300), Qt.DropAction.CopyAction, data, LEFT, shift)
+    QApplication.sendEvent(d.window, event)
+    d.settle()
+    assert event.isAccepted() and d.document.beside == str(weights) and d.document.model == SSD
+
+
+# on disk
+
+
+def test_both_panes_are_written_as_one_picture_with_what_differs_and_two_recipes(both: Any, tmp_path: Path) -> None:
+    d = both
+    written = beside_actions.export_to(d.window, tmp_path / "out" / "two.png")
+    assert [path.name for path in written] == ["two.png", "two.json", "two.a.recipe.json", "two.b.recipe.json"]
+    pairs = versus.boxes(d.result, b_answer(d, "detect"))
+    body = json.loads(written[1].read_text(encoding="utf-8"))
+    assert body["differences"]["boxes"]["counts"] == pairs.counts
+    assert [pair["iou"] for pair in body["differences"]["boxes"]["both"]] == pytest.approx(pairs.iou.tolist())
+    assert body["a"]["model"] == RCNN and body["b"]["model"] == SSD
+    assert body["b"]["asked"]["detect"]["parameters"]["score"] == in_force(d)["score"]
+    for path, model, answer in ((written[2], RCNN, d.result), (written[3], SSD, b_answer(d, "detect"))):
+        found = recipe.read(path)
+        again = d.engine.run(found.request)
+        assert found.request.model == model and np.array_equal(again.arrays["boxes"], answer.arrays["boxes"])
+    image = np.asarray(Image.open(written[0]).convert("RGB"))
+    height, width = d.canvas.pixels.shape[:2]
+    top, gap = image.shape[0] - height, (image.shape[1] - 2 * width) // 3
+    both_drawn = [render(d.canvas.pixels, d.window.layers()), render(d.canvas.pixels, d.window.panes.layers())]
+    for index, drawn in enumerate(both_drawn):
+        left = gap + index * (width + gap)
+        assert np.array_equal(image[top - gap : image.shape[0] - gap, left : left + width], pixels_of(drawn))
+        assert (image[: top - gap, left : left + width] < 100).any(), "the head is written"
+
+
+def test_both_panes_are_copied_where_there_are_two(both: Any) -> None:
+    d = both
+    d.run("copy-image")
+    height, width = d.canvas.pixels.shape[:2]
+    copied = QGuiApplication.clipboard().image()
+    assert copied.width() > 2 * width and copied.height() > height
+    d.run("copy-view")
+    assert QGuiApplication.clipboard().image().size() == d.window.panes.grab().size()
+    d.run("beside-close")
+    d.run("copy-image")
+    assert QGuiApplication.clipboard().image().width() == width
+
+
+def test_where_both_cannot_be_written_it_says_so(both: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert beside_actions.export_to(both.window, tmp_path / "file" / "two.png") == []
+    assert "cannot be written" in both.messages[-1]

@@ -1,0 +1,404 @@
+"""The two panes in the middle: the canvas of the document's model, A, and beside it that of a second one, B.
+
+They look at the same place, select boxes in the same places, and read out the same points. B's layers are made by
+panels of B's own, which nobody sees: the code that paints is the same. What B wants is asked elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+
+from models import assume, cards
+from models.inspection import Description
+from models.requests import Request
+from models.types import Pixels, Result
+from viewer import beside, pair, theme, versus
+from viewer.beside_export import Side
+from viewer.canvas.layers import Heat, Layer
+from viewer.canvas.view import Canvas, Pointer
+from viewer.document import Document
+from viewer.panels.base import Panel
+from viewer.panels.beside import BesidePanel
+from viewer.plan import DETECT_SLOT
+from viewer.roster import PANELS
+from viewer.shelf import Shelf
+from viewer.status import FORWARD
+from viewer.widgets.modelbox import ModelBox
+from viewer.widgets.pane_head import PaneHead
+
+if TYPE_CHECKING:
+    from viewer.window import Window
+
+GENERATED = "generated"
+TIMED = (DETECT_SLOT, "classify", GENERATED)
+LEAST_BOX_PX = 160
+OPENING = "Opening the model…"
+WORKING = "Working…"
+MOVING = "Pause to compare: of what plays the second model is asked nothing."
+CANCELLED = "Cancelled. F5 asks again."
+
+
+@dataclass
+class Facts:
+    """What a pane's head says of the last answers: the time of the network, kept while later answers come from the
+    cache, and of a classifier the best class."""
+
+    about: tuple[object, ...] = ()
+    best: str = ""
+    forward_ms: float = 0.0
+
+    def heard(self, request: Request, result: Result) -> None:
+        """Take the times of an answer."""
+        about = (request.model, request.source)
+        timings: Mapping[str, float] = result.meta.get("timings", {})
+        spent = sum(timings.get(name, 0.0) for name in (*FORWARD, "forward", "generate"))
+        if spent or about != self.about:
+            self.about, self.forward_ms, self.best = about, spent, ""
+        if request.inspection == "classify":
+            label, chance = int(result.arrays["labels"][0]), float(result.arrays["probabilities"][0])
+            self.best = f"{versus.class_name(result, label)} {chance:.1%}"
+
+    def text(self, description: Description | None) -> str:
+        """Return the device, and what the last forward pass took."""
+        took = f"{self.forward_ms:.0f} ms" if self.forward_ms else ""
+        return " · ".join(part for part in (description.device if description else "", took, self.best) if part)
+
+
+class Panes(QSplitter):
+    """The window's canvas, and while the document has a second model, a pane for that."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setChildrenCollapsible(False)
+        self.setAccessibleName("Panes")
+        self._window, self._session = window, window.session
+        self._beside = window.session.beside
+        self.canvas = Canvas()
+        self.canvas.setAccessibleName("Picture of the second model")
+        self.box = ModelBox()
+        self.box.setAccessibleName("Second model")
+        self.box.setToolTip("The model that is shown beside the other")
+        self.box.setMinimumWidth(LEAST_BOX_PX)
+        self.heads = PaneHead("A"), PaneHead("B", self.box)
+        self.heads[1].add_button("swap", "Swap the two models", "The second model comes first", self.swap)
+        self.heads[1].add_button("close", "Show one model", "Close the second pane", self.close_second)
+        self.heads[1].resized.connect(self.heads[0].setFixedHeight)
+        self._facts = Facts(), Facts()
+        self._made: Pixels | None = None
+        self._known: tuple[str, Description | None] = ("", None)
+        self._linking = False
+        self.addWidget(_column(self.heads[0], window.canvas))
+        self.second = _column(self.heads[1], self.canvas)
+        self.addWidget(self.second)
+        self._cellar = QWidget(self.second)
+        self._cellar.hide()
+        self.panels = Shelf([kind for kind in PANELS if kind.beside], self._beside.store)
+        self._beside.wants = self.panels.slots()
+        self._connect()
+        self._show()
+
+    @property
+    def on(self) -> bool:
+        """Whether there is a second model."""
+        return self._beside.on
+
+    def layers(self) -> list[Layer]:
+        """Everything painted over B's picture, bottom first."""
+        document = self._beside.store.document
+        shown = [panel for panel in sorted(self.panels.built, key=lambda panel: panel.rank) if panel.isEnabled()]
+        layers = [layer for panel in shown for layer in panel.layers(document)]
+        for panel in shown:
+            layers = panel.restyle(layers, document)
+        compared, descriptions = self._window.panels["beside"], (self._session.description, self._beside.description)
+        assert isinstance(compared, BesidePanel)
+        names = [each.classes if each is not None else () for each in descriptions]
+        layers = versus.recoloured(layers, names[1], names[0])
+        return compared.restyle_second(layers, self._session.store.document)
+
+    def image(self) -> QImage:
+        """Return what both panes show, in the screen's pixels."""
+        return self.grab().toImage()
+
+    def sides(self) -> tuple[Side, Side]:
+        """Return what both panes show, to be written."""
+        answers: tuple[dict[str, Any], dict[str, Any]] = {}, {}
+        for slot, answer in self._session.results.items():
+            own = beside.slot_of(slot)
+            answers[bool(own)][own or slot] = answer
+        first, second = (
+            (self._window.canvas, self._window.layers()),
+            (self.canvas, self.layers()),
+        )
+        document = self._session.store.document
+        names = assume.title(document.model), assume.title(document.beside)
+        made = [
+            Side(name, head.facts.text(), canvas.pixels, layers, found)
+            for name, head, (canvas, layers), found in zip(names, self.heads, (first, second), answers, strict=True)
+        ]
+        return made[0], made[1]
+
+    def swap(self) -> None:
+        """Put A and B in each other's place, with the settings in force."""
+        store = self._session.store
+        if self.on:
+            store.update(beside.swapped(store.document, self._beside.store.document), title="Swap the two models")
+
+    def close_second(self) -> None:
+        """Show one model again."""
+        store = self._session.store
+        store.update(store.document.with_beside(""), title="Show one model")
+
+    def choose(self, name: str) -> None:
+        """Show a model beside the document's own."""
+        store = self._session.store
+        if name == store.document.model:
+            text = "That is the model shown already. Compare it with another, or with itself under another assumption."
+            self._window.tell(text, severity="warning", key="beside")
+            return
+        if name == store.document.beside:
+            self._beside.again()
+        store.update(store.document.with_beside(name), title="Compare two models")
+        self._window.docks.show("beside")
+
+    def paint(self) -> None:
+        """Paint what B's panels have now."""
+        self.canvas.set_layers(self.layers() if self.on else [])
+
+    def _changed(self, before: Document, after: Document) -> None:
+        """Follow the first model's document: whether there are two, and of which picture."""
+        if before.beside != after.beside:
+            self._show()
+
+    def _followed(self, before: Document, after: Document) -> None:
+        """Bring B's panels up to date with B's document."""
+        if (before.model, before.source) != (after.model, after.source):
+            for panel in self.panels.built:
+                panel.forget()
+        if before.model != after.model:
+            self._made = None
+        self._refresh()
+        if replace(before, settings=after.settings) != after:
+            self.paint()
+
+    def _show(self) -> None:
+        for part in (self.heads[0], self.second):
+            part.setVisible(self.on)
+        if self.on:
+            self.setSizes([self.width() // 2] * 2)
+            self._truth(self._session.truth)
+        self._refresh()
+        self._picture()
+        self.paint()
+
+    def _refresh(self) -> None:
+        document, description = self._beside.store.document, self._beside.description
+        self._known = (self._session.store.document.beside, description)
+        self.panels.call(document)
+        for panel in self.panels.built:
+            self._bring(panel)
+        self._tell()
+
+    def _bring(self, panel: Panel) -> None:
+        description = self._beside.description
+        panel.setEnabled(description is not None and not panel.lacking(description))
+        panel.refresh(self._beside.store.document, description)
+
+    def _furnish(self, panel: Panel) -> None:
+        """Keep a panel that was just built out of sight, and tell it what the others have heard."""
+        panel.setParent(self._cellar)
+        panel.layers_changed.connect(self.paint)
+        self._bring(panel)
+        panel.seen(not self._window.docks.by_id[panel.id].visibleRegion().isEmpty())
+        if self._session.truth is not None:
+            panel.show_truth(self._session.truth)
+        for slot, (request, result) in self._session.results.items():
+            if own := beside.slot_of(slot):
+                panel.show_result(own, request, result)
+
+    def _seen(self, name: str, in_view: bool) -> None:
+        """Tell B's panel that A's came into view or went out of it."""
+        if not self._window.closed and any(panel.id == name for panel in self.panels.built):
+            self.panels[name].seen(in_view)
+
+    def _hear(self, panel: Panel) -> None:
+        """Paint anew when the two were compared anew."""
+        if isinstance(panel, BesidePanel):
+            panel.layers_changed.connect(self.paint)
+
+    def _result(self, slot: str, request: Request, result: Result) -> None:
+        own = beside.slot_of(slot)
+        if (own or slot) in TIMED:
+            self._facts[bool(own)].heard(request, result)
+            self._tell()
+        if not own:
+            return
+        self.panels.answered(own)
+        for panel in self.panels.built:
+            panel.show_result(own, request, result)
+        if own == GENERATED:
+            self._made = result.arrays["picture"]
+            self._picture()
+        self._tell()
+
+    def _failure(self, slot: str, failure: Any) -> None:
+        if own := beside.slot_of(slot):
+            for panel in self.panels.built:
+                panel.show_failure(own, failure)
+            if not failure.cancelled:
+                self._window.note(
+                    f"{assume.title(self._session.store.document.beside)}: {failure.text}", failure.details
+                )
+            self._tell()
+
+    def _truth(self, truth: Any) -> None:
+        if truth is not None and self.on:
+            self.panels.with_truth()
+        for panel in self.panels.built:
+            panel.show_truth(truth)
+        self.paint()
+
+    def _state(self) -> None:
+        if not self.on:
+            return
+        if self._known != (self._session.store.document.beside, self._beside.description):
+            self._refresh()
+            self._picture()
+            self.paint()
+            name, known = self._known
+            if known is not None and name not in cards.UNTRAINED:
+                self._window.settings.add_model(name)
+        self._tell()
+        self.canvas.set_stale(bool(self._waiting()))
+
+    def _waiting(self) -> list[str]:
+        """Return B's slots that have no answer to what is wanted now."""
+        session = self._session
+        wanted = {slot: request for slot, request in session.wanted.items() if beside.slot_of(slot)}
+        done = [slot for slot in wanted if session.results.get(slot, (None,))[0] == wanted[slot]]
+        return [slot for slot in wanted if slot not in done and session.failed.get(slot) != wanted[slot]]
+
+    def _tell(self) -> None:
+        """Say in both heads which model it is, and in B's what it cannot do or what went wrong."""
+        document = self._session.store.document
+        a, b = assume.title(document.model), assume.title(document.beside)
+        descriptions = self._session.description, self._beside.description
+        notes = "", self._note(document, descriptions[1])
+        for head, name, facts, about, note in zip(self.heads, (a, b), self._facts, descriptions, notes, strict=True):
+            head.tell(name, facts.text(about), note)
+        recent = self._window.settings.recent_models
+        names = [*self._window.bundled, *recent, document.beside]
+        if self.on:
+            self.box.list_models([name for name in names if name != document.model], document.beside)
+
+    def _note(self, document: Document, b: Description | None) -> str:
+        failures = [CANCELLED if f.cancelled else f.text for f in self._beside.failures]
+        if failures:
+            return "\n".join(dict.fromkeys(failures))
+        if b is None:
+            return OPENING
+        if document.source is not None and document.source.moving:
+            return MOVING
+        return beside.differing(self._session.description, b, self._beside.store.document)
+
+    def _picture(self) -> None:
+        """Show B's picture: what it makes of the code, or else what A's canvas shows."""
+        if not self.on:
+            self.canvas.show_picture(None)
+            return
+        b, document = self._beside.description, self._session.store.document
+        pixels = self._window.canvas.pixels
+        if b is not None and "Generates" in b.capabilities:
+            pixels = self._made
+        elif self._window.easel.generates:
+            pictures, source = self._session.pictures, document.source
+            pixels = pictures[source].pixels if source in pictures else None
+        if self.canvas.pixels is not pixels:
+            self.canvas.show_picture(pixels, keep_view=True)
+            self._link(self._window.canvas, self.canvas)
+
+    # what is done in one pane is done in the other
+
+    def _link(self, leader: Canvas, follower: Canvas) -> None:
+        """Have one pane look where the other does, also on a picture of another size."""
+        if self._linking or not self.on or leader.pixels is None or follower.pixels is None:
+            return
+        self._linking = True
+        if leader.fitted:
+            follower.fit()
+        else:
+            across = follower.pixels.shape[1] / leader.pixels.shape[1]
+            down = follower.pixels.shape[0] / leader.pixels.shape[0]
+            look = leader.look
+            follower.show_look(replace(look, x=look.x * across, y=look.y * down, scale=look.scale / across))
+        self._linking = False
+
+    def _point(self, leader: Canvas, follower: Canvas, pointer: Pointer | None) -> None:
+        if self._linking or not self.on or leader.pixels is None or follower.pixels is None:
+            return
+        self._linking = True
+        place = None
+        if pointer is not None and pointer.rgb is not None:
+            across = follower.pixels.shape[1] / leader.pixels.shape[1]
+            place = QPointF(pointer.x * across, pointer.y * follower.pixels.shape[0] / leader.pixels.shape[0])
+        follower.show_pointer(place)
+        follower.mark(place)
+        leader.mark(None)
+        self._linking = False
+        for panel in self.panels.built:
+            panel.pointer(None if place is None else (place.x(), place.y()))
+
+    def status_layers(self) -> list[Layer]:
+        """The maps of both panes, those of B named so, for the numbers under the pointer."""
+        heats = [layer for layer in self.canvas.layers if isinstance(layer, Heat)] if self.on else []
+        return [*self._window.canvas.layers, *(replace(layer, id=f"{layer.id} B") for layer in heats)]
+
+    def _clicked(self, pointer: Pointer) -> None:
+        """Select the box of B that was clicked, and of A what is in its place; a place is for A's panels."""
+        if pointer.rgb is not None and any(
+            panel.clicked((pointer.x, pointer.y)) for panel in self._window.panels.built if panel.isEnabled()
+        ):
+            return
+        other, selected = pair.pick(self.canvas.layers, pointer), -1
+        a, b = self._session.results.get(DETECT_SLOT), self._beside.answer(DETECT_SLOT)
+        if other >= 0 and a is not None and b is not None:
+            selected = beside.counterpart(b[1], other, a[1])
+        store = self._session.store
+        store.update(store.document.with_selected(selected).with_other(other))
+
+    def _connect(self) -> None:
+        first, second, on = self._window.canvas, self.canvas, self._session.on
+        for name in self.panels:
+            self._window.docks.by_id[name].visibilityChanged.connect(partial(self._seen, name))
+        self.panels.furnish.append(self._furnish)
+        self._window.panels.furnish.append(self._hear)
+        self._session.store.listen(self._changed)
+        self._beside.store.listen(self._followed)
+        on.result.append(self._result)
+        on.failure.append(self._failure)
+        on.truth.append(self._truth)
+        on.state.append(self._state)
+        for leader, follower in ((first, second), (second, first)):
+            leader.look_changed.connect(lambda _, a=leader, b=follower: self._link(a, b))
+            leader.pointer_moved.connect(lambda pointer, a=leader, b=follower: self._point(a, b, pointer))
+        first.picture_changed.connect(self._picture)
+        second.clicked.connect(self._clicked)
+        second.region_drawn.connect(first.region_drawn)
+        self.box.chosen.connect(self.choose)
+        theme.changes().connect(self.paint)
+
+
+def _column(head: PaneHead, canvas: Canvas) -> QWidget:
+    whole = QWidget()
+    column = QVBoxLayout(whole)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(0)
+    column.addWidget(head)
+    column.addWidget(canvas, 1)
+    return whole

@@ -23,7 +23,7 @@ from models.types import Refusal, Source
 from viewer import sound
 from viewer.document import Document
 from viewer.fields import mapped, plain, taken
-from viewer.paths import moved, named
+from viewer.paths import moved, named, of_model
 
 FORMAT = 1
 SUFFIX = ".vitrine"
@@ -283,7 +283,9 @@ def _without(document: Document, gone: set[str]) -> Document:
             document = document.with_sources(kept, current=max(0, min(before, len(kept) - 1)))
         else:
             document = dataclasses.replace(document, sources=kept, current=before)
-    if named(document, model_only=True) & gone:
+    if of_model(document.beside) & gone:
+        document = document.with_beside("")
+    if of_model(document.model) & gone:
         document = document.with_model(DEFAULT_MODEL)
 
     def less(value: Any) -> Any:

@@ -7,6 +7,7 @@ import signal
 import time
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ class Engine:
         self._idle: OrderedDict[Hashable, Iterator[None]] = OrderedDict()
         self._frame = Cache()
         self._watches: dict[str, Watch] = {}
-        self._told: set[str] = set()
+        self._told: set[tuple[str, str]] = set()
 
     @property
     def idle_work(self) -> bool:
@@ -70,7 +71,8 @@ class Engine:
 
     def _caught(self, request: Request, context: Context, cache: Cache) -> Answer:
         try:
-            with surroundings.kept():
+            watch = self._watches.get(request.model)
+            with surroundings.kept() if watch is None or watch.own else nullcontext():
                 answer = self._answer(request, context, cache)
         except Cancelled:
             return Failure("Cancelled.", cancelled=True)
@@ -84,19 +86,24 @@ class Engine:
             self._forget(request.model)
             self.cache = Cache(self.cache.budget_bytes)
             gc.collect()
-        return self._watched(request.model, answer)
+        return self._watched(request.model, answer, context)
 
-    def _watched(self, name: str, answer: Answer) -> Answer:
-        """Return an answer that also tells when its model has changed itself; that is opened afresh the next time."""
+    def _watched(self, name: str, answer: Answer, context: Context) -> Answer:
+        """Return an answer that also tells, once, when its model has changed itself, or gave what is not a number.
+
+        A model that has changed is opened afresh the next time.
+        """
         watch = self._watches.get(name)
         part = watch.changed() if watch is not None else ""
-        if not part:
+        if part:
+            self._forget(name)
+        texts = {("changed", name): misfortune.changed(name, part)} if part else {}
+        if context.odd:
+            texts["odd", name] = misfortune.not_numbers(name, context.odd[0])
+        text = " ".join(text for kind, text in texts.items() if kind not in self._told)
+        self._told |= texts.keys()
+        if not text:
             return answer
-        self._forget(name)
-        if name in self._told:
-            return answer
-        self._told.add(name)
-        text = misfortune.changed(name, part)
         if isinstance(answer, Failure):
             return replace(answer, message=f"{answer.message} {text}")
         return Result(answer.arrays, {**answer.meta, "warning": text})
@@ -112,7 +119,7 @@ class Engine:
         if name not in self._models or self._stamp(name) != self._stamps.get(name, ()):
             model, found = registry.opened(name, context)
             self._models[name] = model
-            self._watches[name] = Watch(model.net)
+            self._watches[name] = Watch(model.net, type(model))
             own = model.card.weights
             self._files[name] = (*((own,) if own is not None else ()), *found.files)
             self._stamps[name] = self._stamp(name)

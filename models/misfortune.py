@@ -36,6 +36,12 @@ def changed(name: str, part: str) -> str:
     return f"{text} Its answers depend on what was asked before. It is opened afresh for the next question."
 
 
+def not_numbers(name: str, stage: str) -> str:
+    """Return what to tell of a network whose values are no numbers."""
+    text = f"{cards.readable(name)} gave what is not a number (NaN) at the stage {stage}: nothing can be found there."
+    return f"{text} Look at its weights and at the values of its input."
+
+
 def _out_of_memory(name: str, said: str, details: str) -> Failure:
     """Return what to say where memory was not enough; on a graphics processor the processor is offered."""
     from models import runtime  # torch: not in the window

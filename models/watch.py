@@ -15,22 +15,25 @@ KNOWN = ("torch", "torchvision", "timm", "models")  # packages whose modules cha
 
 
 class Watch:
-    """A network as it was."""
+    """A network as it was. `own` tells whether code of somebody's own is in it, or in what serves it (`served_by`)."""
 
-    def __init__(self, net: nn.Module) -> None:
+    def __init__(self, net: nn.Module, served_by: type | None = None) -> None:
         self._net = net
-        self._own = any(type(module).__module__.partition(".")[0] not in KNOWN for module in net.modules())
-        self._own |= any("forward" in vars(module) for module in net.modules())
+        kinds = {type(module) for module in net.modules()} | ({served_by} if served_by else set())
+        self.own = any(kind.__module__.partition(".")[0] not in KNOWN for kind in kinds)
+        self.own |= any("forward" in vars(module) for module in net.modules())
         self._tensors = tensors(net)
-        self._versions = _versions(self._tensors)
+        # What was made in inference mode has no counter.
+        self._counted = {name: tensor for name, tensor in self._tensors.items() if not tensor.is_inference()}
+        self._versions = [tensor._version for tensor in self._counted.values()]
         self._training = _training(net)
-        self._sample = _sample(self._tensors) if self._own else None
+        self._sample = _sample(self._tensors) if self.own else None
 
     def changed(self) -> str:
         """Return the name of a tensor or module that has changed, "" where none has."""
-        versions = _versions(self._tensors)
+        versions = [tensor._version for tensor in self._counted.values()]
         if versions != self._versions:
-            pairs = zip(self._tensors, versions, self._versions, strict=True)
+            pairs = zip(self._counted, versions, self._versions, strict=True)
             return next(name for name, now, before in pairs if now != before)
         if self._sample is None:
             return ""
@@ -53,10 +56,6 @@ class Watch:
 def tensors(net: nn.Module) -> dict[str, Tensor]:
     """Return the parameters and buffers of a network by name."""
     return {**dict(net.named_parameters()), **dict(net.named_buffers())}
-
-
-def _versions(found: dict[str, Tensor]) -> list[int]:
-    return [0 if tensor.is_inference() else tensor._version for tensor in found.values()]
 
 
 def _training(net: nn.Module) -> dict[str, bool]:

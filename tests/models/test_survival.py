@@ -109,6 +109,18 @@ def test_a_model_that_keeps_still_is_kept(engine: Engine, source: Source, tmp_pa
     assert engine.model(name) is opened
 
 
+def test_a_detector_whose_values_are_no_numbers_is_told_of(source: Source) -> None:
+    engine = Engine(threads=1)
+    with torch.no_grad():
+        engine.model("digits-ssd").net.head.classification_head.module_list[0].bias[0] = float("nan")
+    first = engine.run(Request("detect", "digits-ssd", source))
+    assert isinstance(first, Result)
+    assert "digits-ssd gave what is not a number (NaN) at the stage head" in str(first.meta["warning"])
+    assert "digits-ssd changed itself" in str(first.meta["warning"]), "so somebody did"
+    good = engine.run(Request("detect", "digits-faster-rcnn", source))
+    assert isinstance(good, Result) and "warning" not in good.meta
+
+
 def test_watching_sees_one_changed_value_of_a_small_tensor() -> None:
     first, second = torch.nn.Conv2d(1, 1, 3), torch.nn.Linear(3, 3)
     vars(second)["forward"] = second.forward  # something of one's own

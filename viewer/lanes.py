@@ -28,7 +28,7 @@ from viewer.endings import OVER_MEMORY
 
 GRACE_S = 2.0
 ENDING_S = 0.5  # from the end of what an engine sends to its exit code
-TAIL_BYTES, CHUNK_BYTES = 8192, 1 << 16
+TAIL_BYTES, FRESH_BYTES, CHUNK_BYTES = 8192, 2048, 1 << 16
 TAIL_S = 0.3
 WATCH_S = 0.1
 OVER = 1.05  # of what it may have: where the system keeps the limit itself, nothing comes this far
@@ -103,11 +103,16 @@ class ProcessLane:
         self._out: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._finished = threading.Event()
         self._lender, self._borrower = Lender(), Borrower()
+        self._tail = Tail()
 
     @property
     def pid(self) -> int:
         """The engine's process id, 0 when there is none."""
         return int(self._process.pid or 0) if self._process else 0
+
+    def said(self) -> str:
+        """Return the end of what the engine, and the model in it, have printed since this was asked last."""
+        return self._tail.fresh()
 
     def start(self, post: Post) -> None:
         """Spawn the engine. Return at once; ("ready", facts) follows."""
@@ -122,7 +127,7 @@ class ProcessLane:
         theirs.close()
         said.close()
         self._out = queue.SimpleQueue()
-        tail = Tail()
+        tail = self._tail = Tail()
         hearing = threading.Thread(target=tail.take, args=(heard,), name="vitrine-hear", daemon=True)
         hearing.start()
         arguments = (self._pipe, self._process, self._generation, lambda: tail.text(hearing))
@@ -215,6 +220,7 @@ class Tail:
 
     def __init__(self) -> None:
         self._bytes = bytearray()
+        self._read = self._told = 0
 
     def take(self, pipe: Any) -> None:
         """Read until everybody who prints there is gone."""
@@ -222,6 +228,13 @@ class Tail:
             while chunk := pipe.recv_bytes() if sys.platform == "win32" else os.read(pipe.fileno(), CHUNK_BYTES):
                 self._bytes += chunk
                 del self._bytes[:-TAIL_BYTES]
+                self._read += len(chunk)
+
+    def fresh(self) -> str:
+        """Return the end of what was read since this was asked last, at most `FRESH_BYTES`."""
+        read = self._read
+        new, self._told = min(read - self._told, FRESH_BYTES), read
+        return bytes(self._bytes[-new:]).decode(errors="replace") if new else ""
 
     def text(self, reading: threading.Thread) -> str:
         """Return the last `TAIL_BYTES`, once `reading` had a moment to read them."""

@@ -146,6 +146,12 @@ def test_a_gigabyte_of_prints_neither_blocks_nor_fills_anything(
     good(d)
 
 
+def test_what_it_prints_is_in_the_log(desk: Make, pictures: list[Path], tmp_path: Path) -> None:
+    d = start(desk, pictures[0])
+    provoke(d, model(tmp_path, "bad", "print('seen', tuple(x.shape)); print('and told', file=sys.stderr)"))
+    d.until(lambda: "seen (1, 1024)" in d.log.text.toPlainText() and "and told" in d.log.text.toPlainText())
+
+
 def test_what_it_started_ends_with_the_engine(desk: Make, pictures: list[Path], tmp_path: Path) -> None:
     d = start(desk, pictures[0])
     note = tmp_path / "pids"

@@ -211,6 +211,8 @@ class Window(QMainWindow):
         self.panels.answered(slot)
         for panel in self.panels.built:
             panel.show_result(slot, request, result)
+        if "warning" in result.meta:
+            self.tell(str(result.meta["warning"]), severity="warning")
         if slot == SLOT:
             self.easel.made(result)
         if slot in ("detect", SLOT):

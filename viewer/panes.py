@@ -240,6 +240,7 @@ class Panes(QSplitter):
         if not own:
             return
         self.panels.answered(own)
+        self._window.panels["beside"].show_result(slot, request, result)
         for panel in self.panels.built:
             panel.show_result(own, request, result)
         if own == GENERATED:

@@ -368,6 +368,13 @@ def test_maps_of_two_models_are_shown_correlated_and_subtracted(desk: Make, tmp_
     drawn = versus.difference_layer(wanted, d.document.look)
     assert np.array_equal(layer(d, "difference").values, drawn.values)
     assert d.layer("attribution") is not None, "A keeps its own map"
+    d.store.update(d.document.explaining(target="ship"))
+    d.settle()
+    both = d.session.results["attribution"][1], b_answer(d, "attribution")
+    assert both[0] is not a and both[1] is not b
+    wanted = versus.map_difference(*both, d.document.look)
+    assert wanted is not None and f"A − B: {np.abs(wanted.values).mean():.3f} of each scale" in panel(d).maps.text
+    assert np.array_equal(layer(d, "difference").values, versus.difference_layer(wanted, d.document.look).values)
 
 
 def test_activations_of_both_are_shown_and_compared(desk: Make, tmp_path: Path) -> None:

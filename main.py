@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +22,10 @@ USAGE = """\
   main.py [PICTURE...] [--model NAME_OR_FILE] [--truth PATH]     open the window
           [--weights FILE] [--device D] [--precision P]           of that model; code (FILE.py:build) needs --allow once
           [--beside MODEL]                                        a second model on the same picture, side by side
-          a PICTURE may also be a folder, a video, camera:0, or an address such as rtsp://host/path
+          a PICTURE may also be a folder, a video, camera:0, an address such as rtsp://host/path, a saved session
   main.py --screenshot FILE.png [PICTURE...] [--model M]         save what the window shows, off screen
   main.py models [--json]                                        the bundled models
+  main.py models --zoo [TEXT]                                    published models that open by name, TEXT in theirs
   main.py inspections [--model M] [--json]                       what can be asked, with parameters
   main.py run INSPECTION PICTURE... --model M [--set name=value]... --out DIR
   main.py run INSPECTION --model M [--set name=value]... --out DIR   of generative models: sample, interpolate
@@ -84,6 +84,7 @@ def _headless(given: list[str]) -> int:
     commands = parser.add_subparsers(dest="command")
     listing = commands.add_parser("models")
     listing.add_argument("--json", action="store_true")
+    listing.add_argument("--zoo", nargs="?", const="", metavar="TEXT", help="published models of torchvision and timm")
     asking = commands.add_parser("inspections")
     _model_options(asking)
     asking.add_argument("--json", action="store_true")
@@ -100,7 +101,7 @@ def _headless(given: list[str]) -> int:
     options = parser.parse_args(given)
     match options.command:
         case "models":
-            return _models(as_json=options.json)
+            return _models(as_json=options.json, zoo=options.zoo)
         case "inspections":
             return _inspections(_named(options), as_json=options.json)
         case "run":
@@ -123,7 +124,7 @@ def _model_options(parser: argparse.ArgumentParser, *, required: bool = False) -
     parser.add_argument(
         "--model",
         required=required,
-        help="a bundled model's name, an architecture's, weights, an exported program, or code: FILE.py:build",
+        help="a bundled or published model's name, an architecture's, weights, a program, or code: FILE.py:build",
     )
     parser.add_argument("--weights", metavar="FILE", help="the weights of what code builds")
     parser.add_argument("--device", help="cpu, cuda:0, mps; chosen by itself if left out")
@@ -131,20 +132,13 @@ def _model_options(parser: argparse.ArgumentParser, *, required: bool = False) -
     parser.add_argument("--allow", action="store_true", help="run the code in the file that --model names")
 
 
-def _models(*, as_json: bool) -> int:
-    from models import cards
+def _models(*, as_json: bool, zoo: str | None) -> int:
+    from models import cards, listing
 
-    known = cards.bundled().values()
     if as_json:
-        print(json.dumps([dict(card.about) for card in known], indent=2, ensure_ascii=False))
-        return DONE
-    for card in known:
-        print(f"{card.name:24} {card.task:14} {card.bytes / 1e6:4.1f} MB  {card.licence:8} {card.title}")
-    print("\nWithout weights, for their anchors:")
-    for name, title in cards.ARCHITECTURES.items():
-        print(f"{name:38} {title}")
-    print("\nClassifiers without weights, for their layers:")
-    print(textwrap.fill(" ".join(cards.CLASSIFIERS), 116))
+        print(json.dumps([dict(card.about) for card in cards.bundled().values()], indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(listing.bundled() if zoo is None else listing.zoo(zoo)))
     return DONE
 
 
@@ -207,10 +201,12 @@ def _run(options: Any) -> int:
 def _replay(recipe_path: Path, out: Path) -> int:
     from models import naming, recipe
     from models.types import Refusal
+    from models.zoo import fetch
 
     engine = _engine()
     try:
         found = recipe.read(recipe_path)
+        fetch.bring(found.request.model, _say)
         model = engine.model(found.request.model)
         if found.weights_sha256 and model.card.sha256 and model.card.sha256 != found.weights_sha256:
             raise Refusal(
@@ -352,8 +348,14 @@ def _check(engine: Engine, inspection: str, model: str, settings: dict[str, str]
 def _describe(engine: Engine, model: str) -> Description:
     """Return what there is to ask of a model; end with exit code 1 when it cannot be opened."""
     from models.requests import Request
-    from models.types import Failure
+    from models.types import Failure, Refusal
+    from models.zoo import fetch
 
+    try:
+        fetch.bring(model, _say)
+    except Refusal as refusal:
+        _say(f"{refusal} {refusal.advice}")
+        raise SystemExit(FAILED) from refusal
     answer = engine.run(Request("describe", model))
     if isinstance(answer, Failure):
         _say(answer.text)

@@ -127,7 +127,7 @@ class Attribution:
             "extent": heat.extent,
             "target": probe.target.title,
             "score": probe.score,
-            "probability": float(chances[plus]) if plus < len(chances) else None,
+            "probability": float(chances[plus]) if plus < len(chances) and subject.link != "none" else None,
             "verdict": verdict.level,
             "reason": verdict.reason,
             "signed": self.signed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from models import assume
+from models import assume, places
+from models.files import code_of, write_whole
 from models.types import Refusal
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -18,7 +20,7 @@ BUNDLED = ASSETS / "models"
 SAMPLES = ASSETS / "samples"
 PHOTOS = ASSETS / "photos"
 DIGITS = ASSETS / "digits"
-TASKS = ("detection", "classification", "generation")
+TASKS = ("detection", "classification", "segmentation", "generation")
 ZOO = ("torchvision:", "timm:")
 DEFAULT_MODEL = "digits-faster-rcnn"
 BACKGROUND = ("__background__", "background")
@@ -132,6 +134,10 @@ def samples(model: str) -> Path:
 def task(name: str) -> str:
     """Return the task of a model that is known by name or by the card beside its weights, "" for one that is not."""
     name = assume.split(name)[0]
+    if is_zoo(name):
+        from models.zoo import catalogue
+
+        return catalogue.task(name)
     if name in UNTRAINED:
         return untrained(name).task
     path = BUNDLED / f"{name}.json"
@@ -139,9 +145,14 @@ def task(name: str) -> str:
     return card.task if card else ""
 
 
+def is_zoo(base: str) -> bool:
+    """Tell whether a name is that of a published model, be there such a one or not."""
+    return base.startswith(ZOO)
+
+
 def is_file(base: str) -> bool:
     """Tell whether the name of a model is the path of a file, or of a function in one."""
-    return not base.startswith(ZOO) and bool(Path(base).suffix)
+    return not is_zoo(base) and bool(Path(base).suffix)
 
 
 def canonical(name: str) -> str:
@@ -152,16 +163,55 @@ def canonical(name: str) -> str:
     return assume.join(_absolute(base) if is_file(base) else base, assumed)
 
 
+def readable(name: str) -> str:
+    """Return a model's full name as people say it: files without their folders, and whose weights it has."""
+    base, assumed = assume.split(name)
+    plain = Path(base).name if is_file(base) else base
+    return f"{plain} · {Path(assumed['weights']).name}" if assumed.get("weights") else plain
+
+
 def place(file: Path) -> Path:
     """Return where the card of a file is, or belongs: beside it, under its name, in full where a card has taken it."""
     plain = file.with_suffix(".json")
     return plain if not plain.exists() or _names(plain) == file.name else file.with_name(f"{file.name}.json")
 
 
+def own_place(file: Path) -> Path:
+    """Return where the card of a file is kept whose folder cannot be written to."""
+    return places.home() / "cards" / f"{file.stem}-{hashlib.sha256(str(file).encode()).hexdigest()[:12]}.json"
+
+
 def beside(file: Path) -> Card | None:
-    """Return the card beside a model's file, if it names that file and no other."""
-    path = place(file)
-    return replace(read(path), weights=file) if _names(path) == file.name else None
+    """Return the card beside a model's file, or the newer one kept elsewhere, if it names that file and no other."""
+    found = (path for path in (own_place(file), place(file)) if _names(path) == file.name)
+    return next((replace(read(path), weights=file) for path in found), None)
+
+
+def write(file: Path, about: Mapping[str, Any]) -> Path:
+    """Write the card of a model's file, beside it or where that cannot be in the user's folder; return where.
+
+    Raises OSError.
+    """
+    content = (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode()
+    task.cache_clear()
+    own = own_place(file)
+    try:
+        write_whole(place(file), content)
+    except OSError:
+        own.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(own, content)
+        return own
+    own.unlink(missing_ok=True)
+    return place(file)
+
+
+def file_of(name: str) -> Path | None:
+    """Return the file that a model's card belongs to: its weights, else its own; None for one that is no file."""
+    base, assumed = assume.split(name)
+    if "weights" in assumed:
+        return Path(assumed["weights"])
+    code = code_of(base)
+    return code[0] if code is not None else Path(base) if is_file(base) else None
 
 
 def of_file(file: Path) -> Card:

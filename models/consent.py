@@ -17,10 +17,10 @@ FILE = "allowed.json"
 class Consent(Refusal):
     """A file of code waits for the user's word: the one at `path` with this `sha256`, and no other."""
 
-    def __init__(self, path: Path, sha256: str) -> None:
+    def __init__(self, path: Path, sha256: str, *, why: str = "") -> None:
         super().__init__(
             f"{path.name} holds code, which has not been allowed to run.",
-            advice="Look at it, then allow it once: in the window, or with --allow on the command line.",
+            advice=f"{why} Look at it, then allow it once: in the window, or with --allow.".strip(),
             offer=("allow", str(path), sha256),
         )
 

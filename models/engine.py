@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from models import assume, images, registry, runtime
+from models import assume, cards, images, own, registry, runtime
 from models.cache import Cache, CachedStages
 from models.capture import interruptible
 from models.context import Context
@@ -76,7 +76,9 @@ class Engine:
             if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
                 return _out_of_memory(request.model)
             summary = f"{type(error).__name__}: {error}".splitlines()[0]
-            return _failure(f"{request.model} failed at {request.inspection}: {summary}", "The log has the details.")
+            place = f" ({there})" if (there := own.where(error)) else ""
+            name = cards.readable(request.model)
+            return _failure(f"{name} failed at {request.inspection}: {summary}{place}", "The log has the details.")
 
     def model(self, name: str, context: Context | None = None) -> Any:
         """Return the opened model, opening it first, or again when a file of it has changed. Raises Refusal."""

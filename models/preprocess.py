@@ -1,4 +1,4 @@
-"""From a picture to a classifier's input: resize the shorter side, cut the middle, normalise. Says where it lies."""
+"""From a picture to a network's input: fit it into a size, scale its values, normalise. Says where the input lies."""
 
 from __future__ import annotations
 
@@ -9,50 +9,131 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transform
 
 from models.subject import Rect
-from models.types import Pixels
+from models.types import Pixels, Refusal
+
+FITS = ("crop", "stretch", "pad", "squash")
+CUT = ("crop", "squash")  # resized, then cut
+ORDERS = ("rgb", "bgr")
+INTERPOLATIONS = tuple(mode.value for mode in InterpolationMode)
 
 
 @dataclass(frozen=True)
 class Preprocess:
-    """Resize the shorter side to `resize` px, cut the middle `crop` x `crop` px, scale to 0..1, subtract `mean`, divide
-    by `std`, per colour in RGB: torchvision's preset for classification, bit for bit.
+    """What is done to a picture before a network sees it; as it stands torchvision's preset for classification, bit for
+    bit.
+
+    `crop` is the side of the input in px, or its height and width. `fit` says how a picture comes to that size: "crop"
+    resizes its shorter side to `resize` px and cuts the middle; "stretch" resizes it to the size whatever its
+    proportions; "pad" resizes it to fit inside and puts the mean colour around it; "squash" resizes both sides to
+    `resize` px whatever its proportions and cuts the middle, as some of timm's models were trained. Then the colours
+    are put in `order`, their values scaled to 0..`range`, less `mean`, over `std`, which are given in that order and
+    range.
     """
 
-    resize: int
-    crop: int
+    resize: int = 256
+    crop: int | tuple[int, int] = 224
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     interpolation: str = "bilinear"
+    fit: str = "crop"
+    order: str = "rgb"
+    range: float = 1.0
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Preprocess:
-        """Read it from a card's `preprocessing`."""
+        """Read it from a card's `preprocessing`; `resize` may be left out. Raises Refusal for what it cannot be."""
         known: dict[str, Any] = {name: given[name] for name in cls.__dataclass_fields__ if name in given}
-        known |= {name: tuple(known[name]) for name in ("mean", "std") if name in known}
-        return cls(**known)
+        try:
+            known |= {name: tuple(float(v) for v in known[name]) for name in ("mean", "std") if name in known}
+            known |= {name: float(known[name]) for name in ("range",) if name in known}
+            if "crop" in known and not isinstance(known["crop"], int):
+                height, width = known["crop"]
+                known["crop"] = int(height), int(width)
+            made = cls(**known)
+            made = made if "resize" in known else cls(**known, resize=min(made.size))
+        except (TypeError, ValueError) as error:
+            raise Refusal(f"The card's preprocessing cannot be read ({error}).", advice="Mend it.") from error
+        made._check()
+        return made
+
+    def _check(self) -> None:
+        choices = {"fit": FITS, "order": ORDERS, "interpolation": INTERPOLATIONS}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                value = getattr(self, name)
+                raise Refusal(
+                    f"The card's preprocessing has {name} {value!r}.", advice=f"It is one of {', '.join(known)}."
+                )
+        if not (
+            len(self.mean) == len(self.std) == 3 and all(self.std) and min(*self.size, self.resize, self.range) > 0
+        ):
+            raise Refusal(
+                "The card's preprocessing makes no picture.",
+                advice="Sizes and range must be above 0; mean and std have three numbers each, none of std 0.",
+            )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the input."""
+        return (self.crop, self.crop) if isinstance(self.crop, int) else self.crop
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a card says of it."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
     def input(self, pixels: Pixels, device: torch.device) -> Tensor:
-        """Return the network's input (1, 3, crop, crop) for pixels (H, W, 3) uint8 RGB."""
+        """Return the network's input (1, 3, h, w) for pixels (H, W, 3) uint8 RGB."""
         image = torch.from_numpy(np.array(pixels)).permute(2, 0, 1).to(device)
+        image = image.flip(0) if self.order == "bgr" else image
         mode = InterpolationMode(self.interpolation)
-        image = transform.center_crop(transform.resize(image, [self.resize], mode, antialias=True), [self.crop])
+        if self.fit in CUT:
+            sides = [self.resize] * (2 if self.fit == "squash" else 1)
+            image = transform.resize(image, sides, mode, antialias=True)
+            image = transform.center_crop(image, list(self.size))
+        else:
+            inside, _ = self._placed(pixels.shape[1], pixels.shape[0])
+            image = transform.resize(image, [*inside], mode, antialias=True)
         image = transform.convert_image_dtype(image, torch.float)
-        return transform.normalize(image, list(self.mean), list(self.std))[None]
+        image = image if self.range == 1 else image * self.range
+        image = transform.normalize(image, list(self.mean), list(self.std))
+        if self.fit == "pad":
+            (inner_h, inner_w), (top, left) = self._placed(pixels.shape[1], pixels.shape[0])
+            height, width = self.size
+            image = functional.pad(image, (left, width - inner_w - left, top, height - inner_h - top))
+        return image[None]
 
     def extent(self, width: int, height: int) -> Rect:
-        """Return where the input lies, x0 y0 x1 y1 in pixels of a picture of this size."""
-        short = min(width, height)
-        resized = {side: int(self.resize * side / short) for side in (width, height)}
-        scale_x, scale_y = width / resized[width], height / resized[height]
-        left = round((resized[width] - self.crop) / 2.0)
-        top = round((resized[height] - self.crop) / 2.0)
-        return left * scale_x, top * scale_y, (left + self.crop) * scale_x, (top + self.crop) * scale_y
+        """Return where the input lies, x0 y0 x1 y1 in pixels of a picture of this size; padding lies beyond it."""
+        if self.fit in CUT:
+            short = min(width, height)
+            squash = self.fit == "squash"
+            wide, high = (self.resize if squash else int(self.resize * side / short) for side in (width, height))
+            scale_x, scale_y = width / wide, height / high
+            left = round((wide - self.size[1]) / 2.0)
+            top = round((high - self.size[0]) / 2.0)
+        else:
+            (inner_h, inner_w), (top, left) = self._placed(width, height)
+            scale_x, scale_y = width / inner_w, height / inner_h
+            left, top = -left, -top
+        return left * scale_x, top * scale_y, (left + self.size[1]) * scale_x, (top + self.size[0]) * scale_y
 
     def black(self, device: torch.device) -> Tensor:
         """Return a black pixel (1, 3, 1, 1) as the network gets it."""
         mean, std = torch.tensor(self.mean, device=device), torch.tensor(self.std, device=device)
         return (-mean / std).view(1, 3, 1, 1)
+
+    def _placed(self, width: int, height: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return height and width of the resized picture in the input, and its top and left there."""
+        tall, wide = self.size
+        if self.fit == "stretch":
+            return (tall, wide), (0, 0)
+        scale = min(tall / height, wide / width)
+        inner = min(tall, max(1, round(height * scale))), min(wide, max(1, round(width * scale)))
+        return inner, ((tall - inner[0]) // 2, (wide - inner[1]) // 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import torch
 
-from models import adapters, assume, attributions, cards, inspections, openers, runtime
+from models import adapters, assume, attributions, cards, inspections, openers, runtime, unknown
 from models.attribution import Attribution
 from models.capabilities import CAPABILITIES
 from models.cards import Card
@@ -44,12 +45,19 @@ def all_inspections() -> dict[str, Inspection]:
     return {inspection.id: inspection for inspection in found}
 
 
-def adapt(net: torch.nn.Module, card: Card) -> Any:
-    """Return the adapter for a network. Raises Refusal when no family matches."""
+def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = None) -> Any:
+    """Return the adapter for a network: its family's, or where it has none a general one, by what running it tells.
+
+    A general adapter says in `serves` what for. Raises Refusal for a network that no picture runs through, and for
+    assumptions that are not offered.
+    """
+    general = {kind.serves: kind for kind in adapter_classes() if hasattr(kind, "serves")}
     for candidate in adapter_classes():
-        if candidate.match(net):
+        if candidate not in general.values() and candidate.match(net):
+            assume.check(assumed or {}, {}, name=card.name)
             return candidate(net, card)
-    raise Refusal(f"No adapter knows {type(net).__name__} networks.", advice="Add a file to models/adapters/.")
+    found, card = unknown.examine(net, card, assumed or {})
+    return general[found.serves](net, card, found)
 
 
 @cache
@@ -80,7 +88,7 @@ def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
         parameter.requires_grad_(False)
     net = found.net.eval().to(place.device)
     card = replace(found.card, about={**found.card.about, "runtime": place.about, "parameters": _count(net)})
-    return found.adapter(net, card) if found.adapter else adapt(net, card), found
+    return found.adapter(net, card) if found.adapter else adapt(net, card, found.assumed), found
 
 
 def _count(net: torch.nn.Module) -> int:

@@ -41,7 +41,8 @@ def devices() -> dict[str, str]:
         found[f"cuda:{number}"] = f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB"
     if torch.backends.mps.is_available():
         found["mps"] = "Apple's graphics processor"
-    return {**found, "cpu": f"processor, {torch.get_num_threads()} threads"}
+    count = torch.get_num_threads()
+    return {**found, "cpu": f"{count} threads" if count != 1 else "1 thread"}
 
 
 def precisions() -> dict[str, tuple[str, ...]]:

@@ -18,9 +18,9 @@ class Subject:
     """A network on one picture.
 
     `input` (1, 3, h, w) is what the network gets, normalised, in float32, no inference tensor. `scores(x)` takes inputs
-    (N, 3, h, w) to scores (N, C) before softmax or sigmoid (`link`), one column for each of `classes`; with a box of a
-    detector four columns more, its x0, y0, x1, y1 in pixels of the original picture. It is differentiable and touches
-    nothing of the network.
+    (N, 3, h, w) to scores (N, C) before softmax or sigmoid (`link`, "none" where they make no probabilities), one
+    column for each of `classes`; with a box of a detector four columns more, its x0, y0, x1, y1 in pixels of the
+    original picture. It is differentiable and touches nothing of the network.
 
     `extent` is where the input lies in pixels of the original picture: beyond it where the network pads, inside it
     where it crops. `black` (1, 3, 1, 1) is a black pixel as the network gets it, `mean` one of its training's mean
@@ -35,7 +35,7 @@ class Subject:
     classes: tuple[str, ...]
     extent: Rect
     black: Tensor
-    link: Literal["softmax", "sigmoid"] = "softmax"
+    link: Literal["softmax", "sigmoid", "none"] = "softmax"
     body: str = ""
     key: Hashable = ()
     about: str = ""
@@ -57,6 +57,9 @@ class Subject:
         return torch.zeros_like(self.black)
 
     def probabilities(self, scores: Tensor) -> Tensor:
-        """Return the probabilities (N, C) of the classes from `scores`, without a box's coordinates."""
+        """Return the probabilities (N, C) of the classes from `scores`, without a box's coordinates.
+
+        Without a `link` they are the scores themselves.
+        """
         logits = scores[:, : len(self.classes)]
-        return logits.softmax(1) if self.link == "softmax" else logits.sigmoid()
+        return {"softmax": logits.softmax(1), "sigmoid": logits.sigmoid()}.get(self.link, logits)

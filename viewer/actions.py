@@ -64,6 +64,7 @@ def _file(w: Window) -> list[Command]:
         Command("open-video", "Open video…", w.playback.ask_video, menu="File", icon="film"),
         Command("open-live", "Open camera or stream…", w.playback.ask_live, menu="File", icon="camera"),
         Command("recent", "Open recent", menu="File", children=lambda: _recent(w)),
+        *w.sessions.commands(),
         Command("sample", "Open sample", menu="File", children=lambda: _samples(w)),
         Command(
             "open-truth",
@@ -303,6 +304,15 @@ def _live(w: Window) -> list[Command]:
 def _model(w: Window) -> list[Command]:
     return [
         Command("open-model", "Open weights…", w.verbs.ask_model, shortcut="Ctrl+M", menu="Model", icon="model"),
+        Command(
+            "zoo",
+            "Open from the zoo…",
+            w.verbs.zoo.open,
+            shortcut="Ctrl+Shift+M",
+            menu="Model",
+            icon="zoo",
+            help="Published models of torchvision and timm, by name",
+        ),
         Command("bundled", "Bundled models", menu="Model", children=lambda: _bundled(w)),
         Command(
             "architectures",
@@ -371,4 +381,4 @@ def _architectures(w: Window) -> list[Command]:
 
 def _recent_models(w: Window) -> list[Command]:
     paths = [p for p in w.settings.recent_models if p not in cards.bundled()]
-    return [Command(f"model-{p}", Path(p).name, partial(w.session.open_model, p), help=p) for p in paths]
+    return [Command(f"model-{p}", Path(p).name, partial(w.verbs.zoo.open_model, p), help=p) for p in paths]

@@ -11,13 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from models import cards, images
+from models import assume, cards, images
 from models.files import MODEL_SUFFIXES
 from models.types import Failure, Refusal, Source
+from models.zoo.fetch import missing
 from viewer import plan
 from viewer.document import Document
 from viewer.jobs import Lane, Mailbox
 from viewer.session import Session
+from viewer.sessionfile import is_session
 
 TICK_MS = 200
 IDLE_LIMIT_MS = 120_000
@@ -34,11 +36,16 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     """
     faulthandler.enable()
     document, failures = _document(options)
+    fetched = document.model if missing(assume.split(document.model)[0]) else ""
+    if fetched:
+        document = document.with_model(cards.DEFAULT_MODEL)
     session = Session(lane, document)
     session.begin(mail.post, FIRST, started=True)
 
     from PySide6.QtCore import qInstallMessageHandler
     from PySide6.QtWidgets import QApplication
+
+    from viewer.autosave import Autosave
 
     existing = QApplication.instance()
     application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
@@ -46,7 +53,12 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     qInstallMessageHandler(lambda kind, context, text: session.jobs.later(lambda: window.note(text)))
     for failure in failures:
         window.tell(failure.text, severity="error")
-    if options.screenshot:
+    if fetched:
+        window.verbs.zoo.open_model(fetched)
+    window.sessions.take(options.pictures)
+    if not options.screenshot:
+        Autosave(window)
+    else:
         _screenshot_when_idle(application, window, options.screenshot)
     window.show()
     if document.beside:
@@ -119,7 +131,7 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
     """Return the document the command line asks for, and what of it cannot be."""
     failures: list[Failure] = []
     sources: list[Source] = []
-    given = list(options.pictures)
+    given = [path for path in options.pictures if not is_session(path)]
     model = options.model or cards.DEFAULT_MODEL
     if options.sample and not given:
         given = [cards.samples(cards.canonical(model))]
@@ -176,7 +188,8 @@ def _screenshot_when_idle(application: Any, window: Any, path: Path) -> None:
     def look() -> None:
         session = window.session
         waited[1] += 100
-        if (session.jobs.busy or session.reading or session.truths.reading) and waited[1] < IDLE_LIMIT_MS:
+        busy = window.verbs.busy or session.reading or window.sessions.working
+        if busy and waited[1] < IDLE_LIMIT_MS:
             waited[0] = 0
             return
         waited[0] += 1

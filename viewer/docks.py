@@ -18,7 +18,7 @@ AREAS = {
     "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
 }
 LAYOUT_VERSION = 4
-TOP = ("detect", "classify", "explore")  # share the upper right: a model serves one of them
+TOP = ("detect", "classify", "explore", "model")  # share the upper right: a model serves one of the first three
 CLOSED = "film_closed"
 SIDE_PX = 304
 BOTTOM_PX = 176

@@ -1,4 +1,4 @@
-"""What a failure offers to do about it: let a file of code run, open the model elsewhere. Not the failure itself."""
+"""What is said of a model with a way on: let its code run, open it elsewhere, flip what is assumed of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QMessageBox
 
-from models import consent
+from models import assume, consent
+from models.inspection import Description
 from models.types import Failure
 from viewer import beside
 
@@ -24,7 +25,7 @@ def tell(window: Window, slot: str, failure: Failure) -> None:
     second = bool(beside.slot_of(slot))
     if second and not failure.offer:
         return  # told in the second model's own pane
-    open_again = window.panes.choose if second else window.session.open_model
+    open_again = window.panes.put_beside if second else window.session.open_model
     if failure.offer[:1] == ("allow",):
         _, path, sha256 = failure.offer
         model = window.session.failed[slot].model
@@ -36,7 +37,22 @@ def tell(window: Window, slot: str, failure: Failure) -> None:
     if failure.offer[:1] == ("model",):
         _, name, words = failure.offer
         action = (words, lambda: open_again(name))
+    if failure.offer[:1] == ("download",):
+        _, name = failure.offer
+        action = ("Download", lambda: window.verbs.zoo.open_model(name, as_second=second))
     window.tell(failure.text, details=failure.details, severity="error", key=failure.message, action=action)
+
+
+def describe(window: Window, description: Description) -> None:
+    """Say of a model that has no weights, or of which something is assumed, what there is to know and to flip."""
+    note = str(description.about.get("note", ""))
+    if description.about.get("weights") == "none":
+        window.tell(f"{description.name}: {note}", severity="warning", key=note)
+    assumed = description.about.get("assumptions", {})
+    if assumed and not assume.split(window.session.store.document.model)[1]:
+        words = ", ".join(f"{str(item['title']).lower()} {item['value']}" for item in assumed.values())
+        show = ("Look at the model", lambda: window.docks.show("model"))
+        window.tell(f"{description.name}: {note} Assumed: {words}.", key=f"assumed {description.name}", action=show)
 
 
 def ask(window: Window, model: str, path: Path, sha256: str, open_again: Open) -> None:

@@ -156,12 +156,17 @@ class Panes(QSplitter):
         store.update(store.document.with_beside(""), title="Show one model")
 
     def choose(self, name: str) -> None:
-        """Show a model beside the document's own."""
+        """Show a model beside the document's own, downloaded first where it has to be."""
         store = self._session.store
         if name == store.document.model:
             text = "That is the model shown already. Compare it with another, or with itself under another assumption."
             self._window.tell(text, severity="warning", key="beside")
-            return
+        else:
+            self._window.verbs.zoo.open_model(name, as_second=True)
+
+    def put_beside(self, name: str) -> None:
+        """Show a model that is there beside the document's own, or ask it once more."""
+        store = self._session.store
         if name == store.document.beside:
             self._beside.again()
         store.update(store.document.with_beside(name), title="Compare two models")
@@ -306,7 +311,9 @@ class Panes(QSplitter):
             return OPENING
         if document.source is not None and document.source.moving:
             return MOVING
-        return beside.differing(self._session.description, b, self._beside.store.document)
+        untrained = str(b.about.get("note", "")) if b.about.get("weights") == "none" else ""
+        differing = beside.differing(self._session.description, b, self._beside.store.document)
+        return "\n".join(part for part in (untrained, differing) if part)
 
     def _picture(self) -> None:
         """Show B's picture: what it makes of the code, or else what A's canvas shows."""

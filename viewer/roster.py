@@ -29,6 +29,7 @@ from viewer.panels.manifold import ManifoldPanel
 from viewer.panels.maps import MapsPanel
 from viewer.panels.masks import MaskPanel
 from viewer.panels.missed import MissedPanel
+from viewer.panels.model import ModelPanel
 from viewer.panels.neighbours import NeighboursPanel
 from viewer.panels.proof import ProofPanel
 from viewer.panels.results import ResultsPanel
@@ -70,5 +71,6 @@ PANELS: tuple[type[Panel], ...] = (
     InversionPanel,
     CriticPanel,
     NeighboursPanel,
+    ModelPanel,
     BesidePanel,
 )

@@ -52,9 +52,8 @@ class Session:
         self.shown: Source | None = None
         self.pictures = Cache(PICTURES_BYTES)
         self.unreadable: set[Source] = set()
-        self.reading = False
-        self._target = -1
-        self._reads = 0
+        self.reading, self._target, self._reads = False, -1, 0
+        self._good = DEFAULT_MODEL
         self.truths = Truths(self)
         self.beside = Beside(self)
         self.store.listen(self._changed)
@@ -160,7 +159,7 @@ class Session:
         self._travel(lambda: self.store.following, self.store.redo)
 
     def again(self) -> None:
-        """Ask everything anew: what was cancelled or failed, or the picture after its file changed."""
+        """Ask everything anew: what was cancelled or failed, the picture or the model after its file changed."""
         self.failed.clear()
         self.results.clear()
         self.truths.again()
@@ -168,6 +167,7 @@ class Session:
         fresh = Source.file(document.file.path) if document.file else None
         if fresh is not None and fresh != self.shown:
             self._read([fresh], lambda _: self._go(document.current))
+        self.jobs.want(OPENING, Request("describe", document.model))
         self.replan()
 
     def _answered(self, slot: str) -> bool:
@@ -377,10 +377,10 @@ class Session:
             self.store.update(self.store.document.with_model(request.model), title="Open " + description.name)
             for tell in self.on.opened:
                 tell("model", request.model)
-        if request.model not in (self.store.document.model, self.store.document.beside):
-            return
-        for call in self.on.described:
-            call(description)
+        if request.model == self.store.document.model:
+            self._good = request.model
+            for call in self.on.described:
+                call(description)
         self.replan()
 
     def _failed(self, slot: str, request: Request, failure: Failure) -> None:
@@ -388,8 +388,8 @@ class Session:
             return
         self.failed[slot] = request
         self._tell_failure(slot, failure)
-        if slot == DESCRIBE_SLOT and request.model != DEFAULT_MODEL and not failure.cancelled:
-            self.store.update(self.store.document.with_model(DEFAULT_MODEL))
+        if slot == DESCRIBE_SLOT and request.model != self._good and not failure.cancelled:
+            self.store.update(self.store.document.with_model(self._good))
 
     def _tell_failure(self, slot: str, failure: Failure) -> None:
         for call in self.on.failure:

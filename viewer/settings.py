@@ -36,6 +36,7 @@ class Settings:
     last_folder: str = ""
     recent_pictures: tuple[str, ...] = ()
     recent_models: tuple[str, ...] = ()
+    recent_sessions: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -59,6 +60,10 @@ class Settings:
     def add_model(self, path: str | Path) -> None:
         """Put a model first among the recent ones."""
         self.recent_models = _unique((os.fspath(path), *self.recent_models))
+
+    def add_session(self, path: str | Path) -> None:
+        """Put a session first among the recent ones."""
+        self.recent_sessions = _unique((os.fspath(path), *self.recent_sessions))
 
     def forget(self, path: str | Path) -> None:
         """Take a path off both lists, because it is gone."""
@@ -147,6 +152,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "last_folder": _text,
     "recent_pictures": _paths,
     "recent_models": _paths,
+    "recent_sessions": _paths,
 }
 
 

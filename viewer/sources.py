@@ -14,6 +14,7 @@ from models.images import PICTURE_SUFFIXES, save_png
 from models.live.source import is_endless, title
 from models.truth.read import recognise
 from models.types import Pixels, Refusal
+from viewer.sessionfile import is_session
 
 LINES_MOST = 1000
 
@@ -54,6 +55,9 @@ def hint(paths: list[str], *, beside: bool = False) -> str:
     """Return what a drop of these paths will do, "" for nothing; weights may open `beside` the model."""
     if not paths:
         return ""
+    sessions = [Path(p) for p in paths if is_session(p)]
+    if sessions:
+        return f"Drop to open the session {sessions[0].stem}"
     weights = weights_in(paths)
     if weights:
         return f"Drop to open {weights[0].name} {'beside' if beside else 'as'} the model"

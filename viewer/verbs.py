@@ -20,6 +20,7 @@ from viewer import beside_export, export, sources, theme
 from viewer.canvas.painter import render
 from viewer.panels.figures import FiguresPanel
 from viewer.panels.results import ResultsPanel
+from viewer.zoo import ZooDesk
 
 if TYPE_CHECKING:
     from viewer.window import Window
@@ -30,6 +31,13 @@ class Verbs:
 
     def __init__(self, window: Window) -> None:
         self.window = window
+        self.zoo = ZooDesk(window)
+
+    @property
+    def busy(self) -> bool:
+        """Whether work goes on that can be cancelled."""
+        session = self.window.session
+        return session.jobs.busy or session.truths.reading or self.zoo.busy
 
     def ask_pictures(self) -> None:
         """Ask for pictures to open."""
@@ -211,8 +219,8 @@ class Verbs:
         except Refusal as refusal:
             self.window.tell(f"{refusal} {refusal.advice}", severity="error")
             return True
-        if paths:
-            self.window.session.open_paths(paths)
+        if pictures := self.window.sessions.take(paths):
+            self.window.session.open_paths(pictures)
         return bool(paths)
 
     def deselect(self) -> None:
@@ -228,6 +236,10 @@ class Verbs:
         if self.window.session.jobs.busy:
             self.window.session.jobs.cancel()
             self.window.tell("Cancelled. The last answer stays; F5 asks again.", key="cancel")
+            return
+        if self.zoo.busy:
+            self.zoo.stop()
+            self.window.tell("The download is stopped. What came is kept: it goes on from the zoo.", key="cancel")
             return
         self.deselect()
         store = self.window.session.store

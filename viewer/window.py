@@ -34,6 +34,7 @@ from viewer.panes import Panes
 from viewer.playback import Playback
 from viewer.roster import PANELS
 from viewer.session import Session
+from viewer.sessions import Sessions
 from viewer.settings import Settings
 from viewer.shelf import Shelf
 from viewer.status import Status
@@ -74,6 +75,7 @@ class Window(QMainWindow):
         self.toasts = Toasts(self)
         self.verbs = Verbs(self)
         self.playback = Playback(self)
+        self.sessions = Sessions(self)
         self.commands = actions.table(self)
         self.commands.fill(self.menuBar())
         self.palette_overlay = CommandPalette(self.commands, self)
@@ -158,7 +160,7 @@ class Window(QMainWindow):
         self.docks.follow(many=self.many)
         name = document.source.name if document.source and not self.easel.generates else ""
         shown = (name, Path(document.model).name) if name or self.easel.generates else ()
-        self.setWindowTitle(" · ".join(part for part in (*shown, "Vitrine") if part))
+        self.setWindowTitle(self.sessions.title((*shown, "Vitrine")))
         self._list_models()
 
     def repaint_layers(self) -> None:
@@ -222,9 +224,7 @@ class Window(QMainWindow):
         self.easel.settle()
         self.refresh()
         self.repaint_layers()
-        if description.about.get("weights") == "none":
-            note = str(description.about["note"])
-            self.tell(f"{description.name}: {note}", severity="warning", key=note)
+        offers.describe(self, description)
 
     def _failure(self, slot: str, failure: Failure) -> None:
         said = [panel.show_failure(slot, failure) for panel in self.panels.built]
@@ -256,7 +256,7 @@ class Window(QMainWindow):
 
     def _state(self) -> None:
         jobs = self.session.jobs
-        self.status.show_engine(ready=jobs.ready, busy=jobs.busy or self.session.truths.reading)
+        self.status.show_engine(ready=jobs.ready, busy=self.verbs.busy)
         if not self.session.stale:
             self._stale.stop()
             self.canvas.set_stale(False)
@@ -341,7 +341,7 @@ class Window(QMainWindow):
         self.canvas.region_drawn.connect(self._region)
         self.canvas.zoom_changed.connect(self._zoomed)
         self.status.activity.cancelled.connect(self.verbs.cancel)
-        self.model_box.chosen.connect(self.session.open_model)
+        self.model_box.chosen.connect(self.verbs.zoo.open_model)
         self.welcome.open_requested.connect(self.verbs.ask_pictures)
         self.welcome.sample_requested.connect(lambda: self.session.open_paths(self.samples()))
         self.welcome.recent_requested.connect(lambda path: self.session.open_paths([path]))

@@ -14,6 +14,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator, DefaultBo
 from torchvision.models.detection.image_list import ImageList
 
 from models.detection.anchor_design import Design, Groups
+from models.detection.grid_anchors import GridAnchors
 from models.types import Refusal
 
 Size = tuple[int, int]
@@ -21,16 +22,25 @@ Size = tuple[int, int]
 _twins: WeakKeyDictionary[nn.Module, tuple[nn.Module, dict[Size, list[Size]]]] = WeakKeyDictionary()
 
 
+def owner(model: Any) -> Any:
+    """Return what holds a model's transform and anchor generator: torchvision's networks do, else the adapter does."""
+    return model if hasattr(model, "anchor_generator") else model.net
+
+
 def parts(net: Any) -> tuple[Any, Any]:
-    """Return a network's anchor generator and its matcher; the matcher is None where none is (FCOS)."""
-    owner = getattr(net, "rpn", net)
-    return owner.anchor_generator, getattr(owner, "proposal_matcher", None)
+    """Return the anchor generator and the matcher of an owner; the matcher is None where none is (FCOS)."""
+    held = getattr(net, "rpn", net)
+    return held.anchor_generator, getattr(held, "proposal_matcher", None)
 
 
 def why_none(model: Any) -> str:
     """Return why a model has no anchors that objects are matched to, "" if it has: boxes, or the cells of FCOS."""
-    owner = getattr(model.net, "rpn", model.net)
-    return "" if hasattr(owner, "anchor_generator") else f"{model.card.name} matches no anchors to objects."
+    held = owner(model)
+    return (
+        ""
+        if hasattr(getattr(held, "rpn", held), "anchor_generator")
+        else f"{model.card.name} matches no anchors to objects."
+    )
 
 
 def own_design(generator: Any) -> Design:
@@ -47,6 +57,8 @@ def own_design(generator: Any) -> Design:
 
 def generator_of(design: Design, like: Any) -> nn.Module:
     """Return torchvision's own generator for a design, with whatever else another generator has."""
+    if isinstance(like, GridAnchors):
+        return like.like_this(design.scales, design.ratios)
     if not design.fractions:
         return AnchorGenerator(design.scales, design.ratios)
     ratios: list[Any] = [list(group) for group in design.ratios]
@@ -68,8 +80,10 @@ def padded_size(transform: Any, size: Size) -> Size:
     return math.ceil(size[0] / step) * step, math.ceil(size[1] / step) * step
 
 
-def grids(net: nn.Module, padded: Size) -> list[Size]:
+def grids(net: Any, padded: Size) -> list[Size]:
     """Return rows and columns of each feature map for an input size, by a run of the backbone without numbers."""
+    if isinstance(generator := getattr(net, "anchor_generator", None), GridAnchors):
+        return generator.grids(padded)
     if net not in _twins:
         _twins[net] = (_weightless(net.backbone), {})  # type: ignore[arg-type]
     twin, known = _twins[net]

@@ -67,30 +67,31 @@ def own(model: Any) -> dict[str, float]:
     """Return the threshold that the model was made with."""
     if anchor_layout.why_none(model):
         return {}
-    return {"fg": anchor_match.rule_of(anchor_layout.parts(model.net)[1]).fg}
+    return {"fg": anchor_match.rule_of(anchor_layout.parts(anchor_layout.owner(model))[1]).fg}
 
 
 def lacks(model: Any) -> dict[str, str]:
     """Return why this is no question for a model that does not match by IoU."""
     if why := anchor_layout.why_none(model):
         return {"": why}
-    if anchor_match.rule_of(anchor_layout.parts(model.net)[1]).kind == "centre":
+    if anchor_match.rule_of(anchor_layout.parts(anchor_layout.owner(model))[1]).kind == "centre":
         return {"": f"{model.card.name} assigns by place and scale: the shapes of its anchors play no part."}
     return {}
 
 
 def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
     """Return how the ground truth at `source` is covered. Raises Refusal where it holds no object."""
-    generator, _ = anchor_layout.parts(model.net)
+    net = anchor_layout.owner(model)
+    generator, _ = anchor_layout.parts(net)
     like = anchor_layout.own_design(generator)
     design = anchor_design.parse(like, params.scales, params.ratios)
     truth = kept.truth_at(source, progress=stages.progress)
-    objects = stages.run("objects", lambda: _objects(truth, model.net.transform, stages))
+    objects = stages.run("objects", lambda: _objects(truth, net.transform, stages))
     if not len(objects.boxes):
         raise Refusal(f"{truth.name} holds no object to cover.", advice="Open ground truth with boxes.")
 
     def fit(wanted: Design) -> Float:
-        return stages.run("coverage", lambda: _best(model.net, generator, wanted, objects, stages), wanted)
+        return stages.run("coverage", lambda: _best(net, generator, wanted, objects, stages), wanted)
 
     best = fit(design)
     covered = best >= params.fg

@@ -57,7 +57,7 @@ def own(model: Any) -> Mapping[str, Value]:
     """Return the thresholds that the model was made with."""
     if anchor_layout.why_none(model):
         return {}
-    rule = anchor_match.rule_of(anchor_layout.parts(model.net)[1])
+    rule = anchor_match.rule_of(anchor_layout.parts(anchor_layout.owner(model))[1])
     return {"fg": rule.fg, "bg": rule.bg, "low_quality": rule.low_quality}
 
 
@@ -65,7 +65,7 @@ def lacks(model: Any) -> Mapping[str, str]:
     """Return why a model has no use for a threshold, or for all of it."""
     if why := anchor_layout.why_none(model):
         return {"": why}
-    match anchor_match.rule_of(anchor_layout.parts(model.net)[1]).kind:
+    match anchor_match.rule_of(anchor_layout.parts(anchor_layout.owner(model))[1]).kind:
         case "centre":
             why = f"{model.card.name} assigns by place and scale, not by IoU."
             return {"fg": why, "bg": why, "low_quality": why}
@@ -77,16 +77,17 @@ def lacks(model: Any) -> Mapping[str, str]:
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     """Return the assignment on `pixels` (H, W, 3). Raises Refusal for a design or ground truth that cannot be used."""
-    generator, matcher = anchor_layout.parts(model.net)
+    net = anchor_layout.owner(model)
+    generator, matcher = anchor_layout.parts(net)
     like = anchor_layout.own_design(generator)
     design = anchor_design.parse(like, params.scales, params.ratios)
     rule = _rule(anchor_match.rule_of(matcher), params)
     original = (pixels.shape[0], pixels.shape[1])
-    size = anchor_layout.network_size(model.net.transform, *original)
+    size = anchor_layout.network_size(net.transform, *original)
     if min(size) < 1:
         raise Refusal("The picture is too narrow for this model.", advice="Crop it.")
-    padded = anchor_layout.padded_size(model.net.transform, size)
-    cells = stages.run("grids", lambda: anchor_layout.grids(model.net, padded))
+    padded = anchor_layout.padded_size(net.transform, size)
+    cells = stages.run("grids", lambda: anchor_layout.grids(net, padded))
     made = generator if design == like else anchor_layout.generator_of(design, generator)
     anchors = stages.run("laid-out anchors", lambda: anchor_layout.lay_out(made, padded, cells).cpu(), design)
     counts = [h * w * a for (h, w), a in zip(cells, design.per_cell, strict=True)]
@@ -96,7 +97,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     picture = page.of(stages.source.path) if page else None
     boxes, labels, left_out = _objects(picture)
     scaled = resize_boxes(torch.from_numpy(boxes), list(original), list(size))
-    centre = (counts, getattr(model.net, "center_sampling_radius", 0.0))
+    centre = (counts, getattr(net, "center_sampling_radius", 0.0))
     found, done = _assigned(scaled, anchors, rule, centre, stages=stages, key=(source, design))
 
     def back(rows: Int) -> Float:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from models.detection import anchor_layout, ladder, remedy
 from models.detection import decide as deciding
-from models.detection import ladder, remedy
 from models.detection.case import Case
 from models.detection.classes import label_ids
 from models.detection.decide import check_plain, decide, rpn_settings
@@ -97,7 +97,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
         decision,
         matching,
         end,
-        foreground=_foreground(model.net),
+        foreground=_foreground(model),
         first=first,
         nearness=lambda stage: distances.get(stage, np.inf),
     )
@@ -222,9 +222,9 @@ def _labels(name: str, names: tuple[str, ...], *, has_background: bool) -> Int:
     return np.arange(1 if has_background else 0, len(names))
 
 
-def _foreground(net: Any) -> float | None:
+def _foreground(model: Any) -> float | None:
     """Return the IoU from which training takes an anchor for an object, as torchvision's matchers hold it."""
-    matcher = getattr(getattr(net, "rpn", net), "proposal_matcher", None)
+    matcher = None if anchor_layout.why_none(model) else anchor_layout.parts(anchor_layout.owner(model))[1]
     return None if matcher is None else float(matcher.high_threshold)
 
 

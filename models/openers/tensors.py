@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
-from models import architectures, assume, cards, checkpoint, files, weights
+from models import architectures, assume, cards, checkpoint, files, own_network, weights
 from models.cards import Card
 from models.context import Context
 from models.networks import guess
 from models.opened import Opened
+from models.types import Refusal
 
 
 def match(base: str) -> bool:
@@ -37,11 +38,18 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
     given = dict(assumed)
     entry = given.pop("entry", "")
     state = _widened(checkpoint.plain(checkpoint.chosen(found, entry, file.name)))
-    net, card = _network(card, state, file, given)
+    if not card.architecture and (served := own_network.of_weights(state, card, str(file))) is not None:
+        return replace(served, card=replace(served.card, sha256=files.sha256(file)))
+    try:
+        net, card = _network(card, state, file, given)
+    except Refusal:
+        if not card.architecture:
+            own_network.waiting(file.name)
+        raise
     if len(found) > 1:
         offered = {"entry": {**checkpoint.ENTRY, "choices": tuple(found), "value": entry or next(iter(found))}}
         card = replace(card, about={**card.about, "assumptions": {**card.about.get("assumptions", {}), **offered}})
-    return Opened(net, replace(card, sha256=files.sha256(file)), (cards.place(file),))
+    return Opened(net, replace(card, sha256=files.sha256(file)), (cards.place(file), cards.own_place(file)))
 
 
 def _network(

@@ -80,7 +80,7 @@ def window(qtbot: QtBot, engine: Engine) -> Iterator[Window]:
         if not window.verbs.panel_shown(panel):
             window.verbs.toggle_panel(panel)
     window.tell("A message", details="with details", severity="error")
-    for overlay in (window.palette_overlay, window.shortcuts):
+    for overlay in (window.palette_overlay, window.shortcuts, window.verbs.zoo.dialog):
         overlay.open()
         overlay.dismiss()
     yield window

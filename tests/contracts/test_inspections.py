@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from own_code import face_adapter
 from torch.overrides import _get_current_function_mode_stack
 
 from models import registry
@@ -25,7 +26,7 @@ from models.params import parameters
 from models.requests import Request
 from models.types import Failure, Result, Source
 
-ADAPTERS = registry.adapter_classes()
+ADAPTERS = (*registry.adapter_classes(), face_adapter().ADAPTER)
 INSPECTIONS = list(registry.all_inspections().values())
 CLASSES = ("background", "a", "b", "c")
 FOLDERS = {"neighbours": ("folder",), "posterior": ("folder",), "attribute": ("with_folder", "without_folder")}
@@ -51,9 +52,11 @@ def family(request: pytest.FixtureRequest) -> Engine:
     net = request.param.tiny()
     for parameter in net.parameters():
         parameter.requires_grad_(False)
-    made._models["tiny"] = registry.adapt(net.eval(), Card("tiny", classes=CLASSES))
+    card = Card("tiny", classes=CLASSES[: len(getattr(request.param, "classes", CLASSES))])
+    ours = request.param in registry.adapter_classes()
+    made._models["tiny"] = registry.adapt(net.eval(), card) if ours else request.param(net, card)
     with torch.inference_mode():
-        if hasattr(made.model("tiny"), "candidates"):
+        if hasattr(net, "transform"):
             net([torch.zeros(3, 90, 120)])  # torchvision's RoIAlign remembers its scales in its first forward pass
     return made
 
@@ -166,4 +169,4 @@ def test_a_description_travels_and_names_every_inspection(engine: Engine) -> Non
     assert isinstance(answer, Result)
     description: Description = pickle.loads(pickle.dumps(answer.meta["description"]))
     assert set(description.offers) == {i.id for i in INSPECTIONS}
-    assert description.classes == CLASSES
+    assert description.classes == engine.model("tiny").card.classes == CLASSES[: len(description.classes)]

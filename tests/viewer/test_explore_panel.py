@@ -141,12 +141,14 @@ def test_a_flipped_assumption_keeps_the_code_and_can_be_undone(desk: Make, tmp_p
     panel.seed.setValue(9)
     d.settle()
     before = d.canvas.pixels.copy()
-    row = panel._assumptions["activation"]
-    row.reported.emit("activation", "tanh", True)
+    d.run("panel-model")
+    d.settle()
+    choices = d.window.panels["model"].choices
+    choices.rows["activation"].reported.emit("activation", "tanh", True)
     d.settle()
     assert "activation=tanh" in d.document.model and d.document.latent.code == "seed:9"
     assert not np.array_equal(d.canvas.pixels, before)
-    assert panel._assumptions["activation"].value == "tanh"
+    assert d.window.panels["model"].choices.rows["activation"].value == "tanh"
     d.run("undo")
     d.settle()
     assert np.array_equal(d.canvas.pixels, before)

@@ -7,7 +7,6 @@ from typing import ClassVar
 from PySide6.QtCore import QSignalBlocker
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
-from models import assume
 from models.inspection import Description
 from models.latent.space import SEED, Space
 from models.requests import Request
@@ -17,16 +16,13 @@ from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.plan import Wants
 from viewer.store import Store
-from viewer.widgets.field import ChoiceRow
 from viewer.widgets.form import Form
 from viewer.widgets.mapread import plain_label
-from viewer.widgets.section import Section
 from viewer.widgets.slider import SliderRow
 
 SLOT = "generated"
 NO_SEED, MOST_SEED = -1, 999_999_999
 MIDDLE = "Back to the middle of the prior"
-ASSUMED = "Assumed of this file"
 
 
 class ExplorePanel(Panel):
@@ -52,9 +48,6 @@ class ExplorePanel(Panel):
         self.code.setToolTip("The code as text: copy it, or paste seed:NUMBER or numbers with commas")
         self.remark = plain_label("Length of the code")
         self.form: Form | None = None
-        self.assumed = Section(ASSUMED)
-        self.assumed.set_open(True)
-        self._assumptions: dict[str, ChoiceRow] = {}
         self._space: Space | None = None
         self._known: tuple[str, object] = ("", None)
         self._built: tuple[str, object, float] = ("", None, 0.0)
@@ -70,7 +63,7 @@ class ExplorePanel(Panel):
         self._column.setContentsMargins(GAP, GAP, GAP, GAP)
         self._column.setSpacing(GAP)
         self._column.addLayout(line)
-        for part in (self.code, self.remark, self.assumed):
+        for part in (self.code, self.remark):
             self._column.addWidget(part)
         self._column.addStretch(1)
         self._scroll = self.fill(inside, "Latent code")
@@ -157,22 +150,6 @@ class ExplorePanel(Panel):
         self._column.insertWidget(self._column.count() - 1, self.form)
         bar = self._scroll.verticalScrollBar().sizeHint().width()
         self._scroll.setMinimumWidth(self.form.least_width() + 2 * GAP + bar)
-        offered = description.about.get("assumptions", {})
-        for row in self._assumptions.values():
-            row.deleteLater()
-        self._assumptions = {}
-        for name, item in offered.items():
-            row = ChoiceRow(
-                str(item["title"]),
-                choices=tuple(item["choices"]),
-                value=str(item["value"]),
-                help=str(item["help"]),
-                key=name,
-            )
-            row.reported.connect(self._assume)
-            self.assumed.add(row)
-            self._assumptions[name] = row
-        self.assumed.setVisible(bool(offered))
 
     def _set(self, name: str, value: object, *, final: bool) -> None:
         document = self.store.document
@@ -201,12 +178,6 @@ class ExplorePanel(Panel):
             return
         moved = self.store.document.with_latent(code=f"{SEED}{text}", at=-1) if text.isdigit() else None
         self.store.update(moved or latent.at(self.store.document, codes[0]), title="Enter a code")
-
-    def _assume(self, name: str, value: object, final: bool) -> None:
-        """Open the same file under another assumption; the code stays."""
-        base, _ = assume.split(self.store.document.model)
-        chosen = {key: str(row.value) for key, row in self._assumptions.items()} | {name: str(value)}
-        self.store.update(self.store.document.with_model(assume.join(base, chosen)), title=f"Assume {name} {value}")
 
     def _draw_spread(self) -> None:
         if self.form is None:

@@ -1,0 +1,22 @@
+"""Opens published models by name, from the cache or without weights. Downloads nothing: see `models.zoo.fetch`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from models import assume, cards
+from models.context import Context
+from models.opened import Opened
+from models.zoo.open import open_zoo
+
+
+def match(base: str) -> bool:
+    """Tell whether this is the name of a published model."""
+    return cards.is_zoo(base)
+
+
+def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opened:
+    """Return the network with its weights, or with random ones where its name tells of none."""
+    assume.check(assumed, {}, name=base)
+    with context.stage("read weights"):
+        return Opened(*open_zoo(base))

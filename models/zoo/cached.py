@@ -1,0 +1,86 @@
+"""Where downloaded weights are kept, and whether they are there: torch hub's cache, Hugging Face's too. No torch."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from models.zoo.catalogue import Entry
+
+PART = ".part"  # follows the name of what is not all there yet
+
+_HASH = re.compile(r"-([0-9a-f]{8,64})\.")  # as in torch.hub
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def checkpoints() -> Path:
+    """Return the folder in which torch hub keeps what it downloads (`torch.hub.get_dir()`, and in it checkpoints)."""
+    home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "torch")
+    return Path(home).expanduser() / "hub" / "checkpoints"
+
+
+def hub_cache() -> Path:
+    """Return the folder in which `huggingface_hub` keeps what it downloads."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(home, "hub")).expanduser()
+
+
+def place(entry: Entry) -> Path:
+    """Return where the weights of an entry are downloaded to, under the name that torch hub gives them.
+
+    Every file on the hub has the same name, so those are named after their repository.
+    """
+    name = Path(urlsplit(entry.url).path).name
+    return checkpoints() / (f"{entry.hub.replace('/', '--')}{Path(name).suffix}" if entry.hub else name)
+
+
+def find(entry: Entry) -> Path | None:
+    """Return the file that holds the weights of an entry, None where they were not downloaded yet."""
+    if not entry.url:
+        return None
+    own = place(entry)
+    if own.is_file():
+        return own
+    return _on_hub(entry.hub, Path(urlsplit(entry.url).path).name) if entry.hub else None
+
+
+def found(entries: Iterable[Entry]) -> set[str]:
+    """Return the names of the entries whose weights are there, by one look into each cache."""
+    own, hub = _names(checkpoints()), _names(hub_cache())
+    likely = (e for e in entries if e.url and (place(e).name in own or f"models--{e.hub.replace('/', '--')}" in hub))
+    return {entry.name for entry in likely if find(entry) is not None}
+
+
+def begun(entry: Entry) -> int:
+    """Return how many bytes of an entry's weights came before its download stopped."""
+    try:
+        return place(entry).with_name(place(entry).name + PART).stat().st_size if entry.url else 0
+    except OSError:
+        return 0
+
+
+def digest(entry: Entry) -> str:
+    """Return how the SHA-256 of an entry's file begins, where its name tells, as torch hub's names do; else ""."""
+    found = _HASH.search(Path(urlsplit(entry.url).path).name)
+    return found[1] if found else ""
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return set(os.listdir(folder))  # noqa: PTH208 - names are enough
+    except OSError:
+        return set()
+
+
+def _on_hub(hub: str, name: str) -> Path | None:
+    """Return a file of the newest known state of a repository, as `huggingface_hub` keeps it."""
+    folder = hub_cache() / f"models--{hub.replace('/', '--')}"
+    try:
+        commit = (folder / "refs" / "main").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return None
+    file = folder / "snapshots" / commit / name
+    return file if _COMMIT.fullmatch(commit) and file.is_file() else None

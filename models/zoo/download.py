@@ -1,0 +1,241 @@
+"""Downloads a file to `NAME.part`, going on where it stopped; checks it, then renames it. No torch, no Qt."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import http.client
+import json
+import re
+import shutil
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from models.types import Cancelled, Refusal
+from models.zoo import lock
+from models.zoo.cached import PART
+
+CHUNK = 1 << 18
+TIMEOUT_S = 20.0
+SPARE_BYTES = 64 << 20  # left free on the disk
+NOTE = ".part.json"
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+Report = Callable[[int, int], None]
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_LATER = "Try again later; what came is kept."
+
+
+@dataclass
+class _Body:
+    """What a server answered: its bytes from `start` on, `total` in all (0 unknown), how to know it again, its hash."""
+
+    stream: Any
+    start: int
+    total: int
+    validator: str
+    digest: str
+
+
+def download(
+    url: str,
+    place: Path,
+    *,
+    digest: str = "",
+    report: Report = lambda done, total: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+    timeout_s: float = TIMEOUT_S,
+) -> Path:
+    """Download `url` to `place` unless it is there, and return it. What was begun is gone on with, if it is unchanged.
+
+    `digest` is how its SHA-256 begins; where it is "", the server's own word for it is taken (the hub's ETag).
+    `report` hears bytes there and in all, 0 for unknown. `free` tells the bytes that a disk has left.
+    Of two downloads of the same file, the second waits for the first, and takes its file.
+    Raises Cancelled, or Refusal telling what went wrong; either leaves what came, unless its checksum is wrong.
+    """
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with lock.held(place.with_name(place.name + ".lock"), cancelled):
+            if place.is_file():
+                return place
+            with contextlib.closing(_Answer(url, timeout_s, cancelled)) as answer:
+                _fetch(answer, place, digest=digest, report=report, cancelled=cancelled, free=free)
+    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+        raise _refusal(error, url, place) from error
+    return place
+
+
+def _fetch(
+    answer: _Answer,
+    place: Path,
+    *,
+    digest: str,
+    report: Report,
+    cancelled: Callable[[], bool],
+    free: Callable[[Path], int],
+) -> None:
+    part, note = place.with_name(place.name + PART), place.with_name(place.name + NOTE)
+    # The last byte is asked for again: of a file that came whole there would be nothing to ask for.
+    body = answer.begin(max(0, part.stat().st_size - 1) if part.is_file() else 0, _noted(note, answer.url))
+    if body.total and body.total - body.start + SPARE_BYTES > (left := free(place.parent)):
+        need = _size(body.total - body.start + SPARE_BYTES)
+        message = f"There is not enough room for {place.name}: it needs {need}, {_size(left)} are free."
+        raise Refusal(message, advice=f"Make room on the disk of {place.parent}, then try again.")
+    note.write_text(json.dumps({"url": answer.url, "validator": body.validator}), encoding="utf-8")
+    with part.open("r+b" if body.start else "wb") as file:
+        file.truncate(body.start)
+        file.seek(body.start)
+        done = _copy(body, file, report, cancelled)
+    if body.total and done < body.total:
+        message = f"The connection was cut after {_size(done)} of {_size(body.total)} of {place.name}."
+        raise Refusal(message, advice="What came is kept: the next try goes on from there.")
+    _check(part, note, digest or body.digest, place.name)
+    part.replace(place)
+    note.unlink(missing_ok=True)
+
+
+class _Answer:
+    """A server's answer to a question for a file."""
+
+    def __init__(self, url: str, timeout_s: float, cancelled: Callable[[], bool]) -> None:
+        self.url, self._timeout_s, self._cancelled = url, timeout_s, cancelled
+        self._stream: Any = None
+
+    def begin(self, have: int, validator: str) -> _Body:
+        """Ask for what is missing of a file of which `have` bytes came; for all of it where that cannot be."""
+        if have and validator:
+            try:
+                body = self._ask(have, validator)
+                if body.start in (0, have):
+                    return body
+            except urllib.error.HTTPError as error:
+                if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    raise
+                error.close()
+            self.close()
+        return self._ask(0, "")
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._stream is not None:
+            self._stream.close()
+
+    def _ask(self, start: int, validator: str) -> _Body:
+        if self._cancelled():
+            raise Cancelled
+        # Compressed on the way, neither its length nor its ranges would be those of the file.
+        headers = {"User-Agent": "vitrine", "Accept-Encoding": "identity"}
+        if start:
+            headers |= {"Range": f"bytes={start}-", "If-Range": validator}
+        redirects = _Redirects()
+        opener = urllib.request.build_opener(redirects)
+        self._stream = opener.open(urllib.request.Request(self.url, headers=headers), timeout=self._timeout_s)
+        given: Message = self._stream.headers
+        length = int(given.get("Content-Length") or 0)
+        found = _RANGE.match(given.get("Content-Range", "")) if self._stream.status == 206 else None
+        begin, total = (int(found[1]), int(found[2])) if found else (0, length)
+        etag = given.get("ETag", "")
+        known_by = etag if etag and not etag.startswith("W/") else given.get("Last-Modified", "")
+        named = (tag.strip('"').lower() for tag in (redirects.linked, given.get("X-Linked-Etag", ""), etag))
+        digest = next((tag for tag in named if _SHA256.fullmatch(tag)), "")
+        return _Body(self._stream, begin, total, known_by, digest)
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, though never from https to http; keeps the checksum that the hub tells with the first."""
+
+    linked = ""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:  # noqa: PLR0917
+        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
+            host = urlsplit(newurl).hostname
+            message = f"The download was redirected to an address without encryption ({host}), which was not followed."
+            raise Refusal(message, advice="Try another network; download weights only over https.")
+        self.linked = self.linked or headers.get("X-Linked-Etag", "")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _copy(body: _Body, file: IO[bytes], report: Report, cancelled: Callable[[], bool]) -> int:
+    """Write what comes, and return how many bytes of the file there are then."""
+    done = body.start
+    report(done, body.total)
+    with contextlib.suppress(http.client.IncompleteRead):
+        while True:
+            if cancelled():
+                raise Cancelled
+            # One read of the connection at most, so that a slow one can be called off.
+            if not (chunk := body.stream.read1(CHUNK)):
+                break
+            file.write(chunk)
+            done += len(chunk)
+            report(done, body.total)
+    return done
+
+
+def _noted(note: Path, url: str) -> str:
+    """Return how what came of `url` is known again, "" where nothing is noted of it."""
+    try:
+        kept = json.loads(note.read_text(encoding="utf-8"))
+        return str(kept["validator"]) if kept["url"] == url else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _check(part: Path, note: Path, digest: str, name: str) -> None:
+    if not digest:
+        return
+    with part.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if not found.startswith(digest.lower()):
+        part.unlink()
+        note.unlink(missing_ok=True)
+        message = f"{name} did not arrive as it was published: its SHA-256 is {found[:8]}…, not {digest[:8]}…."
+        raise Refusal(message, advice="The file was deleted. Try again, over another network if this happens again.")
+
+
+def _refusal(error: Exception, url: str, place: Path) -> Refusal:
+    host = urlsplit(url).hostname or url
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        if error.code in (401, 403):
+            message = f"{host} does not give {place.name} to everybody ({error.code})."
+            return Refusal(message, advice=f"Sign in there, download {url}, and open the file.")
+        if error.code in (404, 410):
+            message = f"{place.name} is not at {host} any more ({error.code})."
+            return Refusal(message, advice="Choose other weights, or look there for where they moved.")
+        return Refusal(f"{host} does not answer as it should ({error.code} {error.reason}).", advice=_LATER)
+    reason: object = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(reason, OSError) and reason.errno in FULL:
+        message = f"The disk became full while {place.name} was downloaded."
+        return Refusal(message, advice=f"Make room on the disk of {place.parent}; the next try goes on from there.")
+    if isinstance(reason, PermissionError):
+        message = f"{place.name} may not be written to {place.parent}."
+        return Refusal(message, advice="Change its permissions, or set TORCH_HOME to a folder of your own.")
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        message = f"{host} could not be trusted: {reason.verify_message}."
+        return Refusal(message, advice="Check this computer's clock and certificates, or try another network.")
+    if isinstance(reason, socket.gaierror):
+        message = f"{host} was not found: this computer seems to be offline."
+        return Refusal(message, advice="Connect it to the internet. Models in the cache open without.")
+    if isinstance(reason, TimeoutError):
+        return Refusal(f"{host} stopped answering.", advice="What came is kept: the next try goes on from there.")
+    if isinstance(reason, ConnectionRefusedError):
+        message = f"{host} could not be reached: the connection was refused."
+        return Refusal(message, advice="Check the network and its proxy. Models in the cache open without.")
+    told = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+    message = f"The connection to {host} failed ({told})."
+    return Refusal(message, advice="Check the network and try again; what came is kept.")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

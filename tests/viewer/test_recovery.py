@@ -1,0 +1,248 @@
+"""Autosave and recovery: with real processes that are killed, two windows at once, questions left unanswered."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtWidgets import QPushButton
+
+from models.types import Refusal, Source
+from viewer import recovery
+from viewer.autosave import AFTER_MS, Autosave
+from viewer.document import Document
+from viewer.recovery import Kept, left
+from viewer.sessionfile import read
+
+ROOT = Path(__file__).resolve().parents[2]
+DRIVER = """
+import os, sys
+from PySide6.QtCore import QTimer
+from viewer import app
+built = app.build
+
+def build(*given, **named):
+    window = built(*given, **named)
+    store = window.session.store
+    def change():
+        store.update(store.document.with_value("detect", score=0.375), title="Score")
+        store.update(store.document.with_region((1.0, 2.0, 30.0, 40.0), "3"), title="Draw")
+        print("changed", flush=True)
+    QTimer.singleShot(300, change)
+    if os.environ.get("END"):
+        QTimer.singleShot(2500, window.close)
+    return window
+
+app.build = build
+import main
+sys.exit(main.main(sys.argv[1:]))
+"""
+HOLD = """
+import sys, pathlib
+from viewer.document import Document
+from viewer.recovery import Kept
+kept = Kept(pathlib.Path(sys.argv[1]))
+kept.write(Document(model="digits-ssd"))
+print(kept.path, flush=True)
+sys.stdin.read()
+"""
+Make = Callable[..., Any]
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start programs of which none outlives the test."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def go(code: str, *words: object, **environment: str) -> subprocess.Popen[str]:
+        named = {**os.environ, "VITRINE_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1", **environment}
+        command = [sys.executable, "-c", code, *map(str, words)]
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        begun.append(subprocess.Popen(command, cwd=ROOT, env=named, text=True, **pipes))
+        return begun[-1]
+
+    yield go
+    for each in begun:
+        each.kill()
+        each.communicate()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def wait(condition: Callable[[], object], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_what_was_open_comes_back_after_killing_the_window(
+    desk: Make, start: Start, pictures: list[Path], home: Path
+) -> None:
+    first = start(DRIVER, pictures[0], pictures[2], "--model", "digits-ssd")
+    assert first.stdout is not None and first.stdout.readline() == "changed\n"
+    sources = tuple(Source.file(pictures[i]) for i in (0, 2))
+    wanted = Document(sources, model="digits-ssd", region=(1.0, 2.0, 30.0, 40.0), region_label="3")
+    wanted = wanted.with_value("detect", score=0.375)
+
+    def written() -> bool:
+        found = [*(home / recovery.FOLDER).glob("*.vitrine")]
+        return bool(found) and read(found[0]).document.region is not None
+
+    wait(written, 10)
+    first.kill()
+    first.wait()
+
+    d = desk(settle=False)
+    keeper = Autosave(d.window)
+    d.until(lambda: keeper.banner)
+    assert keeper.banner is not None and "Restore what was open? a.png, digits-ssd" in keeper.banner.text.text()
+    assert [b.text() for b in keeper.banner.findChildren(QPushButton)] == ["Restore", "Discard"]
+    keeper.banner.buttons[0].click()
+    d.settle()
+    plain = dataclasses.replace(wanted, view=d.document.view)
+    assert d.document == plain and d.document.view == dataclasses.replace(wanted.view, judged=d.document.view.judged)
+    assert keeper.banner is None and d.store.history[-1:] == ["Restore what was open"]
+    wait(lambda: [p.name for p in (home / recovery.FOLDER).glob("*.vitrine")] == [keeper.path.name])
+    d.run("undo")
+    assert d.document.sources == ()
+
+
+def test_a_clean_close_leaves_nothing(start: Start, pictures: list[Path], home: Path) -> None:
+    program = start(DRIVER, pictures[0], "--model", "digits-ssd", END="1")
+    wait(lambda: [*(home / recovery.FOLDER).glob("*.vitrine")])
+    assert program.wait(30) == 0
+    assert [*(home / recovery.FOLDER).iterdir()] == []
+
+
+def test_a_window_that_runs_is_not_asked_about_and_one_that_is_killed_is(start: Start, home: Path) -> None:
+    running = start(HOLD, home)
+    assert running.stdout is not None
+    path = Path(running.stdout.readline().strip())
+    assert path.exists() and left(home) == []
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    (one,) = left(home)
+    assert one.opened.document == Document(model="digits-ssd")
+    assert left(home) == [], "two that start at once do not ask about the same"
+    one.let_go()
+    (one,) = left(home)
+    one.remove()
+    assert left(home) == [] and [*path.parent.iterdir()] == []
+
+
+def test_what_is_not_answered_is_asked_again(desk: Make, home: Path) -> None:
+    before = Kept(home)
+    before.write(Document(model="digits-vae"))
+    assert before._lock is not None
+    before._lock.close()  # as the system does when the process ends
+    d = desk(settle=False)
+    keeper = Autosave(d.window)
+    d.until(lambda: keeper.banner)
+    d.window.close()
+    (one,) = left(home)
+    assert one.path == before.path
+    one.let_go()
+    d = desk(settle=False)
+    keeper = Autosave(d.window)
+    d.until(lambda: keeper.banner)
+    assert keeper.banner is not None
+    keeper.banner.buttons[1].click()
+    wait(lambda: not before.path.exists())
+    assert keeper.banner is None and d.document.model != "digits-vae"
+    d.window.close()
+
+
+def test_each_of_several_is_asked_about_the_newest_first(desk: Make, home: Path) -> None:
+    for age, model in ((20, "digits-lenet"), (10, "digits-vae")):
+        before = Kept(home)
+        before.write(Document(model=model))
+        assert before._lock is not None
+        before._lock.close()
+        os.utime(before.path, (time.time() - age, time.time() - age))
+    d = desk(settle=False)
+    keeper = Autosave(d.window)
+    d.until(lambda: keeper.banner)
+    assert keeper.banner is not None and "(1 more after this.)" in keeper.banner.text.text()
+    assert "digits-vae" in keeper.banner.text.text()
+    keeper.banner.buttons[1].click()
+    assert keeper.banner is not None and "digits-lenet" in keeper.banner.text.text()
+    keeper.banner.buttons[0].click()
+    assert keeper.banner is None and d.document.model == "digits-lenet"
+    d.settle()
+    d.window.close()
+
+
+def test_what_cannot_be_read_is_put_aside(home: Path) -> None:
+    (home / recovery.FOLDER).mkdir(parents=True)
+    (home / recovery.FOLDER / "1-2.vitrine").write_text("{")
+    assert left(home) == []
+    assert [p.name for p in (home / recovery.FOLDER).iterdir()] == ["1-2.broken"]
+
+
+def test_it_belongs_to_its_session_again(desk: Make, pictures: list[Path], home: Path) -> None:
+    path = pictures[0].parent / "mine.vitrine"
+    before = Kept(home)
+    before.write(Document((Source.file(pictures[0]),), model="digits-ssd"), of=path)
+    assert before._lock is not None
+    before._lock.close()
+    d = desk(settle=False)
+    keeper = Autosave(d.window)
+    d.until(lambda: keeper.banner)
+    keeper.restore()
+    d.settle()
+    assert d.window.windowTitle().startswith("mine[*]") and d.window.isWindowModified()
+    d.window.sessions.save()
+    d.until(lambda: not d.window.isWindowModified())
+    assert path.exists()
+    d.window.close()
+
+
+def test_a_folder_that_cannot_be_written_is_told_once(desk: Make, home: Path, pictures: list[Path]) -> None:
+    d = desk(pictures[0])
+    home.mkdir(exist_ok=True)
+    (home / recovery.FOLDER).write_text("in the way")
+    Autosave(d.window)
+
+    def told() -> list[str]:
+        return [text for text in d.messages if "not kept for after a crash" in text]
+
+    d.until(told)
+    d.set("score", 0.3)
+    d.qtbot.wait(3 * AFTER_MS)
+    assert len(told()) == 1
+    d.window.close()
+
+
+def test_nothing_is_written_after_the_end(home: Path) -> None:
+    kept = Kept(home)
+    kept.write(Document(model="digits-ssd"))
+    kept.end()
+    kept.write(Document(model="digits-vae"))
+    assert not kept.path.exists() and left(home) == []
+
+
+def test_a_full_disk_keeps_the_one_before(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Kept(home)
+    kept.write(Document(model="digits-ssd"))
+
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(Refusal, match="No space left"):
+        kept.write(Document(model="digits-vae"))
+    assert read(kept.path).document.model == "digits-ssd"
+    kept.end()

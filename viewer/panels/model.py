@@ -1,0 +1,229 @@
+"""Model: what is known of the model, where it runs, what is assumed of its file, and its card, which can be edited."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from models import assume, cardform, cards
+from models.inspection import Description
+from models.params import Parameter
+from models.types import Refusal
+from viewer.document import Document
+from viewer.panels.base import GAP, Panel
+from viewer.store import Store
+from viewer.widgets.card import Card
+from viewer.widgets.classnames import ClassNames
+from viewer.widgets.form import Form
+from viewer.widgets.mapread import plain_label
+from viewer.widgets.section import Section
+
+WEIGHTS = "weights"
+TASKS = {"": "as recognised", "classification": "classification", "detection": "detection", "generation": "generation"}
+NO_FILE = "This model is no file of yours: its card stays as it is."
+DEVICE = Parameter("device", "Runs on", "choice", "", help="Chosen by itself unless you choose.")
+PRECISION = Parameter(
+    "precision", "Precision", "choice", "float32", help="Layers calculate in it; weights and results stay float32."
+)
+
+
+class ModelPanel(Panel):
+    """Facts, choices that open the model anew, and the card's form."""
+
+    id: ClassVar[str] = "model"
+    title: ClassVar[str] = "Model"
+    icon: ClassVar[str] = "model"
+    opened: ClassVar[bool] = False
+    height_px: ClassVar[int] = 380
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.facts = Card("No model yet")
+        self.note = plain_label("About the model")
+        self.choices: Form | None = None
+        self.section = Section("Card: preprocessing and names")
+        self.task = QComboBox()
+        self.task.setAccessibleName("Task")
+        for value, words in TASKS.items():
+            self.task.addItem(words, value)
+        self.preprocessing = Form(cardform.PARAMETERS)
+        self.preprocessing.reset.setText("Reset to the card's own values")
+        self.preprocessing.reset.setAccessibleName("Reset to the card's own values")
+        self.names = ClassNames()
+        self.save = QPushButton("Save card and apply")
+        self.save.setToolTip("Write it beside the weights and open the model anew")
+        self.revert = QPushButton("Revert")
+        self.revert.setToolTip("Show what the card says")
+        self.said = plain_label("About the card")
+        self._shown: tuple[str, object] = ("", None)
+        self._offered: tuple[Parameter, ...] = ()
+        inside = QWidget()
+        self._column = QVBoxLayout(inside)
+        self._column.setContentsMargins(GAP, GAP, GAP, GAP)
+        self._column.setSpacing(GAP)
+        for part in (self.facts, self.note, self.section):
+            self._column.addWidget(part)
+        self._column.addStretch(1)
+        line = QHBoxLayout()
+        line.setSpacing(GAP)
+        line.addWidget(QLabel("Task"))
+        line.addWidget(self.task, 1)
+        self._task_line = QWidget()
+        self._task_line.setLayout(line)
+        line.setContentsMargins(0, 0, 0, 0)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(GAP)
+        buttons.addWidget(self.save)
+        buttons.addWidget(self.revert)
+        buttons.addStretch(1)
+        self._buttons = QWidget()
+        self._buttons.setLayout(buttons)
+        buttons.setContentsMargins(0, 0, 0, 0)
+        for part in (self._task_line, self.preprocessing, self.names, self._buttons, self.said):
+            self.section.add(part)
+        self._scroll = self.fill(inside, "Model")
+        self.save.clicked.connect(self._save)
+        self.revert.clicked.connect(self._revert)
+        self.preprocessing.reset_requested.connect(self._revert)
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Show what is known of the document's model, once it is."""
+        if description is None or self._shown == (document.model, description):
+            return
+        self._shown = (document.model, description)
+        about = description.about
+        self.facts.set_title(description.name)
+        self.facts.set_facts(_facts(document, description))
+        self.note.setText(str(about.get("note", "")))
+        self.note.setVisible(bool(about.get("note")))
+        self._build(description)
+        self._show_card(description)
+
+    def _build(self, description: Description) -> None:
+        """Make the choices that this model offers, unless they are there."""
+        offered = _offered(description)
+        if offered != self._offered:
+            self._offered = offered
+            if self.choices is not None:
+                self._column.removeWidget(self.choices)
+                self.choices.deleteLater()
+            self.choices = Form(offered)
+            self.choices.reset.setText("Open it as it opens by itself")
+            self.choices.reset.setAccessibleName("Open it as it opens by itself")
+            self.choices.committed.connect(self._choose)
+            self.choices.reset_requested.connect(lambda: self._open({}))
+            self._column.insertWidget(2, self.choices)
+            bar = self._scroll.verticalScrollBar().sizeHint().width()
+            least = max(self.choices.least_width(), self.preprocessing.least_width())
+            self._scroll.setMinimumWidth(least + 2 * GAP + bar)
+        if self.choices is not None:
+            self.choices.set_values(_in_force(description))
+
+    def _choose(self, name: str, value: object) -> None:
+        _, given = assume.split(self.store.document.model)
+        own = {p.name: p.default for p in self._offered}
+        chosen = {key: text for key, text in {**given, name: str(value)}.items() if own.get(key) != text}
+        self._open(chosen, title=f"Choose {name} {value}")
+
+    def _open(self, chosen: dict[str, str], *, title: str = "Open as by itself") -> None:
+        """Open the same model under other choices; its weights and what else the panel does not offer stay."""
+        base, given = assume.split(self.store.document.model)
+        kept = {key: value for key, value in given.items() if key == WEIGHTS}
+        document = self.store.document.with_model(assume.join(base, {**kept, **chosen}))
+        self.store.update(document, title=title)
+
+    def _revert(self) -> None:
+        """Show what the card says now."""
+        if isinstance(self._shown[1], Description):
+            self.said.setText("")
+            self._show_card(self._shown[1])
+
+    def _show_card(self, description: Description) -> None:
+        editable = cards.file_of(self.store.document.model) is not None
+        about = description.about
+        given = about.get("preprocessing")
+        self.preprocessing.setVisible(given is not None)
+        if given is not None:
+            values = cardform.values(given)
+            self.preprocessing.set_defaults(values)
+            self.preprocessing.set_values(values)
+        self.names.expect(len(description.classes))
+        self.names.set_names(description.classes)
+        self.names.setVisible(bool(description.classes))
+        self.task.setCurrentIndex(max(0, self.task.findData(str(about.get("task", "")))))
+        for part in (self._task_line, self.preprocessing, self.names, self._buttons):
+            part.setEnabled(editable)
+        if not editable or self.said.text() == NO_FILE:
+            self.said.setText("" if editable else NO_FILE)
+
+    def _save(self) -> None:
+        file = cards.file_of(self.store.document.model)
+        _, description = self._shown
+        if file is None or not isinstance(description, Description):
+            return
+        changed: dict[str, Any] = {}
+        try:
+            if (names := self.names.names) and names != description.classes:
+                changed["classes"] = list(names)
+            if "preprocessing" in description.about:
+                changed["preprocessing"] = cardform.preprocessing(self.preprocessing.values)  # pyright: ignore[reportArgumentType]
+            if task := str(self.task.currentData()):
+                changed["task"] = task
+            written = cardform.written(file, changed)
+        except Refusal as refusal:
+            self.said.setText(f"{refusal} {refusal.advice}")
+            return
+        where = "beside the weights" if written.parent == file.parent else f"in {written.parent}"
+        self.said.setText(f"Saved as {written.name} {where}.")
+        self.command_wanted.emit("again")
+
+
+def _offered(description: Description) -> tuple[Parameter, ...]:
+    """Return the choices that open a model anew: where it runs, how precisely, what is assumed of its file."""
+    runtime = description.about.get("runtime", {})
+    devices = {str(name): str(what) for name, what in runtime.get("devices", {}).items()}
+    precisions = tuple(runtime.get("precisions", {}).get(description.device, ()))
+    found = []
+    if devices:
+        titles = tuple(f"{name} ({what})" for name, what in devices.items())
+        found.append(_replaced(DEVICE, tuple(devices), titles))
+    if precisions:
+        found.append(_replaced(PRECISION, precisions))
+    for key, item in description.about.get("assumptions", {}).items():
+        choices = tuple(str(choice) for choice in item["choices"])
+        words = str(item["help"])
+        found.append(Parameter(key, str(item["title"]), "choice", choices[0], help=words, choices=choices))
+    return tuple(found)
+
+
+def _replaced(parameter: Parameter, choices: tuple[str, ...], titles: tuple[str, ...] = ()) -> Parameter:
+    return replace(parameter, choices=choices, titles=titles, default=choices[0])
+
+
+def _in_force(description: Description) -> dict[str, object]:
+    runtime = description.about.get("runtime", {})
+    assumed = {key: str(item["value"]) for key, item in description.about.get("assumptions", {}).items()}
+    return {"device": runtime.get("device", ""), "precision": runtime.get("precision", ""), **assumed}
+
+
+def _facts(document: Document, description: Description) -> list[tuple[str, str]]:
+    about = description.about
+    file = cards.file_of(document.model)
+    weights = str(about.get("weights", ""))
+    count = int(about.get("parameters", 0))
+    facts = [
+        ("Title", description.title if description.title != description.name else ""),
+        ("Network", " · ".join(dict.fromkeys(filter(None, (str(about.get("architecture", "")), description.family))))),
+        ("Parameters", f"{count:,} ({count * 4 / 1e6:,.1f} MB)" if count else ""),
+        ("Classes", f"{len(description.classes):,}" if description.classes else ""),
+        ("File", file.name if file else Path(weights).name if weights not in ("", "none") else ""),
+        ("SHA-256", f"{description.sha256[:16]}…" if description.sha256 else ""),
+        ("Licence", str(about.get("licence", ""))),
+    ]
+    return [fact for fact in facts if fact[1]]
+
+
+PANEL = ModelPanel

@@ -1,0 +1,5 @@
+"""What adapter files import: `from vitrine import OneStage`. A door to Vitrine's own modules, nothing by itself."""
+
+from models.detection.plain import OneStage
+
+__all__ = ["OneStage"]

@@ -243,4 +243,4 @@ def kept(document: Document) -> Document:
     """Return a document without what is no change of a session: what is in view, selected, or was answered last."""
     usual = View()
     view = dataclasses.replace(document.view, **{name: getattr(usual, name) for name in NO_STEPS})
-    return dataclasses.replace(document, view=view, selected=-1, second=-1).with_maps(found=())
+    return dataclasses.replace(document, view=view, selected=-1, second=-1, other=-1).with_maps(found=())

@@ -15,9 +15,10 @@ from PySide6.QtWidgets import QApplication
 
 from models import recipe
 from models.requests import Request
+from models.zoo.catalogue import Entry
 from tests.viewer.explained import classifier, picture
 from tests.viewer.second import CAT, RCNN, SAMPLES, SSD, Make, b_answer, beside_of, in_force, layer, panel
-from viewer import beside_actions, heat, versus
+from viewer import beside_actions, heat, sessionfile, versus, zoo
 from viewer.canvas.painter import render
 from viewer.panels.beside import NOTHING
 from viewer.sources import pixels_of
@@ -150,7 +151,39 @@ def test_the_second_model_is_chosen_in_the_panel_in_its_head_or_by_a_drop_with_s
     assert event.isAccepted() and d.document.beside == str(weights) and d.document.model == SSD
 
 
+def test_published_weights_are_downloaded_first_and_then_shown_beside(
+    desk: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The download itself is left out: what it leads to is not."""
+    d = desk(SAMPLES[0], model=SSD)
+    name = classifier(tmp_path)
+    entry = Entry(name, "timm", "birds", "tag", "birds", "classification", 1)
+    asked: list[Any] = []
+    monkeypatch.setattr(zoo, "missing", lambda base: entry if base == name else None)
+    monkeypatch.setattr(d.window.verbs.zoo.downloads, "start", lambda *given: asked.append(given))
+    d.window.panes.choose(f"{name}?precision=bfloat16")
+    assert d.document.beside == "" and d.window.verbs.zoo.dialog.isVisible()
+    (of, there), *_ = asked
+    there(of)
+    d.settle()
+    assert d.document.beside == f"{name}?precision=bfloat16" and d.document.model == SSD
+    assert not d.window.verbs.zoo.dialog.isVisible()
+
+
 # on disk
+
+
+def test_a_session_keeps_the_second_model_and_goes_without_it_where_it_is_gone(desk: Make, tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    weights = Path(classifier(tmp_path / "old"))
+    d = beside_of(desk(SAMPLES[0], model=SSD), str(weights))
+    sessionfile.write(tmp_path / "old" / "mine.vitrine", d.document)
+    (tmp_path / "old").rename(tmp_path / "new")
+    found = sessionfile.read(tmp_path / "new" / "mine.vitrine")
+    assert found.document.beside == str(tmp_path / "new" / weights.name) and not found.missing
+    (tmp_path / "new" / weights.name).unlink()
+    found = sessionfile.read(tmp_path / "new" / "mine.vitrine")
+    assert found.document.beside == "" and found.document.model == SSD and found.missing == (weights.name,)
 
 
 def test_both_panes_are_written_as_one_picture_with_what_differs_and_two_recipes(both: Any, tmp_path: Path) -> None:

@@ -199,6 +199,10 @@ class Panes(QSplitter):
         if self.on:
             self.setSizes([self.width() // 2] * 2)
             self._truth(self._session.truth)
+        else:
+            self._made = None
+            for panel in self.panels.built:
+                panel.forget()
         self._refresh()
         self._picture()
         self.paint()

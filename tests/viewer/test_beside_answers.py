@@ -77,6 +77,12 @@ def test_maps_of_two_models_are_shown_correlated_and_subtracted(desk: Make, tmp_
     wanted = versus.map_difference(*both, d.document.look)
     assert wanted is not None and f"A − B: {np.abs(wanted.values).mean():.3f} of each scale" in panel(d).maps.text
     assert np.array_equal(layer(d, "difference").values, versus.difference_layer(wanted, d.document.look).values)
+    second = d.document.beside
+    d.run("beside-close")
+    d.settle()
+    assert not d.window.panes.canvas.layers
+    beside_of(d, second)
+    d.until(lambda: layer(d, "difference") is not None)
 
 
 def test_activations_of_both_are_shown_and_compared(desk: Make, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,6 +21,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "zero_255": {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "range": 255.0},
     "caffe": {"mean": (103.939, 116.779, 123.68), "std": (1.0, 1.0, 1.0), "range": 255.0},
 }
+OWN = "own"  # what the architecture itself was trained with
+PLAIN = {name: Preprocess.__dataclass_fields__[name].default for name in ("mean", "std", "range")}
 COLOURED = ("imagenet", "caffe")
 SMALL_PX = 96
 INPUT = {
@@ -60,6 +63,23 @@ def propose(
         **PRESETS[assumed["input"]],
     )
     return made, offered
+
+
+def assumed(own: Preprocess, given: Mapping[str, str]) -> tuple[Preprocess, dict[str, dict[str, Any]]]:
+    """Return how pictures are prepared where the architecture tells what is usual, changed by what the user chose.
+
+    Also what is assumed: values, fit and colours, the usual ones first. Raises Refusal for a choice that there is not.
+    """
+    known = {name: replace(own, **{**PLAIN, **fields}) for name, fields in PRESETS.items()}
+    first = next((name for name, made in known.items() if made == own), OWN)
+    offered: dict[str, dict[str, Any]] = {
+        "input": {**INPUT, "choices": (first, *(name for name in PRESETS if name != first))},
+        "fit": {**FIT, "choices": (own.fit, *(fit for fit in FITS if fit != own.fit))},
+        "colours": {**COLOURS, "choices": ORDERS[::-1] if given.get("input") == "caffe" else ORDERS},
+    }
+    chosen = assume.check({k: v for k, v in given.items() if k in offered}, offered, name="This model")
+    made = known.get(chosen["input"], own)
+    return replace(made, fit=chosen["fit"], order=chosen["colours"]), offered
 
 
 class _Enough(Exception):  # noqa: N818 - stops a run that has shown what was wanted

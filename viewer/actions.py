@@ -307,7 +307,7 @@ def _model(w: Window) -> list[Command]:
             "zoo",
             "Open from the zoo…",
             w.verbs.zoo.open,
-            shortcut="Ctrl+Shift+M",
+            shortcut="Ctrl+Shift+G",
             menu="Model",
             icon="zoo",
             help="Published models of torchvision and timm, by name",

@@ -10,7 +10,6 @@ TorchScript is a language of its own, without Python's functions, but it has ope
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import re
@@ -21,7 +20,7 @@ from typing import Any
 
 import torch
 
-from models import files
+from models import files, weights
 from models.types import Refusal
 
 MODEL = "models/model.json"

@@ -120,10 +120,9 @@ def _told(entry: Entry) -> Iterator[None]:
         raise Refusal(message, advice=f"Try another version of {entry.library}.") from error
 
 
-def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, dict[str, Any]]:
+def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[Any, dict[str, Any]]:
     try:
-        import timm  # pyright: ignore[reportMissingImports]
-        from timm.data import resolve_model_data_config  # pyright: ignore[reportMissingImports]
+        import timm
     except ImportError as error:
         raise Refusal(f"{entry.name} needs timm, which is not installed.", advice=NO_TIMM) from error
     if not timm.is_model(entry.architecture):
@@ -132,24 +131,28 @@ def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, dict[st
     full = f"{entry.architecture}.{entry.tag}" if entry.tag else entry.architecture
     if state:
         with architectures.unfilled(), _told(entry):
-            net = timm.create_model(full, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(state)})
+            net: Any = timm.create_model(full, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(state)})
         net.pretrained_cfg.pop("state_dict", None)
     else:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             net = timm.create_model(full, pretrained=False)
-    config = resolve_model_data_config(net)
-    _, height, size = config["input_size"]
-    if height != size:
-        message = f"{entry.name} takes pictures of {size} x {height} pixels, and Vitrine gives such networks squares."
-        raise Refusal(message, advice="Choose a model with a square input.")
+    return net, timm_about(net)
+
+
+def timm_about(net: Any) -> dict[str, Any]:
+    """Return the class names of a network of timm's, how its pictures are prepared, and where it is from."""
+    from timm.data.config import resolve_data_config
+
+    config = resolve_data_config(model=net)
+    _, height, width = config["input_size"]
     preprocessing = {
-        "resize": math.floor(size / config["crop_pct"]),  # as timm rounds it
-        "crop": size,
+        "resize": math.floor(min(height, width) / config["crop_pct"]),  # as timm rounds it
+        "crop": width if height == width else [height, width],
         "mean": list(config["mean"]),
         "std": list(config["std"]),
         "interpolation": config["interpolation"],
-        "fit": "squash" if config["crop_mode"] == "squash" else "crop",
+        "fit": "squash" if config["crop_mode"] == "squash" else "crop" if height == width else "stretch",
     }
     about: dict[str, Any] = {"classes": _timm_classes(net.num_classes), "preprocessing": preprocessing}
     if config["crop_mode"] == "border":
@@ -157,12 +160,12 @@ def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, dict[st
     for key, told in (("origin_url", "origin"), ("description", "description"), ("paper_ids", "paper")):
         if net.pretrained_cfg.get(key):
             about[told] = net.pretrained_cfg[key]
-    return net, about
+    return about
 
 
 def _timm_classes(count: int) -> tuple[str, ...]:
     """Return the names of as many classes as timm knows a set of; numbers where it does not."""
-    from timm.data import ImageNetInfo, infer_imagenet_subset  # pyright: ignore[reportMissingImports]
+    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 
     if count == IMAGENET:
         return architectures.classifier_about("resnet18")["classes"]

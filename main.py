@@ -251,6 +251,8 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
             kinds = [*kinds, "npy"]
         elif request.inspection in export.GRIDS:
             kinds = ["png", "npy", "json"]
+        elif request.inspection == "segment":
+            kinds = [*kinds, "npz"]
         elif request.inspection in export.PLAIN:
             kinds = ["json"]
         pixels = engine.pixels(request, Context()) if _reads(request.inspection) == "picture" else None

@@ -52,8 +52,7 @@ class Session:
         self.shown: Source | None = None
         self.pictures = Cache(PICTURES_BYTES)
         self.unreadable: set[Source] = set()
-        self.reading, self._target, self._reads = False, -1, 0
-        self._good = DEFAULT_MODEL
+        self.reading, self._target, self._reads, self._good = False, -1, 0, DEFAULT_MODEL
         self.truths = Truths(self)
         self.beside = Beside(self)
         self.store.listen(self._changed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 
-from models import assume, cards, limits
+from models import assume, limits
 from models.requests import Request
 from models.types import Failure
 
@@ -20,7 +20,7 @@ def failure(request: Request, error: BaseException) -> Failure:
 
     said = _said(error)
     details = "".join(traceback.format_exception(error))
-    name = cards.readable(request.model)
+    name = assume.title(request.model)
     if isinstance(error, MemoryError) or any(words in said for words in OUT_OF_MEMORY):
         return _out_of_memory(request.model, said, details)
     place = f" ({there})" if (there := own.where(error)) else ""
@@ -32,13 +32,13 @@ def failure(request: Request, error: BaseException) -> Failure:
 
 def changed(name: str, part: str) -> str:
     """Return what to tell of a model that changed itself."""
-    text = f"{cards.readable(name)} changed itself while it was asked ({part})."
+    text = f"{assume.title(name)} changed itself while it was asked ({part})."
     return f"{text} Its answers depend on what was asked before. It is opened afresh for the next question."
 
 
 def not_numbers(name: str, stage: str) -> str:
     """Return what to tell of a network whose values are no numbers."""
-    text = f"{cards.readable(name)} gave what is not a number (NaN) at the stage {stage}: nothing can be found there."
+    text = f"{assume.title(name)} gave what is not a number (NaN) at the stage {stage}: nothing can be found there."
     return f"{text} Look at its weights and at the values of its input."
 
 
@@ -56,7 +56,7 @@ def _out_of_memory(name: str, said: str, details: str) -> Failure:
     asked = re.search(r"allocate (\d+) bytes", said)
     at_once = f" ({int(asked[1]) / GB:,.1f} GB at once)" if asked else ""
     may = f": the engine may have {limits.limit_bytes() / GB:,.1f} GB here" if limits.limit_bytes() else ""
-    text = f"There is not enough memory for this. {cards.readable(name)} asked for more than there is{at_once}{may}."
+    text = f"There is not enough memory for this. {assume.title(name)} asked for more than there is{at_once}{may}."
     return Failure(text, "Try a smaller picture or model.", details, memory=True)
 
 

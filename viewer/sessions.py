@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from models import cards
 from models.types import Refusal
-from viewer import sessionfile
+from viewer import sessionfile, sound
 from viewer.commands import Command
 from viewer.document import Document, View
 from viewer.sessionfile import SUFFIX, Digests, Opened, is_session
@@ -173,6 +173,8 @@ class Sessions(QObject):
     def begin(self, document: Document, *, title: str) -> None:
         """Show a document that was kept, as one step, with the panels in view that were."""
         store, docks = self.window.session.store, self.window.docks
+        for description in self.window.session.descriptions.values():
+            document = sound.settled(document, description.offers, self.window.note)
         now, wanted = store.document.view, document.view
         seen = {name: getattr(now, name) for name in (*PANELS, "inside", "unit", "patch")}
         store.update(document.with_view(**seen), title=title)

@@ -6,7 +6,7 @@ import difflib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from models import cards
@@ -46,6 +46,11 @@ class Entry:
     licence: str = ""
     url: str = ""
     hub: str = ""
+
+    @cached_property
+    def words(self) -> str:
+        """What is searched, in lower case."""
+        return f"{self.architecture} {self.tag} {self.library} {self.family} {self.task} {self.name}".lower()
 
     @property
     def bare(self) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from models import assume, places
-from models.files import code_of, write_whole
+from models.files import code_of, text_of, write_whole
 from models.types import Refusal
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -20,6 +20,7 @@ BUNDLED = ASSETS / "models"
 SAMPLES = ASSETS / "samples"
 PHOTOS = ASSETS / "photos"
 DIGITS = ASSETS / "digits"
+MOST_BYTES = 1 << 24  # of a card
 TASKS = ("detection", "classification", "segmentation", "features", "generation")
 ZOO = ("torchvision:", "timm:")  # how the names of published models begin
 DEFAULT_MODEL = "digits-faster-rcnn"
@@ -97,7 +98,7 @@ def label_ids(classes: Sequence[str]) -> tuple[int, ...]:
 def read(path: Path) -> Card:
     """Read a card; its `weights` are taken relative to it. Raises Refusal when it is not a card."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(text_of(path, most=MOST_BYTES))
         return Card(
             name=str(raw["name"]),
             title=str(raw.get("title", raw["name"])),
@@ -110,7 +111,7 @@ def read(path: Path) -> Card:
             bytes=int(raw.get("bytes", 0)),
             about=raw,
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refusal(f"{path.name} is not a model card ({error}).", advice="It needs name and weights.") from error
 
 
@@ -169,13 +170,6 @@ def canonical(name: str) -> str:
     if "weights" in assumed:
         assumed["weights"] = _absolute(assumed["weights"])
     return assume.join(_absolute(base) if is_file(base) else base, assumed)
-
-
-def readable(name: str) -> str:
-    """Return a model's full name as people say it: files without their folders, and whose weights it has."""
-    base, assumed = assume.split(name)
-    plain = Path(base).name if is_file(base) else base
-    return f"{plain} · {Path(assumed['weights']).name}" if assumed.get("weights") else plain
 
 
 def place(file: Path) -> Path:

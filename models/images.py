@@ -40,6 +40,8 @@ PICTURE_SUFFIXES = frozenset(
 
 # The formats are named so that Pillow never hands a file to Ghostscript (EPS), and guesses TGA only by its suffix.
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "ICO", "DIB", "PCX", "PSD", "QOI")
+DEFLATE_MOST = 1100  # times that zlib can make something smaller, rounded up
+_LEAST_BITS = {"1": 1, "P": 1, "L": 1, "LA": 4, "RGB": 24, "RGBA": 32}  # of a pixel in a file, by mode
 _ADVICE_KINDS = "Choose a picture: JPEG, PNG, TIFF, WebP, GIF, BMP or another common kind."
 _ADVICE_AGAIN = "Copy or export it again."
 _ORIENTATION = 0x0112
@@ -183,6 +185,12 @@ def _opened(path: Path) -> Image.Image:
     if image.width * image.height > MAX_PIXELS:
         image.close()
         raise _too_big(path, image.width * image.height)
+    if (
+        image.format == "PNG"
+        and image.width * image.height * _LEAST_BITS.get(image.mode, 8) > path.stat().st_size * 8 * DEFLATE_MOST
+    ):
+        image.close()
+        raise _damaged(path, ValueError("it is too short for its pixels"))
     return image
 
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import QRectF, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
-from models import cards, images
+from models import assume, cards, images
 from models.images import Picture
 from models.inspection import Description
 from models.live.source import is_endless
@@ -159,7 +159,7 @@ class Window(QMainWindow):
         self._refresh_commands()
         self.docks.follow(many=self.many)
         name = document.source.name if document.source and not self.easel.generates else ""
-        shown = (name, Path(document.model).name) if name or self.easel.generates else ()
+        shown = (name, assume.title(document.model)) if name or self.easel.generates else ()
         self.setWindowTitle(self.sessions.title((*shown, "Vitrine")))
         self._list_models()
 
@@ -211,6 +211,8 @@ class Window(QMainWindow):
         self.panels.answered(slot)
         for panel in self.panels.built:
             panel.show_result(slot, request, result)
+        if "warning" in result.meta:
+            self.tell(str(result.meta["warning"]), severity="warning")
         if slot == SLOT:
             self.easel.made(result)
         if slot in ("detect", SLOT):

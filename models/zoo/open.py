@@ -108,10 +108,9 @@ def _told(entry: Entry) -> Iterator[None]:
         raise Refusal(message, advice=f"Try another version of {entry.library}.") from error
 
 
-def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, dict[str, Any]]:
+def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[Any, dict[str, Any]]:
     try:
-        import timm  # pyright: ignore[reportMissingImports]
-        from timm.data.config import resolve_model_data_config  # pyright: ignore[reportMissingImports]
+        import timm
     except ImportError as error:
         raise Refusal(f"{entry.name} needs timm, which is not installed.", advice=NO_TIMM) from error
     if not timm.is_model(entry.architecture):
@@ -127,7 +126,14 @@ def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, dict[st
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             net = timm.create_model(full, pretrained=False)
-    config = resolve_model_data_config(net)
+    return net, timm_about(net)
+
+
+def timm_about(net: Any) -> dict[str, Any]:
+    """Return the class names of a network of timm's, how its pictures are prepared, and where it is from."""
+    from timm.data.config import resolve_data_config
+
+    config = resolve_data_config(model=net)
     _, height, width = config["input_size"]
     preprocessing = {
         "resize": math.floor(min(height, width) / config["crop_pct"]),  # as timm rounds it
@@ -141,12 +147,12 @@ def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, dict[st
     for key, told in (("origin_url", "origin"), ("description", "description"), ("paper_ids", "paper")):
         if net.pretrained_cfg.get(key):
             about[told] = net.pretrained_cfg[key]
-    return net, about
+    return about
 
 
 def _timm_classes(net: Any) -> tuple[str, ...]:
     """Return the names of as many classes as timm knows a set of; numbers where it does not, and of features."""
-    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset  # pyright: ignore[reportMissingImports]
+    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 
     count = net.num_classes or 0
     if not count:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QApplication
 from videos import number_in, video
 
 from models import recipe
@@ -28,6 +28,7 @@ from viewer.panels.beside import EMPTY, NOTHING, BesidePanel
 from viewer.panels.live import LivePanel
 from viewer.plan import given
 from viewer.sources import pixels_of
+from viewer.widgets.allow import Allow
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))
@@ -280,9 +281,8 @@ def test_code_that_may_not_run_yet_is_asked_about_and_then_shown_beside(desk: Ma
     code.write_text("from torchvision.models import resnet18\ndef build():\n    return resnet18(num_classes=5)\n")
     d = desk(SAMPLES[0], model=SSD)
     d.window.panes.choose(f"{code}:build")
-    d.until(lambda: d.window.findChild(QMessageBox))
-    box = d.window.findChild(QMessageBox)
-    next(button for button in box.buttons() if button.text() == "Run it").click()
+    d.until(lambda: d.window.findChild(Allow))
+    d.window.findChild(Allow).run.click()
     d.until(lambda: d.session.beside.description is not None)
     d.settle()
     assert d.document.model == SSD and d.document.beside == f"{code}:build"

@@ -376,11 +376,10 @@ class Session:
             self.store.update(self.store.document.with_model(request.model), title="Open " + description.name)
             for tell in self.on.opened:
                 tell("model", request.model)
-        if request.model not in (self.store.document.model, self.store.document.beside):
-            return
-        self._good = request.model
-        for call in self.on.described:
-            call(description)
+        if request.model == self.store.document.model:
+            self._good = request.model
+            for call in self.on.described:
+                call(description)
         self.replan()
 
     def _failed(self, slot: str, request: Request, failure: Failure) -> None:

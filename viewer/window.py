@@ -17,7 +17,7 @@ from models.inspection import Description
 from models.live.source import is_endless
 from models.requests import Request
 from models.types import Failure, Result, Source
-from viewer import actions, explain, offers, pair, theme
+from viewer import actions, beside, explain, offers, pair, theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
 from viewer.commands import inside
@@ -208,6 +208,8 @@ class Window(QMainWindow):
             self.tell(f"{source.name}: {picture.note}", key=f"note {source.path}")
 
     def _result(self, slot: str, request: Request, result: Result) -> None:
+        if beside.slot_of(slot):
+            return  # the second pane's
         self.panels.answered(slot)
         for panel in self.panels.built:
             panel.show_result(slot, request, result)

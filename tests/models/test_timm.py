@@ -88,3 +88,25 @@ def test_a_network_without_a_head_shows_its_features(engine: Engine, monkeypatch
     assert given.meta["score"] == pytest.approx(float(wanted[7]), abs=1e-5)
     assert "Classifies" not in registry.describe(model).capabilities
     assert len(ask(engine, "layers", "encoder").meta["calls"]) > 20
+
+
+def test_attention_is_what_timm_multiplies_its_values_with(engine: Engine) -> None:
+    name = "timm:vit_tiny_patch16_224"
+    model = engine.model(name)
+    shown = ask(engine, "attention", name, block=3)
+    blocks, kept = [block.attn for block in model.net.blocks], []
+    hooks = [b.attn_drop.register_forward_hook(lambda module, given, value: kept.append(given[0])) for b in blocks]
+    try:
+        for block in blocks:
+            block.fused_attn = False  # the way in which the weights are there to be seen
+        pixels = engine.pixels(Request("attention", name, PHOTO), Context())
+        with torch.no_grad():
+            model.net(model.preprocess.input(pixels, torch.device("cpu")))
+    finally:
+        for hook, block in zip(hooks, blocks, strict=True):
+            hook.remove()
+            block.fused_attn = True
+    wanted = torch.stack([weights[0, :, 0, 1:].reshape(-1, 14, 14) for weights in kept])
+    assert np.allclose(shown.arrays["all"], wanted.numpy(), atol=1e-6)
+    assert np.allclose(shown.arrays["heads"], wanted[3].numpy(), atol=1e-6)
+    assert "position" in shown.arrays

@@ -21,6 +21,7 @@ COMMANDS = ("models", "inspections", "run", "replay")
 USAGE = """\
   main.py [PICTURE...] [--model NAME_OR_FILE] [--truth PATH]     open the window
           [--weights FILE] [--device D] [--precision P]           of that model; code (FILE.py:build) needs --allow once
+          [--beside MODEL]                                        a second model on the same picture, side by side
           a PICTURE may also be a folder, a video, camera:0, an address such as rtsp://host/path, a saved session
   main.py --screenshot FILE.png [PICTURE...] [--model M]         save what the window shows, off screen
   main.py models [--json]                                        the bundled models
@@ -251,6 +252,8 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
             kinds = [*kinds, "npy"]
         elif request.inspection in export.GRIDS:
             kinds = ["png", "npy", "json"]
+        elif request.inspection == "segment":
+            kinds = [*kinds, "npz"]
         elif request.inspection in export.PLAIN:
             kinds = ["json"]
         pixels = engine.pixels(request, Context()) if _reads(request.inspection) == "picture" else None

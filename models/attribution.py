@@ -18,6 +18,7 @@ from torch import Tensor
 
 from models.capture import gradients, traced
 from models.inspection import Inspection
+from models.layers import hidden
 from models.params import param, parameters
 from models.subject import PARTS, Rect, Subject
 from models.target import Target, TargetParams, region_of, resolve
@@ -107,6 +108,7 @@ class Attribution:
         """The inspection that answers with this method."""
         about = f"{self.help} {self.cite}"
         kind: dict[str, Any] = {"group": self.group, "cite": self.cite}
+        kind |= {"lacks": hidden} if self.layered else {}
         return Inspection(self.id, self.title, about, ("Explains",), self.params, self._answer, **kind)
 
     def _answer(self, model: Any, pixels: Pixels, params: Any, stages: Any) -> Result:

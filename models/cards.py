@@ -21,8 +21,8 @@ SAMPLES = ASSETS / "samples"
 PHOTOS = ASSETS / "photos"
 DIGITS = ASSETS / "digits"
 MOST_BYTES = 1 << 24  # of a card
-TASKS = ("detection", "classification", "segmentation", "generation")
-ZOO = ("torchvision:", "timm:")
+TASKS = ("detection", "classification", "segmentation", "features", "generation")
+ZOO = ("torchvision:", "timm:")  # how the names of published models begin
 DEFAULT_MODEL = "digits-faster-rcnn"
 BACKGROUND = ("__background__", "background")
 GAP = "N/A"
@@ -58,7 +58,15 @@ vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn vit_b_16 vit_b_32 vit_h_14 vit_l_16
 wide_resnet50_2
 """
 CLASSIFIERS = tuple(_CLASSIFIERS.split())
-UNTRAINED = (*ARCHITECTURES, *CLASSIFIERS)
+SEGMENTERS = {
+    "fcn_resnet50": "FCN, ResNet-50",
+    "fcn_resnet101": "FCN, ResNet-101",
+    "deeplabv3_resnet50": "DeepLabV3, ResNet-50",
+    "deeplabv3_resnet101": "DeepLabV3, ResNet-101",
+    "deeplabv3_mobilenet_v3_large": "DeepLabV3, MobileNet V3",
+    "lraspp_mobilenet_v3_large": "LR-ASPP, MobileNet V3",
+}
+UNTRAINED = (*ARCHITECTURES, *CLASSIFIERS, *SEGMENTERS)
 NO_WEIGHTS_CLASSIFIER = "No weights: random numbers. Its layers are real, its answers are not."
 
 
@@ -119,8 +127,8 @@ def untrained(architecture: str) -> Card:
     detector = architecture in ARCHITECTURES
     note = NO_WEIGHTS if detector else NO_WEIGHTS_CLASSIFIER
     about = {"architecture": architecture, "note": note, "weights": "none"}
-    title = f"{ARCHITECTURES.get(architecture, architecture)} (no weights)"
-    task = "detection" if detector else "classification"
+    title = f"{(ARCHITECTURES | SEGMENTERS).get(architecture, architecture)} (no weights)"
+    task = "detection" if detector else "segmentation" if architecture in SEGMENTERS else "classification"
     return Card(architecture, title=title, task=task, architecture=architecture, about=about)
 
 
@@ -128,7 +136,7 @@ def samples(model: str) -> Path:
     """Return the folder of the bundled sample pictures that suit a model."""
     if task(model) == "generation" or assume.split(model)[0] == "digits-lenet":
         return DIGITS
-    return PHOTOS if task(model) == "classification" else SAMPLES
+    return PHOTOS if task(model) in ("classification", "segmentation", "features") else SAMPLES
 
 
 @cache

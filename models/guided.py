@@ -124,6 +124,11 @@ def gradient(probe: Probe, rule: Rule) -> Tensor:
 def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
     """Return how many of the activations that one pass calls are ReLU."""
 
+    if isinstance(subject.net, torch.jit.ScriptModule):
+        return Verdict(
+            "never", "TorchScript hides its activation functions: none could be given another backward pass."
+        )
+
     def make() -> Verdict:
         with gradients(), Rectified(None) as seen:
             subject.scores(subject.input.detach().clone().requires_grad_())

@@ -19,6 +19,15 @@ _POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d
 _POOL_NAMES = {kind.__name__ for kind in _POOLS}
 
 
+def hidden(model: Any) -> dict[str, str]:
+    """Return why a question about layers is of no use to a model: TorchScript calls its modules out of sight."""
+    if not isinstance(model.net, torch.jit.ScriptModule):
+        return {}
+    return {
+        "": f"{model.card.name} is TorchScript, which hides its layers: export it with torch.export (.pt2) or as ONNX."
+    }
+
+
 def trace_of(subject: Subject, stages: Any) -> Trace:
     """Return the calls of one pass over the subject's input."""
 
@@ -90,7 +99,10 @@ def _last_that_counts(subject: Subject, calls: Sequence[Call]) -> str:
             return ""
         found = torch.autograd.grad(column, [values[c.id] for c in tried], allow_unused=True)
     for call, gradient in reversed(list(zip(tried, found, strict=True))):
-        if gradient is not None and bool(call.layout.planes(gradient).abs().sum() > 0):
+        if gradient is None:
+            continue
+        places = call.layout.planes(gradient).abs().sum((0, 1)) > 0
+        if int(places.sum()) >= subject.spread:
             return call.id
     return ""
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from models import assume
-from models.cards import Card
-from models.preprocess import FITS, ORDERS, Preprocess
+from models import assume, images
+from models.cards import PHOTOS, Card
+from models.preprocess import FITS, ORDERS, SIZED, Preprocess
 
 PRESETS: dict[str, dict[str, Any]] = {
     "imagenet": {},
@@ -19,6 +21,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "zero_255": {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "range": 255.0},
     "caffe": {"mean": (103.939, 116.779, 123.68), "std": (1.0, 1.0, 1.0), "range": 255.0},
 }
+OWN = "own"  # what the architecture itself was trained with
+PLAIN = {name: Preprocess.__dataclass_fields__[name].default for name in ("mean", "std", "range")}
 COLOURED = ("imagenet", "caffe")
 SMALL_PX = 96
 INPUT = {
@@ -40,8 +44,9 @@ def propose(
     if "preprocessing" in card.about:
         return Preprocess.of(card.about["preprocessing"]), {}
     names = [name for name in PRESETS if channels == 3 or name not in COLOURED]
-    first = "imagenet" if channels == 3 and not boxes else "zero_one"
-    fits = FITS if size[0] == size[1] and not boxes else ("stretch", "pad", "crop")
+    usual = "imagenet" if channels == 3 and not boxes else "zero_one"
+    first = _by_statistics(net, [name for name in names if name != "caffe"], size=size, channels=channels) or usual
+    fits = SIZED if size[0] == size[1] and not boxes else ("stretch", "pad", "crop")
     offered: dict[str, dict[str, Any]] = {
         "input": {**INPUT, "choices": (first, *(name for name in names if name != first))},
         "fit": {**FIT, "choices": fits},
@@ -58,3 +63,73 @@ def propose(
         **PRESETS[assumed["input"]],
     )
     return made, offered
+
+
+def assumed(own: Preprocess, given: Mapping[str, str]) -> tuple[Preprocess, dict[str, dict[str, Any]]]:
+    """Return how pictures are prepared where the architecture tells what is usual, changed by what the user chose.
+
+    Also what is assumed: values, fit and colours, the usual ones first. Raises Refusal for a choice that there is not.
+    """
+    known = {name: replace(own, **{**PLAIN, **fields}) for name, fields in PRESETS.items()}
+    first = next((name for name, made in known.items() if made == own), OWN)
+    offered: dict[str, dict[str, Any]] = {
+        "input": {**INPUT, "choices": (first, *(name for name in PRESETS if name != first))},
+        "fit": {**FIT, "choices": (own.fit, *(fit for fit in FITS if fit != own.fit))},
+        "colours": {**COLOURS, "choices": ORDERS[::-1] if given.get("input") == "caffe" else ORDERS},
+    }
+    chosen = assume.check({k: v for k, v in given.items() if k in offered}, offered, name="This model")
+    made = known.get(chosen["input"], own)
+    return replace(made, fit=chosen["fit"], order=chosen["colours"]), offered
+
+
+class _Enough(Exception):  # noqa: N818 - stops a run that has shown what was wanted
+    """The first normalisation was reached."""
+
+
+def _by_statistics(net: nn.Module, names: list[str], *, size: tuple[int, int], channels: int) -> str:
+    """Return the preset under which photos look to the first batch normalisation most like those of its training.
+
+    It kept their mean and variance for each channel; the least Kullback-Leibler divergence from these wins. "" where
+    there is no such layer, or none that a picture reaches.
+    """
+    norm = next((m for m in net.modules() if isinstance(m, nn.BatchNorm2d) and m.running_mean is not None), None)
+    photos = [images.read(path).pixels for path in sorted(PHOTOS.glob("*.jpg"))]
+    if norm is None or not photos or channels != 3:
+        return ""
+    found = {}
+    for name in names:
+        made = Preprocess(crop=size, fit="stretch", **PRESETS[name])
+        inputs = torch.cat([made.input(pixels, norm.weight.device) for pixels in photos])
+        seen = [value for one in inputs.split(1) if (value := _arriving(net, norm, one)) is not None]
+        if seen:
+            found[name] = _divergence(torch.cat(seen), norm)
+    return min(found, key=found.__getitem__) if found else ""
+
+
+def _arriving(net: nn.Module, norm: nn.Module, x: Tensor) -> Tensor | None:
+    """Return what arrives at a layer, without running the network any further."""
+    kept: list[Tensor] = []
+
+    def see(module: nn.Module, inputs: Any) -> None:
+        if module is norm:
+            kept.append(inputs[0])
+            raise _Enough
+
+    hook = nn.modules.module.register_module_forward_pre_hook(see)
+    try:
+        with torch.no_grad():
+            net(x)
+    except _Enough:
+        return kept[0]
+    finally:
+        hook.remove()
+    return None
+
+
+def _divergence(seen: Tensor, norm: nn.BatchNorm2d) -> float:
+    """Return the mean divergence in nats of channels (N, C, h, w), taken as normal, from those of the training."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    seen = seen.transpose(0, 1).flatten(1).double()
+    variance, known = seen.var(1) + norm.eps, norm.running_var.double() + norm.eps
+    distance = (seen.mean(1) - norm.running_mean.double()) ** 2
+    return float(((variance + distance) / known - 1 + (known / variance).log()).mean() / 2)

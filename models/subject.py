@@ -26,7 +26,8 @@ class Subject:
     where it crops. `black` (1, 3, 1, 1) is a black pixel as the network gets it, `mean` one of its training's mean
     colour. `body` is the path that layers must begin with to be maps of the picture ("" = any). `key` tells apart
     subjects of one model and picture, `about` says for people what the scores are of, `label` is a box's own class, -1
-    where there is none.
+    where there is none. `spread` is of how many places of a layer the scores must depend, at the least, for it to be
+    taken by itself: where one place of a head makes them, the head's own layers would show nothing but that place.
     """
 
     net: nn.Module
@@ -40,6 +41,7 @@ class Subject:
     key: Hashable = ()
     about: str = ""
     label: int = -1
+    spread: int = 1
 
     @property
     def size(self) -> tuple[int, int]:

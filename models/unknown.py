@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models import architectures, assume, images, preset
 from models.cards import BACKGROUND, GAP, PHOTOS, Card, recognised
-from models.detection import decoded
+from models.detection import decoded, offsets
 from models.detection.decoded import Boxes
 from models.preprocess import Preprocess
 from models.types import Refusal
@@ -22,8 +22,8 @@ PICTURE = PHOTOS / "astronaut.jpg"
 IMAGENET = 1000
 GREY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's "L"
 DEEP = 3
-CLASSES, BOXES, FEATURES = "classes", "boxes", "features"
-TASKS = {CLASSES: "classification", BOXES: "detection", FEATURES: "features"}
+CLASSES, BOXES, OFFSETS, FEATURES = "classes", "boxes", decoded.OFFSETS, "features"
+TASKS = {CLASSES: "classification", BOXES: "detection", OFFSETS: "detection", FEATURES: "features"}
 LOGITS, PROBABILITIES = "logits", "probabilities"
 OUTPUT = {"title": "Output", "help": "What the network's output is taken for."}
 SCORES = {"title": "Scores", "help": "Whether a softmax is still to come, or the network has made probabilities."}
@@ -33,7 +33,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Found:
-    """A network of no known family: it `serves` to tell "classes", "boxes" or "features".
+    """A network of no known family: it `serves` to tell "classes", "boxes", "offsets" from anchors, or "features".
 
     `preprocess` is what is done to a picture, `channels` 1 where the network wants shades of grey, else 3; `batches`
     tells whether it takes several inputs at once. `part` is the place of its scores, or features, among the tensors
@@ -80,6 +80,7 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
     else:
         channels, size, output = _first(net, card, channels, sizes)
     tensors = tensors_of(output)
+    place, sets = -1, {}
     serves, part = _purpose(tensors, card)
     if serves != FEATURES:
         offered["output"] = {**OUTPUT, "choices": (serves, FEATURES)}
@@ -94,12 +95,14 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
         offered["scores"] = {**SCORES, "choices": (PROBABILITIES, LOGITS) if made else (LOGITS, PROBABILITIES)}
     elif serves == BOXES:
         place = _boxes(tensors, part)
-        offered |= decoded.propose(*_on_picture(net, found, place), size=size)
+        sets = offsets.fitting(tensors[part][1].shape[1], size, card.about.get("anchors"))
+        offered |= decoded.propose(*_on_picture(net, found, place), sets)
     assumed = assume.check(given, offered, name=card.name)
     if serves == CLASSES:
         found = replace(found, probabilities=assumed["scores"] == PROBABILITIES)
     elif serves == BOXES:
-        found = replace(found, boxes=Boxes.of(_boxes(tensors, part), assumed))
+        found = replace(found, boxes=Boxes.of(place, assumed, sets))
+        found = replace(found, serves=OFFSETS if assumed["boxes"] == OFFSETS else BOXES)
     return found, _told(card, net, found, tensors[part][1], {k: {**v, "value": assumed[k]} for k, v in offered.items()})
 
 
@@ -224,17 +227,15 @@ def _on_picture(net: nn.Module, found: Found, boxes: int) -> tuple[Tensor, Tenso
 
 def _told(card: Card, net: nn.Module, found: Found, scores: Tensor, assumptions: Mapping[str, Any]) -> Card:
     """Return the card with what was found."""
-    columns = scores.shape[-1 if found.serves == BOXES or scores.ndim == 3 else 1]
+    columns = scores.shape[-1 if scores.ndim == 3 else 1]
     background = found.boxes.background if found.boxes else "none"
     names = _names(columns, found.serves, background)
     given = card.classes
     if given and len(given) == columns - 1 and background != "none":
         given = ("__background__", *given) if background == "first" else (*given, GAP)
-    what = {
-        CLASSES: f"one score for each of {columns:,} classes",
-        BOXES: f"{scores.shape[1]:,} boxes with {columns:,} scores each" if scores.ndim == 3 else "",
-        FEATURES: f"{columns:,} channels of features",
-    }[found.serves]
+    rows = f"{scores.shape[1]:,} boxes with {columns:,} scores each"
+    what = {CLASSES: f"one score for each of {columns:,} classes", FEATURES: f"{columns:,} channels of features"}
+    what = {**what, BOXES: rows, OFFSETS: rows}[found.serves]
     note = f"Of no family that Vitrine knows; it gives {what}."
     about = {"preprocessing": found.preprocess.about, "assumptions": assumptions, "note": note}
     kind = str(card.about.get("architecture") or type(net).__name__)

@@ -20,6 +20,7 @@ GESTURES = (
     ("Ctrl + click", "Pick a second box beside the selected one"),
     ("Shift + drag", "Draw a rectangle: why was nothing found here?"),
     ("Up / Down", "Next of the overlapping boxes"),
+    ("Shift + drop", "Open weights beside the model, to compare the two"),
     ("Double click", "A slider goes back to the model's own value"),
 )
 
@@ -307,7 +308,7 @@ def _model(w: Window) -> list[Command]:
             "zoo",
             "Open from the zoo…",
             w.verbs.zoo.open,
-            shortcut="Ctrl+Shift+M",
+            shortcut="Ctrl+Alt+M",
             menu="Model",
             icon="zoo",
             help="Published models of torchvision and timm, by name",

@@ -26,7 +26,7 @@ def tell(window: Window, slot: str, failure: Failure) -> None:
     second = bool(beside.slot_of(slot))
     if second and not failure.offer:
         return  # told in the second model's own pane
-    open_again = window.panes.choose if second else window.session.open_model
+    open_again = window.panes.put_beside if second else window.session.open_model
     if failure.offer[:1] in (("allow",), ("choose",)):
         kind, path, model = failure.offer[0], failure.offer[1], window.session.failed[slot].model
         question = ask if kind == "allow" else choose
@@ -40,7 +40,7 @@ def tell(window: Window, slot: str, failure: Failure) -> None:
         action = (words, lambda: open_again(name))
     if failure.offer[:1] == ("download",):
         _, name = failure.offer
-        action = ("Download", lambda: window.verbs.zoo.open_model(name))
+        action = ("Download", lambda: window.verbs.zoo.open_model(name, as_second=second))
     window.tell(failure.text, details=failure.details, severity="error", key=failure.message, action=action)
 
 

@@ -11,7 +11,17 @@ from viewer.canvas.view import Pointer
 from viewer.widgets.progress import Activity
 
 GAP = 8
-FORWARD = ("preprocess", "backbone", "head", "rpn", "proposals", "box head", "box head on the pool", "decode")
+FORWARD = (
+    "preprocess",
+    "network",
+    "backbone",
+    "head",
+    "rpn",
+    "proposals",
+    "box head",
+    "box head on the pool",
+    "decode",
+)
 NMS = ("nms", "own nms")
 GENERATE = "generate"
 

@@ -120,9 +120,9 @@ class Verbs:
         A picture shows all that is on screen, and its recipe is that of the map, where one is shown.
         """
         slots = {
-            "png": ("generated", "attribution", "detect", "classify"),
-            "svg": ("attribution", "detect", "classify"),
-            "json": ("generated", "detect", "classify"),
+            "png": ("generated", "attribution", "detect", "classify", "segment"),
+            "svg": ("attribution", "detect", "classify", "segment"),
+            "json": ("generated", "detect", "classify", "segment"),
             "npy": ("generated", "attribution"),
             "map.json": ("attribution",),
         }

@@ -17,7 +17,7 @@ from models.inspection import Description
 from models.live.source import is_endless
 from models.requests import Request
 from models.types import Failure, Result, Source
-from viewer import actions, explain, offers, pair, theme
+from viewer import actions, beside, explain, offers, pair, theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
 from viewer.commands import inside
@@ -209,9 +209,13 @@ class Window(QMainWindow):
             self.tell(f"{source.name}: {picture.note}", key=f"note {source.path}")
 
     def _result(self, slot: str, request: Request, result: Result) -> None:
+        if beside.slot_of(slot):
+            return  # the second pane's
         self.panels.answered(slot)
         for panel in self.panels.built:
             panel.show_result(slot, request, result)
+        if "warning" in result.meta:
+            self.tell(str(result.meta["warning"]), severity="warning")
         if slot == SLOT:
             self.easel.made(result)
         if slot in ("detect", SLOT):
@@ -299,7 +303,8 @@ class Window(QMainWindow):
         elif not description.offers["ablation"].reason:
             self.docks.show("attribution")
             self.session.store.update(document, title="Draw a rectangle")
-            self.tell(explain.HIDES, key="region")
+            within = "SegmentsPicture" in description.capabilities
+            self.tell(explain.WITHIN if within else explain.HIDES, key="region")
 
     # the frame
 

@@ -1,4 +1,4 @@
-"""What the boxes and scores of a network are that decodes them itself, guessed from their numbers. No adapter."""
+"""What the rows of boxes and scores are that a network gives, guessed from their numbers. No adapter."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-CORNERS, CENTRE, CORNER_SIZE = "corners", "centre", "corner_size"
+from models.detection.offsets import AnchorSet
+
+CORNERS, CENTRE, CORNER_SIZE, OFFSETS = "corners", "centre", "corner_size", "offsets"
 SHARE, PIXELS = "normalised", "pixels"
 PROBABILITIES, SOFTMAX, SIGMOID = "probabilities", "softmax", "sigmoid"
 FIRST, LAST, NONE = "first", "last", "none"
-BOXES = {"title": "Boxes", "help": "Two corners, the centre with width and height, or the upper left corner with both."}
+BOXES = {
+    "title": "Boxes",
+    "help": "Two corners, the centre with width and height, the upper left corner with both, or offsets from anchors.",
+}
+ANCHORS = {"title": "Anchors", "help": "The anchors that offsets begin at: of the card, or a known set."}
 UNIT = {"title": "Unit", "help": "Whether coordinates are shares of the input's sides, or its pixels."}
 SCORES = {"title": "Scores", "help": "Probabilities, or what a softmax or sigmoids make probabilities of."}
 BACKGROUND = {"title": "Background", "help": "Which score is that of no object."}
@@ -24,18 +30,20 @@ MOSTLY = 0.9
 
 @dataclass(frozen=True)
 class Boxes:
-    """What decoded boxes are: the place `part` of their tensor, their form and unit; what their scores are."""
+    """What boxes are: the place `part` of their tensor, form and unit, the anchors of offsets; and what scores are."""
 
     part: int
     form: str
     unit: str
     scores: str
     background: str
+    anchors: AnchorSet | None = None
 
     @classmethod
-    def of(cls, part: int, assumed: Mapping[str, str]) -> Boxes:
+    def of(cls, part: int, assumed: Mapping[str, str], sets: Mapping[str, AnchorSet]) -> Boxes:
         """Return it from assumptions by name."""
-        return cls(part, *(assumed[name] for name in ("boxes", "unit", "scores", "background")))
+        form, unit, scores, background = (assumed[name] for name in ("boxes", "unit", "scores", "background"))
+        return cls(part, form, unit, scores, background, sets[assumed["anchors"]] if form == OFFSETS else None)
 
     @property
     def link(self) -> Literal["softmax", "sigmoid"]:
@@ -43,7 +51,9 @@ class Boxes:
         return "softmax" if self.scores == SOFTMAX else "sigmoid"
 
     def corners(self, boxes: Tensor, size: tuple[int, int]) -> Tensor:
-        """Return boxes (..., 4) as x0 y0 x1 y1 in pixels of an input of `size` (h, w)."""
+        """Return boxes (..., R, 4) as x0 y0 x1 y1 in pixels of an input of `size` (h, w)."""
+        if self.anchors is not None:
+            return self.anchors.decode(boxes, size)
         first, second = boxes[..., :2], boxes[..., 2:]
         if self.form == CENTRE:
             first, second = first - second / 2, first + second / 2
@@ -70,13 +80,22 @@ class Boxes:
         return scores.clamp_min(LEAST).log() - rest.clamp_min(LEAST).log()
 
 
-def propose(scores: Tensor, boxes: Tensor, *, size: tuple[int, int]) -> dict[str, dict[str, Any]]:
-    """Return the assumptions about boxes (R, 4) and scores (R, K) of a picture, the likeliest choice of each first."""
+def propose(scores: Tensor, boxes: Tensor, sets: Mapping[str, AnchorSet]) -> dict[str, dict[str, Any]]:
+    """Return the assumptions about boxes (R, 4) and scores (R, K) of a picture, the likeliest choice of each first.
+
+    `sets` are the anchors by name that there are as many of as boxes.
+    """
     share = bool((boxes.abs() <= MOST_SHARE).float().mean() > MOSTLY)
     ordered = bool(((boxes[:, 2:] >= boxes[:, :2]).all(1)).float().mean() > MOSTLY)
+    sized = bool((boxes[:, 2:] > 0).all(1).float().mean() > MOSTLY)
+    form = CORNERS if ordered else OFFSETS if sets and not sized else CENTRE
+    form = OFFSETS if "card" in sets else form
+    forms = (CORNERS, CENTRE, CORNER_SIZE, *((OFFSETS,) if sets else ()))
     kind, background = _kind(scores)
+    more = {"anchors": {**ANCHORS, "choices": tuple(sets)}} if sets else {}
     return {
-        "boxes": {**BOXES, "choices": _first(CORNERS if ordered else CENTRE, CORNERS, CENTRE, CORNER_SIZE)},
+        "boxes": {**BOXES, "choices": _first(form, *forms)},
+        **more,
         "unit": {**UNIT, "choices": _first(SHARE if share else PIXELS, SHARE, PIXELS)},
         "scores": {**SCORES, "choices": _first(kind, PROBABILITIES, SOFTMAX, SIGMOID)},
         "background": {**BACKGROUND, "choices": _first(background, FIRST, LAST, NONE)},

@@ -79,7 +79,8 @@ def _origin(evidence: Evidence, anchor: int) -> tuple[dict[str, Any], dict[str, 
     cell, of_cell = divmod(anchor - int(table.start[level]), per_cell)
     drawn = table.boxes[anchor : anchor + 1]
     unit = evidence.drawn(np.array([[0, 0, 1, 1]], np.float32))[0]
-    network = (drawn / unit[[2, 3, 2, 3]]).astype(np.float32)
+    first, scale = unit[[0, 1, 0, 1]], (unit[2:] - unit[:2])[[0, 1, 0, 1]]
+    network = ((drawn - first) / scale).astype(np.float32)
     facts = {
         "kind": "cell" if evidence.anchor_free else "anchor",
         "row_of_all": anchor,

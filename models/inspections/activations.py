@@ -19,6 +19,7 @@ from models.attribution import LayerParams, probe_of, subject_of
 from models.capture import gradients
 from models.features import activation
 from models.inspection import Inspection
+from models.layers import hidden
 from models.params import param
 from models.types import Pixels, Refusal, Result
 
@@ -78,4 +79,5 @@ INSPECTION = Inspection(
     needs=("Explains",),
     params=Params,
     answer=answer,
+    lacks=hidden,
 )

@@ -19,7 +19,7 @@ from torch import nn
 
 from models.features import filters
 from models.inspection import Inspection
-from models.layers import trace_of
+from models.layers import hidden, trace_of
 from models.params import param
 from models.subject import Subject
 from models.types import Pixels, Refusal, Result
@@ -144,4 +144,5 @@ INSPECTION = Inspection(
     needs=("Explains",),
     params=Params,
     answer=answer,
+    lacks=hidden,
 )

@@ -19,7 +19,7 @@ from torch.nn import functional
 from models.attribution import subject_of
 from models.capture import Call, traced
 from models.inspection import Inspection
-from models.layers import automatic, on_picture
+from models.layers import automatic, hidden, on_picture
 from models.subject import Subject
 from models.target import TargetParams
 from models.types import Pixels, Result
@@ -93,4 +93,5 @@ INSPECTION = Inspection(
     needs=("Explains",),
     params=Params,
     answer=answer,
+    lacks=hidden,
 )

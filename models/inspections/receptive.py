@@ -16,7 +16,7 @@ import numpy as np
 from models.attribution import LayerParams, subject_of
 from models.features import receptive
 from models.inspection import Inspection
-from models.layers import call_of
+from models.layers import call_of, hidden
 from models.params import param
 from models.types import Pixels, Refusal, Result
 
@@ -78,4 +78,5 @@ INSPECTION = Inspection(
     needs=("Explains",),
     params=Params,
     answer=answer,
+    lacks=hidden,
 )

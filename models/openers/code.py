@@ -44,14 +44,13 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
         assume.check(given, {}, name=file.name)
         return own_network.adapted(thing, file, card, named=named, read=read)
     classes = given.pop("num_classes", "")
-    assume.check(given, {}, name=file.name)
     net = own_network.built(thing, f"{name}()", file, named=named, read=read, classes=classes or len(card.classes))
     note = "" if named else "Its weights are what the code gave them."
     about = {"note": f"Built by {name} in {file.name}. {note}".strip(), "code": str(file)}
     card = cards.recognised(
         replace(card, name=f"{file.name}:{name}"), architecture=type(net).__name__, task="", about=about
     )
-    return Opened(net.float(), card, own_network.made_of(file, named))
+    return Opened(net.float(), card, own_network.made_of(file, named), assumed=given)
 
 
 def chosen(file: Path) -> str:

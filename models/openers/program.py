@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from torch import nn
 
 from models import cards, files
 from models.context import Context
 from models.opened import Opened
-from models.programs import converted, proto
+from models.programs import archive, converted, proto, unflattened
+
+Shape = tuple[int, int, int]
+SCRIPT = "TorchScript does not show what happens inside it: no layers. Export it with torch.export (.pt2) or ONNX."
 
 
 def match(base: str) -> bool:
@@ -30,9 +36,19 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
     file = files.check(Path(base))
     card = cards.of_file(file)
     with context.stage("read program"):
-        model, more = proto.read(file)
-        net, shape = converted.convert(model, name=file.name)
-    about = {"program": "onnx", "input": shape, **card.about}
-    return Opened(
-        net, replace(card, sha256=files.sha256(file), about=about), (cards.place(file), *more), assumed=assumed
-    )
+        net, shape, more, kind = _read(file)
+    about: dict[str, Any] = {"program": kind, "input": shape, **card.about}
+    card = replace(card, sha256=files.sha256(file), about=about)
+    return Opened(net, card, (cards.place(file), *more), assumed=assumed)
+
+
+def _read(file: Path) -> tuple[nn.Module, Shape, tuple[Path, ...], str]:
+    """Return the network, its input's shape, the files that belong to it, and the kind of program in words."""
+    match file.suffix.lower():
+        case ".onnx":
+            model, more = proto.read(file)
+            return *converted.convert(model, name=file.name), more, "ONNX"
+        case ".pt2":
+            return *unflattened.unflatten(archive.exported(file), name=file.name), (), "torch.export"
+        case _:
+            return archive.scripted(file), (0, 0, 0), (), "TorchScript"

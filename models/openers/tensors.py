@@ -9,12 +9,14 @@ from typing import Any
 
 import torch
 
-from models import architectures, assume, cards, checkpoint, files, own_network, weights
+from models import architectures, assume, cards, checkpoint, files, own_network, preset, weights
 from models.cards import Card
 from models.context import Context
 from models.networks import guess
 from models.opened import Opened
+from models.preprocess import Preprocess
 from models.types import Refusal
+from models.zoo import rebuild
 
 
 def match(base: str) -> bool:
@@ -59,21 +61,48 @@ def _network(
     if architecture:
         assume.check(given, {}, name=card.name)
         return _built(architecture, classes, state, card.name), card
+    beside = card.about
     if (proposed := guess.propose(state, file, given, _read)) is not None:
         net, about = proposed
         return net, cards.recognised(card, architecture=about["architecture"], task=about["task"], about=about)
-    architecture, classes = architectures.recognise(state)
-    net = _built(architecture, classes, state, card.name)
-    offered = architectures.normalisation(net)
+    net, card, offered = _recognised(card, state, given)
+    offered |= architectures.normalisation(net)
+    if card.task == "classification" and "preprocessing" not in beside:
+        published = card.about["preprocessing"]
+        made, more = preset.assumed(Preprocess.of(published), given)
+        offered |= more
+        card = replace(card, about={**card.about, "preprocessing": made.about})
     assumed = assume.check(given, offered, name=card.name)
     if "eps" in given:
         architectures.set_eps(net, float(given["eps"]))
+    items = {key: {**item, "value": assumed[key]} for key, item in offered.items()}
+    return net, replace(card, about={**card.about, "assumptions": items})
+
+
+def _recognised(
+    card: Card, state: Mapping[str, torch.Tensor], given: Mapping[str, str]
+) -> tuple[torch.nn.Module, Card, dict[str, dict[str, Any]]]:
+    """Return the network that the tensors belong to, with its card and what is assumed: ours, torchvision's, timm's."""
+    try:
+        architecture, classes = architectures.recognise(state)
+    except Refusal:
+        if (found := rebuild.rebuild(card, state, given)) is None:
+            raise
+        return found
+    net = _built(architecture, classes, state, card.name)
     about: dict[str, Any] = {"note": "Recognised by its tensors."}
-    about |= {"assumptions": {key: {**item, "value": assumed[key]} for key, item in offered.items()}}
-    if architecture in cards.CLASSIFIERS:
-        about |= {"preprocessing": architectures.classifier_about(architecture)["preprocessing"]}
-    names, task = architectures.class_names(architecture, classes), architectures.task(architecture)
-    return net, cards.recognised(card, architecture=architecture, task=task, classes=names, about=about)
+    if (task := architectures.task(architecture)) in ("classification", "segmentation"):
+        about |= {"preprocessing": _preprocessing(architecture)}
+    names = architectures.class_names(architecture, classes)
+    return net, cards.recognised(card, architecture=architecture, task=task, classes=names, about=about), {}
+
+
+def _preprocessing(architecture: str) -> dict[str, Any]:
+    """Return how the pictures of a classifier are prepared: as torchvision's published weights, or as our own."""
+    if architecture in (*cards.CLASSIFIERS, *cards.SEGMENTERS):
+        return architectures.classifier_about(architecture)["preprocessing"]
+    own = next(card for card in cards.bundled().values() if card.architecture == architecture)
+    return dict(own.about["preprocessing"])
 
 
 def _built(architecture: str, classes: int, state: Mapping[str, torch.Tensor], name: str) -> torch.nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import stat
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ MOST_PIECES = 2_000_000
 MOST_VALUES = 2**28
 CHUNKED = 2
 GRAPH, INITIALIZER = 7, 5
-INSTALL = 'Install it with pip install "vitrine[onnx]", or pip install onnx onnx2torch.'
+INSTALL = 'Install it with pip install "vitrine[onnx]", or pip install onnx.'
 
 
 def read(path: Path) -> tuple[Any, tuple[Path, ...]]:
@@ -42,20 +43,18 @@ def read(path: Path) -> tuple[Any, tuple[Path, ...]]:
     return model, _take_in(onnx, model, path)
 
 
-def package() -> Any:
-    """Return the onnx package. Raises Refusal that says how to install it."""
+def package(name: str = "onnx") -> Any:
+    """Return a module of the onnx package. Raises Refusal that says how to install it."""
     try:
         with files.Quiet():
-            import onnx
-            import onnx2torch  # noqa: F401 - both or neither
+            return importlib.import_module(name)
     except ImportError as error:
-        raise Refusal("ONNX files need the packages onnx and onnx2torch.", advice=INSTALL) from error
-    return onnx
+        raise Refusal("ONNX files need the package onnx, which is not installed.", advice=INSTALL) from error
 
 
-def shapes_bounded(model: Any, name: str) -> None:
+def shapes_bounded(graph: Any, name: str) -> None:
     """Raise Refusal where a tensor that the graph makes has a static shape that no picture needs."""
-    for value in (*model.graph.input, *model.graph.value_info, *model.graph.output):
+    for value in (*graph.input, *graph.value_info, *graph.output):
         count = math.prod(max(1, d.dim_value) for d in value.type.tensor_type.shape.dim)
         if count > MOST_VALUES:
             raise Refusal(f"{name} makes a tensor of {count:,} numbers ({value.name}).", advice="It is not run.")

@@ -72,10 +72,10 @@ def timm_zoo(names: Iterable[str] | None = None) -> dict[str, Any]:
         tags.setdefault(name, []).append(tag)
     found: dict[str, Any] = {}
     for name in names or list_models():
-        configs = {tag: get_pretrained_cfg(f"{name}.{tag}").to_dict() for tag in tags.get(name, ())}
+        published: dict[str, Any] = {tag: get_pretrained_cfg(f"{name}.{tag}") for tag in tags.get(name, ())}
         row = measured(lambda classes, name=name: _built(timm.create_model, name, classes, {}))
         row["family"] = model_entrypoint(name).__module__.rpartition(".")[2]
-        row["weights"] = {tag: _timm_weights(name, tag, config) for tag, config in configs.items()}
+        row["weights"] = {tag: _timm_weights(name, tag, config.to_dict()) for tag, config in published.items()}
         found[name] = row
     return {"version": timm.__version__, "models": found}
 

@@ -19,6 +19,7 @@ from models.zoo import cached, catalogue
 from models.zoo.catalogue import Entry
 
 IMAGENET = 1000
+FITS = {"center": "crop", "squash": "squash", "border": "pad"}  # timm's words for how a picture comes to a size
 NO_TIMM = "Install it where Vitrine is: pip install timm."
 
 
@@ -81,22 +82,9 @@ def _torchvision(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, 
     count = entry.classes or IMAGENET
     about: dict[str, Any] = {"classes": tuple(meta.get("categories") or (f"class {i}" for i in range(count)))}
     if entry.task != "detection":
-        about["preprocessing"] = preset(published)
+        about["preprocessing"] = architectures.preset(published)
     figures = {f"{on}: {what}": value for on, all_ in meta["_metrics"].items() for what, value in all_.items()}
     return net, {**about, **figures, **({"recipe": meta["recipe"]} if meta.get("recipe") else {})}
-
-
-def preset(published: Any) -> dict[str, Any]:
-    """Return the preprocessing of torchvision's published weights of a classifier or segmenter, as a card keeps it."""
-    given = published.transforms()
-    crop = getattr(given, "crop_size", None)
-    return {
-        "resize": given.resize_size[0],
-        **({"crop": crop[0]} if crop else {}),
-        "mean": list(given.mean),
-        "std": list(given.std),
-        "interpolation": given.interpolation.value,
-    }
 
 
 @contextmanager
@@ -120,16 +108,16 @@ def _told(entry: Entry) -> Iterator[None]:
         raise Refusal(message, advice=f"Try another version of {entry.library}.") from error
 
 
-def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, dict[str, Any]]:
+def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[Any, dict[str, Any]]:
     try:
-        import timm  # pyright: ignore[reportMissingImports]
-        from timm.data import resolve_model_data_config  # pyright: ignore[reportMissingImports]
+        import timm
     except ImportError as error:
         raise Refusal(f"{entry.name} needs timm, which is not installed.", advice=NO_TIMM) from error
     if not timm.is_model(entry.architecture):
         message = f"timm {timm.__version__} has no {entry.architecture}."
         raise Refusal(message, advice=f"Install a newer one: the zoo lists those of {_listed()}.")
     full = f"{entry.architecture}.{entry.tag}" if entry.tag else entry.architecture
+    net: Any
     if state:
         with architectures.unfilled(), _told(entry):
             net = timm.create_model(full, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(state)})
@@ -138,32 +126,37 @@ def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, dict[st
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             net = timm.create_model(full, pretrained=False)
-    config = resolve_model_data_config(net)
-    _, height, size = config["input_size"]
-    if height != size:
-        message = f"{entry.name} takes pictures of {size} x {height} pixels, and Vitrine gives such networks squares."
-        raise Refusal(message, advice="Choose a model with a square input.")
+    return net, timm_about(net)
+
+
+def timm_about(net: Any) -> dict[str, Any]:
+    """Return the class names of a network of timm's, how its pictures are prepared, and where it is from."""
+    from timm.data.config import resolve_data_config
+
+    config = resolve_data_config(model=net)
+    _, height, width = config["input_size"]
     preprocessing = {
-        "resize": math.floor(size / config["crop_pct"]),  # as timm rounds it
-        "crop": size,
+        "resize": math.floor(min(height, width) / config["crop_pct"]),  # as timm rounds it
+        "crop": width if height == width else [height, width],
         "mean": list(config["mean"]),
         "std": list(config["std"]),
         "interpolation": config["interpolation"],
-        "fit": "squash" if config["crop_mode"] == "squash" else "crop",
+        "fit": FITS[config["crop_mode"]],
     }
-    about: dict[str, Any] = {"classes": _timm_classes(net.num_classes), "preprocessing": preprocessing}
-    if config["crop_mode"] == "border":
-        about["preprocessing note"] = "It was made for whole pictures with a border; here their middle is cut out."
+    about: dict[str, Any] = {"classes": _timm_classes(net), "preprocessing": preprocessing}
     for key, told in (("origin_url", "origin"), ("description", "description"), ("paper_ids", "paper")):
         if net.pretrained_cfg.get(key):
             about[told] = net.pretrained_cfg[key]
-    return net, about
+    return about
 
 
-def _timm_classes(count: int) -> tuple[str, ...]:
-    """Return the names of as many classes as timm knows a set of; numbers where it does not."""
-    from timm.data import ImageNetInfo, infer_imagenet_subset  # pyright: ignore[reportMissingImports]
+def _timm_classes(net: Any) -> tuple[str, ...]:
+    """Return the names of as many classes as timm knows a set of; numbers where it does not, and of features."""
+    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 
+    count = net.num_classes or 0
+    if not count:
+        return tuple(f"feature {i}" for i in range(getattr(net, "head_hidden_size", net.num_features)))
     if count == IMAGENET:
         return architectures.classifier_about("resnet18")["classes"]
     subset = infer_imagenet_subset({"num_classes": count})

@@ -69,3 +69,22 @@ def test_grad_cam_of_a_resnet_is_its_definition(engine: Engine) -> None:
     wanted = torch.relu((gradient.mean((2, 3), keepdim=True) * kept[0]).sum(1))[0].detach().numpy()
     given = ask(engine, "grad_cam", name, target="281", layer="layer4").arrays["map"]
     assert np.corrcoef(given.ravel(), wanted.ravel())[0, 1] > 0.9999
+
+
+def test_a_network_without_a_head_shows_its_features(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    import timm  # pyright: ignore[reportMissingImports]
+
+    from models import registry
+    from models.cards import Card
+
+    torch.manual_seed(0)
+    net = timm.create_model("vit_tiny_patch16_224", num_classes=0).eval().requires_grad_(False)
+    model = engine._models["encoder"] = registry.adapt(net, Card("encoder", task="features"))
+    monkeypatch.setattr(engine, "model", lambda name, context=None: model)
+    pixels = engine.pixels(Request("layers", "encoder", PHOTO), Context())
+    with torch.no_grad():
+        wanted = net(model.preprocess.input(pixels, torch.device("cpu")))[0]
+    given = ask(engine, "saliency", "encoder", target="feature 7")
+    assert given.meta["score"] == pytest.approx(float(wanted[7]), abs=1e-5)
+    assert "Classifies" not in registry.describe(model).capabilities
+    assert len(ask(engine, "layers", "encoder").meta["calls"]) > 20

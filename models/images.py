@@ -77,6 +77,8 @@ def read(source: Source | str | Path) -> Picture:
     """
     path = _path(source)
     with files.Quiet(), _opened(path) as image:
+        if image.format == "PNG" and _too_short(image, path):
+            raise _damaged(path, ValueError("it is too short for its pixels"))
         deep = any(";16" in str(tile) for tile in getattr(image, "tile", ()))
         try:
             count = getattr(image, "n_frames", 1)
@@ -185,12 +187,6 @@ def _opened(path: Path) -> Image.Image:
     if image.width * image.height > MAX_PIXELS:
         image.close()
         raise _too_big(path, image.width * image.height)
-    if (
-        image.format == "PNG"
-        and image.width * image.height * _LEAST_BITS.get(image.mode, 8) > path.stat().st_size * 8 * DEFLATE_MOST
-    ):
-        image.close()
-        raise _damaged(path, ValueError("it is too short for its pixels"))
     return image
 
 
@@ -205,6 +201,12 @@ def _identified(path: Path) -> Image.Image:
 
 def _formats(path: Path) -> list[str]:
     return [f for f in _FORMATS if f in Image.OPEN] + (["TGA"] if path.suffix.lower() == ".tga" else [])
+
+
+def _too_short(image: Image.Image, path: Path) -> bool:
+    """Tell whether a PNG cannot hold all its pixels, however alike they are: no memory is spent on such a claim."""
+    bits = image.width * image.height * _LEAST_BITS.get(image.mode, 8)
+    return bits > path.stat().st_size * 8 * DEFLATE_MOST
 
 
 def _too_big(path: Path, pixels: int) -> Refusal:

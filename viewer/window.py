@@ -42,6 +42,7 @@ from viewer.thumbnails import Thumbnails
 from viewer.verbs import Verbs
 from viewer.widgets.modelbox import ModelBox
 from viewer.widgets.palette import CommandPalette
+from viewer.widgets.plain import plain
 from viewer.widgets.shortcuts import Shortcuts
 from viewer.widgets.toast import Action, Toasts
 from viewer.widgets.welcome import Welcome
@@ -152,7 +153,7 @@ class Window(QMainWindow):
         self.docks.suit({name for name, reason in lacking.items() if reason} or self.panels.unlikely(document.model))
         self.panels.call(document)
         for name, dock in self.docks.by_id.items():
-            dock.setToolTip(lacking.get(name, ""))
+            dock.setToolTip(plain(lacking.get(name, "")))
         for panel in self.panels.built:
             panel.setEnabled(not lacking.get(panel.id))
             panel.refresh(document, description)

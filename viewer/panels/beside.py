@@ -28,6 +28,7 @@ from viewer.widgets.channel_view import copy_button
 from viewer.widgets.elide import ElidedLabel
 from viewer.widgets.legend import Legend, Stroke
 from viewer.widgets.pair_table import PairTable
+from viewer.widgets.plain import plain
 
 DETECT, CLASSIFY, MAP, CHANNELS, PICTURE = versus.SLOTS
 TABLE_PX = 180
@@ -207,7 +208,7 @@ class BesidePanel(Panel):
             self.choice.clear()
             for title, name in entries:
                 self.choice.addItem(title, name)
-                self.choice.setItemData(self.choice.count() - 1, name, Qt.ItemDataRole.ToolTipRole)
+                self.choice.setItemData(self.choice.count() - 1, plain(name), Qt.ItemDataRole.ToolTipRole)
             self.choice.setPlaceholderText(CHOOSE)
         self.choice.setCurrentIndex(-1)
 

@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _window(given: list[str]) -> int:
+    from models import naming
+
     parser = argparse.ArgumentParser(prog="main.py", usage="\n" + USAGE, description="Look inside vision models.")
     parser.add_argument(
         "pictures", nargs="*", metavar="PICTURE", help="pictures, folders, videos, camera:0, addresses of streams"
@@ -80,6 +82,8 @@ def _window(given: list[str]) -> int:
 
 
 def _headless(given: list[str]) -> int:
+    from models import naming
+
     parser = argparse.ArgumentParser(prog="main.py", usage="\n" + USAGE)
     commands = parser.add_subparsers(dest="command")
     listing = commands.add_parser("models")

@@ -29,8 +29,17 @@ INPUT = {
     "title": "Values",
     "help": "How values are scaled: with ImageNet's mean and spread, 0 to 1, -1 to 1, (x - 127) / 128, 0 to 255, or "
     "0 to 255 less Caffe's mean colour in BGR.",
+    "titles": {
+        OWN: "as this network's own",
+        "imagenet": "ImageNet's mean and spread",
+        "zero_one": "0 to 1",
+        "minus_one_one": "-1 to 1",
+        "minus_127": "(x - 127) / 128",
+        "zero_255": "0 to 255",
+        "caffe": "Caffe's mean, BGR",
+    },
 }
-COLOURS = {"title": "Colours", "help": "The order of the colours."}
+COLOURS = {"title": "Colours", "help": "The order of the colours.", "titles": {"rgb": "RGB", "bgr": "BGR"}}
 FIT = {"title": "Fit", "help": "Cut the middle out, stretch to the size, or pad to keep the proportions."}
 
 

@@ -51,7 +51,8 @@ def describe(window: Window, description: Description) -> None:
         window.tell(f"{description.name}: {note}", severity="warning", key=note)
     assumed = description.about.get("assumptions", {})
     if assumed and not assume.split(window.session.store.document.model)[1]:
-        words = ", ".join(f"{str(item['title']).lower()} {item['value']}" for item in assumed.values())
+        said = {key: item.get("titles", {}).get(item["value"], item["value"]) for key, item in assumed.items()}
+        words = ", ".join(f"{str(item['title']).lower()} {said[key]}" for key, item in assumed.items())
         show = ("Look at the model", lambda: window.docks.show("model"))
         window.tell(f"{description.name}: {note} Assumed: {words}.", key=f"assumed {description.name}", action=show)
 

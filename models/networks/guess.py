@@ -22,7 +22,12 @@ PARTNERS = (
     ("gen", "disc"),
     ("G", "D"),
 )
-ACTIVATION = {"title": "Activation", "help": "What stands between the layers; tensors do not tell."}
+NAMES = {"relu": "ReLU", "leaky_relu": "Leaky ReLU, 0.2", "elu": "ELU"}
+ACTIVATION = {
+    "title": "Activation",
+    "help": "What stands between the layers; tensors do not tell.",
+    "titles": NAMES,
+}
 OUTPUT = {"title": "Output", "help": "The last function of the generator, which gives the range of its pixels."}
 EPS = {"title": "Epsilon", "help": "What batch normalisation adds to the variance."}
 LAYOUT = {"title": "Mean, variance", "help": "Whether they alternate in the encoder's last layer or are its halves."}

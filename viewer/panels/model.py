@@ -118,7 +118,7 @@ class ModelPanel(Panel):
             self._column.insertWidget(2, self.choices)
             bar = self._scroll.verticalScrollBar().sizeHint().width()
             least = max(self.choices.least_width(), self.preprocessing.least_width())
-            self._scroll.setMinimumWidth(least + 2 * GAP + bar)
+            self._scroll.setMinimumWidth(max(least, self.facts.minimumSizeHint().width()) + 3 * GAP + bar)
         if self.choices is not None:
             self.choices.set_values(_in_force(description))
 
@@ -194,8 +194,12 @@ def _offered(description: Description) -> tuple[Parameter, ...]:
         found.append(_replaced(PRECISION, precisions))
     for key, item in description.about.get("assumptions", {}).items():
         choices = tuple(str(choice) for choice in item["choices"])
-        words = str(item["help"])
-        found.append(Parameter(key, str(item["title"]), "choice", choices[0], help=words, choices=choices))
+        words: dict[str, str] = item.get("titles", {})
+        titles = tuple(words.get(choice, choice.replace("_", " ")) for choice in choices)
+        text = str(item["help"])
+        found.append(
+            Parameter(key, str(item["title"]), "choice", choices[0], help=text, choices=choices, titles=titles)
+        )
     return tuple(found)
 
 

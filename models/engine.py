@@ -191,6 +191,7 @@ class Engine:
         height, width = pixels.shape[:2] if pixels is not None else (0, 0)
         applied = {name: value for name, value in values.items() if name not in offer.greyed}
         extra = {"size": (width, height), "parameters": applied, "timings": dict(context.timings)}
+        extra["device_bytes"] = runtime.used_bytes(place)
         extra["total_ms"] = (time.perf_counter() - start) * 1000
         return Result(result.arrays, {**result.meta, **extra, "sha256": model.card.sha256})
 

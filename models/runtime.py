@@ -73,6 +73,14 @@ def release() -> None:
         torch.cuda.empty_cache()
 
 
+def used_bytes(place: Runtime) -> int:
+    """Return the memory taken of a graphics processor, 0 for the processor."""
+    kind = torch.device(place.device).type
+    if kind == "cuda":
+        return torch.cuda.memory_allocated(place.device)
+    return torch.mps.current_allocated_memory() if kind == "mps" else 0
+
+
 def threads() -> int:
     """Return how many threads calculate: all cores that this process may use but one, which keeps the window smooth."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2

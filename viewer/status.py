@@ -11,6 +11,7 @@ from viewer.canvas.view import Pointer
 from viewer.widgets.progress import Activity
 
 GAP = 8
+GB = 1e9
 FORWARD = (
     "preprocess",
     "network",
@@ -43,16 +44,22 @@ class Status:
         bar.addPermanentWidget(self.pixel)
         bar.addPermanentWidget(self.zoom)
 
-    def show_engine(self, *, ready: bool, busy: bool) -> None:
-        """Tell the engine's state; work that lasts gets a progress bar with Cancel."""
-        self.engine.setText("engine ready" if ready else "engine starting…")
+    def show_engine(self, *, ready: bool, busy: bool, used_bytes: int = 0) -> None:
+        """Tell the engine's state and memory; work that lasts gets a progress bar with Cancel."""
+        memory = f" · {used_bytes / GB:.1f} GB" if used_bytes else ""
+        self.engine.setText(f"engine ready{memory}" if ready else "engine starting…")
+        self.engine.setToolTip("The memory that the engine's process has" if memory else "")
         if busy and not self.activity.busy:
             self.activity.start("Working…" if ready else "Starting the engine…")
         elif not busy and self.activity.busy:
             self.activity.finish()
 
-    def show_times(self, times: Mapping[str, float], device: str) -> None:
-        """Tell what the last answer took, in ms by stage; stages from the cache keep their last time."""
+    def show_times(self, times: Mapping[str, float], device: str, used_bytes: int = 0) -> None:
+        """Tell what the last answer took, in ms by stage; stages from the cache keep their last time.
+
+        `used_bytes` is what is taken of the device's own memory.
+        """
+        device = f"{device} {used_bytes / GB:.1f} GB" if used_bytes else device
         forward = sum(times.get(name, 0.0) for name in FORWARD)
         if forward:
             self._forward = f"forward {forward:.0f} ms"

@@ -11,7 +11,7 @@ from PySide6.QtCore import QRectF, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
-from models import assume, cards, images
+from models import assume, cards, images, limits
 from models.images import Picture
 from models.inspection import Description
 from models.live.source import is_endless
@@ -220,7 +220,8 @@ class Window(QMainWindow):
             self.easel.made(result)
         if slot in ("detect", SLOT):
             description = self.session.description
-            self.status.show_times(result.meta["timings"], description.device if description else "")
+            device = description.device if description else ""
+            self.status.show_times(result.meta["timings"], device, result.meta.get("device_bytes", 0))
         self._refresh_commands()
 
     def _described(self, description: Description) -> None:
@@ -259,7 +260,8 @@ class Window(QMainWindow):
 
     def _state(self) -> None:
         jobs = self.session.jobs
-        self.status.show_engine(ready=jobs.ready, busy=self.verbs.busy)
+        used = limits.resident_bytes(getattr(jobs.lane, "pid", 0))
+        self.status.show_engine(ready=jobs.ready, used_bytes=used, busy=self.verbs.busy)
         if not self.session.stale:
             self._stale.stop()
             self.canvas.set_stale(False)

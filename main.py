@@ -21,6 +21,7 @@ COMMANDS = ("models", "inspections", "run", "replay")
 USAGE = """\
   main.py [PICTURE...] [--model NAME_OR_FILE] [--truth PATH]     open the window
           [--weights FILE] [--device D] [--precision P]           of that model; code (FILE.py:build) needs --allow once
+          [--beside MODEL]                                        a second model on the same picture, side by side
           a PICTURE may also be a folder, a video, camera:0, an address such as rtsp://host/path, a saved session
   main.py --screenshot FILE.png [PICTURE...] [--model M]         save what the window shows, off screen
   main.py models [--json]                                        the bundled models
@@ -55,7 +56,7 @@ def _window(given: list[str]) -> int:
     parser.add_argument(
         "pictures", nargs="*", metavar="PICTURE", help="pictures, folders, videos, camera:0, addresses of streams"
     )
-    _model_options(parser)
+    naming.add_options(parser)
     parser.add_argument("--beside", metavar="MODEL", help="a second model, shown beside the first on the same picture")
     parser.add_argument("--truth", type=Path, metavar="PATH", help="ground truth: COCO file, VOC or YOLO folder")
     parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save what the window shows and exit")
@@ -85,12 +86,12 @@ def _headless(given: list[str]) -> int:
     listing.add_argument("--json", action="store_true")
     listing.add_argument("--zoo", nargs="?", const="", metavar="TEXT", help="published models of torchvision and timm")
     asking = commands.add_parser("inspections")
-    _model_options(asking)
+    naming.add_options(asking)
     asking.add_argument("--json", action="store_true")
     running = commands.add_parser("run")
     running.add_argument("inspection")
     running.add_argument("pictures", nargs="*")
-    _model_options(running, required=True)
+    naming.add_options(running, required=True)
     running.add_argument("--set", action="append", default=[], metavar="name=value", dest="settings")
     running.add_argument("--out", type=Path, required=True)
     running.add_argument("--also", action="append", default=[], choices=("csv", "coco"), help="further files")
@@ -117,18 +118,6 @@ def _named(options: Any) -> str:
         {key: getattr(options, key) or "" for key in naming.FURTHER},
         allow=options.allow,
     )
-
-
-def _model_options(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
-    parser.add_argument(
-        "--model",
-        required=required,
-        help="a bundled or published model's name, an architecture's, weights, a program, or code: FILE.py:build",
-    )
-    parser.add_argument("--weights", metavar="FILE", help="the weights of what code builds")
-    parser.add_argument("--device", help="cpu, cuda:0, mps; chosen by itself if left out")
-    parser.add_argument("--precision", help="float32, bfloat16 or float16")
-    parser.add_argument("--allow", action="store_true", help="run the code in the file that --model names")
 
 
 def _models(*, as_json: bool, zoo: str | None) -> int:
@@ -251,6 +240,8 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
             kinds = [*kinds, "npy"]
         elif request.inspection in export.GRIDS:
             kinds = ["png", "npy", "json"]
+        elif request.inspection == "segment":
+            kinds = [*kinds, "npz"]
         elif request.inspection in export.PLAIN:
             kinds = ["json"]
         pixels = engine.pixels(request, Context()) if _reads(request.inspection) == "picture" else None

@@ -50,6 +50,12 @@ def _torchvision(name: str, classes: int, points: int) -> nn.Module:
     return getattr(detection, name)(weights=None, weights_backbone=None, num_classes=classes, **more)
 
 
+def _segmenter(name: str, classes: int, points: int) -> nn.Module:
+    # Published weights have the auxiliary head that they were trained with.
+    more = {} if name.startswith("lraspp") else {"aux_loss": True}
+    return get_model(name, weights=None, weights_backbone=None, num_classes=classes, **more)
+
+
 def _classifier(name: str, classes: int, points: int) -> nn.Module:
     more = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
     return get_model(name, weights=None, num_classes=classes, **more)
@@ -68,6 +74,7 @@ BUILDERS: dict[str, Callable[[int, int], nn.Module]] = {
     "digits_infogan": lambda classes, points: gan.digits_infogan(),
     **{name: partial(_torchvision, name) for name in cards.ARCHITECTURES},
     **{name: partial(_classifier, name) for name in cards.CLASSIFIERS},
+    **{name: partial(_segmenter, name) for name in cards.SEGMENTERS},
 }
 
 
@@ -174,21 +181,28 @@ def normalisation(net: nn.Module) -> dict[str, dict[str, Any]]:
 
 
 def classifier_about(architecture: str) -> dict[str, Any]:
-    """Return the preprocessing and the class names that torchvision's published weights of a classifier have."""
+    """Return the preprocessing and the class names of torchvision's published weights of a classifier or segmenter."""
     weights = get_model_weights(architecture).DEFAULT  # pyright: ignore[reportAttributeAccessIssue]
-    preset = weights.transforms()
-    preprocessing = {
-        "resize": preset.resize_size[0],
-        "crop": preset.crop_size[0],
-        "mean": list(preset.mean),
-        "std": list(preset.std),
-        "interpolation": preset.interpolation.value,
+    return {"preprocessing": preset(weights), "classes": tuple(weights.meta["categories"])}
+
+
+def preset(weights: Any) -> dict[str, Any]:
+    """Return the preprocessing of torchvision's published weights of a classifier or segmenter, as cards keep it."""
+    given = weights.transforms()
+    crop = getattr(given, "crop_size", None)
+    return {
+        "resize": given.resize_size[0],
+        **({"crop": crop[0]} if crop else {"fit": "whole"}),
+        "mean": list(given.mean),
+        "std": list(given.std),
+        "interpolation": given.interpolation.value,
     }
-    return {"preprocessing": preprocessing, "classes": tuple(weights.meta["categories"])}
 
 
 def task(architecture: str) -> str:
     """Return what networks of an architecture are for, as a card tells it."""
+    if architecture in cards.SEGMENTERS:
+        return "segmentation"
     return "classification" if architecture in cards.CLASSIFIERS else OWN_TASKS.get(architecture, "detection")
 
 
@@ -202,6 +216,8 @@ def class_names(architecture: str, classes: int) -> tuple[str, ...]:
     if architecture in cards.CLASSIFIERS:
         known = classifier_about(architecture)["classes"]
         return known if len(known) == classes else tuple(f"class {i}" for i in range(classes))
+    if architecture in cards.SEGMENTERS and len(known := classifier_about(architecture)["classes"]) == classes:
+        return known
     if architecture == KEYPOINTS and classes == len(PERSON):
         return PERSON
     if classes == len(COCO):
@@ -215,6 +231,9 @@ def _class_counts(state: Mapping[str, Tensor]) -> list[int]:
     predictor = state.get("roi_heads.box_predictor.cls_score.weight")
     if predictor is not None:
         return [predictor.shape[0]]
+    for name in ("classifier.4.bias", "classifier.low_classifier.bias"):
+        if name in state:
+            return [state[name].shape[0]]
     head = "head.classification_head"
     dense = state.get(f"{head}.cls_logits.bias")
     if dense is not None:

@@ -25,10 +25,12 @@ def join(base: str, assumed: Mapping[str, str]) -> str:
 
 
 def title(name: str) -> str:
-    """Return what people call a model: the last part of its path, and what is assumed of it."""
+    """Return what people call a model: the last parts of its path and that of its weights, and what is assumed."""
     base, assumed = split(name)
+    weights = assumed.pop("weights", "")
     told = ", ".join(f"{key} {value}" for key, value in assumed.items())
-    return f"{base.rpartition('/')[2]} · {told}" if told else base.rpartition("/")[2]
+    parts = (base.rpartition("/")[2], weights.rpartition("/")[2], told)
+    return " · ".join(part for part in parts if part)
 
 
 def check(given: Mapping[str, str], offered: Mapping[str, Mapping[str, Any]], *, name: str) -> dict[str, str]:

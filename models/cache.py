@@ -12,6 +12,7 @@ from models.types import Refusal, Source
 
 T = TypeVar("T")
 HOST_BYTES = 1 << 30
+NETWORK = ("backbone", "head")  # stages that are the network's own values
 
 
 class Cache:
@@ -68,6 +69,8 @@ class CachedStages:
         self.context.progress(None, name)
         with self.context.stage(name):
             value = make()
+        if name in NETWORK and not_numbers(value):
+            self.context.odd.append(name)
         self.cache[full] = value
         return value
 
@@ -120,6 +123,19 @@ class CachedStages:
         except MemoryError:
             value = None
         self.cache[full] = value
+
+
+def not_numbers(value: Any) -> bool:
+    """Tell whether a tensor in a value holds what is not a number: one sum over each tells."""
+    if dataclasses.is_dataclass(value):
+        return any(not_numbers(getattr(value, part.name)) for part in dataclasses.fields(value))
+    match value:
+        case Mapping():
+            return any(not_numbers(v) for v in value.values())
+        case list() | tuple():
+            return any(not_numbers(v) for v in value)
+        case _:
+            return hasattr(value, "is_floating_point") and value.is_floating_point() and bool(value.sum().isnan())
 
 
 def size_of(value: Any) -> int:

@@ -118,6 +118,15 @@ class Classifies(Protocol):
 
 
 @runtime_checkable
+class SegmentsPicture(Protocol):
+    """Gives each pixel of a picture a class (semantic segmentation)."""
+
+    def class_maps(self, pixels: Pixels, stages: Stages) -> Float:
+        """Return the scores (C, h, w) before the softmax, for the pixels of the network's input."""
+        ...
+
+
+@runtime_checkable
 class Explains(Protocol):
     """Its scores can be followed back through the network to the picture."""
 
@@ -179,6 +188,7 @@ CAPABILITIES: dict[str, type] = {
     "Segments": Segments,
     "FindsKeyPoints": FindsKeyPoints,
     "Classifies": Classifies,
+    "SegmentsPicture": SegmentsPicture,
     "Explains": Explains,
     "Generates": Generates,
     "Encodes": Encodes,
@@ -194,6 +204,7 @@ LACKS = {
     "Segments": "makes no masks",
     "FindsKeyPoints": "finds no key points",
     "Classifies": "tells no classes of a picture as a whole",
+    "SegmentsPicture": "gives single pixels no class",
     "Explains": "does not show what its scores rest on",
     "Generates": "makes no pictures",
     "Encodes": "has no encoder",

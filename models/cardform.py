@@ -11,7 +11,8 @@ from models import cards
 from models.params import Value, param, parameters
 from models.types import Refusal
 
-FITS = ("crop", "stretch", "pad", "squash")
+SIZED = ("crop", "stretch", "pad", "squash")
+FITS = (*SIZED, "whole")
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "nearest-exact")
 RANGES = {"1.0": "0 to 1", "255.0": "0 to 255"}
 
@@ -29,10 +30,14 @@ class Preprocessing:
         high=4096,
         step=1,
         unit="px",
-        only=("fit", "crop", "squash"),
+        only=("fit", "crop", "squash", "whole"),
     )
-    width: int = param(224, "Input width", "The network's input.", low=1, high=4096, step=1, unit="px")
-    height: int = param(224, "Input height", "The network's input.", low=1, high=4096, step=1, unit="px")
+    width: int = param(
+        224, "Input width", "The network's input.", low=1, high=4096, step=1, unit="px", only=("fit", *SIZED)
+    )
+    height: int = param(
+        224, "Input height", "The network's input.", low=1, high=4096, step=1, unit="px", only=("fit", *SIZED)
+    )
     interpolation: str = param("bilinear", "Interpolation", "Between pixels.", choices=INTERPOLATIONS)
     order: str = param("rgb", "Colour order", "OpenCV and Caffe trainings use BGR.", choices=("rgb", "bgr"))
     range: str = param(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from models import assume, places
-from models.files import code_of, write_whole
+from models.files import code_of, text_of, write_whole
 from models.types import Refusal
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -20,8 +20,9 @@ BUNDLED = ASSETS / "models"
 SAMPLES = ASSETS / "samples"
 PHOTOS = ASSETS / "photos"
 DIGITS = ASSETS / "digits"
-TASKS = ("detection", "classification", "segmentation", "generation")
-ZOO = ("torchvision:", "timm:")
+MOST_BYTES = 1 << 24  # of a card
+TASKS = ("detection", "classification", "segmentation", "features", "generation")
+ZOO = ("torchvision:", "timm:")  # how the names of published models begin
 DEFAULT_MODEL = "digits-faster-rcnn"
 BACKGROUND = ("__background__", "background")
 GAP = "N/A"
@@ -57,7 +58,15 @@ vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn vit_b_16 vit_b_32 vit_h_14 vit_l_16
 wide_resnet50_2
 """
 CLASSIFIERS = tuple(_CLASSIFIERS.split())
-UNTRAINED = (*ARCHITECTURES, *CLASSIFIERS)
+SEGMENTERS = {
+    "fcn_resnet50": "FCN, ResNet-50",
+    "fcn_resnet101": "FCN, ResNet-101",
+    "deeplabv3_resnet50": "DeepLabV3, ResNet-50",
+    "deeplabv3_resnet101": "DeepLabV3, ResNet-101",
+    "deeplabv3_mobilenet_v3_large": "DeepLabV3, MobileNet V3",
+    "lraspp_mobilenet_v3_large": "LR-ASPP, MobileNet V3",
+}
+UNTRAINED = (*ARCHITECTURES, *CLASSIFIERS, *SEGMENTERS)
 NO_WEIGHTS_CLASSIFIER = "No weights: random numbers. Its layers are real, its answers are not."
 
 
@@ -89,7 +98,7 @@ def label_ids(classes: Sequence[str]) -> tuple[int, ...]:
 def read(path: Path) -> Card:
     """Read a card; its `weights` are taken relative to it. Raises Refusal when it is not a card."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(text_of(path, most=MOST_BYTES))
         return Card(
             name=str(raw["name"]),
             title=str(raw.get("title", raw["name"])),
@@ -102,7 +111,7 @@ def read(path: Path) -> Card:
             bytes=int(raw.get("bytes", 0)),
             about=raw,
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refusal(f"{path.name} is not a model card ({error}).", advice="It needs name and weights.") from error
 
 
@@ -118,8 +127,8 @@ def untrained(architecture: str) -> Card:
     detector = architecture in ARCHITECTURES
     note = NO_WEIGHTS if detector else NO_WEIGHTS_CLASSIFIER
     about = {"architecture": architecture, "note": note, "weights": "none"}
-    title = f"{ARCHITECTURES.get(architecture, architecture)} (no weights)"
-    task = "detection" if detector else "classification"
+    title = f"{(ARCHITECTURES | SEGMENTERS).get(architecture, architecture)} (no weights)"
+    task = "detection" if detector else "segmentation" if architecture in SEGMENTERS else "classification"
     return Card(architecture, title=title, task=task, architecture=architecture, about=about)
 
 
@@ -127,7 +136,7 @@ def samples(model: str) -> Path:
     """Return the folder of the bundled sample pictures that suit a model."""
     if task(model) == "generation" or assume.split(model)[0] == "digits-lenet":
         return DIGITS
-    return PHOTOS if task(model) == "classification" else SAMPLES
+    return PHOTOS if task(model) in ("classification", "segmentation", "features") else SAMPLES
 
 
 @cache
@@ -161,13 +170,6 @@ def canonical(name: str) -> str:
     if "weights" in assumed:
         assumed["weights"] = _absolute(assumed["weights"])
     return assume.join(_absolute(base) if is_file(base) else base, assumed)
-
-
-def readable(name: str) -> str:
-    """Return a model's full name as people say it: files without their folders, and whose weights it has."""
-    base, assumed = assume.split(name)
-    plain = Path(base).name if is_file(base) else base
-    return f"{plain} · {Path(assumed['weights']).name}" if assumed.get("weights") else plain
 
 
 def place(file: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from models.files import write_whole
 from models.types import Refusal
 
 FILE = "allowed.json"
+COPIES = "allowed"
 
 
 class Consent(Refusal):
@@ -34,16 +36,40 @@ def check(path: Path, content: bytes) -> str:
 
 
 def allow(path: Path, sha256: str) -> None:
-    """Remember that content with this SHA-256 may run. Raises OSError where that cannot be written down."""
-    known = {**allowed(), sha256: str(path)}
+    """Remember that content with this SHA-256 may run, and what it says, to show what is new when the file changes.
+
+    Raises OSError where that cannot be written down.
+    """
+    known = allowed()
+    known.pop(sha256, None)  # the newest stands last
     folder = places.home()
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / FILE, (json.dumps(known, indent=2, ensure_ascii=False) + "\n").encode())
+    write_whole(folder / FILE, (json.dumps({**known, sha256: str(path)}, indent=2, ensure_ascii=False) + "\n").encode())
+    with suppress(OSError):
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() == sha256:
+            (folder / COPIES).mkdir(exist_ok=True)
+            write_whole(folder / COPIES / sha256, content)
+
+
+def before(path: Path) -> tuple[str, str | None]:
+    """Return the SHA-256 of what was allowed last under a path, "" where nothing was, and its text where it is kept."""
+    found = [sha256 for sha256, place in allowed().items() if place == str(path)]
+    if not found:
+        return "", None
+    try:
+        content = (places.home() / COPIES / found[-1]).read_bytes()
+    except OSError:
+        return found[-1], None
+    right = hashlib.sha256(content).hexdigest() == found[-1]
+    return found[-1], content.decode("utf-8", "replace") if right else None
 
 
 def withdraw() -> None:
     """Forget everything that was allowed. Raises OSError."""
     (places.home() / FILE).unlink(missing_ok=True)
+    for copy in (places.home() / COPIES).glob("*"):
+        copy.unlink(missing_ok=True)
 
 
 def allowed() -> dict[str, str]:

@@ -21,7 +21,7 @@ def _silent(fraction: float | None, text: str) -> None:
 class Context:
     """The surroundings of one request. `timings` collects milliseconds per stage, less what stages inside it take.
 
-    Cached stages are absent from it.
+    Cached stages are absent from it. `odd` are stages that gave what is not a number.
     """
 
     report: Progress = _silent
@@ -29,6 +29,7 @@ class Context:
     later: Callable[[Hashable, Iterator[None]], None] | None = None
     model: Callable[[str], Any] | None = None
     timings: dict[str, float] = field(default_factory=dict)
+    odd: list[str] = field(default_factory=list)
     _inside_ms: float = 0.0
 
     def progress(self, fraction: float | None, text: str) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import signal
 import time
-import traceback
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from models import assume, cards, images, own, registry, runtime
+from models import assume, images, misfortune, registry, runtime, surroundings
 from models.cache import Cache, CachedStages
 from models.capture import interruptible
 from models.context import Context
@@ -20,10 +22,10 @@ from models.live import capture
 from models.params import build
 from models.requests import Request
 from models.types import Answer, Cancelled, Failure, Pixels, Refusal, Result, Source
+from models.watch import Watch
 
 OPEN_MODELS = 4
 MOST_IDLE = 4
-OUT_OF_MEMORY = ("not enough memory", "t allocate memory", "out of memory")
 DESCRIBE = "describe"
 Stamp = tuple[tuple[int, int], ...]
 PICTURE = "decode picture"
@@ -40,6 +42,8 @@ class Engine:
         self._stamps: dict[str, Stamp] = {}
         self._idle: OrderedDict[Hashable, Iterator[None]] = OrderedDict()
         self._frame = Cache()
+        self._watches: dict[str, Watch] = {}
+        self._told: set[tuple[str, str]] = set()
 
     @property
     def idle_work(self) -> bool:
@@ -67,29 +71,60 @@ class Engine:
 
     def _caught(self, request: Request, context: Context, cache: Cache) -> Answer:
         try:
-            return self._answer(request, context, cache)
+            watch = self._watches.get(request.model)
+            with surroundings.kept() if watch is None or watch.own else nullcontext():
+                answer = self._answer(request, context, cache)
         except Cancelled:
             return Failure("Cancelled.", cancelled=True)
         except Refusal as refusal:
-            return Failure(str(refusal), refusal.advice, refusal.details, offer=refusal.offer)
-        except Exception as error:
-            if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
-                return _out_of_memory(request.model)
-            summary = f"{type(error).__name__}: {error}".splitlines()[0]
-            place = f" ({there})" if (there := own.where(error)) else ""
-            name = cards.readable(request.model)
-            return _failure(f"{name} failed at {request.inspection}: {summary}{place}", "The log has the details.")
+            answer = Failure(str(refusal), refusal.advice, refusal.details, offer=refusal.offer)
+        except BaseException as error:  # a model's code may raise anything, and must not end the engine with it
+            if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+                raise
+            answer = misfortune.failure(request, error)
+        if isinstance(answer, Failure) and answer.memory:  # here the frames that hold what was asked for are gone
+            self._forget(request.model)
+            self.cache = Cache(self.cache.budget_bytes)
+            gc.collect()
+        return self._watched(request.model, answer, context)
+
+    def _watched(self, name: str, answer: Answer, context: Context) -> Answer:
+        """Return an answer that also tells, once, when its model has changed itself, or gave what is not a number.
+
+        A model that has changed is opened afresh the next time.
+        """
+        watch = self._watches.get(name)
+        part = watch.changed() if watch is not None else ""
+        if part:
+            self._forget(name)
+        texts = {("changed", name): misfortune.changed(name, part)} if part else {}
+        if context.odd:
+            texts["odd", name] = misfortune.not_numbers(name, context.odd[0])
+        text = " ".join(text for kind, text in texts.items() if kind not in self._told)
+        self._told |= texts.keys()
+        if not text:
+            return answer
+        if isinstance(answer, Failure):
+            return replace(answer, message=f"{answer.message} {text}")
+        return Result(answer.arrays, {**answer.meta, "warning": text})
+
+    def _forget(self, name: str) -> None:
+        """Let go of an opened model."""
+        self._models.pop(name, None)
+        self._watches.pop(name, None)
+        self._idle.clear()
 
     def model(self, name: str, context: Context | None = None) -> Any:
         """Return the opened model, opening it first, or again when a file of it has changed. Raises Refusal."""
         if name not in self._models or self._stamp(name) != self._stamps.get(name, ()):
             model, found = registry.opened(name, context)
             self._models[name] = model
+            self._watches[name] = Watch(model.net, type(model))
             own = model.card.weights
             self._files[name] = (*((own,) if own is not None else ()), *found.files)
             self._stamps[name] = self._stamp(name)
             while len(self._models) > OPEN_MODELS:
-                self._models.popitem(last=False)
+                self._watches.pop(self._models.popitem(last=False)[0], None)
         self._models.move_to_end(name)
         return self._models[name]
 
@@ -111,7 +146,7 @@ class Engine:
                 next(steps)
         except StopIteration:
             del self._idle[key]
-        except Exception:
+        except BaseException:  # as of an answer
             del self._idle[key]
 
     def finish_idle(self) -> None:
@@ -164,19 +199,3 @@ def _still(source: Source) -> Pixels:
     if source.moving:
         raise Refusal(f"{source.name} shows more than one picture.", advice="Open it in the window to play it.")
     return images.read(source).pixels if source.frame < 0 else capture.still(source)
-
-
-def _out_of_memory(name: str) -> Failure:
-    """Return what to say where memory was not enough; on a graphics processor the processor is offered."""
-    base, given = assume.split(name)
-    place, _ = runtime.take(given)
-    if place.device == "cpu":
-        return _failure("There is not enough memory for this.", "Try a smaller picture or model.")
-    torch.cuda.empty_cache()
-    offer = ("model", assume.join(base, {**given, runtime.DEVICE: "cpu"}), "Run on the processor")
-    failure = _failure(f"The memory of {place.device} is not enough for this.", "Run it on the processor instead.")
-    return replace(failure, offer=offer)
-
-
-def _failure(message: str, advice: str) -> Failure:
-    return Failure(message, advice, traceback.format_exc())

@@ -70,6 +70,14 @@ def refusal(path: Path, exc: Exception) -> Refusal:
     return Refusal(f"{path.name} cannot be read ({reason}).", advice="Copy it to another place and open it there.")
 
 
+def text_of(path: Path, *, most: int) -> str:
+    """Return a file's text of `most` bytes. Raises Refusal where it is longer or no file, ValueError for no UTF-8."""
+    size = check(path).stat().st_size
+    if size > most:
+        raise Refusal(f"{path.name} is {size / 1e6:,.0f} MB long.", advice=f"At most {most >> 20} MB of it are read.")
+    return path.read_text(encoding="utf-8")
+
+
 def kind(path: Path) -> str:
     """Return what the first bytes of a file say it is, with its article ("a PNG picture"), or "" if unknown."""
     with path.open("rb") as file:
@@ -95,7 +103,8 @@ def is_program(path: Path) -> bool:
     if path.suffix.lower() in PROGRAM_SUFFIXES:
         return True
     try:
-        if not zipfile.is_zipfile(path):
+        # What is no ordinary file might never end: a pipe, a device.
+        if not path.is_file() or not zipfile.is_zipfile(path):
             return False
         with zipfile.ZipFile(path) as archive:
             return any(name.split("/")[1:2] == ["code"] for name in archive.namelist())

@@ -40,6 +40,8 @@ PICTURE_SUFFIXES = frozenset(
 
 # The formats are named so that Pillow never hands a file to Ghostscript (EPS), and guesses TGA only by its suffix.
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "ICO", "DIB", "PCX", "PSD", "QOI")
+DEFLATE_MOST = 1100  # times that zlib can make something smaller, rounded up
+_LEAST_BITS = {"1": 1, "P": 1, "L": 1, "LA": 4, "RGB": 24, "RGBA": 32}  # of a pixel in a file, by mode
 _ADVICE_KINDS = "Choose a picture: JPEG, PNG, TIFF, WebP, GIF, BMP or another common kind."
 _ADVICE_AGAIN = "Copy or export it again."
 _ORIENTATION = 0x0112
@@ -75,6 +77,8 @@ def read(source: Source | str | Path) -> Picture:
     """
     path = _path(source)
     with files.Quiet(), _opened(path) as image:
+        if image.format == "PNG" and _too_short(image, path):
+            raise _damaged(path, ValueError("it is too short for its pixels"))
         deep = any(";16" in str(tile) for tile in getattr(image, "tile", ()))
         try:
             count = getattr(image, "n_frames", 1)
@@ -197,6 +201,12 @@ def _identified(path: Path) -> Image.Image:
 
 def _formats(path: Path) -> list[str]:
     return [f for f in _FORMATS if f in Image.OPEN] + (["TGA"] if path.suffix.lower() == ".tga" else [])
+
+
+def _too_short(image: Image.Image, path: Path) -> bool:
+    """Tell whether a PNG cannot hold all its pixels, however alike they are: no memory is spent on such a claim."""
+    bits = image.width * image.height * _LEAST_BITS.get(image.mode, 8)
+    return bits > path.stat().st_size * 8 * DEFLATE_MOST
 
 
 def _too_big(path: Path, pixels: int) -> Refusal:

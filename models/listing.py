@@ -20,6 +20,9 @@ def bundled() -> Iterator[str]:
     yield "\nWithout weights, for their anchors:"
     for name, title in cards.ARCHITECTURES.items():
         yield f"{name:38} {title}"
+    yield "\nSegmenters without weights:"
+    for name, title in cards.SEGMENTERS.items():
+        yield f"{name:38} {title}"
     yield "\nClassifiers without weights, for their layers:"
     yield textwrap.fill(" ".join(cards.CLASSIFIERS), WIDTH)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 from itertools import chain, count
 from pathlib import Path
@@ -11,6 +12,19 @@ from models.requests import Request
 from models.types import Refusal
 
 FURTHER = ("weights", "device", "precision")
+
+
+def add_options(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """Declare the options that name a model, as `named` takes them."""
+    parser.add_argument(
+        "--model",
+        required=required,
+        help="a bundled or published model's name, an architecture's, weights, a program, or code: FILE.py:build",
+    )
+    parser.add_argument("--weights", metavar="FILE", help="the weights of what code builds")
+    parser.add_argument("--device", help="cpu, cuda:0, mps; chosen by itself if left out")
+    parser.add_argument("--precision", help="float32, bfloat16 or float16")
+    parser.add_argument("--allow", action="store_true", help="run the code in the file that --model names")
 
 
 def named(model: str, further: Mapping[str, str], *, allow: bool = False) -> str:

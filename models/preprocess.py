@@ -16,7 +16,8 @@ from torchvision.transforms import functional as transform
 from models.subject import Rect
 from models.types import Pixels, Refusal
 
-FITS = ("crop", "stretch", "pad", "squash")
+SIZED = ("crop", "stretch", "pad", "squash")  # all pictures come to one size
+FITS = (*SIZED, "whole")
 CUT = ("crop", "squash")  # resized, then cut
 ORDERS = ("rgb", "bgr")
 INTERPOLATIONS = tuple(mode.value for mode in InterpolationMode)
@@ -30,7 +31,8 @@ class Preprocess:
     `crop` is the side of the input in px, or its height and width. `fit` says how a picture comes to that size: "crop"
     resizes its shorter side to `resize` px and cuts the middle; "stretch" resizes it to the size whatever its
     proportions; "pad" resizes it to fit inside and puts the mean colour around it; "squash" resizes both sides to
-    `resize` px whatever its proportions and cuts the middle, as some of timm's models were trained. Then the colours
+    `resize` px whatever its proportions and cuts the middle, as some of timm's models were trained; "whole" resizes its
+    shorter side to `resize` px and cuts nothing, torchvision's preset for segmentation. Then the colours
     are put in `order`, their values scaled to 0..`range`, less `mean`, over `std`, which are given in that order and
     range.
     """
@@ -93,7 +95,9 @@ class Preprocess:
         image = torch.from_numpy(np.array(pixels)).permute(2, 0, 1).to(device)
         image = image.flip(0) if self.order == "bgr" else image
         mode = InterpolationMode(self.interpolation)
-        if self.fit in CUT:
+        if self.fit == "whole":
+            image = transform.resize(image, [self.resize], mode, antialias=True)
+        elif self.fit in CUT:
             sides = [self.resize] * (2 if self.fit == "squash" else 1)
             image = transform.resize(image, sides, mode, antialias=True)
             image = transform.center_crop(image, list(self.size))
@@ -111,6 +115,8 @@ class Preprocess:
 
     def extent(self, width: int, height: int) -> Rect:
         """Return where the input lies, x0 y0 x1 y1 in pixels of a picture of this size; padding lies beyond it."""
+        if self.fit == "whole":
+            return 0.0, 0.0, float(width), float(height)
         if self.fit in CUT:
             short = min(width, height)
             squash = self.fit == "squash"

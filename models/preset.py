@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models import assume, images
 from models.cards import PHOTOS, Card
-from models.preprocess import FITS, ORDERS, Preprocess
+from models.preprocess import FITS, ORDERS, SIZED, Preprocess
 
 PRESETS: dict[str, dict[str, Any]] = {
     "imagenet": {},
@@ -47,7 +47,7 @@ def propose(
     names = [name for name in PRESETS if channels == 3 or name not in COLOURED]
     usual = "imagenet" if channels == 3 and not boxes else "zero_one"
     first = _by_statistics(net, [name for name in names if name != "caffe"], size=size, channels=channels) or usual
-    fits = FITS[:3] if size[0] == size[1] and not boxes else ("stretch", "pad", "crop")
+    fits = SIZED if size[0] == size[1] and not boxes else ("stretch", "pad", "crop")
     offered: dict[str, dict[str, Any]] = {
         "input": {**INPUT, "choices": (first, *(name for name in names if name != first))},
         "fit": {**FIT, "choices": fits},

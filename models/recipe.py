@@ -12,12 +12,13 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from models import assume
-from models.files import sha256
+from models.files import sha256, text_of
 from models.live.source import is_endless, title
 from models.requests import Request
 from models.types import Refusal, Result, Source
 
 FORMAT = 1
+MOST_BYTES = 1 << 24
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
 
@@ -54,7 +55,7 @@ def write(path: Path, request: Request, result: Result) -> None:
 def read(path: Path) -> Recipe:
     """Read a recipe; the picture is looked for relative to it, then beside it. Raises Refusal saying what is wrong."""
     try:
-        body: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        body: Mapping[str, Any] = json.loads(text_of(path, most=MOST_BYTES))
         number = body["vitrine_recipe"]
         inspection, model = str(body["inspection"]), body["model"]
         parameters = dict(body["parameters"])
@@ -62,7 +63,7 @@ def read(path: Path) -> Recipe:
         wanted = str(model["name"]), str(model["sha256"])
         file, digest = (str(picture["file"]), str(picture["sha256"])) if picture else ("", "")
         frame = int(picture.get("frame", -1)) if picture else -1
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise Refusal(f"{path.name} is not a recipe.", advice="Give a .recipe.json that Vitrine wrote.") from error
     if number != FORMAT:
         raise Refusal(f"{path.name} is a recipe of format {number}.", advice=f"This Vitrine reads format {FORMAT}.")

@@ -67,6 +67,12 @@ def take(given: Mapping[str, str]) -> tuple[Runtime, dict[str, str]]:
     return Runtime(device, precision), rest
 
 
+def release() -> None:
+    """Give the memory of graphics processors back that nothing uses any more."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def threads() -> int:
     """Return how many threads calculate: all cores that this process may use but one, which keeps the window smooth."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2

@@ -10,12 +10,15 @@ from __future__ import annotations
 import ctypes
 import faulthandler
 import gc
+import io
+import os
 import pickle
 import signal
 import sys
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
+from models import limits, misfortune
 from models.context import Context
 
 FLAGS = 64
@@ -45,14 +48,30 @@ def receive(pipe: Connection) -> Any:
     return pickle.loads(memoryview(head)[4:], buffers=buffers)
 
 
-def serve(pipe: Connection, called_off: Flags) -> None:
-    """Answer requests until the window is gone; between them, go on with idle work."""
+def serve(pipe: Connection, called_off: Flags, said: Connection) -> None:
+    """Answer requests until the window is gone; between them, go on with idle work. What is printed goes to `said`."""
+    _print_to(said)
+    limits.keep()
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         _loop(pipe, called_off)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
+
+
+def _print_to(said: Connection) -> None:
+    """Have this process and those it starts print to a pipe that the window empties: no terminal, no disk fills up."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        number = msvcrt.open_osfhandle(said.fileno(), os.O_WRONLY)
+    else:
+        number = said.fileno()
+    for stream in (1, 2):
+        os.dup2(number, stream)
+    sys.stdout = io.open(1, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115, UP020 - kept open
+    sys.stderr = io.open(2, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115, UP020
 
 
 def _loop(pipe: Connection, called_off: Flags) -> None:
@@ -111,7 +130,13 @@ def _answer(pipe: Connection, called_off: Flags, engine: Any, show: Any) -> None
                 send(pipe, ("progress", number, fraction, text))
 
             context = Context(report, lambda: called_off[number % FLAGS] == number)
-            send(pipe, ("done", number, engine.run(request, context)))
+            answer = engine.run(request, context)
+            try:
+                send(pipe, ("done", number, answer))
+            except (EOFError, OSError):
+                raise
+            except Exception as error:  # something in it is of a kind that cannot be sent
+                send(pipe, ("done", number, misfortune.failure(request, error)))
         case ("finish",):
             show.close()
             send(pipe, ("finished",))

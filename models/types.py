@@ -93,6 +93,7 @@ class Failure:
     advice: str = ""
     details: str = ""
     cancelled: bool = False
+    memory: bool = False
     offer: tuple[str, ...] = ()
 
     @property

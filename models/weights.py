@@ -8,13 +8,14 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
 import safetensors.torch
 import torch
 
-from models import checkpoint, files
+from models import bounds, checkpoint, files
 from models.files import WEIGHTS_SUFFIXES, sha256
 from models.types import Refusal
 
@@ -26,6 +27,7 @@ _PLAIN = re.compile(
     r"torch\.(\w*Storage|Size|device|Tensor|(b?float|u?int|complex|bool)\w*|_utils\._rebuild\w+|nn\.parameter\.\w+)"
     r"|collections\.\w+|_codecs\.encode"
 )
+_LOOKED_AT = 200_000
 _ADVICE_SAVE = "Where it was made, save only the tensors: torch.save(model.state_dict(), …), or safetensors."
 _ADVICE_AGAIN = "Copy or download it again."
 _ADVICE_KINDS = f"Choose a weights file ({', '.join(sorted(WEIGHTS_SUFFIXES))})."
@@ -49,7 +51,9 @@ def sets(path: str | Path) -> dict[str, dict[str, torch.Tensor]]:
         raise Refusal(f"{file.name} is not a weights file.", advice=_ADVICE_KINDS)
     with files.Quiet():
         loaded = _safetensors(file) if suffix == ".safetensors" else _pytorch(file)
-    return checkpoint.sets(loaded, file.name)
+    found = checkpoint.sets(loaded, file.name)
+    bounds.tensors(found, file)
+    return found
 
 
 def plain(content: bytes) -> bool:
@@ -73,14 +77,21 @@ def load(net: torch.nn.Module, state: Mapping[str, torch.Tensor], *, name: str) 
 
 def _safetensors(path: Path) -> dict[str, torch.Tensor]:
     try:
+        with safetensors.safe_open(path, "pt") as opened:
+            bounds.count(len(opened.keys()), path)
         # Cloned, because the tensors lie in the mapped file: if it is overwritten, reading them would end the process.
         return {name: tensor.clone() for name, tensor in safetensors.torch.load_file(path).items()}
+    except Refusal:
+        raise
     except Exception as exc:
         raise _not_readable(path, exc, wanted="a safetensors file") from exc
 
 
 def _pytorch(path: Path) -> object:
+    bounds.archive(path)
     try:
+        if not zipfile.is_zipfile(path) and not bounds.older(path):
+            raise ValueError("neither of PyTorch's formats")
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as exc:
         asked = re.search(r"(?i:global):? (?:GLOBAL )?([\w.]+\.\w+)", str(exc))
@@ -149,13 +160,15 @@ def _globals(path: Path) -> list[str]:
         for _ in range(4):
             for name in _imports(file):
                 found.append(name)  # one by one, to keep what comes before the damage
+                if len(found) > _LOOKED_AT:
+                    return found
     return found
 
 
 def _imports(file: IO[bytes]) -> Iterator[str]:
     texts: list[str] = []
     kept: dict[int, str] = {}
-    for opcode, argument, _ in pickletools.genops(file):
+    for opcode, argument, _ in islice(pickletools.genops(file), _LOOKED_AT):
         found = ""
         if opcode.name in {"GLOBAL", "INST"}:
             found = str(argument).replace(" ", ".")

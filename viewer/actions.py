@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models import cards
+from models import assume, cards
 from models.live.source import title
-from viewer import beside_actions, inspect_actions, latent_actions, map_actions, reel_actions
+from viewer import beside_actions, code_actions, inspect_actions, latent_actions, map_actions, reel_actions
 from viewer.commands import Command, Commands
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ GESTURES = (
     ("Ctrl + click", "Pick a second box beside the selected one"),
     ("Shift + drag", "Draw a rectangle: why was nothing found here?"),
     ("Up / Down", "Next of the overlapping boxes"),
+    ("Shift + drop", "Open weights beside the model, to compare the two"),
     ("Double click", "A slider goes back to the model's own value"),
 )
 
@@ -34,6 +34,7 @@ def table(window: Window) -> Commands:
             *_view(window),
             *_live(window),
             *_model(window),
+            *code_actions.commands(window),
             *beside_actions.commands(window),
             *inspect_actions.commands(window),
             *map_actions.commands(window),
@@ -307,7 +308,7 @@ def _model(w: Window) -> list[Command]:
             "zoo",
             "Open from the zoo…",
             w.verbs.zoo.open,
-            shortcut="Ctrl+Shift+G",
+            shortcut="Ctrl+Shift+M",
             menu="Model",
             icon="zoo",
             help="Published models of torchvision and timm, by name",
@@ -380,4 +381,4 @@ def _architectures(w: Window) -> list[Command]:
 
 def _recent_models(w: Window) -> list[Command]:
     paths = [p for p in w.settings.recent_models if p not in cards.bundled()]
-    return [Command(f"model-{p}", Path(p).name, partial(w.verbs.zoo.open_model, p), help=p) for p in paths]
+    return [Command(f"model-{p}", assume.title(p), partial(w.verbs.zoo.open_model, p), help=p) for p in paths]

@@ -17,7 +17,7 @@ from models.types import Failure, Refusal, Source
 from models.zoo.fetch import missing
 from viewer import plan
 from viewer.document import Document
-from viewer.jobs import Lane, Mailbox
+from viewer.jobs import Lane, Mailbox, ProcessLane
 from viewer.session import Session
 from viewer.sessionfile import is_session
 
@@ -115,11 +115,17 @@ def build(
     def deliver() -> None:
         mail.empty(session.jobs.handle)
 
+    def tick() -> None:
+        session.tick()
+        lane = session.jobs.lane
+        if isinstance(lane, ProcessLane) and (said := lane.said()):
+            window.note("The engine printed", said)
+
     postman.called.connect(deliver, Qt.ConnectionType.QueuedConnection)
     mail.wake = postman.called.emit
     ticker = QTimer(window)
     ticker.setInterval(TICK_MS)
-    ticker.timeout.connect(session.tick)
+    ticker.timeout.connect(tick)
     ticker.start()
     _catch(window)
     postman.called.emit()

@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 from viewer import theme
+from viewer.widgets.plain import plain
 
 MENUS = ("File", "Edit", "View", "Model", "Inspect", "Help")
 NOTHING_HERE = "Nothing here yet"
@@ -198,7 +199,9 @@ class _Action(QAction):
         self.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
         self.setShortcuts([_sequence(text) for text in command.shortcuts])
         keys = f" ({command.keys[0]})" if command.keys else ""
-        self.setToolTip(f"{command.title.removesuffix('…')}{keys}" + (f"\n{command.help}" if command.help else ""))
+        self.setToolTip(
+            plain(f"{command.title.removesuffix('…')}{keys}" + (f"\n{command.help}" if command.help else ""))
+        )
         self.setCheckable(command.checked is not None)
         self.restyle()
         self.refresh()

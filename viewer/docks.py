@@ -18,7 +18,8 @@ AREAS = {
     "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
 }
 LAYOUT_VERSION = 4
-TOP = ("detect", "classify", "explore", "model")  # share the upper right: a model serves one of the first three
+# Share the upper right: a model serves one of the first four.
+TOP = ("detect", "classify", "segment", "explore", "model")
 CLOSED = "film_closed"
 SIDE_PX = 304
 BOTTOM_PX = 176

@@ -15,6 +15,7 @@ from viewer.document import Document
 
 FIRST = "grad_cam"
 GROUPS = ("Class activation maps", "Gradients", "Guided", "Perturbations")  # as they are listed; others follow
+WITHIN = "What is explained is now a class within the rectangle. Esc takes it away."
 HIDES = "Feature ablation hides the rectangle and says what that costs. Esc takes it away."
 ABOUT = ("target", "against", "part", "box", "region", "layer")  # set by what is picked, not in a method's own form
 PARTS = {

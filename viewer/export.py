@@ -13,7 +13,7 @@ from models.evaluation import report as figures_report
 from models.live.record import SUFFIX, Recording
 from models.requests import Request
 from models.types import Pixels, Refusal, Result
-from viewer import grids, heat, inside, instances, matches, overlay, reels, trace
+from viewer import grids, heat, inside, instances, matches, overlay, reels, segments, trace
 from viewer.canvas.layers import Layer
 from viewer.canvas.painter import render, render_svg
 from viewer.sources import pixels_of
@@ -41,6 +41,8 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
         return matches.layers(result)
     if request.inspection in ("masks", "keypoints"):
         return instances.export_layers(result)
+    if request.inspection == "segment":
+        return [segments.label_layer(result)]
     if request.inspection == "lineage":
         return trace.lineage_layers(result, alone=True)
     if request.inspection == "missed":
@@ -166,6 +168,11 @@ def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels
         case "json" if request.inspection in PLAIN:
             few = Result({k: v for k, v in result.arrays.items() if k != "thumbnails"}, result.meta)
             path.write_text(report.as_plain_json(request, few), encoding="utf-8")
+        case "json" if request.inspection == "segment":
+            few = Result({k: result.arrays[k] for k in ("classes", "share", "mean")}, result.meta)
+            path.write_text(report.as_plain_json(request, few), encoding="utf-8")
+        case "npz":
+            np.savez_compressed(path, allow_pickle=False, **result.arrays)
         case "json" if "finding" in result.meta:
             path.write_text(report.as_finding(request, result), encoding="utf-8")
         case "json":

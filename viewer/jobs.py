@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from models import assume
 from models.requests import Request
 from models.types import Answer, Failure, Refusal
+from viewer import endings
 from viewer.lanes import GRACE_S, InlineLane, Lane, Mailbox, Pool, Post, ProcessLane
 
 __all__ = ["InlineLane", "Jobs", "Lane", "Mailbox", "Post", "ProcessLane"]
@@ -83,13 +85,15 @@ class Jobs:
         slot = self.slots.get(name)
         return slot is None or not (slot.running or slot.waiting)
 
-    def want(self, name: str, request: Request, *, urgent: bool = True) -> None:
-        """Ask `request` in a slot; what waited there is forgotten. Queues make way for it if it is `urgent`."""
+    def want(self, name: str, request: Request, *, urgent: bool = True, first: bool = False) -> None:
+        """Ask `request` in a slot; what waited there is forgotten. Queues make way for it if it is `urgent`, and if it
+        goes `first` all that runs does, which may never end by itself.
+        """
         slot = self.slots.setdefault(name, Slot())
         if slot.running is None:
             slot.waiting = request
-            if urgent and not queue_of(name):
-                self._make_way()
+            if first or (urgent and not queue_of(name)):
+                self._make_way(everything=first)
             self._go_on(name)
             return
         if request == slot.running and not slot.called_off_at:
@@ -135,7 +139,9 @@ class Jobs:
         if head.number != self._head[0]:
             self._head = (head.number, now)
         if head.called_off_at and now - max(head.called_off_at, self._head[1]) > GRACE_S:
-            self.deliver("lost", "The engine did not stop when asked and was replaced.")
+            name = assume.title(head.running.model) if head.running else "The model"
+            text = f"{name} did not stop within {GRACE_S:g} s when asked, so the engine was replaced."
+            self.deliver("lost", text, "")
             self._revive(blame=False)
 
     def local(self, name: str, work: Callable[[], object]) -> None:
@@ -181,13 +187,17 @@ class Jobs:
                     self.deliver("local", name, value)
             case ("call", call):
                 call()
-            case ("lost", code):
+            case ("lost", code, *said):
                 self._starts += not self.ready
+                details = "".join(said)
                 if self._starts >= MOST_STARTS:
-                    self._give_up(code)
+                    self._give_up(code, details)
                     return
-                self.deliver("lost", f"The engine stopped unexpectedly (exit code {code}). A fresh one takes over.")
-                self._revive(blame=self.ready)
+                head, how = self._first(), endings.words(code)
+                at = f" at {head.inspection} with {assume.title(head.model)}" if head is not None and self.ready else ""
+                text = f"The engine stopped unexpectedly{at}: {how}. A fresh one takes over."
+                self.deliver("lost", text, details)
+                self._revive(blame=self.ready, how=how, details=details, again=code != endings.OVER_MEMORY)
 
     def _all(self) -> list[Slot]:
         return list(self.slots.values())
@@ -211,10 +221,10 @@ class Jobs:
             if first is not None and first.waiting is not None:
                 self._submit(first, first.waiting)
 
-    def _make_way(self) -> None:
-        """Call off what runs in a queue; it is asked again behind what it made way for."""
+    def _make_way(self, *, everything: bool) -> None:
+        """Call off what runs, in a queue or anywhere; it is asked again behind what it made way for."""
         for name, slot in self.slots.items():
-            if queue_of(name) and slot.running is not None and not slot.called_off_at:
+            if (everything or queue_of(name)) and slot.running is not None and not slot.called_off_at:
                 slot.waiting = slot.waiting or slot.running
                 self._call_off(slot)
 
@@ -236,19 +246,31 @@ class Jobs:
                 self.deliver("done", name, request, Failure("Cancelled.", cancelled=True))
             return
 
-    def _give_up(self, code: int) -> None:
+    def _first(self) -> Request | None:
+        """Return the request that is being worked on."""
+        running = [slot for slot in self._all() if slot.running]
+        return min(running, key=lambda slot: slot.number).running if running else None
+
+    def _give_up(self, code: int | None, details: str) -> None:
         """Stop trying to start an engine that never gets ready, until something is asked anew."""
         self.down = True
         text = f"The engine could not be started (exit code {code}, {MOST_STARTS} tries)."
         for name, slot in list(self.slots.items()):
             request, slot.running, slot.waiting = slot.running or slot.waiting, None, None
             if request is not None:
-                failure = Failure(text, "Check that PyTorch and torchvision can be imported, then change a setting.")
+                failure = Failure(
+                    text, "Check that PyTorch and torchvision can be imported, then change a setting.", details
+                )
                 self.deliver("done", name, request, failure)
 
-    def _revive(self, *, blame: bool) -> None:
-        """Bring a fresh engine up and ask again what was wanted; what killed it `MOST_DEATHS` times is given up."""
-        lost = {name: slot for name, slot in self.slots.items() if slot.running}
+    def _revive(self, *, blame: bool, how: str = "", details: str = "", again: bool = True) -> None:
+        """Bring a fresh engine up and ask again what was wanted; what killed it `MOST_DEATHS` times is given up, or
+        after the first unless it is worth asking `again`.
+        """
+        slots = sorted(
+            self.slots.items(), key=lambda item: bool(item[1].called_off_at)
+        )  # what was called off goes last
+        lost = {name: slot for name, slot in slots if slot.running}
         first = min(lost.values(), key=lambda s: s.number, default=None)
         self.ready = False
         self.lane.restart()
@@ -258,13 +280,14 @@ class Jobs:
                 continue
             slot.running, slot.called_off_at = None, 0.0
             if blame and slot is first:
-                slot.deaths += 1
+                slot.deaths += 1 if again else MOST_DEATHS
             if wanted is None and called_off:
                 self.deliver("done", name, request, Failure("Cancelled.", cancelled=True))
             elif slot.deaths >= MOST_DEATHS:
                 slot.deaths = 0
-                text = f"The engine stopped {MOST_DEATHS} times while working on {request.inspection}."
-                self.deliver("done", name, request, Failure(text, "Try another picture or model."))
+                at = f"at {request.inspection} with {assume.title(request.model)}"
+                text = f"The engine stopped {f'{MOST_DEATHS} times ' if again else ''}{at}: {how}."
+                self.deliver("done", name, request, Failure(text, "Try another picture or model.", details))
                 if wanted is not None and wanted != request and slot.running is None:
                     self._submit(slot, wanted)
             else:

@@ -6,21 +6,32 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import queue
+import signal
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing.connection import wait
 from typing import Any, Protocol
 
 import numpy as np
 
+from models import limits
 from models.live.facts import Shown
 from models.live.share import Borrower, Lender
 from models.requests import Request
 from models.serve import FLAGS, receive, send, serve
+from viewer.endings import OVER_MEMORY
 
 GRACE_S = 2.0
+ENDING_S = 0.5  # from the end of what an engine sends to its exit code
+TAIL_BYTES, FRESH_BYTES, CHUNK_BYTES = 8192, 2048, 1 << 16
+TAIL_S = 0.3
+WATCH_S = 0.1
+OVER = 1.05  # of what it may have: where the system keeps the limit itself, nothing comes this far
 Post = Callable[[tuple[Any, ...]], None]
 
 
@@ -86,29 +97,42 @@ class ProcessLane:
         self._called_off = self._context.Array("q", FLAGS, lock=False)
         self._post: Post = lambda message: None
         self._generation = 0
+        self._over: set[int] = set()  # engines by process id that took too much memory
         self._process: Any = None
         self._pipe: Any = None
         self._out: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._finished = threading.Event()
         self._lender, self._borrower = Lender(), Borrower()
+        self._tail = Tail()
 
     @property
     def pid(self) -> int:
         """The engine's process id, 0 when there is none."""
         return int(self._process.pid or 0) if self._process else 0
 
+    def said(self) -> str:
+        """Return the end of what the engine, and the model in it, have printed since this was asked last."""
+        return self._tail.fresh()
+
     def start(self, post: Post) -> None:
         """Spawn the engine. Return at once; ("ready", facts) follows."""
         self._post = post
         self._generation += 1
         self._pipe, theirs = self._context.Pipe()
+        heard, said = self._context.Pipe(duplex=False)
         self._process = self._context.Process(
-            target=serve, args=(theirs, self._called_off), name="vitrine-engine", daemon=True
+            target=serve, args=(theirs, self._called_off, said), name="vitrine-engine", daemon=True
         )
         self._process.start()
         theirs.close()
+        said.close()
         self._out = queue.SimpleQueue()
-        arguments = (self._pipe, self._process, self._generation)
+        tail = self._tail = Tail()
+        hearing = threading.Thread(target=tail.take, args=(heard,), name="vitrine-hear", daemon=True)
+        hearing.start()
+        arguments = (self._pipe, self._process, self._generation, lambda: tail.text(hearing))
+        most = int(limits.allowed_bytes() * OVER)
+        threading.Thread(target=self._watch, args=(self._process, most), name="vitrine-watch", daemon=True).start()
         threading.Thread(target=self._listen, args=arguments, name="vitrine-listen", daemon=True).start()
         threading.Thread(target=_send_on, args=(self._pipe, self._out), name="vitrine-send", daemon=True).start()
 
@@ -149,14 +173,14 @@ class ProcessLane:
         self._generation += 1
         if self._process is None:
             return
-        self._process.kill()
+        _kill(self._process)
         self._process.join(GRACE_S)
         self._out.put(None)
         self._pipe.close()
         self._lender.close()
         self._process = None
 
-    def _listen(self, pipe: Any, process: Any, generation: int) -> None:
+    def _listen(self, pipe: Any, process: Any, generation: int, said: Callable[[], str]) -> None:
         try:
             while True:
                 message = receive(pipe)
@@ -170,8 +194,18 @@ class ProcessLane:
         except Exception:  # what cannot be read is as good as a dead engine, which ends with EOFError or OSError
             if generation != self._generation:
                 return
-            process.join(GRACE_S)
-            self._post(("lost", process.exitcode))
+            process.join(ENDING_S)
+            if process.exitcode is None:
+                _kill(process)  # it has closed its pipe, and nothing can be asked of it any more
+            self._post(("lost", OVER_MEMORY if process.pid in self._over else process.exitcode, said()))
+
+    def _watch(self, process: Any, most_bytes: int) -> None:
+        """End an engine that takes too much memory, before the whole machine stands still."""
+        while most_bytes and not wait([process.sentinel], WATCH_S):
+            if limits.resident_bytes(process.pid) > most_bytes:
+                self._over.add(process.pid)
+                _kill(process)
+                return
 
 
 def _send_on(pipe: Any, out: queue.SimpleQueue[Any]) -> None:
@@ -179,6 +213,41 @@ def _send_on(pipe: Any, out: queue.SimpleQueue[Any]) -> None:
     with contextlib.suppress(OSError):
         while (message := out.get()) is not None:
             send(pipe, message)
+
+
+class Tail:
+    """The end of what a process prints, all of which is read, so that it never waits for a reader."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._read = self._told = 0
+
+    def take(self, pipe: Any) -> None:
+        """Read until everybody who prints there is gone."""
+        with contextlib.suppress(OSError, EOFError), pipe:
+            while chunk := pipe.recv_bytes() if sys.platform == "win32" else os.read(pipe.fileno(), CHUNK_BYTES):
+                self._bytes += chunk
+                del self._bytes[:-TAIL_BYTES]
+                self._read += len(chunk)
+
+    def fresh(self) -> str:
+        """Return the end of what was read since this was asked last, at most `FRESH_BYTES`."""
+        read = self._read
+        new, self._told = min(read - self._told, FRESH_BYTES), read
+        return bytes(self._bytes[-new:]).decode(errors="replace") if new else ""
+
+    def text(self, reading: threading.Thread) -> str:
+        """Return the last `TAIL_BYTES`, once `reading` had a moment to read them."""
+        reading.join(TAIL_S)
+        return bytes(self._bytes).decode(errors="replace")
+
+
+def _kill(process: Any) -> None:
+    """End a process, and on POSIX everything that it started."""
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
 
 
 class InlineLane:

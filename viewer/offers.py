@@ -1,4 +1,4 @@
-"""What is said of a model with a way on: let its code run, open it elsewhere, flip what is assumed of it."""
+"""What is said of a model with a way on: let its code run, open it elsewhere or in part, flip what is assumed of it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QDialog
 
 from models import assume, consent
 from models.inspection import Description
 from models.types import Failure
 from viewer import beside
+from viewer.widgets.allow import Allow, Code
+from viewer.widgets.opencode import OpenCode
 
 if TYPE_CHECKING:
     from viewer.window import Window
 
 Open = Callable[[str], None]
-Buttons = QMessageBox.StandardButton
 
 
 def tell(window: Window, slot: str, failure: Failure) -> None:
@@ -25,12 +26,12 @@ def tell(window: Window, slot: str, failure: Failure) -> None:
     second = bool(beside.slot_of(slot))
     if second and not failure.offer:
         return  # told in the second model's own pane
-    open_again = window.panes.choose if second else window.session.open_model
-    if failure.offer[:1] == ("allow",):
-        _, path, sha256 = failure.offer
-        model = window.session.failed[slot].model
+    open_again = window.panes.put_beside if second else window.session.open_model
+    if failure.offer[:1] in (("allow",), ("choose",)):
+        kind, path, model = failure.offer[0], failure.offer[1], window.session.failed[slot].model
+        question = ask if kind == "allow" else choose
         # Asked once the answer has been dealt with: a dialog would hold the engine's messages up.
-        window.session.jobs.later(lambda: ask(window, model, Path(path), sha256, open_again))
+        window.session.jobs.later(lambda: question(window, model, Path(path), open_again))
         window.note(failure.text)
         return
     action = None
@@ -39,7 +40,7 @@ def tell(window: Window, slot: str, failure: Failure) -> None:
         action = (words, lambda: open_again(name))
     if failure.offer[:1] == ("download",):
         _, name = failure.offer
-        action = ("Download", lambda: window.verbs.zoo.open_model(name))
+        action = ("Download", lambda: window.verbs.zoo.open_model(name, as_second=second))
     window.tell(failure.text, details=failure.details, severity="error", key=failure.message, action=action)
 
 
@@ -55,24 +56,48 @@ def describe(window: Window, description: Description) -> None:
         window.tell(f"{description.name}: {note} Assumed: {words}.", key=f"assumed {description.name}", action=show)
 
 
-def ask(window: Window, model: str, path: Path, sha256: str, open_again: Open) -> None:
-    """Ask whether a file of code may run, and open the model again if so."""
-    text = f"{path.name} is code, and opening this model runs it with all that you may do on this machine."
-    box = QMessageBox(QMessageBox.Icon.Question, "Run this code?", text, parent=window)
-    box.setInformativeText(f"{path}\nSHA-256 {sha256}\n\nYou are asked again when the file changes.")
-    run = box.addButton("Run it", QMessageBox.ButtonRole.AcceptRole)
-    box.setDefaultButton(box.addButton(Buttons.Cancel))
-    box.finished.connect(lambda: _answered(window, model, path, sha256, open_again, yes=box.clickedButton() is run))
-    box.open()
-
-
-def _answered(window: Window, model: str, path: Path, sha256: str, open_again: Open, *, yes: bool) -> None:
-    if not yes:
-        window.tell(f"{path.name} was not run.", key="allow")
+def ask(window: Window, model: str, path: Path, open_again: Open) -> None:
+    """Ask whether a file of code may run, as it is now, and open the model again if so."""
+    if any(isinstance(child, Allow) and child.isVisible() for child in window.children()):
         return
     try:
-        consent.allow(path, sha256)
+        code = Code.read(path)
     except OSError as error:
-        window.tell(f"That {path.name} may run could not be written down: {error}.", severity="error")
+        window.tell(f"{path.name} cannot be read: {error}.", severity="error")
+        return
+    earlier, text = consent.before(path)
+    dialog = Allow(code, changed=bool(earlier) and earlier != code.sha256, before=text, parent=window)
+    yes = QDialog.DialogCode.Accepted
+    dialog.finished.connect(lambda answer: _answered(window, model, code, open_again, yes=answer == yes))
+    dialog.finished.connect(dialog.deleteLater)
+    dialog.open()
+
+
+def choose(window: Window, model: str, path: Path, open_again: Open) -> None:
+    """Ask what of a file of code is the model, and open that."""
+    open_code(window, str(path), assume.split(model)[1].get("weights", ""), open_it=open_again)
+
+
+def open_code(window: Window, file: str = "", weights: str = "", *, open_it: Open | None = None) -> None:
+    """Ask what to open of the user's code, and open it."""
+    dialog = OpenCode(file, weights, folder=window.settings.last_folder, parent=window)
+
+    def chosen() -> None:
+        window.settings.last_folder = str(Path(dialog.file.text()).absolute().parent)
+        (open_it or window.session.open_model)(dialog.name)
+
+    dialog.accepted.connect(chosen)
+    dialog.finished.connect(dialog.deleteLater)
+    dialog.open()
+
+
+def _answered(window: Window, model: str, code: Code, open_again: Open, *, yes: bool) -> None:
+    if not yes:
+        window.tell(f"{code.path.name} was not run.", key="allow")
+        return
+    try:
+        consent.allow(code.path, code.sha256)
+    except OSError as error:
+        window.tell(f"That {code.path.name} may run could not be written down: {error}.", severity="error")
         return
     open_again(model)

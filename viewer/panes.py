@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
@@ -22,6 +22,7 @@ from models.types import Pixels, Result
 from viewer import beside, pair, theme, versus
 from viewer.beside_export import Side
 from viewer.canvas.layers import Heat, Layer
+from viewer.canvas.link import Link, Place
 from viewer.canvas.view import Canvas, Pointer
 from viewer.document import Document
 from viewer.panels.base import Panel
@@ -93,7 +94,7 @@ class Panes(QSplitter):
         self._facts = Facts(), Facts()
         self._made: Pixels | None = None
         self._known: tuple[str, Description | None] = ("", None)
-        self._linking = False
+        self._link = Link(window.canvas, self.canvas, on=lambda: self.on, pointed=self._pointed)
         self.addWidget(_column(self.heads[0], window.canvas))
         self.second = _column(self.heads[1], self.canvas)
         self.addWidget(self.second)
@@ -156,12 +157,17 @@ class Panes(QSplitter):
         store.update(store.document.with_beside(""), title="Show one model")
 
     def choose(self, name: str) -> None:
-        """Show a model beside the document's own."""
+        """Show a model beside the document's own, downloaded first where it has to be."""
         store = self._session.store
         if name == store.document.model:
             text = "That is the model shown already. Compare it with another, or with itself under another assumption."
             self._window.tell(text, severity="warning", key="beside")
-            return
+        else:
+            self._window.verbs.zoo.open_model(name, as_second=True)
+
+    def put_beside(self, name: str) -> None:
+        """Show a model that is there beside the document's own, or ask it once more."""
+        store = self._session.store
         if name == store.document.beside:
             self._beside.again()
         store.update(store.document.with_beside(name), title="Compare two models")
@@ -193,6 +199,10 @@ class Panes(QSplitter):
         if self.on:
             self.setSizes([self.width() // 2] * 2)
             self._truth(self._session.truth)
+        else:
+            self._made = None
+            for panel in self.panels.built:
+                panel.forget()
         self._refresh()
         self._picture()
         self.paint()
@@ -240,6 +250,7 @@ class Panes(QSplitter):
         if not own:
             return
         self.panels.answered(own)
+        self._window.panels["beside"].show_result(slot, request, result)
         for panel in self.panels.built:
             panel.show_result(own, request, result)
         if own == GENERATED:
@@ -305,7 +316,9 @@ class Panes(QSplitter):
             return OPENING
         if document.source is not None and document.source.moving:
             return MOVING
-        return beside.differing(self._session.description, b, self._beside.store.document)
+        untrained = str(b.about.get("note", "")) if b.about.get("weights") == "none" else ""
+        differing = beside.differing(self._session.description, b, self._beside.store.document)
+        return "\n".join(part for part in (untrained, differing) if part)
 
     def _picture(self) -> None:
         """Show B's picture: what it makes of the code, or else what A's canvas shows."""
@@ -321,38 +334,11 @@ class Panes(QSplitter):
             pixels = pictures[source].pixels if source in pictures else None
         if self.canvas.pixels is not pixels:
             self.canvas.show_picture(pixels, keep_view=True)
-            self._link(self._window.canvas, self.canvas)
+            self._link.look(self._window.canvas, self.canvas)
 
-    # what is done in one pane is done in the other
-
-    def _link(self, leader: Canvas, follower: Canvas) -> None:
-        """Have one pane look where the other does, also on a picture of another size."""
-        if self._linking or not self.on or leader.pixels is None or follower.pixels is None:
-            return
-        self._linking = True
-        if leader.fitted:
-            follower.fit()
-        else:
-            across = follower.pixels.shape[1] / leader.pixels.shape[1]
-            down = follower.pixels.shape[0] / leader.pixels.shape[0]
-            look = leader.look
-            follower.show_look(replace(look, x=look.x * across, y=look.y * down, scale=look.scale / across))
-        self._linking = False
-
-    def _point(self, leader: Canvas, follower: Canvas, pointer: Pointer | None) -> None:
-        if self._linking or not self.on or leader.pixels is None or follower.pixels is None:
-            return
-        self._linking = True
-        place = None
-        if pointer is not None and pointer.rgb is not None:
-            across = follower.pixels.shape[1] / leader.pixels.shape[1]
-            place = QPointF(pointer.x * across, pointer.y * follower.pixels.shape[0] / leader.pixels.shape[0])
-        follower.show_pointer(place)
-        follower.mark(place)
-        leader.mark(None)
-        self._linking = False
+    def _pointed(self, place: Place) -> None:
         for panel in self.panels.built:
-            panel.pointer(None if place is None else (place.x(), place.y()))
+            panel.pointer(place)
 
     def status_layers(self) -> list[Layer]:
         """The maps of both panes, those of B named so, for the numbers under the pointer."""
@@ -384,9 +370,6 @@ class Panes(QSplitter):
         on.failure.append(self._failure)
         on.truth.append(self._truth)
         on.state.append(self._state)
-        for leader, follower in ((first, second), (second, first)):
-            leader.look_changed.connect(lambda _, a=leader, b=follower: self._link(a, b))
-            leader.pointer_moved.connect(lambda pointer, a=leader, b=follower: self._point(a, b, pointer))
         first.picture_changed.connect(self._picture)
         second.clicked.connect(self._clicked)
         second.region_drawn.connect(first.region_drawn)

@@ -20,8 +20,15 @@ WEIGHTS = "weights"
 Move = Callable[[str], str]
 
 
-def named(document: Document, *, model_only: bool = False) -> set[str]:
-    """Return the absolute paths that a document, or its model's name alone, names."""
+def of_model(name: str) -> set[str]:
+    """Return the paths that a model's full name names, also what is none."""
+    found: set[str] = set()
+    _model(name, lambda path: found.add(path) or path)
+    return found
+
+
+def named(document: Document) -> set[str]:
+    """Return the absolute paths that a document names."""
     found: set[str] = set()
 
     def note(path: str) -> str:
@@ -29,10 +36,7 @@ def named(document: Document, *, model_only: bool = False) -> set[str]:
             found.add(path)
         return path
 
-    if model_only:
-        _model(document.model, lambda path: found.add(path) or path)
-    else:
-        _moved(document, note)
+    _moved(document, note)
     return found
 
 
@@ -54,8 +58,8 @@ def _moved(document: Document, move: Move) -> Document:
             case Document():
                 settings = (((_model(n, move), i), _values(values, move)) for (n, i), values in value.settings)
                 pinned = None if value.pinned is None else _values(value.pinned, move)
-                model = _model(value.model, move)
-                return dataclasses.replace(value, model=model, settings=tuple(settings), pinned=pinned)
+                names = {"model": _model(value.model, move), "beside": _model(value.beside, move)}
+                return dataclasses.replace(value, **names, settings=tuple(settings), pinned=pinned)
         return value
 
     return mapped(document, change)

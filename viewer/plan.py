@@ -13,6 +13,7 @@ from viewer.document import Document
 
 # What is asked of a classifier before the engine has described it; of what finds boxes, everything is.
 CLASSIFIER_FIRST = ("classify",)
+LATER = ("generation", "segmentation", "features")  # tasks of models of which nothing is asked before that
 DESCRIBE_SLOT, DETECT_SLOT = "describe", "detect"
 Wanted = Request | Mapping[str, Request] | None
 Wants = Callable[[Document, Description | None], Wanted]
@@ -136,7 +137,7 @@ def ask(
     if source is None or (description is not None and reason(inspection, description)):
         return None
     if description is None and (kind := task(document.model)):
-        if kind == "generation" or (kind == "classification") != (inspection in CLASSIFIER_FIRST):
+        if kind in LATER or (kind == "classification") != (inspection in CLASSIFIER_FIRST):
             return None
     elif description is None and inspection in CLASSIFIER_FIRST:
         return None

@@ -34,6 +34,7 @@ from viewer.panels.neighbours import NeighboursPanel
 from viewer.panels.proof import ProofPanel
 from viewer.panels.results import ResultsPanel
 from viewer.panels.samples import SamplesPanel
+from viewer.panels.segmentation import SegmentationPanel
 from viewer.panels.timeline import TimelinePanel
 from viewer.panels.truth import TruthPanel
 from viewer.panels.workbench import WorkbenchPanel
@@ -73,4 +74,5 @@ PANELS: tuple[type[Panel], ...] = (
     NeighboursPanel,
     ModelPanel,
     BesidePanel,
+    SegmentationPanel,
 )

@@ -146,7 +146,7 @@ class Session:
 
     def open_model(self, name: str) -> None:
         """Open a model by name or weights file; it becomes the document's once the engine could open it."""
-        self.jobs.want(OPENING, Request("describe", name))
+        self.jobs.want(OPENING, Request("describe", name), first=True)
         self._tell_state()
 
     def undo(self) -> None:
@@ -353,9 +353,9 @@ class Session:
                 self.live.take(number, *rest)
             case "ready", ():
                 self.live.engine_ready()
-            case "lost", (text,):
+            case "lost", (text, details):
                 self.live.engine_lost()
-                self._tell_failure("engine", Failure(text))
+                self._tell_failure("engine", Failure(text, details=details))
         self._tell_state()
 
     def _done(self, slot: str, request: Request, answer: Result | Failure) -> None:
@@ -376,11 +376,10 @@ class Session:
             self.store.update(self.store.document.with_model(request.model), title="Open " + description.name)
             for tell in self.on.opened:
                 tell("model", request.model)
-        if request.model not in (self.store.document.model, self.store.document.beside):
-            return
-        self._good = request.model
-        for call in self.on.described:
-            call(description)
+        if request.model == self.store.document.model:
+            self._good = request.model
+            for call in self.on.described:
+                call(description)
         self.replan()
 
     def _failed(self, slot: str, request: Request, failure: Failure) -> None:

@@ -23,7 +23,7 @@ from models.types import Refusal, Source
 from viewer import sound
 from viewer.document import Document
 from viewer.fields import mapped, plain, taken
-from viewer.paths import moved, named
+from viewer.paths import moved, named, of_model
 
 FORMAT = 1
 SUFFIX = ".vitrine"
@@ -32,7 +32,6 @@ MOST_BYTES = 20_000_000
 LARGEST_HASHED_BYTES = 4_000_000_000
 MOST_HASHED = 4096
 MOST_HASHED_BYTES = 4_000_000_000  # of pictures, all together
-CARD_BYTES = 1_000_000
 MOST_NAMED, MOST_LINES = 5, 1000
 HERE = "./"  # begins a path in a session, which no model's name does
 Digests = dict[tuple[str, tuple[int, int]], str]
@@ -43,7 +42,7 @@ class Opened:
     """What a session file held: the Document without what is missing, and what there is to tell.
 
     `missing` and `changed` are files by name, `notes` sentences about everything else that was not as it should be.
-    `cards` are the model cards that stood beside weights and are gone, by the path where they belong. `of` is the
+    `cards` are the model cards that stood beside weights and are gone, by the weights. `of` is the
     session that a Document written by `write_here` belongs to.
     """
 
@@ -138,12 +137,12 @@ def read(path: Path) -> Opened:
     gone_cards = {}
     for key, card in _table(body, "cards").items():
         weights = Path(found.get(key, ""))
-        beside = cards.place(weights) if weights.is_file() else weights
-        if beside != weights and isinstance(card, dict) and _card(weights) != card:
-            if beside.exists():
-                changed.append(beside.name)
-            else:
-                gone_cards[beside] = card
+        if not weights.is_file() or not isinstance(card, dict) or (now := _card(weights)) == card:
+            continue
+        if now is None:
+            gone_cards[weights] = card
+        else:
+            changed.append(cards.place(weights).name)
     of = body.get("of")
     belongs = Path(of) if isinstance(of, str) and of else None
     return Opened(document, tuple(missing), tuple(changed), tuple(notes), gone_cards, belongs)
@@ -209,17 +208,14 @@ def _entry(place: str, known: Digests, budget: list[int] | None) -> dict[str, An
 
 
 def _card(weights: Path) -> dict[str, Any] | None:
-    """Return the card beside a weights file, None where there is none."""
+    """Return the card of a model's file, None where there is none."""
     if weights.suffix.lower() not in files.MODEL_SUFFIXES:
         return None
-    beside = cards.place(weights)
     try:
-        if not beside.is_file() or beside.stat().st_size > CARD_BYTES:
-            return None
-        card = json.loads(beside.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        card = cards.beside(weights)
+    except (Refusal, RecursionError):
         return None
-    return card if isinstance(card, dict) else None
+    return dict(card.about) if card is not None else None
 
 
 def _find(key: str, entry: Mapping[str, Any], session: Path) -> tuple[str, bool]:
@@ -283,7 +279,9 @@ def _without(document: Document, gone: set[str]) -> Document:
             document = document.with_sources(kept, current=max(0, min(before, len(kept) - 1)))
         else:
             document = dataclasses.replace(document, sources=kept, current=before)
-    if named(document, model_only=True) & gone:
+    if of_model(document.beside) & gone:
+        document = document.with_beside("")
+    if of_model(document.model) & gone:
         document = document.with_model(DEFAULT_MODEL)
 
     def less(value: Any) -> Any:

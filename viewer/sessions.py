@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
-from models.files import write_whole
+from models import cards
 from models.types import Refusal
-from viewer import sessionfile
+from viewer import sessionfile, sound
 from viewer.commands import Command
 from viewer.document import Document, View
 from viewer.sessionfile import SUFFIX, Digests, Opened, is_session
@@ -165,15 +164,17 @@ class Sessions(QObject):
             self.window.tell(
                 f"{path.stem} was opened. {opened.told}", details=opened.details, severity="warning", key="session"
             )
-        for card, body in opened.cards.items():
-            text = f"{card.name}, with class names and preprocessing, is gone from beside the weights."
+        for weights, body in opened.cards.items():
+            text = f"The card of {weights.name}, with class names and preprocessing, is gone."
             self.window.toasts.show_message(
-                text, severity="warning", key=str(card), action=("Put it back", partial(self._put_back, card, body))
+                text, severity="warning", key=text, action=("Put it back", partial(self._put_back, weights, body))
             )
 
     def begin(self, document: Document, *, title: str) -> None:
         """Show a document that was kept, as one step, with the panels in view that were."""
         store, docks = self.window.session.store, self.window.docks
+        for description in self.window.session.descriptions.values():
+            document = sound.settled(document, description.offers, self.window.note)
         now, wanted = store.document.view, document.view
         seen = {name: getattr(now, name) for name in (*PANELS, "inside", "unit", "patch")}
         store.update(document.with_view(**seen), title=title)
@@ -195,11 +196,11 @@ class Sessions(QObject):
         self.window.refresh()
         self._mark()
 
-    def _put_back(self, card: Path, body: Mapping[str, Any]) -> None:
+    def _put_back(self, weights: Path, body: Mapping[str, Any]) -> None:
         try:
-            write_whole(card, json.dumps(body, indent=2, ensure_ascii=False).encode("utf-8", "replace"))
-        except OSError as error:
-            self.window.tell(f"{card.name} could not be written ({error.strerror or error}).", severity="error")
+            cards.write(weights, body)
+        except (OSError, ValueError) as error:
+            self.window.tell(f"The card of {weights.name} could not be written ({error}).", severity="error")
             return
         self.window.session.again()
 
@@ -243,4 +244,4 @@ def kept(document: Document) -> Document:
     """Return a document without what is no change of a session: what is in view, selected, or was answered last."""
     usual = View()
     view = dataclasses.replace(document.view, **{name: getattr(usual, name) for name in NO_STEPS})
-    return dataclasses.replace(document, view=view, selected=-1, second=-1).with_maps(found=())
+    return dataclasses.replace(document, view=view, selected=-1, second=-1, other=-1).with_maps(found=())

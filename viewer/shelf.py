@@ -14,6 +14,8 @@ from viewer.store import Store
 BY_TASK = {
     "detection": ("Detects", "HasAnchors", "Explains"),
     "classification": ("Classifies", "Explains"),
+    "segmentation": ("SegmentsPicture", "Explains"),
+    "features": ("Explains",),
     "generation": ("Generates", "Encodes", "Scores"),
 }
 Furnish = Callable[[Panel], None]

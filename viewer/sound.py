@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from models.inspection import Offer
+from models.params import Value
 from viewer.document import Document, Maps, View
 from viewer.explain import PARTS
 from viewer.fields import Tell, mapped
@@ -21,6 +23,7 @@ def _within(low: float, high: float) -> Callable[[Any], bool]:
     return lambda value: low <= value <= high
 
 
+KINDS = {"float": (float, int), "int": (int,), "bool": (bool,), "choice": (str,), "text": (str,)}
 SOUND: dict[tuple[type, str], Callable[[Any], bool]] = {
     (View, "anchors"): _one("off", "here", "density", "all", "lineage", "match"),
     (View, "compare"): _one("difference", "a", "b"),
@@ -55,3 +58,26 @@ def checked(document: Document, tell: Tell) -> Document:
     document = mapped(document, change)
     current = max(0, min(document.current, len(document.sources) - 1))
     return document if current == document.current else dataclasses.replace(document, current=current)
+
+
+def settled(document: Document, offers: Mapping[str, Offer], tell: Tell) -> Document:
+    """Return a document without settings of a kind that their parameters are not, which `tell` hears of.
+
+    `offers` are those of any model: of what kind a parameter is does not depend on the model.
+    """
+    kinds = {(o.id, p.name): KINDS[p.kind] for o in offers.values() for p in o.parameters}
+
+    def holds(inspection: str, name: str, value: Value) -> bool:
+        if (inspection, name) not in kinds or type(value) in kinds[inspection, name]:
+            return True
+        tell(f"{inspection}.{name} cannot be {value!r:.60}; it was left at its default.")
+        return False
+
+    settings = tuple(
+        ((model, inspection), tuple((name, value) for name, value in values if holds(inspection, name, value)))
+        for (model, inspection), values in document.settings
+    )
+    pinned = document.pinned
+    if pinned is not None:
+        pinned = tuple((name, value) for name, value in pinned if holds("detect", name, value))
+    return dataclasses.replace(document, settings=settings, pinned=pinned)

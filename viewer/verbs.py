@@ -16,7 +16,7 @@ from models.images import PICTURE_SUFFIXES
 from models.requests import Request
 from models.truth.types import Truth
 from models.types import Refusal, Result
-from viewer import beside_export, export, sources, theme
+from viewer import beside_export, export, offers, sources, theme
 from viewer.canvas.painter import render
 from viewer.panels.figures import FiguresPanel
 from viewer.panels.results import ResultsPanel
@@ -98,7 +98,9 @@ class Verbs:
         name, _ = QFileDialog.getOpenFileName(
             self.window, "Open a model", self.window.settings.last_folder, f"Models ({kinds})"
         )
-        if name:
+        if Path(name).suffix.lower() == ".py":
+            offers.open_code(self.window, name)
+        elif name:
             self.window.session.open_model(name)
 
     def ask_export(self, kind: str) -> None:
@@ -118,9 +120,9 @@ class Verbs:
         A picture shows all that is on screen, and its recipe is that of the map, where one is shown.
         """
         slots = {
-            "png": ("generated", "attribution", "detect", "classify"),
-            "svg": ("attribution", "detect", "classify"),
-            "json": ("generated", "detect", "classify"),
+            "png": ("generated", "attribution", "detect", "classify", "segment"),
+            "svg": ("attribution", "detect", "classify", "segment"),
+            "json": ("generated", "detect", "classify", "segment"),
             "npy": ("generated", "attribution"),
             "map.json": ("attribution",),
         }
@@ -219,7 +221,10 @@ class Verbs:
         except Refusal as refusal:
             self.window.tell(f"{refusal} {refusal.advice}", severity="error")
             return True
-        if pictures := self.window.sessions.take(paths):
+        code = [path for path in paths if Path(path).suffix.lower() == ".py"]
+        if code:
+            offers.open_code(self.window, str(code[0]))
+        if pictures := self.window.sessions.take([path for path in paths if path not in code]):
             self.window.session.open_paths(pictures)
         return bool(paths)
 

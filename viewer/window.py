@@ -11,13 +11,13 @@ from PySide6.QtCore import QRectF, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
-from models import cards, images
+from models import assume, cards, images
 from models.images import Picture
 from models.inspection import Description
 from models.live.source import is_endless
 from models.requests import Request
 from models.types import Failure, Result, Source
-from viewer import actions, explain, offers, pair, theme
+from viewer import actions, beside, explain, offers, pair, theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
 from viewer.commands import inside
@@ -42,6 +42,7 @@ from viewer.thumbnails import Thumbnails
 from viewer.verbs import Verbs
 from viewer.widgets.modelbox import ModelBox
 from viewer.widgets.palette import CommandPalette
+from viewer.widgets.plain import plain
 from viewer.widgets.shortcuts import Shortcuts
 from viewer.widgets.toast import Action, Toasts
 from viewer.widgets.welcome import Welcome
@@ -152,14 +153,14 @@ class Window(QMainWindow):
         self.docks.suit({name for name, reason in lacking.items() if reason} or self.panels.unlikely(document.model))
         self.panels.call(document)
         for name, dock in self.docks.by_id.items():
-            dock.setToolTip(lacking.get(name, ""))
+            dock.setToolTip(plain(lacking.get(name, "")))
         for panel in self.panels.built:
             panel.setEnabled(not lacking.get(panel.id))
             panel.refresh(document, description)
         self._refresh_commands()
         self.docks.follow(many=self.many)
         name = document.source.name if document.source and not self.easel.generates else ""
-        shown = (name, Path(document.model).name) if name or self.easel.generates else ()
+        shown = (name, assume.title(document.model)) if name or self.easel.generates else ()
         self.setWindowTitle(self.sessions.title((*shown, "Vitrine")))
         self._list_models()
 
@@ -208,9 +209,13 @@ class Window(QMainWindow):
             self.tell(f"{source.name}: {picture.note}", key=f"note {source.path}")
 
     def _result(self, slot: str, request: Request, result: Result) -> None:
+        if beside.slot_of(slot):
+            return  # the second pane's
         self.panels.answered(slot)
         for panel in self.panels.built:
             panel.show_result(slot, request, result)
+        if "warning" in result.meta:
+            self.tell(str(result.meta["warning"]), severity="warning")
         if slot == SLOT:
             self.easel.made(result)
         if slot in ("detect", SLOT):
@@ -298,7 +303,8 @@ class Window(QMainWindow):
         elif not description.offers["ablation"].reason:
             self.docks.show("attribution")
             self.session.store.update(document, title="Draw a rectangle")
-            self.tell(explain.HIDES, key="region")
+            within = "SegmentsPicture" in description.capabilities
+            self.tell(explain.WITHIN if within else explain.HIDES, key="region")
 
     # the frame
 

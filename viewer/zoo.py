@@ -29,6 +29,7 @@ class ZooDesk(QObject):
         self.window = window
         self.downloads = Downloads(window.session)
         self._wanted: Entry | None = None
+        self._opens: dict[str, Callable[[], None]] = {}
         self.downloads.told.append(self._told)
         window.installEventFilter(self)
 
@@ -51,13 +52,16 @@ class ZooDesk(QObject):
         self.dialog.open()
         self._list()
 
-    def open_model(self, name: str) -> None:
-        """Open a model by name; one of the zoo is downloaded first where it has to be, and the dialog tells how far."""
+    def open_model(self, name: str, *, as_second: bool = False) -> None:
+        """Open a model by name, or show it beside the model; one of the zoo is downloaded first where it has to be, and
+        the dialog tells how far.
+        """
+        open_it = self.window.panes.put_beside if as_second else self.window.session.open_model
         entry = missing(assume.split(name)[0])
         if entry is None:
-            self.window.session.open_model(name)
+            open_it(name)
             return
-        self._wanted = entry
+        self._wanted, self._opens[entry.name] = entry, lambda: open_it(name)
         self.open()
         self.fetch(entry)
 
@@ -68,6 +72,7 @@ class ZooDesk(QObject):
     def stop(self) -> None:
         """Call the download off."""
         self.downloads.cancel()
+        self._opens.clear()
         self._told()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -107,6 +112,6 @@ class ZooDesk(QObject):
     def _there(self, entry: Entry) -> None:
         if self.dialog.isVisible():
             self.dialog.dismiss()
-            self.window.session.open_model(entry.name)
+            self._opens.pop(entry.name, lambda: self.window.session.open_model(entry.name))()
         else:
             self.window.tell(f"{entry.name} was downloaded: it opens from the zoo.", severity="success", key="zoo")

@@ -1,50 +1,93 @@
-"""Adapter for networks that give neither classes nor boxes: maps, embeddings. Their channels are looked into."""
+"""Adapter for timm's networks that end in features: encoders without a head. One input, numbers that have no names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from models.cards import Card
-from models.scored import Seen
-from models.unknown import Found
+from models.preprocess import Preprocess
+from models.subject import Rect, Subject
+from models.types import Pixels
+
+TIMM = "timm.models."
+IMAGENET = Preprocess(resize=256, crop=224)
+NOTE = "{name} ends in features: "
 
 
-class FeaturesAdapter(Seen):
-    """An opened network whose output is looked at channel by channel: what is explained is a channel's mean."""
+class FeaturesAdapter:
+    """An opened encoder: stages preprocess. Its features stand where a classifier has classes."""
 
-    serves: ClassVar[str] = "features"
-    link: ClassVar[Any] = "none"
-    stages: ClassVar[Mapping[str, str]] = {
-        "Detects": "{name} gives features: it finds no boxes.",
-        "Classifies": "{name} gives features: it tells no classes.",
+    stages: Mapping[str, str] = {
+        "Detects": NOTE + "it finds no boxes.",
+        "Classifies": NOTE + "it tells no classes.",
     }
 
-    def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
-        self.net = net.eval()
+    def __init__(self, net: nn.Module, card: Card) -> None:
+        self.net: Any = net.eval()
         self.card = card
-        self.preprocess = found.preprocess
-        self._found = found
+        given = card.about.get("preprocessing")
+        self.preprocess = Preprocess.of(given) if given else IMAGENET
+
+    @staticmethod
+    def match(net: nn.Module) -> bool:
+        """Tell whether this adapter serves the network."""
+        return isinstance(net, _Encoder) or (type(net).__module__.startswith(TIMM) and not _classes(net))
 
     @classmethod
     def tiny(cls) -> nn.Module:
-        """Return a random-weight miniature for contract tests, whose output is a map of four channels."""
+        """Return a random-weight miniature for contract tests."""
         torch.manual_seed(0)
-        return nn.Sequential(nn.Conv2d(3, 6, 3, stride=4), nn.ReLU(), nn.Conv2d(6, 4, 3, stride=4))
+        return _Encoder()
 
     @property
-    def scores(self) -> Callable[[Tensor], Tensor]:
-        """What takes inputs (N, 3, h, w) to the mean of each channel (N, C) over its places."""
-        found, run = self._found, self._found.runner(self.net)
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.net.parameters()).device
 
-        def scores(x: Tensor) -> Tensor:
-            made = run(x)[found.part]
-            return made.mean(1) if made.ndim == 3 else made.flatten(2).mean(2) if made.ndim == 4 else made
+    def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
+        """Return what attributions look into; an encoder knows no boxes, so both are passed over."""
 
-        return scores
+        def make() -> Subject:
+            height, width = pixels.shape[:2]
+            with torch.inference_mode(False), torch.no_grad():
+                image = self.preprocess.input(pixels, self.device)
+                count = self._scores(image).shape[1]
+                return Subject(
+                    net=self.net,
+                    input=image,
+                    scores=self._scores,
+                    classes=tuple(f"feature {number}" for number in range(count)),
+                    extent=self.preprocess.extent(width, height),
+                    black=self.preprocess.black(self.device),
+                )
+
+        return stages.run("preprocess", make)
+
+    def _scores(self, x: Tensor) -> Tensor:
+        """Return the features (N, D) of inputs (N, 3, h, w): of maps or tokens their mean over all places."""
+        found = self.net(x)
+        if found.ndim == 4:
+            return found.mean((2, 3))
+        return found.mean(1) if found.ndim == 3 else found
+
+
+class _Encoder(nn.Module):
+    """A few convolutions and their mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 3, stride=4), nn.ReLU(), nn.Conv2d(4, 6, 3, stride=2), nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x).mean((2, 3))
+
+
+def _classes(net: nn.Module) -> int:
+    return int(getattr(net, "num_classes", 0) or 0)
 
 
 ADAPTER = FeaturesAdapter

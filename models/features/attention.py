@@ -22,7 +22,7 @@ class Seen:
     """What goes into each block's self-attention: B modules with their paths and inputs (1, T, D)."""
 
     paths: list[str] = field(default_factory=list)
-    modules: list[nn.MultiheadAttention] = field(default_factory=list)
+    modules: list[Any] = field(default_factory=list)
     tokens: list[Tensor] = field(default_factory=list)
     layout: Layout = field(default_factory=lambda: Layout(TOKENS))
 
@@ -38,8 +38,17 @@ class Seen:
 
 
 def attends(net: nn.Module) -> bool:
-    """Tell whether a network has attention over all of its tokens."""
-    return any(isinstance(module, nn.MultiheadAttention) for module in net.modules())
+    """Tell whether a network has attention over all of its tokens, as PyTorch's or timm's modules have it."""
+    return any(_is_own(module) for module in net.modules())
+
+
+def _is_own(module: nn.Module) -> bool:
+    return isinstance(module, nn.MultiheadAttention) or _is_timms(module)
+
+
+def _is_timms(module: nn.Module) -> bool:
+    """Tell whether a module is timm's plain attention, which need not be installed."""
+    return (type(module).__module__, type(module).__name__) == ("timm.layers.attention", "Attention")
 
 
 def seen(subject: Subject, stages: Any) -> Seen:
@@ -59,20 +68,23 @@ def seen(subject: Subject, stages: Any) -> Seen:
     return stages.run("attention inputs", make, subject.key)
 
 
-def weights(module: nn.MultiheadAttention, tokens: Tensor, query: slice = slice(None)) -> Tensor:
+def weights(module: Any, tokens: Tensor, query: slice = slice(None)) -> Tensor:
     """Return softmax(Q K^T / sqrt d) (heads, Q, T) of tokens (1, T, D), of all queries or of some.
 
     Vaswani et al. 2017, equation 1; as `nn.MultiheadAttention` returns it with `need_weights` and without averaging.
+    timm's may normalise queries and keys before.
     """
-    width = module.embed_dim
     heads, size = module.num_heads, module.head_dim
-    weight, bias = module.in_proj_weight, module.in_proj_bias
+    width, timms = heads * size, _is_timms(module)
+    weight, bias = (module.qkv.weight, module.qkv.bias) if timms else (module.in_proj_weight, module.in_proj_bias)
     q, k = (
         functional.linear(part, weight[start : start + width], None if bias is None else bias[start : start + width])
         .view(-1, heads, size)
         .transpose(0, 1)
         for start, part in ((0, tokens[0, query]), (width, tokens[0]))
     )
+    if timms:
+        q, k = module.q_norm(q), module.k_norm(k)
     return ((q / math.sqrt(size)) @ k.transpose(1, 2)).softmax(-1)
 
 
@@ -117,13 +129,17 @@ def position_embedding(net: nn.Module, tokens: int) -> Tensor | None:
 @contextmanager
 def _watched(net: nn.Module, found: Seen) -> Iterator[None]:
     """Keep clones of what goes into self-attention inside."""
-    names = {id(m): name for name, m in net.named_modules() if isinstance(m, nn.MultiheadAttention)}
+    names = {id(m): name for name, m in net.named_modules() if _is_own(m)}
 
     def before(module: nn.Module, inputs: Any) -> None:
-        if id(module) not in names or not isinstance(module, nn.MultiheadAttention):
+        if id(module) not in names:
             return
-        query, key = inputs[:2]
-        if query is not key or module.in_proj_weight is None or not module.batch_first:
+        query = inputs[0]
+        if isinstance(module, nn.MultiheadAttention):
+            usual = query is inputs[1] and module.in_proj_weight is not None and module.batch_first
+        else:
+            usual = len(inputs) == 1 or inputs[1] is None  # no mask
+        if not usual:
             raise Refusal(f"{names[id(module)]} is not self-attention of the usual kind.")
         found.paths.append(names[id(module)])
         found.modules.append(module)

@@ -224,7 +224,8 @@ def _labels(name: str, names: tuple[str, ...], *, has_background: bool) -> Int:
 
 def _foreground(model: Any) -> float | None:
     """Return the IoU from which training takes an anchor for an object, as torchvision's matchers hold it."""
-    matcher = None if anchor_layout.why_none(model) else anchor_layout.parts(anchor_layout.owner(model))[1]
+    held = anchor_layout.owner(model)
+    matcher = getattr(getattr(held, "rpn", held), "proposal_matcher", None)
     return None if matcher is None else float(matcher.high_threshold)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -174,8 +176,14 @@ def _read(path: Path) -> Any:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise Refusal(f"{path.name} is too large for codes.", advice=f"At most {MOST_BYTES >> 20} MB are read.")
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            known = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+            shape, _, kind = known[version](file)
+            if math.prod(shape) * kind.itemsize > path.stat().st_size:
+                raise ValueError("it claims more numbers than it holds")
         return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, KeyError, SyntaxError, TokenError, RecursionError) as error:
         raise Refusal(
             f"{path.name} cannot be read as codes ({error}).", advice="Give an NPY file of numbers."
         ) from error

@@ -19,7 +19,7 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
     """Return the network with random weights, the same ones every time."""
     assume.check(assumed, {}, name=base)
     card = cards.untrained(base)
-    if base in cards.CLASSIFIERS:
+    if base not in cards.ARCHITECTURES:
         about = architectures.classifier_about(base)
         names = about.pop("classes")
         net = architectures.untrained(base, classes=len(names))

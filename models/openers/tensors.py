@@ -91,7 +91,7 @@ def _recognised(
         return found
     net = _built(architecture, classes, state, card.name)
     about: dict[str, Any] = {"note": "Recognised by its tensors."}
-    if (task := architectures.task(architecture)) == "classification":
+    if (task := architectures.task(architecture)) in ("classification", "segmentation"):
         about |= {"preprocessing": _preprocessing(architecture)}
     names = architectures.class_names(architecture, classes)
     return net, cards.recognised(card, architecture=architecture, task=task, classes=names, about=about), {}
@@ -99,7 +99,7 @@ def _recognised(
 
 def _preprocessing(architecture: str) -> dict[str, Any]:
     """Return how the pictures of a classifier are prepared: as torchvision's published weights, or as our own."""
-    if architecture in cards.CLASSIFIERS:
+    if architecture in (*cards.CLASSIFIERS, *cards.SEGMENTERS):
         return architectures.classifier_about(architecture)["preprocessing"]
     own = next(card for card in cards.bundled().values() if card.architecture == architecture)
     return dict(own.about["preprocessing"])

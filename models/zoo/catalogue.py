@@ -6,7 +6,7 @@ import difflib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from models import cards
@@ -20,6 +20,7 @@ HUB = "https://huggingface.co"
 HUB_FILE = "model.safetensors"
 BYTES_PER_NUMBER = 4
 LIKE = 3
+IMAGENET = 1000
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class Entry:
     licence: str = ""
     url: str = ""
     hub: str = ""
+
+    @cached_property
+    def words(self) -> str:
+        """What is searched, in lower case."""
+        return f"{self.architecture} {self.tag} {self.library} {self.family} {self.task} {self.name}".lower()
 
     @property
     def bare(self) -> str:
@@ -128,7 +134,7 @@ def _timm() -> Iterator[Entry]:
 
 
 def _timm_entry(architecture: str, row: Mapping[str, Any], tag: str, weights: Mapping[str, Any]) -> Entry:
-    classes = weights.get("classes", 0) if tag else 1000 * bool(row["per_class"])
+    classes = weights.get("classes", 0) if tag else row.get("classes", IMAGENET) * bool(row["per_class"])
     parameters = row["body"] + classes * row["per_class"]
     hub, url = weights.get("hub", ""), weights.get("url", "")
     if tag and not url:

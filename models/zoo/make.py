@@ -19,6 +19,7 @@ from models.zoo.recognise import fingerprint
 FOLDER = cards.ASSETS / "zoo"
 CLASSES, OTHER_CLASSES = 7, 11
 MIB = 2**20
+IMAGENET = 1000
 
 
 def measured(build: Callable[[int], nn.Module]) -> dict[str, Any]:
@@ -72,11 +73,11 @@ def timm_zoo(names: Iterable[str] | None = None) -> dict[str, Any]:
         tags.setdefault(name, []).append(tag)
     found: dict[str, Any] = {}
     for name in names or list_models():
-        given: dict[str, Any] = {tag: get_pretrained_cfg(f"{name}.{tag}") for tag in tags.get(name, ())}
-        configs = {tag: config.to_dict() for tag, config in given.items()}
+        published: dict[str, Any] = {tag: get_pretrained_cfg(f"{name}.{tag}") for tag in tags.get(name, ())}
         row = measured(lambda classes, name=name: _built(timm.create_model, name, classes, {}))
+        row |= _first_classes(get_pretrained_cfg(name))
         row["family"] = model_entrypoint(name).__module__.rpartition(".")[2]
-        row["weights"] = {tag: _timm_weights(name, tag, config) for tag, config in configs.items()}
+        row["weights"] = {tag: _timm_weights(name, tag, config.to_dict()) for tag, config in published.items()}
         found[name] = row
     return {"version": timm.__version__, "models": found}
 
@@ -98,6 +99,11 @@ def _built(make: Callable[..., nn.Module], name: str, classes: int, more: Mappin
 def _tensors(net: nn.Module) -> tuple[dict[str, tuple[int, ...]], int]:
     shapes = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
     return shapes, sum(parameter.numel() for parameter in net.parameters())
+
+
+def _first_classes(config: Any) -> dict[str, int]:
+    """Return how many classes timm gives a network without weights, where that is not ImageNet's number."""
+    return {} if config is None or config.num_classes == IMAGENET else {"classes": config.num_classes}
 
 
 def _torchvision_weights(weights: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from models.zoo import cached, catalogue
 from models.zoo.catalogue import Entry
 
 IMAGENET = 1000
+FITS = {"center": "crop", "squash": "squash", "border": "pad"}  # timm's words for how a picture comes to a size
 NO_TIMM = "Install it where Vitrine is: pip install timm."
 
 
@@ -81,22 +82,9 @@ def _torchvision(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, 
     count = entry.classes or IMAGENET
     about: dict[str, Any] = {"classes": tuple(meta.get("categories") or (f"class {i}" for i in range(count)))}
     if entry.task != "detection":
-        about["preprocessing"] = preset(published)
+        about["preprocessing"] = architectures.preset(published)
     figures = {f"{on}: {what}": value for on, all_ in meta["_metrics"].items() for what, value in all_.items()}
     return net, {**about, **figures, **({"recipe": meta["recipe"]} if meta.get("recipe") else {})}
-
-
-def preset(published: Any) -> dict[str, Any]:
-    """Return the preprocessing of torchvision's published weights of a classifier or segmenter, as a card keeps it."""
-    given = published.transforms()
-    crop = getattr(given, "crop_size", None)
-    return {
-        "resize": given.resize_size[0],
-        **({"crop": crop[0]} if crop else {}),
-        "mean": list(given.mean),
-        "std": list(given.std),
-        "interpolation": given.interpolation.value,
-    }
 
 
 @contextmanager
@@ -129,9 +117,10 @@ def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[Any, dict[str, Any
         message = f"timm {timm.__version__} has no {entry.architecture}."
         raise Refusal(message, advice=f"Install a newer one: the zoo lists those of {_listed()}.")
     full = f"{entry.architecture}.{entry.tag}" if entry.tag else entry.architecture
+    net: Any
     if state:
         with architectures.unfilled(), _told(entry):
-            net: Any = timm.create_model(full, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(state)})
+            net = timm.create_model(full, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(state)})
         net.pretrained_cfg.pop("state_dict", None)
     else:
         with torch.random.fork_rng(devices=[]):
@@ -152,21 +141,22 @@ def timm_about(net: Any) -> dict[str, Any]:
         "mean": list(config["mean"]),
         "std": list(config["std"]),
         "interpolation": config["interpolation"],
-        "fit": "squash" if config["crop_mode"] == "squash" else "crop" if height == width else "stretch",
+        "fit": FITS[config["crop_mode"]],
     }
-    about: dict[str, Any] = {"classes": _timm_classes(net.num_classes), "preprocessing": preprocessing}
-    if config["crop_mode"] == "border":
-        about["preprocessing note"] = "It was made for whole pictures with a border; here their middle is cut out."
+    about: dict[str, Any] = {"classes": _timm_classes(net), "preprocessing": preprocessing}
     for key, told in (("origin_url", "origin"), ("description", "description"), ("paper_ids", "paper")):
         if net.pretrained_cfg.get(key):
             about[told] = net.pretrained_cfg[key]
     return about
 
 
-def _timm_classes(count: int) -> tuple[str, ...]:
-    """Return the names of as many classes as timm knows a set of; numbers where it does not."""
+def _timm_classes(net: Any) -> tuple[str, ...]:
+    """Return the names of as many classes as timm knows a set of; numbers where it does not, and of features."""
     from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 
+    count = net.num_classes or 0
+    if not count:
+        return tuple(f"feature {i}" for i in range(getattr(net, "head_hidden_size", net.num_features)))
     if count == IMAGENET:
         return architectures.classifier_about("resnet18")["classes"]
     subset = infer_imagenet_subset({"num_classes": count})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from functools import cache
 
 from models.zoo.catalogue import Entry
 
@@ -19,11 +18,12 @@ def search(entries: Sequence[Entry], query: str, *, task: str = "", only: Collec
     words = query.lower().split()
     if not words:
         return pool
-    found = [e for e in pool if all(word in _text(e) for word in words)]
+    found = [e for e in pool if all(word in e.words for word in words)]
     if not found:
-        letters = re.compile(".*?".join(re.escape(letter) for letter in "".join(words)))
-        spread = {e: match.end() - match.start() for e in pool if (match := letters.search(_text(e)))}
-        return sorted(spread, key=lambda e: (spread[e], len(e.name)))
+        # Each letter passes over others, but never over one of its own kind: there is one way to match, found at once.
+        letters = re.compile("".join(f"[^{re.escape(letter)}]*{re.escape(letter)}" for letter in "".join(words)))
+        spread = [(match.end(), len(e.name), e.name, e) for e in pool if (match := letters.match(e.words))]
+        return [e for *_, e in sorted(spread, key=lambda row: row[:3])]
     return sorted(found, key=lambda e: _rank(e, words[0]))
 
 
@@ -31,8 +31,3 @@ def _rank(entry: Entry, word: str) -> tuple[int, int]:
     name = entry.architecture.lower()
     place = 0 if name == word else 1 if name.startswith(word) else 2 if word in name else 3
     return place, len(entry.architecture)
-
-
-@cache
-def _text(entry: Entry) -> str:
-    return f"{entry.architecture} {entry.tag} {entry.library} {entry.family} {entry.task} {entry.name}".lower()

@@ -69,11 +69,14 @@ def test_what_a_model_raises_is_a_failure(
     def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(engine.model("tiny").net.backbone, "forward", broken)
+    tiny = engine.model("tiny")
+    monkeypatch.setattr(tiny.net.backbone, "forward", broken)
     failure = fail(engine.run(Request("detect", "tiny", source)))
     assert said in failure.message
     assert "Traceback" in failure.details
     monkeypatch.undo()
+    assert ("tiny" in engine._models) == (said != "memory"), "what memory is not enough for is let go"
+    engine._models["tiny"] = tiny
     done(engine.run(Request("detect", "tiny", source)))
 
 

@@ -69,3 +69,44 @@ def test_grad_cam_of_a_resnet_is_its_definition(engine: Engine) -> None:
     wanted = torch.relu((gradient.mean((2, 3), keepdim=True) * kept[0]).sum(1))[0].detach().numpy()
     given = ask(engine, "grad_cam", name, target="281", layer="layer4").arrays["map"]
     assert np.corrcoef(given.ravel(), wanted.ravel())[0, 1] > 0.9999
+
+
+def test_a_network_without_a_head_shows_its_features(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    import timm  # pyright: ignore[reportMissingImports]
+
+    from models import registry
+    from models.cards import Card
+
+    torch.manual_seed(0)
+    net = timm.create_model("vit_tiny_patch16_224", num_classes=0).eval().requires_grad_(False)
+    model = engine._models["encoder"] = registry.adapt(net, Card("encoder", task="features"))
+    monkeypatch.setattr(engine, "model", lambda name, context=None: model)
+    pixels = engine.pixels(Request("layers", "encoder", PHOTO), Context())
+    with torch.no_grad():
+        wanted = net(model.preprocess.input(pixels, torch.device("cpu")))[0]
+    given = ask(engine, "saliency", "encoder", target="feature 7")
+    assert given.meta["score"] == pytest.approx(float(wanted[7]), abs=1e-5)
+    assert "Classifies" not in registry.describe(model).capabilities
+    assert len(ask(engine, "layers", "encoder").meta["calls"]) > 20
+
+
+def test_attention_is_what_timm_multiplies_its_values_with(engine: Engine) -> None:
+    name = "timm:vit_tiny_patch16_224"
+    model = engine.model(name)
+    shown = ask(engine, "attention", name, block=3)
+    blocks, kept = [block.attn for block in model.net.blocks], []
+    hooks = [b.attn_drop.register_forward_hook(lambda module, given, value: kept.append(given[0])) for b in blocks]
+    try:
+        for block in blocks:
+            block.fused_attn = False  # the way in which the weights are there to be seen
+        pixels = engine.pixels(Request("attention", name, PHOTO), Context())
+        with torch.no_grad():
+            model.net(model.preprocess.input(pixels, torch.device("cpu")))
+    finally:
+        for hook, block in zip(hooks, blocks, strict=True):
+            hook.remove()
+            block.fused_attn = True
+    wanted = torch.stack([weights[0, :, 0, 1:].reshape(-1, 14, 14) for weights in kept])
+    assert np.allclose(shown.arrays["all"], wanted.numpy(), atol=1e-6)
+    assert np.allclose(shown.arrays["heads"], wanted[3].numpy(), atol=1e-6)
+    assert "position" in shown.arrays

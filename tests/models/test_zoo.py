@@ -91,6 +91,8 @@ def test_timm_is_listed_as_it_is_installed() -> None:
     assert set(catalogue.raw("timm")["models"]) == set(timm.list_models())
     wanted = {f"timm:{name}" for name in timm.list_pretrained()}
     assert {e.name for e in catalogue.entries() if e.library == "timm" and e.tag} == wanted
+    for name in ("resnet18", "vit_tiny_patch16_dinov3_qkvb"):
+        assert catalogue.find(f"timm:{name}").classes == timm.get_pretrained_cfg(name).num_classes
     for name in timm.list_pretrained("resnet18.*"):
         config = timm.get_pretrained_cfg(name)
         entry = catalogue.find(f"timm:{name}")

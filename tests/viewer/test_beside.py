@@ -4,78 +4,31 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
 from videos import number_in, video
 
-from models import recipe
-from models.cards import BUNDLED, PHOTOS
-from models.requests import Request
-from models.types import Failure, Result
-from tests.viewer.explained import classifier, picture
-from viewer import beside, beside_actions, heat, versus
+from models.types import Failure
+from tests.viewer.explained import classifier
+from tests.viewer.second import RCNN, SAMPLES, SSD, Make, b_answer, beside_of, click, in_force, layer, panel
+from viewer import beside, versus
 from viewer.canvas.layers import CORRECT, ONLY_A, ONLY_B, WRONG, Boxes
-from viewer.canvas.painter import render
-from viewer.panels.beside import EMPTY, NOTHING, BesidePanel
+from viewer.panels.beside import EMPTY, NOTHING
 from viewer.panels.live import LivePanel
-from viewer.plan import given
-from viewer.sources import pixels_of
+from viewer.widgets.allow import Allow
 
-SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
-SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))
-CAT = PHOTOS / "cat.jpg"
-Make = Callable[..., Any]
 LEFT = Qt.MouseButton.LeftButton
-
-
-def beside_of(d: Any, model: str) -> Any:
-    """Show a model beside the first one, and wait for what it says."""
-    d.window.panes.choose(model)
-    d.settle()
-    d.until(lambda: d.session.beside.description is not None)
-    d.settle()
-    return d
 
 
 @pytest.fixture
 def both(desk: Make) -> Any:
     return beside_of(desk(SAMPLES[0], model=RCNN), SSD)
-
-
-def layer(d: Any, name: str) -> Any:
-    """The layer of B's canvas with an id, or None."""
-    return next((each for each in d.window.panes.canvas.layers if each.id == name), None)
-
-
-def panel(d: Any) -> BesidePanel:
-    return d.panel(BesidePanel)
-
-
-def b_answer(d: Any, slot: str) -> Result:
-    found = d.session.beside.answer(slot)
-    assert found is not None
-    return found[1]
-
-
-def in_force(d: Any) -> dict[str, Any]:
-    """The values that A's panel shows, of those that B has."""
-    shown = {**d.session.description.offers["detect"].defaults, **given(d.document, "detect", d.session.description)}
-    return {k: v for k, v in shown.items() if k in d.session.beside.description.offers["detect"].defaults}
-
-
-def click(d: Any, canvas: Any, x: float, y: float) -> None:
-    place = canvas.to_screen(QPointF(x, y)).toPoint()
-    d.qtbot.mouseMove(canvas, QPoint(1, 1))
-    d.qtbot.mouseMove(canvas, place)
-    d.qtbot.mouseClick(canvas, LEFT, pos=place)
 
 
 # what is shown
@@ -280,9 +233,8 @@ def test_code_that_may_not_run_yet_is_asked_about_and_then_shown_beside(desk: Ma
     code.write_text("from torchvision.models import resnet18\ndef build():\n    return resnet18(num_classes=5)\n")
     d = desk(SAMPLES[0], model=SSD)
     d.window.panes.choose(f"{code}:build")
-    d.until(lambda: d.window.findChild(QMessageBox))
-    box = d.window.findChild(QMessageBox)
-    next(button for button in box.buttons() if button.text() == "Run it").click()
+    d.until(lambda: d.window.findChild(Allow))
+    d.window.findChild(Allow).run.click()
     d.until(lambda: d.session.beside.description is not None)
     d.settle()
     assert d.document.model == SSD and d.document.beside == f"{code}:build"
@@ -327,162 +279,3 @@ def test_ground_truth_judges_both_models(desk: Make, tmp_path: Path) -> None:
     }
     assert colours[int(found["ids"][0])] == CORRECT and WRONG in colours.values()
     assert not {ONLY_A, ONLY_B} & set(colours.values()), "right and wrong stand above what one model alone found"
-
-
-# classifiers
-
-
-def test_classes_of_two_classifiers_meet_by_name(desk: Make) -> None:
-    d = beside_of(desk(CAT, model="photos-resnet"), "photos-vit")
-    a, b = (d.direct("classify", model=name, top=1000).arrays for name in ("photos-resnet", "photos-vit"))
-    names = d.session.description.classes
-    two = panel(d)
-    rows = {row[0]: row[1:] for row in two.ranking.rows}
-    assert set(rows) == set(names)
-    for name, (one, other, change) in rows.items():
-        label = names.index(name)
-        chances = [float(each["probabilities"][each["labels"].tolist().index(label)]) for each in (a, b)]
-        assert [one, other, change] == [f"{chances[0]:.4f}", f"{chances[1]:.4f}", f"{chances[1] - chances[0]:+.4f}"]
-    assert "cat 40.5%" in d.window.panes.heads[1].facts.text()
-    assert two.classes.text().startswith("Both say cat")
-
-
-def test_maps_of_two_models_are_shown_correlated_and_subtracted(desk: Make, tmp_path: Path) -> None:
-    d = desk(picture(tmp_path), model=classifier(tmp_path))
-    d.run("explain")
-    d.settle()
-    (tmp_path / "other").mkdir()
-    beside_of(d, classifier(tmp_path / "other", seed=1))
-    d.until(lambda: d.session.beside.answer("attribution") is not None)
-    d.settle()
-    a, b = d.session.results["attribution"][1], b_answer(d, "attribution")
-    assert not np.array_equal(a.arrays["map"], b.arrays["map"])
-    drawn = heat.heat_layer(b.arrays["map"], b.meta["extent"], d.document.look, signed=b.meta["signed"])
-    assert np.array_equal(layer(d, "attribution").values, drawn.values)
-    found = versus.map_numbers(a, b)
-    assert found is not None and f"Pearson: {found.pearson:+.3f}" in panel(d).maps.text
-    panel(d).subtract.click()
-    d.settle()
-    wanted = versus.map_difference(a, b, d.document.look)
-    assert wanted is not None and layer(d, "attribution") is None
-    drawn = versus.difference_layer(wanted, d.document.look)
-    assert np.array_equal(layer(d, "difference").values, drawn.values)
-    assert d.layer("attribution") is not None, "A keeps its own map"
-
-
-def test_activations_of_both_are_shown_and_compared(desk: Make, tmp_path: Path) -> None:
-    d = desk(picture(tmp_path), model=classifier(tmp_path))
-    d.window.docks.show("activations")
-    d.settle()
-    (tmp_path / "other").mkdir()
-    beside_of(d, classifier(tmp_path / "other", seed=1))
-    chosen = d.session.results["activations.layers"][1].meta["automatic"]
-    d.store.update(d.document.explaining(layer=chosen).with_value("activations", chosen=1))
-    d.until(lambda: d.session.beside.store.document.layer == chosen)
-    d.settle()
-    b = b_answer(d, "activations")
-    assert b.meta["layer"] == chosen, "layers named alike are paired"
-    drawn = heat.heat_layer(b.arrays["maps"][1].astype(np.float32), b.meta["extent"], d.document.look)
-    assert np.array_equal(layer(d, "activation").values, drawn.values)
-    found = versus.activity(d.session.results["activations"][1], b)
-    assert f"Cosine: {found.cosine:+.3f}" in panel(d).channels.text
-
-
-# models that do something else
-
-
-def test_models_of_different_tasks_say_what_the_second_cannot_do(desk: Make) -> None:
-    d = beside_of(desk(SAMPLES[0], model=SSD), "photos-vit")
-    assert d.window.panes.heads[1].note.text() == "photos-vit finds no boxes."
-    assert d.shows(d.direct()) and panel(d).empty.text() == NOTHING
-    beside_of(d, "digits-vae")
-    assert "finds no boxes" in d.window.panes.heads[1].note.text()
-    assert d.messages == []
-
-
-def test_generators_make_the_same_seeds_pictures(desk: Make) -> None:
-    d = beside_of(desk(model="digits-vae"), "digits-gan")
-    made = d.engine.run(Request.make("decode", "digits-gan", None, {"code": "seed:0"}))
-    assert np.array_equal(d.window.panes.canvas.pixels, made.arrays["picture"])
-    assert "codes of 10 and 64 numbers" in d.window.panes.heads[1].note.text()
-    d.store.update(d.document.with_latent(code=",".join(["0.5"] * 10)))
-    d.settle()
-    assert "64 numbers, this one 10" in d.window.panes.heads[1].note.text()
-    assert not np.array_equal(d.canvas.pixels, made.arrays["picture"])
-
-
-# choosing
-
-
-def test_the_second_model_is_chosen_in_the_panel_in_its_head_or_by_a_drop_with_shift(
-    desk: Make, tmp_path: Path
-) -> None:
-    d = desk(SAMPLES[0], model=SSD)
-    d.run("panel-beside")
-    two = panel(d)
-    two.choice.activated.emit(two.choice.findData(RCNN))
-    d.settle()
-    assert d.document.beside == RCNN
-    box = d.window.panes.box
-    box.activated.emit(box.findData("photos-vit"))
-    d.settle()
-    assert d.document.beside == "photos-vit"
-    d.window.panes.choose(SSD)
-    assert "shown already" in d.messages[-1] and d.document.beside == "photos-vit"
-    weights = Path(classifier(tmp_path))
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(weights))])
-    shift = Qt.KeyboardModifier.ShiftModifier
-    enter = QDragEnterEvent(QPoint(300, 300), Qt.DropAction.CopyAction, data, LEFT, shift)
-    QApplication.sendEvent(d.window, enter)
-    assert d.window.drops.label.text() == "Drop to open birds.safetensors beside the model"
-    event = QDropEvent(QPointF(300, 300), Qt.DropAction.CopyAction, data, LEFT, shift)
-    QApplication.sendEvent(d.window, event)
-    d.settle()
-    assert event.isAccepted() and d.document.beside == str(weights) and d.document.model == SSD
-
-
-# on disk
-
-
-def test_both_panes_are_written_as_one_picture_with_what_differs_and_two_recipes(both: Any, tmp_path: Path) -> None:
-    d = both
-    written = beside_actions.export_to(d.window, tmp_path / "out" / "two.png")
-    assert [path.name for path in written] == ["two.png", "two.json", "two.a.recipe.json", "two.b.recipe.json"]
-    pairs = versus.boxes(d.result, b_answer(d, "detect"))
-    body = json.loads(written[1].read_text(encoding="utf-8"))
-    assert body["differences"]["boxes"]["counts"] == pairs.counts
-    assert [pair["iou"] for pair in body["differences"]["boxes"]["both"]] == pytest.approx(pairs.iou.tolist())
-    assert body["a"]["model"] == RCNN and body["b"]["model"] == SSD
-    assert body["b"]["asked"]["detect"]["parameters"]["score"] == in_force(d)["score"]
-    for path, model, answer in ((written[2], RCNN, d.result), (written[3], SSD, b_answer(d, "detect"))):
-        found = recipe.read(path)
-        again = d.engine.run(found.request)
-        assert found.request.model == model and np.array_equal(again.arrays["boxes"], answer.arrays["boxes"])
-    image = np.asarray(Image.open(written[0]).convert("RGB"))
-    height, width = d.canvas.pixels.shape[:2]
-    top, gap = image.shape[0] - height, (image.shape[1] - 2 * width) // 3
-    both_drawn = [render(d.canvas.pixels, d.window.layers()), render(d.canvas.pixels, d.window.panes.layers())]
-    for index, drawn in enumerate(both_drawn):
-        left = gap + index * (width + gap)
-        assert np.array_equal(image[top - gap : image.shape[0] - gap, left : left + width], pixels_of(drawn))
-        assert (image[: top - gap, left : left + width] < 100).any(), "the head is written"
-
-
-def test_both_panes_are_copied_where_there_are_two(both: Any) -> None:
-    d = both
-    d.run("copy-image")
-    height, width = d.canvas.pixels.shape[:2]
-    copied = QGuiApplication.clipboard().image()
-    assert copied.width() > 2 * width and copied.height() > height
-    d.run("copy-view")
-    assert QGuiApplication.clipboard().image().size() == d.window.panes.grab().size()
-    d.run("beside-close")
-    d.run("copy-image")
-    assert QGuiApplication.clipboard().image().width() == width
-
-
-def test_where_both_cannot_be_written_it_says_so(both: Any, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    assert beside_actions.export_to(both.window, tmp_path / "file" / "two.png") == []
-    assert "cannot be written" in both.messages[-1]

@@ -19,6 +19,7 @@ from models.types import Refusal, Source
 from viewer import sessionfile
 from viewer.document import Document
 from viewer.fields import mapped, plain, taken
+from viewer.paths import named
 from viewer.sessionfile import SUFFIX, read, write
 from viewer.sound import checked
 
@@ -176,7 +177,7 @@ def test_the_card_travels_with_the_session(folder: Path) -> None:
     body = json.loads(card.read_text())
     write(path, whole(folder))
     card.unlink()
-    assert read(path).cards == {card: body}
+    assert read(path).cards == {folder / "w.safetensors": body}
 
 
 def test_a_changed_copy_gives_way_to_the_right_one(folder: Path) -> None:
@@ -256,6 +257,70 @@ def test_unknown_keys_and_wrong_values_are_named(tmp_path: Path) -> None:
     assert len(back.document.sources) == 1 and back.document.current == 0
     said = "\n".join(back.notes)
     assert len(back.notes) == 5 and all(w in said for w in ("labels", "sideways", "shiny", "sources[1]", "sources[2]"))
+
+
+PLAIN = [
+    "region_label",
+    "method",
+    "target",
+    "against",
+    "part",
+    "layer",
+    "anchors",
+    "compare",
+    "figures",
+    "inside",
+    "truth_shown",
+    "unfit",
+    "methods",
+    "classes",
+    "found",
+    "scale",
+    "code",
+    "path",
+    "easing",
+    "around",
+    "aside",
+    "kept",
+    "sign",
+    "colours",
+    "inspection",
+    "pinned",
+]
+
+
+def test_every_text_that_may_be_a_path_is_known() -> None:
+    """A new text among the fields must be put either here or where paths are moved."""
+    texts: list[str] = []
+    moved_to: set[str] = set()
+
+    def build(kind: Any, name: str) -> Any:
+        if kind is str:
+            texts.append(f"/{name}/{len(texts)}.pt")
+            return texts[-1]
+        if get_origin(kind) in (Union, UnionType):
+            first = next((p for p in get_args(kind) if dataclasses.is_dataclass(p)), None)
+            return build(first or (str if str in get_args(kind) else type(None)), name)
+        if get_origin(kind) is tuple:
+            return tuple(build(part, name) for part in get_args(kind) if part is not Ellipsis)
+        if dataclasses.is_dataclass(kind):
+            hints = get_type_hints(kind)
+            return cast("Any", kind)(**{f.name: build(hints[f.name], f.name) for f in dataclasses.fields(kind)})
+        return {int: 0, float: 0.0, bool: False, type(None): None}[kind]
+
+    document = build(Document, "")
+    moved_to |= named(document)
+    left = [text for text in texts if text not in moved_to and text.split("/")[1] not in PLAIN]
+    assert {text.split("/")[1] for text in left} == {"settings", "params"}, left
+    assert {text.split("/")[1] for text in moved_to} == {"path", "model", "beside", "reals", "folders", "settings"}
+
+
+def test_the_model_beside_travels_and_may_be_gone(folder: Path) -> None:
+    path, document = folder / ("a" + SUFFIX), Document(beside=str(folder / "w.safetensors"))
+    write(path, document)
+    assert str(folder) not in path.read_text() and read(path).document == document
+    (folder / "w.safetensors").unlink()
+    assert read(path).document == Document() and read(path).missing == ("w.safetensors",)
 
 
 def test_code_and_its_weights_move_together(tmp_path: Path) -> None:

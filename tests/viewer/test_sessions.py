@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from PySide6.QtWidgets import QFileDialog, QMessageBox
@@ -172,8 +175,6 @@ def test_a_card_that_is_gone_is_offered_back(desk: Make, pictures: list[Path], t
     opened(d, path)
     toast = next(t for t in d.window.toasts.shown if t.message.action and t.message.action[0] == "Put it back")
     toast._act()
-    import json
-
     assert json.loads(card.read_text()) == json.loads(body) and d.document.model == str(weights)
     assert d.session.description.classes == names
 
@@ -192,3 +193,35 @@ def test_the_command_line_opens_a_session(pictures: list[Path], tmp_path: Path, 
     done = subprocess.run(words, cwd=root, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert shot.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("number", [-7, 10**9])
+@pytest.mark.parametrize("model", ["digits-ssd", "digits-vae"])
+def test_nonsense_of_the_right_types_leaves_the_window_whole(
+    desk: Make, pictures: list[Path], model: str, number: int
+) -> None:
+    """What goes wrong in the window fails every test of it."""
+
+    def nonsense(kind: Any) -> Any:
+        if get_origin(kind) in (Union, UnionType):
+            return nonsense(next((p for p in get_args(kind) if p is not type(None)), str))
+        if get_origin(kind) is tuple:
+            return [nonsense(part) for part in get_args(kind) if part is not Ellipsis]
+        if dataclasses.is_dataclass(kind):
+            hints = get_type_hints(kind)
+            return {field.name: nonsense(hints[field.name]) for field in dataclasses.fields(kind)}
+        return {int: number, float: float(number), bool: True, str: "nonsense"}[kind]
+
+    d = desk(pictures[0], model=model)
+    body = nonsense(Document)
+    body |= {"sources": [{"path": str(pictures[0])}], "model": model, "truth": None, "beside": ""}
+    body["settings"] = [[[model, "detect"], [["score", "nonsense"], ["iou", number], ["hidden", True]]]]
+    path = pictures[0].parent / "odd.vitrine"
+    path.write_text(json.dumps({"vitrine_session": 1, "document": body}))
+    d.window.sessions.open(path)
+    d.until(lambda: not d.window.sessions.working)
+    d.until(lambda: not d.session.jobs.busy)
+    assert d.document.model == model
+    d.store.update(Document(d.document.sources, model=model), title="Sense again")
+    d.settle()
+    assert d.session.results

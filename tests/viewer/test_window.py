@@ -42,7 +42,7 @@ def test_a_dropped_file_opens_and_takes_the_keyboard(desk: Make) -> None:
     d.until(lambda: d.session.shown)
     d.settle()
     assert names(d) == [SAMPLES[0].name] and d.shows(d.direct())
-    assert d.window.centre.currentWidget() is d.canvas and d.canvas.hasFocus()
+    assert d.window.centre.currentWidget() is d.window.panes and d.canvas.hasFocus()
     assert d.window.drops.label.isHidden()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -93,6 +94,29 @@ class Heat:
 
 
 @dataclass(frozen=True, eq=False)
+class Labels:
+    """A class id for each cell (h, w) spread over `extent` (x0, y0, x1, y1) in pixels of the picture, and how `sure`
+    each is, 0 to 1. `names` are those of the classes by id; ids in `clear` are not painted."""
+
+    id: str
+    labels: NDArray[np.integer[Any]]
+    sure: Float
+    extent: tuple[float, float, float, float]
+    names: Sequence[str]
+    clear: tuple[int, ...] = ()
+    opacity: float = 0.5
+
+    def at(self, x: float, y: float) -> tuple[int, float] | None:
+        """Return the class id at a point and how sure it is, None outside."""
+        x0, y0, x1, y1 = self.extent
+        rows, columns = self.labels.shape
+        row, column = int((y - y0) / (y1 - y0) * rows // 1), int((x - x0) / (x1 - x0) * columns // 1)
+        if not (0 <= row < rows and 0 <= column < columns):
+            return None
+        return int(self.labels[row, column]), float(self.sure[row, column])
+
+
+@dataclass(frozen=True, eq=False)
 class Points:
     """Points (N, 2) with a class id each; `radius` is in screen pixels."""
 
@@ -161,7 +185,7 @@ class Note:
         return "\n".join([self.title, *("\t".join(line) for line in self.lines)])
 
 
-Layer = Boxes | Links | Heat | Points | Masks | Skeletons | Note
+Layer = Boxes | Links | Heat | Labels | Points | Masks | Skeletons | Note
 FIRST_TRUTH = -2
 
 

@@ -16,7 +16,7 @@ from PySide6.QtSvg import QSvgGenerator
 
 from viewer.canvas import instances, label
 from viewer.canvas.frame import DARK, Frame, draw_lines, smooth
-from viewer.canvas.layers import Boxes, Heat, Hit, Layer, Links, Masks, Points, Skeletons
+from viewer.canvas.layers import Boxes, Heat, Hit, Labels, Layer, Links, Masks, Points, Skeletons
 from viewer.theme import class_colour, heat_lut
 
 Pixels = NDArray[np.uint8]
@@ -68,6 +68,8 @@ def paint(
                 _links(frame, layer)
             case Heat():
                 _heat(frame, layer)
+            case Labels():
+                _image(frame, layer, _label_image(layer), smooth=False)
             case Points():
                 _points(frame, layer)
             case Masks():
@@ -218,21 +220,31 @@ def _points(frame: Frame, layer: Points) -> None:
             frame.dots(placed[group], width=2 * layer.radius * frame.unit, colour=class_colour(int(c)))
 
 
-def _heat(frame: Frame, layer: Heat) -> None:
+def _image(frame: Frame, layer: Heat | Labels, image: QImage, *, smooth: bool) -> None:
+    """Stretch an image over a layer's extent, cut off at the picture's border."""
     x0, y0, x1, y1 = frame.place([layer.extent])[0]
     frame.painter.save()
     left, top, right, bottom = frame.bounds
     frame.painter.setClipRect(QRectF(left, top, right - left, bottom - top))
     frame.painter.setOpacity(layer.opacity)
-    frame.painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, layer.smooth)
-    frame.painter.drawImage(QRectF(x0, y0, x1 - x0, y1 - y0), _heat_image(layer))
+    frame.painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
+    frame.painter.drawImage(QRectF(x0, y0, x1 - x0, y1 - y0), image)
+    frame.painter.restore()
+
+
+def _heat(frame: Frame, layer: Heat) -> None:
+    _image(frame, layer, _heat_image(layer), smooth=layer.smooth)
     if layer.cells is not None:
+        x0, y0, x1, y1 = frame.place([layer.extent])[0]
+        frame.painter.save()
+        left, top, right, bottom = frame.bounds
+        frame.painter.setClipRect(QRectF(left, top, right - left, bottom - top))
         frame.painter.setOpacity(0.5)
         frame.painter.setPen(frame.pen(DARK, width=frame.length(1.0)))
         rows, columns = layer.cells
         ys, xs = np.linspace(y0, y1, rows + 1), np.linspace(x0, x1, columns + 1)
         draw_lines(frame.painter, np.array([[x0, y, x1, y] for y in ys] + [[x, y0, x, y1] for x in xs]))
-    frame.painter.restore()
+        frame.painter.restore()
 
 
 @lru_cache(maxsize=40)
@@ -248,6 +260,19 @@ def _heat_image(layer: Heat) -> QImage:
         table[..., 3] = table[..., 3] * np.clip(FADED + (1 - FADED) * 1.5 * away, 0, 1)
     height, width = table.shape[:2]
     image = QImage(table.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
+    return image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)
+
+
+@lru_cache(maxsize=8)
+def _label_image(layer: Labels) -> QImage:
+    """Return the classes in their colours, at the layer's own size."""
+    table = np.zeros((int(layer.labels.max(initial=0)) + 1, 4), np.uint8)
+    for number in np.unique(layer.labels).tolist():
+        if number not in layer.clear:
+            table[number] = class_colour(number).getRgb()  # pyright: ignore[reportCallIssue, reportArgumentType]
+    colours = table[layer.labels]
+    height, width = layer.labels.shape
+    image = QImage(colours.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
     return image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QNativeGestureEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QRubberBand, QWidget
 
 from viewer.canvas.card import Card
-from viewer.canvas.layers import Boxes, Hit, Layer, Note, hits
+from viewer.canvas.layers import NO_CLASS, Boxes, Hit, Labels, Layer, Note, hits
 from viewer.canvas.readout import Marker, Readout, StaleDot
 from viewer.canvas.stage import Look, Stage
 from viewer.theme import class_colour, colours
@@ -330,8 +330,11 @@ class Canvas(QWidget):
 
     def _read_out(self) -> None:
         pointer, position = self._pointer, self._position
-        if pointer is None or pointer.hit is None or position is None or self._dragging:
+        if pointer is None or position is None or self._dragging:
             self._readout.hide()
+            return
+        if pointer.hit is None:
+            self._read_label(pointer, position.toPoint())
             return
 
         layer_id, row = pointer.hit
@@ -348,6 +351,17 @@ class Canvas(QWidget):
             position=position.toPoint(),
         )
         self.setAccessibleDescription(self._readout.text)
+
+    def _read_label(self, pointer: Pointer, position: QPoint) -> None:
+        """Read out the class of the pixel under the pointer, and how sure it is."""
+        for layer in self._layers:
+            if isinstance(layer, Labels) and (found := layer.at(pointer.x, pointer.y)) is not None:
+                label, sure = found
+                colour = class_colour(label) if label not in layer.clear else class_colour(NO_CLASS)
+                self._readout.tell((layer.names[label], f"{sure:.1%}"), colour=colour, position=position)
+                self.setAccessibleDescription(self._readout.text)
+                return
+        self._readout.hide()
 
 
 def _checked(pixels: ArrayLike | None) -> NDArray[np.uint8] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QVBoxLayout, QWidget
 
@@ -27,10 +28,12 @@ from viewer.widgets.channel_view import copy_button
 from viewer.widgets.elide import ElidedLabel
 from viewer.widgets.legend import Legend, Stroke
 from viewer.widgets.pair_table import PairTable
+from viewer.widgets.plain import plain
 
 DETECT, CLASSIFY, MAP, CHANNELS, PICTURE = versus.SLOTS
 TABLE_PX = 180
 MOST_CLASSES = 20
+NONE = "–"
 LEGEND = {
     versus.IN_A: (Stroke(ONLY_A, "Only the first model"), "only in A"),
     versus.IN_B: (Stroke(ONLY_B, "Only the second model"), "only in B"),
@@ -62,7 +65,7 @@ class BesidePanel(Panel):
         self._answers: dict[str, tuple[Request, Result]] = {}
         self._about: tuple[object, ...] = ()
         self._pairs: Pairs | None = None
-        self._difference: tuple[object, Difference | None] = (None, None)
+        self._difference: tuple[tuple[Result, ...], Look | None, Difference | None] = ((), None, None)
         self._names: list[tuple[str, str]] = []
         self.choice = QComboBox()
         self.choice.setAccessibleName("Model to compare with")
@@ -82,10 +85,12 @@ class BesidePanel(Panel):
         self.ranking.setMinimumHeight(TABLE_PX)
         self.maps, self.channels = Card("Heat maps"), Card("Activations")
         self.pictures = Card("Pictures")
-        self.layers_of = ElidedLabel(lines=2)
-        self.layers_of.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.channels.put(self.layers_of, stretch=0)
+        self.layers_of, self.map_layers = ElidedLabel(lines=2), ElidedLabel(lines=2)
+        for label, card in ((self.layers_of, self.channels), (self.map_layers, self.maps)):
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            card.put(label, stretch=0)
         self.subtract = QCheckBox(SUBTRACT)
+        self.subtract.setToolTip("Each map in shares of its own scale: red where A has more, blue where B has")
         self.subtract.toggled.connect(self._subtract)
         self.maps.put(self.subtract, stretch=0)
         self._sections = self._arranged()
@@ -109,6 +114,7 @@ class BesidePanel(Panel):
         }
         for section in sections.values():
             section.hide()
+            section.setMinimumWidth(1)  # a long name of a layer makes nothing wider than the dock
             whole.addWidget(section)
         whole.addStretch(1)
         self.fill(inside, self.title)
@@ -156,7 +162,7 @@ class BesidePanel(Panel):
     def forget(self) -> None:
         """Drop what was said of another picture or by another model."""
         self._answers.clear()
-        self._pairs, self._difference = None, (None, None)
+        self._pairs, self._difference = None, ((), None, None)
         self.table.take(None)
         self._tell()
 
@@ -187,10 +193,11 @@ class BesidePanel(Panel):
         both = self._both(MAP)
         if both is None:
             return None
-        about = (*both, look)
-        if self._difference[0] != about:
-            self._difference = (about, versus.map_difference(*both, look))
-        return self._difference[1]
+        before, drawn, found = self._difference
+        if drawn != look or any(one is not other for one, other in zip(both, before, strict=False)) or not before:
+            found = versus.map_difference(*both, look)
+            self._difference = (both, look, found)
+        return found
 
     def _list(self, document: Document, description: Description | None) -> None:
         """Offer the same file under other assumptions, then the models of its task, then the others."""
@@ -201,7 +208,7 @@ class BesidePanel(Panel):
             self.choice.clear()
             for title, name in entries:
                 self.choice.addItem(title, name)
-                self.choice.setItemData(self.choice.count() - 1, name, Qt.ItemDataRole.ToolTipRole)
+                self.choice.setItemData(self.choice.count() - 1, plain(name), Qt.ItemDataRole.ToolTipRole)
             self.choice.setPlaceholderText(CHOOSE)
         self.choice.setCurrentIndex(-1)
 
@@ -223,7 +230,7 @@ class BesidePanel(Panel):
             self._tell_channels(versus.activity(*both))
         if both := there[PICTURE]:
             away = versus.pictures(*both)
-            text = "their sizes differ" if away is None else f"{number(away)} of 255, on average"
+            text = "their sizes differ" if away is None else f"{away:.2f} of 255, on average"
             self.pictures.set_facts([("Difference", text)])
 
     def _tell_boxes(self, pairs: Pairs) -> None:
@@ -238,7 +245,9 @@ class BesidePanel(Panel):
     def _tell_classes(self, found: versus.Classes) -> None:
         a, b = found.best
         same = f"Both say {a}" if a == b else f"A says {a}, B says {b}"
-        self.classes.setText(f"{same} · total variation {found.distance:.3f}")
+        shared = any(p is not None and q is not None for _, p, q in found.rows)
+        apart = f"total variation {found.distance:.3f}" if shared else "no class name in common"
+        self.classes.setText(f"{same} · {apart}")
         self.ranking.take([_class_row(*row) for row in found.rows[:MOST_CLASSES]])
 
     def _tell_maps(self, both: tuple[Result, Result]) -> None:
@@ -255,11 +264,18 @@ class BesidePanel(Panel):
         else:
             rows, columns = found.shape
             facts += [("Pearson", f"{found.pearson:+.3f}"), ("Spearman", f"{found.spearman:+.3f}")]
-            facts.append(("On", f"{columns} × {rows} cells, {found.share:.0%} of A's map"))
+            facts += [("Cells", f"{columns} × {rows}"), ("Together", f"{found.share:.0%} of A's map")]
+        subtracted = self._subtracted(look) if self.store.document.view.subtracted else None
+        if subtracted is not None:
+            mean = float(np.abs(subtracted.values).mean())
+            facts.append(("A − B", f"{mean:.3f} of each scale"))
         self.maps.set_facts(facts)
+        layers = [str(each.meta.get("layer") or NONE) for each in both]
+        self.map_layers.setText(f"Layers: A {layers[0]} · B {layers[1]}")
+        self.map_layers.setVisible(layers != [NONE, NONE])
 
     def _tell_channels(self, found: versus.Activity) -> None:
-        self.layers_of.setText(f"A {found.layers[0]} · B {found.layers[1]}")
+        self.layers_of.setText(f"Layers: A {found.layers[0]} · B {found.layers[1]}")
         facts = [(f"Shape {n}", " × ".join(map(str, shape))) for n, shape in zip("AB", found.shapes, strict=True)]
         facts += [(f"Norm {n}", number(norm)) for n, norm in zip("AB", found.norms, strict=True)]
         if found.cosine is not None and found.channel is not None:
@@ -315,8 +331,9 @@ def _peers(model: str) -> list[str]:
 
 
 def _class_row(name: str, a: float | None, b: float | None) -> tuple[str, str, str, str]:
-    change = f"{b - a:+.4f}" if a is not None and b is not None else ""
-    return name, "" if a is None else f"{a:.4f}", "" if b is None else f"{b:.4f}", change
+    change = f"{b - a:+.4f}" if a is not None and b is not None else NONE
+    one, other = (NONE if chance is None else f"{chance:.4f}" for chance in (a, b))
+    return name, one, other, change
 
 
 def _stack(*parts: QWidget) -> QWidget:

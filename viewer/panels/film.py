@@ -23,6 +23,7 @@ from viewer import theme
 from viewer.document import Document
 from viewer.panels.base import Panel
 from viewer.store import Store
+from viewer.widgets.plain import plain
 
 THUMB_PX = 64
 FRAME_PX = 4
@@ -79,7 +80,7 @@ class FilmPanel(Panel):
             for source in document.sources:
                 item = QListWidgetItem()
                 item.setData(Qt.ItemDataRole.AccessibleTextRole, source.name)
-                item.setToolTip(source.name)
+                item.setToolTip(plain(source.name))
                 item.setData(ROLE, source)
                 if source.moving:
                     item.setIcon(theme.icon("film" if kind(source.path) == "video" else "camera"))
@@ -96,7 +97,7 @@ class FilmPanel(Panel):
             if item.data(ROLE) == source:
                 item.setData(LOOKED, True)
                 item.setData(BROKEN, pixels is None)
-                item.setToolTip(source.name if pixels is not None else f"{source.name} cannot be read")
+                item.setToolTip(plain(source.name if pixels is not None else f"{source.name} cannot be read"))
                 item.setIcon(_icon(pixels) if pixels is not None else theme.icon("warning"))
 
     def _items(self) -> list[QListWidgetItem]:

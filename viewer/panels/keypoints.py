@@ -58,6 +58,7 @@ class KeyPointPanel(Panel):
         self.bar = ColourBar()
         self.bar.setAccessibleName("Colours of the heat map")
         self.summary = QLabel()
+        self.summary.setTextFormat(Qt.TextFormat.PlainText)
         self.summary.setWordWrap(True)
         self.summary.setAccessibleName("About the key points")
         self.summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

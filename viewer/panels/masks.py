@@ -53,6 +53,7 @@ class MaskPanel(Panel):
         self.bar.setAccessibleName("Colours of a mask's probabilities")
         self.bar.set_range(0.0, 1.0)
         self.text = QLabel()
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setWordWrap(True)
         self.text.setAccessibleName("About the selected mask")
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

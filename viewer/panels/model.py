@@ -46,7 +46,7 @@ class ModelPanel(Panel):
         self.choices: Form | None = None
         self.section = Section("Card: preprocessing and names")
         self.task = QComboBox()
-        self.task.setAccessibleName("Task")
+        self.task.setAccessibleName("Task of the model")
         for value, words in TASKS.items():
             self.task.addItem(words, value)
         self.preprocessing = Form(cardform.PARAMETERS)

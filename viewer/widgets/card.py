@@ -18,6 +18,7 @@ class Card(QFrame):
         super().__init__(parent)
         self.setObjectName("card")
         self.title = QLabel()
+        self.title.setTextFormat(Qt.TextFormat.PlainText)
         font = self.title.font()
         font.setBold(True)
         self.title.setFont(font)

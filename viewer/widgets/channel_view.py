@@ -52,6 +52,7 @@ class ChannelView(QWidget):
         self.message.setWordWrap(True)
         self.message.setMargin(2 * GAP)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.message.setTextFormat(Qt.TextFormat.PlainText)
         self.message.setAccessibleName(f"Why there are no {name.lower()}")
         self.controls = QHBoxLayout()
         self.controls.setSpacing(GAP)

@@ -6,6 +6,8 @@ from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QResizeEvent, QTextLayout, QTextOption
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from viewer.widgets.plain import plain
+
 UNLIMITED = 10_000
 
 
@@ -98,7 +100,7 @@ class ElidedLabel(QLabel):
             self._retip()
 
     def _retip(self) -> None:
-        super().setToolTip(self.text() if self.elided(self.width()) else self._tip)
+        super().setToolTip(plain(self.text() if self.elided(self.width()) else self._tip))
 
     def _wrapped(self, paragraph: str, width: int) -> list[tuple[int, int]]:
         if not paragraph:

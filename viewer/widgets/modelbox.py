@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenuBar, QWidget
 
 from models import assume
+from viewer.widgets.plain import plain
 
 GAP = 8
 LEAST_PX = 200
@@ -42,7 +43,7 @@ class ModelBox(QComboBox):
             self.clear()
             for name in names:
                 self.addItem(assume.title(name), name)
-                self.setItemData(self.count() - 1, name, Qt.ItemDataRole.ToolTipRole)
+                self.setItemData(self.count() - 1, plain(name), Qt.ItemDataRole.ToolTipRole)
         self.setCurrentIndex(names.index(current))
 
     def _choose(self, index: int) -> None:

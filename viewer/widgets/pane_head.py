@@ -76,6 +76,8 @@ class PaneHead(QWidget):
 
     def tell(self, name: str, facts: str, note: str) -> None:
         """Say which model it is, what is known of it, and what must be said."""
+        if (name, facts, note) == (self.name.text(), self.facts.text(), self.note.text()):
+            return
         self.name.setText(name)
         self.facts.setText(facts)
         self.note.setText(note)

@@ -6,6 +6,8 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
+from viewer.widgets.plain import plain
+
 GAP = 8
 
 
@@ -131,7 +133,7 @@ class Row(QWidget):
         own = f"{self.default_title}: {self._default_text()}"
         text = "\n".join(part for part in (self._reason, self._help, own) if part)
         for part in (self, self.label, *self._controls):
-            part.setToolTip(text)
+            part.setToolTip(plain(text))
             part.setAccessibleDescription(text.replace("\n", " "))
 
     def _user(self, value: object, *, final: bool) -> None:

@@ -1,0 +1,146 @@
+"""Segmentation: which classes a picture is made of, and whether and how they are painted. It finds none itself."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout
+
+from models.inspection import Description
+from models.params import Parameter
+from models.requests import Request
+from models.types import Failure, Result
+from viewer import explain, plan, segments
+from viewer.canvas.layers import Labels, Layer
+from viewer.document import Document
+from viewer.panels.base import GAP, Panel
+from viewer.store import Store
+from viewer.widgets.class_shares import ClassShares
+from viewer.widgets.form import Form
+
+ROWS = (
+    Parameter("masks", "Classes", "bool", True, help="Fill each pixel with the colour of its class."),
+    Parameter("mask_opacity", "Opacity", "float", 0.5, help="How much of the picture the classes cover."),
+)
+NOTHING_OPEN = "Open a picture to begin."
+WAITING = "Waiting for the answer…"
+
+
+class SegmentationPanel(Panel):
+    """The classes with their shares, and the switches of their layer."""
+
+    id: ClassVar[str] = "segment"
+    title: ClassVar[str] = "Segmentation"
+    icon: ClassVar[str] = "segmentation"
+    rank: ClassVar[int] = -6
+    height_px: ClassVar[int] = 280
+    needs: ClassVar[tuple[str, ...]] = ("SegmentsPicture",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.summary = QLabel()
+        self.summary.setWordWrap(True)
+        self.summary.setAccessibleName("About the classes")
+        self.summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.table = ClassShares()
+        self.largest = QPushButton("Explain the largest class")
+        self.largest.setToolTip("Explain whichever class covers most of a picture, of this one and of others")
+        self.form = Form(ROWS)
+        self.form.reset.hide()
+        self.form.set_named("At first")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        column.setSpacing(GAP)
+        column.addWidget(self.summary)
+        column.addWidget(self.table, 1)
+        column.addWidget(self.largest)
+        column.addWidget(self.form)
+        self._request: Request | None = None
+        self._layer: Labels | None = None
+        self._result: Result | None = None
+        self.table.chosen.connect(self._choose)
+        self.largest.clicked.connect(self._automatic)
+        self.form.changed.connect(self._changed)
+        self.form.committed.connect(self._committed)
+        self._tell()
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the classes of every pixel."""
+        return plan.ask("segment", document, description)
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Show the switches as they stand and mark the target; drop what another model said."""
+        if self._request is not None and self._request.model != document.model:
+            self.forget()
+        self.form.set_values({p.name: getattr(document.view, p.name) for p in ROWS})
+        self.form.set_applicable({"mask_opacity": "" if document.view.masks else "Classes are not painted."})
+        self._mark(document)
+        self._tell()
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """List and paint the classes."""
+        if slot != self.id:
+            return
+        self._request, self._result, self._layer = request, result, None
+        self.table.take(segments.lines(result), segments.clear(result.meta["names"]))
+        self._mark(self.store.document)
+        self._tell()
+        self.layers_changed.emit()
+
+    def show_failure(self, slot: str, failure: Failure) -> None:
+        """Say that there is no answer; that of an earlier question stays."""
+        if slot == self.id and self._result is None:
+            self.summary.setText("Cancelled. F5 asks again." if failure.cancelled else failure.text)
+
+    def forget(self) -> None:
+        """Drop the classes of a picture that is gone."""
+        self._request = self._result = self._layer = None
+        self.table.take(())
+        self._tell()
+
+    def layers(self, document: Document) -> list[Layer]:
+        """Paint the classes; the same layer as long as nothing of it changes, for its colours are worked out once."""
+        if self._result is None or not document.view.masks:
+            return []
+        if self._layer is None or self._layer.opacity != document.view.mask_opacity:
+            self._layer = segments.label_layer(self._result, opacity=document.view.mask_opacity)
+        return [self._layer]
+
+    def _tell(self) -> None:
+        self.table.setEnabled(self._result is not None)
+        if self._result is None:
+            self.summary.setText(WAITING if self.store.document.sources else NOTHING_OPEN)
+            return
+        count, (rows, columns) = len(self._result.arrays["classes"]), self._result.meta["input"]
+        of = len(self._result.meta["names"])
+        self.summary.setText(f"{count:,} of {of:,} classes, seen at {columns:,} × {rows:,} pixels")
+
+    def _mark(self, document: Document) -> None:
+        wanted = explain.target_of(document)
+        names = self._result.meta["names"] if self._result is not None else ()
+        self.table.mark(explain.label_of(wanted, names) if wanted else -1)
+        self.largest.setEnabled(bool(wanted))
+
+    def _choose(self, label: int) -> None:
+        if self._result is None:
+            return
+        names = self._result.meta["names"]
+        document = explain.with_target(self.store.document, explain.word_for(label, names))
+        self.store.update(document, title=f"Explain {names[label]}")
+
+    def _automatic(self) -> None:
+        document = explain.with_target(self.store.document, "").explaining(against="")
+        self.store.update(document, title="Explain the largest class")
+
+    def _changed(self, name: str, value: float | int | bool | str) -> None:
+        title = next(p.title for p in ROWS if p.name == name)
+        self.store.update(self.store.document.with_view(**{name: value}), title=title, merge=f"view.{name}")
+
+    def _committed(self, name: str, value: float | int | bool | str) -> None:
+        self._changed(name, value)
+        self.store.settle()
+
+
+PANEL = SegmentationPanel

@@ -25,6 +25,7 @@ OWN = "own"  # what the architecture itself was trained with
 PLAIN = {name: Preprocess.__dataclass_fields__[name].default for name in ("mean", "std", "range")}
 COLOURED = ("imagenet", "caffe")
 SMALL_PX = 96
+STATISTICS_PX = 128  # photos this small tell presets apart
 INPUT = {
     "title": "Values",
     "help": "How values are scaled: with ImageNet's mean and spread, 0 to 1, -1 to 1, (x - 127) / 128, 0 to 255, or "
@@ -106,8 +107,9 @@ def _by_statistics(net: nn.Module, names: list[str], *, size: tuple[int, int], c
     if norm is None or not photos or channels != 3:
         return ""
     found = {}
+    enough = min(size[0], STATISTICS_PX), min(size[1], STATISTICS_PX)
     for name in names:
-        made = Preprocess(crop=size, fit="stretch", **PRESETS[name])
+        made = Preprocess(crop=enough, fit="stretch", **PRESETS[name])
         inputs = torch.cat([made.input(pixels, norm.weight.device) for pixels in photos])
         seen = [value for one in inputs.split(1) if (value := _arriving(net, norm, one)) is not None]
         if seen:

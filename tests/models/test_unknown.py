@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from models import images, registry
 from models.adapters.any_classifier import AnyClassifierAdapter
+from models.adapters.any_features import AnyFeaturesAdapter
 from models.adapters.decoded import DecodedAdapter
-from models.adapters.features import FeaturesAdapter
 from models.adapters.offsets import OffsetsAdapter
 from models.cache import Cache, CachedStages
 from models.cards import Card
@@ -140,7 +140,7 @@ def test_maps_are_features_with_layers_and_channels_to_explain() -> None:
     engine = Engine(threads=1)
     net = nn.Sequential(nn.Conv2d(3, 6, 3, stride=4), nn.ReLU(), nn.Conv2d(6, 5, 3)).eval().requires_grad_(False)
     engine._models["net"] = model = registry.adapt(net, Card("net"))
-    assert isinstance(model, FeaturesAdapter) and model.card.classes == tuple(f"channel {n}" for n in range(5))
+    assert isinstance(model, AnyFeaturesAdapter) and model.card.classes == tuple(f"channel {n}" for n in range(5))
     for inspection in ("layers", "activations", "filters", "saliency", "grad_cam"):
         answer = engine.run(Request.make(inspection, "net", Source.file(CAT)))
         assert isinstance(answer, Result), answer

@@ -1,0 +1,50 @@
+"""Adapter for networks that give neither classes nor boxes: maps, embeddings. Their channels are looked into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from models.cards import Card
+from models.scored import Seen
+from models.unknown import Found
+
+
+class AnyFeaturesAdapter(Seen):
+    """An opened network whose output is looked at channel by channel: what is explained is a channel's mean."""
+
+    serves: ClassVar[str] = "features"
+    link: ClassVar[Any] = "none"
+    stages: ClassVar[Mapping[str, str]] = {
+        "Detects": "{name} gives features: it finds no boxes.",
+        "Classifies": "{name} gives features: it tells no classes.",
+    }
+
+    def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
+        self.net = net.eval()
+        self.card = card
+        self.preprocess = found.preprocess
+        self._found = found
+
+    @classmethod
+    def tiny(cls) -> nn.Module:
+        """Return a random-weight miniature for contract tests, whose output is a map of four channels."""
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Conv2d(3, 6, 3, stride=4), nn.ReLU(), nn.Conv2d(6, 4, 3, stride=4))
+
+    @property
+    def scores(self) -> Callable[[Tensor], Tensor]:
+        """What takes inputs (N, 3, h, w) to the mean of each channel (N, C) over its places."""
+        found, run = self._found, self._found.runner(self.net)
+
+        def scores(x: Tensor) -> Tensor:
+            made = run(x)[found.part]
+            return made.mean(1) if made.ndim == 3 else made.flatten(2).mean(2) if made.ndim == 4 else made
+
+        return scores
+
+
+ADAPTER = AnyFeaturesAdapter

@@ -35,7 +35,7 @@ def commands(w: Window) -> list[Command]:
             "beside-file",
             "Compare with a model…",
             partial(ask, w),
-            shortcut="Ctrl+Alt+M",
+            shortcut="Ctrl+Alt+Shift+M",
             menu="Model",
             group="beside",
             help="A second model from a file, beside this one",

@@ -13,6 +13,7 @@ from viewer.document import Document
 
 # What is asked of a classifier before the engine has described it; of what finds boxes, everything is.
 CLASSIFIER_FIRST = ("classify",)
+AFTER = ("segment",)  # what is asked of no model before that
 LATER = ("generation", "segmentation", "features")  # tasks of models of which nothing is asked before that
 DESCRIBE_SLOT, DETECT_SLOT = "describe", "detect"
 Wanted = Request | Mapping[str, Request] | None
@@ -135,6 +136,8 @@ def ask(
     """
     source = source or document.source
     if source is None or (description is not None and reason(inspection, description)):
+        return None
+    if description is None and inspection in AFTER:
         return None
     if description is None and (kind := task(document.model)):
         if kind in LATER or (kind == "classification") != (inspection in CLASSIFIER_FIRST):

@@ -64,7 +64,7 @@ def _torchvision(name: str, classes: int, *, auxiliary: bool) -> tuple[nn.Module
     if classes and len(names) != classes:
         names = tuple(f"class {i}" for i in range(classes))
     task = "segmentation" if segmenter else "classification"
-    return net, {"classes": names, "task": task, "preprocessing": opening.preset(published)}
+    return net, {"classes": names, "task": task, "preprocessing": architectures.preset(published)}
 
 
 def _timm(name: str, classes: int) -> tuple[nn.Module, dict[str, Any]]:

@@ -240,12 +240,10 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
         _painting()
         if answer.meta.get("kind") == reels.LATENT:
             kinds = reels.kinds(answer)
-        elif answer.meta.get("kind") == export.MAP:
-            kinds = [*kinds, "npy"]
+        elif raw := export.raw_kind(request, answer):
+            kinds = [*kinds, raw]
         elif request.inspection in export.GRIDS:
             kinds = ["png", "npy", "json"]
-        elif request.inspection == "segment":
-            kinds = [*kinds, "npz"]
         elif request.inspection in export.PLAIN:
             kinds = ["json"]
         pixels = engine.pixels(request, Context()) if _reads(request.inspection) == "picture" else None

@@ -50,6 +50,13 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
     return overlay.detection_layers(result)
 
 
+def raw_kind(request: Request, result: Result) -> str:
+    """Return the kind of file that holds the values behind what is painted, "" where none is written by itself."""
+    if request.inspection == "segment":
+        return "npz"
+    return "npy" if result.meta.get("kind") == MAP else ""
+
+
 def write(
     folder: Path,
     request: Request,

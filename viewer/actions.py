@@ -308,7 +308,7 @@ def _model(w: Window) -> list[Command]:
             "zoo",
             "Open from the zoo…",
             w.verbs.zoo.open,
-            shortcut="Ctrl+Alt+M",
+            shortcut="Ctrl+Shift+M",
             menu="Model",
             icon="zoo",
             help="Published models of torchvision and timm, by name",

@@ -172,13 +172,6 @@ def canonical(name: str) -> str:
     return assume.join(_absolute(base) if is_file(base) else base, assumed)
 
 
-def readable(name: str) -> str:
-    """Return a model's full name as people say it: files without their folders, and whose weights it has."""
-    base, assumed = assume.split(name)
-    plain = Path(base).name if is_file(base) else base
-    return f"{plain} · {Path(assumed['weights']).name}" if assumed.get("weights") else plain
-
-
 def place(file: Path) -> Path:
     """Return where the card of a file is, or belongs: beside it, under its name, in full where a card has taken it."""
     plain = file.with_suffix(".json")

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "assets" / "samples"
 PHOTOS = ROOT / "assets" / "photos"
 DIGITS = ROOT / "assets" / "digits"
+BUNDLED = ROOT / "assets" / "models"
 LIMIT_S = 120.0
 CELLS = "cells-faster-rcnn"
 
@@ -166,6 +167,31 @@ def photos(studio: Studio) -> None:
     studio.take("proof")
 
 
+def own(studio: Studio) -> None:
+    """Take the pictures of a checkpoint of one's own, recognised by its tensors, and of the zoo."""
+    import torch
+    from safetensors.torch import load_file
+
+    store, session, window = studio.store, studio.session, studio.window
+    state = load_file(BUNDLED / "photos-resnet.safetensors")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "epoch=33.ckpt"
+        averaged = {f"ema_model.{name}": tensor for name, tensor in state.items()}
+        torch.save({"state_dict": {**{f"model.{name}": tensor for name, tensor in state.items()}, **averaged}}, file)
+        window.arrange()
+        session.open_model(str(file))
+        studio.wait(lambda: store.document.model == str(file))
+        window.docks.show("model")
+        studio.take("own")
+        window.verbs.zoo.open()
+        window.verbs.zoo.dialog.search.setText("resnet50")
+        studio.settle()
+        window.verbs.zoo.dialog.grab().save(str(studio.out / "zoo.png"))
+        window.verbs.zoo.dialog.close()
+        session.open_model("photos-resnet")
+        studio.wait(lambda: store.document.model == "photos-resnet")
+
+
 def latent(studio: Studio) -> None:
     """Take the pictures of what is inside VAEs and GANs, on the bundled digits."""
     store, session, window = studio.store, studio.session, studio.window
@@ -218,6 +244,7 @@ def main() -> None:
             archive.extractall(folder)
             cells(studio, Path(folder))
     photos(studio)
+    own(studio)
     latent(studio)
     studio.window.close()
 

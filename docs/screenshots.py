@@ -99,13 +99,11 @@ def digits(studio: Studio) -> None:
 
 
 def two_models(studio: Studio) -> None:
-    """Take the pictures of two models beside each other: two detectors, and one in two precisions."""
+    """Take the pictures of two models beside each other: two detectors."""
     store, window = studio.store, studio.window
     store.update(store.document.with_selected(-1))
     window.panes.choose("digits-ssd")
     studio.take("two-models")
-    window.panes.choose(f"{store.document.model}?precision=bfloat16")
-    studio.take("two-precisions")
     window.panes.close_second()
     window.arrange()
 

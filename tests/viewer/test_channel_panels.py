@@ -32,7 +32,6 @@ def put(engine: Engine, name: str, net: nn.Module) -> None:
         parameter.requires_grad_(False)
     about = {"preprocessing": {"resize": 32, "crop": 32}}
     engine._models[name] = registry.adapt(net.eval(), Card(name, task="classification", classes=CLASSES, about=about))
-    engine._stamps[name] = (0, 0)
 
 
 @pytest.fixture

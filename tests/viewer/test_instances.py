@@ -179,7 +179,6 @@ Make = Callable[..., Any]
 def made(desk: Make, engine: Engine, kind: str) -> Any:
     name = f"tiny-{kind}"
     engine._models[name] = spread_tiny(kind)
-    engine._stamps[name] = (0, 0)
     d = desk(SAMPLES[0], model=name)
     assert len(d.result.arrays["ids"]) > 2
     return d
@@ -253,7 +252,6 @@ def test_the_selected_ones_numbers_are_told(made: Any, kind: str) -> None:
 def test_an_export_without_a_window_paints_them(engine: Engine, kind: str, tmp_path: Path) -> None:
     name = f"tiny-{kind}"
     engine._models[name] = spread_tiny(kind)
-    engine._stamps[name] = (0, 0)
     request = Request.make(kind, name, Source.file(SAMPLES[0]), {})
     answer = engine.run(request)
     assert isinstance(answer, Result), answer

@@ -74,6 +74,8 @@ class Window(QMainWindow):
         self.panes = Panes(self)
         self.centre.addWidget(self.panes)
         self.toasts = Toasts(self)
+        for dock in self.docks.by_id.values():
+            dock.visibilityChanged.connect(lambda _: self.toasts.raise_())
         self.verbs = Verbs(self)
         self.playback = Playback(self)
         self.sessions = Sessions(self)

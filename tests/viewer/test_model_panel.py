@@ -43,7 +43,7 @@ def test_facts_and_a_message_tell_how_the_file_was_recognised(desk: Make, weight
     d, panel = opened(desk, str(weights))
     assert "Network: squeezenet1_1 · SqueezeNet" in panel.facts.text and "Classes: 10" in panel.facts.text
     assert panel.note.text() == "Recognised by its tensors."
-    assert any("Assumed: weights in the file model" in m.text for m in d.window.toasts.messages)
+    assert any("Assumed: " in m.text and "weights in the file model" in m.text for m in d.window.toasts.messages)
 
 
 def test_the_average_is_chosen_undone_and_left_again(desk: Make, weights: Path) -> None:

@@ -22,6 +22,7 @@ from viewer.widgets.mapread import plain_label
 from viewer.widgets.section import Section
 
 WEIGHTS = "weights"
+LONGEST = 30  # characters of a name
 TASKS = {"": "as recognised", "classification": "classification", "detection": "detection", "generation": "generation"}
 NO_FILE = "This model is no file of yours: its card stays as it is."
 DEVICE = Parameter("device", "Runs on", "choice", "", help="Chosen by itself unless you choose.")
@@ -95,7 +96,8 @@ class ModelPanel(Panel):
             return
         self._shown = (document.model, description)
         about = description.about
-        self.facts.set_title(description.name)
+        self.facts.set_title(_short(description.name))
+        self.facts.setToolTip(str(cards.file_of(document.model) or description.name))
         self.facts.set_facts(_facts(document, description))
         self.note.setText(str(about.get("note", "")))
         self.note.setVisible(bool(about.get("note")))
@@ -213,6 +215,11 @@ def _in_force(description: Description) -> dict[str, object]:
     return {"device": runtime.get("device", ""), "precision": runtime.get("precision", ""), **assumed}
 
 
+def _short(name: str) -> str:
+    """Return a name with its middle left out where it is too long for the panel."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2 - 1]}…{name[-LONGEST // 2 :]}"
+
+
 def _facts(document: Document, description: Description) -> list[tuple[str, str]]:
     about = description.about
     file = cards.file_of(document.model)
@@ -223,7 +230,7 @@ def _facts(document: Document, description: Description) -> list[tuple[str, str]
         ("Network", " · ".join(dict.fromkeys(filter(None, (str(about.get("architecture", "")), description.family))))),
         ("Parameters", f"{count:,} ({count * 4 / 1e6:,.1f} MB)" if count else ""),
         ("Classes", f"{len(description.classes):,}" if description.classes else ""),
-        ("File", file.name if file else Path(weights).name if weights not in ("", "none") else ""),
+        ("File", _short(file.name) if file else Path(weights).name if weights not in ("", "none") else ""),
         ("SHA-256", f"{description.sha256[:16]}…" if description.sha256 else ""),
         ("Licence", str(about.get("licence", ""))),
     ]

@@ -17,12 +17,12 @@ from models.context import Context
 from models.detection.evidence import Evidence
 from models.types import Candidates
 
-ADAPTERS = [adapter for adapter in registry.adapter_classes() if hasattr(adapter, "candidates")]
+ADAPTERS = [a for a in registry.adapter_classes() if hasattr(a, "evidence")]
 RPN_SETTINGS = [{}, {"rpn_score": 0.45, "rpn_iou": 0.5, "rpn_top_n": 20}]
 
 
 def both(adapter: Any, settings: dict[str, Any]) -> tuple[Any, Candidates, Evidence]:
-    net = spread(adapter.tiny(), factor=2.0)
+    net = adapter.tiny() if hasattr(adapter, "serves") else spread(adapter.tiny(), factor=2.0)
     model = registry.adapt(net, Card("tiny", classes=("background", "a", "b", "c")))
     stages = CachedStages(Cache(), "test", Context())
     with torch.inference_mode():

@@ -27,7 +27,7 @@ from models.types import Refusal, Result
 DENSE = [RetinaNetAdapter, FcosAdapter]
 
 
-DETECTORS = [adapter for adapter in registry.adapter_classes() if hasattr(adapter, "candidates")]
+DETECTORS = [a for a in registry.adapter_classes() if hasattr(a, "candidates") and not hasattr(a, "serves")]
 
 
 @pytest.mark.parametrize("name", ["retinanet_resnet50_fpn_v2", "fcos_resnet50_fpn"])

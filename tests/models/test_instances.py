@@ -222,9 +222,10 @@ def test_a_users_subclass_is_served_by_its_family() -> None:
 
 
 def test_no_family_takes_anothers() -> None:
-    for adapter in registry.adapter_classes():
+    families = [adapter for adapter in registry.adapter_classes() if not hasattr(adapter, "serves")]
+    for adapter in families:
         net: nn.Module = adapter.tiny()
-        assert [a for a in registry.adapter_classes() if a.match(net)] == [adapter]
+        assert [a for a in families if a.match(net)] == [adapter]
 
 
 @pytest.mark.parametrize(("adapter", "kind"), [(MaskRcnnAdapter, "masks"), (KeypointRcnnAdapter, "keypoints")])

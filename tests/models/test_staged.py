@@ -17,7 +17,7 @@ from models.context import Context
 from models.inspections import detect
 
 SIZES = [(120, 160), (97, 51), (1, 1), (30, 400)]
-DETECTORS = [adapter for adapter in registry.adapter_classes() if hasattr(adapter, "candidates")]
+DETECTORS = [a for a in registry.adapter_classes() if hasattr(a, "candidates") and not hasattr(a, "serves")]
 
 
 def picture(height: int, width: int, *, seed: int = 0) -> np.ndarray:

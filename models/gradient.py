@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from models.attribution import Probe
+from models.parts import in_parts
 from models.subject import Subject
 
 MOST_IN_BATCH = 16
@@ -30,9 +31,14 @@ def at(probe: Probe, inputs: Tensor, *, channels_last: bool = False) -> tuple[Te
     turn. The network's weights stay as they are.
     """
     order = torch.channels_last if channels_last else torch.preserve_format
-    x = inputs.detach().clone(memory_format=order).requires_grad_()
-    values = probe.of(x)
-    return torch.autograd.grad(values.sum(), x)[0], values.detach()
+
+    def run(part: Tensor) -> tuple[Tensor, Tensor]:
+        x = part.detach().clone(memory_format=order).requires_grad_()
+        values = probe.of(x)
+        return torch.autograd.grad(values.sum(), x)[0], values.detach()
+
+    gradients, values = in_parts(run, inputs)
+    return gradients, values
 
 
 def batch_of(subject: Subject) -> int:

@@ -21,13 +21,18 @@ def failure(request: Request, error: BaseException) -> Failure:
     said = _said(error)
     details = "".join(traceback.format_exception(error))
     name = assume.title(request.model)
-    if isinstance(error, MemoryError) or any(words in said for words in OUT_OF_MEMORY):
+    if out_of_memory(error):
         return _out_of_memory(request.model, said, details)
     place = f" ({there})" if (there := own.where(error)) else ""
     if isinstance(error, SystemExit):
         text = f"{name} called sys.exit at {request.inspection}{place}, which would have ended the engine."
         return Failure(text, "Its code should return instead.", details)
     return Failure(f"{name} failed at {request.inspection}: {said}{place}", "The log has the details.", details)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether an exception says that memory was not enough."""
+    return isinstance(error, MemoryError) or any(words in _said(error) for words in OUT_OF_MEMORY)
 
 
 def changed(name: str, part: str) -> str:

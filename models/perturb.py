@@ -18,6 +18,7 @@ from torchvision.transforms.functional import gaussian_blur
 
 from models.incremental import Box, Incremental, agree, incremental
 from models.params import param
+from models.parts import in_parts
 from models.subject import Subject
 from models.target import Target
 from models.types import Bool, Float, Int
@@ -136,9 +137,12 @@ class Sweep:
         if self.complete:
             self._local = None
 
+    def _plain(self, inputs: Tensor) -> Tensor:
+        return in_parts(lambda part: (self._subject.scores(part),), inputs)[0]
+
     def _scored(self, inputs: Tensor, rows: Int) -> Tensor:
         if self._local is None or self._boxes is None:
-            return self._subject.scores(inputs)
+            return self._plain(inputs)
         try:
             scores = self._local(inputs, self._boxes(rows))
             # The first batch is of one input, the second of many: both must come to what a plain pass does.
@@ -147,7 +151,7 @@ class Sweep:
         except (RuntimeError, TypeError, ValueError):
             pass
         self._local = None
-        return self._subject.scores(inputs)
+        return self._plain(inputs)
 
     def rest(self) -> Iterator[None]:
         """Score what is left, a batch a slice; what goes wrong is kept as `failure`."""

@@ -19,6 +19,7 @@ from viewer.widgets.card import Card
 from viewer.widgets.classnames import ClassNames
 from viewer.widgets.form import Form
 from viewer.widgets.mapread import plain_label
+from viewer.widgets.plain import plain
 from viewer.widgets.section import Section
 
 WEIGHTS = "weights"
@@ -97,7 +98,7 @@ class ModelPanel(Panel):
         self._shown = (document.model, description)
         about = description.about
         self.facts.set_title(_short(description.name))
-        self.facts.setToolTip(str(cards.file_of(document.model) or description.name))
+        self.facts.setToolTip(plain(str(cards.file_of(document.model) or description.name)))
         self.facts.set_facts(_facts(document, description))
         self.note.setText(str(about.get("note", "")))
         self.note.setVisible(bool(about.get("note")))

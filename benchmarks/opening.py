@@ -21,13 +21,13 @@ from torchvision.models import get_model, get_model_weights
 from torchvision.transforms.functional import convert_image_dtype, pil_to_tensor
 
 from benchmarks.paired import SAMPLES, Line, at_most, surroundings, table
-from models import registry
+from models import architectures, cards, registry, weights
 from models.engine import Engine
 from models.requests import Request
 from models.types import Result, Source
 
 OPENED = ("resnet50", "vit_b_32", "fasterrcnn_mobilenet_v3_large_fpn")
-ASKED = ("resnet50", "fasterrcnn_resnet50_fpn")
+ASKED = ("resnet50", "digits-faster-rcnn")  # random boxes are too many to be like any trained ones
 OPENING, INFERENCE = 1.2, 1.05
 
 
@@ -57,11 +57,12 @@ def opening(name: str, folder: Path, rounds: int) -> Line:
 
 def inference(name: str, folder: Path, rounds: int) -> Line:
     """Compare the answer about a picture that was not seen before, in turn; both give the same numbers."""
-    path, engine = saved(name, folder), Engine(threads=torch.get_num_threads())
-    net = plain(name)
-    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    engine, detector = Engine(threads=torch.get_num_threads()), "rcnn" in name
+    model = name if detector else str(saved(name, folder))
+    net = trained(name) if detector else plain(name)
+    if not detector:
+        net.load_state_dict(torch.load(model, map_location="cpu", weights_only=True))
     net.eval()
-    detector = "rcnn" in name
     preset = None if detector else get_model_weights(name).DEFAULT.transforms()  # type: ignore[attr-defined]
     original = np.array(Image.open(SAMPLES / "board.png").convert("RGB"))
     place = folder / "picture.png"
@@ -71,7 +72,7 @@ def inference(name: str, folder: Path, rounds: int) -> Line:
         Image.fromarray(np.roll(original, number, axis=1)).save(place)
 
     def ours() -> Result:
-        answer = engine.run(Request(inspection, str(path), Source.file(place)))
+        answer = engine.run(Request(inspection, model, Source.file(place)))
         assert isinstance(answer, Result), answer
         return answer
 
@@ -91,6 +92,14 @@ def inference(name: str, folder: Path, rounds: int) -> Line:
         fresh(number)
         pairs.append((seconds(ours), seconds(bare)))
     return at_most(f"Ask {name} about a new picture", *zip(*pairs, strict=True), limit=INFERENCE)
+
+
+def trained(name: str) -> torch.nn.Module:
+    """Return a bundled detector as its training builds it."""
+    card = cards.bundled()[name]
+    net = architectures.build(card.architecture, classes=len(card.classes))
+    net.load_state_dict(weights.read(card.weights or ""))
+    return net
 
 
 def plain(name: str) -> torch.nn.Module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -25,7 +26,7 @@ class Seen:
     @property
     def device(self) -> torch.device:
         """Where the network is; one without any tensor is on the processor."""
-        tensor = next((t for t in (*self.net.parameters(), *self.net.buffers())), None)
+        tensor = next(chain(self.net.parameters(), self.net.buffers()), None)
         return torch.device("cpu") if tensor is None else tensor.device
 
     @property

@@ -12,10 +12,9 @@ from models import assume, consent
 from models.inspection import Description
 from models.types import Failure
 from viewer import beside
-from viewer.widgets.allow import Allow, Code
-from viewer.widgets.opencode import OpenCode
 
 if TYPE_CHECKING:
+    from viewer.widgets.allow import Code
     from viewer.window import Window
 
 Open = Callable[[str], None]
@@ -59,6 +58,8 @@ def describe(window: Window, description: Description) -> None:
 
 def ask(window: Window, model: str, path: Path, open_again: Open) -> None:
     """Ask whether a file of code may run, as it is now, and open the model again if so."""
+    from viewer.widgets.allow import Allow, Code  # shown by few runs
+
     if any(isinstance(child, Allow) and child.isVisible() for child in window.children()):
         return
     try:
@@ -81,6 +82,8 @@ def choose(window: Window, model: str, path: Path, open_again: Open) -> None:
 
 def open_code(window: Window, file: str = "", weights: str = "", *, open_it: Open | None = None) -> None:
     """Ask what to open of the user's code, and open it."""
+    from viewer.widgets.opencode import OpenCode
+
     dialog = OpenCode(file, weights, folder=window.settings.last_folder, parent=window)
 
     def chosen() -> None:

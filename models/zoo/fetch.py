@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models import assume, cards
 from models.types import Refusal
 from models.zoo import cached, catalogue
 from models.zoo.catalogue import Entry
-from models.zoo.download import Report, download
+
+if TYPE_CHECKING:
+    from models.zoo.download import Report
 
 PARTS = 10  # of a download, told one by one
 
@@ -35,6 +38,8 @@ def fetch(
     found = cached.find(entry)
     if found is not None:
         return found
+    from models.zoo.download import download  # and with it a client for HTTP, which most starts have no use for
+
     return download(entry.url, cached.place(entry), digest=cached.digest(entry), report=report, cancelled=cancelled)
 
 

@@ -32,7 +32,7 @@ def run(file: Path) -> ModuleType:
     name = f"{PREFIX}{digest[:16]}"
     module = ModuleType(name)
     module.__file__ = str(file)
-    with told(file, "the file"):
+    with told(file, "The file"):
         code = compile(content, str(file), "exec")
         sys.modules[name] = module
         try:
@@ -113,9 +113,7 @@ def told(file: Path, what: str) -> Iterator[None]:
         where = f"{file.name}, line {line}" if line else file.name
         said = str(error).splitlines()[0] if str(error) else ""
         summary = f"{type(error).__name__}{': ' if said else ''}{said}"
-        raise Refusal(
-            f"{what[0].upper()}{what[1:]} failed in {where}: {summary}.", advice="Mend it, then F5."
-        ) from error
+        raise Refusal(f"{what} failed in {where}: {summary}.", advice="Mend it, then F5.") from error
 
 
 def where(error: BaseException) -> str:

@@ -131,5 +131,5 @@ def _found(each: remembered.Kept) -> Any:
     if not each.module:
         return own.member(own.run(each.path), each.name, each.path)
     consent.check(each.path, each.path.read_bytes())
-    with own.told(each.path, "the package"):
+    with own.told(each.path, "The package"):
         return getattr(importlib.import_module(each.module), each.name)

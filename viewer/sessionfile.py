@@ -58,9 +58,9 @@ class Opened:
         """What is not as it was when the session was saved, in sentences; "" for nothing."""
         parts = []
         if self.missing:
-            parts.append(f"Missing: {_listed(self.missing)}.")
+            parts.append(f"Missing: {listed(self.missing)}.")
         if self.changed:
-            parts.append(f"Changed since: {_listed(self.changed)}.")
+            parts.append(f"Changed since: {listed(self.changed)}.")
         if self.notes:
             parts.append(self.notes[0] if len(self.notes) == 1 else f"{len(self.notes)} values could not be read.")
         return " ".join(parts)
@@ -122,9 +122,9 @@ def read(path: Path) -> Opened:
     body = _body(path)
     notes: list[str] = []
     document = sound.checked(taken(Document, body.get("document", {}), notes.append), notes.append)
-    listed = {key: entry for key, entry in _table(body, "files").items() if isinstance(entry, dict)}
+    entries = {key: entry for key, entry in _table(body, "files").items() if isinstance(entry, dict)}
     found, gone, missing, changed = {}, set(), [], []
-    for key, entry in listed.items():
+    for key, entry in entries.items():
         place, same = _find(key, entry, path)
         found[key] = place or _plain(path.absolute().parent / key)
         if not place:
@@ -259,7 +259,8 @@ def _plain(path: Path) -> str:
     return os.path.abspath(path)  # noqa: PTH100
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def listed(names: tuple[str, ...]) -> str:
+    """Return names as a list in words, the first few of them."""
     more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
     return ", ".join(names[:MOST_NAMED]) + more
 

@@ -16,7 +16,7 @@ from models.types import Refusal
 from viewer import sessionfile, sound
 from viewer.commands import Command
 from viewer.document import Document, View
-from viewer.sessionfile import SUFFIX, Digests, Opened, is_session
+from viewer.sessionfile import SUFFIX, Digests, Opened, is_session, listed
 from viewer.store import NO_STEPS
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Sessions(QObject):
         self.working = False
         self._saved: Document | None = None
         self._pending: Document | None = None
+        self._missing: tuple[str, ...] = ()  # what the file names and this window could not open
         self._digests: Digests = {}
         window.session.store.listen(lambda before, after: self._mark())
         window.installEventFilter(self)
@@ -82,11 +83,21 @@ class Sessions(QObject):
         self._work(partial(sessionfile.read, path), lambda opened: self._opened(path, opened))
 
     def save(self) -> None:
-        """Save to the session's file, and ask for one where it has none."""
+        """Save to the session's file, and ask for one where it has none. Ask before what is missing is left out."""
         if self.path is None:
             self.ask_save()
-        else:
+        elif not self._missing:
             self.save_to(self.path)
+        else:
+            buttons = QMessageBox.StandardButton
+            box = self._question(f"Save over {self.path.name}?", buttons.Save | buttons.Cancel)
+            other = box.addButton("Save as…", QMessageBox.ButtonRole.ActionRole)
+            box.setDefaultButton(buttons.Cancel)
+            chosen = box.exec()
+            if box.clickedButton() is other:
+                self.ask_save()
+            elif chosen == buttons.Save:
+                self.save_to(self.path)
 
     def ask_save(self) -> None:
         """Ask where to save the session."""
@@ -113,11 +124,8 @@ class Sessions(QObject):
             return True
         if self._pending is None:
             buttons = QMessageBox.StandardButton
-            box = QMessageBox(self.window)
-            box.setWindowTitle("Save session")
-            box.setText(f"Save the changes to {path.name}?")
-            box.setStandardButtons(buttons.Save | buttons.Discard | buttons.Cancel)
-            chosen = box.exec()
+            standard = buttons.Save | buttons.Discard | buttons.Cancel
+            chosen = self._question(f"Save the changes to {path.name}?", standard).exec()
             if chosen != buttons.Save:
                 return chosen == buttons.Discard
         try:
@@ -126,6 +134,15 @@ class Sessions(QObject):
             self.window.tell(f"{refusal} {refusal.advice}", severity="error")
             return False
         return True
+
+    def _question(self, text: str, buttons: QMessageBox.StandardButton) -> QMessageBox:
+        box = QMessageBox(self.window)
+        box.setWindowTitle("Save session")
+        box.setText(text)
+        if self._missing:
+            box.setInformativeText(f"{listed(self._missing)} could not be opened: the file would no longer name them.")
+        box.setStandardButtons(buttons)
+        return box
 
     def commands(self) -> list[Command]:
         """Return the commands of the File menu."""
@@ -151,7 +168,7 @@ class Sessions(QObject):
         """Show what was kept for after a crash; it is a change of the session it belonged to."""
         self.begin(opened.document, title="Restore what was open")
         if opened.of is not None:
-            self.path, self._saved = opened.of, Document()
+            self.path, self._saved, self._missing = opened.of, Document(), opened.missing
             self.window.refresh()
             self._mark()
         if opened.told:
@@ -160,6 +177,7 @@ class Sessions(QObject):
     def _opened(self, path: Path, opened: Opened) -> None:
         self.begin(opened.document, title=f"Open session {path.stem}")
         self._own(path)
+        self._missing = opened.missing
         if opened.told:
             self.window.tell(
                 f"{path.stem} was opened. {opened.told}", details=opened.details, severity="warning", key="session"
@@ -190,7 +208,7 @@ class Sessions(QObject):
             self.window.tell(text, severity="warning")
 
     def _own(self, path: Path, document: Document | None = None) -> None:
-        self.path, self._saved = path, document or self.window.session.store.document
+        self.path, self._saved, self._missing = path, document or self.window.session.store.document, ()
         self.window.settings.add_session(path)
         self.window.settings.save()
         self.window.refresh()

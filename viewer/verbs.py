@@ -10,7 +10,6 @@ from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 
-from models import cards
 from models.files import MODEL_SUFFIXES
 from models.images import PICTURE_SUFFIXES
 from models.requests import Request
@@ -304,18 +303,8 @@ class Verbs:
         )
 
     def show_card(self) -> None:
-        """Show what is known of the model."""
-        description = self.window.session.description
-        if description is None:
-            return
-        facts = [f"{k.replace('_', ' ')}: {_fact(v)}" for k, v in description.about.items() if k != "classes"]
-        names = [description.classes[i] for i in cards.label_ids(description.classes)]
-        lines = [f"{description.family} on {description.device}", f"classes: {', '.join(names)}"]
-        box = QMessageBox(self.window)
-        box.setWindowTitle(description.title)
-        box.setTextFormat(Qt.TextFormat.PlainText)  # a card beside weights is somebody else's text
-        box.setText("\n".join([*lines, *facts]))
-        box.exec()
+        """Show what is known of the model, and what of it can be chosen."""
+        self.window.docks.show("model")
 
     def show_palette(self) -> None:
         """Open the command palette."""
@@ -333,9 +322,3 @@ class Verbs:
     def close_window(self) -> None:
         """Close the window."""
         self.window.close()
-
-
-def _fact(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {v}" for k, v in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QRectF, QTimer
+from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
@@ -75,7 +75,8 @@ class Window(QMainWindow):
         self.centre.addWidget(self.panes)
         self.toasts = Toasts(self)
         for dock in self.docks.by_id.values():
-            dock.visibilityChanged.connect(lambda _: self.toasts.raise_())
+            # Queued: once it has told of a dock, Qt puts the centre over everything.
+            dock.visibilityChanged.connect(self.toasts.raise_, Qt.ConnectionType.QueuedConnection)
         self.verbs = Verbs(self)
         self.playback = Playback(self)
         self.sessions = Sessions(self)

@@ -93,6 +93,35 @@ def test_what_is_missing_is_told_and_the_rest_opens(desk: Make, pictures: list[P
     assert [source.name for source in d.document.sources] == ["c.png"] and d.document.values("detect") == {"score": 0.3}
 
 
+@pytest.mark.parametrize("answer", ["Save", "Cancel"])
+def test_saving_asks_before_it_leaves_out_what_is_missing(
+    desk: Make, pictures: list[Path], monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    d = desk(pictures[0])
+    root = pictures[0].parent
+    shutil.copy(pictures[0], root / "d.png")
+    d.open(root / "d.png", pictures[2])
+    path = saved(d, root / "mine.vitrine")
+    (root / "d.png").unlink()
+    opened(d, path)
+    asked: list[str] = []
+
+    def ask(box: QMessageBox) -> Any:
+        asked.append(box.informativeText())
+        return getattr(QMessageBox.StandardButton, answer)
+
+    monkeypatch.setattr(QMessageBox, "exec", ask)
+    whole = path.read_bytes()
+    d.window.sessions.save()
+    d.until(lambda: not d.window.sessions.working)
+    assert asked == ["d.png could not be opened: the file would no longer name them."]
+    assert (path.read_bytes() == whole) == (answer == "Cancel")
+    if answer == "Save":  # and is asked no more
+        d.window.sessions.save()
+        d.until(lambda: not d.window.sessions.working)
+        assert len(asked) == 1
+
+
 def test_a_session_is_dropped_and_named(desk: Make, pictures: list[Path]) -> None:
     d = desk(pictures[0])
     d.set("score", 0.3)

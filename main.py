@@ -351,6 +351,8 @@ def _describe(engine: Engine, model: str) -> Description:
     answer = engine.run(Request("describe", model))
     if isinstance(answer, Failure):
         _say(answer.text)
+        if answer.details and not answer.details.startswith("Traceback"):
+            _say(answer.details)
         raise SystemExit(FAILED)
     return answer.meta["description"]
 

@@ -112,7 +112,7 @@ def unfilled(*, above: int = 0) -> Iterator[None]:
         yield
 
 
-def recognise(state: Mapping[str, Tensor]) -> tuple[str, int]:
+def recognise(state: Mapping[str, Tensor], *, file: str = "This file") -> tuple[str, int]:
     """Return the architecture, and the number of classes with background, whose tensors these are.
 
     The 320-pixel MobileNet has the same tensors as the larger one, which is proposed. Raises Refusal when none fits,
@@ -142,7 +142,7 @@ def recognise(state: Mapping[str, Tensor]) -> tuple[str, int]:
     counts = classifiers.classes_in(given) if nearest in cards.CLASSIFIERS else _class_counts(state)
     wanted = _shapes(nearest, next(iter(counts), ANY_CLASSES), points) if near else {}
     raise Refusal(
-        f"These weights belong to no network that Vitrine knows.{hint}",
+        f"{file} holds the weights of no network that Vitrine knows.{hint}",
         advice="It opens the bundled networks, torchvision's classifiers and its detectors: SSD, SSDLite, RetinaNet, "
         "FCOS, Faster, Mask and Keypoint R-CNN. Other weights need a card (JSON) beside them that names one of these, "
         "or the code of their network: FILE.py:build --weights.",

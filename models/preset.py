@@ -31,8 +31,8 @@ INPUT = {
     "help": "How values are scaled: with ImageNet's mean and spread, 0 to 1, -1 to 1, (x - 127) / 128, 0 to 255, or "
     "0 to 255 less Caffe's mean colour in BGR.",
     "titles": {
-        OWN: "as this network's own",
-        "imagenet": "ImageNet's mean and spread",
+        OWN: "the network's own",
+        "imagenet": "ImageNet's",
         "zero_one": "0 to 1",
         "minus_one_one": "-1 to 1",
         "minus_127": "(x - 127) / 128",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QTimer
 
+from models.cards import DEFAULT_MODEL
 from models.types import Refusal
 from viewer import recovery
 from viewer.document import Document
@@ -71,7 +72,10 @@ class Autosave(QObject):
         self.window.session.jobs.local(f"discard {one.path.name}", lambda: _after(one.remove))
 
     def _changed(self) -> None:
-        if not self._clock.isActive() and kept(self.window.session.store.document) != kept(self._written):
+        document = self.window.session.store.document
+        if _empty(document) and _empty(self._written):
+            return  # nothing that anybody would miss
+        if not self._clock.isActive() and kept(document) != kept(self._written):
             self._clock.start()
 
     def _write(self, *, slot: str = "autosave", then: Callable[[], None] | None = None) -> None:
@@ -137,3 +141,8 @@ def _after(call: Callable[[], None]) -> Callable[[], None]:
     """Do something on the pool that leaves nothing to do on the window's thread."""
     call()
     return lambda: None
+
+
+def _empty(document: Document) -> bool:
+    """Tell whether nothing is open but the model that every window begins with."""
+    return not (document.sources or document.truth or document.beside) and document.model == DEFAULT_MODEL

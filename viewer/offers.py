@@ -12,6 +12,7 @@ from models import assume, consent
 from models.inspection import Description
 from models.types import Failure
 from viewer import beside
+from viewer.plan import DESCRIBE_SLOT
 
 if TYPE_CHECKING:
     from viewer.widgets.allow import Code
@@ -40,7 +41,11 @@ def tell(window: Window, slot: str, failure: Failure) -> None:
     if failure.offer[:1] == ("download",):
         _, name = failure.offer
         action = ("Download", lambda: window.verbs.zoo.open_model(name, as_second=second))
-    window.tell(failure.text, details=failure.details, severity="error", key=failure.message, action=action)
+    text, stays = failure.text, slot == DESCRIBE_SLOT
+    if stays and not action:
+        text += f" {assume.title(window.session.good)} stays open instead."
+    more = {"details": failure.details, "severity": "error", "key": failure.message, "action": action}
+    window.tell(text, **more, stays=stays)
 
 
 def describe(window: Window, description: Description) -> None:

@@ -155,6 +155,7 @@ class Panes(QSplitter):
         """Show one model again."""
         store = self._session.store
         store.update(store.document.with_beside(""), title="Show one model")
+        self._window.docks.by_id["beside"].hide()
 
     def choose(self, name: str) -> None:
         """Show a model beside the document's own, downloaded first where it has to be."""

@@ -52,7 +52,7 @@ class Session:
         self.shown: Source | None = None
         self.pictures = Cache(PICTURES_BYTES)
         self.unreadable: set[Source] = set()
-        self.reading, self._target, self._reads, self._good = False, -1, 0, DEFAULT_MODEL
+        self.reading, self._target, self._reads, self.good = False, -1, 0, DEFAULT_MODEL
         self.truths = Truths(self)
         self.beside = Beside(self)
         self.store.listen(self._changed)
@@ -377,7 +377,7 @@ class Session:
             for tell in self.on.opened:
                 tell("model", request.model)
         if request.model == self.store.document.model:
-            self._good = request.model
+            self.good = request.model
             for call in self.on.described:
                 call(description)
         self.replan()
@@ -387,8 +387,8 @@ class Session:
             return
         self.failed[slot] = request
         self._tell_failure(slot, failure)
-        if slot == DESCRIBE_SLOT and request.model != self._good and not failure.cancelled:
-            self.store.update(self.store.document.with_model(self._good))
+        if slot == DESCRIBE_SLOT and request.model != self.good and not failure.cancelled:
+            self.store.update(self.store.document.with_model(self.good))
 
     def _tell_failure(self, slot: str, failure: Failure) -> None:
         for call in self.on.failure:

@@ -30,6 +30,12 @@ MATCHED, IN_A, IN_B = "matched", "only_a", "only_b"
 Real = NDArray[np.float64]
 
 
+def signed(value: float) -> str:
+    """Return a difference to four digits with its sign, none where these are zeros."""
+    text = f"{value:+.4f}"
+    return text if float(text) else "0.0000"
+
+
 @dataclass(frozen=True, eq=False)
 class Pairs:
     """Detections of `a` and `b`: rows (n, 2) of those of one class name in one place, with their `iou` (n,), the
@@ -67,7 +73,7 @@ class Pairs:
         if i < 0 or j < 0:
             return name, one, other, "", ""
         at -= len(self.only_a) + len(self.only_b)
-        return name, one, other, f"{self.change[at]:+.4f}", f"{self.iou[at]:.3f}"
+        return name, one, other, signed(self.change[at]), f"{self.iou[at]:.3f}"
 
     def ids(self, row: tuple[int, int]) -> tuple[int, int]:
         """Return the detections' ids of a row in A and in B, -1 where there is none."""

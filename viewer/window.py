@@ -44,7 +44,7 @@ from viewer.widgets.modelbox import ModelBox
 from viewer.widgets.palette import CommandPalette
 from viewer.widgets.plain import plain
 from viewer.widgets.shortcuts import Shortcuts
-from viewer.widgets.toast import Action, Toasts
+from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 
 STALE_AFTER_MS = 150
@@ -171,11 +171,9 @@ class Window(QMainWindow):
         """Paint what the panels have now."""
         self.canvas.set_layers(self.layers())
 
-    def tell(
-        self, text: str, *, details: str = "", severity: Any = "info", key: str = "", action: Action | None = None
-    ) -> None:
-        """Show a message, with a button for an `action`, and write it to the log."""
-        self.toasts.show_message(text.strip(), details=details, severity=severity, key=key or text, action=action)
+    def tell(self, text: str, *, details: str = "", severity: Any = "info", key: str = "", **more: Any) -> None:
+        """Show a message, with what else `Toasts.show_message` takes, and write it to the log."""
+        self.toasts.show_message(text.strip(), details=details, severity=severity, key=key or text, **more)
         self.note(text, details)
 
     def note(self, text: str, details: str = "") -> None:
@@ -232,6 +230,8 @@ class Window(QMainWindow):
         self.refresh()
         self.repaint_layers()
         offers.describe(self, description)
+        if cards.is_file(assume.split(model := self.session.store.document.model)[0]):
+            self.settings.add_model(model)
 
     def _failure(self, slot: str, failure: Failure) -> None:
         said = [panel.show_failure(slot, failure) for panel in self.panels.built]

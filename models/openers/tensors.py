@@ -84,7 +84,7 @@ def _recognised(
 ) -> tuple[torch.nn.Module, Card, dict[str, dict[str, Any]]]:
     """Return the network that the tensors belong to, with its card and what is assumed: ours, torchvision's, timm's."""
     try:
-        architecture, classes = architectures.recognise(state)
+        architecture, classes = architectures.recognise(state, file=card.name)
     except Refusal:
         if (found := rebuild.rebuild(card, state, given)) is None:
             raise

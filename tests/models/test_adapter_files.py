@@ -165,7 +165,7 @@ def test_kept_adapters_recognise_weights(file: Path, tmp_path: Path) -> None:
     allow(file)
     net = registry.open_model(str(file)).net
     torch.save({k: v + 1 for k, v in net.state_dict().items()}, tmp_path / "w.pth")
-    with pytest.raises(Refusal, match="belong to no network"):
+    with pytest.raises(Refusal, match="of no network"):
         registry.open_model(str(tmp_path / "w.pth"))
     remembered.keep(file)
     model = registry.open_model(str(tmp_path / "w.pth"))
@@ -180,7 +180,7 @@ def test_kept_adapters_recognise_weights(file: Path, tmp_path: Path) -> None:
     assert "w.pth" in asked.value.advice
     assert registry.open_model("digits-ssd").card.name == "digits-ssd"
     remembered.forget(file)
-    with pytest.raises(Refusal, match="belong to no network"):
+    with pytest.raises(Refusal, match="of no network"):
         registry.open_model(str(tmp_path / "w.pth"))
     assert remembered.paths() == ()
 

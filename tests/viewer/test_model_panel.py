@@ -152,4 +152,22 @@ def test_choices_that_cannot_be_keep_the_model_that_was(desk: Make, weights: Pat
     d.store.update(d.document.with_model(f"{weights}?device=cuda:9"), title="Elsewhere")
     d.settle()
     assert d.document.model == str(weights)
-    assert any("no device 'cuda:9'" in m.text for m in d.window.toasts.messages)
+    told = next(m for m in d.window.toasts.messages if "no device 'cuda:9'" in m.text)
+    assert "mine.ckpt stays open instead" in told.text and told.stays
+
+
+def test_a_model_named_at_the_start_is_among_the_recent_ones(desk: Make, weights: Path) -> None:
+    d, _ = opened(desk, str(weights))
+    assert d.window.settings.recent_models[0] == str(weights)
+
+
+def test_weights_that_nearly_fit_are_listed_tensor_by_tensor(desk: Make, weights: Path) -> None:
+    state = torch.load(weights, weights_only=True)["state_dict"]
+    del state["model.features.0.bias"], state["ema_model.features.0.bias"]
+    torch.save({"state_dict": state}, weights)
+    d = desk(SAMPLES[0])
+    d.session.open_model(str(weights))
+    d.settle()
+    told = d.window.toasts.messages[-1]
+    assert told.text.startswith("mine.ckpt holds the weights of no network") and "squeezenet1_1" in told.text
+    assert "features.0.bias: 64" in told.details

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QToolButton
 from pytestqt.qtbot import QtBot
 
 from viewer.widgets import toast as module
-from viewer.widgets.toast import Toast, Toasts
+from viewer.widgets.toast import STAY_MS, Toast, Toasts
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform has none
 
@@ -154,3 +154,10 @@ def test_they_speak(toasts: Toasts) -> None:
     buttons = shown.findChildren(QToolButton)
     assert len(buttons) >= 3
     assert all(button.accessibleName() for button in buttons)
+
+
+def test_what_stays_is_there_until_it_is_dismissed(toasts: Toasts) -> None:
+    toast = toasts.show_message("Read me", severity="error", stays=True)
+    assert toast._clock.interval() == STAY_MS
+    toast.close_button.click()
+    assert toast not in toasts.shown

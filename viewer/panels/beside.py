@@ -331,7 +331,7 @@ def _peers(model: str) -> list[str]:
 
 
 def _class_row(name: str, a: float | None, b: float | None) -> tuple[str, str, str, str]:
-    change = f"{b - a:+.4f}" if a is not None and b is not None else NONE
+    change = versus.signed(b - a) if a is not None and b is not None else NONE
     one, other = (NONE if chance is None else f"{chance:.4f}" for chance in (a, b))
     return name, one, other, change
 

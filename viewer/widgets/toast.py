@@ -37,6 +37,7 @@ Action = tuple[str, Callable[[], None]]
 
 DISMISS_MS = 6_000
 ERROR_DISMISS_MS = 12_000
+STAY_MS = 86_400_000  # as good as for ever
 MOST = 4
 LOG_MOST = 500
 LINES = 3
@@ -60,6 +61,7 @@ class Message:
     severity: Severity = "info"
     key: str = ""
     action: Action | None = None
+    stays: bool = False
 
     @property
     def whole(self) -> str:
@@ -95,9 +97,10 @@ class Toasts(QWidget):
         severity: Severity = "info",
         key: str = "",
         action: Action | None = None,
+        stays: bool = False,
     ) -> Toast:
-        """Show a message: what happened and what to do, with the details folded away."""
-        message = Message(text, details, severity, key, action)
+        """Show a message: what happened and what to do, the details folded away; if it `stays`, until dismissed."""
+        message = Message(text, details, severity, key, action, stays)
         self.messages = [*self.messages, message][-LOG_MOST:]
         shown = self.shown
         kept = [toast for toast in shown if not (key and toast.message.key == key)]
@@ -164,7 +167,8 @@ class Toast(QFrame):
         self.setAccessibleDescription(message.details)
         self._clock = QTimer(self)
         self._clock.setSingleShot(True)
-        self._clock.setInterval(ERROR_DISMISS_MS if message.severity == "error" else DISMISS_MS)
+        passing_ms = ERROR_DISMISS_MS if message.severity == "error" else DISMISS_MS
+        self._clock.setInterval(STAY_MS if message.stays else passing_ms)
         self._clock.timeout.connect(self.dismiss)
         self.icon = QLabel(self)
         self.icon.setAccessibleName(SPOKEN[message.severity])

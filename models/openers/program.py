@@ -19,7 +19,6 @@ from models.opened import Opened
 from models.programs import archive, converted, proto, unflattened
 
 Shape = tuple[int, int, int]
-SCRIPT = "TorchScript does not show what happens inside it: no layers. Export it with torch.export (.pt2) or ONNX."
 
 
 def match(base: str) -> bool:

@@ -24,7 +24,9 @@ def rebuild(
     None where the zoo has no such network. Raises Refusal where timm is needed and missing, and for tensors that do
     not fit after all.
     """
-    found = recognise.candidates({name: tuple(tensor.shape) for name, tensor in state.items()})
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    # torchvision's classifiers that `architectures.recognise` left out cannot be told from their tensors.
+    found = [candidate for candidate in recognise.candidates(shapes) if candidate.name not in cards.CLASSIFIERS]
     if not found:
         return None
     names = [candidate.name for candidate in found]
@@ -42,7 +44,7 @@ def rebuild(
         net, about = (
             _timm(architecture, chosen.classes)
             if library
-            else _torchvision(architecture, chosen.classes, auxiliary=auxiliary)
+            else _segmenter(architecture, chosen.classes, auxiliary=auxiliary)
         )
     weights.load(net, state, name=card.name)
     classes = tuple(about.pop("classes"))
@@ -51,20 +53,12 @@ def rebuild(
     return net, made, offered
 
 
-def _torchvision(name: str, classes: int, *, auxiliary: bool) -> tuple[nn.Module, dict[str, Any]]:
-    from torchvision.models import get_model, get_model_builder, get_model_weights
+def _segmenter(name: str, classes: int, *, auxiliary: bool) -> tuple[nn.Module, dict[str, Any]]:
+    from torchvision.models import get_model
 
-    builder: Any = get_model_builder(name)
-    segmenter = "segmentation" in builder.__module__
-    more = {"weights_backbone": None, "aux_loss": auxiliary} if segmenter else {}
-    net = get_model(name, weights=None, **({"num_classes": classes} if classes else {}), **more)
-    kinds: Any = get_model_weights(name)
-    published = kinds.DEFAULT
-    names = tuple(published.meta["categories"])
-    if classes and len(names) != classes:
-        names = tuple(f"class {i}" for i in range(classes))
-    task = "segmentation" if segmenter else "classification"
-    return net, {"classes": names, "task": task, "preprocessing": architectures.preset(published)}
+    net = get_model(name, weights=None, weights_backbone=None, aux_loss=auxiliary, num_classes=classes)
+    about = {"classes": architectures.class_names(name, classes), "task": "segmentation"}
+    return net, {**about, "preprocessing": architectures.classifier_about(name)["preprocessing"]}
 
 
 def _timm(name: str, classes: int) -> tuple[nn.Module, dict[str, Any]]:

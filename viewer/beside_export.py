@@ -12,6 +12,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFont, QImage, QPainter
 
 from models import recipe
+from models.quantity import PROBABILITY
 from models.requests import Request
 from models.types import Pixels, Refusal, Result
 from viewer import theme, versus
@@ -110,7 +111,10 @@ def body(sides: tuple[Side, Side]) -> dict[str, Any]:
     if "classify" in both:
         classes = versus.classes(*both["classify"])
         rows = [{"class": name, "a": a, "b": b} for name, a, b in classes.rows]
-        found["classes"] = {"best": list(classes.best), "total_variation": classes.distance, "probabilities": rows}
+        told = {"best": list(classes.best), "total_variation": classes.distance}
+        plain = classes.quantities == (PROBABILITY, PROBABILITY)
+        kinds = {} if plain else {"quantities": list(classes.quantities)}
+        found["classes"] = {**told, **kinds, "probabilities" if plain else "numbers": rows}
     if "attribution" in both and (maps := versus.map_numbers(*both["attribution"])) is not None:
         numbers = {"pearson": maps.pearson, "spearman": maps.spearman, "cells": list(maps.shape)}
         found["maps"] = {**numbers, "share_of_a": maps.share}

@@ -175,9 +175,8 @@ class Verbs:
     @property
     def figures(self) -> tuple[Request, Result] | None:
         """The figures of a data set that are shown, with what they answer."""
-        panel = self.window.panels["figures"]
-        assert isinstance(panel, FiguresPanel)
-        return panel.shown
+        panel = self.window.panels.there("figures")
+        return panel.shown if isinstance(panel, FiguresPanel) else None
 
     def copy_image(self) -> None:
         """Copy the picture with its overlay at its own resolution."""

@@ -16,24 +16,24 @@ from models.rectifiers import Rectified
 # Whatever is not named here counts as one.
 _PLAIN = """
 AccumulateGrad Add AddBmm AddR Addbmm Addcdiv Addcmul Addmm AddmmActivation Addmv Addr Alias Amax Amin AsStrided Avg
-AvgPool1D AvgPool2D AvgPool3D AdaptiveAvgPool1D AdaptiveAvgPool2D AdaptiveAvgPool3D AdaptiveMaxPool1D AdaptiveMaxPool2D
-AdaptiveMaxPool3D Baddbmm Bilinear Bmm Broadcast Cat Chunk Clone Col2Im ConstantPadNd Conv Convolution
-ConvolutionOverrideable Copy CopyBackwards CopySlices Cumsum CudnnBatchNorm CudnnConvolution Cdist Det Diagonal Diag
-DiagEmbed Div Dot DropPath Einsum Embedding Expand FftC2C FftC2R FftR2C Flip Fold FusedRmsNorm FractionalMaxPool2D
-Gather GridSampler2D GridSampler3D GroupNorm Im2Col Imag Index IndexAdd IndexCopy IndexFill IndexPut IndexSelect
-InstanceNorm Kthvalue Lerp LiftFresh Linear LinalgVectorNorm LogSoftmax LogSumExp Logsumexp MaskedFill MaskedScatter
-MaskedSelect Matmul Max MaxPool2DWithIndices MaxPool3DWithIndices MaxPool2D MaxUnpool2D Mean Median Min MiopenBatchNorm
-MkldnnConvolution MkldnnLinear Mm MpsConvolution Mul Mv Narrow NativeBatchNorm NativeDropout NativeGroupNorm
-NativeLayerNorm Neg Norm Permute PixelShuffle PixelUnshuffle Pow Prod PutBackward Reciprocal Real ReflectionPad1D
-ReflectionPad2D ReflectionPad3D Renorm Repeat RepeatInterleave ReplicationPad1D ReplicationPad2D ReplicationPad3D
-Reshape ReshapeAlias Roll Rot90 Rsqrt Rsub ScaledDotProductAttentionMath ScaledDotProductCudnnAttention
-ScaledDotProductEfficientAttention ScaledDotProductFlashAttention ScaledDotProductFlashAttentionForCpu
-ScaledDotProductFusedAttentionOverrideable Scatter ScatterAdd Select SelectScatter SliceScatter SlowConv2D
-SlowConvDilated2D Slice SlowConvTranspose2D Softmax Sort Split SplitWithSizes Sqrt Squeeze Stack Std StdMean Sub Sum
-Swapaxes T TakeAlong TensorSplit Tile To ToCopy ToDtype Topk Trace Transpose Triu Tril Unbind Unflatten Unfold
-UnsafeSplit UnsafeView Unsqueeze UpsampleBicubic2D UpsampleBicubic2DAa UpsampleBilinear2D UpsampleBilinear2DAa UpsampleLinear1D
-UpsampleNearest1D UpsampleNearest2D UpsampleNearestExact2D UpsampleNearestExact1D UpsampleTrilinear3D Values Var VarMean
-View ViewAs Where
+AvgPool1D AvgPool2D AvgPool3D AdaptiveAvgPool1D AdaptiveAvgPool2D AdaptiveAvgPool3D AdaptiveMaxPool1D
+AdaptiveMaxPool2D AdaptiveMaxPool3D Baddbmm Bilinear Bmm Broadcast Cat Chunk Clone Col2Im ConstantPadNd Conv
+Convolution ConvolutionOverrideable Copy CopyBackwards CopySlices Cumsum CudnnBatchNorm CudnnConvolution Cdist Det
+Diagonal Diag DiagEmbed Div Dot DropPath Einsum Embedding Expand FftC2C FftC2R FftR2C Flip Fold FusedRmsNorm
+FractionalMaxPool2D Gather GridSampler2D GridSampler3D GroupNorm Im2Col Imag Index IndexAdd IndexCopy IndexFill
+IndexPut IndexSelect InstanceNorm Kthvalue Lerp LiftFresh Linear LinalgVectorNorm LogSoftmax LogSumExp Logsumexp
+MaskedFill MaskedScatter MaskedSelect Matmul Max MaxPool2DWithIndices MaxPool3DWithIndices MaxPool2D MaxUnpool2D Mean
+Median Min MiopenBatchNorm MkldnnConvolution MkldnnLinear Mm MpsConvolution Mul Mv Narrow NativeBatchNorm
+NativeDropout NativeGroupNorm NativeLayerNorm Neg Norm Permute PixelShuffle PixelUnshuffle Pow Prod PutBackward
+Reciprocal Real ReflectionPad1D ReflectionPad2D ReflectionPad3D Renorm Repeat RepeatInterleave ReplicationPad1D
+ReplicationPad2D ReplicationPad3D Reshape ReshapeAlias Roll Rot90 Rsqrt Rsub ScaledDotProductAttentionMath
+ScaledDotProductCudnnAttention ScaledDotProductEfficientAttention ScaledDotProductFlashAttention
+ScaledDotProductFlashAttentionForCpu ScaledDotProductFusedAttentionOverrideable Scatter ScatterAdd Select
+SelectScatter SliceScatter SlowConv2D SlowConvDilated2D Slice SlowConvTranspose2D Softmax Sort Split SplitWithSizes
+Sqrt Squeeze Stack Std StdMean Sub Sum Swapaxes T TakeAlong TensorSplit Tile To ToCopy ToDtype Topk Trace Transpose
+Triu Tril Unbind Unflatten Unfold UnsafeSplit UnsafeView Unsqueeze UpsampleBicubic2D UpsampleBicubic2DAa
+UpsampleBilinear2D UpsampleBilinear2DAa UpsampleLinear1D UpsampleNearest1D UpsampleNearest2D UpsampleNearestExact2D
+UpsampleNearestExact1D UpsampleTrilinear3D Values Var VarMean View ViewAs Where
 """
 RECTIFIER = "rectifier"
 GUARD = 1e-3  # up to where a lower bound is there to keep a division finite

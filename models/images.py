@@ -40,6 +40,9 @@ PICTURE_SUFFIXES = frozenset(
     | {".pbm", ".pcx", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".qoi", ".tga", ".tif", ".tiff", ".webp"}
 )
 
+# Files named as HEIC often hold something else, and a folder of true ones is not without pictures: each is told of.
+FOLDER_SUFFIXES = PICTURE_SUFFIXES | {".heic", ".heif"}
+
 # The formats are named so that Pillow never hands a file to Ghostscript (EPS), and guesses TGA only by its suffix.
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "ICO", "DIB", "PCX", "PSD", "QOI")
 DEFLATE_MOST = 1100  # times that zlib can make something smaller, rounded up

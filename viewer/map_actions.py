@@ -28,7 +28,7 @@ def commands(w: Window) -> list[Command]:
             "Export compared maps…",
             lambda: ask_maps(w),
             help="The grid as PNG, every map as NPZ, numbers and verdicts as JSON, and recipes",
-            enabled=lambda: _maps(w).ready,
+            enabled=lambda: _ready(w, MapsPanel),
             **file,
         ),
         Command(
@@ -36,7 +36,7 @@ def commands(w: Window) -> list[Command]:
             "Export the proof…",
             lambda: ask_proof(w),
             help="The curves as CSV, or everything as JSON",
-            enabled=lambda: _proof(w).ready,
+            enabled=lambda: _ready(w, ProofPanel),
             **file,
         ),
     ]
@@ -96,6 +96,12 @@ def export_proof(w: Window, path: Path) -> list[Path]:
         return []
     w.tell(f"Exported {path.name} with its recipe.", severity="success", key="export")
     return [path, beside]
+
+
+def _ready(w: Window, kind: type[MapsPanel | ProofPanel]) -> bool:
+    """Tell whether a panel has something to write; one that nobody has opened has not."""
+    panel = w.panels.there(kind.id)
+    return isinstance(panel, kind) and panel.ready
 
 
 def _maps(w: Window) -> MapsPanel:

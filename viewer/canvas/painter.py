@@ -112,7 +112,7 @@ def svg(pixels: Pixels, layers: Sequence[Layer], *, title: str = "", unit: float
     painter.drawImage(0, 0, as_image(pixels))
     _export(painter, layers, size=QSize(width, height), unit=unit)
     painter.end()
-    return content.data().data()
+    return bytes(content.data().data())
 
 
 def png(image: QImage) -> bytes:
@@ -121,7 +121,7 @@ def png(image: QImage) -> bytes:
     content.open(QBuffer.OpenModeFlag.WriteOnly)
     if image.isNull() or not image.save(content, "PNG"):  # pyright: ignore[reportArgumentType, reportCallIssue]
         raise OSError("the picture could not be saved")
-    return content.data().data()
+    return bytes(content.data().data())
 
 
 def as_image(pixels: Pixels) -> QImage:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtWidgets import QFileDialog
 
-from models import recipe
+from models import output_files, recipe
+from models.output_files import OutputFiles
 from models.types import Refusal
 from viewer import map_export, proving
 from viewer.commands import Command
@@ -86,12 +87,11 @@ def export_proof(w: Window, path: Path) -> list[Path]:
     beside = path.with_name(f"{path.stem}.recipe.json")
     w.settings.last_folder = str(path.parent)
     try:
-        path.write_text(text, encoding="utf-8")
-        recipe.write(beside, request, result)
-    except OSError as error:
-        w.tell(f"{path} cannot be written ({error.strerror or error}). Choose another folder.", severity="error")
-        return []
-    except Refusal as refusal:
+        with OutputFiles() as files:
+            files.add(path, text)
+            files.add(beside, recipe.text(beside, request, result))
+    except (OSError, UnicodeError, Refusal) as error:
+        refusal = error if isinstance(error, Refusal) else output_files.refusal(path, error)
         w.tell(f"{refusal} {refusal.advice}", severity="error")
         return []
     w.tell(f"Exported {path.name} with its recipe.", severity="success", key="export")

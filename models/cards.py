@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from models import assume, places
-from models.files import code_of, text_of
+from models.files import ASSETS, code_of, text_of
 from models.output_files import write_whole
 from models.types import Refusal
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 BUNDLED = ASSETS / "models"
 SAMPLES = ASSETS / "samples"
 PHOTOS = ASSETS / "photos"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from models.cards import ASSETS
+from models.files import ASSETS
 from models.types import Refusal
 
 FOLDER = ASSETS / "classes"

@@ -143,5 +143,5 @@ def describe(model: Any) -> Description:
 
 
 def _walk(package: ModuleType) -> list[ModuleType]:
-    names = [info.name for info in pkgutil.iter_modules(package.__path__)]
+    names = [info.name for info in pkgutil.iter_modules(package.__path__) if not info.ispkg]
     return [importlib.import_module(f"{package.__name__}.{name}") for name in names]

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from models import cards
+from models.files import ASSETS
 from models.types import Refusal
 
-FOLDER = cards.ASSETS / "zoo"
+FOLDER = ASSETS / "zoo"
 TORCHVISION, TIMM = "torchvision", "timm"
 DEFAULT = "DEFAULT"
 NOT_STATED = "not stated"

@@ -13,11 +13,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from models import architectures, cards
+from models import architectures
+from models.files import ASSETS
 from models.output_files import write_whole
 from models.zoo.recognise import fingerprint
 
-FOLDER = cards.ASSETS / "zoo"
+FOLDER = ASSETS / "zoo"
 CLASSES, OTHER_CLASSES = 7, 11
 MIB = 2**20
 IMAGENET = 1000

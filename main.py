@@ -53,13 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _window(given: list[str]) -> int:
-    from models import naming
+    from models import command_line
 
     parser = argparse.ArgumentParser(prog="main.py", usage="\n" + USAGE, description="Look inside vision models.")
     parser.add_argument(
         "pictures", nargs="*", metavar="PICTURE", help="pictures, folders, videos, camera:0, addresses of streams"
     )
-    naming.add_options(parser)
+    command_line.add_options(parser)
     parser.add_argument("--beside", metavar="MODEL", help="a second model, shown beside the first on the same picture")
     parser.add_argument("--truth", type=Path, metavar="PATH", help="ground truth: COCO file, VOC or YOLO folder")
     parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save what the window shows and exit")
@@ -83,7 +83,7 @@ def _window(given: list[str]) -> int:
 
 
 def _headless(given: list[str]) -> int:
-    from models import naming
+    from models import command_line
 
     parser = argparse.ArgumentParser(prog="main.py", usage="\n" + USAGE)
     commands = parser.add_subparsers(dest="command")
@@ -91,12 +91,12 @@ def _headless(given: list[str]) -> int:
     listing.add_argument("--json", action="store_true")
     listing.add_argument("--zoo", nargs="?", const="", metavar="TEXT", help="published models of torchvision and timm")
     asking = commands.add_parser("inspections")
-    naming.add_options(asking)
+    command_line.add_options(asking)
     asking.add_argument("--json", action="store_true")
     running = commands.add_parser("run")
     running.add_argument("inspection")
     running.add_argument("pictures", nargs="*")
-    naming.add_options(running, required=True)
+    command_line.add_options(running, required=True)
     running.add_argument("--set", action="append", default=[], metavar="name=value", dest="settings")
     running.add_argument("--out", type=Path, required=True)
     running.add_argument("--also", action="append", default=[], choices=("csv", "coco"), help="further files")
@@ -116,11 +116,11 @@ def _headless(given: list[str]) -> int:
 
 
 def _named(options: Any) -> str:
-    from models import naming
+    from models import command_line
 
-    return naming.named(
+    return command_line.named(
         options.model or "",
-        {key: getattr(options, key) or "" for key in naming.FURTHER},
+        {key: getattr(options, key) or "" for key in command_line.FURTHER},
         allow=options.allow,
     )
 
@@ -155,7 +155,7 @@ def _inspections(model: str, *, as_json: bool) -> int:
 
 
 def _run(options: Any) -> int:
-    from models import images, naming
+    from models import command_line, images
     from models.requests import Request
     from models.types import Refusal, Source
 
@@ -184,7 +184,7 @@ def _run(options: Any) -> int:
     taken: set[str] = set()
     for number, path in enumerate(paths, 1):
         request = Request.make(options.inspection, model, Source.file(path) if path else None, settings)
-        name = naming.export_name(request, taken)
+        name = command_line.export_name(request, taken)
         label = f"{number}/{len(paths)} {path.name}" if path else options.inspection
         done = _answer(engine, request, options.out, name, kinds=kinds, label=label)
         failed += not done
@@ -192,7 +192,7 @@ def _run(options: Any) -> int:
 
 
 def _replay(recipe_path: Path, out: Path) -> int:
-    from models import naming, recipe
+    from models import command_line, recipe
     from models.types import Refusal
     from models.zoo import fetch
 
@@ -209,7 +209,7 @@ def _replay(recipe_path: Path, out: Path) -> int:
     except Refusal as refusal:
         _say(f"{refusal} {refusal.advice}")
         return FAILED
-    name = naming.export_name(found.request, set())
+    name = command_line.export_name(found.request, set())
     done = _answer(engine, found.request, out, name, kinds=["png", "svg", "json"], label=recipe_path.name)
     return DONE if done else FAILED
 

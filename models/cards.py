@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from models import assume, places
+from models import model_name, places
 from models.files import ASSETS, code_of, text_of
 from models.output_files import write_whole
 from models.types import Refusal
@@ -134,7 +134,7 @@ def untrained(architecture: str) -> Card:
 
 def samples(model: str) -> Path:
     """Return the folder of the bundled sample pictures that suit a model."""
-    if task(model) == "generation" or assume.split(model)[0] == "digits-lenet":
+    if task(model) == "generation" or model_name.split(model)[0] == "digits-lenet":
         return DIGITS
     return PHOTOS if task(model) in ("classification", "segmentation", "features") else SAMPLES
 
@@ -142,7 +142,7 @@ def samples(model: str) -> Path:
 @cache
 def task(name: str) -> str:
     """Return the task of a model that is known by name or by the card beside its weights, "" for one that is not."""
-    name = assume.split(name)[0]
+    name = model_name.split(name)[0]
     if is_zoo(name):
         from models.zoo import catalogue
 
@@ -166,10 +166,10 @@ def is_file(base: str) -> bool:
 
 def canonical(name: str) -> str:
     """Return a model's full name with absolute paths, its own and that of its weights; never raises."""
-    base, assumed = assume.split(name)
+    base, assumed = model_name.split(name)
     if "weights" in assumed:
         assumed["weights"] = _absolute(assumed["weights"])
-    return assume.join(_absolute(base) if is_file(base) else base, assumed)
+    return model_name.join(_absolute(base) if is_file(base) else base, assumed)
 
 
 def place(file: Path) -> Path:
@@ -209,7 +209,7 @@ def write(file: Path, about: Mapping[str, Any]) -> Path:
 
 def file_of(name: str) -> Path | None:
     """Return the file that a model's card belongs to: its weights, else its own; None for one that is no file."""
-    base, assumed = assume.split(name)
+    base, assumed = model_name.split(name)
     if "weights" in assumed:
         return Path(assumed["weights"])
     code = code_of(base)

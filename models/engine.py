@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from models import assume, images, misfortune, registry, runtime, surroundings
+from models import images, misfortune, model_name, registry, runtime, surroundings
 from models.cache import Cache, CachedStages
 from models.capture import interruptible
 from models.context import Context
@@ -183,7 +183,7 @@ class Engine:
         if folder and request.source is None:
             raise Refusal(f"{inspection.title} needs a folder or a file of ground truth.", advice="Open one.")
         scope = (request.model, self._stamps.get(request.model), request.source)
-        place, _ = runtime.take(assume.split(request.model)[1])
+        place, _ = runtime.take(model_name.split(request.model)[1])
         with interruptible(context.check), torch.inference_mode(), runtime.calculating(place):
             stages = CachedStages(cache, scope, context, source=request.source)
             subject = request.source if folder else pixels

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 
-from models import assume, limits
+from models import limits, model_name
 from models.requests import Request
 from models.types import Failure
 
@@ -20,7 +20,7 @@ def failure(request: Request, error: BaseException) -> Failure:
 
     said = _said(error)
     details = "".join(traceback.format_exception(error))
-    name = assume.title(request.model)
+    name = model_name.title(request.model)
     if out_of_memory(error):
         return _out_of_memory(request.model, said, details)
     place = f" ({there})" if (there := own.where(error)) else ""
@@ -37,13 +37,13 @@ def out_of_memory(error: BaseException) -> bool:
 
 def changed(name: str, part: str) -> str:
     """Return what to tell of a model that changed itself."""
-    text = f"{assume.title(name)} changed itself while it was asked ({part})."
+    text = f"{model_name.title(name)} changed itself while it was asked ({part})."
     return f"{text} Its answers depend on what was asked before. It is opened afresh for the next question."
 
 
 def not_numbers(name: str, stage: str) -> str:
     """Return what to tell of a network whose values are no numbers."""
-    text = f"{assume.title(name)} gave what is not a number (NaN) at the stage {stage}: nothing can be found there."
+    text = f"{model_name.title(name)} gave what is not a number (NaN) at the stage {stage}: nothing can be found there."
     return f"{text} Look at its weights and at the values of its input."
 
 
@@ -51,17 +51,17 @@ def _out_of_memory(name: str, said: str, details: str) -> Failure:
     """Return what to say where memory was not enough; on a graphics processor the processor is offered."""
     from models import runtime  # torch: not in the window
 
-    base, given = assume.split(name)
+    base, given = model_name.split(name)
     device, _ = runtime.take(given)
     if device.device != "cpu":
         runtime.release()
-        offer = ("model", assume.join(base, {**given, runtime.DEVICE: "cpu"}), "Run on the processor")
+        offer = ("model", model_name.join(base, {**given, runtime.DEVICE: "cpu"}), "Run on the processor")
         text = f"The memory of {device.device} is not enough for this."
         return Failure(text, "Run it on the processor instead.", details, offer=offer, memory=True)
     asked = re.search(r"allocate (\d+) bytes", said)
     at_once = f" ({int(asked[1]) / GB:,.1f} GB at once)" if asked else ""
     may = f": the engine may have {limits.limit_bytes() / GB:,.1f} GB here" if limits.limit_bytes() else ""
-    text = f"There is not enough memory for this. {assume.title(name)} asked for more than there is{at_once}{may}."
+    text = f"There is not enough memory for this. {model_name.title(name)} asked for more than there is{at_once}{may}."
     return Failure(text, "Try a smaller picture or model.", details, memory=True)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models import assume, images
+from models import images, model_name
 from models.cards import PHOTOS, Card
 from models.preprocess import FITS, ORDERS, SIZED, Preprocess
 
@@ -64,7 +64,7 @@ def propose(
     if channels == 3:
         order = ORDERS[::-1] if given.get("input") == "caffe" else ORDERS
         offered["colours"] = {**COLOURS, "choices": order}
-    assumed = assume.check({k: v for k, v in given.items() if k in offered}, offered, name=card.name)
+    assumed = model_name.check({k: v for k, v in given.items() if k in offered}, offered, name=card.name)
     made = Preprocess(
         resize=min(size) if min(size) < SMALL_PX else int(min(size) * 256 / 224),
         crop=size[0] if size[0] == size[1] else size,
@@ -87,7 +87,7 @@ def assumed(own: Preprocess, given: Mapping[str, str]) -> tuple[Preprocess, dict
         "fit": {**FIT, "choices": (own.fit, *(fit for fit in FITS if fit != own.fit))},
         "colours": {**COLOURS, "choices": ORDERS[::-1] if given.get("input") == "caffe" else ORDERS},
     }
-    chosen = assume.check({k: v for k, v in given.items() if k in offered}, offered, name="This model")
+    chosen = model_name.check({k: v for k, v in given.items() if k in offered}, offered, name="This model")
     made = known.get(chosen["input"], own)
     return replace(made, fit=chosen["fit"], order=chosen["colours"]), offered
 

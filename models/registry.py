@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from models import adapters, assume, attributions, cards, inspections, openers, runtime, unknown
+from models import adapters, attributions, cards, inspections, model_name, openers, runtime, unknown
 from models.attribution import Attribution
 from models.capabilities import CAPABILITIES
 from models.cards import Card
@@ -58,7 +58,7 @@ def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = 
                 if "code" in card.about:  # somebody's code may have given it another head: running it tells
                     continue
                 return candidate.assuming(net, card, assumed or {})
-            assume.check(assumed or {}, {}, name=card.name)
+            model_name.check(assumed or {}, {}, name=card.name)
             return candidate(net, card)
     found, card = unknown.examine(net, card, assumed or {})
     return general[found.serves](net, card, found)
@@ -82,7 +82,7 @@ def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
     open is assumed, and another choice follows: `FILE?activation=leaky_relu&precision=bfloat16`. Return its adapter
     and what it was made from. Raises Refusal saying which names there are, or what is wrong with the file.
     """
-    base, given = assume.split(name)
+    base, given = model_name.split(name)
     place, assumed = runtime.take(given)
     opener = next((each for each in all_openers() if each.match(base)), None)
     if opener is None:
@@ -92,7 +92,7 @@ def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
     except Refusal as refusal:
         if refusal.offer[:1] == ("assume",):  # another choice is another name, which is known here
             _, key, value, words = refusal.offer
-            refusal.offer = ("model", assume.join(base, {**given, key: value}), words)
+            refusal.offer = ("model", model_name.join(base, {**given, key: value}), words)
         raise
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models import architectures, assume, heads, images, preset, wanted
+from models import architectures, heads, images, model_name, preset, wanted
 from models.cards import BACKGROUND, GAP, PHOTOS, Card, recognised
 from models.detection import decoded, offsets
 from models.detection.decoded import Boxes
@@ -101,7 +101,9 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
     serves, part, rows = _purpose(card, output, size=size, made=made)
     if len(rows) > 1 and serves == CLASSES:
         offered["part"] = _parts(tensors, rows, part)
-        part = int(assume.check({k: v for k, v in given.items() if k == "part"}, offered, name=card.name)["part"]) - 1
+        part = (
+            int(model_name.check({k: v for k, v in given.items() if k == "part"}, offered, name=card.name)["part"]) - 1
+        )
     if serves != FEATURES:
         offered["output"] = {**OUTPUT, "choices": (serves, FEATURES)}
         if given.get("output") == FEATURES:
@@ -124,7 +126,7 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
         place = _boxes(tensors, part)
         sets = offsets.fitting(tensors[part][1].shape[1], size, card.about.get("anchors"))
         offered |= decoded.propose(*_on_picture(net, found, place), sets)
-    assumed = assume.check(given, offered, name=card.name)
+    assumed = model_name.check(given, offered, name=card.name)
     if serves == CLASSES:
         found = replace(found, head=found.head.taken_for(assumed[heads.KEY]))
     elif serves == BOXES:

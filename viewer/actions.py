@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from models import assume, cards
-from models.live.source import title
+from models import cards, model_name
+from models.media import title
 from viewer import beside_actions, code_actions, inspect_actions, latent_actions, map_actions, reel_actions
 from viewer.commands import Command, Commands
 
@@ -381,4 +381,4 @@ def _architectures(w: Window) -> list[Command]:
 
 def _recent_models(w: Window) -> list[Command]:
     paths = [p for p in w.settings.recent_models if p not in cards.bundled()]
-    return [Command(f"model-{p}", assume.title(p), partial(w.verbs.zoo.open_model, p), help=p) for p in paths]
+    return [Command(f"model-{p}", model_name.title(p), partial(w.verbs.zoo.open_model, p), help=p) for p in paths]

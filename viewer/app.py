@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from models import assume, cards, images, output_files
+from models import cards, images, model_name, output_files
 from models.files import MODEL_SUFFIXES
 from models.types import Failure, Refusal, Source
 from models.zoo.fetch import missing
@@ -36,7 +36,7 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     """
     faulthandler.enable()
     document, failures = _document(options)
-    fetched = document.model if missing(assume.split(document.model)[0]) else ""
+    fetched = document.model if missing(model_name.split(document.model)[0]) else ""
     if fetched:
         document = document.with_model(cards.DEFAULT_MODEL)
     session = Session(lane, document)

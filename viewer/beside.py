@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models import assume
+from models import model_name
 from models.capabilities import lacks
 from models.detection.suppression import columns_of, overlap
 from models.inspection import Description, Offer
@@ -170,12 +170,12 @@ def derived(
             shown = a.offers[inspection].defaults
             values = {**{name: shown[name] for name in shown.keys() & known}, **values}
         if kept := suited(values, offer, b.classes if b is not None else ()):
-            settings.append(((assume.split(document.beside)[0], inspection), tuple(sorted(kept.items()))))
+            settings.append(((model_name.split(document.beside)[0], inspection), tuple(sorted(kept.items()))))
     names = [(a.classes if a else ()), (b.classes if b else ())]
     target, against, wrong = (
         _class_of(word, *names) for word in (document.target, document.against, document.region_label)
     )
-    same_network = assume.split(document.model)[0] == assume.split(document.beside)[0]
+    same_network = model_name.split(document.model)[0] == model_name.split(document.beside)[0]
     return replace(
         document,
         model=document.beside,
@@ -254,7 +254,7 @@ def differing(a: Description | None, b: Description, document: Document) -> str:
 def swapped(document: Document, own: Document) -> Document:
     """Return the document with A and B in each other's place; `own` is B's document, whose settings come into force."""
     made = own.with_view(judged=None, unfit=(), unit=document.view.unit, patch=document.view.patch)
-    kept = tuple(item for item in document.settings if item[0][0] != assume.split(own.model)[0])
+    kept = tuple(item for item in document.settings if item[0][0] != model_name.split(own.model)[0])
     return replace(
         made,
         beside=document.model,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog
 
-from models import assume, cards
+from models import cards, model_name
 from models.files import MODEL_SUFFIXES
 from models.types import Refusal
 from viewer import beside_export
@@ -89,7 +89,7 @@ def _models(w: Window) -> list[Command]:
     now = w.session.store.document
     names = dict.fromkeys((*cards.bundled(), *w.settings.recent_models))
     return [
-        Command(f"beside-{name}", assume.title(name), partial(w.panes.choose, name), help=name)
+        Command(f"beside-{name}", model_name.title(name), partial(w.panes.choose, name), help=name)
         for name in names
         if name not in (now.model, now.beside)
     ]

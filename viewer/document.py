@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from models import assume
+from models import model_name
 from models.cards import DEFAULT_MODEL
 from models.params import Value
 from models.requests import Request
@@ -183,7 +183,7 @@ class Document:
     @property
     def _base(self) -> str:
         """The model less what is assumed of it, where it runs and how precisely: settings stay when these change."""
-        return assume.split(self.model)[0]
+        return model_name.split(self.model)[0]
 
     def with_value(self, inspection: str, **changed: Value | None) -> Document:
         """Return the document with parameters set; None takes the model's own value again."""
@@ -220,7 +220,7 @@ class Document:
         """Return the document with another model, whose pyramid has other levels, and whose codes are others unless it
         is the same file under other assumptions.
         """
-        latent = self.latent if assume.split(model)[0] == assume.split(self.model)[0] else Latent()
+        latent = self.latent if model_name.split(model)[0] == model_name.split(self.model)[0] else Latent()
         view = dataclasses.replace(self.view, anchor_level=-1)
         own = {"target": "", "against": "", "part": "score", "layer": ""}
         own["beside"] = "" if model == self.beside else self.beside

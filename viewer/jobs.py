@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from models import assume
+from models import model_name
 from models.requests import Request
 from models.types import Answer, Failure, Refusal
 from viewer import endings
@@ -139,7 +139,7 @@ class Jobs:
         if head.number != self._head[0]:
             self._head = (head.number, now)
         if head.called_off_at and now - max(head.called_off_at, self._head[1]) > GRACE_S:
-            name = assume.title(head.running.model) if head.running else "The model"
+            name = model_name.title(head.running.model) if head.running else "The model"
             text = f"{name} did not stop within {GRACE_S:g} s when asked, so the engine was replaced."
             self.deliver("lost", text, "")
             self._revive(blame=False)
@@ -194,7 +194,11 @@ class Jobs:
                     self._give_up(code, details)
                     return
                 head, how = self._first(), endings.words(code)
-                at = f" at {head.inspection} with {assume.title(head.model)}" if head is not None and self.ready else ""
+                at = (
+                    f" at {head.inspection} with {model_name.title(head.model)}"
+                    if head is not None and self.ready
+                    else ""
+                )
                 text = f"The engine stopped unexpectedly{at}: {how}. A fresh one takes over."
                 self.deliver("lost", text, details)
                 self._revive(blame=self.ready, how=how, details=details, again=code != endings.OVER_MEMORY)
@@ -285,7 +289,7 @@ class Jobs:
                 self.deliver("done", name, request, Failure("Cancelled.", cancelled=True))
             elif slot.deaths >= MOST_DEATHS:
                 slot.deaths = 0
-                at = f"at {request.inspection} with {assume.title(request.model)}"
+                at = f"at {request.inspection} with {model_name.title(request.model)}"
                 text = f"The engine stopped {f'{MOST_DEATHS} times ' if again else ''}{at}: {how}."
                 self.deliver("done", name, request, Failure(text, "Try another picture or model.", details))
                 if wanted is not None and wanted != request and slot.running is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.images import Picture
 from models.live.facts import Facts, Opening, Shown
-from models.live.source import is_endless, title
+from models.media import is_endless, title
 from models.requests import Request
 from models.types import Failure, Pixels, Source
 from viewer import plan

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QDialog
 
-from models import assume, consent
+from models import consent, model_name
 from models.inspection import Description
 from models.types import Failure
 from viewer import beside
@@ -43,7 +43,7 @@ def tell(window: Window, slot: str, failure: Failure) -> None:
         action = ("Download", lambda: window.verbs.zoo.open_model(name, as_second=second))
     text, stays = failure.text, slot == DESCRIBE_SLOT
     if stays and not action:
-        text += f" {assume.title(window.session.good)} stays open instead."
+        text += f" {model_name.title(window.session.good)} stays open instead."
     more = {"details": failure.details, "severity": "error", "key": failure.message, "action": action}
     window.tell(text, **more, stays=stays)
 
@@ -54,7 +54,7 @@ def describe(window: Window, description: Description) -> None:
     if description.about.get("weights") == "none":
         window.tell(f"{description.name}: {note}", severity="warning", key=note)
     assumed = description.about.get("assumptions", {})
-    if assumed and not assume.split(window.session.store.document.model)[1]:
+    if assumed and not model_name.split(window.session.store.document.model)[1]:
         said = {key: item.get("titles", {}).get(item["value"], item["value"]) for key, item in assumed.items()}
         words = ", ".join(f"{str(item['title']).lower()} {said[key]}" for key, item in assumed.items())
         show = ("Look at the model", lambda: window.docks.show("model"))
@@ -82,7 +82,7 @@ def ask(window: Window, model: str, path: Path, open_again: Open) -> None:
 
 def choose(window: Window, model: str, path: Path, open_again: Open) -> None:
     """Ask what of a file of code is the model, and open that."""
-    open_code(window, str(path), assume.split(model)[1].get("weights", ""), open_it=open_again)
+    open_code(window, str(path), model_name.split(model)[1].get("weights", ""), open_it=open_again)
 
 
 def open_code(window: Window, file: str = "", weights: str = "", *, open_it: Open | None = None) -> None:

@@ -15,7 +15,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from models import assume, cards, quantity
+from models import cards, model_name, quantity
 from models.inspection import Description
 from models.requests import Request
 from models.types import Pixels, Result
@@ -183,7 +183,7 @@ class Panes(QSplitter):
             (self.canvas, self.layers()),
         )
         document = self._session.store.document
-        names = assume.title(document.model), assume.title(document.beside)
+        names = model_name.title(document.model), model_name.title(document.beside)
         made = [
             Side(name, head.facts.text(), canvas.pixels, layers, found)
             for name, head, (canvas, layers), found in zip(names, self.heads, (first, second), answers, strict=True)
@@ -315,7 +315,7 @@ class Panes(QSplitter):
                 panel.show_failure(own, failure)
             if not failure.cancelled:
                 self._window.note(
-                    f"{assume.title(self._session.store.document.beside)}: {failure.text}", failure.details
+                    f"{model_name.title(self._session.store.document.beside)}: {failure.text}", failure.details
                 )
             self._tell()
 
@@ -351,7 +351,7 @@ class Panes(QSplitter):
         if not (self.on or self._built):
             return
         document = self._session.store.document
-        a, b = assume.title(document.model), assume.title(document.beside)
+        a, b = model_name.title(document.model), model_name.title(document.beside)
         descriptions = self._session.description, self._beside.description
         notes = "", self._note(document, descriptions[1])
         for head, name, facts, about, note in zip(self.heads, (a, b), self._facts, descriptions, notes, strict=True):

@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from models import assume
+from models import model_name
 from models.files import code_of
-from models.live.source import is_endless
+from models.media import is_endless
 from models.requests import Request
 from models.types import Source
 from viewer.document import Document, Latent
@@ -73,10 +73,10 @@ def _values(values: Any, move: Move) -> Any:
 
 def _model(name: str, move: Move) -> str:
     """Return a model's full name with the paths in it replaced: that of its file or code, and that of its weights."""
-    base, given = assume.split(name)
+    base, given = model_name.split(name)
     path, _, function = base.rpartition(":")
     code, assumed = code_of(base), dict(given)
     file = f"{move(path)}:{function}" if code and code[1] else move(base)
     if WEIGHTS in given:
         assumed[WEIGHTS] = move(given[WEIGHTS])
-    return name if (file, assumed) == (base, given) else assume.join(file, assumed)
+    return name if (file, assumed) == (base, given) else model_name.join(file, assumed)

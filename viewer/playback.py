@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog
 from models.images import Picture
 from models.live.facts import Shown
 from models.live.record import SUFFIX
-from models.live.source import VIDEO_SUFFIXES, is_endless, title
+from models.media import VIDEO_SUFFIXES, is_endless, title
 from models.types import Pixels, Source
 from viewer.canvas.painter import render
 from viewer.panels.base import Panel

@@ -17,7 +17,7 @@ from typing import Any
 
 from models import cards, files, output_files
 from models.cards import DEFAULT_MODEL
-from models.live.source import has_password, is_endless, is_live, title
+from models.media import has_password, is_endless, is_live, title
 from models.recipe import versions
 from models.types import Refusal, Source
 from viewer import sound

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.live.source import has_password
+from models.media import has_password
 from models.output_files import write_whole
 from models.places import HOME_VARIABLE, home
 

@@ -11,7 +11,7 @@ from PySide6.QtGui import QImage, QPainter
 
 from models.files import MODEL_SUFFIXES
 from models.images import PICTURE_SUFFIXES, save_png
-from models.live.source import is_endless, title
+from models.media import is_endless, title
 from models.truth.read import recognise
 from models.types import Pixels, Refusal
 from viewer.sessionfile import is_session

@@ -11,10 +11,10 @@ from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
-from models import assume, cards, images, limits
+from models import cards, images, limits, model_name
 from models.images import Picture
 from models.inspection import Description
-from models.live.source import is_endless
+from models.media import is_endless
 from models.requests import Request
 from models.types import Failure, Result, Source
 from viewer import actions, beside, explain, offers, pair, theme
@@ -163,7 +163,7 @@ class Window(QMainWindow):
         self._refresh_commands()
         self.docks.follow(many=self.many)
         name = document.source.name if document.source and not self.easel.generates else ""
-        shown = (name, assume.title(document.model)) if name or self.easel.generates else ()
+        shown = (name, model_name.title(document.model)) if name or self.easel.generates else ()
         self.setWindowTitle(self.sessions.title((*shown, "Vitrine")))
         self._list_models()
 
@@ -230,7 +230,7 @@ class Window(QMainWindow):
         self.refresh()
         self.repaint_layers()
         offers.describe(self, description)
-        if cards.is_file(assume.split(model := self.session.store.document.model)[0]):
+        if cards.is_file(model_name.split(model := self.session.store.document.model)[0]):
             self.settings.add_model(model)
 
     def _failure(self, slot: str, failure: Failure) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject
 
-from models import assume
+from models import model_name
 from models.zoo import cached, catalogue
 from models.zoo.catalogue import Entry
 from models.zoo.fetch import missing
@@ -57,7 +57,7 @@ class ZooDesk(QObject):
         the dialog tells how far.
         """
         open_it = self.window.panes.put_beside if as_second else self.window.session.open_model
-        entry = missing(assume.split(name)[0])
+        entry = missing(model_name.split(name)[0])
         if entry is None:
             open_it(name)
             return

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from models import assume
+from models import model_name
 from models.networks import chain
 from models.networks.plain import LAYOUTS, MLPVAE, ConvVAE, PlainGAN
 from models.types import Refusal
@@ -59,7 +59,7 @@ def _conv_vae(
     if first is None or first.ndim != 4:
         return None
     offered = {"layout": {**LAYOUT, "choices": LAYOUTS}}
-    assumed = assume.check(given, offered, name=file.name)
+    assumed = model_name.check(given, offered, name=file.name)
     net = ConvVAE(
         dims=state["encoder.mu_logvar_gen.weight"].shape[0] // 2,
         channels=first.shape[1],
@@ -78,7 +78,7 @@ def _mlp_vae(
     side = chain.side_of(pixels)
     if not side:
         return None
-    assume.check(given, {}, name=file.name)
+    model_name.check(given, {}, name=file.name)
     net = MLPVAE(pixels=pixels, hidden=hidden, dims=state["fc21.weight"].shape[0], side=side)
     return _loaded(net, state, file), _about("MLPVAE", {}, {})
 
@@ -99,7 +99,7 @@ def _gan(
     if partner:
         own = {**ACTIVATION, "title": "Discriminator's", "choices": ("leaky_relu", "relu", "tanh", "elu")}
         offered["critic"] = own
-    assumed = assume.check(given, offered, name=file.name)
+    assumed = model_name.check(given, offered, name=file.name)
     generator, dims = chain.rebuild(layers, assumed)
     judge = chain.rebuild(critic, {**assumed, "activation": assumed["critic"]})[0] if partner else None
     net = PlainGAN(generator, judge, dims=dims, value_range=chain.OUTPUTS[assumed["output"]][1])

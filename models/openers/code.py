@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from models import assume, cards, checkpoint, files, outline, own, own_network, weights
+from models import cards, checkpoint, files, model_name, outline, own, own_network, weights
 from models.context import Context
 from models.opened import Opened
 from models.types import Refusal
@@ -41,7 +41,7 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
 
     card = replace(cards.of_file(Path(named) if named else file), sha256=files.sha256(named) if named else "")
     if own_network.is_adapter(thing):
-        assume.check(given, {}, name=file.name)
+        model_name.check(given, {}, name=file.name)
         return own_network.adapted(thing, file, card, named=named, read=read)
     classes = given.pop("num_classes", "")
     net = own_network.built(thing, f"{name}()", file, named=named, read=read, classes=classes or len(card.classes))

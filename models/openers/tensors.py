@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from models import architectures, assume, cards, checkpoint, files, heads, own_network, preset, weights
+from models import architectures, cards, checkpoint, files, heads, model_name, own_network, preset, weights
 from models.cards import Card
 from models.context import Context
 from models.networks import guess
@@ -62,7 +62,7 @@ def _network(
 ) -> tuple[torch.nn.Module, Card]:
     architecture, classes = card.architecture, len(card.classes)
     if architecture:
-        assume.check(given, {}, name=card.name)
+        model_name.check(given, {}, name=card.name)
         return _built(architecture, classes, state, card.name), card
     beside = card.about
     if (proposed := guess.propose(state, file, given, _read)) is not None:
@@ -75,7 +75,7 @@ def _network(
         made, more = preset.assumed(Preprocess.of(published), given)
         offered |= more
         card = replace(card, about={**card.about, "preprocessing": made.about})
-    assumed = assume.check(given, offered, name=card.name)
+    assumed = model_name.check(given, offered, name=card.name)
     if "eps" in given:
         architectures.set_eps(net, float(given["eps"]))
     items = {key: {**item, "value": assumed[key]} for key, item in offered.items()}

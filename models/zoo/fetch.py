@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models import assume, cards
+from models import cards, model_name
 from models.types import Refusal
 from models.zoo import cached, catalogue
 from models.zoo.catalogue import Entry
@@ -48,7 +48,7 @@ def bring(name: str, say: Callable[[str], None]) -> None:
 
     Any other name is passed over. Raises Refusal when it cannot be downloaded.
     """
-    entry = missing(assume.split(name)[0])
+    entry = missing(model_name.split(name)[0])
     if entry is None:
         return
     told = -1

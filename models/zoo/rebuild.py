@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from models import architectures, assume, cards, weights
+from models import architectures, cards, model_name, weights
 from models.cards import Card
 from models.types import Refusal
 from models.zoo import open as opening
@@ -36,7 +36,7 @@ def rebuild(
     wanted = given.get("architecture", names[0])
     chosen = next((candidate for candidate in found if candidate.name == wanted), None)
     if chosen is None:
-        assume.check(given, offered, name=card.name)
+        model_name.check(given, offered, name=card.name)
         raise AssertionError(wanted)
     library, _, architecture = chosen.name.rpartition(":")
     with architectures.unfilled():

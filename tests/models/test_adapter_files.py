@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from models import assume, consent, files, outline, registry, remembered
+from models import consent, files, model_name, outline, registry, remembered
 from models.detection.plain import OneStage
 from models.engine import Engine
 from models.images import save_png
@@ -236,13 +236,13 @@ def test_code_that_needs_its_classes_or_reads_its_weights_itself(tmp_path: Path)
 
     net = resnet18(num_classes=4)
     torch.save(net.state_dict(), tmp_path / "w.pth")
-    model = registry.open_model(assume.join(f"{path}:counted", {"weights": str(tmp_path / "w.pth")}))
+    model = registry.open_model(model_name.join(f"{path}:counted", {"weights": str(tmp_path / "w.pth")}))
     assert torch.equal(model.net.fc.weight, net.fc.weight)
     with pytest.raises(Refusal, match="asks for weights"):
         registry.open_model(f"{path}:own")
     two = resnet18(num_classes=2)
     torch.save({"inside": {"it": two.state_dict()}}, tmp_path / "odd.pth")
-    model = registry.open_model(assume.join(f"{path}:own", {"weights": str(tmp_path / "odd.pth")}))
+    model = registry.open_model(model_name.join(f"{path}:own", {"weights": str(tmp_path / "odd.pth")}))
     assert torch.equal(model.net.fc.weight, two.fc.weight)
 
 

@@ -12,7 +12,7 @@ import torch
 from latents import CHECKPOINTS, needed
 from own_code import EXAMPLES
 
-from models import assume, cards, consent, files, images
+from models import cards, consent, files, images, model_name
 from models.detection.iou import iou
 from models.engine import Engine
 from models.requests import Request
@@ -45,7 +45,7 @@ def engine(opened: Engine) -> Engine:
 
 @pytest.fixture(scope="module")
 def name() -> str:
-    return cards.canonical(assume.join(str(ADAPTER), {"weights": str(WEIGHTS)}))
+    return cards.canonical(model_name.join(str(ADAPTER), {"weights": str(WEIGHTS)}))
 
 
 @needed(WEIGHTS)

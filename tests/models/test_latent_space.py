@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from models import assume, registry
+from models import model_name, registry
 from models.adapters.generator import GeneratorAdapter
 from models.adapters.vae import VAEAdapter
 from models.engine import Engine
@@ -218,14 +218,14 @@ def test_a_recipe_keeps_the_assumptions(tmp_path: Path) -> None:
     assert isinstance(answer, Result)
     write_recipe(tmp_path / "a.recipe.json", request, answer)
     again = read(tmp_path / "a.recipe.json").request
-    assert assume.split(again.model)[1] == {"activation": "tanh"}
+    assert model_name.split(again.model)[1] == {"activation": "tanh"}
     repeated = engine.run(again)
     assert isinstance(repeated, Result) and np.array_equal(repeated.arrays["picture"], answer.arrays["picture"])
 
 
 def test_assumptions_are_parted_from_names() -> None:
-    assert assume.split("digits-vae") == ("digits-vae", {})
-    assert assume.split(assume.join("a/G.pth", {"b": "2", "a": "1"})) == ("a/G.pth", {"a": "1", "b": "2"})
+    assert model_name.split("digits-vae") == ("digits-vae", {})
+    assert model_name.split(model_name.join("a/G.pth", {"b": "2", "a": "1"})) == ("a/G.pth", {"a": "1", "b": "2"})
 
 
 # pictures

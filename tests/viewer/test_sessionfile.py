@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
-from models import assume
+from models import model_name
 from models.types import Refusal, Source
 from viewer import sessionfile
 from viewer.document import Document
@@ -328,12 +328,12 @@ def test_code_and_its_weights_move_together(tmp_path: Path) -> None:
     root.mkdir()
     (root / "net.py").write_text("def build(): ...")
     (root / "w.pth").write_bytes(b"w")
-    name = assume.join(f"{root / 'net.py'}:build", {"weights": str(root / "w.pth"), "device": "cpu"})
+    name = model_name.join(f"{root / 'net.py'}:build", {"weights": str(root / "w.pth"), "device": "cpu"})
     document = Document(model=name).with_value("detect", score=0.5)
     write(root / ("a" + SUFFIX), document)
     assert str(root) not in (root / ("a" + SUFFIX)).read_text()
     root.rename(tmp_path / "c")
-    wanted = assume.join(
+    wanted = model_name.join(
         f"{tmp_path / 'c' / 'net.py'}:build", {"weights": str(tmp_path / "c" / "w.pth"), "device": "cpu"}
     )
     back = read(tmp_path / "c" / ("a" + SUFFIX))

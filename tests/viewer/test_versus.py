@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torchvision.ops import box_iou
 
-from models import assume
+from models import model_name
 from models.inspection import Description, Offer
 from models.params import Parameter
 from models.types import Result, Source
@@ -269,9 +269,10 @@ def test_a_code_is_for_models_of_its_length_and_a_seed_for_all() -> None:
 
 
 def test_models_are_called_by_their_file_and_what_is_assumed() -> None:
-    assert assume.title("digits-ssd") == "digits-ssd"
+    assert model_name.title("digits-ssd") == "digits-ssd"
     assert (
-        assume.title("/a/b/net.pt?activation=relu&precision=bfloat16") == "net.pt · activation relu, precision bfloat16"
+        model_name.title("/a/b/net.pt?activation=relu&precision=bfloat16")
+        == "net.pt · activation relu, precision bfloat16"
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QVBoxLayout, QWidget
 
-from models import assume, cards
+from models import cards, model_name
 from models.inspection import Description
 from models.quantity import PROBABILITY, in_digits
 from models.requests import Request
@@ -203,7 +203,7 @@ class BesidePanel(Panel):
     def _list(self, document: Document, description: Description | None) -> None:
         """Offer the same file under other assumptions, then the models of its task, then the others."""
         names = [*_variants(document.model, description), *_peers(document.model)]
-        entries = [(assume.title(name), name) for name in names if name != document.model] + [(FILE, "")]
+        entries = [(model_name.title(name), name) for name in names if name != document.model] + [(FILE, "")]
         if entries != self._names:
             self._names = entries
             self.choice.clear()
@@ -316,18 +316,18 @@ class BesidePanel(Panel):
 
 def _variants(model: str, description: Description | None) -> list[str]:
     """Return the same model's names with one assumption, its precision or its device changed."""
-    base, assumed = assume.split(model)
+    base, assumed = model_name.split(model)
     offered = description.about.get("assumptions", {}) if description is not None else {}
     found = []
     for key, item in offered.items():
         for value in item["choices"]:
             if value != assumed.get(key, item["value"]):
-                found.append(assume.join(base, {**assumed, key: value}))
+                found.append(model_name.join(base, {**assumed, key: value}))
     runtime = description.about.get("runtime") if description is not None else None
     if runtime:
         places = {"precision": runtime["precisions"][runtime["device"]], "device": runtime["devices"]}
         for key, choices in places.items():
-            found += [assume.join(base, {**assumed, key: value}) for value in choices if value != runtime[key]]
+            found += [model_name.join(base, {**assumed, key: value}) for value in choices if value != runtime[key]]
     return found
 
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from models.inspection import Description
-from models.live.source import kind
+from models.media import kind
 from models.types import Pixels, Source
 from viewer import theme
 from viewer.document import Document

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from models import assume, cardform, cards
+from models import cardform, cards, model_name
 from models.inspection import Description
 from models.params import Parameter
 from models.types import Refusal
@@ -126,16 +126,16 @@ class ModelPanel(Panel):
             self.choices.set_values(_in_force(description))
 
     def _choose(self, name: str, value: object) -> None:
-        _, given = assume.split(self.store.document.model)
+        _, given = model_name.split(self.store.document.model)
         own = {p.name: p.default for p in self._offered}
         chosen = {key: text for key, text in {**given, name: str(value)}.items() if own.get(key) != text}
         self._open(chosen, title=f"Choose {name} {value}")
 
     def _open(self, chosen: dict[str, str], *, title: str = "Open as by itself") -> None:
         """Open the same model under other choices; its weights and what else the panel does not offer stay."""
-        base, given = assume.split(self.store.document.model)
+        base, given = model_name.split(self.store.document.model)
         kept = {key: value for key, value in given.items() if key == WEIGHTS}
-        document = self.store.document.with_model(assume.join(base, {**kept, **chosen}))
+        document = self.store.document.with_model(model_name.join(base, {**kept, **chosen}))
         self.store.update(document, title=title)
 
     def _revert(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenuBar, QWidget
 
-from models import assume
+from models import model_name
 from viewer.widgets.plain import plain
 
 GAP = 8
@@ -42,7 +42,7 @@ class ModelBox(QComboBox):
         if [self.itemData(i) for i in range(self.count())] != names:
             self.clear()
             for name in names:
-                self.addItem(assume.title(name), name)
+                self.addItem(model_name.title(name), name)
                 self.setItemData(self.count() - 1, plain(name), Qt.ItemDataRole.ToolTipRole)
         self.setCurrentIndex(names.index(current))
 

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from models import assume, cards, outline
+from models import cards, model_name, outline
 from models.files import WEIGHTS_SUFFIXES
 from models.types import Refusal
 
@@ -91,7 +91,7 @@ class OpenCode(QDialog):
             assumed.pop("num_classes")
         else:
             base = f"{base}:{choice}"
-        return cards.canonical(assume.join(base, {key: value for key, value in assumed.items() if value}))
+        return cards.canonical(model_name.join(base, {key: value for key, value in assumed.items() if value}))
 
     def read(self) -> None:
         """Read what the file offers, if it is another one than before."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import chain, count
 from pathlib import Path
 
-from models import assume, cards, consent, files
+from models import cards, consent, files, model_name
 from models.requests import Request
 from models.types import Refusal
 
@@ -38,13 +38,13 @@ def named(model: str, further: Mapping[str, str], *, allow: bool = False) -> str
         if given or allow:
             raise Refusal("Of which model?", advice="Name it with --model.")
         return ""
-    base, assumed = assume.split(model)
+    base, assumed = model_name.split(model)
     if allow:
         code = files.code_of(base)
         if code is None:
             raise Refusal(f"{base} is no file of code.", advice="Leave --allow out.")
         consent.allow(files.check(code[0]), files.sha256(code[0]))
-    return cards.canonical(assume.join(base, {**assumed, **given}))
+    return cards.canonical(model_name.join(base, {**assumed, **given}))
 
 
 def export_name(request: Request, taken: set[str]) -> str:

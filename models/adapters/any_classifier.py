@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from models.adapters.base.scored import Scored
 from models.cards import Card
-from models.scored import Scored
 from models.unknown import Found
 
 

@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from models.adapters.base.scored import Seen
 from models.cards import Card
 from models.heads import VALUES, Head
-from models.scored import Seen
 from models.unknown import Found
 
 

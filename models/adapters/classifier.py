@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from models import heads, model_name
+from models.adapters.base.scored import Scored
 from models.cards import Card
 from models.networks.lenet import LeNet
 from models.networks.photos import PhotosResNet
 from models.preprocess import Preprocess
-from models.scored import Scored
 
 FAMILIES = "torchvision.models."
 TIMM = "timm.models."

@@ -14,9 +14,9 @@ from torchvision.models.detection.roi_heads import keypointrcnn_inference
 from torchvision.models.detection.transform import resize_keypoints
 from torchvision.ops import MultiScaleRoIAlign
 
-from models.detection.front import front
+from models.adapters.base.detector import front
+from models.adapters.base.two_stage import TwoStage
 from models.detection.skeleton import COCO_POINTS
-from models.detection.two_stage import TwoStage
 from models.types import Float, Pixels
 
 

@@ -9,7 +9,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.ops import MultiScaleRoIAlign
 
-from models.detection.two_stage import TwoStage
+from models.adapters.base.two_stage import TwoStage
 
 
 class RcnnAdapter(TwoStage):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchvision.models.detection import RetinaNet
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 
-from models.detection.dense import Dense
+from models.adapters.base.dense_head import Dense
 from models.types import Anchors, Pixels
 
 

@@ -13,10 +13,10 @@ from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSD
 from torchvision.ops import boxes as box_ops
 
+from models.adapters.base import box_subject as looking
+from models.adapters.base.detector import Front, anchor_table, front
 from models.cards import Card
-from models.detection import subject as looking
 from models.detection.evidence import Evidence
-from models.detection.front import Front, anchor_table, front
 from models.params import Value
 from models.subject import Rect, Subject
 from models.types import Anchors, Candidates, Float, Int, Pixels

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from models import consent, files, model_name, outline, registry, remembered
-from models.detection.plain import OneStage
+from models.adapters.base.one_stage import OneStage
 from models.engine import Engine
 from models.images import save_png
 from models.requests import Request

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.detection.front import Front, front
+from models.adapters.base.detector import Front, front
 from models.detection.iou import iou
 from models.subject import Rect, Subject
 from models.types import Candidates, Float, Pixels, Refusal

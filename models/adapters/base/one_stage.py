@@ -16,10 +16,10 @@ from torchvision.models.detection._utils import BoxCoder, SSDMatcher
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import boxes as box_ops
 
+from models.adapters.base import box_subject as looking
+from models.adapters.base.detector import Front, anchor_table, front
 from models.cards import BACKGROUND, Card
-from models.detection import subject as looking
 from models.detection.evidence import Evidence
-from models.detection.front import Front, anchor_table, front
 from models.detection.grid_anchors import GridAnchors
 from models.params import Value
 from models.subject import Rect, Subject

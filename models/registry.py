@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 
-from models import adapters, attributions, cards, inspections, model_name, openers, runtime, unknown
+from models import adapters, cards, inspections, model_name, openers, runtime, unknown
 from models.attribution import Attribution
+from models.attributions import methods
 from models.capabilities import CAPABILITIES
 from models.cards import Card
 from models.context import Context
@@ -33,8 +34,8 @@ def adapter_classes() -> tuple[Any, ...]:
 @cache
 def all_attributions() -> dict[str, Attribution]:
     """Return the attribution methods by id."""
-    methods: list[Attribution] = [module.attribute for module in _walk(attributions)]
-    return {method.id: method for method in methods}
+    found: list[Attribution] = [module.attribute for module in _walk(methods)]
+    return {method.id: method for method in found}
 
 
 @cache

@@ -17,8 +17,8 @@ from skimage.segmentation import slic
 from sklearn.linear_model import Ridge
 from torch.nn import functional
 
-from models.attributions.kernel_shap import coalitions
-from models.attributions.lime import drawn, nearness
+from models.attributions.methods.kernel_shap import coalitions
+from models.attributions.methods.lime import drawn, nearness
 from models.images import save_png
 from models.linear import complete, explained, ridge
 from models.networks.photos import PhotosResNet

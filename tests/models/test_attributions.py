@@ -12,7 +12,7 @@ from explained import CLASSES, NAMES, SIDES, explained, input_of, network, opene
 from torch import Tensor, nn
 
 from models import gradient
-from models.attributions import input_x_gradient, integrated_gradients, saliency, smooth_grad
+from models.attributions.methods import input_x_gradient, integrated_gradients, saliency, smooth_grad
 from models.baseline import BASELINES, baseline
 from models.capture import gradients
 from models.context import Context

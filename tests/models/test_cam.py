@@ -16,8 +16,8 @@ from uneven import LAYER, Uneven
 from models import cam
 from models.adapters.classifier import ClassifierAdapter
 from models.attribution import LayerParams, scores_of
-from models.attributions import cam as exact
-from models.attributions import grad_cam, grad_cam_pp, guided_grad_cam, hires_cam, layer_cam
+from models.attributions.methods import cam as exact
+from models.attributions.methods import grad_cam, grad_cam_pp, guided_grad_cam, hires_cam, layer_cam
 from models.capture import gradients
 from models.layers import trace_of
 from models.subject import Subject

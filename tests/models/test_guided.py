@@ -16,7 +16,7 @@ from torch.nn.modules import module as hooks
 from torch.overrides import _get_current_function_mode_stack
 
 from models import guided
-from models.attributions import deconvnet, guided_backprop, guided_grad_cam
+from models.attributions.methods import deconvnet, guided_backprop, guided_grad_cam
 from models.capture import gradients
 from models.guided import judged
 from models.rectifiers import Rectified, Rule

@@ -11,7 +11,7 @@ import torch
 from captum.attr import Occlusion
 
 from models import registry
-from models.attributions.occlusion import Windows, _filled
+from models.attributions.methods.occlusion import Windows, _filled
 from models.cache import Cache
 from models.cards import Card
 from models.context import Context

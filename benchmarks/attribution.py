@@ -28,7 +28,7 @@ from torch import nn
 
 from benchmarks.paired import Line, at_most, surroundings, table
 from models.adapters.classifier import ClassifierAdapter
-from models.attribution import Attribution, Heatmap, probe_of, subject_of
+from models.attributions.attribution import Attribution, Heatmap, probe_of, subject_of
 from models.attributions.methods import grad_cam, integrated_gradients
 from models.cache import Cache, CachedStages
 from models.capture import gradients

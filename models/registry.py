@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from models import adapters, cards, inspections, model_name, openers, runtime, unknown
-from models.attribution import Attribution
 from models.attributions import methods
+from models.attributions.attribution import Attribution
 from models.capabilities import CAPABILITIES
 from models.cards import Card
 from models.context import Context

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from models.attribution import LayerParams, probe_of, subject_of
+from models.attributions.attribution import LayerParams, probe_of, subject_of
 from models.capture import gradients
 from models.features import activation
 from models.inspection import Inspection

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from models.attribution import LayerParams, subject_of
+from models.attributions.attribution import LayerParams, subject_of
 from models.features import receptive
 from models.inspection import Inspection
 from models.layers import call_of, hidden

@@ -15,13 +15,13 @@ import numpy as np
 import torch
 
 from models import registry
-from models.attribution import Attribution, Verdict
+from models.attributions.attribution import Attribution, Verdict
+from models.attributions.target import region_of
 from models.capture import gradients
 from models.inspection import Inspection
 from models.layers import automatic, call_of
 from models.params import param
 from models.subject import Subject
-from models.target import region_of
 from models.types import Pixels, Refusal, Result
 
 LEVELS = ("never", "partial", "applies")

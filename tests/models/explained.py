@@ -13,7 +13,7 @@ from torchvision.models.maxvit import MaxVit
 from torchvision.models.vision_transformer import VisionTransformer
 
 from models.adapters.classifier import ClassifierAdapter
-from models.attribution import Attribution, Heatmap, Probe, probe_of, subject_of
+from models.attributions.attribution import Attribution, Heatmap, Probe, probe_of, subject_of
 from models.cache import Cache, CachedStages
 from models.capture import gradients
 from models.cards import Card

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models import attribution, registry
-from models.attribution import Heatmap, Probe, probe_of
+from models import registry
+from models.attributions import attribution
+from models.attributions.attribution import Heatmap, Probe, probe_of
 from models.cache import Cache, CachedStages
 from models.cards import Card
 from models.context import Context

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from models import images
-from models.attribution import subject_of
+from models.attributions.attribution import subject_of
+from models.attributions.target import TargetParams
 from models.cache import Cache, CachedStages
 from models.context import Context
 from models.engine import Engine
 from models.programs import archive
 from models.requests import Request
-from models.target import TargetParams
 from models.types import Failure, Refusal, Result, Source
 
 CAT = Path(__file__).resolve().parents[2] / "assets" / "photos" / "cat.jpg"

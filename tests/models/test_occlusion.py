@@ -11,15 +11,15 @@ import torch
 from captum.attr import Occlusion
 
 from models import registry
+from models.attributions.incremental import Incremental
 from models.attributions.methods.occlusion import Windows, _filled
+from models.attributions.perturbation import BASELINES, Pace, baseline
 from models.cache import Cache
 from models.cards import Card
 from models.context import Context
 from models.engine import Engine
 from models.images import save_png
-from models.incremental import Incremental
 from models.networks.photos import PhotosResNet
-from models.perturb import BASELINES, Pace, baseline
 from models.requests import Request
 from models.types import Failure, Pixels, Result, Source
 

@@ -14,12 +14,8 @@ from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
 
 from models import registry
-from models.attribution import Heatmap, Probe, attribution
-from models.engine import Engine
-from models.images import save_png
-from models.networks.photos import PhotosResNet
-from models.perturb import baseline
-from models.proof import (
+from models.attributions.attribution import Heatmap, Probe, attribution
+from models.attributions.faithfulness import (
     area,
     centre_map,
     curves_of,
@@ -31,9 +27,13 @@ from models.proof import (
     twin_words,
     verdict,
 )
+from models.attributions.perturbation import baseline
+from models.attributions.random_twin import twin
+from models.attributions.target import TargetParams
+from models.engine import Engine
+from models.images import save_png
+from models.networks.photos import PhotosResNet
 from models.requests import Request
-from models.target import TargetParams
-from models.twin import twin
 from models.types import Failure, Result, Source
 
 SIZE = 24

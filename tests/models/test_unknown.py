@@ -17,6 +17,7 @@ from models.adapters.any_classifier import AnyClassifierAdapter
 from models.adapters.any_features import AnyFeaturesAdapter
 from models.adapters.decoded import DecodedAdapter
 from models.adapters.offsets import OffsetsAdapter
+from models.attributions.target import TargetParams
 from models.cache import Cache, CachedStages
 from models.cards import Card
 from models.context import Context
@@ -25,7 +26,6 @@ from models.detection.offsets import KNOWN
 from models.engine import Engine
 from models.preprocess import Preprocess
 from models.requests import Request
-from models.target import TargetParams
 from models.types import Refusal, Result, Source
 
 CAT = Path(__file__).resolve().parents[2] / "assets" / "photos" / "cat.jpg"

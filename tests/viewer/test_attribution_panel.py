@@ -13,7 +13,7 @@ from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from models import registry
-from models.attribution import Heatmap, Verdict
+from models.attributions.attribution import Heatmap, Verdict
 from models.types import Result
 from tests.viewer.explained import NAMES, classifier, picture
 from viewer import explain, heat

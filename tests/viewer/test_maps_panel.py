@@ -16,7 +16,7 @@ from PySide6.QtGui import QGuiApplication, QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from models import recipe, registry
-from models.attribution import Verdict
+from models.attributions.attribution import Verdict
 from models.requests import Request
 from models.types import Result
 from tests.viewer.explained import NAMES, classifier, picture

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from models.attribution import Heatmap, Probe, attribution
+from models.attributions.attribution import Heatmap, Probe, attribution
+from models.attributions.perturbation import Sweep, baseline, swept, told
+from models.attributions.superpixels import PartParams, Parts, parts_of
+from models.attributions.target import region_of
 from models.params import param
-from models.perturb import Sweep, baseline, swept, told
 from models.subject import Subject
-from models.superpixels import PartParams, Parts, parts_of
-from models.target import region_of
 from models.types import Bool, Float, Int, Refusal
 
 FIRST = 5  # one part in so many makes the coarse picture

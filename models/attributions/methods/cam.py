@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from models.attribution import Heatmap, Probe, Verdict, attribution
-from models.pooled import Head, head_of
+from models.attributions.attribution import Heatmap, Probe, Verdict, attribution
+from models.attributions.linear_heads import Head, head_of
+from models.attributions.target import TargetParams
 from models.subject import Subject
-from models.target import TargetParams
 from models.types import Refusal
 
 CLOSE = 1e-3  # of the score

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models import cam
-from models.attribution import Heatmap, LayerParams, Probe, attribution
+from models.attributions import class_activation
+from models.attributions.attribution import Heatmap, LayerParams, Probe, attribution
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Params(LayerParams):
     help="Where the layer's channels speak for the target: activations weighed by their mean gradient.",
     cite="Selvaraju et al. 2017.",
     params=Params,
-    verdict=cam.verdict,
+    verdict=class_activation.verdict,
     group="Class activation maps",
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
     """Return the map (h, w) at the layer's own resolution (equations 1 and 2, without the ReLU)."""
-    found = cam.evidence(probe, params.layer)
-    return cam.heatmap(probe, found, cam.weighed(found))
+    found = class_activation.evidence(probe, params.layer)
+    return class_activation.heatmap(probe, found, class_activation.weighed(found))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from models import cam
-from models.attribution import Heatmap, LayerParams, Probe, attribution
+from models.attributions import class_activation
+from models.attributions.attribution import Heatmap, LayerParams, Probe, attribution
 
 
 @dataclass(frozen=True)
@@ -21,16 +21,16 @@ class Params(LayerParams):
     help="Grad-CAM with weights that keep small and repeated objects, from positive gradients alone.",
     cite="Chattopadhay et al. 2018.",
     params=Params,
-    verdict=cam.verdict,
+    verdict=class_activation.verdict,
     group="Class activation maps",
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
     """Return the map (h, w) at the layer's own resolution (equations 10 and 19, of the score's exponential)."""
-    found = cam.evidence(probe, params.layer)
+    found = class_activation.evidence(probe, params.layer)
     gradient, activation = found.gradient, found.activation
     square = gradient.square()
     # The exponential of the score stands above and below, and drops out but for the scale of the whole map.
     below = 2 * square + activation.sum((1, 2), keepdim=True) * square * gradient
     alpha = torch.where(below == 0, 0, square / below)
     weights = (alpha * gradient.relu()).sum((1, 2))
-    return cam.heatmap(probe, found, (weights[:, None, None] * activation).sum(0))
+    return class_activation.heatmap(probe, found, (weights[:, None, None] * activation).sum(0))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models import cam
-from models.attribution import Heatmap, LayerParams, Probe, attribution
+from models.attributions import class_activation
+from models.attributions.attribution import Heatmap, LayerParams, Probe, attribution
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Params(LayerParams):
     help="Where the layer itself speaks for the target: activations times their own gradient, place by place.",
     cite="Draelos and Carin 2020.",
     params=Params,
-    verdict=cam.verdict,
+    verdict=class_activation.verdict,
     group="Class activation maps",
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
     """Return the map (h, w) at the layer's own resolution (section 3.3, without the ReLU)."""
-    found = cam.evidence(probe, params.layer)
-    return cam.heatmap(probe, found, (found.gradient * found.activation).sum(0))
+    found = class_activation.evidence(probe, params.layer)
+    return class_activation.heatmap(probe, found, (found.gradient * found.activation).sum(0))

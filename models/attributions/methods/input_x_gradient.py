@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models import gradient
-from models.attribution import Heatmap, Probe, attribution
-from models.target import TargetParams
+from models.attributions import gradients
+from models.attributions.attribution import Heatmap, Probe, attribution
+from models.attributions.target import TargetParams
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class Params(TargetParams):
     help="What each pixel adds to the score, were the network linear: its normalised value times the gradient.",
     cite="Shrikumar et al. 2016.",
     params=Params,
-    verdict=gradient.verdict,
+    verdict=gradients.verdict,
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
     """Return input times gradient (h, w), summed over colours.
 
     It promises no completeness: the sum is the score only of a network of ReLUs without biases.
     """
-    values = (probe.subject.input * gradient.of_input(probe)).sum(1)[0]
+    values = (probe.subject.input * gradients.of_input(probe)).sum(1)[0]
     return Heatmap(values.cpu().numpy(), probe.subject.extent)

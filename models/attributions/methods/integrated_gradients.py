@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models import gradient
-from models.attribution import Heatmap, Probe, attribution
-from models.baseline import BASELINES, TITLES, baseline
+from models.attributions import gradients as gradient
+from models.attributions.attribution import Heatmap, Probe, attribution
+from models.attributions.baselines import BASELINES, TITLES, baseline
+from models.attributions.target import TargetParams
 from models.params import param
-from models.target import TargetParams
 from models.types import Float
 
 Double = NDArray[np.float64]

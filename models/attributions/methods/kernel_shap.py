@@ -8,11 +8,11 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from models.attribution import Heatmap, Probe, attribution
-from models.linear import complete, explained
+from models.attributions.attribution import Heatmap, Probe, attribution
+from models.attributions.perturbation import Sweep, baseline, swept, told
+from models.attributions.regression import complete, explained
+from models.attributions.superpixels import PartParams, parts_of
 from models.params import param
-from models.perturb import Sweep, baseline, swept, told
-from models.superpixels import PartParams, parts_of
 from models.types import Bool
 
 FIRST = 5  # the first picture comes from one coalition in so many

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.attribution import Heatmap, Probe, attribution
-from models.linear import explained, ridge
+from models.attributions.attribution import Heatmap, Probe, attribution
+from models.attributions.perturbation import Sweep, baseline, swept, told
+from models.attributions.regression import explained, ridge
+from models.attributions.superpixels import PartParams, parts_of
 from models.params import param
-from models.perturb import Sweep, baseline, swept, told
-from models.superpixels import PartParams, parts_of
 from models.types import Bool
 
 FIRST = 5  # the first picture comes from one sample in so many

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.attribution import Heatmap, Probe, attribution
+from models.attributions.attribution import Heatmap, Probe, attribution
+from models.attributions.perturbation import Sweep, baseline, baseline_param, swept, told
+from models.attributions.target import TargetParams
 from models.params import param
-from models.perturb import Sweep, baseline, baseline_param, swept, told
 from models.subject import Subject
-from models.target import TargetParams
 from models.types import Bool, Float, Int, Refusal
 
 FIRST = 0.1  # share of the positions that the coarse picture may take: following the network takes as long again

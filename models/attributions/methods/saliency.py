@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models import gradient
-from models.attribution import Heatmap, Probe, attribution
-from models.target import TargetParams
+from models.attributions import gradients
+from models.attributions.attribution import Heatmap, Probe, attribution
+from models.attributions.target import TargetParams
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Params(TargetParams):
     help="How strongly each pixel could change the score: the absolute gradient.",
     cite="Simonyan et al. 2013.",
     params=Params,
-    verdict=gradient.verdict,
+    verdict=gradients.verdict,
     signed=False,
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
     """Return the absolute gradient (h, w), the largest over colours (section 3.1)."""
-    return Heatmap(gradient.of_input(probe).abs().amax(1)[0].cpu().numpy(), probe.subject.extent)
+    return Heatmap(gradients.of_input(probe).abs().amax(1)[0].cpu().numpy(), probe.subject.extent)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models import gradient
-from models.attribution import Heatmap, Probe, attribution
+from models.attributions import gradients
+from models.attributions.attribution import Heatmap, Probe, attribution
+from models.attributions.target import TargetParams
 from models.params import param
-from models.target import TargetParams
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Params(TargetParams):
     help="The gradient with its flicker averaged out over noisy copies of the picture.",
     cite="Smilkov et al. 2017.",
     params=Params,
-    verdict=gradient.verdict,
+    verdict=gradients.verdict,
     signed=False,
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
@@ -44,11 +44,11 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
     spread = params.sigma * float(x.max() - x.min())
     # Drawn on the CPU and one by one, so that a seed means the same noise on every device, in batches of any size.
     generator = torch.Generator().manual_seed(params.seed)
-    total, batch = torch.zeros_like(x), gradient.batch_of(probe.subject)
+    total, batch = torch.zeros_like(x), gradients.batch_of(probe.subject)
     for done in range(0, params.samples, batch):
         probe.stages.progress(done / params.samples, f"{done} of {params.samples} samples")
         noise = [_noise(x, generator) for _ in range(min(batch, params.samples - done))]
-        total += gradient.at(probe, x + spread * torch.cat(noise))[0].sum(0)
+        total += gradients.at(probe, x + spread * torch.cat(noise))[0].sum(0)
     return Heatmap((total / params.samples).abs().amax(1)[0].cpu().numpy(), probe.subject.extent)
 
 

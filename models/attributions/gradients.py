@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.attribution import Probe, Verdict
+from models.attributions.attribution import Probe, Verdict
+from models.attributions.target import TargetParams, resolve
 from models.backward_graph import RECTIFIER, activations, between
 from models.capture import Call, gradients, traced
 from models.parts import in_parts
 from models.rectifiers import Rectified
 from models.subject import Subject
-from models.target import TargetParams, resolve
 
 NONE = "No gradient arrives at the picture"
 CUTS = "detach, no_grad, numpy, or whole numbers as in a quantised network"

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.attribution import Attribution, Heatmap, Probe
+from models.attributions.attribution import Attribution, Heatmap, Probe
+from models.attributions.perturbation import Sweep, baseline
 from models.capture import gradients
-from models.perturb import Sweep, baseline
 from models.quantity import PROBABILITY, SCORE, VALUE
 from models.subject import Rect, Subject
 from models.types import Bool, Float, Int, Refusal

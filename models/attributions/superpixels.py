@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.attributions.perturbation import baseline_param
+from models.attributions.target import TargetParams
 from models.params import param
-from models.perturb import baseline_param
 from models.subject import Subject
-from models.target import TargetParams
 from models.types import Bool, Float, Int, Pixels
 
 COMPACTNESS = 10.0  # how many units of Lab weigh as much as the distance between two clusters

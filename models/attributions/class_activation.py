@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.attribution import Heatmap, Probe, Verdict
+from models.attributions.attribution import Heatmap, Probe, Verdict
+from models.attributions.gradients import CUTS, INSTEAD
 from models.capture import Call, Trace, gradients, traced
-from models.gradient import CUTS, INSTEAD
 from models.layers import automatic, call_of
 from models.subject import Subject
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models import gradient as gradients_of
-from models.attribution import Probe, Verdict
+from models.attributions import gradients as gradients_of
+from models.attributions.attribution import Probe, Verdict
 from models.rectifiers import Rectified, Rule
 from models.subject import Subject
 

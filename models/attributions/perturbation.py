@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
-from models.incremental import Box, Incremental, agree, incremental
+from models.attributions.incremental import Box, Incremental, agree, incremental
+from models.attributions.target import Target
 from models.params import param
 from models.parts import in_parts
 from models.subject import Subject
-from models.target import Target
 from models.types import Bool, Float, Int
 
 BASELINES = ("black", "mean", "blur")

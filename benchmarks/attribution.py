@@ -30,11 +30,11 @@ from benchmarks.paired import Line, at_most, surroundings, table
 from models.adapters.classifier import ClassifierAdapter
 from models.attributions.attribution import Attribution, Heatmap, probe_of, subject_of
 from models.attributions.methods import grad_cam, integrated_gradients
+from models.bundled import photos
 from models.cache import Cache, CachedStages
 from models.capture import gradients
 from models.cards import Card
 from models.context import Context
-from models.networks import photos
 from models.types import Pixels
 
 LAYER, CLASSES = "layer4", 5

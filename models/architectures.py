@@ -15,8 +15,8 @@ from torchvision.models import detection, get_model, get_model_weights
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
 from models import cards, checkpoint, classifiers
+from models.bundled import cells, digits, gan, lenet, photos, vae
 from models.detection.skeleton import COCO_POINTS
-from models.networks import cells, digits, gan, lenet, photos, vae
 from models.types import Refusal
 
 ANY_CLASSES = 3

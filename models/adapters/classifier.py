@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from models import heads, model_name
 from models.adapters.base.scored import Scored
+from models.bundled.lenet import LeNet
+from models.bundled.photos import PhotosResNet
 from models.cards import Card
-from models.networks.lenet import LeNet
-from models.networks.photos import PhotosResNet
 from models.preprocess import Preprocess
 
 FAMILIES = "torchvision.models."

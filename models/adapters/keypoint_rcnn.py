@@ -31,7 +31,7 @@ class KeypointRcnnAdapter(TwoStage):
     @classmethod
     def tiny(cls) -> KeypointRCNN:
         """Return a random-weight miniature for contract tests."""
-        from models.networks.pyramid import Pyramid
+        from models.bundled.pyramid import Pyramid
 
         torch.manual_seed(0)
         levels = ["0", "1", "2"]

@@ -29,7 +29,7 @@ class MaskRcnnAdapter(TwoStage):
     @classmethod
     def tiny(cls) -> MaskRCNN:
         """Return a random-weight miniature for contract tests."""
-        from models.networks.pyramid import Pyramid
+        from models.bundled.pyramid import Pyramid
 
         torch.manual_seed(0)
         levels = ["0", "1", "2"]

@@ -41,7 +41,7 @@ class SsdAdapter:
     @classmethod
     def tiny(cls) -> SSD:
         """Return a random-weight miniature for contract tests."""
-        from models.networks.pyramid import Pyramid
+        from models.bundled.pyramid import Pyramid
 
         torch.manual_seed(0)
         backbone = Pyramid(out_channels=16, extra_level=True)

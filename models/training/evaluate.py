@@ -13,7 +13,7 @@ import torch
 from tqdm import tqdm
 
 from models import architectures, weights
-from models.networks import cells, digits
+from models.bundled import cells, digits
 from models.training.cells import photographs
 from models.training.scene import Scene, mnist, scenes, sklearn_digits
 from models.training.store import save_card

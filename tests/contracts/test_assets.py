@@ -81,7 +81,7 @@ def test_the_detectors_find_fresh_digits() -> None:
     import numpy as np
     import torch
 
-    from models.networks.digits import CLASSES
+    from models.bundled.digits import CLASSES
     from models.training.evaluate import average_precision, of_scenes
     from models.training.scene import scenes, sklearn_digits
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from models import architectures, cards
-from models.networks import gan, lenet, vae
+from models.bundled import gan, lenet, vae
 from models.training import measure
 from models.training.lenet import accuracy
 from models.training.mnist import digits

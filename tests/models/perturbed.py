@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from models import registry
 from models.attributions import attribution
 from models.attributions.attribution import Heatmap, Probe, probe_of
+from models.bundled.photos import PhotosResNet
 from models.cache import Cache, CachedStages
 from models.cards import Card
 from models.context import Context
 from models.engine import Engine
-from models.networks.photos import PhotosResNet
 from models.params import parameters
 from models.subject import Subject
 from models.types import Pixels

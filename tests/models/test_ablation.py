@@ -22,8 +22,8 @@ from models.attributions.methods.lime import drawn, nearness
 from models.attributions.perturbation import BASELINES, baseline
 from models.attributions.regression import complete, explained, ridge
 from models.attributions.superpixels import superpixels
+from models.bundled.photos import PhotosResNet
 from models.images import save_png
-from models.networks.photos import PhotosResNet
 from models.requests import Request
 from models.types import Failure, Result, Source
 

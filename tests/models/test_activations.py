@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from models import registry
+from models.bundled.photos import PhotosResNet, photos_vit
 from models.cache import Cache, CachedStages
 from models.cards import Card
 from models.context import Context
@@ -18,7 +19,6 @@ from models.engine import Engine
 from models.features import activation, receptive
 from models.images import save_png
 from models.layers import call_of
-from models.networks.photos import PhotosResNet, photos_vit
 from models.requests import Request
 from models.subject import Subject
 from models.types import Failure, Result, Source

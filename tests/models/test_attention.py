@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from models import registry
+from models.bundled.photos import PhotosResNet, photos_vit
 from models.cards import Card
 from models.context import Context
 from models.engine import Engine
 from models.features import attention
 from models.images import save_png
-from models.networks.photos import PhotosResNet, photos_vit
 from models.requests import Request
 from models.types import Failure, Result, Source
 

@@ -199,7 +199,7 @@ def test_weights_replaced_on_disk_are_opened_again(tmp_path: Path, source: Sourc
     import torch
     from safetensors.torch import save_file
 
-    from models.networks.digits import digits_ssd
+    from models.bundled.digits import digits_ssd
 
     def save(seed: int) -> None:
         torch.manual_seed(seed)

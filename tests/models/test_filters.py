@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from models import registry
+from models.bundled.photos import PhotosResNet
 from models.cards import Card
 from models.engine import Engine
 from models.features import filters
 from models.images import save_png
-from models.networks.photos import PhotosResNet
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source
 

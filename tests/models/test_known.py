@@ -8,7 +8,7 @@ from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 from torchvision.models.segmentation import FCN_ResNet50_Weights
 
 from models import known
-from models.networks import photos
+from models.bundled import photos
 from models.types import Refusal
 
 COCO = tuple(FasterRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"])

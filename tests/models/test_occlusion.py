@@ -14,12 +14,12 @@ from models import registry
 from models.attributions.incremental import Incremental
 from models.attributions.methods.occlusion import Windows, _filled
 from models.attributions.perturbation import BASELINES, Pace, baseline
+from models.bundled.photos import PhotosResNet
 from models.cache import Cache
 from models.cards import Card
 from models.context import Context
 from models.engine import Engine
 from models.images import save_png
-from models.networks.photos import PhotosResNet
 from models.requests import Request
 from models.types import Failure, Pixels, Result, Source
 

@@ -30,9 +30,9 @@ from models.attributions.faithfulness import (
 from models.attributions.perturbation import baseline
 from models.attributions.random_twin import twin
 from models.attributions.target import TargetParams
+from models.bundled.photos import PhotosResNet
 from models.engine import Engine
 from models.images import save_png
-from models.networks.photos import PhotosResNet
 from models.requests import Request
 from models.types import Failure, Result, Source
 

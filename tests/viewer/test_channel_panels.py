@@ -16,10 +16,10 @@ from PySide6.QtWidgets import QLabel
 from torch import nn
 
 from models import registry
+from models.bundled.photos import CLASSES, PhotosResNet, photos_vit
 from models.cards import Card
 from models.engine import Engine
 from models.images import save_png
-from models.networks.photos import CLASSES, PhotosResNet, photos_vit
 from models.requests import Request
 from models.types import Result, Source
 from viewer import export, inside, theme

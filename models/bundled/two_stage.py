@@ -9,7 +9,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.ops import MultiScaleRoIAlign
 
-from models.networks.pyramid import Pyramid
+from models.bundled.pyramid import Pyramid
 
 
 def small_faster_rcnn(

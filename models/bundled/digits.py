@@ -6,8 +6,8 @@ from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSD
 
-from models.networks.pyramid import Pyramid
-from models.networks.two_stage import small_faster_rcnn
+from models.bundled.pyramid import Pyramid
+from models.bundled.two_stage import small_faster_rcnn
 
 SIZE_PX = 320
 CLASSES = ("__background__", *"0123456789")

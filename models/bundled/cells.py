@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torchvision.models.detection import FasterRCNN
 
-from models.networks.two_stage import small_faster_rcnn
+from models.bundled.two_stage import small_faster_rcnn
 
 SHORT_PX, LONG_PX = 288, 384
 CLASSES = ("__background__", "RBC", "WBC", "Platelets")

@@ -126,7 +126,8 @@ def _named(options: Any) -> str:
 
 
 def _models(*, as_json: bool, zoo: str | None) -> int:
-    from models import cards, listing
+    from models import listing
+    from models.cards import card as cards
 
     if as_json:
         print(json.dumps([dict(card.about) for card in cards.bundled().values()], indent=2, ensure_ascii=False))
@@ -136,7 +137,7 @@ def _models(*, as_json: bool, zoo: str | None) -> int:
 
 
 def _inspections(model: str, *, as_json: bool) -> int:
-    from models import cards
+    from models.cards import card as cards
 
     chosen = model or cards.DEFAULT_MODEL
     offers = _describe(_engine(), chosen).offers.values()

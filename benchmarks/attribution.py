@@ -33,7 +33,7 @@ from models.attributions.methods import grad_cam, integrated_gradients
 from models.bundled import photos
 from models.cache import Cache, CachedStages
 from models.capture import gradients
-from models.cards import Card
+from models.cards.card import Card
 from models.context import Context
 from models.types import Pixels
 

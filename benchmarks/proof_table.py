@@ -22,7 +22,7 @@ from models.attributions.attribution import probe_of
 from models.attributions.faithfulness import area, centre_map, curves_of, explained, heat_of, on_input, random_map
 from models.bundled.photos import CLASSES, MEAN, SIZE_PX, STD, photos_resnet, photos_vit
 from models.cache import Cache, CachedStages
-from models.cards import Card
+from models.cards.card import Card
 from models.context import Context
 from models.params import parameters
 from models.training.photos import photos

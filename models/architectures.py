@@ -14,8 +14,9 @@ from torch.overrides import TorchFunctionMode
 from torchvision.models import detection, get_model, get_model_weights
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
-from models import cards, checkpoint, classifiers
+from models import checkpoint, classifiers
 from models.bundled import cells, digits, gan, lenet, photos, vae
+from models.cards import card
 from models.detection.skeleton import COCO_POINTS
 from models.types import Refusal
 
@@ -73,9 +74,9 @@ BUILDERS: dict[str, Callable[[int, int], nn.Module]] = {
     "digits_vae_2d": lambda classes, points: vae.digits_vae_2d(),
     "digits_gan": lambda classes, points: gan.digits_gan(),
     "digits_infogan": lambda classes, points: gan.digits_infogan(),
-    **{name: partial(_torchvision, name) for name in cards.ARCHITECTURES},
-    **{name: partial(_classifier, name) for name in cards.CLASSIFIERS},
-    **{name: partial(_segmenter, name) for name in cards.SEGMENTERS},
+    **{name: partial(_torchvision, name) for name in card.ARCHITECTURES},
+    **{name: partial(_classifier, name) for name in card.CLASSIFIERS},
+    **{name: partial(_segmenter, name) for name in card.SEGMENTERS},
 }
 
 
@@ -91,7 +92,7 @@ def build(architecture: str, *, classes: int, points: int = len(COCO_POINTS)) ->
 
 def untrained(architecture: str, *, classes: int) -> nn.Module:
     """Build a network with random weights, the same ones every time."""
-    most = LARGEST_LAYER if architecture in cards.ARCHITECTURES else sys.maxsize
+    most = LARGEST_LAYER if architecture in card.ARCHITECTURES else sys.maxsize
     with torch.random.fork_rng(devices=[]), unfilled(above=most):
         torch.manual_seed(0)
         return build(architecture, classes=classes)
@@ -122,7 +123,7 @@ def recognise(state: Mapping[str, Tensor], *, file: str = "This file") -> tuple[
     given = {k: tuple(t.shape) for k, t in state.items() if not k.endswith(COUNTER)}
     points = points_in(state)
     nearest, best = "", 0
-    for name in (n for n in BUILDERS if n not in cards.CLASSIFIERS):
+    for name in (n for n in BUILDERS if n not in card.CLASSIFIERS):
         wanted = _shapes(name, ANY_CLASSES, points).keys()
         shared = len(wanted & given.keys())
         if shared > best:
@@ -140,7 +141,7 @@ def recognise(state: Mapping[str, Tensor], *, file: str = "This file") -> tuple[
             nearest, best = name, shared
     near = best > len(given) // 4
     hint = f" The nearest is {nearest}: {best} of {len(given)} tensors fit." if near else ""
-    counts = classifiers.classes_in(given) if nearest in cards.CLASSIFIERS else _class_counts(state)
+    counts = classifiers.classes_in(given) if nearest in card.CLASSIFIERS else _class_counts(state)
     wanted = _shapes(nearest, next(iter(counts), ANY_CLASSES), points) if near else {}
     raise Refusal(
         f"{file} holds the weights of no network that Vitrine knows.{hint}",
@@ -202,9 +203,9 @@ def preset(weights: Any) -> dict[str, Any]:
 
 def task(architecture: str) -> str:
     """Return what networks of an architecture are for, as a card tells it."""
-    if architecture in cards.SEGMENTERS:
+    if architecture in card.SEGMENTERS:
         return "segmentation"
-    return "classification" if architecture in cards.CLASSIFIERS else OWN_TASKS.get(architecture, "detection")
+    return "classification" if architecture in card.CLASSIFIERS else OWN_TASKS.get(architecture, "detection")
 
 
 def class_names(architecture: str, classes: int) -> tuple[str, ...]:
@@ -214,10 +215,10 @@ def class_names(architecture: str, classes: int) -> tuple[str, ...]:
     """
     if architecture in OWN_CLASSES:
         return OWN_CLASSES[architecture]
-    if architecture in cards.CLASSIFIERS:
+    if architecture in card.CLASSIFIERS:
         known = classifier_about(architecture)["classes"]
         return known if len(known) == classes else tuple(f"class {i}" for i in range(classes))
-    if architecture in cards.SEGMENTERS and len(known := classifier_about(architecture)["classes"]) == classes:
+    if architecture in card.SEGMENTERS and len(known := classifier_about(architecture)["classes"]) == classes:
         return known
     if architecture == KEYPOINTS and classes == len(PERSON):
         return PERSON

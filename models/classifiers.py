@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from models.cards import CLASSIFIERS
+from models.cards.card import CLASSIFIERS
 
 # A tensor that every network of a family has and no other, and how the names of the family begin.
 FAMILIES = {

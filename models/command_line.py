@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from itertools import chain, count
 from pathlib import Path
 
-from models import cards, consent, files, model_name
+from models import consent, files, model_name
+from models.cards import card
 from models.requests import Request
 from models.types import Refusal
 
@@ -44,7 +45,7 @@ def named(model: str, further: Mapping[str, str], *, allow: bool = False) -> str
         if code is None:
             raise Refusal(f"{base} is no file of code.", advice="Leave --allow out.")
         consent.allow(files.check(code[0]), files.sha256(code[0]))
-    return cards.canonical(model_name.join(base, {**assumed, **given}))
+    return card.canonical(model_name.join(base, {**assumed, **given}))
 
 
 def export_name(request: Request, taken: set[str]) -> str:

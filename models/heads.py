@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from models import images
-from models.cards import PHOTOS
+from models.cards.card import PHOTOS
 from models.preprocess import Preprocess
 from models.quantity import PROBABILITY, VALUE
 from models.types import Refusal

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from models.cards import Card
+from models.cards.card import Card
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from models import cards, consent, files, own, remembered, weights
-from models.cards import Card
+from models import consent, files, own, remembered, weights
+from models.cards import card as cards
+from models.cards.card import Card
 from models.opened import Opened
 from models.types import Refusal
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models import images, model_name
-from models.cards import PHOTOS, Card
+from models.cards.card import PHOTOS, Card
 from models.preprocess import FITS, ORDERS, SIZED, Preprocess
 
 PRESETS: dict[str, dict[str, Any]] = {

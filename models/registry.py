@@ -13,11 +13,12 @@ from typing import Any
 
 import torch
 
-from models import adapters, cards, inspections, model_name, openers, runtime, unknown
+from models import adapters, inspections, model_name, openers, runtime, unknown
 from models.attributions import methods
 from models.attributions.attribution import Attribution
 from models.capabilities import CAPABILITIES
-from models.cards import Card
+from models.cards import card as cards
+from models.cards.card import Card
 from models.context import Context
 from models.files import MODEL_SUFFIXES
 from models.inspection import Description, Inspection

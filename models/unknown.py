@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models import architectures, heads, images, model_name, preset, wanted
-from models.cards import BACKGROUND, GAP, PHOTOS, Card, recognised
+from models.cards.card import BACKGROUND, GAP, PHOTOS, Card, recognised
 from models.detection import decoded, offsets
 from models.detection.decoded import Boxes
 from models.heads import Head

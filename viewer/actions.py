@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from models import cards, model_name
+from models import model_name
+from models.cards import card as cards
 from models.media import title
 from viewer import beside_actions, code_actions, inspect_actions, latent_actions, map_actions, reel_actions
 from viewer.commands import Command, Commands

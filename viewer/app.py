@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from models import cards, images, model_name, output_files
+from models import images, model_name, output_files
+from models.cards import card
 from models.files import MODEL_SUFFIXES
 from models.types import Failure, Refusal, Source
 from models.zoo.fetch import missing
@@ -38,7 +39,7 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     document, failures = _document(options)
     fetched = document.model if missing(model_name.split(document.model)[0]) else ""
     if fetched:
-        document = document.with_model(cards.DEFAULT_MODEL)
+        document = document.with_model(card.DEFAULT_MODEL)
     session = Session(lane, document)
     session.begin(mail.post, FIRST, started=True)
 
@@ -138,9 +139,9 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
     failures: list[Failure] = []
     sources: list[Source] = []
     given = [path for path in options.pictures if not is_session(path)]
-    model = options.model or cards.DEFAULT_MODEL
+    model = options.model or card.DEFAULT_MODEL
     if options.sample and not given:
-        given = [cards.samples(cards.canonical(model))]
+        given = [card.samples(card.canonical(model))]
     for path in given:
         try:
             if Path(path).suffix.lower() in MODEL_SUFFIXES:
@@ -153,8 +154,8 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
         except Refusal as refusal:
             failures.append(Failure(str(refusal), refusal.advice))
     truth = Source.file(options.truth) if options.truth else None
-    document = Document(sources=tuple(sources), model=cards.canonical(model), truth=truth)
-    document = document.with_beside(cards.canonical(options.beside) if options.beside else "")
+    document = Document(sources=tuple(sources), model=card.canonical(model), truth=truth)
+    document = document.with_beside(card.canonical(options.beside) if options.beside else "")
     for shown in options.show:
         if shown == "suppressed":
             document = document.with_value("detect", suppressed=True)

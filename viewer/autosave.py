@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QTimer
 
-from models.cards import DEFAULT_MODEL
+from models.cards.card import DEFAULT_MODEL
 from models.types import Refusal
 from viewer import recovery
 from viewer.document import Document

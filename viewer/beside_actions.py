@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog
 
-from models import cards, model_name
+from models import model_name
+from models.cards import card
 from models.files import MODEL_SUFFIXES
 from models.types import Refusal
 from viewer import beside_export
@@ -87,7 +88,7 @@ def export_to(w: Window, path: Path) -> list[Path]:
 
 def _models(w: Window) -> list[Command]:
     now = w.session.store.document
-    names = dict.fromkeys((*cards.bundled(), *w.settings.recent_models))
+    names = dict.fromkeys((*card.bundled(), *w.settings.recent_models))
     return [
         Command(f"beside-{name}", model_name.title(name), partial(w.panes.choose, name), help=name)
         for name in names

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from models import model_name
-from models.cards import DEFAULT_MODEL
+from models.cards.card import DEFAULT_MODEL
 from models.params import Value
 from models.requests import Request
 from models.types import Source

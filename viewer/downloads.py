@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from models.cards.zoo_catalogue import Entry
 from models.types import Cancelled, Failure, Refusal
-from models.zoo.catalogue import Entry
 from models.zoo.fetch import fetch
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.cards import task
+from models.cards.card import task
 from models.images import Picture
 from models.types import Pixels, Result, Source
 from viewer.document import Document

@@ -15,7 +15,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from models import cards, model_name, quantity
+from models import model_name, quantity
+from models.cards import card
 from models.inspection import Description
 from models.requests import Request
 from models.types import Pixels, Result
@@ -334,7 +335,7 @@ class Panes(QSplitter):
             self._picture()
             self.paint()
             name, known = self._known
-            if known is not None and name not in cards.UNTRAINED:
+            if known is not None and name not in card.UNTRAINED:
                 self._window.settings.add_model(name)
         self._tell()
         self.canvas.set_stale(bool(self._waiting()))

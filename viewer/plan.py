@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from models.cards import task
+from models.cards.card import task
 from models.inspection import Description
 from models.params import Value
 from models.requests import Request

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.cards import BACKGROUND
+from models.cards.card import BACKGROUND
 from models.types import Result
 from viewer.canvas.layers import Labels
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from models import images
 from models.cache import Cache
-from models.cards import DEFAULT_MODEL
+from models.cards.card import DEFAULT_MODEL
 from models.files import MODEL_SUFFIXES
 from models.images import Picture
 from models.inspection import Description

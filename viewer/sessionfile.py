@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from models import cards, files, output_files
-from models.cards import DEFAULT_MODEL
+from models import files, output_files
+from models.cards import card as cards
+from models.cards.card import DEFAULT_MODEL
 from models.media import has_password, is_endless, is_live, title
 from models.recipe import versions
 from models.types import Refusal, Source

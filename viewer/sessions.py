@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
-from models import cards
+from models.cards import card
 from models.types import Refusal
 from viewer import sessionfile, sound
 from viewer.commands import Command
@@ -216,7 +216,7 @@ class Sessions(QObject):
 
     def _put_back(self, weights: Path, body: Mapping[str, Any]) -> None:
         try:
-            cards.write(weights, body)
+            card.write(weights, body)
         except (OSError, ValueError) as error:
             self.window.tell(f"The card of {weights.name} could not be written ({error}).", severity="error")
             return

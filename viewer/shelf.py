@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from models.cards import task
+from models.cards.card import task
 from viewer.document import Document
 from viewer.panels.base import Panel
 from viewer.plan import Wants

@@ -11,7 +11,8 @@ from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
-from models import cards, images, limits, model_name
+from models import images, limits, model_name
+from models.cards import card
 from models.images import Picture
 from models.inspection import Description
 from models.media import is_endless
@@ -66,7 +67,7 @@ class Window(QMainWindow):
         self.welcome = Welcome()
         self.centre = QStackedWidget()
         self.centre.addWidget(self.welcome)
-        self.bundled = list(cards.bundled())
+        self.bundled = list(card.bundled())
         self.setCentralWidget(self.centre)
         self.panels = Shelf(PANELS, session.store)
         self.docks = Docks(self, self.panels, settings)
@@ -136,7 +137,7 @@ class Window(QMainWindow):
 
     def samples(self) -> list[Path]:
         """The bundled sample pictures."""
-        return images.pictures_in(cards.samples(self.session.store.document.model))
+        return images.pictures_in(card.samples(self.session.store.document.model))
 
     # what is shown
 
@@ -230,7 +231,7 @@ class Window(QMainWindow):
         self.refresh()
         self.repaint_layers()
         offers.describe(self, description)
-        if cards.is_file(model_name.split(model := self.session.store.document.model)[0]):
+        if card.is_file(model_name.split(model := self.session.store.document.model)[0]):
             self.settings.add_model(model)
 
     def _failure(self, slot: str, failure: Failure) -> None:
@@ -246,7 +247,7 @@ class Window(QMainWindow):
             self.settings.add_picture(path)
             self.easel.answer()
             self.canvas.setFocus()
-        elif path not in cards.UNTRAINED:
+        elif path not in card.UNTRAINED:
             self.settings.add_model(path)
         self._recent_changed()
         self._list_models()

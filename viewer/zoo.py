@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, QObject
 
 from models import model_name
-from models.zoo import cached, catalogue
-from models.zoo.catalogue import Entry
+from models.cards import zoo_catalogue
+from models.cards.zoo_catalogue import Entry
+from models.zoo import cached
 from models.zoo.fetch import missing
 from viewer.downloads import Downloads
 from viewer.widgets.zoo import Zoo
@@ -83,7 +84,7 @@ class ZooDesk(QObject):
 
     def _list(self) -> None:
         def work() -> Callable[[], None]:
-            entries = catalogue.entries()
+            entries = zoo_catalogue.entries()
             there = cached.found(entries)
 
             def show() -> None:

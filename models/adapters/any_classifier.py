@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.adapters.base.scored import Scored
-from models.cards import Card
+from models.cards.card import Card
 from models.unknown import Found
 
 

@@ -13,7 +13,7 @@ from models import heads, model_name
 from models.adapters.base.scored import Scored
 from models.bundled.lenet import LeNet
 from models.bundled.photos import PhotosResNet
-from models.cards import Card
+from models.cards.card import Card
 from models.preprocess import Preprocess
 
 FAMILIES = "torchvision.models."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.cards import Card
+from models.cards.card import Card
 from models.latent.model import LatentModel
 from models.networks.plain import ConvVAE
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from models.cards import label_ids
+from models.cards.card import label_ids
 from models.params import param
 from models.subject import PARTS, Rect, Subject
 from models.types import Float, Refusal

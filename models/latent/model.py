@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.cards import Card
+from models.cards.card import Card
 from models.latent.space import Space
 from models.types import Float, Pixels, Refusal
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from models import architectures, cards
+from models import architectures
+from models.cards import card as cards
 from models.context import Context
 from models.opened import Opened
 

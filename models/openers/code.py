@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from models import cards, checkpoint, files, model_name, outline, own, own_network, weights
+from models import checkpoint, files, model_name, outline, own, own_network, weights
+from models.cards import card as cards
 from models.context import Context
 from models.opened import Opened
 from models.types import Refusal

@@ -13,7 +13,8 @@ from typing import Any
 
 from torch import nn
 
-from models import cards, files
+from models import files
+from models.cards import card as cards
 from models.context import Context
 from models.opened import Opened
 from models.programs import archive, converted, proto, unflattened

@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
-from models import architectures, cards, checkpoint, files, heads, model_name, own_network, preset, weights
-from models.cards import Card
+from models import architectures, checkpoint, files, heads, model_name, own_network, preset, weights
+from models.cards import card as cards
+from models.cards.card import Card
 from models.context import Context
 from models.networks import guess
 from models.opened import Opened

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from models import cards, heads, model_name
+from models import heads, model_name
+from models.cards import card
 from models.context import Context
 from models.opened import Opened
 from models.zoo.open import open_zoo
@@ -12,7 +13,7 @@ from models.zoo.open import open_zoo
 
 def match(base: str) -> bool:
     """Tell whether this is the name of a published model."""
-    return cards.is_zoo(base)
+    return card.is_zoo(base)
 
 
 def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opened:

@@ -11,12 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models import architectures, cards, weights
-from models.cards import Card
+from models import architectures, weights
+from models.cards import card as cards
+from models.cards import zoo_catalogue
+from models.cards.card import Card
+from models.cards.zoo_catalogue import Entry
 from models.files import sha256
 from models.types import Refusal
-from models.zoo import cached, catalogue
-from models.zoo.catalogue import Entry
+from models.zoo import cached
 
 IMAGENET = 1000
 FITS = {"center": "crop", "squash": "squash", "border": "pad"}  # timm's words for how a picture comes to a size
@@ -28,16 +30,16 @@ def open_zoo(base: str) -> tuple[nn.Module, Card]:
 
     Raises Refusal for a name that there is not, for weights that are not in the cache, for timm where it is missing.
     """
-    entry = catalogue.find(base)
+    entry = zoo_catalogue.find(base)
     file = _file(entry) if entry.url else None
     state = {} if file is None else _read(file)
-    net, about = (_torchvision if entry.library == catalogue.TORCHVISION else _timm)(entry, state)
+    net, about = (_torchvision if entry.library == zoo_catalogue.TORCHVISION else _timm)(entry, state)
     classes = about.pop("classes")
     about |= {"architecture": entry.architecture, "family": entry.family}
     if file is None:
         about |= {"weights": "none", "note": cards.NO_WEIGHTS_CLASSIFIER}
     else:
-        about |= {"weights": entry.tag, "licence of the weights": entry.licence or catalogue.NOT_STATED}
+        about |= {"weights": entry.tag, "licence of the weights": entry.licence or zoo_catalogue.NOT_STATED}
         about |= {"source": entry.url, "file": str(file)}
     card = Card(
         name=entry.name,
@@ -167,4 +169,4 @@ def _timm_classes(net: Any) -> tuple[str, ...]:
 
 
 def _listed() -> str:
-    return f"timm {catalogue.raw(catalogue.TIMM)['version']}"
+    return f"timm {zoo_catalogue.raw(zoo_catalogue.TIMM)['version']}"

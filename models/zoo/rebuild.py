@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from models import architectures, cards, model_name, weights
-from models.cards import Card
+from models import architectures, model_name, weights
+from models.cards import card as cards
+from models.cards.card import Card
 from models.types import Refusal
 from models.zoo import open as opening
 from models.zoo import recognise

@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.engine import Engine
 from models.types import Source
 from viewer import theme

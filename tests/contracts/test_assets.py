@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from models import cards, images, registry
-from models.cards import Card
+from models import images, registry
+from models.cards import card as cards
+from models.cards.card import Card
 from models.engine import Engine
 from models.files import sha256
 from models.requests import Request

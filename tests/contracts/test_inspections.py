@@ -17,7 +17,7 @@ from torch.overrides import _get_current_function_mode_stack
 
 from models import registry
 from models.cache import Cache
-from models.cards import Card
+from models.cards.card import Card
 from models.context import Context
 from models.engine import Engine
 from models.images import save_png

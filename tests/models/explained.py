@@ -16,7 +16,7 @@ from models.adapters.classifier import ClassifierAdapter
 from models.attributions.attribution import Attribution, Heatmap, Probe, probe_of, subject_of
 from models.cache import Cache, CachedStages
 from models.capture import gradients
-from models.cards import Card
+from models.cards.card import Card
 from models.context import Context
 from models.types import Pixels, Refusal
 

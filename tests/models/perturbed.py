@@ -13,7 +13,7 @@ from models.attributions import attribution
 from models.attributions.attribution import Heatmap, Probe, probe_of
 from models.bundled.photos import PhotosResNet
 from models.cache import Cache, CachedStages
-from models.cards import Card
+from models.cards.card import Card
 from models.context import Context
 from models.engine import Engine
 from models.params import parameters

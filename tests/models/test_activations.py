@@ -13,7 +13,7 @@ from torch import nn
 from models import registry
 from models.bundled.photos import PhotosResNet, photos_vit
 from models.cache import Cache, CachedStages
-from models.cards import Card
+from models.cards.card import Card
 from models.context import Context
 from models.engine import Engine
 from models.features import activation, receptive

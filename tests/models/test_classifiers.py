@@ -9,7 +9,8 @@ import pytest
 import torch
 from torchvision.models import get_model
 
-from models import architectures, cards, registry
+from models import architectures, registry
+from models.cards import card
 from models.context import Context
 from models.engine import Engine
 from models.images import save_png
@@ -68,4 +69,4 @@ def test_own_weights_open_without_a_card_and_answer_as_in_torchvision(tmp_path: 
 def test_a_thousand_classes_have_imagenets_names() -> None:
     names = architectures.class_names("resnet18", 1000)
     assert names[281] == "tabby" and len(names) == 1000
-    assert cards.task("resnet18") == "classification"
+    assert card.task("resnet18") == "classification"

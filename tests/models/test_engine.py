@@ -10,7 +10,7 @@ import pytest
 
 from models import registry
 from models.cache import Cache, CachedStages, size_of
-from models.cards import Card
+from models.cards.card import Card
 from models.context import Context
 from models.detection.postprocess import Shown
 from models.engine import Engine
@@ -159,7 +159,7 @@ def test_weights_of_every_known_architecture_are_recognised() -> None:
     import torch
 
     from models.architectures import BUILDERS, OWN_CLASSES, build, class_names, recognise
-    from models.cards import CLASSIFIERS
+    from models.cards.card import CLASSIFIERS
 
     for name in (name for name in BUILDERS if name not in CLASSIFIERS):
         classes = len(OWN_CLASSES.get(name, range(7)))
@@ -218,7 +218,7 @@ def test_weights_replaced_on_disk_are_opened_again(tmp_path: Path, source: Sourc
 def test_a_card_beside_weights_cannot_name_another_file(tmp_path: Path) -> None:
     import json
 
-    from models.cards import beside
+    from models.cards.card import beside
 
     body = {"name": "t", "architecture": "digits_ssd", "weights": "deep/t.safetensors"}
     (tmp_path / "t.json").write_text(json.dumps(body))

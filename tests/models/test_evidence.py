@@ -12,7 +12,7 @@ from torchvision.models.detection.transform import resize_boxes
 
 from models import registry
 from models.cache import Cache, CachedStages
-from models.cards import Card
+from models.cards.card import Card
 from models.context import Context
 from models.detection.evidence import Evidence
 from models.types import Candidates

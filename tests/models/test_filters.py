@@ -12,7 +12,7 @@ from torch import nn
 
 from models import registry
 from models.bundled.photos import PhotosResNet
-from models.cards import Card
+from models.cards.card import Card
 from models.engine import Engine
 from models.features import filters
 from models.images import save_png

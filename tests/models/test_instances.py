@@ -17,7 +17,7 @@ from models import registry
 from models.adapters.keypoint_rcnn import KeypointRcnnAdapter
 from models.adapters.mask_rcnn import MaskRcnnAdapter
 from models.cache import Cache, CachedStages
-from models.cards import Card
+from models.cards.card import Card
 from models.context import Context
 from models.detection import contour
 from models.inspections import detect, keypoints, masks

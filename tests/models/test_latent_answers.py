@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from models import registry
-from models.cards import Card
+from models.cards.card import Card
 from models.engine import Engine
 from models.images import save_png
 from models.requests import Request

@@ -12,7 +12,7 @@ from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import box_iou, clip_boxes_to_image
 
 from models import registry
-from models.cards import SAMPLES
+from models.cards.card import SAMPLES
 from models.engine import Engine
 from models.images import read
 from models.requests import Request

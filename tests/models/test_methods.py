@@ -10,7 +10,7 @@ import torch
 from torchvision.ops import box_iou, distance_box_iou, nms
 
 from models.cache import Cache, CachedStages
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.context import Context
 from models.detection.classes import check, class_groups, class_scores, write_scores
 from models.detection.decide import METHODS, Params, decide

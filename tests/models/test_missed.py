@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from models.cache import Cache, CachedStages
-from models.cards import SAMPLES, Card
+from models.cards.card import SAMPLES, Card
 from models.context import Context
 from models.detection.evidence import Evidence
 from models.detection.missed import overlap

@@ -16,7 +16,7 @@ from models.attributions.methods.occlusion import Windows, _filled
 from models.attributions.perturbation import BASELINES, Pace, baseline
 from models.bundled.photos import PhotosResNet
 from models.cache import Cache
-from models.cards import Card
+from models.cards.card import Card
 from models.context import Context
 from models.engine import Engine
 from models.images import save_png

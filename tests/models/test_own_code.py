@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from models import cards, consent, files, model_name, registry
+from models import consent, files, model_name, registry
+from models.cards import card
 from models.engine import Engine
 from models.requests import Request
 from models.types import Failure, Refusal, Result
@@ -117,9 +118,9 @@ def test_weights_of_another_network_are_listed_by_name(file: Path, tmp_path: Pat
 
 def test_full_names_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert cards.canonical("a.py:build?weights=w.pth") == f"{tmp_path}/a.py:build?weights={tmp_path}/w.pth"
-    assert cards.canonical("timm:resnet50.a1_in1k") == "timm:resnet50.a1_in1k"
-    assert cards.canonical("digits-ssd?precision=bfloat16") == "digits-ssd?precision=bfloat16"
+    assert card.canonical("a.py:build?weights=w.pth") == f"{tmp_path}/a.py:build?weights={tmp_path}/w.pth"
+    assert card.canonical("timm:resnet50.a1_in1k") == "timm:resnet50.a1_in1k"
+    assert card.canonical("digits-ssd?precision=bfloat16") == "digits-ssd?precision=bfloat16"
 
 
 def test_what_was_allowed_is_forgotten_with_its_file(file: Path, home: Path) -> None:

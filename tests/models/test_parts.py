@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.cards import PHOTOS
+from models.cards.card import PHOTOS
 from models.engine import Engine
 from models.images import pictures_in
 from models.parts import in_parts

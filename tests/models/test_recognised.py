@@ -12,7 +12,8 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision.models import get_model
 
-from models import cards, preset, registry
+from models import preset, registry
+from models.cards import card as cards
 from models.engine import Engine
 from models.preprocess import Preprocess
 from models.requests import Request

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from models import registry, runtime
-from models.cards import DIGITS, PHOTOS, SAMPLES
+from models.cards.card import DIGITS, PHOTOS, SAMPLES
 from models.engine import Engine
 from models.images import pictures_in
 from models.requests import Request

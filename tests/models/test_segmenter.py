@@ -10,9 +10,10 @@ import pytest
 import torch
 from torchvision.models import get_model, get_model_weights
 
-from models import cards, registry
+from models import registry
 from models.adapters.segmenter import SegmenterAdapter
-from models.cards import Card
+from models.cards import card
+from models.cards.card import Card
 from models.engine import Engine
 from models.images import save_png
 from models.requests import Request
@@ -141,7 +142,7 @@ def test_torchvisions_segmenters_open_by_name(name: str, tmp_path: Path) -> None
     model = registry.open_model(name)
     published: Any = get_model_weights(name).DEFAULT  # pyright: ignore[reportAttributeAccessIssue]
     assert model.card.classes == tuple(published.meta["categories"])
-    assert model.card.task == cards.task(name) == "segmentation"
+    assert model.card.task == card.task(name) == "segmentation"
     pixels = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     preset = published.transforms()
     assert torch.equal(

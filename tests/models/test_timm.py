@@ -75,7 +75,7 @@ def test_a_network_without_a_head_shows_its_features(engine: Engine, monkeypatch
     import timm  # pyright: ignore[reportMissingImports]
 
     from models import registry
-    from models.cards import Card
+    from models.cards.card import Card
 
     torch.manual_seed(0)
     net = timm.create_model("vit_tiny_patch16_224", num_classes=0).eval().requires_grad_(False)

@@ -19,7 +19,7 @@ from models.adapters.decoded import DecodedAdapter
 from models.adapters.offsets import OffsetsAdapter
 from models.attributions.target import TargetParams
 from models.cache import Cache, CachedStages
-from models.cards import Card
+from models.cards.card import Card
 from models.context import Context
 from models.detection.decoded import Boxes
 from models.detection.offsets import KNOWN

@@ -12,7 +12,7 @@ from PIL import Image
 
 import main as program
 from models import registry
-from models.cards import SAMPLES
+from models.cards.card import SAMPLES
 from models.engine import Engine
 from models.requests import Request
 from models.types import Result, Source

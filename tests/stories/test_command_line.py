@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import main as program
-from models import cards
+from models.cards import card as cards
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "assets" / "samples" / "board.png"

@@ -15,7 +15,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.context import Context
 from models.engine import Engine
 from models.requests import Request

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QPoint, QPointF, Qt
 
-from models.cards import BUNDLED, PHOTOS
+from models.cards.card import BUNDLED, PHOTOS
 from models.types import Result
 from viewer.panels.beside import BesidePanel
 from viewer.plan import given

@@ -14,8 +14,8 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from models import recipe
+from models.cards.zoo_catalogue import Entry
 from models.requests import Request
-from models.zoo.catalogue import Entry
 from tests.viewer.explained import classifier, picture
 from tests.viewer.second import CAT, RCNN, SAMPLES, SSD, Make, b_answer, beside_of, in_force, layer, panel
 from viewer import beside_actions, heat, sessionfile, versus, zoo

@@ -17,7 +17,7 @@ from torch import nn
 
 from models import registry
 from models.bundled.photos import CLASSES, PhotosResNet, photos_vit
-from models.cards import Card
+from models.cards.card import Card
 from models.engine import Engine
 from models.images import save_png
 from models.requests import Request

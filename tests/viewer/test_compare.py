@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.types import Result
 from viewer.canvas.layers import CHANGED, ONLY_A, ONLY_B
 from viewer.difference import differ, layers

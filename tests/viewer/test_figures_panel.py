@@ -13,7 +13,8 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QGuiApplication
 
-from models import cards, images
+from models import images
+from models.cards import card
 from models.engine import Engine
 from models.evaluation import report
 from models.requests import Request
@@ -23,7 +24,7 @@ from viewer.widgets.chart_bars import Bar, BarChart
 from viewer.widgets.chart_matrix import MatrixChart
 
 Make = Callable[..., Any]
-SAMPLES = sorted((cards.BUNDLED.parent / "samples").glob("*.png"))
+SAMPLES = sorted((card.BUNDLED.parent / "samples").glob("*.png"))
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
 
 
@@ -33,7 +34,7 @@ def truth(tmp_path: Path, engine: Engine) -> Path:
     folder = tmp_path / "set"
     folder.mkdir()
     body: dict[str, Any] = {"images": [], "annotations": []}
-    body["categories"] = [{"id": i, "name": n} for i, n in enumerate(cards.bundled()[SSD].classes) if i]
+    body["categories"] = [{"id": i, "name": n} for i, n in enumerate(card.bundled()[SSD].classes) if i]
     for number, sample in enumerate(SAMPLES, 1):
         shutil.copy(sample, folder)
         width, height = images.size(sample)

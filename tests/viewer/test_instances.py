@@ -18,7 +18,7 @@ from torchvision.models.detection.roi_heads import paste_masks_in_image
 from models import registry
 from models.adapters.keypoint_rcnn import KeypointRcnnAdapter
 from models.adapters.mask_rcnn import MaskRcnnAdapter
-from models.cards import BUNDLED, Card
+from models.cards.card import BUNDLED, Card
 from models.detection import contour
 from models.engine import Engine
 from models.requests import Request

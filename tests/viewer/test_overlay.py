@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.engine import Engine
 from models.images import save_png
 from models.requests import Request

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtWidgets import QApplication
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from viewer import overlay, trace
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"

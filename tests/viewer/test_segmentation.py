@@ -16,7 +16,7 @@ from PySide6.QtGui import QGuiApplication
 import main as program
 from models import registry
 from models.adapters.segmenter import SegmenterAdapter
-from models.cards import Card
+from models.cards.card import Card
 from models.engine import Engine
 from models.opened import Opened
 from viewer import theme

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.images import save_png
 from models.requests import Request
 from models.types import Failure, Source

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.cards import SAMPLES
+from models.cards.card import SAMPLES
 from models.engine import Engine
 from models.requests import Request
 from models.types import Result, Source

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 
-from models.cards import SAMPLES
+from models.cards.card import SAMPLES
 from models.types import Source
 from viewer import trace
 from viewer.panels.lineage import EMPTY, LineagePanel

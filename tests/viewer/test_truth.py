@@ -15,7 +15,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.detection.matching import match
 from models.requests import Request
 from models.types import Result, Source

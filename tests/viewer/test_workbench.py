@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.types import Source
 from viewer import matches
 from viewer.canvas.layers import CORRECT, FORCED, IGNORED, MISSED, TRUTH

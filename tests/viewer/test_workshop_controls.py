@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QLineEdit
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from viewer.widgets.classes import FOUND, SCORE, Classes
 from viewer.widgets.entry import Entry
 

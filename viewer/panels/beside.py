@@ -8,7 +8,8 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QVBoxLayout, QWidget
 
-from models import cards, model_name
+from models import model_name
+from models.cards import card as cards
 from models.inspection import Description
 from models.quantity import PROBABILITY, in_digits
 from models.requests import Request

@@ -10,7 +10,7 @@ from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout
 
 from models import quantity
-from models.cards import task
+from models.cards.card import task
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from models import cards
+from models.cards import card
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result, Source
@@ -247,14 +247,14 @@ class MapsPanel(Panel):
         self.classes.offer(map_tiles.class_rows(self._best, chosen, known), chosen)
         if not chosen:
             self.classes.tell("Classes: best", short="Classes")
-        self.classes.complete([known[label] for label in cards.label_ids(known)])
+        self.classes.complete([known[label] for label in card.label_ids(known)])
 
     def _add(self, name: str) -> None:
         document, description = self.store.document, self._description
         known = description.classes if description else ()
         exact = {title.lower(): title for title in reversed(known)}.get(name.lower(), name)
         if explain.label_of(exact, known) < 0:
-            listed = len(cards.label_ids(known))
+            listed = len(card.label_ids(known))
             self.words.setText(f"There is no class {name!r} in this model. Choose one of its {listed:,} classes.")
             return
         chosen = [each for each in maps.classes(document, description) if each and each != exact]

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from models import cards
+from models.cards import card
 from models.inspection import Description
 from models.params import Value
 from models.requests import Request
@@ -107,7 +107,7 @@ class MissedPanel(Panel):
         if description is not None and description.classes != self._names:
             self._names = description.classes
             self.classes.clear()
-            for title, name in [(ANY, ""), *((n, n) for n in (self._names[i] for i in cards.label_ids(self._names)))]:
+            for title, name in [(ANY, ""), *((n, n) for n in (self._names[i] for i in card.label_ids(self._names)))]:
                 self.classes.addItem(title, name)
         offer = description.offers.get("detect") if description else None
         self._defaults = offer.defaults if offer else {}

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from models import cardform, cards, model_name
+from models import model_name
+from models.cards import card, form
 from models.inspection import Description
 from models.params import Parameter
 from models.types import Refusal
@@ -51,7 +52,7 @@ class ModelPanel(Panel):
         self.task.setAccessibleName("Task of the model")
         for value, words in TASKS.items():
             self.task.addItem(words, value)
-        self.preprocessing = Form(cardform.PARAMETERS)
+        self.preprocessing = Form(form.PARAMETERS)
         self.preprocessing.reset.setText("Reset to the card's own values")
         self.preprocessing.reset.setAccessibleName("Reset to the card's own values")
         self.names = ClassNames()
@@ -98,7 +99,7 @@ class ModelPanel(Panel):
         self._shown = (document.model, description)
         about = description.about
         self.facts.set_title(_short(description.name))
-        self.facts.setToolTip(plain(str(cards.file_of(document.model) or description.name)))
+        self.facts.setToolTip(plain(str(card.file_of(document.model) or description.name)))
         self.facts.set_facts(_facts(document, description))
         self.note.setText(str(about.get("note", "")))
         self.note.setVisible(bool(about.get("note")))
@@ -145,12 +146,12 @@ class ModelPanel(Panel):
             self._show_card(self._shown[1])
 
     def _show_card(self, description: Description) -> None:
-        editable = cards.file_of(self.store.document.model) is not None
+        editable = card.file_of(self.store.document.model) is not None
         about = description.about
         given = about.get("preprocessing")
         self.preprocessing.setVisible(given is not None)
         if given is not None:
-            values = cardform.values(given)
+            values = form.values(given)
             self.preprocessing.set_defaults(values)
             self.preprocessing.set_values(values)
         self.names.expect(len(description.classes))
@@ -163,7 +164,7 @@ class ModelPanel(Panel):
             self.said.setText("" if editable else NO_FILE)
 
     def _save(self) -> None:
-        file = cards.file_of(self.store.document.model)
+        file = card.file_of(self.store.document.model)
         _, description = self._shown
         if file is None or not isinstance(description, Description):
             return
@@ -172,10 +173,10 @@ class ModelPanel(Panel):
             if (names := self.names.names) and names != description.classes:
                 changed["classes"] = list(names)
             if "preprocessing" in description.about:
-                changed["preprocessing"] = cardform.preprocessing(self.preprocessing.values)  # pyright: ignore[reportArgumentType]
+                changed["preprocessing"] = form.preprocessing(self.preprocessing.values)  # pyright: ignore[reportArgumentType]
             if task := str(self.task.currentData()):
                 changed["task"] = task
-            written = cardform.written(file, changed)
+            written = form.written(file, changed)
         except Refusal as refusal:
             self.said.setText(f"{refusal} {refusal.advice}")
             return
@@ -223,7 +224,7 @@ def _short(name: str) -> str:
 
 def _facts(document: Document, description: Description) -> list[tuple[str, str]]:
     about = description.about
-    file = cards.file_of(document.model)
+    file = card.file_of(document.model)
     weights = str(about.get("weights", ""))
     count = int(about.get("parameters", 0))
     facts = [

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QVBoxLayout
 
-from models import cards
+from models.cards import card as cards
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result

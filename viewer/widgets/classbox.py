@@ -8,7 +8,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QComboBox, QCompleter, QLineEdit, QSizePolicy
 
-from models import cards
+from models.cards import card
 from viewer.explain import word_for
 
 
@@ -48,7 +48,7 @@ class ClassBox(QComboBox):
             with QSignalBlocker(self):
                 self.clear()
                 self.addItem(none, "")
-                for label in cards.label_ids(names):
+                for label in card.label_ids(names):
                     self.addItem(names[label], word_for(label, names))
         elif none != self.itemText(0):
             self.setItemText(0, none)

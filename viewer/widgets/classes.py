@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from models import cards
+from models.cards import card
 from models.detection.classes import can_be_named
 from viewer import theme
 from viewer.widgets.entry import Entry
@@ -67,7 +67,7 @@ class Classes(QTreeWidget):
         """List a model's classes, `names` by label id; background and gaps are left out."""
         with QSignalBlocker(self):
             self.clear()
-            for label in cards.label_ids(names):
+            for label in card.label_ids(names):
                 name = names[label]
                 item = QTreeWidgetItem([name, "", ""])
                 item.setData(NAME, LABEL, label)

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from models import known
+from models.cards import class_names
 from models.types import Refusal
 from viewer.widgets.mapread import plain_label
 
@@ -66,7 +66,7 @@ class ClassNames(QWidget):
     @property
     def names(self) -> tuple[str, ...]:
         """The names as they stand. Raises Refusal for far too many."""
-        return known.split(self.text.toPlainText())
+        return class_names.split(self.text.toPlainText())
 
     def set_names(self, names: Sequence[str]) -> None:
         """Show names."""
@@ -77,9 +77,9 @@ class ClassNames(QWidget):
         self._wanted = count
         self.sets.clear()
         self.sets.addItem("A known set…", "")
-        fitting = [data for data in known.TITLES if len(known.names(data)) == count]
-        for data in (*fitting, *(data for data in known.TITLES if data not in fitting)):
-            self.sets.addItem(known.TITLES[data] + (" (fits)" if data in fitting else ""), data)
+        fitting = [data for data in class_names.TITLES if len(class_names.names(data)) == count]
+        for data in (*fitting, *(data for data in class_names.TITLES if data not in fitting)):
+            self.sets.addItem(class_names.TITLES[data] + (" (fits)" if data in fitting else ""), data)
         self._tell()
 
     def _tell(self) -> None:
@@ -92,7 +92,7 @@ class ClassNames(QWidget):
 
     def _take(self, index: int) -> None:
         if data := str(self.sets.itemData(index)):
-            self.set_names(known.names(data))
+            self.set_names(class_names.names(data))
         self.sets.setCurrentIndex(0)
 
     def _ask(self) -> None:
@@ -103,6 +103,6 @@ class ClassNames(QWidget):
     def load(self, path: Path) -> None:
         """Show the names in a text file, or why there are none."""
         try:
-            self.set_names(known.read(path))
+            self.set_names(class_names.read(path))
         except Refusal as refusal:
             self.count.setText(f"{refusal} {refusal.advice}")

@@ -22,7 +22,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from models import cards, model_name, outline
+from models import model_name, outline
+from models.cards import card
 from models.files import WEIGHTS_SUFFIXES
 from models.types import Refusal
 
@@ -91,7 +92,7 @@ class OpenCode(QDialog):
             assumed.pop("num_classes")
         else:
             base = f"{base}:{choice}"
-        return cards.canonical(model_name.join(base, {key: value for key, value in assumed.items() if value}))
+        return card.canonical(model_name.join(base, {key: value for key, value in assumed.items() if value}))
 
     def read(self) -> None:
         """Read what the file offers, if it is another one than before."""

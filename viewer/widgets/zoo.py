@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from models.cards.zoo_catalogue import Entry
 from models.zoo import cached
-from models.zoo.catalogue import Entry
 from models.zoo.search import search
 from viewer.widgets.overlay import Overlay
 from viewer.widgets.search import Search

@@ -9,7 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
-from models.zoo.catalogue import NOT_STATED, Entry
+from models.cards.zoo_catalogue import NOT_STATED, Entry
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_PX = 28

@@ -14,7 +14,7 @@ from torchvision.ops import boxes as box_ops
 
 from models.adapters.base import box_subject as looking
 from models.adapters.base.detector import Front, anchor_table, front
-from models.cards import Card
+from models.cards.card import Card
 from models.detection.evidence import Evidence
 from models.params import Value
 from models.subject import Rect, Subject

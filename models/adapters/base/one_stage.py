@@ -18,7 +18,7 @@ from torchvision.ops import boxes as box_ops
 
 from models.adapters.base import box_subject as looking
 from models.adapters.base.detector import Front, anchor_table, front
-from models.cards import BACKGROUND, Card
+from models.cards.card import BACKGROUND, Card
 from models.detection.evidence import Evidence
 from models.detection.grid_anchors import GridAnchors
 from models.params import Value

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.cards import Card, label_ids
+from models.cards.card import Card, label_ids
 from models.detection.decoded import FIRST
 from models.detection.iou import iou
 from models.params import Value

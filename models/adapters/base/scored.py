@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.cards import Card
+from models.cards.card import Card
 from models.heads import VALUES, Head
 from models.preprocess import Preprocess
 from models.subject import Rect, Subject

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models import cards
+from models.cards import card as cards
 from models.params import Value, param, parameters
 from models.types import Refusal
 

@@ -144,9 +144,9 @@ def task(name: str) -> str:
     """Return the task of a model that is known by name or by the card beside its weights, "" for one that is not."""
     name = model_name.split(name)[0]
     if is_zoo(name):
-        from models.zoo import catalogue
+        from models.cards import zoo_catalogue
 
-        return catalogue.task(name)
+        return zoo_catalogue.task(name)
     if name in UNTRAINED:
         return untrained(name).task
     path = BUNDLED / f"{name}.json"

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from models import architectures, heads, images, model_name, preset, wanted
 from models.cards.card import BACKGROUND, GAP, PHOTOS, Card, recognised
-from models.detection import decoded, offsets
-from models.detection.decoded import Boxes
+from models.detection import anchor_sets, box_rows
+from models.detection.box_rows import Boxes
 from models.heads import Head
 from models.preprocess import Preprocess
 from models.returned import complaint, is_vector, tensors_of
@@ -23,7 +23,7 @@ SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 300, 320, 384, 416, 448, 512, 640)
 NAMED = ("logits", "scores", "out", "output", "probabilities", "probs")
 PICTURE = PHOTOS / "astronaut.jpg"
 GREY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's "L"
-CLASSES, BOXES, OFFSETS, FEATURES = "classes", "boxes", decoded.OFFSETS, "features"
+CLASSES, BOXES, OFFSETS, FEATURES = "classes", "boxes", box_rows.OFFSETS, "features"
 TASKS = {CLASSES: "classification", BOXES: "detection", OFFSETS: "detection", FEATURES: "features"}
 OUTPUT = {"title": "Output", "help": "What the network's output is taken for."}
 PART = {"title": "Part of the output", "help": "Which of the rows of numbers that the network returns is looked at."}
@@ -124,8 +124,8 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
         offered[heads.KEY] = heads.offered(head.kind, head.count, head.evidence)
     elif serves == BOXES:
         place = _boxes(tensors, part)
-        sets = offsets.fitting(tensors[part][1].shape[1], size, card.about.get("anchors"))
-        offered |= decoded.propose(*_on_picture(net, found, place), sets)
+        sets = anchor_sets.fitting(tensors[part][1].shape[1], size, card.about.get("anchors"))
+        offered |= box_rows.propose(*_on_picture(net, found, place), sets)
     assumed = model_name.check(given, offered, name=card.name)
     if serves == CLASSES:
         found = replace(found, head=found.head.taken_for(assumed[heads.KEY]))

@@ -19,9 +19,9 @@ from models.cache import Cache, CachedStages
 from models.capabilities import Traces
 from models.cards import card
 from models.context import Context
-from models.detection import decide
+from models.detection import decision
 from models.detection.classes import label_ids
-from models.detection.decide import check_plain, rpn_settings
+from models.detection.decision import check_plain, rpn_settings
 from models.evaluation.matched import Setting
 from models.evaluation.measure import LEAST_IOU, measure
 from models.evaluation.store import Store
@@ -36,7 +36,7 @@ WISH = "what figures are collected for"
 
 
 @dataclass(frozen=True)
-class Params(decide.Params):
+class Params(decision.Params):
     """The thresholds of a detection, and what counts as found."""
 
     match_iou: float = param(

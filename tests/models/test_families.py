@@ -19,7 +19,7 @@ from models.cache import Cache, CachedStages
 from models.cards import card
 from models.cards.card import Card
 from models.context import Context
-from models.detection.decide import label_ids
+from models.detection.decision import label_ids
 from models.detection.report import as_coco
 from models.requests import Request
 from models.truth.types import Truth

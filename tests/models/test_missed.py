@@ -18,7 +18,7 @@ from models.cards.card import SAMPLES, Card
 from models.context import Context
 from models.detection.evidence import Evidence
 from models.detection.missed import overlap
-from models.detection.remedy import grid
+from models.detection.missed_remedy import grid
 from models.engine import Engine
 from models.inspections import missed
 from models.params import Parameter, parameters

@@ -21,8 +21,8 @@ from models.attributions.target import TargetParams
 from models.cache import Cache, CachedStages
 from models.cards.card import Card
 from models.context import Context
-from models.detection.decoded import Boxes
-from models.detection.offsets import KNOWN
+from models.detection.anchor_sets import KNOWN
+from models.detection.box_rows import Boxes
 from models.engine import Engine
 from models.preprocess import Preprocess
 from models.requests import Request

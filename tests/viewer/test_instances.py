@@ -19,7 +19,7 @@ from models import registry
 from models.adapters.keypoint_rcnn import KeypointRcnnAdapter
 from models.adapters.mask_rcnn import MaskRcnnAdapter
 from models.cards.card import BUNDLED, Card
-from models.detection import contour
+from models.detection import mask_outlines
 from models.engine import Engine
 from models.requests import Request
 from models.types import Result, Source
@@ -51,8 +51,8 @@ def blob(seed: int) -> np.ndarray:
 
 
 def masks_of(boxes: np.ndarray, maps: list[np.ndarray], **fields: Any) -> Masks:
-    places = contour.placed(boxes, side=28)
-    rings = Rings(*contour.joined([contour.outline(m, p) for m, p in zip(maps, places, strict=True)]))
+    places = mask_outlines.placed(boxes, side=28)
+    rings = Rings(*mask_outlines.joined([mask_outlines.outline(m, p) for m, p in zip(maps, places, strict=True)]))
     rows = np.arange(len(boxes))
     return Masks("masks", boxes, rows + 1, rows, rings, **fields)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from models.cards.card import Card, label_ids
-from models.detection.decoded import FIRST
+from models.detection.box_rows import FIRST
 from models.detection.iou import iou
 from models.params import Value
 from models.subject import Rect, Subject

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.detection.case import HEAD, POOL, SHOWN, Case
 from models.detection.missed import STAGES
+from models.detection.missed_case import HEAD, POOL, SHOWN, Case
 
 PASSED, STOPPED, NOTED, UNREACHED = "passed", "stopped", "noted", "unreached"
 TITLES = {

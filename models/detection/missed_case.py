@@ -16,7 +16,7 @@ from models.detection.missed import STAGES, Matches, Rect, overlap, rows_of
 from models.types import Float, Int
 
 if TYPE_CHECKING:
-    from models.detection.decide import Decision
+    from models.detection.decision import Decision
 
 POOL, HEAD, SHOWN = "pool", "head", "shown"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from models.detection import workshop
+from models.detection import soft_nms
 from models.detection.classes import class_groups, class_scores, label_ids
 from models.detection.postprocess import (
     GRAPH_FLOOR,
@@ -222,19 +222,19 @@ def _suppressed(task: _Task, graph: SuppressionGraph | None, params: Params) -> 
     return suppress(task.candidates, graph, task.group, iou=params.iou, alive=task.alive, distance=distance)
 
 
-def _softened(task: _Task, params: Params, stages: Any) -> workshop.Softened:
+def _softened(task: _Task, params: Params, stages: Any) -> soft_nms.Softened:
     """Return Soft-NMS at these settings, kept for every position of the score."""
     score, boxes = task.candidates.score, task.candidates.boxes
     gaussian = params.method == GAUSSIAN
-    decay = workshop.gaussian(params.sigma) if gaussian else workshop.linear(params.iou)
+    decay = soft_nms.gaussian(params.sigma) if gaussian else soft_nms.linear(params.iou)
     held_back = () if task.alive is None else (params.score, params.class_scores)
     key = (*task.key, params.method, params.sigma if gaussian else params.iou, *held_back)
-    overlaps = stages.run("overlaps", lambda: workshop.Overlaps.build(boxes, score, task.group), *task.key)
-    return stages.run("nms", lambda: workshop.soft(overlaps, score, decay, task.alive), *key)
+    overlaps = stages.run("overlaps", lambda: soft_nms.Overlaps.build(boxes, score, task.group), *task.key)
+    return stages.run("nms", lambda: soft_nms.soft(overlaps, score, decay, task.alive), *key)
 
 
 def _fused(task: _Task, params: Params) -> Outcome:
     """Return weighted boxes fusion of what is above its limit: what is below must not pull at the mean."""
     candidates = task.candidates
     alive = candidates.score > task.limits
-    return fusing(candidates, workshop.fuse(candidates.boxes, candidates.score, task.group, params.iou, alive))
+    return fusing(candidates, soft_nms.fuse(candidates.boxes, candidates.score, task.group, params.iou, alive))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from models.detection.offsets import AnchorSet
+from models.detection.anchor_sets import AnchorSet
 
 CORNERS, CENTRE, CORNER_SIZE, OFFSETS = "corners", "centre", "corner_size", "offsets"
 SHARE, PIXELS = "normalised", "pixels"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from models.engine import Engine
+    from models.engine.engine import Engine
     from models.inspection import Description
     from models.requests import Request
     from models.types import Answer, Pixels, Result
@@ -287,7 +287,7 @@ def _whole(engine: Engine, request: Request, label: str) -> Answer:
 
 def _reads(inspection: str) -> str:
     """Tell what an inspection is asked about: a "picture", the "folder" of a data set, or "nothing" but the model."""
-    from models import registry
+    from models.engine import registry
 
     return registry.all_inspections()[inspection].reads
 
@@ -370,7 +370,7 @@ def _describe(engine: Engine, model: str) -> Description:
 
 
 def _engine() -> Engine:
-    from models.engine import Engine
+    from models.engine.engine import Engine
 
     return Engine()
 

@@ -20,7 +20,7 @@ import torch
 from benchmarks.paired import Line, at_least, surroundings, table
 from models import images
 from models.cards import card
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.evaluation import tide
 from models.evaluation.confusion import confusion
 from models.evaluation.curve import curves, operating_point

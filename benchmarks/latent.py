@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QApplication, QGraphicsView
 
 from benchmarks.paired import Line, surroundings, table
 from benchmarks.startup import platform
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.latent import space as spaces
 from models.requests import Request
 from models.types import Result

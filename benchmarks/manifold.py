@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.paired import Line, at_most, surroundings, table
 from models.cache import Cache
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.requests import Request
 from models.types import Result
 

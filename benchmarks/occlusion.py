@@ -19,7 +19,7 @@ from captum.attr import Occlusion
 from benchmarks.paired import SAMPLES, Line, at_least, duration, surroundings, table
 from models.cache import Cache, CachedStages
 from models.context import Context
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.images import read
 from models.requests import Request
 from models.types import Result, Source

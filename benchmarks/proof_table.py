@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from models import registry
 from models.attributions import attribution
 from models.attributions.attribution import probe_of
 from models.attributions.faithfulness import area, centre_map, curves_of, explained, heat_of, on_input, random_map
@@ -24,6 +23,7 @@ from models.bundled.photos import CLASSES, MEAN, SIZE_PX, STD, photos_resnet, ph
 from models.cache import Cache, CachedStages
 from models.cards.card import Card
 from models.context import Context
+from models.engine import registry
 from models.params import parameters
 from models.training.photos import photos
 from models.weights import read

@@ -49,7 +49,7 @@ def engine_lines(rounds: int, *, picture: Path = PICTURE) -> list[Line]:
     """Compare, in this process, a threshold's move with everything cached and `model([image])`, in turn."""
     import torch
 
-    from models.engine import Engine
+    from models.engine.engine import Engine
 
     engine, source = Engine(), Source.file(picture)
     image = torch.from_numpy(images.read(picture).pixels).permute(2, 0, 1).float() / 255

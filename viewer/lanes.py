@@ -20,10 +20,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from models import limits
+from models.engine.process import FLAGS, receive, send, serve
 from models.live.facts import Shown
 from models.live.share import Borrower, Lender
 from models.requests import Request
-from models.serve import FLAGS, receive, send, serve
 from viewer.endings import OVER_MEMORY
 
 GRACE_S = 2.0
@@ -264,7 +264,7 @@ class InlineLane:
         if self.engine is None:
             import importlib
 
-            self.engine = importlib.import_module("models.engine").Engine()
+            self.engine = importlib.import_module("models.engine.engine").Engine()
         post(("ready", {}))
 
     def submit(self, number: int, request: Request) -> None:

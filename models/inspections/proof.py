@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from models import registry
 from models.attributions.attribution import Attribution, Heatmap, Probe, probe_of, subject_of
 from models.attributions.faithfulness import (
     MAPS,
@@ -41,6 +40,7 @@ from models.attributions.perturbation import baseline_param, swept
 from models.attributions.random_twin import Twin, twin
 from models.attributions.target import TargetParams
 from models.cache import CachedStages
+from models.engine import registry
 from models.inspection import Inspection
 from models.params import param
 from models.subject import PARTS

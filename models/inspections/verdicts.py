@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from models import registry
 from models.attributions.attribution import Attribution, Verdict
 from models.attributions.target import region_of
 from models.capture import gradients
+from models.engine import registry
 from models.inspection import Inspection
 from models.layers import automatic, call_of
 from models.params import param

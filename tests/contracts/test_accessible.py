@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from models.cards.card import BUNDLED
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.types import Source
 from viewer import theme
 from viewer.app import Mailbox, build

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models import registry
 from models.attributions import attribution
 from models.attributions.attribution import Heatmap, Probe, probe_of
 from models.bundled.photos import PhotosResNet
 from models.cache import Cache, CachedStages
 from models.cards.card import Card
 from models.context import Context
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.params import parameters
 from models.subject import Subject
 from models.types import Pixels

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from models import consent, files, model_name, outline, registry, remembered
+from models import consent, files, model_name, outline, remembered
 from models.adapters.base.one_stage import OneStage
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source
@@ -260,7 +261,7 @@ def test_code_imports_what_lies_beside_it_even_under_a_name_of_ours(tmp_path: Pa
         allow(code)
         names.append(f"{code}:build")
     assert [registry.open_model(name).net.fc.out_features for name in names] == [3, 5]
-    import models.registry as ours
+    import models.engine.registry as ours
 
     assert ours is registry
     assert Path(sys.modules["models"].__file__ or "").parent == Path(registry.__file__).parent

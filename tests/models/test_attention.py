@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from models import registry
 from models.bundled.photos import PhotosResNet, photos_vit
 from models.cards.card import Card
 from models.context import Context
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.features import attention
 from models.images import save_png
 from models.requests import Request

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torchvision.models import get_model
 
-from models import architectures, registry
+from models import architectures
 from models.cards import card
 from models.context import Context
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.types import Refusal, Result, Source

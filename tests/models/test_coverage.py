@@ -14,7 +14,7 @@ from models.adapters.ssd import SsdAdapter
 from models.context import Context
 from models.detection import anchor_fit as fit
 from models.detection import anchor_layout as layout
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.truth import kept

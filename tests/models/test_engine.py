@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import registry
 from models.cache import Cache, CachedStages, size_of
 from models.cards.card import Card
 from models.context import Context
 from models.detection.postprocess import Shown
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.types import Failure, Result, Source
@@ -144,7 +144,7 @@ def test_stages_are_made_once_and_timed() -> None:
 def test_messages_survive_the_pipe_with_their_arrays() -> None:
     from multiprocessing import Pipe
 
-    from models.serve import receive, send
+    from models.engine.process import receive, send
 
     ours, theirs = Pipe()
     sent = Result({"a": np.arange(12, dtype=np.float32).reshape(3, 4), "empty": np.zeros((0, 4))}, {"k": (1, "x")})

@@ -20,7 +20,7 @@ from models.attributions.attribution import subject_of
 from models.attributions.target import TargetParams
 from models.cache import Cache, CachedStages
 from models.context import Context
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.programs import archive
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source

@@ -15,7 +15,7 @@ from own_code import EXAMPLES
 from models import consent, files, images, model_name
 from models.cards import card
 from models.detection.iou import iou
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.requests import Request
 from models.types import Result, Source
 

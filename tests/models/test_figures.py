@@ -17,7 +17,7 @@ from models.cards import card
 from models.cards.card import BUNDLED
 from models.detection.anchor_fit import best_overlaps
 from models.detection.matching import overlaps
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.evaluation import curve
 from models.evaluation.confusion import confusion
 from models.evaluation.funnel import best_scores, funnel

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from models import registry
 from models.bundled.photos import PhotosResNet
 from models.cards.card import Card
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.features import filters
 from models.images import save_png
 from models.requests import Request

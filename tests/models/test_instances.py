@@ -13,13 +13,13 @@ from torch import nn
 from torchvision.models import detection
 from torchvision.models.detection.roi_heads import heatmaps_to_keypoints, paste_masks_in_image
 
-from models import registry
 from models.adapters.keypoint_rcnn import KeypointRcnnAdapter
 from models.adapters.mask_rcnn import MaskRcnnAdapter
 from models.cache import Cache, CachedStages
 from models.cards.card import Card
 from models.context import Context
 from models.detection import mask_outlines
+from models.engine import registry
 from models.inspections import detect, keypoints, masks
 from models.types import Cancelled, Result
 

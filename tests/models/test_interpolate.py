@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.latent import keys as texts
 from models.latent import path as paths
 from models.latent.keys import Stop, settled

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from models.capture import gradients
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.images import save_png
 from models.latent import neighbours
 from models.latent.inversion import invert, spread

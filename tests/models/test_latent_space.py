@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from models import model_name, registry
+from models import model_name
 from models.adapters.generator import GeneratorAdapter
 from models.adapters.vae import VAEAdapter
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.latent.space import Block, Space, write
 from models.networks import chain, guess
 from models.networks.plain import MLPVAE, ConvVAE

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from models.context import Context
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.latent import plane as planes
 from models.latent.plane import Axis, Plane
 from models.latent.space import Block, Space, write

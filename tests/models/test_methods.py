@@ -14,7 +14,7 @@ from models.cards.card import BUNDLED
 from models.context import Context
 from models.detection.classes import check, class_groups, class_scores, write_scores
 from models.detection.decision import METHODS, Params, decide
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.images import read
 from models.params import parameters, without_say
 from models.requests import Request

@@ -19,7 +19,7 @@ from models.context import Context
 from models.detection.evidence import Evidence
 from models.detection.missed import overlap
 from models.detection.missed_remedy import grid
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.inspections import missed
 from models.params import Parameter, parameters
 from models.requests import Request

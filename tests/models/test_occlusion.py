@@ -10,7 +10,6 @@ import pytest
 import torch
 from captum.attr import Occlusion
 
-from models import registry
 from models.attributions.incremental import Incremental
 from models.attributions.methods.occlusion import Windows, _filled
 from models.attributions.perturbation import BASELINES, Pace, baseline
@@ -18,7 +17,8 @@ from models.bundled.photos import PhotosResNet
 from models.cache import Cache
 from models.cards.card import Card
 from models.context import Context
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.types import Failure, Pixels, Result, Source

@@ -11,7 +11,7 @@ import programs
 import pytest
 import torch
 
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.programs import converted, proto
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from models.cards.card import PHOTOS
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.images import pictures_in
 from models.parts import in_parts
 from models.requests import Request

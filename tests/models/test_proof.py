@@ -13,7 +13,6 @@ from perturbed import Linear, engine_of, opened, picture, probed
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
 
-from models import registry
 from models.attributions.attribution import Heatmap, Probe, attribution
 from models.attributions.faithfulness import (
     area,
@@ -31,7 +30,8 @@ from models.attributions.perturbation import baseline
 from models.attributions.random_twin import twin
 from models.attributions.target import TargetParams
 from models.bundled.photos import PhotosResNet
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.types import Failure, Result, Source

@@ -12,9 +12,10 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision.models import get_model
 
-from models import preset, registry
+from models import preset
 from models.cards import card as cards
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.preprocess import Preprocess
 from models.requests import Request
 from models.types import Refusal, Result, Source

@@ -12,11 +12,11 @@ from explained import CLASSES, explained, input_of, opened, probe
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models import registry
 from models.attributions import gradients as gradient
 from models.attributions import guided_relu
 from models.attributions.target import TargetParams
 from models.capture import gradients
+from models.engine import registry
 from models.rectifiers import Rectified, Rule
 from models.types import Refusal
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from models import registry, runtime
+from models import runtime
 from models.cards.card import DIGITS, PHOTOS, SAMPLES
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import pictures_in
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torchvision.models import get_model, get_model_weights
 
-from models import registry
 from models.adapters.segmenter import SegmenterAdapter
 from models.cards import card
 from models.cards.card import Card
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.types import Failure, Result, Source

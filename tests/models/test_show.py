@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from videos import Stream, frames_of, number_in, numbered, until, video
 
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.live import capture, reader
 from models.live.facts import Facts, Opening, Shown
 from models.live.record import Recording

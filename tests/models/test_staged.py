@@ -10,11 +10,11 @@ import torch
 from torch import nn
 from torchvision.models import detection
 
-from models import registry
 from models.cache import Cache, CachedStages
 from models.cards import card
 from models.cards.card import Card
 from models.context import Context
+from models.engine import registry
 from models.inspections import detect
 
 SIZES = [(120, 160), (97, 51), (1, 1), (30, 400)]

@@ -16,7 +16,7 @@ import torch
 from misbehaving import model
 
 from models import limits, surroundings
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.types import Failure, Result, Source

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import images, registry
+from models import images
 from models.adapters.any_classifier import AnyClassifierAdapter
 from models.adapters.any_features import AnyFeaturesAdapter
 from models.adapters.decoded import DecodedAdapter
@@ -23,7 +23,8 @@ from models.cards.card import Card
 from models.context import Context
 from models.detection.anchor_sets import KNOWN
 from models.detection.box_rows import Boxes
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.preprocess import Preprocess
 from models.requests import Request
 from models.types import Refusal, Result, Source

@@ -12,9 +12,9 @@ import torch
 import torchvision
 from torchvision.models import detection, get_model, get_model_weights, list_models, segmentation
 
-from models import registry
 from models.cards import card as cards
 from models.cards import zoo_catalogue
+from models.engine import registry
 from models.files import sha256
 from models.preprocess import Preprocess
 from models.types import Refusal

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 import main as program
-from models import registry
+from models.engine import registry
 from models.images import save_png
 from models.latent.space import write
 from models.live import record

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from models import images, recipe
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.latent import space
 from models.requests import Request
 from models.truth import read as truths

@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from models.cards.card import BUNDLED
 from models.context import Context
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.requests import Request
 from models.types import Failure, Result, Source
 from viewer.app import Mailbox, build

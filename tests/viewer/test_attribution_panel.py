@@ -12,8 +12,8 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
-from models import registry
 from models.attributions.attribution import Heatmap, Verdict
+from models.engine import registry
 from models.types import Result
 from tests.viewer.explained import NAMES, classifier, picture
 from viewer import explain, heat

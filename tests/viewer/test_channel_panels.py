@@ -15,10 +15,10 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QLabel
 from torch import nn
 
-from models import registry
 from models.bundled.photos import CLASSES, PhotosResNet, photos_vit
 from models.cards.card import Card
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.types import Result, Source

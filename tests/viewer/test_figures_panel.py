@@ -15,7 +15,7 @@ from PySide6.QtGui import QGuiApplication
 
 from models import images
 from models.cards import card
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.evaluation import report
 from models.requests import Request
 from models.types import Result, Source

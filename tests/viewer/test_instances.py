@@ -15,12 +15,12 @@ import torch
 from PySide6.QtGui import QImage, QPainter
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 
-from models import registry
 from models.adapters.keypoint_rcnn import KeypointRcnnAdapter
 from models.adapters.mask_rcnn import MaskRcnnAdapter
 from models.cards.card import BUNDLED, Card
 from models.detection import mask_outlines
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.requests import Request
 from models.types import Result, Source
 from viewer import export, instances

@@ -15,8 +15,9 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
-from models import recipe, registry
+from models import recipe
 from models.attributions.attribution import Verdict
+from models.engine import registry
 from models.requests import Request
 from models.types import Result
 from tests.viewer.explained import NAMES, classifier, picture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.cards.card import BUNDLED
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.types import Result, Source

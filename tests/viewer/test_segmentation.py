@@ -14,10 +14,10 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QGuiApplication
 
 import main as program
-from models import registry
 from models.adapters.segmenter import SegmenterAdapter
 from models.cards.card import Card
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.opened import Opened
 from viewer import theme
 from viewer.canvas.layers import NO_CLASS

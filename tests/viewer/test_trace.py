@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.cards.card import SAMPLES
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.requests import Request
 from models.types import Result, Source
 from viewer import trace

@@ -77,7 +77,7 @@ def _print_to(said: Connection) -> None:
 def _loop(pipe: Connection, called_off: Flags) -> None:
     _keep_memory()
     gc.disable()  # collecting while torch is imported takes a sixth of the time and frees nothing
-    from models.engine import Engine
+    from models.engine.engine import Engine
     from models.live.share import Borrower, Lender
     from models.live.show import Show
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 
-from models import images, misfortune, model_name, registry, runtime, surroundings
+from models import images, misfortune, model_name, runtime, surroundings
 from models.cache import Cache, CachedStages
 from models.capture import interruptible
 from models.context import Context
+from models.engine import registry
 from models.live import capture
 from models.params import build
 from models.requests import Request

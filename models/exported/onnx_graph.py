@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from models.programs import naming, operators, proto
-from models.programs.operators import Build, UnsupportedError
+from models.exported import onnx_file, onnx_operators, onnx_paths
+from models.exported.onnx_operators import Build, UnsupportedError
 from models.types import Refusal
 
 FLOATS = (1, 10, 16)  # float32, float16, bfloat16 in ONNX
@@ -40,7 +40,7 @@ def convert(model: Any, *, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
 
 
 def _known(node: Any) -> bool:
-    return node.domain in DOMAINS and operators.known(node.op_type)
+    return node.domain in DOMAINS and onnx_operators.known(node.op_type)
 
 
 def _input(model: Any, name: str) -> Any:
@@ -78,7 +78,7 @@ class _Converter:
         self._values[entry] = (
             self._nodes.call_function(torch.permute, (start, (0, 2, 3, 1))) if channels_last else start
         )
-        for node, path in zip(self._graph.node, naming.paths(self._graph), strict=True):
+        for node, path in zip(self._graph.node, onnx_paths.paths(self._graph), strict=True):
             try:
                 self._add(node, path)
             except UnsupportedError as error:
@@ -122,13 +122,13 @@ class _Converter:
             attributes["value"] = _constant(attributes)
         rank = self._ranks.get(node.input[0], 0) if node.input else 0
         build = Build(node.op_type, inputs, attributes, len(node.output), self._version, rank, module, call)
-        made = operators.build(build)
+        made = onnx_operators.build(build)
         for at, name in enumerate(node.output):
             if len(node.output) == 1:
                 self._values[name] = made
             elif isinstance(made, fx.Node):
                 # What dropout and normalisations also return in training is not there.
-                alone = node.op_type in operators.MODULES
+                alone = node.op_type in onnx_operators.MODULES
                 self._values[name] = made if alone else self._nodes.call_function(_item, (made, at))
             elif name:
                 self._values[name] = made if isinstance(made, Tensor) else made[at]
@@ -159,10 +159,10 @@ def _ranks(model: Any) -> dict[str, int]:
     Raises Refusal for a value with more numbers than a network needs.
     """
     try:
-        found = proto.package("onnx.shape_inference").infer_shapes(model).graph
+        found = onnx_file.package("onnx.shape_inference").infer_shapes(model).graph
     except Exception:  # a graph of newer operators has no shapes, and needs none
         return {}
-    proto.shapes_bounded(found, found.name)
+    onnx_file.shapes_bounded(found, found.name)
     values = (*found.input, *found.value_info)
     return {v.name: len(v.type.tensor_type.shape.dim) for v in values if v.type.tensor_type.HasField("shape")}
 
@@ -173,20 +173,20 @@ def _item(values: Any, at: int) -> Any:
 
 def _bounded(value: Any, path: str) -> Any:
     """Return what constants came to. Raises Refusal for more than a network's constants are."""
-    if isinstance(value, Tensor) and value.numel() > proto.MOST_VALUES:
+    if isinstance(value, Tensor) and value.numel() > onnx_file.MOST_VALUES:
         raise Refusal(f"{path} makes a constant of {value.numel():,} numbers.", advice="It is not run.")
     return value
 
 
 def _tensor(proto_tensor: Any) -> Tensor:
     """Return a tensor; of half precision in single."""
-    array = proto.package("onnx.numpy_helper").to_array(proto_tensor)
+    array = onnx_file.package("onnx.numpy_helper").to_array(proto_tensor)
     array = array.astype(np.float32) if proto_tensor.data_type in FLOATS else array
     return torch.from_numpy(np.array(array))
 
 
 def _attribute(attribute: Any) -> Any:
-    value = proto.package("onnx.helper").get_attribute_value(attribute)
+    value = onnx_file.package("onnx.helper").get_attribute_value(attribute)
     if hasattr(value, "raw_data"):
         return _tensor(value)
     return value.decode() if isinstance(value, bytes) else list(value) if hasattr(value, "__len__") else value

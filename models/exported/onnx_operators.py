@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
 from torch import Tensor, fx, nn
 
-from models.programs import functions as fn
+from models.exported import onnx_functions as fn
 
 Value = fx.Node | Tensor | None
 TYPES = {

@@ -334,7 +334,7 @@ def _check(engine: Engine, inspection: str, model: str, settings: dict[str, str]
     Raises Refusal for a model, inspection or setting that cannot be, before any picture is read.
     """
     from models.detection import classes
-    from models.latent.keys import settled
+    from models.latent.path_keys import settled
     from models.latent.space import Space
     from models.types import Refusal
 

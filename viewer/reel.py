@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.inspection import Description
-from models.latent import keys as texts
+from models.latent import path_keys as texts
 from models.latent import space as spaces
-from models.latent.keys import Stop
+from models.latent.path_keys import Stop
 from models.latent.space import Space
 from models.requests import Request
 from models.types import Float, Pixels, Result

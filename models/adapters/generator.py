@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.latent.model import LatentModel
+from models.latent.generative_model import LatentModel
 from models.networks.chain import Chain
 from models.networks.plain import PlainGAN
 

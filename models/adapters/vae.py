@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models.cards.card import Card
-from models.latent.model import LatentModel
+from models.latent.generative_model import LatentModel
 from models.networks.plain import ConvVAE
 
 

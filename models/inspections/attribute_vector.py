@@ -17,7 +17,7 @@ from torch import Tensor
 
 from models.capture import gradients
 from models.inspection import Inspection
-from models.latent import reals
+from models.latent import real_pictures
 from models.latent.attributes import boundary, cosines, difference
 from models.params import param
 from models.types import Result
@@ -41,7 +41,7 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     """Return the vector. Raises Refusal for a folder without pictures, or with fewer than two."""
     codes, has, unreadable = [], [], 0
     for folder, there in ((params.with_folder, True), (params.without_folder, False)):
-        found = reals.reals(model, folder, stages)
+        found = real_pictures.reals(model, folder, stages)
         means = stages.run("encode pictures", lambda found=found: _means(model, found, stages), found.paths)
         codes.append(means)
         has.append(torch.full((len(means),), there))
@@ -71,7 +71,7 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     return Result(arrays, meta)
 
 
-def _means(model: Any, found: reals.Reals, stages: Any) -> Tensor:
+def _means(model: Any, found: real_pictures.Reals, stages: Any) -> Tensor:
     """Return the mean codes (N, D) of pictures, on the CPU."""
     channels, made = model.shape[0], []
     for at in range(0, len(found.pictures), SLICE):

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from models.inspection import Inspection
-from models.latent import reals, scores
+from models.latent import real_pictures, scores
 from models.latent.space import CODE_HELP
 from models.latent.typicality import percentile
 from models.params import param
@@ -39,7 +39,7 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     samples = scores.of_samples(model, stages)
     real, told = np.zeros(0, np.float32), {}
     if params.folder:
-        found = reals.reals(model, params.folder, stages)
+        found = real_pictures.reals(model, params.folder, stages)
         real = stages.run("scores of reals", lambda: _of_pictures(model, found.pictures, stages), found.paths)
         told = {"real_percentile": percentile(score, real), "among": len(real), "unreadable": found.unreadable}
     meta = {"kind": "latent", "percentile": percentile(score, samples), **told}

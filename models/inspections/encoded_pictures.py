@@ -20,7 +20,7 @@ import torch
 from models import images
 from models.idle import go_on
 from models.inspection import Inspection
-from models.latent.model import colours
+from models.latent.generative_model import colours
 from models.params import param
 from models.types import Refusal, Result, Source
 

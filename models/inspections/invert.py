@@ -17,8 +17,8 @@ import torch
 
 from models.capture import gradients
 from models.inspection import Inspection
+from models.latent.generative_model import colours
 from models.latent.inversion import Found, invert
-from models.latent.model import colours
 from models.params import param
 from models.types import Pixels, Result
 

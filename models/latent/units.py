@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from models.capture import Call, Trace, changed, recorded, traced
-from models.latent import silent
+from models.latent import silenced_units
 from models.layout import NHWC, VECTOR
 from models.types import Float, Refusal
 
@@ -77,7 +77,7 @@ def silenced(model: Any, text: str) -> Iterator[None]:
 
     Raises Refusal for a text that names none, or units that are not there.
     """
-    wanted = silent.parse(text)
+    wanted = silenced_units.parse(text)
     if not wanted:
         yield
         return

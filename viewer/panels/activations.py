@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from models.inspection import Description
-from models.latent import silent
+from models.latent import silenced_units
 from models.requests import Request
 from models.types import Failure, Result
 from viewer import inside, plan, theme
@@ -323,14 +323,14 @@ class ActivationPanel(Panel):
 
     def _muted(self) -> dict[str, tuple[int, ...]]:
         """Return the units of the generator that are silenced, by layer."""
-        return silent.parse(str(self.store.document.values("decode").get("silent", "")))
+        return silenced_units.parse(str(self.store.document.values("decode").get("silent", "")))
 
     def _silence(self) -> None:
         if self._result is None or self.grid.chosen < 0:
             return
         layer, muted = str(self._result.meta["layer"]), self._muted()
         muted[layer] = tuple(sorted({*muted.get(layer, ())} ^ {self.grid.chosen}))
-        self._quieten(silent.write(muted))
+        self._quieten(silenced_units.write(muted))
 
     def _quieten(self, text: str) -> None:
         document = self.store.document.with_value("decode", silent=text or None)

@@ -21,8 +21,8 @@ import numpy as np
 
 from models import limits
 from models.engine.process import FLAGS, receive, send, serve
-from models.live.facts import Shown
-from models.live.share import Borrower, Lender
+from models.live.shared_frames import Borrower, Lender
+from models.live.status import Shown
 from models.requests import Request
 from viewer.endings import OVER_MEMORY
 
@@ -71,7 +71,7 @@ class Lane(Protocol):
         """Call off a request, or what plays."""
 
     def live(self, number: int, command: str, *given: Any) -> None:
-        """Send a command about what plays, as in `models.live.show`."""
+        """Send a command about what plays, as in `models.live.frame_loop`."""
 
     def tick(self) -> None:
         """Do what has no thread of its own to do it; called a few times a second."""
@@ -280,7 +280,7 @@ class InlineLane:
         if self._show is None:
             import importlib
 
-            made = importlib.import_module("models.live.show").Show
+            made = importlib.import_module("models.live.frame_loop").Show
             self._show = made(self.engine, self._post, lambda number: False)
         self._show.handle(number, command, *given)
 

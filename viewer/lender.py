@@ -9,7 +9,7 @@ from PIL import Image
 
 from models import images
 from models.images import Picture
-from models.live.facts import Shown
+from models.live.status import Shown
 from models.types import Pixels, Refusal, Source
 from viewer.session import Session
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from models.images import Picture
 from models.inspection import Description
-from models.live.facts import Shown
+from models.live.status import Shown
 from models.requests import Request
 from models.truth.types import Truth
 from models.types import Failure, Result, Source

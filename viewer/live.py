@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from models.images import Picture
-from models.live.facts import Facts, Opening, Shown
+from models.live.status import Facts, Opening, Shown
 from models.media import is_endless, title
 from models.requests import Request
 from models.types import Failure, Pixels, Source

@@ -11,8 +11,8 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 
 from models.images import Picture
-from models.live.facts import Shown
 from models.live.record import SUFFIX
+from models.live.status import Shown
 from models.media import VIDEO_SUFFIXES, is_endless, title
 from models.types import Pixels, Source
 from viewer.canvas.painter import render

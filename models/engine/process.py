@@ -1,7 +1,7 @@
 """The engine's process: a loop that answers messages from the window. Started by the window's jobs, never by itself.
 
 To the engine: ("run", id, Request), ("live", id, command, ...), ("finish",). From it: ("ready", facts), ("done", id,
-Answer), ("progress", id, fraction, text), ("finished",), ("live", id, ...) as in `models.live.show`. Between requests,
+Answer), ("progress", id, fraction, text), ("finished",), ("live", id, ...) as in `models.live.frame_loop`. Between requests,
 what plays goes on.
 """
 
@@ -78,8 +78,8 @@ def _loop(pipe: Connection, called_off: Flags) -> None:
     _keep_memory()
     gc.disable()  # collecting while torch is imported takes a sixth of the time and frees nothing
     from models.engine.engine import Engine
-    from models.live.share import Borrower, Lender
-    from models.live.show import Show
+    from models.live.frame_loop import Show
+    from models.live.shared_frames import Borrower, Lender
 
     engine = Engine()
     gc.freeze()

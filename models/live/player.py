@@ -6,8 +6,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from models.live.facts import State
 from models.live.reader import Frame, Reader
+from models.live.status import State
 from models.media import is_endless, title
 from models.types import Refusal
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QToolButton
 
-from models.live.facts import Facts
+from models.live.status import Facts
 from models.media import is_endless, title
 from models.types import Source
 from viewer import theme

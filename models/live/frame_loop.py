@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models.context import Context
-from models.live.facts import Facts, Opening, Shown
 from models.live.player import Player
 from models.live.reader import Frame
 from models.live.record import Recording
+from models.live.status import Facts, Opening, Shown
 from models.requests import Request
 from models.types import Answer, Failure, Pixels, Refusal, Result, Source
 

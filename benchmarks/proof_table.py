@@ -24,9 +24,9 @@ from models.cache import Cache, CachedStages
 from models.cards.card import Card
 from models.context import Context
 from models.engine import registry
+from models.loading.weights import read
 from models.params import parameters
 from models.training.photos import photos
-from models.weights import read
 
 METHODS = ("grad_cam", "integrated_gradients", "occlusion")
 BATCH = 64

@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from models import consent, files, own, remembered, weights
+from models import consent, files, own, remembered
 from models.cards import card as cards
 from models.cards.card import Card
-from models.opened import Opened
+from models.loading import weights
+from models.loading.opened_model import Opened
 from models.types import Refusal
 
 State = Mapping[str, torch.Tensor]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.adapters.base.scored import Scored
 from models.cards.card import Card
-from models.unknown import Found
+from models.loading.probe_network import Found
 
 
 class AnyClassifierAdapter(Scored):

@@ -14,7 +14,7 @@ from models.adapters.base.scored import Scored
 from models.bundled.lenet import LeNet
 from models.bundled.photos import PhotosResNet
 from models.cards.card import Card
-from models.preprocess import Preprocess
+from models.loading.preprocess import Preprocess
 
 FAMILIES = "torchvision.models."
 TIMM = "timm.models."

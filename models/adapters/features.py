@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.cards.card import Card
-from models.preprocess import Preprocess
+from models.loading.preprocess import Preprocess
 from models.subject import Rect, Subject
 from models.types import Pixels
 

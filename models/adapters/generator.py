@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from models.latent.generative_model import LatentModel
-from models.networks.chain import Chain
-from models.networks.plain import PlainGAN
+from models.loading.layer_chain import Chain
+from models.loading.plain_layouts import PlainGAN
 
 
 class GeneratorAdapter(LatentModel):

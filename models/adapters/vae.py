@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from models.cards.card import Card
 from models.latent.generative_model import LatentModel
-from models.networks.plain import ConvVAE
+from models.loading.plain_layouts import ConvVAE
 
 
 class VAEAdapter(LatentModel):

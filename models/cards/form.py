@@ -19,7 +19,7 @@ RANGES = {"1.0": "0 to 1", "255.0": "0 to 255"}
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a picture becomes the network's input, as `models.preprocess.Preprocess` reads it."""
+    """How a picture becomes the network's input, as `models.loading.preprocess.Preprocess` reads it."""
 
     fit: str = param("crop", "Fit", "How a picture comes to the input's size.", choices=FITS)
     resize: int = param(

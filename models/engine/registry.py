@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from models import adapters, inspections, model_name, openers, runtime, unknown
+from models import adapters, inspections, model_name, openers, runtime
 from models.attributions import methods
 from models.attributions.attribution import Attribution
 from models.capabilities import CAPABILITIES
@@ -22,7 +22,8 @@ from models.cards.card import Card
 from models.context import Context
 from models.files import MODEL_SUFFIXES
 from models.inspection import Description, Inspection
-from models.opened import Opened
+from models.loading import probe_network
+from models.loading.opened_model import Opened
 from models.types import Refusal
 
 
@@ -62,7 +63,7 @@ def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = 
                 return candidate.assuming(net, card, assumed or {})
             model_name.check(assumed or {}, {}, name=card.name)
             return candidate(net, card)
-    found, card = unknown.examine(net, card, assumed or {})
+    found, card = probe_network.examine(net, card, assumed or {})
     return general[found.serves](net, card, found)
 
 

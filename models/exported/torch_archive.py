@@ -20,7 +20,8 @@ from typing import Any
 
 import torch
 
-from models import files, weights
+from models import files
+from models.loading import weights
 from models.types import Refusal
 
 MODEL = "models/model.json"

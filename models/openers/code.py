@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from models import checkpoint, files, model_name, outline, own, own_network, weights
+from models import files, model_name, outline, own, own_network
 from models.cards import card as cards
 from models.context import Context
-from models.opened import Opened
+from models.loading import checkpoint, weights
+from models.loading.opened_model import Opened
 from models.types import Refusal
 
 

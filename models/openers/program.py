@@ -17,7 +17,7 @@ from models import files
 from models.cards import card as cards
 from models.context import Context
 from models.exported import onnx_file, onnx_graph, torch_archive, torch_export
-from models.opened import Opened
+from models.loading.opened_model import Opened
 
 Shape = tuple[int, int, int]
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from models import architectures, checkpoint, files, heads, model_name, own_network, preset, weights
+from models import files, heads, model_name, own_network
 from models.cards import card as cards
 from models.cards.card import Card
 from models.context import Context
-from models.networks import guess
-from models.opened import Opened
-from models.preprocess import Preprocess
+from models.loading import architectures, checkpoint, plain_generators, preprocess_presets, weights
+from models.loading.opened_model import Opened
+from models.loading.preprocess import Preprocess
 from models.types import Refusal
 from models.zoo import rebuild
 
@@ -66,14 +66,14 @@ def _network(
         model_name.check(given, {}, name=card.name)
         return _built(architecture, classes, state, card.name), card
     beside = card.about
-    if (proposed := guess.propose(state, file, given, _read)) is not None:
+    if (proposed := plain_generators.propose(state, file, given, _read)) is not None:
         net, about = proposed
         return net, cards.recognised(card, architecture=about["architecture"], task=about["task"], about=about)
     net, card, offered = _recognised(card, state, given)
     offered |= architectures.normalisation(net)
     if card.task == "classification" and "preprocessing" not in beside:
         published = card.about["preprocessing"]
-        made, more = preset.assumed(Preprocess.of(published), given)
+        made, more = preprocess_presets.assumed(Preprocess.of(published), given)
         offered |= more
         card = replace(card, about={**card.about, "preprocessing": made.about})
     assumed = model_name.check(given, offered, name=card.name)

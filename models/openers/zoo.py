@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from models import heads, model_name
 from models.cards import card
 from models.context import Context
-from models.opened import Opened
+from models.loading.opened_model import Opened
 from models.zoo.open import open_zoo
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from models import architectures
 from models.files import ASSETS
+from models.loading import architectures
 from models.output_files import write_whole
 from models.zoo.recognise import fingerprint
 

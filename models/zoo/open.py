@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models import architectures, weights
 from models.cards import card as cards
 from models.cards import zoo_catalogue
 from models.cards.card import Card
 from models.cards.zoo_catalogue import Entry
 from models.files import sha256
+from models.loading import architectures, weights
 from models.types import Refusal
 from models.zoo import cached
 

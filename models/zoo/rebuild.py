@@ -7,9 +7,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from models import architectures, model_name, weights
+from models import model_name
 from models.cards import card as cards
 from models.cards.card import Card
+from models.loading import architectures, weights
 from models.types import Refusal
 from models.zoo import open as opening
 from models.zoo import recognise

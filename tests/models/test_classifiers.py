@@ -9,12 +9,12 @@ import pytest
 import torch
 from torchvision.models import get_model
 
-from models import architectures
 from models.cards import card
 from models.context import Context
 from models.engine import registry
 from models.engine.engine import Engine
 from models.images import save_png
+from models.loading import architectures
 from models.requests import Request
 from models.types import Refusal, Result, Source
 

@@ -158,8 +158,8 @@ def test_messages_survive_the_pipe_with_their_arrays() -> None:
 def test_weights_of_every_known_architecture_are_recognised() -> None:
     import torch
 
-    from models.architectures import BUILDERS, OWN_CLASSES, build, class_names, recognise
     from models.cards.card import CLASSIFIERS
+    from models.loading.architectures import BUILDERS, OWN_CLASSES, build, class_names, recognise
 
     for name in (name for name in BUILDERS if name not in CLASSIFIERS):
         classes = len(OWN_CLASSES.get(name, range(7)))
@@ -174,7 +174,7 @@ def test_weights_of_every_known_architecture_are_recognised() -> None:
 def test_weights_saved_from_frozen_normalisation_are_recognised() -> None:
     import torch
 
-    from models.architectures import build, recognise, set_frozen_eps
+    from models.loading.architectures import build, recognise, set_frozen_eps
 
     with torch.device("meta"):
         net = build("fasterrcnn_resnet50_fpn", classes=91)
@@ -188,7 +188,7 @@ def test_weights_saved_from_frozen_normalisation_are_recognised() -> None:
 def test_ssdlite_of_any_number_of_classes_is_recognised(classes: int) -> None:
     import torch
 
-    from models.architectures import build, recognise
+    from models.loading.architectures import build, recognise
 
     with torch.device("meta"):
         state = build("ssdlite320_mobilenet_v3_large", classes=classes).state_dict()

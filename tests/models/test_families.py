@@ -12,7 +12,6 @@ from test_staged import answered, assert_same, expected, picture, spread
 from torch import nn
 from torchvision.models import detection
 
-from models import architectures
 from models.adapters.fcos import FcosAdapter
 from models.adapters.retinanet import RetinaNetAdapter
 from models.cache import Cache, CachedStages
@@ -22,6 +21,7 @@ from models.context import Context
 from models.detection.decision import label_ids
 from models.detection.report import as_coco
 from models.engine import registry
+from models.loading import architectures
 from models.requests import Request
 from models.truth.types import Truth
 from models.types import Refusal, Result

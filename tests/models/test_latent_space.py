@@ -19,8 +19,8 @@ from models.adapters.vae import VAEAdapter
 from models.engine import registry
 from models.engine.engine import Engine
 from models.latent.space import Block, Space, write
-from models.networks import chain, guess
-from models.networks.plain import MLPVAE, ConvVAE
+from models.loading import layer_chain, plain_generators
+from models.loading.plain_layouts import MLPVAE, ConvVAE
 from models.recipe import read
 from models.recipe import write as write_recipe
 from models.requests import Request
@@ -202,13 +202,15 @@ def test_the_vae_of_pytorchs_examples_opens(tmp_path: Path) -> None:
     ],
 )
 def test_other_tensors_are_left_to_others(state: Mapping[str, Tensor]) -> None:
-    assert guess.propose(state, Path("x.pth"), {}, lambda path: {}) is None
+    assert plain_generators.propose(state, Path("x.pth"), {}, lambda path: {}) is None
 
 
 def test_layers_that_do_not_follow_are_refused() -> None:
-    layers = chain.numbered({"0.weight": torch.zeros(7, 3), "0.bias": torch.zeros(8), "2.weight": torch.zeros(64, 7)})
+    layers = layer_chain.numbered(
+        {"0.weight": torch.zeros(7, 3), "0.bias": torch.zeros(8), "2.weight": torch.zeros(64, 7)}
+    )
     with pytest.raises(Refusal, match="do not follow"):
-        chain.rebuild(layers, {"activation": "relu", "output": "tanh"})
+        layer_chain.rebuild(layers, {"activation": "relu", "output": "tanh"})
 
 
 def test_a_recipe_keeps_the_assumptions(tmp_path: Path) -> None:

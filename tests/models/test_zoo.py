@@ -16,7 +16,7 @@ from models.cards import card as cards
 from models.cards import zoo_catalogue
 from models.engine import registry
 from models.files import sha256
-from models.preprocess import Preprocess
+from models.loading.preprocess import Preprocess
 from models.types import Refusal
 from models.zoo import cached, fetch, make, recognise
 from models.zoo.open import open_zoo

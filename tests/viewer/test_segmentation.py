@@ -18,7 +18,7 @@ from models.adapters.segmenter import SegmenterAdapter
 from models.cards.card import Card
 from models.engine import registry
 from models.engine.engine import Engine
-from models.opened import Opened
+from models.loading.opened_model import Opened
 from viewer import theme
 from viewer.canvas.layers import NO_CLASS
 from viewer.panels.segmentation import SegmentationPanel

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from models.cards.card import Card, label_ids
 from models.detection.box_rows import FIRST
 from models.detection.iou import iou
+from models.loading.probe_network import Found, device_of
 from models.params import Value
 from models.subject import Rect, Subject
 from models.types import Candidates, Float, Pixels, Refusal
-from models.unknown import Found, device_of
 
 LOWEST_SCORE = 0.01
 MOST_OF_A_CLASS = 400

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.cards.card import Card
 from models.heads import VALUES, Head
-from models.preprocess import Preprocess
+from models.loading.preprocess import Preprocess
 from models.subject import Rect, Subject
 from models.types import Float, Pixels
 

@@ -14,10 +14,10 @@ from torch.overrides import TorchFunctionMode
 from torchvision.models import detection, get_model, get_model_weights
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
-from models import checkpoint, classifiers
 from models.bundled import cells, digits, gan, lenet, photos, vae
 from models.cards import card
 from models.detection.skeleton import COCO_POINTS
+from models.loading import checkpoint, torchvision_classifiers
 from models.types import Refusal
 
 ANY_CLASSES = 3
@@ -133,15 +133,15 @@ def recognise(state: Mapping[str, Tensor], *, file: str = "This file") -> tuple[
             for classes in own or _class_counts(state):
                 if _shapes(name, classes, points) == given:
                     return name, classes
-    if found := classifiers.classifier(given, lambda name, classes: _shapes(name, classes, points)):
+    if found := torchvision_classifiers.classifier(given, lambda name, classes: _shapes(name, classes, points)):
         return found
-    for name, classes in classifiers.relatives(given):
+    for name, classes in torchvision_classifiers.relatives(given):
         shared = len(_shapes(name, classes, points).items() & given.items())
         if shared > best:
             nearest, best = name, shared
     near = best > len(given) // 4
     hint = f" The nearest is {nearest}: {best} of {len(given)} tensors fit." if near else ""
-    counts = classifiers.classes_in(given) if nearest in card.CLASSIFIERS else _class_counts(state)
+    counts = torchvision_classifiers.classes_in(given) if nearest in card.CLASSIFIERS else _class_counts(state)
     wanted = _shapes(nearest, next(iter(counts), ANY_CLASSES), points) if near else {}
     raise Refusal(
         f"{file} holds the weights of no network that Vitrine knows.{hint}",

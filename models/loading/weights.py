@@ -15,8 +15,9 @@ from typing import IO
 import safetensors.torch
 import torch
 
-from models import bounds, checkpoint, files
+from models import files
 from models.files import WEIGHTS_SUFFIXES, sha256
+from models.loading import archive_limits, checkpoint
 from models.types import Refusal
 
 __all__ = ["WEIGHTS_SUFFIXES", "fits", "load", "read", "sets", "sha256"]
@@ -52,7 +53,7 @@ def sets(path: str | Path) -> dict[str, dict[str, torch.Tensor]]:
     with files.Quiet():
         loaded = _safetensors(file) if suffix == ".safetensors" else _pytorch(file)
     found = checkpoint.sets(loaded, file.name)
-    bounds.tensors(found, file)
+    archive_limits.tensors(found, file)
     return found
 
 
@@ -78,7 +79,7 @@ def load(net: torch.nn.Module, state: Mapping[str, torch.Tensor], *, name: str) 
 def _safetensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         with safetensors.safe_open(path, "pt") as opened:
-            bounds.count(len(opened.keys()), path)
+            archive_limits.count(len(opened.keys()), path)
         # Cloned, because the tensors lie in the mapped file: if it is overwritten, reading them would end the process.
         return {name: tensor.clone() for name, tensor in safetensors.torch.load_file(path).items()}
     except Refusal:
@@ -88,9 +89,9 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _pytorch(path: Path) -> object:
-    bounds.archive(path)
+    archive_limits.archive(path)
     try:
-        if not zipfile.is_zipfile(path) and not bounds.older(path):
+        if not zipfile.is_zipfile(path) and not archive_limits.older(path):
             raise ValueError("neither of PyTorch's formats")
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as exc:

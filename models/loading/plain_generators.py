@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from models import model_name
-from models.networks import chain
-from models.networks.plain import LAYOUTS, MLPVAE, ConvVAE, PlainGAN
+from models.loading import layer_chain
+from models.loading.plain_layouts import LAYOUTS, MLPVAE, ConvVAE, PlainGAN
 from models.types import Refusal
 
 Read = Callable[[Path], Mapping[str, Tensor]]
@@ -45,8 +45,8 @@ def propose(
         return _conv_vae(state, file, given)
     if {"fc21.weight", "fc22.weight", "fc3.weight", "fc4.weight"} <= state.keys():
         return _mlp_vae(state, file, given)
-    layers = chain.numbered(state)
-    kind = chain.role(layers) if layers else ""
+    layers = layer_chain.numbered(state)
+    kind = layer_chain.role(layers) if layers else ""
     if kind == "discriminator":
         raise Refusal(f"{file.name} is a discriminator.", advice="Open its generator; it is found beside that.")
     return _gan(layers, file, given, read) if kind else None
@@ -75,7 +75,7 @@ def _mlp_vae(
     state: Mapping[str, Tensor], file: Path, given: Mapping[str, str]
 ) -> tuple[nn.Module, dict[str, Any]] | None:
     hidden, pixels = state["fc1.weight"].shape
-    side = chain.side_of(pixels)
+    side = layer_chain.side_of(pixels)
     if not side:
         return None
     model_name.check(given, {}, name=file.name)
@@ -87,22 +87,22 @@ def _gan(
     layers: dict[int, dict[str, Tensor]], file: Path, given: Mapping[str, str], read: Read
 ) -> tuple[nn.Module, dict[str, Any]]:
     offered: dict[str, dict[str, Any]] = {
-        "activation": {**ACTIVATION, "choices": tuple(chain.ACTIVATIONS)},
-        "output": {**OUTPUT, "choices": tuple(chain.OUTPUTS)},
+        "activation": {**ACTIVATION, "choices": tuple(layer_chain.ACTIVATIONS)},
+        "output": {**OUTPUT, "choices": tuple(layer_chain.OUTPUTS)},
     }
     if any("running_mean" in one for one in layers.values()):
         offered["eps"] = {**EPS, "choices": ("1e-05", "0.8")}
     partner = beside(file)
-    critic = chain.numbered(read(partner)) if partner else {}
-    if partner and chain.role(critic) != "discriminator":
+    critic = layer_chain.numbered(read(partner)) if partner else {}
+    if partner and layer_chain.role(critic) != "discriminator":
         partner, critic = None, {}
     if partner:
         own = {**ACTIVATION, "title": "Discriminator's", "choices": ("leaky_relu", "relu", "tanh", "elu")}
         offered["critic"] = own
     assumed = model_name.check(given, offered, name=file.name)
-    generator, dims = chain.rebuild(layers, assumed)
-    judge = chain.rebuild(critic, {**assumed, "activation": assumed["critic"]})[0] if partner else None
-    net = PlainGAN(generator, judge, dims=dims, value_range=chain.OUTPUTS[assumed["output"]][1])
+    generator, dims = layer_chain.rebuild(layers, assumed)
+    judge = layer_chain.rebuild(critic, {**assumed, "activation": assumed["critic"]})[0] if partner else None
+    net = PlainGAN(generator, judge, dims=dims, value_range=layer_chain.OUTPUTS[assumed["output"]][1])
     about = _about("PlainGAN", offered, assumed)
     return net, {**about, "discriminator": partner.name if partner else "none was found beside it"}
 

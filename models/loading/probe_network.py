@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models import architectures, heads, images, model_name, preset, wanted
+from models import heads, images, model_name, wanted
 from models.cards.card import BACKGROUND, GAP, PHOTOS, Card, recognised
 from models.detection import anchor_sets, box_rows
 from models.detection.box_rows import Boxes
 from models.heads import Head
-from models.preprocess import Preprocess
+from models.loading import architectures, preprocess_presets
+from models.loading.preprocess import Preprocess
 from models.returned import complaint, is_vector, tensors_of
 from models.types import Refusal
 from models.wanted import Size, size_of
@@ -108,7 +109,7 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
         offered["output"] = {**OUTPUT, "choices": (serves, FEATURES)}
         if given.get("output") == FEATURES:
             serves, part = FEATURES, _features(card, output)
-    preprocess, more = preset.propose(net, card, given, size=size, channels=channels, boxes=serves == BOXES)
+    preprocess, more = preprocess_presets.propose(net, card, given, size=size, channels=channels, boxes=serves == BOXES)
     offered |= more
     plain = isinstance(output.raw, Tensor) and output.raw.ndim == 2 and output.raw.dtype == torch.float32
     found = Found(serves, preprocess, channels, _batches(net, channels, size, tensors), part, plain)

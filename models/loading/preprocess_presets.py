@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models import images, model_name
 from models.cards.card import PHOTOS, Card
-from models.preprocess import FITS, ORDERS, SIZED, Preprocess
+from models.loading.preprocess import FITS, ORDERS, SIZED, Preprocess
 
 PRESETS: dict[str, dict[str, Any]] = {
     "imagenet": {},

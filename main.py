@@ -217,7 +217,7 @@ def _replay(recipe_path: Path, out: Path) -> int:
 
 def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: list[str], label: str) -> bool:
     """Answer one request into files, saying on standard error how it went."""
-    from models.context import Context
+    from models.runtime.context import Context
     from models.types import Failure, Refusal
 
     if request.inspection == "detect" and request.source is not None and request.source.moving:
@@ -270,7 +270,7 @@ def _list(lines: Sequence[str]) -> None:
 
 def _whole(engine: Engine, request: Request, label: str) -> Answer:
     """Answer a request; where that takes more than one go, go on to the end, saying every tenth of it how far it is."""
-    from models.context import Context
+    from models.runtime.context import Context
     from models.types import Result
 
     answer, told = engine.run(request, Context()), 0
@@ -296,8 +296,8 @@ def _video(engine: Engine, request: Request, out: Path, name: str, *, label: str
     """Detect on every frame of a video into files, saying on standard error how it went."""
     from dataclasses import replace
 
-    from models.context import Context
     from models.live.capture import Capture
+    from models.runtime.context import Context
     from models.types import Failure, Refusal
 
     _painting()

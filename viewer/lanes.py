@@ -19,11 +19,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from models import limits
 from models.engine.process import FLAGS, receive, send, serve
 from models.live.shared_frames import Borrower, Lender
 from models.live.status import Shown
 from models.requests import Request
+from models.runtime import memory_limits
 from viewer.endings import OVER_MEMORY
 
 GRACE_S = 2.0
@@ -131,7 +131,7 @@ class ProcessLane:
         hearing = threading.Thread(target=tail.take, args=(heard,), name="vitrine-hear", daemon=True)
         hearing.start()
         arguments = (self._pipe, self._process, self._generation, lambda: tail.text(hearing))
-        most = int(limits.allowed_bytes() * OVER)
+        most = int(memory_limits.allowed_bytes() * OVER)
         threading.Thread(target=self._watch, args=(self._process, most), name="vitrine-watch", daemon=True).start()
         threading.Thread(target=self._listen, args=arguments, name="vitrine-listen", daemon=True).start()
         threading.Thread(target=_send_on, args=(self._pipe, self._out), name="vitrine-send", daemon=True).start()
@@ -202,7 +202,7 @@ class ProcessLane:
     def _watch(self, process: Any, most_bytes: int) -> None:
         """End an engine that takes too much memory, before the whole machine stands still."""
         while most_bytes and not wait([process.sentinel], WATCH_S):
-            if limits.resident_bytes(process.pid) > most_bytes:
+            if memory_limits.resident_bytes(process.pid) > most_bytes:
                 self._over.add(process.pid)
                 _kill(process)
                 return
@@ -269,7 +269,7 @@ class InlineLane:
 
     def submit(self, number: int, request: Request) -> None:
         """Answer the request now."""
-        from models.context import Context
+        from models.runtime.context import Context
 
         context = Context(lambda fraction, text: self._post(("progress", number, fraction, text)))
         answer = self.engine.run(request, context)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from models import images
-from models.cache import Cache
 from models.cards.card import DEFAULT_MODEL
 from models.files import MODEL_SUFFIXES
 from models.images import Picture
 from models.inspection import Description
 from models.requests import Request
+from models.runtime.stage_cache import Cache
 from models.truth.read import recognise
 from models.truth.types import Truth
 from models.types import Failure, Refusal, Result, Source

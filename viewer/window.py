@@ -11,12 +11,13 @@ from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
-from models import images, limits, model_name
+from models import images, model_name
 from models.cards import card
 from models.images import Picture
 from models.inspection import Description
 from models.media import is_endless
 from models.requests import Request
+from models.runtime import memory_limits
 from models.types import Failure, Result, Source
 from viewer import actions, beside, explain, offers, pair, theme
 from viewer.canvas.layers import Layer
@@ -264,7 +265,7 @@ class Window(QMainWindow):
 
     def _state(self) -> None:
         jobs = self.session.jobs
-        used = limits.resident_bytes(getattr(jobs.lane, "pid", 0))
+        used = memory_limits.resident_bytes(getattr(jobs.lane, "pid", 0))
         self.status.show_engine(ready=jobs.ready, used_bytes=used, busy=self.verbs.busy)
         if not self.session.stale:
             self._stale.stop()

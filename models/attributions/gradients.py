@@ -13,8 +13,8 @@ from models.attributions.attribution import Probe, Verdict
 from models.attributions.target import TargetParams, resolve
 from models.backward_graph import RECTIFIER, activations, between
 from models.capture import Call, gradients, traced
-from models.parts import in_parts
 from models.rectifiers import Rectified
+from models.runtime.split_batches import in_parts
 from models.subject import Subject
 
 NONE = "No gradient arrives at the picture"

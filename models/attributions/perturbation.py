@@ -19,7 +19,7 @@ from torchvision.transforms.functional import gaussian_blur
 from models.attributions.incremental import Box, Incremental, agree, incremental
 from models.attributions.target import Target
 from models.params import param
-from models.parts import in_parts
+from models.runtime.split_batches import in_parts
 from models.subject import Subject
 from models.types import Bool, Float, Int
 

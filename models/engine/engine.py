@@ -14,16 +14,17 @@ from typing import Any
 
 import torch
 
-from models import images, misfortune, model_name, runtime, surroundings
-from models.cache import Cache, CachedStages
+from models import images, model_name
 from models.capture import interruptible
-from models.context import Context
 from models.engine import registry
 from models.live import capture
 from models.params import build
 from models.requests import Request
+from models.runtime import device, failures, isolation
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
+from models.runtime.weight_watch import Watch
 from models.types import Answer, Cancelled, Failure, Pixels, Refusal, Result, Source
-from models.watch import Watch
 
 OPEN_MODELS = 4
 MOST_IDLE = 4
@@ -36,7 +37,7 @@ class Engine:
     """Runs requests on opened models, over one cache of stages. Not thread-safe: one lane owns it."""
 
     def __init__(self, *, threads: int | None = None) -> None:
-        torch.set_num_threads(threads or runtime.threads())
+        torch.set_num_threads(threads or device.threads())
         self.cache = Cache()
         self._models: OrderedDict[str, Any] = OrderedDict()
         self._files: dict[str, tuple[Path, ...]] = {}
@@ -73,7 +74,7 @@ class Engine:
     def _caught(self, request: Request, context: Context, cache: Cache) -> Answer:
         try:
             watch = self._watches.get(request.model)
-            with surroundings.kept() if watch is None or watch.own else nullcontext():
+            with isolation.kept() if watch is None or watch.own else nullcontext():
                 answer = self._answer(request, context, cache)
         except Cancelled:
             return Failure("Cancelled.", cancelled=True)
@@ -82,7 +83,7 @@ class Engine:
         except BaseException as error:  # a model's code may raise anything, and must not end the engine with it
             if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
                 raise
-            answer = misfortune.failure(request, error)
+            answer = failures.failure(request, error)
         if isinstance(answer, Failure) and answer.memory:  # here the frames that hold what was asked for are gone
             self._forget(request.model)
             self.cache = Cache(self.cache.budget_bytes)
@@ -98,9 +99,9 @@ class Engine:
         part = watch.changed() if watch is not None else ""
         if part:
             self._forget(name)
-        texts = {("changed", name): misfortune.changed(name, part)} if part else {}
+        texts = {("changed", name): failures.changed(name, part)} if part else {}
         if context.odd:
-            texts["odd", name] = misfortune.not_numbers(name, context.odd[0])
+            texts["odd", name] = failures.not_numbers(name, context.odd[0])
         text = " ".join(text for kind, text in texts.items() if kind not in self._told)
         self._told |= texts.keys()
         if not text:
@@ -184,15 +185,15 @@ class Engine:
         if folder and request.source is None:
             raise Refusal(f"{inspection.title} needs a folder or a file of ground truth.", advice="Open one.")
         scope = (request.model, self._stamps.get(request.model), request.source)
-        place, _ = runtime.take(model_name.split(request.model)[1])
-        with interruptible(context.check), torch.inference_mode(), runtime.calculating(place):
+        place, _ = device.take(model_name.split(request.model)[1])
+        with interruptible(context.check), torch.inference_mode(), device.calculating(place):
             stages = CachedStages(cache, scope, context, source=request.source)
             subject = request.source if folder else pixels
             result = inspection.answer(model, subject, build(inspection.params, values), stages)
         height, width = pixels.shape[:2] if pixels is not None else (0, 0)
         applied = {name: value for name, value in values.items() if name not in offer.greyed}
         extra = {"size": (width, height), "parameters": applied, "timings": dict(context.timings)}
-        extra["device_bytes"] = runtime.used_bytes(place)
+        extra["device_bytes"] = device.used_bytes(place)
         extra["total_ms"] = (time.perf_counter() - start) * 1000
         return Result(result.arrays, {**result.meta, **extra, "sha256": model.card.sha256})
 

@@ -18,8 +18,8 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from models import limits, misfortune
-from models.context import Context
+from models.runtime import failures, memory_limits
+from models.runtime.context import Context
 
 FLAGS = 64
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as in malloc.h
@@ -51,7 +51,7 @@ def receive(pipe: Connection) -> Any:
 def serve(pipe: Connection, called_off: Flags, said: Connection) -> None:
     """Answer requests until the window is gone; between them, go on with idle work. What is printed goes to `said`."""
     _print_to(said)
-    limits.keep()
+    memory_limits.keep()
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -136,7 +136,7 @@ def _answer(pipe: Connection, called_off: Flags, engine: Any, show: Any) -> None
             except (EOFError, OSError):
                 raise
             except Exception as error:  # something in it is of a kind that cannot be sent
-                send(pipe, ("done", number, misfortune.failure(request, error)))
+                send(pipe, ("done", number, failures.failure(request, error)))
         case ("finish",):
             show.close()
             send(pipe, ("finished",))

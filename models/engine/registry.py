@@ -13,17 +13,18 @@ from typing import Any
 
 import torch
 
-from models import adapters, inspections, model_name, openers, runtime
+from models import adapters, inspections, model_name, openers
 from models.attributions import methods
 from models.attributions.attribution import Attribution
 from models.capabilities import CAPABILITIES
 from models.cards import card as cards
 from models.cards.card import Card
-from models.context import Context
 from models.files import MODEL_SUFFIXES
 from models.inspection import Description, Inspection
 from models.loading import probe_network
 from models.loading.opened_model import Opened
+from models.runtime import device
+from models.runtime.context import Context
 from models.types import Refusal
 
 
@@ -86,7 +87,7 @@ def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
     and what it was made from. Raises Refusal saying which names there are, or what is wrong with the file.
     """
     base, given = model_name.split(name)
-    place, assumed = runtime.take(given)
+    place, assumed = device.take(given)
     opener = next((each for each in all_openers() if each.match(base)), None)
     if opener is None:
         raise _unknown(base)
@@ -100,7 +101,7 @@ def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
 
 
 def _opened(
-    opener: ModuleType, base: str, assumed: Mapping[str, str], place: runtime.Runtime, context: Context
+    opener: ModuleType, base: str, assumed: Mapping[str, str], place: device.Runtime, context: Context
 ) -> tuple[Any, Opened]:
     found: Opened = opener.open_model(base, assumed, context)
     for parameter in found.net.parameters():

@@ -15,10 +15,8 @@ from typing import Any
 import torch
 
 from models import images
-from models.cache import Cache, CachedStages
 from models.capabilities import Traces
 from models.cards import card
-from models.context import Context
 from models.detection import decision
 from models.detection.classes import label_ids
 from models.detection.decision import check_plain, rpn_settings
@@ -27,6 +25,8 @@ from models.evaluation.measure import LEAST_IOU, measure
 from models.evaluation.store import Store
 from models.inspection import Inspection
 from models.params import param
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.truth import kept
 from models.truth.types import Truth
 from models.types import Refusal, Result, Source

@@ -39,10 +39,10 @@ from models.attributions.faithfulness import (
 from models.attributions.perturbation import baseline_param, swept
 from models.attributions.random_twin import Twin, twin
 from models.attributions.target import TargetParams
-from models.cache import CachedStages
 from models.engine import registry
 from models.inspection import Inspection
 from models.params import param
+from models.runtime.stage_cache import CachedStages
 from models.subject import PARTS
 from models.types import Pixels, Refusal, Result
 

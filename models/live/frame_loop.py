@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from models.context import Context
 from models.live.player import Player
 from models.live.reader import Frame
 from models.live.record import Recording
 from models.live.status import Facts, Opening, Shown
 from models.requests import Request
+from models.runtime.context import Context
 from models.types import Answer, Failure, Pixels, Refusal, Result, Source
 
 SMOOTH = 0.85

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from models.cards import card as cards
-from models.context import Context
 from models.loading import architectures
 from models.loading.opened_model import Opened
+from models.runtime.context import Context
 
 
 def match(base: str) -> bool:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from models import files, model_name, outline, own, own_network
 from models.cards import card as cards
-from models.context import Context
 from models.loading import checkpoint, weights
 from models.loading.opened_model import Opened
+from models.runtime.context import Context
 from models.types import Refusal
 
 

@@ -15,9 +15,9 @@ from torch import nn
 
 from models import files
 from models.cards import card as cards
-from models.context import Context
 from models.exported import onnx_file, onnx_graph, torch_archive, torch_export
 from models.loading.opened_model import Opened
+from models.runtime.context import Context
 
 Shape = tuple[int, int, int]
 

@@ -12,10 +12,10 @@ import torch
 from models import files, heads, model_name, own_network
 from models.cards import card as cards
 from models.cards.card import Card
-from models.context import Context
 from models.loading import architectures, checkpoint, plain_generators, preprocess_presets, weights
 from models.loading.opened_model import Opened
 from models.loading.preprocess import Preprocess
+from models.runtime.context import Context
 from models.types import Refusal
 from models.zoo import rebuild
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from models import heads, model_name
 from models.cards import card
-from models.context import Context
 from models.loading.opened_model import Opened
+from models.runtime.context import Context
 from models.zoo.open import open_zoo
 
 

@@ -11,15 +11,15 @@ import torch
 from torch import nn
 
 from models.bundled.photos import PhotosResNet, photos_vit
-from models.cache import Cache, CachedStages
 from models.cards.card import Card
-from models.context import Context
 from models.engine import registry
 from models.engine.engine import Engine
 from models.features import activation, receptive_field
 from models.images import save_png
 from models.layers import call_of
 from models.requests import Request
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.subject import Subject
 from models.types import Failure, Result, Source
 

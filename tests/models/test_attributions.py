@@ -15,7 +15,7 @@ from models.attributions import gradients as gradient
 from models.attributions.baselines import BASELINES, baseline
 from models.attributions.methods import input_x_gradient, integrated_gradients, saliency, smooth_grad
 from models.capture import gradients
-from models.context import Context
+from models.runtime.context import Context
 from models.types import Cancelled
 
 TARGET = {"target": "class 3"}

@@ -10,12 +10,12 @@ import torch
 from torchvision.models import get_model
 
 from models.cards import card
-from models.context import Context
 from models.engine import registry
 from models.engine.engine import Engine
 from models.images import save_png
 from models.loading import architectures
 from models.requests import Request
+from models.runtime.context import Context
 from models.types import Refusal, Result, Source
 
 UNSEEN = ("googlenet", "inception_v3")  # their input may be transformed first, which no tensor tells

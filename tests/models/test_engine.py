@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.cache import Cache, CachedStages, size_of
 from models.cards.card import Card
-from models.context import Context
 from models.detection.postprocess import Shown
 from models.engine import registry
 from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages, size_of
 from models.types import Failure, Result, Source
 
 

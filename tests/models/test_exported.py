@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from models import images
 from models.attributions.attribution import subject_of
 from models.attributions.target import TargetParams
-from models.cache import Cache, CachedStages
-from models.context import Context
 from models.engine.engine import Engine
 from models.exported import torch_archive
 from models.requests import Request
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.types import Failure, Refusal, Result, Source
 
 CAT = Path(__file__).resolve().parents[2] / "assets" / "photos" / "cat.jpg"

@@ -14,15 +14,15 @@ from torchvision.models import detection
 
 from models.adapters.fcos import FcosAdapter
 from models.adapters.retinanet import RetinaNetAdapter
-from models.cache import Cache, CachedStages
 from models.cards import card
 from models.cards.card import Card
-from models.context import Context
 from models.detection.decision import label_ids
 from models.detection.report import as_coco
 from models.engine import registry
 from models.loading import architectures
 from models.requests import Request
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.truth.types import Truth
 from models.types import Refusal, Result
 

@@ -15,12 +15,12 @@ from torchvision.models.detection.roi_heads import heatmaps_to_keypoints, paste_
 
 from models.adapters.keypoint_rcnn import KeypointRcnnAdapter
 from models.adapters.mask_rcnn import MaskRcnnAdapter
-from models.cache import Cache, CachedStages
 from models.cards.card import Card
-from models.context import Context
 from models.detection import mask_outlines
 from models.engine import registry
 from models.inspections import detect, keypoints, masks
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.types import Cancelled, Result
 
 INSPECTIONS = {"detect": detect, "masks": masks, "keypoints": keypoints}

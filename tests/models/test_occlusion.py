@@ -14,13 +14,13 @@ from models.attributions.incremental import Incremental
 from models.attributions.methods.occlusion import Windows, _filled
 from models.attributions.perturbation import BASELINES, Pace, baseline
 from models.bundled.photos import PhotosResNet
-from models.cache import Cache
 from models.cards.card import Card
-from models.context import Context
 from models.engine import registry
 from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache
 from models.types import Failure, Pixels, Result, Source
 
 CLASSES = ("a", "b", "c", "d")

@@ -98,8 +98,8 @@ def test_the_score_over_a_rectangle_is_the_mean_within_it(engine: Engine, source
 
 def _subject(engine: Engine, source: Source, region: Any = None) -> Any:
     from models import images
-    from models.cache import Cache, CachedStages
-    from models.context import Context
+    from models.runtime.context import Context
+    from models.runtime.stage_cache import Cache, CachedStages
 
     stages = CachedStages(Cache(), ("tiny", source), Context())
     return engine.model("tiny").subject(images.read(source).pixels, stages, region=region)

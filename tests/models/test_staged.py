@@ -10,12 +10,12 @@ import torch
 from torch import nn
 from torchvision.models import detection
 
-from models.cache import Cache, CachedStages
 from models.cards import card
 from models.cards.card import Card
-from models.context import Context
 from models.engine import registry
 from models.inspections import detect
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 
 SIZES = [(120, 160), (97, 51), (1, 1), (30, 400)]
 DETECTORS = [a for a in registry.adapter_classes() if hasattr(a, "candidates") and not hasattr(a, "serves")]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.context import Context
 from models.engine.engine import Engine
 from models.requests import Request
+from models.runtime.context import Context
 from models.types import Result, Source
 
 pytest.importorskip("timm", reason="timm is not installed")

@@ -18,15 +18,15 @@ from models.adapters.any_features import AnyFeaturesAdapter
 from models.adapters.decoded import DecodedAdapter
 from models.adapters.offsets import OffsetsAdapter
 from models.attributions.target import TargetParams
-from models.cache import Cache, CachedStages
 from models.cards.card import Card
-from models.context import Context
 from models.detection.anchor_sets import KNOWN
 from models.detection.box_rows import Boxes
 from models.engine import registry
 from models.engine.engine import Engine
 from models.loading.preprocess import Preprocess
 from models.requests import Request
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.types import Refusal, Result, Source
 
 CAT = Path(__file__).resolve().parents[2] / "assets" / "photos" / "cat.jpg"

@@ -16,9 +16,9 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from models.cards.card import BUNDLED
-from models.context import Context
 from models.engine.engine import Engine
 from models.requests import Request
+from models.runtime.context import Context
 from models.types import Failure, Result, Source
 from viewer.app import Mailbox, build
 from viewer.document import Document

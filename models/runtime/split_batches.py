@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from models import runtime
-from models.misfortune import out_of_memory
+from models.runtime import device
+from models.runtime.failures import out_of_memory
 
 Run = Callable[[Tensor], tuple[Tensor, ...]]
 
@@ -24,6 +24,6 @@ def in_parts(run: Run, inputs: Tensor) -> tuple[Tensor, ...]:
         if len(inputs) == 1 or not out_of_memory(error):
             raise
     # Here the frames that hold what did not fit are gone.
-    runtime.release()
+    device.release()
     halves = [in_parts(run, part) for part in inputs.tensor_split(2)]
     return tuple(torch.cat(column) for column in zip(*halves, strict=True))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import traceback
 
-from models import limits, model_name
+from models import model_name
 from models.requests import Request
+from models.runtime import memory_limits
 from models.types import Failure
 
 OUT_OF_MEMORY = ("not enough memory", "t allocate memory", "out of memory", "std::bad_alloc")
@@ -49,7 +50,7 @@ def not_numbers(name: str, stage: str) -> str:
 
 def _out_of_memory(name: str, said: str, details: str) -> Failure:
     """Return what to say where memory was not enough; on a graphics processor the processor is offered."""
-    from models import runtime  # torch: not in the window
+    from models.runtime import device as runtime  # torch: not in the window
 
     base, given = model_name.split(name)
     device, _ = runtime.take(given)
@@ -60,7 +61,9 @@ def _out_of_memory(name: str, said: str, details: str) -> Failure:
         return Failure(text, "Run it on the processor instead.", details, offer=offer, memory=True)
     asked = re.search(r"allocate (\d+) bytes", said)
     at_once = f" ({int(asked[1]) / GB:,.1f} GB at once)" if asked else ""
-    may = f": the engine may have {limits.limit_bytes() / GB:,.1f} GB here" if limits.limit_bytes() else ""
+    may = (
+        f": the engine may have {memory_limits.limit_bytes() / GB:,.1f} GB here" if memory_limits.limit_bytes() else ""
+    )
     text = f"There is not enough memory for this. {model_name.title(name)} asked for more than there is{at_once}{may}."
     return Failure(text, "Try a smaller picture or model.", details, memory=True)
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from models.context import Context
+from models.runtime.context import Context
 from models.types import Refusal, Source
 
 T = TypeVar("T")

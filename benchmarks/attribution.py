@@ -31,10 +31,10 @@ from models.adapters.classifier import ClassifierAdapter
 from models.attributions.attribution import Attribution, Heatmap, probe_of, subject_of
 from models.attributions.methods import grad_cam, integrated_gradients
 from models.bundled import photos
-from models.capture import gradients
 from models.cards.card import Card
 from models.runtime.context import Context
 from models.runtime.stage_cache import Cache, CachedStages
+from models.tracing.traced_calls import gradients
 from models.types import Pixels
 
 LAYER, CLASSES = "layer4", 5

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 
 from models.attributions.target import Target, TargetParams, region_of, resolve
-from models.capture import gradients, traced
 from models.inspection import Inspection
-from models.layers import hidden
 from models.params import param, parameters
 from models.quantity import SCORE, VALUE
 from models.subject import PARTS, Rect, Subject
+from models.tracing.layers import hidden
+from models.tracing.traced_calls import gradients, traced
 from models.types import Float, Pixels, Refusal, Result
 
 Level = Literal["applies", "partial", "never"]

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from models.attributions.attribution import Heatmap, Probe, Verdict
 from models.attributions.gradients import CUTS, INSTEAD
-from models.capture import Call, Trace, gradients, traced
-from models.layers import automatic, call_of
 from models.subject import Subject
+from models.tracing.layers import automatic, call_of
+from models.tracing.traced_calls import Call, Trace, gradients, traced
 
 CUT = f"the network cuts it off after that layer ({CUTS})"
 

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from models.attributions.attribution import Attribution, Heatmap, Probe
 from models.attributions.perturbation import Sweep, baseline
-from models.capture import gradients
 from models.quantity import PROBABILITY, SCORE, VALUE
 from models.subject import Rect, Subject
+from models.tracing.traced_calls import gradients
 from models.types import Bool, Float, Int, Refusal
 
 Real = NDArray[np.floating[Any]]

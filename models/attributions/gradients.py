@@ -12,10 +12,10 @@ from torch import Tensor
 from models.attributions.attribution import Probe, Verdict
 from models.attributions.target import TargetParams, resolve
 from models.backward_graph import RECTIFIER, activations, between
-from models.capture import Call, gradients, traced
 from models.rectifiers import Rectified
 from models.runtime.split_batches import in_parts
 from models.subject import Subject
+from models.tracing.traced_calls import Call, gradients, traced
 
 NONE = "No gradient arrives at the picture"
 CUTS = "detach, no_grad, numpy, or whole numbers as in a quantised network"

@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from models.capture import Call, recorded, traced
-from models.layers import on_picture
 from models.subject import Subject
+from models.tracing.layers import on_picture
+from models.tracing.traced_calls import Call, recorded, traced
 
 CLOSE = 1e-4  # of the largest value compared: float32 sums over places in another order
 

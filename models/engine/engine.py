@@ -15,7 +15,6 @@ from typing import Any
 import torch
 
 from models import images, model_name
-from models.capture import interruptible
 from models.engine import registry
 from models.live import capture
 from models.params import build
@@ -24,6 +23,7 @@ from models.runtime import device, failures, isolation
 from models.runtime.context import Context
 from models.runtime.stage_cache import Cache, CachedStages
 from models.runtime.weight_watch import Watch
+from models.tracing.traced_calls import interruptible
 from models.types import Answer, Cancelled, Failure, Pixels, Refusal, Result, Source
 
 OPEN_MODELS = 4

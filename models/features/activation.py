@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from models.attributions import class_activation
 from models.attributions.attribution import Probe
-from models.capture import Call, gradients, recorded
-from models.layers import automatic, call_of, on_picture
-from models.layout import VECTOR
+from models.tracing.layers import automatic, call_of, on_picture
+from models.tracing.tensor_layout import VECTOR
+from models.tracing.traced_calls import Call, gradients, recorded
 from models.types import Bool, Float, Int, Refusal
 
 FULL_BYTES = 8 << 20  # maps larger than this travel in half precision

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.capture import Call, gradients, recorded
 from models.subject import Rect, Subject
+from models.tracing.traced_calls import Call, gradients, recorded
 from models.types import Float
 
 EFFECTIVE = 0.95

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.capture import gradients
 from models.inspection import Inspection
 from models.latent import real_pictures
 from models.latent.attributes import boundary, cosines, difference
 from models.params import param
+from models.tracing.traced_calls import gradients
 from models.types import Result
 
 SLICE = 64

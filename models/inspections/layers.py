@@ -18,10 +18,10 @@ from torch.nn import functional
 
 from models.attributions.attribution import subject_of
 from models.attributions.target import TargetParams
-from models.capture import Call, traced
 from models.inspection import Inspection
-from models.layers import automatic, hidden, on_picture
 from models.subject import Subject
+from models.tracing.layers import automatic, hidden, on_picture
+from models.tracing.traced_calls import Call, traced
 from models.types import Pixels, Result
 
 SIDE_PX = 32

@@ -16,12 +16,12 @@ import torch
 
 from models.attributions.attribution import Attribution, Verdict
 from models.attributions.target import region_of
-from models.capture import gradients
 from models.engine import registry
 from models.inspection import Inspection
-from models.layers import automatic, call_of
 from models.params import param
 from models.subject import Subject
+from models.tracing.layers import automatic, call_of
+from models.tracing.traced_calls import gradients
 from models.types import Pixels, Refusal, Result
 
 LEVELS = ("never", "partial", "applies")

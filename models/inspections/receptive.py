@@ -16,8 +16,8 @@ import numpy as np
 from models.attributions.attribution import LayerParams, subject_of
 from models.features import receptive_field
 from models.inspection import Inspection
-from models.layers import call_of, hidden
 from models.params import param
+from models.tracing.layers import call_of, hidden
 from models.types import Pixels, Refusal, Result
 
 

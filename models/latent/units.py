@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.capture import Call, Trace, changed, recorded, traced
 from models.latent import silenced_units
-from models.layout import NHWC, VECTOR
+from models.tracing.tensor_layout import NHWC, VECTOR
+from models.tracing.traced_calls import Call, Trace, changed, recorded, traced
 from models.types import Float, Refusal
 
 SLICE = 64

@@ -14,10 +14,10 @@ from torchvision.models.vision_transformer import VisionTransformer
 
 from models.adapters.classifier import ClassifierAdapter
 from models.attributions.attribution import Attribution, Heatmap, Probe, probe_of, subject_of
-from models.capture import gradients
 from models.cards.card import Card
 from models.runtime.context import Context
 from models.runtime.stage_cache import Cache, CachedStages
+from models.tracing.traced_calls import gradients
 from models.types import Pixels, Refusal
 
 NAMES = (

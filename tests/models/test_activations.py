@@ -16,11 +16,11 @@ from models.engine import registry
 from models.engine.engine import Engine
 from models.features import activation, receptive_field
 from models.images import save_png
-from models.layers import call_of
 from models.requests import Request
 from models.runtime.context import Context
 from models.runtime.stage_cache import Cache, CachedStages
 from models.subject import Subject
+from models.tracing.layers import call_of
 from models.types import Failure, Result, Source
 
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from models.attributions import gradients as gradient
 from models.attributions.baselines import BASELINES, baseline
 from models.attributions.methods import input_x_gradient, integrated_gradients, saliency, smooth_grad
-from models.capture import gradients
 from models.runtime.context import Context
+from models.tracing.traced_calls import gradients
 from models.types import Cancelled
 
 TARGET = {"target": "class 3"}

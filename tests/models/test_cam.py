@@ -19,9 +19,9 @@ from models.attributions.attribution import LayerParams, scores_of
 from models.attributions.methods import cam as exact
 from models.attributions.methods import grad_cam, grad_cam_pp, guided_grad_cam, hires_cam, layer_cam
 from models.attributions.target import TargetParams
-from models.capture import gradients
-from models.layers import trace_of
 from models.subject import Subject
+from models.tracing.layers import trace_of
+from models.tracing.traced_calls import gradients
 from models.types import Refusal
 
 VARIANTS = (grad_cam.attribute, grad_cam_pp.attribute, hires_cam.attribute, layer_cam.attribute)

@@ -15,9 +15,9 @@ from torch.nn import functional
 from models.attributions import gradients as gradient
 from models.attributions import guided_relu
 from models.attributions.target import TargetParams
-from models.capture import gradients
 from models.engine import registry
 from models.rectifiers import Rectified, Rule
+from models.tracing.traced_calls import gradients
 from models.types import Refusal
 
 

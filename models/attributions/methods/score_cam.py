@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from models.attributions.attribution import Heatmap, LayerParams, Probe, attribution
 from models.attributions.perturbation import Sweep, swept, told
-from models.layers import activations, automatic, call_of
+from models.tracing.layers import activations, automatic, call_of
 from models.types import Int
 
 FIRST = 5  # the first picture is made of one channel in so many, those that vary most

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.capture import Call, Trace, gradients, recorded, traced
-from models.layout import CLASS_TOKEN, TOKENS
 from models.subject import Subject
+from models.tracing.tensor_layout import CLASS_TOKEN, TOKENS
+from models.tracing.traced_calls import Call, Trace, gradients, recorded, traced
 from models.types import Refusal
 
 TRIED = 16  # layers from the end that are asked for a gradient at first

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.layout import Layout, layout_of
+from models.tracing.tensor_layout import Layout, layout_of
 
 CALL_BYTES = 1024
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from itertools import chain, count
 from pathlib import Path
 
-from models import consent, files, model_name
+from models import files, model_name
 from models.cards import card
 from models.requests import Request
 from models.types import Refusal
+from models.user_code import consent
 
 FURTHER = ("weights", "device", "precision")
 

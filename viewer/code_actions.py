@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models import consent, remembered
+from models.user_code import consent, kept_adapters
 from viewer import offers
 from viewer.commands import Command
 
@@ -32,7 +32,7 @@ def commands(window: Window) -> list[Command]:
             menu="Model",
             group="code",
             enabled=lambda: _adapter(window) is not None,
-            checked=lambda: str(_adapter(window) or "") in remembered.paths(),
+            checked=lambda: str(_adapter(window) or "") in kept_adapters.paths(),
             help="Weights that it recognises open with it from now on",
         ),
         Command(
@@ -58,9 +58,9 @@ def _keep(window: Window) -> None:
     path = _adapter(window)
     if path is None:
         return
-    known = str(path) in remembered.paths()
+    known = str(path) in kept_adapters.paths()
     try:
-        (remembered.forget if known else remembered.keep)(path)
+        (kept_adapters.forget if known else kept_adapters.keep)(path)
     except OSError as error:
         window.tell(f"That could not be written down: {error}.", severity="error")
         return

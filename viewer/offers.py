@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QDialog
 
-from models import consent, model_name
+from models import model_name
 from models.inspection import Description
 from models.types import Failure
+from models.user_code import consent
 from viewer import beside
 from viewer.plan import DESCRIBE_SLOT
 

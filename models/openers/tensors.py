@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from models import files, heads, model_name, own_network
+from models import files, heads, model_name
 from models.cards import card as cards
 from models.cards.card import Card
 from models.loading import architectures, checkpoint, plain_generators, preprocess_presets, weights
@@ -17,6 +17,7 @@ from models.loading.opened_model import Opened
 from models.loading.preprocess import Preprocess
 from models.runtime.context import Context
 from models.types import Refusal
+from models.user_code import networks
 from models.zoo import rebuild
 
 
@@ -41,7 +42,7 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
     given = dict(assumed)
     entry, scores = given.pop("entry", ""), {}
     state = _widened(checkpoint.plain(checkpoint.chosen(found, entry, file.name)))
-    if not card.architecture and (served := own_network.of_weights(state, card, str(file))) is not None:
+    if not card.architecture and (served := networks.of_weights(state, card, str(file))) is not None:
         return replace(served, card=replace(served.card, sha256=files.sha256(file)))
     if heads.KEY in given:
         scores = {heads.KEY: given.pop(heads.KEY)}
@@ -49,7 +50,7 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
         net, card = _network(card, state, file, given)
     except Refusal:
         if not card.architecture:
-            own_network.waiting(file.name)
+            networks.waiting(file.name)
         raise
     if len(found) > 1:
         offered = {"entry": {**checkpoint.ENTRY, "choices": tuple(found), "value": entry or next(iter(found))}}

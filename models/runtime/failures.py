@@ -17,14 +17,14 @@ MOST_CHARACTERS = 300
 
 def failure(request: Request, error: BaseException) -> Failure:
     """Return what to tell of an exception that nobody expected, with its traceback as details."""
-    from models import own  # torch: not in the window
+    from models.user_code import run  # torch: not in the window
 
     said = _said(error)
     details = "".join(traceback.format_exception(error))
     name = model_name.title(request.model)
     if out_of_memory(error):
         return _out_of_memory(request.model, said, details)
-    place = f" ({there})" if (there := own.where(error)) else ""
+    place = f" ({there})" if (there := run.where(error)) else ""
     if isinstance(error, SystemExit):
         text = f"{name} called sys.exit at {request.inspection}{place}, which would have ended the engine."
         return Failure(text, "Its code should return instead.", details)

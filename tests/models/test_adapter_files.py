@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from models import consent, files, model_name, outline, remembered
+from models import files, model_name
 from models.adapters.base.one_stage import OneStage
 from models.engine import registry
 from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source
+from models.user_code import consent, kept_adapters, outline
 
 DETECTOR = """
 import torch
@@ -168,7 +169,7 @@ def test_kept_adapters_recognise_weights(file: Path, tmp_path: Path) -> None:
     torch.save({k: v + 1 for k, v in net.state_dict().items()}, tmp_path / "w.pth")
     with pytest.raises(Refusal, match="of no network"):
         registry.open_model(str(tmp_path / "w.pth"))
-    remembered.keep(file)
+    kept_adapters.keep(file)
     model = registry.open_model(str(tmp_path / "w.pth"))
     assert isinstance(model, OneStage)
     assert torch.equal(model.net.conv.bias, net.conv.bias + 1)
@@ -180,10 +181,10 @@ def test_kept_adapters_recognise_weights(file: Path, tmp_path: Path) -> None:
     assert asked.value.offer == ("allow", str(file), files.sha256(file))
     assert "w.pth" in asked.value.advice
     assert registry.open_model("digits-ssd").card.name == "digits-ssd"
-    remembered.forget(file)
+    kept_adapters.forget(file)
     with pytest.raises(Refusal, match="of no network"):
         registry.open_model(str(tmp_path / "w.pth"))
-    assert remembered.paths() == ()
+    assert kept_adapters.paths() == ()
 
 
 def test_a_kept_adapter_that_fails_stands_in_nobodys_way(file: Path, tmp_path: Path) -> None:
@@ -191,7 +192,7 @@ def test_a_kept_adapter_that_fails_stands_in_nobodys_way(file: Path, tmp_path: P
 
     file.write_text("1 / 0")
     allow(file)
-    remembered.keep(file)
+    kept_adapters.keep(file)
     torch.save(resnet18(num_classes=3).state_dict(), tmp_path / "r.pth")
     assert registry.open_model(str(tmp_path / "r.pth")).card.classes[:1] == ("class 0",)
 
@@ -207,7 +208,7 @@ def test_an_installed_packages_adapter_runs_only_once_allowed(tmp_path: Path, mo
     (facts / "entry_points.txt").write_text("[vitrine.adapters]\nmine = faraway.mine:Mine\n")
     monkeypatch.syspath_prepend(site)
     sys.modules.pop("faraway", None)
-    assert [(k.path, k.name) for k in remembered.kept()] == [(package / "mine.py", "Mine")]
+    assert [(k.path, k.name) for k in kept_adapters.kept()] == [(package / "mine.py", "Mine")]
     space: dict[str, object] = {}
     exec(DETECTOR, space)
     torch.save(space["Net"]().state_dict(), tmp_path / "w.pth")  # type: ignore[operator]

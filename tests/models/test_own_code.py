@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from models import consent, files, model_name
+from models import files, model_name
 from models.cards import card
 from models.engine import registry
 from models.engine.engine import Engine
 from models.requests import Request
 from models.types import Failure, Refusal, Result
+from models.user_code import consent
 
 CODE = """
 import torch

@@ -12,8 +12,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import Qt as GuiQt
 from PySide6.QtWidgets import QComboBox, QLabel, QWidget
 
-from models import consent
 from models.cards import card
+from models.user_code import consent
 from viewer.widgets.allow import Allow
 
 MARK = "<img src=x>"

@@ -13,8 +13,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel
 
-from models import consent, model_name, remembered
+from models import model_name
 from models.types import Result
+from models.user_code import consent, kept_adapters
 from viewer.widgets.allow import Allow, difference, visible
 from viewer.widgets.opencode import OpenCode
 
@@ -133,13 +134,13 @@ def test_what_was_allowed_can_be_forgotten_and_an_adapter_kept(
     d.session.open_model(str(file))
     d.until(lambda: d.document.model == str(file))
     d.run("keep-adapter")
-    assert remembered.paths() == (str(file),) and actions["keep-adapter"].isChecked()
+    assert kept_adapters.paths() == (str(file),) and actions["keep-adapter"].isChecked()
     torch.save({"conv.weight": torch.zeros(6, 3, 8, 8), "conv.bias": torch.zeros(6)}, tmp_path / "w.pth")
     d.session.open_model(str(tmp_path / "w.pth"))
     d.until(lambda: d.document.model == str(tmp_path / "w.pth"))
     assert d.session.description.title == "Mine"
     d.run("keep-adapter")
-    assert remembered.paths() == ()
+    assert kept_adapters.paths() == ()
     d.run("forget-code")
     assert consent.allowed() == {} and not actions["forget-code"].isEnabled()
     assert not list((consent.places.home() / consent.COPIES).iterdir())

@@ -22,10 +22,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from models import model_name, outline
+from models import model_name
 from models.cards import card
 from models.files import WEIGHTS_SUFFIXES
 from models.types import Refusal
+from models.user_code import outline
 
 GAP = 8
 SIZE_PX = (560, 420)

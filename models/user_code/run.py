@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from models import consent, files
+from models import files
 from models.types import Cancelled, Refusal
+from models.user_code import consent
 
 PREFIX = "vitrine_own_"
 OURS = ("models", "viewer", "main")
@@ -58,7 +59,7 @@ def among(file: Path) -> Iterator[None]:
     folder = file.parent
     hidden = {}
     taken = [n for n in OURS if (folder / n).is_dir() or (folder / f"{n}.py").is_file()]
-    if folder != Path(__file__).parents[1]:
+    if folder != Path(__file__).parents[2]:
         hidden = {n: m for n, m in list(sys.modules.items()) if n.split(".")[0] in taken}
     before = set(sys.modules) - set(hidden)
     for name in hidden:

@@ -12,8 +12,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from models import outline, places
+from models import places
 from models.output_files import write_whole
+from models.user_code import outline
 
 FILE = "adapters.json"
 GROUP = "vitrine.adapters"

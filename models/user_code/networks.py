@@ -13,12 +13,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from models import consent, files, own, remembered
+from models import files
 from models.cards import card as cards
 from models.cards.card import Card
 from models.loading import weights
 from models.loading.opened_model import Opened
 from models.types import Refusal
+from models.user_code import consent, kept_adapters, run
 
 State = Mapping[str, torch.Tensor]
 Read = Callable[[], State | None]
@@ -35,8 +36,8 @@ def adapted(adapter: Any, file: Path, card: Card, *, named: str, read: Read) -> 
     """Return an adapter's network with its weights: `open(weights)` gives it whole, else `build()` does without."""
     title = adapter.__name__
     if callable(getattr(adapter, "open", None)) and (named or not hasattr(adapter, "build")):
-        with own.told(file, f"{title}.open"), own.among(file):
-            net = own.network(adapter.open(named), f"{title}.open in {file.name}")
+        with run.told(file, f"{title}.open"), run.among(file):
+            net = run.network(adapter.open(named), f"{title}.open in {file.name}")
     else:
         net = built(adapter.build, f"{title}.build()", file, named=named, read=read, classes=len(card.classes))
     note = f"Served by {title} in {file.name}.{'' if named else ' Its weights are what the code gave them.'}"
@@ -53,11 +54,11 @@ def adapted(adapter: Any, file: Path, card: Card, *, named: str, read: Read) -> 
 
 def made_of(file: Path, named: str) -> tuple[Path, ...]:
     """Return the files besides the weights that a network comes from: when one changes it is opened again."""
-    return (file, *own.beside(), cards.place(Path(named) if named else file))
+    return (file, *run.beside(), cards.place(Path(named) if named else file))
 
 
 def _served(adapter: Any, net: nn.Module, card: Card, file: Path) -> Any:
-    with own.told(file, adapter.__name__):
+    with run.told(file, adapter.__name__):
         made = adapter(net, card)
     for name in ("net", "card", "stages"):
         if not hasattr(made, name):
@@ -86,8 +87,8 @@ def built(build: Any, what: str, file: Path, *, named: str, read: Read, classes:
             text = f"{what} in {file.name} asks for num_classes."
             raise Refusal(text, advice=f"Say how many: --model '{file.name}:{what[:-2]}?num_classes=10'.")
         extra["num_classes"] = counted
-    with own.told(file, what), own.among(file):
-        net = own.network(build(**extra), f"{what[:-2]} in {file.name}")
+    with run.told(file, what), run.among(file):
+        net = run.network(build(**extra), f"{what[:-2]} in {file.name}")
     if state is not None:
         weights.load(net, state, name=Path(named).name)
     return net
@@ -106,13 +107,13 @@ def _count(given: str, state: State | None, file: Path) -> int:
 def of_weights(state: State, card: Card, named: str) -> Opened | None:
     """Return a network of the first kept adapter that recognises these weights, None where none does, or may run."""
     allowed = consent.allowed()
-    for each in remembered.kept():
+    for each in kept_adapters.kept():
         if files.sha256(each.path) in allowed:
             adapter, right = None, False
             # One that fails is told where it is opened itself: here it would stand in the way of all other weights.
             with suppress(Refusal):
                 adapter = _found(each)
-                with own.told(each.path, f"{each.name}.match"), own.among(each.path):
+                with run.told(each.path, f"{each.name}.match"), run.among(each.path):
                     right = bool(adapter.match(state))
             if right:
                 return adapted(adapter, each.path, card, named=named, read=lambda: state)
@@ -122,16 +123,16 @@ def of_weights(state: State, card: Card, named: str) -> Opened | None:
 def waiting(name: str) -> None:
     """Raise Consent for the first kept adapter that may not run, or no longer: it might know the file `name`."""
     allowed = consent.allowed()
-    for each in remembered.kept():
+    for each in kept_adapters.kept():
         digest = files.sha256(each.path)
         if digest not in allowed:
             raise consent.Consent(each.path, digest, why=f"It may know {name}.")
 
 
-def _found(each: remembered.Kept) -> Any:
+def _found(each: kept_adapters.Kept) -> Any:
     """Return the class of a kept adapter that may run."""
     if not each.module:
-        return own.member(own.run(each.path), each.name, each.path)
+        return run.member(run.run(each.path), each.name, each.path)
     consent.check(each.path, each.path.read_bytes())
-    with own.told(each.path, "The package"):
+    with run.told(each.path, "The package"):
         return getattr(importlib.import_module(each.module), each.name)

@@ -8,7 +8,7 @@ from models import heads, model_name
 from models.cards import card
 from models.loading.opened_model import Opened
 from models.runtime.context import Context
-from models.zoo.open import open_zoo
+from models.zoo.open_published import open_zoo
 
 
 def match(base: str) -> bool:

@@ -12,7 +12,7 @@ from models.cards import card as cards
 from models.cards.card import Card
 from models.loading import architectures, weights
 from models.types import Refusal
-from models.zoo import open as opening
+from models.zoo import open_published as opening
 from models.zoo import recognise
 
 ARCHITECTURE = {"title": "Architecture", "help": "These have the same tensors; what they do with them differs."}

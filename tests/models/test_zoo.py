@@ -18,10 +18,10 @@ from models.engine import registry
 from models.files import sha256
 from models.loading.preprocess import Preprocess
 from models.types import Refusal
-from models.zoo import cached, fetch, make, recognise
-from models.zoo.open import open_zoo
+from models.zoo import build_catalogue, cached, fetch, recognise
+from models.zoo.open_published import open_zoo
 
-SHIPPED = "The zoo was made with another version: python -m models.zoo.make"
+SHIPPED = "The zoo was made with another version: python -m models.zoo.build_catalogue"
 TASKS = {torchvision.models: "classification", detection: "detection", segmentation: "segmentation"}
 SMALL = ("squeezenet1_1", "googlenet", "ssdlite320_mobilenet_v3_large", "lraspp_mobilenet_v3_large")
 
@@ -108,7 +108,7 @@ def test_timm_networks_have_the_tensors_that_are_listed(name: str) -> None:
     net = timm.create_model(name, num_classes=21)
     row = zoo_catalogue.raw("timm")["models"][name]
     assert row["body"] + 21 * row["per_class"] == sum(p.numel() for p in net.parameters())
-    assert json.loads(json.dumps(make.timm_zoo([name])["models"][name])) == row
+    assert json.loads(json.dumps(build_catalogue.timm_zoo([name])["models"][name])) == row
     found = recognise.candidates({key: tuple(tensor.shape) for key, tensor in net.state_dict().items()})
     assert recognise.Candidate(f"timm:{name}", 21) in found
     headless = timm.create_model(name, num_classes=0)

@@ -9,7 +9,7 @@ from models import model_name
 from models.cards import card as cards
 from models.media import title
 from viewer import beside_actions, code_actions, inspect_actions, latent_actions, map_actions, reel_actions
-from viewer.commands import Command, Commands
+from viewer.commands.command import Command, Commands
 
 if TYPE_CHECKING:
     from viewer.window import Window

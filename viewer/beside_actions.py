@@ -13,7 +13,7 @@ from models.cards import card
 from models.files import MODEL_SUFFIXES
 from models.types import Refusal
 from viewer import beside_export
-from viewer.commands import Command
+from viewer.commands.command import Command
 
 if TYPE_CHECKING:
     from viewer.window import Window

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from models.user_code import consent, kept_adapters
 from viewer import offers
-from viewer.commands import Command
+from viewer.commands.command import Command
 
 if TYPE_CHECKING:
     from viewer.window import Window

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from viewer import explain
-from viewer.commands import Command
+from viewer.commands.command import Command
 from viewer.panels import compare
 from viewer.panels.anchors import MODES
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QFileDialog
 
 from models.latent.space import SEED
-from viewer.commands import Command
+from viewer.commands.command import Command
 
 if TYPE_CHECKING:
     from viewer.window import Window

@@ -11,7 +11,7 @@ from models import output_files, recipe
 from models.output_files import OutputFiles
 from models.types import Refusal
 from viewer import map_export, proving
-from viewer.commands import Command
+from viewer.commands.command import Command
 from viewer.panels.maps import MapsPanel
 from viewer.panels.proof import ProofPanel
 

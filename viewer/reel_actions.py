@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog
 from models.requests import Request
 from models.types import Refusal, Result
 from viewer import export, reel
-from viewer.commands import Command
+from viewer.commands.command import Command
 from viewer.panels.timeline import TimelinePanel
 
 if TYPE_CHECKING:

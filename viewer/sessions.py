@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 from models.cards import card
 from models.types import Refusal
 from viewer import sessionfile, sound
-from viewer.commands import Command
+from viewer.commands.command import Command
 from viewer.document import Document, View
 from viewer.sessionfile import SUFFIX, Digests, Opened, is_session, listed
 from viewer.store import NO_STEPS

@@ -22,7 +22,9 @@ from models.types import Failure, Result, Source
 from viewer import actions, beside, explain, offers, pair, theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
-from viewer.commands import inside
+from viewer.commands.command import inside
+from viewer.commands.palette import CommandPalette
+from viewer.commands.shortcut_sheet import Shortcuts
 from viewer.docks import Docks
 from viewer.document import Document
 from viewer.drops import Drops
@@ -43,9 +45,7 @@ from viewer.status import Status
 from viewer.thumbnails import Thumbnails
 from viewer.verbs import Verbs
 from viewer.widgets.modelbox import ModelBox
-from viewer.widgets.palette import CommandPalette
 from viewer.widgets.plain import plain
-from viewer.widgets.shortcuts import Shortcuts
 from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome
 

@@ -35,7 +35,7 @@ from models.engine.engine import Engine
 from models.types import Source
 from viewer import theme
 from viewer.app import Mailbox, build
-from viewer.commands import MENUS
+from viewer.commands.command import MENUS
 from viewer.docks import AREAS
 from viewer.document import Document
 from viewer.jobs import InlineLane

@@ -9,7 +9,7 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from viewer import theme
-from viewer.commands import MENUS, Commands
+from viewer.commands.command import MENUS, Commands
 from viewer.widgets.overlay import Overlay
 
 Line = tuple[str, tuple[str, ...]]

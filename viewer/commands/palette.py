@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from viewer import theme
-from viewer.commands import Command, Commands
+from viewer.commands.command import Command, Commands
 from viewer.widgets.fuzzy import match
 from viewer.widgets.overlay import Overlay
 

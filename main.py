@@ -227,31 +227,31 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
         _say(f"{label}: {answer.text}")
         return False
     from models.evaluation import report
-    from viewer import export, reels
+    from viewer.export import answers, generated
 
     try:
-        if _reads(request.inspection) == "folder" and answer.meta.get("kind") != reels.LATENT:
+        if _reads(request.inspection) == "folder" and answer.meta.get("kind") != generated.LATENT:
             if request.inspection == "coverage":
-                export.write_figures(out, request, answer, kinds=["json"], name=name)
+                answers.write_figures(out, request, answer, kinds=["json"], name=name)
                 _say(f"{label}: {answer.meta['covered']:,} of {answer.meta['objects']:,} objects covered")
                 _list(answer.meta["told"])
                 return True
-            export.write_figures(out, request, answer, kinds=["json", "csv"], name=name)
+            answers.write_figures(out, request, answer, kinds=["json", "csv"], name=name)
             found = f"mAP {answer.meta['map']:.4f}" if answer.meta["map"] >= 0 else "no objects, so no mAP,"
             _say(f"{label}: {found} over {answer.meta['pictures']:,} pictures")
             _list(report.left_out(answer))
             return True
         _painting()
-        if answer.meta.get("kind") == reels.LATENT:
-            kinds = reels.kinds(answer)
-        elif raw := export.raw_kind(request, answer):
+        if answer.meta.get("kind") == generated.LATENT:
+            kinds = generated.kinds(answer)
+        elif raw := answers.raw_kind(request, answer):
             kinds = [*kinds, raw]
-        elif request.inspection in export.GRIDS:
+        elif request.inspection in answers.GRIDS:
             kinds = ["png", "npy", "json"]
-        elif request.inspection in export.PLAIN:
+        elif request.inspection in answers.PLAIN:
             kinds = ["json"]
         pixels = engine.pixels(request, Context()) if _reads(request.inspection) == "picture" else None
-        export.write(out, request, answer, pixels, kinds=kinds, name=name)
+        answers.write(out, request, answer, pixels, kinds=kinds, name=name)
     except Refusal as refusal:
         _say(f"{label}: {refusal} {refusal.advice}")
         return False
@@ -301,7 +301,7 @@ def _video(engine: Engine, request: Request, out: Path, name: str, *, label: str
     from models.types import Failure, Refusal
 
     _painting()
-    from viewer import export
+    from viewer.export import answers
 
     source = request.source
     assert source is not None
@@ -318,7 +318,7 @@ def _video(engine: Engine, request: Request, out: Path, name: str, *, label: str
 
     try:
         capture = Capture(source.path)
-        count = export.write_video(out, request, frames(), fps=capture.fps, name=name)
+        count = answers.write_video(out, request, frames(), fps=capture.fps, name=name)
         if not count:
             raise Refusal(f"{source.name} holds no frame that can be read.", advice="Copy or convert it again.")
     except Refusal as refusal:

@@ -12,8 +12,8 @@ from models import model_name
 from models.cards import card
 from models.files import MODEL_SUFFIXES
 from models.types import Refusal
-from viewer import beside_export
 from viewer.commands.command import Command
+from viewer.export import two_models
 
 if TYPE_CHECKING:
     from viewer.window import Window
@@ -78,7 +78,7 @@ def export_to(w: Window, path: Path) -> list[Path]:
     """Write both panes to `path`, what differs and the recipes beside it, and say so."""
     w.settings.last_folder = str(path.parent)
     try:
-        written = beside_export.write(path.parent, path.name.removesuffix(".png"), w.panes.sides())
+        written = two_models.write(path.parent, path.name.removesuffix(".png"), w.panes.sides())
     except Refusal as refusal:
         w.tell(f"{refusal} {refusal.advice}", severity="error")
         return []

@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QFileDialog
 from models import output_files, recipe
 from models.output_files import OutputFiles
 from models.types import Refusal
-from viewer import map_export, proving
+from viewer import proving
 from viewer.commands.command import Command
+from viewer.export import map_grid
 from viewer.panels.maps import MapsPanel
 from viewer.panels.proof import ProofPanel
 
@@ -57,11 +58,11 @@ def export_maps(w: Window, path: Path) -> list[Path]:
     pixels = {source: levels[0] for source, levels in panel.pixels.items() if levels}
     w.settings.last_folder = str(path.parent)
     try:
-        written = map_export.write(path.parent, path.name.removesuffix(".png"), panel.sheet, pixels)
+        written = map_grid.write(path.parent, path.name.removesuffix(".png"), panel.sheet, pixels)
     except Refusal as refusal:
         w.tell(f"{refusal} {refusal.advice}", severity="error")
         return []
-    names = ", ".join(one.name for one in written[: len(map_export.KINDS)])
+    names = ", ".join(one.name for one in written[: len(map_grid.KINDS)])
     w.tell(f"Exported {names} with their recipes.", severity="success", key="export")
     return written
 

@@ -13,8 +13,8 @@ from models.types import Failure, Result, Source
 from viewer import explain, heat, maps
 from viewer.canvas.layers import Heat
 from viewer.document import Document
+from viewer.export.map_grid import Shown
 from viewer.heat import Look
-from viewer.map_export import Shown
 from viewer.maps import Cell, Difference, within
 from viewer.widgets.map_grid import Tile
 

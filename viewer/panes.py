@@ -21,11 +21,11 @@ from models.inspection import Description
 from models.requests import Request
 from models.types import Pixels, Result
 from viewer import beside, pair, theme, versus
-from viewer.beside_export import Side
 from viewer.canvas.layers import Heat, Layer
 from viewer.canvas.link import Link, Place
 from viewer.canvas.view import Canvas, Pointer
 from viewer.document import Document
+from viewer.export.two_models import Side
 from viewer.panels.base import Panel
 from viewer.panels.beside import BesidePanel
 from viewer.plan import DETECT_SLOT

@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QFileDialog
 
 from models.requests import Request
 from models.types import Refusal, Result
-from viewer import export, reel
+from viewer import reel
 from viewer.commands.command import Command
+from viewer.export import answers
 from viewer.panels.timeline import TimelinePanel
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def export_to(w: Window, path: Path, kind: str) -> None:
 
     def work() -> object:
         try:
-            written = export.write(path.parent, *found, None, kinds=[kind], layers=[], name=name)
+            written = answers.write(path.parent, *found, None, kinds=[kind], layers=[], name=name)
         except Refusal as refusal:
             text = f"{refusal} {refusal.advice}"
             return lambda: w.tell(text, severity="error")

@@ -15,8 +15,9 @@ from models.images import PICTURE_SUFFIXES
 from models.requests import Request
 from models.truth.types import Truth
 from models.types import Refusal, Result
-from viewer import beside_export, export, offers, sources, theme
+from viewer import offers, sources, theme
 from viewer.canvas.painter import render
+from viewer.export import answers, two_models
 from viewer.panels.figures import FiguresPanel
 from viewer.panels.results import ResultsPanel
 from viewer.zoo import ZooDesk
@@ -137,7 +138,7 @@ class Verbs:
         self.window.settings.last_folder = str(path.parent)
         name = path.name.removesuffix(f".{kind}")
         try:
-            written = export.write(
+            written = answers.write(
                 path.parent, request, result, pixels, kinds=[kind], layers=self.window.layers(), name=name
             )
         except Refusal as refusal:
@@ -165,7 +166,7 @@ class Verbs:
         kind = "csv" if path.suffix.lower() == ".csv" else "json"
         self.window.settings.last_folder = str(path.parent)
         try:
-            written = export.write_figures(path.parent, *shown, kinds=[kind], name=path.name.removesuffix(f".{kind}"))
+            written = answers.write_figures(path.parent, *shown, kinds=[kind], name=path.name.removesuffix(f".{kind}"))
         except Refusal as refusal:
             self.window.tell(f"{refusal} {refusal.advice}", severity="error")
             return []
@@ -183,7 +184,7 @@ class Verbs:
         pixels = self.window.canvas.pixels
         if pixels is not None:
             panes = self.window.panes
-            image = beside_export.picture(panes.sides()) if panes.on else render(pixels, self.window.layers())
+            image = two_models.picture(panes.sides()) if panes.on else render(pixels, self.window.layers())
             QGuiApplication.clipboard().setImage(image)
             self.window.tell("Copied the picture with its overlay.", key="copy")
 

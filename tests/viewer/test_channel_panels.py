@@ -22,7 +22,8 @@ from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.types import Result, Source
-from viewer import export, inside, theme
+from viewer import inside, theme
+from viewer.export import answers
 
 Make = Callable[..., Any]
 
@@ -306,7 +307,7 @@ def test_grids_and_numbers_are_written_without_a_window(engine: Engine, picture:
         answer = engine.run(request)
         assert isinstance(answer, Result), answer
         pixels = np.zeros((64, 96, 3), np.uint8)
-        written = export.write(tmp_path, request, answer, pixels, kinds=["png", "npy", "json"])
+        written = answers.write(tmp_path, request, answer, pixels, kinds=["png", "npy", "json"])
         assert [p.name for p in written] == [f"noise.{inspection}.{k}" for k in ("png", "npy", "json", "recipe.json")]
         stored = np.load(written[1])
         assert stored.dtype == np.float32 and np.array_equal(stored, answer.arrays[raw])

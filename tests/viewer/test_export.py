@@ -20,7 +20,7 @@ from models import recipe
 from models.cards.card import BUNDLED
 from models.types import Result
 from viewer.canvas.painter import render
-from viewer.export import KINDS
+from viewer.export.answers import KINDS
 
 SSD = "digits-ssd"
 SAMPLE = min((BUNDLED.parent / "samples").glob("*.png"))

@@ -23,9 +23,10 @@ from models.engine import registry
 from models.engine.engine import Engine
 from models.requests import Request
 from models.types import Result, Source
-from viewer import export, instances
+from viewer import instances
 from viewer.canvas.layers import Layer, Masks, Rings, Skeletons
 from viewer.canvas.painter import paint, render, svg
+from viewer.export import answers
 from viewer.theme import class_colour
 
 pytestmark = pytest.mark.usefixtures("qapp")
@@ -254,9 +255,9 @@ def test_an_export_without_a_window_paints_them(engine: Engine, kind: str, tmp_p
     request = Request.make(kind, name, Source.file(SAMPLES[0]), {})
     answer = engine.run(request)
     assert isinstance(answer, Result), answer
-    layers = export.layers_of(request, answer)
+    layers = answers.layers_of(request, answer)
     assert {type(layer).__name__ for layer in layers} == {"Boxes", "Masks" if kind == "masks" else "Skeletons"}
-    written = export.write(tmp_path, request, answer, np.zeros((480, 640, 3), np.uint8))
+    written = answers.write(tmp_path, request, answer, np.zeros((480, 640, 3), np.uint8))
     assert {p.suffix for p in written} == {".png", ".svg", ".npz", ".json"}
     with np.load(next(p for p in written if p.suffix == ".npz")) as stored:
         assert np.array_equal(stored["boxes"], answer.arrays["boxes"])

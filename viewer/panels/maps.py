@@ -24,7 +24,7 @@ from models.requests import Request
 from models.types import Failure, Result, Source
 from viewer import explain, map_tiles, maps
 from viewer.document import Document
-from viewer.map_export import Sheet, Shown
+from viewer.export.map_grid import Sheet, Shown
 from viewer.map_tiles import Answer
 from viewer.maps import Cell, Difference
 from viewer.panels.base import GAP, Levels, Panel

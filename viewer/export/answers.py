@@ -13,14 +13,15 @@ from models.live.record import SUFFIX, Recording
 from models.output_files import OutputFiles
 from models.requests import Request
 from models.types import Pixels, Result
-from viewer import grids, heat, inside, instances, matches, overlay, reels, segments, trace
+from viewer import heat, inside, instances, matches, overlay, segments, trace
 from viewer.canvas.layers import Layer
 from viewer.canvas.painter import png, render, svg
+from viewer.export import feature_grids, generated
 from viewer.sources import pixels_of
 
 MAP = "attribution"
 PLAIN = ("classify", "layers")
-GRIDS = grids.RAW
+GRIDS = feature_grids.RAW
 KINDS = ("png", "svg", "json", "csv", "coco.json")
 
 
@@ -31,7 +32,7 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
         return [heat.heat_layer(values, extent, heat.Look(), signed=result.meta["signed"])]
     if "boxes" not in result.arrays and request.inspection in PLAIN:
         return []
-    if request.inspection in GRIDS or result.meta.get("kind") == reels.LATENT:
+    if request.inspection in GRIDS or result.meta.get("kind") == generated.LATENT:
         return []
     if request.inspection == "receptive":
         return inside.field_layers(result)
@@ -151,14 +152,14 @@ def _add(
     """Add one kind of file of an answer, and return where it will be."""
     request, result = answer
     match kind:
-        case _ if result.meta.get("kind") == reels.LATENT:
-            reels.add(files, path, kind, request, result)
+        case _ if result.meta.get("kind") == generated.LATENT:
+            generated.add(files, path, kind, request, result)
         case "png" if request.inspection in GRIDS:
-            files.add(path, grids.as_png(request, result))
+            files.add(path, feature_grids.as_png(request, result))
         case "npy" if request.inspection in GRIDS:
-            files.add(path, reels.npy(result.arrays[GRIDS[request.inspection]]))
+            files.add(path, generated.npy(result.arrays[GRIDS[request.inspection]]))
         case "json" if request.inspection in GRIDS:
-            files.add(path, grids.as_json(request, result, name=path.with_suffix(".npy").name))
+            files.add(path, feature_grids.as_json(request, result, name=path.with_suffix(".npy").name))
         case "png" if pixels is not None:
             files.add(path, png(render(pixels, layers)))
         case "svg" if pixels is not None:
@@ -170,7 +171,7 @@ def _add(
         case "json" if request.inspection == "detect":
             files.add(path, report.as_json(request, result))
         case "npy":
-            files.add(path, reels.npy(result.arrays["map"]))
+            files.add(path, generated.npy(result.arrays["map"]))
         case "json" | "map.json" if result.meta.get("kind") == MAP:
             files.add(path, report.as_map(request, result, name=path.name.removesuffix(f".{kind}") + ".npy"))
         case "json" if request.inspection in PLAIN:
@@ -180,10 +181,10 @@ def _add(
             few = Result({k: result.arrays[k] for k in ("classes", "share", "mean")}, result.meta)
             files.add(path, report.as_plain_json(request, few))
         case "npz":
-            files.add(path, reels.npz(result.arrays))
+            files.add(path, generated.npz(result.arrays))
         case "json" if "finding" in result.meta:
             files.add(path, report.as_finding(request, result))
         case "json":
             path = path.with_suffix(".npz")
-            files.add(path, reels.npz(result.arrays))
+            files.add(path, generated.npz(result.arrays))
     return path

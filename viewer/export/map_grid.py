@@ -21,9 +21,9 @@ from models.requests import Request
 from models.types import Pixels, Refusal, Result, Source
 from viewer import theme
 from viewer.canvas.painter import as_image, default_unit, paint, png
+from viewer.export.generated import npz
 from viewer.heat import Look
 from viewer.maps import Cell, Difference
-from viewer.reels import npz
 from viewer.widgets.map_grid import Tile
 
 KINDS = ("png", "npz", "json")

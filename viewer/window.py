@@ -19,7 +19,7 @@ from models.media import is_endless
 from models.requests import Request
 from models.runtime import memory_limits
 from models.types import Failure, Result, Source
-from viewer import actions, beside, explain, offers, pair, theme
+from viewer import beside, explain, offers, pair, theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
 from viewer.commands.command import inside
@@ -30,6 +30,7 @@ from viewer.document import Document
 from viewer.drops import Drops
 from viewer.easel import SLOT, Easel
 from viewer.keys import Keys
+from viewer.menus import menus
 from viewer.overlay import row_of
 from viewer.panels.base import Panel
 from viewer.panels.film import FilmPanel
@@ -82,10 +83,10 @@ class Window(QMainWindow):
         self.verbs = Verbs(self)
         self.playback = Playback(self)
         self.sessions = Sessions(self)
-        self.commands = actions.table(self)
+        self.commands = menus.table(self)
         self.commands.fill(self.menuBar())
         self.palette_overlay = CommandPalette(self.commands, self)
-        self.shortcuts = Shortcuts(self.commands, self, gestures=actions.GESTURES)
+        self.shortcuts = Shortcuts(self.commands, self, gestures=menus.GESTURES)
         self.status = Status(self.statusBar())
         self.model_box = ModelBox()
         self.model_box.place(self.menuBar())

@@ -18,8 +18,9 @@ from models.cards.zoo_catalogue import Entry
 from models.requests import Request
 from tests.viewer.explained import classifier, picture
 from tests.viewer.second import CAT, RCNN, SAMPLES, SSD, Make, b_answer, beside_of, in_force, layer, panel
-from viewer import beside_actions, heat, sessionfile, versus, zoo
+from viewer import heat, sessionfile, versus, zoo
 from viewer.canvas.painter import render
+from viewer.menus import second_model
 from viewer.panels.beside import NOTHING
 from viewer.sources import pixels_of
 
@@ -194,7 +195,7 @@ def test_a_session_keeps_the_second_model_and_goes_without_it_where_it_is_gone(d
 
 def test_both_panes_are_written_as_one_picture_with_what_differs_and_two_recipes(both: Any, tmp_path: Path) -> None:
     d = both
-    written = beside_actions.export_to(d.window, tmp_path / "out" / "two.png")
+    written = second_model.export_to(d.window, tmp_path / "out" / "two.png")
     assert [path.name for path in written] == ["two.png", "two.json", "two.a.recipe.json", "two.b.recipe.json"]
     pairs = versus.boxes(d.result, b_answer(d, "detect"))
     body = json.loads(written[1].read_text(encoding="utf-8"))
@@ -231,5 +232,5 @@ def test_both_panes_are_copied_where_there_are_two(both: Any) -> None:
 
 def test_where_both_cannot_be_written_it_says_so(both: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert beside_actions.export_to(both.window, tmp_path / "file" / "two.png") == []
+    assert second_model.export_to(both.window, tmp_path / "file" / "two.png") == []
     assert "cannot be written" in both.messages[-1]

@@ -21,7 +21,8 @@ from models.engine import registry
 from models.requests import Request
 from models.types import Result
 from tests.viewer.explained import NAMES, classifier, picture
-from viewer import map_actions, maps
+from viewer import maps
+from viewer.menus import maps as map_actions
 from viewer.panels.maps import MapsPanel
 
 Make = Callable[..., Any]

@@ -17,7 +17,8 @@ from models import recipe
 from models.requests import Request
 from models.types import Result
 from tests.viewer.explained import classifier, picture
-from viewer import map_actions, proving
+from viewer import proving
+from viewer.menus import maps
 from viewer.panels.proof import CAUTION, NO_METHOD, ProofPanel
 from viewer.widgets.chart_share import Curve, ShareChart
 
@@ -146,7 +147,7 @@ def test_numbers_are_copied_and_curves_written(proved: Any, tmp_path: Path) -> N
     assert copied["Area under deletion, this map"] == f"{shown[1].meta['deletion_areas'][0]:.4f}"
     assert copied["Spearman's ρ to the twin"] == f"{shown[1].meta['correlation']:.4f}"
 
-    (table, first) = map_actions.export_proof(proved.window, tmp_path / "curves.csv")
+    (table, first) = maps.export_proof(proved.window, tmp_path / "curves.csv")
     with table.open(encoding="utf-8") as file:
         rows = list(csv.reader(file))
     assert rows[0][0] == "share" and len(rows[0]) == 7 and len(rows) == len(shown[1].arrays["levels"]) + 1
@@ -154,13 +155,13 @@ def test_numbers_are_copied_and_curves_written(proved: Any, tmp_path: Path) -> N
     assert np.allclose(read[:, 1:4].T, shown[1].arrays["deletion"], rtol=1e-4, atol=1e-6)
     assert np.allclose(read[:, 4:].T, shown[1].arrays["insertion"], rtol=1e-4, atol=1e-6)
 
-    body = json.loads(map_actions.export_proof(proved.window, tmp_path / "p.json")[0].read_text(encoding="utf-8"))
+    body = json.loads(maps.export_proof(proved.window, tmp_path / "p.json")[0].read_text(encoding="utf-8"))
     assert body["insertion_areas"] == pytest.approx(shown[1].meta["insertion_areas"])
     assert body["completeness_delta"] == panel(proved).delta and body["verdict_text"] == panel(proved).verdict.text()
     again = recipe.read(first).request
     assert again.settings["method"] == "integrated_gradients" and again.settings["target"] == "dog"
     (tmp_path / "file").write_text("")
-    assert map_actions.export_proof(proved.window, tmp_path / "file" / "p.json") == []
+    assert maps.export_proof(proved.window, tmp_path / "file" / "p.json") == []
 
 
 def test_a_chart_tells_the_value_of_the_nearest_point(qtbot: Any) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from models import model_name
 from models.cards import card as cards
 from models.media import title
-from viewer import beside_actions, code_actions, inspect_actions, latent_actions, map_actions, reel_actions
 from viewer.commands.command import Command, Commands
+from viewer.menus import inspect, latent, maps, second_model, timeline, user_code
 
 if TYPE_CHECKING:
     from viewer.window import Window
@@ -35,12 +35,12 @@ def table(window: Window) -> Commands:
             *_view(window),
             *_live(window),
             *_model(window),
-            *code_actions.commands(window),
-            *beside_actions.commands(window),
-            *inspect_actions.commands(window),
-            *map_actions.commands(window),
-            *latent_actions.commands(window),
-            *reel_actions.commands(window),
+            *user_code.commands(window),
+            *second_model.commands(window),
+            *inspect.commands(window),
+            *maps.commands(window),
+            *latent.commands(window),
+            *timeline.commands(window),
             *_help(window),
         ]
     )
@@ -282,11 +282,11 @@ def _panel_keys(number: int) -> str:
 
 
 def _live(w: Window) -> list[Command]:
-    play, step = w.playback, partial(reel_actions.step, w)
+    play, step = w.playback, partial(timeline.step, w)
     live = {"menu": "View/Playback", "group": "live", "enabled": lambda: play.open}
-    both = {**live, "enabled": lambda: reel_actions.plays(w) or play.open}
+    both = {**live, "enabled": lambda: timeline.plays(w) or play.open}
     return [
-        Command("play", "Play or pause", partial(reel_actions.play, w), shortcut="Space", icon="play", **both),
+        Command("play", "Play or pause", partial(timeline.play, w), shortcut="Space", icon="play", **both),
         Command("next-frame", "Next frame", partial(step, 1), shortcut=".", icon="step-forward", **both),
         Command("last-frame", "Previous frame", partial(step, -1), shortcut=",", icon="step-back", **both),
         Command(

@@ -27,7 +27,7 @@ from viewer.canvas.view import Canvas, Pointer
 from viewer.document import Document
 from viewer.export.two_models import Side
 from viewer.panels.base import Panel
-from viewer.panels.beside import BesidePanel
+from viewer.panels.second_model import BesidePanel
 from viewer.plan import DETECT_SLOT
 from viewer.roster import PANELS
 from viewer.shelf import Shelf

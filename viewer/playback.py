@@ -17,7 +17,7 @@ from models.media import VIDEO_SUFFIXES, is_endless, title
 from models.types import Pixels, Source
 from viewer.canvas.painter import render
 from viewer.panels.base import Panel
-from viewer.panels.film import THUMB_PX
+from viewer.panels.film_strip import THUMB_PX
 from viewer.panels.live import LivePanel
 from viewer.sources import pixels_of
 

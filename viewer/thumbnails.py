@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.thumbnail import thumbnail
 from models.types import Pixels, Refusal, Source
-from viewer.panels.film import THUMB_PX
+from viewer.panels.film_strip import THUMB_PX
 
 if TYPE_CHECKING:
     from viewer.window import Window

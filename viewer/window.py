@@ -33,7 +33,7 @@ from viewer.keys import Keys
 from viewer.menus import menus
 from viewer.overlay import row_of
 from viewer.panels.base import Panel
-from viewer.panels.film import FilmPanel
+from viewer.panels.film_strip import FilmPanel
 from viewer.panels.log import LogPanel
 from viewer.panes import Panes
 from viewer.playback import Playback

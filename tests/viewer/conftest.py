@@ -25,7 +25,7 @@ from viewer.document import Document
 from viewer.jobs import InlineLane, Lane, Post
 from viewer.panels.anchors import AnchorPanel
 from viewer.panels.detection import DetectionPanel
-from viewer.panels.film import FilmPanel
+from viewer.panels.film_strip import FilmPanel
 from viewer.panels.log import LogPanel
 from viewer.panels.results import ResultsPanel
 from viewer.session import Session

@@ -9,7 +9,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 
 from models.cards.card import BUNDLED, PHOTOS
 from models.types import Result
-from viewer.panels.beside import BesidePanel
+from viewer.panels.second_model import BesidePanel
 from viewer.plan import given
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"

@@ -19,8 +19,8 @@ from tests.viewer.explained import classifier
 from tests.viewer.second import RCNN, SAMPLES, SSD, Make, b_answer, beside_of, click, in_force, layer, panel
 from viewer import beside, versus
 from viewer.canvas.layers import CORRECT, ONLY_A, ONLY_B, WRONG, Boxes
-from viewer.panels.beside import EMPTY, NOTHING
 from viewer.panels.live import LivePanel
+from viewer.panels.second_model import EMPTY, NOTHING
 from viewer.widgets.allow import Allow
 
 LEFT = Qt.MouseButton.LeftButton

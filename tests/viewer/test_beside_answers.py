@@ -21,7 +21,7 @@ from tests.viewer.second import CAT, RCNN, SAMPLES, SSD, Make, b_answer, beside_
 from viewer import heat, sessionfile, versus, zoo
 from viewer.canvas.painter import render
 from viewer.menus import second_model
-from viewer.panels.beside import NOTHING
+from viewer.panels.second_model import NOTHING
 from viewer.sources import pixels_of
 
 LEFT = Qt.MouseButton.LeftButton

@@ -14,7 +14,7 @@ from models.cards.card import BUNDLED
 from models.types import Result
 from viewer.canvas.layers import CHANGED, ONLY_A, ONLY_B
 from viewer.difference import differ, layers
-from viewer.panels.compare import EMPTY, ComparePanel
+from viewer.panels.settings_comparison import EMPTY, ComparePanel
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))

@@ -17,7 +17,7 @@ from models.types import Result, Source
 from tests.models.generators import gan, vae
 from tests.viewer.test_window import SAMPLES, SSD, Make
 from viewer import latent
-from viewer.panels.explore import ExplorePanel
+from viewer.panels.latent_code import ExplorePanel
 from viewer.panels.samples import SamplesPanel
 
 

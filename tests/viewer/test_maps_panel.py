@@ -23,7 +23,7 @@ from models.types import Result
 from tests.viewer.explained import NAMES, classifier, picture
 from viewer import maps
 from viewer.menus import maps as map_actions
-from viewer.panels.maps import MapsPanel
+from viewer.panels.map_comparison import MapsPanel
 
 Make = Callable[..., Any]
 FAST = ("grad_cam", "saliency")

@@ -14,7 +14,7 @@ from models.cards.card import SAMPLES
 from models.types import Source
 from viewer import trace
 from viewer.panels.lineage import EMPTY, LineagePanel
-from viewer.panels.missed import MissedPanel
+from viewer.panels.why_missed import MissedPanel
 from viewer.widgets.bars import Bars, number
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"

@@ -16,7 +16,7 @@ from models.cards.card import BUNDLED
 from models.types import Source
 from viewer import matches
 from viewer.canvas.layers import CORRECT, FORCED, IGNORED, MISSED, TRUTH
-from viewer.panels.workbench import WorkbenchPanel
+from viewer.panels.anchor_workbench import WorkbenchPanel
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))

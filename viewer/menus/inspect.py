@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from viewer import explain
 from viewer.commands.command import Command
-from viewer.panels import compare
+from viewer.panels import settings_comparison
 from viewer.panels.anchors import MODES
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def commands(w: Window) -> list[Command]:
         Command(
             "compare-pin",
             "Pin these settings as B",
-            lambda: store.update(compare.pin(store.document), title="Pin settings as B"),
+            lambda: store.update(settings_comparison.pin(store.document), title="Pin settings as B"),
             shortcut="Ctrl+B",
             menu="Inspect",
             group="compare",
@@ -87,7 +87,7 @@ def commands(w: Window) -> list[Command]:
         Command(
             "compare-flip",
             "Flip between A and B",
-            lambda: store.update(compare.flip(store.document)),
+            lambda: store.update(settings_comparison.flip(store.document)),
             shortcut="X",
             menu="Inspect",
             group="compare",

@@ -13,7 +13,7 @@ from models.types import Refusal
 from viewer import proving
 from viewer.commands.command import Command
 from viewer.export import map_grid
-from viewer.panels.maps import MapsPanel
+from viewer.panels.map_comparison import MapsPanel
 from viewer.panels.proof import ProofPanel
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from models.cards.card import DEFAULT_MODEL
 from models.params import Value
 from models.requests import Request
 from models.types import Source
-from viewer.heat import Look
+from viewer.presenters.heatmap import Look
 
 Rect = tuple[float, float, float, float]
 Settings = tuple[tuple[tuple[str, str], tuple[tuple[str, Value], ...]], ...]

@@ -20,7 +20,7 @@ from models.cards import card
 from models.inspection import Description
 from models.requests import Request
 from models.types import Pixels, Result
-from viewer import beside, pair, theme, versus
+from viewer import beside, theme
 from viewer.canvas.layers import Heat, Layer
 from viewer.canvas.link import Link, Place
 from viewer.canvas.view import Canvas, Pointer
@@ -29,6 +29,7 @@ from viewer.export.two_models import Side
 from viewer.panels.base import Panel
 from viewer.panels.second_model import BesidePanel
 from viewer.plan import DETECT_SLOT
+from viewer.presenters import box_pair, model_difference
 from viewer.roster import PANELS
 from viewer.shelf import Shelf
 from viewer.status import FORWARD
@@ -65,7 +66,7 @@ class Facts:
             self.about, self.forward_ms, self.best = about, spent, ""
         if request.inspection == "classify":
             label, best = int(result.arrays["labels"][0]), float(quantity.numbers(result)[0])
-            self.best = f"{versus.class_name(result, label)} {quantity.short(best, quantity.of(result))}"
+            self.best = f"{model_difference.class_name(result, label)} {quantity.short(best, quantity.of(result))}"
 
     def text(self, description: Description | None) -> str:
         """Return the device, and what the last forward pass took."""
@@ -166,7 +167,7 @@ class Panes(QSplitter):
         compared, descriptions = self._window.panels["beside"], (self._session.description, self._beside.description)
         assert isinstance(compared, BesidePanel)
         names = [each.classes if each is not None else () for each in descriptions]
-        layers = versus.recoloured(layers, names[1], names[0])
+        layers = model_difference.recoloured(layers, names[1], names[0])
         return compared.restyle_second(layers, self._session.store.document)
 
     def image(self) -> QImage:
@@ -406,7 +407,7 @@ class Panes(QSplitter):
             panel.clicked((pointer.x, pointer.y)) for panel in self._window.panels.built if panel.isEnabled()
         ):
             return
-        other, selected = pair.pick(self.canvas.layers, pointer), -1
+        other, selected = box_pair.pick(self.canvas.layers, pointer), -1
         a, b = self._session.results.get(DETECT_SLOT), self._beside.answer(DETECT_SLOT)
         if other >= 0 and a is not None and b is not None:
             selected = beside.counterpart(b[1], other, a[1])

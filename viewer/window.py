@@ -19,7 +19,7 @@ from models.media import is_endless
 from models.requests import Request
 from models.runtime import memory_limits
 from models.types import Failure, Result, Source
-from viewer import beside, explain, offers, pair, theme
+from viewer import beside, offers, theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
 from viewer.commands.command import inside
@@ -31,12 +31,13 @@ from viewer.drops import Drops
 from viewer.easel import SLOT, Easel
 from viewer.keys import Keys
 from viewer.menus import menus
-from viewer.overlay import row_of
 from viewer.panels.base import Panel
 from viewer.panels.film_strip import FilmPanel
 from viewer.panels.log import LogPanel
 from viewer.panes import Panes
 from viewer.playback import Playback
+from viewer.presenters import attribution, box_pair
+from viewer.presenters.detections import row_of
 from viewer.roster import PANELS
 from viewer.session import Session
 from viewer.sessions import Sessions
@@ -150,7 +151,7 @@ class Window(QMainWindow):
         layers = [layer for panel in shown for layer in panel.layers(document)]
         for panel in shown:
             layers = panel.restyle(layers, document)
-        return [*layers, *pair.layers_of(layers, document.selected, document.second)]
+        return [*layers, *box_pair.layers_of(layers, document.selected, document.second)]
 
     def refresh(self) -> None:
         """Bring panels, actions and title up to date with the document."""
@@ -295,7 +296,7 @@ class Window(QMainWindow):
             return
         if pointer.hit is not None and not pointer.extend and any(panel.picked(*pointer.hit) for panel in takers):
             return
-        selected = pair.pick(self.canvas.layers, pointer)
+        selected = box_pair.pick(self.canvas.layers, pointer)
         document = self.session.store.document
         if pointer.extend and document.selected >= 0:
             self.session.store.update(document.with_second(-1 if selected == document.selected else selected))
@@ -312,7 +313,7 @@ class Window(QMainWindow):
             self.docks.show("attribution")
             self.session.store.update(document, title="Draw a rectangle")
             within = "SegmentsPicture" in description.capabilities
-            self.tell(explain.WITHIN if within else explain.HIDES, key="region")
+            self.tell(attribution.WITHIN if within else attribution.HIDES, key="region")
 
     # the frame
 

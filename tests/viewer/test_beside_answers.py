@@ -18,10 +18,11 @@ from models.cards.zoo_catalogue import Entry
 from models.requests import Request
 from tests.viewer.explained import classifier, picture
 from tests.viewer.second import CAT, RCNN, SAMPLES, SSD, Make, b_answer, beside_of, in_force, layer, panel
-from viewer import heat, sessionfile, versus, zoo
+from viewer import sessionfile, zoo
 from viewer.canvas.painter import render
 from viewer.menus import second_model
 from viewer.panels.second_model import NOTHING
+from viewer.presenters import heatmap, model_difference
 from viewer.sources import pixels_of
 
 LEFT = Qt.MouseButton.LeftButton
@@ -60,24 +61,26 @@ def test_maps_of_two_models_are_shown_correlated_and_subtracted(desk: Make, tmp_
     d.settle()
     a, b = d.session.results["attribution"][1], b_answer(d, "attribution")
     assert not np.array_equal(a.arrays["map"], b.arrays["map"])
-    drawn = heat.heat_layer(b.arrays["map"], b.meta["extent"], d.document.look, signed=b.meta["signed"])
+    drawn = heatmap.heat_layer(b.arrays["map"], b.meta["extent"], d.document.look, signed=b.meta["signed"])
     assert np.array_equal(layer(d, "attribution").values, drawn.values)
-    found = versus.map_numbers(a, b)
+    found = model_difference.map_numbers(a, b)
     assert found is not None and f"Pearson: {found.pearson:+.3f}" in panel(d).maps.text
     panel(d).subtract.click()
     d.settle()
-    wanted = versus.map_difference(a, b, d.document.look)
+    wanted = model_difference.map_difference(a, b, d.document.look)
     assert wanted is not None and layer(d, "attribution") is None
-    drawn = versus.difference_layer(wanted, d.document.look)
+    drawn = model_difference.difference_layer(wanted, d.document.look)
     assert np.array_equal(layer(d, "difference").values, drawn.values)
     assert d.layer("attribution") is not None, "A keeps its own map"
     d.store.update(d.document.explaining(target="ship"))
     d.settle()
     both = d.session.results["attribution"][1], b_answer(d, "attribution")
     assert both[0] is not a and both[1] is not b
-    wanted = versus.map_difference(*both, d.document.look)
+    wanted = model_difference.map_difference(*both, d.document.look)
     assert wanted is not None and f"A − B: {np.abs(wanted.values).mean():.3f} of each scale" in panel(d).maps.text
-    assert np.array_equal(layer(d, "difference").values, versus.difference_layer(wanted, d.document.look).values)
+    assert np.array_equal(
+        layer(d, "difference").values, model_difference.difference_layer(wanted, d.document.look).values
+    )
     second = d.document.beside
     d.run("beside-close")
     d.settle()
@@ -98,9 +101,9 @@ def test_activations_of_both_are_shown_and_compared(desk: Make, tmp_path: Path) 
     d.settle()
     b = b_answer(d, "activations")
     assert b.meta["layer"] == chosen, "layers named alike are paired"
-    drawn = heat.heat_layer(b.arrays["maps"][1].astype(np.float32), b.meta["extent"], d.document.look)
+    drawn = heatmap.heat_layer(b.arrays["maps"][1].astype(np.float32), b.meta["extent"], d.document.look)
     assert np.array_equal(layer(d, "activation").values, drawn.values)
-    found = versus.activity(d.session.results["activations"][1], b)
+    found = model_difference.activity(d.session.results["activations"][1], b)
     assert f"Cosine: {found.cosine:+.3f}" in panel(d).channels.text
 
 
@@ -197,7 +200,7 @@ def test_both_panes_are_written_as_one_picture_with_what_differs_and_two_recipes
     d = both
     written = second_model.export_to(d.window, tmp_path / "out" / "two.png")
     assert [path.name for path in written] == ["two.png", "two.json", "two.a.recipe.json", "two.b.recipe.json"]
-    pairs = versus.boxes(d.result, b_answer(d, "detect"))
+    pairs = model_difference.boxes(d.result, b_answer(d, "detect"))
     body = json.loads(written[1].read_text(encoding="utf-8"))
     assert body["differences"]["boxes"]["counts"] == pairs.counts
     assert [pair["iou"] for pair in body["differences"]["boxes"]["both"]] == pytest.approx(pairs.iou.tolist())

@@ -22,8 +22,9 @@ from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.types import Result, Source
-from viewer import inside, theme
+from viewer import theme
 from viewer.export import answers
+from viewer.presenters import feature_maps
 
 Make = Callable[..., Any]
 
@@ -259,20 +260,20 @@ def test_attention_of_blocks_heads_and_positions(vit: Any) -> None:
     assert "Block 2, head 3" in facts(panel)
     assert f"{direct.arrays['entropy'][2, 3]:.2f} bits" in facts(panel)
     assert (panel.block.currentData(), panel.head.currentData()) == (2, 3)
-    values, signed = inside.attention_map(direct, *panel._shown(vit.document))
+    values, signed = feature_maps.attention_map(direct, *panel._shown(vit.document))
     assert np.array_equal(values, direct.arrays["all"][2, 3]) and not signed
     choose(vit, panel.head, -1)
-    assert np.allclose(inside.attention_map(direct, *panel._shown(vit.document))[0], direct.arrays["blocks"][2])
-    choose(vit, panel.show_box, inside.POSITION)
+    assert np.allclose(feature_maps.attention_map(direct, *panel._shown(vit.document))[0], direct.arrays["blocks"][2])
+    choose(vit, panel.show_box, feature_maps.POSITION)
     assert vit.layer("attention").low < 0
     panel.discard.setEnabled(True)
-    panel._set("Discard", show=inside.ROLLOUT, discard=0.5)
+    panel._set("Discard", show=feature_maps.ROLLOUT, discard=0.5)
     vit.settle()
     half = vit.direct("attention", discard=0.5).arrays["rollout"]
     assert np.array_equal(vit.session.results["attention"][1].arrays["rollout"], half)
     vit.run("undo")
     vit.settle()
-    assert panel.show_box.currentData() == inside.POSITION
+    assert panel.show_box.currentData() == feature_maps.POSITION
 
 
 def test_a_click_on_the_picture_lets_that_patch_look(vit: Any) -> None:
@@ -316,6 +317,6 @@ def test_grids_and_numbers_are_written_without_a_window(engine: Engine, picture:
         assert told["dead_count"] == sum(told["dead"])
         image = QImage(str(written[0]))
         first = int(answer.arrays["order"][0])
-        atlas = (inside.filter_atlas if raw == "tiles" else inside.activation_atlas)(answer, theme.heat_lut)
+        atlas = (feature_maps.filter_atlas if raw == "tiles" else feature_maps.activation_atlas)(answer, theme.heat_lut)
         assert atlas.table is not None
         assert image.pixel(1, 1) == int(atlas.table[atlas.tiles[first, 0, 0]])

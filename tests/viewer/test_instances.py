@@ -23,10 +23,10 @@ from models.engine import registry
 from models.engine.engine import Engine
 from models.requests import Request
 from models.types import Result, Source
-from viewer import instances
 from viewer.canvas.layers import Layer, Masks, Rings, Skeletons
 from viewer.canvas.painter import paint, render, svg
 from viewer.export import answers
+from viewer.presenters import instances
 from viewer.theme import class_colour
 
 pytestmark = pytest.mark.usefixtures("qapp")

@@ -17,9 +17,9 @@ from models import recipe
 from models.requests import Request
 from models.types import Result
 from tests.viewer.explained import classifier, picture
-from viewer import proving
 from viewer.menus import maps
 from viewer.panels.proof import CAUTION, NO_METHOD, ProofPanel
+from viewer.presenters import faithfulness
 from viewer.widgets.chart_share import Curve, ShareChart
 
 Make = Callable[..., Any]
@@ -46,7 +46,7 @@ def finish(d: Any) -> None:
         d.engine.finish_idle()
         d.session.tick()
         shown = panel(d).shown
-        return shown is not None and shown[0] == d.session.wanted.get(proving.SLOT) and "twin" in shown[1].arrays
+        return shown is not None and shown[0] == d.session.wanted.get(faithfulness.SLOT) and "twin" in shown[1].arrays
 
     d.until(whole)
     d.settle()
@@ -67,11 +67,11 @@ def test_nothing_is_asked_until_a_map_is_shown_and_looked_at(desk: Make, tmp_pat
     d = desk(picture(tmp_path), model=classifier(tmp_path))
     d.run("panel-proof")
     d.settle()
-    assert panel(d).empty.text() == NO_METHOD and proving.SLOT not in d.session.wanted
+    assert panel(d).empty.text() == NO_METHOD and faithfulness.SLOT not in d.session.wanted
     d.store.update(d.document.explaining(method="saliency"), title="Explain")
-    assert d.session.wanted[proving.SLOT].settings["method"] == "saliency"
+    assert d.session.wanted[faithfulness.SLOT].settings["method"] == "saliency"
     d.run("panel-proof")
-    assert proving.SLOT not in d.session.wanted
+    assert faithfulness.SLOT not in d.session.wanted
 
 
 def test_what_is_shown_are_the_engines_numbers(proved: Any) -> None:
@@ -109,14 +109,14 @@ def test_the_map_shown_tells_its_completeness(proved: Any) -> None:
 
 def test_the_methods_own_settings_and_layer_are_proved(proved: Any) -> None:
     proved.store.update(proved.document.with_value("integrated_gradients", baseline="blur"), title="Baseline")
-    asked = proved.session.wanted[proving.SLOT].settings
+    asked = proved.session.wanted[faithfulness.SLOT].settings
     assert json.loads(asked["settings"]) == {"baseline": "blur"} and asked["target"] == "dog"
     assert "settings before" in panel(proved).state.text(), "the last proof stays, and says what it is"
     finish(proved)
     assert not panel(proved).state.text()
     layers = proved.direct("layers").meta
     proved.store.update(proved.document.explaining(method="grad_cam", layer=layers["automatic"]), title="Layer")
-    asked = proved.session.wanted[proving.SLOT].settings
+    asked = proved.session.wanted[faithfulness.SLOT].settings
     assert json.loads(asked["settings"]) == {"layer": layers["automatic"]}
 
 

@@ -18,10 +18,11 @@ from models import model_name
 from models.inspection import Description, Offer
 from models.params import Parameter
 from models.types import Result, Source
-from viewer import beside, plan, versus
+from viewer import beside, plan
 from viewer.canvas.layers import ONLY_A, ONLY_B, Boxes
 from viewer.document import Document
-from viewer.heat import Look
+from viewer.presenters import model_difference
+from viewer.presenters.heatmap import Look
 
 A_NAMES, B_NAMES = ("background", "cat", "dog", "bird"), ("dog", "horse", "cat")
 BOX = tuple[str, float, float, float, float, float]
@@ -73,7 +74,7 @@ def some(names: Sequence[str], seed: int, count: int) -> Result:
 @settings(max_examples=60, deadline=None)
 def test_boxes_of_two_models_are_paired_by_name_and_place(seed: int, many: int, others: int) -> None:
     a, b = some(A_NAMES, seed, many), some(B_NAMES, seed + 1, others)
-    found = versus.boxes(a, b)
+    found = model_difference.boxes(a, b)
     pairs = {(i, j) for i, j in found.matched.tolist()}
     assert pairs == naive(a, b)
     assert sorted([*found.only_a.tolist(), *(i for i, _ in pairs)]) == list(range(many))
@@ -86,7 +87,7 @@ def test_boxes_of_two_models_are_paired_by_name_and_place(seed: int, many: int, 
 def test_the_list_begins_with_what_one_model_alone_found_then_with_the_largest_change() -> None:
     a = detections(A_NAMES, ("cat", 0.9, 0, 0, 10, 10), ("dog", 0.8, 20, 0, 30, 10), ("bird", 0.7, 40, 0, 50, 10))
     b = detections(B_NAMES, ("dog", 0.3, 20, 0, 30, 11), ("cat", 0.8, 0, 0, 10, 10), ("horse", 0.6, 40, 0, 50, 10))
-    found = versus.boxes(a, b)
+    found = model_difference.boxes(a, b)
     texts = [found.texts(row, at) for at, row in enumerate(found.rows)]
     assert texts == [
         ("bird", "0.700", "", "", ""),
@@ -101,12 +102,12 @@ def test_the_list_begins_with_what_one_model_alone_found_then_with_the_largest_c
 def test_what_one_model_alone_found_is_marked_in_its_own_pane() -> None:
     a = detections(A_NAMES, ("cat", 0.9, 0, 0, 10, 10), ("bird", 0.7, 40, 0, 50, 10))
     b = detections(B_NAMES, ("cat", 0.8, 0, 0, 10, 10), ("horse", 0.6, 40, 0, 50, 10))
-    found = versus.boxes(a, b)
+    found = model_difference.boxes(a, b)
     for result, first, role, text in ((a, True, ONLY_A, "bird only in A"), (b, False, ONLY_B, "horse only in B")):
         labels, names = result.arrays["labels"], ("cat", text.split()[0])
         layer = Boxes("detections", result.arrays["boxes"], labels, names, ids=result.arrays["ids"])
         other = replace(layer, id="anchors")
-        marked: list[Any] = versus.marked([layer, other], found, first=first)
+        marked: list[Any] = model_difference.marked([layer, other], found, first=first)
         assert marked[0].colours.tolist() == [labels[0], role] and marked[0].texts == ["cat", text]
         assert marked[1] is other
 
@@ -116,10 +117,10 @@ def test_one_class_name_has_one_colour_in_both_panes() -> None:
     boxes = Boxes("detections", b.arrays["boxes"], b.arrays["labels"])
     roles = replace(boxes, colours=np.array([ONLY_B, -2, 2]))
     levels = replace(boxes, id="anchors")
-    found: list[Any] = versus.recoloured([boxes, roles, levels], B_NAMES, A_NAMES)
+    found: list[Any] = model_difference.recoloured([boxes, roles, levels], B_NAMES, A_NAMES)
     assert found[0].colours.tolist() == [A_NAMES.index("dog"), len(A_NAMES), A_NAMES.index("cat")]
     assert found[1].colours.tolist() == [ONLY_B, -2, A_NAMES.index("cat")] and found[2] is levels
-    assert versus.recoloured([boxes], A_NAMES, A_NAMES)[0] is boxes
+    assert model_difference.recoloured([boxes], A_NAMES, A_NAMES)[0] is boxes
 
 
 def test_the_counterpart_of_a_box_has_its_name_and_its_place() -> None:
@@ -141,12 +142,14 @@ def ranked(names: Sequence[str], *chances: float) -> Result:
 
 
 def test_classes_meet_by_name_and_their_distance_is_half_the_sum_of_differences() -> None:
-    found = versus.classes(ranked(("cat", "dog", "bird"), 0.7, 0.2, 0.1), ranked(("dog", "cat", "ship"), 0.5, 0.3, 0.2))
+    found = model_difference.classes(
+        ranked(("cat", "dog", "bird"), 0.7, 0.2, 0.1), ranked(("dog", "cat", "ship"), 0.5, 0.3, 0.2)
+    )
     assert found.rows == (("cat", 0.7, 0.3), ("dog", 0.2, 0.5), ("ship", None, 0.2), ("bird", 0.1, None))
     assert found.best == ("cat", "dog") and found.distance == pytest.approx(0.5 * (0.4 + 0.3 + 0.2 + 0.1))
     same = ranked(("cat", "dog"), 0.6, 0.4)
-    assert versus.classes(same, same).distance == 0
-    assert versus.classes(ranked(("cat",), 1.0), ranked(("dog",), 1.0)).distance == 1
+    assert model_difference.classes(same, same).distance == 0
+    assert model_difference.classes(ranked(("cat",), 1.0), ranked(("dog",), 1.0)).distance == 1
 
 
 def heat_map(values: Any, extent: tuple[float, ...] = (0, 0, 80, 60)) -> Result:
@@ -156,27 +159,27 @@ def heat_map(values: Any, extent: tuple[float, ...] = (0, 0, 80, 60)) -> Result:
 def test_maps_on_one_grid_correlate_as_scipy_says() -> None:
     rng = np.random.default_rng(3)
     a, b = rng.normal(size=(6, 8)).round(1), rng.normal(size=(6, 8)).round(1)  # rounded, so that values are equal
-    found = versus.map_numbers(heat_map(a), heat_map(b))
+    found = model_difference.map_numbers(heat_map(a), heat_map(b))
     assert found is not None and found.shape == (6, 8) and found.share == 1
     assert found.pearson == pytest.approx(stats.pearsonr(a.ravel(), b.ravel()).statistic, abs=1e-5)
     assert found.spearman == pytest.approx(stats.spearmanr(a.ravel(), b.ravel()).statistic, abs=1e-5)
-    flat = versus.map_numbers(heat_map(a), heat_map(np.ones((6, 8))))
+    flat = model_difference.map_numbers(heat_map(a), heat_map(np.ones((6, 8))))
     assert flat is not None and (flat.pearson, flat.spearman) == (0, 0)
 
 
 def test_maps_of_other_grids_and_places_meet_where_both_lie() -> None:
     across = np.tile(np.arange(8, dtype=np.float32), (6, 1))
-    found = versus.map_numbers(heat_map(across), heat_map(across[:, :4] * 3 + 1, (0, 0, 40, 60)))
+    found = model_difference.map_numbers(heat_map(across), heat_map(across[:, :4] * 3 + 1, (0, 0, 40, 60)))
     assert found is not None and found.share == 0.5
     assert found.pearson == pytest.approx(1, abs=1e-6), "both rise to the right, in whatever units"
-    assert versus.map_numbers(heat_map(across), heat_map(across, (80, 0, 160, 60))) is None
+    assert model_difference.map_numbers(heat_map(across), heat_map(across, (80, 0, 160, 60))) is None
 
 
 def test_the_difference_of_maps_is_of_shares_of_each_scale() -> None:
     look = Look(clip=100.0)
-    found = versus.map_difference(heat_map([[2.0, 0.0]]), heat_map([[0.0, -50.0]]), look)
+    found = model_difference.map_difference(heat_map([[2.0, 0.0]]), heat_map([[0.0, -50.0]]), look)
     assert found is not None and found.values.tolist() == [[1.0, 1.0]]
-    layer = versus.difference_layer(found, look)
+    layer = model_difference.difference_layer(found, look)
     assert layer.id == "difference" and layer.low == -layer.high and layer.colour_map == "diverging"
 
 
@@ -184,13 +187,13 @@ def test_activations_have_a_cosine_where_their_shapes_agree() -> None:
     rng = np.random.default_rng(4)
     a, b = rng.normal(size=(3, 2, 2)), rng.normal(size=(3, 2, 2))
     one, other = (Result({"maps": v}, {"layer": name}) for v, name in ((a, "layer3"), (b, "block")))
-    found = versus.activity(one, other)
+    found = model_difference.activity(one, other)
     flat = [torch.from_numpy(v) for v in (a, b)]
     cosine = torch.nn.functional.cosine_similarity
     assert found.cosine == pytest.approx(float(cosine(flat[0].flatten(), flat[1].flatten(), dim=0)))
     assert found.channel == pytest.approx(float(cosine(flat[0].flatten(1), flat[1].flatten(1)).mean()))
     assert found.norms == pytest.approx([float(v.norm()) for v in flat]) and found.layers == ("layer3", "block")
-    short = versus.activity(one, Result({"maps": b[:2]}, {"layer": "block"}))
+    short = model_difference.activity(one, Result({"maps": b[:2]}, {"layer": "block"}))
     assert short.cosine is None and short.channel is None and short.shapes[1] == (2, 2, 2)
 
 

@@ -13,10 +13,10 @@ from models.live.record import SUFFIX, Recording
 from models.output_files import OutputFiles
 from models.requests import Request
 from models.types import Pixels, Result
-from viewer import heat, inside, instances, matches, overlay, segments, trace
 from viewer.canvas.layers import Layer
 from viewer.canvas.painter import png, render, svg
 from viewer.export import feature_grids, generated
+from viewer.presenters import anchor_matches, detections, feature_maps, heatmap, instances, lineage, segmentation
 from viewer.sources import pixels_of
 
 MAP = "attribution"
@@ -29,26 +29,26 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
     """Return what an inspection paints when nobody looks: no selection, everything it found."""
     if result.meta.get("kind") == MAP:
         values, extent = result.arrays["map"], result.meta["extent"]
-        return [heat.heat_layer(values, extent, heat.Look(), signed=result.meta["signed"])]
+        return [heatmap.heat_layer(values, extent, heatmap.Look(), signed=result.meta["signed"])]
     if "boxes" not in result.arrays and request.inspection in PLAIN:
         return []
     if request.inspection in GRIDS or result.meta.get("kind") == generated.LATENT:
         return []
     if request.inspection == "receptive":
-        return inside.field_layers(result)
+        return feature_maps.field_layers(result)
     if request.inspection == "anchors":
-        return [overlay.density_layer(result)]
+        return [detections.density_layer(result)]
     if request.inspection == "match":
-        return matches.layers(result)
+        return anchor_matches.layers(result)
     if request.inspection in ("masks", "keypoints"):
         return instances.export_layers(result)
     if request.inspection == "segment":
-        return [segments.label_layer(result)]
+        return [segmentation.label_layer(result)]
     if request.inspection == "lineage":
-        return trace.lineage_layers(result, alone=True)
+        return lineage.lineage_layers(result, alone=True)
     if request.inspection == "missed":
-        return trace.missed_layers(tuple(result.arrays["region"][0].tolist()), result)
-    return overlay.detection_layers(result)
+        return lineage.missed_layers(tuple(result.arrays["region"][0].tolist()), result)
+    return detections.detection_layers(result)
 
 
 def raw_kind(request: Request, result: Result) -> str:

@@ -10,11 +10,12 @@ from PySide6.QtGui import QImage
 from models.detection import report
 from models.requests import Request
 from models.types import Result
-from viewer import inside, theme
+from viewer import theme
 from viewer.canvas.mosaic import Atlas, sheet
 from viewer.canvas.painter import png
+from viewer.presenters import feature_maps
 
-RAW = {inside.FILTERS: "tiles", inside.ACTIVATIONS: "maps"}  # the array that holds the values themselves
+RAW = {feature_maps.FILTERS: "tiles", feature_maps.ACTIVATIONS: "maps"}  # the array that holds the values themselves
 CELL_PX = 48
 GAP_PX = 2
 
@@ -22,7 +23,9 @@ GAP_PX = 2
 def as_png(request: Request, result: Result) -> bytes:
     """Return the grid of a result, in the order that was asked for, as a PNG file. Raises OSError."""
     kind = request.inspection
-    atlas = (inside.filter_atlas if kind == inside.FILTERS else inside.activation_atlas)(result, theme.heat_lut)
+    atlas = (feature_maps.filter_atlas if kind == feature_maps.FILTERS else feature_maps.activation_atlas)(
+        result, theme.heat_lut
+    )
     order = result.arrays["order"]
     order = order if len(order) == len(atlas) else np.arange(len(atlas))  # all planes of one filter
     pixels = np.ascontiguousarray(_picture(atlas, order))

@@ -22,8 +22,8 @@ from models.types import Pixels, Refusal, Result, Source
 from viewer import theme
 from viewer.canvas.painter import as_image, default_unit, paint, png
 from viewer.export.generated import npz
-from viewer.heat import Look
-from viewer.maps import Cell, Difference
+from viewer.presenters.heatmap import Look
+from viewer.presenters.map_comparison import Cell, Difference
 from viewer.widgets.map_grid import Tile
 
 KINDS = ("png", "npz", "json")

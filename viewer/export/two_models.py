@@ -16,9 +16,10 @@ from models.output_files import OutputFiles
 from models.quantity import PROBABILITY
 from models.requests import Request
 from models.types import Pixels, Refusal, Result
-from viewer import theme, versus
+from viewer import theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.painter import default_unit, png, render
+from viewer.presenters import model_difference
 
 GAP, LINE, TEXT = 8, 22, 13  # in design pixels
 KINDS = ("png", "json")
@@ -97,29 +98,29 @@ def body(sides: tuple[Side, Side]) -> dict[str, Any]:
     """Return both models with what was asked of them, and what differs in every question that both answered."""
     both = {
         slot: tuple(side.answers[slot][1] for side in sides)
-        for slot in versus.SLOTS
+        for slot in model_difference.SLOTS
         if all(slot in side.answers for side in sides)
     }
     found: dict[str, Any] = {}
     if "detect" in both:
-        found["boxes"] = _boxes(versus.boxes(*both["detect"]))
+        found["boxes"] = _boxes(model_difference.boxes(*both["detect"]))
     if "classify" in both:
-        classes = versus.classes(*both["classify"])
+        classes = model_difference.classes(*both["classify"])
         rows = [{"class": name, "a": a, "b": b} for name, a, b in classes.rows]
         told = {"best": list(classes.best), "total_variation": classes.distance}
         plain = classes.quantities == (PROBABILITY, PROBABILITY)
         kinds = {} if plain else {"quantities": list(classes.quantities)}
         found["classes"] = {**told, **kinds, "probabilities" if plain else "numbers": rows}
-    if "attribution" in both and (maps := versus.map_numbers(*both["attribution"])) is not None:
+    if "attribution" in both and (maps := model_difference.map_numbers(*both["attribution"])) is not None:
         numbers = {"pearson": maps.pearson, "spearman": maps.spearman, "cells": list(maps.shape)}
         found["maps"] = {**numbers, "share_of_a": maps.share}
     if "activations" in both:
-        activity = versus.activity(*both["activations"])
+        activity = model_difference.activity(*both["activations"])
         layers = {"layers": list(activity.layers), "shapes": [list(shape) for shape in activity.shapes]}
         cosines = {"cosine": activity.cosine, "mean_cosine_of_channels": activity.channel}
         found["activations"] = {**layers, "norms": list(activity.norms), **cosines}
     if "generated" in both:
-        found["pictures"] = {"mean_difference_of_255": versus.pictures(*both["generated"])}
+        found["pictures"] = {"mean_difference_of_255": model_difference.pictures(*both["generated"])}
     return {
         "vitrine": "two models",
         **{letter: _model(side) for letter, side in zip("ab", sides, strict=True)},
@@ -136,18 +137,18 @@ def _model(side: Side) -> dict[str, Any]:
             "parameters": dict(result.meta.get("parameters", {})),
         }
         for slot, (request, result) in side.answers.items()
-        if slot in versus.SLOTS
+        if slot in model_difference.SLOTS
     }
     digests = {str(result.meta.get("sha256", "")) for _, result in side.answers.values()} - {""}
     names = {request.model for request, _ in side.answers.values()}
     return {"model": next(iter(names), side.name), "sha256": next(iter(digests), ""), "asked": asked}
 
 
-def _boxes(pairs: versus.Pairs) -> dict[str, Any]:
+def _boxes(pairs: model_difference.Pairs) -> dict[str, Any]:
     def one(result: Result, row: int) -> dict[str, Any]:
         arrays = result.arrays
         box = [round(float(v), 2) for v in arrays["boxes"][row]]
-        return {"class": versus.name_of(result, row), "score": float(arrays["scores"][row]), "box": box}
+        return {"class": model_difference.name_of(result, row), "score": float(arrays["scores"][row]), "box": box}
 
     matched = [
         {"a": one(pairs.a, i), "b": one(pairs.b, j), "iou": float(iou)}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from viewer import explain
 from viewer.commands.command import Command
 from viewer.panels import settings_comparison
 from viewer.panels.anchors import MODES
+from viewer.presenters import attribution
 
 if TYPE_CHECKING:
     from viewer.window import Window
@@ -122,17 +122,17 @@ def _explaining(w: Window) -> list[Command]:
     store = w.session.store
 
     def offered() -> bool:
-        return w.has_picture and bool(explain.methods(w.session.description))
+        return w.has_picture and bool(attribution.methods(w.session.description))
 
     def begin(*, box: bool = False) -> None:
         w.docks.show("attribution")
-        document = explain.begun(store.document, w.session.description)
+        document = attribution.begun(store.document, w.session.description)
         if box:
             document = document.with_region(None).explaining(target="", against="")
         store.update(document, title="Explain this box" if box else "Explain the target")
 
     def step(by: int) -> None:
-        method = explain.stepped(store.document, w.session.description, by)
+        method = attribution.stepped(store.document, w.session.description, by)
         if method:
             w.docks.show("attribution")
             store.update(store.document.explaining(method=method), title="Another method")

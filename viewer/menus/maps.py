@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QFileDialog
 from models import output_files, recipe
 from models.output_files import OutputFiles
 from models.types import Refusal
-from viewer import proving
 from viewer.commands.command import Command
 from viewer.export import map_grid
 from viewer.panels.map_comparison import MapsPanel
 from viewer.panels.proof import ProofPanel
+from viewer.presenters import faithfulness
 
 if TYPE_CHECKING:
     from viewer.window import Window
@@ -84,7 +84,7 @@ def export_proof(w: Window, path: Path) -> list[Path]:
     assert panel.shown is not None
     request, result = panel.shown
     is_csv = path.suffix.lower() == ".csv"
-    text = proving.as_csv(result) if is_csv else proving.as_json(request, result, delta=panel.delta)
+    text = faithfulness.as_csv(result) if is_csv else faithfulness.as_json(request, result, delta=panel.delta)
     beside = path.with_name(f"{path.stem}.recipe.json")
     w.settings.last_folder = str(path.parent)
     try:

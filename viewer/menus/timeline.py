@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QFileDialog
 
 from models.requests import Request
 from models.types import Refusal, Result
-from viewer import reel
 from viewer.commands.command import Command
 from viewer.export import answers
 from viewer.panels.timeline import TimelinePanel
+from viewer.presenters import latent_path
 
 if TYPE_CHECKING:
     from viewer.window import Window
@@ -129,8 +129,8 @@ def add_key(w: Window) -> None:
 
 def shown(w: Window) -> tuple[Request, Result] | None:
     """Return the path that is shown, with what it answers."""
-    found = w.session.results.get(reel.SLOT)
-    return found if found is not None and found[0].inspection == reel.INSPECTION else None
+    found = w.session.results.get(latent_path.SLOT)
+    return found if found is not None and found[0].inspection == latent_path.INSPECTION else None
 
 
 def ask_export(w: Window, kind: str) -> None:

@@ -11,12 +11,13 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, 
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import latent, plan, reals, theme
+from viewer import plan, reals, theme
 from viewer.canvas.mosaic import signed, tinted
 from viewer.document import Document
-from viewer.heat import DIVERGING
 from viewer.panels.base import GAP, Panel
 from viewer.plan import Wants
+from viewer.presenters import latent_code
+from viewer.presenters.heatmap import DIVERGING
 from viewer.store import Store
 from viewer.widgets.form import Form
 from viewer.widgets.gallery import Gallery
@@ -133,7 +134,7 @@ class AnatomyPanel(Panel):
         self._show()
         document = self.store.document
         if document.source == request.source and document.latent.encoded != request.source:
-            moved = latent.at(document, np.asarray(result.arrays["mu"], np.float32))
+            moved = latent_code.at(document, np.asarray(result.arrays["mu"], np.float32))
             self.store.update(moved.with_latent(encoded=request.source))
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
@@ -190,7 +191,7 @@ class AnatomyPanel(Panel):
     def _go(self) -> None:
         if self._result is not None:
             code = np.asarray(self._result.arrays["mu"], np.float32)
-            self.store.update(latent.at(self.store.document, code), title="Go to the picture's code")
+            self.store.update(latent_code.at(self.store.document, code), title="Go to the picture's code")
 
     def _encode_all(self, wanted: bool) -> None:
         self.store.update(self.store.document.with_view(posterior=wanted))

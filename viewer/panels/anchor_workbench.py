@@ -22,11 +22,12 @@ from models.inspection import Description, Offer
 from models.requests import Request
 from models.truth.types import Truth
 from models.types import Result
-from viewer import matches, plan, theme
+from viewer import plan, theme
 from viewer.canvas.layers import MISSED, TRUTH, Layer
 from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.plan import Wants
+from viewer.presenters import anchor_matches
 from viewer.store import Store
 from viewer.widgets.design import DesignFields
 from viewer.widgets.field import CheckRow
@@ -143,15 +144,15 @@ class WorkbenchPanel(Panel):
         view = document.view
         if self._result is None or view.anchors != MATCH or document.truth is None:
             return []
-        return matches.layers(self._result, level=view.anchor_level, chosen=self._chosen, labels=view.labels)
+        return anchor_matches.layers(self._result, level=view.anchor_level, chosen=self._chosen, labels=view.labels)
 
     def restyle(self, layers: list[Layer], document: Document) -> list[Layer]:
         """Leave the words on the picture to the objects while anchors are matched with them."""
-        return layers if document.view.anchors != MATCH else matches.quieted(layers)
+        return layers if document.view.anchors != MATCH else anchor_matches.quieted(layers)
 
     def picked(self, layer: str, row: int) -> bool:
         """Take a click on an object: its anchors alone, or all again."""
-        if layer != matches.OBJECTS:
+        if layer != anchor_matches.OBJECTS:
             return False
         item = self.objects.topLevelItem(row)
         if row == self._chosen or item is None:
@@ -167,7 +168,9 @@ class WorkbenchPanel(Panel):
         result = self._result if opened and on else None
         self.open.setVisible(not opened)
         self.on.setVisible(opened)
-        self.about.setText(matches.summary(result) if result else NO_TRUTH if not opened else WAITING if on else OFF)
+        self.about.setText(
+            anchor_matches.summary(result) if result else NO_TRUTH if not opened else WAITING if on else OFF
+        )
         for part in (self._titles[0], self.levels, self._titles[2], self.design):
             part.setVisible(result is not None)
         for part in (self._titles[1], self.objects):
@@ -187,12 +190,12 @@ class WorkbenchPanel(Panel):
         if covered is None:
             return
         arrays, meta = covered.arrays, covered.meta
-        self.coverage.setText(matches.coverage_text(covered))
+        self.coverage.setText(anchor_matches.coverage_text(covered))
         other = arrays["suggested_histogram"].tolist() if suggested else ()
         self.bars.show_counts(arrays["histogram"].tolist(), mark=meta["fg"], other=other)
         self.suggest.setVisible(not suggested)
         self.use.setEnabled(suggested and (meta["suggested_scales"], meta["suggested_ratios"]) != _texts(covered))
-        self.details.setText(matches.parts_text(covered))
+        self.details.setText(anchor_matches.parts_text(covered))
 
     def _build(self, offer: Offer) -> None:
         if self.form is not None:
@@ -277,8 +280,8 @@ class WorkbenchPanel(Panel):
         self.levels.blockSignals(True)
         whole = self.levels.topLevelItem(0)
         assert whole is not None
-        for column, state in enumerate(matches.STATES, 1):
-            whole.setIcon(column, theme.swatch(theme.class_colour(matches.ROLES[state])))
+        for column, state in enumerate(anchor_matches.STATES, 1):
+            whole.setIcon(column, theme.swatch(theme.class_colour(anchor_matches.ROLES[state])))
         self.levels.blockSignals(False)
         self._mark_level()
 
@@ -287,7 +290,7 @@ class WorkbenchPanel(Panel):
         sides = arrays["truth_boxes"][:, 2:] - arrays["truth_boxes"][:, :2]
         for row, (w, h) in enumerate(sides.tolist()):
             best, learners = float(arrays["truth_best"][row]), int(arrays["truth_anchors"][row])
-            lines.append((matches.name(result, row), f"{w:.0f} × {h:.0f}", f"{best:.2f}", f"{learners:,}"))
+            lines.append((anchor_matches.name(result, row), f"{w:.0f} × {h:.0f}", f"{best:.2f}", f"{learners:,}"))
         _fill(self.objects, lines, chosen=self._chosen)
         for row, covered in enumerate(arrays["covered"].tolist()):
             item = self.objects.topLevelItem(row)

@@ -13,10 +13,11 @@ from models.detection.classes import class_groups, class_scores, write_scores
 from models.inspection import Description, Offer
 from models.requests import Request
 from models.types import Failure, Refusal, Result
-from viewer import overlay, plan, theme
+from viewer import plan, theme
 from viewer.canvas.layers import Layer
 from viewer.document import Document
 from viewer.panels.base import GAP, Panel
+from viewer.presenters import detections
 from viewer.store import Store
 from viewer.widgets.classes import Classes
 from viewer.widgets.field import TextRow
@@ -128,7 +129,7 @@ class DetectionPanel(Panel):
             return []
         if document.pinned is not None and document.view.compare != "a" and self._compared:
             return []  # the comparison paints them
-        return overlay.detection_layers(self._result, labels=document.view.labels, selected=document.selected)
+        return detections.detection_layers(self._result, labels=document.view.labels, selected=document.selected)
 
     def _build(self, offer: Offer) -> None:
         if self.form is not None:

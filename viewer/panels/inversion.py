@@ -10,11 +10,12 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import latent, plan, theme
+from viewer import plan, theme
 from viewer.canvas.mosaic import signed, tinted
 from viewer.document import Document
-from viewer.heat import DIVERGING
 from viewer.panels.base import GAP, Panel
+from viewer.presenters import latent_code
+from viewer.presenters.heatmap import DIVERGING
 from viewer.store import Store
 from viewer.widgets.form import Form
 from viewer.widgets.gallery import Gallery
@@ -133,7 +134,7 @@ class InversionPanel(Panel):
     def _go(self) -> None:
         if self._result is not None:
             code = np.asarray(self._result.arrays["code"], np.float32)
-            self.store.update(latent.at(self.store.document, code), title="Go to the code found")
+            self.store.update(latent_code.at(self.store.document, code), title="Go to the code found")
 
     def _set(self, name: str, value: object) -> None:
         document = self.store.document.with_value(INSPECTION, **{name: value})  # type: ignore[arg-type]

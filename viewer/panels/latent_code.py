@@ -11,10 +11,11 @@ from models.inspection import Description
 from models.latent.space import SEED, Space
 from models.requests import Request
 from models.types import Failure, Float, Refusal, Result
-from viewer import latent, plan
+from viewer import plan
 from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.plan import Wants
+from viewer.presenters import latent_code
 from viewer.store import Store
 from viewer.widgets.form import Form
 from viewer.widgets.mapread import plain_label
@@ -83,11 +84,11 @@ class ExplorePanel(Panel):
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the controls of the model, and where they stand."""
-        space = latent.space_of(description)
+        space = latent_code.space_of(description)
         if description is None or space is None:
             return
-        code = latent.code_of(document, space)
-        known, reach = (document.model, description.about.get("latent")), latent.reach_of(code)
+        code = latent_code.code_of(document, space)
+        known, reach = (document.model, description.about.get("latent")), latent_code.reach_of(code)
         if known == self._built[:2] and not document.latent.code.startswith(SEED):
             reach = max(reach, self._built[2])  # a slider that is dragged must not be made anew
         if known != self._known:
@@ -103,8 +104,8 @@ class ExplorePanel(Panel):
             self.code.setText(text)
             self.code.setCursorPosition(0)
         if code is not None and self.form is not None:
-            self.form.set_values(latent.values(code, space))
-            self.remark.setText(latent.typical(code, space, self._folder))
+            self.form.set_values(latent_code.values(code, space))
+            self.remark.setText(latent_code.typical(code, space, self._folder))
             self.remark.setVisible(bool(self.remark.text()))
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
@@ -140,7 +141,7 @@ class ExplorePanel(Panel):
         if self.form is not None:
             self._column.removeWidget(self.form)
             self.form.deleteLater()
-        parameters, folded = latent.controls(description, space, reach=reach)
+        parameters, folded = latent_code.controls(description, space, reach=reach)
         self.form = Form(parameters, sections=folded)
         self.form.reset.setText(MIDDLE)
         self.form.reset.setAccessibleName(MIDDLE)
@@ -153,17 +154,17 @@ class ExplorePanel(Panel):
 
     def _set(self, name: str, value: object, *, final: bool) -> None:
         document = self.store.document
-        code = latent.code_of(document, self._space) if self._space else None
+        code = latent_code.code_of(document, self._space) if self._space else None
         if code is None or self._space is None:
             return
-        changed = latent.changed(code, self._space, name, value)
-        self.store.update(latent.at(document, changed), title=f"Move {name}", merge=f"latent {name}")
+        changed = latent_code.changed(code, self._space, name, value)
+        self.store.update(latent_code.at(document, changed), title=f"Move {name}", merge=f"latent {name}")
         if final:
             self.store.settle()
 
     def _middle(self) -> None:
         if self._space is not None:
-            document = latent.at(self.store.document, self._space.origin())
+            document = latent_code.at(self.store.document, self._space.origin())
             self.store.update(document, title="Middle of the prior")
 
     def _typed(self) -> None:
@@ -177,7 +178,7 @@ class ExplorePanel(Panel):
             self.remark.show()
             return
         moved = self.store.document.with_latent(code=f"{SEED}{text}", at=-1) if text.isdigit() else None
-        self.store.update(moved or latent.at(self.store.document, codes[0]), title="Enter a code")
+        self.store.update(moved or latent_code.at(self.store.document, codes[0]), title="Enter a code")
 
     def _draw_spread(self) -> None:
         if self.form is None:

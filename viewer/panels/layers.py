@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QStackedLay
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import explain
 from viewer.document import Document
 from viewer.panels.base import GAP, Panel
+from viewer.presenters import attribution
 from viewer.store import Store
 from viewer.widgets.calltree import CallTree
 from viewer.widgets.mapread import plain_label
@@ -74,7 +74,7 @@ class LayersPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the network's calls while they are listed."""
-        return explain.layers(document, description)
+        return attribution.layers(document, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Mark the layer chosen; say why there is none to choose."""

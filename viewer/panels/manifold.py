@@ -16,10 +16,11 @@ from models.latent.space import Space
 from models.params import Value
 from models.requests import Request
 from models.types import Failure, Float, Refusal, Result
-from viewer import latent, plan, theme
+from viewer import plan, theme
 from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.plan import Wants
+from viewer.presenters import latent_code
 from viewer.store import Store
 from viewer.widgets.channel_view import choice, fill_choice, set_choice
 from viewer.widgets.colourbar import ColourBar
@@ -85,7 +86,7 @@ class ManifoldPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the map while the panel is in view. What lies in the plane asks for the same map."""
-        space = latent.space_of(description)
+        space = latent_code.space_of(description)
         if INSPECTION not in document.view.inside or space is None or description is None:
             return None
         if plan.reason(INSPECTION, description):
@@ -93,7 +94,7 @@ class ManifoldPanel(Panel):
         values = plan.given(document, INSPECTION, description)
         if values.get("through"):
             return plan.about(INSPECTION, document, description)
-        code, (a, b) = latent.code_of(document, space), axes(description, space, values)
+        code, (a, b) = latent_code.code_of(document, space), axes(description, space, values)
         if code is None:
             return None
         if {a, b} <= {*planes.free(space)}:
@@ -104,7 +105,7 @@ class ManifoldPanel(Panel):
     @staticmethod
     def wants_points(document: Document, description: Description | None) -> Request | None:
         """Want the pictures of the current folder encoded while the map is in view."""
-        folder = latent.folder_of(document)
+        folder = latent_code.folder_of(document)
         shown = INSPECTION in document.view.inside and document.latent.points
         if not shown or description is None or folder is None:
             return None
@@ -121,7 +122,7 @@ class ManifoldPanel(Panel):
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the axes and settings, and mark where the code is."""
-        space, offer = latent.space_of(description), description.offers.get(INSPECTION) if description else None
+        space, offer = latent_code.space_of(description), description.offers.get(INSPECTION) if description else None
         if description is None or space is None or offer is None:
             return
         if offer.reason:
@@ -132,7 +133,7 @@ class ManifoldPanel(Panel):
             self.map.clear()
         self._space = space
         given = plan.given(document, INSPECTION, description)
-        entries = latent.dimensions(description, space)
+        entries = latent_code.dimensions(description, space)
         self._titles = {row: title.split(" · ")[0] for row, title in entries}
         self._axes = a, b = axes(description, space, given)
         for box, row in ((self.right, a), (self.up, b)):
@@ -185,7 +186,7 @@ class ManifoldPanel(Panel):
 
     def forget(self) -> None:
         """Take the pictures of another folder off the map."""
-        if latent.folder_of(self.store.document) is None:
+        if latent_code.folder_of(self.store.document) is None:
             self._encoded = None
             self._lay()
 
@@ -239,7 +240,7 @@ class ManifoldPanel(Panel):
 
     def _mark(self, document: Document) -> None:
         plane, space = self.map.plane, self._space
-        code = latent.code_of(document, space) if space is not None else None
+        code = latent_code.code_of(document, space) if space is not None else None
         if plane is None or code is None or len(code) != len(plane.origin):
             self.map.set_marker(None)
             return
@@ -258,13 +259,13 @@ class ManifoldPanel(Panel):
             self._mark(self.store.document)
             return
         row, encoded = place[2], self._encoded
-        name = latent.name_of(encoded, row) if encoded is not None and row >= 0 else ""
+        name = latent_code.name_of(encoded, row) if encoded is not None and row >= 0 else ""
         self._read(*self.map.plane.coordinates(*place[:2]), name)
 
     def _go(self, x: float, y: float) -> None:
         """Go to coordinates. The other dimensions stay as they are now, which a map shown may not know yet."""
         plane, space, document = self.map.plane, self._space, self.store.document
-        code = latent.code_of(document, space) if space is not None else None
+        code = latent_code.code_of(document, space) if space is not None else None
         if plane is None or code is None:
             return
         if self._along:
@@ -272,7 +273,7 @@ class ManifoldPanel(Panel):
             code[[*self._along]] = x, y
         else:
             code = plane.code(x, y)
-        self.store.update(latent.at(document, code), title="Move on the map", merge="latent map")
+        self.store.update(latent_code.at(document, code), title="Move on the map", merge="latent map")
 
     def _zoom(self, factor: float, across: float, down: float) -> None:
         """Zoom so that what is at a place stays there."""
@@ -336,7 +337,7 @@ def axes(description: Description, space: Space, given: dict[str, Value]) -> tup
     a, b = int(given.get("a", -1)), int(given.get("b", -1))
     if a >= 0 and b >= 0:
         return a, b
-    nats = latent.usage(description, space)
+    nats = latent_code.usage(description, space)
     return planes.filled(a, b, planes.pair(space, () if nats is None else nats))
 
 

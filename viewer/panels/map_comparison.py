@@ -22,13 +22,13 @@ from models.cards import card
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result, Source
-from viewer import explain, map_tiles, maps
 from viewer.document import Document
 from viewer.export.map_grid import Sheet, Shown
-from viewer.map_tiles import Answer
-from viewer.maps import Cell, Difference
 from viewer.panels.base import GAP, Levels, Panel
 from viewer.plan import Wanted
+from viewer.presenters import attribution, map_comparison, map_tiles
+from viewer.presenters.map_comparison import Cell, Difference
+from viewer.presenters.map_tiles import Answer
 from viewer.store import Store
 from viewer.widgets.colourbar import ColourBar
 from viewer.widgets.map_grid import MapGrid
@@ -68,7 +68,7 @@ class MapsPanel(Panel):
         self.classes.picked.connect(lambda names: self._set("Classes to compare", classes=names))
         self.classes.added.connect(self._add)
         self.pictures = QSpinBox()
-        self.pictures.setRange(1, maps.MOST_PICTURES)
+        self.pictures.setRange(1, map_comparison.MOST_PICTURES)
         self.pictures.setAccessibleName("Pictures to compare")
         self.pictures.setToolTip("The current picture and those after it in the film strip")
         self.pictures.valueChanged.connect(lambda count: self._set("Pictures to compare", pictures=count))
@@ -77,7 +77,7 @@ class MapsPanel(Panel):
         self.scale.setToolTip("What shares a scale can be compared by its colours; units differ from method to method")
         self.scale.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.scale.setMinimumContentsLength(12)
-        for key, title in maps.SCALES.items():
+        for key, title in map_comparison.SCALES.items():
             self.scale.addItem(title, key)
         self.scale.activated.connect(lambda: self._set("Scale of the maps", scale=str(self.scale.currentData())))
         self.grid = MapGrid("Maps side by side")
@@ -94,7 +94,7 @@ class MapsPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Wanted:
         """Want every cell's map while the panel is in view."""
-        return maps.wanted(document, description)
+        return map_comparison.wanted(document, description)
 
     def seen(self, in_view: bool) -> None:
         """Ask while the panel is in view, and no longer."""
@@ -117,24 +117,24 @@ class MapsPanel(Panel):
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Keep a map, or the best classes."""
         document = self.store.document
-        if slot == maps.BEST_SLOT:
+        if slot == map_comparison.BEST_SLOT:
             self._best = result
-            found = maps.found(result)
+            found = map_comparison.found(result)
             if found != document.maps.found:
                 self.store.update(document.with_maps(found=found))
             else:
                 self._offered = None
                 self.refresh(document, self._description)
-        elif slot.startswith(maps.QUEUE + "."):
+        elif slot.startswith(map_comparison.QUEUE + "."):
             self._keep(request, result)
 
     def show_failure(self, slot: str, failure: Failure) -> bool:
         """Say in a cell why it has no map."""
-        request = maps.wanted(self.store.document, self._description).get(slot)
-        if not slot.startswith(maps.QUEUE + ".") or request is None:
+        request = map_comparison.wanted(self.store.document, self._description).get(slot)
+        if not slot.startswith(map_comparison.QUEUE + ".") or request is None:
             return False
         self._keep(request, failure)
-        return slot != maps.BEST_SLOT
+        return slot != map_comparison.BEST_SLOT
 
     def show_pixels(self, source: Source, levels: Levels) -> None:
         """Take a picture to paint maps over."""
@@ -182,20 +182,20 @@ class MapsPanel(Panel):
         document, description = self.store.document, self._description
         if not document.view.maps:
             return
-        cells = maps.cells(document, description)
+        cells = map_comparison.cells(document, description)
         self._borrow({cell.source for cell in cells})
-        asked = {cell: maps.request(cell, document, description) for cell in cells}
+        asked = {cell: map_comparison.request(cell, document, description) for cell in cells}
         answers = {cell: self._answers[one] for cell, one in asked.items() if one in self._answers}
         known = {source: levels for source, levels in self._levels.items() if levels}
         sizes = {source: (levels[0].shape[1], levels[0].shape[0]) for source, levels in known.items()}
-        found = map_tiles.tiles(asked, answers, document, titles=maps.titles(description), sizes=sizes)
+        found = map_tiles.tiles(asked, answers, document, titles=map_comparison.titles(description), sizes=sizes)
         self.shown = found.shown
-        across = len(maps.methods(document, description))
+        across = len(map_comparison.methods(document, description))
         self.grid.set_pictures(known)
         self.other.set_pictures(known)
         self.grid.set_tiles([one.tile for one in self.shown], across=across)
         _tell(self.bar, found.bar)
-        more = maps.left_out(document, description)
+        more = map_comparison.left_out(document, description)
         words = f"{found.words}. {more} more do not fit: choose fewer" if more else found.words
         empty = PLAYS if document.source is not None and document.source.moving else EMPTY
         self.words.setText(words if self.shown else empty)
@@ -240,9 +240,9 @@ class MapsPanel(Panel):
         if key == self._offered:
             return
         self._offered = key
-        rows = [(offer.id, offer.title, offer.reason) for offer in explain.methods(description)]
-        self.methods.offer(rows, maps.methods(document, description))
-        chosen = [name for name in maps.classes(document, description) if name]
+        rows = [(offer.id, offer.title, offer.reason) for offer in attribution.methods(description)]
+        self.methods.offer(rows, map_comparison.methods(document, description))
+        chosen = [name for name in map_comparison.classes(document, description) if name]
         known = description.classes if description else ()
         self.classes.offer(map_tiles.class_rows(self._best, chosen, known), chosen)
         if not chosen:
@@ -253,11 +253,11 @@ class MapsPanel(Panel):
         document, description = self.store.document, self._description
         known = description.classes if description else ()
         exact = {title.lower(): title for title in reversed(known)}.get(name.lower(), name)
-        if explain.label_of(exact, known) < 0:
+        if attribution.label_of(exact, known) < 0:
             listed = len(card.label_ids(known))
             self.words.setText(f"There is no class {name!r} in this model. Choose one of its {listed:,} classes.")
             return
-        chosen = [each for each in maps.classes(document, description) if each and each != exact]
+        chosen = [each for each in map_comparison.classes(document, description) if each and each != exact]
         self._set("Classes to compare", classes=(*chosen, exact))
 
     def _set(self, title: str, **changed: object) -> None:

@@ -12,11 +12,12 @@ from models.inspection import Description
 from models.params import Parameter
 from models.requests import Request
 from models.types import Result
-from viewer import instances, plan
+from viewer import plan
 from viewer.canvas.layers import Layer, Rings
 from viewer.document import Document
-from viewer.overlay import row_of
 from viewer.panels.base import GAP, Panel
+from viewer.presenters import instances
+from viewer.presenters.detections import row_of
 from viewer.store import Store
 from viewer.widgets.colourbar import ColourBar
 from viewer.widgets.form import Form

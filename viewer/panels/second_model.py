@@ -14,16 +14,16 @@ from models.inspection import Description
 from models.quantity import PROBABILITY, in_digits
 from models.requests import Request
 from models.types import Result
-from viewer import heat, versus
 from viewer.beside import PREFIX, slot_of
 from viewer.canvas.layers import NO_CLASS, ONLY_A, ONLY_B, Layer
 from viewer.document import Document
-from viewer.explain import number
-from viewer.heat import Look
-from viewer.maps import Difference
 from viewer.panels.base import GAP, Panel
+from viewer.presenters import heatmap, model_difference
+from viewer.presenters.attribution import number
+from viewer.presenters.heatmap import Look
+from viewer.presenters.map_comparison import Difference
+from viewer.presenters.model_difference import Pairs
 from viewer.store import Store
-from viewer.versus import Pairs
 from viewer.widgets.card import Card
 from viewer.widgets.cells import Cells
 from viewer.widgets.channel_view import copy_button
@@ -32,14 +32,14 @@ from viewer.widgets.legend import Legend, Stroke
 from viewer.widgets.pair_table import PairTable
 from viewer.widgets.plain import plain
 
-DETECT, CLASSIFY, MAP, CHANNELS, PICTURE = versus.SLOTS
+DETECT, CLASSIFY, MAP, CHANNELS, PICTURE = model_difference.SLOTS
 TABLE_PX = 180
 MOST_CLASSES = 20
 NONE = "–"
 LEGEND = {
-    versus.IN_A: (Stroke(ONLY_A, "Only the first model"), "only in A"),
-    versus.IN_B: (Stroke(ONLY_B, "Only the second model"), "only in B"),
-    versus.MATCHED: (Stroke(NO_CLASS, "Both models"), "in both: one class name, IoU of 0.5 or more"),
+    model_difference.IN_A: (Stroke(ONLY_A, "Only the first model"), "only in A"),
+    model_difference.IN_B: (Stroke(ONLY_B, "Only the second model"), "only in B"),
+    model_difference.MATCHED: (Stroke(NO_CLASS, "Both models"), "in both: one class name, IoU of 0.5 or more"),
 }
 CHOOSE = "Choose a model…"
 FILE = "Weights file…"
@@ -150,12 +150,12 @@ class BesidePanel(Panel):
         """Take an answer of either model, and compare it with the other's."""
         own = slot_of(slot) or slot
         document = self.store.document
-        if own not in versus.SLOTS or request.model != (document.model if own == slot else document.beside):
+        if own not in model_difference.SLOTS or request.model != (document.model if own == slot else document.beside):
             return
         self._answers[slot] = (request, result)
         if own == DETECT:
             both = self._both(DETECT)
-            self._pairs = versus.boxes(*both) if both else None
+            self._pairs = model_difference.boxes(*both) if both else None
             self.table.take(self._pairs)
             self.table.follow(document.selected, document.other)
         self._tell()
@@ -178,14 +178,14 @@ class BesidePanel(Panel):
         found = self._subtracted(document.look) if document.view.subtracted and document.method else None
         if found is None:
             return layers
-        drawn = versus.difference_layer(found, document.look)
+        drawn = model_difference.difference_layer(found, document.look)
         return [drawn if layer.id == MAP else layer for layer in layers]
 
     def _marked(self, layers: list[Layer], document: Document, *, first: bool) -> list[Layer]:
         judged = document.truth is not None and document.view.outcomes
         if self._pairs is None or not document.beside or not document.view.alone or judged:
             return layers
-        return versus.marked(layers, self._pairs, first=first)
+        return model_difference.marked(layers, self._pairs, first=first)
 
     def _both(self, slot: str) -> tuple[Result, Result] | None:
         found = self._answers.get(slot), self._answers.get(PREFIX + slot)
@@ -197,7 +197,7 @@ class BesidePanel(Panel):
             return None
         before, drawn, found = self._difference
         if drawn != look or any(one is not other for one, other in zip(both, before, strict=False)) or not before:
-            found = versus.map_difference(*both, look)
+            found = model_difference.map_difference(*both, look)
             self._difference = (both, look, found)
         return found
 
@@ -217,7 +217,7 @@ class BesidePanel(Panel):
     def _tell(self) -> None:
         """Say in numbers what differs, in a section for each question that both models have answered."""
         document = self.store.document
-        there = {slot: self._both(slot) if document.beside else None for slot in versus.SLOTS}
+        there = {slot: self._both(slot) if document.beside else None for slot in model_difference.SLOTS}
         for slot, section in self._sections.items():
             section.setVisible(there[slot] is not None)
         self.empty.setVisible(not any(there.values()))
@@ -225,13 +225,13 @@ class BesidePanel(Panel):
         if self._pairs is not None:
             self._tell_boxes(self._pairs)
         if both := there[CLASSIFY]:
-            self._tell_classes(versus.classes(*both))
+            self._tell_classes(model_difference.classes(*both))
         if both := there[MAP]:
             self._tell_maps(both)
         if both := there[CHANNELS]:
-            self._tell_channels(versus.activity(*both))
+            self._tell_channels(model_difference.activity(*both))
         if both := there[PICTURE]:
-            away = versus.pictures(*both)
+            away = model_difference.pictures(*both)
             text = "their sizes differ" if away is None else f"{away:.2f} of 255, on average"
             self.pictures.set_facts([("Difference", text)])
 
@@ -244,7 +244,7 @@ class BesidePanel(Panel):
             mean, change = float(pairs.iou.mean()), float(pairs.change.mean())
             self.boxes.setText(f"On average of those: IoU {mean:.3f}, change of score {change:+.2g}")
 
-    def _tell_classes(self, found: versus.Classes) -> None:
+    def _tell_classes(self, found: model_difference.Classes) -> None:
         a, b = found.best
         same = f"Both say {a}" if a == b else f"A says {a}, B says {b}"
         shared = any(p is not None and q is not None for _, p, q in found.rows)
@@ -258,9 +258,9 @@ class BesidePanel(Panel):
         self.ranking.take([_class_row(row, found) for row in found.rows[:MOST_CLASSES]])
 
     def _tell_maps(self, both: tuple[Result, Result]) -> None:
-        found, look = versus.map_numbers(*both), self.store.document.look
+        found, look = model_difference.map_numbers(*both), self.store.document.look
         self.subtract.setEnabled(found is not None)
-        ends = [number(heat.end_of(each.arrays["map"], look)) for each in both]
+        ends = [number(heatmap.end_of(each.arrays["map"], look)) for each in both]
         facts = [
             (f"{name} explains", str(each.meta["target"]).partition(" of box ")[0])
             for name, each in zip("AB", both, strict=True)
@@ -281,7 +281,7 @@ class BesidePanel(Panel):
         self.map_layers.setText(f"Layers: A {layers[0]} · B {layers[1]}")
         self.map_layers.setVisible(layers != [NONE, NONE])
 
-    def _tell_channels(self, found: versus.Activity) -> None:
+    def _tell_channels(self, found: model_difference.Activity) -> None:
         self.layers_of.setText(f"Layers: A {found.layers[0]} · B {found.layers[1]}")
         facts = [(f"Shape {n}", " × ".join(map(str, shape))) for n, shape in zip("AB", found.shapes, strict=True)]
         facts += [(f"Norm {n}", number(norm)) for n, norm in zip("AB", found.norms, strict=True)]
@@ -293,7 +293,7 @@ class BesidePanel(Panel):
 
     def _class_text(self) -> str:
         both = self._both(CLASSIFY)
-        found = versus.classes(*both) if both else None
+        found = model_difference.classes(*both) if both else None
         rows = [_class_row(row, found) for row in found.rows] if found is not None else []
         return "\n".join("\t".join(row) for row in (("Class", "A", "B", "B − A"), *rows))
 
@@ -338,13 +338,15 @@ def _peers(model: str) -> list[str]:
     return sorted(known, key=lambda name: known[name].task != own)
 
 
-def _class_row(row: tuple[str, float | None, float | None], found: versus.Classes) -> tuple[str, str, str, str]:
+def _class_row(
+    row: tuple[str, float | None, float | None], found: model_difference.Classes
+) -> tuple[str, str, str, str]:
     name, a, b = row
     pairs = zip((a, b), found.quantities, strict=True)
     one, other = (NONE if v is None else f"{v:.4f}" if what == PROBABILITY else in_digits(v) for v, what in pairs)
     if a is None or b is None or not found.comparable:
         return name, one, other, NONE
-    return name, one, other, versus.signed(b - a) if found.quantities[0] == PROBABILITY else f"{b - a:+.4g}"
+    return name, one, other, model_difference.signed(b - a) if found.quantities[0] == PROBABILITY else f"{b - a:+.4g}"
 
 
 def _stack(*parts: QWidget) -> QWidget:

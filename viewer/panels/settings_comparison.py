@@ -21,11 +21,12 @@ from models.inspection import Description
 from models.params import Value
 from models.requests import Request
 from models.types import Result
-from viewer import difference, overlay, plan
+from viewer import plan
 from viewer.canvas.layers import CHANGED, NO_CLASS, ONLY_A, ONLY_B, Boxes, Layer
-from viewer.difference import Difference
 from viewer.document import Document
 from viewer.panels.base import GAP, Panel
+from viewer.presenters import detections, settings_difference
+from viewer.presenters.settings_difference import Difference
 from viewer.store import Store
 from viewer.widgets.cells import Cells
 from viewer.widgets.legend import Legend, Stroke
@@ -148,7 +149,7 @@ class ComparePanel(Panel):
             self._b = result
         if slot not in (DETECT, self.id) or self._a is None or self._b is None:
             return
-        self._difference = difference.differ(self._a, self._b)
+        self._difference = settings_difference.differ(self._a, self._b)
         self._tell()
         self.layers_changed.emit()
 
@@ -163,10 +164,12 @@ class ComparePanel(Panel):
         labels, selected = document.view.labels, document.selected
         match document.view.compare:
             case "difference":
-                return [*difference.layers(self._difference, labels=labels, selected=selected)]
+                return [*settings_difference.layers(self._difference, labels=labels, selected=selected)]
             case "b":
-                shown = overlay.detection_layers(self._difference.b, labels=labels, selected=selected)
-                return [replace(layer, id=f"{difference.LAYER} b") for layer in shown if isinstance(layer, Boxes)]
+                shown = detections.detection_layers(self._difference.b, labels=labels, selected=selected)
+                return [
+                    replace(layer, id=f"{settings_difference.LAYER} b") for layer in shown if isinstance(layer, Boxes)
+                ]
             case _:
                 return []
 

@@ -24,10 +24,11 @@ from models.inspection import Description
 from models.params import Value
 from models.requests import Request
 from models.types import Result
-from viewer import plan, theme, trace
+from viewer import plan, theme
 from viewer.canvas.layers import Layer
 from viewer.document import Document
 from viewer.panels.base import GAP, Panel
+from viewer.presenters import lineage
 from viewer.store import Store
 from viewer.widgets.ladder import Ladder
 
@@ -137,7 +138,7 @@ class MissedPanel(Panel):
         if document.region is None:
             return []
         told = document.view.missed and not plan.beyond(document)
-        return trace.missed_layers(document.region, self._result if told else None)
+        return lineage.missed_layers(document.region, self._result if told else None)
 
     def seen(self, in_view: bool) -> None:
         """Ask while the panel is in view, and no longer."""
@@ -146,7 +147,7 @@ class MissedPanel(Panel):
     @property
     def text(self) -> str:
         """All that the panel says, "" for nothing."""
-        return trace.missed_text(self._result) if self._result is not None else ""
+        return lineage.missed_text(self._result) if self._result is not None else ""
 
     def _page(self) -> QWidget:
         """Lay out what is shown of an answer."""
@@ -187,7 +188,7 @@ class MissedPanel(Panel):
             button.deleteLater()
         self.buttons = []
         for remedy in finding["remedies"]:
-            button = QPushButton(trace.remedy_text(remedy))
+            button = QPushButton(lineage.remedy_text(remedy))
             button.setToolTip(f"Moves it by {remedy['distance']:.1%} of the range. Undo takes it back.")
             button.clicked.connect(partial(self._apply, dict(remedy["set"]), remedy["text"]))
             self._remedies.insertWidget(self._remedies.count() - 1, button, 0, Qt.AlignmentFlag.AlignLeft)

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from viewer import theme
-from viewer.directions import Direction
+from viewer.presenters.latent_directions import Direction
 from viewer.widgets.slider import SliderRow
 from viewer.widgets.strip import Strip
 

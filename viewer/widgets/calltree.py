@@ -21,7 +21,7 @@ from PySide6.QtGui import QFont, QGuiApplication, QImage, QKeyEvent, QKeySequenc
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTreeView, QWidget
 
 from viewer import theme
-from viewer.calls import INSIDE, Node, find, tree
+from viewer.presenters.call_tree import INSIDE, Node, find, tree
 
 Index = QModelIndex | QPersistentModelIndex
 HEADS = ("Layer", "Type", "Shape", "Layout", "Call")

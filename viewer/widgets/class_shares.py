@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from viewer import theme
 from viewer.canvas.layers import NO_CLASS
-from viewer.segments import TITLES, Line, as_text
+from viewer.presenters.segmentation import TITLES, Line, as_text
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_PX = 26

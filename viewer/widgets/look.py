@@ -11,13 +11,13 @@ from PySide6.QtGui import QDoubleValidator
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from models.params import Parameter
-from viewer import heat
-from viewer.heat import Look
+from viewer.presenters import heatmap
+from viewer.presenters.heatmap import Look
 from viewer.widgets.field import CheckRow
 from viewer.widgets.form import Form
 
 GAP = 8
-_COLOURS = {"": "As suits the sign", **{name: name.capitalize() for name in heat.COLOUR_MAPS if name}}
+_COLOURS = {"": "As suits the sign", **{name: name.capitalize() for name in heatmap.COLOUR_MAPS if name}}
 _SMOOTH = {"bilinear": "Bilinear", "nearest": "Nearest"}
 OWN = Look()
 PARAMETERS = (
@@ -28,8 +28,8 @@ PARAMETERS = (
         "choice",
         OWN.sign,
         help="Signed: for and against. Absolute: their size. Positive only: what speaks for the target.",
-        choices=tuple(heat.SIGNS),
-        titles=tuple(heat.SIGNS.values()),
+        choices=tuple(heatmap.SIGNS),
+        titles=tuple(heatmap.SIGNS.values()),
     ),
     Parameter(
         "clip",
@@ -108,7 +108,7 @@ class LookForm(QWidget):
         """Show a look; colours have no say where a map has two signs."""
         values = {**dataclasses.asdict(look), "smooth": "bilinear" if look.smooth else "nearest"}
         self.form.set_values(values)
-        two = signed and look.sign == heat.SIGNED
+        two = signed and look.sign == heatmap.SIGNED
         self.form.set_applicable({"colours": TWO_HUES if two else ""})
         self.lock.set_value(look.scale > 0)
         if look.scale > 0:

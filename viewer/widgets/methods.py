@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from models.inspection import Offer
 from viewer import theme
-from viewer.explain import Judgement
+from viewer.presenters.attribution import Judgement
 
 METHOD = Qt.ItemDataRole.UserRole
 OFF = "Off"

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from viewer import theme
 from viewer.canvas.layers import ONLY_A, ONLY_B
-from viewer.versus import Pairs
+from viewer.presenters.model_difference import Pairs
 
 COLUMNS = ("Class", "A", "B", "B − A", "IoU")
 HELP = (

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from viewer import theme
-from viewer.explain import PARTS
+from viewer.presenters.attribution import PARTS
 from viewer.widgets.classbox import ClassBox
 from viewer.widgets.elide import ElidedLabel
 from viewer.widgets.mapread import plain_label

@@ -13,8 +13,9 @@ from models.inspection import Description
 from models.params import Value
 from models.requests import Request
 from models.types import Result
-from viewer import explain, plan
+from viewer import plan
 from viewer.document import Document
+from viewer.presenters import attribution
 
 SLOT = "proof.map"
 PROOF = "proof"
@@ -31,8 +32,8 @@ def wanted(document: Document, description: Description | None) -> Request | Non
     if description is None or not document.method or document.method not in description.offers:
         return None
     settings: dict[str, Value] = plan.given(document, document.method, description)
-    settings = {name: value for name, value in settings.items() if name not in explain.ABOUT}
-    if document.layer and explain.layered(description.offers[document.method]):
+    settings = {name: value for name, value in settings.items() if name not in attribution.ABOUT}
+    if document.layer and attribution.layered(description.offers[document.method]):
         settings["layer"] = document.layer
     extra: dict[str, Value] = {"method": document.method}
     if settings:

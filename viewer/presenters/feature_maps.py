@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.types import Float, Int, Result
 from viewer.canvas import mosaic
 from viewer.canvas.layers import Boxes, Layer
-from viewer.heat import DIVERGING, SEQUENTIAL, Look, heat_layer
+from viewer.presenters.heatmap import DIVERGING, SEQUENTIAL, Look, heat_layer
 
 Lut = Callable[[str], NDArray[np.uint8]]
 FILTERS, ACTIVATIONS, ATTENTION = "filters", "activations", "attention"

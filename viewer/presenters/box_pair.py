@@ -10,7 +10,7 @@ import numpy as np
 from models.detection import iou as family
 from models.detection.iou import Numbers
 from viewer.canvas.layers import FIRST_TRUTH, Boxes, Hit, Layer, Links, Note, id_at
-from viewer.overlay import DETECTIONS
+from viewer.presenters.detections import DETECTIONS
 
 PAIR = "pair"
 NONE = "–"

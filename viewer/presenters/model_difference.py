@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from models import quantity
 from models.detection.suppression import columns_of, overlap
 from models.types import Float, Int, Result
-from viewer import difference, heat, maps
 from viewer.canvas.layers import ONLY_A, ONLY_B, Boxes, Heat, Layer, Links, Masks
-from viewer.heat import Look
-from viewer.instances import MASKS
-from viewer.maps import Difference
-from viewer.overlay import DETECTIONS, REMOVED
+from viewer.presenters import heatmap, map_comparison, settings_difference
+from viewer.presenters.detections import DETECTIONS, REMOVED
+from viewer.presenters.heatmap import Look
+from viewer.presenters.instances import MASKS
+from viewer.presenters.map_comparison import Difference
 
 MAP_LAYER = "difference"
 # Layers whose colours are those of classes.
@@ -140,7 +140,7 @@ def boxes(a: Result, b: Result) -> Pairs:
     labels = np.array([names.get(name_of(b, row), fresh) for row in range(len(b.arrays["labels"]))], np.int64)
     named = Result({**b.arrays, "labels": labels}, b.meta)
     rows_a, rows_b = np.arange(len(a.arrays["labels"])), np.arange(len(labels))
-    pairs = difference.nearest(a, named, rows_a, rows_b)
+    pairs = settings_difference.nearest(a, named, rows_a, rows_b)
     found = columns_of(a.arrays["boxes"][pairs[:, 0]]), columns_of(b.arrays["boxes"][pairs[:, 1]])
     iou = overlap(*found).astype(np.float32)
     change = np.abs(a.arrays["scores"][pairs[:, 0]] - b.arrays["scores"][pairs[:, 1]])
@@ -199,11 +199,11 @@ def classes(a: Result, b: Result) -> Classes:
 
 def map_numbers(a: Result, b: Result) -> MapNumbers | None:
     """Return how alike two maps are, both resampled to the finer grid of the two; None where they share no place."""
-    grid = maps.shared(*((each.arrays["map"], each.meta["extent"]) for each in (a, b)))
+    grid = map_comparison.shared(*((each.arrays["map"], each.meta["extent"]) for each in (a, b)))
     if grid is None:
         return None
     extent, shape = grid
-    one, other = (maps.resample(e.arrays["map"], e.meta["extent"], extent, shape).ravel() for e in (a, b))
+    one, other = (map_comparison.resample(e.arrays["map"], e.meta["extent"], extent, shape).ravel() for e in (a, b))
     x0, y0, x1, y1 = a.meta["extent"]
     share = (extent[2] - extent[0]) * (extent[3] - extent[1]) / ((x1 - x0) * (y1 - y0))
     return MapNumbers(_correlation(one, other), _correlation(_ranks(one), _ranks(other)), shape, float(share))
@@ -211,14 +211,14 @@ def map_numbers(a: Result, b: Result) -> MapNumbers | None:
 
 def map_difference(a: Result, b: Result, look: Look) -> Difference | None:
     """Return map A less map B, each divided by its own end of scale first: two networks' scores have no common unit."""
-    parts = [(e.arrays["map"], e.meta["extent"], heat.end_of(e.arrays["map"], look)) for e in (a, b)]
-    return maps.difference(parts[0], parts[1], same=False, look=look)
+    parts = [(e.arrays["map"], e.meta["extent"], heatmap.end_of(e.arrays["map"], look)) for e in (a, b)]
+    return map_comparison.difference(parts[0], parts[1], same=False, look=look)
 
 
 def difference_layer(found: Difference, look: Look) -> Heat:
     """Return the layer of a difference of maps: diverging around zero, red where A has more."""
-    plain = replace(look, sign=heat.SIGNED, scale=0.0)
-    return heat.heat_layer(found.values, found.extent, plain, signed=True, id=MAP_LAYER)
+    plain = replace(look, sign=heatmap.SIGNED, scale=0.0)
+    return heatmap.heat_layer(found.values, found.extent, plain, signed=True, id=MAP_LAYER)
 
 
 def activity(a: Result, b: Result) -> Activity:

@@ -14,7 +14,7 @@ from models.detection.matching import Matches, match
 from models.truth.types import Annotated, Truth
 from models.types import Float, Int, Result
 from viewer.canvas.layers import CORRECT, IGNORED, MISSED, TRUTH, WRONG, Boxes, Layer, truth_ids
-from viewer.overlay import DETECTIONS
+from viewer.presenters.detections import DETECTIONS
 
 MISSES, OUTLINES = "missed", "truth"
 LEAST_IOU = 0.1  # with less a box is on the background (TIDE, Bolya et al. 2020)

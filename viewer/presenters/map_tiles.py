@@ -10,12 +10,12 @@ import numpy as np
 from models import quantity
 from models.requests import Request
 from models.types import Failure, Result, Source
-from viewer import explain, heat, maps
 from viewer.canvas.layers import Heat
 from viewer.document import Document
 from viewer.export.map_grid import Shown
-from viewer.heat import Look
-from viewer.maps import Cell, Difference, within
+from viewer.presenters import attribution, heatmap, map_comparison
+from viewer.presenters.heatmap import Look
+from viewer.presenters.map_comparison import Cell, Difference, within
 from viewer.widgets.map_grid import Tile
 
 Answer = Result | Failure
@@ -47,7 +47,7 @@ def tiles(
     """Return the cells of a document with what was answered so far; `titles` name methods, `sizes` are of pictures."""
     look, mode = document.look, document.maps.scale
     results = {cell: answer for cell, answer in answers.items() if isinstance(answer, Result)}
-    ends = maps.ends(results, look, scale=mode)
+    ends = map_comparison.ends(results, look, scale=mode)
     signed = any(result.meta["signed"] for result in results.values())
     shown = []
     for cell, request in asked.items():
@@ -70,7 +70,7 @@ def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile,
     """Return the difference of two cells, as a cell, with its colour bar and what it is in words."""
     names = f"A − B: {a.tile.title} − {b.tile.title}"
     empty = Tile("difference", "A − B", "", a.cell.source, a.tile.size)
-    bar: Bar = (-1.0, 1.0, heat.DIVERGING)
+    bar: Bar = (-1.0, 1.0, heatmap.DIVERGING)
     if a.result is None or b.result is None:
         return None, replace(empty, note=WAITS, waits=True), bar, names
     if a.cell.source != b.cell.source and a.tile.size != b.tile.size:
@@ -78,24 +78,24 @@ def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile,
         return None, replace(empty, note=why), bar, names
     same = a.cell.method == b.cell.method
     one, other = (
-        (each.result.arrays["map"], each.result.meta["extent"], heat.end_of(each.result.arrays["map"], look))
+        (each.result.arrays["map"], each.result.meta["extent"], heatmap.end_of(each.result.arrays["map"], look))
         for each in (a, b)
         if each.result is not None
     )
-    found = maps.difference(one, other, same=same, look=look)
+    found = map_comparison.difference(one, other, same=same, look=look)
     if found is None:
         why = NOT_COMPARED.format("they cover no part of the picture together.")
         return None, replace(empty, note=why), bar, names
-    plain = replace(look, sign=heat.SIGNED, scale=0.0)
-    end = heat.end_of(found.values, plain)
-    layer = heat.heat_layer(found.values, found.extent, plain, signed=True, id="difference")
+    plain = replace(look, sign=heatmap.SIGNED, scale=0.0)
+    end = heatmap.end_of(found.values, plain)
+    layer = heatmap.heat_layer(found.values, found.extent, plain, signed=True, id="difference")
     tile = replace(
         empty, heat=layer, values=found.values, extent=found.extent, foot=within(end, around=True), tip=names
     )
     if not np.any(found.values):
         tile = replace(tile, heat=None, note="A and B are the same.")
     unit = "each divided by its own end of scale first, for their units differ" if not same else "in the method's unit"
-    return found, tile, (-end, end, heat.DIVERGING), f"{names}; {unit}"
+    return found, tile, (-end, end, heatmap.DIVERGING), f"{names}; {unit}"
 
 
 def class_rows(best: Result | None, chosen: Sequence[str], classes: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -106,8 +106,8 @@ def class_rows(best: Result | None, chosen: Sequence[str], classes: Sequence[str
         chances = quantity.of(best) == quantity.PROBABILITY
         texts = [f"{v:.3f}" if chances else quantity.in_digits(v) for v in columns[1]]
         told = zip(columns[0], texts, strict=True)
-        rows = {explain.word_for(label, names): f"{names[label]}\t{text}" for label, text in told}
-    rows |= {word: explain.title_for(word, classes) for word in chosen if word not in rows}
+        rows = {attribution.word_for(label, names): f"{names[label]}\t{text}" for label, text in told}
+    rows |= {word: attribution.title_for(word, classes) for word in chosen if word not in rows}
     return [(name, title, "") for name, title in rows.items()]
 
 
@@ -129,7 +129,7 @@ def text(shown: Sequence[Shown]) -> str:
 
 def _with_map(tile: Tile, result: Result, look: Look, end: float, *, signed: bool) -> Tile:
     meta, values = result.meta, result.arrays["map"]
-    said = heat.words(values, signed=meta["signed"])
+    said = heatmap.words(values, signed=meta["signed"])
     badge = "partial" if meta["verdict"] == "partial" else ""
     chance = "" if meta["probability"] is None else f", probability {meta['probability']:.3f}"
     score = f"{quantity.TITLES[meta['quantity']]} {meta['score']:.4g}{chance}"
@@ -146,7 +146,7 @@ def _with_map(tile: Tile, result: Result, look: Look, end: float, *, signed: boo
         note=said,
         badge=badge or ("refining" if meta.get("partial") else ""),
         tip="\n".join([*lines, *([said] if said else [])]),
-        foot=within(end, around=signed and look.sign == heat.SIGNED),
+        foot=within(end, around=signed and look.sign == heatmap.SIGNED),
     )
 
 
@@ -158,7 +158,7 @@ def _heat(result: Result, look: Look, end: float, *, signed: bool) -> Heat:
 
 
 def _layer(result: Result, look: Look, *, signed: bool) -> Heat:
-    return heat.heat_layer(result.arrays["map"], result.meta["extent"], replace(look, scale=1.0), signed=signed)
+    return heatmap.heat_layer(result.arrays["map"], result.meta["extent"], replace(look, scale=1.0), signed=signed)
 
 
 def _kept(key: Hashable, result: Result, make: Callable[[], Heat]) -> Heat:
@@ -173,8 +173,8 @@ def _scale(
     ends: Mapping[Cell, float], titles: Mapping[str, str], look: Look, mode: str, *, signed: bool
 ) -> tuple[Bar, str]:
     """Return the one colour bar, in numbers where all maps share a scale, else in shares of each scale's end."""
-    around = signed and look.sign == heat.SIGNED
-    colours = heat.DIVERGING if around else look.colours or heat.SEQUENTIAL
+    around = signed and look.sign == heatmap.SIGNED
+    colours = heatmap.DIVERGING if around else look.colours or heatmap.SEQUENTIAL
     largest = max(ends.values(), default=1.0)
     if mode == "all" or look.scale > 0 or len(set(ends.values())) == 1:
         percentile = f"the largest of their {look.clip:g}\u00a0% percentiles"

@@ -15,8 +15,9 @@ from models.latent.path_keys import Stop
 from models.latent.space import Space
 from models.requests import Request
 from models.types import Float, Pixels, Result
-from viewer import latent, plan
+from viewer import plan
 from viewer.document import Document, Key
+from viewer.presenters import latent_code
 
 INSPECTION, SLOT = "interpolate", "timeline"
 FRAMES = 120
@@ -43,7 +44,7 @@ def wanted(document: Document, description: Description | None) -> Request | Non
 
 def code_text(document: Document, space: Space) -> str:
     """Return the document's code as a text that does not hang on its truncation, "" where it is none."""
-    code = latent.code_of(document, space)
+    code = latent_code.code_of(document, space)
     if code is None:
         return ""
     return spaces.write(code) if document.values("decode").get("truncation") else document.latent.code

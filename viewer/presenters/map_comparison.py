@@ -11,9 +11,10 @@ from models.inspection import Description
 from models.params import Value
 from models.requests import Request
 from models.types import Float, Result, Source
-from viewer import explain, heat, plan
+from viewer import plan
 from viewer.document import Document
-from viewer.heat import Look, Rect
+from viewer.presenters import attribution, heatmap
+from viewer.presenters.heatmap import Look, Rect
 
 QUEUE = "maps"
 BEST_SLOT = "maps.best"
@@ -42,12 +43,12 @@ class Cell:
 
 def titles(description: Description | None) -> dict[str, str]:
     """Return the methods' names by id."""
-    return {offer.id: offer.title for offer in explain.methods(description)}
+    return {offer.id: offer.title for offer in attribution.methods(description)}
 
 
 def methods(document: Document, description: Description | None) -> tuple[str, ...]:
     """Return the methods compared: those chosen, else the usual ones, of what the model offers."""
-    ids = [offer.id for offer in explain.methods(description) if not offer.reason]
+    ids = [offer.id for offer in attribution.methods(description) if not offer.reason]
     chosen = [name for name in document.maps.methods if name in ids]
     return tuple(chosen or [name for name in USUAL if name in ids] or ids[:1])
 
@@ -55,7 +56,7 @@ def methods(document: Document, description: Description | None) -> tuple[str, .
 def classes(document: Document, description: Description | None) -> tuple[str, ...]:
     """Return the classes compared: those chosen, else the best of the picture; "" is a box's own, or not known yet."""
     known = description.classes if description else ()
-    chosen = tuple(word for word in document.maps.classes if explain.label_of(word, known) >= 0)
+    chosen = tuple(word for word in document.maps.classes if attribution.label_of(word, known) >= 0)
     return chosen or document.maps.found or ("",)
 
 
@@ -118,12 +119,14 @@ def best(document: Document, description: Description) -> Request | None:
 
 def found(result: Result) -> tuple[str, ...]:
     """Return what the best classes that a classification found are asked for by."""
-    return tuple(explain.word_for(label, result.meta["classes"]) for label in result.arrays["labels"][:BEST].tolist())
+    return tuple(
+        attribution.word_for(label, result.meta["classes"]) for label in result.arrays["labels"][:BEST].tolist()
+    )
 
 
 def ends(maps: Mapping[Cell, Result], look: Look, *, scale: str) -> dict[Cell, float]:
     """Return where the scale of each map ends: the largest percentile of all, of its method, or its own."""
-    own = {cell: heat.end_of(result.arrays["map"], look) for cell, result in maps.items()}
+    own = {cell: heatmap.end_of(result.arrays["map"], look) for cell, result in maps.items()}
 
     def group(cell: Cell) -> object:
         return {"all": "", "method": cell.method}.get(scale, cell)
@@ -169,7 +172,7 @@ def difference(
         return None
     extent, shape = grid
     first, second = (
-        resample(heat.shown(values, look), placed, extent, shape) / (1.0 if same else max(end, 1e-30))
+        resample(heatmap.shown(values, look), placed, extent, shape) / (1.0 if same else max(end, 1e-30))
         for values, placed, end in (a, b)
     )
     return Difference((first - second).astype(np.float32), extent, "" if same else "shares of each end of scale")

@@ -13,8 +13,8 @@ import numpy as np
 
 from models.detection.suppression import columns_of, overlap
 from models.types import Bool, Int, Result
-from viewer import overlay
 from viewer.canvas.layers import CHANGED, ONLY_A, ONLY_B, Boxes
+from viewer.presenters import detections
 
 LAYER = "compare"
 SAME_PLACE_IOU = 0.5
@@ -60,7 +60,7 @@ def differ(a: Result, b: Result) -> Difference:
 def layers(difference: Difference, *, labels: bool = True, selected: int = -1) -> list[Boxes]:
     """Return what stayed, faint, and what changed: solid for A, dashed for B. `selected` is a detection's id."""
     d, a, b = difference, difference.a, difference.b
-    texts_a, texts_b = overlay.detection_texts(a), overlay.detection_texts(b)
+    texts_a, texts_b = detections.detection_texts(a), detections.detection_texts(b)
     now, was = d.changed.T
     changed = [_change(d, i, j) for i, j in d.changed.tolist()]
     moved = was[_moved(a, b, d.changed)]

@@ -19,8 +19,8 @@ from models.zoo.fetch import missing
 from viewer import plan
 from viewer.document import Document
 from viewer.jobs import Lane, Mailbox, ProcessLane
+from viewer.saving.session_file import is_session
 from viewer.session import Session
-from viewer.sessionfile import is_session
 
 TICK_MS = 200
 IDLE_LIMIT_MS = 120_000

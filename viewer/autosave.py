@@ -11,9 +11,9 @@ from PySide6.QtCore import QEvent, QObject, QTimer
 
 from models.cards.card import DEFAULT_MODEL
 from models.types import Refusal
-from viewer import recovery
 from viewer.document import Document
-from viewer.recovery import Kept, Left
+from viewer.saving import crash_recovery
+from viewer.saving.crash_recovery import Kept, Left
 from viewer.sessions import kept
 from viewer.widgets.banner import Banner
 
@@ -97,7 +97,7 @@ class Autosave(QObject):
         self.window.session.jobs.local(slot, work)
 
     def _look(self) -> Callable[[], None]:
-        found = recovery.left(self.window.settings.folder)
+        found = crash_recovery.left(self.window.settings.folder)
 
         def take() -> None:
             self._left = found

@@ -13,10 +13,10 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from models.cards import card
 from models.types import Refusal
-from viewer import sessionfile, sound
 from viewer.commands.command import Command
 from viewer.document import Document, View
-from viewer.sessionfile import SUFFIX, Digests, Opened, is_session, listed
+from viewer.saving import session_file, validation
+from viewer.saving.session_file import SUFFIX, Digests, Opened, is_session, listed
 from viewer.store import NO_STEPS
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Sessions(QObject):
     def open(self, path: Path) -> None:
         """Open a session, which can be undone; what is missing of it is told, and the rest opens."""
         path = path.absolute()
-        self._work(partial(sessionfile.read, path), lambda opened: self._opened(path, opened))
+        self._work(partial(session_file.read, path), lambda opened: self._opened(path, opened))
 
     def save(self) -> None:
         """Save to the session's file, and ask for one where it has none. Ask before what is missing is left out."""
@@ -114,7 +114,7 @@ class Sessions(QObject):
         """Save the session to a file, in the background."""
         path = with_suffix(path.absolute())
         document = self._pending = self.window.session.store.document
-        work = partial(sessionfile.write, path, document, digests=self._digests)
+        work = partial(session_file.write, path, document, digests=self._digests)
         self._work(work, lambda left: self._saved_to(path, document, left))
 
     def may_close(self) -> bool:
@@ -129,7 +129,7 @@ class Sessions(QObject):
             if chosen != buttons.Save:
                 return chosen == buttons.Discard
         try:
-            sessionfile.write(path, self.window.session.store.document, digests=self._digests)
+            session_file.write(path, self.window.session.store.document, digests=self._digests)
         except Refusal as refusal:
             self.window.tell(f"{refusal} {refusal.advice}", severity="error")
             return False
@@ -192,7 +192,7 @@ class Sessions(QObject):
         """Show a document that was kept, as one step, with the panels in view that were."""
         store, docks = self.window.session.store, self.window.docks
         for description in self.window.session.descriptions.values():
-            document = sound.settled(document, description.offers, self.window.note)
+            document = validation.settled(document, description.offers, self.window.note)
         now, wanted = store.document.view, document.view
         seen = {name: getattr(now, name) for name in (*PANELS, "inside", "unit", "patch")}
         store.update(document.with_view(**seen), title=title)

@@ -14,7 +14,7 @@ from models.images import PICTURE_SUFFIXES, save_png
 from models.media import is_endless, title
 from models.truth.read import recognise
 from models.types import Pixels, Refusal
-from viewer.sessionfile import is_session
+from viewer.saving.session_file import is_session
 
 LINES_MOST = 1000
 

@@ -18,11 +18,12 @@ from models.cards.zoo_catalogue import Entry
 from models.requests import Request
 from tests.viewer.explained import classifier, picture
 from tests.viewer.second import CAT, RCNN, SAMPLES, SSD, Make, b_answer, beside_of, in_force, layer, panel
-from viewer import sessionfile, zoo
+from viewer import zoo
 from viewer.canvas.painter import render
 from viewer.menus import second_model
 from viewer.panels.second_model import NOTHING
 from viewer.presenters import heatmap, model_difference
+from viewer.saving import session_file
 from viewer.sources import pixels_of
 
 LEFT = Qt.MouseButton.LeftButton
@@ -187,12 +188,12 @@ def test_a_session_keeps_the_second_model_and_goes_without_it_where_it_is_gone(d
     (tmp_path / "old").mkdir()
     weights = Path(classifier(tmp_path / "old"))
     d = beside_of(desk(SAMPLES[0], model=SSD), str(weights))
-    sessionfile.write(tmp_path / "old" / "mine.vitrine", d.document)
+    session_file.write(tmp_path / "old" / "mine.vitrine", d.document)
     (tmp_path / "old").rename(tmp_path / "new")
-    found = sessionfile.read(tmp_path / "new" / "mine.vitrine")
+    found = session_file.read(tmp_path / "new" / "mine.vitrine")
     assert found.document.beside == str(tmp_path / "new" / weights.name) and not found.missing
     (tmp_path / "new" / weights.name).unlink()
-    found = sessionfile.read(tmp_path / "new" / "mine.vitrine")
+    found = session_file.read(tmp_path / "new" / "mine.vitrine")
     assert found.document.beside == "" and found.document.model == SSD and found.missing == (weights.name,)
 
 

@@ -14,7 +14,7 @@ import pytest
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from viewer.document import Document
-from viewer.sessionfile import read, write
+from viewer.saving.session_file import read, write
 
 Make = Callable[..., Any]
 

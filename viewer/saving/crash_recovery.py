@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO
 
 from models.types import Refusal
-from viewer import sessionfile
 from viewer.document import Document
-from viewer.sessionfile import SUFFIX, Opened
+from viewer.saving import session_file
+from viewer.saving.session_file import SUFFIX, Opened
 
 FOLDER = "recovery"
 LOCK = ".lock"
@@ -41,7 +41,7 @@ class Kept:
                 return
             if self._lock is None:
                 self._lock = self._locked()
-            sessionfile.write_here(self.path, document, of=of)
+            session_file.write_here(self.path, document, of=of)
 
     def end(self) -> None:
         """Keep nothing any more: the program closes as it should."""
@@ -91,7 +91,7 @@ def left(folder: Path) -> list[Left]:
         if lock is None:
             continue
         try:
-            found.append(Left(path, lock, sessionfile.read(path), path.stat().st_mtime))
+            found.append(Left(path, lock, session_file.read(path), path.stat().st_mtime))
         except (Refusal, OSError):
             with contextlib.suppress(OSError):
                 path.replace(path.with_suffix(BROKEN))

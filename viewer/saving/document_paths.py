@@ -13,7 +13,7 @@ from models.media import is_endless
 from models.requests import Request
 from models.types import Source
 from viewer.document import Document, Latent
-from viewer.fields import mapped
+from viewer.saving.dataclass_json import mapped
 
 PARAMETERS = frozenset({"folder", "truth", "with_folder", "without_folder"})  # of inspections, that hold paths
 WEIGHTS = "weights"

@@ -21,10 +21,10 @@ from models.cards.card import DEFAULT_MODEL
 from models.media import has_password, is_endless, is_live, title
 from models.recipe import versions
 from models.types import Refusal, Source
-from viewer import sound
 from viewer.document import Document
-from viewer.fields import mapped, plain, taken
-from viewer.paths import moved, named, of_model
+from viewer.saving import validation
+from viewer.saving.dataclass_json import mapped, plain, taken
+from viewer.saving.document_paths import moved, named, of_model
 
 FORMAT = 1
 SUFFIX = ".vitrine"
@@ -122,7 +122,7 @@ def read(path: Path) -> Opened:
     """Read a session file. What is missing or wrong in it is told of, and the rest is there. Raises Refusal."""
     body = _body(path)
     notes: list[str] = []
-    document = sound.checked(taken(Document, body.get("document", {}), notes.append), notes.append)
+    document = validation.checked(taken(Document, body.get("document", {}), notes.append), notes.append)
     entries = {key: entry for key, entry in _table(body, "files").items() if isinstance(entry, dict)}
     found, gone, missing, changed = {}, set(), [], []
     for key, entry in entries.items():

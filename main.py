@@ -70,7 +70,7 @@ def _window(given: list[str]) -> int:
     options.model = _named(options) or None
     if options.screenshot:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from viewer.jobs import Mailbox, ProcessLane
+    from viewer.session.job_queue import Mailbox, ProcessLane
 
     lane, mail = ProcessLane(), Mailbox()
     lane.start(mail.post)

@@ -16,18 +16,18 @@ from models.cards import card
 from models.files import MODEL_SUFFIXES
 from models.types import Failure, Refusal, Source
 from models.zoo.fetch import missing
-from viewer import plan
-from viewer.document import Document
-from viewer.jobs import Lane, Mailbox, ProcessLane
 from viewer.saving.session_file import is_session
-from viewer.session import Session
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.job_queue import Lane, Mailbox, ProcessLane
+from viewer.session.session import Session
 
 TICK_MS = 200
 IDLE_LIMIT_MS = 120_000
 CHECKED_MOST = 32  # named pictures whose headers are read before the window is there
 Say = Callable[[str], None]
 # What is asked before there is a window: the first answer waits for nothing.
-FIRST = [("detect", plan.detect), ("classify", plan.classify), ("generated", plan.generated)]
+FIRST = [("detect", request_plan.detect), ("classify", request_plan.classify), ("generated", request_plan.generated)]
 
 
 def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
@@ -82,7 +82,7 @@ def build(
 
     from viewer import theme
     from viewer.lender import Lender
-    from viewer.settings import Settings
+    from viewer.session.preferences import Settings
     from viewer.window import Window
 
     settings = Settings.load()

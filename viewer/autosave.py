@@ -11,9 +11,9 @@ from PySide6.QtCore import QEvent, QObject, QTimer
 
 from models.cards.card import DEFAULT_MODEL
 from models.types import Refusal
-from viewer.document import Document
 from viewer.saving import crash_recovery
 from viewer.saving.crash_recovery import Kept, Left
+from viewer.session.document import Document
 from viewer.sessions import kept
 from viewer.widgets.banner import Banner
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QByteArray, QEvent, QObject, Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar
 
 from viewer.panels.base import Panel
-from viewer.settings import Settings
+from viewer.session.preferences import Settings
 from viewer.shelf import Shelf
 
 AREAS = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from models.cards.card import task
 from models.images import Picture
 from models.types import Pixels, Result, Source
-from viewer.document import Document
+from viewer.session.document import Document
 
 if TYPE_CHECKING:
     from viewer.window import Window

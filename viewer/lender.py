@@ -11,7 +11,7 @@ from models import images
 from models.images import Picture
 from models.live.status import Shown
 from models.types import Pixels, Refusal, Source
-from viewer.session import Session
+from viewer.session.session import Session
 
 SMALLEST_PX = 256
 Levels = tuple[Pixels, ...]

@@ -12,8 +12,8 @@ from models import model_name
 from models.inspection import Description
 from models.types import Failure
 from models.user_code import consent
-from viewer import beside
-from viewer.plan import DESCRIBE_SLOT
+from viewer.session import second_model
+from viewer.session.request_plan import DESCRIBE_SLOT
 
 if TYPE_CHECKING:
     from viewer.widgets.allow import Code
@@ -24,7 +24,7 @@ Open = Callable[[str], None]
 
 def tell(window: Window, slot: str, failure: Failure) -> None:
     """Say what went wrong, with a button for the way out, if there is one that can be taken at once."""
-    second = bool(beside.slot_of(slot))
+    second = bool(second_model.slot_of(slot))
     if second and not failure.offer:
         return  # told in the second model's own pane
     open_again = window.panes.put_beside if second else window.session.open_model

@@ -20,17 +20,18 @@ from models.cards import card
 from models.inspection import Description
 from models.requests import Request
 from models.types import Pixels, Result
-from viewer import beside, theme
+from viewer import theme
 from viewer.canvas.layers import Heat, Layer
 from viewer.canvas.link import Link, Place
 from viewer.canvas.view import Canvas, Pointer
-from viewer.document import Document
 from viewer.export.two_models import Side
 from viewer.panels.base import Panel
 from viewer.panels.second_model import BesidePanel
-from viewer.plan import DETECT_SLOT
 from viewer.presenters import box_pair, model_difference
 from viewer.roster import PANELS
+from viewer.session import second_model
+from viewer.session.document import Document
+from viewer.session.request_plan import DETECT_SLOT
 from viewer.shelf import Shelf
 from viewer.status import FORWARD
 from viewer.widgets.modelbox import ModelBox
@@ -178,7 +179,7 @@ class Panes(QSplitter):
         """Return what both panes show, to be written."""
         answers: tuple[dict[str, Any], dict[str, Any]] = {}, {}
         for slot, answer in self._session.results.items():
-            own = beside.slot_of(slot)
+            own = second_model.slot_of(slot)
             answers[bool(own)][own or slot] = answer
         first, second = (
             (self._window.canvas, self._window.layers()),
@@ -196,7 +197,7 @@ class Panes(QSplitter):
         """Put A and B in each other's place, with the settings in force."""
         store = self._session.store
         if self.on:
-            store.update(beside.swapped(store.document, self._beside.store.document), title="Swap the two models")
+            store.update(second_model.swapped(store.document, self._beside.store.document), title="Swap the two models")
 
     def close_second(self) -> None:
         """Show one model again."""
@@ -282,7 +283,7 @@ class Panes(QSplitter):
         if self._session.truth is not None:
             panel.show_truth(self._session.truth)
         for slot, (request, result) in self._session.results.items():
-            if own := beside.slot_of(slot):
+            if own := second_model.slot_of(slot):
                 panel.show_result(own, request, result)
 
     def _seen(self, name: str, in_view: bool) -> None:
@@ -296,7 +297,7 @@ class Panes(QSplitter):
             panel.layers_changed.connect(self.paint)
 
     def _result(self, slot: str, request: Request, result: Result) -> None:
-        own = beside.slot_of(slot)
+        own = second_model.slot_of(slot)
         if (own or slot) in TIMED:
             self._facts[bool(own)].heard(request, result)
             self._tell()
@@ -312,7 +313,7 @@ class Panes(QSplitter):
         self._tell()
 
     def _failure(self, slot: str, failure: Any) -> None:
-        if own := beside.slot_of(slot):
+        if own := second_model.slot_of(slot):
             for panel in self.panels.built:
                 panel.show_failure(own, failure)
             if not failure.cancelled:
@@ -344,7 +345,7 @@ class Panes(QSplitter):
     def _waiting(self) -> list[str]:
         """Return B's slots that have no answer to what is wanted now."""
         session = self._session
-        wanted = {slot: request for slot, request in session.wanted.items() if beside.slot_of(slot)}
+        wanted = {slot: request for slot, request in session.wanted.items() if second_model.slot_of(slot)}
         done = [slot for slot in wanted if session.results.get(slot, (None,))[0] == wanted[slot]]
         return [slot for slot in wanted if slot not in done and session.failed.get(slot) != wanted[slot]]
 
@@ -372,7 +373,7 @@ class Panes(QSplitter):
         if document.source is not None and document.source.moving:
             return MOVING
         untrained = str(b.about.get("note", "")) if b.about.get("weights") == "none" else ""
-        differing = beside.differing(self._session.description, b, self._beside.store.document)
+        differing = second_model.differing(self._session.description, b, self._beside.store.document)
         return "\n".join(part for part in (untrained, differing) if part)
 
     def _picture(self) -> None:
@@ -410,7 +411,7 @@ class Panes(QSplitter):
         other, selected = box_pair.pick(self.canvas.layers, pointer), -1
         a, b = self._session.results.get(DETECT_SLOT), self._beside.answer(DETECT_SLOT)
         if other >= 0 and a is not None and b is not None:
-            selected = beside.counterpart(b[1], other, a[1])
+            selected = second_model.counterpart(b[1], other, a[1])
         store = self._session.store
         store.update(store.document.with_selected(selected).with_other(other))
 

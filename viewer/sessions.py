@@ -14,10 +14,10 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 from models.cards import card
 from models.types import Refusal
 from viewer.commands.command import Command
-from viewer.document import Document, View
 from viewer.saving import session_file, validation
 from viewer.saving.session_file import SUFFIX, Digests, Opened, is_session, listed
-from viewer.store import NO_STEPS
+from viewer.session.document import Document, View
+from viewer.session.history import NO_STEPS
 
 if TYPE_CHECKING:
     from viewer.window import Window

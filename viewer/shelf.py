@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from models.cards.card import task
-from viewer.document import Document
 from viewer.panels.base import Panel
-from viewer.plan import Wants
-from viewer.store import Store
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wants
 
 # What models of a task have that others do not.
 BY_TASK = {

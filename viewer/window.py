@@ -19,14 +19,13 @@ from models.media import is_endless
 from models.requests import Request
 from models.runtime import memory_limits
 from models.types import Failure, Result, Source
-from viewer import beside, offers, theme
+from viewer import offers, theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
 from viewer.commands.command import inside
 from viewer.commands.palette import CommandPalette
 from viewer.commands.shortcut_sheet import Shortcuts
 from viewer.docks import Docks
-from viewer.document import Document
 from viewer.drops import Drops
 from viewer.easel import SLOT, Easel
 from viewer.keys import Keys
@@ -39,9 +38,11 @@ from viewer.playback import Playback
 from viewer.presenters import attribution, box_pair
 from viewer.presenters.detections import row_of
 from viewer.roster import PANELS
-from viewer.session import Session
+from viewer.session import second_model
+from viewer.session.document import Document
+from viewer.session.preferences import Settings
+from viewer.session.session import Session
 from viewer.sessions import Sessions
-from viewer.settings import Settings
 from viewer.shelf import Shelf
 from viewer.status import Status
 from viewer.thumbnails import Thumbnails
@@ -214,7 +215,7 @@ class Window(QMainWindow):
             self.tell(f"{source.name}: {picture.note}", key=f"note {source.path}")
 
     def _result(self, slot: str, request: Request, result: Result) -> None:
-        if beside.slot_of(slot):
+        if second_model.slot_of(slot):
             return  # the second pane's
         self.panels.answered(slot)
         for panel in self.panels.built:

@@ -13,7 +13,7 @@ from models.cards import zoo_catalogue
 from models.cards.zoo_catalogue import Entry
 from models.zoo import cached
 from models.zoo.fetch import missing
-from viewer.downloads import Downloads
+from viewer.session.downloads import Downloads
 from viewer.widgets.zoo import Zoo
 
 if TYPE_CHECKING:

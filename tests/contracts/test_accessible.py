@@ -37,10 +37,10 @@ from viewer import theme
 from viewer.app import Mailbox, build
 from viewer.commands.command import MENUS
 from viewer.docks import AREAS
-from viewer.document import Document
-from viewer.jobs import InlineLane
 from viewer.roster import PANELS
-from viewer.session import Session
+from viewer.session.document import Document
+from viewer.session.job_queue import InlineLane
+from viewer.session.session import Session
 from viewer.window import Window
 
 PICTURES = sorted((BUNDLED.parent / "samples").glob("*.png"))

@@ -20,7 +20,7 @@ from models.requests import Request
 from models.truth import read as truths
 from models.types import Failure, Refusal, Result, Source
 from viewer.saving import session_file
-from viewer.settings import Settings
+from viewer.session.preferences import Settings
 
 SSD = "digits-ssd"
 

@@ -21,14 +21,14 @@ from models.requests import Request
 from models.runtime.context import Context
 from models.types import Failure, Result, Source
 from viewer.app import Mailbox, build
-from viewer.document import Document
-from viewer.jobs import InlineLane, Lane, Post
 from viewer.panels.anchors import AnchorPanel
 from viewer.panels.detection import DetectionPanel
 from viewer.panels.film_strip import FilmPanel
 from viewer.panels.log import LogPanel
 from viewer.panels.results import ResultsPanel
-from viewer.session import Session
+from viewer.session.document import Document
+from viewer.session.job_queue import InlineLane, Lane, Post
+from viewer.session.session import Session
 from viewer.window import Window
 
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))

@@ -17,11 +17,11 @@ from videos import number_in, video
 from models.types import Failure
 from tests.viewer.explained import classifier
 from tests.viewer.second import RCNN, SAMPLES, SSD, Make, b_answer, beside_of, click, in_force, layer, panel
-from viewer import beside
 from viewer.canvas.layers import CORRECT, ONLY_A, ONLY_B, WRONG, Boxes
 from viewer.panels.live import LivePanel
 from viewer.panels.second_model import EMPTY, NOTHING
 from viewer.presenters import model_difference
+from viewer.session import second_model
 from viewer.widgets.allow import Allow
 
 LEFT = Qt.MouseButton.LeftButton
@@ -51,7 +51,7 @@ def test_the_second_pane_shows_its_models_boxes_at_the_settings_of_the_panel(bot
     d.run("undo")
     d.settle()
     assert d.document.beside == "" and not panes.second.isVisible() and not panes.heads[0].isVisible()
-    assert not [slot for slot in (*d.session.wanted, *d.session.results) if beside.slot_of(slot)]
+    assert not [slot for slot in (*d.session.wanted, *d.session.results) if second_model.slot_of(slot)]
     d.run("redo")
     d.settle()
     assert d.document.beside == SSD and panes.second.isVisible() and len(layer(d, "detections").boxes)
@@ -250,7 +250,7 @@ def test_while_a_video_plays_the_second_model_waits_and_answers_where_it_is_paus
     d.panel(LivePanel).paced.emit(True)
     d.session.open_paths([video(tmp_path / "clip.mp4", 30)])
     d.play_until(lambda: d.session.live.source is not None and number_in(d.canvas.pixels) > 2)
-    assert not [slot for slot in d.session.wanted if beside.slot_of(slot)]
+    assert not [slot for slot in d.session.wanted if second_model.slot_of(slot)]
     assert d.window.panes.canvas.pixels is d.canvas.pixels
     assert "Pause to compare" in d.window.panes.heads[1].note.text() and layer(d, "detections") is None
     d.run("play")

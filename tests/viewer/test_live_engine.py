@@ -14,8 +14,8 @@ from videos import frames_of, number_in, video
 
 from models.requests import Request
 from viewer.canvas.painter import render
-from viewer.jobs import ProcessLane
 from viewer.panels.live import LivePanel
+from viewer.session.job_queue import ProcessLane
 from viewer.sources import pixels_of
 
 FRAMES = 60

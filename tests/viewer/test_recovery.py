@@ -17,10 +17,10 @@ from PySide6.QtWidgets import QPushButton
 
 from models.types import Refusal, Source
 from viewer.autosave import AFTER_MS, Autosave
-from viewer.document import Document
 from viewer.saving import crash_recovery
 from viewer.saving.crash_recovery import Kept, left
 from viewer.saving.session_file import read
+from viewer.session.document import Document
 
 ROOT = Path(__file__).resolve().parents[2]
 DRIVER = """
@@ -47,7 +47,7 @@ sys.exit(main.main(sys.argv[1:]))
 """
 HOLD = """
 import sys, pathlib
-from viewer.document import Document
+from viewer.session.document import Document
 from viewer.saving.crash_recovery import Kept
 kept = Kept(pathlib.Path(sys.argv[1]))
 kept.write(Document(model="digits-ssd"))

@@ -13,8 +13,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import pytest
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
-from viewer.document import Document
 from viewer.saving.session_file import read, write
+from viewer.session.document import Document
 
 Make = Callable[..., Any]
 

@@ -18,11 +18,11 @@ from models import model_name
 from models.inspection import Description, Offer
 from models.params import Parameter
 from models.types import Result, Source
-from viewer import beside, plan
 from viewer.canvas.layers import ONLY_A, ONLY_B, Boxes
-from viewer.document import Document
 from viewer.presenters import model_difference
 from viewer.presenters.heatmap import Look
+from viewer.session import request_plan, second_model
+from viewer.session.document import Document
 
 A_NAMES, B_NAMES = ("background", "cat", "dog", "bird"), ("dog", "horse", "cat")
 BOX = tuple[str, float, float, float, float, float]
@@ -131,9 +131,9 @@ def test_the_counterpart_of_a_box_has_its_name_and_its_place() -> None:
         ("cat", 0.2, 0, 0, 10, 8),
         ("cat", 0.9, 0, 0, 10, 6),  # overlaps less
     )
-    assert beside.counterpart(a, 100, b) == 101
-    assert beside.counterpart(a, 101, b) == -1 and beside.counterpart(a, 7, b) == -1
-    assert beside.counterpart(a, 100, detections(B_NAMES)) == -1
+    assert second_model.counterpart(a, 100, b) == 101
+    assert second_model.counterpart(a, 101, b) == -1 and second_model.counterpart(a, 7, b) == -1
+    assert second_model.counterpart(a, 100, detections(B_NAMES)) == -1
 
 
 def ranked(names: Sequence[str], *chances: float) -> Result:
@@ -224,51 +224,53 @@ B = described("b", B_NAMES, offer("detect", number("score", 0.5, low=0.2), numbe
 
 def test_what_the_panel_shows_holds_for_both_within_the_seconds_ranges_and_names() -> None:
     document = Document(sources=(Source.file("a.png"),), model="a").with_beside("b")
-    made = beside.derived(document, A, B)
+    made = second_model.derived(document, A, B)
     assert (made.model, made.beside, made.source) == ("b", "", document.source)
     assert made.values("detect") == {"score": 0.3}, "A's own value holds for B too; what B has anyway is not said"
-    lower = beside.derived(document.with_value("detect", score=0.05, iou=0.4, rpn=0.1), A, B)
+    lower = second_model.derived(document.with_value("detect", score=0.05, iou=0.4, rpn=0.1), A, B)
     assert lower.values("detect") == {"score": 0.2, "iou": 0.4, "rpn": 0.1}, "B keeps no candidates below its floor"
-    assert plan.given(lower, "detect", B) == {"score": 0.2, "iou": 0.4}, "what B does not have is not asked"
-    hidden = beside.derived(document.with_value("detect", hidden="bird,dog"), A, B)
+    assert request_plan.given(lower, "detect", B) == {"score": 0.2, "iou": 0.4}, "what B does not have is not asked"
+    hidden = second_model.derived(document.with_value("detect", hidden="bird,dog"), A, B)
     assert hidden.values("detect")["hidden"] == "dog"
 
 
 def test_classes_and_layers_are_asked_for_by_names_that_the_second_model_has() -> None:
     document = Document(model="a").with_beside("b").explaining(target="cat", against="bird", layer="layer3")
-    made = beside.derived(document, A, B)
+    made = second_model.derived(document, A, B)
     assert (made.target, made.against, made.layer) == ("cat", "", "")
-    assert beside.derived(document, A, B, calls={"layer3"}).layer == "layer3"
+    assert second_model.derived(document, A, B, calls={"layer3"}).layer == "layer3"
     twin = replace(document, model="net.pt").with_beside("net.pt?activation=relu")
-    assert beside.derived(twin, A, A).layer == "layer3", "another assumption changes no layer's name"
-    assert beside.derived(document.explaining(target="2"), A, B).target == "dog", "class 2 of A is another number in B"
+    assert second_model.derived(twin, A, A).layer == "layer3", "another assumption changes no layer's name"
+    assert second_model.derived(document.explaining(target="2"), A, B).target == "dog", (
+        "class 2 of A is another number in B"
+    )
 
 
 def test_settings_of_groups_and_of_single_classes_keep_the_names_there_are() -> None:
     declared = [Parameter(name, name, "text", "") for name in ("groups", "class_scores")]
     values: dict[str, Any] = {"groups": "cat+bird; cat+dog+bird", "class_scores": "bird=0.4, dog=0.7"}
-    kept = beside.suited(values, offer("detect", *declared), B_NAMES)
+    kept = second_model.suited(values, offer("detect", *declared), B_NAMES)
     assert kept == {"groups": "cat+dog", "class_scores": "dog=0.7"}
     greyed = offer("detect", number("score", 0.5), score="has no score")
-    assert beside.suited({"score": 0.1, "chosen": 3}, greyed, ()) == {"chosen": 3}, "a panel's own value stays"
+    assert second_model.suited({"score": 0.1, "chosen": 3}, greyed, ()) == {"chosen": 3}, "a panel's own value stays"
 
 
 def test_swapping_carries_the_settings_over_and_twice_is_nothing() -> None:
     document = Document(sources=(Source.file("a.png"),), model="a").with_beside("b").with_value("detect", iou=0.4)
     document = document.with_selected(7).with_other(9)
-    made = beside.swapped(document, beside.derived(document, A, B))
+    made = second_model.swapped(document, second_model.derived(document, A, B))
     assert (made.model, made.beside, made.selected, made.other) == ("b", "a", 9, 7)
     assert made.values("detect") == {"score": 0.3, "iou": 0.4}
-    back = beside.swapped(made, beside.derived(made, B, A))
+    back = second_model.swapped(made, second_model.derived(made, B, A))
     assert (back.model, back.beside, back.selected, back.other) == ("a", "b", 7, 9)
     assert back.values("detect") == {"iou": 0.4}
 
 
 def test_a_code_is_for_models_of_its_length_and_a_seed_for_all() -> None:
     generator = described("g", (), latent=[{"kind": "gaussian", "size": 3}])
-    assert not beside.code_reason(Document().with_latent(code="seed:4"), generator)
-    assert not beside.code_reason(Document().with_latent(code="0.1,0.2,0.3"), generator)
-    assert "3 numbers, this one 2" in beside.code_reason(Document().with_latent(code="0.1,0.2"), generator)
+    assert not second_model.code_reason(Document().with_latent(code="seed:4"), generator)
+    assert not second_model.code_reason(Document().with_latent(code="0.1,0.2,0.3"), generator)
+    assert "3 numbers, this one 2" in second_model.code_reason(Document().with_latent(code="0.1,0.2"), generator)
 
 
 def test_models_are_called_by_their_file_and_what_is_assumed() -> None:

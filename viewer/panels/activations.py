@@ -13,13 +13,14 @@ from models.inspection import Description
 from models.latent import silenced_units
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import plan, theme
+from viewer import theme
 from viewer.canvas.layers import Heat, Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.plan import Wants
 from viewer.presenters import feature_maps
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wants
 from viewer.widgets.card import Card
 from viewer.widgets.channel_view import ChannelView, ValueHistogram, choice, copy_button, fill_choice, set_choice
 from viewer.widgets.colourbar import ColourBar
@@ -116,13 +117,13 @@ class ActivationPanel(Panel):
         if generates(description):
             sort = "relevance" if document.values(INSPECTION).get("sort") == "relevance" else "none"
             extra = {"code": document.latent.code, "layer": document.layer, "sort": sort}
-            return plan.about(UNITS, document, description, extra=extra)
-        return plan.explain(INSPECTION, document, description, extra={"sort": "none"})
+            return request_plan.about(UNITS, document, description, extra=extra)
+        return request_plan.explain(INSPECTION, document, description, extra={"sort": "none"})
 
     @staticmethod
     def wants_layers(document: Document, description: Description | None) -> Request | None:
         """Want the list of layers to choose from."""
-        return plan.explain("layers", document, description) if INSPECTION in document.view.inside else None
+        return request_plan.explain("layers", document, description) if INSPECTION in document.view.inside else None
 
     @staticmethod
     def wants_unit(document: Document, description: Description | None) -> Request | None:
@@ -131,7 +132,7 @@ class ActivationPanel(Panel):
             return None
         channel, row, column = document.view.unit
         extra = {"channel": channel, "row": row, "column": column}
-        return plan.explain("receptive", document, description, extra=extra)
+        return request_plan.explain("receptive", document, description, extra=extra)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the settings as they stand, or say why there is nothing to see."""

@@ -11,14 +11,15 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, 
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import plan, reals, theme
+from viewer import reals, theme
 from viewer.canvas.mosaic import signed, tinted
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.plan import Wants
 from viewer.presenters import latent_code
 from viewer.presenters.heatmap import DIVERGING
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wants
 from viewer.widgets.form import Form
 from viewer.widgets.gallery import Gallery
 from viewer.widgets.kl_bars import KLBars
@@ -96,14 +97,14 @@ class AnatomyPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the terms of the bound; a picture's code is that of the canvas when it is opened, seen or not."""
-        return plan.ask(INSPECTION, document, description) if description is not None else None
+        return request_plan.ask(INSPECTION, document, description) if description is not None else None
 
     @staticmethod
     def wants_folder(document: Document, description: Description | None) -> Request | None:
         """Want the aggregate posterior once that was asked for."""
         if not document.view.posterior or not reals.folder(document):
             return None
-        return plan.about("posterior", document, description, extra={"folder": reals.folder(document)})
+        return request_plan.about("posterior", document, description, extra={"folder": reals.folder(document)})
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the settings, and what can be asked."""
@@ -114,7 +115,7 @@ class AnatomyPanel(Panel):
                 self.form.committed.connect(self._set)
                 self.form.reset_requested.connect(self._own)
                 self.settings.add(self.form)
-            self.form.set_values({**offer.defaults, **plan.given(document, INSPECTION, description)})
+            self.form.set_values({**offer.defaults, **request_plan.given(document, INSPECTION, description)})
         with QSignalBlocker(self.over):
             self.over.setChecked(document.view.posterior)
         self.over.setEnabled(bool(reals.folder(document)))

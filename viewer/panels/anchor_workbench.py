@@ -22,13 +22,14 @@ from models.inspection import Description, Offer
 from models.requests import Request
 from models.truth.types import Truth
 from models.types import Result
-from viewer import plan, theme
+from viewer import theme
 from viewer.canvas.layers import MISSED, TRUTH, Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.plan import Wants
 from viewer.presenters import anchor_matches
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wants
 from viewer.widgets.design import DesignFields
 from viewer.widgets.field import CheckRow
 from viewer.widgets.form import Form
@@ -93,12 +94,12 @@ class WorkbenchPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the matching on the current picture."""
-        return plan.match(document, description)
+        return request_plan.match(document, description)
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
         """Want the matching, and the coverage of the data set."""
-        return [(cls.id, cls.wants), (COVERAGE, plan.coverage)]
+        return [(cls.id, cls.wants), (COVERAGE, request_plan.coverage)]
 
     def show_truth(self, truth: Truth | None) -> None:
         """Take the ground truth that is open now."""
@@ -111,7 +112,7 @@ class WorkbenchPanel(Panel):
         if offer is not None and offer != self._offer and not offer.reason:
             self._build(offer)
         if self.form is not None and self._offer is not None:
-            self.form.set_values({**self._offer.defaults, **plan.given(document, MATCH, description)})
+            self.form.set_values({**self._offer.defaults, **request_plan.given(document, MATCH, description)})
         self.on.set_value(document.view.anchors == MATCH)
         self._mark_level()
         self._show()
@@ -137,7 +138,7 @@ class WorkbenchPanel(Panel):
     @classmethod
     def lacking(cls, description: Description) -> str:
         """Return why the model matches no anchors; FCOS has none, but matches the cells of its grids."""
-        return plan.reason(MATCH, description)
+        return request_plan.reason(MATCH, description)
 
     def layers(self, document: Document) -> list[Layer]:
         """Paint the anchors and the objects."""

@@ -10,12 +10,12 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QSizePolicy, QWidg
 from models.inspection import Description
 from models.requests import Request
 from models.types import Result
-from viewer import plan
 from viewer.canvas.layers import Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import detections, lineage
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
 from viewer.widgets.colourbar import ColourBar
 
 MODES = {
@@ -75,7 +75,7 @@ class AnchorPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the anchors while something of them is shown."""
-        return plan.anchors(document, description)
+        return request_plan.anchors(document, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the mode and level; grey them with the reason for a model without anchors."""

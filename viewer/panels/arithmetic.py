@@ -14,11 +14,11 @@ from models.latent import space as spaces
 from models.latent.space import Space
 from models.requests import Request
 from models.types import Failure, Float, Pixels, Refusal, Result
-from viewer import plan
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import latent_code, latent_directions
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
 from viewer.widgets.images import rgb
 from viewer.widgets.mapread import plain_label
 
@@ -79,7 +79,10 @@ class ArithmeticPanel(Panel):
         if "arithmetic" not in document.view.inside or space is None:
             return {}
         asked = {f"arithmetic.{name}": code for name, code in codes_of(document, space).items()}
-        made = {slot: plan.about("decode", document, description, extra={"code": text}) for slot, text in asked.items()}
+        made = {
+            slot: request_plan.about("decode", document, description, extra={"code": text})
+            for slot, text in asked.items()
+        }
         return {slot: request for slot, request in made.items() if request is not None}
 
     def seen(self, in_view: bool) -> None:

@@ -11,13 +11,14 @@ from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import plan, theme
+from viewer import theme
 from viewer.canvas.layers import Heat, Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import feature_maps
 from viewer.presenters.heatmap import heat_layer
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
 from viewer.widgets.card import Card
 from viewer.widgets.channel_view import ChannelView, choice, copy_button, fill_choice, set_choice
 from viewer.widgets.colourbar import ColourBar
@@ -104,12 +105,12 @@ class AttentionPanel(Panel):
             return None
         values = document.values(INSPECTION)
         query = document.view.patch if document.view.patch >= 0 else int(values.get("query", -1))
-        return plan.ask(INSPECTION, document, description, extra={"block": -1, "head": -1, "query": query})
+        return request_plan.ask(INSPECTION, document, description, extra={"block": -1, "head": -1, "query": query})
 
     @classmethod
     def lacking(cls, description: Description) -> str:
         """Return why the model has no attention to show, "" if it has."""
-        return super().lacking(description) or plan.reason(INSPECTION, description)
+        return super().lacking(description) or request_plan.reason(INSPECTION, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the settings as they stand, or say why there is nothing to see."""

@@ -10,14 +10,14 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from models.inspection import Description, Offer
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import plan
 from viewer.canvas.layers import Heat, Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.plan import Wants
 from viewer.presenters import attribution, detections, heatmap, lineage
 from viewer.presenters.heatmap import Look
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wants
 from viewer.widgets.form import Form
 from viewer.widgets.look import LookForm
 from viewer.widgets.mapread import MapReading, plain_label
@@ -100,7 +100,7 @@ class AttributionPanel(Panel):
         if offer != self._offer:
             self._build(offer)
         if self.form is not None and offer is not None:
-            self.form.set_values({**offer.defaults, **plan.given(document, offer.id, description)})
+            self.form.set_values({**offer.defaults, **request_plan.given(document, offer.id, description)})
         if description is not None:
             boxes = "Detects" in description.capabilities
             self.target.list(description.classes, boxes=boxes, own=boxes and document.region is None)

@@ -14,12 +14,12 @@ from models.cards.card import task
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import plan
 from viewer.canvas.layers import NO_CLASS, Boxes, Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import attribution
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
 from viewer.widgets.elide import ElidedLabel
 from viewer.widgets.ranking import Ranking
 from viewer.widgets.search import Search
@@ -82,7 +82,7 @@ class ClassificationPanel(Panel):
         """Want the number of every class; before the model is described only of what is known for a classifier."""
         if description is None and task(document.model) != "classification":
             return None
-        return plan.ask("classify", document, description, extra={"top": MOST})
+        return request_plan.ask("classify", document, description, extra={"top": MOST})
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Mark the target and what is set against it; drop what another model said."""

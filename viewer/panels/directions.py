@@ -15,13 +15,13 @@ from models.latent import space as spaces
 from models.latent.space import Space
 from models.requests import Request
 from models.types import Failure, Float, Refusal, Result
-from viewer import plan
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.plan import Wants
 from viewer.presenters import latent_code, latent_directions
 from viewer.presenters.latent_directions import Direction
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wants
 from viewer.widgets.along import Along
 from viewer.widgets.channel_view import choice, fill_choice, set_choice
 from viewer.widgets.mapread import plain_label
@@ -79,7 +79,7 @@ class DirectionsPanel(Panel):
         """Want the directions at the code they are asked for at, while the panel is in view."""
         if INSPECTION not in document.view.inside or description is None:
             return None
-        return plan.about(INSPECTION, document, description, extra={"code": document.latent.around})
+        return request_plan.about(INSPECTION, document, description, extra={"code": document.latent.around})
 
     @staticmethod
     def wants_attribute(document: Document, description: Description | None) -> Request | None:
@@ -88,7 +88,7 @@ class DirectionsPanel(Panel):
         if INSPECTION not in document.view.inside or description is None or not all(folders):
             return None
         extra = {"with_folder": folders[0], "without_folder": folders[1]}
-        return plan.about(ATTRIBUTE, document, description, extra=extra)
+        return request_plan.about(ATTRIBUTE, document, description, extra=extra)
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
@@ -114,7 +114,7 @@ class DirectionsPanel(Panel):
             self.words.setText(offer.reason)
         method = next(p for p in offer.parameters if p.name == "method")
         fill_choice(self.method, list(zip(method.titles, method.choices, strict=True)))
-        chosen = plan.given(document, INSPECTION, description).get("method", method.default)
+        chosen = request_plan.given(document, INSPECTION, description).get("method", method.default)
         set_choice(self.method, chosen)
         moved = document.latent.around != document.latent.code
         self.here.setEnabled(chosen == LOCAL and moved)
@@ -123,7 +123,7 @@ class DirectionsPanel(Panel):
             told = f"{codes} code{'s' if codes != 1 else ''}" + (f", {Path(folder).name}" if folder else "")
             self.counts[each].setText(f"{each.capitalize()}: {told}")
             self.clears[each].setEnabled(bool(codes or folder))
-            reason = plan.reason(ATTRIBUTE, description)
+            reason = request_plan.reason(ATTRIBUTE, description)
             self.folders[each].setEnabled(not reason)
             self.folders[each].setToolTip(reason or f"A folder of pictures {each} what the direction leads to")
         self.make.setEnabled(all(document.latent.codes(each) for each in SETS))

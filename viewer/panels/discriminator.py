@@ -9,10 +9,11 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import plan, reals
-from viewer.document import Document
+from viewer import reals
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
 from viewer.widgets.elide import ElidedLabel
 from viewer.widgets.mapread import plain_label
 from viewer.widgets.spread import Spread
@@ -62,7 +63,7 @@ class CriticPanel(Panel):
             return None
         truncation = document.values("decode").get("truncation", 0.0)
         extra = {"code": document.latent.code, "folder": reals.folder(document), "truncation": truncation}
-        return plan.about("critic", document, description, extra=extra)
+        return request_plan.about("critic", document, description, extra=extra)
 
     def seen(self, in_view: bool) -> None:
         """Ask while it is looked at."""

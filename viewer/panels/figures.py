@@ -24,10 +24,10 @@ from models.evaluation import report
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import plan
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
 from viewer.widgets import figure_parts
 from viewer.widgets.chart_bars import BarChart
 from viewer.widgets.chart_curves import CurveChart
@@ -109,10 +109,10 @@ class FiguresPanel(Panel):
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the figures once they were asked for, at the settings of the detections and the IoU of the truth."""
         mode, truth = document.view.figures, document.truth
-        if mode == "off" or truth is None or plan.beyond(document):
+        if mode == "off" or truth is None or request_plan.beyond(document):
             return None
         extra = {"match_iou": max(LEAST_IOU, document.view.truth_iou), "collect": mode == "collect"}
-        request = plan.ask("figures", document, description, settings="detect", extra=extra, source=truth)
+        request = request_plan.ask("figures", document, description, settings="detect", extra=extra, source=truth)
         if request is None:
             return None
         values = {name: value for name, value in request.params if name != "suppressed"}
@@ -189,7 +189,7 @@ class FiguresPanel(Panel):
 
     def _tell(self, document: Document) -> None:
         """Say how far the collection is and what was left out."""
-        reason = plan.beyond(document)
+        reason = request_plan.beyond(document)
         if document.truth is None:
             self.state.setText(NO_TRUTH)
         elif document.view.figures != "off" and reason:

@@ -20,9 +20,9 @@ from models.inspection import Description
 from models.media import kind
 from models.types import Pixels, Source
 from viewer import theme
-from viewer.document import Document
 from viewer.panels.base import Panel
-from viewer.store import Store
+from viewer.session.document import Document
+from viewer.session.history import Store
 from viewer.widgets.plain import plain
 
 THUMB_PX = 64

@@ -11,14 +11,15 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidge
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import plan, theme
+from viewer import theme
 from viewer.canvas.mosaic import Atlas
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.plan import Wants
 from viewer.presenters import feature_maps
 from viewer.presenters.heatmap import DIVERGING
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wants
 from viewer.widgets.card import Card
 from viewer.widgets.channel_grid import ChannelGrid
 from viewer.widgets.channel_view import ChannelView, Tile, choice, copy_button, fill_choice, set_choice
@@ -158,7 +159,7 @@ class FilterPanel(Panel):
         """Want the kernels while they are in view; their order is a matter of the grid."""
         if description is None or INSPECTION not in document.view.inside:
             return None
-        return plan.ask(INSPECTION, document, description, extra={"channel": -1, "sort": "none"})
+        return request_plan.ask(INSPECTION, document, description, extra={"channel": -1, "sort": "none"})
 
     @staticmethod
     def wants_one(document: Document, description: Description | None) -> Request | None:
@@ -166,7 +167,7 @@ class FilterPanel(Panel):
         channel = int(document.values(INSPECTION).get("channel", -1))
         if description is None or channel < 0 or INSPECTION not in document.view.inside:
             return None
-        return plan.ask(INSPECTION, document, description, extra={"mode": "auto", "plane": 0, "sort": "none"})
+        return request_plan.ask(INSPECTION, document, description, extra={"mode": "auto", "plane": 0, "sort": "none"})
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the settings as they stand, or say why there is nothing to see."""

@@ -10,13 +10,14 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import plan, theme
+from viewer import theme
 from viewer.canvas.mosaic import signed, tinted
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import latent_code
 from viewer.presenters.heatmap import DIVERGING
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
 from viewer.widgets.form import Form
 from viewer.widgets.gallery import Gallery
 from viewer.widgets.mapread import plain_label
@@ -71,7 +72,7 @@ class InversionPanel(Panel):
         """Want the code of the picture that is sought for, as long as that is the one open."""
         if document.source is None or document.latent.sought != document.source:
             return None
-        return plan.ask(INSPECTION, document, description)
+        return request_plan.ask(INSPECTION, document, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the settings, and whether there is something to seek."""
@@ -82,7 +83,7 @@ class InversionPanel(Panel):
                 self.form.committed.connect(self._set)
                 self.form.reset_requested.connect(self._own)
                 self.settings.add(self.form)
-            self.form.set_values({**offer.defaults, **plan.given(document, INSPECTION, description)})
+            self.form.set_values({**offer.defaults, **request_plan.given(document, INSPECTION, description)})
         source = document.source
         sought = source is not None and document.latent.sought == source
         self.start.setEnabled(source is not None and not sought)

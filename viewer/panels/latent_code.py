@@ -11,12 +11,12 @@ from models.inspection import Description
 from models.latent.space import SEED, Space
 from models.requests import Request
 from models.types import Failure, Float, Refusal, Result
-from viewer import plan
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.plan import Wants
 from viewer.presenters import latent_code
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wants
 from viewer.widgets.form import Form
 from viewer.widgets.mapread import plain_label
 from viewer.widgets.slider import SliderRow
@@ -75,7 +75,7 @@ class ExplorePanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the picture of the code."""
-        return plan.generated(document, description)
+        return request_plan.generated(document, description)
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:

@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QStackedLay
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import attribution
-from viewer.store import Store
+from viewer.session.document import Document
+from viewer.session.history import Store
 from viewer.widgets.calltree import CallTree
 from viewer.widgets.mapread import plain_label
 from viewer.widgets.search import Search

@@ -22,12 +22,13 @@ from PySide6.QtWidgets import (
 from models.inspection import Description
 from models.requests import Request
 from models.types import Result
-from viewer import plan, theme
+from viewer import theme
 from viewer.canvas.layers import Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import lineage
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
 from viewer.widgets.bars import Bars
 from viewer.widgets.card import Card
 
@@ -100,7 +101,7 @@ class LineagePanel(Panel):
         view = document.view
         if document.selected < 0 or not (view.lineage or view.anchors == "lineage"):
             return None
-        return plan.ask("lineage", document, description, settings="detect", extra={"box": document.selected})
+        return request_plan.ask("lineage", document, description, settings="detect", extra={"box": document.selected})
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Say what to do while no box is selected, or why the model cannot tell."""

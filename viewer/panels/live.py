@@ -12,7 +12,7 @@ from models.media import is_endless, title
 from models.types import Source
 from viewer import theme
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
+from viewer.session.history import Store
 from viewer.widgets.slider import Timeline
 
 NOTHING = "Open a video, a camera or a stream to play it."

@@ -16,12 +16,13 @@ from models.latent.space import Space
 from models.params import Value
 from models.requests import Request
 from models.types import Failure, Float, Refusal, Result
-from viewer import plan, theme
-from viewer.document import Document
+from viewer import theme
 from viewer.panels.base import GAP, Panel
-from viewer.plan import Wants
 from viewer.presenters import latent_code
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wants
 from viewer.widgets.channel_view import choice, fill_choice, set_choice
 from viewer.widgets.colourbar import ColourBar
 from viewer.widgets.field import CheckRow
@@ -89,18 +90,18 @@ class ManifoldPanel(Panel):
         space = latent_code.space_of(description)
         if INSPECTION not in document.view.inside or space is None or description is None:
             return None
-        if plan.reason(INSPECTION, description):
+        if request_plan.reason(INSPECTION, description):
             return None
-        values = plan.given(document, INSPECTION, description)
+        values = request_plan.given(document, INSPECTION, description)
         if values.get("through"):
-            return plan.about(INSPECTION, document, description)
+            return request_plan.about(INSPECTION, document, description)
         code, (a, b) = latent_code.code_of(document, space), axes(description, space, values)
         if code is None:
             return None
         if {a, b} <= {*planes.free(space)}:
             code = code.copy()
             code[[a, b]] = 0
-        return plan.about(INSPECTION, document, description, extra={"code": spaces.write(code), "a": a, "b": b})
+        return request_plan.about(INSPECTION, document, description, extra={"code": spaces.write(code), "a": a, "b": b})
 
     @staticmethod
     def wants_points(document: Document, description: Description | None) -> Request | None:
@@ -109,7 +110,7 @@ class ManifoldPanel(Panel):
         shown = INSPECTION in document.view.inside and document.latent.points
         if not shown or description is None or folder is None:
             return None
-        return plan.ask(ENCODED, document, description, source=folder)
+        return request_plan.ask(ENCODED, document, description, source=folder)
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
@@ -132,7 +133,7 @@ class ManifoldPanel(Panel):
             self._model, self._encoded = document.model, None
             self.map.clear()
         self._space = space
-        given = plan.given(document, INSPECTION, description)
+        given = request_plan.given(document, INSPECTION, description)
         entries = latent_code.dimensions(description, space)
         self._titles = {row: title.split(" · ")[0] for row, title in entries}
         self._axes = a, b = axes(description, space, given)

@@ -22,14 +22,14 @@ from models.cards import card
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result, Source
-from viewer.document import Document
 from viewer.export.map_grid import Sheet, Shown
 from viewer.panels.base import GAP, Levels, Panel
-from viewer.plan import Wanted
 from viewer.presenters import attribution, map_comparison, map_tiles
 from viewer.presenters.map_comparison import Cell, Difference
 from viewer.presenters.map_tiles import Answer
-from viewer.store import Store
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wanted
 from viewer.widgets.colourbar import ColourBar
 from viewer.widgets.map_grid import MapGrid
 from viewer.widgets.picker import Picker

@@ -13,9 +13,9 @@ from models.cards import card, form
 from models.inspection import Description
 from models.params import Parameter
 from models.types import Refusal
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
+from viewer.session.document import Document
+from viewer.session.history import Store
 from viewer.widgets.card import Card
 from viewer.widgets.classnames import ClassNames
 from viewer.widgets.form import Form

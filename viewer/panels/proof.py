@@ -22,12 +22,12 @@ from PySide6.QtWidgets import (
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Float, Result, Source
-from viewer.document import Document
 from viewer.panels.base import GAP, Levels, Panel
-from viewer.plan import Wanted
 from viewer.presenters import faithfulness, heatmap
 from viewer.presenters.map_comparison import within
-from viewer.store import Store
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wanted
 from viewer.widgets.chart_share import Curve, ShareChart
 from viewer.widgets.colourbar import ColourBar
 from viewer.widgets.map_grid import MapGrid, Tile

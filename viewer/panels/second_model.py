@@ -14,16 +14,16 @@ from models.inspection import Description
 from models.quantity import PROBABILITY, in_digits
 from models.requests import Request
 from models.types import Result
-from viewer.beside import PREFIX, slot_of
 from viewer.canvas.layers import NO_CLASS, ONLY_A, ONLY_B, Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import heatmap, model_difference
 from viewer.presenters.attribution import number
 from viewer.presenters.heatmap import Look
 from viewer.presenters.map_comparison import Difference
 from viewer.presenters.model_difference import Pairs
-from viewer.store import Store
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.second_model import PREFIX, slot_of
 from viewer.widgets.card import Card
 from viewer.widgets.cells import Cells
 from viewer.widgets.channel_view import copy_button

@@ -11,12 +11,12 @@ from models.inspection import Description
 from models.params import Parameter
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import plan
 from viewer.canvas.layers import Labels, Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import attribution, segmentation
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
 from viewer.widgets.class_shares import ClassShares
 from viewer.widgets.form import Form
 
@@ -69,7 +69,7 @@ class SegmentationPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the classes of every pixel."""
-        return plan.ask("segment", document, description)
+        return request_plan.ask("segment", document, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the switches as they stand and mark the target; drop what another model said."""

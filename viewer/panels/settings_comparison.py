@@ -21,13 +21,13 @@ from models.inspection import Description
 from models.params import Value
 from models.requests import Request
 from models.types import Result
-from viewer import plan
 from viewer.canvas.layers import CHANGED, NO_CLASS, ONLY_A, ONLY_B, Boxes, Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import detections, settings_difference
 from viewer.presenters.settings_difference import Difference
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
 from viewer.widgets.cells import Cells
 from viewer.widgets.legend import Legend, Stroke
 
@@ -120,7 +120,7 @@ class ComparePanel(Panel):
         """Want the detections at the pinned settings, while there are any."""
         if document.pinned is None:
             return None
-        return plan.ask(DETECT, _as_b(document), description)
+        return request_plan.ask(DETECT, _as_b(document), description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show what is pinned and where it differs from what is set."""
@@ -230,7 +230,7 @@ def _as_b(document: Document) -> Document:
 def _differing(document: Document, description: Description) -> list[tuple[str, str, str]]:
     """Return title, value of A and value of B of the parameters that differ, as people read them."""
     offer = description.offers[DETECT]
-    a, b = ({**offer.defaults, **plan.given(each, DETECT, description)} for each in (document, _as_b(document)))
+    a, b = ({**offer.defaults, **request_plan.given(each, DETECT, description)} for each in (document, _as_b(document)))
     return [(p.title, p.text(a[p.name]), p.text(b[p.name])) for p in offer.parameters if a.get(p.name) != b.get(p.name)]
 
 

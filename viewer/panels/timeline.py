@@ -12,12 +12,12 @@ from models.inspection import Description
 from models.latent.space import Space
 from models.requests import Request
 from models.types import Failure, Pixels, Result
-from viewer.document import Document, Key
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import latent_code, latent_path
 from viewer.presenters.frame_clock import Player
 from viewer.presenters.latent_path import Reel
-from viewer.store import Store
+from viewer.session.document import Document, Key
+from viewer.session.history import Store
 from viewer.widgets.keyline import LEFT_PX, RIGHT_PX, KeyLine, Place
 from viewer.widgets.mapread import plain_label
 from viewer.widgets.pathform import EXPORTS, TIMED, PathForm

@@ -27,11 +27,11 @@ from models.truth.types import Annotated, Truth
 from models.types import Result
 from viewer import theme
 from viewer.canvas.layers import MISSED, WRONG, Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import ground_truth
 from viewer.presenters.ground_truth import Outcome
-from viewer.store import Store
+from viewer.session.document import Document
+from viewer.session.history import Store
 from viewer.widgets.slider import SliderRow
 
 NOTHING_OPEN = (

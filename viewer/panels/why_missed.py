@@ -24,12 +24,13 @@ from models.inspection import Description
 from models.params import Value
 from models.requests import Request
 from models.types import Result
-from viewer import plan, theme
+from viewer import theme
 from viewer.canvas.layers import Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import lineage
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
 from viewer.widgets.ladder import Ladder
 
 EMPTY = (
@@ -91,12 +92,12 @@ class MissedPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want to know what became of the rectangle's object while the panel is in view."""
-        if document.region is None or not document.view.missed or plan.beyond(document):
+        if document.region is None or not document.view.missed or request_plan.beyond(document):
             return None
         known = description is None or document.region_label in description.classes
         corners = {name: float(v) for name, v in zip(("x0", "y0", "x1", "y1"), document.region, strict=True)}
         extra: dict[str, Value] = {**corners, "label": document.region_label if known else ""}
-        return plan.ask("missed", document, description, settings="detect", extra=extra)
+        return request_plan.ask("missed", document, description, settings="detect", extra=extra)
 
     @classmethod
     def called(cls, document: Document) -> bool:
@@ -113,7 +114,7 @@ class MissedPanel(Panel):
         offer = description.offers.get("detect") if description else None
         self._defaults = offer.defaults if offer else {}
         self.classes.setCurrentIndex(max(self.classes.findData(document.region_label), 0))
-        reason = (self.lacking(description) if description else "") or plan.beyond(document)
+        reason = (self.lacking(description) if description else "") or request_plan.beyond(document)
         self.empty.setText(reason or EMPTY)
         if document.region is None:
             self._result = None
@@ -137,7 +138,7 @@ class MissedPanel(Panel):
         """Paint the rectangle, and the boxes that tell of it while the panel is in view."""
         if document.region is None:
             return []
-        told = document.view.missed and not plan.beyond(document)
+        told = document.view.missed and not request_plan.beyond(document)
         return lineage.missed_layers(document.region, self._result if told else None)
 
     def seen(self, in_view: bool) -> None:

@@ -11,8 +11,8 @@ from models.inspection import Description, Offer
 from models.quantity import TITLES
 from models.requests import Request
 from models.types import Result
-from viewer import plan
-from viewer.document import Document
+from viewer.session import request_plan
+from viewer.session.document import Document
 
 FIRST = "grad_cam"
 GROUPS = ("Class activation maps", "Gradients", "Guided", "Perturbations")  # as they are listed; others follow
@@ -57,12 +57,12 @@ def verdicts(document: Document, description: Description | None) -> Request | N
     """Want to know which methods hold, while they are listed or one of them is shown."""
     if not (document.view.explaining or document.method):
         return None
-    return plan.explain("verdicts", document, description)
+    return request_plan.explain("verdicts", document, description)
 
 
 def layers(document: Document, description: Description | None) -> Request | None:
     """Want the network's calls while they are listed; the box is all of the target that they depend on."""
-    asked = plan.explain("layers", document, description) if document.view.layers else None
+    asked = request_plan.explain("layers", document, description) if document.view.layers else None
     if asked is None:
         return None
     about = {name: value for name, value in asked.params if name in ("box", "region")}
@@ -73,10 +73,10 @@ def attribution(document: Document, description: Description | None) -> Request 
     """Want the map of the method chosen, once it is known to hold for this model, picture and layer."""
     if not document.method or document.method in document.view.unfit:
         return None
-    asked = plan.explain("verdicts", document, description)
+    asked = request_plan.explain("verdicts", document, description)
     if asked is None or asked != document.view.judged:
         return None
-    return plan.explain(document.method, document, description)
+    return request_plan.explain(document.method, document, description)
 
 
 def judged(document: Document, request: Request, result: Result) -> Document:

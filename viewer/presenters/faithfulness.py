@@ -13,9 +13,9 @@ from models.inspection import Description
 from models.params import Value
 from models.requests import Request
 from models.types import Result
-from viewer import plan
-from viewer.document import Document
 from viewer.presenters import attribution
+from viewer.session import request_plan
+from viewer.session.document import Document
 
 SLOT = "proof.map"
 PROOF = "proof"
@@ -31,14 +31,14 @@ def wanted(document: Document, description: Description | None) -> Request | Non
     """Return the request to prove the map shown, with that method's own settings; None while there is none."""
     if description is None or not document.method or document.method not in description.offers:
         return None
-    settings: dict[str, Value] = plan.given(document, document.method, description)
+    settings: dict[str, Value] = request_plan.given(document, document.method, description)
     settings = {name: value for name, value in settings.items() if name not in attribution.ABOUT}
     if document.layer and attribution.layered(description.offers[document.method]):
         settings["layer"] = document.layer
     extra: dict[str, Value] = {"method": document.method}
     if settings:
         extra["settings"] = json.dumps(settings, sort_keys=True)
-    return plan.explain(PROOF, document, description, extra=extra)
+    return request_plan.explain(PROOF, document, description, extra=extra)
 
 
 def sentences(result: Result, *, delta: float | None) -> list[str]:

@@ -13,7 +13,7 @@ from models.latent.space import Block, Space
 from models.latent.typicality import norm_band
 from models.params import Parameter
 from models.types import Float, Refusal, Result, Source
-from viewer.document import Document
+from viewer.session.document import Document
 
 REACH = 4.0
 UNUSED_NATS = 0.05

@@ -15,9 +15,9 @@ from models.latent.path_keys import Stop
 from models.latent.space import Space
 from models.requests import Request
 from models.types import Float, Pixels, Result
-from viewer import plan
-from viewer.document import Document, Key
 from viewer.presenters import latent_code
+from viewer.session import request_plan
+from viewer.session.document import Document, Key
 
 INSPECTION, SLOT = "interpolate", "timeline"
 FRAMES = 120
@@ -36,10 +36,10 @@ def wanted(document: Document, description: Description | None) -> Request | Non
     keys = document.latent.keys
     if len(keys) < 2:
         extra = {"code": keys[0].code, "truncation": 0.0} if keys else {}
-        return plan.about("decode", document, description, extra=extra) if keys else None
+        return request_plan.about("decode", document, description, extra=extra) if keys else None
     stops = [Stop(k.code, "" if k.path == "auto" else k.path, "" if k.easing == "linear" else k.easing) for k in keys]
-    own = {"frames": FRAMES, "retime": True, **plan.given(document, INSPECTION, description)}
-    return plan.about(INSPECTION, document, description, extra={**own, "keys": texts.write(stops)})
+    own = {"frames": FRAMES, "retime": True, **request_plan.given(document, INSPECTION, description)}
+    return request_plan.about(INSPECTION, document, description, extra={**own, "keys": texts.write(stops)})
 
 
 def code_text(document: Document, space: Space) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from models.inspection import Description
 from models.types import Result
 from viewer.canvas.layers import CORRECT, MISSED, NO_CLASS, Boxes, Layer, Links
-from viewer.document import Document
+from viewer.session.document import Document
 
 ANCHOR, PROPOSAL, BOX, REMOVED, REMOVER = (
     f"lineage {part}" for part in ("anchor", "proposal", "box", "removed", "remover")

@@ -11,10 +11,10 @@ from models.inspection import Description
 from models.params import Value
 from models.requests import Request
 from models.types import Float, Result, Source
-from viewer import plan
-from viewer.document import Document
 from viewer.presenters import attribution, heatmap
 from viewer.presenters.heatmap import Look, Rect
+from viewer.session import request_plan
+from viewer.session.document import Document
 
 QUEUE = "maps"
 BEST_SLOT = "maps.best"
@@ -94,7 +94,7 @@ def request(cell: Cell, document: Document, description: Description | None) -> 
     if document.against == cell.target:
         document = document.explaining(against="")
     extra: dict[str, Value] = {"target": cell.target} if cell.target else {}
-    return plan.explain(cell.method, document, description, extra=extra)
+    return request_plan.explain(cell.method, document, description, extra=extra)
 
 
 def wanted(document: Document, description: Description | None) -> Mapping[str, Request]:
@@ -114,7 +114,7 @@ def best(document: Document, description: Description) -> Request | None:
     """Return the request for the best classes of the picture; None of what does not classify."""
     if CLASSIFY not in description.offers or description.offers[CLASSIFY].reason:
         return None
-    return plan.ask(CLASSIFY, document, description)
+    return request_plan.ask(CLASSIFY, document, description)
 
 
 def found(result: Result) -> tuple[str, ...]:

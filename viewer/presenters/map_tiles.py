@@ -11,11 +11,11 @@ from models import quantity
 from models.requests import Request
 from models.types import Failure, Result, Source
 from viewer.canvas.layers import Heat
-from viewer.document import Document
 from viewer.export.map_grid import Shown
 from viewer.presenters import attribution, heatmap, map_comparison
 from viewer.presenters.heatmap import Look
 from viewer.presenters.map_comparison import Cell, Difference, within
+from viewer.session.document import Document
 from viewer.widgets.map_grid import Tile
 
 Answer = Result | Failure

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO
 
 from models.types import Refusal
-from viewer.document import Document
 from viewer.saving import session_file
 from viewer.saving.session_file import SUFFIX, Opened
+from viewer.session.document import Document
 
 FOLDER = "recovery"
 LOCK = ".lock"

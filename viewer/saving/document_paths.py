@@ -12,8 +12,8 @@ from models.files import code_of
 from models.media import is_endless
 from models.requests import Request
 from models.types import Source
-from viewer.document import Document, Latent
 from viewer.saving.dataclass_json import mapped
+from viewer.session.document import Document, Latent
 
 PARAMETERS = frozenset({"folder", "truth", "with_folder", "without_folder"})  # of inspections, that hold paths
 WEIGHTS = "weights"

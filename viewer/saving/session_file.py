@@ -21,10 +21,10 @@ from models.cards.card import DEFAULT_MODEL
 from models.media import has_password, is_endless, is_live, title
 from models.recipe import versions
 from models.types import Refusal, Source
-from viewer.document import Document
 from viewer.saving import validation
 from viewer.saving.dataclass_json import mapped, plain, taken
 from viewer.saving.document_paths import moved, named, of_model
+from viewer.session.document import Document
 
 FORMAT = 1
 SUFFIX = ".vitrine"

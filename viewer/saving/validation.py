@@ -8,11 +8,11 @@ from typing import Any
 
 from models.inspection import Offer
 from models.params import Value
-from viewer.document import Document, Maps, View
 from viewer.presenters.attribution import PARTS
 from viewer.presenters.heatmap import COLOUR_MAPS, SIGNS, Look
 from viewer.presenters.map_comparison import SCALES
 from viewer.saving.dataclass_json import Tell, mapped
+from viewer.session.document import Document, Maps, View
 
 
 def _one(*choices: str) -> Callable[[Any], bool]:

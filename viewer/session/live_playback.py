@@ -15,11 +15,11 @@ from models.live.status import Facts, Opening, Shown
 from models.media import is_endless, title
 from models.requests import Request
 from models.types import Failure, Pixels, Source
-from viewer import plan
-from viewer.plan import DETECT_SLOT
+from viewer.session import request_plan
+from viewer.session.request_plan import DETECT_SLOT
 
 if TYPE_CHECKING:
-    from viewer.session import Session
+    from viewer.session.session import Session
 
 MOST_DEATHS = 2
 Heard = Callable[[Failure | None], None]
@@ -89,7 +89,7 @@ class Live:
     def open(self, source: Source, heard: Heard) -> None:
         """Open a source; it is heard of with its first frame, or why there is none. What plays goes on until then."""
         document, description = self._session.store.document, self._session.description
-        request = plan.ask(DETECT_SLOT, document, description, source=source)
+        request = request_plan.ask(DETECT_SLOT, document, description, source=source)
         self._opening = self._session.jobs.number(), Opening(source, request, every=self.facts.every), heard
         self._open(*self._opening[:2])
 
@@ -109,7 +109,7 @@ class Live:
             self._close(self._number)
             self._tell()
             return
-        request = plan.ask(DETECT_SLOT, document, self._session.description, source=self.source)
+        request = request_plan.ask(DETECT_SLOT, document, self._session.description, source=self.source)
         if request != self._request:
             self._request = request
             self._send("ask", request)

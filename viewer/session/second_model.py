@@ -20,15 +20,15 @@ from models.latent.space import SEED, Space
 from models.params import Parameter, Value
 from models.requests import Request
 from models.types import Failure, Refusal, Result
-from viewer import plan
-from viewer.document import Document
-from viewer.plan import DESCRIBE_SLOT, DETECT_SLOT, Wants
 from viewer.presenters import attribution, model_difference
 from viewer.presenters.detections import row_of
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import DESCRIBE_SLOT, DETECT_SLOT, Wants
 
 if TYPE_CHECKING:
-    from viewer.session import Session
+    from viewer.session.session import Session
 
 PREFIX = "beside."
 LAYERS, GENERATED = "layers", "generated"
@@ -90,7 +90,7 @@ class Beside:
         description = self.description
         if not self.on:
             return {}
-        asked = plan.plan(self.store.document, description, self._slots() if description else ())
+        asked = request_plan.plan(self.store.document, description, self._slots() if description else ())
         if description is not None:
             asked.pop(DESCRIBE_SLOT)
         return {PREFIX + slot: request for slot, request in asked.items()}
@@ -118,10 +118,14 @@ class Beside:
     def _layers(self, document: Document, description: Description | None) -> Request | None:
         """Want the calls of a B of another network, to know whether it has the layer that is chosen of A."""
         chosen = self._session.store.document.layer
-        return plan.explain(LAYERS, document.explaining(layer=""), description) if chosen else None
+        return request_plan.explain(LAYERS, document.explaining(layer=""), description) if chosen else None
 
     def _generated(self, document: Document, description: Description | None) -> Request | None:
-        return plan.generated(document, description) if description and not code_reason(document, description) else None
+        return (
+            request_plan.generated(document, description)
+            if description and not code_reason(document, description)
+            else None
+        )
 
     def _told(self, before: Document, after: Document) -> None:
         """Ask what follows from what B's own panels found out, such as which methods hold."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from viewer.document import Document
+from viewer.session.document import Document
 
 Listener = Callable[[Document, Document], None]
 MOST_STEPS = 500

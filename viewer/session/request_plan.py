@@ -9,7 +9,7 @@ from models.inspection import Description
 from models.params import Value
 from models.requests import Request
 from models.types import Source
-from viewer.document import Document
+from viewer.session.document import Document
 
 # What is asked of a classifier before the engine has described it; of what finds boxes, everything is.
 CLASSIFIER_FIRST = ("classify",)

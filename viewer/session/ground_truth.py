@@ -16,7 +16,7 @@ from models.truth.types import Truth
 from models.types import Cancelled, Failure, Refusal, Source
 
 if TYPE_CHECKING:
-    from viewer.session import Session
+    from viewer.session.session import Session
 
 SLOT = "truth"
 MOST_KEPT = 4

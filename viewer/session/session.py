@@ -19,14 +19,14 @@ from models.runtime.stage_cache import Cache
 from models.truth.read import recognise
 from models.truth.types import Truth
 from models.types import Failure, Refusal, Result, Source
-from viewer.beside import Beside
-from viewer.document import Document
-from viewer.jobs import Jobs, Lane, Post, firsts, queue_of
-from viewer.listeners import Listeners
-from viewer.live import Live
-from viewer.plan import DESCRIBE_SLOT, DETECT_SLOT, Wants, plan
-from viewer.store import Store
-from viewer.truths import Truths
+from viewer.session.document import Document
+from viewer.session.events import Listeners
+from viewer.session.ground_truth import Truths
+from viewer.session.history import Store
+from viewer.session.job_queue import Jobs, Lane, Post, firsts, queue_of
+from viewer.session.live_playback import Live
+from viewer.session.request_plan import DESCRIBE_SLOT, DETECT_SLOT, Wants, plan
+from viewer.session.second_model import Beside
 
 OPENING = "opening"
 PICTURES_BYTES = 300_000_000

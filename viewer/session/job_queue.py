@@ -13,7 +13,7 @@ from models import model_name
 from models.requests import Request
 from models.types import Answer, Failure, Refusal
 from viewer import endings
-from viewer.lanes import GRACE_S, InlineLane, Lane, Mailbox, Pool, Post, ProcessLane
+from viewer.session.engine_process import GRACE_S, InlineLane, Lane, Mailbox, Pool, Post, ProcessLane
 
 __all__ = ["InlineLane", "Jobs", "Lane", "Mailbox", "Post", "ProcessLane"]
 

@@ -12,7 +12,7 @@ from models.types import Cancelled, Failure, Refusal
 from models.zoo.fetch import fetch
 
 if TYPE_CHECKING:
-    from viewer.session import Session
+    from viewer.session.session import Session
 
 SLOT = "download"
 PROGRESS_S = 0.1

@@ -20,8 +20,8 @@ from models.evaluation import report
 from models.requests import Request
 from models.types import Result, Source
 from viewer.panels.figures import FiguresPanel
-from viewer.widgets.chart_bars import Bar, BarChart
-from viewer.widgets.chart_matrix import MatrixChart
+from viewer.widgets.charts.bar_chart import Bar, BarChart
+from viewer.widgets.charts.confusion_matrix import MatrixChart
 
 Make = Callable[..., Any]
 SAMPLES = sorted((card.BUNDLED.parent / "samples").glob("*.png"))

@@ -20,7 +20,7 @@ from tests.viewer.explained import classifier, picture
 from viewer.menus import maps
 from viewer.panels.proof import CAUTION, NO_METHOD, ProofPanel
 from viewer.presenters import faithfulness
-from viewer.widgets.chart_share import Curve, ShareChart
+from viewer.widgets.charts.proof_curves import Curve, ShareChart
 
 Make = Callable[..., Any]
 

@@ -15,7 +15,7 @@ from models.types import Source
 from viewer.panels.lineage import EMPTY, LineagePanel
 from viewer.panels.why_missed import MissedPanel
 from viewer.presenters import lineage
-from viewer.widgets.bars import Bars, number
+from viewer.widgets.charts.class_bars import Bars, number
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
 BOARD, SLATE = SAMPLES / "board.png", SAMPLES / "slate.png"

@@ -23,7 +23,7 @@ from viewer.session.history import Store
 from viewer.session.request_plan import Wants
 from viewer.widgets.card import Card
 from viewer.widgets.channel_view import ChannelView, ValueHistogram, choice, copy_button, fill_choice, set_choice
-from viewer.widgets.colourbar import ColourBar
+from viewer.widgets.charts.colour_bar import ColourBar
 
 INSPECTION = feature_maps.ACTIVATIONS
 UNIT, LAYERS = "activations.unit", "activations.layers"

@@ -20,9 +20,9 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
+from viewer.widgets.charts.kl_bars import KLBars
 from viewer.widgets.form import Form
 from viewer.widgets.gallery import Gallery
-from viewer.widgets.kl_bars import KLBars
 from viewer.widgets.mapread import MapReading, plain_label
 from viewer.widgets.section import Section
 

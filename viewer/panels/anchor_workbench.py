@@ -30,10 +30,10 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
+from viewer.widgets.charts.histogram import Histogram
 from viewer.widgets.design import DesignFields
 from viewer.widgets.field import CheckRow
 from viewer.widgets.form import Form
-from viewer.widgets.histogram import Histogram
 
 MATCH, COVERAGE = "match", "coverage"
 FORM = ("fg", "bg", "low_quality", "matched", "forced", "ignored")

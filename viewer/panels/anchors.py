@@ -16,7 +16,7 @@ from viewer.presenters import detections, lineage
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.colourbar import ColourBar
+from viewer.widgets.charts.colour_bar import ColourBar
 
 MODES = {
     "off": ("Off", ""),

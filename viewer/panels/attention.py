@@ -21,7 +21,7 @@ from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.widgets.card import Card
 from viewer.widgets.channel_view import ChannelView, choice, copy_button, fill_choice, set_choice
-from viewer.widgets.colourbar import ColourBar
+from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.entry import Entry
 
 INSPECTION = feature_maps.ATTENTION

@@ -14,9 +14,9 @@ from viewer.panels.base import GAP, Panel
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.widgets.charts.two_histograms import Spread
 from viewer.widgets.elide import ElidedLabel
 from viewer.widgets.mapread import plain_label
-from viewer.widgets.spread import Spread
 
 WAITING = "Waiting for the answer…"
 SCALE = "Its number has no scale of its own: only how it ranks says something."

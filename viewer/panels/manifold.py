@@ -24,7 +24,7 @@ from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
 from viewer.widgets.channel_view import choice, fill_choice, set_choice
-from viewer.widgets.colourbar import ColourBar
+from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.field import CheckRow
 from viewer.widgets.form import Form
 from viewer.widgets.mapread import plain_label

@@ -30,7 +30,7 @@ from viewer.presenters.map_tiles import Answer
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wanted
-from viewer.widgets.colourbar import ColourBar
+from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.map_grid import MapGrid
 from viewer.widgets.picker import Picker
 

@@ -19,7 +19,7 @@ from viewer.presenters.detections import row_of
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.colourbar import ColourBar
+from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.form import Form
 
 INSPECTION = "masks"

@@ -28,8 +28,8 @@ from viewer.presenters.map_comparison import within
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wanted
-from viewer.widgets.chart_share import Curve, ShareChart
-from viewer.widgets.colourbar import ColourBar
+from viewer.widgets.charts.colour_bar import ColourBar
+from viewer.widgets.charts.proof_curves import Curve, ShareChart
 from viewer.widgets.map_grid import MapGrid, Tile
 
 SIDE_PX = 232

@@ -24,7 +24,7 @@ from models.types import Float
 from viewer import theme
 from viewer.canvas.mosaic import Atlas, sheet
 from viewer.widgets.channel_grid import STEP, ChannelGrid
-from viewer.widgets.chart import Chart
+from viewer.widgets.charts.base import Chart
 from viewer.widgets.elide import ElidedLabel
 
 GAP = 8

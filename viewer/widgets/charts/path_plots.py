@@ -11,7 +11,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPen, QPolygonF
 
 from viewer import theme
-from viewer.widgets.chart import Chart
+from viewer.widgets.charts.base import Chart
 from viewer.widgets.keyline import LEFT_PX, RIGHT_PX
 
 LANE_PX = 34

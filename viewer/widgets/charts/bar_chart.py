@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
 
 from viewer import theme
-from viewer.widgets.chart import GAP, Chart, mixed
+from viewer.widgets.charts.base import GAP, Chart, mixed
 
 MOST_ROW_PX = 26
 

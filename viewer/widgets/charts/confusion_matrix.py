@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
 from viewer import theme
-from viewer.widgets.chart import GAP, Chart, mixed
+from viewer.widgets.charts.base import GAP, Chart, mixed
 
 MOST_NAME_PX = 72
 MISSED = "miss"

@@ -8,8 +8,8 @@ from models.evaluation import report
 from models.evaluation.funnel import STAGES
 from models.evaluation.tide import SPECIAL, TYPES
 from models.types import Result
-from viewer.widgets.chart_bars import Bar
-from viewer.widgets.chart_curves import Double, Line
+from viewer.widgets.charts.bar_chart import Bar
+from viewer.widgets.charts.precision_recall import Double, Line
 
 GROUP_TITLES = {"all": "All objects", "small": "Small objects", "medium": "Medium objects", "large": "Large objects"}
 STAGE_HELP = {

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QSizePolicy
 
 from models.types import Float
 from viewer import theme
-from viewer.widgets.chart import Chart
+from viewer.widgets.charts.base import Chart
 
 BINS = 32
 HEIGHT_PX = 96

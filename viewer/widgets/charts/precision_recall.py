@@ -11,7 +11,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from viewer import theme
-from viewer.widgets.chart import GAP, TICKS, Chart
+from viewer.widgets.charts.base import GAP, TICKS, Chart
 
 DOT_PX = 4.5
 REACH_PX = 12.0

@@ -34,7 +34,7 @@ from viewer.session.document import Document
 from viewer.session.request_plan import DETECT_SLOT
 from viewer.shelf import Shelf
 from viewer.status import FORWARD
-from viewer.widgets.modelbox import ModelBox
+from viewer.widgets.controls.model_picker import ModelBox
 from viewer.widgets.pane_head import PaneHead
 
 if TYPE_CHECKING:

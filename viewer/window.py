@@ -47,7 +47,7 @@ from viewer.shelf import Shelf
 from viewer.status import Status
 from viewer.thumbnails import Thumbnails
 from viewer.verbs import Verbs
-from viewer.widgets.modelbox import ModelBox
+from viewer.widgets.controls.model_picker import ModelBox
 from viewer.widgets.plain import plain
 from viewer.widgets.toast import Toasts
 from viewer.widgets.welcome import Welcome

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from viewer import theme
 from viewer.widgets import progress as module
-from viewer.widgets.elide import ElidedLabel
+from viewer.widgets.controls.elided_label import ElidedLabel
 from viewer.widgets.progress import CANCELLING, Activity
 from viewer.widgets.welcome import INVITATION, RECENT_MOST, Welcome
 

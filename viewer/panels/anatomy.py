@@ -21,10 +21,10 @@ from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
 from viewer.widgets.charts.kl_bars import KLBars
-from viewer.widgets.form import Form
+from viewer.widgets.controls.form import Form
+from viewer.widgets.controls.section import Section
 from viewer.widgets.gallery import Gallery
 from viewer.widgets.mapread import MapReading, plain_label
-from viewer.widgets.section import Section
 
 INSPECTION, FOLDER = "elbo", "anatomy.folder"
 NO_PICTURE = "Drop a picture to see how the model encodes it, and what it loses."

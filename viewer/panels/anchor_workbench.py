@@ -31,9 +31,9 @@ from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
 from viewer.widgets.charts.histogram import Histogram
-from viewer.widgets.design import DesignFields
-from viewer.widgets.field import CheckRow
-from viewer.widgets.form import Form
+from viewer.widgets.controls.anchor_design_form import DesignFields
+from viewer.widgets.controls.fields import CheckRow
+from viewer.widgets.controls.form import Form
 
 MATCH, COVERAGE = "match", "coverage"
 FORM = ("fg", "bg", "low_quality", "matched", "forced", "ignored")

@@ -22,7 +22,7 @@ from viewer.session.history import Store
 from viewer.widgets.card import Card
 from viewer.widgets.channel_view import ChannelView, choice, copy_button, fill_choice, set_choice
 from viewer.widgets.charts.colour_bar import ColourBar
-from viewer.widgets.entry import Entry
+from viewer.widgets.controls.number_entry import Entry
 
 INSPECTION = feature_maps.ATTENTION
 HOVER_MS = 60

@@ -18,12 +18,12 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
-from viewer.widgets.form import Form
-from viewer.widgets.look import LookForm
+from viewer.widgets.controls.form import Form
+from viewer.widgets.controls.heatmap_look import LookForm
+from viewer.widgets.controls.method_list import WORDS, Methods
+from viewer.widgets.controls.section import Section
+from viewer.widgets.controls.target_picker import TargetForm
 from viewer.widgets.mapread import MapReading, plain_label
-from viewer.widgets.methods import WORDS, Methods
-from viewer.widgets.section import Section
-from viewer.widgets.target import TargetForm
 
 VERDICTS = "verdicts"
 WAITING = "Waiting for the answer…"

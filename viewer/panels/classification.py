@@ -20,9 +20,9 @@ from viewer.presenters import attribution
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.elide import ElidedLabel
+from viewer.widgets.controls.elided_label import ElidedLabel
+from viewer.widgets.controls.search_line import Search
 from viewer.widgets.ranking import Ranking
-from viewer.widgets.search import Search
 
 MOST = 1000
 NOTHING_OPEN = "Open a picture to begin."

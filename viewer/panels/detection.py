@@ -20,9 +20,9 @@ from viewer.presenters import detections
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.classes import Classes
-from viewer.widgets.field import TextRow
-from viewer.widgets.form import Form
+from viewer.widgets.controls.class_list import Classes
+from viewer.widgets.controls.fields import TextRow
+from viewer.widgets.controls.form import Form
 
 INSPECTION = "detect"
 APART = ("hidden", "class_scores")

@@ -24,8 +24,8 @@ from viewer.session.history import Store
 from viewer.session.request_plan import Wants
 from viewer.widgets.along import Along
 from viewer.widgets.channel_view import choice, fill_choice, set_choice
+from viewer.widgets.controls.section import Section
 from viewer.widgets.mapread import plain_label
-from viewer.widgets.section import Section
 
 INSPECTION, ATTRIBUTE = "directions", "attribute"
 SETS = ("with", "without")

@@ -15,7 +15,7 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.widgets.charts.two_histograms import Spread
-from viewer.widgets.elide import ElidedLabel
+from viewer.widgets.controls.elided_label import ElidedLabel
 from viewer.widgets.mapread import plain_label
 
 WAITING = "Waiting for the answer…"

@@ -18,10 +18,10 @@ from viewer.presenters.heatmap import DIVERGING
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.form import Form
+from viewer.widgets.controls.form import Form
+from viewer.widgets.controls.section import Section
 from viewer.widgets.gallery import Gallery
 from viewer.widgets.mapread import plain_label
-from viewer.widgets.section import Section
 
 INSPECTION = "invert"
 NO_PICTURE = "Open or drop a picture whose code is to be found."

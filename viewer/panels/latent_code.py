@@ -17,9 +17,9 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
-from viewer.widgets.form import Form
+from viewer.widgets.controls.form import Form
+from viewer.widgets.controls.slider import SliderRow
 from viewer.widgets.mapread import plain_label
-from viewer.widgets.slider import SliderRow
 
 SLOT = "generated"
 NO_SEED, MOST_SEED = -1, 999_999_999

@@ -13,7 +13,7 @@ from models.types import Source
 from viewer import theme
 from viewer.panels.base import GAP, Panel
 from viewer.session.history import Store
-from viewer.widgets.slider import Timeline
+from viewer.widgets.controls.slider import Timeline
 
 NOTHING = "Open a video, a camera or a stream to play it."
 PACES = (

@@ -25,11 +25,11 @@ from viewer.session.history import Store
 from viewer.session.request_plan import Wants
 from viewer.widgets.channel_view import choice, fill_choice, set_choice
 from viewer.widgets.charts.colour_bar import ColourBar
-from viewer.widgets.field import CheckRow
-from viewer.widgets.form import Form
+from viewer.widgets.controls.fields import CheckRow
+from viewer.widgets.controls.form import Form
+from viewer.widgets.controls.section import Section
 from viewer.widgets.mapread import plain_label
 from viewer.widgets.plane_map import PlaneMap, Points, number
-from viewer.widgets.section import Section
 
 INSPECTION, ENCODED = "manifold", "encoded"
 SHOWN = ("even", "side", "speed")

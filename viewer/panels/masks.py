@@ -20,7 +20,7 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.widgets.charts.colour_bar import ColourBar
-from viewer.widgets.form import Form
+from viewer.widgets.controls.form import Form
 
 INSPECTION = "masks"
 ROWS = (

@@ -17,11 +17,11 @@ from viewer.panels.base import GAP, Panel
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.widgets.card import Card
-from viewer.widgets.classnames import ClassNames
-from viewer.widgets.form import Form
+from viewer.widgets.controls.class_names_editor import ClassNames
+from viewer.widgets.controls.form import Form
+from viewer.widgets.controls.section import Section
 from viewer.widgets.mapread import plain_label
 from viewer.widgets.plain import plain
-from viewer.widgets.section import Section
 
 WEIGHTS = "weights"
 LONGEST = 30  # characters of a name

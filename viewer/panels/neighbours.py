@@ -19,7 +19,7 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.widgets.channel_grid import ChannelGrid
-from viewer.widgets.elide import ElidedLabel
+from viewer.widgets.controls.elided_label import ElidedLabel
 from viewer.widgets.mapread import plain_label
 
 INSPECTION = "neighbours"

@@ -17,9 +17,9 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.widgets.channel_grid import ChannelGrid
-from viewer.widgets.form import Form
+from viewer.widgets.controls.form import Form
+from viewer.widgets.controls.section import Section
 from viewer.widgets.mapread import plain_label
-from viewer.widgets.section import Section
 
 INSPECTION = "sample"
 

@@ -18,7 +18,7 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.widgets.class_shares import ClassShares
-from viewer.widgets.form import Form
+from viewer.widgets.controls.form import Form
 
 ROWS = (
     Parameter("masks", "Classes", "bool", True, help="Fill each pixel with the colour of its class."),

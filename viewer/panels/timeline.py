@@ -19,10 +19,10 @@ from viewer.presenters.latent_path import Reel
 from viewer.session.document import Document, Key
 from viewer.session.history import Store
 from viewer.widgets.charts.path_plots import Lane, PathPlots
+from viewer.widgets.controls.path_form import EXPORTS, TIMED, PathForm
+from viewer.widgets.controls.slider import Timeline
 from viewer.widgets.keyline import LEFT_PX, RIGHT_PX, KeyLine, Place
 from viewer.widgets.mapread import plain_label
-from viewer.widgets.pathform import EXPORTS, TIMED, PathForm
-from viewer.widgets.slider import Timeline
 
 SIDE_PX = 264
 

@@ -32,7 +32,7 @@ from viewer.presenters import ground_truth
 from viewer.presenters.ground_truth import Outcome
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.slider import SliderRow
+from viewer.widgets.controls.slider import SliderRow
 
 NOTHING_OPEN = (
     "Open ground truth (COCO, Pascal VOC or YOLO) to see what is correct, wrong and missed. "

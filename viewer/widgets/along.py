@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from viewer import theme
 from viewer.presenters.latent_directions import Direction
-from viewer.widgets.slider import SliderRow
+from viewer.widgets.controls.slider import SliderRow
 from viewer.widgets.strip import Strip
 
 GAP = 8

@@ -25,7 +25,7 @@ from viewer import theme
 from viewer.canvas.mosaic import Atlas, sheet
 from viewer.widgets.channel_grid import STEP, ChannelGrid
 from viewer.widgets.charts.base import Chart
-from viewer.widgets.elide import ElidedLabel
+from viewer.widgets.controls.elided_label import ElidedLabel
 
 GAP = 8
 SIDE_PX = 400

@@ -7,7 +7,7 @@ from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from viewer import theme
-from viewer.widgets.elide import ElidedLabel
+from viewer.widgets.controls.elided_label import ElidedLabel
 
 GAP = 8
 ICON_PX = 16

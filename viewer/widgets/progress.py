@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QToolButton, QWidget
 
-from viewer.widgets.elide import ElidedLabel
+from viewer.widgets.controls.elided_label import ElidedLabel
 
 DELAY_MS = 150
 LINGER_MS = 120

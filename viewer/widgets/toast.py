@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
 )
 
 from viewer import theme
-from viewer.widgets.elide import UNLIMITED, ElidedLabel
+from viewer.widgets.controls.elided_label import UNLIMITED, ElidedLabel
 
 Severity = Literal["info", "warning", "error", "success"]
 Action = tuple[str, Callable[[], None]]

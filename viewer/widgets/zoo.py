@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 from models.cards.zoo_catalogue import Entry
 from models.zoo import cached
 from models.zoo.search import search
+from viewer.widgets.controls.search_line import Search
 from viewer.widgets.overlay import Overlay
-from viewer.widgets.search import Search
 from viewer.widgets.zoo_table import ZooTable, licence, size
 
 WIDTH, HEIGHT = 1080, 720  # pixels, as are the next

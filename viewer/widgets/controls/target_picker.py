@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
 
 from viewer import theme
 from viewer.presenters.attribution import PARTS
-from viewer.widgets.classbox import ClassBox
-from viewer.widgets.elide import ElidedLabel
+from viewer.widgets.controls.class_picker import ClassBox
+from viewer.widgets.controls.elided_label import ElidedLabel
 from viewer.widgets.mapread import plain_label
 
 GAP = 8

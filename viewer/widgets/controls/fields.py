@@ -21,7 +21,7 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QCompleter, QLineEdit, QSizePolicy, QWidget
 
 from viewer import theme
-from viewer.widgets.row import Row
+from viewer.widgets.controls.row import Row
 
 SWITCH = QSize(32, 16)  # pixels
 

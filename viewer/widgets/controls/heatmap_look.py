@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 from models.params import Parameter
 from viewer.presenters import heatmap
 from viewer.presenters.heatmap import Look
-from viewer.widgets.field import CheckRow
-from viewer.widgets.form import Form
+from viewer.widgets.controls.fields import CheckRow
+from viewer.widgets.controls.form import Form
 
 GAP = 8
 _COLOURS = {"": "As suits the sign", **{name: name.capitalize() for name in heatmap.COLOUR_MAPS if name}}

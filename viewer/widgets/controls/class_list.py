@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from models.cards import card
 from models.detection.classes import can_be_named
 from viewer import theme
-from viewer.widgets.entry import Entry
+from viewer.widgets.controls.number_entry import Entry
 
 NAME, FOUND, SCORE = range(3)
 LABEL = Qt.ItemDataRole.UserRole

@@ -8,10 +8,10 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from models.params import Parameter, without_say
-from viewer.widgets.field import CheckRow, ChoiceRow, TextRow
-from viewer.widgets.row import Row
-from viewer.widgets.section import Section
-from viewer.widgets.slider import SliderRow
+from viewer.widgets.controls.fields import CheckRow, ChoiceRow, TextRow
+from viewer.widgets.controls.row import Row
+from viewer.widgets.controls.section import Section
+from viewer.widgets.controls.slider import SliderRow
 
 GAP = 8
 LABEL_MOST = 96  # pixels; longer titles wrap

@@ -9,8 +9,8 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintE
 from PySide6.QtWidgets import QSizePolicy, QSlider, QStyle, QStyleOptionSlider, QWidget
 
 from viewer import theme
-from viewer.widgets.entry import Entry
-from viewer.widgets.row import Row
+from viewer.widgets.controls.number_entry import Entry
+from viewer.widgets.controls.row import Row
 
 PAGE_STEPS = 10
 SLIDER_LEAST = 72  # pixels, as are the next

@@ -15,7 +15,7 @@ from viewer.saving import crash_recovery
 from viewer.saving.crash_recovery import Kept, Left
 from viewer.session.document import Document
 from viewer.sessions import kept
-from viewer.widgets.banner import Banner
+from viewer.widgets.dialogs.banner import Banner
 
 if TYPE_CHECKING:
     from viewer.window import Window

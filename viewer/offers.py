@@ -16,7 +16,7 @@ from viewer.session import second_model
 from viewer.session.request_plan import DESCRIBE_SLOT
 
 if TYPE_CHECKING:
-    from viewer.widgets.allow import Code
+    from viewer.widgets.dialogs.allow_code import Code
     from viewer.window import Window
 
 Open = Callable[[str], None]
@@ -64,7 +64,7 @@ def describe(window: Window, description: Description) -> None:
 
 def ask(window: Window, model: str, path: Path, open_again: Open) -> None:
     """Ask whether a file of code may run, as it is now, and open the model again if so."""
-    from viewer.widgets.allow import Allow, Code  # shown by few runs
+    from viewer.widgets.dialogs.allow_code import Allow, Code  # shown by few runs
 
     if any(isinstance(child, Allow) and child.isVisible() for child in window.children()):
         return
@@ -88,7 +88,7 @@ def choose(window: Window, model: str, path: Path, open_again: Open) -> None:
 
 def open_code(window: Window, file: str = "", weights: str = "", *, open_it: Open | None = None) -> None:
     """Ask what to open of the user's code, and open it."""
-    from viewer.widgets.opencode import OpenCode
+    from viewer.widgets.dialogs.open_code import OpenCode
 
     dialog = OpenCode(file, weights, folder=window.settings.last_folder, parent=window)
 

@@ -35,7 +35,7 @@ from viewer.session.request_plan import DETECT_SLOT
 from viewer.shelf import Shelf
 from viewer.status import FORWARD
 from viewer.widgets.controls.model_picker import ModelBox
-from viewer.widgets.pane_head import PaneHead
+from viewer.widgets.dialogs.pane_head import PaneHead
 
 if TYPE_CHECKING:
     from viewer.window import Window

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QLabel, QStatusBar
 
 from viewer.canvas.layers import Heat, Layer
 from viewer.canvas.view import Pointer
-from viewer.widgets.progress import Activity
+from viewer.widgets.dialogs.progress import Activity
 
 GAP = 8
 GB = 1e9

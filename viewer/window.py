@@ -48,9 +48,9 @@ from viewer.status import Status
 from viewer.thumbnails import Thumbnails
 from viewer.verbs import Verbs
 from viewer.widgets.controls.model_picker import ModelBox
+from viewer.widgets.dialogs.toast import Toasts
+from viewer.widgets.dialogs.welcome import Welcome
 from viewer.widgets.plain import plain
-from viewer.widgets.toast import Toasts
-from viewer.widgets.welcome import Welcome
 
 STALE_AFTER_MS = 150
 P = TypeVar("P", bound=Panel)

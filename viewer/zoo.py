@@ -14,7 +14,7 @@ from models.cards.zoo_catalogue import Entry
 from models.zoo import cached
 from models.zoo.fetch import missing
 from viewer.session.downloads import Downloads
-from viewer.widgets.zoo import Zoo
+from viewer.widgets.dialogs.zoo_dialog import Zoo
 
 if TYPE_CHECKING:
     from viewer.window import Window

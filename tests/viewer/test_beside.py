@@ -22,7 +22,7 @@ from viewer.panels.live import LivePanel
 from viewer.panels.second_model import EMPTY, NOTHING
 from viewer.presenters import model_difference
 from viewer.session import second_model
-from viewer.widgets.allow import Allow
+from viewer.widgets.dialogs.allow_code import Allow
 
 LEFT = Qt.MouseButton.LeftButton
 

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QComboBox, QLabel, QWidget
 
 from models.cards import card
 from models.user_code import consent
-from viewer.widgets.allow import Allow
+from viewer.widgets.dialogs.allow_code import Allow
 
 MARK = "<img src=x>"
 

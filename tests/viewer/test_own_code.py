@@ -16,8 +16,8 @@ from PySide6.QtWidgets import QLabel
 from models import model_name
 from models.types import Result
 from models.user_code import consent, kept_adapters
-from viewer.widgets.allow import Allow, difference, visible
-from viewer.widgets.opencode import OpenCode
+from viewer.widgets.dialogs.allow_code import Allow, difference, visible
+from viewer.widgets.dialogs.open_code import OpenCode
 
 CODE = """
 import torch

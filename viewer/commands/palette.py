@@ -22,8 +22,8 @@ from PySide6.QtWidgets import (
 
 from viewer import theme
 from viewer.commands.command import Command, Commands
+from viewer.widgets.dialogs.modal_overlay import Overlay
 from viewer.widgets.fuzzy import match
-from viewer.widgets.overlay import Overlay
 
 WIDTH = 560  # pixels, as are the next
 TOP = 64

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollA
 
 from viewer import theme
 from viewer.commands.command import MENUS, Commands
-from viewer.widgets.overlay import Overlay
+from viewer.widgets.dialogs.modal_overlay import Overlay
 
 Line = tuple[str, tuple[str, ...]]
 Group = tuple[str, list[Line]]

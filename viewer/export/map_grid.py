@@ -24,7 +24,7 @@ from viewer.canvas.painter import as_image, default_unit, paint, png
 from viewer.export.generated import npz
 from viewer.presenters.heatmap import Look
 from viewer.presenters.map_comparison import Cell, Difference
-from viewer.widgets.map_grid import Tile
+from viewer.widgets.pictures.map_grid import Tile
 
 KINDS = ("png", "npz", "json")
 MOST_PX = 12_000

@@ -22,8 +22,15 @@ from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
 from viewer.widgets.card import Card
-from viewer.widgets.channel_view import ChannelView, ValueHistogram, choice, copy_button, fill_choice, set_choice
 from viewer.widgets.charts.colour_bar import ColourBar
+from viewer.widgets.pictures.channel_view import (
+    ChannelView,
+    ValueHistogram,
+    choice,
+    copy_button,
+    fill_choice,
+    set_choice,
+)
 
 INSPECTION = feature_maps.ACTIVATIONS
 UNIT, LAYERS = "activations.unit", "activations.layers"

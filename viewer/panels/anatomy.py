@@ -23,8 +23,8 @@ from viewer.session.request_plan import Wants
 from viewer.widgets.charts.kl_bars import KLBars
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.section import Section
-from viewer.widgets.gallery import Gallery
-from viewer.widgets.mapread import MapReading, plain_label
+from viewer.widgets.pictures.gallery import Gallery
+from viewer.widgets.pictures.map_readout import MapReading, plain_label
 
 INSPECTION, FOLDER = "elbo", "anatomy.folder"
 NO_PICTURE = "Drop a picture to see how the model encodes it, and what it loses."

@@ -19,8 +19,8 @@ from viewer.presenters import latent_code, latent_directions
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.images import rgb
-from viewer.widgets.mapread import plain_label
+from viewer.widgets.pictures.map_readout import plain_label
+from viewer.widgets.pictures.qimages import rgb
 
 SLOTS = ("A", "B", "C")
 RESULT = "A − B + C"

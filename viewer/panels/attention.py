@@ -20,9 +20,9 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.widgets.card import Card
-from viewer.widgets.channel_view import ChannelView, choice, copy_button, fill_choice, set_choice
 from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.controls.number_entry import Entry
+from viewer.widgets.pictures.channel_view import ChannelView, choice, copy_button, fill_choice, set_choice
 
 INSPECTION = feature_maps.ATTENTION
 HOVER_MS = 60

@@ -23,7 +23,7 @@ from viewer.widgets.controls.heatmap_look import LookForm
 from viewer.widgets.controls.method_list import WORDS, Methods
 from viewer.widgets.controls.section import Section
 from viewer.widgets.controls.target_picker import TargetForm
-from viewer.widgets.mapread import MapReading, plain_label
+from viewer.widgets.pictures.map_readout import MapReading, plain_label
 
 VERDICTS = "verdicts"
 WAITING = "Waiting for the answer…"

@@ -22,10 +22,10 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
-from viewer.widgets.along import Along
-from viewer.widgets.channel_view import choice, fill_choice, set_choice
 from viewer.widgets.controls.section import Section
-from viewer.widgets.mapread import plain_label
+from viewer.widgets.pictures.channel_view import choice, fill_choice, set_choice
+from viewer.widgets.pictures.direction_strip import Along
+from viewer.widgets.pictures.map_readout import plain_label
 
 INSPECTION, ATTRIBUTE = "directions", "attribute"
 SETS = ("with", "without")

@@ -16,7 +16,7 @@ from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.widgets.charts.two_histograms import Spread
 from viewer.widgets.controls.elided_label import ElidedLabel
-from viewer.widgets.mapread import plain_label
+from viewer.widgets.pictures.map_readout import plain_label
 
 WAITING = "Waiting for the answer…"
 SCALE = "Its number has no scale of its own: only how it ranks says something."

@@ -20,8 +20,8 @@ from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.section import Section
-from viewer.widgets.gallery import Gallery
-from viewer.widgets.mapread import plain_label
+from viewer.widgets.pictures.gallery import Gallery
+from viewer.widgets.pictures.map_readout import plain_label
 
 INSPECTION = "invert"
 NO_PICTURE = "Open or drop a picture whose code is to be found."

@@ -19,7 +19,7 @@ from viewer.session.history import Store
 from viewer.session.request_plan import Wants
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.slider import SliderRow
-from viewer.widgets.mapread import plain_label
+from viewer.widgets.pictures.map_readout import plain_label
 
 SLOT = "generated"
 NO_SEED, MOST_SEED = -1, 999_999_999

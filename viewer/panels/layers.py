@@ -16,7 +16,7 @@ from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.widgets.calltree import CallTree
 from viewer.widgets.controls.search_line import Search
-from viewer.widgets.mapread import plain_label
+from viewer.widgets.pictures.map_readout import plain_label
 
 NOTHING_OPEN = "Open a picture: the network's calls are those it makes for it."
 WAITING = "Waiting for the answer…"

@@ -23,13 +23,13 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
-from viewer.widgets.channel_view import choice, fill_choice, set_choice
 from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.controls.fields import CheckRow
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.section import Section
-from viewer.widgets.mapread import plain_label
-from viewer.widgets.plane_map import PlaneMap, Points, number
+from viewer.widgets.pictures.channel_view import choice, fill_choice, set_choice
+from viewer.widgets.pictures.map_readout import plain_label
+from viewer.widgets.pictures.plane_map import PlaneMap, Points, number
 
 INSPECTION, ENCODED = "manifold", "encoded"
 SHOWN = ("even", "side", "speed")

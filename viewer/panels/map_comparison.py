@@ -32,7 +32,7 @@ from viewer.session.history import Store
 from viewer.session.request_plan import Wanted
 from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.controls.check_picker import Picker
-from viewer.widgets.map_grid import MapGrid
+from viewer.widgets.pictures.map_grid import MapGrid
 
 KEPT_MOST = 96
 EMPTY = "Open a picture: each method's map of each class stands side by side here."

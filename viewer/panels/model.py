@@ -20,7 +20,7 @@ from viewer.widgets.card import Card
 from viewer.widgets.controls.class_names_editor import ClassNames
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.section import Section
-from viewer.widgets.mapread import plain_label
+from viewer.widgets.pictures.map_readout import plain_label
 from viewer.widgets.plain import plain
 
 WEIGHTS = "weights"

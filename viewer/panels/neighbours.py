@@ -18,9 +18,9 @@ from viewer.panels.base import GAP, Panel
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.channel_grid import ChannelGrid
 from viewer.widgets.controls.elided_label import ElidedLabel
-from viewer.widgets.mapread import plain_label
+from viewer.widgets.pictures.channel_grid import ChannelGrid
+from viewer.widgets.pictures.map_readout import plain_label
 
 INSPECTION = "neighbours"
 WAITING = "Waiting for the answer…"

@@ -30,7 +30,7 @@ from viewer.session.history import Store
 from viewer.session.request_plan import Wanted
 from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.charts.proof_curves import Curve, ShareChart
-from viewer.widgets.map_grid import MapGrid, Tile
+from viewer.widgets.pictures.map_grid import MapGrid, Tile
 
 SIDE_PX = 232
 NO_METHOD = "Choose a method of attribution: this puts its map to the proof, beside chance and beside random weights."

@@ -16,10 +16,10 @@ from viewer.panels.base import GAP, Panel
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.channel_grid import ChannelGrid
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.section import Section
-from viewer.widgets.mapread import plain_label
+from viewer.widgets.pictures.channel_grid import ChannelGrid
+from viewer.widgets.pictures.map_readout import plain_label
 
 INSPECTION = "sample"
 

@@ -26,10 +26,10 @@ from viewer.session.history import Store
 from viewer.session.second_model import PREFIX, slot_of
 from viewer.widgets.card import Card
 from viewer.widgets.cells import Cells
-from viewer.widgets.channel_view import copy_button
 from viewer.widgets.controls.elided_label import ElidedLabel
 from viewer.widgets.legend import Legend, Stroke
 from viewer.widgets.pair_table import PairTable
+from viewer.widgets.pictures.channel_view import copy_button
 from viewer.widgets.plain import plain
 
 DETECT, CLASSIFY, MAP, CHANNELS, PICTURE = model_difference.SLOTS

@@ -21,8 +21,8 @@ from viewer.session.history import Store
 from viewer.widgets.charts.path_plots import Lane, PathPlots
 from viewer.widgets.controls.path_form import EXPORTS, TIMED, PathForm
 from viewer.widgets.controls.slider import Timeline
-from viewer.widgets.keyline import LEFT_PX, RIGHT_PX, KeyLine, Place
-from viewer.widgets.mapread import plain_label
+from viewer.widgets.pictures.key_frames import LEFT_PX, RIGHT_PX, KeyLine, Place
+from viewer.widgets.pictures.map_readout import plain_label
 
 SIDE_PX = 264
 

@@ -16,7 +16,7 @@ from viewer.presenters import attribution, heatmap, map_comparison
 from viewer.presenters.heatmap import Look
 from viewer.presenters.map_comparison import Cell, Difference, within
 from viewer.session.document import Document
-from viewer.widgets.map_grid import Tile
+from viewer.widgets.pictures.map_grid import Tile
 
 Answer = Result | Failure
 Bar = tuple[float, float, str]

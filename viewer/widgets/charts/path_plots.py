@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPen, QPo
 
 from viewer import theme
 from viewer.widgets.charts.base import Chart
-from viewer.widgets.keyline import LEFT_PX, RIGHT_PX
+from viewer.widgets.pictures.key_frames import LEFT_PX, RIGHT_PX
 
 LANE_PX = 34
 LEAST_PX = 22

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from models.cards import class_names
 from models.types import Refusal
-from viewer.widgets.mapread import plain_label
+from viewer.widgets.pictures.map_readout import plain_label
 
 GAP = 8
 LINES = 7

@@ -20,7 +20,7 @@ from viewer import theme
 from viewer.presenters.attribution import PARTS
 from viewer.widgets.controls.class_picker import ClassBox
 from viewer.widgets.controls.elided_label import ElidedLabel
-from viewer.widgets.mapread import plain_label
+from viewer.widgets.pictures.map_readout import plain_label
 
 GAP = 8
 NOTHING = "Nothing"

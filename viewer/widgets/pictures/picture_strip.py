@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from models.types import Pixels
 from viewer import theme
-from viewer.widgets.images import rgb
+from viewer.widgets.pictures.qimages import rgb
 
 MOST_PX = 56
 GAP_PX = 1

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from viewer.canvas.mosaic import Atlas
-from viewer.widgets.channel_view import Tile
+from viewer.widgets.pictures.channel_view import Tile
 
 GAP = 4
 

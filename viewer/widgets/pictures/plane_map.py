@@ -25,7 +25,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from models.latent.plane import Plane
 from models.types import Bool, Float, Int, Pixels
 from viewer import theme
-from viewer.widgets.images import joined, rgb, shaded
+from viewer.widgets.pictures.qimages import joined, rgb, shaded
 
 GAP = 8
 LABEL_PX = 16

@@ -23,9 +23,9 @@ from PySide6.QtWidgets import (
 from models.types import Float
 from viewer import theme
 from viewer.canvas.mosaic import Atlas, sheet
-from viewer.widgets.channel_grid import STEP, ChannelGrid
 from viewer.widgets.charts.base import Chart
 from viewer.widgets.controls.elided_label import ElidedLabel
+from viewer.widgets.pictures.channel_grid import STEP, ChannelGrid
 
 GAP = 8
 SIDE_PX = 400

@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QToolTip, QWidget
 
 from models.types import Pixels
 from viewer import theme
-from viewer.widgets import map_cell, map_layout
-from viewer.widgets.map_cell import GAP, LINE_PX, Share, Shots, Tile, View
+from viewer.widgets.pictures import map_cell, map_layout
+from viewer.widgets.pictures.map_cell import GAP, LINE_PX, Share, Shots, Tile, View
 
 __all__ = ["MapGrid", "Tile", "View"]
 

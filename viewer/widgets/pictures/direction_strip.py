@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 from viewer import theme
 from viewer.presenters.latent_directions import Direction
 from viewer.widgets.controls.slider import SliderRow
-from viewer.widgets.strip import Strip
+from viewer.widgets.pictures.picture_strip import Strip
 
 GAP = 8
 REACH, STEP = 5.0, 0.05

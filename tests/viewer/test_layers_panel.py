@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.viewer.explained import classifier, picture
 from viewer.presenters import call_tree
-from viewer.widgets.calltree import HEADS, CallTree
+from viewer.widgets.tables.call_tree import HEADS, CallTree
 
 Make = Callable[..., Any]
 

@@ -21,7 +21,6 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
-from viewer.widgets.card import Card
 from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.pictures.channel_view import (
     ChannelView,
@@ -31,6 +30,7 @@ from viewer.widgets.pictures.channel_view import (
     fill_choice,
     set_choice,
 )
+from viewer.widgets.tables.fact_card import Card
 
 INSPECTION = feature_maps.ACTIVATIONS
 UNIT, LAYERS = "activations.unit", "activations.layers"

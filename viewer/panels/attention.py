@@ -19,10 +19,10 @@ from viewer.presenters.heatmap import heat_layer
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.card import Card
 from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.controls.number_entry import Entry
 from viewer.widgets.pictures.channel_view import ChannelView, choice, copy_button, fill_choice, set_choice
+from viewer.widgets.tables.fact_card import Card
 
 INSPECTION = feature_maps.ATTENTION
 HOVER_MS = 60

@@ -22,7 +22,7 @@ from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.widgets.controls.elided_label import ElidedLabel
 from viewer.widgets.controls.search_line import Search
-from viewer.widgets.ranking import Ranking
+from viewer.widgets.tables.class_ranking import Ranking
 
 MOST = 1000
 NOTHING_OPEN = "Open a picture to begin."

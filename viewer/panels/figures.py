@@ -32,7 +32,7 @@ from viewer.widgets.charts import figure_data
 from viewer.widgets.charts.bar_chart import BarChart
 from viewer.widgets.charts.confusion_matrix import MatrixChart
 from viewer.widgets.charts.precision_recall import CurveChart
-from viewer.widgets.figure_table import FigureTable
+from viewer.widgets.tables.figure_table import FigureTable
 
 STALE_AFTER_MS = 300
 LEAST_IOU = 0.1

@@ -20,10 +20,10 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
-from viewer.widgets.card import Card
 from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.pictures.channel_grid import ChannelGrid
 from viewer.widgets.pictures.channel_view import ChannelView, Tile, choice, copy_button, fill_choice, set_choice
+from viewer.widgets.tables.fact_card import Card
 
 INSPECTION = feature_maps.FILTERS
 ONE = "filters.one"

@@ -14,9 +14,9 @@ from viewer.panels.base import GAP, Panel
 from viewer.presenters import attribution
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.calltree import CallTree
 from viewer.widgets.controls.search_line import Search
 from viewer.widgets.pictures.map_readout import plain_label
+from viewer.widgets.tables.call_tree import CallTree
 
 NOTHING_OPEN = "Open a picture: the network's calls are those it makes for it."
 WAITING = "Waiting for the answer…"

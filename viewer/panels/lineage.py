@@ -29,8 +29,8 @@ from viewer.presenters import lineage
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.card import Card
 from viewer.widgets.charts.class_bars import Bars
+from viewer.widgets.tables.fact_card import Card
 
 EMPTY = "Click a detection to see where it came from."
 NO_SCORES = "It became no proposal, so no class was given to it."

@@ -16,12 +16,12 @@ from models.types import Refusal
 from viewer.panels.base import GAP, Panel
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.card import Card
 from viewer.widgets.controls.class_names_editor import ClassNames
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.section import Section
 from viewer.widgets.pictures.map_readout import plain_label
 from viewer.widgets.plain import plain
+from viewer.widgets.tables.fact_card import Card
 
 WEIGHTS = "weights"
 LONGEST = 30  # characters of a name

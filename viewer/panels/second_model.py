@@ -24,13 +24,13 @@ from viewer.presenters.model_difference import Pairs
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.second_model import PREFIX, slot_of
-from viewer.widgets.card import Card
-from viewer.widgets.cells import Cells
 from viewer.widgets.controls.elided_label import ElidedLabel
-from viewer.widgets.legend import Legend, Stroke
-from viewer.widgets.pair_table import PairTable
 from viewer.widgets.pictures.channel_view import copy_button
 from viewer.widgets.plain import plain
+from viewer.widgets.tables.box_pairs import PairTable
+from viewer.widgets.tables.copy_table import Cells
+from viewer.widgets.tables.fact_card import Card
+from viewer.widgets.tables.legend import Legend, Stroke
 
 DETECT, CLASSIFY, MAP, CHANNELS, PICTURE = model_difference.SLOTS
 TABLE_PX = 180

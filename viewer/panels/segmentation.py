@@ -17,8 +17,8 @@ from viewer.presenters import attribution, segmentation
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.class_shares import ClassShares
 from viewer.widgets.controls.form import Form
+from viewer.widgets.tables.class_shares import ClassShares
 
 ROWS = (
     Parameter("masks", "Classes", "bool", True, help="Fill each pixel with the colour of its class."),

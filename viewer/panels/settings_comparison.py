@@ -28,8 +28,8 @@ from viewer.presenters.settings_difference import Difference
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.cells import Cells
-from viewer.widgets.legend import Legend, Stroke
+from viewer.widgets.tables.copy_table import Cells
+from viewer.widgets.tables.legend import Legend, Stroke
 
 DETECT = "detect"
 TABLE_PX = 120

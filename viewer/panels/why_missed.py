@@ -31,7 +31,7 @@ from viewer.presenters import lineage
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.ladder import Ladder
+from viewer.widgets.tables.stage_ladder import Ladder
 
 EMPTY = (
     "Hold Shift and drag a rectangle around an object that was not found, or click a missed one of the ground truth."

@@ -21,7 +21,7 @@ from models.zoo import cached
 from models.zoo.search import search
 from viewer.widgets.controls.search_line import Search
 from viewer.widgets.dialogs.modal_overlay import Overlay
-from viewer.widgets.zoo_table import ZooTable, licence, size
+from viewer.widgets.tables.zoo_table import ZooTable, licence, size
 
 WIDTH, HEIGHT = 1080, 720  # pixels, as are the next
 GAP = 8

@@ -46,7 +46,7 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     from PySide6.QtCore import qInstallMessageHandler
     from PySide6.QtWidgets import QApplication
 
-    from viewer.autosave import Autosave
+    from viewer.window.autosave import Autosave
 
     existing = QApplication.instance()
     application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
@@ -81,9 +81,9 @@ def build(
     from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
     from viewer import theme
-    from viewer.lender import Lender
     from viewer.session.preferences import Settings
-    from viewer.window import Window
+    from viewer.window.main_window import Window
+    from viewer.window.panel_pictures import Lender
 
     settings = Settings.load()
     if not geometry:

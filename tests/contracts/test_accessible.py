@@ -36,12 +36,12 @@ from models.types import Source
 from viewer import theme
 from viewer.app import Mailbox, build
 from viewer.commands.command import MENUS
-from viewer.docks import AREAS
-from viewer.roster import PANELS
 from viewer.session.document import Document
 from viewer.session.job_queue import InlineLane
 from viewer.session.session import Session
-from viewer.window import Window
+from viewer.window.docks import AREAS
+from viewer.window.main_window import Window
+from viewer.window.panel_registry import PANELS
 
 PICTURES = sorted((BUNDLED.parent / "samples").glob("*.png"))
 CONTROLS = (

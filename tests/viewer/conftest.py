@@ -29,7 +29,7 @@ from viewer.panels.results import ResultsPanel
 from viewer.session.document import Document
 from viewer.session.job_queue import InlineLane, Lane, Post
 from viewer.session.session import Session
-from viewer.window import Window
+from viewer.window.main_window import Window
 
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"

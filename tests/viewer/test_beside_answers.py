@@ -18,13 +18,13 @@ from models.cards.zoo_catalogue import Entry
 from models.requests import Request
 from tests.viewer.explained import classifier, picture
 from tests.viewer.second import CAT, RCNN, SAMPLES, SSD, Make, b_answer, beside_of, in_force, layer, panel
-from viewer import zoo
 from viewer.canvas.painter import render
 from viewer.menus import second_model
 from viewer.panels.second_model import NOTHING
 from viewer.presenters import heatmap, model_difference
 from viewer.saving import session_file
-from viewer.sources import pixels_of
+from viewer.window import model_zoo
+from viewer.window.dropped_data import pixels_of
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -170,7 +170,7 @@ def test_published_weights_are_downloaded_first_and_then_shown_beside(
     name = classifier(tmp_path)
     entry = Entry(name, "timm", "birds", "tag", "birds", "classification", 1)
     asked: list[Any] = []
-    monkeypatch.setattr(zoo, "missing", lambda base: entry if base == name else None)
+    monkeypatch.setattr(model_zoo, "missing", lambda base: entry if base == name else None)
     monkeypatch.setattr(d.window.verbs.zoo.downloads, "start", lambda *given: asked.append(given))
     d.window.panes.choose(f"{name}?precision=bfloat16")
     assert d.document.beside == "" and d.window.verbs.zoo.dialog.isVisible()

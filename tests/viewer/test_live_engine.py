@@ -16,7 +16,7 @@ from models.requests import Request
 from viewer.canvas.painter import render
 from viewer.panels.live import LivePanel
 from viewer.session.job_queue import ProcessLane
-from viewer.sources import pixels_of
+from viewer.window.dropped_data import pixels_of
 
 FRAMES = 60
 Make = Callable[..., Any]

@@ -123,7 +123,7 @@ def test_an_image_whose_rows_need_no_padding_is_copied() -> None:
     import numpy as np
     from PySide6.QtGui import QColor, QImage
 
-    from viewer.sources import pixels_of
+    from viewer.window.dropped_data import pixels_of
 
     for width in (639, 640):
         image = QImage(width, 480, QImage.Format.Format_RGB32)

@@ -16,11 +16,11 @@ import pytest
 from PySide6.QtWidgets import QPushButton
 
 from models.types import Refusal, Source
-from viewer.autosave import AFTER_MS, Autosave
 from viewer.saving import crash_recovery
 from viewer.saving.crash_recovery import Kept, left
 from viewer.saving.session_file import read
 from viewer.session.document import Document
+from viewer.window.autosave import AFTER_MS, Autosave
 
 ROOT = Path(__file__).resolve().parents[2]
 DRIVER = """

@@ -22,7 +22,7 @@ from models.loading.opened_model import Opened
 from viewer import theme
 from viewer.canvas.layers import NO_CLASS
 from viewer.panels.segmentation import SegmentationPanel
-from viewer.sources import pixels_of
+from viewer.window.dropped_data import pixels_of
 
 NAME = "lraspp_mobilenet_v3_large"
 CLASSES = ("__background__", "a", "b", "c")

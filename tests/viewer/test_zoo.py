@@ -19,7 +19,7 @@ from torchvision.models import squeezenet1_1
 from models.cards import zoo_catalogue
 from models.zoo import cached
 from viewer.widgets.tables.zoo_table import CACHED
-from viewer.zoo import ZooDesk
+from viewer.window.model_zoo import ZooDesk
 
 NAME = "torchvision:squeezenet1_1:IMAGENET1K_V1"
 

@@ -17,7 +17,7 @@ from viewer.canvas.layers import Layer
 from viewer.canvas.painter import png, render, svg
 from viewer.export import feature_grids, generated
 from viewer.presenters import anchor_matches, detections, feature_maps, heatmap, instances, lineage, segmentation
-from viewer.sources import pixels_of
+from viewer.window.dropped_data import pixels_of
 
 MAP = "attribution"
 PLAIN = ("classify", "layers")

@@ -11,7 +11,7 @@ from viewer.panels.anchors import MODES
 from viewer.presenters import attribution
 
 if TYPE_CHECKING:
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 
 def commands(w: Window) -> list[Command]:

@@ -11,7 +11,7 @@ from models.latent.space import SEED
 from viewer.commands.command import Command
 
 if TYPE_CHECKING:
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 
 def commands(w: Window) -> list[Command]:

@@ -17,7 +17,7 @@ from viewer.panels.proof import ProofPanel
 from viewer.presenters import faithfulness
 
 if TYPE_CHECKING:
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 
 def commands(w: Window) -> list[Command]:

@@ -12,7 +12,7 @@ from viewer.commands.command import Command, Commands
 from viewer.menus import inspect, latent, maps, second_model, timeline, user_code
 
 if TYPE_CHECKING:
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 GESTURES = (
     ("Wheel", "Zoom to the cursor"),

@@ -16,7 +16,7 @@ from viewer.commands.command import Command
 from viewer.export import two_models
 
 if TYPE_CHECKING:
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 
 def commands(w: Window) -> list[Command]:

@@ -16,7 +16,7 @@ from viewer.panels.timeline import TimelinePanel
 from viewer.presenters import latent_path
 
 if TYPE_CHECKING:
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 KINDS = {
     "mp4": ("Path as film…", "MP4: every frame, at the path's frames per second"),

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.user_code import consent, kept_adapters
-from viewer import offers
 from viewer.commands.command import Command
+from viewer.window import model_prompts
 
 if TYPE_CHECKING:
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 
 def commands(window: Window) -> list[Command]:
@@ -19,7 +19,7 @@ def commands(window: Window) -> list[Command]:
         Command(
             "open-code",
             "Open code…",
-            lambda: offers.open_code(window),
+            lambda: model_prompts.open_code(window),
             menu="Model",
             group="code",
             icon="open",

@@ -19,10 +19,10 @@ from viewer.canvas.painter import render
 from viewer.panels.base import Panel
 from viewer.panels.film_strip import THUMB_PX
 from viewer.panels.live import LivePanel
-from viewer.sources import pixels_of
+from viewer.window.dropped_data import pixels_of
 
 if TYPE_CHECKING:
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 TEXT_MS = 200  # numbers that change with every frame cannot be read
 

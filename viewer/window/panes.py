@@ -28,17 +28,17 @@ from viewer.export.two_models import Side
 from viewer.panels.base import Panel
 from viewer.panels.second_model import BesidePanel
 from viewer.presenters import box_pair, model_difference
-from viewer.roster import PANELS
 from viewer.session import second_model
 from viewer.session.document import Document
 from viewer.session.request_plan import DETECT_SLOT
-from viewer.shelf import Shelf
-from viewer.status import FORWARD
 from viewer.widgets.controls.model_picker import ModelBox
 from viewer.widgets.dialogs.pane_head import PaneHead
+from viewer.window.lazy_panels import Shelf
+from viewer.window.panel_registry import PANELS
+from viewer.window.status_bar import FORWARD
 
 if TYPE_CHECKING:
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 GENERATED = "generated"
 TIMED = (DETECT_SLOT, "classify", GENERATED)

@@ -17,7 +17,7 @@ from viewer.session.request_plan import DESCRIBE_SLOT
 
 if TYPE_CHECKING:
     from viewer.widgets.dialogs.allow_code import Code
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 Open = Callable[[str], None]
 

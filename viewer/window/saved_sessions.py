@@ -20,7 +20,7 @@ from viewer.session.document import Document, View
 from viewer.session.history import NO_STEPS
 
 if TYPE_CHECKING:
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 KIND = f"Vitrine session (*{SUFFIX})"
 LOOK = "session"  # the slot of the pool

@@ -17,7 +17,7 @@ from viewer.session.downloads import Downloads
 from viewer.widgets.dialogs.zoo_dialog import Zoo
 
 if TYPE_CHECKING:
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 SLOT = "zoo"
 

@@ -10,7 +10,7 @@ from models.types import Pixels, Result, Source
 from viewer.session.document import Document
 
 if TYPE_CHECKING:
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 SLOT = "generated"
 

@@ -14,11 +14,11 @@ from models.types import Refusal
 from viewer.saving import crash_recovery
 from viewer.saving.crash_recovery import Kept, Left
 from viewer.session.document import Document
-from viewer.sessions import kept
 from viewer.widgets.dialogs.banner import Banner
+from viewer.window.saved_sessions import kept
 
 if TYPE_CHECKING:
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 AFTER_MS = 500
 MOST_SHARE = 0.05  # of the time may be spent on it, which counts where there are very many pictures

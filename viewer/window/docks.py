@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar
 
 from viewer.panels.base import Panel
 from viewer.session.preferences import Settings
-from viewer.shelf import Shelf
+from viewer.window.lazy_panels import Shelf
 
 AREAS = {
     "left": Qt.DockWidgetArea.LeftDockWidgetArea,

@@ -9,7 +9,7 @@ from models.types import Pixels, Refusal, Source
 from viewer.panels.film_strip import THUMB_PX
 
 if TYPE_CHECKING:
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 
 class Thumbnails:

@@ -19,38 +19,39 @@ from models.media import is_endless
 from models.requests import Request
 from models.runtime import memory_limits
 from models.types import Failure, Result, Source
-from viewer import offers, theme
+from viewer import theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
 from viewer.commands.command import inside
 from viewer.commands.palette import CommandPalette
 from viewer.commands.shortcut_sheet import Shortcuts
-from viewer.docks import Docks
-from viewer.drops import Drops
-from viewer.easel import SLOT, Easel
-from viewer.keys import Keys
 from viewer.menus import menus
 from viewer.panels.base import Panel
 from viewer.panels.film_strip import FilmPanel
 from viewer.panels.log import LogPanel
-from viewer.panes import Panes
-from viewer.playback import Playback
 from viewer.presenters import attribution, box_pair
 from viewer.presenters.detections import row_of
-from viewer.roster import PANELS
 from viewer.session import second_model
 from viewer.session.document import Document
 from viewer.session.preferences import Settings
 from viewer.session.session import Session
-from viewer.sessions import Sessions
-from viewer.shelf import Shelf
-from viewer.status import Status
-from viewer.thumbnails import Thumbnails
 from viewer.verbs import Verbs
 from viewer.widgets.controls.model_picker import ModelBox
 from viewer.widgets.dialogs.toast import Toasts
 from viewer.widgets.dialogs.welcome import Welcome
 from viewer.widgets.plain import plain
+from viewer.window import model_prompts
+from viewer.window.canvas_controller import SLOT, Easel
+from viewer.window.docks import Docks
+from viewer.window.drag_and_drop import Drops
+from viewer.window.focus_keys import Keys
+from viewer.window.lazy_panels import Shelf
+from viewer.window.live_view import Playback
+from viewer.window.panel_registry import PANELS
+from viewer.window.panes import Panes
+from viewer.window.saved_sessions import Sessions
+from viewer.window.status_bar import Status
+from viewer.window.thumbnails import Thumbnails
 
 STALE_AFTER_MS = 150
 P = TypeVar("P", bound=Panel)
@@ -234,14 +235,14 @@ class Window(QMainWindow):
         self.easel.settle()
         self.refresh()
         self.repaint_layers()
-        offers.describe(self, description)
+        model_prompts.describe(self, description)
         if card.is_file(model_name.split(model := self.session.store.document.model)[0]):
             self.settings.add_model(model)
 
     def _failure(self, slot: str, failure: Failure) -> None:
         said = [panel.show_failure(slot, failure) for panel in self.panels.built]
         if not failure.cancelled and not any(said):
-            offers.tell(self, slot, failure)
+            model_prompts.tell(self, slot, failure)
 
     def _opened(self, kind: str, path: str) -> None:
         if kind == "truth":

@@ -8,10 +8,10 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtWidgets import QLabel
 
-from viewer import sources
+from viewer.window import dropped_data
 
 if TYPE_CHECKING:
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 HINT_SIZE_PX = (400, 48)
 HINT_ABOVE_PX = 88
@@ -37,7 +37,7 @@ class Drops(QObject):
         """Take the window's drag events."""
         match event.type():
             case QEvent.Type.DragEnter if isinstance(event, QDragEnterEvent):
-                text = sources.hint(sources.paths_in(event.mimeData()), beside=_shift(event))
+                text = dropped_data.hint(dropped_data.paths_in(event.mimeData()), beside=_shift(event))
                 if not text and event.mimeData().hasImage():
                     text = "Drop to open the picture"
                 self.hint(text)
@@ -45,7 +45,7 @@ class Drops(QObject):
                     event.acceptProposedAction()
                 return True
             case QEvent.Type.DragMove if isinstance(event, QDragMoveEvent):
-                if text := sources.hint(sources.paths_in(event.mimeData()), beside=_shift(event)):
+                if text := dropped_data.hint(dropped_data.paths_in(event.mimeData()), beside=_shift(event)):
                     self.hint(text)
                 event.setAccepted(bool(self.label.text()))
                 return True
@@ -69,7 +69,7 @@ class Drops(QObject):
 
     def _take(self, event: QDropEvent) -> None:
         self.hint("")
-        weights = sources.weights_in(sources.paths_in(event.mimeData()))
+        weights = dropped_data.weights_in(dropped_data.paths_in(event.mimeData()))
         if weights and _shift(event):
             self._window.panes.choose(str(weights[0].absolute()))
             event.acceptProposedAction()

@@ -1,8 +1,8 @@
 """The engine's process: a loop that answers messages from the window. Started by the window's jobs, never by itself.
 
 To the engine: ("run", id, Request), ("live", id, command, ...), ("finish",). From it: ("ready", facts), ("done", id,
-Answer), ("progress", id, fraction, text), ("finished",), ("live", id, ...) as in `models.live.frame_loop`. Between requests,
-what plays goes on.
+Answer), ("progress", id, fraction, text), ("finished",), ("live", id, ...) as in `models.live.frame_loop`. Between
+requests, what plays goes on.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Makes assets/zoo/*.json from the torchvision and timm that are installed: `python -m models.zoo.build_catalogue`. Takes minutes.
+"""Makes assets/zoo/*.json from the torchvision and timm that are installed:
+`python -m models.zoo.build_catalogue`. Takes minutes.
 
 Networks are built without memory (on the meta device), with two numbers of classes, to see which tensors those shape.
 """

@@ -77,7 +77,7 @@ def test_nothing_is_asked_while_the_panel_is_closed(desk: Make, tmp_path: Path) 
     d.settle()
     methods = [name for name in map_comparison.USUAL if name in registry.all_attributions()]
     assert [(c.method, c.target) for c in (one.cell for one in panel(d).shown)] == [
-        (method, map_comparison.explain.word_for(label, NAMES)) for label in best(d) for method in methods
+        (method, map_comparison.attribution.word_for(label, NAMES)) for label in best(d) for method in methods
     ]
     d.run("panel-maps")
     assert not [slot for slot in d.session.wanted if slot.startswith("maps.")]

@@ -20,7 +20,7 @@ from tests.models.generators import gan, vae
 from tests.viewer.test_window import SAMPLES, SSD, Make
 from viewer.menus import timeline
 from viewer.panels.timeline import TimelinePanel
-from viewer.presenters.frame_clock import Player, due
+from viewer.widgets.pictures.frame_clock import Player, due
 from viewer.widgets.pictures.key_frames import KeyLine
 
 LEFT = Qt.MouseButton.LeftButton

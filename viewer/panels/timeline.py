@@ -14,13 +14,13 @@ from models.requests import Request
 from models.types import Failure, Pixels, Result
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import latent_code, latent_path
-from viewer.presenters.frame_clock import Player
 from viewer.presenters.latent_path import Reel
 from viewer.session.document import Document, Key
 from viewer.session.history import Store
 from viewer.widgets.charts.path_plots import Lane, PathPlots
 from viewer.widgets.controls.path_form import EXPORTS, TIMED, PathForm
 from viewer.widgets.controls.slider import Timeline
+from viewer.widgets.pictures.frame_clock import Player
 from viewer.widgets.pictures.key_frames import LEFT_PX, RIGHT_PX, KeyLine, Place
 from viewer.widgets.pictures.map_readout import plain_label
 

@@ -20,11 +20,10 @@ from models.latent.space import SEED, Space
 from models.params import Parameter, Value
 from models.requests import Request
 from models.types import Failure, Refusal, Result
-from viewer.presenters import attribution, model_difference
-from viewer.presenters.detections import row_of
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.session.lookup import name_of, row_of, title_for, word_for
 from viewer.session.request_plan import DESCRIBE_SLOT, DETECT_SLOT, Wants
 
 if TYPE_CHECKING:
@@ -222,8 +221,8 @@ def counterpart(a: Result, selected: int, b: Result) -> int:
     row = row_of(a, selected)
     if row < 0 or not len(b.arrays["boxes"]):
         return -1
-    name = model_difference.name_of(a, row)
-    same = np.array([model_difference.name_of(b, other) == name for other in range(len(b.arrays["labels"]))])
+    name = name_of(a, row)
+    same = np.array([name_of(b, other) == name for other in range(len(b.arrays["labels"]))])
     box, others = columns_of(a.arrays["boxes"][[row]]), columns_of(b.arrays["boxes"])
     iou = np.where(same, overlap(box[:, :, None], others[:, None])[0], 0.0)
     best = int(iou.argmax())
@@ -294,5 +293,5 @@ def _known(text: str, separator: str, classes: Sequence[str]) -> str:
 
 def _class_of(word: str, a: Sequence[str], b: Sequence[str]) -> str:
     """Return by what B is asked for a class that A is asked for by `word`, "" where it has none of that name."""
-    name = attribution.title_for(word, a)
-    return attribution.word_for(list(b).index(name), b) if word and name in b else ""
+    name = title_for(word, a)
+    return word_for(list(b).index(name), b) if word and name in b else ""

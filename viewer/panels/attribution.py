@@ -14,7 +14,7 @@ from viewer.canvas.layers import Heat, Layer
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import attribution, detections, heatmap, lineage
 from viewer.session import request_plan
-from viewer.session.document import Document, Look
+from viewer.session.document import POSITIVE, Document, Look
 from viewer.session.history import Store
 from viewer.session.lookup import title_for
 from viewer.session.request_plan import Wants
@@ -153,7 +153,7 @@ class AttributionPanel(Panel):
             return []
         values, signed, look = result.arrays["map"], bool(result.meta["signed"]), document.look
         said = heatmap.words(values, signed=signed)
-        if said == heatmap.FLAT or (said and look.sign == document.POSITIVE) or heatmap.end_of(values, look) <= 0:
+        if said == heatmap.FLAT or (said and look.sign == POSITIVE) or heatmap.end_of(values, look) <= 0:
             return []
         if self._heat is None or self._heat[0] is not result or self._heat[1] != look:
             layer = heatmap.heat_layer(values, result.meta["extent"], look, signed=signed, id=self.id)

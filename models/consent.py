@@ -27,11 +27,11 @@ class Consent(Refusal):
         )
 
 
-def check(path: Path, content: bytes) -> str:
+def check(path: Path, content: bytes, *, why: str = "") -> str:
     """Return the SHA-256 of a file's content. Raises Consent unless the user has allowed exactly this content."""
     digest = hashlib.sha256(content).hexdigest()
     if digest not in allowed():
-        raise Consent(path, digest)
+        raise Consent(path, digest, why=why)
     return digest
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import torch
 
-from models import adapters, assume, attributions, cards, inspections, openers, runtime, unknown
+from models import adapters, assume, attributions, cards, inspections, misfortune, openers, runtime, unknown
 from models.attribution import Attribution
 from models.capabilities import CAPABILITIES
 from models.cards import Card
@@ -21,7 +22,8 @@ from models.context import Context
 from models.files import MODEL_SUFFIXES
 from models.inspection import Description, Inspection
 from models.opened import Opened
-from models.types import Refusal
+from models.programs.budget import Budget
+from models.types import Cancelled, Refusal
 
 
 @cache
@@ -78,6 +80,18 @@ def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
     open is assumed, and another choice follows: `FILE?activation=leaky_relu&precision=bfloat16`. Return its adapter
     and what it was made from. Raises Refusal saying which names there are, or what is wrong with the file.
     """
+    try:
+        return _opened(name, context)
+    except (Refusal, Cancelled):
+        raise
+    except Exception as error:
+        if misfortune.out_of_memory(error):
+            raise  # told with what there is
+        # A reader met what it does not know: a sentence for the user, and all of it for the log.
+        raise misfortune.unreadable(name, error) from error
+
+
+def _opened(name: str, context: Context | None) -> tuple[Any, Opened]:
     base, given = assume.split(name)
     place, assumed = runtime.take(given)
     opener = next((each for each in all_openers() if each.match(base)), None)
@@ -88,7 +102,11 @@ def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
         parameter.requires_grad_(False)
     net = found.net.eval().to(place.device)
     card = replace(found.card, about={**found.card.about, "runtime": place.about, "parameters": _count(net)})
-    return found.adapter(net, card) if found.adapter else adapt(net, card, found.assumed), found
+    if found.adapter:
+        return found.adapter(net, card), found
+    check = context.check if context is not None else None
+    with Budget(found.measured, name=card.name, check=check) if found.measured else nullcontext():
+        return adapt(net, card, found.assumed), found
 
 
 def _count(net: torch.nn.Module) -> int:

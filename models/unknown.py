@@ -14,7 +14,7 @@ from models.cards import BACKGROUND, GAP, PHOTOS, Card, recognised
 from models.detection import decoded, offsets
 from models.detection.decoded import Boxes
 from models.preprocess import Preprocess
-from models.types import Refusal
+from models.types import Cancelled, Refusal
 
 SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 300, 320, 384, 416, 448, 512, 640)
 NAMED = ("logits", "scores", "out", "output", "probabilities", "probs")
@@ -145,6 +145,8 @@ def _first(net: nn.Module, card: Card, channels: Sequence[int], sizes: Sequence[
             try:
                 with torch.no_grad():
                     return count, size, net(torch.zeros(1, count, *size, device=device_of(net)))
+            except (Refusal, Cancelled):
+                raise
             except Exception as error:
                 failure = failure or (f"{count} x {size[0]} x {size[1]}", error)
     if failure is None:
@@ -208,6 +210,8 @@ def _batches(net: nn.Module, channels: int, size: Size, alone: list[tuple[str, T
             two.shape == (2, *one.shape[1:]) and torch.allclose(two[1:], one, rtol=1e-3, atol=1e-4)
             for (_, two), (_, one) in zip(both, alone, strict=True)
         )
+    except Cancelled:
+        raise
     except Exception:  # a program that was exported for one input may raise anything
         return False
 

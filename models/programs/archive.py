@@ -18,11 +18,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models import files
+from models import files, weights
 from models.programs import declared
 from models.types import Refusal
 
 MODEL = "models/model.json"
+SAMPLES = "data/sample_inputs/model.pt"
 WEIGHTS, CONSTANTS = "data/weights/", "data/constants/"
 CONFIGS = {WEIGHTS: f"{WEIGHTS}model_weights_config.json", CONSTANTS: f"{CONSTANTS}model_constants_config.json"}
 BESIDE = re.compile(
@@ -65,6 +66,10 @@ def exported(path: Path) -> Exported:
     known = {MODEL, *CONFIGS.values()}
     if strange := sorted(name for name in names if name not in known and not BESIDE.fullmatch(name)):
         raise Refusal(f"{path.name} holds {ascii(strange[0])[:80]}, which no plain program does.", advice=ADVICE)
+    if SAMPLES in names and (foreign := weights.imports(record(reader, SAMPLES, path.name))):
+        # They are not read. But nobody puts this there for a good end.
+        said = ascii(foreign[0])[1:-1][:80]
+        raise Refusal(f"{path.name} has sample inputs that could run code ({said}).", advice=ADVICE)
     given = _json(reader, MODEL, path)
     try:
         program = declared.program(given)

@@ -175,7 +175,7 @@ def free_sides(value: Any) -> dict[str, tuple[int, ...]]:
 
 @cache
 def _fields(kind: type) -> dict[str, Any]:
-    hints = typing.get_type_hints(kind, globalns=vars(schema))
+    hints = typing.get_type_hints(kind, globalns=dict(vars(schema)))
     if issubclass(kind, _Union):
         return hints
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}

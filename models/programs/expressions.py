@@ -12,9 +12,12 @@ MOST_BITS = 512  # of any number that an expression could come to, were it evalu
 SYMBOL = re.compile(r"(s|u|zf|zuf)\d{1,6}", re.ASCII)
 MARKS = {"positive", "nonnegative", "integer", "real", "negative", "nonpositive", "finite", "zero"}
 CONSTANTS = {"oo", "int_oo", "zoo", "nan", "true", "false"}
-FUNCTIONS = frozenset(
-    ["Add", "And", "CeilDiv", "CeilToInt", "CleanDiv", "Eq", "Equality", "FloatTrueDiv", "Float", "FloorDiv", "FloorToInt", "Ge", "GreaterThan", "Gt", "Half", "Identity", "IntTrueDiv", "Integer", "Le", "LessThan", "Lt", "Max", "Min", "Mod", "ModularIndexing", "Mul", "Ne", "Not", "One", "Or", "Pow", "PowByNatural", "PythonMod", "Rational", "RoundToInt", "StrictGreaterThan", "StrictLessThan", "ToFloat", "TruncToFloat", "TruncToInt", "Unequality", "Where", "Xor", "Zero", "floor", "ceiling"]
-)
+_FUNCTIONS = """
+Add And CeilDiv CeilToInt CleanDiv Eq Equality FloatTrueDiv Float FloorDiv FloorToInt Ge GreaterThan Gt Half Identity
+IntTrueDiv Integer Le LessThan Lt Max Min Mod ModularIndexing Mul Ne Not One Or Pow PowByNatural PythonMod Rational
+RoundToInt StrictGreaterThan StrictLessThan ToFloat TruncToFloat TruncToInt Unequality Where Xor Zero floor ceiling
+"""
+FUNCTIONS = frozenset(_FUNCTIONS.split())
 OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.BitAnd, ast.BitOr, ast.BitXor, ast.Pow)
 SIDES = (ast.USub, ast.UAdd, ast.Invert, ast.Not)
 COMPARED = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)

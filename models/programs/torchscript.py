@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import torchvision  # noqa: F401 - so that its operators are known
+from torch.jit._recursive import wrap_cpp_module
 
 from models import files
 from models.programs import allowed, archive, torchscript_objects, torchscript_source
@@ -60,8 +61,8 @@ def opened(content: bytes, *, name: str) -> torch.jit.ScriptModule:
         with files.Quiet():
             unit = torch._C.CompilationUnit()
             found = torch._C.import_ir_module_from_buffer(unit, content, torch.device("cpu"), {}, False)  # type: ignore[call-arg]
-            module = torch.jit._recursive.wrap_cpp_module(found)
-            functions = unit.get_functions()
+            module = wrap_cpp_module(found)
+            functions: Any = unit.get_functions()
             nodes = [node for function in functions for node in _nodes(function.graph)]
     except Exception as error:  # torch raises whatever a broken file leads to
         lines = [line for line in str(error).strip().splitlines() if line.strip()]

@@ -36,9 +36,12 @@ KNOWN = {
     *(("torch._utils", name) for name in ("_rebuild_tensor_v2", "_rebuild_qtensor", "_rebuild_parameter")),
     ("collections", "OrderedDict"),
 }
-OPCODES = (  # that TorchScript writes, of protocol 2
-    ["PROTO", "STOP", "MARK", "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET", "BINPERSID", "GLOBAL"]
-)
+# That TorchScript writes, of protocol 2
+_OPCODES = """
+PROTO STOP MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE EMPTY_TUPLE TUPLE TUPLE1 TUPLE2
+TUPLE3 EMPTY_LIST APPEND APPENDS EMPTY_DICT SETITEM SETITEMS BINPUT LONG_BINPUT BINGET LONG_BINGET BINPERSID GLOBAL
+"""
+OPCODES = tuple(_OPCODES.split())
 
 
 class ForeignError(Exception):
@@ -64,7 +67,7 @@ class Mark:
 class _Reader(pickle._Unpickler):  # type: ignore[name-defined]
     """Reads a pickle of protocol 2 into marks and plain values."""
 
-    dispatch: ClassVar[Mapping[int, Any]] = {
+    dispatch: ClassVar[Any] = {
         getattr(pickle, code)[0]: pickle._Unpickler.dispatch[getattr(pickle, code)[0]]  # type: ignore[attr-defined]
         for code in OPCODES
     }

@@ -56,6 +56,10 @@ def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = 
     general = {kind.serves: kind for kind in adapter_classes() if hasattr(kind, "serves")}
     for candidate in adapter_classes():
         if candidate not in general.values() and candidate.match(net):
+            if hasattr(candidate, "assuming"):
+                if "code" in card.about:  # somebody's code may have given it another head: running it tells
+                    continue
+                return candidate.assuming(net, card, assumed or {})
             assume.check(assumed or {}, {}, name=card.name)
             return candidate(net, card)
     found, card = unknown.examine(net, card, assumed or {})
@@ -80,9 +84,19 @@ def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
     open is assumed, and another choice follows: `FILE?activation=leaky_relu&precision=bfloat16`. Return its adapter
     and what it was made from. Raises Refusal saying which names there are, or what is wrong with the file.
     """
+    base, given = assume.split(name)
+    place, assumed = runtime.take(given)
     try:
-        return _opened(name, context)
-    except (Refusal, Cancelled):
+        opener = next((each for each in all_openers() if each.match(base)), None)
+        if opener is None:
+            raise _unknown(base)
+        return _opened(opener, base, assumed, place, context or Context())
+    except Refusal as refusal:
+        if refusal.offer[:1] == ("assume",):  # another choice is another name, which is known here
+            _, key, value, words = refusal.offer
+            refusal.offer = ("model", assume.join(base, {**given, key: value}), words)
+        raise
+    except Cancelled:
         raise
     except Exception as error:
         if misfortune.out_of_memory(error):
@@ -91,21 +105,17 @@ def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
         raise misfortune.unreadable(name, error) from error
 
 
-def _opened(name: str, context: Context | None) -> tuple[Any, Opened]:
-    base, given = assume.split(name)
-    place, assumed = runtime.take(given)
-    opener = next((each for each in all_openers() if each.match(base)), None)
-    if opener is None:
-        raise _unknown(base)
-    found: Opened = opener.open_model(base, assumed, context or Context())
+def _opened(
+    opener: ModuleType, base: str, assumed: Mapping[str, str], place: runtime.Runtime, context: Context
+) -> tuple[Any, Opened]:
+    found: Opened = opener.open_model(base, assumed, context)
     for parameter in found.net.parameters():
         parameter.requires_grad_(False)
     net = found.net.eval().to(place.device)
     card = replace(found.card, about={**found.card.about, "runtime": place.about, "parameters": _count(net)})
     if found.adapter:
         return found.adapter(net, card), found
-    check = context.check if context is not None else None
-    with Budget(found.measured, name=card.name, check=check) if found.measured else nullcontext():
+    with Budget(found.measured, name=card.name, check=context.check) if found.measured else nullcontext():
         return adapt(net, card, found.assumed), found
 
 

@@ -13,6 +13,7 @@ from PySide6.QtGui import QFont, QImage, QPainter
 
 from models import output_files, recipe
 from models.output_files import OutputFiles
+from models.quantity import PROBABILITY
 from models.requests import Request
 from models.types import Pixels, Refusal, Result
 from viewer import theme, versus
@@ -105,7 +106,10 @@ def body(sides: tuple[Side, Side]) -> dict[str, Any]:
     if "classify" in both:
         classes = versus.classes(*both["classify"])
         rows = [{"class": name, "a": a, "b": b} for name, a, b in classes.rows]
-        found["classes"] = {"best": list(classes.best), "total_variation": classes.distance, "probabilities": rows}
+        told = {"best": list(classes.best), "total_variation": classes.distance}
+        plain = classes.quantities == (PROBABILITY, PROBABILITY)
+        kinds = {} if plain else {"quantities": list(classes.quantities)}
+        found["classes"] = {**told, **kinds, "probabilities" if plain else "numbers": rows}
     if "attribution" in both and (maps := versus.map_numbers(*both["attribution"])) is not None:
         numbers = {"pearson": maps.pearson, "spearman": maps.spearman, "cells": list(maps.shape)}
         found["maps"] = {**numbers, "share_of_a": maps.share}

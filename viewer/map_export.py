@@ -199,7 +199,7 @@ def _entry(one: Shown) -> dict[str, Any]:
     if one.result is None:
         return {**about, "target": one.cell.target, "refused" if not one.tile.waits else "waiting": one.tile.note}
     meta, values = one.result.meta, one.result.arrays["map"]
-    kept = ("target", "score", "probability", "verdict", "reason", "layer", "signed", "delta", "partial")
+    kept = ("target", "score", "quantity", "probability", "verdict", "reason", "layer", "signed", "delta", "partial")
     return {
         **about,
         **{name: meta.get(name) for name in kept},

@@ -15,7 +15,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from models import assume, cards
+from models import assume, cards, quantity
 from models.inspection import Description
 from models.requests import Request
 from models.types import Pixels, Result
@@ -63,8 +63,8 @@ class Facts:
         if spent or about != self.about:
             self.about, self.forward_ms, self.best = about, spent, ""
         if request.inspection == "classify":
-            label, chance = int(result.arrays["labels"][0]), float(result.arrays["probabilities"][0])
-            self.best = f"{versus.class_name(result, label)} {chance:.1%}"
+            label, best = int(result.arrays["labels"][0]), float(quantity.numbers(result)[0])
+            self.best = f"{versus.class_name(result, label)} {quantity.short(best, quantity.of(result))}"
 
     def text(self, description: Description | None) -> str:
         """Return the device, and what the last forward pass took."""

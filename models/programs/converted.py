@@ -27,7 +27,7 @@ def convert(model: Any, *, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
     one. Raises Refusal for operators that are not supported, naming them, and for inputs that are no picture.
     """
     value = _input(model, name)
-    sides = [d.dim_value for d in value.type.tensor_type.shape.dim]
+    sides = [max(0, d.dim_value) for d in value.type.tensor_type.shape.dim]
     last = len(sides) == 4 and sides[3] in (1, 3) and sides[1] not in (1, 3)
     shape = (sides[3], sides[1], sides[2]) if last else (sides[1], sides[2], sides[3])
     version = next((one.version for one in model.opset_import if one.domain in DOMAINS), 0)

@@ -262,6 +262,8 @@ class _File:
                 raise ForeignError("CONSTANTS", node.lineno)
         elif root in RESERVED:
             raise ForeignError(f"{root}, not called", node.lineno)
+        elif node.attr.startswith("__") and node.attr not in METHODS and not operator(node.attr):
+            raise ForeignError(f".{node.attr}", node.lineno)
         else:
             self._expression(node.value)
 

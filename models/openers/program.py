@@ -14,11 +14,13 @@ from typing import Any
 
 from torch import nn
 
-from models import cards, consent, files
-from models.context import Context
-from models.opened import Opened
-from models.programs import archive, converted, proto, torchscript, unflattened
-from models.programs.budget import Budget
+from models import files
+from models.cards import card as cards
+from models.exported import onnx_file, onnx_graph, torch_archive, torch_export, torchscript
+from models.exported.operation_budget import Budget
+from models.loading.opened_model import Opened
+from models.runtime.context import Context
+from models.user_code import consent
 
 Shape = tuple[int, int, int]
 
@@ -52,11 +54,11 @@ def _read(file: Path, context: Context) -> tuple[nn.Module, Shape, tuple[Path, .
     """Return the network, its input's shape, the files that belong to it, and the kind of program in words."""
     match file.suffix.lower():
         case ".onnx":
-            model, more = proto.read(file)
+            model, more = onnx_file.read(file)
             with Budget(_size(file, more), name=file.name, check=context.check):
-                return *converted.convert(model, name=file.name), more, "ONNX"
+                return *onnx_graph.convert(model, name=file.name), more, "ONNX"
         case ".pt2":
-            return *unflattened.unflatten(archive.exported(file), name=file.name), (), "torch.export"
+            return *torch_export.unflatten(torch_archive.exported(file), name=file.name), (), "torch.export"
         case _:
             content = file.read_bytes()
             consent.check(file, content, why="It is TorchScript: a program, not weights alone.")

@@ -16,11 +16,12 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from models import consent, files, naming
-from models.engine import Engine
-from models.programs import torchscript, torchscript_objects, torchscript_source, torchscript_text
+from models import command_line, files
+from models.engine.engine import Engine
+from models.exported import allowed_operators, torchscript, torchscript_objects, torchscript_source, torchscript_text
 from models.requests import Request
 from models.types import Failure, Refusal, Result
+from models.user_code import consent
 
 CODE = "code/__torch__/programs.py"
 
@@ -39,7 +40,7 @@ def test_it_asks_before_it_runs_and_opens_afterwards(plain: Path) -> None:
     answer = engine.run(Request("describe", str(plain)))
     assert isinstance(answer, Failure) and answer.offer == ("allow", str(plain), files.sha256(plain))
     assert "TorchScript" in answer.advice and "holds code" in answer.message
-    naming.named(str(plain), {}, allow=True)
+    command_line.named(str(plain), {}, allow=True)
     assert isinstance(engine.run(Request("describe", str(plain))), Result)
     assert consent.before(plain)[0] == files.sha256(plain)
 
@@ -47,7 +48,7 @@ def test_it_asks_before_it_runs_and_opens_afterwards(plain: Path) -> None:
 def test_another_content_under_the_same_name_asks_again(plain: Path, tmp_path: Path) -> None:
     path = tmp_path / "net.pt"
     path.write_bytes(plain.read_bytes())
-    naming.named(str(path), {}, allow=True)
+    command_line.named(str(path), {}, allow=True)
     other = programs.script(programs.residual(classes=5), tmp_path / "other.pt")
     path.write_bytes(other.read_bytes())
     answer = Engine(threads=1).run(Request("describe", str(path)))
@@ -57,7 +58,7 @@ def test_another_content_under_the_same_name_asks_again(plain: Path, tmp_path: P
 def test_weights_need_no_word_and_take_none(tmp_path: Path) -> None:
     torch.save(programs.residual().state_dict(), tmp_path / "weights.pt")
     with pytest.raises(Refusal, match="no file of code"):
-        naming.named(str(tmp_path / "weights.pt"), {}, allow=True)
+        command_line.named(str(tmp_path / "weights.pt"), {}, allow=True)
 
 
 def test_what_is_shown_before_it_is_allowed_is_its_code(plain: Path) -> None:
@@ -131,7 +132,7 @@ def test_what_no_network_calls_is_refused_though_it_was_allowed(
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    naming.named(str(path), {}, allow=True)
+    command_line.named(str(path), {}, allow=True)
     answer = Engine(threads=1).run(Request("describe", str(path)))
     assert isinstance(answer, Failure) and "which no network does" in answer.message, answer
     assert not answer.details and not list(work.iterdir())
@@ -308,8 +309,6 @@ def test_everything_left_of_a_file_is_told_in_one_sentence(plain: Path, tmp_path
 
 
 def test_an_allowed_list_holds_no_operator_of_files() -> None:
-    from models.programs import allowed
-
     names: list[Any] = [
         "save",
         "from_file",
@@ -322,4 +321,6 @@ def test_an_allowed_list_holds_no_operator_of_files() -> None:
         "resize_",
     ]
     assert not [name for name in names if torchscript_source.operator(name)]
-    assert not allowed.script_operator("image", "write_file") and not allowed.script_operator("prim", "PythonOp")
+    assert not allowed_operators.script_operator("image", "write_file") and not allowed_operators.script_operator(
+        "prim", "PythonOp"
+    )

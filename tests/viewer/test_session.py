@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.images import save_png
 from models.requests import Request
 from models.types import Failure, Source
-from viewer.session import Session
+from viewer.session.session import Session
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))
@@ -381,5 +381,5 @@ def test_a_session_needs_no_window(late: Any) -> None:
     assert session.description is not None and session.description.name == RCNN
     assert session.wanted == {} and not session.stale
     assert Request("describe", RCNN) not in [r for _, r in late.waiting]
-    assert session.store.document.sources == () and Source("x") not in session.unreadable
+    assert session.store.document.sources == () and Source("x") not in session.loading.unreadable
     session.jobs.stop()

@@ -1,0 +1,284 @@
+"""ONNX operators that PyTorch has no module for, as functions of tensors (ONNX operators, opset 7 to 23). No graph."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
+from torch import Tensor
+
+MOST_SIDES = 4096  # that a tensor of sides, axes or places may hold
+
+
+def ints(value: Tensor | list[int]) -> list[int]:
+    """Return whole numbers of a tensor that holds a shape. Raises ValueError where it holds more than one can."""
+    if not isinstance(value, Tensor):
+        return value
+    if value.numel() > MOST_SIDES:
+        raise ValueError(f"{value.numel():,} numbers where sides of a tensor are expected")
+    return [int(v) for v in value.flatten().tolist()]
+
+
+def shape(x: Tensor, start: int = 0, end: int | None = None) -> Tensor:
+    """Return the shape of a tensor, as one."""
+    return torch.tensor(list(x.shape)[start:end], dtype=torch.int64, device=x.device)
+
+
+def reshape(x: Tensor, wanted: Tensor | list[int], allow_zero: bool = False) -> Tensor:
+    """Reshape, where 0 keeps a side unless it is allowed as one."""
+    sides = ints(wanted)
+    if not allow_zero:
+        sides = [x.shape[at] if side == 0 else side for at, side in enumerate(sides)]
+    return torch.reshape(x, sides)
+
+
+def flatten(x: Tensor, axis: int = 1) -> Tensor:
+    """Return a matrix: the sides before an axis, and the rest."""
+    axis = axis + x.ndim if axis < 0 else axis
+    return x.reshape(math.prod(x.shape[:axis]), -1)
+
+
+def squeeze(x: Tensor, axes: Tensor | list[int] | None = None) -> Tensor:
+    """Take sides of 1 away."""
+    return x.squeeze() if axes is None else x.squeeze(tuple(ints(axes)))
+
+
+def unsqueeze(x: Tensor, axes: Tensor | list[int]) -> Tensor:
+    """Put sides of 1 in, counted in what comes out."""
+    places = ints(axes)
+    rank = x.ndim + len(places)
+    for axis in sorted(a + rank if a < 0 else a for a in places):
+        x = x.unsqueeze(axis)
+    return x
+
+
+def sliced(x: Tensor, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Tensor:
+    """Cut along axes, backwards where a step is negative."""
+    first, last = ints(starts), ints(ends)
+    along = ints(axes) if axes is not None else list(range(len(first)))
+    by = ints(steps) if steps is not None else [1] * len(first)
+    for axis, start, end, step in zip(along, first, last, by, strict=True):
+        size = x.shape[axis]
+        if step > 0:
+            low, high, _ = slice(start, end, step).indices(size)
+            at: Any = [slice(None)] * x.ndim
+            at[axis] = slice(low, max(low, high), step)
+            x = x[tuple(at)]
+        else:
+            first_row, last_row, _ = slice(start, end if end > -size - 1 else None, step).indices(size)
+            rows = torch.arange(first_row, min(last_row, first_row), step, device=x.device)
+            x = x.index_select(axis, rows)
+    return x
+
+
+def gather(x: Tensor, at: Tensor, axis: int = 0) -> Tensor:
+    """Take slices along an axis, in the shape of the indices."""
+    axis = axis + x.ndim if axis < 0 else axis
+    at = at.to(x.device)
+    rows = torch.where(at < 0, at + x.shape[axis], at)
+    return x.index_select(axis, rows.flatten()).reshape((*x.shape[:axis], *at.shape, *x.shape[axis + 1 :]))
+
+
+def gather_elements(x: Tensor, at: Tensor, axis: int = 0) -> Tensor:
+    """Take values along an axis, each by its own index."""
+    return x.gather(axis, torch.where(at < 0, at + x.shape[axis], at))
+
+
+def gather_nd(x: Tensor, at: Tensor) -> Tensor:
+    """Take what the last side of the indices points at."""
+    return x[tuple(at.movedim(-1, 0))]
+
+
+def scatter_nd(x: Tensor, at: Tensor, values: Tensor) -> Tensor:
+    """Return a copy with values put where the last side of the indices points."""
+    return x.index_put(tuple(at.movedim(-1, 0)), values.to(x.dtype))
+
+
+def scatter_elements(x: Tensor, at: Tensor, values: Tensor, axis: int = 0) -> Tensor:
+    """Return a copy with values put along an axis, each at its own index."""
+    return x.scatter(axis, torch.where(at < 0, at + x.shape[axis], at), values)
+
+
+def expand(x: Tensor, wanted: Tensor | list[int]) -> Tensor:
+    """Repeat sides of 1, of either shape."""
+    return x.expand(torch.broadcast_shapes(x.shape, tuple(ints(wanted))))
+
+
+def tile(x: Tensor, times: Tensor | list[int]) -> Tensor:
+    """Repeat along every side."""
+    return x.repeat(ints(times))
+
+
+def filled(sides: Tensor | list[int], value: Tensor) -> Tensor:
+    """Return a tensor of one value."""
+    return value.reshape(()).expand(ints(sides)).clone()
+
+
+def pad(x: Tensor, pads: Any, value: Any = None, axes: Any = None, mode: str = "constant") -> Tensor:
+    """Pad by all begins, then all ends."""
+    given = ints(pads)
+    along = [a + x.ndim if a < 0 else a for a in ints(axes)] if axes is not None else list(range(x.ndim))
+    sides = [0] * (2 * x.ndim)
+    for at, axis in enumerate(along):
+        sides[2 * (x.ndim - 1 - axis)], sides[2 * (x.ndim - 1 - axis) + 1] = given[at], given[at + len(along)]
+    if mode == "constant":
+        return F.pad(x, sides, value=0.0 if value is None else float(value))
+    while len(sides) > 2 and sides[-2:] == [0, 0]:
+        sides = sides[:-2]
+    return F.pad(x, sides, mode={"edge": "replicate", "wrap": "circular"}.get(mode, mode))
+
+
+def same(x: Tensor, windows: list[tuple[int, int, int]], lower: bool, fill: float) -> Tensor:
+    """Pad so that windows (kernel, stride, dilation) come to the input's sides over the strides, rounded up."""
+    sides: list[int] = []
+    for size, (k, s, d) in zip(reversed(x.shape[2:]), reversed(windows), strict=True):
+        more = max(0, (-(-size // s) - 1) * s + (k - 1) * d + 1 - size)
+        sides += [more - more // 2, more // 2] if lower else [more // 2, more - more // 2]
+    return F.pad(x, sides, value=fill)
+
+
+def divide(a: Tensor, b: Tensor) -> Tensor:
+    """Divide; whole numbers towards 0."""
+    whole = not (a.is_floating_point() or b.is_floating_point())
+    return torch.div(a, b, rounding_mode="trunc" if whole else None)
+
+
+def modulo(a: Tensor, b: Tensor, fmod: bool = False) -> Tensor:
+    """Return the remainder, with the sign of the divisor or of C's fmod."""
+    return torch.fmod(a, b) if fmod else torch.remainder(a, b)
+
+
+def power(a: Tensor, b: Tensor) -> Tensor:
+    """Raise, in the type of the base."""
+    return torch.pow(a, b).to(a.dtype)
+
+
+def clip(x: Tensor, low: Tensor | None = None, high: Tensor | None = None) -> Tensor:
+    """Bound."""
+    x = x if low is None else torch.maximum(x, low.to(x))
+    return x if high is None else torch.minimum(x, high.to(x))
+
+
+def where(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Choose."""
+    return torch.where(condition, a, b)
+
+
+def concat(*parts: Tensor, axis: int) -> Tensor:
+    """Join."""
+    return torch.cat(parts, axis)
+
+
+def split(x: Tensor, sizes: Any = None, axis: int = 0, count: int = 0) -> tuple[Tensor, ...]:
+    """Part along an axis: in sizes, or in a number of equal parts of which the last may be smaller."""
+    if sizes is not None:
+        return x.split(ints(sizes), axis)
+    return x.split(-(-x.shape[axis] // count), axis)
+
+
+def reduced(x: Tensor, axes: Any = None, kind: str = "ReduceMean", keep: bool = True, none: bool = False) -> Tensor:
+    """Reduce along axes: all where none are named, unless `none` says that these are none."""
+    along = ints(axes) if axes is not None else []
+    if not along:
+        if none:
+            return x
+        along = list(range(x.ndim))
+    match kind:
+        case "ReduceMean":
+            return x.mean(along, keepdim=keep)
+        case "ReduceSum":
+            return x.sum(along, keepdim=keep)
+        case "ReduceMax":
+            return x.amax(along, keepdim=keep)
+        case "ReduceMin":
+            return x.amin(along, keepdim=keep)
+        case "ReduceL1":
+            return x.abs().sum(along, keepdim=keep)
+        case "ReduceL2":
+            return x.square().sum(along, keepdim=keep).sqrt()
+        case "ReduceSumSquare":
+            return x.square().sum(along, keepdim=keep)
+        case "ReduceLogSum":
+            return x.sum(along, keepdim=keep).log()
+        case "ReduceLogSumExp":
+            return x.logsumexp(along, keepdim=keep)
+    for axis in sorted((a % x.ndim for a in along), reverse=True):
+        x = x.prod(axis, keepdim=keep)
+    return x
+
+
+def spread(x: Tensor, scales: Any, sizes: Any, mode: str, corners: bool) -> Tensor:
+    """Resize maps (N, C, h, w) to sizes, or by scales."""
+    align = {"align_corners": corners} if mode in ("bilinear", "bicubic") else {}
+    if sizes is not None:
+        return F.interpolate(x, size=ints(sizes)[2:], mode=mode, **align)
+    factors = [float(v) for v in (scales.tolist() if isinstance(scales, Tensor) else scales)][2:]
+    return F.interpolate(x, scale_factor=factors, mode=mode, **align)
+
+
+def ranged(start: Tensor, end: Tensor, step: Tensor) -> Tensor:
+    """Count."""
+    return torch.arange(start.item(), end.item(), step.item(), dtype=start.dtype, device=start.device)
+
+
+def top(x: Tensor, count: Any, axis: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
+    """Return the largest values and where they are."""
+    values, at = x.topk(ints(count)[0], axis, largest=largest)
+    return values, at
+
+
+def best(x: Tensor, axis: int = 0, keep: bool = True, least: bool = False) -> Tensor:
+    """Return where the largest, or least, value is."""
+    return x.argmin(axis, keepdim=keep) if least else x.argmax(axis, keepdim=keep)
+
+
+def gemm(a: Tensor, b: Tensor, c: Tensor | None, scales: tuple[float, float], turned: tuple[bool, bool]) -> Tensor:
+    """Multiply matrices, each turned or not, and add, each term by its scale."""
+    found = scales[0] * ((a.T if turned[0] else a) @ (b.T if turned[1] else b))
+    return found if c is None else found + scales[1] * c
+
+
+def depth_to_space(x: Tensor, block: int, mode: str = "DCR") -> Tensor:
+    """Move channels into places."""
+    n, c, h, w = x.shape
+    if mode == "CRD":
+        return F.pixel_shuffle(x, block)
+    x = x.reshape(n, block, block, c // block**2, h, w).permute(0, 3, 4, 1, 5, 2)
+    return x.reshape(n, c // block**2, h * block, w * block)
+
+
+def space_to_depth(x: Tensor, block: int) -> Tensor:
+    """Move places into channels."""
+    n, c, h, w = x.shape
+    x = x.reshape(n, c, h // block, block, w // block, block).permute(0, 3, 5, 1, 2, 4)
+    return x.reshape(n, c * block**2, h // block, w // block)
+
+
+def softmax_flat(x: Tensor, axis: int, log: bool) -> Tensor:
+    """Take the softmax over everything from an axis on, as it was before opset 13."""
+    flat = flatten(x, axis)
+    return (flat.log_softmax(1) if log else flat.softmax(1)).reshape(x.shape)
+
+
+def trilu(x: Tensor, k: Any = None, upper: bool = True) -> Tensor:
+    """Keep a triangle."""
+    offset = 0 if k is None else int(k)
+    return x.triu(offset) if upper else x.tril(offset)
+
+
+def summed(*parts: Tensor, mean: bool = False) -> Tensor:
+    """Add up."""
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total / len(parts) if mean else total
+
+
+def extreme(*parts: Tensor, least: bool = False) -> Tensor:
+    """Return the largest, or least, of tensors."""
+    found = parts[0]
+    for part in parts[1:]:
+        found = torch.minimum(found, part) if least else torch.maximum(found, part)
+    return found

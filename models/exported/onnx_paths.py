@@ -1,0 +1,64 @@
+"""The path of a module for each node of an ONNX graph, after the module it was exported from. It converts nothing."""
+
+from __future__ import annotations
+
+import keyword
+from collections import Counter
+from typing import Any
+
+from torch import nn
+
+PARAMETRIC = {"Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization", "PRelu"}
+MOST_PIECES, MOST_CHARACTERS = 24, 300
+OCCUPIED = nn.Module()
+OCCUPIED.add_module("constants", None)  # where a converted network holds tensors of its own
+ENDS = ("weight", "bias", "running_mean", "running_var", "gamma", "beta", "kernel")
+
+
+def paths(graph: Any) -> list[str]:
+    """Return a path for each node, no two alike, none inside another: a module's own as far as names tell it."""
+    known = {tensor.name for tensor in graph.initializer}
+    found = [_path(node, known) for node in graph.node]
+    often = Counter(found)
+    for at, node in enumerate(graph.node):
+        if often[found[at]] > 1 and "/" in node.name and node.op_type not in PARAMETRIC:
+            found[at] = f"{found[at]}.{node.op_type}"
+    folders = {".".join(p.split(".")[:k]) for p in found for k in range(1, p.count(".") + 1)}
+    taken: Counter[str] = Counter()
+    made: list[str] = []
+    for path, node in zip(found, graph.node, strict=True):
+        free = f"{path}.{node.op_type}" if path in folders else path
+        taken[free] += 1
+        made.append(free if taken[free] == 1 else f"{free}_{taken[free] - 1}")
+    return made
+
+
+def _path(node: Any, known: set[str]) -> str:
+    told = node.name[-MOST_CHARACTERS:]
+    if node.op_type in PARAMETRIC:
+        for name in node.input:
+            owner, _, last = name.rpartition(".")
+            if name in known and owner and last in ENDS:
+                return _clean(owner)
+    if "/" in told:
+        return _scope(told)
+    return _clean((told or node.op_type).replace(".", "_"))
+
+
+def _scope(name: str) -> str:
+    """Return `layer1.0.conv1` of `/layer1/layer1.0/conv1/Conv`, as torch names nodes."""
+    parts = [part for part in name.split("/") if part]
+    path = ""
+    for part in parts[:-1] or parts:
+        path = part if not path or part.startswith(f"{path}.") else f"{path}.{part}"
+    return _clean(path)
+
+
+def _clean(path: str) -> str:
+    """Return a path whose parts can be names of modules: no keywords, none that modules have already, not too deep."""
+    kept = "".join(c if (c.isascii() and c.isalnum()) or c in "._" else "_" for c in path[-MOST_CHARACTERS:])
+    pieces = [piece for piece in kept.split(".") if piece][-MOST_PIECES:]
+    return (
+        ".".join(f"{piece}_" if keyword.iskeyword(piece) or hasattr(OCCUPIED, piece) else piece for piece in pieces)
+        or "node"
+    )

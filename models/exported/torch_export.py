@@ -1,0 +1,180 @@
+"""A torch.export program as modules under their original paths, plain layers as PyTorch's own. It reads no file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.export.unflatten import InterpreterModule
+
+from models.exported import bounded_arithmetic
+from models.exported.torch_archive import Exported
+from models.types import Refusal
+
+ONE = {"relu": nn.ReLU, "silu": nn.SiLU, "hardswish": nn.Hardswish, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+ONE |= {"mish": nn.Mish, "hardsigmoid": nn.Hardsigmoid, "softplus": nn.Softplus, "selu": nn.SELU, "relu6": nn.ReLU6}
+
+
+def unflatten(given: Exported, *, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
+    """Return the network of a program, and its input's channels, height and width, 0 where any will do.
+
+    It takes one tensor and returns what was exported, in a dictionary by name where that was one. What the program
+    checks of its input before it runs is left out: whether more than one fits is tried. Raises Refusal for a program
+    that takes anything but one picture.
+    """
+    program = given.program
+    shape = _input(given, name)
+    tree = torch.export.unflatten(program)
+    for path, module in list(tree.named_modules()):
+        if path and (made := _plain(module)) is not None:
+            owner, _, last = path.rpartition(".")
+            setattr(tree.get_submodule(owner), last, made)
+    bounded_arithmetic.bound(tree.modules())
+    for module in list(tree.modules()):
+        if isinstance(module, InterpreterModule):
+            # What it was called with is compiled again: a module that is called twice has another name by now.
+            module.__dict__["_run_with_interpreter"] = False
+            module.finalize()
+            _call_by_kind(module)
+    net = fx.GraphModule(tree, tree.graph)
+    spec = program.call_spec.out_spec
+    if spec is not None and spec.type is dict:
+        node = next(node for node in net.graph.nodes if node.op == "output")
+        node.args = (dict(zip(spec.context, node.args[0], strict=False)),)
+        net.recompile()
+    net.__class__.__name__ = _kind(tree) or "Program"
+    return net.eval(), shape
+
+
+def _input(given: Exported, name: str) -> tuple[int, int, int]:
+    program = given.program
+    wanted = program.graph_signature.user_inputs
+    nodes = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
+    values = [nodes[one].meta.get("val") for one in wanted if one in nodes]
+    if len(values) != 1 or not isinstance(values[0], Tensor) or values[0].ndim != 4:
+        shapes = ", ".join(" x ".join(map(str, v.shape)) for v in values if isinstance(v, Tensor)) or "none"
+        raise Refusal(
+            f"{name} takes no picture alone (inputs: {shapes}).", advice="A picture is N x 3 x height x width."
+        )
+    free = given.free.get(wanted[0], ())
+    sides = [0 if at in free else int(side) for at, side in enumerate(values[0].shape)]
+    return sides[1], sides[2], sides[3]
+
+
+def _kind(module: Any) -> str:
+    """Return the class that a module had, without its package."""
+    name = str(getattr(module, "_ty", "") or "").rpartition(".")[2].partition("@")[0]
+    return name if name.isidentifier() and len(name) < 64 else ""
+
+
+def _call_by_kind(module: Any) -> None:
+    """Let a module bear the name of the class that it had."""
+    if (kind := _kind(module)) and type(module).__name__ == "InterpreterModule":
+        module.__class__ = type(kind, (type(module),), {})
+
+
+def _plain(module: nn.Module) -> nn.Module | None:
+    """Return PyTorch's own layer where a module does what one does, with the same parameters; None for any other."""
+    graph = getattr(module, "graph", None)
+    if graph is None or any(module.children()):
+        return None
+    calls = [node for node in graph.nodes if node.op == "call_function"]
+    inputs = [node for node in graph.nodes if node.op == "placeholder"]
+    if len(calls) != 1 or len(inputs) != 1 or not calls[0].args or calls[0].args[0] is not inputs[0]:
+        return None
+    target = calls[0].target
+    schema = getattr(target, "_schema", None)
+    if schema is None or not str(schema.name).startswith("aten::"):
+        return None
+    given = {argument.name: argument.default_value for argument in schema.arguments if argument.has_default_value()}
+    given |= {argument.name: value for argument, value in zip(schema.arguments, calls[0].args, strict=False)}
+    given |= calls[0].kwargs
+    given = {key: _reached(module, value) for key, value in given.items()}
+    kind = str(schema.name).removeprefix("aten::")
+    if kind.removesuffix("_") in ONE:
+        return ONE[kind.removesuffix("_")]()
+    build = LAYERS.get(kind)
+    return build(given) if build else None
+
+
+def _reached(module: nn.Module, value: Any) -> Any:
+    """Return what a node of a module's graph stands for, if that is one of its tensors."""
+    if isinstance(value, fx.Node):
+        return getattr(module, str(value.target), None) if value.op == "get_attr" else None
+    return value
+
+
+def _holding(made: nn.Module, given: dict[str, Any], *names: str) -> nn.Module:
+    """Give a layer the tensors of a program."""
+    for name in names:
+        if given.get(name) is None and getattr(made, name, None) is not None:
+            setattr(made, name, None)
+        elif given.get(name) is not None:
+            setattr(made, name, given[name])
+    return made
+
+
+def _conv(given: dict[str, Any]) -> nn.Module | None:
+    weight, padding = given["weight"], given["padding"]
+    if not isinstance(weight, nn.Parameter):
+        return None
+    sides: dict[str, Any] = {name: tuple(given[name]) for name in ("stride", "dilation")}
+    kernel: Any = tuple(weight.shape[2:])
+    padding = padding if isinstance(padding, str) else tuple(padding)
+    channels = weight.shape[1] * given["groups"], weight.shape[0]
+    with torch.device("meta"):
+        made = nn.Conv2d(*channels, kernel, padding=padding, groups=given["groups"], **sides)
+    return _holding(made, given, "weight", "bias")
+
+
+def _linear(given: dict[str, Any]) -> nn.Module | None:
+    weight = given["weight"]
+    if not isinstance(weight, nn.Parameter):
+        return None
+    with torch.device("meta"):
+        made = nn.Linear(weight.shape[1], weight.shape[0])
+    return _holding(made, given, "weight", "bias")
+
+
+def _batch_norm(given: dict[str, Any]) -> nn.Module | None:
+    mean = given["running_mean"]
+    if mean is None or given["training"] or not isinstance(given["weight"], nn.Parameter):
+        return None
+    made = nn.BatchNorm2d(len(mean), eps=given["eps"], momentum=given["momentum"])
+    return _holding(made, given, "weight", "bias", "running_mean", "running_var")
+
+
+def _layer_norm(given: dict[str, Any]) -> nn.Module | None:
+    if not isinstance(given["weight"], nn.Parameter):
+        return None
+    return _holding(nn.LayerNorm(list(given["normalized_shape"]), eps=given["eps"]), given, "weight", "bias")
+
+
+def _pool(given: dict[str, Any]) -> nn.Module:
+    sizes = {name: _side(given[name]) for name in ("kernel_size", "stride", "padding")}
+    sizes["stride"] = sizes["stride"] or sizes["kernel_size"]
+    if "dilation" in given:
+        return nn.MaxPool2d(**sizes, dilation=_side(given["dilation"]), ceil_mode=given["ceil_mode"])
+    more = {name: given[name] for name in ("ceil_mode", "count_include_pad", "divisor_override")}
+    return nn.AvgPool2d(**sizes, **more)
+
+
+def _side(value: Any) -> Any:
+    return tuple(value) * (2 if len(value) == 1 else 1)
+
+
+LAYERS: dict[str, Callable[[dict[str, Any]], nn.Module | None]] = {
+    "conv2d": _conv,
+    "linear": _linear,
+    "batch_norm": _batch_norm,
+    "layer_norm": _layer_norm,
+    "max_pool2d": _pool,
+    "avg_pool2d": _pool,
+    "adaptive_avg_pool2d": lambda given: nn.AdaptiveAvgPool2d(tuple(given["output_size"])),
+    "gelu": lambda given: nn.GELU(approximate=given["approximate"]),
+    "leaky_relu": lambda given: nn.LeakyReLU(given["negative_slope"]),
+    "hardtanh": lambda given: nn.Hardtanh(given["min_val"], given["max_val"]),
+    "dropout": lambda given: nn.Dropout(given["p"]),
+}

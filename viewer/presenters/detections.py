@@ -1,0 +1,144 @@
+"""From results to layers: what a detection or an anchor looks like, on screen and in every export. No Qt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from models.types import Result
+from viewer.canvas.layers import Boxes, Heat, Layer, Links, Points
+from viewer.session.lookup import row_of
+
+DETECTIONS, REMOVED, ANCHORS = "detections", "removed", "anchors"
+
+
+def detection_layers(result: Result, *, labels: bool = True, selected: int = -1) -> list[Layer]:
+    """Return the shown boxes, and if they were asked for the removed ones, dashed, each linked to its remover.
+
+    `selected` is one of the result's `ids`.
+    """
+    arrays = result.arrays
+    texts = detection_texts(result)
+    layers: list[Layer] = []
+    if len(arrays["removed_boxes"]):
+        by = arrays["removed_by"]
+        gone = [_removal(result, row) for row in range(len(by))]
+        segments = np.concatenate([arrays["removed_boxes"][:, :2], arrays["boxes"][by][:, :2]], 1)
+        removed = Boxes(
+            REMOVED,
+            arrays["removed_boxes"],
+            arrays["removed_labels"],
+            gone,
+            dashed=True,
+            width=1.2,
+            opacity=0.75,
+            labelled=False,
+        )
+        layers += [removed, Links("links", segments, arrays["removed_labels"], width=1.0)]
+    layers.append(
+        Boxes(
+            DETECTIONS,
+            arrays["boxes"],
+            arrays["labels"],
+            texts,
+            selected=row_of(result, selected),
+            ids=arrays["ids"],
+            labelled=labels,
+        )
+    )
+    return layers
+
+
+def detection_texts(result: Result) -> list[str]:
+    """Return class and score of each shown box, and the model's own score where suppression changed it."""
+    arrays, classes = result.arrays, result.meta["classes"]
+    texts = [_text(classes, k, s) for k, s in zip(arrays["labels"], arrays["scores"], strict=True)]
+    if "original_scores" not in arrays:
+        return texts
+    own = [f"{score:.2f}" for score in arrays["original_scores"]]
+    return [text if text.endswith(was) else f"{text}, was {was}" for text, was in zip(texts, own, strict=True)]
+
+
+def _removal(result: Result, row: int) -> str:
+    """Return what became of a removed box, and through which box, as the method of suppression has it."""
+    arrays, classes, by = result.arrays, result.meta["classes"], int(result.arrays["removed_by"][row])
+    label, score, iou = (arrays[f"removed_{name}"][row] for name in ("labels", "scores", "iou"))
+    text, keeper = _text(classes, label, score), _name(classes, arrays["labels"][by])
+    if "removed_left" in arrays:
+        left = _text(classes, label, arrays["removed_left"][row])
+        return f"{left}, was {score:.2f} (decayed by {keeper} at IoU {iou:.2f})"
+    if "removed_diou" in arrays:
+        return f"{text} removed by {keeper} at DIoU {arrays['removed_diou'][row]:.2f} (IoU {iou:.2f})"
+    if "original_scores" in arrays:
+        return f"{text} fused into {_text(classes, arrays['labels'][by], arrays['scores'][by])} at IoU {iou:.2f}"
+    return f"{text} removed by {keeper} at IoU {iou:.2f}"
+
+
+def anchors_at(result: Result, x: float, y: float, *, level: int = -1) -> np.ndarray:
+    """Return the rows of the anchors of the cell nearest to a place, on one level or (-1) on each.
+
+    Nearest by the anchors' own centres: whether those lie on cell corners or middles is the model's affair.
+    """
+    boxes, start, per_cell = result.arrays["boxes"], result.arrays["start"], result.arrays["per_cell"]
+    rows = []
+    for index in range(len(per_cell)) if level < 0 else [min(level, len(per_cell) - 1)]:
+        first = boxes[start[index] : start[index + 1] : per_cell[index]]
+        distance = np.square((first[:, 0] + first[:, 2]) / 2 - x) + np.square((first[:, 1] + first[:, 3]) / 2 - y)
+        cell = int(distance.argmin())
+        rows.append(start[index] + cell * per_cell[index] + np.arange(per_cell[index]))
+    return np.concatenate(rows)
+
+
+def anchor_sizes(result: Result, rows: np.ndarray) -> list[str]:
+    """Return a line per pyramid level with the sizes of some anchors, in pixels of the picture."""
+    boxes, levels = result.arrays["boxes"][rows], _levels(result, rows)
+    sizes = [f"{w:.0f}\u00a0×\u00a0{h:.0f}" for w, h in (boxes[:, 2:] - boxes[:, :2]).tolist()]
+    return [
+        f"Level {level}: " + ", ".join(size for size, of in zip(sizes, levels, strict=True) if of == level)
+        for level in np.unique(levels)
+    ]
+
+
+def anchor_layers(result: Result, at: tuple[float, float] | None, *, level: int = -1) -> list[Layer]:
+    """Return the anchors at a place, one colour per pyramid level, with their centres."""
+    if at is None:
+        return []
+    rows = anchors_at(result, *at, level=level)
+    boxes, levels = result.arrays["boxes"][rows], _levels(result, rows)
+    centres = ((boxes[:, :2] + boxes[:, 2:]) / 2).astype(np.float32)
+    layers: list[Layer] = [
+        Boxes(ANCHORS, boxes, levels + 1, width=1.5, ids=rows, hoverable=False),
+        Points("centres", centres, levels + 1),
+    ]
+    return layers
+
+
+def all_anchors_layer(result: Result, *, level: int = -1) -> Boxes:
+    """Return the anchors of one level or (-1) of all, one colour per pyramid level, the coarse levels on top."""
+    start = result.arrays["start"]
+    first, last = (0, len(start) - 1) if level < 0 else (min(level, len(start) - 2), min(level, len(start) - 2) + 1)
+    rows = np.arange(start[first], start[last])[::-1]
+    boxes = result.arrays["boxes"][rows]
+    return Boxes(ANCHORS, boxes, _levels(result, rows) + 1, width=1.0, ids=rows, hoverable=False)
+
+
+def density_layer(result: Result, *, level: int = -1) -> Heat:
+    """Return how many anchors cover each part of the picture, on one level or (-1) on all."""
+    density = result.arrays["density"]
+    values = density.sum(0) if level < 0 else density[min(level, len(density) - 1)]
+    width, height = result.meta["size"]
+    return Heat("density", values, (0, 0, width, height), 0.0, float(max(values.max(), 1.0)), opacity=0.7)
+
+
+def _levels(result: Result, rows: np.ndarray) -> np.ndarray:
+    """Return the pyramid level of each anchor row."""
+    return np.searchsorted(result.arrays["start"], rows, side="right") - 1
+
+
+def _name(classes: tuple[str, ...], label: Any) -> str:
+    return classes[label] if label < len(classes) else str(label)
+
+
+def _text(classes: tuple[str, ...], label: int, score: float) -> str:
+    return f"{_name(classes, label)} {score:.2f}"

@@ -1,0 +1,187 @@
+"""The question whether a file of code may run: what it is, all that it says, what is new in it. It allows nothing."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFont, QFontDatabase, QGuiApplication
+from PySide6.QtWidgets import (
+    QDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from models.exported import torchscript_text
+from viewer import theme
+
+GAP = 8
+SIZE_PX = (760, 640)
+MOST_CHARACTERS = 400_000
+# Marks that turn the direction of writing or take no room: with them code reads otherwise than it runs.
+_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+RISK = (
+    "Code can do whatever you can on this machine: read, change, delete and send your files. "
+    "Run it only if you wrote it, or trust who did."
+)
+SCRIPT_RISK = (
+    "It is TorchScript: a program, and not weights alone. Before it runs, each operator that it calls is held against "
+    "a list of what networks need. Still, run it only if you made it, or trust who did."
+)
+BEYOND = "Files that it imports run with it: they are not shown here, and you are not asked again when they change."
+
+
+@dataclass(frozen=True)
+class Code:
+    """A file of code as it is now, read once: what is shown is what is allowed. `size` in bytes.
+
+    `script` tells that it is TorchScript, whose text is the code in it.
+    """
+
+    path: Path
+    text: str
+    sha256: str
+    size: int
+    date: str
+    script: bool = False
+
+    @classmethod
+    def read(cls, path: Path) -> Code:
+        """Read a file. Raises OSError."""
+        content, changed = path.read_bytes(), path.stat().st_mtime
+        date = datetime.fromtimestamp(changed).strftime("%Y-%m-%d %H:%M:%S")
+        script = torchscript_text.sources(content)
+        digest = hashlib.sha256(content).hexdigest()
+        return cls(path, script or torchscript_text.text_of(content), digest, len(content), date, bool(script))
+
+
+class Allow(QDialog):
+    """Asks about one file; `before` is the text that was allowed last, `changed` that another one was.
+
+    It is accepted when the file may run; until then nothing of it does.
+    """
+
+    def __init__(self, code: Code, *, changed: bool = False, before: str | None = None, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.code = code
+        self.setWindowTitle("Run this code?")
+        self.resize(*SIZE_PX)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
+        column.setSpacing(GAP)
+        self.head = _words(f"Opening this model runs the code in {visible(code.path.name)}.", bold=True)
+        column.addWidget(self.head)
+        if changed:
+            note = "" if before is not None else " What it said then is not known any more."
+            column.addWidget(_words(f"The file has changed since you allowed it.{note}", bold=True, role="warning"))
+        column.addWidget(_words(SCRIPT_RISK if code.script else RISK))
+        column.addLayout(self._facts())
+        self.pages = QTabWidget()
+        self.pages.setAccessibleName("What the file says")
+        self.pages.setDocumentMode(True)
+        self.source = _text(code.text, "Source")
+        if before is not None:
+            self.difference = _text(difference(before, code.text), "What has changed")
+            self.pages.addTab(self.difference, "What has changed")
+        self.pages.addTab(self.source, "All of it")
+        column.addWidget(self.pages, 1)
+        if hidden := len(_UNSEEN.findall(code.text)):
+            marks = f"It holds {hidden:,} characters that cannot be seen, shown as ⟦U+…⟧: with such, code can hide."
+            column.addWidget(_words(marks, role="warning"))
+        if not code.script:
+            column.addWidget(_words(BEYOND))
+        self.run, self.cancel = QPushButton("Run it"), QPushButton("Cancel")
+        self.run.setAutoDefault(False)
+        self.run.clicked.connect(self.accept)
+        self.cancel.clicked.connect(self.reject)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(GAP)
+        buttons.addStretch(1)
+        buttons.addWidget(self.run)
+        buttons.addWidget(self.cancel)
+        column.addLayout(buttons)
+        self.cancel.setDefault(True)
+        self.cancel.setFocus()
+
+    def _facts(self) -> QFormLayout:
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setSpacing(GAP // 2)
+        form.addRow("File", _line(visible(str(self.code.path)), "Path of the file"))
+        line = QHBoxLayout()
+        line.setSpacing(GAP)
+        line.addWidget(_line(self.code.sha256, "SHA-256"), 1)
+        self.copy = QPushButton(theme.icon("copy"), "Copy")
+        self.copy.setAccessibleName("Copy the SHA-256")
+        self.copy.setAutoDefault(False)
+        self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.code.sha256))
+        line.addWidget(self.copy)
+        form.addRow("SHA-256", line)
+        lines = f"{len(self.code.text.splitlines()):,} lines{' of code' if self.code.script else ''}"
+        form.addRow("Size", _words(f"{self.code.size:,} bytes, {lines}"))
+        form.addRow("Changed", _words(self.code.date))
+        return form
+
+
+def visible(text: str) -> str:
+    """Return a text with the characters that cannot be seen, or turn what follows around, written out."""
+    return _UNSEEN.sub(lambda found: f"⟦U+{ord(found[0]):04X}⟧", text).replace("\n", "⟦line⟧")
+
+
+def difference(before: str, now: str) -> str:
+    """Return what is new in a text as a unified difference."""
+    lines = difflib.unified_diff(before.splitlines(), now.splitlines(), "allowed", "now", lineterm="")
+    return "\n".join(lines) or "Only the ends of lines differ."
+
+
+def _words(text: str, *, bold: bool = False, role: str = "") -> QLabel:
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    if bold:
+        font = label.font()
+        font.setWeight(QFont.Weight.DemiBold)
+        label.setFont(font)
+    if role:
+        palette = label.palette()
+        palette.setColor(label.foregroundRole(), getattr(theme.colours(), role))
+        label.setPalette(palette)
+    return label
+
+
+def _line(text: str, name: str) -> QLineEdit:
+    line = QLineEdit(text)
+    line.setReadOnly(True)
+    line.setFrame(False)
+    line.setAccessibleName(name)
+    line.setCursorPosition(0)
+    return line
+
+
+def _text(text: str, name: str) -> QPlainTextEdit:
+    page = QPlainTextEdit()
+    page.setReadOnly(True)
+    page.setAccessibleName(name)
+    page.setTabChangesFocus(True)
+    page.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+    page.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+    page.setTextInteractionFlags(
+        Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+    )
+    shown = "\n".join(visible(line) for line in text[:MOST_CHARACTERS].splitlines())
+    more = len(text) - MOST_CHARACTERS
+    page.setPlainText(shown + (f"\n\n… and {more:,} characters more, which are not shown." if more > 0 else ""))
+    return page

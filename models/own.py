@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from models import consent, files
+from models import compiled, consent, files
 from models.types import Cancelled, Refusal
 
 PREFIX = "vitrine_own_"
@@ -95,7 +95,7 @@ def member(module: ModuleType, name: str, file: Path) -> Any:
 def network(found: Any, what: str) -> nn.Module:
     """Return what the user's code gave if it is a network. Raises Refusal."""
     if isinstance(found, nn.Module):
-        return found
+        return compiled.plain(found)
     raise Refusal(f"{what} gave a {type(found).__name__}, not a network.", advice="It must return a torch.nn.Module.")
 
 

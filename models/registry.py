@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from models import adapters, assume, attributions, cards, inspections, openers, runtime, unknown
+from models import adapters, architectures, assume, attributions, cards, inspections, openers, runtime, unknown
 from models.attribution import Attribution
 from models.capabilities import CAPABILITIES
 from models.cards import Card
@@ -51,6 +51,7 @@ def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = 
     A general adapter says in `serves` what for. Raises Refusal for a network that no picture runs through, and for
     assumptions that are not offered.
     """
+    card = card if card.classes else replace(card, classes=architectures.names_for(net))
     general = {kind.serves: kind for kind in adapter_classes() if hasattr(kind, "serves")}
     for candidate in adapter_classes():
         if candidate not in general.values() and candidate.match(net):

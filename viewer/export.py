@@ -13,15 +13,18 @@ from models.live.record import SUFFIX, Recording
 from models.output_files import OutputFiles
 from models.requests import Request
 from models.types import Pixels, Result
-from viewer import grids, heat, inside, instances, matches, overlay, reels, segments, trace
+from viewer import grids, heat, inside, instances, matches, overlay, proving, reels, segments, trace
 from viewer.canvas.layers import Layer
 from viewer.canvas.painter import png, render, svg
 from viewer.sources import pixels_of
 
 MAP = "attribution"
-PLAIN = ("classify", "layers")
+PLAIN = ("classify", "layers", "verdicts")
+PROOF = "proof"
 GRIDS = grids.RAW
 KINDS = ("png", "svg", "json", "csv", "coco.json")
+# The kinds of files that the command line writes of inspections which are not painted as others are.
+KINDS_OF = {**dict.fromkeys(PLAIN, ("json",)), PROOF: ("png", "json", "csv")}
 
 
 def layers_of(request: Request, result: Result) -> list[Layer]:
@@ -29,7 +32,10 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
     if result.meta.get("kind") == MAP:
         values, extent = result.arrays["map"], result.meta["extent"]
         return [heat.heat_layer(values, extent, heat.Look(), signed=result.meta["signed"])]
-    if "boxes" not in result.arrays and request.inspection in PLAIN:
+    if request.inspection == PROOF:
+        values, extent = result.arrays["map"], result.meta["extent"]
+        return [heat.heat_layer(values, extent, heat.Look(), signed=bool((values < 0).any()))]
+    if request.inspection in PLAIN:
         return []
     if request.inspection in GRIDS or result.meta.get("kind") == reels.LATENT:
         return []
@@ -163,6 +169,10 @@ def _add(
             files.add(path, png(render(pixels, layers)))
         case "svg" if pixels is not None:
             files.add(path, svg(pixels, layers, title=path.stem))
+        case "csv" if request.inspection == PROOF:
+            files.add(path, proving.as_csv(result))
+        case "json" if request.inspection == PROOF:
+            files.add(path, proving.as_json(request, result, delta=None))
         case "csv":
             files.add(path, report.as_csv([(request, result)]))
         case "coco.json":

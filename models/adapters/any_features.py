@@ -8,10 +8,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from models.cards import Card
-from models.heads import VALUES, Head
-from models.scored import Seen
-from models.unknown import Found
+from models.adapters.base.scored import Seen
+from models.cards.card import Card
+from models.loading.heads import VALUES, Head
+from models.loading.probe_network import Found
 
 
 class AnyFeaturesAdapter(Seen):

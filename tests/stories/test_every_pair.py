@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import main
-from models import registry
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import save_png
 
 HEADED = Path(__file__).resolve().parents[1] / "models"
@@ -29,7 +29,7 @@ QUICK = {
 # What would be an exception's own words, or a traceback.
 OURS_NEVER = ("Traceback", "Error:", "Exception", "failed at", "Something went wrong")
 FAMILIES = """
-from models import registry
+from models.engine import registry
 for kind in registry.adapter_classes():
     globals()[kind.__name__] = kind.tiny
 """

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import main
-from models.engine import Engine
+from models.engine.engine import Engine
 
 PICTURE = Path(__file__).resolve().parents[2] / "assets" / "samples" / "board.png"
 
@@ -23,7 +23,7 @@ def test_an_unexpected_exception_is_one_sentence(
     def fail(*given: Any, **named: Any) -> None:
         raise error
 
-    monkeypatch.setattr("viewer.export.write", fail)
+    monkeypatch.setattr("viewer.export.answers.write", fail)
     given = ["run", "detect", str(PICTURE), "--model", "digits-ssd", "--out", str(tmp_path)]
     assert main.main([*given, "--debug"] if debug else given) == main.FAILED
     lines = capsys.readouterr().err.splitlines()

@@ -26,6 +26,7 @@ from viewer.presenters import (
     lineage,
     segmentation,
 )
+from viewer.session.document import Look
 from viewer.window.dropped_data import pixels_of
 
 MAP = "attribution"
@@ -41,10 +42,10 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
     """Return what an inspection paints when nobody looks: no selection, everything it found."""
     if result.meta.get("kind") == MAP:
         values, extent = result.arrays["map"], result.meta["extent"]
-        return [heatmap.heat_layer(values, extent, heatmap.Look(), signed=result.meta["signed"])]
+        return [heatmap.heat_layer(values, extent, Look(), signed=result.meta["signed"])]
     if request.inspection == PROOF:
         values, extent = result.arrays["map"], result.meta["extent"]
-        return [heatmap.heat_layer(values, extent, heatmap.Look(), signed=bool((values < 0).any()))]
+        return [heatmap.heat_layer(values, extent, Look(), signed=bool((values < 0).any()))]
     if request.inspection in PLAIN:
         return []
     if request.inspection in GRIDS or result.meta.get("kind") == generated.LATENT:

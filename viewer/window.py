@@ -40,6 +40,7 @@ from viewer.shelf import Shelf
 from viewer.status import Status
 from viewer.thumbnails import Thumbnails
 from viewer.verbs import Verbs
+from viewer.widgets.banner import Notices
 from viewer.widgets.modelbox import ModelBox
 from viewer.widgets.palette import CommandPalette
 from viewer.widgets.plain import plain
@@ -67,7 +68,9 @@ class Window(QMainWindow):
         self.centre = QStackedWidget()
         self.centre.addWidget(self.welcome)
         self.bundled = list(cards.bundled())
-        self.setCentralWidget(self.centre)
+        self.notices = Notices(self.centre)
+        self.setCentralWidget(self.notices)
+        self.autosave: Any = None  # which comes with the program, not with every window
         self.panels = Shelf(PANELS, session.store)
         self.docks = Docks(self, self.panels, settings)
         self.film = _the(FilmPanel, self.panels)

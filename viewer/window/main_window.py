@@ -273,7 +273,7 @@ class Window(QMainWindow):
     def _state(self) -> None:
         jobs = self.session.jobs
         used = memory_limits.resident_bytes(getattr(jobs.lane, "pid", 0))
-        self.status.show_engine(ready=jobs.ready, used_bytes=used, busy=self.verbs.busy)
+        self.status.show_engine(jobs.state, used_bytes=used, busy=self.verbs.busy)
         if not self.session.stale:
             self._stale.stop()
             self.canvas.set_stale(False)

@@ -38,7 +38,7 @@ USAGE = """\
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 a picture or model failed, 2 wrong use."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = [_file_or_option(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     from models.types import Refusal
 
     try:
@@ -50,6 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG_USE
     except SystemExit as stop:
         return int(stop.code or DONE)
+
+
+def _file_or_option(word: str) -> str:
+    """Return a word of the command line, as a path where it begins like an option and is the name of a file here."""
+    try:
+        return f".{os.sep}{word}" if len(word) > 1 and word[0] == "-" and os.path.lexists(word) else word
+    except ValueError:
+        return word
 
 
 def _window(given: list[str]) -> int:

@@ -86,6 +86,14 @@ def check(path: str | Path, *, empty: bool = False) -> Path:
         raise refusal(absolute, exc) from exc
 
 
+def exists(path: str | Path) -> bool:
+    """Tell whether there is something at a path; what no system takes for a name is not there."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
 def refusal(path: Path, exc: Exception) -> Refusal:
     """Return the refusal that tells why the file at `path` could not be opened."""
     if isinstance(exc, FileNotFoundError | NotADirectoryError):

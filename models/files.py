@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import codecs
-import contextlib
 import hashlib
 import os
 import stat
 import threading
 import warnings
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar
 
 from models.types import Refusal
 
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
 WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pt", ".pth", ".ckpt"})
 PROGRAM_SUFFIXES = frozenset({".pt2", ".onnx"})
 MODEL_SUFFIXES = WEIGHTS_SUFFIXES | PROGRAM_SUFFIXES | {".py"}
@@ -192,34 +191,11 @@ def code_of(name: str) -> tuple[Path, str] | None:
 def sha256(path: str | Path) -> str:
     """Return the SHA-256 of a file's content in hexadecimal, read in pieces. Raises Refusal if it cannot be read."""
     try:
-        with Path(path).open("rb") as file:
+        # A device would be read without end, and a pipe never begin.
+        with check(path, empty=True).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:
         raise refusal(Path(path).absolute(), exc) from exc
-
-
-@contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a name beside `path` to write a file to, which takes its place in the end.
-
-    Nothing is left of it, and an older one stays, when that fails or the disk is full. Raises OSError.
-    """
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file in full or not at all: nothing is left of it, and an older one stays, when the disk is full.
-
-    Raises OSError.
-    """
-    with whole(path) as part:
-        part.write_bytes(content)
 
 
 class Quiet:

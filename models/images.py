@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from PIL import Image, UnidentifiedImageError
 
 from models import files, picture_limits, tiff, value_range
 from models.files import WEIGHTS_SUFFIXES, sha256
-from models.live.source import VIDEO_SUFFIXES, is_endless
+from models.media import VIDEO_SUFFIXES, is_endless
+from models.output_files import write_whole
 from models.picture_limits import MAX_PIXELS, Facts
 from models.types import Pixels, Refusal, Source
 
@@ -208,10 +210,17 @@ def save_png(pixels: Pixels, path: str | Path) -> None:
     """Write (H, W, 3) RGB pixels to a PNG file. Raises Refusal if it cannot be written."""
     path = Path(path)
     try:
-        Image.fromarray(np.ascontiguousarray(pixels)).save(path, "PNG", compress_level=1)
+        write_whole(path, png(pixels, compress_level=1))
     except OSError as exc:
         message = f"{path.name} could not be written ({exc.strerror or exc})."
         raise Refusal(message, advice="Choose another folder, or make room on the disk.") from exc
+
+
+def png(pixels: Pixels, *, compress_level: int = 6) -> bytes:
+    """Return a picture (H, W, 3) as a PNG file."""
+    content = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(content, "PNG", compress_level=compress_level)
+    return content.getvalue()
 
 
 def _path(source: Source | str | Path) -> Path:

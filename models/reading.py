@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from models import images, limits
+from models import images
 from models.images import Picture
+from models.runtime import memory_limits
 from models.thumbnail import thumbnail
 from models.types import Refusal, Source
 
@@ -88,7 +89,7 @@ def _answer(pipe: Any, task: str, source: Source, option: int) -> None:
 
 def _settle() -> None:
     """Take what this process needs, and give up the rest: memory, and the window's streams, where decoders chatter."""
-    limits.keep()
+    memory_limits.keep()
     if sys.platform == "win32":
         return
     import resource

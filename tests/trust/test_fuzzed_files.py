@@ -24,9 +24,9 @@ from models.requests import Request
 from models.truth.read import read as read_truth
 from models.types import Refusal, Result, Source
 from models.zoo.download import download
-from viewer import sessionfile
-from viewer.document import Document
-from viewer.settings import Settings
+from viewer.saving import session_file
+from viewer.session.document import Document
+from viewer.session.preferences import Settings
 
 MORE = int(os.environ.get("VITRINE_FUZZ", "1"))
 HOSTILE: tuple[Any, ...] = (
@@ -238,16 +238,16 @@ def test_ground_truth_in_yolo_s_format(tmp_path: Path) -> None:
 def test_sessions(tmp_path: Path) -> None:
     Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
     document = Document(sources=(Source.file(tmp_path / "a.png"),)).with_value("detect", score=0.4)
-    sessionfile.write(tmp_path / "good.vitrine", document)
+    session_file.write(tmp_path / "good.vitrine", document)
     good = json.loads((tmp_path / "good.vitrine").read_bytes())
     for seed in range(400 * MORE):
         (tmp_path / "x.vitrine").write_bytes(json_of(random.Random(f"session {seed}"), good))
 
         def look() -> None:
-            opened = sessionfile.read(tmp_path / "x.vitrine")
+            opened = session_file.read(tmp_path / "x.vitrine")
             f"{opened.told} {opened.details}".encode()
             hash(opened.document)
-            sessionfile.write(tmp_path / "again.vitrine", opened.document)
+            session_file.write(tmp_path / "again.vitrine", opened.document)
 
         survives(look, seed)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from models import images
+from models import images, reading
 from models.cards.card import DEFAULT_MODEL
 from models.files import MODEL_SUFFIXES
 from models.images import Picture
@@ -183,6 +183,8 @@ class Session:
     def stop(self) -> None:
         """Finish what is recorded, and end the engine."""
         self.live.stop()
+        self._reads += 1
+        self.truths.stop()
         self.jobs.stop()
 
     def _partial(self, slot: str) -> bool:
@@ -256,7 +258,7 @@ class Session:
                 if source.moving:
                     break
                 try:
-                    found = images.read(source)
+                    found = self.jobs.read(reading.PICTURE, source, wanted=lambda: number == self._reads)
                     break
                 except Refusal as refusal:
                     failures.append(Failure(str(refusal), refusal.advice))

@@ -120,7 +120,7 @@ def picture_files(folder: Path) -> dict[str, bytes]:
     exif = Image.Exif()
     exif[0x0112] = 6
     for suffix in ("png", "jpg", "gif", "bmp", "tif", "webp", "tga", "jp2", "ico", "pcx", "ppm", "qoi", "avif"):
-        more = {"exif": exif} if suffix in ("png", "jpg", "webp") else {}
+        more: Any = {"exif": exif} if suffix in ("png", "jpg", "webp") else {}
         noise.save(folder / f"a.{suffix}", **more)
     noise.save(folder / "p.jpg", progressive=True)
     noise.save(folder / "f.gif", save_all=True, append_images=[noise.rotate(90)])

@@ -21,8 +21,6 @@ from viewer.theme import class_colour, heat_lut
 Pixels = NDArray[np.uint8]
 
 MAX_LABELS = 300
-# From so many boxes on their outlines are worked out as one image, which looks the same and no longer takes longer.
-MANY = 4000
 # So many boxes lie on each other's edges: a dark one around each would only darken the picture.
 DENSE = 20_000
 TINY_PX = 12.0
@@ -145,13 +143,14 @@ def _export(painter: QPainter, layers: Sequence[Layer], *, size: QSize, unit: fl
 def _boxes(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.Tag]:
     """Draw a layer's boxes but the marked ones, and return their labels."""
     named = len(layer.texts) > 0 and layer.labelled
-    rows = frame.near(layer.boxes, hollow=not named and not layer.filled)
+    rows = frame.near(layer, hollow=not named and not layer.filled)
     rows = rows[~np.isin(rows, marked)] if len(marked) else rows
-    placed, colours = frame.place(layer.boxes[rows]), layer.colours[rows]
+    placed, (classes, numbers) = frame.place(layer.boxes[rows]), _classes(layer)
+    numbers = numbers[rows]
     width, casing = frame.length(layer.width), frame.length(1.0)
     # The class of the best box comes last, on top: rows are in order of importance.
-    ranked = sorted(np.unique(colours), key=lambda c: -int(np.argmax(colours == c)))
-    groups = [(class_colour(int(c)), np.flatnonzero(colours == c)[::-1]) for c in ranked]
+    found = [(class_colour(c), np.flatnonzero(numbers == number)) for number, c in enumerate(classes)]
+    groups = sorted(((colour, group[::-1]) for colour, group in found if len(group)), key=lambda each: -each[1][-1])
 
     with _translucent(frame, layer.opacity) as inner:
         if layer.filled:
@@ -160,21 +159,24 @@ def _boxes(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.T
         strokes = [(group, width, colour) for colour, group in groups]
         if len(rows) < DENSE:
             strokes = [(np.arange(len(rows)), width + casing, DARK), *strokes]
-        if inner.raster and not layer.dashed and len(rows) >= MANY:
-            inner.stamp(placed, strokes)
-        else:
-            for group, stroke, colour in strokes:
-                inner.outline(placed[group], width=stroke, colour=colour, dashed=layer.dashed)
+        inner.outline(placed, strokes, dashed=layer.dashed)
 
     large = (placed[:, 2:] - placed[:, :2]).max(axis=1, initial=0) >= TINY_PX * frame.unit if named else np.zeros(0)
     if not 0 < large.sum() <= MAX_LABELS:
         return []
     outset = (width + casing) * np.array([-1, -1, 1, 1])
     return [
-        label.Tag(placed[at] + outset, layer.text(rows[at]), class_colour(int(colours[at])))
+        label.Tag(placed[at] + outset, layer.text(rows[at]), class_colour(classes[numbers[at]]))
         for at in np.flatnonzero(large).tolist()
         if layer.text(rows[at])
     ]
+
+
+@lru_cache(maxsize=32)
+def _classes(layer: Boxes) -> tuple[list[int], NDArray[np.intp]]:
+    """Return the class ids of a layer, and for each row the place of its own among them."""
+    classes, numbers = np.unique(layer.colours, return_inverse=True)
+    return classes.tolist(), numbers.astype(np.uint8 if len(classes) < 256 else np.intp)
 
 
 def _marked(frame: Frame, layer: Boxes, *, row: int) -> list[label.Tag]:
@@ -189,9 +191,9 @@ def _marked(frame: Frame, layer: Boxes, *, row: int) -> list[label.Tag]:
     light = width + frame.length(2.0 if selected else 1.0)
     dark = light + frame.length(1.0)
 
-    frame.outline(placed, width=dark, colour=DARK)
-    frame.outline(placed, width=light, colour=_LIGHT)
-    frame.outline(placed, width=width, colour=colour, dashed=layer.dashed)
+    whole = np.zeros(1, np.int64)
+    frame.outline(placed, [(whole, dark, DARK), (whole, light, _LIGHT)])
+    frame.outline(placed, [(whole, width, colour)], dashed=layer.dashed)
 
     text = layer.text(row)
     return [label.Tag(placed[0] + dark * np.array([-1, -1, 1, 1]), text, colour, must=True)] if text else []

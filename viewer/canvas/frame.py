@@ -38,7 +38,8 @@ class Frame:
     """Where a painter puts the picture. Its own units are device-independent pixels on screen.
 
     `unit` is one design pixel in the painter's units, `grid` one physical pixel (0: vectors, nothing to snap to),
-    `visible` and `bounds` (4,) xyxy are what can be seen and the picture, in the painter's units.
+    `visible` and `bounds` (4,) xyxy are what can be seen and the picture, in the painter's units; `part` is what of it
+    is to be drawn, None for all.
     """
 
     painter: QPainter
@@ -48,9 +49,18 @@ class Frame:
     shift: Table
     visible: Table
     bounds: Table
+    part: Table | None = None
 
     @classmethod
-    def of(cls, painter: QPainter, *, scale: float, visible: QRectF | None, bounds: QRectF | None) -> Frame:
+    def of(
+        cls,
+        painter: QPainter,
+        *,
+        scale: float,
+        visible: QRectF | None,
+        bounds: QRectF | None,
+        part: QRectF | None = None,
+    ) -> Frame:
         """Read the painter's transform, in which `scale` picture pixels make a design pixel."""
         world = painter.worldTransform()
         raster = painter.paintEngine().type() == QPaintEngine.Type.Raster
@@ -65,6 +75,7 @@ class Frame:
             shift=np.array([world.dx(), world.dy()] * 2),
             visible=seen,
             bounds=window if bounds is None else _corners(world.mapRect(bounds)),
+            part=None if part is None else _corners(world.mapRect(part)),
         )
 
     @property
@@ -112,9 +123,13 @@ class Frame:
 
     def seen(self, placed: Table, *, margin_px: float = MARGIN_PX) -> NDArray[np.int64]:
         """Return the rows of placed boxes or segments (N, 4) that touch what can be seen."""
+        return self.within(placed, self.visible, margin_px=margin_px)
+
+    def within(self, placed: Table, area: Table, *, margin_px: float = MARGIN_PX) -> NDArray[np.int64]:
+        """Return the rows of placed boxes or segments (N, 4) that touch an area (4,), in the painter's units."""
         margin = margin_px * self.unit
         x0, y0, x1, y1 = placed.T
-        left, top, right, bottom = self.visible + np.array([-margin, -margin, margin, margin])
+        left, top, right, bottom = area + np.array([-margin, -margin, margin, margin])
         inside = (np.minimum(x0, x1) <= right) & (np.maximum(x0, x1) >= left)
         inside &= (np.minimum(y0, y1) <= bottom) & (np.maximum(y0, y1) >= top)
         return np.flatnonzero(inside)

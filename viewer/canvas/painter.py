@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QTransform
 from PySide6.QtSvg import QSvgGenerator
 
 from viewer.canvas import instances, label
-from viewer.canvas.frame import DARK, Frame, draw_lines, smooth
+from viewer.canvas.frame import DARK, Frame, Table, draw_lines, smooth
 from viewer.canvas.layers import Boxes, Heat, Hit, Labels, Layer, Links, Masks, Points, Skeletons
 from viewer.theme import class_colour, heat_lut
 
@@ -48,19 +48,68 @@ def paint(
     the picture, which labels stay inside. `active` is the box under the pointer.
     """
     frame = Frame.of(painter, scale=scale, visible=visible, bounds=bounds)
-    tags: list[label.Tag] = []
-    marked: list[tuple[Boxes, int]] = []
+    with _plain(painter):
+        _shapes(frame, layers)
+        tags = _marks(frame, layers, active)
+        label.draw(frame, label.place(frame, _named(frame, layers, active) + tags))
 
-    painter.save()
-    painter.setWorldTransform(QTransform())
 
+def paint_shapes(
+    painter: QPainter,
+    layers: Sequence[Layer],
+    *,
+    scale: float,
+    visible: QRectF,
+    bounds: QRectF,
+    part: QRectF | None = None,
+) -> None:
+    """Paint like `paint`, but neither labels nor the boxes selected or under the pointer; only a `part` of what can be
+    seen, if one is given, to which the painter is clipped. `paint_marks` paints the rest."""
+    frame = Frame.of(painter, scale=scale, visible=visible, bounds=bounds, part=part)
+    with _plain(painter):
+        _shapes(frame, layers)
+
+
+def paint_marks(
+    painter: QPainter,
+    layers: Sequence[Layer],
+    *,
+    scale: float,
+    visible: QRectF,
+    bounds: QRectF,
+    active: Hit | None,
+    memory: Memory,
+) -> None:
+    """Paint what `paint_shapes` leaves out. `memory` spares laying out the labels while nothing changes."""
+    frame = Frame.of(painter, scale=scale, visible=visible, bounds=bounds)
+    with _plain(painter):
+        tags = _marks(frame, layers, active)
+        key = (tuple(layers), active, *map(tuple, (frame.scale, frame.shift, frame.visible, frame.bounds)))
+        if memory.key != key:
+            memory.key, memory.placed = key, label.place(frame, _named(frame, layers, active) + tags)
+        label.draw(frame, memory.placed, kept=True)
+
+
+@dataclass
+class Memory:
+    """Where the labels were put last, and what that depends on."""
+
+    key: object = None
+    placed: Sequence[label.Placed] = ()
+
+
+def order(painter: QPainter, layers: Sequence[Layer], *, scale: float, visible: QRectF) -> tuple[object, ...]:
+    """Return what in the look of shapes depends on all that can be seen: what moves into view may change it."""
+    frame = Frame.of(painter, scale=scale, visible=visible, bounds=None)
+    seen = [_seen(frame, layer) for layer in layers if isinstance(layer, Boxes)]
+    return tuple((len(each.rows) < DENSE, tuple(colour.rgba() for colour, _ in each.groups)) for each in seen)
+
+
+def _shapes(frame: Frame, layers: Sequence[Layer]) -> None:
     for layer in layers:
         match layer:
             case Boxes():
-                rows = {layer.selected} | ({active[1]} if active and active[0] == layer.id else set())
-                rows = sorted(row for row in rows if 0 <= row < len(layer))
-                marked += [(layer, row) for row in rows]
-                tags += _boxes(frame, layer, marked=rows)
+                _boxes(frame, layer)
             case Links():
                 _links(frame, layer)
             case Heat():
@@ -74,13 +123,24 @@ def paint(
             case Skeletons():
                 instances.paint_skeletons(frame, layer)
 
-    for layer, row in marked:
-        tags += _marked(frame, layer, row=row)
 
-    if len(tags) > MAX_LABELS:
-        tags = [tag for tag in tags if tag.must]
-    label.draw(frame, tags)
-    painter.restore()
+def _marks(frame: Frame, layers: Sequence[Layer], active: Hit | None) -> list[label.Tag]:
+    """Draw the boxes that are selected or under the pointer, and return their labels."""
+    marked = [(layer, row) for layer in layers if isinstance(layer, Boxes) for row in _marked_rows(layer, active)]
+    return [tag for layer, row in marked for tag in _marked(frame, layer, row=row)]
+
+
+def _named(frame: Frame, layers: Sequence[Layer], active: Hit | None) -> list[label.Tag]:
+    """Return the labels of all other boxes; none where there are too many."""
+    boxes = [layer for layer in layers if isinstance(layer, Boxes)]
+    tags = [tag for layer in boxes for tag in _tags(frame, layer, marked=_marked_rows(layer, active))]
+    more = sum(bool(layer.text(row)) for layer in boxes for row in _marked_rows(layer, active))
+    return tags if len(tags) + more <= MAX_LABELS else []
+
+
+def _marked_rows(layer: Boxes, active: Hit | None) -> list[int]:
+    rows = {layer.selected} | ({active[1]} if active and active[0] == layer.id else set())
+    return sorted(row for row in rows if 0 <= row < len(layer))
 
 
 def render(pixels: Pixels, layers: Sequence[Layer], *, unit: float | None = None) -> QImage:
@@ -140,35 +200,65 @@ def _export(painter: QPainter, layers: Sequence[Layer], *, size: QSize, unit: fl
     paint(painter, layers, scale=1 / unit, visible=whole, bounds=whole)
 
 
-def _boxes(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.Tag]:
-    """Draw a layer's boxes but the marked ones, and return their labels."""
-    named = len(layer.texts) > 0 and layer.labelled
-    rows = frame.near(layer, hollow=not named and not layer.filled)
-    rows = rows[~np.isin(rows, marked)] if len(marked) else rows
-    placed, (classes, numbers) = frame.place(layer.boxes[rows]), _classes(layer)
+@dataclass(frozen=True)
+class _Seen:
+    """The rows of a layer that can be seen, but the selected one; where they are placed; and in the order in which they
+    are drawn, for each class its colour and which of these rows are of it."""
+
+    rows: NDArray[np.int64]
+    placed: Table
+    groups: list[tuple[QColor, NDArray[np.intp]]]
+
+
+def _seen(frame: Frame, layer: Boxes) -> _Seen:
+    rows = frame.near(layer, hollow=not _has_labels(layer) and not layer.filled)
+    rows = rows[rows != layer.selected] if layer.selected >= 0 else rows
+    classes, numbers = _classes(layer)
     numbers = numbers[rows]
-    width, casing = frame.length(layer.width), frame.length(1.0)
     # The class of the best box comes last, on top: rows are in order of importance.
     found = [(class_colour(c), np.flatnonzero(numbers == number)) for number, c in enumerate(classes)]
     groups = sorted(((colour, group[::-1]) for colour, group in found if len(group)), key=lambda each: -each[1][-1])
+    return _Seen(rows, frame.place(layer.boxes[rows]), groups)
 
+
+def _boxes(frame: Frame, layer: Boxes) -> None:
+    """Draw a layer's boxes but the selected one."""
+    seen = _seen(frame, layer)
+    everything, groups = np.arange(len(seen.rows)), seen.groups
+    if frame.part is not None:
+        inside = np.zeros(len(seen.rows), bool)
+        inside[frame.within(seen.placed, frame.part)] = True
+        everything, groups = np.flatnonzero(inside), [(colour, group[inside[group]]) for colour, group in groups]
+    width, casing = frame.length(layer.width), frame.length(1.0)
     with _translucent(frame, layer.opacity) as inner:
         if layer.filled:
             for colour, group in groups:
-                inner.fill(placed[group], colour=_clear(colour, _FILL_ALPHA))
+                inner.fill(seen.placed[group], colour=_clear(colour, _FILL_ALPHA))
         strokes = [(group, width, colour) for colour, group in groups]
-        if len(rows) < DENSE:
-            strokes = [(np.arange(len(rows)), width + casing, DARK), *strokes]
-        inner.outline(placed, strokes, dashed=layer.dashed)
+        if len(seen.rows) < DENSE:
+            strokes = [(everything, width + casing, DARK), *strokes]
+        inner.outline(seen.placed, strokes, dashed=layer.dashed)
 
-    large = (placed[:, 2:] - placed[:, :2]).max(axis=1, initial=0) >= TINY_PX * frame.unit if named else np.zeros(0)
+
+def _has_labels(layer: Boxes) -> bool:
+    return len(layer.texts) > 0 and layer.labelled
+
+
+def _tags(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.Tag]:
+    """Return the labels of a layer's boxes but the marked ones."""
+    if not _has_labels(layer):
+        return []
+    rows = frame.near(layer, hollow=False)
+    rows = rows[~np.isin(rows, marked)] if len(marked) else rows
+    placed = frame.place(layer.boxes[rows])
+    large = (placed[:, 2:] - placed[:, :2]).max(axis=1, initial=0) >= TINY_PX * frame.unit
     if not 0 < large.sum() <= MAX_LABELS:
         return []
-    outset = (width + casing) * np.array([-1, -1, 1, 1])
+    outset = (frame.length(layer.width) + frame.length(1.0)) * np.array([-1, -1, 1, 1])
     return [
-        label.Tag(placed[at] + outset, layer.text(rows[at]), class_colour(classes[numbers[at]]))
-        for at in np.flatnonzero(large).tolist()
-        if layer.text(rows[at])
+        label.Tag(placed[at] + outset, layer.text(row), class_colour(int(layer.colours[row])))
+        for at, row in zip(np.flatnonzero(large).tolist(), rows[large].tolist(), strict=True)
+        if layer.text(row)
     ]
 
 
@@ -231,7 +321,7 @@ def _image(frame: Frame, layer: Heat | Labels, image: QImage, *, smooth: bool) -
     x0, y0, x1, y1 = frame.place([layer.extent])[0]
     frame.painter.save()
     left, top, right, bottom = frame.bounds
-    frame.painter.setClipRect(QRectF(left, top, right - left, bottom - top))
+    frame.painter.setClipRect(QRectF(left, top, right - left, bottom - top), Qt.ClipOperation.IntersectClip)
     frame.painter.setOpacity(layer.opacity)
     frame.painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
     frame.painter.drawImage(QRectF(x0, y0, x1 - x0, y1 - y0), image)
@@ -244,7 +334,7 @@ def _heat(frame: Frame, layer: Heat) -> None:
         x0, y0, x1, y1 = frame.place([layer.extent])[0]
         frame.painter.save()
         left, top, right, bottom = frame.bounds
-        frame.painter.setClipRect(QRectF(left, top, right - left, bottom - top))
+        frame.painter.setClipRect(QRectF(left, top, right - left, bottom - top), Qt.ClipOperation.IntersectClip)
         frame.painter.setOpacity(0.5)
         frame.painter.setPen(frame.pen(DARK, width=frame.length(1.0)))
         rows, columns = layer.cells
@@ -280,6 +370,15 @@ def _label_image(layer: Labels) -> QImage:
     height, width = layer.labels.shape
     image = QImage(colours.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
     return image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)
+
+
+@contextmanager
+def _plain(painter: QPainter) -> Iterator[None]:
+    """Have a painter draw in its own units."""
+    painter.save()
+    painter.setWorldTransform(QTransform())
+    yield
+    painter.restore()
 
 
 @contextmanager

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QLineF, QRectF, Qt
+from PySide6.QtCore import QLineF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
 from viewer.canvas import index, raster
-from viewer.canvas.frame import Frame
 from viewer.canvas.layers import Boxes
 
 WIDTH, HEIGHT = 70, 50
@@ -94,27 +93,23 @@ def odd(count: int, *, seed: int) -> Boxes:
     return Boxes("many", boxes, np.zeros(count, np.int64))
 
 
-@pytest.mark.filterwarnings("ignore:overflow")
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("hollow", [True, False])
-@pytest.mark.usefixtures("qapp")
 def test_the_index_finds_what_a_look_at_every_box_finds(seed: int, hollow: bool) -> None:
-    layer = odd(index.LEAST + 37, seed=seed)
-    other = Boxes("few", layer.boxes[: index.LEAST - 1], layer.colours[: index.LEAST - 1])
-    image = QImage(200, 200, QImage.Format.Format_RGB32)
-    painter = QPainter(image)
-    rng = np.random.default_rng(seed)
-    for _ in range(30):
-        x, y, side = rng.uniform(-300, 1000), rng.uniform(-300, 1000), float(np.exp(rng.uniform(0, 6)))
-        frame = Frame.of(painter, scale=1.0, visible=QRectF(x, y, side, side), bounds=None)
-        first = Boxes("many", layer.boxes, layer.colours)
-        assert index.near(first, (x, y, x + side, y + side), hollow=hollow) is None, "one look is worth no index"
-        expected = Frame.near(frame, other, hollow=hollow)
-        found = frame.near(layer, hollow=hollow)
-        scanned = np.array([r for r in found if r < len(other)])
-        np.testing.assert_array_equal(scanned, expected)
-        assert (np.diff(found) > 0).all()
-    painter.end()
-    view = (100.0, 100.0, 120.0, 120.0)
-    rows = index.BoxIndex(layer.boxes).near(view, hollow=hollow)
-    assert rows is not None and len(rows) < len(layer) / 2
+    layer, rng, found = odd(index.LEAST + 37, seed=seed), np.random.default_rng(seed), []
+    for number in range(60):
+        x, y, side = rng.uniform(-300, 1000), rng.uniform(-300, 1000), float(np.exp(rng.uniform(0, 7)))
+        x, y, side = (-500.0, -500.0, 3000.0) if number == 30 else (x, y, side)
+        view = tuple(np.array([x, y, x + side, y + side], np.float32).tolist())
+        found.append(index.near_in(layer, view, hollow=hollow))
+        np.testing.assert_array_equal(found[-1], index.near(layer.boxes, view, hollow=hollow))
+    assert min(map(len, found)) < len(layer) / 50 < len(layer) / 2 < max(map(len, found))
+
+
+def test_one_look_is_worth_no_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[int] = []
+    monkeypatch.setattr(index, "BoxIndex", lambda boxes: built.append(len(boxes)) or index.BoxIndex)
+    layer = odd(index.LEAST, seed=0)
+    for _ in range(3):
+        index.near_in(layer, (0.0, 0.0, 9.0, 9.0), hollow=True)
+    assert not built

@@ -107,29 +107,20 @@ class Frame:
         return max(1, round(design_px * self.unit / self.grid)) * self.grid if self.raster else design_px * self.unit
 
     def near(self, layer: Boxes, *, hollow: bool) -> NDArray[np.int64]:
-        """Return the rows of a layer's boxes of which something can be seen.
+        """Return the rows of a layer's boxes of which something can be seen, in the part that is to be drawn.
 
-        Where they are `hollow`, a box around all that can be seen shows nothing.
+        Where they are `hollow`, a box around all of it shows nothing.
         """
         margin = 2 * MARGIN_PX * self.unit * np.array([-1, -1, 1, 1])
-        left, top, right, bottom = ((self.visible + margin - self.shift) / self.scale).astype(np.float32)
-        among = index.near(layer, (left, top, right, bottom), hollow=hollow)
-        x0, y0, x1, y1 = (layer.boxes if among is None else layer.boxes[among]).T
-        near = (np.minimum(x0, x1) <= right) & (np.maximum(x0, x1) >= left)
-        near &= (np.minimum(y0, y1) <= bottom) & (np.maximum(y0, y1) >= top)
-        if hollow:
-            near &= (x0 > left) | (x1 < right) | (y0 > top) | (y1 < bottom)
-        return np.flatnonzero(near) if among is None else among[near]
+        area = self.visible if self.part is None else self.part
+        left, top, right, bottom = ((area + margin - self.shift) / self.scale).astype(np.float32)
+        return index.near_in(layer, (left, top, right, bottom), hollow=hollow)
 
     def seen(self, placed: Table, *, margin_px: float = MARGIN_PX) -> NDArray[np.int64]:
         """Return the rows of placed boxes or segments (N, 4) that touch what can be seen."""
-        return self.within(placed, self.visible, margin_px=margin_px)
-
-    def within(self, placed: Table, area: Table, *, margin_px: float = MARGIN_PX) -> NDArray[np.int64]:
-        """Return the rows of placed boxes or segments (N, 4) that touch an area (4,), in the painter's units."""
         margin = margin_px * self.unit
         x0, y0, x1, y1 = placed.T
-        left, top, right, bottom = area + np.array([-margin, -margin, margin, margin])
+        left, top, right, bottom = self.visible + np.array([-margin, -margin, margin, margin])
         inside = (np.minimum(x0, x1) <= right) & (np.maximum(x0, x1) >= left)
         inside &= (np.minimum(y0, y1) <= bottom) & (np.maximum(y0, y1) >= top)
         return np.flatnonzero(inside)

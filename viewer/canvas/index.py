@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,31 +24,39 @@ class BoxIndex:
     """Boxes (N, 4) in blocks of similar size and place, each with what holds all of it and what all of it holds."""
 
     def __init__(self, boxes: Float) -> None:
-        self._order = _alike(boxes)
-        full = np.append(self._order, np.full(-len(boxes) % BLOCK, self._order[-1])).reshape(-1, BLOCK)
+        order = _alike(boxes)
         ends = np.stack([boxes[:, :2], boxes[:, 2:]])
         # Boxes that are no numbers are in no view, and must not hide the others of their block.
-        low = np.nan_to_num(ends.min(axis=0), nan=np.inf, posinf=np.inf, neginf=-np.inf)[full]
-        high = np.nan_to_num(ends.max(axis=0), nan=-np.inf, posinf=np.inf, neginf=-np.inf)[full]
-        self._outer = *low.min(axis=1).T.copy(), *high.max(axis=1).T.copy()
-        self._inner = *low.max(axis=1).T.copy(), *high.min(axis=1).T.copy()
+        low = np.nan_to_num(ends.min(axis=0), nan=np.inf, posinf=np.inf, neginf=-np.inf)
+        high = np.nan_to_num(ends.max(axis=0), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+        self._columns = np.ascontiguousarray(np.concatenate([low, high], axis=1).T)
+        count = -(-len(boxes) // BLOCK)
+        self._rows = np.append(order, np.full(count * BLOCK - len(boxes), order[-1])).reshape(count, BLOCK)
+        self._cells = self._columns[:, self._rows]
+        (x0, y0), (x1, y1) = self._cells[:2], self._cells[2:]
+        self._outer = x0.min(axis=1), y0.min(axis=1), x1.max(axis=1), y1.max(axis=1)
+        self._inner = x0.max(axis=1), y0.max(axis=1), x1.min(axis=1), y1.min(axis=1)
+        # The last block is filled up with what is in no view.
+        self._cells.reshape(4, -1)[:, len(boxes) :] = np.nan
+        self._last: tuple[object, Rows] = (None, np.zeros(0, np.int64))
 
-    def near(self, view: View, *, hollow: bool) -> Rows | None:
-        """Return the rows that may touch a view (left, top, right, bottom), in order, or None for most of them.
+    def near(self, view: View, *, hollow: bool) -> Rows:
+        """Return the rows that touch a view (left, top, right, bottom), in order.
 
-        Of `hollow` boxes those that lie around all of it are left out, and few others are among them.
+        Of `hollow` boxes those that lie around all of it are left out.
         """
-        left, top, right, bottom = view
-        x0, y0, x1, y1 = self._outer
-        near = (x0 <= right) & (x1 >= left) & (y0 <= bottom) & (y1 >= top)
+        if self._last[0] != (view, hollow):
+            self._last = (view, hollow), self._find(view, hollow=hollow)
+        return self._last[1]
+
+    def _find(self, view: View, *, hollow: bool) -> Rows:
+        blocks = np.flatnonzero(_touching(*self._outer, view) & (_not_around(*self._inner, view) if hollow else True))
+        most = 2 * len(blocks) > len(self._rows)
+        columns = self._columns if most else self._cells[:, blocks]
+        near = _touching(*columns, view)
         if hollow:
-            x0, y0, x1, y1 = self._inner
-            near &= (x0 > left) | (x1 < right) | (y0 > top) | (y1 < bottom)
-        chosen = np.flatnonzero(near)
-        if 2 * len(chosen) > len(near):
-            return None
-        rows = (chosen[:, None] * BLOCK + np.arange(BLOCK)).reshape(-1)
-        return np.sort(self._order[rows[rows < len(self._order)]])
+            near &= _not_around(*columns, view)
+        return np.flatnonzero(near) if most else np.sort(self._rows[blocks][near])
 
 
 class _Asked:
@@ -55,15 +64,15 @@ class _Asked:
 
     def __init__(self, layer: Boxes) -> None:
         self._boxes = layer.boxes
-        self._times = 0
+        self._view: View | None = None
         self._index: BoxIndex | None = None
 
-    def near(self, view: View, *, hollow: bool) -> Rows | None:
-        """Return the rows that may touch a view, or None for any."""
-        self._times += 1
-        if self._index is None and self._times > 1:
+    def near(self, view: View, *, hollow: bool) -> Rows:
+        """Return the rows that touch a view."""
+        if self._index is None and self._view not in (None, view):
             self._index = BoxIndex(self._boxes)
-        return None if self._index is None else self._index.near(view, hollow=hollow)
+        self._view = view
+        return near(self._boxes, view, hollow=hollow) if self._index is None else self._index.near(view, hollow=hollow)
 
 
 @lru_cache(maxsize=8)
@@ -71,9 +80,34 @@ def _asked(layer: Boxes) -> _Asked:
     return _Asked(layer)
 
 
-def near(layer: Boxes, view: View, *, hollow: bool) -> Rows | None:
-    """Return the rows of a layer of which something may be in view, in order; None for any of them."""
-    return _asked(layer).near(view, hollow=hollow) if len(layer) >= LEAST else None
+def near_in(layer: Boxes, view: View, *, hollow: bool) -> Rows:
+    """Return the rows of a layer that touch a view (left, top, right, bottom), as `near` does."""
+    if len(layer) < LEAST:
+        return near(layer.boxes, view, hollow=hollow)
+    return _asked(layer).near(view, hollow=hollow)
+
+
+def near(boxes: Float, view: View, *, hollow: bool) -> Rows:
+    """Return the rows of boxes (N, 4) that touch a view (left, top, right, bottom), in order.
+
+    Of `hollow` boxes those that lie around all of it are left out.
+    """
+    x0, y0, x1, y1 = boxes.T
+    low, high = (np.minimum(x0, x1), np.minimum(y0, y1)), (np.maximum(x0, x1), np.maximum(y0, y1))
+    near = _touching(*low, *high, view)
+    if hollow:
+        near &= _not_around(*low, *high, view)
+    return np.flatnonzero(near)
+
+
+def _touching(*parts: Any) -> NDArray[np.bool_]:
+    x0, y0, x1, y1, (left, top, right, bottom) = parts
+    return (x0 <= right) & (x1 >= left) & (y0 <= bottom) & (y1 >= top)
+
+
+def _not_around(*parts: Any) -> NDArray[np.bool_]:
+    x0, y0, x1, y1, (left, top, right, bottom) = parts
+    return (x0 > left) | (x1 < right) | (y0 > top) | (y1 < bottom)
 
 
 def _alike(boxes: Float) -> Rows:

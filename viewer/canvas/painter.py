@@ -14,11 +14,14 @@ from PySide6.QtGui import QColor, QImage, QPainter, QTransform
 from PySide6.QtSvg import QSvgGenerator
 
 from viewer.canvas import instances, label
-from viewer.canvas.frame import DARK, Frame, Table, draw_lines, smooth
+from viewer.canvas.frame import DARK, Frame, draw_lines, smooth
 from viewer.canvas.layers import Boxes, Heat, Hit, Labels, Layer, Links, Masks, Points, Skeletons
 from viewer.theme import class_colour, heat_lut
 
 Pixels = NDArray[np.uint8]
+
+Order = tuple[bool, tuple[int, ...]]  # whether boxes have dark edges, and their classes' numbers, the lowest first
+Orders = tuple[Order, ...]
 
 MAX_LABELS = 300
 # So many boxes lie on each other's edges: a dark one around each would only darken the picture.
@@ -49,7 +52,7 @@ def paint(
     """
     frame = Frame.of(painter, scale=scale, visible=visible, bounds=bounds)
     with _plain(painter):
-        _shapes(frame, layers)
+        _shapes(frame, layers, _orders(frame, layers))
         tags = _marks(frame, layers, active)
         label.draw(frame, label.place(frame, _named(frame, layers, active) + tags))
 
@@ -61,13 +64,15 @@ def paint_shapes(
     scale: float,
     visible: QRectF,
     bounds: QRectF,
+    order: Orders,
     part: QRectF | None = None,
 ) -> None:
     """Paint like `paint`, but neither labels nor the boxes selected or under the pointer; only a `part` of what can be
-    seen, if one is given, to which the painter is clipped. `paint_marks` paints the rest."""
+    seen, if one is given, to which the painter is clipped. `order` is that of all that can be seen, from `orders`;
+    `paint_marks` paints the rest."""
     frame = Frame.of(painter, scale=scale, visible=visible, bounds=bounds, part=part)
     with _plain(painter):
-        _shapes(frame, layers)
+        _shapes(frame, layers, order)
 
 
 def paint_marks(
@@ -98,18 +103,22 @@ class Memory:
     placed: Sequence[label.Placed] = ()
 
 
-def order(painter: QPainter, layers: Sequence[Layer], *, scale: float, visible: QRectF) -> tuple[object, ...]:
-    """Return what in the look of shapes depends on all that can be seen: what moves into view may change it."""
+def orders(painter: QPainter, layers: Sequence[Layer], *, scale: float, visible: QRectF) -> Orders:
+    """Return what in the look of boxes depends on all that can be seen: what moves into view may change it."""
     frame = Frame.of(painter, scale=scale, visible=visible, bounds=None)
-    seen = [_seen(frame, layer) for layer in layers if isinstance(layer, Boxes)]
-    return tuple((len(each.rows) < DENSE, tuple(colour.rgba() for colour, _ in each.groups)) for each in seen)
+    return _orders(frame, layers)
 
 
-def _shapes(frame: Frame, layers: Sequence[Layer]) -> None:
+def _orders(frame: Frame, layers: Sequence[Layer]) -> Orders:
+    return tuple(_order(frame, layer) for layer in layers if isinstance(layer, Boxes))
+
+
+def _shapes(frame: Frame, layers: Sequence[Layer], orders: Orders) -> None:
+    left = iter(orders)
     for layer in layers:
         match layer:
             case Boxes():
-                _boxes(frame, layer)
+                _boxes(frame, layer, next(left))
             case Links():
                 _links(frame, layer)
             case Heat():
@@ -200,44 +209,39 @@ def _export(painter: QPainter, layers: Sequence[Layer], *, size: QSize, unit: fl
     paint(painter, layers, scale=1 / unit, visible=whole, bounds=whole)
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """The rows of a layer that can be seen, but the selected one; where they are placed; and in the order in which they
-    are drawn, for each class its colour and which of these rows are of it."""
-
-    rows: NDArray[np.int64]
-    placed: Table
-    groups: list[tuple[QColor, NDArray[np.intp]]]
-
-
-def _seen(frame: Frame, layer: Boxes) -> _Seen:
-    rows = frame.near(layer, hollow=not _has_labels(layer) and not layer.filled)
-    rows = rows[rows != layer.selected] if layer.selected >= 0 else rows
+def _order(frame: Frame, layer: Boxes) -> Order:
+    rows = _shown(frame, layer)
     classes, numbers = _classes(layer)
     numbers = numbers[rows]
+    first = {number: int(np.argmax(numbers == number)) for number in range(len(classes))} if len(rows) else {}
+    there = [number for number, row in first.items() if numbers[row] == number]
     # The class of the best box comes last, on top: rows are in order of importance.
-    found = [(class_colour(c), np.flatnonzero(numbers == number)) for number, c in enumerate(classes)]
-    groups = sorted(((colour, group[::-1]) for colour, group in found if len(group)), key=lambda each: -each[1][-1])
-    return _Seen(rows, frame.place(layer.boxes[rows]), groups)
+    return len(rows) < DENSE, tuple(sorted(there, key=lambda number: -first[number]))
 
 
-def _boxes(frame: Frame, layer: Boxes) -> None:
+def _shown(frame: Frame, layer: Boxes) -> NDArray[np.int64]:
+    """Return the rows that can be seen, but the selected one, which is drawn later."""
+    rows = frame.near(layer, hollow=not _has_labels(layer) and not layer.filled)
+    return rows[rows != layer.selected] if layer.selected >= 0 else rows
+
+
+def _boxes(frame: Frame, layer: Boxes, order: Order) -> None:
     """Draw a layer's boxes but the selected one."""
-    seen = _seen(frame, layer)
-    everything, groups = np.arange(len(seen.rows)), seen.groups
-    if frame.part is not None:
-        inside = np.zeros(len(seen.rows), bool)
-        inside[frame.within(seen.placed, frame.part)] = True
-        everything, groups = np.flatnonzero(inside), [(colour, group[inside[group]]) for colour, group in groups]
+    rows, (classes, numbers), (cased, ranked) = _shown(frame, layer), _classes(layer), order
+    placed, numbers = frame.place(layer.boxes[rows]), numbers[rows]
+    groups = [(class_colour(classes[number]), np.flatnonzero(numbers == number)[::-1]) for number in ranked]
     width, casing = frame.length(layer.width), frame.length(1.0)
     with _translucent(frame, layer.opacity) as inner:
         if layer.filled:
             for colour, group in groups:
-                inner.fill(seen.placed[group], colour=_clear(colour, _FILL_ALPHA))
+                inner.fill(placed[group], colour=_clear(colour, _FILL_ALPHA))
         strokes = [(group, width, colour) for colour, group in groups]
-        if len(seen.rows) < DENSE:
-            strokes = [(everything, width + casing, DARK), *strokes]
-        inner.outline(seen.placed, strokes, dashed=layer.dashed)
+        if cased and inner.raster and not layer.dashed and (placed[:, :2] <= placed[:, 2:]).all():
+            # What is drawn over later need not be drawn: of the dark edges the ring outside the colours is left.
+            inner.outline(placed + width * np.array([-1, -1, 1, 1]), [(np.arange(len(rows)), casing, DARK)])
+        elif cased:
+            strokes = [(np.arange(len(rows)), width + casing, DARK), *strokes]
+        inner.outline(placed, strokes, dashed=layer.dashed)
 
 
 def _has_labels(layer: Boxes) -> bool:
@@ -377,8 +381,10 @@ def _plain(painter: QPainter) -> Iterator[None]:
     """Have a painter draw in its own units."""
     painter.save()
     painter.setWorldTransform(QTransform())
-    yield
-    painter.restore()
+    try:
+        yield
+    finally:
+        painter.restore()
 
 
 @contextmanager

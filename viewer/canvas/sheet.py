@@ -43,9 +43,14 @@ class View:
 
 
 class Sheet:
-    """Paints what belongs to a key. What is painted once only is not kept: that costs more than it saves."""
+    """Paints what belongs to a key. What is painted once only is not kept: that costs more than it saves.
 
-    def __init__(self) -> None:
+    The image reaches `margin` physical pixels beyond the view, so that it can be moved by as many before a part of it
+    has to be painted. Without a margin it is only kept while the view stays.
+    """
+
+    def __init__(self, *, margin: int = 0) -> None:
+        self._margin = margin
         self._key: Hashable = None
         self._view: View | None = None
         self._pixmap: QPixmap | None = None
@@ -53,9 +58,10 @@ class Sheet:
     def draw(self, painter: QPainter, key: Hashable, view: View, paint: Paint) -> None:
         """Draw with a painter in the view's device-independent pixels; `key` tells what it depends on beside `view`."""
         moved = self._view.moved(view) if self._view is not None and key == self._key else None
-        self._key, self._view = key, view
+        if moved is not None and not self._margin and not moved.isNull():
+            moved = None
         if moved is None or not view.shows(painter):
-            self._pixmap = None
+            self._key, self._view, self._pixmap = key, view, None
             painter.save()
             painter.setWorldTransform(view.transform, combine=True)
             paint(painter, None)
@@ -63,38 +69,48 @@ class Sheet:
             return
 
         if self._pixmap is None:
-            self._pixmap = QPixmap(view.width, view.height)
-            self._pixmap.setDevicePixelRatio(view.ratio)
-            self._pixmap.fill(Qt.GlobalColor.transparent)
-            self._paint(view, paint, None)
-        elif not moved.isNull():
-            for part in self._shift(view, moved):
-                self._paint(view, paint, part)
-        painter.drawPixmap(0, 0, self._pixmap)
+            self._pixmap = QPixmap(view.width + 2 * self._margin, view.height + 2 * self._margin)
+            self._view, moved = view, QPoint()
+            self._paint(view, paint, [self._pixmap.rect()])
+        elif max(abs(moved.x()), abs(moved.y())) > self._margin:
+            self._view = view
+            self._paint(view, paint, self._shift(moved))
+            moved = QPoint()
+        painter.save()
+        painter.scale(1 / view.ratio, 1 / view.ratio)
+        painter.drawPixmap(moved - QPoint(self._margin, self._margin), self._pixmap)
+        painter.restore()
 
-    def _shift(self, view: View, moved: QPoint) -> list[QRect | None]:
-        """Move the image along, and return the parts of it, in physical pixels, to be painted; None for all."""
+    def _shift(self, moved: QPoint) -> list[QRect]:
+        """Move the image's content, and return the parts, in physical pixels, that have to be painted."""
         assert self._pixmap is not None
-        whole, dx, dy = QRect(0, 0, view.width, view.height), moved.x(), moved.y()
-        if view.ratio != int(view.ratio) or not whole.intersects(whole.translated(moved)):
-            self._pixmap.fill(Qt.GlobalColor.transparent)
-            return [None]
-        self._pixmap.scroll(dx, dy, whole)
+        whole = self._pixmap.rect()
         kept = whole & whole.translated(moved)
-        across = QRect(0, 0 if dy > 0 else kept.bottom() + 1, view.width, abs(dy))
-        down = QRect(0 if dx > 0 else kept.right() + 1, kept.top(), abs(dx), kept.height())
+        if kept.isEmpty():
+            return [whole]
+        self._pixmap.scroll(moved.x(), moved.y(), whole)
+        across = QRect(0, 0 if moved.y() > 0 else kept.bottom() + 1, whole.width(), abs(moved.y()))
+        down = QRect(0 if moved.x() > 0 else kept.right() + 1, kept.top(), abs(moved.x()), kept.height())
         return [part for part in (across, down) if not part.isEmpty()]
 
-    def _paint(self, view: View, paint: Paint, part: QRect | None) -> None:
-        painter, seen = QPainter(self._pixmap), None
-        if part is not None:
-            logical = QRectF(part.x(), part.y(), part.width(), part.height())
-            logical = QTransform.fromScale(1 / view.ratio, 1 / view.ratio).mapRect(logical)
-            painter.setClipRect(logical)
-            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
-            painter.fillRect(logical, Qt.GlobalColor.transparent)
-            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
-            seen = view.transform.inverted()[0].mapRect(logical)  # pyright: ignore[reportIndexIssue]
-        painter.setWorldTransform(view.transform)
-        paint(painter, seen)
-        painter.end()
+    def _paint(self, view: View, paint: Paint, parts: list[QRect]) -> None:
+        """Paint parts of the image, given in its pixels, anew."""
+        assert self._pixmap is not None
+        # While it is painted strokes have the width of the screen's; drawn, its pixels are the screen's.
+        self._pixmap.setDevicePixelRatio(view.ratio)
+        aside = self._margin / view.ratio
+        to_image = view.transform * QTransform.fromTranslate(aside, aside)
+        for part in parts:
+            shape = QRectF(part)
+            logical = QTransform.fromScale(1 / view.ratio, 1 / view.ratio).mapRect(shape)
+            painter = QPainter(self._pixmap)
+            try:
+                painter.setClipRect(logical)
+                painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
+                painter.fillRect(logical, Qt.GlobalColor.transparent)
+                painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+                painter.setWorldTransform(to_image)
+                paint(painter, to_image.inverted()[0].mapRect(logical))  # pyright: ignore[reportIndexIssue]
+            finally:
+                painter.end()
+        self._pixmap.setDevicePixelRatio(1.0)

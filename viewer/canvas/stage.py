@@ -18,6 +18,8 @@ from viewer.canvas.layers import Hit, Layer
 from viewer.canvas.sheet import Sheet, View
 
 FIT_MARGIN_PX = 16
+# So far the layers can be moved before any is painted again, in physical pixels.
+MARGIN_PX = 128
 MAX_SCALE = 64.0
 BELOW_FIT = 4.0
 # In physical pixels per pixel of the picture: from here on single pixels are what people want to see.
@@ -61,7 +63,7 @@ class Stage(QGraphicsView):
         self._layers: Sequence[Layer] = ()
         self._active: Hit | None = None
         self._small: tuple[object, int, QImage] = (None, 1, QImage())
-        self._ground, self._shapes, self._labels = Sheet(), Sheet(), paint_code.Memory()
+        self._ground, self._shapes, self._labels = Sheet(), Sheet(margin=MARGIN_PX), paint_code.Memory()
         self.setScene(QGraphicsScene(self))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -163,7 +165,9 @@ class Stage(QGraphicsView):
         ground = self.backgroundBrush().color()
 
         def paint(inner: QPainter, part: QRectF | None) -> None:
-            inner.fillRect(self.visible if part is None else part, ground)
+            seen = self.visible if part is None else part
+            if not self.bounds.contains(seen):
+                inner.fillRect(seen, ground)
             self._paint_picture(inner)
 
         self._ground.draw(painter, (_Same(self.pixels), ground.rgba()), self.view, paint)
@@ -176,11 +180,11 @@ class Stage(QGraphicsView):
         place: Any = {"scale": self.look.scale, "visible": self.visible, "bounds": self.bounds}
 
         def paint(inner: QPainter, part: QRectF | None) -> None:
-            paint_code.paint_shapes(inner, layers, part=part, **place)
+            paint_code.paint_shapes(inner, layers, part=part, order=order, **place)
 
         painter.save()
         painter.setWorldTransform(view.transform, combine=True)
-        order = paint_code.order(painter, layers, scale=self.look.scale, visible=self.visible)
+        order = paint_code.orders(painter, layers, scale=self.look.scale, visible=self.visible)
         painter.restore()
         self._shapes.draw(painter, (layers, order), view, paint)
         painter.save()

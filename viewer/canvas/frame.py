@@ -83,6 +83,11 @@ class Frame:
         """Tell whether there are physical pixels to snap to."""
         return self.grid > 0
 
+    @property
+    def area(self) -> Table:
+        """What is to be drawn (4,), in the painter's units."""
+        return self.visible if self.part is None else self.part
+
     def place(self, table: ArrayLike, *, snap: bool = True) -> Table:
         """Map (N, 4) or (N, 2) picture coordinates to the painter's, on whole physical pixels."""
         values = np.asarray(table)
@@ -112,15 +117,14 @@ class Frame:
         Where they are `hollow`, a box around all of it shows nothing.
         """
         margin = 2 * MARGIN_PX * self.unit * np.array([-1, -1, 1, 1])
-        area = self.visible if self.part is None else self.part
-        left, top, right, bottom = ((area + margin - self.shift) / self.scale).astype(np.float32)
+        left, top, right, bottom = ((self.area + margin - self.shift) / self.scale).astype(np.float32)
         return index.near_in(layer, (left, top, right, bottom), hollow=hollow)
 
     def seen(self, placed: Table, *, margin_px: float = MARGIN_PX) -> NDArray[np.int64]:
-        """Return the rows of placed boxes or segments (N, 4) that touch what can be seen."""
+        """Return the rows of placed boxes or segments (N, 4) that touch what is to be drawn."""
         margin = margin_px * self.unit
         x0, y0, x1, y1 = placed.T
-        left, top, right, bottom = self.visible + np.array([-margin, -margin, margin, margin])
+        left, top, right, bottom = self.area + np.array([-margin, -margin, margin, margin])
         inside = (np.minimum(x0, x1) <= right) & (np.maximum(x0, x1) >= left)
         inside &= (np.minimum(y0, y1) <= bottom) & (np.maximum(y0, y1) >= top)
         return np.flatnonzero(inside)

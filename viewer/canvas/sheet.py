@@ -46,10 +46,11 @@ class Sheet:
     """Paints what belongs to a key. What is painted once only is not kept: that costs more than it saves.
 
     The image reaches `margin` physical pixels beyond the view, so that it can be moved by as many before a part of it
-    has to be painted. Without a margin it is only kept while the view stays.
+    has to be painted. Without a margin it is only kept while the view stays. What is `opaque` covers all of the view.
     """
 
-    def __init__(self, *, margin: int = 0) -> None:
+    def __init__(self, *, margin: int = 0, opaque: bool = False) -> None:
+        self._opaque = opaque
         self._margin = margin
         self._key: Hashable = None
         self._view: View | None = None
@@ -70,6 +71,8 @@ class Sheet:
 
         if self._pixmap is None:
             self._pixmap = QPixmap(view.width + 2 * self._margin, view.height + 2 * self._margin)
+            if not self._opaque:
+                self._pixmap.fill(Qt.GlobalColor.transparent)  # gives it the room to be
             self._view, moved = view, QPoint()
             self._paint(view, paint, [self._pixmap.rect()])
         elif max(abs(moved.x()), abs(moved.y())) > self._margin:

@@ -63,7 +63,7 @@ class Stage(QGraphicsView):
         self._layers: Sequence[Layer] = ()
         self._active: Hit | None = None
         self._small: tuple[object, int, QImage] = (None, 1, QImage())
-        self._ground, self._shapes, self._labels = Sheet(), Sheet(margin=MARGIN_PX), paint_code.Memory()
+        self._ground, self._shapes, self._labels = Sheet(opaque=True), Sheet(margin=MARGIN_PX), paint_code.Memory()
         self.setScene(QGraphicsScene(self))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPixmap, QStaticText, QTransform
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QStaticText, QTransform
 
 from viewer.canvas.frame import Frame, Table
 from viewer.theme import SMALL_PX, on_colour
@@ -50,7 +50,7 @@ def draw(frame: Frame, placed: Sequence[Placed], *, kept: bool = False) -> None:
     for tag, (left, top, width, height) in reversed(placed):
         if kept:
             image = _image(tag.text, tag.colour.rgba(), size=(width, height), unit=frame.unit, ratio=ratio)
-            painter.drawPixmap(QPointF(left, top), image)
+            painter.drawImage(QPointF(left, top), image)
         else:
             _draw(frame, tag.text, tag.colour, (left, top, width, height))
     painter.restore()
@@ -81,10 +81,11 @@ def _draw(frame: Frame, text: str, colour: QColor, rect: Rect) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _image(text: str, rgba: int, *, size: Spot, unit: float, ratio: float) -> QPixmap:
+def _image(text: str, rgba: int, *, size: Spot, unit: float, ratio: float) -> QImage:
     """Return a label as an image, its size in the painter's units."""
     width, height = size
-    image = QPixmap(math.ceil(width * ratio), math.ceil(height * ratio))
+    form = QImage.Format.Format_ARGB32_Premultiplied
+    image = QImage(math.ceil(width * ratio), math.ceil(height * ratio), form)
     image.setDevicePixelRatio(ratio)
     image.fill(Qt.GlobalColor.transparent)
     painter = QPainter(image)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -267,7 +268,7 @@ def _tags(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.Ta
 
 
 @lru_cache(maxsize=32)
-def _classes(layer: Boxes) -> tuple[list[int], NDArray[np.intp]]:
+def _classes(layer: Boxes) -> tuple[list[int], NDArray[np.integer[Any]]]:
     """Return the class ids of a layer, and for each row the place of its own among them."""
     classes, numbers = np.unique(layer.colours, return_inverse=True)
     return classes.tolist(), numbers.astype(np.uint8 if len(classes) < 256 else np.intp)

@@ -7,14 +7,14 @@ import signal
 import time
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from models import assume, images, misfortune, registry, runtime, surroundings
+from models import assume, images, misfortune, passes, registry, runtime, surroundings
 from models.cache import Cache, CachedStages
 from models.capture import interruptible
 from models.context import Context
@@ -40,7 +40,7 @@ class Engine:
         self._models: OrderedDict[str, Any] = OrderedDict()
         self._files: dict[str, tuple[Path, ...]] = {}
         self._stamps: dict[str, Stamp] = {}
-        self._idle: OrderedDict[Hashable, Iterator[None]] = OrderedDict()
+        self._idle: OrderedDict[Hashable, tuple[str, Iterator[None]]] = OrderedDict()
         self._frame = Cache()
         self._watches: dict[str, Watch] = {}
         self._told: set[tuple[str, str]] = set()
@@ -53,7 +53,8 @@ class Engine:
     def run(self, request: Request, context: Context | None = None) -> Answer:
         """Answer a request. Never raises: what goes wrong is a Failure."""
         context = context or Context()
-        context.later, context.model = self._later, lambda name: self.model(name, context)
+        context.later = lambda key, steps: self._later(request.model, key, steps)
+        context.model = lambda name: self.model(name, context)
         return self._caught(request, context, self.cache)
 
     def take_frame(self, source: Source, pixels: Pixels) -> None:
@@ -71,8 +72,7 @@ class Engine:
 
     def _caught(self, request: Request, context: Context, cache: Cache) -> Answer:
         try:
-            watch = self._watches.get(request.model)
-            with surroundings.kept() if watch is None or watch.own else nullcontext():
+            with self._surroundings(request.model):
                 answer = self._answer(request, context, cache)
         except Cancelled:
             return Failure("Cancelled.", cancelled=True)
@@ -139,11 +139,12 @@ class Engine:
     def work_idle(self, budget_s: float = 0.01) -> None:
         """Go on with the newest put-off work for about `budget_s` seconds. Its failure only means it is not there."""
         key = next(reversed(self._idle))
-        steps = self._idle[key]
+        name, steps = self._idle[key]
         until = time.perf_counter() + budget_s
         try:
-            while time.perf_counter() < until:
-                next(steps)
+            with self._surroundings(name), self._passes(name):
+                while time.perf_counter() < until:
+                    next(steps)
         except StopIteration:
             del self._idle[key]
         except BaseException:  # as of an answer
@@ -154,8 +155,23 @@ class Engine:
         while self.idle_work:
             self.work_idle(1.0)
 
-    def _later(self, key: Hashable, steps: Iterator[None]) -> None:
-        self._idle.setdefault(key, steps)
+    def _surroundings(self, name: str) -> AbstractContextManager[None]:
+        """Put back what a model's code changes around it; ours changes nothing."""
+        watch = self._watches.get(name)
+        return surroundings.kept() if watch is None or watch.own else nullcontext()
+
+    @contextmanager
+    def _passes(self, name: str) -> Iterator[None]:
+        """Pass through an opened model inside in its precision, each pass with what the network needs."""
+        place, _ = runtime.take(assume.split(name)[1])
+        model = self._models.get(name)
+        behaviour = getattr(model, "behaviour", passes.INNOCENT)
+        guard = nullcontext() if model is None else passes.guarded(model.net, behaviour)
+        with runtime.calculating(place), guard:
+            yield
+
+    def _later(self, name: str, key: Hashable, steps: Iterator[None]) -> None:
+        self._idle.setdefault(key, (name, steps))
         self._idle.move_to_end(key)
         while len(self._idle) > MOST_IDLE:
             self._idle.popitem(last=False)
@@ -184,13 +200,15 @@ class Engine:
             raise Refusal(f"{inspection.title} needs a folder or a file of ground truth.", advice="Open one.")
         scope = (request.model, self._stamps.get(request.model), request.source)
         place, _ = runtime.take(assume.split(request.model)[1])
-        with interruptible(context.check), torch.inference_mode(), runtime.calculating(place):
+        with interruptible(context.check), torch.inference_mode(), self._passes(request.model):
             stages = CachedStages(cache, scope, context, source=request.source)
             subject = request.source if folder else pixels
             result = inspection.answer(model, subject, build(inspection.params, values), stages)
         height, width = pixels.shape[:2] if pixels is not None else (0, 0)
         applied = {name: value for name, value in values.items() if name not in offer.greyed}
         extra = {"size": (width, height), "parameters": applied, "timings": dict(context.timings)}
+        if told := model.card.about.get("behaviour"):
+            extra["behaviour"] = told
         extra["device_bytes"] = runtime.used_bytes(place)
         extra["total_ms"] = (time.perf_counter() - start) * 1000
         return Result(result.arrays, {**result.meta, **extra, "sha256": model.card.sha256})

@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from models.attribution import Probe, Verdict
 from models.capture import gradients
+from models.descent import arriving, back
 from models.subject import Subject
 
 Rule = Literal["guided", "deconvnet"]
@@ -114,9 +115,9 @@ def gradient(probe: Probe, rule: Rule) -> Tensor:
 
     def make() -> Tensor:
         x = probe.subject.input.detach().clone().requires_grad_()
-        with Rectified(rule):
+        with arriving(), Rectified(rule):
             value = probe.of(x).sum()
-        return torch.autograd.grad(value, x)[0]
+        return back(value, x)
 
     return probe.stages.run(f"{rule} gradient", make, probe.subject.key, probe.target.plus, probe.target.minus)
 
@@ -130,7 +131,7 @@ def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
         )
 
     def make() -> Verdict:
-        with gradients(), Rectified(None) as seen:
+        with arriving(), gradients(), Rectified(None) as seen:
             subject.scores(subject.input.detach().clone().requires_grad_())
         return judged(seen.covered, seen.others)
 

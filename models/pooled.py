@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from models.capture import Call, recorded, traced
 from models.layers import on_picture
+from models.passes import repetition
 from models.subject import Subject
 
 CLOSE = 1e-4  # of the largest value compared: float32 sums over places in another order
@@ -54,7 +55,7 @@ def head_of(subject: Subject) -> Head | None:
     means: list[tuple[Call, Tensor]] = []
 
     def see(call: Call, value: Tensor) -> None:
-        if on_picture(subject, call):
+        if on_picture(subject, call) and not repetition():
             planes = call.layout.planes(value)[0]
             means.append((call, torch.stack([planes.mean((1, 2)), planes.relu().mean((1, 2))])))
 

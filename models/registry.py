@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from models import adapters, assume, attributions, cards, inspections, openers, runtime, unknown
+from models import adapters, assume, attributions, behaviour, cards, inspections, openers, runtime, unknown
 from models.attribution import Attribution
 from models.capabilities import CAPABILITIES
 from models.cards import Card
@@ -48,16 +48,19 @@ def all_inspections() -> dict[str, Inspection]:
 def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = None) -> Any:
     """Return the adapter for a network: its family's, or where it has none a general one, by what running it tells.
 
-    A general adapter says in `serves` what for. Raises Refusal for a network that no picture runs through, and for
+    A general adapter says in `serves` what for. How passes of a network that is not of a known family all through
+    behave is found out too. Raises Refusal for a network that no picture runs through, and for
     assumptions that are not offered.
     """
+    own, rest = behaviour.taken(assumed or {})
     general = {kind.serves: kind for kind in adapter_classes() if hasattr(kind, "serves")}
     for candidate in adapter_classes():
         if candidate not in general.values() and candidate.match(net):
-            assume.check(assumed or {}, {}, name=card.name)
-            return candidate(net, card)
-    found, card = unknown.examine(net, card, assumed or {})
-    return general[found.serves](net, card, found)
+            assume.check(rest, {}, name=card.name)
+            return behaviour.settle(candidate(net, card), own)
+    with behaviour.kept(net):
+        found, card = unknown.examine(net, card, rest)
+    return behaviour.settle(general[found.serves](net, card, found), own)
 
 
 @cache
@@ -88,7 +91,10 @@ def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
         parameter.requires_grad_(False)
     net = found.net.eval().to(place.device)
     card = replace(found.card, about={**found.card.about, "runtime": place.about, "parameters": _count(net)})
-    return found.adapter(net, card) if found.adapter else adapt(net, card, found.assumed), found
+    if not found.adapter:
+        return adapt(net, card, found.assumed), found
+    own, _ = behaviour.taken(found.assumed)
+    return behaviour.settle(found.adapter(net, card), own), found
 
 
 def _count(net: torch.nn.Module) -> int:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from models.cards import Card
+from models.passes import INNOCENT, Behaviour, through
 from models.preprocess import Preprocess
 from models.subject import Rect, Subject
 from models.types import Float, Pixels
@@ -22,6 +23,7 @@ class Seen:
     card: Card
     preprocess: Preprocess
     link: ClassVar[Literal["softmax", "sigmoid", "none"]] = "softmax"
+    behaviour: Behaviour = INNOCENT
 
     @property
     def device(self) -> torch.device:
@@ -32,7 +34,7 @@ class Seen:
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
         """What takes inputs (N, 3, h, w) to scores (N, C) before the `link`."""
-        return self.net
+        return through(self.behaviour, self.net)
 
     def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
         """Return what attributions look into; such a network knows no boxes, so both are passed over."""
@@ -48,6 +50,7 @@ class Seen:
                     extent=self.preprocess.extent(width, height),
                     black=self.preprocess.black(self.device),
                     link=self.link,
+                    **self.behaviour.about,
                 )
 
         return stages.run("preprocess", make)

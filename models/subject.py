@@ -28,6 +28,8 @@ class Subject:
     subjects of one model and picture, `about` says for people what the scores are of, `label` is a box's own class, -1
     where there is none. `spread` is of how many places of a layer the scores must depend, at the least, for it to be
     taken by itself: where one place of a head makes them, the head's own layers would show nothing but that place.
+    `channels_last` tells whether inputs may lie so in memory, which is faster: the network answers alike. `steady`
+    tells that a pass leaves nothing behind and draws nothing: its parts may be followed one by one.
     """
 
     net: nn.Module
@@ -42,11 +44,18 @@ class Subject:
     about: str = ""
     label: int = -1
     spread: int = 1
+    channels_last: bool = True
+    steady: bool = True
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the input, in network pixels."""
         return int(self.input.shape[-2]), int(self.input.shape[-1])
+
+    @property
+    def order(self) -> torch.memory_format:
+        """How inputs lie in memory where many of them are scored."""
+        return torch.channels_last if self.channels_last else torch.contiguous_format
 
     @property
     def nbytes(self) -> int:

@@ -68,7 +68,7 @@ class Refusal(Exception):  # noqa: N818 - an expected answer, not an error of ou
     """Something the user gave cannot be used: `str()` says what happened, `advice` what to do about it.
 
     `details` are for who wants to know more. `offer` is a way out that can be taken at once: ("allow", file, its
-    SHA-256), ("model", full name, in words) or ("download", name in the zoo).
+    SHA-256), ("model", full name, in words), ("layer", its id, in words) or ("download", name in the zoo).
     """
 
     def __init__(self, message: str, *, advice: str = "", details: str = "", offer: tuple[str, ...] = ()) -> None:

@@ -35,31 +35,26 @@ Size = tuple[int, int]
 class Found:
     """A network of no known family: it `serves` to tell "classes", "boxes", "offsets" from anchors, or "features".
 
-    `preprocess` is what is done to a picture, `channels` 1 where the network wants shades of grey, else 3; `batches`
-    tells whether it takes several inputs at once. `part` is the place of its scores, or features, among the tensors
-    it returns, `plain` that it returns nothing else. `probabilities` tells that its scores have been through a softmax,
-    `boxes` what its boxes are.
+    `preprocess` is what is done to a picture, `channels` 1 where the network wants shades of grey, else 3. `part` is
+    the place of its scores, or features, among the tensors it returns, `plain` that it returns nothing else.
+    `probabilities` tells that its scores have been through a softmax, `boxes` what its boxes are.
     """
 
     serves: str
     preprocess: Preprocess
     channels: int
-    batches: bool
     part: int
     plain: bool
     probabilities: bool = False
     boxes: Boxes | None = None
 
     def runner(self, net: nn.Module) -> Callable[[Tensor], list[Tensor]]:
-        """Return what takes inputs (N, 3, h, w) to the tensors that the network returns, one at a time if it must."""
+        """Return what takes inputs (N, 3, h, w) to the tensors that the network returns."""
 
         def run(x: Tensor) -> list[Tensor]:
             if self.channels == 1:
                 x = (x * x.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)
-            if self.batches or len(x) == 1:
-                return [tensor for _, tensor in tensors_of(net(x))]
-            each = [[tensor for _, tensor in tensors_of(net(one))] for one in x.split(1)]
-            return [torch.cat(column) for column in zip(*each, strict=True)]
+            return [tensor for _, tensor in tensors_of(net(x))]
 
         return run
 
@@ -89,7 +84,7 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
     preprocess, more = preset.propose(net, card, given, size=size, channels=channels, boxes=serves == BOXES)
     offered |= more
     plain = isinstance(output, Tensor) and output.ndim == 2
-    found = Found(serves, preprocess, channels, _batches(net, channels, size, tensors), part, plain)
+    found = Found(serves, preprocess, channels, part, plain)
     if serves == CLASSES:
         made = _distribution(tensors[part][1])
         offered["scores"] = {**SCORES, "choices": (PROBABILITIES, LOGITS) if made else (LOGITS, PROBABILITIES)}
@@ -197,19 +192,6 @@ def _features(tensors: list[tuple[str, Tensor]], card: Card) -> int:
         )
     maps = [i for i in sound if tensors[i][1].ndim == 4]
     return (maps or sound)[-1]
-
-
-def _batches(net: nn.Module, channels: int, size: Size, alone: list[tuple[str, Tensor]]) -> bool:
-    """Tell whether the network answers two inputs at once as it answers one."""
-    try:
-        with torch.no_grad():
-            both = tensors_of(net(torch.zeros(2, channels, *size, device=device_of(net))))
-        return all(
-            two.shape == (2, *one.shape[1:]) and torch.allclose(two[1:], one, rtol=1e-3, atol=1e-4)
-            for (_, two), (_, one) in zip(both, alone, strict=True)
-        )
-    except Exception:  # a program that was exported for one input may raise anything
-        return False
 
 
 def _distribution(scores: Tensor) -> bool:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.cards import Card
+from models.passes import through
 from models.scored import Scored
 from models.unknown import Found
 
@@ -37,9 +38,10 @@ class AnyClassifierAdapter(Scored):
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
         """What takes inputs (N, 3, h, w) to scores (N, C) before the softmax."""
-        found, run = self._found, self._found.runner(self.net)
-        if found.plain and found.batches and found.channels == 3 and not found.probabilities:
-            return self.net
+        found = self._found
+        if found.plain and found.channels == 3 and not found.probabilities:
+            return through(self.behaviour, self.net)
+        run = through(self.behaviour, found.runner(self.net))
 
         def scores(x: Tensor) -> Tensor:
             made = run(x)[found.part].flatten(1)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.cards import Card
+from models.passes import through
 from models.scored import Seen
 from models.unknown import Found
 
@@ -38,7 +39,8 @@ class AnyFeaturesAdapter(Seen):
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
         """What takes inputs (N, 3, h, w) to the mean of each channel (N, C) over its places."""
-        found, run = self._found, self._found.runner(self.net)
+        found = self._found
+        run = through(self.behaviour, found.runner(self.net))
 
         def scores(x: Tensor) -> Tensor:
             made = run(x)[found.part]

@@ -20,6 +20,7 @@ from models.attribution import subject_of
 from models.capture import Call, traced
 from models.inspection import Inspection
 from models.layers import automatic, hidden, on_picture
+from models.passes import repetition
 from models.subject import Subject
 from models.target import TargetParams
 from models.types import Pixels, Result
@@ -52,7 +53,7 @@ def _seen(subject: Subject) -> tuple[list[Call], dict[str, np.ndarray]]:
     pictures: dict[str, np.ndarray] = {}
 
     def see(call: Call, value: Tensor) -> None:
-        if on_picture(subject, call):
+        if on_picture(subject, call) and not repetition():
             plane = call.layout.planes(value)[:1].abs().mean(1, keepdim=True)
             small = functional.interpolate(plane, (SIDE_PX, SIDE_PX), mode="nearest-exact")[0, 0]
             low, high = small.min(), small.max()

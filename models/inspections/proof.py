@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from models import registry
-from models.attribution import Attribution, Heatmap, Probe, probe_of, subject_of
+from models.attribution import Attribution, Heatmap, Probe, probe_of, subject_of, told
 from models.cache import CachedStages
 from models.inspection import Inspection
 from models.params import param
@@ -67,6 +67,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     subject = subject_of(model, pixels, given, stages)
     probe = probe_of(subject, given, stages, pixels)
     heat = _kept(method, probe, given)
+    told(heat, method, probe)
     done, of = heat.more.get("collected", 1), heat.more.get("of", 1)
     meta = {"kind": "proof", "method": method.title, "target": probe.target.title, "extent": heat.extent, "maps": MAPS}
     meta |= {"input": subject.size, "failed": 0, "unit": UNIT}

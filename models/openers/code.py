@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from models import assume, cards, checkpoint, files, outline, own, own_network, weights
+from models import assume, behaviour, cards, checkpoint, files, outline, own, own_network, weights
 from models.context import Context
 from models.opened import Opened
 from models.types import Refusal
@@ -25,9 +25,9 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
 
     Raises Refusal when the file may not run yet, fails, or builds no network, and where the weights do not fit it.
     """
-    found = files.code_of(base)
-    assert found is not None
-    file, name = found
+    place = files.code_of(base)
+    assert place is not None
+    file, name = place
     name = name or chosen(file)
     thing = own.member(own.run(file), name, file)
     given = dict(assumed)
@@ -41,8 +41,10 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
 
     card = replace(cards.of_file(Path(named) if named else file), sha256=files.sha256(named) if named else "")
     if own_network.is_adapter(thing):
-        assume.check(given, {}, name=file.name)
-        return own_network.adapted(thing, file, card, named=named, read=read)
+        passes, rest = behaviour.taken(given)
+        assume.check(rest, {}, name=file.name)
+        found = own_network.adapted(thing, file, card, named=named, read=read)
+        return replace(found, assumed=passes)
     classes = given.pop("num_classes", "")
     net = own_network.built(thing, f"{name}()", file, named=named, read=read, classes=classes or len(card.classes))
     note = "" if named else "Its weights are what the code gave them."

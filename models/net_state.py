@@ -71,7 +71,7 @@ class State:
                 with torch.inference_mode(value.is_inference()), torch.no_grad():
                     value.data.copy_(kept)
             elif value is not _ABSENT and not _same(kept, value, set()):
-                value = kept  # what it was, for its own was written into
+                value = _copied(kept, {})  # what it was, for its own was written into
             _put(self._modules[place.module], place, value)
 
     def _all(self) -> Iterator[tuple[Place, Any]]:
@@ -112,16 +112,27 @@ def _held(module: nn.Module, kind: str) -> Mapping[str, Any]:
     """Return what a module keeps of one kind, by name."""
     if isinstance(module, torch.jit.ScriptModule):
         found = {PARAMETERS: module.named_parameters, BUFFERS: module.named_buffers}
-        return dict(found[kind](recurse=False)) if kind in found else {}
+        if kind in found:
+            return dict(found[kind](recurse=False))
+        return {name: module._c.getattr(name) for name in _written(module)}
     if kind:
         return getattr(module, kind, {})
     return {name: value for name, value in vars(module).items() if name not in (PARAMETERS, BUFFERS, "_modules")}
 
 
+def _written(module: torch.jit.ScriptModule) -> set[str]:
+    """Return the names of the attributes, no tensors of its own, that a program writes."""
+    graphs = [module._c._get_method(name).graph for name in module._c._method_names()]
+    nodes = [node for graph in graphs for node in graph.findAllNodes("prim::SetAttr")]
+    names = {node.s("name") for node in nodes}
+    tensors = {name for name, _ in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))}
+    return {name for name in names - tensors if module._c.hasattr(name)}
+
+
 def _put(module: nn.Module, place: Place, value: Any) -> None:
     if isinstance(module, torch.jit.ScriptModule):
         if value is not _ABSENT:
-            setattr(module, place.name, value)
+            module._c.setattr(place.name, value)
         return
     holder = getattr(module, place.kind) if place.kind else vars(module)
     if value is _ABSENT:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from models.types import Answer, Pixels, Result
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
+MOST_LINES = 200
 COMMANDS = ("models", "inspections", "run", "replay")
 USAGE = """\
   main.py [PICTURE...] [--model NAME_OR_FILE] [--truth PATH]     open the window
@@ -224,6 +225,7 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
     if isinstance(answer, Failure):
         _say(f"{label}: {answer.text}")
         return False
+    from models.evaluation import report
     from viewer import export, reels
 
     try:
@@ -231,11 +233,12 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
             if request.inspection == "coverage":
                 export.write_figures(out, request, answer, kinds=["json"], name=name)
                 _say(f"{label}: {answer.meta['covered']:,} of {answer.meta['objects']:,} objects covered")
+                _list(answer.meta["told"])
                 return True
             export.write_figures(out, request, answer, kinds=["json", "csv"], name=name)
-            _say(f"{label}: mAP {answer.meta['map']:.4f} over {answer.meta['pictures']:,} pictures")
-            for line in (*answer.meta["notes"], *answer.meta["problems"]):
-                _say(f"  {line}")
+            found = f"mAP {answer.meta['map']:.4f}" if answer.meta["map"] >= 0 else "no objects, so no mAP,"
+            _say(f"{label}: {found} over {answer.meta['pictures']:,} pictures")
+            _list(report.left_out(answer))
             return True
         _painting()
         if answer.meta.get("kind") == reels.LATENT:
@@ -254,6 +257,14 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
     count = f", {len(answer.arrays['boxes'])} boxes" if request.inspection == "detect" else ""
     _say(f"{label}: {answer.meta['total_ms']:.0f} ms{count}")
     return True
+
+
+def _list(lines: Sequence[str]) -> None:
+    """Say lines that stand in full in what was written, the first `MOST_LINES` of them."""
+    for line in lines[:MOST_LINES]:
+        _say(f"  {line}")
+    if len(lines) > MOST_LINES:
+        _say(f"  and {len(lines) - MOST_LINES:,} more, which the JSON file lists")
 
 
 def _whole(engine: Engine, request: Request, label: str) -> Answer:

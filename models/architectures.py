@@ -20,6 +20,7 @@ from models.networks import cells, digits, gan, lenet, photos, vae
 from models.types import Refusal
 
 ANY_CLASSES = 3
+IMAGENET = 1000
 EPS = {"title": "Epsilon", "help": "What batch normalisation adds to the variance; tensors do not tell."}
 OWN_CLASSES = {
     "digits_ssd": digits.CLASSES,
@@ -224,6 +225,11 @@ def class_names(architecture: str, classes: int) -> tuple[str, ...]:
         return COCO
     first = "class 0" if architecture.startswith(("retinanet", "fcos")) else "__background__"
     return (first, *(f"class {i}" for i in range(1, classes)))
+
+
+def numbered(count: int) -> tuple[str, ...]:
+    """Return names for so many classes that nobody named: ImageNet's where there are as many, else numbers."""
+    return classifier_about("resnet18")["classes"] if count == IMAGENET else tuple(f"class {i}" for i in range(count))
 
 
 def _class_counts(state: Mapping[str, Tensor]) -> list[int]:

@@ -2,8 +2,9 @@
 
 A method is one file in `attributions/`: a frozen `Params` and a decorated `attribute(probe, params) -> Heatmap`.
 Arrays of the Result: `map` (h, w) float32 at the map's own resolution, signed. Meta: `extent` x0 y0 x1 y1 of the map in
-pixels of the original picture, `target` in words, `score` and `probability` of it, `verdict` and `reason`, `layer`,
-`signed`, `delta` where the method promises completeness, and what the method adds.
+pixels of the original picture, `target` in words, `score` and `probability` of it, `quantity` what the score is, a
+"score" or a plain "value", `verdict` and `reason`, `layer`, `signed`, `delta` where the method promises completeness,
+and what the method adds.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from models.capture import gradients, traced
 from models.inspection import Inspection
 from models.layers import earlier, hidden
 from models.params import param, parameters
+from models.quantity import SCORE, VALUE
 from models.subject import PARTS, Rect, Subject
 from models.target import Target, TargetParams, region_of, resolve
 from models.types import Float, Pixels, Refusal, Result
@@ -132,6 +134,7 @@ class Attribution:
             "extent": heat.extent,
             "target": probe.target.title,
             "score": probe.score,
+            "quantity": VALUE if plus >= len(chances) or subject.link == "none" else SCORE,
             "probability": float(chances[plus]) if plus < len(chances) and subject.link != "none" else None,
             "verdict": verdict.level,
             "reason": verdict.reason,

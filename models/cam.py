@@ -11,9 +11,11 @@ from torch import Tensor
 
 from models.attribution import Heatmap, Probe, Verdict
 from models.capture import Call, Trace, gradients, leaf_of, traced
-from models.descent import arriving, back
+from models.descent import CUTS, INSTEAD, arriving, back
 from models.layers import automatic, call_of
 from models.subject import Subject
+
+CUT = f"the network cuts it off after that layer ({CUTS})"
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,9 @@ def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
 
     The pass made to find out is the one that the map is made of, and the picture's own scores come with it.
     """
-    forward(subject, params.layer, stages)
+    through = forward(subject, params.layer, stages)
+    if not through.scores.requires_grad:
+        return Verdict("never", f"No gradient arrives at layer {through.call.id}: {CUT}. {INSTEAD}")
     return Verdict()
 
 

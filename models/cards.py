@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from models import assume, places
-from models.files import code_of, text_of, write_whole
+from models.files import code_of, text_of
+from models.output_files import write_whole
 from models.types import Refusal
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"

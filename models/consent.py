@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models import places
-from models.files import write_whole
+from models.output_files import write_whole
 from models.types import Refusal
 
 FILE = "allowed.json"

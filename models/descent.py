@@ -13,7 +13,8 @@ from models.misfortune import MOST_CHARACTERS, out_of_memory
 from models.types import Cancelled, Refusal
 
 PICTURE = "the picture"
-ADVICE = "Use a method that needs none, such as occlusion."
+CUTS = "detach, no_grad, numpy, or whole numbers as in a quantised network"
+INSTEAD = "Methods that only ask for scores, such as occlusion, hold all the same."
 
 
 @contextmanager
@@ -42,12 +43,12 @@ def back(value: Tensor, to: Tensor, *, where: str = PICTURE, retain_graph: bool 
 
 def _none(where: str, error: RuntimeError | None = None) -> Refusal:
     said = str(error or "").strip()
-    why = "on the way the network leaves torch's graph (detach, no_grad or numpy)"
+    why = f"the network cuts it off ({CUTS})"
     if "numpy()" in said:
-        why = "on the way the network goes through numpy"
+        why = "the network goes through numpy, which cuts it off"
     elif "inplace operation" in said:
-        why = "on the way the network writes over values that its gradient is made of"
+        why = "the network writes over values that it is made of"
     elif said and "nference" not in said and "does not require grad" not in said:
-        why = f"with gradients the network raises {said.splitlines()[0].rstrip('.')[:MOST_CHARACTERS]}"
+        why = said.splitlines()[0].rstrip(".")[:MOST_CHARACTERS]
     details = "".join(traceback.format_exception(error)) if error else ""
-    return Refusal(f"No gradient arrives at {where}: {why}.", advice=ADVICE, details=details)
+    return Refusal(f"No gradient arrives at {where}: {why}.", advice=INSTEAD, details=details)

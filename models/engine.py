@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -43,6 +43,7 @@ class Engine:
         self._idle: OrderedDict[Hashable, tuple[str, Iterator[None]]] = OrderedDict()
         self._frame = Cache()
         self._watches: dict[str, Watch] = {}
+        self._openings: Counter[str] = Counter()
         self._told: set[tuple[str, str]] = set()
 
     @property
@@ -109,7 +110,8 @@ class Engine:
         return Result(answer.arrays, {**answer.meta, "warning": text})
 
     def _forget(self, name: str) -> None:
-        """Let go of an opened model."""
+        """Let go of an opened model, and of what was made with it."""
+        self._openings[name] += 1
         self._models.pop(name, None)
         self._watches.pop(name, None)
         self._idle.clear()
@@ -119,6 +121,10 @@ class Engine:
         if name not in self._models or self._stamp(name) != self._stamps.get(name, ()):
             model, found = registry.opened(name, context)
             self._models[name] = model
+            if (
+                self._behaviour(name) is not passes.INNOCENT
+            ):  # what is kept of it goes through the network that was open
+                self._openings[name] += 1
             self._watches[name] = Watch(model.net, type(model))
             own = model.card.weights
             self._files[name] = (*((own,) if own is not None else ()), *found.files)
@@ -165,10 +171,12 @@ class Engine:
         """Pass through an opened model inside in its precision, each pass with what the network needs."""
         place, _ = runtime.take(assume.split(name)[1])
         model = self._models.get(name)
-        behaviour = getattr(model, "behaviour", passes.INNOCENT)
-        guard = nullcontext() if model is None else passes.guarded(model.net, behaviour)
+        guard = nullcontext() if model is None else passes.guarded(model.net, self._behaviour(name))
         with runtime.calculating(place), guard:
             yield
+
+    def _behaviour(self, name: str) -> passes.Behaviour:
+        return getattr(self._models.get(name), "behaviour", passes.INNOCENT)
 
     def _later(self, name: str, key: Hashable, steps: Iterator[None]) -> None:
         self._idle.setdefault(key, (name, steps))
@@ -198,7 +206,7 @@ class Engine:
         pixels = self.pixels(request, context, cache) if inspection.reads == "picture" else None
         if folder and request.source is None:
             raise Refusal(f"{inspection.title} needs a folder or a file of ground truth.", advice="Open one.")
-        scope = (request.model, self._stamps.get(request.model), request.source)
+        scope = (request.model, self._openings[request.model], self._stamps.get(request.model), request.source)
         place, _ = runtime.take(assume.split(request.model)[1])
         with interruptible(context.check), torch.inference_mode(), self._passes(request.model):
             stages = CachedStages(cache, scope, context, source=request.source)

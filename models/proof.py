@@ -17,6 +17,7 @@ from torch import Tensor
 from models.attribution import Attribution, Heatmap, Probe
 from models.capture import gradients
 from models.perturb import Sweep, baseline
+from models.quantity import PROBABILITY, SCORE, VALUE
 from models.subject import Rect, Subject
 from models.types import Bool, Float, Int, Refusal
 
@@ -25,7 +26,7 @@ Real = NDArray[np.floating[Any]]
 MAPS = ("the map", "random", "centre")
 CENTRE_SPREAD = 0.25  # standard deviation of the centre-Gaussian map, as a share of each side
 COARSE = 5  # one level in so many comes first
-MARGIN = 0.01  # curves nearer than this are no better than each other
+MARGIN = 0.01  # curves nearer than this share of their span are no better than each other
 ALIKE = 0.5  # a rank correlation from which on a map hardly depends on the weights
 NOTHING = 0.001  # of the largest value
 SSIM_SIGMA, SSIM_WINDOW, K1, K2 = 1.5, 11, 0.01, 0.03  # of Wang et al. 2004
@@ -132,7 +133,10 @@ def curves_of(subject: Subject, maps: Sequence[Float], *, steps: int, filling: s
 
 
 def explained(probe: Probe, scores: Float) -> Float:
-    """Return what curves follow (P,): the probability of the target's class, or of one against another the score."""
+    """Return what curves follow (P,): the probability of the target's class, or of one against another the score.
+
+    Where scores are plain values, the value.
+    """
     made, target = torch.from_numpy(scores), probe.target
     if target.minus >= 0 or target.plus >= len(probe.subject.classes):
         return target.of(made).numpy()
@@ -174,10 +178,28 @@ def ssim(a: Real, b: Real) -> float:
     return float(found.mean())
 
 
-def verdict(deletion: Real, insertion: Real) -> tuple[bool, str]:
-    """Return whether a map explains more than the others, whose areas follow its own (M,), and that in words."""
+def quantity(probe: Probe) -> str:
+    """Return what curves follow: PROBABILITY, VALUE, or the difference of two of them."""
+    value = probe.subject.link == "none"
+    if probe.target.minus >= 0:
+        return f"{VALUE if value else SCORE} difference"
+    return VALUE if value else PROBABILITY
+
+
+def span(curves: Sequence[Real], quantity: str) -> float:
+    """Return how far apart the values of curves lie, which is what their areas are compared by; 1 of probabilities."""
+    if quantity == PROBABILITY:
+        return 1.0
+    return float(max(curve.max() for curve in curves) - min(curve.min() for curve in curves))
+
+
+def verdict(deletion: Real, insertion: Real, *, span: float = 1.0) -> tuple[bool, str]:
+    """Return whether a map explains more than the others, whose areas follow its own (M,), and that in words.
+
+    `span` is what values of the curves may differ by.
+    """
     gain = insertion - deletion
-    beaten = [name for name, other in zip(MAPS[1:], gain[1:], strict=True) if gain[0] > other + MARGIN]
+    beaten = [name for name, other in zip(MAPS[1:], gain[1:], strict=True) if gain[0] > other + MARGIN * span]
     missed = [name for name in MAPS[1:] if name not in beaten]
     names = {"random": "a random map", "centre": "a map of the centre"}
     better = f"Better than {' and '.join(names[name] for name in beaten)}" if beaten else ""

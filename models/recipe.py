@@ -14,6 +14,7 @@ from typing import Any
 from models import assume
 from models.files import sha256, text_of
 from models.live.source import is_endless, title
+from models.output_files import write_whole
 from models.requests import Request
 from models.types import Refusal, Result, Source
 
@@ -31,7 +32,12 @@ class Recipe:
 
 
 def write(path: Path, request: Request, result: Result) -> None:
-    """Write the recipe of a result: inspection, model, picture, every parameter, SHA-256s and versions.
+    """Write the recipe of a result to a file, whole or not at all. Raises OSError, and Refusal as `text`."""
+    write_whole(path, text(path, request, result))
+
+
+def text(path: Path, request: Request, result: Result) -> str:
+    """Return the recipe of a result as written to `path`: inspection, model, picture, parameters, SHA-256s, versions.
 
     A folder, such as one of ground truth, has no SHA-256.
 
@@ -49,7 +55,7 @@ def write(path: Path, request: Request, result: Result) -> None:
         "parameters": dict(result.meta.get("parameters", {})),
         "versions": versions(),
     }
-    path.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
 def read(path: Path) -> Recipe:

@@ -56,6 +56,10 @@ def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = 
     general = {kind.serves: kind for kind in adapter_classes() if hasattr(kind, "serves")}
     for candidate in adapter_classes():
         if candidate not in general.values() and candidate.match(net):
+            if hasattr(candidate, "assuming"):
+                if "code" in card.about:  # somebody's code may have given it another head: running it tells
+                    continue
+                return behaviour.settle(candidate.assuming(net, card, rest), own)
             assume.check(rest, {}, name=card.name)
             return behaviour.settle(candidate(net, card), own)
     with behaviour.kept(net):
@@ -86,7 +90,19 @@ def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
     opener = next((each for each in all_openers() if each.match(base)), None)
     if opener is None:
         raise _unknown(base)
-    found: Opened = opener.open_model(base, assumed, context or Context())
+    try:
+        return _opened(opener, base, assumed, place, context or Context())
+    except Refusal as refusal:
+        if refusal.offer[:1] == ("assume",):  # another choice is another name, which is known here
+            _, key, value, words = refusal.offer
+            refusal.offer = ("model", assume.join(base, {**given, key: value}), words)
+        raise
+
+
+def _opened(
+    opener: ModuleType, base: str, assumed: Mapping[str, str], place: runtime.Runtime, context: Context
+) -> tuple[Any, Opened]:
+    found: Opened = opener.open_model(base, assumed, context)
     for parameter in found.net.parameters():
         parameter.requires_grad_(False)
     net = found.net.eval().to(place.device)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from models import outline, places
-from models.files import write_whole
+from models.output_files import write_whole
 
 FILE = "adapters.json"
 GROUP = "vitrine.adapters"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import chain
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from models.cards import Card
+from models.heads import VALUES, Head
 from models.passes import INNOCENT, Behaviour, through
 from models.preprocess import Preprocess
 from models.subject import Rect, Subject
@@ -22,8 +23,9 @@ class Seen:
     net: Any
     card: Card
     preprocess: Preprocess
-    link: ClassVar[Literal["softmax", "sigmoid", "none"]] = "softmax"
+    head: Head = Head()
     behaviour: Behaviour = INNOCENT
+    first: bool = True  # whether the first of plain values is explained by itself, not the largest
 
     @property
     def device(self) -> torch.device:
@@ -33,7 +35,7 @@ class Seen:
 
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
-        """What takes inputs (N, 3, h, w) to scores (N, C) before the `link`."""
+        """What takes inputs (N, 3, h, w) to scores (N, C) before the link of the `head`."""
         return through(self.behaviour, self.net)
 
     def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
@@ -49,8 +51,9 @@ class Seen:
                     classes=self.card.classes,
                     extent=self.preprocess.extent(width, height),
                     black=self.preprocess.black(self.device),
-                    link=self.link,
+                    link=self.head.link,
                     **self.behaviour.about,
+                    label=0 if self.head.kind == VALUES and self.first else -1,
                 )
 
         return stages.run("preprocess", make)
@@ -60,11 +63,11 @@ class Scored(Seen):
     """An opened network with one score for each class: stages preprocess, scores."""
 
     def logits(self, pixels: Pixels, stages: Any) -> Float:
-        """Return the scores (C,) before the softmax of a picture (H, W, 3) uint8 RGB."""
+        """Return the scores (C,) before the link of the `head` of a picture (H, W, 3) uint8 RGB."""
         seen = self.subject(pixels, stages)
 
         def make() -> Tensor:
             with torch.inference_mode(False), torch.no_grad():
                 return seen.scores(seen.input)
 
-        return stages.run("scores", make, seen.key)[0].cpu().numpy()
+        return stages.run("scores", make, seen.key)[0].float().cpu().numpy()

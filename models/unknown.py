@@ -3,41 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from models import architectures, assume, images, preset
+from models import architectures, assume, heads, images, preset, wanted
 from models.cards import BACKGROUND, GAP, PHOTOS, Card, recognised
 from models.detection import decoded, offsets
 from models.detection.decoded import Boxes
+from models.heads import Head
 from models.preprocess import Preprocess
+from models.returned import complaint, is_vector, tensors_of
 from models.types import Refusal
+from models.wanted import Size, size_of
 
 SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 300, 320, 384, 416, 448, 512, 640)
 NAMED = ("logits", "scores", "out", "output", "probabilities", "probs")
 PICTURE = PHOTOS / "astronaut.jpg"
-IMAGENET = 1000
 GREY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's "L"
-DEEP = 3
 CLASSES, BOXES, OFFSETS, FEATURES = "classes", "boxes", decoded.OFFSETS, "features"
 TASKS = {CLASSES: "classification", BOXES: "detection", OFFSETS: "detection", FEATURES: "features"}
-LOGITS, PROBABILITIES = "logits", "probabilities"
 OUTPUT = {"title": "Output", "help": "What the network's output is taken for."}
-SCORES = {"title": "Scores", "help": "Whether a softmax is still to come, or the network has made probabilities."}
+PART = {"title": "Part of the output", "help": "Which of the rows of numbers that the network returns is looked at."}
 SIZE = {"title": "Input size", "help": "Width x height in pixels, of a network that takes any."}
-Size = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """What a network returned for one picture: as it is, and its tensors with their names."""
+
+    raw: Any
+    tensors: list[tuple[str, Tensor]]
+
+    @classmethod
+    def of(cls, raw: Any) -> Output:
+        """Return it from what a network returned."""
+        return cls(raw, tensors_of(raw))
 
 
 @dataclass(frozen=True)
 class Found:
     """A network of no known family: it `serves` to tell "classes", "boxes", "offsets" from anchors, or "features".
 
-    `preprocess` is what is done to a picture, `channels` 1 where the network wants shades of grey, else 3. `part` is
-    the place of its scores, or features, among the tensors it returns, `plain` that it returns nothing else.
-    `probabilities` tells that its scores have been through a softmax, `boxes` what its boxes are.
+    `preprocess` is what is done to a picture, `channels` 1 where the network wants shades of grey, else 3.
+    `part` is the place of its scores, or features, among the tensors
+    it returns, `plain` that it returns nothing else. `head` is what scores of classes are, `boxes` what its boxes are.
     """
 
     serves: str
@@ -45,16 +57,16 @@ class Found:
     channels: int
     part: int
     plain: bool
-    probabilities: bool = False
+    head: Head = field(default_factory=Head)
     boxes: Boxes | None = None
 
     def runner(self, net: nn.Module) -> Callable[[Tensor], list[Tensor]]:
-        """Return what takes inputs (N, 3, h, w) to the tensors that the network returns."""
+        """Return what takes inputs (N, 3, h, w) to the tensors that the network returns, one at a time if it must."""
 
         def run(x: Tensor) -> list[Tensor]:
             if self.channels == 1:
                 x = (x * x.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)
-            return [tensor for _, tensor in tensors_of(net(x))]
+            return [tensor for _, tensor in tensors_of(net(x), len(x))]
 
         return run
 
@@ -67,52 +79,54 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
     """
     channels, sizes = _inputs(net, card)
     offered: dict[str, dict[str, Any]] = {}
+    chosen = size_of(given["size"]) if len(sizes) > 1 and "size" in given else None
+    try:
+        count, size, output, made = _first(net, card, channels, sizes)
+    except Refusal:
+        if chosen is None:
+            raise
+        count, size, output, made = _first(net, card, channels, [chosen])
     if len(sizes) > 1:
-        chosen = [size for size in sizes if _text(size) == given.get("size")]
-        channels, size, output = _first(net, card, channels, chosen or sizes)
-        names = [_text(one) for one in (size, *(s for s in sizes if s != size))]
+        names = [_text(one) for one in dict.fromkeys((size, *([chosen] if chosen else ()), *sizes))]
         offered["size"] = {**SIZE, "choices": tuple(names)}
-    else:
-        channels, size, output = _first(net, card, channels, sizes)
-    tensors = tensors_of(output)
+    if chosen is not None and chosen != size:
+        count, size, output, made = _first(net, card, channels, [chosen])
+    channels = count
+    tensors = output.tensors
     place, sets = -1, {}
-    serves, part = _purpose(tensors, card)
+    serves, part, rows = _purpose(card, output, size=size, made=made)
+    if len(rows) > 1 and serves == CLASSES:
+        offered["part"] = _parts(tensors, rows, part)
+        part = int(assume.check({k: v for k, v in given.items() if k == "part"}, offered, name=card.name)["part"]) - 1
     if serves != FEATURES:
         offered["output"] = {**OUTPUT, "choices": (serves, FEATURES)}
         if given.get("output") == FEATURES:
-            serves, part = FEATURES, _features(tensors, card)
+            serves, part = FEATURES, _features(card, output)
     preprocess, more = preset.propose(net, card, given, size=size, channels=channels, boxes=serves == BOXES)
     offered |= more
-    plain = isinstance(output, Tensor) and output.ndim == 2
+    plain = isinstance(output.raw, Tensor) and output.raw.ndim == 2 and output.raw.dtype == torch.float32
     found = Found(serves, preprocess, channels, part, plain)
+    head = found.head
     if serves == CLASSES:
-        made = _distribution(tensors[part][1])
-        offered["scores"] = {**SCORES, "choices": (PROBABILITIES, LOGITS) if made else (LOGITS, PROBABILITIES)}
+        head = heads.recognised(found.runner(net), part, preprocess, device_of(net), card.about)
+        if head.kind == heads.EMBEDDING:
+            offered["output"] = {**OUTPUT, "choices": (FEATURES, CLASSES)}
+            serves = given.get("output", FEATURES)
+            head = replace(head, kind=heads.VALUES)
+        found = replace(found, head=head, serves=serves)
+    if serves == CLASSES:
+        offered[heads.KEY] = heads.offered(head.kind, head.count, head.evidence)
     elif serves == BOXES:
         place = _boxes(tensors, part)
         sets = offsets.fitting(tensors[part][1].shape[1], size, card.about.get("anchors"))
         offered |= decoded.propose(*_on_picture(net, found, place), sets)
     assumed = assume.check(given, offered, name=card.name)
     if serves == CLASSES:
-        found = replace(found, probabilities=assumed["scores"] == PROBABILITIES)
+        found = replace(found, head=found.head.taken_for(assumed[heads.KEY]))
     elif serves == BOXES:
         found = replace(found, boxes=Boxes.of(place, assumed, sets))
         found = replace(found, serves=OFFSETS if assumed["boxes"] == OFFSETS else BOXES)
     return found, _told(card, net, found, tensors[part][1], {k: {**v, "value": assumed[k]} for k, v in offered.items()})
-
-
-def tensors_of(output: Any, name: str = "", depth: int = 0) -> list[tuple[str, Tensor]]:
-    """Return the floating-point tensors of what a network returned, with their names, in order."""
-    if isinstance(output, Tensor):
-        return [(name, output)] if output.is_floating_point() else []
-    if depth > DEEP:
-        return []
-    items: Any = ()
-    if isinstance(output, Mapping):
-        items = output.items()
-    elif isinstance(output, list | tuple):
-        items = enumerate(output)
-    return [found for key, value in items for found in tensors_of(value, f"{name}.{key}".strip("."), depth + 1)]
 
 
 def device_of(net: nn.Module) -> torch.device:
@@ -132,43 +146,63 @@ def _inputs(net: nn.Module, card: Card) -> tuple[tuple[int, ...], list[Size]]:
     return channels, [(height or width or s, width or height or s) for s in SIDES[: 1 if height and width else None]]
 
 
-def _first(net: nn.Module, card: Card, channels: Sequence[int], sizes: Sequence[Size]) -> tuple[int, Size, Any]:
-    """Return the first channels and size that the network takes, with what it returns for a blank picture."""
-    failure: tuple[str, Exception] | None = None
+def _first(
+    net: nn.Module, card: Card, channels: Sequence[int], sizes: Sequence[Size]
+) -> tuple[int, Size, Output, dict[int, tuple[str, int]]]:
+    """Return the first channels and size that the network takes, with what it returns for a blank picture.
+
+    With it is told which operation each tensor comes from, and when.
+    """
+    wanted.check_inputs(net, card)
+    failure: tuple[tuple[int, Size], Exception] | None = None
     for count in channels if set(channels) <= {1, 3} else ():
         for size in sizes:
+            blank = torch.zeros(1, count, *size, device=device_of(net))
             try:
                 with torch.no_grad():
-                    return count, size, net(torch.zeros(1, count, *size, device=device_of(net)))
+                    return count, size, *heads.followed(lambda blank=blank: Output.of(net(blank)))
             except Exception as error:
-                failure = failure or (f"{count} x {size[0]} x {size[1]}", error)
+                failure = failure or ((count, size), error)
     if failure is None:
-        raise Refusal(f"{card.name} takes {channels[0]} channels: no picture.", advice="Pictures have 1 channel or 3.")
-    lines = [line for line in str(failure[1]).splitlines() if line.strip()]
-    said = f"{type(failure[1]).__name__}{': ' + lines[0] if lines else ''}"
-    raise Refusal(
-        f"{card.name} runs on no blank picture. For {failure[0]} (channels, height, width) it raised {said[:300]}",
-        advice=f"If it takes another size, tell it in a card beside it ({_example(card)}).",
-    ) from failure[1]
+        raise wanted.of_channels(card, channels[0])
+    if len(sizes) > 1 and (found := wanted.square(net, failure[0], device_of(net))):
+        return _first(net, card, channels, [found])
+    raise wanted.refusal(net, card, failure[0], failure[1], device_of(net)) from failure[1]
 
 
-def _example(card: Card) -> str:
-    file = card.weights.name if card.weights else card.name
-    return f'{{"name": "mine", "weights": "{file}", "preprocessing": {{"crop": [height, width], "fit": "stretch"}}}}'
+def _purpose(
+    card: Card, output: Output, *, size: Size, made: Mapping[int, tuple[str, int]]
+) -> tuple[str, int, list[int]]:
+    """Return what the tensors of one picture are taken for, the place of its scores or features, and of all rows.
 
-
-def _purpose(tensors: list[tuple[str, Tensor]], card: Card) -> tuple[str, int]:
-    """Return what the tensors of one picture are taken for, and the place of its scores or features."""
+    Of several rows of numbers that with a telling name is taken, else the one worked out last: others led to it.
+    """
+    tensors = output.tensors
     for part, (_, scores) in enumerate(tensors):
         if scores.ndim == 3 and _boxes(tensors, part) >= 0:
-            return BOXES, part
-    vectors = [
-        i for i, (_, t) in enumerate(tensors) if len(t) == 1 and t.numel() == t.shape[1] > 1 and t.ndim in (2, 4)
-    ]
-    named = [i for i in vectors if tensors[i][0].rpartition(".")[2] in NAMED]
-    if len(vectors) == 1 or named:
-        return CLASSES, (named or vectors)[0]
-    return FEATURES, _features(tensors, card)
+            return BOXES, part, []
+    rows = [i for i, (_, t) in enumerate(tensors) if is_vector(t)]
+    named = [i for i in rows if tensors[i][0].rpartition(".")[2] in NAMED]
+    redrawn = any(t.ndim == 4 and t.shape[2:] == size and t.shape[1] in (1, 3) for _, t in tensors)
+    if named or (rows and (len(rows) == 1 or not redrawn)):
+        main = [i for i in rows if not _aside(tensors[i][0])] or rows
+        return CLASSES, (named or [max(main, key=lambda i: (made.get(id(tensors[i][1]), ("", 0))[1], i))])[0], rows
+    return FEATURES, _features(card, output), []
+
+
+def _aside(name: str) -> bool:
+    """Tell whether a part of the output is called auxiliary."""
+    return name.rpartition(".")[2].lower().startswith("aux")
+
+
+def _parts(tensors: list[tuple[str, Tensor]], rows: Sequence[int], first: int) -> dict[str, Any]:
+    """Return the assumption which of several rows of numbers is looked at, told by place, name and length."""
+    titles = {
+        str(i + 1): f"{i + 1}: {f'{name}, ' if name and not name.isdigit() else ''}{t.numel():,} numbers"
+        for i, (name, t) in enumerate(tensors)
+        if i in rows
+    }
+    return {**PART, "choices": (str(first + 1), *(c for c in titles if c != str(first + 1))), "titles": titles}
 
 
 def _boxes(tensors: list[tuple[str, Tensor]], scores: int) -> int:
@@ -181,22 +215,15 @@ def _boxes(tensors: list[tuple[str, Tensor]], scores: int) -> int:
     return found[0] if found else -1
 
 
-def _features(tensors: list[tuple[str, Tensor]], card: Card) -> int:
+def _features(card: Card, output: Output) -> int:
     """Return the place of the tensor whose channels are looked at: the last map, else the last of all."""
+    tensors = output.tensors
     sound = [i for i, (_, t) in enumerate(tensors) if 2 <= t.ndim <= 4 and len(t) == 1 and t.numel()]
     if not sound:
-        shapes = ", ".join(" x ".join(map(str, t.shape)) for _, t in tensors) or "none"
-        raise Refusal(
-            f"{card.name} gives nothing that belongs to one picture (tensors: {shapes}).",
-            advice="It should return (N, classes), scores (N, R, K) and boxes (N, R, 4), or maps (N, C, h, w).",
-        )
+        text, advice = complaint(output.raw)
+        raise Refusal(f"{card.name} {text}.", advice=advice)
     maps = [i for i in sound if tensors[i][1].ndim == 4]
     return (maps or sound)[-1]
-
-
-def _distribution(scores: Tensor) -> bool:
-    flat = scores.flatten(1)
-    return bool((flat >= 0).all() and ((flat.sum(1) - 1).abs() < 1e-3).all())
 
 
 def _on_picture(net: nn.Module, found: Found, boxes: int) -> tuple[Tensor, Tensor]:
@@ -209,27 +236,40 @@ def _on_picture(net: nn.Module, found: Found, boxes: int) -> tuple[Tensor, Tenso
 
 def _told(card: Card, net: nn.Module, found: Found, scores: Tensor, assumptions: Mapping[str, Any]) -> Card:
     """Return the card with what was found."""
-    columns = scores.shape[-1 if scores.ndim == 3 else 1]
+    columns = found.head.count if found.serves == CLASSES else scores.shape[-1 if scores.ndim == 3 else 1]
     background = found.boxes.background if found.boxes else "none"
     names = _names(columns, found.serves, background)
     given = card.classes
     if given and len(given) == columns - 1 and background != "none":
         given = ("__background__", *given) if background == "first" else (*given, GAP)
-    rows = f"{scores.shape[1]:,} boxes with {columns:,} scores each"
-    what = {CLASSES: f"one score for each of {columns:,} classes", FEATURES: f"{columns:,} channels of features"}
-    what = {**what, BOXES: rows, OFFSETS: rows}[found.serves]
-    note = f"Of no family that Vitrine knows; it gives {what}."
+    if found.serves == CLASSES:
+        names = found.head.names(given, names)
+        given = () if found.head.single else given
+    note = f"Of no family that Vitrine knows; it gives {_what(found, scores, columns)}."
     about = {"preprocessing": found.preprocess.about, "assumptions": assumptions, "note": note}
     kind = str(card.about.get("architecture") or type(net).__name__)
     task = TASKS[found.serves]
     return recognised(replace(card, classes=given), architecture=kind, task=task, classes=names, about=about)
 
 
+def _what(found: Found, scores: Tensor, columns: int) -> str:
+    """Return in words what a network gives."""
+    if found.serves in (BOXES, OFFSETS):
+        return f"{scores.shape[1]:,} boxes with {columns:,} scores each"
+    if found.serves == FEATURES:
+        told = f". {found.head.evidence.rstrip('.')}" if found.head.evidence else ""
+        return f"{columns:,} channels of features{told}"
+    count = "one number" if columns == 1 else f"{columns:,} numbers"
+    if found.head.kind != heads.VALUES and columns > 1:
+        count = f"one score for each of {columns:,} classes"
+    return f"{count}. {found.head.evidence.rstrip('.')}"
+
+
 def _names(columns: int, serves: str, background: str) -> tuple[str, ...]:
     if serves == FEATURES:
         return tuple(f"channel {number}" for number in range(columns))
-    if serves == CLASSES and columns == IMAGENET:
-        return architectures.classifier_about("resnet18")["classes"]
+    if serves == CLASSES:
+        return architectures.numbered(columns)
     if background == "first" and columns == len(architectures.COCO):
         return architectures.COCO
     names = [f"class {number}" for number in range(columns)]

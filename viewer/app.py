@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from models import assume, cards, images
+from models import assume, cards, images, output_files
 from models.files import MODEL_SUFFIXES
 from models.types import Failure, Refusal, Source
 from models.zoo.fetch import missing
@@ -187,6 +187,9 @@ def _screenshot_when_idle(application: Any, window: Any, path: Path) -> None:
     """Save what the window shows once nothing runs any more, then quit."""
     from PySide6.QtCore import QTimer
 
+    from models.output_files import write_whole
+    from viewer.canvas.painter import png
+
     watch = QTimer(window)
     watch.setInterval(100)
     waited = [0, 0]
@@ -206,11 +209,10 @@ def _screenshot_when_idle(application: Any, window: Any, path: Path) -> None:
             window.tell("The answer took too long for a screenshot.", severity="error")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            saved = window.grab().save(str(path))
-        except OSError:
-            saved = False
-        if not saved:
-            window.tell(f"{path.name} could not be written.", severity="error")
+            write_whole(path, png(window.grab().toImage()))
+        except OSError as error:
+            refusal = output_files.refusal(path, error)
+            window.tell(f"{refusal} {refusal.advice}", severity="error")
         window.close()
         application.quit()
 

@@ -11,12 +11,14 @@ from typing import Any
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFont, QImage, QPainter
 
-from models import recipe
+from models import output_files, recipe
+from models.output_files import OutputFiles
+from models.quantity import PROBABILITY
 from models.requests import Request
 from models.types import Pixels, Refusal, Result
 from viewer import theme, versus
 from viewer.canvas.layers import Layer
-from viewer.canvas.painter import default_unit, render
+from viewer.canvas.painter import default_unit, png, render
 
 GAP, LINE, TEXT = 8, 22, 13  # in design pixels
 KINDS = ("png", "json")
@@ -45,25 +47,19 @@ def write(folder: Path, name: str, sides: tuple[Side, Side]) -> list[Path]:
 
     Raises Refusal when there is no picture yet or the folder cannot be written to.
     """
-    at = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        at = folder / f"{name}.png"
-        if not picture(sides).save(str(at)):
-            raise OSError("the picture could not be saved")
-        paths = [at]
-        at = folder / f"{name}.json"
-        at.write_text(json.dumps(body(sides), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        paths.append(at)
-        for letter, side in zip("ab", sides, strict=True):
-            if side.foremost is not None:
-                at = folder / f"{name}.{letter}.recipe.json"
-                recipe.write(at, *side.foremost)
-                paths.append(at)
+        with OutputFiles() as files:
+            paths = [folder / f"{name}.png", folder / f"{name}.json"]
+            files.add(paths[0], png(picture(sides)))
+            files.add(paths[1], json.dumps(body(sides), indent=2, ensure_ascii=False) + "\n")
+            for letter, side in zip("ab", sides, strict=True):
+                if side.foremost is not None:
+                    at = folder / f"{name}.{letter}.recipe.json"
+                    files.add(at, recipe.text(at, *side.foremost))
+                    paths.append(at)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        advice = "Choose another name or folder, or make room on the disk."
-        raise Refusal(f"{at} cannot be written ({reason}).", advice=advice) from error
+        raise output_files.refusal(folder, error) from error
     return paths
 
 
@@ -110,7 +106,10 @@ def body(sides: tuple[Side, Side]) -> dict[str, Any]:
     if "classify" in both:
         classes = versus.classes(*both["classify"])
         rows = [{"class": name, "a": a, "b": b} for name, a, b in classes.rows]
-        found["classes"] = {"best": list(classes.best), "total_variation": classes.distance, "probabilities": rows}
+        told = {"best": list(classes.best), "total_variation": classes.distance}
+        plain = classes.quantities == (PROBABILITY, PROBABILITY)
+        kinds = {} if plain else {"quantities": list(classes.quantities)}
+        found["classes"] = {**told, **kinds, "probabilities" if plain else "numbers": rows}
     if "attribution" in both and (maps := versus.map_numbers(*both["attribution"])) is not None:
         numbers = {"pearson": maps.pearson, "spearman": maps.spearman, "cells": list(maps.shape)}
         found["maps"] = {**numbers, "share_of_a": maps.share}

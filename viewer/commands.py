@@ -64,6 +64,7 @@ class Commands:
         self._commands: dict[str, Command] = {}
         self._sequences: list[tuple[QKeySequence, str]] = []
         self._actions: dict[str, _Action] = {}
+        self._submenus: list[_Submenu] = []
         for command in commands:
             self.add(command)
 
@@ -139,6 +140,7 @@ class Commands:
             if title in root.menus:
                 menu = menubar.addMenu(f"&{title}")
                 menu.aboutToShow.connect(self.refresh)
+                menu.aboutToShow.connect(self.dress)
                 self._fill(menu, root.menus[title])
 
     def refresh(self) -> None:
@@ -146,10 +148,15 @@ class Commands:
         for action in self._actions.values():
             action.refresh()
 
+    def dress(self) -> None:
+        """Give every action its icon, unless it has it: nobody sees them before a menu is opened."""
+        for entry in (*self._actions.values(), *self._submenus):
+            entry.dress()
+
     def restyle(self) -> None:
         """Tint the icons anew, after the theme changed."""
-        for action in self._actions.values():
-            action.restyle()
+        for entry in (*self._actions.values(), *self._submenus):
+            entry.restyle()
 
     def _fill(self, menu: QMenu, plan: _Menu) -> None:
         menu.setToolTipsVisible(True)
@@ -162,7 +169,8 @@ class Commands:
                 elif entry.children is None:
                     menu.addAction(self._actions[entry.id])
                 else:
-                    menu.addMenu(_Submenu(entry, self, parent=menu))
+                    self._submenus.append(_Submenu(entry, self, parent=menu))
+                    menu.addMenu(self._submenus[-1])
 
 
 class _Menu:
@@ -203,7 +211,6 @@ class _Action(QAction):
             plain(f"{command.title.removesuffix('…')}{keys}" + (f"\n{command.help}" if command.help else ""))
         )
         self.setCheckable(command.checked is not None)
-        self.restyle()
         self.refresh()
         self.triggered.connect(self._run)
 
@@ -212,8 +219,12 @@ class _Action(QAction):
         if self._command.checked is not None:
             self.setChecked(bool(self._command.checked()))
 
+    def dress(self) -> None:
+        if self._command.icon and self.icon().isNull():
+            self.setIcon(theme.icon(self._command.icon))
+
     def restyle(self) -> None:
-        if self._command.icon:
+        if not self.icon().isNull():
             self.setIcon(theme.icon(self._command.icon))
 
     def _run(self) -> None:
@@ -229,16 +240,23 @@ class _Submenu(QMenu):
         self.setToolTipsVisible(True)
         self.menuAction().setObjectName(command.id)
         self.menuAction().setStatusTip(command.help)
-        if command.icon:
-            self.setIcon(theme.icon(command.icon))
         self.aboutToShow.connect(self._fill)
-        self._fill()
+        self.addAction(NOTHING_HERE).setEnabled(False)  # a platform may not open an empty menu
+
+    def dress(self) -> None:
+        if self._command.icon and self.icon().isNull():
+            self.setIcon(theme.icon(self._command.icon))
+
+    def restyle(self) -> None:
+        if not self.icon().isNull():
+            self.setIcon(theme.icon(self._command.icon))
 
     def _fill(self) -> None:
         self.clear()
         children = self._command.children() if self._command.children and self._command.available else ()
         for child in children:
-            self.addAction(_Action(child, self._table, parent=self))
+            self.addAction(action := _Action(child, self._table, parent=self))
+            action.dress()
         if not children:
             self.addAction(NOTHING_HERE).setEnabled(False)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.inspection import Description, Offer
+from models.quantity import TITLES
 from models.requests import Request
 from models.types import Result
 from viewer import plan
@@ -159,7 +160,7 @@ def facts(result: Result, texts: Mapping[int, str]) -> list[tuple[str, str]]:
     """Return the numbers that belong to a map; `texts` name detections by their ids."""
     meta = result.meta
     target = re.sub(r"\bbox (\d+)$", lambda box: f"box {texts.get(int(box[1]), box[1])}", str(meta["target"]))
-    found = [("Explains", target), ("Score", number(meta["score"]))]
+    found = [("Explains", target), (TITLES[meta["quantity"]], number(meta["score"]))]
     if meta["probability"] is not None:
         found[-1] = ("Score", f"{number(meta['score'])}, probability {meta['probability']:.4f}")
     if meta.get("layer"):

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
-from models import recipe
+from models import output_files, recipe
 from models.detection import report
 from models.evaluation import report as figures_report
 from models.live.record import SUFFIX, Recording
+from models.output_files import OutputFiles
 from models.requests import Request
-from models.types import Pixels, Refusal, Result
+from models.types import Pixels, Result
 from viewer import grids, heat, inside, instances, matches, overlay, reels, segments, trace
 from viewer.canvas.layers import Layer
-from viewer.canvas.painter import render, render_svg
+from viewer.canvas.painter import png, render, svg
 from viewer.sources import pixels_of
 
 MAP = "attribution"
@@ -75,18 +75,12 @@ def write(
     """
     layers = layers_of(request, result) if layers is None else layers
     begin = name or request.stem
-    at = folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        paths: list[Path] = []
+    with _written(folder) as files:
+        paths = []
         for kind in kinds:
-            at = folder / f"{begin}.{kind}"
-            paths.append(_write(at, kind, (request, result), pixels, layers))
-        at = folder / f"{begin}.recipe.json"
-        recipe.write(at, request, result)
-    except (OSError, UnicodeError) as error:
-        raise _refusal(at, error) from error
-    return [*paths, at]
+            path = folder / f"{begin}.{kind}"
+            paths.append(_add(files, path, (request, result), kind=kind, pixels=pixels, layers=layers))
+        return [*paths, _add_recipe(files, folder, begin, request, result)]
 
 
 def write_figures(folder: Path, request: Request, result: Result, *, kinds: Iterable[str], name: str) -> list[Path]:
@@ -97,25 +91,28 @@ def write_figures(folder: Path, request: Request, result: Result, *, kinds: Iter
     texts = {"json": lambda: figures_report.as_json(request, result), "csv": lambda: figures_report.as_csv(result)}
     if request.inspection == "coverage":
         texts = {"json": lambda: report.as_plain_json(request, result)}
-    at = folder
+    with _written(folder) as files:
+        paths = [folder / f"{name}.{kind}" for kind in kinds]
+        for path, kind in zip(paths, kinds, strict=True):
+            files.add(path, texts[kind]())
+        return [*paths, _add_recipe(files, folder, name, request, result)]
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[OutputFiles]:
+    """Give files to write into a folder, all of which appear when the block ends well. Raises Refusal."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        paths: list[Path] = []
-        for kind in kinds:
-            at = folder / f"{name}.{kind}"
-            at.write_text(texts[kind](), encoding="utf-8")
-            paths.append(at)
-        at = folder / f"{name}.recipe.json"
-        recipe.write(at, request, result)
+        with OutputFiles() as files:
+            yield files
     except (OSError, UnicodeError) as error:
-        raise _refusal(at, error) from error
-    return [*paths, at]
+        raise output_files.refusal(folder, error) from error
 
 
-def _refusal(at: Path, error: Exception) -> Refusal:
-    reason = getattr(error, "strerror", None) or str(error)
-    advice = "Choose another name or folder, or make room on the disk."
-    return Refusal(f"{at} cannot be written ({reason}).", advice=advice)
+def _add_recipe(files: OutputFiles, folder: Path, name: str, request: Request, result: Result) -> Path:
+    path = folder / f"{name}.recipe.json"
+    files.add(path, recipe.text(path, request, result))
+    return path
 
 
 def write_video(
@@ -125,64 +122,68 @@ def write_video(
 
     Return how many frames there were. Raises Refusal when the folder cannot be written to.
     """
-    at, count = folder / f"{name}.jsonl", 0
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        recording = Recording(str(folder / f"{name}{SUFFIX}"), fps=fps)
+    count = 0
+    with _written(folder) as files:
+        recording = Recording(str(folder / f"{name}{SUFFIX}"), fps=fps, files=files)
         try:
-            with at.open("w", encoding="utf-8") as lines:
+            with files.part(folder / f"{name}.jsonl").open("w", encoding="utf-8") as lines:
                 for count, (asked, result, pixels) in enumerate(frames, 1):
                     recording.write(pixels_of(render(pixels, layers_of(asked, result))))
                     lines.write(report.as_line(asked, result, fps=fps))
                     if count == 1:
-                        recipe.write(folder / f"{name}.recipe.json", request, result)
+                        _add_recipe(files, folder, name, request, result)
         finally:
             recording.close()
         if not count:
-            at.unlink()
-    except OSError as error:
-        raise _refusal(at, error) from error
+            files.discard()
     return count
 
 
-def _write(path: Path, kind: str, answer: tuple[Request, Result], pixels: Pixels | None, layers: list[Layer]) -> Path:
+def _add(
+    files: OutputFiles,
+    path: Path,
+    answer: tuple[Request, Result],
+    *,
+    kind: str,
+    pixels: Pixels | None,
+    layers: list[Layer],
+) -> Path:
+    """Add one kind of file of an answer, and return where it will be."""
     request, result = answer
     match kind:
         case _ if result.meta.get("kind") == reels.LATENT:
-            reels.save(path, kind, request, result)
+            reels.add(files, path, kind, request, result)
         case "png" if request.inspection in GRIDS:
-            grids.save_png(request, result, path)
+            files.add(path, grids.as_png(request, result))
         case "npy" if request.inspection in GRIDS:
-            np.save(path, result.arrays[GRIDS[request.inspection]].astype(np.float32), allow_pickle=False)
+            files.add(path, reels.npy(result.arrays[GRIDS[request.inspection]]))
         case "json" if request.inspection in GRIDS:
-            path.write_text(grids.as_json(request, result, name=path.with_suffix(".npy").name), encoding="utf-8")
+            files.add(path, grids.as_json(request, result, name=path.with_suffix(".npy").name))
         case "png" if pixels is not None:
-            if not render(pixels, layers).save(str(path)):
-                raise OSError("the picture could not be saved")
+            files.add(path, png(render(pixels, layers)))
         case "svg" if pixels is not None:
-            render_svg(pixels, layers, path)
+            files.add(path, svg(pixels, layers, title=path.stem))
         case "csv":
-            path.write_text(report.as_csv([(request, result)]), encoding="utf-8")
+            files.add(path, report.as_csv([(request, result)]))
         case "coco.json":
-            path.write_text(report.as_coco([(request, result)]), encoding="utf-8")
+            files.add(path, report.as_coco([(request, result)]))
         case "json" if request.inspection == "detect":
-            path.write_text(report.as_json(request, result), encoding="utf-8")
+            files.add(path, report.as_json(request, result))
         case "npy":
-            np.save(path, result.arrays["map"].astype(np.float32), allow_pickle=False)
+            files.add(path, reels.npy(result.arrays["map"]))
         case "json" | "map.json" if result.meta.get("kind") == MAP:
-            values = path.name.removesuffix(f".{kind}") + ".npy"
-            path.write_text(report.as_map(request, result, name=values), encoding="utf-8")
+            files.add(path, report.as_map(request, result, name=path.name.removesuffix(f".{kind}") + ".npy"))
         case "json" if request.inspection in PLAIN:
             few = Result({k: v for k, v in result.arrays.items() if k != "thumbnails"}, result.meta)
-            path.write_text(report.as_plain_json(request, few), encoding="utf-8")
+            files.add(path, report.as_plain_json(request, few))
         case "json" if request.inspection == "segment":
             few = Result({k: result.arrays[k] for k in ("classes", "share", "mean")}, result.meta)
-            path.write_text(report.as_plain_json(request, few), encoding="utf-8")
+            files.add(path, report.as_plain_json(request, few))
         case "npz":
-            np.savez_compressed(path, allow_pickle=False, **result.arrays)
+            files.add(path, reels.npz(result.arrays))
         case "json" if "finding" in result.meta:
-            path.write_text(report.as_finding(request, result), encoding="utf-8")
+            files.add(path, report.as_finding(request, result))
         case "json":
             path = path.with_suffix(".npz")
-            np.savez_compressed(path, allow_pickle=False, **result.arrays)
+            files.add(path, reels.npz(result.arrays))
     return path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 from PySide6.QtGui import QImage
@@ -13,23 +12,22 @@ from models.requests import Request
 from models.types import Result
 from viewer import inside, theme
 from viewer.canvas.mosaic import Atlas, sheet
+from viewer.canvas.painter import png
 
 RAW = {inside.FILTERS: "tiles", inside.ACTIVATIONS: "maps"}  # the array that holds the values themselves
 CELL_PX = 48
 GAP_PX = 2
 
 
-def save_png(request: Request, result: Result, path: Path) -> None:
-    """Write the grid of a result, in the order that was asked for. Raises OSError."""
+def as_png(request: Request, result: Result) -> bytes:
+    """Return the grid of a result, in the order that was asked for, as a PNG file. Raises OSError."""
     kind = request.inspection
     atlas = (inside.filter_atlas if kind == inside.FILTERS else inside.activation_atlas)(result, theme.heat_lut)
     order = result.arrays["order"]
     order = order if len(order) == len(atlas) else np.arange(len(atlas))  # all planes of one filter
     pixels = np.ascontiguousarray(_picture(atlas, order))
     height, width = pixels.shape
-    image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied)
-    if not image.save(str(path)):
-        raise OSError("the picture could not be saved")
+    return png(QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied))
 
 
 def as_json(request: Request, result: Result, *, name: str) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtWidgets import QFileDialog
 
-from models import recipe
+from models import output_files, recipe
+from models.output_files import OutputFiles
 from models.types import Refusal
 from viewer import map_export, proving
 from viewer.commands import Command
@@ -27,7 +28,7 @@ def commands(w: Window) -> list[Command]:
             "Export compared maps…",
             lambda: ask_maps(w),
             help="The grid as PNG, every map as NPZ, numbers and verdicts as JSON, and recipes",
-            enabled=lambda: _maps(w).ready,
+            enabled=lambda: _ready(w, MapsPanel),
             **file,
         ),
         Command(
@@ -35,7 +36,7 @@ def commands(w: Window) -> list[Command]:
             "Export the proof…",
             lambda: ask_proof(w),
             help="The curves as CSV, or everything as JSON",
-            enabled=lambda: _proof(w).ready,
+            enabled=lambda: _ready(w, ProofPanel),
             **file,
         ),
     ]
@@ -86,16 +87,21 @@ def export_proof(w: Window, path: Path) -> list[Path]:
     beside = path.with_name(f"{path.stem}.recipe.json")
     w.settings.last_folder = str(path.parent)
     try:
-        path.write_text(text, encoding="utf-8")
-        recipe.write(beside, request, result)
-    except OSError as error:
-        w.tell(f"{path} cannot be written ({error.strerror or error}). Choose another folder.", severity="error")
-        return []
-    except Refusal as refusal:
+        with OutputFiles() as files:
+            files.add(path, text)
+            files.add(beside, recipe.text(beside, request, result))
+    except (OSError, UnicodeError, Refusal) as error:
+        refusal = error if isinstance(error, Refusal) else output_files.refusal(path, error)
         w.tell(f"{refusal} {refusal.advice}", severity="error")
         return []
     w.tell(f"Exported {path.name} with its recipe.", severity="success", key="export")
     return [path, beside]
+
+
+def _ready(w: Window, kind: type[MapsPanel | ProofPanel]) -> bool:
+    """Tell whether a panel has something to write; one that nobody has opened has not."""
+    panel = w.panels.there(kind.id)
+    return isinstance(panel, kind) and panel.ready
 
 
 def _maps(w: Window) -> MapsPanel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -14,13 +15,15 @@ import numpy as np
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QFont, QImage, QPainter
 
-from models import recipe
+from models import output_files, recipe
+from models.output_files import OutputFiles
 from models.requests import Request
 from models.types import Pixels, Refusal, Result, Source
 from viewer import theme
-from viewer.canvas.painter import as_image, default_unit, paint
+from viewer.canvas.painter import as_image, default_unit, paint, png
 from viewer.heat import Look
 from viewer.maps import Cell, Difference
+from viewer.reels import npz
 from viewer.widgets.map_grid import Tile
 
 KINDS = ("png", "npz", "json")
@@ -64,32 +67,28 @@ def write(
     there = [one for one in sheet.shown if one.result is not None]
     if not there:
         raise Refusal("There is no map to write yet.", advice="Wait for the first one.")
-    at = folder
+    recipes = folder / f"{name}.recipes"
+    paths = [folder / f"{name}.{kind}" for kind in kinds]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        paths: list[Path] = []
-        for kind in kinds:
-            at = folder / f"{name}.{kind}"
-            match kind:
-                case "png":
-                    if not picture(sheet, pixels).save(str(at)):
-                        raise OSError("the picture could not be saved")
-                case "npz":
-                    np.savez_compressed(at, allow_pickle=False, **arrays(sheet))
-                case _:
-                    at.write_text(json.dumps(body(sheet), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-            paths.append(at)
-        at = folder / f"{name}.recipes"
-        at.mkdir(exist_ok=True)
-        for one in there:
-            assert one.request is not None and one.result is not None
-            file = at / f"{_key(one)}.recipe.json"
-            recipe.write(file, one.request, one.result)
-            paths.append(file)
+        recipes.mkdir(parents=True, exist_ok=True)
+        with OutputFiles() as files:
+            for path, kind in zip(paths, kinds, strict=True):
+                match kind:
+                    case "png":
+                        files.add(path, png(picture(sheet, pixels)))
+                    case "npz":
+                        files.add(path, npz(arrays(sheet)))
+                    case _:
+                        files.add(path, json.dumps(body(sheet), indent=2, ensure_ascii=False) + "\n")
+            for one in there:
+                assert one.request is not None and one.result is not None
+                file = recipes / f"{_key(one)}.recipe.json"
+                files.add(file, recipe.text(file, one.request, one.result))
+                paths.append(file)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        advice = "Choose another name or folder, or make room on the disk."
-        raise Refusal(f"{at} cannot be written ({reason}).", advice=advice) from error
+        with contextlib.suppress(OSError):
+            recipes.rmdir()  # unless there are older ones in it
+        raise output_files.refusal(folder, error) from error
     return paths
 
 
@@ -200,7 +199,7 @@ def _entry(one: Shown) -> dict[str, Any]:
     if one.result is None:
         return {**about, "target": one.cell.target, "refused" if not one.tile.waits else "waiting": one.tile.note}
     meta, values = one.result.meta, one.result.arrays["map"]
-    kept = ("target", "score", "probability", "verdict", "reason", "layer", "signed", "delta", "partial")
+    kept = ("target", "score", "quantity", "probability", "verdict", "reason", "layer", "signed", "delta", "partial")
     return {
         **about,
         **{name: meta.get(name) for name in kept},

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from models import quantity
 from models.requests import Request
 from models.types import Failure, Result, Source
 from viewer import explain, heat, maps
@@ -98,11 +99,14 @@ def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile,
 
 
 def class_rows(best: Result | None, chosen: Sequence[str], classes: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Return the best classes with their probabilities and the others chosen, to tick."""
+    """Return the best classes with their probabilities or values and the others chosen, to tick."""
     rows = {}
     if best is not None:
-        names, columns = best.meta["classes"], (best.arrays["labels"].tolist(), best.arrays["probabilities"])
-        rows = {explain.word_for(label, names): f"{names[label]}\t{p:.3f}" for label, p in zip(*columns, strict=True)}
+        names, columns = best.meta["classes"], (best.arrays["labels"].tolist(), quantity.numbers(best).tolist())
+        chances = quantity.of(best) == quantity.PROBABILITY
+        texts = [f"{v:.3f}" if chances else quantity.in_digits(v) for v in columns[1]]
+        told = zip(columns[0], texts, strict=True)
+        rows = {explain.word_for(label, names): f"{names[label]}\t{text}" for label, text in told}
     rows |= {word: explain.title_for(word, classes) for word in chosen if word not in rows}
     return [(name, title, "") for name, title in rows.items()]
 
@@ -128,7 +132,8 @@ def _with_map(tile: Tile, result: Result, look: Look, end: float, *, signed: boo
     said = heat.words(values, signed=meta["signed"])
     badge = "partial" if meta["verdict"] == "partial" else ""
     chance = "" if meta["probability"] is None else f", probability {meta['probability']:.3f}"
-    lines = [tile.tip, f"Score {meta['score']:.4g}{chance}", f"From {values.min():.3g} to {values.max():.3g}"]
+    score = f"{quantity.TITLES[meta['quantity']]} {meta['score']:.4g}{chance}"
+    lines = [tile.tip, score, f"From {values.min():.3g} to {values.max():.3g}"]
     lines += [f"Layer {meta['layer']}"] if meta.get("layer") else []
     lines += [f"Completeness off by {meta['delta']:.2%}"] if meta["delta"] is not None else []
     lines += [str(meta["reason"])] if meta["reason"] else []

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from models import assume, cards
+from models import assume, cards, quantity
 from models.inspection import Description
 from models.requests import Request
 from models.types import Pixels, Result
@@ -63,8 +63,8 @@ class Facts:
         if spent or about != self.about:
             self.about, self.forward_ms, self.best = about, spent, ""
         if request.inspection == "classify":
-            label, chance = int(result.arrays["labels"][0]), float(result.arrays["probabilities"][0])
-            self.best = f"{versus.class_name(result, label)} {chance:.1%}"
+            label, best = int(result.arrays["labels"][0]), float(quantity.numbers(result)[0])
+            self.best = f"{versus.class_name(result, label)} {quantity.short(best, quantity.of(result))}"
 
     def text(self, description: Description | None) -> str:
         """Return the device, and what the last forward pass took."""
@@ -72,8 +72,25 @@ class Facts:
         return " · ".join(part for part in (description.device if description else "", took, self.best) if part)
 
 
+class SecondPane(QWidget):
+    """The canvas of the second model below its head; out of sight, in `cellar`, the panels that paint there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.canvas = Canvas()
+        self.canvas.setAccessibleName("Picture of the second model")
+        self.box = ModelBox()
+        self.box.setAccessibleName("Second model")
+        self.box.setToolTip("The model that is shown beside the other")
+        self.box.setMinimumWidth(LEAST_BOX_PX)
+        self.head = PaneHead("B", self.box)
+        _stack(self, self.head, self.canvas)
+        self.cellar = QWidget(self)
+        self.cellar.hide()
+
+
 class Panes(QSplitter):
-    """The window's canvas, and while the document has a second model, a pane for that."""
+    """The window's canvas, and while the document has a second model, a pane for that, built for the first one."""
 
     def __init__(self, window: Window) -> None:
         super().__init__(Qt.Orientation.Horizontal)
@@ -81,29 +98,57 @@ class Panes(QSplitter):
         self.setAccessibleName("Panes")
         self._window, self._session = window, window.session
         self._beside = window.session.beside
-        self.canvas = Canvas()
-        self.canvas.setAccessibleName("Picture of the second model")
-        self.box = ModelBox()
-        self.box.setAccessibleName("Second model")
-        self.box.setToolTip("The model that is shown beside the other")
-        self.box.setMinimumWidth(LEAST_BOX_PX)
-        self.heads = PaneHead("A"), PaneHead("B", self.box)
-        self.heads[1].add_button("swap", "Swap the two models", "The second model comes first", self.swap)
-        self.heads[1].add_button("close", "Show one model", "Close the second pane", self.close_second)
-        self.heads[1].resized.connect(self.heads[0].setFixedHeight)
         self._facts = Facts(), Facts()
         self._made: Pixels | None = None
         self._known: tuple[str, Description | None] = ("", None)
-        self._link = Link(window.canvas, self.canvas, on=lambda: self.on, pointed=self._pointed)
-        self.addWidget(_column(self.heads[0], window.canvas))
-        self.second = _column(self.heads[1], self.canvas)
-        self.addWidget(self.second)
-        self._cellar = QWidget(self.second)
-        self._cellar.hide()
+        self._first = QWidget()
+        _stack(self._first, window.canvas)
+        self.addWidget(self._first)
         self.panels = Shelf([kind for kind in PANELS if kind.beside], self._beside.store)
         self._beside.wants = self.panels.slots()
         self._connect()
         self._show()
+
+    @cached_property
+    def second(self) -> SecondPane:
+        """The pane of the second model, made when it is first wanted."""
+        second = SecondPane()
+        second.head.add_button("swap", "Swap the two models", "The second model comes first", self.swap)
+        second.head.add_button("close", "Show one model", "Close the second pane", self.close_second)
+        second.canvas.clicked.connect(self._clicked)
+        second.canvas.region_drawn.connect(self._window.canvas.region_drawn)
+        second.box.chosen.connect(self.choose)
+        self.addWidget(second)
+        return second
+
+    @cached_property
+    def heads(self) -> tuple[PaneHead, PaneHead]:
+        """The heads of both panes: one model alone has none."""
+        first, second = PaneHead("A"), self.second.head
+        second.resized.connect(first.setFixedHeight)
+        column = self._first.layout()
+        assert isinstance(column, QVBoxLayout)
+        column.insertWidget(0, first)
+        return first, second
+
+    @cached_property
+    def _link(self) -> Link:
+        return Link(self._window.canvas, self.canvas, on=lambda: self.on, pointed=self._pointed)
+
+    @property
+    def canvas(self) -> Canvas:
+        """The canvas of the second model."""
+        return self.second.canvas
+
+    @property
+    def box(self) -> ModelBox:
+        """The box that chooses the second model."""
+        return self.second.box
+
+    @property
+    def _built(self) -> bool:
+        """Whether there has been a second model."""
+        return "second" in vars(self)
 
     @property
     def on(self) -> bool:
@@ -176,7 +221,8 @@ class Panes(QSplitter):
 
     def paint(self) -> None:
         """Paint what B's panels have now."""
-        self.canvas.set_layers(self.layers() if self.on else [])
+        if self.on or self._built:
+            self.canvas.set_layers(self.layers() if self.on else [])
 
     def _changed(self, before: Document, after: Document) -> None:
         """Follow the first model's document: whether there are two, and of which picture."""
@@ -195,9 +241,11 @@ class Panes(QSplitter):
             self.paint()
 
     def _show(self) -> None:
-        for part in (self.heads[0], self.second):
-            part.setVisible(self.on)
+        if self.on or self._built:
+            for part in (self.heads[0], self.second):
+                part.setVisible(self.on)
         if self.on:
+            _ = self._link
             self.setSizes([self.width() // 2] * 2)
             self._truth(self._session.truth)
         else:
@@ -209,6 +257,8 @@ class Panes(QSplitter):
         self.paint()
 
     def _refresh(self) -> None:
+        if not (self.on or self._built):
+            return
         document, description = self._beside.store.document, self._beside.description
         self._known = (self._session.store.document.beside, description)
         self.panels.call(document)
@@ -223,7 +273,7 @@ class Panes(QSplitter):
 
     def _furnish(self, panel: Panel) -> None:
         """Keep a panel that was just built out of sight, and tell it what the others have heard."""
-        panel.setParent(self._cellar)
+        panel.setParent(self.second.cellar)
         panel.layers_changed.connect(self.paint)
         self._bring(panel)
         panel.seen(not self._window.docks.by_id[panel.id].visibleRegion().isEmpty())
@@ -298,6 +348,8 @@ class Panes(QSplitter):
 
     def _tell(self) -> None:
         """Say in both heads which model it is, and in B's what it cannot do or what went wrong."""
+        if not (self.on or self._built):
+            return
         document = self._session.store.document
         a, b = assume.title(document.model), assume.title(document.beside)
         descriptions = self._session.description, self._beside.description
@@ -324,7 +376,8 @@ class Panes(QSplitter):
     def _picture(self) -> None:
         """Show B's picture: what it makes of the code, or else what A's canvas shows."""
         if not self.on:
-            self.canvas.show_picture(None)
+            if self._built:
+                self.canvas.show_picture(None)
             return
         b, document = self._beside.description, self._session.store.document
         pixels = self._window.canvas.pixels
@@ -360,7 +413,7 @@ class Panes(QSplitter):
         store.update(store.document.with_selected(selected).with_other(other))
 
     def _connect(self) -> None:
-        first, second, on = self._window.canvas, self.canvas, self._session.on
+        on = self._session.on
         for name in self.panels:
             self._window.docks.by_id[name].visibilityChanged.connect(partial(self._seen, name))
         self.panels.furnish.append(self._furnish)
@@ -371,18 +424,15 @@ class Panes(QSplitter):
         on.failure.append(self._failure)
         on.truth.append(self._truth)
         on.state.append(self._state)
-        first.picture_changed.connect(self._picture)
-        second.clicked.connect(self._clicked)
-        second.region_drawn.connect(first.region_drawn)
-        self.box.chosen.connect(self.choose)
+        self._window.canvas.picture_changed.connect(self._picture)
         theme.changes().connect(self.paint)
 
 
-def _column(head: PaneHead, canvas: Canvas) -> QWidget:
-    whole = QWidget()
+def _stack(whole: QWidget, *parts: QWidget) -> None:
+    """Put parts one above the other, the last as high as it gets."""
     column = QVBoxLayout(whole)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(0)
-    column.addWidget(head)
-    column.addWidget(canvas, 1)
-    return whole
+    for part in parts:
+        column.addWidget(part)
+    column.setStretchFactor(parts[-1], 1)

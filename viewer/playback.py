@@ -16,6 +16,7 @@ from models.live.record import SUFFIX
 from models.live.source import VIDEO_SUFFIXES, is_endless, title
 from models.types import Pixels, Source
 from viewer.canvas.painter import render
+from viewer.panels.base import Panel
 from viewer.panels.film import THUMB_PX
 from viewer.panels.live import LivePanel
 from viewer.sources import pixels_of
@@ -32,9 +33,6 @@ class Playback(QObject):
     def __init__(self, window: Window) -> None:
         super().__init__(window)
         self._window, self._live = window, window.session.live
-        panel = window.panels[LivePanel.id]
-        assert isinstance(panel, LivePanel)
-        self.panel = panel
         self._lost = ""
         self._recording = ""
         self._texts = QTimer(self)
@@ -47,11 +45,7 @@ class Playback(QObject):
         on.picture.append(self._begun)
         on.frame.append(self._frame)
         on.live.append(self._heard)
-        panel.toggled.connect(self._live.toggle)
-        panel.stepped.connect(self._live.step)
-        panel.sought.connect(self._live.seek)
-        panel.paced.connect(lambda every: self._live.pace(every=every))
-        panel.record_asked.connect(self.record)
+        window.panels.furnish.append(self._furnish)
 
     @property
     def open(self) -> bool:
@@ -120,6 +114,16 @@ class Playback(QObject):
             known = "Give a number, or an address that begins with rtsp://, http:// or https://."
             self._window.tell(f"{text} is neither a camera nor a stream. {known}", severity="error")
 
+    def _furnish(self, panel: Panel) -> None:
+        """Connect the panel that shows what plays, when it has just been built."""
+        if isinstance(panel, LivePanel):
+            panel.toggled.connect(self._live.toggle)
+            panel.stepped.connect(self._live.step)
+            panel.sought.connect(self._live.seek)
+            panel.paced.connect(lambda every: self._live.pace(every=every))
+            panel.record_asked.connect(self.record)
+            panel.show_live(self._live.source, self._live.facts)
+
     def _begun(self, source: Source, picture: Picture) -> None:
         if source.moving:
             step = max(1, math.ceil(max(picture.pixels.shape[:2]) / (2 * THUMB_PX)))
@@ -146,7 +150,9 @@ class Playback(QObject):
             self._texts.start()
 
     def _tell(self) -> None:
-        self.panel.show_live(self._live.source, self._live.facts)
+        panel = self._window.panels.there(LivePanel.id)
+        if isinstance(panel, LivePanel):
+            panel.show_live(self._live.source, self._live.facts)
 
     def _after_paint(self, call: Callable[[], None]) -> None:
         QTimer.singleShot(0, self, call)

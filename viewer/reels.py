@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import itertools
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from models.detection import report
-from models.files import write_whole
+from models.images import png
 from models.live.record import write_film
+from models.output_files import OutputFiles
 from models.requests import Request
 from models.types import Pixels, Result
 
@@ -27,21 +29,21 @@ FILM_PX = 256
 GIF_FPS = 50
 
 
-def save(path: Path, kind: str, request: Request, result: Result) -> None:
-    """Write one kind of file, all of it or none. Raises OSError."""
+def add(files: OutputFiles, path: Path, kind: str, request: Request, result: Result) -> None:
+    """Write one kind of file among others. Raises OSError."""
     match kind:
         case "png":
-            write_whole(path, png(whole(result)))
+            files.add(path, png(whole(result)))
         case "mp4":
             frames = result.arrays["pictures"]
-            write_film(path, (enlarged(frame, FILM_PX) for frame in frames), fps=result.meta["fps"])
+            write_film(files, path, (enlarged(frame, FILM_PX) for frame in frames), fps=result.meta["fps"])
         case "gif":
-            write_whole(path, gif(result.arrays["pictures"], fps=result.meta["fps"], loop=result.meta["loop"]))
+            files.add(path, gif(result.arrays["pictures"], fps=result.meta["fps"], loop=result.meta["loop"]))
         case "npy":
-            write_whole(path, npy(codes(result)))
+            files.add(path, npy(codes(result)))
         case _:
             few = {name: array for name, array in result.arrays.items() if array.dtype != np.uint8}
-            write_whole(path, report.as_plain_json(request, Result(few, result.meta)).encode())
+            files.add(path, report.as_plain_json(request, Result(few, result.meta)))
 
 
 def kinds(result: Result) -> list[str]:
@@ -123,15 +125,15 @@ def gif(pictures: Pixels, *, fps: int, loop: bool) -> bytes:
     return file.getvalue()
 
 
-def png(pixels: Pixels) -> bytes:
-    """Return a picture (H, W, 3) as a PNG file."""
-    file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG")
-    return file.getvalue()
-
-
 def npy(values: np.ndarray) -> bytes:
     """Return an array as an NPY file of float32."""
     file = io.BytesIO()
     np.save(file, values.astype(np.float32), allow_pickle=False)
+    return file.getvalue()
+
+
+def npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return arrays by name as an NPZ file."""
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, **arrays)
     return file.getvalue()

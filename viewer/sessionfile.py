@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from models import cards, files
+from models import cards, files, output_files
 from models.cards import DEFAULT_MODEL
 from models.live.source import has_password, is_endless, is_live, title
 from models.recipe import versions
@@ -109,7 +109,7 @@ def _write(path: Path, body: dict[str, Any]) -> None:
     if len(content) > MOST_BYTES:
         raise Refusal(f"{path.name} would be larger than {MOST_BYTES / 1e6:.0f} MB.", advice="Open fewer pictures.")
     try:
-        files.write_whole(path, content)
+        output_files.write_whole(path, content)
     except OSError as error:
         raise Refusal(
             f"{path.name} could not be written ({error.strerror or error}).",

@@ -6,13 +6,13 @@ import base64
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from models.live.source import has_password
+from models.output_files import write_whole
 from models.places import HOME_VARIABLE, home
 
 __all__ = ["HOME_VARIABLE", "Settings", "home"]
@@ -87,7 +87,7 @@ class Settings:
         try:
             text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write(self.path, text)
+            write_whole(self.path, text)
         except (OSError, TypeError, ValueError) as error:
             self.notes.append(f"The settings could not be saved to {self.path}: {error}.")
             return False
@@ -162,16 +162,3 @@ def _unique(paths: tuple[str, ...]) -> tuple[str, ...]:
     for path in paths:
         first.setdefault(os.path.normcase(path), path)
     return tuple(first.values())[:RECENT_MOST]
-
-
-def _write(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

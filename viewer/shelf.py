@@ -45,6 +45,10 @@ class Shelf(Mapping[str, Panel]):
     def __len__(self) -> int:
         return len(self.kinds)
 
+    def there(self, name: str) -> Panel | None:
+        """Return a panel if it has been built, and build none."""
+        return self._built.get(name)
+
     @property
     def built(self) -> list[Panel]:
         """The panels that are there, in order."""

@@ -78,9 +78,9 @@ class Verbs:
         if truth is not None:
             left_out = f"; {truth.omitted:,} left out" if truth.omitted else ""
             text = f"Imported {len(truth.pictures):,} pictures, {truth.boxes:,} boxes{left_out}."
-            severity = "warning" if truth.omitted else "success"
+            severity = "warning" if truth.omitted or truth.remarks else "success"
             self.window.docks.show("truth")
-            self.window.tell(text, details="\n".join(truth.left_out), severity=severity, key="truth")
+            self.window.tell(text, details="\n".join(truth.told), severity=severity, key="truth")
 
     def show_truth(self, truth: Truth | None) -> None:
         """Hand the ground truth that is open now to the panels."""
@@ -175,9 +175,8 @@ class Verbs:
     @property
     def figures(self) -> tuple[Request, Result] | None:
         """The figures of a data set that are shown, with what they answer."""
-        panel = self.window.panels["figures"]
-        assert isinstance(panel, FiguresPanel)
-        return panel.shown
+        panel = self.window.panels.there("figures")
+        return panel.shown if isinstance(panel, FiguresPanel) else None
 
     def copy_image(self) -> None:
         """Copy the picture with its overlay at its own resolution."""

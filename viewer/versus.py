@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models import quantity
 from models.detection.suppression import columns_of, overlap
 from models.types import Float, Int, Result
 from viewer import difference, heat, maps
@@ -83,14 +84,21 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Classes:
-    """Probabilities by class name: `rows` of name, A's and B's (None where it has no such class), the likeliest first.
+    """Numbers by class name: `rows` of name, A's and B's (None where it has no such class), the largest first.
 
-    `distance` is the total variation distance, half the sum of all differences: 0 the same, 1 nothing in common.
+    `quantities` tell what A's and B's are: probabilities or values. Where both are shares of one whole `distance` is
+    the total variation distance, half the sum of all differences: 0 the same, 1 nothing in common; else it is None.
     """
 
     rows: tuple[tuple[str, float | None, float | None], ...]
     best: tuple[str, str]
-    distance: float
+    distance: float | None
+    quantities: tuple[str, str] = (quantity.PROBABILITY, quantity.PROBABILITY)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether both are numbers of one kind."""
+        return self.quantities[0] == self.quantities[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,13 +186,15 @@ def recoloured(layers: Sequence[Layer], names: Sequence[str], first: Sequence[st
 
 
 def classes(a: Result, b: Result) -> Classes:
-    """Return the probabilities of both models' classes by name."""
+    """Return the probabilities or values of both models' classes by name."""
     both = [_chances(a), _chances(b)]
-    names = sorted({*both[0], *both[1]}, key=lambda name: -max(each.get(name, 0.0) for each in both))
+    order = list(dict.fromkeys((*both[0], *both[1])))
+    names = sorted(order, key=lambda name: -max(each.get(name, -np.inf) for each in both))
     rows = tuple((name, both[0].get(name), both[1].get(name)) for name in names)
     distance = 0.5 * sum(abs((p or 0.0) - (q or 0.0)) for _, p, q in rows)
     best = tuple(max(each, key=lambda name, of=each: of[name], default="") for each in both)
-    return Classes(rows, (best[0], best[1]), distance)
+    distance = distance if all(quantity.shared(each) for each in (a, b)) else None
+    return Classes(rows, (best[0], best[1]), distance, (quantity.of(a), quantity.of(b)))
 
 
 def map_numbers(a: Result, b: Result) -> MapNumbers | None:
@@ -232,11 +242,13 @@ def pictures(a: Result, b: Result) -> float | None:
 
 
 def _chances(result: Result) -> dict[str, float]:
-    arrays = result.arrays
+    """Return the number of each class by name; of several of one name the sum of shares, else the largest."""
     found: dict[str, float] = {}
-    for label, chance in zip(arrays["labels"].tolist(), arrays["probabilities"].tolist(), strict=True):
+    shared = quantity.shared(result)
+    for label, chance in zip(result.arrays["labels"].tolist(), quantity.numbers(result).tolist(), strict=True):
         name = class_name(result, label)
-        found[name] = found.get(name, 0.0) + chance
+        known = found.get(name)
+        found[name] = chance if known is None else known + chance if shared else max(known, chance)
     return found
 
 

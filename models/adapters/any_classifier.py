@@ -13,8 +13,6 @@ from models.passes import through
 from models.scored import Scored
 from models.unknown import Found
 
-LEAST = 1e-30
-
 
 class AnyClassifierAdapter(Scored):
     """An opened network that was found to give one score for each class."""
@@ -27,6 +25,7 @@ class AnyClassifierAdapter(Scored):
         self.card = card
         self.preprocess = found.preprocess
         self._found = found
+        self.head = found.head
 
     @classmethod
     def tiny(cls) -> nn.Module:
@@ -37,17 +36,12 @@ class AnyClassifierAdapter(Scored):
 
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
-        """What takes inputs (N, 3, h, w) to scores (N, C) before the softmax."""
+        """What takes inputs (N, 3, h, w) to scores (N, C) before the `link`."""
         found = self._found
-        if found.plain and found.channels == 3 and not found.probabilities:
+        if found.plain and found.channels == 3 and found.head.plain:
             return through(self.behaviour, self.net)
         run = through(self.behaviour, found.runner(self.net))
-
-        def scores(x: Tensor) -> Tensor:
-            made = run(x)[found.part].flatten(1)
-            return made.clamp_min(LEAST).log() if found.probabilities else made
-
-        return scores
+        return lambda x: found.head.scores(run(x)[found.part].flatten(1).float())
 
 
 ADAPTER = AnyClassifierAdapter

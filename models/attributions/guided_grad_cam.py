@@ -19,8 +19,8 @@ class Params(LayerParams):
 
 def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
     """Return the verdict on guided backpropagation, where the layer has places. Raises Refusal where it has none."""
-    cam.verdict(subject, params, stages)
-    return guided.verdict(subject, params, stages)
+    places = cam.verdict(subject, params, stages)
+    return places if places.level == "never" else guided.verdict(subject, params, stages)
 
 
 @attribution(

@@ -20,6 +20,7 @@ class Params(TargetParams):
     help="What each pixel adds to the score, were the network linear: its normalised value times the gradient.",
     cite="Shrikumar et al. 2016.",
     params=Params,
+    verdict=gradient.verdict,
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
     """Return input times gradient (h, w), summed over colours.

@@ -56,6 +56,7 @@ class Params(TargetParams):
     help="What each pixel adds on the way from a baseline to the picture; the sum is the difference of the scores.",
     cite="Sundararajan et al. 2017.",
     params=Params,
+    verdict=gradient.verdict,
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
     """Return integrated gradients (h, w), summed over colours (equation 1), with their completeness delta."""

@@ -20,6 +20,7 @@ class Params(TargetParams):
     help="How strongly each pixel could change the score: the absolute gradient.",
     cite="Simonyan et al. 2013.",
     params=Params,
+    verdict=gradient.verdict,
     signed=False,
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:

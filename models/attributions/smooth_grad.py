@@ -35,6 +35,7 @@ class Params(TargetParams):
     help="The gradient with its flicker averaged out over noisy copies of the picture.",
     cite="Smilkov et al. 2017.",
     params=Params,
+    verdict=gradient.verdict,
     signed=False,
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:

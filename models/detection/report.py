@@ -16,9 +16,10 @@ FIELDS = ("file", "x0", "y0", "x1", "y1", "score", "label", "label_id")
 
 
 def detections(result: Result) -> list[dict[str, Any]]:
-    """Return the shown detections, best first: box in pixels of the original picture, score, label, label_id.
+    """Return the shown detections, best first: id, box in pixels of the original picture, score, label, label_id.
 
-    Where the method of suppression changed scores, also the model's own as original_score.
+    The id is what `--set box=` of lineage and of the attributions takes. Where the method of suppression changed
+    scores, the model's own stands beside as original_score.
     """
     classes = result.meta["classes"]
     columns = zip(result.arrays["boxes"], result.arrays["scores"], result.arrays["labels"], strict=True)
@@ -31,6 +32,8 @@ def detections(result: Result) -> list[dict[str, Any]]:
         }
         for box, score, label in columns
     ]
+    for each, number in zip(found, result.arrays.get("ids", ()), strict=False):
+        each["id"] = int(number)
     for each, score in zip(found, result.arrays.get("original_scores", ()), strict=False):
         each["original_score"] = float(score)
     return found

@@ -2,7 +2,8 @@
 
 The source is the ground truth. The answer comes at once, of the pictures measured so far; the others are measured while
 the engine is idle, and the meta says `partial` until all are. The arrays are those of `models.evaluation.figures`.
-The meta has their totals, `collected`, `failed` and `of` pictures, `problems` and `notes`, lines of text.
+The meta has their totals, `collected`, `failed` and `of` pictures, and lines of text: `problems` are of pictures that
+could not be measured, `notes` of classes, `told` of how the ground truth was read, `omitted` how much of it was not.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from models.truth.types import Truth
 from models.types import Refusal, Result, Source
 
 ONE_PICTURE_BYTES = 1 << 28
-MOST_PROBLEMS = 100
 WISH = "what figures are collected for"
 
 
@@ -87,8 +87,10 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
         "collected": done,
         "failed": failed,
         "of": len(truth.pictures),
-        "problems": lines[:MOST_PROBLEMS],
+        "problems": lines,
         "notes": _notes(model, truth, ids),
+        "told": truth.told,
+        "omitted": truth.omitted,
         "partial": params.collect and not complete,
         "complete": complete,
     }

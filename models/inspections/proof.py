@@ -33,7 +33,9 @@ from models.proof import (
     explained,
     heat_of,
     on_input,
+    quantity,
     random_map,
+    span,
     spearman,
     ssim,
     twin_words,
@@ -89,10 +91,10 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     sweep = swept(stages, "curves", lambda: curves.sweep(columns), *key, first=curves.order[1], unit=UNIT)
     deletion, insertion = curves.read(explained(probe, sweep.scores), sweep.known)
     areas = area(curves.levels, deletion), area(curves.levels, insertion)
-    better, words = verdict(*areas)
-    contrast = probe.target.minus >= 0
+    followed = quantity(probe)
+    better, words = verdict(*areas, span=span([deletion, insertion], followed))
     meta |= {"deletion_areas": areas[0].tolist(), "insertion_areas": areas[1].tolist()}
-    meta |= {"better": better, "verdict_text": words, "quantity": "score difference" if contrast else "probability"}
+    meta |= {"better": better, "verdict_text": words, "quantity": followed}
     arrays |= {"deletion": deletion, "insertion": insertion}
     done, total = done + sweep.done, 2 * of + sweep.of
     if not sweep.complete:

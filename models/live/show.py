@@ -232,9 +232,13 @@ class Show:
             self._finish()
 
     def _finish(self) -> None:
-        if self._recording is not None:
-            self._recording.close()
-            self._recording = None
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            try:
+                recording.close()
+            except Refusal as refusal:
+                if self._now is not None:
+                    self._now.player.note = f"{refusal} {refusal.advice}"
 
 
 def _state(facts: Facts) -> tuple[object, ...]:

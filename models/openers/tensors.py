@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from models import architectures, assume, cards, checkpoint, files, own_network, preset, weights
+from models import architectures, assume, cards, checkpoint, files, heads, own_network, preset, weights
 from models.cards import Card
 from models.context import Context
 from models.networks import guess
@@ -38,10 +38,12 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
     with context.stage("read weights"):
         found = weights.sets(file)
     given = dict(assumed)
-    entry = given.pop("entry", "")
+    entry, scores = given.pop("entry", ""), {}
     state = _widened(checkpoint.plain(checkpoint.chosen(found, entry, file.name)))
     if not card.architecture and (served := own_network.of_weights(state, card, str(file))) is not None:
         return replace(served, card=replace(served.card, sha256=files.sha256(file)))
+    if heads.KEY in given:
+        scores = {heads.KEY: given.pop(heads.KEY)}
     try:
         net, card = _network(card, state, file, given)
     except Refusal:
@@ -51,7 +53,8 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
     if len(found) > 1:
         offered = {"entry": {**checkpoint.ENTRY, "choices": tuple(found), "value": entry or next(iter(found))}}
         card = replace(card, about={**card.about, "assumptions": {**card.about.get("assumptions", {}), **offered}})
-    return Opened(net, replace(card, sha256=files.sha256(file)), (cards.place(file), cards.own_place(file)))
+    card = replace(card, sha256=files.sha256(file))
+    return Opened(net, card, (cards.place(file), cards.own_place(file)), assumed=scores)
 
 
 def _network(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from models import assume, cards
+from models import assume, cards, heads
 from models.context import Context
 from models.opened import Opened
 from models.zoo.open import open_zoo
@@ -17,6 +17,6 @@ def match(base: str) -> bool:
 
 def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opened:
     """Return the network with its weights, or with random ones where its name tells of none."""
-    assume.check(assumed, {}, name=base)
+    assume.check({key: value for key, value in assumed.items() if key != heads.KEY}, {}, name=base)
     with context.stage("read weights"):
-        return Opened(*open_zoo(base))
+        return Opened(*open_zoo(base), assumed=assumed)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from models import architectures, cards
+from models.output_files import write_whole
 from models.zoo.recognise import fingerprint
 
 FOLDER = cards.ASSETS / "zoo"
@@ -135,8 +136,8 @@ def _timm_weights(name: str, tag: str, config: Mapping[str, Any]) -> dict[str, A
 def main() -> None:
     """Write both files."""
     FOLDER.mkdir(exist_ok=True)
-    (FOLDER / "torchvision.json").write_text(compact(torchvision_zoo()), encoding="utf-8")
-    (FOLDER / "timm.json").write_text(compact(timm_zoo()), encoding="utf-8")
+    write_whole(FOLDER / "torchvision.json", compact(torchvision_zoo()))
+    write_whole(FOLDER / "timm.json", compact(timm_zoo()))
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class Plain(nn.Module):
 
 
 def mean(x: Tensor) -> Tensor:
-    return torch.tensor([0.4, 0.5, 0.6], dtype=x.dtype, device=x.device).view(3, 1, 1)
+    return torch.linspace(0.4, 0.6, 3, device=x.device).view(3, 1, 1)
 
 
 # layout
@@ -200,6 +200,8 @@ class OneOnly(Plain):
 
 
 class Counts(Plain):
+    seen: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("seen", torch.zeros(()))
@@ -215,6 +217,8 @@ class Counts(Plain):
 
 class Average(Plain):
     """Divides by a running average that it keeps as it goes, as Shifted's constant at first."""
+
+    scale: Tensor
 
     def __init__(self) -> None:
         super().__init__()

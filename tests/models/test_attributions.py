@@ -169,6 +169,9 @@ def test_the_gradient_at_the_picture_is_made_once(model: Any, monkeypatch: pytes
     with gradients():
         for method in (saliency.attribute, input_x_gradient.attribute):
             explained(method, model, using=using)
+        assert not asked  # of the class explained by itself it comes with the verdict
+        for method in (saliency.attribute, input_x_gradient.attribute):
+            explained(method, model, method.params(**TARGET), using=using)
     assert asked == [1]
 
 

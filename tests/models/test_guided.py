@@ -18,7 +18,8 @@ from torch.overrides import _get_current_function_mode_stack
 from models import guided
 from models.attributions import deconvnet, guided_backprop, guided_grad_cam
 from models.capture import gradients
-from models.guided import Rectified, Rule, judged
+from models.guided import judged
+from models.rectifiers import Rectified, Rule
 from models.target import TargetParams
 from models.types import Refusal
 
@@ -129,7 +130,7 @@ def test_every_way_to_call_a_relu_is_covered_and_in_place_ones_stay_in_place() -
         held = x * 1
         returned = functional.relu(held, inplace=True)
     assert seen.covered == 8
-    assert not seen.others
+    assert not seen.gates
     assert returned.data_ptr() == held.data_ptr()
     assert torch.equal(held, x.relu())
     (back,) = torch.autograd.grad(out, x, torch.full_like(out, -1.0))

@@ -96,7 +96,7 @@ def test_every_map_is_that_of_the_network_which_only_takes_a_picture_to_scores(e
     for method in METHODS:
         if name == "Average" and method in (*RECTIFIED, *(m for m in GRADIENT if "cam" not in m)):
             found = ask(engine, method, odd)
-            assert isinstance(found, Failure) and "writes over values that its gradient is made of" in found.message
+            assert isinstance(found, Failure) and "the network writes over values that it is made of" in found.message
             continue
         if name == "ByData" and method in GRADIENT and "cam" not in method:
             continue  # torch does not know what goes through .data: its gradient is another
@@ -166,10 +166,9 @@ def test_gradients_are_those_of_plain_torch_and_captum_on_a_fresh_copy(engine: E
 def test_where_no_gradient_arrives_one_sentence_says_so(engine: Engine, name: str, method: str) -> None:
     found = ask(engine, method, full(name))
     assert isinstance(found, Failure)
-    told = method in RECTIFIED and "does not apply" in found.message
-    assert told or found.message.startswith("No gradient arrives at "), found.message
-    assert told or "occlusion" in found.advice
-    assert "\n" not in found.message and ".." not in found.message
+    assert "No gradient arrives at " in found.message, found.message
+    assert "such as occlusion, hold all the same" in found.text
+    assert "\n" not in found.text and ".." not in found.text and "Traceback" not in found.text
 
 
 @pytest.mark.parametrize("name", odd_networks.NO_GRADIENT)
@@ -298,7 +297,7 @@ def test_what_is_done_while_idle_is_done_as_what_was_asked(engine: Engine, preci
 @pytest.mark.parametrize("name", ["View", "SubDiv"])
 def test_torchscript_is_asked_as_its_code_is(kind: str, name: str) -> None:
     net = made(name)
-    program = torch.jit.trace(net, torch.rand(1, 3, 32, 32)) if kind == "traced" else torch.jit.script(net)
+    program: Any = torch.jit.trace(net, torch.rand(1, 3, 32, 32)) if kind == "traced" else torch.jit.script(net)
     scripted, plain = (registry.adapt(each, Card("net"), {"size": "32x32"}) for each in (program, made(name)))
     assert scripted.behaviour == plain.behaviour
     pixels, maps = read(CAT).pixels, []
@@ -316,7 +315,7 @@ def test_torchscript_is_asked_as_its_code_is(kind: str, name: str) -> None:
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 @pytest.mark.parametrize("scripted", [False, True])
 def test_dynamic_quantisation_is_asked_one_input_at_a_time(scripted: bool) -> None:
-    net: nn.Module = torch.ao.quantization.quantize_dynamic(made("View"), {nn.Linear}, dtype=torch.qint8)
+    net: Any = torch.ao.quantization.quantize_dynamic(made("View"), {nn.Linear}, dtype=torch.qint8)
     net = torch.jit.trace(net, torch.rand(1, 3, 32, 32)) if scripted else net
     model = registry.adapt(net, Card("net"), {"size": "32x32"})
     assert model.behaviour.alone
@@ -381,7 +380,7 @@ def test_a_known_family_without_running_statistics_is_asked_one_input_at_a_time(
 
 
 def test_a_lent_state_is_put_back_whatever_happens() -> None:
-    net = made("Counts")
+    net: Any = made("Counts")
     state = State(net)
     places = ()
     for _ in range(2):

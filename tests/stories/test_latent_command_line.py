@@ -16,11 +16,11 @@ from PIL import Image, ImageSequence
 
 import main as program
 from models import registry
-from models.files import whole, write_whole
 from models.images import save_png
 from models.latent.space import write
 from models.live import record
 from models.live.capture import Capture
+from models.output_files import OutputFiles, whole, write_whole
 from models.types import Result
 from tests.models.generators import gan, vae
 from viewer import reels
@@ -127,14 +127,8 @@ def test_a_full_disk_leaves_no_half_file_and_an_older_one_stays(
     out.mkdir()
     old = out / f"vae.interpolate.{kind}"
     old.write_bytes(b"older")
-    before = Path.write_bytes
-
-    def half(path: Path, content: bytes) -> int:
-        before(path, content[: len(content) // 2])
-        return full()
-
     monkeypatch.setattr(reels, "REEL", (kind,))
-    monkeypatch.setattr(Path, "write_bytes", half)
+    monkeypatch.setattr(os, "fsync", full)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(record.shutil, "disk_usage", lambda path: usage._replace(free=1 << 20))
     assert walk(model, out, "frames=4") == 1
@@ -153,8 +147,8 @@ def test_a_film_that_the_encoder_cut_short_is_not_kept(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(record.Recording, "write", skip)
     frames = [np.full((64, 64, 3), 40 * n, np.uint8) for n in range(5)]
-    with pytest.raises(OSError, match="4 of 5 frames"):
-        record.write_film(tmp_path / "a.mp4", frames, fps=10)
+    with pytest.raises(OSError, match="4 of 5 frames"), OutputFiles() as files:
+        record.write_film(files, tmp_path / "a.mp4", frames, fps=10)
     assert not list(tmp_path.iterdir())
 
 

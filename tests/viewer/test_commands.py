@@ -159,6 +159,7 @@ def test_a_submenu_is_filled_when_it_shows(state: State, window: QMainWindow) ->
     commands = table(state)
     commands.fill(window.menuBar())
     recent = submenu(menu(window, "File"), "Open recent")
+    recent.aboutToShow.emit()
     assert titles(recent) == ["a.png", "b && c.png"]
     recent.actions()[1].trigger()
     assert state.ran == ["b & c.png"]

@@ -238,10 +238,10 @@ def test_a_full_disk_keeps_the_one_before(home: Path, monkeypatch: pytest.Monkey
     kept = Kept(home)
     kept.write(Document(model="digits-ssd"))
 
-    def full(path: Path, content: bytes) -> int:
+    def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(Refusal, match="No space left"):
         kept.write(Document(model="digits-vae"))
     assert read(kept.path).document.model == "digits-ssd"

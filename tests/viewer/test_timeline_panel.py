@@ -331,10 +331,10 @@ def test_the_path_is_exported_with_its_recipe(opened: Any, tmp_path: Path, kind:
 def test_a_full_disk_is_said_and_leaves_nothing(opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep(opened, 1, 2)
 
-    def full(path: Path, content: bytes) -> int:
+    def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     folder = tmp_path / "out"
     reel_actions.export_to(opened.window, folder / "walk.gif", "gif")
     opened.until(lambda: any("walk.gif cannot be written" in text for text in opened.messages))

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QVBoxLayout, QWidget
 
 from models import assume, cards
 from models.inspection import Description
+from models.quantity import PROBABILITY, in_digits
 from models.requests import Request
 from models.types import Result
 from viewer import heat, versus
@@ -246,9 +247,14 @@ class BesidePanel(Panel):
         a, b = found.best
         same = f"Both say {a}" if a == b else f"A says {a}, B says {b}"
         shared = any(p is not None and q is not None for _, p, q in found.rows)
-        apart = f"total variation {found.distance:.3f}" if shared else "no class name in common"
-        self.classes.setText(f"{same} · {apart}")
-        self.ranking.take([_class_row(*row) for row in found.rows[:MOST_CLASSES]])
+        if PROBABILITY not in found.quantities:
+            same = "Both give values" if a and b else same
+        apart = "" if found.distance is None else f"total variation {found.distance:.3f}"
+        if not found.comparable:
+            apart = "one gives probabilities, the other values: they are not compared"
+        apart = apart if shared else "no class name in common"
+        self.classes.setText(" · ".join(part for part in (same, apart) if part))
+        self.ranking.take([_class_row(row, found) for row in found.rows[:MOST_CLASSES]])
 
     def _tell_maps(self, both: tuple[Result, Result]) -> None:
         found, look = versus.map_numbers(*both), self.store.document.look
@@ -286,7 +292,8 @@ class BesidePanel(Panel):
 
     def _class_text(self) -> str:
         both = self._both(CLASSIFY)
-        rows = [_class_row(*row) for row in versus.classes(*both).rows] if both else []
+        found = versus.classes(*both) if both else None
+        rows = [_class_row(row, found) for row in found.rows] if found is not None else []
         return "\n".join("\t".join(row) for row in (("Class", "A", "B", "B − A"), *rows))
 
     def _choose(self, index: int) -> None:
@@ -330,10 +337,13 @@ def _peers(model: str) -> list[str]:
     return sorted(known, key=lambda name: known[name].task != own)
 
 
-def _class_row(name: str, a: float | None, b: float | None) -> tuple[str, str, str, str]:
-    change = versus.signed(b - a) if a is not None and b is not None else NONE
-    one, other = (NONE if chance is None else f"{chance:.4f}" for chance in (a, b))
-    return name, one, other, change
+def _class_row(row: tuple[str, float | None, float | None], found: versus.Classes) -> tuple[str, str, str, str]:
+    name, a, b = row
+    pairs = zip((a, b), found.quantities, strict=True)
+    one, other = (NONE if v is None else f"{v:.4f}" if what == PROBABILITY else in_digits(v) for v, what in pairs)
+    if a is None or b is None or not found.comparable:
+        return name, one, other, NONE
+    return name, one, other, versus.signed(b - a) if found.quantities[0] == PROBABILITY else f"{b - a:+.4g}"
 
 
 def _stack(*parts: QWidget) -> QWidget:

@@ -110,7 +110,7 @@ class TruthPanel(Panel):
         self.left_out = QPushButton()
         self.left_out.setAccessibleName("Left out")
         self.left_out.setCheckable(True)
-        self.left_out.setToolTip("What of the data set could not be used, and why")
+        self.left_out.setToolTip("What of the data set could not be used or was changed, and why")
         self.left_out.toggled.connect(self._list_left_out)
         self.lines = QPlainTextEdit()
         self.lines.setReadOnly(True)
@@ -140,7 +140,7 @@ class TruthPanel(Panel):
     def show_truth(self, truth: Truth | None) -> None:
         """Take the ground truth that is open now."""
         self._truth = truth
-        self.lines.setPlainText("\n".join(truth.left_out) if truth else "")
+        self.lines.setPlainText("\n".join(truth.told) if truth else "")
         self.left_out.setChecked(False)
         self._compare(self.store.document)
 
@@ -211,14 +211,14 @@ class TruthPanel(Panel):
         for part in (self.counts, self.iou, self.list, *self.kinds.values()):
             part.setVisible(truth is not None)
         self.open.setVisible(truth is None)
-        self.left_out.setVisible(truth is not None and truth.omitted > 0)
+        self.left_out.setVisible(truth is not None and bool(truth.told))
         if truth is None:
             self.data_set.setText(NOTHING_OPEN)
             self.warning.setVisible(False)
             return
         clipped = f"\n{truth.clipped:,} boxes were cut at the edge of their picture." if truth.clipped else ""
         self.data_set.setText(f"{truth.name} · {truth.kind}\n{_counted(truth)}{clipped}")
-        self.left_out.setText(f"{truth.omitted:,} left out")
+        self.left_out.setText(f"{truth.omitted:,} left out" if truth.omitted else "Remarks")
         for kind, number in (("correct", "right"), ("wrong", "wrong"), ("missed", "missed")):
             count = f" ({getattr(outcome, number):,})" if outcome else ""
             self.kinds[kind].setText(KINDS[kind][0] + count)

@@ -41,11 +41,13 @@ def state(result: Result) -> tuple[str, str]:
     text = f"{meta['pictures']:,} pictures, {objects:,} objects, IoU {meta['match_iou']:.2f}"
     if left:
         text = f"{meta['collected']:,} of {meta['of']:,} pictures, figures of {meta['pictures']:,}"
-    details = [*meta["notes"], *meta["problems"]]
+    details = report.left_out(result)
     if meta["failed"]:
         text += f" · {meta['failed']:,} cannot be used"
     if meta["notes"]:
         text += " · not all classes"
+    if meta.get("omitted"):
+        text += f" · {meta['omitted']:,} of the ground truth left out"
     return text, "\n".join(details)
 
 

@@ -1,4 +1,4 @@
-"""Classes, the likeliest first, each with its probability as a bar and a number; the target and its rival are marked.
+"""Classes in order, each with its probability or value as a bar and a number; the target and its rival are marked.
 
 It chooses nothing itself: signals tell which label the user picked.
 """
@@ -45,12 +45,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from models.quantity import PROBABILITY, VALUE, column
 from viewer import theme
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_PX, BAR_PX, MARK_PX, MINUS_PX, GAP = 24, 8, 16, 22, 6
 NAME_SHARE = 0.62
-LEAST_SHOWN = 1e-4
+WIDEST = {PROBABILITY: "<0.00001", VALUE: "-1.235e+06"}  # of the numbers, which are painted at the right
 AGAINST = "Set against the target: explain what speaks for the target rather than for this class (Ctrl+click)"
 NO_LONGER = "Set against the target; click to take it back"
 
@@ -81,12 +82,14 @@ class Ranking(QListView):
         self,
         labels: NDArray[Any],
         names: Sequence[str],
-        probabilities: NDArray[Any],
+        numbers: NDArray[Any],
         scores: NDArray[Any],
+        *,
+        quantity: str = PROBABILITY,
     ) -> None:
-        """Show classes in this order; `names` are all names, by label."""
+        """Show classes in this order; `names` are all names, by label, `quantity` tells what the numbers are."""
         kept = self.label_at(self.currentIndex())
-        self.rows.set_entries(labels, names, probabilities, scores)
+        self.rows.set_entries(labels, names, numbers, scores, quantity)
         self._go_to(kept)
 
     def look_for(self, text: str) -> None:
@@ -108,7 +111,8 @@ class Ranking(QListView):
     @property
     def text(self) -> str:
         """The classes shown, as tab-separated text."""
-        return "\n".join(["Class\tProbability\tScore", *(self.rows.line(row) for row in range(self.rows.rowCount()))])
+        head = "Class\tProbability\tScore" if self.rows.quantity == PROBABILITY else "Name\tValue"
+        return "\n".join([head, *(self.rows.line(row) for row in range(self.rows.rowCount()))])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Make the current class the target with Return, set it against with Ctrl+Return or minus, copy with Ctrl+C."""
@@ -177,16 +181,18 @@ class _Rows(QAbstractListModel):
         self.names: Sequence[str] = ()
         self.target = self.against = -1
         self._labels = np.empty(0, np.int64)
-        self._probabilities = self._scores = np.empty(0)
+        self._numbers = self._scores = np.empty(0)
+        self.quantity, self._longest = PROBABILITY, 1.0
         self._shown = np.empty(0, np.int64)
         self._text = ""
 
     def set_entries(
-        self, labels: NDArray[Any], names: Sequence[str], probabilities: NDArray[Any], scores: NDArray[Any]
+        self, labels: NDArray[Any], names: Sequence[str], numbers: NDArray[Any], scores: NDArray[Any], quantity: str
     ) -> None:
         """Take the classes."""
         self._labels, self.names = labels, names
-        self._probabilities, self._scores = probabilities, scores
+        self._numbers, self._scores, self.quantity = numbers, scores, quantity
+        self._longest = 1.0 if quantity == PROBABILITY else float(np.abs(numbers).max(initial=0.0)) or 1.0
         self.look_for(self._text)
 
     def look_for(self, text: str) -> None:
@@ -209,19 +215,26 @@ class _Rows(QAbstractListModel):
     def line(self, row: int) -> str:
         """Return a row as tab-separated text."""
         at = self._shown[row]
-        return f"{self.names[int(self._labels[at])]}\t{self._probabilities[at]:.6f}\t{self._scores[at]:.4f}"
+        name = self.names[int(self._labels[at])]
+        if self.quantity != PROBABILITY:
+            return f"{name}\t{self._numbers[at]:.7g}"
+        return f"{name}\t{self._numbers[at]:.6f}\t{self._scores[at]:.4f}"
 
     def entry(self, row: int) -> tuple[int, str, float]:
-        """Return label, name and probability of a row."""
+        """Return label, name and number of a row."""
         at = self._shown[row]
         label = int(self._labels[at])
-        return label, self.names[label], float(self._probabilities[at])
+        return label, self.names[label], float(self._numbers[at])
+
+    def share(self, number: float) -> float:
+        """Return how much of a bar a number fills: of 1, of values of the largest; one below 0 fills as much."""
+        return min(1.0, abs(number) / self._longest)
 
     def data(self, index: Index, role: int = int(Qt.ItemDataRole.DisplayRole)) -> Any:
         """Return what a row is called, its label, and what is read out of it."""
         if not index.isValid():
             return None
-        label, name, probability = self.entry(index.row())
+        label, name, number = self.entry(index.row())
         match role:
             case Qt.ItemDataRole.DisplayRole:
                 return name
@@ -229,10 +242,12 @@ class _Rows(QAbstractListModel):
                 return label
             case Qt.ItemDataRole.AccessibleTextRole:
                 state = ", target" if label == self.target else ", against" if label == self.against else ""
-                return f"{name}, probability {shown(probability)}{state}"
+                return f"{name}, {self.quantity} {column(number, self.quantity)}{state}"
             case Qt.ItemDataRole.ToolTipRole:
                 score = self._scores[self._shown[index.row()]]
-                return f"{name}: probability {probability:.6f}, score {score:.3f}. Click to explain it."
+                if self.quantity != PROBABILITY:
+                    return f"{name}: value {number:.7g}. Click to explain it."
+                return f"{name}: probability {number:.6f}, score {score:.3f}. Click to explain it."
         return None
 
 
@@ -254,7 +269,7 @@ class _Line(QStyledItemDelegate):
         view = self.parent()
         assert isinstance(view, Ranking)
         rows, now = view.rows, theme.colours()
-        label, name, probability = rows.entry(index.row())
+        label, name, number = rows.entry(index.row())
         state, place = option.state, QRect(option.rect)  # type: ignore[attr-defined]
         target, against = label == rows.target, label == rows.against
         near = bool(state & (QStyle.StateFlag.State_MouseOver | QStyle.StateFlag.State_HasFocus))
@@ -276,30 +291,26 @@ class _Line(QStyledItemDelegate):
             _aim(painter, QPointF(left + MARK_PX / 2, middle), now.accent)
         left += MARK_PX + GAP // 2
         metrics = painter.fontMetrics()
-        numbers = view.fontMetrics().horizontalAdvance("<0.00001")
+        numbers = view.fontMetrics().horizontalAdvance(WIDEST[rows.quantity])
         right = place.right() - MINUS_PX
         names = int((right - left - numbers - GAP) * NAME_SHARE)
         words = metrics.elidedText(name, Qt.TextElideMode.ElideRight, names)
         painter.setPen(now.text)
         painter.drawText(QRect(left, place.top(), names, place.height()), _LEFT, words)
-        painter.drawText(QRect(right - numbers, place.top(), numbers, place.height()), _RIGHT, shown(probability))
+        text = column(number, rows.quantity)
+        painter.drawText(QRect(right - numbers, place.top(), numbers, place.height()), _RIGHT, text)
         track = QRectF(left + names + GAP, middle - BAR_PX / 2, right - numbers - left - names - 2 * GAP, BAR_PX)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(now.border)
         painter.drawRoundedRect(track, BAR_PX / 2, BAR_PX / 2)
-        if probability > 0:
+        if share := rows.share(number):
             filled = QRectF(track)
-            filled.setWidth(max(track.width() * probability, 2.0))
+            filled.setWidth(max(track.width() * share, 2.0))
             painter.setBrush(theme.class_colour(label))
             painter.drawRoundedRect(filled, min(BAR_PX / 2, filled.width() / 2), BAR_PX / 2)
         if against or (near and not target):
             _minus(painter, QPointF(right + MINUS_PX / 2, middle), now.accent if against else now.muted, filled=against)
         painter.restore()
-
-
-def shown(probability: float) -> str:
-    """Return a probability as it stands in the list."""
-    return f"{probability:.4f}" if probability >= LEAST_SHOWN or probability == 0 else "<0.0001"
 
 
 def _aim(painter: QPainter, at: QPointF, colour: Any) -> None:

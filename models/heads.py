@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from models import images
-from models.cards import PHOTOS
-from models.preprocess import Preprocess
+from models.cards.card import PHOTOS
+from models.loading.preprocess import Preprocess
 from models.quantity import PROBABILITY, VALUE
 from models.types import Refusal
 

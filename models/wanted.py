@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.cards import Card
+from models.cards.card import Card
 from models.types import Refusal
 
 Size = tuple[int, int]

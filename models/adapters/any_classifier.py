@@ -8,10 +8,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from models.cards import Card
-from models.passes import through
-from models.scored import Scored
-from models.unknown import Found
+from models.adapters.base.scored import Scored
+from models.cards.card import Card
+from models.loading.probe_network import Found
+from models.runtime.forward_passes import through
 
 
 class AnyClassifierAdapter(Scored):

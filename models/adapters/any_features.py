@@ -8,11 +8,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from models.cards import Card
+from models.adapters.base.scored import Seen
+from models.cards.card import Card
 from models.heads import VALUES, Head
-from models.passes import through
-from models.scored import Seen
-from models.unknown import Found
+from models.loading.probe_network import Found
+from models.runtime.forward_passes import through
 
 
 class AnyFeaturesAdapter(Seen):

@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from models import assume, heads
-from models.cards import Card
-from models.networks.lenet import LeNet
-from models.networks.photos import PhotosResNet
-from models.passes import through
-from models.preprocess import Preprocess
-from models.scored import Scored
+from models import heads, model_name
+from models.adapters.base.scored import Scored
+from models.bundled.lenet import LeNet
+from models.bundled.photos import PhotosResNet
+from models.cards.card import Card
+from models.loading.preprocess import Preprocess
+from models.runtime.forward_passes import through
 
 FAMILIES = "torchvision.models."
 TIMM = "timm.models."
@@ -43,7 +43,7 @@ class ClassifierAdapter(Scored):
         made = cls(net, card)
         found = heads.told(card.about, len(card.classes)) or heads.usual(len(card.classes))
         offered = heads.offered(found.kind, found.count, found.evidence)
-        chosen = assume.check(assumed, {heads.KEY: offered}, name=card.name)[heads.KEY]
+        chosen = model_name.check(assumed, {heads.KEY: offered}, name=card.name)[heads.KEY]
         made.head = found.taken_for(chosen)
         about: dict[str, Any] = dict(card.about)
         about["assumptions"] = {**about.get("assumptions", {}), heads.KEY: {**offered, "value": chosen}}

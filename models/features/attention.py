@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.capture import Numbers
-from models.layout import CLASS_TOKEN, TOKENS, Layout, layout_of
-from models.passes import repetition
+from models.runtime.forward_passes import repetition
 from models.subject import Subject
+from models.tracing.tensor_layout import CLASS_TOKEN, TOKENS, Layout, layout_of
+from models.tracing.traced_calls import Numbers
 from models.types import Refusal
 
 

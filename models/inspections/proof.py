@@ -18,13 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from models import registry
-from models.attribution import Attribution, Heatmap, Probe, probe_of, subject_of, told
-from models.cache import CachedStages
-from models.inspection import Inspection
-from models.params import param
-from models.perturb import baseline_param, swept
-from models.proof import (
+from models.attributions.attribution import Attribution, Heatmap, Probe, probe_of, subject_of, told
+from models.attributions.faithfulness import (
     MAPS,
     Curves,
     area,
@@ -41,9 +36,14 @@ from models.proof import (
     twin_words,
     verdict,
 )
+from models.attributions.perturbation import baseline_param, swept
+from models.attributions.random_twin import Twin, twin
+from models.attributions.target import TargetParams
+from models.engine import registry
+from models.inspection import Inspection
+from models.params import param
+from models.runtime.stage_cache import CachedStages
 from models.subject import PARTS
-from models.target import TargetParams
-from models.twin import Twin, twin
 from models.types import Pixels, Refusal, Result
 
 UNIT = "passes"

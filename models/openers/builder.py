@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from models import architectures, cards
-from models.context import Context
-from models.opened import Opened
+from models.cards import card as cards
+from models.loading import architectures
+from models.loading.opened_model import Opened
+from models.runtime.context import Context
 
 
 def match(base: str) -> bool:

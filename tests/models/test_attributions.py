@@ -11,11 +11,11 @@ import torch
 from explained import CLASSES, NAMES, SIDES, explained, input_of, network, opened, probe, stages
 from torch import Tensor, nn
 
-from models import gradient
-from models.attributions import input_x_gradient, integrated_gradients, saliency, smooth_grad
-from models.baseline import BASELINES, baseline
-from models.capture import gradients
-from models.context import Context
+from models.attributions import gradients as gradient
+from models.attributions.baselines import BASELINES, baseline
+from models.attributions.methods import input_x_gradient, integrated_gradients, saliency, smooth_grad
+from models.runtime.context import Context
+from models.tracing.traced_calls import gradients
 from models.types import Cancelled
 
 TARGET = {"target": "class 3"}

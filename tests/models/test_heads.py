@@ -13,9 +13,10 @@ from headed import ALONE, FORMS, Means
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models import heads, images, registry
-from models.cards import PHOTOS, Card
-from models.engine import Engine
+from models import heads, images
+from models.cards.card import PHOTOS, Card
+from models.engine import registry
+from models.engine.engine import Engine
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source
 

@@ -17,18 +17,20 @@ from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.ops import MultiScaleRoIAlign
 
-from models import assume, consent, registry
-from models.behaviour import innocent
-from models.cache import Cache, CachedStages
-from models.cards import Card
-from models.context import Context
-from models.engine import Engine
+from models import model_name
+from models.cards.card import Card
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import read
-from models.net_state import Loan, State
+from models.loading.pass_behaviour import innocent
 from models.params import build
-from models.passes import Behaviour, guarded, repetition, through
 from models.requests import Request
+from models.runtime.context import Context
+from models.runtime.forward_passes import Behaviour, guarded, repetition, through
+from models.runtime.network_state import Loan, State
+from models.runtime.stage_cache import Cache, CachedStages
 from models.types import Failure, Result, Source
+from models.user_code import consent
 
 CODE = Path(odd_networks.__file__).resolve()
 CAT = Source.file(Path(__file__).resolve().parents[2] / "assets" / "photos" / "cat.jpg")
@@ -54,7 +56,7 @@ def allowed() -> None:
 
 
 def full(name: str, **given: str) -> str:
-    return assume.join(f"{CODE}:{name}", {"size": "32x32", **given})
+    return model_name.join(f"{CODE}:{name}", {"size": "32x32", **given})
 
 
 def ask(engine: Engine, inspection: str, name: str, **settings: Any) -> Result | Failure:

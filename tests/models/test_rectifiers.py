@@ -12,10 +12,12 @@ from explained import CLASSES, explained, input_of, opened, probe
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models import gradient, guided, registry
-from models.capture import gradients
+from models.attributions import gradients as gradient
+from models.attributions import guided_relu
+from models.attributions.target import TargetParams
+from models.engine import registry
 from models.rectifiers import Rectified, Rule
-from models.target import TargetParams
+from models.tracing.traced_calls import gradients
 from models.types import Refusal
 
 
@@ -105,12 +107,12 @@ class Small(nn.Module):
 
 def ours(net: nn.Module, rule: Rule) -> Tensor:
     with gradients():
-        return guided.gradient(probe(opened(net.eval()), TargetParams(target="class 3")), rule)
+        return guided_relu.gradient(probe(opened(net.eval()), TargetParams(target="class 3")), rule)
 
 
 def judged(net: nn.Module) -> Any:
     asked = probe(opened(net.eval()), TargetParams())
-    return guided.verdict(asked.subject, TargetParams(), asked.stages)
+    return guided_relu.verdict(asked.subject, TargetParams(), asked.stages)
 
 
 @pytest.mark.parametrize("bias", [0.0, 30.0], ids=["either sign", "all above zero"])
@@ -204,14 +206,14 @@ def test_where_the_network_cuts_gradients_off_it_is_said_so_and_after_which_laye
     asked = probe(opened(Cut(NO_WAY[cut])), TargetParams())
     told = gradient.missing(asked.subject, asked.stages)
     assert told.startswith("No gradient arrives at the picture: the network cuts it off after first")
-    assert guided.verdict(asked.subject, TargetParams(), asked.stages).reason == told
+    assert guided_relu.verdict(asked.subject, TargetParams(), asked.stages).reason == told
 
 
 @pytest.mark.parametrize("cut", [torch.round, torch.sign, lambda x: torch.sigmoid(1000 + x)], ids=str)
 def test_a_gradient_that_is_zero_everywhere_is_none(cut: Callable[[Tensor], Tensor]) -> None:
     asked = probe(opened(Cut(cut)), TargetParams())
     assert "zero everywhere" in gradient.missing(asked.subject, asked.stages)
-    assert guided.verdict(asked.subject, TargetParams(), asked.stages).level == "never"
+    assert guided_relu.verdict(asked.subject, TargetParams(), asked.stages).level == "never"
 
 
 OF_GRADIENTS = [m for m in registry.all_attributions().values() if m.gradient and m.id != "cam"]

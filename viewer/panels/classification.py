@@ -10,18 +10,19 @@ from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout
 
 from models import quantity
-from models.cards import task
+from models.cards.card import task
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import explain, plan
 from viewer.canvas.layers import NO_CLASS, Boxes, Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.elide import ElidedLabel
-from viewer.widgets.ranking import Ranking
-from viewer.widgets.search import Search
+from viewer.presenters import attribution
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.controls.elided_label import ElidedLabel
+from viewer.widgets.controls.search_line import Search
+from viewer.widgets.tables.class_ranking import Ranking
 
 MOST = 1000
 NOTHING_OPEN = "Open a picture to begin."
@@ -81,7 +82,7 @@ class ClassificationPanel(Panel):
         """Want the number of every class; before the model is described only of what is known for a classifier."""
         if description is None and task(document.model) != "classification":
             return None
-        return plan.ask("classify", document, description, extra={"top": MOST})
+        return request_plan.ask("classify", document, description, extra={"top": MOST})
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Mark the target and what is set against it; drop what another model said."""
@@ -142,8 +143,8 @@ class ClassificationPanel(Panel):
         self._names = (*names, *(f"class {label}" for label in range(len(names), outputs)))
 
     def _mark(self, document: Document) -> None:
-        wanted = explain.label_of(document.target, self._names) if document.target else self._best
-        against = explain.label_of(document.against, self._names) if document.against else -1
+        wanted = attribution.label_of(document.target, self._names) if document.target else self._best
+        against = attribution.label_of(document.against, self._names) if document.against else -1
         self.ranking.mark(target=wanted, against=against)
         title = self._names[wanted] if 0 <= wanted < len(self._names) else ""
         name = f"{title} − {self._names[against]}" if against >= 0 else title
@@ -193,16 +194,16 @@ class ClassificationPanel(Panel):
             self._choose(label)
 
     def _choose(self, label: int) -> None:
-        word = explain.word_for(label, self._names)
-        self.store.update(explain.with_target(self.store.document, word), title=f"Explain {self._names[label]}")
+        word = attribution.word_for(label, self._names)
+        self.store.update(attribution.with_target(self.store.document, word), title=f"Explain {self._names[label]}")
 
     def _oppose(self, label: int) -> None:
-        word = explain.word_for(label, self._names) if label >= 0 else ""
+        word = attribution.word_for(label, self._names) if label >= 0 else ""
         title = f"Set against {self._names[label]}" if label >= 0 else "Set against no class"
         self.store.update(self.store.document.explaining(against=word), title=title)
 
     def _automatic(self) -> None:
-        document = explain.with_target(self.store.document, "").explaining(against="")
+        document = attribution.with_target(self.store.document, "").explaining(against="")
         self.store.update(document, title="Explain the highest class")
 
 

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from models.attributions.attribution import Probe, Verdict
 from models.attributions.target import TargetParams, resolve
-from models.backward_graph import RECTIFIER, activations, between
-from models.rectifiers import Rectified
 from models.runtime.split_batches import in_parts
 from models.subject import Subject
+from models.tracing.backward_graph import RECTIFIER, activations, between
 from models.tracing.backward_pass import CUTS, INSTEAD, arriving, back
+from models.tracing.rectifiers import Rectified
 from models.tracing.traced_calls import Call, gradients, traced
 from models.types import Refusal
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -19,13 +20,14 @@ from models.attributions.attribution import Attribution
 from models.capabilities import CAPABILITIES
 from models.cards import card as cards
 from models.cards.card import Card
+from models.exported.operation_budget import Budget
 from models.files import MODEL_SUFFIXES
 from models.inspection import Description, Inspection
-from models.loading import pass_behaviour, probe_network
+from models.loading import architectures, pass_behaviour, probe_network
 from models.loading.opened_model import Opened
-from models.runtime import device
+from models.runtime import device, failures
 from models.runtime.context import Context
-from models.types import Refusal
+from models.types import Cancelled, Refusal
 
 
 @cache
@@ -57,6 +59,7 @@ def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = 
     assumptions that are not offered.
     """
     own, rest = pass_behaviour.taken(assumed or {})
+    card = card if card.classes else replace(card, classes=architectures.names_for(net))
     general = {kind.serves: kind for kind in adapter_classes() if hasattr(kind, "serves")}
     for candidate in adapter_classes():
         if candidate not in general.values() and candidate.match(net):
@@ -91,16 +94,23 @@ def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
     """
     base, given = model_name.split(name)
     place, assumed = device.take(given)
-    opener = next((each for each in all_openers() if each.match(base)), None)
-    if opener is None:
-        raise _unknown(base)
     try:
+        opener = next((each for each in all_openers() if each.match(base)), None)
+        if opener is None:
+            raise _unknown(base)
         return _opened(opener, base, assumed, place, context or Context())
     except Refusal as refusal:
         if refusal.offer[:1] == ("assume",):  # another choice is another name, which is known here
             _, key, value, words = refusal.offer
             refusal.offer = ("model", model_name.join(base, {**given, key: value}), words)
         raise
+    except Cancelled:
+        raise
+    except Exception as error:
+        if failures.out_of_memory(error):
+            raise  # told with what there is
+        # A reader met what it does not know: a sentence for the user, and all of it for the log.
+        raise failures.unreadable(name, error) from error
 
 
 def _opened(
@@ -111,10 +121,11 @@ def _opened(
         parameter.requires_grad_(False)
     net = found.net.eval().to(place.device)
     card = replace(found.card, about={**found.card.about, "runtime": place.about, "parameters": _count(net)})
-    if not found.adapter:
+    if found.adapter:
+        own, _ = pass_behaviour.taken(found.assumed)
+        return pass_behaviour.settle(found.adapter(net, card), own), found
+    with Budget(found.measured, name=card.name, check=context.check) if found.measured else nullcontext():
         return adapt(net, card, found.assumed), found
-    own, _ = pass_behaviour.taken(found.assumed)
-    return pass_behaviour.settle(found.adapter(net, card), own), found
 
 
 def _count(net: torch.nn.Module) -> int:

@@ -20,6 +20,9 @@ from models.runtime.forward_passes import repetition
 from models.tracing.tensor_layout import Layout, layout_of
 
 CALL_BYTES = 1024
+GRIDS = 6  # of maps before that tell how tokens lie
+# Of networks whose rows of tokens (by their number) have others than places: how many of those come first.
+BEFORE: weakref.WeakKeyDictionary[nn.Module, dict[int, int]] = weakref.WeakKeyDictionary()
 
 
 @contextmanager
@@ -88,6 +91,8 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
     """
     names = _names(net)
     trace, counts = Trace(), Numbers()
+    grids: list[tuple[int, int]] = []
+    first = BEFORE.get(net, {})
     owners: dict[int, tuple[weakref.ref[Tensor], int, str]] = {}
 
     listed: dict[str, Call] = {}
@@ -101,9 +106,13 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
         for key, value in tensors_in(output):
             name = call_id(path, number, key)
             if not repetition():
-                layout = layout_of(tuple(value.shape), size, channels_last=isinstance(module, nn.LayerNorm | nn.Linear))
+                shape, last = tuple(value.shape), isinstance(module, nn.LayerNorm | nn.Linear)
+                before = first.get(shape[1]) if len(shape) == 3 else None
+                layout = layout_of(shape, size, channels_last=last, grids=tuple(grids), before=before)
+                if layout.spatial and not layout.before + layout.after and layout.grid not in grids:
+                    grids[:] = [*grids[1 - GRIDS :], layout.grid]
                 same, kind, depth = _owner(owners, value, name), type(module).__name__, path.count(".") + 1
-                listed[name] = Call(name, path, kind, number, 1, tuple(value.shape), layout, same, depth)
+                listed[name] = Call(name, path, kind, number, 1, shape, layout, same, depth)
                 trace.calls.append(listed[name])
             call = listed.get(name)
             if see is not None and call is not None and (put := see(call, value.float())) is not None:

@@ -101,7 +101,12 @@ def chosen(subject: Subject, stages: Any) -> Choice:
         if subject.body:
             # A detector's levels are no trunk; its graph would be large.
             return Choice(_last_of_branches(subject, calls) or calls[-1].id)
-        return _on_the_trunk(subject, calls)
+        try:
+            return _on_the_trunk(subject, calls)
+        except RuntimeError as error:
+            if out_of_memory(error):
+                raise
+            return Choice(_last_of_branches(subject, calls) or calls[-1].id)  # with gradients it does not run
 
     return stages.run("automatic layer", make, subject.key)
 

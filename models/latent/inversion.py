@@ -84,8 +84,7 @@ def spread(space: Space, count: int, seed: int) -> Float:
 
 
 def _free(codes: Tensor, space: Space) -> tuple[Tensor, dict[str, Any]]:
-    """Return the variables to optimise, uniform numbers through the inverse of tanh, and masks (D,) by kind of block.
-    """
+    """Return the variables to optimise, uniform numbers through the inverse of tanh, and masks (D,) by block kind."""
     kinds = np.concatenate([[block.kind] * block.size for block in space.blocks])
     mask = {kind: torch.from_numpy(kinds == kind).to(codes.device) for kind in ("uniform", "categorical")}
     inside = codes.clamp(-EDGE, EDGE).atanh()

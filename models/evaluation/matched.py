@@ -173,7 +173,7 @@ class _Finder:
         return Hits(candidate, item, kind, self.table.score[candidate], stand, place), ignored
 
     def of_any_class(self, iou: float) -> tuple[Int, Bool, Bool]:
-        """Return the match of each object (T,) regardless of class, and which detections (D,) are matched or excused."""
+        """Return the match of each object (T,) regardless of class, and the matched and excused detections (D,)."""
         candidate, item = self._turns("_any", iou)
         finder = np.full(len(self.counted), -1, np.int64)
         finder[item] = candidate

@@ -63,9 +63,7 @@ def values(preprocessing: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def preprocessing(shown: Mapping[str, Value]) -> dict[str, Any]:
-    """Return a card's preprocessing from the form's values. Raises Refusal for values that no picture can be prepared
-    with.
-    """
+    """Return a card's preprocessing from the form's values. Raises Refusal for values that cannot be used."""
     made = dict(shown)
     height, width = int(made.pop("height")), int(made.pop("width"))
     found: dict[str, Any] = {**made, "resize": int(made["resize"]), "range": float(made["range"])}

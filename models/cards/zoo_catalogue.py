@@ -71,10 +71,10 @@ def entries() -> tuple[Entry, ...]:
 
 
 def find(name: str) -> Entry:
-    """Return the entry of a name: `torchvision:NAME:WEIGHTS` (or DEFAULT), `timm:NAME.TAG`, or `timm:NAME` without
-    weights.
+    """Return the entry of a name.
 
-    Raises Refusal for an unknown name, suggesting similar ones.
+    Names are `torchvision:NAME:WEIGHTS` (or DEFAULT), `timm:NAME.TAG`, and `timm:NAME` without weights. Raises Refusal
+    for an unknown name, suggesting similar ones.
     """
     known = _by_name()
     if name in known:

@@ -32,8 +32,9 @@ def funnel(matched: Matched, best: NDArray[np.float32], score: float) -> tuple[I
 
 
 def best_scores(matched: Matched) -> NDArray[np.float32]:
-    """Return (3, T): the best score of the candidates that match an object, among all, those after NMS, those after the
-    cut.
+    """Return (3, T): the best score of the candidates that match an object.
+
+    The rows consider all candidates, those left by NMS, and those left by the maximum per picture.
     """
     table = matched.table
     candidate, item, found = table.same

@@ -46,11 +46,10 @@ class Errors:
         return {kind: np.concatenate([[0], np.cumsum(out)]) for kind, out in zip(range(-1, MISS), lost, strict=True)}
 
     def tick(self, score: float) -> tuple[Double, Int, float]:
-        """Return, at a score, the AP gained by fixing each of `TYPES` and `SPECIAL` (8,), the count of each type (6,),
-        and the AP.
+        """Return the gains in AP from fixing each type of error, the counts of errors, and the AP, all at a score.
 
-        All AP values are from 0 to 1. AP is the mean over the classes that have objects or detections, as TIDE computes
-        it.
+        The gains (8,) are in the order of `TYPES` and `SPECIAL`, the counts (6,) in that of `TYPES`. All AP values are
+        from 0 to 1. AP is the mean over the classes that have objects or detections, as TIDE computes it.
         """
         matched, limit = self.matched, np.float32(score)
         hits = matched.half.above(score)
@@ -149,8 +148,7 @@ def errors(matched: Matched) -> Errors:
 
 
 def _best(matched: Matched, stand: Int, *, same: bool) -> tuple[Double, Int]:
-    """Return, for each evaluated detection (D,), the best IoU with an object of its class, or of others, and that
-    object.
+    """Return the best IoU of each evaluated detection (D,) with an object of its class, or of others, and the object.
     """
     table = matched.table
     candidate, item, iou = table.same if same else table.any

@@ -32,8 +32,7 @@ class Kernels:
 
     @property
     def mode(self) -> str:
-        """The best way to show them: in colour, as their only plane, as one cell per input, or as a principal
-        component.
+        """The best way to show them: in colour, as the only plane, as one cell per input, or as principal components.
         """
         inputs, height, width = self.weight.shape[1:]
         if height * width == 1:
@@ -57,14 +56,14 @@ def kernels_of(module: nn.Module) -> Kernels | None:
 
 
 def tiles(kernels: Kernels, *, mode: str = "auto", channel: int = -1, plane: int = 0) -> tuple[Float, Float]:
-    """Return a picture of each filter (N, h, w), or (N, h, w, 3) in `rgb`, and the share of the filter it shows (N,), 0
-    to 1.
+    """Return a picture of each filter (N, h, w), or (N, h, w, 3) in `rgb`, and how much of the filter it shows (N,).
 
-    `planes` are the raw weights for one input, `plane`; with a `channel` all planes of that filter instead, one tile
-    each. `inputs` is for 1 x 1 kernels: the weight of every input, in rows. `pca` is the first principal component over
-    inputs: of the matrix (I, k l) with the inputs' planes as rows, the first right singular vector times its singular
-    value times the root of 1 / I, so that its sum of squares equals that of a mean plane; its share is the share of the
-    sum of squares. Its sign follows the mean plane. Raises Refusal for a mode that does not fit, or a missing channel.
+    That share is 0 to 1. `planes` are the raw weights for one input, `plane`; with a `channel` all planes of that
+    filter instead, one tile each. `inputs` is for 1 x 1 kernels: the weight of every input, in rows. `pca` is the first
+    principal component over inputs: of the matrix (I, k l) with the inputs' planes as rows, the first right singular
+    vector times its singular value times the root of 1 / I, so that its sum of squares equals that of a mean plane; its
+    share is the share of the sum of squares. Its sign follows the mean plane. Raises Refusal for a mode that does not
+    fit, or a missing channel.
     """
     weight = kernels.weight
     count, inputs, height, width = weight.shape

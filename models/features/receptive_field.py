@@ -52,8 +52,7 @@ def reach(subject: Subject, call: Call, stages: Any) -> Reached:
 
 
 def field(reached: Reached, channel: int, row: int, column: int) -> Float:
-    """Return the absolute gradient (h, w) of one unit, summed over colours; for channel -1 of all channels at its
-    place.
+    """Return the absolute gradient (h, w) of one unit, summed over colours; channel -1 means all channels.
 
     Raises Refusal if no gradient arrives.
     """

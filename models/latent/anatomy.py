@@ -22,8 +22,10 @@ MEANINGLESS = "The numbers say nothing about it."
 
 @dataclass(frozen=True)
 class Encoded:
-    """A picture and its encoding: `x` (1, C, h, w) from 0 to 1 at the model's size, the posterior's `mu` and `logvar`
-    (1, D), `decoded` (1, C, h, w) from mu, and `note`, a sentence on how the picture was changed to fit the model.
+    """A picture with its posterior and its reconstruction.
+
+    `x` (1, C, h, w) from 0 to 1 at the model's size, the posterior's `mu` and `logvar` (1, D), `decoded` (1, C, h, w)
+    from mu, and `note`, a sentence on how the picture was changed to fit the model.
     """
 
     x: Tensor
@@ -34,9 +36,7 @@ class Encoded:
 
     @property
     def arrays(self) -> dict[str, Any]:
-        """The picture and its reconstruction (h, w, 3), their difference (h, w) averaged over the channels, and the
-        code.
-        """
+        """The picture, its reconstruction (h, w, 3), the difference (h, w) averaged over the channels, and the code."""
         difference = (self.decoded - self.x)[0].mean(0)
         return {
             "target": colours(self.x)[0],
@@ -78,9 +78,7 @@ def outside(model: Any, encoded: Encoded, stages: Any) -> tuple[str, bool]:
 
 
 def _usual(model: Any, encoded: Encoded) -> float:
-    """Return the largest KL divergence, in nats, among pictures that the model decoded from the prior and encoded
-    again.
-    """
+    """Return the largest KL divergence, in nats, of pictures decoded from the prior and encoded again."""
     drawn = torch.randn(OWN_PICTURES, encoded.mu.shape[1], generator=torch.Generator().manual_seed(0))
     mu, logvar = model.encode(model.decode(drawn.to(encoded.mu)).clamp(0, 1))
     found = _divergence(mu, logvar)

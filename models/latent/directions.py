@@ -75,12 +75,12 @@ def factorised(weight: Tensor, *, k: int) -> Directions:
 
 
 def principal(activations: Tensor, codes: Tensor, *, k: int) -> Directions:
-    """Return the latent directions (k, D) that follow the principal components of an early layer's activations (N,
-    ...).
+    """Return the latent directions (k, D) that follow the principal components of an early layer (N, ...).
 
-    GANSpace (Härkönen et al. 2020, 2004.02546, section 2.2): the codes (N, D) are regressed on the components'
-    coordinates. `strength` is the share of the layer's variance that each component explains. Components without
-    variance are left out, so there may be fewer than `k`. Raises Refusal unless there are more codes than dimensions.
+    GANSpace (Härkönen et al. 2020, 2004.02546, section 2.2): the codes (N, D) are regressed on the coordinates of the
+    layer's activations along the components. `strength` is the share of the layer's variance that each component
+    explains. Components without variance are left out, so there may be fewer than `k`. Raises Refusal unless there are
+    more codes than dimensions.
     """
     count, size = codes.shape
     if count <= size:

@@ -39,8 +39,7 @@ class Observation:
     logits: bool = False
 
     def log(self, picture: Tensor, decoded: Tensor) -> Tensor:
-        """Return log p(x | z) (...) per value of the pictures, given the decoder's output. Raises Refusal outside 0 to
-        1.
+        """Return log p(x | z) (...) per value of the pictures. Raises Refusal for values outside 0 to 1.
 
         The logarithm of a probability of exactly 0 or 1 is clamped to -100, as PyTorch does.
         """
@@ -94,12 +93,11 @@ def bounds(
     seed: int = 0,
     batch: int = BATCH,
 ) -> Bounds:
-    """Return the ELBO and the IWAE bound of pictures (N, ...) with posteriors N(mu, exp(logvar)), each (N, D), and K
-    samples.
+    """Return the ELBO and the IWAE bound of pictures (N, ...), from K samples of their posteriors.
 
-    The noise is drawn on the CPU, so results are the same on every device and for every `batch` (the number of codes
-    decoded at once). Both are lower bounds of log p(x); the IWAE bound approaches it as K grows (Burda et al., theorem
-    1).
+    The posteriors are N(mu, exp(logvar)), each (N, D). The noise is drawn on the CPU, so results are the same on every
+    device and for every `batch`, the number of codes decoded at once. Both are lower bounds of log p(x); the IWAE bound
+    approaches it as K grows (Burda et al., theorem 1).
     """
     generator = torch.Generator().manual_seed(seed)
     deviation, log_p, log_w = (0.5 * logvar).exp(), [], []

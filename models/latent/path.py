@@ -117,9 +117,7 @@ class Path:
         return np.add(segment, t)
 
     def off_support(self, codes: Float) -> Bool:
-        """Return which codes (N, D) have a categorical block that is not one-hot, an input the model was never trained
-        on.
-        """
+        """Return which codes (N, D) have a categorical block that is not one-hot, unlike the training inputs."""
         off = np.zeros(len(codes), np.bool_)
         for kind, part in parts(self.blocks):
             if kind == "categorical":

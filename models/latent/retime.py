@@ -144,9 +144,7 @@ def _sums(values: Double) -> Double:
 
 
 def _hermite(x: Double, y: Double, at: Double) -> Double:
-    """Evaluate at `at` (N,) the cubic Hermite curve (N, R) through y (P, R) at x (P,), slopes by second-order
-    differences.
-    """
+    """Evaluate the cubic Hermite curve through y (P, R) at x (P,), with slopes by second-order differences: (N, R)."""
     slope = np.gradient(y, x, axis=0, edge_order=2 if len(x) > 2 else 1)
     row = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
     step = np.diff(x)[row, None]

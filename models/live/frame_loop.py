@@ -33,10 +33,10 @@ class _Open:
 
 
 class Show:
-    """Plays one source at a time through an engine. A newly opened source replaces the current one with its first
-    frame.
+    """Plays one source at a time through an engine.
 
-    `lend` and `fetch` carry frames to and from another process, if there is one.
+    A newly opened source replaces the current one when its first frame is there. `lend` and `fetch` carry frames to and
+    from another process, if there is one.
     """
 
     def __init__(

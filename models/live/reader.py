@@ -23,9 +23,7 @@ State = Literal["opening", "reading", "ended", "lost", "refused"]
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame with its number from 0, the milliseconds `read_ms` it took to read, and `at`, its arrival in monotonic
-    seconds.
-    """
+    """A frame with its number from 0, the `read_ms` it took to read, and `at`, its arrival in monotonic seconds."""
 
     number: int
     pixels: Pixels

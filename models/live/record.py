@@ -47,10 +47,10 @@ class Recording:
             raise
 
     def write(self, pixels: Pixels, *, at: float | None = None) -> None:
-        """Append a frame (H, W, 3) RGB. With `at` in seconds it is repeated, or dropped, to match the time since the
-        first one.
+        """Append a frame (H, W, 3) RGB.
 
-        Raises Refusal when the disk is nearly full; what was written so far is playable.
+        With `at` in seconds it is repeated, or dropped, to match the time since the first frame. Raises Refusal when
+        the disk is nearly full; what was written so far is playable.
         """
         cv2 = opencv()
         if self._writer is None:
@@ -115,8 +115,9 @@ class Recording:
 
 
 def write_film(files: OutputFiles, path: Path, frames: Iterable[Pixels], *, fps: float) -> None:
-    """Write frames (H, W, 3) RGB as an MP4 file together with others. Raises OSError, also when frames are missing in
-    it.
+    """Write frames (H, W, 3) RGB as an MP4 file together with others.
+
+    Raises OSError, also when frames are missing in the file.
     """
     try:
         recording = Recording(str(path), fps=fps, files=files)

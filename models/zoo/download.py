@@ -41,9 +41,7 @@ _LATER = "Try again later; what came is kept."
 
 @dataclass
 class _Body:
-    """A server's response: its bytes from `start` on, the `total` length (0 if unknown), a validator, and the hash it
-    states.
-    """
+    """A server's response: the bytes from `start` on, the `total` length (0 if unknown), a validator, and a hash."""
 
     stream: Any
     start: int

@@ -27,8 +27,9 @@ else:
 
 @contextlib.contextmanager
 def held(path: Path, cancelled: Callable[[], bool]) -> Iterator[None]:
-    """Hold the lock at `path`, waiting for other holders; its file is removed afterwards. Raises Cancelled while
-    waiting.
+    """Hold the lock at `path`, waiting for other holders. Its file is removed afterwards.
+
+    Raises Cancelled while waiting.
     """
     while (number := _locked(path)) < 0:
         if cancelled():

@@ -9,11 +9,10 @@ from models.cards.zoo_catalogue import Entry
 
 
 def search(entries: Sequence[Entry], query: str, *, task: str = "", only: Collection[str] | None = None) -> list[Entry]:
-    """Return the entries with every word of `query` in name, family or task; if there are none, those with its letters
-    in order.
+    """Return the entries that have every word of `query`; if there are none, those that have its letters in order.
 
-    Names that begin with the first word come first, then shorter ones; without a query the order is kept. `task` and
-    `only`, a collection of names, filter the entries.
+    Name, family and task are searched. Names that begin with the first word come first, then shorter ones; without a
+    query the order is kept. `task` and `only`, a collection of names, filter the entries.
     """
     pool = [e for e in entries if (not task or e.task == task) and (only is None or e.name in only)]
     words = query.lower().split()

@@ -148,8 +148,7 @@ def errors(matched: Matched) -> Errors:
 
 
 def _best(matched: Matched, stand: Int, *, same: bool) -> tuple[Double, Int]:
-    """Return the best IoU of each evaluated detection (D,) with an object of its class, or of others, and the object.
-    """
+    """Return the best IoU of each evaluated detection (D,) with an object of its class or others, and that object."""
     table = matched.table
     candidate, item, iou = table.same if same else table.any
     fit = (stand[candidate] >= 0) & matched.counted[item]

@@ -32,8 +32,7 @@ class Kernels:
 
     @property
     def mode(self) -> str:
-        """The best way to show them: in colour, as the only plane, as one cell per input, or as principal components.
-        """
+        """The best way to show them: in colour, as the only plane, one cell per input, or by principal component."""
         inputs, height, width = self.weight.shape[1:]
         if height * width == 1:
             return "inputs"

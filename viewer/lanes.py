@@ -22,6 +22,7 @@ import numpy as np
 from models import limits
 from models.live.facts import Shown
 from models.live.share import Borrower, Lender
+from models.module_paths import leave_out_folder
 from models.requests import Request
 from models.serve import FLAGS, receive, send, serve
 from viewer.endings import OVER_MEMORY
@@ -116,6 +117,7 @@ class ProcessLane:
 
     def start(self, post: Post) -> None:
         """Spawn the engine. Return at once; ("ready", facts) follows."""
+        leave_out_folder()
         self._post = post
         self._generation += 1
         self._pipe, theirs = self._context.Pipe()

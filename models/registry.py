@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from models import adapters, assume, attributions, cards, inspections, openers, runtime, unknown
+from models import adapters, assume, attributions, cards, inspections, openers, runtime, sandbox, unknown
 from models.attribution import Attribution
 from models.capabilities import CAPABILITIES
 from models.cards import Card
@@ -109,7 +109,7 @@ def _unknown(base: str) -> Refusal:
 def describe(model: Any) -> Description:
     """Return what the window needs to know of an opened model."""
     generates = CAPABILITIES["Generates"]
-    about = dict(model.card.about)
+    about = {**model.card.about, "confinement": sandbox.current().text}
     if isinstance(model, generates):
         about |= {"latent": model.space.plain, "shape": model.shape}
     return Description(

@@ -11,16 +11,17 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from models import limits
-from models.live.facts import Shown
+from models import limits, output_files, sandbox
+from models.live.facts import Facts, Shown
 from models.live.share import Borrower, Lender
 from models.module_paths import leave_out_folder
 from models.requests import Request
@@ -33,6 +34,7 @@ TAIL_BYTES, FRESH_BYTES, CHUNK_BYTES = 8192, 2048, 1 << 16
 TAIL_S = 0.3
 WATCH_S = 0.1
 OVER = 1.05  # of what it may have: where the system keeps the limit itself, nothing comes this far
+NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
 Post = Callable[[tuple[Any, ...]], None]
 
 
@@ -83,6 +85,10 @@ class Lane(Protocol):
     def restart(self) -> None:
         """End the engine, whatever it does, and bring a fresh one up."""
 
+    def reaches(self, path: str) -> bool:
+        """Tell whether the engine can read a file that came since it started."""
+        ...
+
     def stop(self) -> None:
         """End the engine."""
 
@@ -93,7 +99,10 @@ class ProcessLane:
     Sending has a thread because the engine reads only between two pieces of work, and a picture does not fit the pipe.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, confined: bool = True) -> None:
+        self.confined = confined  # holds from the next start on
+        self._plan: sandbox.Plan | None = None
+        self._recording: tuple[str, str] | None = None  # where the engine writes, and where that belongs
         self._context = multiprocessing.get_context("spawn")
         self._called_off = self._context.Array("q", FLAGS, lock=False)
         self._post: Post = lambda message: None
@@ -120,12 +129,14 @@ class ProcessLane:
         leave_out_folder()
         self._post = post
         self._generation += 1
+        self._plan = self._planned()
         self._pipe, theirs = self._context.Pipe()
         heard, said = self._context.Pipe(duplex=False)
         self._process = self._context.Process(
-            target=serve, args=(theirs, self._called_off, said), name="vitrine-engine", daemon=True
+            target=serve, args=(theirs, self._called_off, said, self._plan), name="vitrine-engine", daemon=True
         )
-        self._process.start()
+        with _one_thread():
+            self._process.start()
         theirs.close()
         said.close()
         self._out = queue.SimpleQueue()
@@ -138,6 +149,18 @@ class ProcessLane:
         threading.Thread(target=self._listen, args=arguments, name="vitrine-listen", daemon=True).start()
         threading.Thread(target=_send_on, args=(self._pipe, self._out), name="vitrine-send", daemon=True).start()
 
+    def _planned(self) -> sandbox.Plan | None:
+        if not self.confined:
+            return None
+        try:
+            return sandbox.plan()
+        except OSError:  # no folder can be made anywhere: what is closed is told in the model's panel
+            return None
+
+    def reaches(self, path: str) -> bool:
+        """Tell whether the engine can read a file, as far as it is closed in; one that starts now could."""
+        return self._plan is None or self._plan.reaches(path)
+
     def submit(self, number: int, request: Request) -> None:
         """Send a request. If the engine is gone, ("lost", ...) tells."""
         self._out.put(("run", number, request))
@@ -146,6 +169,8 @@ class ProcessLane:
         """Send a command about what plays; a frame that was painted goes through shared memory."""
         if self._process is None:
             return
+        if command == "record" and self._plan is not None:
+            given = (self._scratch_for(given[0]),)
         given = tuple(self._lender.put(value) if isinstance(value, np.ndarray) else value for value in given)
         self._out.put(("live", number, command, *given))
 
@@ -181,16 +206,20 @@ class ProcessLane:
         self._pipe.close()
         self._lender.close()
         self._process = None
+        if self._plan is not None:
+            sandbox.remove(self._plan.scratch)
 
     def _listen(self, pipe: Any, process: Any, generation: int, said: Callable[[], str]) -> None:
         try:
             while True:
                 message = receive(pipe)
-                if message[0] == "finished":
-                    self._finished.set()
                 if generation == self._generation and message[0] == "live" and isinstance(message[-1], Shown):
                     shown = message[-1]
                     message = (*message[:-1], replace(shown, pixels=self._borrower.fetch(shown.pixels)))
+                if self._recording is not None and generation == self._generation:
+                    message = self._recorded(message)
+                if message[0] == "finished":
+                    self._finished.set()
                 if generation == self._generation:
                     self._post(message)
         except Exception:  # what cannot be read is as good as a dead engine, which ends with EOFError or OSError
@@ -201,6 +230,40 @@ class ProcessLane:
                 _kill(process)  # it has closed its pipe, and nothing can be asked of it any more
             self._post(("lost", OVER_MEMORY if process.pid in self._over else process.exitcode, said()))
 
+    def _scratch_for(self, path: str) -> str:
+        """Return where an engine that may not write elsewhere records what belongs to `path`."""
+        assert self._plan is not None
+        within = os.path.join(self._plan.scratch, os.path.basename(path))  # noqa: PTH118, PTH119
+        self._recording = within, path
+        return within
+
+    def _recorded(self, message: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return what the engine says with the recording's own name in it; bring one that is finished to its place."""
+        assert self._recording is not None
+        within, path = self._recording
+        facts = next((part for part in message if isinstance(part, Facts)), None)
+        if message[0] == "finished" or (facts is not None and facts.recording != within and os.path.exists(within)):  # noqa: PTH110
+            note = self._bring(within, path)
+            if facts is not None and note:
+                facts = replace(facts, note=f"{facts.note} {note}".strip())
+        elif facts is not None and facts.recording == within:
+            facts = replace(facts, recording=path)
+        if facts is not None and within in facts.note:
+            facts = replace(facts, note=facts.note.replace(within, path))
+        return tuple(facts if isinstance(part, Facts) else part for part in message)
+
+    def _bring(self, within: str, path: str) -> str:
+        """Bring a finished recording to its place, on whatever disk; return why it is not there, "" where it is."""
+        self._recording = None
+        if not os.path.exists(within):  # noqa: PTH110
+            return ""
+        try:
+            output_files.bring(Path(within), Path(path))
+        except OSError as error:
+            refusal = output_files.refusal(Path(path), error)
+            return f"{refusal} {refusal.advice}"
+        return ""
+
     def _watch(self, process: Any, most_bytes: int) -> None:
         """End an engine that takes too much memory, before the whole machine stands still."""
         while most_bytes and not wait([process.sentinel], WATCH_S):
@@ -208,6 +271,23 @@ class ProcessLane:
                 self._over.add(process.pid)
                 _kill(process)
                 return
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Have a process that starts inside calculate with numpy on one thread: such a thread could not be closed in.
+
+    torch's own threads come later.
+    """
+    before = os.environ.get(NUMPY_THREADS)
+    os.environ[NUMPY_THREADS] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[NUMPY_THREADS]
+        else:
+            os.environ[NUMPY_THREADS] = before
 
 
 def _send_on(pipe: Any, out: queue.SimpleQueue[Any]) -> None:
@@ -298,6 +378,10 @@ class InlineLane:
         """Finish what is recorded."""
         if self._show is not None:
             self._show.close()
+
+    def reaches(self, path: str) -> bool:
+        """Tell that it can."""
+        return True
 
     def restart(self) -> None:
         """Make a fresh engine."""

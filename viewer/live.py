@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.images import Picture
 from models.live.facts import Facts, Opening, Shown
-from models.live.source import is_endless, title
+from models.live.source import device, is_endless, title
 from models.requests import Request
 from models.types import Failure, Pixels, Source
 from viewer import plan
@@ -91,7 +91,8 @@ class Live:
         document, description = self._session.store.document, self._session.description
         request = plan.ask(DETECT_SLOT, document, description, source=source)
         self._opening = self._session.jobs.number(), Opening(source, request, every=self.facts.every), heard
-        self._open(*self._opening[:2])
+        if not self._session.jobs.freshen([device(source.path)]):  # a fresh engine opens it once it is ready
+            self._open(*self._opening[:2])
 
     def stop_opening(self) -> None:
         """Forget what is being opened."""

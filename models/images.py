@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from models import files
 from models.files import WEIGHTS_SUFFIXES, sha256
-from models.live.source import VIDEO_SUFFIXES, is_endless
+from models.media import VIDEO_SUFFIXES, is_endless
 from models.output_files import write_whole
 from models.types import Pixels, Refusal, Source
 

@@ -11,9 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from models import assume
+from models import model_name
 from models.files import sha256, text_of
-from models.live.source import is_endless, title
+from models.media import is_endless, title
 from models.output_files import write_whole
 from models.requests import Request
 from models.types import Refusal, Result, Source
@@ -73,10 +73,10 @@ def read(path: Path) -> Recipe:
         raise Refusal(f"{path.name} is not a recipe.", advice="Give a .recipe.json that Vitrine wrote.") from error
     if number != FORMAT:
         raise Refusal(f"{path.name} is a recipe of format {number}.", advice=f"This Vitrine reads format {FORMAT}.")
-    name, assumed = assume.split(wanted[0])
+    name, assumed = model_name.split(wanted[0])
     if Path(name).suffix:
         name = str(next(iter(_places(name, path.parent)), name))
-    name = assume.join(name, assumed)
+    name = model_name.join(name, assumed)
     if file and not digest:
         raise Refusal(
             f"{path.name} was made on {file}, which shows other pictures now.", advice="It cannot be replayed."

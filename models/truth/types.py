@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models import cards
+from models.cards import card
 from models.types import Bool, Float, Int
 
 
@@ -87,7 +87,7 @@ class Truth:
         Surrounding blanks do not count, nor does case but where a model tells "a" from "A"; the index in `classes` is
         the label id.
         """
-        labels = cards.label_ids(classes)
+        labels = card.label_ids(classes)
         exact = {classes[label].strip(): label for label in labels}
         folded = {classes[label].strip().casefold(): label for label in labels}
         names = [name.strip() for name in self.classes]

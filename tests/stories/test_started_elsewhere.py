@@ -82,7 +82,7 @@ def test_processes_are_started_safely_whoever_starts_the_engine(trap: Path) -> N
         "import sys, threading\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
         "if __name__ == '__main__':\n"
-        "    from viewer.lanes import ProcessLane\n"
+        "    from viewer.session.engine_process import ProcessLane\n"
         "    import os\n"
         f"    os.chdir({str(trap)!r})\n"
         "    sys.path.insert(0, '')\n"

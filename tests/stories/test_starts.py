@@ -43,7 +43,7 @@ class Silent:
 
 sys.meta_path.insert(0, Spy())
 sys.setswitchinterval(1e-5)
-from viewer.jobs import Mailbox
+from viewer.session.job_queue import Mailbox
 from viewer.app import open_window
 options = Namespace(pictures=sys.argv[1:], model=None, sample=False, theme=None, screenshot=None, truth=None, beside="",
                     show=[])

@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
-from models import consent, files, sandbox
+from models import files
 from models.live.status import Facts
 from models.requests import Request
+from models.runtime import sandbox
 from models.types import Failure, Result, Source
+from models.user_code import consent
 from viewer.session.engine_process import ProcessLane
 from viewer.session.job_queue import Jobs
 
@@ -133,7 +135,7 @@ def outcome(answer: Any) -> dict[str, str]:
 
 
 def landlock() -> bool:
-    code = "from models import sandbox; print(sandbox.close(sandbox.plan()).text)"
+    code = "from models.runtime import sandbox; print(sandbox.close(sandbox.plan()).text)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return "writing outside" in done.stdout
 
@@ -225,7 +227,7 @@ def _opening(film: Path) -> Any:
 
 def test_a_kernel_without_landlock_is_told() -> None:
     code = (
-        "from models import sandbox\n"
+        "from models.runtime import sandbox\n"
         "sandbox.CREATE_RULESET = 100_000\n"
         "print(sandbox.close(sandbox.plan()).text)\n"
         "open('/tmp/vitrine-probe', 'w').close()\n"
@@ -238,7 +240,7 @@ def test_a_kernel_without_landlock_is_told() -> None:
 def test_a_wall_that_does_not_hold_is_told(home: Path) -> None:
     """What is said to be closed was tried, not assumed."""
     code = (
-        "from models import sandbox\n"
+        "from models.runtime import sandbox\n"
         "sandbox._allow = lambda libc, rules, path, access, inode=0: None\n"
         "sandbox._restrict = lambda libc, given: ''\n"
         "print(sandbox.close(sandbox.plan()).text)\n"

@@ -17,10 +17,10 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog
 
 from models import recipe
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.types import Result
 from viewer.canvas.painter import render
-from viewer.export import KINDS
+from viewer.export.answers import KINDS
 
 SSD = "digits-ssd"
 SAMPLE = min((BUNDLED.parent / "samples").glob("*.png"))

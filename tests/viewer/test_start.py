@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtWidgets import QMenu
 
 from viewer.canvas.view import Canvas
-from viewer.widgets.modelbox import ModelBox
+from viewer.widgets.controls.model_picker import ModelBox
 
 Make = Callable[..., Any]
 # In view at first; the film strip and the log are spoken to before they are seen.

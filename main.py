@@ -39,9 +39,10 @@ USAGE = """\
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 a picture or model failed, 2 wrong use."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    from models.module_paths import leave_out_folder
+    from models.module_paths import SAFE_PATH, leave_out_folder
 
     leave_out_folder()
+    os.environ[SAFE_PATH] = "1"
     from models.types import Refusal
 
     try:

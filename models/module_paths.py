@@ -15,8 +15,7 @@ SAFE_PATH = "PYTHONSAFEPATH"  # as with `python -P`, for processes that this one
 
 
 def leave_out_folder() -> None:
-    """Have neither this process nor its children find modules in the folder it was started in, whatever lies there."""
-    os.environ[SAFE_PATH] = "1"
+    """Have this process find no module in the folder it was started in, whatever lies there."""
     named = {os.path.realpath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry}
     begun = _folder()
     sys.path[:] = [entry for entry in sys.path if entry and not _is_begun(entry, begun, named)]

@@ -24,7 +24,7 @@ from models import output_files
 from models.engine.process import FLAGS, receive, send, serve
 from models.live.shared_frames import Borrower, Lender
 from models.live.status import Facts, Shown
-from models.module_paths import leave_out_folder
+from models.module_paths import SAFE_PATH, leave_out_folder
 from models.requests import Request
 from models.runtime import memory_limits, sandbox
 from viewer.endings import OVER_MEMORY
@@ -35,7 +35,7 @@ TAIL_BYTES, FRESH_BYTES, CHUNK_BYTES = 8192, 2048, 1 << 16
 TAIL_S = 0.3
 WATCH_S = 0.1
 OVER = 1.05  # of what it may have: where the system keeps the limit itself, nothing comes this far
-NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
+NUMPY_THREADS = "OPENBLAS_NUM_THREADS"  # started as numpy is imported, they could not be closed in; torch's come later
 Post = Callable[[tuple[Any, ...]], None]
 
 
@@ -136,7 +136,7 @@ class ProcessLane:
         self._process = self._context.Process(
             target=serve, args=(theirs, self._called_off, said, self._plan), name="vitrine-engine", daemon=True
         )
-        with _one_thread():
+        with _environment({NUMPY_THREADS: "1", SAFE_PATH: "1"}):
             self._process.start()
         theirs.close()
         said.close()
@@ -275,20 +275,18 @@ class ProcessLane:
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Have a process that starts inside calculate with numpy on one thread: such a thread could not be closed in.
-
-    torch's own threads come later.
-    """
-    before = os.environ.get(NUMPY_THREADS)
-    os.environ[NUMPY_THREADS] = "1"
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Give a process that starts inside these variables."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[NUMPY_THREADS]
-        else:
-            os.environ[NUMPY_THREADS] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _send_on(pipe: Any, out: queue.SimpleQueue[Any]) -> None:

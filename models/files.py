@@ -136,6 +136,11 @@ def is_program(path: Path) -> bool:
         return False
 
 
+def is_script(path: Path) -> bool:
+    """Tell whether a file is TorchScript, which is code."""
+    return path.suffix.lower() in WEIGHTS_SUFFIXES and is_program(path)
+
+
 def code_of(name: str) -> tuple[Path, str] | None:
     """Return the file and the function in it that `path/file.py:build` names; the function is "" without the colon."""
     path, colon, function = name.rpartition(":")

@@ -10,12 +10,13 @@ from torch import Tensor, fx, nn
 
 from models.exported import onnx_file, onnx_operators, onnx_paths
 from models.exported.onnx_operators import Build, UnsupportedError
-from models.types import Refusal
+from models.types import Cancelled, Refusal
 
 FLOATS = (1, 10, 16)  # float32, float16, bfloat16 in ONNX
 DOMAINS = ("", "ai.onnx")
 OLDEST = 7
 HELD = "constants"
+MOST_TOLD = 12
 ELSEWHERE = "Open its weights, or a torch.export program (.pt2) of it, instead."
 
 
@@ -26,7 +27,7 @@ def convert(model: Any, *, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
     one. Raises Refusal for operators that are not supported, naming them, and for inputs that are no picture.
     """
     value = _input(model, name)
-    sides = [d.dim_value for d in value.type.tensor_type.shape.dim]
+    sides = [max(0, d.dim_value) for d in value.type.tensor_type.shape.dim]
     last = len(sides) == 4 and sides[3] in (1, 3) and sides[1] not in (1, 3)
     shape = (sides[3], sides[1], sides[2]) if last else (sides[1], sides[2], sides[3])
     version = next((one.version for one in model.opset_import if one.domain in DOMAINS), 0)
@@ -34,7 +35,7 @@ def convert(model: Any, *, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
         n.op_type if n.domain in DOMAINS else f"{n.domain}.{n.op_type}" for n in model.graph.node if not _known(n)
     }
     if unknown or version < OLDEST:
-        said = ", ".join(sorted(unknown)) if unknown else f"those of opset {version}, which is older than {OLDEST}"
+        said = _few(sorted(unknown)) if unknown else f"those of opset {version}, which is older than {OLDEST}"
         raise Refusal(f"{name} uses operators that are not supported: {said}.", advice=ELSEWHERE)
     return _Converter(model, version, name).net(value.name, channels_last=last), shape
 
@@ -48,13 +49,13 @@ def _input(model: Any, name: str) -> Any:
     held = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in held]
     if len(inputs) != 1:
-        names = ", ".join(value.name for value in inputs[:5])
+        names = _few([value.name for value in inputs])
         raise Refusal(f"{name} takes {len(inputs)} inputs ({names}).", advice="One that takes a picture alone opens.")
     kind = inputs[0].type.tensor_type
     if len(kind.shape.dim) != 4 or kind.elem_type not in FLOATS:
-        sides = " x ".join(str(d.dim_value or d.dim_param or "?") for d in kind.shape.dim)
+        sides = " x ".join(plain(str(d.dim_value or d.dim_param or "?")) for d in kind.shape.dim[:8])
         raise Refusal(
-            f"{name} takes no picture: its input {inputs[0].name} is {sides}, of type {kind.elem_type}.",
+            f"{name} takes no picture: its input {plain(inputs[0].name)} is {sides}, of type {kind.elem_type}.",
             advice="A picture is N x channels x height x width in floating point.",
         )
     return inputs[0]
@@ -67,7 +68,7 @@ class _Converter:
         self._graph, self._name, self._version = model.graph, name, version
         self._nodes, self._modules = fx.Graph(), nn.Module()
         self._modules.add_module(HELD, nn.Module())
-        self._values: dict[str, Any] = {t.name: _tensor(t) for t in model.graph.initializer}
+        self._values: dict[str, Any] = {t.name: _held(t, name) for t in model.graph.initializer}
         self._ranks = _ranks(model)
         self._held: dict[int, tuple[Tensor, fx.Node]] = {}
 
@@ -81,23 +82,24 @@ class _Converter:
         for node, path in zip(self._graph.node, onnx_paths.paths(self._graph), strict=True):
             try:
                 self._add(node, path)
+            except (Refusal, Cancelled):
+                raise
             except UnsupportedError as error:
                 said = f"{self._name} uses operators that are not supported: {error}."
                 raise Refusal(said, advice=ELSEWHERE) from error
             except Exception as error:  # a broken graph leads to whatever it leads to
-                said = (str(error).splitlines() or [""])[0][:200]
-                raise Refusal(
-                    f"{self._name} is broken at {node.op_type} {path}: {type(error).__name__}: {said}",
-                    advice="Export it again.",
-                ) from error
+                raise _broken(self._name, f"{node.op_type} {path}", error) from error
         outputs = {value.name: self._given(self._values.get(value.name)) for value in self._graph.output}
         if not outputs or None in outputs.values():
             raise Refusal(f"{self._name} does not make the outputs that it names.", advice="Export it again.")
         self._nodes.output(outputs if len(outputs) > 1 else next(iter(outputs.values())))
-        net = fx.GraphModule(self._modules, self._nodes)
-        net.graph.eliminate_dead_code()
-        net.delete_all_unused_submodules()
-        net.recompile()
+        try:
+            net = fx.GraphModule(self._modules, self._nodes)
+            net.graph.eliminate_dead_code()
+            net.delete_all_unused_submodules()
+            net.recompile()
+        except Exception as error:  # a graph that makes no sense leads to whatever it leads to
+            raise _broken(self._name, "its graph", error) from error
         net.__class__.__name__ = "OnnxGraph"
         return net.eval()
 
@@ -165,6 +167,28 @@ def _ranks(model: Any) -> dict[str, int]:
     onnx_file.shapes_bounded(found, found.name)
     values = (*found.input, *found.value_info)
     return {v.name: len(v.type.tensor_type.shape.dim) for v in values if v.type.tensor_type.HasField("shape")}
+
+
+def _held(tensor: Any, name: str) -> Tensor:
+    """Return an initializer. Raises Refusal for one whose numbers are not there."""
+    try:
+        return _tensor(tensor)
+    except Exception as error:  # numpy and onnx raise whatever a broken tensor leads to
+        raise _broken(name, f"its tensor {plain(tensor.name)}", error) from error
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(plain(one) for one in names[:MOST_TOLD]) + (", …" if len(names) > MOST_TOLD else "")
+
+
+def plain(text: str) -> str:
+    """Return a name out of a file as it can be shown: on one line, short, with what cannot be seen written out."""
+    return ascii(text)[1:-1][:80]
+
+
+def _broken(name: str, place: str, error: Exception) -> Refusal:
+    said = plain((str(error).strip().splitlines() or [""])[0])
+    return Refusal(f"{name} is broken at {plain(place)}: {type(error).__name__}: {said}", advice="Export it again.")
 
 
 def _item(values: Any, at: int) -> Any:

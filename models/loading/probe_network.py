@@ -17,7 +17,7 @@ from models.heads import Head
 from models.loading import architectures, preprocess_presets
 from models.loading.preprocess import Preprocess
 from models.returned import complaint, is_vector, tensors_of
-from models.types import Refusal
+from models.types import Cancelled, Refusal
 from models.wanted import Size, size_of
 
 SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 300, 320, 384, 416, 448, 512, 640)
@@ -168,6 +168,8 @@ def _first(
             try:
                 with torch.no_grad():
                     return count, size, *heads.followed(lambda blank=blank: Output.of(net(blank)))
+            except (Refusal, Cancelled):
+                raise
             except Exception as error:
                 failure = failure or ((count, size), error)
     if failure is None:
@@ -242,6 +244,8 @@ def _batches(net: nn.Module, channels: int, size: Size, alone: list[tuple[str, T
             two.shape == (2, *one.shape[1:]) and torch.allclose(two[1:], one, rtol=1e-3, atol=1e-4)
             for (_, two), (_, one) in zip(both, alone, strict=True)
         )
+    except Cancelled:
+        raise
     except Exception:  # a program that was exported for one input may raise anything
         return False
 

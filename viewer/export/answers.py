@@ -17,6 +17,7 @@ from viewer.canvas.layers import Layer
 from viewer.canvas.painter import png, render, svg
 from viewer.export import feature_grids, generated
 from viewer.presenters import anchor_matches, detections, feature_maps, heatmap, instances, lineage, segmentation
+from viewer.session.document import Look
 from viewer.window.dropped_data import pixels_of
 
 MAP = "attribution"
@@ -29,7 +30,7 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
     """Return what an inspection paints when nobody looks: no selection, everything it found."""
     if result.meta.get("kind") == MAP:
         values, extent = result.arrays["map"], result.meta["extent"]
-        return [heatmap.heat_layer(values, extent, heatmap.Look(), signed=result.meta["signed"])]
+        return [heatmap.heat_layer(values, extent, Look(), signed=result.meta["signed"])]
     if "boxes" not in result.arrays and request.inspection in PLAIN:
         return []
     if request.inspection in GRIDS or result.meta.get("kind") == generated.LATENT:

@@ -13,10 +13,10 @@ from models.types import Failure, Result
 from viewer.canvas.layers import Heat, Layer
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import attribution, detections, heatmap, lineage
-from viewer.presenters.heatmap import Look
 from viewer.session import request_plan
-from viewer.session.document import Document
+from viewer.session.document import POSITIVE, Document, Look
 from viewer.session.history import Store
+from viewer.session.lookup import title_for
 from viewer.session.request_plan import Wants
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.heatmap_look import LookForm
@@ -153,7 +153,7 @@ class AttributionPanel(Panel):
             return []
         values, signed, look = result.arrays["map"], bool(result.meta["signed"]), document.look
         said = heatmap.words(values, signed=signed)
-        if said == heatmap.FLAT or (said and look.sign == heatmap.POSITIVE) or heatmap.end_of(values, look) <= 0:
+        if said == heatmap.FLAT or (said and look.sign == POSITIVE) or heatmap.end_of(values, look) <= 0:
             return []
         if self._heat is None or self._heat[0] is not result or self._heat[1] != look:
             layer = heatmap.heat_layer(values, result.meta["extent"], look, signed=signed, id=self.id)
@@ -260,12 +260,12 @@ class AttributionPanel(Panel):
 
     def _aim(self, word: str) -> None:
         names = self._description.classes if self._description else ()
-        title = f"Explain {attribution.title_for(word, names) if word else 'the highest class'}"
+        title = f"Explain {title_for(word, names) if word else 'the highest class'}"
         self.store.update(attribution.with_target(self.store.document, word), title=title)
 
     def _oppose(self, word: str) -> None:
         names = self._description.classes if self._description else ()
-        title = f"Set against {attribution.title_for(word, names) if word else 'no class'}"
+        title = f"Set against {title_for(word, names) if word else 'no class'}"
         self.store.update(self.store.document.explaining(against=word), title=title)
 
     def _part(self, part: str) -> None:

@@ -12,9 +12,10 @@ from models.params import Value
 from models.requests import Request
 from models.types import Float, Result, Source
 from viewer.presenters import attribution, heatmap
-from viewer.presenters.heatmap import Look, Rect
+from viewer.presenters.heatmap import Rect
 from viewer.session import request_plan
-from viewer.session.document import Document
+from viewer.session.document import Document, Look
+from viewer.session.lookup import label_of, word_for
 
 QUEUE = "maps"
 BEST_SLOT = "maps.best"
@@ -56,7 +57,7 @@ def methods(document: Document, description: Description | None) -> tuple[str, .
 def classes(document: Document, description: Description | None) -> tuple[str, ...]:
     """Return the classes compared: those chosen, else the best of the picture; "" is a box's own, or not known yet."""
     known = description.classes if description else ()
-    chosen = tuple(word for word in document.maps.classes if attribution.label_of(word, known) >= 0)
+    chosen = tuple(word for word in document.maps.classes if label_of(word, known) >= 0)
     return chosen or document.maps.found or ("",)
 
 
@@ -119,9 +120,7 @@ def best(document: Document, description: Description) -> Request | None:
 
 def found(result: Result) -> tuple[str, ...]:
     """Return what the best classes that a classification found are asked for by."""
-    return tuple(
-        attribution.word_for(label, result.meta["classes"]) for label in result.arrays["labels"][:BEST].tolist()
-    )
+    return tuple(word_for(label, result.meta["classes"]) for label in result.arrays["labels"][:BEST].tolist())
 
 
 def ends(maps: Mapping[Cell, Result], look: Look, *, scale: str) -> dict[Cell, float]:

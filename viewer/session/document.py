@@ -11,10 +11,28 @@ from models.cards.card import DEFAULT_MODEL
 from models.params import Value
 from models.requests import Request
 from models.types import Source
-from viewer.presenters.heatmap import Look
+
+SIGNED, ABSOLUTE, POSITIVE = "signed", "absolute", "positive"
 
 Rect = tuple[float, float, float, float]
 Settings = tuple[tuple[tuple[str, str], tuple[tuple[str, Value], ...]], ...]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How maps are drawn: opacity; what becomes of the sign; the percentile that the scale ends at, above which values
+    are clipped; smoothed between cells or not; the cells' own grid over it; colours ("" suits the sign); whether weak
+    values let the picture through; `scale` locks the end of the scale, 0 leaves each map its own.
+    """
+
+    opacity: float = 0.7
+    sign: str = SIGNED
+    clip: float = 99.5
+    smooth: bool = True
+    grid: bool = False
+    colours: str = ""
+    fade: bool = True
+    scale: float = 0.0
 
 
 @dataclass(frozen=True)

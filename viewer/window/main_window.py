@@ -30,9 +30,9 @@ from viewer.panels.base import Panel
 from viewer.panels.film_strip import FilmPanel
 from viewer.panels.log import LogPanel
 from viewer.presenters import attribution, box_pair
-from viewer.presenters.detections import row_of
 from viewer.session import second_model
 from viewer.session.document import Document
+from viewer.session.lookup import row_of
 from viewer.session.preferences import Settings
 from viewer.session.session import Session
 from viewer.verbs import Verbs

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from models import model_name
 from models.requests import Request
@@ -32,6 +32,9 @@ def queue_of(slot: str) -> str:
 def firsts(slots: Iterable[str]) -> list[str]:
     """Return slots less all but the first of each queue."""
     return list({queue_of(slot) or slot: slot for slot in reversed(list(slots))}.values())
+
+
+EngineState = Literal["starting", "ready", "restarting", "stopped"]
 
 
 @dataclass
@@ -59,6 +62,7 @@ class Jobs:
         self.slots: dict[str, Slot] = {}
         self.ready = False
         self.down = False
+        self.lost = False
         self._stopped = False
         self._starts = 0
         self._head = (0, 0.0)
@@ -165,6 +169,13 @@ class Jobs:
         if not self._stopped:
             self._pool.submit(run)
 
+    @property
+    def state(self) -> EngineState:
+        """How the engine is now: a lost one is not ready, whatever it was before."""
+        if self.ready:
+            return "ready"
+        return "stopped" if self.down else "restarting" if self.lost else "starting"
+
     def stop(self) -> None:
         """End the lane and the pool; what is asked afterwards is not done."""
         self._stopped = True
@@ -175,7 +186,7 @@ class Jobs:
         """Take a message of the lane or the pool."""
         match message:
             case ("ready", _):
-                self.ready, self._starts = True, 0
+                self.ready, self.lost, self._starts = True, False, 0
                 self.deliver("ready")
             case ("progress", number, fraction, text):
                 for name, slot in self.slots.items():
@@ -191,7 +202,8 @@ class Jobs:
             case ("call", call):
                 call()
             case ("lost", code, *said):
-                self._starts += not self.ready
+                was_ready, self.ready, self.lost = self.ready, False, True
+                self._starts += not was_ready
                 details = "".join(said)
                 if self._starts >= MOST_STARTS:
                     self._give_up(code, details)
@@ -199,12 +211,12 @@ class Jobs:
                 head, how = self._first(), endings.words(code)
                 at = (
                     f" at {head.inspection} with {model_name.title(head.model)}"
-                    if head is not None and self.ready
+                    if head is not None and was_ready
                     else ""
                 )
                 text = f"The engine stopped unexpectedly{at}: {how}. A fresh one takes over."
                 self.deliver("lost", text, details)
-                self._revive(blame=self.ready, how=how, details=details, again=code != endings.OVER_MEMORY)
+                self._revive(blame=was_ready, how=how, details=details, again=code != endings.OVER_MEMORY)
 
     def _all(self) -> list[Slot]:
         return list(self.slots.values())

@@ -37,6 +37,7 @@ from viewer.session.preferences import Settings
 from viewer.session.session import Session
 from viewer.verbs import Verbs
 from viewer.widgets.controls.model_picker import ModelBox
+from viewer.widgets.dialogs.banner import Notices
 from viewer.widgets.dialogs.toast import Toasts
 from viewer.widgets.dialogs.welcome import Welcome
 from viewer.widgets.plain import plain
@@ -73,7 +74,9 @@ class Window(QMainWindow):
         self.centre = QStackedWidget()
         self.centre.addWidget(self.welcome)
         self.bundled = list(card.bundled())
-        self.setCentralWidget(self.centre)
+        self.notices = Notices(self.centre)
+        self.setCentralWidget(self.notices)
+        self.autosave: Any = None  # which comes with the program, not with every window
         self.panels = Shelf(PANELS, session.store)
         self.docks = Docks(self, self.panels, settings)
         self.film = _the(FilmPanel, self.panels)
@@ -270,7 +273,7 @@ class Window(QMainWindow):
     def _state(self) -> None:
         jobs = self.session.jobs
         used = memory_limits.resident_bytes(getattr(jobs.lane, "pid", 0))
-        self.status.show_engine(ready=jobs.ready, used_bytes=used, busy=self.verbs.busy)
+        self.status.show_engine(jobs.state, used_bytes=used, busy=self.verbs.busy)
         if not self.session.stale:
             self._stale.stop()
             self.canvas.set_stale(False)

@@ -20,14 +20,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from models import output_files
+from models import output_files, reading
 from models.engine.process import FLAGS, receive, send, serve
 from models.live.shared_frames import Borrower, Lender
 from models.live.status import Facts, Shown
 from models.module_paths import SAFE_PATH, leave_out_folder
 from models.requests import Request
 from models.runtime import memory_limits, sandbox
+from models.types import Source
 from viewer.endings import OVER_MEMORY
+from viewer.session.reading_process import ReadingProcesses, Wanted
 
 GRACE_S = 2.0
 ENDING_S = 0.5  # from the end of what an engine sends to its exit code
@@ -93,6 +95,11 @@ class Lane(Protocol):
     def stop(self) -> None:
         """End the engine."""
 
+    def read(
+        self, task: str, source: Source, option: int = 0, *, wanted: Wanted, progress: reading.Progress | None = None
+    ) -> Any:
+        """Return what `models.reading.read` does, from any thread; raises Cancelled once it is not `wanted`."""
+
 
 class ProcessLane:
     """An engine in a process of its own, spawned; one thread here passes its messages on, another sends ours.
@@ -115,6 +122,7 @@ class ProcessLane:
         self._finished = threading.Event()
         self._lender, self._borrower = Lender(), Borrower()
         self._tail = Tail()
+        self._reading = ReadingProcesses()
 
     @property
     def pid(self) -> int:
@@ -129,6 +137,8 @@ class ProcessLane:
         """Spawn the engine. Return at once; ("ready", facts) follows."""
         leave_out_folder()
         self._post = post
+        if not self._generation:
+            self._reading.warm()
         self._generation += 1
         self._plan = self._planned()
         self._pipe, theirs = self._context.Pipe()
@@ -162,6 +172,12 @@ class ProcessLane:
         """Tell whether the engine can read a file, as far as it is closed in; one that starts now could."""
         return self._plan is None or self._plan.reaches(path)
 
+    def read(
+        self, task: str, source: Source, option: int = 0, *, wanted: Wanted, progress: reading.Progress | None = None
+    ) -> Any:
+        """Read a file in another process, which is ended with the lane."""
+        return self._reading.read(task, source, option, wanted=wanted, progress=progress)
+
     def submit(self, number: int, request: Request) -> None:
         """Send a request. If the engine is gone, ("lost", ...) tells."""
         self._out.put(("run", number, request))
@@ -194,7 +210,8 @@ class ProcessLane:
         self.start(self._post)
 
     def stop(self) -> None:
-        """Kill the engine."""
+        """Kill the engine, and what reads files."""
+        self._reading.stop()
         self._end()
 
     def _end(self) -> None:
@@ -347,6 +364,12 @@ class InlineLane:
 
             self.engine = importlib.import_module("models.engine.engine").Engine()
         post(("ready", {}))
+
+    def read(
+        self, task: str, source: Source, option: int = 0, *, wanted: Wanted, progress: reading.Progress | None = None
+    ) -> Any:
+        """Read a file here."""
+        return reading.read(task, source, option, progress=progress)
 
     def submit(self, number: int, request: Request) -> None:
         """Answer the request now."""

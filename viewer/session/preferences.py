@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.files import text_of
+from models import files
 from models.media import has_password
 from models.output_files import write_whole
 from models.places import HOME_VARIABLE, home
@@ -20,8 +20,8 @@ from models.types import Refusal
 __all__ = ["HOME_VARIABLE", "Settings", "home"]
 
 FILE = "settings.json"
-MOST_BYTES = 1 << 24
 RECENT_MOST = 12
+MOST_BYTES = 16_000_000
 THEMES = ("system", "dark", "light")
 
 
@@ -99,13 +99,14 @@ class Settings:
 
     def _read(self) -> Mapping[str, Any]:
         try:
-            found = json.loads(self.path.read_text(encoding="utf-8"))
+            if not self.path.exists():
+                return {}
+            found = json.loads(files.text_of(self.path, most=MOST_BYTES))
             if not isinstance(found, dict):
                 raise ValueError("it holds no table of settings")
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            self.notes.append(f"The settings in {self.path} could not be read: {error}.")
+            json.dumps(found, ensure_ascii=False).encode()  # a lone surrogate could not be written again
+        except (Refusal, OSError) as error:
+            self.notes.append(f"The settings in {self.path} could not be read: {error}")
             return {}
         except (ValueError, RecursionError) as error:
             aside = self.path.with_name(FILE + ".broken")
@@ -129,7 +130,7 @@ class Settings:
 def is_confined() -> bool:
     """Tell whether the engine is to be closed in, before anything else of the settings is needed."""
     try:
-        found = json.loads(text_of(home() / FILE, most=MOST_BYTES))
+        found = json.loads(files.text_of(home() / FILE, most=MOST_BYTES))
         return not isinstance(found, dict) or found.get("confined", True) is not False
     except (OSError, ValueError, RecursionError, Refusal):
         return True

@@ -11,7 +11,7 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing.connection import wait
@@ -24,7 +24,7 @@ from models import output_files, reading
 from models.engine.process import FLAGS, receive, send, serve
 from models.live.shared_frames import Borrower, Lender
 from models.live.status import Facts, Shown
-from models.module_paths import SAFE_PATH, leave_out_folder
+from models.module_paths import environment, leave_out_folder
 from models.requests import Request
 from models.runtime import memory_limits, sandbox
 from models.types import Source
@@ -146,7 +146,7 @@ class ProcessLane:
         self._process = self._context.Process(
             target=serve, args=(theirs, self._called_off, said, self._plan), name="vitrine-engine", daemon=True
         )
-        with _environment({NUMPY_THREADS: "1", SAFE_PATH: "1"}):
+        with environment({NUMPY_THREADS: "1"}):
             self._process.start()
         theirs.close()
         said.close()
@@ -289,21 +289,6 @@ class ProcessLane:
                 self._over.add(process.pid)
                 _kill(process)
                 return
-
-
-@contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Give a process that starts inside these variables."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _send_on(pipe: Any, out: queue.SimpleQueue[Any]) -> None:

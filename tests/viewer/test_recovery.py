@@ -106,7 +106,7 @@ def test_what_was_open_comes_back_after_killing_the_window(
     first.wait()
 
     d = desk(settle=False)
-    keeper = Autosave(d.window)
+    keeper = Autosave(d.window.context, d.window.sessions)
     d.until(lambda: keeper.banner)
     assert keeper.banner is not None and "Restore what was open? a.png, digits-ssd" in keeper.banner.text.text()
     assert [b.text() for b in keeper.banner.findChildren(QPushButton)] == ["Restore", "Discard"]
@@ -149,14 +149,14 @@ def test_what_is_not_answered_is_asked_again(desk: Make, home: Path) -> None:
     assert before._lock is not None
     before._lock.close()  # as the system does when the process ends
     d = desk(settle=False)
-    keeper = Autosave(d.window)
+    keeper = Autosave(d.window.context, d.window.sessions)
     d.until(lambda: keeper.banner)
     d.window.close()
     (one,) = left(home)
     assert one.path == before.path
     one.let_go()
     d = desk(settle=False)
-    keeper = Autosave(d.window)
+    keeper = Autosave(d.window.context, d.window.sessions)
     d.until(lambda: keeper.banner)
     assert keeper.banner is not None
     keeper.banner.buttons[1].click()
@@ -173,7 +173,7 @@ def test_each_of_several_is_asked_about_the_newest_first(desk: Make, home: Path)
         before._lock.close()
         os.utime(before.path, (time.time() - age, time.time() - age))
     d = desk(settle=False)
-    keeper = Autosave(d.window)
+    keeper = Autosave(d.window.context, d.window.sessions)
     d.until(lambda: keeper.banner)
     assert keeper.banner is not None and "(1 more after this.)" in keeper.banner.text.text()
     assert "digits-vae" in keeper.banner.text.text()
@@ -199,7 +199,7 @@ def test_it_belongs_to_its_session_again(desk: Make, pictures: list[Path], home:
     assert before._lock is not None
     before._lock.close()
     d = desk(settle=False)
-    keeper = Autosave(d.window)
+    keeper = Autosave(d.window.context, d.window.sessions)
     d.until(lambda: keeper.banner)
     keeper.restore()
     d.settle()
@@ -214,7 +214,7 @@ def test_a_folder_that_cannot_be_written_is_told_once(desk: Make, home: Path, pi
     d = desk(pictures[0])
     home.mkdir(exist_ok=True)
     (home / crash_recovery.FOLDER).write_text("in the way")
-    Autosave(d.window)
+    Autosave(d.window.context, d.window.sessions)
 
     def told() -> list[str]:
         return [text for text in d.messages if "not kept for after a crash" in text]

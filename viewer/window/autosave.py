@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QTimer
 
@@ -15,10 +14,8 @@ from viewer.saving import crash_recovery
 from viewer.saving.crash_recovery import Kept, Left
 from viewer.session.document import Document
 from viewer.widgets.dialogs.banner import Banner
-from viewer.window.saved_sessions import kept
-
-if TYPE_CHECKING:
-    from viewer.window.main_window import Window
+from viewer.window.context import WindowContext
+from viewer.window.saved_sessions import SavedSessions, kept
 
 AFTER_MS = 500
 MOST_SHARE = 0.05  # of the time may be spent on it, which counts where there are very many pictures
@@ -28,11 +25,11 @@ QUESTION = "Vitrine did not close properly."
 class Autosave(QObject):
     """Autosave and recovery of one window."""
 
-    def __init__(self, window: Window) -> None:
-        super().__init__(window)
-        self.window = window
+    def __init__(self, context: WindowContext, sessions: SavedSessions) -> None:
+        super().__init__(context.frame)
+        self._context, self._sessions = context, sessions
         self.banner: Banner | None = None
-        self._kept = Kept(window.settings.folder)
+        self._kept = Kept(context.settings.folder)
         self._written = Document()
         self._left: list[Left] = []
         self._told = False
@@ -40,10 +37,10 @@ class Autosave(QObject):
         self._clock.setSingleShot(True)
         self._clock.setInterval(AFTER_MS)
         self._clock.timeout.connect(self._write)
-        window.session.store.listen(lambda before, after: self._changed())
-        window.installEventFilter(self)
+        context.session.store.listen(lambda before, after: self._changed())
+        context.frame.installEventFilter(self)
         self._changed()
-        window.session.jobs.local("recovery", self._look)
+        context.session.jobs.local("recovery", self._look)
 
     @property
     def path(self) -> Path:
@@ -52,7 +49,7 @@ class Autosave(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """End with the window, once it is closed for good."""
-        if event.type() == QEvent.Type.Hide and self.window.closed:
+        if event.type() == QEvent.Type.Hide and self._context.closed:
             self._clock.stop()
             self._kept.end()
             for one in self._left:
@@ -63,23 +60,23 @@ class Autosave(QObject):
     def restore(self) -> None:
         """Show what was open, as one step; it is forgotten once it is kept for this window."""
         one = self._answered()
-        self.window.sessions.restore(one.opened)
+        self._sessions.restore(one.opened)
         self._write(slot=f"restore {one.path.name}", then=one.remove)
 
     def discard(self) -> None:
         """Forget what was open."""
         one = self._answered()
-        self.window.session.jobs.local(f"discard {one.path.name}", lambda: _after(one.remove))
+        self._context.session.jobs.local(f"discard {one.path.name}", lambda: _after(one.remove))
 
     def _changed(self) -> None:
-        document = self.window.session.store.document
+        document = self._context.session.store.document
         if _empty(document) and _empty(self._written):
             return  # nothing that anybody would miss
         if not self._clock.isActive() and kept(document) != kept(self._written):
             self._clock.start()
 
     def _write(self, *, slot: str = "autosave", then: Callable[[], None] | None = None) -> None:
-        document, of = self.window.session.store.document, self.window.sessions.path
+        document, of = self._context.session.store.document, self._sessions.path
         self._written = document
 
         def work() -> Callable[[], None]:
@@ -94,10 +91,10 @@ class Autosave(QObject):
             took_ms = (time.perf_counter() - start) * 1000
             return lambda: self._clock.setInterval(max(AFTER_MS, round(took_ms / MOST_SHARE)))
 
-        self.window.session.jobs.local(slot, work)
+        self._context.session.jobs.local(slot, work)
 
     def _look(self) -> Callable[[], None]:
-        found = crash_recovery.left(self.window.settings.folder)
+        found = crash_recovery.left(self._context.settings.folder)
 
         def take() -> None:
             self._left = found
@@ -116,7 +113,7 @@ class Autosave(QObject):
         when = time.strftime("%d %B, %H:%M", time.localtime(one.written_s))
         more = f" ({len(self._left) - 1} more after this.)" if len(self._left) > 1 else ""
         self.banner = Banner(
-            self.window,
+            self._context.frame,
             f"{QUESTION} Restore what was open? {what}, {when}.{more}",
             [("Restore", self.restore), ("Discard", self.discard)],
             help_text="It is kept until you answer, also when you close the window. Restoring can be undone.",
@@ -134,7 +131,7 @@ class Autosave(QObject):
     def _tell(self, text: str) -> None:
         if not self._told:
             self._told = True
-            self.window.tell(text, severity="warning", key="autosave")
+            self._context.messages.tell(text, severity="warning", key="autosave")
 
 
 def _after(call: Callable[[], None]) -> Callable[[], None]:

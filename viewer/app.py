@@ -58,7 +58,7 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
         window.zoo.open_model(fetched)
     window.sessions.take(options.pictures)
     if not options.screenshot:
-        Autosave(window.context, window.sessions)
+        window.autosave = Autosave(window.context, window.sessions, window.notices)
     else:
         _screenshot_when_idle(application, window, options.screenshot)
     window.show()

@@ -23,7 +23,7 @@ from models.cards.card import Card
 from models.exported.operation_budget import Budget
 from models.files import MODEL_SUFFIXES
 from models.inspection import Description, Inspection
-from models.loading import probe_network
+from models.loading import architectures, probe_network
 from models.loading.opened_model import Opened
 from models.runtime import device, failures
 from models.runtime.context import Context
@@ -57,6 +57,7 @@ def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = 
     A general adapter says in `serves` what for. Raises Refusal for a network that no picture runs through, and for
     assumptions that are not offered.
     """
+    card = card if card.classes else replace(card, classes=architectures.names_for(net))
     general = {kind.serves: kind for kind in adapter_classes() if hasattr(kind, "serves")}
     for candidate in adapter_classes():
         if candidate not in general.values() and candidate.match(net):

@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models import heads, images, model_name, wanted
+from models import images, model_name
 from models.cards.card import BACKGROUND, GAP, PHOTOS, Card, recognised
 from models.detection import anchor_sets, box_rows
 from models.detection.box_rows import Boxes
-from models.heads import Head
-from models.loading import architectures, preprocess_presets
+from models.loading import architectures, heads, preprocess_presets, wanted_inputs
+from models.loading.heads import Head
 from models.loading.preprocess import Preprocess
-from models.returned import complaint, is_vector, tensors_of
+from models.loading.returned_tensors import complaint, is_vector, tensors_of
+from models.loading.wanted_inputs import Size, size_of
 from models.types import Cancelled, Refusal
-from models.wanted import Size, size_of
 
 SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 300, 320, 384, 416, 448, 512, 640)
 NAMED = ("logits", "scores", "out", "output", "probabilities", "probs")
@@ -160,7 +160,7 @@ def _first(
 
     With it is told which operation each tensor comes from, and when.
     """
-    wanted.check_inputs(net, card)
+    wanted_inputs.check_inputs(net, card)
     failure: tuple[tuple[int, Size], Exception] | None = None
     for count in channels if set(channels) <= {1, 3} else ():
         for size in sizes:
@@ -173,10 +173,10 @@ def _first(
             except Exception as error:
                 failure = failure or ((count, size), error)
     if failure is None:
-        raise wanted.of_channels(card, channels[0])
-    if len(sizes) > 1 and (found := wanted.square(net, failure[0], device_of(net))):
+        raise wanted_inputs.of_channels(card, channels[0])
+    if len(sizes) > 1 and (found := wanted_inputs.square(net, failure[0], device_of(net))):
         return _first(net, card, channels, [found])
-    raise wanted.refusal(net, card, failure[0], failure[1], device_of(net)) from failure[1]
+    raise wanted_inputs.refusal(net, card, failure[0], failure[1], device_of(net)) from failure[1]
 
 
 def _purpose(

@@ -12,6 +12,7 @@ from models.types import Failure, Refusal
 
 OUT_OF_MEMORY = ("not enough memory", "t allocate memory", "out of memory", "std::bad_alloc")
 GB = 1e9
+LOG = "The log has the details."
 MOST_CHARACTERS = 300
 
 
@@ -28,7 +29,7 @@ def failure(request: Request, error: BaseException) -> Failure:
     if isinstance(error, SystemExit):
         text = f"{name} called sys.exit at {request.inspection}{place}, which would have ended the engine."
         return Failure(text, "Its code should return instead.", details)
-    return Failure(f"{name} failed at {request.inspection}: {said}{place}", "The log has the details.", details)
+    return Failure(f"{name} failed at {request.inspection}: {said}{place}", LOG, details)
 
 
 def unreadable(name: str, error: Exception) -> Refusal:

@@ -110,6 +110,13 @@ def _sessions(w: Window) -> list[Command]:
             **file,
         ),
         Command("recent-sessions", "Recent sessions", children=lambda: _recent_sessions(w), **file),
+        Command(
+            "restore-discarded",
+            "Restore discarded work",
+            children=lambda: w.autosave.commands() if w.autosave else [],
+            help="What was open when the program ended badly, and was discarded in the last week",
+            **file,
+        ),
         Command("save-session", "Save session", sessions.save, shortcut="Ctrl+S", icon="save", **file),
         Command("save-session-as", "Save session as…", sessions.ask_save, shortcut="Ctrl+Shift+S", **file),
     ]

@@ -49,6 +49,7 @@ class AttributionPanel(Panel):
         super().__init__(store)
         self.methods = Methods()
         self.verdict = plain_label("Verdict on the method")
+        self._place: tuple[float, float] | None = None
         self.reading = MapReading()
         self.target = TargetForm()
         self.look = LookForm()
@@ -140,6 +141,7 @@ class AttributionPanel(Panel):
     def forget(self) -> None:
         """Drop what belongs to another picture or model."""
         self._request = self._result = self._verdicts = self._heat = None
+        self._read()
         self._failure, self._texts = (None, ""), {}
         self.methods.judge({})
 
@@ -162,8 +164,14 @@ class AttributionPanel(Panel):
 
     def pointer(self, place: tuple[float, float] | None) -> None:
         """Read the map under the pointer."""
-        value = attribution.value_at(self._result, *place) if place is not None and self._result is not None else None
-        where = f" at x {place[0]:.0f}, y {place[1]:.0f}" if place is not None else ""
+        self._place = place
+        self._read()
+
+    def _read(self) -> None:
+        """Tell the value of the cell under the pointer, of the map that is shown now."""
+        place, result = self._place, self._result
+        value = attribution.value_at(result, *place) if place is not None and result is not None else None
+        where = f" in its cell, at x {int(place[0])}, y {int(place[1])}" if place is not None else ""
         self.reading.set_value("" if value is None else attribution.number(value) + where)
 
     def seen(self, in_view: bool) -> None:
@@ -186,6 +194,7 @@ class AttributionPanel(Panel):
         used = self._offer is None or attribution.layered(self._offer)
         self.target.follow_layer(document.layer, automatic, used=used)
         result = self._result if there else None
+        self._read()
         signed = result is None or bool(result.meta["signed"])
         self.look.follow(document.look, signed=signed)
         self.reading.setVisible(result is not None)

@@ -34,9 +34,11 @@ from viewer.session.document import Document
 from viewer.session.preferences import Settings
 from viewer.session.session import Session
 from viewer.widgets.controls.model_picker import ModelBox
+from viewer.widgets.dialogs.banner import Notices
 from viewer.widgets.dialogs.toast import Toasts
 from viewer.widgets.dialogs.welcome import Welcome
 from viewer.widgets.plain import plain
+from viewer.window.autosave import Autosave
 from viewer.window.canvas_controller import SLOT, CanvasController
 from viewer.window.context import Messages, WindowContext
 from viewer.window.docks import Docks
@@ -68,7 +70,9 @@ class Window(QMainWindow):
         self.centre = QStackedWidget()
         self.centre.addWidget(self.welcome)
         self.bundled = list(card.bundled())
-        self.setCentralWidget(self.centre)
+        self.notices = Notices(self.centre)
+        self.setCentralWidget(self.notices)
+        self.autosave: Autosave | None = None  # which comes with the program, not with every window
         self.panels = LazyPanels(PANELS, session.store)
         self.docks = Docks(self, self.panels, settings)
         self.film = _the(FilmPanel, self.panels)
@@ -100,6 +104,9 @@ class Window(QMainWindow):
         )
         self._focus_keys = FocusKeys(self)
         self._thumbnails = Thumbnails(self.context)
+        self._outdated = QTimer(self)
+        self._outdated.setSingleShot(True)
+        self._outdated.timeout.connect(self._update_commands)
         self._stale = QTimer(self)
         self._stale.setSingleShot(True)
         self._stale.setInterval(STALE_AFTER_MS)
@@ -157,8 +164,8 @@ class Window(QMainWindow):
 
     # what is shown
 
-    def refresh(self) -> None:
-        """Bring panels, actions and title up to date with the document."""
+    def refresh(self, *, commands: bool = True) -> None:
+        """Bring panels, actions and title up to date with the document; `commands` now or when all is painted."""
         document, description = self.session.store.document, self.session.description
         lacking = {n: kind.lacking(description) for n, kind in self.panels.kinds.items()} if description else {}
         self.docks.suit({name for name, reason in lacking.items() if reason} or self.panels.unlikely(document.model))
@@ -168,7 +175,10 @@ class Window(QMainWindow):
         for panel in self.panels.built:
             panel.setEnabled(not lacking.get(panel.id))
             panel.refresh(document, description)
-        self._refresh_commands()
+        if commands:
+            self._update_commands()
+        else:
+            self._outdated.start()
         self.docks.follow(many=self.many)
         name = document.source.name if document.source and not self.controller.generates else ""
         shown = (name, model_name.title(document.model)) if name or self.controller.generates else ()
@@ -184,8 +194,9 @@ class Window(QMainWindow):
         self.docks.reset()
         self.refresh()
 
-    def _refresh_commands(self) -> None:
+    def _update_commands(self) -> None:
         """Bring the actions up to date; undo and redo say what they would do."""
+        self._outdated.stop()
         if not len(self.commands):
             return  # the menus are not there yet
         self.commands.refresh()
@@ -200,8 +211,9 @@ class Window(QMainWindow):
         if (before.model, before.source) != (after.model, after.source):
             self.controller.follow(before, after)
             self.status.forget()
-        self.refresh()
-        if dataclasses.replace(before, settings=after.settings) != after:
+        moved = dataclasses.replace(before, settings=after.settings) == after
+        self.refresh(commands=not moved)  # a slider is dragged: what may run can wait until it is painted
+        if not moved:
             self.controller.repaint_layers()
 
     def _picture(self, source: Source, picture: Picture) -> None:
@@ -224,7 +236,7 @@ class Window(QMainWindow):
             description = self.session.description
             device = description.device if description else ""
             self.status.show_times(result.meta["timings"], device, result.meta.get("device_bytes", 0))
-        self._refresh_commands()
+        self._outdated.start()
 
     def _described(self, description: Description) -> None:
         self.controller.settle()
@@ -265,7 +277,7 @@ class Window(QMainWindow):
     def _state(self) -> None:
         jobs = self.session.jobs
         used = memory_limits.resident_bytes(getattr(jobs.lane, "pid", 0))
-        self.status.show_engine(ready=jobs.ready, used_bytes=used, busy=self.busy)
+        self.status.show_engine(jobs.state, used_bytes=used, busy=self.busy)
         if not self.session.stale:
             self._stale.stop()
             self.canvas.set_stale(False)

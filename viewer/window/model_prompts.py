@@ -46,6 +46,10 @@ class ModelPrompts:
         if failure.offer[:1] == ("model",):
             _, name, words = failure.offer
             action = (words, lambda: open_again(name))
+        if failure.offer[:1] == ("layer",):
+            _, layer, words = failure.offer
+            store = self._context.session.store
+            action = (words, lambda: store.update(store.document.explaining(layer=layer), title=f"Layer {layer}"))
         if failure.offer[:1] == ("download",):
             _, name = failure.offer
             action = ("Download", lambda: self._zoo.open_model(name, as_second=second))
@@ -60,11 +64,15 @@ class ModelPrompts:
         note = str(description.about.get("note", ""))
         if description.about.get("weights") == "none":
             self._context.messages.tell(f"{description.name}: {note}", severity="warning", key=note)
+        show = ("Look at the model", lambda: self._context.docks.show("model"))
+        if behaviour := description.about.get("behaviour", ()):
+            text = f"{description.name}: {' '.join(behaviour)}"
+            key = f"behaviour {description.name}"
+            self._context.messages.tell(text, severity="warning", key=key, action=show)
         assumed = description.about.get("assumptions", {})
         if assumed and not model_name.split(self._context.session.store.document.model)[1]:
             said = {key: item.get("titles", {}).get(item["value"], item["value"]) for key, item in assumed.items()}
             words = ", ".join(f"{str(item['title']).lower()} {said[key]}" for key, item in assumed.items())
-            show = ("Look at the model", lambda: self._context.docks.show("model"))
             self._context.messages.tell(
                 f"{description.name}: {note} Assumed: {words}.", key=f"assumed {description.name}", action=show
             )

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     _debug[:] = [DEBUG in given]
-    given = [each for each in given if each != DEBUG]
+    given = [_file_or_option(each) for each in given if each != DEBUG]
     from models.types import Refusal
 
     try:
@@ -93,6 +93,14 @@ def _say_failure(failure: Failure, label: str = "") -> None:
 def _say_details(details: str) -> None:
     if _debug[0] and details:
         _say(details.rstrip())
+
+
+def _file_or_option(word: str) -> str:
+    """Return a word of the command line, as a path where it begins like an option and is the name of a file here."""
+    try:
+        return f".{os.sep}{word}" if len(word) > 1 and word[0] == "-" and os.path.lexists(word) else word
+    except ValueError:
+        return word
 
 
 def _window(given: list[str]) -> int:

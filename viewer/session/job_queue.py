@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from models import model_name
+from models import model_name, reading
 from models.requests import Request
-from models.types import Answer, Failure, Refusal
+from models.types import Answer, Cancelled, Failure, Refusal, Source
 from viewer import endings
 from viewer.session.engine_process import GRACE_S, InlineLane, Lane, Mailbox, Pool, Post, ProcessLane
 
@@ -159,12 +159,26 @@ class Jobs:
                 value = work()
             except Refusal as refusal:
                 value = Failure(str(refusal), refusal.advice)
+            except Cancelled:
+                return
             except Exception as error:
                 value = Failure(f"{type(error).__name__}: {error}")
             self._post(("local", name, number, value))
 
         if not self._stopped:
             self._pool.submit(run)
+
+    def read(
+        self,
+        task: str,
+        source: Source,
+        option: int = 0,
+        *,
+        wanted: Callable[[], bool] = lambda: True,
+        progress: reading.Progress | None = None,
+    ) -> Any:
+        """Return what `models.reading.read` does, where the lane reads; to be called by `work` of `local`."""
+        return self.lane.read(task, source, option, wanted=wanted, progress=progress)
 
     @property
     def state(self) -> EngineState:

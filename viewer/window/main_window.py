@@ -55,6 +55,8 @@ from viewer.window.status_bar import Status
 from viewer.window.thumbnails import Thumbnails
 
 STALE_AFTER_MS = 150
+# While a slider is dragged what may run is asked so often; its answers are painted first.
+OUTDATED_MS = 100
 P = TypeVar("P", bound=Panel)
 
 
@@ -104,8 +106,11 @@ class Window(QMainWindow):
         )
         self._focus_keys = FocusKeys(self)
         self._thumbnails = Thumbnails(self.context)
+        self._titles = ("", "")
+        self._answered: set[str] = set()
         self._outdated = QTimer(self)
         self._outdated.setSingleShot(True)
+        self._outdated.setInterval(OUTDATED_MS)
         self._outdated.timeout.connect(self._update_commands)
         self._stale = QTimer(self)
         self._stale.setSingleShot(True)
@@ -165,7 +170,7 @@ class Window(QMainWindow):
     # what is shown
 
     def refresh(self, *, commands: bool = True) -> None:
-        """Bring panels, actions and title up to date with the document; `commands` now or when all is painted."""
+        """Bring panels, actions and title up to date with the document; `commands` now or in a moment."""
         document, description = self.session.store.document, self.session.description
         lacking = {n: kind.lacking(description) for n, kind in self.panels.kinds.items()} if description else {}
         self.docks.suit({name for name, reason in lacking.items() if reason} or self.panels.unlikely(document.model))
@@ -175,9 +180,10 @@ class Window(QMainWindow):
         for panel in self.panels.built:
             panel.setEnabled(not lacking.get(panel.id))
             panel.refresh(document, description)
-        if commands:
+        store = self.session.store
+        if commands or (store.undo_title, store.redo_title) != self._titles:
             self._update_commands()
-        else:
+        elif not self._outdated.isActive():
             self._outdated.start()
         self.docks.follow(many=self.many)
         name = document.source.name if document.source and not self.controller.generates else ""
@@ -200,6 +206,7 @@ class Window(QMainWindow):
         if not len(self.commands):
             return  # the menus are not there yet
         self.commands.refresh()
+        self._titles = self.session.store.undo_title, self.session.store.redo_title
         store, actions_by_id = self.session.store, self.commands.actions(self)
         for name, title in (("undo", store.undo_title), ("redo", store.redo_title)):
             actions_by_id[name].setText(f"{self.commands[name].title} {inside(title)}".rstrip().replace("&", "&&"))
@@ -209,10 +216,11 @@ class Window(QMainWindow):
             for panel in self.panels.built:
                 panel.forget()
         if (before.model, before.source) != (after.model, after.source):
+            self._answered.clear()
             self.controller.follow(before, after)
             self.status.forget()
         moved = dataclasses.replace(before, settings=after.settings) == after
-        self.refresh(commands=not moved)  # a slider is dragged: what may run can wait until it is painted
+        self.refresh(commands=not moved)
         if not moved:
             self.controller.repaint_layers()
 
@@ -236,7 +244,11 @@ class Window(QMainWindow):
             description = self.session.description
             device = description.device if description else ""
             self.status.show_times(result.meta["timings"], device, result.meta.get("device_bytes", 0))
-        self._outdated.start()
+        if slot not in self._answered:
+            self._answered.add(slot)
+            self._update_commands()
+        elif not self._outdated.isActive():
+            self._outdated.start()
 
     def _described(self, description: Description) -> None:
         self.controller.settle()

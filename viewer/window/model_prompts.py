@@ -39,6 +39,10 @@ def tell(window: Window, slot: str, failure: Failure) -> None:
     if failure.offer[:1] == ("model",):
         _, name, words = failure.offer
         action = (words, lambda: open_again(name))
+    if failure.offer[:1] == ("layer",):
+        _, layer, words = failure.offer
+        store = window.session.store
+        action = (words, lambda: store.update(store.document.explaining(layer=layer), title=f"Layer {layer}"))
     if failure.offer[:1] == ("download",):
         _, name = failure.offer
         action = ("Download", lambda: window.verbs.zoo.open_model(name, as_second=second))
@@ -54,6 +58,10 @@ def describe(window: Window, description: Description) -> None:
     note = str(description.about.get("note", ""))
     if description.about.get("weights") == "none":
         window.tell(f"{description.name}: {note}", severity="warning", key=note)
+    if behaviour := description.about.get("behaviour", ()):
+        show = ("Look at the model", lambda: window.docks.show("model"))
+        text = f"{description.name}: {' '.join(behaviour)}"
+        window.tell(text, severity="warning", key=f"behaviour {description.name}", action=show)
     assumed = description.about.get("assumptions", {})
     if assumed and not model_name.split(window.session.store.document.model)[1]:
         said = {key: item.get("titles", {}).get(item["value"], item["value"]) for key, item in assumed.items()}

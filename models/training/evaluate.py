@@ -55,8 +55,8 @@ def average_precision(
 ) -> dict[str, float]:
     """Return mAP@[.5:.95], mAP@0.5 and mAP@0.75 of a torchvision detector, by faster-coco-eval.
 
-    With `each`, AP@0.5 of each class is included. A picture is (H, W, 3) RGB uint8, boxes (N, 4) xyxy in its pixels, and labels
-    (N,) rows of `classes` (0: background). The detector's own score threshold is lowered to 0.01 during the
+    With `each`, AP@0.5 of each class is included. A picture is (H, W, 3) RGB uint8, boxes (N, 4) xyxy in its pixels,
+    and labels (N,) rows of `classes` (0: background). The detector's own score threshold is lowered to 0.01 during the
     measurement, because precision is averaged over every recall.
     """
     from faster_coco_eval import COCO, COCOeval_faster

@@ -53,14 +53,6 @@ def package(name: str = "onnx") -> Any:
         raise Refusal("ONNX files need the package onnx, which is not installed.", advice=INSTALL) from error
 
 
-def shapes_bounded(graph: Any, name: str) -> None:
-    """Raise Refusal where a tensor that the graph makes has a static shape that no picture needs."""
-    for value in (*graph.input, *graph.value_info, *graph.output):
-        count = math.prod(max(1, d.dim_value) for d in value.type.tensor_type.shape.dim)
-        if count > MOST_VALUES:
-            raise Refusal(f"{ascii(name)[1:60]} makes a tensor of {count:,} numbers.", advice="It is not run.")
-
-
 def tensors(onnx: Any, graph: Any) -> Iterator[Any]:
     """Yield every tensor of a graph, those inside its nodes and their graphs too."""
     yield from graph.initializer

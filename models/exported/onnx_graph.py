@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from models.exported import onnx_file, onnx_operators, onnx_paths
+from models.exported.graph_calls import quiet
 from models.exported.onnx_operators import Build, UnsupportedError
+from models.exported.operation_budget import Budget
 from models.types import Cancelled, Refusal
 
 FLOATS = (1, 10, 16)  # float32, float16, bfloat16 in ONNX
@@ -20,8 +23,12 @@ MOST_TOLD = 12
 ELSEWHERE = "Open its weights, or a torch.export program (.pt2) of it, instead."
 
 
-def convert(model: Any, *, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
+def convert(
+    model: Any, *, name: str, size: int = 0, check: Callable[[], None] | None = None
+) -> tuple[nn.Module, tuple[int, int, int]]:
     """Return the network of a ModelProto, and its input's channels, height and width, 0 where any will do.
+
+    What is known before any picture is worked out, within a budget for a file of `size` bytes; `check` may stop it.
 
     It takes one tensor (N, C, h, w) and returns a dictionary of them by the names of the graph's outputs, or the only
     one. Raises Refusal for operators that are not supported, naming them, and for inputs that are no picture.
@@ -37,7 +44,8 @@ def convert(model: Any, *, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
     if unknown or version < OLDEST:
         said = _few(sorted(unknown)) if unknown else f"those of opset {version}, which is older than {OLDEST}"
         raise Refusal(f"{name} uses operators that are not supported: {said}.", advice=ELSEWHERE)
-    return _Converter(model, version, name).net(value.name, channels_last=last), shape
+    with Budget(size, name=name, check=check):
+        return _Converter(model, version, name).net(value.name, channels_last=last), shape
 
 
 def _known(node: Any) -> bool:
@@ -69,7 +77,7 @@ class _Converter:
         self._nodes, self._modules = fx.Graph(), nn.Module()
         self._modules.add_module(HELD, nn.Module())
         self._values: dict[str, Any] = {t.name: _held(t, name) for t in model.graph.initializer}
-        self._ranks = _ranks(model)
+        self._ranks = _told_ranks(model.graph)
         self._held: dict[int, tuple[Tensor, fx.Node]] = {}
 
     def net(self, entry: str, *, channels_last: bool) -> nn.Module:
@@ -101,7 +109,7 @@ class _Converter:
         except Exception as error:  # a graph that makes no sense leads to whatever it leads to
             raise _broken(self._name, "its graph", error) from error
         net.__class__.__name__ = "OnnxGraph"
-        return net.eval()
+        return quiet(net).eval()
 
     def _add(self, node: Any, path: str) -> None:
         inputs = [self._values[name] if name else None for name in node.input]
@@ -125,6 +133,8 @@ class _Converter:
         rank = self._ranks.get(node.input[0], 0) if node.input else 0
         build = Build(node.op_type, inputs, attributes, len(node.output), self._version, rank, module, call)
         made = onnx_operators.build(build)
+        for name in node.output:
+            self._ranks.setdefault(name, _rank(node, rank, inputs, attributes))
         for at, name in enumerate(node.output):
             if len(node.output) == 1:
                 self._values[name] = made
@@ -155,18 +165,27 @@ class _Converter:
         owner.add_module(last, made)
 
 
-def _ranks(model: Any) -> dict[str, int]:
-    """Return how many dimensions values have, by name, as far as shapes can be told without a picture.
+def _told_ranks(graph: Any) -> dict[str, int]:
+    """Return how many dimensions values have, by name, as far as the file says.
 
-    Raises Refusal for a value with more numbers than a network needs.
+    onnx's own inference of shapes is not asked: a graph that makes no sense ends its process.
     """
-    try:
-        found = onnx_file.package("onnx.shape_inference").infer_shapes(model).graph
-    except Exception:  # a graph of newer operators has no shapes, and needs none
-        return {}
-    onnx_file.shapes_bounded(found, found.name)
-    values = (*found.input, *found.value_info)
+    values = (*graph.input, *graph.value_info)
     return {v.name: len(v.type.tensor_type.shape.dim) for v in values if v.type.tensor_type.HasField("shape")}
+
+
+def _rank(node: Any, first: int, inputs: list[Any], attributes: dict[str, Any]) -> int:
+    """Return how many dimensions a node's output has, told by its first input's, 0 where that is not known."""
+    match node.op_type:
+        case "Flatten" | "Gemm":
+            return 2
+        case "Reshape":
+            return inputs[1].numel() if len(inputs) > 1 and isinstance(inputs[1], Tensor) else 0
+        case "Squeeze" | "Unsqueeze" | "Gather" | "GatherND" | "Shape" | "Expand" | "Einsum" | "ArgMax" | "ArgMin":
+            return 0
+        case kind if kind.startswith("Reduce") and not attributes.get("keepdims", 1):
+            return 0
+    return first
 
 
 def _held(tensor: Any, name: str) -> Tensor:

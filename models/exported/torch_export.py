@@ -10,6 +10,7 @@ from torch import Tensor, fx, nn
 from torch.export.unflatten import InterpreterModule
 
 from models.exported import bounded_arithmetic
+from models.exported.graph_calls import quiet
 from models.exported.torch_archive import Exported
 from models.types import Refusal
 
@@ -38,6 +39,8 @@ def unflatten(given: Exported, *, name: str) -> tuple[nn.Module, tuple[int, int,
             module.__dict__["_run_with_interpreter"] = False
             module.finalize()
             _call_by_kind(module)
+        elif isinstance(module, fx.GraphModule):
+            quiet(module)
     net = fx.GraphModule(tree, tree.graph)
     spec = program.call_spec.out_spec
     if spec is not None and spec.type is dict:
@@ -45,7 +48,7 @@ def unflatten(given: Exported, *, name: str) -> tuple[nn.Module, tuple[int, int,
         node.args = (dict(zip(spec.context, node.args[0], strict=False)),)
         net.recompile()
     net.__class__.__name__ = _kind(tree) or "Program"
-    return net.eval(), shape
+    return quiet(net).eval(), shape
 
 
 def _input(given: Exported, name: str) -> tuple[int, int, int]:

@@ -203,7 +203,17 @@ def _checked(kind: Any, value: Any, where: str, depth: int) -> Any:
         elif key in value:
             found = _field(kind, fields, key, value, depth)
             made[key] = LEFT_OUT.get(place, found)
+        elif key in _needed(kind):
+            raise WrongError(where, f"without {key}")
     return made
+
+
+@cache
+def _needed(kind: type) -> frozenset[str]:
+    """Return the fields that a class of the schema has no default for."""
+    none = dataclasses.MISSING
+    every = dataclasses.fields(kind)
+    return frozenset(one.name for one in every if one.default is none and one.default_factory is none)
 
 
 def _field(kind: type, fields: Mapping[str, Any], key: str, value: Mapping[str, Any], depth: int) -> Any:

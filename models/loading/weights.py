@@ -121,7 +121,7 @@ def _other_zip(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return not any(n.endswith("data.pkl") for n in archive.namelist())
-    except (zipfile.BadZipFile, OSError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return False
 
 

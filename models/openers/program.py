@@ -17,7 +17,6 @@ from torch import nn
 from models import files
 from models.cards import card as cards
 from models.exported import onnx_file, onnx_graph, torch_archive, torch_export, torchscript
-from models.exported.operation_budget import Budget
 from models.loading.opened_model import Opened
 from models.runtime.context import Context
 from models.user_code import consent
@@ -55,8 +54,8 @@ def _read(file: Path, context: Context) -> tuple[nn.Module, Shape, tuple[Path, .
     match file.suffix.lower():
         case ".onnx":
             model, more = onnx_file.read(file)
-            with Budget(_size(file, more), name=file.name, check=context.check):
-                return *onnx_graph.convert(model, name=file.name), more, "ONNX"
+            size, check = _size(file, more), context.check
+            return *onnx_graph.convert(model, name=file.name, size=size, check=check), more, "ONNX"
         case ".pt2":
             return *torch_export.unflatten(torch_archive.exported(file), name=file.name), (), "torch.export"
         case _:

@@ -241,6 +241,20 @@ def test_a_recognised_classifier_of_one_number_is_none_of_100_per_cent(tmp_path:
     assert isinstance(plain, Result) and not plain.meta["distribution"]
 
 
+class Caffe(Means):
+    """Takes BGR from 0 to 255 less (104, 117, 123), as Caffe's trainings do."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.logits(((x + x.new_tensor([104.0, 117.0, 123.0])[:, None, None]) / 255).flip(1))
+
+
+def test_caffes_colours_and_means_are_offered() -> None:
+    wanted = ask(opened(Means(), {"input": "zero_one"})[0], "classify")
+    engine, model = opened(Caffe(), {"input": "caffe_104"})
+    assert model.preprocess.order == "bgr"
+    np.testing.assert_allclose(ask(engine, "classify").arrays["scores"], wanted.arrays["scores"], atol=1e-4)
+
+
 class Two(Means):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return self.logits(a) + self.logits(b)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QSignalBlocker
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from models.inspection import Description
-from models.latent.space import SEED, Space
+from models.latent.space import SEED, Space, seed_of
 from models.requests import Request
 from models.types import Failure, Float, Refusal, Result
 from viewer.panels.base import GAP, Panel
@@ -99,7 +99,8 @@ class ExplorePanel(Panel):
             self._draw_spread()
         text = document.latent.code
         with QSignalBlocker(self.seed):
-            self.seed.setValue(int(text.removeprefix(SEED)) if text.startswith(SEED) else NO_SEED)
+            seed = seed_of(text)
+            self.seed.setValue(seed if seed is not None and seed <= MOST_SEED else NO_SEED)
         if not self.code.hasFocus() or self.code.text() == text:
             self.code.setText(text)
             self.code.setCursorPosition(0)

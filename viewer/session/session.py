@@ -170,6 +170,7 @@ class Session:
     def stop(self) -> None:
         """Finish what is recorded, and end the engine."""
         self.live.stop()
+        self.truths.stop()
         self.jobs.stop()
 
     def _partial(self, slot: str) -> bool:

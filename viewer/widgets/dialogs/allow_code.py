@@ -1,4 +1,4 @@
-"""The question whether a file of code may run: what it is, all that it says, what is new in it. It allows nothing."""
+"""The dialog that asks whether a file with code may run. It shows the file's source and what changed in it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ from viewer import theme
 GAP = 8
 SIZE_PX = (760, 640)
 MOST_CHARACTERS = 400_000
-# Marks that turn the direction of writing or take no room: with them code reads otherwise than it runs.
+# Zero-width characters and marks that change the direction of text: code containing them reads differently than it
+# runs.
 _UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 RISK = (
     "Code can do whatever you can on this machine: read, change, delete and send your files. "
@@ -45,9 +46,9 @@ BEYOND = "Files that it imports run with it: they are not shown here, and you ar
 
 @dataclass(frozen=True)
 class Code:
-    """A file of code as it is now, read once: what is shown is what is allowed. `size` in bytes.
+    """A file with code, read once, so that exactly the bytes shown are the bytes allowed. `size` is in bytes.
 
-    `script` tells that it is TorchScript, whose text is the code in it.
+    `script` is true for TorchScript, whose `text` is the source contained in the archive.
     """
 
     path: Path
@@ -68,9 +69,9 @@ class Code:
 
 
 class Allow(QDialog):
-    """Asks about one file; `before` is the text that was allowed last, `changed` that another one was.
+    """Asks about one file. `changed` says that another version was allowed before; `before` is its text if still known.
 
-    It is accepted when the file may run; until then nothing of it does.
+    The dialog is accepted if the file may run. Nothing in the file runs before that.
     """
 
     def __init__(self, code: Code, *, changed: bool = False, before: str | None = None, parent: QWidget) -> None:
@@ -136,12 +137,12 @@ class Allow(QDialog):
 
 
 def visible(text: str) -> str:
-    """Return a text with the characters that cannot be seen, or turn what follows around, written out."""
+    """Return the text with invisible and direction-changing characters replaced by their code points."""
     return _UNSEEN.sub(lambda found: f"⟦U+{ord(found[0]):04X}⟧", text).replace("\n", "⟦line⟧")
 
 
 def difference(before: str, now: str) -> str:
-    """Return what is new in a text as a unified difference."""
+    """Return the changes from `before` to `now` as a unified diff."""
     lines = difflib.unified_diff(before.splitlines(), now.splitlines(), "allowed", "now", lineterm="")
     return "\n".join(lines) or "Only the ends of lines differ."
 

@@ -20,8 +20,7 @@ class Match:
 
 
 def match(query: str, text: str) -> Match | None:
-    """Match the letters of `query`, in order, anywhere in `text`, ignoring case and blanks. Return None without a
-    match.
+    """Match the letters of `query` in order anywhere in `text`, ignoring case and blanks; return None without a match.
 
     Of all alignments the best-scoring one counts. Consecutive letters, starts of words and a complete match score
     higher; jumps lower the score. An empty query matches with score 0.

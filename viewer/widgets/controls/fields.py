@@ -116,8 +116,9 @@ class TextRow(Row):
         self.line.editingFinished.connect(self._finish)
 
     def set_check(self, check: Callable[[str], str], *, words: Sequence[str] = (), between: str = "") -> None:
-        """Validate text with `check`, which returns what is wrong or ""; complete `words` between the characters
-        `between`.
+        """Validate text with `check` and complete `words` between any of the separator characters `between`.
+
+        `check` returns what is wrong with a text, or "".
         """
         self._check = check
         self.line.setCompleter(_Words(words, between, parent=self.line))

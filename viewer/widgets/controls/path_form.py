@@ -117,8 +117,9 @@ class PathForm(QWidget):
     def show_state(
         self, *, segment: tuple[int, int] | None, playing: bool, ready: bool, timed: bool, chosen: bool
     ) -> None:
-        """Show the current segment and enable what is possible: `ready` if there is a path, `chosen` if a key is
-        selected.
+        """Show the current segment and enable what is possible now.
+
+        `ready` says that there is a path, `chosen` that a key is selected.
         """
         self.segment.setText(f"From key {segment[0]} to key {segment[1]}" if segment else "From key to key")
         self.path.setEnabled(segment is not None)

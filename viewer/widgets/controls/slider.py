@@ -211,7 +211,5 @@ class Timeline(_Slider):
 
     @property
     def handle_px(self) -> int:
-        """Return the handle's width in pixels; its centre travels from half that width to the same distance from the
-        end.
-        """
+        """Return the handle's width in pixels. Its centre stays half that width away from both ends of the slider."""
         return self._handle().width()

@@ -161,7 +161,7 @@ class OpenCode(QDialog):
 
 
 def _likely(found: Sequence[outline.Choice]) -> int:
-    """Return the row most likely meant: an adapter, a function with a usual name, the last network, or the first row."""
+    """Return the row most likely meant: an adapter, a function with a usual name, the last network, or row 0."""
     names = [choice.name for choice in found]
     usual = [names.index(name) for name in (outline.ADAPTER, *USUAL) if name in names]
     networks = [row for row, choice in enumerate(found) if choice.kind == "network"]

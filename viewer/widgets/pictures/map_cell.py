@@ -25,9 +25,7 @@ Share = tuple[float, float]
 
 @dataclass(frozen=True)
 class View:
-    """The visible part of a picture: its centre as shares of width and height, and the zoom (1 shows the whole
-    picture).
-    """
+    """The visible part of a picture: its centre in shares of width and height, and the zoom (1: the whole picture)."""
 
     x: float = 0.5
     y: float = 0.5

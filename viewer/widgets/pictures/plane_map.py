@@ -1,8 +1,4 @@
-"""from the left and from the top).
-
-`hovered` emits the place under the pointer and the row of the data point there (-1 for none), or None when the pointer
-leaves. `whole_wanted` asks for the whole map.
-"""
+"""A map of decoded images over a latent plane with a marker, painted as one image."""
 
 from __future__ import annotations
 
@@ -52,10 +48,11 @@ class Points:
 
 
 class PlaneMap(QWidget):
-    """The map.
+    """The map of a plane, with a marker that the user moves.
 
-    `went` emits the coordinates moved to, `settled` that the move is final. `zoomed` emits the factor and the place (0
-    to
+    `went` emits the coordinates moved to, `settled` that the move is final. `zoomed` emits the factor and the place, in
+    shares of the map from the left and from the top. `hovered` emits the place under the pointer and the row of the
+    data point there (-1 for none), or None when the pointer leaves. `whole_wanted` asks for the whole map.
     """
 
     went = Signal(float, float)
@@ -103,8 +100,7 @@ class PlaneMap(QWidget):
         return self._image
 
     def show_map(self, plane: Plane, pictures: Pixels, known: Bool, *, speed: Float | None = None) -> None:
-        """Show the images (n, n, H, W, 3) of a plane where `known` (n, n); until all are known, coarse tiles are
-        enlarged.
+        """Show the images (n, n, H, W, 3) of a plane where `known` (n, n), enlarging coarse tiles to fill the gaps.
 
         `speed` (n, n) is drawn over the images as colours.
         """

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from models.user_code import consent, kept_adapters
 from viewer.commands.command import Command
-from viewer.window import model_prompts
-
-if TYPE_CHECKING:
-    from viewer.window.main_window import Window
+from viewer.window.main_window import Window
 
 
 def commands(window: Window) -> list[Command]:
@@ -19,7 +15,7 @@ def commands(window: Window) -> list[Command]:
         Command(
             "open-code",
             "Open code…",
-            lambda: model_prompts.open_code(window),
+            window.prompts.open_code,
             menu="Model",
             group="code",
             icon="open",

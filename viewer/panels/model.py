@@ -101,8 +101,9 @@ class ModelPanel(Panel):
         self.facts.set_title(_short(description.name))
         self.facts.setToolTip(plain(str(card.file_of(document.model) or description.name)))
         self.facts.set_facts(_facts(document, description))
-        self.note.setText(str(about.get("note", "")))
-        self.note.setVisible(bool(about.get("note")))
+        said = [str(text) for text in (about.get("note", ""), *about.get("behaviour", ())) if text]
+        self.note.setText("\n\n".join(said))
+        self.note.setVisible(bool(said))
         self._build(description)
         self._show_card(description)
 

@@ -15,6 +15,7 @@ from models.detection.box_rows import FIRST
 from models.detection.iou import iou
 from models.loading.probe_network import Found, device_of
 from models.params import Value
+from models.runtime.forward_passes import INNOCENT, Behaviour, through
 from models.subject import Rect, Subject
 from models.types import Candidates, Float, Pixels, Refusal
 
@@ -39,6 +40,7 @@ class Rows:
     """An opened detector whose output is a table of scores and boxes: stages network, decode."""
 
     stages: ClassVar[Mapping[str, str]] = {"rpn": "{name} shows no region proposals."}
+    behaviour: Behaviour = INNOCENT
 
     def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
         assert found.boxes is not None
@@ -46,7 +48,6 @@ class Rows:
         self.card = card
         self.preprocess = found.preprocess
         self._found, self.kind = found, found.boxes
-        self._run = found.runner(net)
 
     @property
     def device(self) -> torch.device:
@@ -92,7 +93,11 @@ class Rows:
                 about="the region drawn" if region is not None else f"box {row * len(self.card.classes) + label}",
                 label=label,
                 spread=2,
+                **self.behaviour.about,
             )
+
+    def _run(self, x: Tensor) -> list[Tensor]:
+        return through(self.behaviour, self._found.runner(self.net))(x)
 
     def output(self, pixels: Pixels, stages: Any) -> Output:
         """Return the network's output for an image, with boxes as corners."""

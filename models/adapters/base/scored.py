@@ -12,6 +12,7 @@ from torch import Tensor
 from models.cards.card import Card
 from models.loading.heads import VALUES, Head
 from models.loading.preprocess import Preprocess
+from models.runtime.forward_passes import INNOCENT, Behaviour, through
 from models.subject import Rect, Subject
 from models.types import Float, Pixels
 
@@ -23,6 +24,7 @@ class Seen:
     card: Card
     preprocess: Preprocess
     head: Head = Head()
+    behaviour: Behaviour = INNOCENT
     first: bool = True  # explain the first of plain values by default, rather than the largest
 
     @property
@@ -34,7 +36,7 @@ class Seen:
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
         """A function from inputs (N, 3, h, w) to scores (N, C) before the link of the `head`."""
-        return self.net
+        return through(self.behaviour, self.net)
 
     def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
         """Return what attributions explain; such a network has no boxes, so `box` and `region` are ignored."""
@@ -50,6 +52,7 @@ class Seen:
                     extent=self.preprocess.extent(width, height),
                     black=self.preprocess.black(self.device),
                     link=self.head.link,
+                    **self.behaviour.about,
                     label=0 if self.head.kind == VALUES and self.first else -1,
                 )
 

@@ -18,7 +18,7 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from models.runtime import failures, memory_limits
+from models.runtime import failures, memory_limits, sandbox
 from models.runtime.context import Context
 
 FLAGS = 64
@@ -48,14 +48,17 @@ def receive(pipe: Connection) -> Any:
     return pickle.loads(memoryview(head)[4:], buffers=buffers)
 
 
-def serve(pipe: Connection, called_off: Flags, said: Connection) -> None:
-    """Answer requests until the window is gone; do idle work between them. Printed text goes to `said`."""
+def serve(pipe: Connection, called_off: Flags, said: Connection, plan: sandbox.Plan | None = None) -> None:
+    """Answer requests until the window is gone; do idle work between them. Printed text goes to `said`.
+
+    Once everything is imported, and before any file is opened, the process is sandboxed according to `plan`.
+    """
     _print_to(said)
     memory_limits.keep()
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        _loop(pipe, called_off)
+        _loop(pipe, called_off, plan)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
@@ -77,7 +80,7 @@ def _print_to(said: Connection) -> None:
     sys.stderr = io.open(2, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115, UP020
 
 
-def _loop(pipe: Connection, called_off: Flags) -> None:
+def _loop(pipe: Connection, called_off: Flags, plan: sandbox.Plan | None) -> None:
     _keep_memory()
     gc.disable()  # during the import of torch, collection would take a sixth of the time and free nothing
     from models.engine.engine import Engine
@@ -87,6 +90,7 @@ def _loop(pipe: Connection, called_off: Flags) -> None:
     engine = Engine()
     gc.freeze()
     gc.enable()
+    sandbox.close(plan)
     send(pipe, ("ready", {}))
     show = Show(
         engine,

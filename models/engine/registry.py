@@ -25,7 +25,7 @@ from models.files import MODEL_SUFFIXES
 from models.inspection import Description, Inspection
 from models.loading import architectures, pass_behaviour, probe_network
 from models.loading.opened_model import Opened
-from models.runtime import device, failures
+from models.runtime import device, failures, sandbox
 from models.runtime.context import Context
 from models.types import Cancelled, Refusal
 
@@ -147,7 +147,7 @@ def _unknown(base: str) -> Refusal:
 def describe(model: Any) -> Description:
     """Return what the window needs to know about an opened model."""
     generates = CAPABILITIES["Generates"]
-    about = dict(model.card.about)
+    about = {**model.card.about, "confinement": sandbox.current().text}
     if isinstance(model, generates):
         about |= {"latent": model.space.plain, "shape": model.shape}
     return Description(

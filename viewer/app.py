@@ -41,9 +41,13 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     if fetched:
         document = document.with_model(card.DEFAULT_MODEL)
     session = Session(lane, document)
+    # Shiboken walks over sys.modules once, when the first module of Qt is imported, and aborts where another thread
+    # imports something meanwhile: so threads have work only afterwards, and find what most pictures need.
+    from PySide6.QtCore import qInstallMessageHandler
+
+    images.prepare()
     session.begin(mail.post, FIRST, started=True)
 
-    from PySide6.QtCore import qInstallMessageHandler
     from PySide6.QtWidgets import QApplication
 
     from viewer.window.autosave import Autosave

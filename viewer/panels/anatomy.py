@@ -54,7 +54,7 @@ class AnatomyPanel(Panel):
         self.encode = QPushButton("Encode this picture")
         self.encode.hide()
         self.go = QPushButton("Go to its code")
-        self.go.setToolTip("The mean of the posterior, which is gone to when a picture is opened")
+        self.go.setToolTip("The mean of the posterior; opening a picture goes there automatically")
         self.whole = Section(OVER)
         self.over = QCheckBox("Encode the whole folder")
         self.verdict = plain_label("What the encoder does over the folder")

@@ -56,7 +56,7 @@ class ArithmeticPanel(Panel):
             if name in self.puts:
                 put = self.puts[name]
                 put.setAccessibleName(f"Put this code aside as {name}")
-                put.setToolTip(f"Put the code of now aside as {name}")
+                put.setToolTip(f"Store the current code as {name}")
                 put.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
                 grid.addWidget(QLabel(SIGNS[at]), 0, 2 * at + 1)
                 grid.addWidget(put, 1, 2 * at)
@@ -97,7 +97,7 @@ class ArithmeticPanel(Panel):
             there = name in self._codes
             if not there:
                 self._pictures.pop(name, None)
-            empty = f"Put the code of now here as {name}" if name in SLOTS else "Fill A, B and C first"
+            empty = f"Store the current code here as {name}" if name in SLOTS else "Fill A, B and C first"
             tile.setToolTip(f"Go to {name}" if there else empty)
             tile.setAccessibleName(tile.toolTip())
             tile.setEnabled(there or name in SLOTS)

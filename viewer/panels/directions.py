@@ -46,7 +46,7 @@ class DirectionsPanel(Panel):
         super().__init__(store)
         self.method = choice("Directions of", (), help="What the directions are found by")
         self.here = QPushButton("Find here")
-        self.here.setToolTip("Find the directions that change the picture most at the code of now")
+        self.here.setToolTip("Find the directions that change the picture most at the current code")
         self.words = plain_label("What the numbers of the directions are")
         self.words.setProperty("small", True)
         self.sets = Section("From two sets")

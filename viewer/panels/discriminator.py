@@ -19,7 +19,7 @@ from viewer.widgets.controls.elided_label import ElidedLabel
 from viewer.widgets.pictures.map_readout import plain_label
 
 WAITING = "Waiting for the answer…"
-SCALE = "Its number has no scale of its own: only how it ranks says something."
+SCALE = "The score has no absolute scale: only its rank among others means something."
 
 
 class CriticPanel(Panel):
@@ -43,7 +43,7 @@ class CriticPanel(Panel):
         self.folder = ElidedLabel()
         self.choose = QPushButton("Choose…")
         self.choose.setAccessibleName("Choose real pictures")
-        self.choose.setToolTip("A folder of real pictures, best those that the model learnt from")
+        self.choose.setToolTip("A folder of real pictures, ideally those the model was trained on")
         self.choose.clicked.connect(lambda: self.command_wanted.emit("latent-reals"))
         foot = QHBoxLayout()
         foot.addWidget(self.folder, 1)

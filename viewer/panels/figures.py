@@ -38,13 +38,16 @@ STALE_AFTER_MS = 300
 LEAST_IOU = 0.1
 SIDE_PX = 248
 NO_TRUTH = "Open ground truth first (Ctrl+T)."
-OFFER = "Every picture of the ground truth is looked at once; then all figures follow the sliders."
+OFFER = "The model runs once on every picture of the ground truth; after that all figures follow the sliders."
 NUMBERS = {
-    "map": ("mAP", "Mean average precision over IoU 0.50 to 0.95, as COCO defines it, of what is above the score"),
+    "map": (
+        "mAP",
+        "Mean average precision over IoU 0.50 to 0.95, as COCO defines it, of the detections above the score",
+    ),
     "map50": ("mAP at 0.5", "Mean average precision at IoU 0.50"),
     "map75": ("mAP at 0.75", "Mean average precision at IoU 0.75"),
-    "all_precision": ("Precision", "The part of the detections that is correct, at the settings of now"),
-    "all_recall": ("Recall", "The part of the objects that is found, at the settings of now"),
+    "all_precision": ("Precision", "The share of the detections that are correct, at the current settings"),
+    "all_recall": ("Recall", "The share of the objects that are found, at the current settings"),
     "all_f1": ("F1", "The harmonic mean of precision and recall"),
 }
 

@@ -23,7 +23,9 @@ from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.controls.form import Form
 
 INSPECTION = "keypoints"
-SCORE_HELP = "A point's score is its height in its heat map, no probability: 0 is about even, sure ones are above 5."
+SCORE_HELP = (
+    "A point's score is its height in its heat map, not a probability: 0 is about even, confident ones are above 5."
+)
 ROWS = (
     Parameter("points", "Key points", "bool", True, help="Draw the points of each shown detection and their limbs."),
     Parameter("point_score", "Point score", "float", 0.0, low=-20.0, high=40.0, step=0.5, help=SCORE_HELP),

@@ -17,8 +17,8 @@ from viewer.widgets.controls.slider import Timeline
 
 NOTHING = "Open a video, a camera or a stream to play it."
 PACES = (
-    ("Real time", "Frames are passed over where the model is slower than the video."),
-    ("Every frame", "However long it takes; nothing is passed over."),
+    ("Real time", "Frames are skipped where the model is slower than the video."),
+    ("Every frame", "However long it takes; no frame is skipped."),
 )
 ICON_PX = 16
 Texts = tuple[str, str, str]
@@ -81,7 +81,7 @@ class LivePanel(Panel):
         playing = facts.state == "playing"
         reason = ""
         if endless:
-            reason = f"{title(source.path) if source else ''} is live: there is no way back in it."
+            reason = f"{title(source.path) if source else ''} is live: you cannot go back in it."
         elif source is not None and not facts.count:
             reason = "The file does not say how long it is."
         for widget in (self.back, self.play, self.forward, self.timeline, self.pace, self.record):
@@ -200,8 +200,8 @@ def _unbroken(text: str) -> str:
 
 def _pace_reason(*, endless: bool, recording: bool) -> str:
     if endless:
-        return "Of what is live the newest frame is shown; older ones are dropped."
-    return "What is recorded holds every frame." if recording else "How a file is played"
+        return "Of a live source the newest frame is shown; older ones are dropped."
+    return "A recording contains every frame." if recording else "How a file is played"
 
 
 def _button(icon: str, name: str, hint: str) -> QToolButton:

@@ -26,7 +26,7 @@ from viewer.widgets.tables.fact_card import Card
 WEIGHTS = "weights"
 LONGEST = 30  # characters of a name
 TASKS = {"": "as recognised", "classification": "classification", "detection": "detection", "generation": "generation"}
-NO_FILE = "This model is no file of yours: its card stays as it is."
+NO_FILE = "This model is not a file of yours, so its card cannot be edited."
 DEVICE = Parameter("device", "Runs on", "choice", "", help="Chosen by itself unless you choose.")
 PRECISION = Parameter(
     "precision", "Precision", "choice", "float32", help="Layers calculate in it; weights and results stay float32."
@@ -58,7 +58,7 @@ class ModelPanel(Panel):
         self.preprocessing.reset.setAccessibleName("Reset to the card's own values")
         self.names = ClassNames()
         self.save = QPushButton("Save card and apply")
-        self.save.setToolTip("Write it beside the weights and open the model anew")
+        self.save.setToolTip("Write it beside the weights and reopen the model")
         self.revert = QPushButton("Revert")
         self.revert.setToolTip("Show what the card says")
         self.said = plain_label("About the card")
@@ -118,8 +118,8 @@ class ModelPanel(Panel):
                 self._column.removeWidget(self.choices)
                 self.choices.deleteLater()
             self.choices = Form(offered)
-            self.choices.reset.setText("Open it as it opens by itself")
-            self.choices.reset.setAccessibleName("Open it as it opens by itself")
+            self.choices.reset.setText("Open it with its own choices")
+            self.choices.reset.setAccessibleName("Open it with its own choices")
             self.choices.committed.connect(self._choose)
             self.choices.reset_requested.connect(lambda: self._open({}))
             self._column.insertWidget(3, self.choices)

@@ -52,7 +52,7 @@ class NeighboursPanel(Panel):
         self.folder = ElidedLabel()
         self.choose = QPushButton("Choose…")
         self.choose.setAccessibleName("Choose real pictures")
-        self.choose.setToolTip("A folder of real pictures, best those that the model learnt from")
+        self.choose.setToolTip("A folder of real pictures, ideally those the model was trained on")
         self._result: Result | None = None
         foot = QGridLayout()
         foot.setHorizontalSpacing(GAP)

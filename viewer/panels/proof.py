@@ -157,7 +157,7 @@ class ProofPanel(Panel):
         self.details.setText("\n".join(said[1:]))
         self.details.setVisible(len(said) > 1)
         self.state.setText(
-            faithfulness.progress(result) if fresh else "Of the settings before; the new proof is under way."
+            faithfulness.progress(result) if fresh else "For the previous settings; the new proof is being computed."
         )
         self.state.setVisible(bool(self.state.text()))
         for chart, name in ((self.deletion, "deletion"), (self.insertion, "insertion")):
@@ -185,7 +185,7 @@ class ProofPanel(Panel):
     def _tile(self, name: str, values: Float | None, request: Request, result: Result, *, signed: bool) -> Tile:
         tile = Tile(name, name, "", request.source)
         if values is None:
-            return replace(tile, note="…", waits=True, tip=f"{name}: not there yet")
+            return replace(tile, note="…", waits=True, tip=f"{name}: not computed yet")
         look, extent = replace(self.store.document.look, scale=0.0), tuple(result.meta["extent"])
         end = heatmap.end_of(values, look)
         layer = heatmap.heat_layer(values, extent, look, signed=signed) if np.any(values) else None

@@ -35,7 +35,7 @@ DETECT = "detect"
 TABLE_PX = 120
 # It controls how boxes are shown and not which, so it is not compared.
 APART = ("suppressed",)
-MODES = {"difference": "Differences", "a": "A, the settings of now", "b": "B, the pinned settings"}
+MODES = {"difference": "Differences", "a": "A, the current settings", "b": "B, the pinned settings"}
 LEGEND = {
     "only_a": (Stroke(ONLY_A, "Only in A"), "only in A"),
     "only_b": (Stroke(ONLY_B, "Only in B", dashed=True), "only in B"),
@@ -43,7 +43,7 @@ LEGEND = {
     "same": (Stroke(NO_CLASS, "The same", faint=True), "the same"),
 }
 EMPTY = (
-    "Pin the settings of now as B, then change any of them: the picture shows which boxes come, go, move or take "
+    "Pin the current settings as B, then change any of them: the picture shows which boxes come, go, move or take "
     "another score, while the sliders move."
 )
 ALIKE = "A and B are the same so far. Change a setting, or the method of suppression."
@@ -66,9 +66,11 @@ class ComparePanel(Panel):
         self._a: Result | None = None
         self._b: Result | None = None
         self._difference: Difference | None = None
-        self.pin = _button("Pin these settings as B", "What is set now is put aside, to be compared with", self._pin)
-        self.swap = _button("Swap", "The pinned settings come into force, those of now are pinned", self._swap)
-        self.drop = _button("Drop B", "Compare no longer", self._drop)
+        self.pin = _button(
+            "Pin these settings as B", "Keep the current settings, to compare others with them", self._pin
+        )
+        self.swap = _button("Swap", "Use the pinned settings, and pin the current ones", self._swap)
+        self.drop = _button("Drop B", "Stop comparing", self._drop)
         self.empty = _text("About comparing", EMPTY)
         self.mode = QComboBox()
         self.mode.setAccessibleName("Show A or B")

@@ -40,7 +40,7 @@ NOTHING_OPEN = (
 )
 KINDS = {
     "correct": ("Correct", "Detections that an object of their class overlaps by at least the IoU"),
-    "wrong": ("Wrong", "Detections that are of no object, of another class, or of one that was found already"),
+    "wrong": ("Wrong", "Detections of no object, of the wrong class, or of an object that was found already"),
     "missed": ("Missed", "Objects of the ground truth that no detection was matched to"),
     "truth": ("All outlines", "Every object of the ground truth, dashed"),
 }
@@ -111,7 +111,7 @@ class TruthPanel(Panel):
         self.left_out = QPushButton()
         self.left_out.setAccessibleName("Left out")
         self.left_out.setCheckable(True)
-        self.left_out.setToolTip("What of the data set could not be used or was changed, and why")
+        self.left_out.setToolTip("Which parts of the data set could not be used or were changed, and why")
         self.left_out.toggled.connect(self._list_left_out)
         self.lines = QPlainTextEdit()
         self.lines.setReadOnly(True)

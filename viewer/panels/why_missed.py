@@ -67,11 +67,11 @@ class MissedPanel(Panel):
         self.classes.addItem(ANY, "")
         self.classes.activated.connect(self._choose)
         self.copy, self.clear = QToolButton(), QPushButton("Clear")
-        self.copy.setToolTip("Copy all of it as text")
+        self.copy.setToolTip("Copy everything as text")
         self.copy.setAccessibleName("Copy why it was missed")
         self.copy.setAutoRaise(True)
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text))
-        self.clear.setToolTip("Take the rectangle away (Esc)")
+        self.clear.setToolTip("Remove the rectangle (Esc)")
         self.clear.clicked.connect(self._clear)
 
         self.ladder = Ladder()

@@ -18,7 +18,7 @@ STAGE_HELP = {
     "proposals": "a proposal that went on to the box head does",
     "candidates": "a candidate of its class does, at any score",
     "score": "one of them has a higher score than asked for",
-    "nms": "one of them is left by non-maximum suppression",
+    "nms": "one of them survives non-maximum suppression",
     "maximum": "one of them is within the maximum of detections",
 }
 ERROR_HELP = {
@@ -28,8 +28,8 @@ ERROR_HELP = {
     "Dupe": "On an object that a better detection has found",
     "Bkg": "On nothing",
     "Miss": "Objects on which there is neither a detection nor a Cls or Loc error",
-    "FalsePos": "What all wrong detections cost together",
-    "FalseNeg": "What all objects not found cost together",
+    "FalsePos": "The cost of all wrong detections together",
+    "FalseNeg": "The cost of all missed objects together",
 }
 
 

@@ -13,12 +13,12 @@ from viewer import theme
 
 GAP = 8
 HELP = {
-    "scales": "Numbers between blanks. Sides of a square of the same area, in pixels of the network's input",
-    "ratios": "Numbers between blanks. Height over width",
+    "scales": "Numbers separated by blanks. Sides of a square of the same area, in pixels of the network's input",
+    "ratios": "Numbers separated by blanks. Height over width",
 }
 FRACTIONS_HELP = {
-    "scales": "A part of the input's side",
-    "ratios": "Numbers between blanks. Each is taken both ways up; 1 is always there",
+    "scales": "A share of the input's side",
+    "ratios": "Numbers separated by blanks. Each is used in both orientations; 1 is always included",
 }
 
 

@@ -16,7 +16,7 @@ from viewer.widgets.controls.slider import SliderRow
 GAP = 8
 LABEL_MOST = 96  # pixels; longer titles wrap
 RESET_TITLE = "Reset to the model's own settings"
-ALL_OWN = "Everything stands as the model has it"
+ALL_OWN = "All settings are the model's own"
 
 
 class Form(QWidget):

@@ -50,7 +50,7 @@ PARAMETERS = (
         choices=tuple(_SMOOTH),
         titles=tuple(_SMOOTH.values()),
     ),
-    Parameter("grid", "Cell grid", "bool", OWN.grid, help="Rule lines between the cells of the map."),
+    Parameter("grid", "Cell grid", "bool", OWN.grid, help="Draw lines between the cells of the map."),
     Parameter("fade", "Fade weak values", "bool", OWN.fade, help="Let the picture through where a map is near zero."),
     Parameter(
         "colours",

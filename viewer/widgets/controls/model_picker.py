@@ -22,7 +22,7 @@ class ModelBox(QComboBox):
     def __init__(self, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Model")
-        self.setToolTip("The model that is looked into")
+        self.setToolTip("The model to look into")
         self.setMinimumWidth(LEAST_PX)
         self._current = ""
         self.activated.connect(self._choose)

@@ -98,7 +98,9 @@ class PathForm(QWidget):
                 getattr(self, name).setRange(round(one.low), round(one.high))
         self.path.setToolTip(parameters["path"].help)
         self._help = parameters["easing"].help
-        self.speed.setToolTip("Constant: frames are spread so that the picture changes equally fast. Easing has no say")
+        self.speed.setToolTip(
+            "Constant: frames are spread so that the picture changes equally fast. Easing has no effect"
+        )
         self.frames.setToolTip(parameters["frames"].help)
         self.fps.setToolTip(parameters["fps"].help)
 

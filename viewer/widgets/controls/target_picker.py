@@ -25,7 +25,7 @@ from viewer.widgets.pictures.map_readout import plain_label
 GAP = 8
 NOTHING = "Nothing"
 HIGHEST, OWN = "Highest scoring class", "The box's own class"
-COORDINATE = "A coordinate of the box is explained: it belongs to no class."
+COORDINATE = "A coordinate of the box is explained, which belongs to no class."
 NO_LAYER = "Works on no layer"
 
 
@@ -45,7 +45,7 @@ class TargetForm(QWidget):
         self.clear = QToolButton()
         self.clear.setAutoRaise(True)
         self.clear.setAccessibleName("Explain the best box")
-        self.clear.setToolTip("Take the box or rectangle away: explain the best box")
+        self.clear.setToolTip("Remove the box or rectangle: explain the best box")
         self.target = ClassBox("Target class", none=HIGHEST)
         self.against = ClassBox("Class set against the target", none=NOTHING)
         self.against.setToolTip("Explain what speaks for the target rather than for this class")

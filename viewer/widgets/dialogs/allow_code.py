@@ -38,7 +38,7 @@ RISK = (
     "Run it only if you wrote it, or trust who did."
 )
 SCRIPT_RISK = (
-    "It is TorchScript: a program, and not weights alone. Before it runs, each operator that it calls is held against "
+    "It is TorchScript: a program, not just weights. Before it runs, each operator that it calls is checked against "
     "a list of what networks need. Still, run it only if you made it, or trust who did."
 )
 BEYOND = "Files that it imports run with it: they are not shown here, and you are not asked again when they change."
@@ -85,7 +85,7 @@ class Allow(QDialog):
         self.head = _words(f"Opening this model runs the code in {visible(code.path.name)}.", bold=True)
         column.addWidget(self.head)
         if changed:
-            note = "" if before is not None else " What it said then is not known any more."
+            note = "" if before is not None else " Its earlier content is no longer known."
             column.addWidget(_words(f"The file has changed since you allowed it.{note}", bold=True, role="warning"))
         column.addWidget(_words(SCRIPT_RISK if code.script else RISK))
         column.addLayout(self._facts())
@@ -99,7 +99,7 @@ class Allow(QDialog):
         self.pages.addTab(self.source, "All of it")
         column.addWidget(self.pages, 1)
         if hidden := len(_UNSEEN.findall(code.text)):
-            marks = f"It holds {hidden:,} characters that cannot be seen, shown as ⟦U+…⟧: with such, code can hide."
+            marks = f"It holds {hidden:,} invisible characters, shown as ⟦U+…⟧: they can hide code."
             column.addWidget(_words(marks, role="warning"))
         if not code.script:
             column.addWidget(_words(BEYOND))
@@ -144,7 +144,7 @@ def visible(text: str) -> str:
 def difference(before: str, now: str) -> str:
     """Return the changes from `before` to `now` as a unified diff."""
     lines = difflib.unified_diff(before.splitlines(), now.splitlines(), "allowed", "now", lineterm="")
-    return "\n".join(lines) or "Only the ends of lines differ."
+    return "\n".join(lines) or "Only the line endings differ."
 
 
 def _words(text: str, *, bold: bool = False, role: str = "") -> QLabel:

@@ -47,9 +47,9 @@ class OpenCode(QDialog):
         self._folder = folder
         self.file, self.weights = QLineEdit(file), QLineEdit(weights)
         self.file.setPlaceholderText("path/to/file.py")
-        self.weights.setPlaceholderText("None: what the code gives")
+        self.weights.setPlaceholderText("None: as the code returns it")
         self.choices = QListWidget()
-        self.choices.setAccessibleName("What of it is the model")
+        self.choices.setAccessibleName("Which part of it is the model")
         self.choices.setUniformItemSizes(True)
         self.choices.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.note = QLabel()
@@ -107,7 +107,7 @@ class OpenCode(QDialog):
         self.choices.clear()
         try:
             found = outline.read(Path(path).expanduser()) if path else ()
-            text = "" if found or not path else "It holds no adapter, no function that builds a network and no network."
+            text = "" if found or not path else "It defines no adapter, no network, and no function that builds one."
         except Refusal as refusal:
             found, text = (), f"{refusal} {refusal.advice}"
         for choice in found:

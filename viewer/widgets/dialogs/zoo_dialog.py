@@ -29,7 +29,7 @@ BAR_HEIGHT = 6
 PARTS = 1000
 TASKS = ("Every task", "Classification", "Detection", "Segmentation", "Features")
 NONE_FOUND = "No model has this in its name."
-NONE_CACHED = "Nothing of this is in the cache yet."
+NONE_CACHED = "None of these is in the cache yet."
 
 
 class Zoo(Overlay):
@@ -63,7 +63,7 @@ class Zoo(Overlay):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(BAR_HEIGHT)
         self.stop = QPushButton("Stop download")
-        self.stop.setToolTip("What came is kept: the next try goes on from there")
+        self.stop.setToolTip("The part downloaded is kept: the next try continues from there")
         self.bare = QPushButton("Open without weights")
         self.bare.setToolTip("The same network with random numbers: nothing is downloaded")
         self.open_button = QPushButton("Open")

@@ -28,7 +28,7 @@ HEADS = ("Layer", "Type", "Shape", "Layout", "Call")
 WIDTHS = (280, 150, 164, 140, 64)
 THUMB_PX, ROW_PX = 32, 36
 NO_MAP = "No map of the picture: methods that need one cannot take it. Its values can be looked at."
-AUTOMATIC = "What class activation maps are made of by themselves"
+AUTOMATIC = "The layer that class activation maps use by default"
 
 
 class CallTree(QTreeView):

@@ -53,7 +53,7 @@ ROW_PX, BAR_PX, MARK_PX, MINUS_PX, GAP = 24, 8, 16, 22, 6
 NAME_SHARE = 0.62
 WIDEST = {PROBABILITY: "<0.00001", VALUE: "-1.235e+06"}  # text that the number column must have room for
 AGAINST = "Set against the target: explain what speaks for the target rather than for this class (Ctrl+click)"
-NO_LONGER = "Set against the target; click to take it back"
+NO_LONGER = "Set against the target; click to undo"
 
 
 class Ranking(QListView):

@@ -1,4 +1,4 @@
-"""Files as such: whether one can be read, what it seems to be, its SHA-256. Neither decodes nor loads anything."""
+"""File basics: whether a file can be read, what type it appears to be, its SHA-256."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar
 
+import platformdirs
+
 from models.types import Refusal
+
+HOME_VARIABLE = "VITRINE_HOME"
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pt", ".pth", ".ckpt"})
@@ -27,6 +31,24 @@ _MAGIC = (
     (b"GIF8", "a GIF picture"),
     (b"II*\0", "a TIFF picture"),
     (b"MM\0*", "a TIFF picture"),
+    (b"II+\0", "a TIFF picture"),
+    (b"MM\0+", "a TIFF picture"),
+    (b"8BPS", "a Photoshop picture"),
+    (b"qoif", "a QOI picture"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\xffO\xffQ", "a JPEG 2000 picture"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\0\0\x01\0", "an icon picture"),
+    (b"FUJIFILMCCD-RAW", "a camera's raw picture"),
+    (b"v/1\x01", "an OpenEXR picture"),
+    (b"#?RADIANCE", "a Radiance picture"),
+    (b"SIMPLE  =", "a FITS picture"),
+    (b"DDS ", "a DDS picture"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"version https://git-lfs", "a pointer of Git LFS: the file itself is still to be fetched (git lfs pull)"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
     (b"BM", "a BMP picture"),
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a zip archive"),
@@ -37,14 +59,20 @@ _MAGIC = (
     (b"\x80\x05", "a pickle"),
     (b"\x89HDF", "an HDF5 file"),
 )
-_BOXES = {b"heic": "a HEIC picture", b"mif1": "a HEIC picture", b"avif": "an AVIF picture"}
+_BOXES = {
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "a HEIC picture"),
+    **dict.fromkeys((b"avif", b"avis"), "an AVIF picture"),
+    b"crx ": "a camera's raw picture",
+}
+_ANY_BOXES = (b"mif1", b"msf1", b"mif2", b"miaf")  # only say that it is a still picture of some codec
+_WEB = ("<!doctype html", "<html", "<head", "<script", "<body", "<!-- ")
 
 
 def check(path: str | Path, *, empty: bool = False) -> Path:
-    """Return `path` as an absolute path to a file that can be opened and is not empty.
+    """Return `path` as an absolute path to a readable, non-empty file.
 
-    Raises Refusal if it is missing, a folder, no ordinary file (a pipe would block), empty unless it may be `empty`, or
-    not readable.
+    Raises Refusal if it is missing, a folder, not an ordinary file (a pipe would block), not readable, or empty unless
+    `empty` is set.
     """
     absolute = Path(path).absolute()
     try:
@@ -61,8 +89,16 @@ def check(path: str | Path, *, empty: bool = False) -> Path:
         raise refusal(absolute, exc) from exc
 
 
+def exists(path: str | Path) -> bool:
+    """Return whether a path exists; a name that the system does not accept counts as missing."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
 def refusal(path: Path, exc: Exception) -> Refusal:
-    """Return the refusal that tells why the file at `path` could not be opened."""
+    """Return a refusal that explains why the file at `path` could not be opened."""
     if isinstance(exc, FileNotFoundError | NotADirectoryError):
         return Refusal(f"{path.name} is not there.", advice=f"It was looked for in {path.parent}; choose it again.")
     if isinstance(exc, PermissionError):
@@ -72,9 +108,9 @@ def refusal(path: Path, exc: Exception) -> Refusal:
 
 
 def content(path: Path, *, most: int, empty: bool = False) -> bytes:
-    """Return what a file holds, of at most `most` bytes. Raises Refusal where it is longer or cannot be opened.
+    """Return a file's content, at most `most` bytes. Raises Refusal if it is longer or cannot be opened.
 
-    It is looked at once more after it was opened: a pipe that took its place would keep its reader waiting for ever.
+    The file is checked again after it was opened without blocking: reading a pipe put in its place would never end.
     """
     size = check(path, empty=empty).stat().st_size
     if size > most:
@@ -93,7 +129,7 @@ def content(path: Path, *, most: int, empty: bool = False) -> bytes:
 
 
 def text_of(path: Path, *, most: int) -> str:
-    """Return a file's text of `most` bytes. Raises Refusal where it is longer or no file, ValueError for no UTF-8."""
+    """Return a file's text, at most `most` bytes. Raises Refusal if longer or unreadable, ValueError if not UTF-8."""
     return content(path, most=most).decode("utf-8")
 
 
@@ -103,7 +139,7 @@ def _too_long(path: Path, size: int, most: int) -> Refusal:
 
 
 def kind(path: Path) -> str:
-    """Return what the first bytes of a file say it is, with its article ("a PNG picture"), or "" if unknown."""
+    """Return the file type from its first bytes, with article ("a PNG picture"), or "" if unknown."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     for magic, words in _MAGIC:
@@ -112,22 +148,34 @@ def kind(path: Path) -> str:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "a WebP picture"
     if head[4:8] == b"ftyp":
-        return _BOXES.get(head[8:12], "a video")
+        brands = [
+            head[8:12],
+            *(head[at : at + 4] for at in range(16, min(len(head), int.from_bytes(head[:4], "big")), 4)),
+        ]
+        named = next((_BOXES[brand] for brand in brands if brand in _BOXES), "")
+        return named or ("a HEIF picture" if any(brand in _ANY_BOXES for brand in brands) else "a video")
+    if head[128:132] == b"DICM":
+        return "a DICOM picture"
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 100_000_000:
         return "a safetensors file"
     try:
         text = codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return ""
-    return "" if any(c < " " and c not in "\t\r\n\f" for c in text) else "a text file"
+    if any(c < " " and c not in "\t\r\n\f" for c in text):
+        return ""
+    begin = text.lstrip("\ufeff \t\r\n").lower()
+    if begin.startswith(_WEB):
+        return "a web page"
+    return "an SVG drawing" if begin.startswith("<svg") or "<svg" in begin else "a text file"
 
 
 def is_program(path: Path) -> bool:
-    """Tell whether a file is a program that was exported (.pt2, .onnx, TorchScript) and not weights alone."""
+    """Return whether a file is an exported program (.pt2, .onnx, TorchScript) rather than weights alone."""
     if path.suffix.lower() in PROGRAM_SUFFIXES:
         return True
     try:
-        # What is no ordinary file might never end: a pipe, a device.
+        # Check for an ordinary file first: reading a pipe or a device might never end.
         if not path.is_file() or not zipfile.is_zipfile(path):
             return False
         with zipfile.ZipFile(path) as archive:
@@ -137,12 +185,12 @@ def is_program(path: Path) -> bool:
 
 
 def is_script(path: Path) -> bool:
-    """Tell whether a file is TorchScript, which is code."""
+    """Return whether a file is TorchScript, which is code."""
     return path.suffix.lower() in WEIGHTS_SUFFIXES and is_program(path)
 
 
 def code_of(name: str) -> tuple[Path, str] | None:
-    """Return the file and the function in it that `path/file.py:build` names; the function is "" without the colon."""
+    """Return the file and the function named by `path/file.py:build`; the function is "" without the colon."""
     path, colon, function = name.rpartition(":")
     if colon and path.lower().endswith(".py") and function.isidentifier():
         return Path(path).absolute(), function
@@ -150,18 +198,19 @@ def code_of(name: str) -> tuple[Path, str] | None:
 
 
 def sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file's content in hexadecimal, read in pieces. Raises Refusal if it cannot be read."""
+    """Return the SHA-256 of a file's content in hexadecimal. Raises Refusal if it cannot be read."""
     try:
-        with Path(path).open("rb") as file:
+        # `check` refuses pipes and devices, whose content might never end.
+        with check(path, empty=True).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:
         raise refusal(Path(path).absolute(), exc) from exc
 
 
 class Quiet:
-    """Ignore Python warnings while any thread is inside: libraries warn about files where Vitrine answers in words.
+    """Suppress Python warnings while any thread is inside: Vitrine reports problems of files in its own words.
 
-    `warnings.catch_warnings` alone is not enough: two threads that overlap would restore each other's filters.
+    `warnings.catch_warnings` alone is not enough: two overlapping threads would restore each other's filters.
     """
 
     _lock: ClassVar = threading.Lock()
@@ -184,3 +233,9 @@ class Quiet:
             if not Quiet._inside and Quiet._caught:
                 Quiet._caught.__exit__(None, None, None)
                 Quiet._caught = None
+
+
+def home() -> Path:
+    """Return the settings folder: $VITRINE_HOME if set, else the user's configuration folder."""
+    named = os.environ.get(HOME_VARIABLE)
+    return Path(named) if named else platformdirs.user_config_path("vitrine", appauthor=False)

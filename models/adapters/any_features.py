@@ -1,4 +1,4 @@
-"""Adapter for networks that give neither classes nor boxes: maps, embeddings. Their channels are looked into."""
+"""Adapter for networks that output neither classes nor boxes but feature maps or embeddings, seen by channel."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from models.adapters.base.scored import Seen
 from models.cards.card import Card
-from models.heads import VALUES, Head
+from models.loading.heads import VALUES, Head
 from models.loading.probe_network import Found
+from models.runtime.forward_passes import through
 
 
 class AnyFeaturesAdapter(Seen):
-    """An opened network whose output is looked at channel by channel: what is explained is a channel's mean."""
+    """An opened network whose output channels are inspected; attributions explain a channel's mean."""
 
     serves: ClassVar[str] = "features"
     head: Head = Head(VALUES)
@@ -39,8 +40,9 @@ class AnyFeaturesAdapter(Seen):
 
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
-        """What takes inputs (N, 3, h, w) to the mean of each channel (N, C) over its places."""
-        found, run = self._found, self._found.runner(self.net)
+        """A function from inputs (N, 3, h, w) to the mean of each output channel (N, C) over its positions."""
+        found = self._found
+        run = through(self.behaviour, found.runner(self.net))
 
         def scores(x: Tensor) -> Tensor:
             made = run(x)[found.part]

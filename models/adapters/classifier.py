@@ -1,4 +1,4 @@
-"""Adapter for classifiers: torchvision's, timm's and our own. One input, one score for each class. No detectors."""
+"""Adapter for classifiers from torchvision, timm and Vitrine itself: one input, one score per class."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from models import heads, model_name
+from models import model_name
 from models.adapters.base.scored import Scored
 from models.bundled.lenet import LeNet
 from models.bundled.photos import PhotosResNet
 from models.cards.card import Card
+from models.loading import heads
 from models.loading.preprocess import Preprocess
+from models.runtime.forward_passes import through
 
 FAMILIES = "torchvision.models."
 TIMM = "timm.models."
@@ -35,7 +37,7 @@ class ClassifierAdapter(Scored):
 
     @classmethod
     def assuming(cls, net: nn.Module, card: Card, assumed: Mapping[str, str]) -> ClassifierAdapter:
-        """Return the adapter with what its numbers are taken for: logits, unless its card or somebody says otherwise.
+        """Return the adapter with an interpretation of its numbers: logits, unless card or `assumed` say otherwise.
 
         Raises Refusal for an assumption that is not offered.
         """
@@ -53,12 +55,13 @@ class ClassifierAdapter(Scored):
 
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
-        """What takes inputs (N, 3, h, w) to scores (N, C) before the link of the `head`."""
-        return self.net if self.head.plain else lambda x: self.head.scores(self.net(x))
+        """A function from inputs (N, 3, h, w) to scores (N, C) before the link of the `head`."""
+        run = through(self.behaviour, self.net)
+        return run if self.head.plain else lambda x: self.head.scores(run(x))
 
     @staticmethod
     def match(net: nn.Module) -> bool:
-        """Tell whether this adapter serves the network."""
+        """Return whether this adapter fits the network."""
         module = type(net).__module__
         if module.startswith(TIMM):
             return bool(getattr(net, "num_classes", 0))

@@ -1,7 +1,8 @@
-"""An ONNX graph as PyTorch modules: layers keep the names they were exported with, gradients pass. It reads no file."""
+"""Convert an ONNX graph to PyTorch modules that keep the exported layer names and let gradients through."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from models.exported import onnx_file, onnx_operators, onnx_paths
+from models.exported.graph_calls import quiet
 from models.exported.onnx_operators import Build, UnsupportedError
+from models.exported.operation_budget import Budget
 from models.types import Cancelled, Refusal
 
 FLOATS = (1, 10, 16)  # float32, float16, bfloat16 in ONNX
@@ -20,11 +23,14 @@ MOST_TOLD = 12
 ELSEWHERE = "Open its weights, or a torch.export program (.pt2) of it, instead."
 
 
-def convert(model: Any, *, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
-    """Return the network of a ModelProto, and its input's channels, height and width, 0 where any will do.
+def convert(
+    model: Any, *, name: str, size: int = 0, check: Callable[[], None] | None = None
+) -> tuple[nn.Module, tuple[int, int, int]]:
+    """Return the network of a ModelProto, and its input's channels, height and width; 0 for a size that is free.
 
-    It takes one tensor (N, C, h, w) and returns a dictionary of them by the names of the graph's outputs, or the only
-    one. Raises Refusal for operators that are not supported, naming them, and for inputs that are no picture.
+    The network takes one tensor (N, C, h, w) and returns its only output, or a dictionary of outputs by name. Values
+    that depend only on constants are computed here, within a budget for a file of `size` bytes; `check` may cancel.
+    Raises Refusal for unsupported operators, which it names, and for inputs that are not one picture.
     """
     value = _input(model, name)
     sides = [max(0, d.dim_value) for d in value.type.tensor_type.shape.dim]
@@ -37,7 +43,8 @@ def convert(model: Any, *, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
     if unknown or version < OLDEST:
         said = _few(sorted(unknown)) if unknown else f"those of opset {version}, which is older than {OLDEST}"
         raise Refusal(f"{name} uses operators that are not supported: {said}.", advice=ELSEWHERE)
-    return _Converter(model, version, name).net(value.name, channels_last=last), shape
+    with Budget(size, name=name, check=check):
+        return _Converter(model, version, name).net(value.name, channels_last=last), shape
 
 
 def _known(node: Any) -> bool:
@@ -45,7 +52,7 @@ def _known(node: Any) -> bool:
 
 
 def _input(model: Any, name: str) -> Any:
-    """Return the one input that is a picture. Raises Refusal where there is another."""
+    """Return the graph's only input, if it is a picture. Raises Refusal otherwise."""
     held = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in held]
     if len(inputs) != 1:
@@ -62,20 +69,20 @@ def _input(model: Any, name: str) -> Any:
 
 
 class _Converter:
-    """The graph under construction: a value by name is a node of it, or a tensor that is known before any picture."""
+    """The graph under construction: each named value is a node of it, or a tensor if it depends only on constants."""
 
     def __init__(self, model: Any, version: int, name: str) -> None:
         self._graph, self._name, self._version = model.graph, name, version
         self._nodes, self._modules = fx.Graph(), nn.Module()
         self._modules.add_module(HELD, nn.Module())
         self._values: dict[str, Any] = {t.name: _held(t, name) for t in model.graph.initializer}
-        self._ranks = _ranks(model)
+        self._ranks = _told_ranks(model.graph)
         self._held: dict[int, tuple[Tensor, fx.Node]] = {}
 
     def net(self, entry: str, *, channels_last: bool) -> nn.Module:
         """Return the network. Raises Refusal for a node that cannot be built."""
         start = self._nodes.placeholder("input")
-        # Channels last is turned, so that all pictures come as N, C, h, w.
+        # Graphs with channels-last input get a transpose in front, so that every network takes N, C, h, w.
         self._values[entry] = (
             self._nodes.call_function(torch.permute, (start, (0, 2, 3, 1))) if channels_last else start
         )
@@ -87,7 +94,7 @@ class _Converter:
             except UnsupportedError as error:
                 said = f"{self._name} uses operators that are not supported: {error}."
                 raise Refusal(said, advice=ELSEWHERE) from error
-            except Exception as error:  # a broken graph leads to whatever it leads to
+            except Exception as error:  # a broken graph may raise anything
                 raise _broken(self._name, f"{node.op_type} {path}", error) from error
         outputs = {value.name: self._given(self._values.get(value.name)) for value in self._graph.output}
         if not outputs or None in outputs.values():
@@ -98,10 +105,10 @@ class _Converter:
             net.graph.eliminate_dead_code()
             net.delete_all_unused_submodules()
             net.recompile()
-        except Exception as error:  # a graph that makes no sense leads to whatever it leads to
+        except Exception as error:  # a malformed graph may raise anything
             raise _broken(self._name, "its graph", error) from error
         net.__class__.__name__ = "OnnxGraph"
-        return net.eval()
+        return quiet(net).eval()
 
     def _add(self, node: Any, path: str) -> None:
         inputs = [self._values[name] if name else None for name in node.input]
@@ -125,18 +132,20 @@ class _Converter:
         rank = self._ranks.get(node.input[0], 0) if node.input else 0
         build = Build(node.op_type, inputs, attributes, len(node.output), self._version, rank, module, call)
         made = onnx_operators.build(build)
+        for name in node.output:
+            self._ranks.setdefault(name, _rank(node, rank, inputs, attributes))
         for at, name in enumerate(node.output):
             if len(node.output) == 1:
                 self._values[name] = made
             elif isinstance(made, fx.Node):
-                # What dropout and normalisations also return in training is not there.
+                # The further outputs of dropout and normalisation, used in training only, are not built.
                 alone = node.op_type in onnx_operators.MODULES
                 self._values[name] = made if alone else self._nodes.call_function(_item, (made, at))
             elif name:
                 self._values[name] = made if isinstance(made, Tensor) else made[at]
 
     def _given(self, value: Any) -> Any:
-        """Return a value as the graph takes it: a constant tensor is held by it."""
+        """Return a value as a node of the graph; a constant tensor is stored in the network first."""
         if not isinstance(value, Tensor):
             return value
         if id(value) not in self._held:
@@ -155,25 +164,34 @@ class _Converter:
         owner.add_module(last, made)
 
 
-def _ranks(model: Any) -> dict[str, int]:
-    """Return how many dimensions values have, by name, as far as shapes can be told without a picture.
+def _told_ranks(graph: Any) -> dict[str, int]:
+    """Return the number of dimensions of values, by name, as far as the file states them.
 
-    Raises Refusal for a value with more numbers than a network needs.
+    onnx's own shape inference is not used: a malformed graph can crash the process in it.
     """
-    try:
-        found = onnx_file.package("onnx.shape_inference").infer_shapes(model).graph
-    except Exception:  # a graph of newer operators has no shapes, and needs none
-        return {}
-    onnx_file.shapes_bounded(found, found.name)
-    values = (*found.input, *found.value_info)
+    values = (*graph.input, *graph.value_info)
     return {v.name: len(v.type.tensor_type.shape.dim) for v in values if v.type.tensor_type.HasField("shape")}
 
 
+def _rank(node: Any, first: int, inputs: list[Any], attributes: dict[str, Any]) -> int:
+    """Return the number of dimensions of a node's output, derived from its first input's; 0 if unknown."""
+    match node.op_type:
+        case "Flatten" | "Gemm":
+            return 2
+        case "Reshape":
+            return inputs[1].numel() if len(inputs) > 1 and isinstance(inputs[1], Tensor) else 0
+        case "Squeeze" | "Unsqueeze" | "Gather" | "GatherND" | "Shape" | "Expand" | "Einsum" | "ArgMax" | "ArgMin":
+            return 0
+        case kind if kind.startswith("Reduce") and not attributes.get("keepdims", 1):
+            return 0
+    return first
+
+
 def _held(tensor: Any, name: str) -> Tensor:
-    """Return an initializer. Raises Refusal for one whose numbers are not there."""
+    """Return an initializer as a tensor. Raises Refusal if its data is missing."""
     try:
         return _tensor(tensor)
-    except Exception as error:  # numpy and onnx raise whatever a broken tensor leads to
+    except Exception as error:  # a broken tensor may raise anything
         raise _broken(name, f"its tensor {plain(tensor.name)}", error) from error
 
 
@@ -182,7 +200,7 @@ def _few(names: list[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a name out of a file as it can be shown: on one line, short, with what cannot be seen written out."""
+    """Return a name from a file in displayable form: one line, shortened, with non-printable characters escaped."""
     return ascii(text)[1:-1][:80]
 
 
@@ -196,14 +214,14 @@ def _item(values: Any, at: int) -> Any:
 
 
 def _bounded(value: Any, path: str) -> Any:
-    """Return what constants came to. Raises Refusal for more than a network's constants are."""
+    """Return the value computed from constants. Raises Refusal if it is larger than a network's constants are."""
     if isinstance(value, Tensor) and value.numel() > onnx_file.MOST_VALUES:
         raise Refusal(f"{path} makes a constant of {value.numel():,} numbers.", advice="It is not run.")
     return value
 
 
 def _tensor(proto_tensor: Any) -> Tensor:
-    """Return a tensor; of half precision in single."""
+    """Return a tensor, converted from half to single precision."""
     array = onnx_file.package("onnx.numpy_helper").to_array(proto_tensor)
     array = array.astype(np.float32) if proto_tensor.data_type in FLOATS else array
     return torch.from_numpy(np.array(array))

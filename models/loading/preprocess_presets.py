@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models import images, model_name
+from models import model_name
 from models.cards.card import PHOTOS, Card
 from models.loading.preprocess import FITS, ORDERS, SIZED, Preprocess
+from models.pictures import images
 
 PRESETS: dict[str, dict[str, Any]] = {
     "imagenet": {},
@@ -20,10 +21,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     "minus_127": {"mean": (127.0, 127.0, 127.0), "std": (128.0, 128.0, 128.0), "range": 255.0},
     "zero_255": {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "range": 255.0},
     "caffe": {"mean": (103.939, 116.779, 123.68), "std": (1.0, 1.0, 1.0), "range": 255.0},
+    "caffe_104": {"mean": (104.0, 117.0, 123.0), "std": (1.0, 1.0, 1.0), "range": 255.0},
 }
 OWN = "own"  # what the architecture itself was trained with
 PLAIN = {name: Preprocess.__dataclass_fields__[name].default for name in ("mean", "std", "range")}
-COLOURED = ("imagenet", "caffe")
+BGR = ("caffe", "caffe_104")  # whose colours are in the order of OpenCV
+COLOURED = ("imagenet", *BGR)
 SMALL_PX = 96
 STATISTICS_PX = 128  # photos this small tell presets apart
 INPUT = {
@@ -38,6 +41,7 @@ INPUT = {
         "minus_127": "(x - 127) / 128",
         "zero_255": "0 to 255",
         "caffe": "Caffe's mean, BGR",
+        "caffe_104": "Caffe's mean in whole numbers, BGR",
     },
 }
 COLOURS = {"title": "Colours", "help": "The order of the colours.", "titles": {"rgb": "RGB", "bgr": "BGR"}}
@@ -55,14 +59,14 @@ def propose(
         return Preprocess.of(card.about["preprocessing"]), {}
     names = [name for name in PRESETS if channels == 3 or name not in COLOURED]
     usual = "imagenet" if channels == 3 and not boxes else "zero_one"
-    first = _by_statistics(net, [name for name in names if name != "caffe"], size=size, channels=channels) or usual
+    first = _by_statistics(net, [name for name in names if name not in BGR], size=size, channels=channels) or usual
     fits = SIZED if size[0] == size[1] and not boxes else ("stretch", "pad", "crop")
     offered: dict[str, dict[str, Any]] = {
         "input": {**INPUT, "choices": (first, *(name for name in names if name != first))},
         "fit": {**FIT, "choices": fits},
     }
     if channels == 3:
-        order = ORDERS[::-1] if given.get("input") == "caffe" else ORDERS
+        order = ORDERS[::-1] if given.get("input") in BGR else ORDERS
         offered["colours"] = {**COLOURS, "choices": order}
     assumed = model_name.check({k: v for k, v in given.items() if k in offered}, offered, name=card.name)
     made = Preprocess(
@@ -85,7 +89,7 @@ def assumed(own: Preprocess, given: Mapping[str, str]) -> tuple[Preprocess, dict
     offered: dict[str, dict[str, Any]] = {
         "input": {**INPUT, "choices": (first, *(name for name in PRESETS if name != first))},
         "fit": {**FIT, "choices": (own.fit, *(fit for fit in FITS if fit != own.fit))},
-        "colours": {**COLOURS, "choices": ORDERS[::-1] if given.get("input") == "caffe" else ORDERS},
+        "colours": {**COLOURS, "choices": ORDERS[::-1] if given.get("input") in BGR else ORDERS},
     }
     chosen = model_name.check({k: v for k, v in given.items() if k in offered}, offered, name="This model")
     made = known.get(chosen["input"], own)
@@ -104,13 +108,14 @@ def _by_statistics(net: nn.Module, names: list[str], *, size: tuple[int, int], c
     """
     norm = next((m for m in net.modules() if isinstance(m, nn.BatchNorm2d) and m.running_mean is not None), None)
     photos = [images.read(path).pixels for path in sorted(PHOTOS.glob("*.jpg"))]
-    if norm is None or not photos or channels != 3:
+    if norm is None or norm.running_mean is None or not photos or channels != 3:
         return ""
+    device = norm.running_mean.device
     found = {}
     enough = min(size[0], STATISTICS_PX), min(size[1], STATISTICS_PX)
     for name in names:
         made = Preprocess(crop=enough, fit="stretch", **PRESETS[name])
-        inputs = torch.cat([made.input(pixels, norm.weight.device) for pixels in photos])
+        inputs = torch.cat([made.input(pixels, device) for pixels in photos])
         seen = [value for one in inputs.split(1) if (value := _arriving(net, norm, one)) is not None]
         if seen:
             found[name] = _divergence(torch.cat(seen), norm)

@@ -9,16 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models import heads, images, model_name, wanted
+from models import model_name
 from models.cards.card import BACKGROUND, GAP, PHOTOS, Card, recognised
 from models.detection import anchor_sets, box_rows
 from models.detection.box_rows import Boxes
-from models.heads import Head
-from models.loading import architectures, preprocess_presets
+from models.loading import architectures, heads, preprocess_presets, wanted_inputs
+from models.loading.heads import Head
 from models.loading.preprocess import Preprocess
-from models.returned import complaint, is_vector, tensors_of
+from models.loading.returned_tensors import complaint, is_vector, tensors_of
+from models.loading.wanted_inputs import Size, size_of
+from models.pictures import images
+from models.runtime.failures import out_of_memory
 from models.types import Cancelled, Refusal
-from models.wanted import Size, size_of
 
 SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 300, 320, 384, 416, 448, 512, 640)
 NAMED = ("logits", "scores", "out", "output", "probabilities", "probs")
@@ -48,15 +50,14 @@ class Output:
 class Found:
     """A network of no known family: it `serves` to tell "classes", "boxes", "offsets" from anchors, or "features".
 
-    `preprocess` is what is done to a picture, `channels` 1 where the network wants shades of grey, else 3; `batches`
-    tells whether it takes several inputs at once. `part` is the place of its scores, or features, among the tensors
+    `preprocess` is what is done to a picture, `channels` 1 where the network wants shades of grey, else 3.
+    `part` is the place of its scores, or features, among the tensors
     it returns, `plain` that it returns nothing else. `head` is what scores of classes are, `boxes` what its boxes are.
     """
 
     serves: str
     preprocess: Preprocess
     channels: int
-    batches: bool
     part: int
     plain: bool
     head: Head = field(default_factory=Head)
@@ -68,10 +69,7 @@ class Found:
         def run(x: Tensor) -> list[Tensor]:
             if self.channels == 1:
                 x = (x * x.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)
-            if self.batches or len(x) == 1:
-                return [tensor for _, tensor in tensors_of(net(x), len(x))]
-            each = [[tensor for _, tensor in tensors_of(net(one))] for one in x.split(1)]
-            return [torch.cat(column) for column in zip(*each, strict=True)]
+            return [tensor for _, tensor in tensors_of(net(x), len(x))]
 
         return run
 
@@ -112,7 +110,7 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
     preprocess, more = preprocess_presets.propose(net, card, given, size=size, channels=channels, boxes=serves == BOXES)
     offered |= more
     plain = isinstance(output.raw, Tensor) and output.raw.ndim == 2 and output.raw.dtype == torch.float32
-    found = Found(serves, preprocess, channels, _batches(net, channels, size, tensors), part, plain)
+    found = Found(serves, preprocess, channels, part, plain)
     head = found.head
     if serves == CLASSES:
         head = heads.recognised(found.runner(net), part, preprocess, device_of(net), card.about)
@@ -160,7 +158,7 @@ def _first(
 
     With it is told which operation each tensor comes from, and when.
     """
-    wanted.check_inputs(net, card)
+    wanted_inputs.check_inputs(net, card)
     failure: tuple[tuple[int, Size], Exception] | None = None
     for count in channels if set(channels) <= {1, 3} else ():
         for size in sizes:
@@ -171,12 +169,14 @@ def _first(
             except (Refusal, Cancelled):
                 raise
             except Exception as error:
+                if out_of_memory(error):
+                    raise
                 failure = failure or ((count, size), error)
     if failure is None:
-        raise wanted.of_channels(card, channels[0])
-    if len(sizes) > 1 and (found := wanted.square(net, failure[0], device_of(net))):
+        raise wanted_inputs.of_channels(card, channels[0])
+    if len(sizes) > 1 and (found := wanted_inputs.square(net, failure[0], device_of(net))):
         return _first(net, card, channels, [found])
-    raise wanted.refusal(net, card, failure[0], failure[1], device_of(net)) from failure[1]
+    raise wanted_inputs.refusal(net, card, failure[0], failure[1], device_of(net)) from failure[1]
 
 
 def _purpose(
@@ -233,21 +233,6 @@ def _features(card: Card, output: Output) -> int:
         raise Refusal(f"{card.name} {text}.", advice=advice)
     maps = [i for i in sound if tensors[i][1].ndim == 4]
     return (maps or sound)[-1]
-
-
-def _batches(net: nn.Module, channels: int, size: Size, alone: list[tuple[str, Tensor]]) -> bool:
-    """Tell whether the network answers two inputs at once as it answers one."""
-    try:
-        with torch.no_grad():
-            both = tensors_of(net(torch.zeros(2, channels, *size, device=device_of(net))), 2)
-        return all(
-            two.shape == (2, *one.shape[1:]) and torch.allclose(two[1:], one, rtol=1e-3, atol=1e-4)
-            for (_, two), (_, one) in zip(both, alone, strict=True)
-        )
-    except Cancelled:
-        raise
-    except Exception:  # a program that was exported for one input may raise anything
-        return False
 
 
 def _on_picture(net: nn.Module, found: Found, boxes: int) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from models.cards.card import Card
 from models.detection.postprocess import Shown
 from models.engine import registry
 from models.engine.engine import Engine
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.runtime.context import Context
 from models.runtime.stage_cache import Cache, CachedStages, size_of
@@ -96,7 +96,7 @@ def test_the_graph_is_built_in_idle_time_and_changes_nothing(engine: Engine, sou
     before = ask()
     assert engine.idle_work
     engine.finish_idle()
-    stages = CachedStages(engine.cache, ("tiny", None, source), Context())
+    stages = CachedStages(engine.cache, ("tiny", 0, None, source), Context())
     assert stages.peek("graph", (), False) is not None
     after = ask()
     assert len(after.arrays["removed_by"]) > 0

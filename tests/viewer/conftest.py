@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from models.cards.card import BUNDLED
 from models.engine.engine import Engine
+from models.pictures import reading
 from models.requests import Request
 from models.runtime.context import Context
 from models.types import Failure, Result, Source
@@ -49,6 +50,9 @@ class LateLane:
         self.post = post
         post(("ready", {}))
 
+    def reaches(self, path: str) -> bool:
+        return True
+
     def submit(self, number: int, request: Request) -> None:
         self.waiting.append((number, request))
 
@@ -57,6 +61,9 @@ class LateLane:
         self.cancelled.append(number)
         self.waiting = [w for w in self.waiting if w[0] != number]
         self.post(("done", number, Failure("Cancelled.", cancelled=True)))
+
+    def read(self, task: str, source: Source, option: int = 0, *, wanted: Any, progress: Any = None) -> Any:
+        return reading.read(task, source, option, progress=progress)
 
     def restart(self) -> None:
         self.waiting.clear()

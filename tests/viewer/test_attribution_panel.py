@@ -272,7 +272,7 @@ def test_the_map_is_read_under_the_pointer(birds: Any) -> None:
     birds.hover(40, 30)
     at = birds.canvas.pointer
     column, row = int((at.x - x0) / (x1 - x0) * values.shape[1]), int((at.y - y0) / (y1 - y0) * values.shape[0])
-    assert panel(birds).reading.value.text().startswith(f"{attribution.number(float(values[row, column]))} at x")
+    assert panel(birds).reading.value.text().startswith(f"{attribution.number(float(values[row, column]))} in its cell")
     birds.hover(3, 3)
     assert panel(birds).reading.value.text().startswith("Move over")
 

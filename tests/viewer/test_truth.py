@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from models.cards.card import BUNDLED
 from models.detection.matching import match
+from models.pictures import reading
 from models.requests import Request
 from models.types import Result, Source
 from viewer.canvas.layers import CORRECT, IGNORED, MISSED, TRUTH, WRONG
@@ -106,7 +107,7 @@ def test_opened_with_nothing_open_it_brings_its_pictures(desk: Make, made: Path)
     boxes = d.session.truth.boxes
     assert d.messages == [f"Imported 2 pictures, {boxes} boxes; 1 left out."]
     assert "annotation" in d.window.toasts.messages[0].details and "has no area" in panel(d).lines.toPlainText()
-    assert d.window.verbs.panel_shown("truth") and not panel(d).open.isVisibleTo(panel(d))
+    assert d.window.docks.shown("truth") and not panel(d).open.isVisibleTo(panel(d))
     assert panel(d).data_set.text() == f"set · COCO\n2 pictures, {boxes} boxes"
     assert panel(d).warning.text() == "The model does not know letter: not counted."
     assert panel(d).data_set.toolTip().splitlines()[9:] == ["9 → 9", "letter → not known to the model"]
@@ -259,7 +260,7 @@ def test_wrong_files_are_told_and_leave_everything_as_it_was(desk: Make, made: P
     d.session.truths.open(tmp_path / what)
     d.until(lambda: len(d.messages) > 1)
     d.settle()
-    assert what in d.messages[1] or "no data set" in d.messages[1]
+    assert what in d.messages[1] or "not a data set" in d.messages[1]
     assert d.document == before and d.session.truth is truth and not d.session.truths.reading
     agrees(d)
 
@@ -330,14 +331,16 @@ def test_a_dropped_folder_opens_its_pictures_and_its_truth(desk: Make, made: Pat
 
 def test_reading_can_be_cancelled(desk: Make, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     d = desk(model=SSD)
-    from viewer.session import ground_truth
+    kept = reading.read
 
-    def endless(path: str, *, progress: Any) -> Any:
+    def endless(task: str, source: Source, option: int = 0, *, progress: Any = None) -> Any:
+        if task != reading.TRUTH:
+            return kept(task, source, option)
         while True:
             progress(0.5, "Reading")
             time.sleep(0.001)
 
-    monkeypatch.setattr(ground_truth, "read", endless)
+    monkeypatch.setattr(reading, "read", endless)
     d.session.truths.open(made / "set.json")
     d.until(d.window.status.activity.isVisible)
     assert d.session.truths.reading

@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+from PySide6.QtGui import QImage
+
 from models import output_files, recipe
 from models.detection import report
-from models.evaluation import report as figures_report
 from models.live.record import SUFFIX, Recording
 from models.output_files import OutputFiles
 from models.requests import Request
 from models.types import Pixels, Result
+from viewer import theme
 from viewer.canvas.layers import Layer
-from viewer.canvas.painter import png, render, svg
-from viewer.export import feature_grids, generated
-from viewer.presenters import anchor_matches, detections, feature_maps, heatmap, instances, lineage, segmentation
+from viewer.canvas.mosaic import Atlas, sheet
+from viewer.canvas.painter import pixels_of, png, render, svg
+from viewer.export import generated
+from viewer.presenters import (
+    anchor_matches,
+    detections,
+    faithfulness,
+    feature_maps,
+    heatmap,
+    instances,
+    lineage,
+    segmentation,
+)
 from viewer.session.document import Look
-from viewer.window.dropped_data import pixels_of
+
+RAW = {feature_maps.FILTERS: "tiles", feature_maps.ACTIVATIONS: "maps"}  # the array that holds the values themselves
+CELL_PX = 48
+GAP_PX = 2
 
 MAP = "attribution"
-PLAIN = ("classify", "layers")
-GRIDS = feature_grids.RAW
+PLAIN = ("classify", "layers", "verdicts")
+PROOF = faithfulness.PROOF
+GRIDS = RAW
 KINDS = ("png", "svg", "json", "csv", "coco.json")
+# The kinds of files that the command line writes of inspections which are not painted as others are.
+KINDS_OF = {**dict.fromkeys(PLAIN, ("json",)), PROOF: ("png", "json", "csv")}
 
 
 def layers_of(request: Request, result: Result) -> list[Layer]:
@@ -31,7 +51,10 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
     if result.meta.get("kind") == MAP:
         values, extent = result.arrays["map"], result.meta["extent"]
         return [heatmap.heat_layer(values, extent, Look(), signed=result.meta["signed"])]
-    if "boxes" not in result.arrays and request.inspection in PLAIN:
+    if request.inspection == PROOF:
+        values, extent = result.arrays["map"], result.meta["extent"]
+        return [heatmap.heat_layer(values, extent, Look(), signed=bool((values < 0).any()))]
+    if request.inspection in PLAIN:
         return []
     if request.inspection in GRIDS or result.meta.get("kind") == generated.LATENT:
         return []
@@ -90,6 +113,8 @@ def write_figures(folder: Path, request: Request, result: Result, *, kinds: Iter
 
     Raises Refusal when the folder cannot be written to.
     """
+    from models.evaluation import report as figures_report
+
     texts = {"json": lambda: figures_report.as_json(request, result), "csv": lambda: figures_report.as_csv(result)}
     if request.inspection == "coverage":
         texts = {"json": lambda: report.as_plain_json(request, result)}
@@ -156,15 +181,19 @@ def _add(
         case _ if result.meta.get("kind") == generated.LATENT:
             generated.add(files, path, kind, request, result)
         case "png" if request.inspection in GRIDS:
-            files.add(path, feature_grids.as_png(request, result))
+            files.add(path, as_png(request, result))
         case "npy" if request.inspection in GRIDS:
             files.add(path, generated.npy(result.arrays[GRIDS[request.inspection]]))
         case "json" if request.inspection in GRIDS:
-            files.add(path, feature_grids.as_json(request, result, name=path.with_suffix(".npy").name))
+            files.add(path, as_json(request, result, name=path.with_suffix(".npy").name))
         case "png" if pixels is not None:
             files.add(path, png(render(pixels, layers)))
         case "svg" if pixels is not None:
             files.add(path, svg(pixels, layers, title=path.stem))
+        case "csv" if request.inspection == PROOF:
+            files.add(path, faithfulness.as_csv(result))
+        case "json" if request.inspection == PROOF:
+            files.add(path, faithfulness.as_json(request, result, delta=None))
         case "csv":
             files.add(path, report.as_csv([(request, result)]))
         case "coco.json":
@@ -189,3 +218,31 @@ def _add(
             path = path.with_suffix(".npz")
             files.add(path, generated.npz(result.arrays))
     return path
+
+
+def as_png(request: Request, result: Result) -> bytes:
+    """Return the grid of a result, in the order that was asked for, as a PNG file. Raises OSError."""
+    kind = request.inspection
+    atlas = (feature_maps.filter_atlas if kind == feature_maps.FILTERS else feature_maps.activation_atlas)(
+        result, theme.heat_lut
+    )
+    order = result.arrays["order"]
+    order = order if len(order) == len(atlas) else np.arange(len(atlas))  # all planes of one filter
+    pixels = np.ascontiguousarray(_picture(atlas, order))
+    height, width = pixels.shape
+    return png(QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied))
+
+
+def as_json(request: Request, result: Result, *, name: str) -> str:
+    """Return the numbers of each channel, whose values are in the file `name`."""
+    raw = RAW[request.inspection]
+    few = {key: array for key, array in result.arrays.items() if key not in ("tiles", "maps")}
+    told = {"file": name, "shape": list(result.arrays[raw].shape), "grid_order": "order"}
+    return report.as_plain_json(request, Result(few, {**result.meta, "values": told}))
+
+
+def _picture(atlas: Atlas, order: np.ndarray) -> np.ndarray:
+    height, width = atlas.tiles.shape[1:3]
+    times = max(1, CELL_PX // max(height, width))
+    columns = math.ceil(math.sqrt(len(order) * atlas.aspect))
+    return sheet(atlas, order, columns=columns, cell=(height * times, width * times), gap=GAP_PX)

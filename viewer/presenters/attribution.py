@@ -11,6 +11,7 @@ from models.inspection import Description, Offer
 from models.quantity import TITLES
 from models.requests import Request
 from models.types import Result
+from viewer.presenters import heatmap
 from viewer.session import request_plan
 from viewer.session.document import Document
 
@@ -157,9 +158,4 @@ def facts(result: Result, texts: Mapping[int, str]) -> list[tuple[str, str]]:
 
 def value_at(result: Result, x: float, y: float) -> float | None:
     """Return the map's own value at a place of the picture, None outside."""
-    values = result.arrays["map"]
-    x0, y0, x1, y1 = result.meta["extent"]
-    column, row = (x - x0) / (x1 - x0) * values.shape[1], (y - y0) / (y1 - y0) * values.shape[0]
-    if not (0 <= column < values.shape[1] and 0 <= row < values.shape[0]):
-        return None
-    return float(values[int(row), int(column)])
+    return heatmap.value_at(result.arrays["map"], result.meta["extent"], x, y)

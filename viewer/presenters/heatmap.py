@@ -54,8 +54,16 @@ def heat_layer(
     finer = finely(drawn) if look.smooth else drawn
     cells = (drawn.shape[0], drawn.shape[1]) if look.grid else None
     return Heat(
-        id, finer, extent, low, high, colours, look.opacity, smooth=look.smooth, fade=look.fade, cells=cells
+        id, finer, extent, low, high, colours, look.opacity, smooth=look.smooth, fade=look.fade, cells=cells, own=values
     )  # fmt: skip
+
+
+def value_at(values: Float, extent: Rect, x: float, y: float) -> float | None:
+    """Return a map's own value, that of a cell, at a place of the picture, in its pixels, None outside."""
+    x0, y0, x1, y1 = extent
+    row, column = (y - y0) / (y1 - y0) * values.shape[0], (x - x0) / (x1 - x0) * values.shape[1]
+    inside = 0 <= row < values.shape[0] and 0 <= column < values.shape[1]
+    return float(values[int(row), int(column)]) if inside else None
 
 
 def words(values: Float, *, signed: bool) -> str:

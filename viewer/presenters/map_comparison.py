@@ -141,14 +141,6 @@ def within(end: float, *, around: bool) -> str:
     return f"{'±' if around else '≤'}\u00a0{end:.3g}"
 
 
-def value_at(values: Float, extent: Rect, x: float, y: float) -> float | None:
-    """Return the map's own value at a place of the picture, in its pixels, None outside."""
-    x0, y0, x1, y1 = extent
-    row, column = (y - y0) / (y1 - y0) * values.shape[0], (x - x0) / (x1 - x0) * values.shape[1]
-    inside = 0 <= row < values.shape[0] and 0 <= column < values.shape[1]
-    return float(values[int(row), int(column)]) if inside else None
-
-
 @dataclass(frozen=True, eq=False)
 class Difference:
     """Map A less map B (h, w) over what both cover of the picture, `extent` in its pixels; `unit` says of what."""

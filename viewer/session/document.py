@@ -118,7 +118,8 @@ class Latent:
 
     `at` is the key that is chosen, -1 for none. `reals` is the folder of real pictures that generated ones are compared
     with, "" for that of the current picture; `sought` the picture whose code is being sought, or was; `encoded` the one
-    whose code was gone to last, because it was opened. `aside` are codes put aside, each with the name of the place it
+    whose code was gone to last, because it was opened; `unasked` the one that was open before the model, which is not
+    encoded until that is asked for. `aside` are codes put aside, each with the name of the place it
     is put: A, B and C hold one code each, sets as many as were added. `points` says that pictures lie over the map of a
     plane. `around` is the code whose local directions are shown, `kept` are directions by name, as codes of length 1,
     `folders` those of pictures with and without what an attribute vector leads to.
@@ -130,6 +131,7 @@ class Latent:
     reals: str = ""
     sought: Source | None = None
     encoded: Source | None = None
+    unasked: Source | None = None
     aside: tuple[tuple[str, str], ...] = ()
     points: bool = True
     around: str = "seed:0"
@@ -238,7 +240,8 @@ class Document:
         """Return the document with another model, whose pyramid has other levels, and whose codes are others unless it
         is the same file under other assumptions.
         """
-        latent = self.latent if model_name.split(model)[0] == model_name.split(self.model)[0] else Latent()
+        same = model_name.split(model)[0] == model_name.split(self.model)[0]
+        latent = self.latent if same else Latent(unasked=self.source)
         view = dataclasses.replace(self.view, anchor_level=-1)
         own = {"target": "", "against": "", "part": "score", "layer": ""}
         own["beside"] = "" if model == self.beside else self.beside

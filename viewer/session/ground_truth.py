@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from models import images
-from models.truth.read import read
+from models.pictures import images
 from models.truth.types import Truth
 from models.types import Cancelled, Failure, Refusal, Source
 from viewer.session.state import SessionState
@@ -66,6 +65,10 @@ class Truths:
         if store.document.truth is not None and store.document.truth.path not in self._kept:
             store.update(store.document.with_truth(None))
 
+    def stop(self) -> None:
+        """Read no further; what the document asks for stays."""
+        self._number += 1
+
     def again(self) -> None:
         """Read the ground truth anew if its file changed; a folder is always read, for it does not tell."""
         source = self._state.store.document.truth
@@ -116,7 +119,7 @@ class Truths:
 
         def work() -> Callable[[], None]:
             try:
-                truth = read(source.path, progress=progress)
+                truth = jobs.read(SLOT, source, wanted=lambda: number == self._number, progress=progress)
                 sources = _pictures(source, truth)
                 truth.prepare()
             except Cancelled:

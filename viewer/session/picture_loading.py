@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from models import images
-from models.images import Picture
+from models.pictures import reading
+from models.pictures.images import Picture
 from models.types import Failure, Refusal, Source
 from viewer.session.document import Document
 from viewer.session.live_playback import Live
@@ -131,6 +131,8 @@ class PictureLoading:
             self._live.open(sources[0], lambda failure: self._begun(number, sources, failure, accept, own=own))
             return
 
+        jobs = self._state.jobs
+
         def work() -> Callable[[], None]:
             failures: list[Failure] = []
             found: Picture | None = None
@@ -138,7 +140,7 @@ class PictureLoading:
                 if source.moving:
                     break
                 try:
-                    found = images.read(source)
+                    found = jobs.read(reading.PICTURE, source, wanted=lambda: number == self._reads)
                     break
                 except Refusal as refusal:
                     failures.append(Failure(str(refusal), refusal.advice))

@@ -11,14 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.media import has_password
+from models import files
+from models.files import HOME_VARIABLE, home
 from models.output_files import write_whole
-from models.places import HOME_VARIABLE, home
+from models.pictures.media import has_password
+from models.types import Refusal
 
 __all__ = ["HOME_VARIABLE", "Settings", "home"]
 
 FILE = "settings.json"
 RECENT_MOST = 12
+MOST_BYTES = 16_000_000
 THEMES = ("system", "dark", "light")
 
 
@@ -37,6 +40,7 @@ class Settings:
     recent_pictures: tuple[str, ...] = ()
     recent_models: tuple[str, ...] = ()
     recent_sessions: tuple[str, ...] = ()
+    confined: bool = True  # whether the engine's process is closed in
     extra: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -95,13 +99,14 @@ class Settings:
 
     def _read(self) -> Mapping[str, Any]:
         try:
-            found = json.loads(self.path.read_text(encoding="utf-8"))
+            if not self.path.exists():
+                return {}
+            found = json.loads(files.text_of(self.path, most=MOST_BYTES))
             if not isinstance(found, dict):
                 raise ValueError("it holds no table of settings")
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            self.notes.append(f"The settings in {self.path} could not be read: {error}.")
+            json.dumps(found, ensure_ascii=False).encode()  # a lone surrogate could not be written again
+        except (Refusal, OSError) as error:
+            self.notes.append(f"The settings in {self.path} could not be read: {error}")
             return {}
         except (ValueError, RecursionError) as error:
             aside = self.path.with_name(FILE + ".broken")
@@ -120,6 +125,21 @@ class Settings:
                 setattr(self, name, _READERS[name](value))
             except ValueError as error:
                 self.notes.append(f"The setting {name} was dropped: {error}.")
+
+
+def is_confined() -> bool:
+    """Tell whether the engine is to be closed in, before anything else of the settings is needed."""
+    try:
+        found = json.loads(files.text_of(home() / FILE, most=MOST_BYTES))
+        return not isinstance(found, dict) or found.get("confined", True) is not False
+    except (OSError, ValueError, RecursionError, Refusal):
+        return True
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return value
 
 
 def _theme(value: object) -> str:
@@ -153,6 +173,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "recent_pictures": _paths,
     "recent_models": _paths,
     "recent_sessions": _paths,
+    "confined": _flag,
 }
 
 

@@ -4,46 +4,47 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QTimer
 
 from models.cards.card import DEFAULT_MODEL
 from models.types import Refusal
+from viewer.commands.command import Command
 from viewer.saving import crash_recovery
-from viewer.saving.crash_recovery import Kept, Left
+from viewer.saving.crash_recovery import Discarded, Kept, Left
 from viewer.session.document import Document
-from viewer.widgets.dialogs.banner import Banner
-from viewer.window.saved_sessions import kept
-
-if TYPE_CHECKING:
-    from viewer.window.main_window import Window
+from viewer.widgets.dialogs.banner import Banner, Notices
+from viewer.window.context import WindowContext
+from viewer.window.saved_sessions import SavedSessions, kept
 
 AFTER_MS = 500
 MOST_SHARE = 0.05  # of the time may be spent on it, which counts where there are very many pictures
 QUESTION = "Vitrine did not close properly."
+FOR_A_WEEK = "File > Restore discarded work brings it back within a week."
 
 
 class Autosave(QObject):
     """Autosave and recovery of one window."""
 
-    def __init__(self, window: Window) -> None:
-        super().__init__(window)
-        self.window = window
+    def __init__(self, context: WindowContext, sessions: SavedSessions, notices: Notices) -> None:
+        super().__init__(context.frame)
+        self._context, self._sessions, self._notices = context, sessions, notices
         self.banner: Banner | None = None
-        self._kept = Kept(window.settings.folder)
+        self._kept = Kept(context.settings.folder)
         self._written = Document()
         self._left: list[Left] = []
+        self.discarded: list[Discarded] = []
         self._told = False
         self._clock = QTimer(self)
         self._clock.setSingleShot(True)
         self._clock.setInterval(AFTER_MS)
         self._clock.timeout.connect(self._write)
-        window.session.store.listen(lambda before, after: self._changed())
-        window.installEventFilter(self)
+        context.session.store.listen(lambda before, after: self._changed())
+        context.frame.installEventFilter(self)
         self._changed()
-        window.session.jobs.local("recovery", self._look)
+        context.session.jobs.local("recovery", self._look)
 
     @property
     def path(self) -> Path:
@@ -52,7 +53,7 @@ class Autosave(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """End with the window, once it is closed for good."""
-        if event.type() == QEvent.Type.Hide and self.window.closed:
+        if event.type() == QEvent.Type.Hide and self._context.closed:
             self._clock.stop()
             self._kept.end()
             for one in self._left:
@@ -63,23 +64,53 @@ class Autosave(QObject):
     def restore(self) -> None:
         """Show what was open, as one step; it is forgotten once it is kept for this window."""
         one = self._answered()
-        self.window.sessions.restore(one.opened)
+        self._sessions.restore(one.opened)
         self._write(slot=f"restore {one.path.name}", then=one.remove)
 
     def discard(self) -> None:
-        """Forget what was open."""
-        one = self._answered()
-        self.window.session.jobs.local(f"discard {one.path.name}", lambda: _after(one.remove))
+        """Ask whether what was open is to be discarded."""
+        assert self.banner is not None
+        self.banner.leave()
+        self.banner = Banner(
+            self._notices,
+            f"Discard {_about(self._left[0].opened.document)}? {FOR_A_WEEK}",
+            [("Discard it", self.discard_surely), ("Keep it", self._ask_again)],
+        )
+
+    def discard_surely(self) -> None:
+        """Put what was open aside, where it is kept for a week."""
+        one, folder = self._answered(), self._context.settings.folder
+
+        def work() -> Callable[[], None]:
+            one.discard()
+            found = crash_recovery.discarded(folder)
+
+            def take() -> None:
+                self.discarded = found
+                self._context.messages.tell(f"Discarded. {FOR_A_WEEK}", key="discarded")
+
+            return take
+
+        self._context.session.jobs.local(f"discard {one.path.name}", work)
+
+    def commands(self) -> list[Command]:
+        """Return what brings discarded work back, the newest first."""
+
+        def command(one: Discarded) -> Command:
+            title = f"{_about(one.opened.document)}, {_when(one.written_s)}"
+            return Command(f"discarded-{one.path.name}", title, partial(self._sessions.restore, one.opened))
+
+        return [command(one) for one in self.discarded]
 
     def _changed(self) -> None:
-        document = self.window.session.store.document
+        document = self._context.session.store.document
         if _empty(document) and _empty(self._written):
             return  # nothing that anybody would miss
         if not self._clock.isActive() and kept(document) != kept(self._written):
             self._clock.start()
 
     def _write(self, *, slot: str = "autosave", then: Callable[[], None] | None = None) -> None:
-        document, of = self.window.session.store.document, self.window.sessions.path
+        document, of = self._context.session.store.document, self._sessions.path
         self._written = document
 
         def work() -> Callable[[], None]:
@@ -94,13 +125,14 @@ class Autosave(QObject):
             took_ms = (time.perf_counter() - start) * 1000
             return lambda: self._clock.setInterval(max(AFTER_MS, round(took_ms / MOST_SHARE)))
 
-        self.window.session.jobs.local(slot, work)
+        self._context.session.jobs.local(slot, work)
 
     def _look(self) -> Callable[[], None]:
-        found = crash_recovery.left(self.window.settings.folder)
+        found = crash_recovery.left(self._context.settings.folder)
+        discarded = crash_recovery.discarded(self._context.settings.folder)
 
         def take() -> None:
-            self._left = found
+            self._left, self.discarded = found, discarded
             self._ask()
 
         return take
@@ -110,17 +142,19 @@ class Autosave(QObject):
         if not self._left:
             return
         one = self._left[0]
-        document = one.opened.document
-        shown = [document.file.name if document.file else "", Path(document.model.partition("?")[0]).name]
-        what = ", ".join(part for part in shown if part)
-        when = time.strftime("%d %B, %H:%M", time.localtime(one.written_s))
         more = f" ({len(self._left) - 1} more after this.)" if len(self._left) > 1 else ""
+        what = f"{_about(one.opened.document)}, {_when(one.written_s)}"
         self.banner = Banner(
-            self.window,
-            f"{QUESTION} Restore what was open? {what}, {when}.{more}",
-            [("Restore", self.restore), ("Discard", self.discard)],
+            self._notices,
+            f"{QUESTION} Restore what was open? {what}.{more}",
+            [("Restore", self.restore), ("Discard…", self.discard)],
             help_text="It is kept until you answer, also when you close the window. Restoring can be undone.",
         )
+
+    def _ask_again(self) -> None:
+        if self.banner is not None:
+            self.banner.leave()
+        self._ask()
 
     def _answered(self) -> Left:
         """Take the question away, ask the next one, and return what it was about."""
@@ -134,13 +168,17 @@ class Autosave(QObject):
     def _tell(self, text: str) -> None:
         if not self._told:
             self._told = True
-            self.window.tell(text, severity="warning", key="autosave")
+            self._context.messages.tell(text, severity="warning", key="autosave")
 
 
-def _after(call: Callable[[], None]) -> Callable[[], None]:
-    """Do something on the pool that leaves nothing to do on the window's thread."""
-    call()
-    return lambda: None
+def _about(document: Document) -> str:
+    """Return in a few words what a document has open."""
+    shown = [document.file.name if document.file else "", Path(document.model.partition("?")[0]).name]
+    return ", ".join(part for part in shown if part)
+
+
+def _when(written_s: float) -> str:
+    return time.strftime("%d %B, %H:%M", time.localtime(written_s))
 
 
 def _empty(document: Document) -> bool:

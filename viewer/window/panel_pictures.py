@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from models import images
-from models.images import Picture
 from models.live.status import Shown
+from models.pictures import reading
+from models.pictures.images import Picture
 from models.types import Pixels, Refusal, Source
 from viewer.session.session import Session
 
@@ -18,7 +18,7 @@ Levels = tuple[Pixels, ...]
 Take = Callable[[Source, Levels], None]
 
 
-class Lender:
+class PanelPictures:
     """Reads and reduces in the background; of what plays it lends the frame that is shown."""
 
     def __init__(self, session: Session) -> None:
@@ -41,7 +41,7 @@ class Lender:
 
         def work() -> Callable[[], None]:
             try:
-                levels = reduced((held or images.read(source)).pixels)
+                levels = reduced((held or session.jobs.read(reading.PICTURE, source)).pixels)
             except Refusal:
                 levels = ()
             return lambda: self._lent(source, levels)

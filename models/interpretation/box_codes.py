@@ -7,6 +7,7 @@ Every code is differentiable, so that a box can be attributed to pixels.
 - yolov5: (2 s(xy) - 0.5 + cell) * stride, (2 s(wh))^2 * anchor, s the sigmoid; yolov3: (s(xy) + cell) * stride, exp(wh) * anchor
 - distances: left, top, right, bottom from the cell's centre, in strides or px (FCOS, Tian et al. 2019)
 - distribution: the same four as the expectation of a softmax over bins (Li et al. 2020, generalised focal loss)
+- offsets: from anchors of a known set (Liu et al. 2016, SSD)
 - centernet: centre (cell + offset) * stride, sizes in cells (Zhou et al. 2019); centerface: sizes exp'd, y before x
 """
 
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.detection.offsets import KNOWN
 from models.interpretation.grids import Grid
 
 PIXELS, SHARES, STRIDES = "pixels", "shares", "strides"
@@ -63,6 +65,8 @@ class BoxCode:
         """Return rows (..., R, width) as boxes x0 y0 x1 y1 (..., R, 4) in pixels of an input of `size` (h, w)."""
         if self.decoded:
             return _decoded(self.name, rows, self.unit, size)
+        if self.name == OFFSETS:
+            return KNOWN[self.anchors].decode(rows, size)
         assert grid is not None
         cells, strides = (t.to(rows) for t in grid.corners())
         stride = strides[:, None]
@@ -77,7 +81,9 @@ class BoxCode:
         if self.name == CENTERNET:
             return _around((first + cells) * stride, second * stride)
         if self.name == CENTERFACE:
-            return _around((first.flip(-1) + cells + 0.5) * stride, second.flip(-1).clamp_max(LARGEST_LOG).exp() * stride)
+            return _around(
+                (first.flip(-1) + cells + 0.5) * stride, second.flip(-1).clamp_max(LARGEST_LOG).exp() * stride
+            )
         anchors = self._anchor_sides(grid).to(rows)
         if self.name == YOLOV5:
             return _around((first.sigmoid() * 2 - 0.5 + cells) * stride, (second.sigmoid() * 2) ** 2 * anchors)

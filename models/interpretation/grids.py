@@ -98,6 +98,9 @@ def level_of(count: int, size: tuple[int, int]) -> list[tuple[int, int]]:
     for per_cell in PER_CELL:
         for stride in (4, 8, 16, 32, 64, 128):
             for fit in (math.ceil, math.floor):
-                if fit(size[0] / stride) * fit(size[1] / stride) * per_cell == count and (stride, per_cell) not in found:
+                if (
+                    fit(size[0] / stride) * fit(size[1] / stride) * per_cell == count
+                    and (stride, per_cell) not in found
+                ):
                     found.append((stride, per_cell))
     return found

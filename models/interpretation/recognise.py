@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from models.interpretation import final_rows
+from models.detection.offsets import KNOWN
+from models.interpretation import anchored_rows, final_rows
 from models.interpretation.agreement import agreement
 from models.interpretation.box_codes import (
     ANCHORS,
@@ -24,6 +25,7 @@ from models.interpretation.box_codes import (
     CORNERS,
     DISTANCES,
     DISTRIBUTION,
+    OFFSETS,
     PIXELS,
     SHARES,
     STRIDES,
@@ -73,6 +75,9 @@ def propose(pictures: Sequence[Outputs], size: tuple[int, int], *, classes: int 
     found: list[Proposal] = []
     for tables in gather(pictures[0], size):
         found += _of_grid(tuple(tables), pictures, size, classes)
+    for layout, evidence in anchored_rows.hypotheses(pictures, size):
+        fit = _fit(layout, pictures, size)
+        found.append(Proposal(layout, fit, (*evidence, f"boxes of neighbouring anchors agree by {fit:.2f}")))
     found += [Proposal(*each) for each in final_rows.propose(pictures, size, classes=classes)]
     return sorted(found, key=_rank, reverse=True)
 
@@ -99,19 +104,33 @@ def _of_grid(
 
 def _fit(layout: DetectorLayout, pictures: Sequence[Outputs], size: tuple[int, int]) -> float:
     """Return the mean agreement over pictures, each weighed by how sure the network is there."""
-    grid = layout.grid
-    assert grid is not None
-    cells, strides = grid.corners()
-    centres = (cells + 0.5) * strides[:, None]
+    centres, strides = _cells(layout, size)
     total = weight = 0.0
     for one in pictures:
         boxes, scores = layout.decode([t for _, t in one], size)
         if layout.peaks:  # neighbours of a peak were silenced: look at the map before
             _, scores = replace(layout, peaks=False).decode([t for _, t in one], size)
         sure = float(scores.max())
-        total += sure * agreement(boxes[0], scores[0], centres, strides, size)
+        total += sure * _sparse(scores[0]) * agreement(boxes[0], scores[0], centres, strides, size)
         weight += sure
     return total / weight if weight > 0 else 0.0
+
+
+def _sparse(scores: Tensor) -> float:
+    """Return near 1 where most rows (R, C) score far below the best, as with any detector, and 0 where they do not."""
+    best = scores.max(1).values
+    return max(0.0, 1 - 2 * float(best.median()) / max(float(best.max()), 1e-9))
+
+
+def _cells(layout: DetectorLayout, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return the centre (R, 2) of each row's cell, and how far off its neighbours may be (R,), in px of the input."""
+    if layout.code.name == OFFSETS:
+        anchors = KNOWN[layout.code.anchors].centred(size)
+        return anchors[:, :2], anchors[:, 2:].amin(1) / 2
+    grid = layout.grid
+    assert grid is not None
+    cells, strides = grid.corners()
+    return (cells + 0.5) * strides[:, None], strides
 
 
 def _hypotheses(
@@ -230,7 +249,9 @@ def _several_tables(
             codes = [decoded] if decoded else list(_raw(tables[place], size))
         for bins in BINS:
             if width == 4 * bins:
-                codes.append((BoxCode(DISTRIBUTION, STRIDES, bins=bins), f"distances as distributions over {bins} bins"))
+                codes.append(
+                    (BoxCode(DISTRIBUTION, STRIDES, bins=bins), f"distances as distributions over {bins} bins")
+                )
         others = [i for i in range(len(tables)) if i != place]
         if codes:
             yield from _with_tables(tables, seen, place, others, codes)
@@ -303,9 +324,7 @@ def _decoded(columns: Tensor, table: Table, size: tuple[int, int], count: int) -
     assert grid is not None
     cells, strides = grid.corners()
     centres = ((cells + 0.5) * strides[:, None]).repeat(count, 1)
-    x0, y0, x1, y1 = (
-        _correlation(columns[:, i], centres[:, i % 2]) > LEAST_CORRELATION for i in range(4)
-    )
+    x0, y0, x1, y1 = (_correlation(columns[:, i], centres[:, i % 2]) > LEAST_CORRELATION for i in range(4))
     if not (x0 and y0):
         return None
     share = bool((columns.abs() <= MOST_SHARE).float().mean() > 0.95)

@@ -100,14 +100,18 @@ def _by_level(outputs: Sequence[tuple[str, Tensor]], size: tuple[int, int]) -> l
     """Return readings in which every level has outputs of its own."""
     found: list[list[Table]] = []
     for packed in (1, 3):
-        pieces = [(place, name, *piece) for place, (name, t) in enumerate(outputs) for piece in _pieces(t, size, packed)]
+        pieces = [
+            (place, name, *piece) for place, (name, t) in enumerate(outputs) for piece in _pieces(t, size, packed)
+        ]
         if not pieces:
             continue
         for per_cell in sorted({per_cell for *_, per_cell in pieces}):
             own = [piece for piece in pieces if piece[-1] == per_cell]
             strides = tuple(sorted({stride for _, _, _, stride, _, _ in own}))
             groups = _groups(own, strides)
-            if not groups or (len(strides) == 1 and packed == 1 and not all(v.form == MAP for g in groups for _, v in g)):
+            if not groups or (
+                len(strides) == 1 and packed == 1 and not all(v.form == MAP for g in groups for _, v in g)
+            ):
                 continue
             order = FIRST if any(view.form in (ANCHOR_MAP, PACKED_MAP) for g in groups for _, view in g) else LAST
             for up in (True, False):
@@ -142,9 +146,7 @@ def _pieces(tensor: Tensor, size: tuple[int, int], packed: int) -> list[tuple[st
         if rows.ndim == 3:
             found += [(ROWS, stride, rows.shape[2], n) for stride, n in level_of(rows.shape[1], size) if n in (1, 2, 3)]
             if not found and rows.shape[1] >= 4:
-                found += [
-                    (COLUMNS, stride, rows.shape[1], n) for stride, n in level_of(rows.shape[2], size) if n == 1
-                ]
+                found += [(COLUMNS, stride, rows.shape[1], n) for stride, n in level_of(rows.shape[2], size) if n == 1]
     return found
 
 

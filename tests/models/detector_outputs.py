@@ -130,7 +130,9 @@ Outputs = list[tuple[str, np.ndarray]]
 Layout = Callable[[int], tuple[Outputs, Scene]]
 
 
-def v8(seed: int, *, classes: int = 80, transposed: bool = True, share: bool = False, corners: bool = False) -> tuple[Outputs, Scene]:
+def v8(
+    seed: int, *, classes: int = 80, transposed: bool = True, share: bool = False, corners: bool = False
+) -> tuple[Outputs, Scene]:
     """YOLOv8's decoded rows: (1, 4 + C, N) or (1, N, 4 + C)."""
     told = scene(seed, classes=classes)
     boxes = told.boxes if corners else centred(told.boxes)
@@ -184,7 +186,9 @@ def v8_raw(seed: int, *, classes: int = 80) -> tuple[Outputs, Scene]:
     return [(f"out{n}", m[None].astype(np.float32)) for n, m in enumerate(maps)], told
 
 
-def nanodet(seed: int, *, classes: int = 80, lying: bool = False, strides: tuple[int, ...] = (8, 16, 32)) -> tuple[Outputs, Scene]:
+def nanodet(
+    seed: int, *, classes: int = 80, lying: bool = False, strides: tuple[int, ...] = (8, 16, 32)
+) -> tuple[Outputs, Scene]:
     """NanoDet's and PicoDet's scores and distances by level; with `lying` under each other's names."""
     told = scene(seed, classes=classes, strides=strides)
     scores, boxes = _levels(told.scores, told), _levels(_bins(told, 8), told)
@@ -203,7 +207,13 @@ def yunet(seed: int) -> tuple[Outputs, Scene]:
     """YuNet's twelve outputs: class, objectness, box and five points of three levels."""
     told = scene(seed, classes=1)
     boxes = centred(told.boxes)
-    raw = np.concatenate([boxes[:, :2] / told.stride[:, None] - told.cells, np.log(np.clip(boxes[:, 2:], 1, None) / told.stride[:, None])], 1)
+    raw = np.concatenate(
+        [
+            boxes[:, :2] / told.stride[:, None] - told.cells,
+            np.log(np.clip(boxes[:, 2:], 1, None) / told.stride[:, None]),
+        ],
+        1,
+    )
     points = told.rng.normal(0, 1, (len(raw), 10))
     made: Outputs = []
     for name, values in (("cls", told.classes), ("obj", told.objectness[:, None]), ("bbox", raw), ("kps", points)):
@@ -277,7 +287,13 @@ def final(seed: int, *, classes: int = 80, form: str = "rows", count: int = 300)
         case "efficient":
             made = (np.array([[len(labels)]], np.int32), pad(boxes)[None].astype(np.float32))
             names = ("num_dets", "det_boxes", "det_scores", "det_classes")
-            return list(zip(names, (*made, pad(scores)[None].astype(np.float32), pad(labels)[None].astype(np.int32)), strict=True)), told
+            return list(
+                zip(
+                    names,
+                    (*made, pad(scores)[None].astype(np.float32), pad(labels)[None].astype(np.int32)),
+                    strict=True,
+                )
+            ), told
         case "mmdet":
             dets = pad(np.column_stack([boxes, scores]))
             return [("dets", dets[None].astype(np.float32)), ("labels", pad(labels)[None].astype(np.int64))], told
@@ -325,6 +341,9 @@ def segments(seed: int) -> tuple[Outputs, Scene]:
     return [("output0", rows.T[None].astype(np.float32)), ("output1", prototypes[None].astype(np.float32))], told
 
 
+FORMS = ("rows", "v7", "efficient", "mmdet", "tf", "rtdetr", "ssd")
+
+
 def _with(layout: Callable[..., tuple[Outputs, Scene]], **settings: object) -> Layout:
     return lambda seed: layout(seed, **settings)
 
@@ -356,7 +375,10 @@ LAYOUTS: dict[str, Layout] = {
     "centerface": _with(centernet, classes=1, face=True),
     "detr": detr,
     "detr with sigmoids": _with(detr, classes=80, sigmoid=True),
-    **{f"final, {form}": _with(final, form=form) for form in ("rows", "v7", "efficient", "mmdet", "tf", "rtdetr", "ssd")},
+    **{
+        f"final, {form}": _with(final, form=form)
+        for form in ("rows", "v7", "efficient", "mmdet", "tf", "rtdetr", "ssd")
+    },
     "pose": pose,
     "oriented boxes": oriented,
     "segments": segments,

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from models.engine import Engine
+    from models.engine.engine import Engine
     from models.inspection import Description
     from models.requests import Request
     from models.types import Answer, Pixels, Result
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
+MOST_LINES = 200
 COMMANDS = ("models", "inspections", "run", "replay")
 USAGE = """\
   main.py [PICTURE...] [--model NAME_OR_FILE] [--truth PATH]     open the window
@@ -52,13 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _window(given: list[str]) -> int:
-    from models import naming
+    from models import command_line
 
     parser = argparse.ArgumentParser(prog="main.py", usage="\n" + USAGE, description="Look inside vision models.")
     parser.add_argument(
         "pictures", nargs="*", metavar="PICTURE", help="pictures, folders, videos, camera:0, addresses of streams"
     )
-    naming.add_options(parser)
+    command_line.add_options(parser)
     parser.add_argument("--beside", metavar="MODEL", help="a second model, shown beside the first on the same picture")
     parser.add_argument("--truth", type=Path, metavar="PATH", help="ground truth: COCO file, VOC or YOLO folder")
     parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save what the window shows and exit")
@@ -69,7 +70,7 @@ def _window(given: list[str]) -> int:
     options.model = _named(options) or None
     if options.screenshot:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from viewer.jobs import Mailbox, ProcessLane
+    from viewer.session.job_queue import Mailbox, ProcessLane
 
     lane, mail = ProcessLane(), Mailbox()
     lane.start(mail.post)
@@ -82,7 +83,7 @@ def _window(given: list[str]) -> int:
 
 
 def _headless(given: list[str]) -> int:
-    from models import naming
+    from models import command_line
 
     parser = argparse.ArgumentParser(prog="main.py", usage="\n" + USAGE)
     commands = parser.add_subparsers(dest="command")
@@ -90,12 +91,12 @@ def _headless(given: list[str]) -> int:
     listing.add_argument("--json", action="store_true")
     listing.add_argument("--zoo", nargs="?", const="", metavar="TEXT", help="published models of torchvision and timm")
     asking = commands.add_parser("inspections")
-    naming.add_options(asking)
+    command_line.add_options(asking)
     asking.add_argument("--json", action="store_true")
     running = commands.add_parser("run")
     running.add_argument("inspection")
     running.add_argument("pictures", nargs="*")
-    naming.add_options(running, required=True)
+    command_line.add_options(running, required=True)
     running.add_argument("--set", action="append", default=[], metavar="name=value", dest="settings")
     running.add_argument("--out", type=Path, required=True)
     running.add_argument("--also", action="append", default=[], choices=("csv", "coco"), help="further files")
@@ -115,17 +116,18 @@ def _headless(given: list[str]) -> int:
 
 
 def _named(options: Any) -> str:
-    from models import naming
+    from models import command_line
 
-    return naming.named(
+    return command_line.named(
         options.model or "",
-        {key: getattr(options, key) or "" for key in naming.FURTHER},
+        {key: getattr(options, key) or "" for key in command_line.FURTHER},
         allow=options.allow,
     )
 
 
 def _models(*, as_json: bool, zoo: str | None) -> int:
-    from models import cards, listing
+    from models import listing
+    from models.cards import card as cards
 
     if as_json:
         print(json.dumps([dict(card.about) for card in cards.bundled().values()], indent=2, ensure_ascii=False))
@@ -135,7 +137,7 @@ def _models(*, as_json: bool, zoo: str | None) -> int:
 
 
 def _inspections(model: str, *, as_json: bool) -> int:
-    from models import cards
+    from models.cards import card as cards
 
     chosen = model or cards.DEFAULT_MODEL
     offers = _describe(_engine(), chosen).offers.values()
@@ -154,7 +156,7 @@ def _inspections(model: str, *, as_json: bool) -> int:
 
 
 def _run(options: Any) -> int:
-    from models import images, naming
+    from models import command_line, images
     from models.requests import Request
     from models.types import Refusal, Source
 
@@ -183,7 +185,7 @@ def _run(options: Any) -> int:
     taken: set[str] = set()
     for number, path in enumerate(paths, 1):
         request = Request.make(options.inspection, model, Source.file(path) if path else None, settings)
-        name = naming.export_name(request, taken)
+        name = command_line.export_name(request, taken)
         label = f"{number}/{len(paths)} {path.name}" if path else options.inspection
         done = _answer(engine, request, options.out, name, kinds=kinds, label=label)
         failed += not done
@@ -191,7 +193,7 @@ def _run(options: Any) -> int:
 
 
 def _replay(recipe_path: Path, out: Path) -> int:
-    from models import naming, recipe
+    from models import command_line, recipe
     from models.types import Refusal
     from models.zoo import fetch
 
@@ -208,14 +210,14 @@ def _replay(recipe_path: Path, out: Path) -> int:
     except Refusal as refusal:
         _say(f"{refusal} {refusal.advice}")
         return FAILED
-    name = naming.export_name(found.request, set())
+    name = command_line.export_name(found.request, set())
     done = _answer(engine, found.request, out, name, kinds=["png", "svg", "json"], label=recipe_path.name)
     return DONE if done else FAILED
 
 
 def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: list[str], label: str) -> bool:
     """Answer one request into files, saying on standard error how it went."""
-    from models.context import Context
+    from models.runtime.context import Context
     from models.types import Failure, Refusal
 
     if request.inspection == "detect" and request.source is not None and request.source.moving:
@@ -224,30 +226,32 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
     if isinstance(answer, Failure):
         _say(f"{label}: {answer.text}")
         return False
-    from viewer import export, reels
+    from models.evaluation import report
+    from viewer.export import answers, generated
 
     try:
-        if _reads(request.inspection) == "folder" and answer.meta.get("kind") != reels.LATENT:
+        if _reads(request.inspection) == "folder" and answer.meta.get("kind") != generated.LATENT:
             if request.inspection == "coverage":
-                export.write_figures(out, request, answer, kinds=["json"], name=name)
+                answers.write_figures(out, request, answer, kinds=["json"], name=name)
                 _say(f"{label}: {answer.meta['covered']:,} of {answer.meta['objects']:,} objects covered")
+                _list(answer.meta["told"])
                 return True
-            export.write_figures(out, request, answer, kinds=["json", "csv"], name=name)
-            _say(f"{label}: mAP {answer.meta['map']:.4f} over {answer.meta['pictures']:,} pictures")
-            for line in (*answer.meta["notes"], *answer.meta["problems"]):
-                _say(f"  {line}")
+            answers.write_figures(out, request, answer, kinds=["json", "csv"], name=name)
+            found = f"mAP {answer.meta['map']:.4f}" if answer.meta["map"] >= 0 else "no objects, so no mAP,"
+            _say(f"{label}: {found} over {answer.meta['pictures']:,} pictures")
+            _list(report.left_out(answer))
             return True
         _painting()
-        if answer.meta.get("kind") == reels.LATENT:
-            kinds = reels.kinds(answer)
-        elif raw := export.raw_kind(request, answer):
+        if answer.meta.get("kind") == generated.LATENT:
+            kinds = generated.kinds(answer)
+        elif raw := answers.raw_kind(request, answer):
             kinds = [*kinds, raw]
-        elif request.inspection in export.GRIDS:
+        elif request.inspection in answers.GRIDS:
             kinds = ["png", "npy", "json"]
-        elif request.inspection in export.PLAIN:
+        elif request.inspection in answers.PLAIN:
             kinds = ["json"]
         pixels = engine.pixels(request, Context()) if _reads(request.inspection) == "picture" else None
-        export.write(out, request, answer, pixels, kinds=kinds, name=name)
+        answers.write(out, request, answer, pixels, kinds=kinds, name=name)
     except Refusal as refusal:
         _say(f"{label}: {refusal} {refusal.advice}")
         return False
@@ -256,9 +260,17 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
     return True
 
 
+def _list(lines: Sequence[str]) -> None:
+    """Say lines that stand in full in what was written, the first `MOST_LINES` of them."""
+    for line in lines[:MOST_LINES]:
+        _say(f"  {line}")
+    if len(lines) > MOST_LINES:
+        _say(f"  and {len(lines) - MOST_LINES:,} more, which the JSON file lists")
+
+
 def _whole(engine: Engine, request: Request, label: str) -> Answer:
     """Answer a request; where that takes more than one go, go on to the end, saying every tenth of it how far it is."""
-    from models.context import Context
+    from models.runtime.context import Context
     from models.types import Result
 
     answer, told = engine.run(request, Context()), 0
@@ -275,7 +287,7 @@ def _whole(engine: Engine, request: Request, label: str) -> Answer:
 
 def _reads(inspection: str) -> str:
     """Tell what an inspection is asked about: a "picture", the "folder" of a data set, or "nothing" but the model."""
-    from models import registry
+    from models.engine import registry
 
     return registry.all_inspections()[inspection].reads
 
@@ -284,12 +296,12 @@ def _video(engine: Engine, request: Request, out: Path, name: str, *, label: str
     """Detect on every frame of a video into files, saying on standard error how it went."""
     from dataclasses import replace
 
-    from models.context import Context
     from models.live.capture import Capture
+    from models.runtime.context import Context
     from models.types import Failure, Refusal
 
     _painting()
-    from viewer import export
+    from viewer.export import answers
 
     source = request.source
     assert source is not None
@@ -306,7 +318,7 @@ def _video(engine: Engine, request: Request, out: Path, name: str, *, label: str
 
     try:
         capture = Capture(source.path)
-        count = export.write_video(out, request, frames(), fps=capture.fps, name=name)
+        count = answers.write_video(out, request, frames(), fps=capture.fps, name=name)
         if not count:
             raise Refusal(f"{source.name} holds no frame that can be read.", advice="Copy or convert it again.")
     except Refusal as refusal:
@@ -322,7 +334,7 @@ def _check(engine: Engine, inspection: str, model: str, settings: dict[str, str]
     Raises Refusal for a model, inspection or setting that cannot be, before any picture is read.
     """
     from models.detection import classes
-    from models.latent.keys import settled
+    from models.latent.path_keys import settled
     from models.latent.space import Space
     from models.types import Refusal
 
@@ -358,7 +370,7 @@ def _describe(engine: Engine, model: str) -> Description:
 
 
 def _engine() -> Engine:
-    from models.engine import Engine
+    from models.engine.engine import Engine
 
     return Engine()
 

@@ -40,9 +40,9 @@ def pair(side: int) -> tuple[Callable[[Result], None], Callable[[Result], None]]
     from PySide6.QtWidgets import QApplication
 
     from viewer import theme
-    from viewer.document import Document
     from viewer.panels.activations import ActivationPanel
-    from viewer.store import Store
+    from viewer.session.document import Document
+    from viewer.session.history import Store
 
     app = QApplication.instance() or QApplication([])
     assert isinstance(app, QApplication)

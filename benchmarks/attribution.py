@@ -28,13 +28,13 @@ from torch import nn
 
 from benchmarks.paired import Line, at_most, surroundings, table
 from models.adapters.classifier import ClassifierAdapter
-from models.attribution import Attribution, Heatmap, probe_of, subject_of
-from models.attributions import grad_cam, integrated_gradients
-from models.cache import Cache, CachedStages
-from models.capture import gradients
-from models.cards import Card
-from models.context import Context
-from models.networks import photos
+from models.attributions.attribution import Attribution, Heatmap, probe_of, subject_of
+from models.attributions.methods import grad_cam, integrated_gradients
+from models.bundled import photos
+from models.cards.card import Card
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
+from models.tracing.traced_calls import gradients
 from models.types import Pixels
 
 LAYER, CLASSES = "layer4", 5

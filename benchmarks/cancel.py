@@ -14,11 +14,11 @@ from statistics import median
 from torch.nn.modules import module as hooks
 
 from benchmarks.paired import SAMPLES, Line, duration, surroundings, table
-from models import registry
-from models.cache import Cache
-from models.context import Context
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.requests import Request
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache
 from models.types import Failure, Result, Source
 
 MODEL, PICTURE = "resnet50", SAMPLES / "board.png"

@@ -18,8 +18,9 @@ import numpy as np
 import torch
 
 from benchmarks.paired import Line, at_least, surroundings, table
-from models import cards, images
-from models.engine import Engine
+from models import images
+from models.cards import card
+from models.engine.engine import Engine
 from models.evaluation import tide
 from models.evaluation.confusion import confusion
 from models.evaluation.curve import curves, operating_point
@@ -113,11 +114,11 @@ def collecting_line(data: Path, model: str, rounds: int) -> Line:
     """Compare collecting, asked for figures as the window does, with reading pictures and running the model on them."""
     torch.set_num_threads(1)
     engine = Engine(threads=1)
-    net = engine.model(cards.canonical(model)).net
+    net = engine.model(card.canonical(model)).net
     with tempfile.TemporaryDirectory() as place:
         with zipfile.ZipFile(data / "bccd.zip") as archive:
             archive.extractall(place)
-        request = Request("figures", cards.canonical(model), Source.file(Path(place) / "BCCD"))
+        request = Request("figures", card.canonical(model), Source.file(Path(place) / "BCCD"))
         first = figures_of(engine, request)
         store = next(v for v, _ in engine.cache._values.values() if type(v).__name__ == "Store")
         paths = [one.path for one in store.truth.pictures]

@@ -20,15 +20,15 @@ from PySide6.QtWidgets import QApplication, QGraphicsView
 
 from benchmarks.paired import Line, surroundings, table
 from benchmarks.startup import platform
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.latent import space as spaces
 from models.requests import Request
 from models.types import Result
 from viewer.app import Mailbox, build
-from viewer.document import Document, Key
-from viewer.jobs import ProcessLane
 from viewer.panels.timeline import TimelinePanel
-from viewer.session import Session
+from viewer.session.document import Document, Key
+from viewer.session.job_queue import ProcessLane
+from viewer.session.session import Session
 
 MODEL = "digits-vae"
 FRAME_S = 1 / 60

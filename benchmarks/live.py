@@ -21,9 +21,9 @@ from PySide6.QtWidgets import QApplication
 from benchmarks.paired import ROOT, SAMPLES, Line, surroundings, table
 from benchmarks.startup import platform
 from viewer.app import Mailbox, build
-from viewer.document import Document
-from viewer.jobs import ProcessLane
-from viewer.session import Session
+from viewer.session.document import Document
+from viewer.session.job_queue import ProcessLane
+from viewer.session.session import Session
 
 MODEL = "digits-ssd"
 FRAMES, WARM = 120, 20

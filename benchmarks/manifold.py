@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from benchmarks.paired import Line, at_most, surroundings, table
-from models.cache import Cache
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.requests import Request
+from models.runtime.stage_cache import Cache
 from models.types import Result
 
 MODELS = ("digits-vae", "digits-vae-2d", "digits-gan")

@@ -17,11 +17,11 @@ import torch
 from captum.attr import Occlusion
 
 from benchmarks.paired import SAMPLES, Line, at_least, duration, surroundings, table
-from models.cache import Cache, CachedStages
-from models.context import Context
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.images import read
 from models.requests import Request
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.types import Result, Source
 
 MODELS = ("resnet18", "mobilenet_v2")

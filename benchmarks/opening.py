@@ -21,8 +21,10 @@ from torchvision.models import get_model, get_model_weights
 from torchvision.transforms.functional import convert_image_dtype, pil_to_tensor
 
 from benchmarks.paired import SAMPLES, Line, at_most, surroundings, table
-from models import architectures, cards, registry, weights
-from models.engine import Engine
+from models.cards import card as cards
+from models.engine import registry
+from models.engine.engine import Engine
+from models.loading import architectures, weights
 from models.requests import Request
 from models.types import Result, Source
 

@@ -16,16 +16,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from models import attribution, registry
-from models.attribution import probe_of
-from models.cache import Cache, CachedStages
-from models.cards import Card
-from models.context import Context
-from models.networks.photos import CLASSES, MEAN, SIZE_PX, STD, photos_resnet, photos_vit
+from models.attributions import attribution
+from models.attributions.attribution import probe_of
+from models.attributions.faithfulness import area, centre_map, curves_of, explained, heat_of, on_input, random_map
+from models.bundled.photos import CLASSES, MEAN, SIZE_PX, STD, photos_resnet, photos_vit
+from models.cards.card import Card
+from models.engine import registry
+from models.loading.weights import read
 from models.params import parameters
-from models.proof import area, centre_map, curves_of, explained, heat_of, on_input, random_map
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.training.photos import photos
-from models.weights import read
 
 METHODS = ("grad_cam", "integrated_gradients", "occlusion")
 BATCH = 64

@@ -26,7 +26,7 @@ LIMIT_S = 120
 # `run_path` makes main.py the main module, so that the engine is spawned just as it is without us.
 WATCHED = """
 import json, runpy, sys, time
-from viewer.jobs import ProcessLane
+from viewer.session.job_queue import ProcessLane
 
 start = ProcessLane.start
 

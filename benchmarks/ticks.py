@@ -25,11 +25,11 @@ from benchmarks.startup import platform
 from models import images
 from models.requests import Request
 from models.types import Result, Source
-from viewer import plan
 from viewer.app import Mailbox, build
-from viewer.document import Document
-from viewer.jobs import Post, ProcessLane
-from viewer.session import Session
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.job_queue import Post, ProcessLane
+from viewer.session.session import Session
 
 MODELS = ("digits-ssd", "digits-faster-rcnn")
 SCORES = [round(0.05 + 0.075 * step, 3) for step in range(13)]
@@ -49,7 +49,7 @@ def engine_lines(rounds: int, *, picture: Path = PICTURE) -> list[Line]:
     """Compare, in this process, a threshold's move with everything cached and `model([image])`, in turn."""
     import torch
 
-    from models.engine import Engine
+    from models.engine.engine import Engine
 
     engine, source = Engine(), Source.file(picture)
     image = torch.from_numpy(images.read(picture).pixels).permute(2, 0, 1).float() / 255
@@ -134,7 +134,7 @@ class Gauge(QObject):
         document = Document(sources=(Source.file(picture),), model=CROWDED_MODEL).with_value("detect", **CROWDED)
         self.lane, mail = Lane(), Mailbox()
         self.session = Session(self.lane, document)
-        self.session.begin(mail.post, [("detect", plan.detect)])
+        self.session.begin(mail.post, [("detect", request_plan.detect)])
         self.window = build(application, self.session, mail, geometry=False)
         sys.excepthook = sys.__excepthook__  # or the window tells of our own errors, and nobody else does
         self.waiting = QEventLoop()

@@ -9,8 +9,8 @@ from statistics import median
 import numpy as np
 
 from benchmarks.suppression import candidates, seconds
+from models.detection.soft_nms import Overlaps, fuse, gaussian, linear, soft
 from models.detection.suppression import SuppressionGraph
-from models.detection.workshop import Overlaps, fuse, gaussian, linear, soft
 
 CLASSES = 10
 POSITIONS = [round(0.3 + 0.05 * step, 2) for step in range(13)]

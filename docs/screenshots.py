@@ -33,9 +33,9 @@ class Studio:
 
         from models.types import Source
         from viewer.app import build
-        from viewer.document import Document
-        from viewer.jobs import Mailbox, ProcessLane
-        from viewer.session import Session
+        from viewer.session.document import Document
+        from viewer.session.job_queue import Mailbox, ProcessLane
+        from viewer.session.session import Session
 
         self.out = out
         pictures = tuple(Source.file(p) for p in sorted(SAMPLES.glob("*.png")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
-from models.cards import Card
+from models.cards.card import Card
 from models.detection.evidence import Evidence
 from models.params import Value
 from models.types import Anchors, Candidates, Float, Int, Pixels

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import codecs
-import contextlib
 import hashlib
+import os
 import stat
 import threading
 import warnings
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar
 
 from models.types import Refusal
 
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
 WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pt", ".pth", ".ckpt"})
 PROGRAM_SUFFIXES = frozenset({".pt2", ".onnx"})
 MODEL_SUFFIXES = WEIGHTS_SUFFIXES | PROGRAM_SUFFIXES | {".py"}
@@ -40,10 +40,11 @@ _MAGIC = (
 _BOXES = {b"heic": "a HEIC picture", b"mif1": "a HEIC picture", b"avif": "an AVIF picture"}
 
 
-def check(path: str | Path) -> Path:
+def check(path: str | Path, *, empty: bool = False) -> Path:
     """Return `path` as an absolute path to a file that can be opened and is not empty.
 
-    Raises Refusal if it is missing, a folder, no ordinary file (a pipe would block), empty or not readable.
+    Raises Refusal if it is missing, a folder, no ordinary file (a pipe would block), empty unless it may be `empty`, or
+    not readable.
     """
     absolute = Path(path).absolute()
     try:
@@ -52,7 +53,7 @@ def check(path: str | Path) -> Path:
             raise Refusal(f"{absolute.name or absolute} is a folder.", advice="Choose a file inside it.")
         if not stat.S_ISREG(status.st_mode):
             raise Refusal(f"{absolute.name} is not an ordinary file.", advice="Choose a file on a disk.")
-        if not status.st_size:
+        if not status.st_size and not empty:
             raise Refusal(f"{absolute.name} is empty (0 bytes).", advice="Copy or download it again.")
         with absolute.open("rb"):
             return absolute
@@ -70,12 +71,35 @@ def refusal(path: Path, exc: Exception) -> Refusal:
     return Refusal(f"{path.name} cannot be read ({reason}).", advice="Copy it to another place and open it there.")
 
 
+def content(path: Path, *, most: int, empty: bool = False) -> bytes:
+    """Return what a file holds, of at most `most` bytes. Raises Refusal where it is longer or cannot be opened.
+
+    It is looked at once more after it was opened: a pipe that took its place would keep its reader waiting for ever.
+    """
+    size = check(path, empty=empty).stat().st_size
+    if size > most:
+        raise _too_long(path, size, most)
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(handle, "rb") as file:  # noqa: PTH123 - by its number
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise Refusal(f"{path.name} is not an ordinary file.", advice="Choose a file on a disk.")
+            found = file.read(most + 1)
+    except (OSError, ValueError, MemoryError) as exc:
+        raise refusal(path, exc) from exc
+    if len(found) > most:
+        raise _too_long(path, len(found), most)
+    return found
+
+
 def text_of(path: Path, *, most: int) -> str:
     """Return a file's text of `most` bytes. Raises Refusal where it is longer or no file, ValueError for no UTF-8."""
-    size = check(path).stat().st_size
-    if size > most:
-        raise Refusal(f"{path.name} is {size / 1e6:,.0f} MB long.", advice=f"At most {most >> 20} MB of it are read.")
-    return path.read_text(encoding="utf-8")
+    return content(path, most=most).decode("utf-8")
+
+
+def _too_long(path: Path, size: int, most: int) -> Refusal:
+    limit = f"{most >> 20} MB" if most >= 1 << 20 else f"{most >> 10} kB"
+    return Refusal(f"{path.name} is {size / 1e6:,.1f} MB long.", advice=f"At most {limit} of it are read.")
 
 
 def kind(path: Path) -> str:
@@ -127,30 +151,6 @@ def sha256(path: str | Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:
         raise refusal(Path(path).absolute(), exc) from exc
-
-
-@contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a name beside `path` to write a file to, which takes its place in the end.
-
-    Nothing is left of it, and an older one stays, when that fails or the disk is full. Raises OSError.
-    """
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file in full or not at all: nothing is left of it, and an older one stays, when the disk is full.
-
-    Raises OSError.
-    """
-    with whole(path) as part:
-        part.write_bytes(content)
 
 
 class Quiet:

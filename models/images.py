@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import struct
 from collections.abc import Iterable
@@ -15,7 +16,8 @@ from PIL import Image, UnidentifiedImageError
 
 from models import files
 from models.files import WEIGHTS_SUFFIXES, sha256
-from models.live.source import VIDEO_SUFFIXES, is_endless
+from models.media import VIDEO_SUFFIXES, is_endless
+from models.output_files import write_whole
 from models.types import Pixels, Refusal, Source
 
 __all__ = [
@@ -37,6 +39,9 @@ PICTURE_SUFFIXES = frozenset(
     {".apng", ".avif", ".bmp", ".dib", ".gif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jpx", ".mpo"}
     | {".pbm", ".pcx", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".qoi", ".tga", ".tif", ".tiff", ".webp"}
 )
+
+# Files named as HEIC often hold something else, and a folder of true ones is not without pictures: each is told of.
+FOLDER_SUFFIXES = PICTURE_SUFFIXES | {".heic", ".heif"}
 
 # The formats are named so that Pillow never hands a file to Ghostscript (EPS), and guesses TGA only by its suffix.
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "ICO", "DIB", "PCX", "PSD", "QOI")
@@ -162,10 +167,17 @@ def save_png(pixels: Pixels, path: str | Path) -> None:
     """Write (H, W, 3) RGB pixels to a PNG file. Raises Refusal if it cannot be written."""
     path = Path(path)
     try:
-        Image.fromarray(np.ascontiguousarray(pixels)).save(path, "PNG", compress_level=1)
+        write_whole(path, png(pixels, compress_level=1))
     except OSError as exc:
         message = f"{path.name} could not be written ({exc.strerror or exc})."
         raise Refusal(message, advice="Choose another folder, or make room on the disk.") from exc
+
+
+def png(pixels: Pixels, *, compress_level: int = 6) -> bytes:
+    """Return a picture (H, W, 3) as a PNG file."""
+    content = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(content, "PNG", compress_level=compress_level)
+    return content.getvalue()
 
 
 def _path(source: Source | str | Path) -> Path:

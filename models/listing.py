@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from models import cards
-from models.zoo import cached, catalogue
-from models.zoo.catalogue import NOT_STATED
+from models.cards import card as cards
+from models.cards import zoo_catalogue
+from models.cards.zoo_catalogue import NOT_STATED
+from models.zoo import cached
 from models.zoo.search import search
 
 WIDTH = 116
@@ -29,7 +30,7 @@ def bundled() -> Iterator[str]:
 
 def zoo(text: str) -> Iterator[str]:
     """Return a line for each entry that `text` means, all of them for "", best first; the last line sums up."""
-    entries = catalogue.entries()
+    entries = zoo_catalogue.entries()
     found, there = search(entries, text), cached.found(entries)
     for entry in found:
         size = f"{'' if entry.measured else '~'}{entry.bytes / 1e6:,.0f} MB" if entry.bytes else "no weights"

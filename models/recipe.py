@@ -11,9 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from models import assume
+from models import model_name
 from models.files import sha256, text_of
-from models.live.source import is_endless, title
+from models.media import is_endless, title
+from models.output_files import write_whole
 from models.requests import Request
 from models.types import Refusal, Result, Source
 
@@ -31,7 +32,12 @@ class Recipe:
 
 
 def write(path: Path, request: Request, result: Result) -> None:
-    """Write the recipe of a result: inspection, model, picture, every parameter, SHA-256s and versions.
+    """Write the recipe of a result to a file, whole or not at all. Raises OSError, and Refusal as `text`."""
+    write_whole(path, text(path, request, result))
+
+
+def text(path: Path, request: Request, result: Result) -> str:
+    """Return the recipe of a result as written to `path`: inspection, model, picture, parameters, SHA-256s, versions.
 
     A folder, such as one of ground truth, has no SHA-256.
 
@@ -49,7 +55,7 @@ def write(path: Path, request: Request, result: Result) -> None:
         "parameters": dict(result.meta.get("parameters", {})),
         "versions": versions(),
     }
-    path.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
 def read(path: Path) -> Recipe:
@@ -67,10 +73,10 @@ def read(path: Path) -> Recipe:
         raise Refusal(f"{path.name} is not a recipe.", advice="Give a .recipe.json that Vitrine wrote.") from error
     if number != FORMAT:
         raise Refusal(f"{path.name} is a recipe of format {number}.", advice=f"This Vitrine reads format {FORMAT}.")
-    name, assumed = assume.split(wanted[0])
+    name, assumed = model_name.split(wanted[0])
     if Path(name).suffix:
         name = str(next(iter(_places(name, path.parent)), name))
-    name = assume.join(name, assumed)
+    name = model_name.join(name, assumed)
     if file and not digest:
         raise Refusal(
             f"{path.name} was made on {file}, which shows other pictures now.", advice="It cannot be replayed."

@@ -18,16 +18,17 @@ class Subject:
     """A network on one picture.
 
     `input` (1, 3, h, w) is what the network gets, normalised, in float32, no inference tensor. `scores(x)` takes inputs
-    (N, 3, h, w) to scores (N, C) before softmax or sigmoid (`link`, "none" where they make no probabilities), one
-    column for each of `classes`; with a box of a detector four columns more, its x0, y0, x1, y1 in pixels of the
-    original picture. It is differentiable and touches nothing of the network.
+    (N, 3, h, w) to scores (N, C) before softmax or sigmoid (`link`; "exp" where they are logarithms of probabilities,
+    "none" where they make none), one column for each of `classes`; with a box of a detector four columns more, its x0,
+    y0, x1, y1 in pixels of the original picture. It is differentiable and touches nothing of the network.
 
     `extent` is where the input lies in pixels of the original picture: beyond it where the network pads, inside it
     where it crops. `black` (1, 3, 1, 1) is a black pixel as the network gets it, `mean` one of its training's mean
     colour. `body` is the path that layers must begin with to be maps of the picture ("" = any). `key` tells apart
-    subjects of one model and picture, `about` says for people what the scores are of, `label` is a box's own class, -1
-    where there is none. `spread` is of how many places of a layer the scores must depend, at the least, for it to be
-    taken by itself: where one place of a head makes them, the head's own layers would show nothing but that place.
+    subjects of one model and picture, `about` says for people what the scores are of, `label` is the class that is
+    explained by itself, a box's own, -1 for the one that scores highest. `spread` is of how many places of a layer the
+    scores must depend, at the least, for it to be taken by itself: where one place of a head makes them, the head's own
+    layers would show nothing but that place.
     """
 
     net: nn.Module
@@ -36,7 +37,7 @@ class Subject:
     classes: tuple[str, ...]
     extent: Rect
     black: Tensor
-    link: Literal["softmax", "sigmoid", "none"] = "softmax"
+    link: Literal["softmax", "sigmoid", "exp", "none"] = "softmax"
     body: str = ""
     key: Hashable = ()
     about: str = ""
@@ -64,4 +65,11 @@ class Subject:
         Without a `link` they are the scores themselves.
         """
         logits = scores[:, : len(self.classes)]
-        return {"softmax": logits.softmax(1), "sigmoid": logits.sigmoid()}.get(self.link, logits)
+        match self.link:
+            case "softmax":
+                return logits.softmax(1)
+            case "sigmoid":
+                return logits.sigmoid()
+            case "exp":
+                return logits.exp()
+        return logits

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,3 +21,20 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("VITRINE_HOME", str(home))
     return home
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real disk of a quarter of a megabyte."""
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    place = tmp_path / "disk"
+    place.mkdir()
+    if mount is None or umount is None:
+        pytest.skip("this system has no mount")
+    done = subprocess.run([mount, "-t", "tmpfs", "-o", "size=256k", "none", place], check=False)
+    if done.returncode:
+        pytest.skip("only root may mount a disk")
+    try:
+        yield place
+    finally:
+        subprocess.run([umount, place], check=True)

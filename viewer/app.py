@@ -11,22 +11,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from models import assume, cards, images
+from models import images, model_name, output_files
+from models.cards import card
 from models.files import MODEL_SUFFIXES
 from models.types import Failure, Refusal, Source
 from models.zoo.fetch import missing
-from viewer import plan
-from viewer.document import Document
-from viewer.jobs import Lane, Mailbox, ProcessLane
-from viewer.session import Session
-from viewer.sessionfile import is_session
+from viewer.saving.session_file import is_session
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.job_queue import Lane, Mailbox, ProcessLane
+from viewer.session.session import Session
 
 TICK_MS = 200
 IDLE_LIMIT_MS = 120_000
 CHECKED_MOST = 32  # named pictures whose headers are read before the window is there
 Say = Callable[[str], None]
 # What is asked before there is a window: the first answer waits for nothing.
-FIRST = [("detect", plan.detect), ("classify", plan.classify), ("generated", plan.generated)]
+FIRST = [("detect", request_plan.detect), ("classify", request_plan.classify), ("generated", request_plan.generated)]
 
 
 def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
@@ -36,16 +37,16 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     """
     faulthandler.enable()
     document, failures = _document(options)
-    fetched = document.model if missing(assume.split(document.model)[0]) else ""
+    fetched = document.model if missing(model_name.split(document.model)[0]) else ""
     if fetched:
-        document = document.with_model(cards.DEFAULT_MODEL)
+        document = document.with_model(card.DEFAULT_MODEL)
     session = Session(lane, document)
     session.begin(mail.post, FIRST, started=True)
 
     from PySide6.QtCore import qInstallMessageHandler
     from PySide6.QtWidgets import QApplication
 
-    from viewer.autosave import Autosave
+    from viewer.window.autosave import Autosave
 
     existing = QApplication.instance()
     application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
@@ -80,9 +81,9 @@ def build(
     from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
     from viewer import theme
-    from viewer.lender import Lender
-    from viewer.settings import Settings
-    from viewer.window import Window
+    from viewer.session.preferences import Settings
+    from viewer.window.main_window import Window
+    from viewer.window.panel_pictures import Lender
 
     settings = Settings.load()
     if not geometry:
@@ -138,9 +139,9 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
     failures: list[Failure] = []
     sources: list[Source] = []
     given = [path for path in options.pictures if not is_session(path)]
-    model = options.model or cards.DEFAULT_MODEL
+    model = options.model or card.DEFAULT_MODEL
     if options.sample and not given:
-        given = [cards.samples(cards.canonical(model))]
+        given = [card.samples(card.canonical(model))]
     for path in given:
         try:
             if Path(path).suffix.lower() in MODEL_SUFFIXES:
@@ -153,8 +154,8 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
         except Refusal as refusal:
             failures.append(Failure(str(refusal), refusal.advice))
     truth = Source.file(options.truth) if options.truth else None
-    document = Document(sources=tuple(sources), model=cards.canonical(model), truth=truth)
-    document = document.with_beside(cards.canonical(options.beside) if options.beside else "")
+    document = Document(sources=tuple(sources), model=card.canonical(model), truth=truth)
+    document = document.with_beside(card.canonical(options.beside) if options.beside else "")
     for shown in options.show:
         if shown == "suppressed":
             document = document.with_value("detect", suppressed=True)
@@ -187,6 +188,9 @@ def _screenshot_when_idle(application: Any, window: Any, path: Path) -> None:
     """Save what the window shows once nothing runs any more, then quit."""
     from PySide6.QtCore import QTimer
 
+    from models.output_files import write_whole
+    from viewer.canvas.painter import png
+
     watch = QTimer(window)
     watch.setInterval(100)
     waited = [0, 0]
@@ -206,11 +210,10 @@ def _screenshot_when_idle(application: Any, window: Any, path: Path) -> None:
             window.tell("The answer took too long for a screenshot.", severity="error")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            saved = window.grab().save(str(path))
-        except OSError:
-            saved = False
-        if not saved:
-            window.tell(f"{path.name} could not be written.", severity="error")
+            write_whole(path, png(window.grab().toImage()))
+        except OSError as error:
+            refusal = output_files.refusal(path, error)
+            window.tell(f"{refusal} {refusal.advice}", severity="error")
         window.close()
         application.quit()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from viewer.document import Document
+from viewer.session.document import Document
 
 NONE = "Open or choose a folder of real pictures to compare with."
 

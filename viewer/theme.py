@@ -139,9 +139,10 @@ def icon(name: str) -> QIcon:
     faint.setAlphaF(0.5)
     result = QIcon()
 
+    renderer = _renderer(drawing, now.text)
     for size in ICON_SIZES_PX:
         # Drawn once and dyed: drawing each of hundreds of pixmaps anew is felt when the program starts.
-        shape = _pixmap(drawing, now.text, size=size)
+        shape = _pixmap(renderer, now.text, size=size)
         dim = _dyed(shape, faint)
         result.addPixmap(shape, QIcon.Mode.Normal, QIcon.State.Off)
         result.addPixmap(_dyed(shape, now.accent), QIcon.Mode.Normal, QIcon.State.On)
@@ -167,7 +168,8 @@ def swatch(colour: QColor) -> QIcon:
 
 def tinted(name: str, colour: QColor, *, size: int) -> QPixmap:
     """Return an icon of ours in one colour; FileNotFoundError when there is no such drawing."""
-    return _pixmap((ICONS / f"{name}.svg").read_text(encoding="utf-8"), colour, size=size)
+    drawing = (ICONS / f"{name}.svg").read_text(encoding="utf-8")
+    return _pixmap(_renderer(drawing, colour), colour, size=size)
 
 
 def class_colour(label: int) -> QColor:
@@ -237,11 +239,13 @@ def _generated(label: int) -> QColor:
     return QColor(*(round(255 * float(value)) for value in encoded))
 
 
-def _pixmap(drawing: str, colour: QColor, *, size: int) -> QPixmap:
+def _renderer(drawing: str, colour: QColor) -> QSvgRenderer:
+    return QSvgRenderer(QByteArray(drawing.replace("currentColor", colour.name()).encode()))
+
+
+def _pixmap(renderer: QSvgRenderer, colour: QColor, *, size: int) -> QPixmap:
     pixmap = QPixmap(size, size)
     pixmap.fill(Qt.GlobalColor.transparent)
-    renderer = QSvgRenderer(QByteArray(drawing.replace("currentColor", colour.name()).encode()))
-
     painter = QPainter(pixmap)
     painter.setOpacity(colour.alphaF())
     renderer.render(painter, QRectF(0, 0, size, size))

@@ -15,14 +15,16 @@ from models.images import PICTURE_SUFFIXES
 from models.requests import Request
 from models.truth.types import Truth
 from models.types import Refusal, Result
-from viewer import beside_export, export, offers, sources, theme
+from viewer import theme
 from viewer.canvas.painter import render
+from viewer.export import answers, two_models
 from viewer.panels.figures import FiguresPanel
 from viewer.panels.results import ResultsPanel
-from viewer.zoo import ZooDesk
+from viewer.window import dropped_data, model_prompts
+from viewer.window.model_zoo import ZooDesk
 
 if TYPE_CHECKING:
-    from viewer.window import Window
+    from viewer.window.main_window import Window
 
 
 class Verbs:
@@ -78,9 +80,9 @@ class Verbs:
         if truth is not None:
             left_out = f"; {truth.omitted:,} left out" if truth.omitted else ""
             text = f"Imported {len(truth.pictures):,} pictures, {truth.boxes:,} boxes{left_out}."
-            severity = "warning" if truth.omitted else "success"
+            severity = "warning" if truth.omitted or truth.remarks else "success"
             self.window.docks.show("truth")
-            self.window.tell(text, details="\n".join(truth.left_out), severity=severity, key="truth")
+            self.window.tell(text, details="\n".join(truth.told), severity=severity, key="truth")
 
     def show_truth(self, truth: Truth | None) -> None:
         """Hand the ground truth that is open now to the panels."""
@@ -98,7 +100,7 @@ class Verbs:
             self.window, "Open a model", self.window.settings.last_folder, f"Models ({kinds})"
         )
         if Path(name).suffix.lower() == ".py":
-            offers.open_code(self.window, name)
+            model_prompts.open_code(self.window, name)
         elif name:
             self.window.session.open_model(name)
 
@@ -137,7 +139,7 @@ class Verbs:
         self.window.settings.last_folder = str(path.parent)
         name = path.name.removesuffix(f".{kind}")
         try:
-            written = export.write(
+            written = answers.write(
                 path.parent, request, result, pixels, kinds=[kind], layers=self.window.layers(), name=name
             )
         except Refusal as refusal:
@@ -165,7 +167,7 @@ class Verbs:
         kind = "csv" if path.suffix.lower() == ".csv" else "json"
         self.window.settings.last_folder = str(path.parent)
         try:
-            written = export.write_figures(path.parent, *shown, kinds=[kind], name=path.name.removesuffix(f".{kind}"))
+            written = answers.write_figures(path.parent, *shown, kinds=[kind], name=path.name.removesuffix(f".{kind}"))
         except Refusal as refusal:
             self.window.tell(f"{refusal} {refusal.advice}", severity="error")
             return []
@@ -175,16 +177,15 @@ class Verbs:
     @property
     def figures(self) -> tuple[Request, Result] | None:
         """The figures of a data set that are shown, with what they answer."""
-        panel = self.window.panels["figures"]
-        assert isinstance(panel, FiguresPanel)
-        return panel.shown
+        panel = self.window.panels.there("figures")
+        return panel.shown if isinstance(panel, FiguresPanel) else None
 
     def copy_image(self) -> None:
         """Copy the picture with its overlay at its own resolution."""
         pixels = self.window.canvas.pixels
         if pixels is not None:
             panes = self.window.panes
-            image = beside_export.picture(panes.sides()) if panes.on else render(pixels, self.window.layers())
+            image = two_models.picture(panes.sides()) if panes.on else render(pixels, self.window.layers())
             QGuiApplication.clipboard().setImage(image)
             self.window.tell("Copied the picture with its overlay.", key="copy")
 
@@ -213,16 +214,16 @@ class Verbs:
 
     def open_data(self, data: QMimeData) -> bool:
         """Open what was pasted or dropped; tell whether there was anything to open."""
-        paths: Sequence[str | Path] = sources.paths_in(data)
+        paths: Sequence[str | Path] = dropped_data.paths_in(data)
         try:
-            if not paths and (path := sources.pasted_picture(data, self.window.settings.folder / "pasted")):
+            if not paths and (path := dropped_data.pasted_picture(data, self.window.settings.folder / "pasted")):
                 paths = [path]
         except Refusal as refusal:
             self.window.tell(f"{refusal} {refusal.advice}", severity="error")
             return True
         code = [path for path in paths if Path(path).suffix.lower() == ".py"]
         if code:
-            offers.open_code(self.window, str(code[0]))
+            model_prompts.open_code(self.window, str(code[0]))
         if pictures := self.window.sessions.take([path for path in paths if path not in code]):
             self.window.session.open_paths(pictures)
         return bool(paths)

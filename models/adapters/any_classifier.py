@@ -8,11 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from models.cards import Card
-from models.scored import Scored
-from models.unknown import Found
-
-LEAST = 1e-30
+from models.adapters.base.scored import Scored
+from models.cards.card import Card
+from models.loading.probe_network import Found
 
 
 class AnyClassifierAdapter(Scored):
@@ -26,6 +24,7 @@ class AnyClassifierAdapter(Scored):
         self.card = card
         self.preprocess = found.preprocess
         self._found = found
+        self.head = found.head
 
     @classmethod
     def tiny(cls) -> nn.Module:
@@ -36,16 +35,11 @@ class AnyClassifierAdapter(Scored):
 
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
-        """What takes inputs (N, 3, h, w) to scores (N, C) before the softmax."""
+        """What takes inputs (N, 3, h, w) to scores (N, C) before the `link`."""
         found, run = self._found, self._found.runner(self.net)
-        if found.plain and found.batches and found.channels == 3 and not found.probabilities:
+        if found.plain and found.batches and found.channels == 3 and found.head.plain:
             return self.net
-
-        def scores(x: Tensor) -> Tensor:
-            made = run(x)[found.part].flatten(1)
-            return made.clamp_min(LEAST).log() if found.probabilities else made
-
-        return scores
+        return lambda x: found.head.scores(run(x)[found.part].flatten(1).float())
 
 
 ADAPTER = AnyClassifierAdapter

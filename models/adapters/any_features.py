@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from models.cards import Card
-from models.scored import Seen
-from models.unknown import Found
+from models.adapters.base.scored import Seen
+from models.cards.card import Card
+from models.heads import VALUES, Head
+from models.loading.probe_network import Found
 
 
 class AnyFeaturesAdapter(Seen):
     """An opened network whose output is looked at channel by channel: what is explained is a channel's mean."""
 
     serves: ClassVar[str] = "features"
-    link: ClassVar[Any] = "none"
+    head: Head = Head(VALUES)
+    first = False
     stages: ClassVar[Mapping[str, str]] = {
         "Detects": "{name} gives features: it finds no boxes.",
         "Classifies": "{name} gives features: it tells no classes.",
@@ -42,6 +44,7 @@ class AnyFeaturesAdapter(Seen):
 
         def scores(x: Tensor) -> Tensor:
             made = run(x)[found.part]
+            made = made.float()
             return made.mean(1) if made.ndim == 3 else made.flatten(2).mean(2) if made.ndim == 4 else made
 
         return scores

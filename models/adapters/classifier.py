@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from models.cards import Card
-from models.networks.lenet import LeNet
-from models.networks.photos import PhotosResNet
-from models.preprocess import Preprocess
-from models.scored import Scored
+from models import heads, model_name
+from models.adapters.base.scored import Scored
+from models.bundled.lenet import LeNet
+from models.bundled.photos import PhotosResNet
+from models.cards.card import Card
+from models.loading.preprocess import Preprocess
 
 FAMILIES = "torchvision.models."
 TIMM = "timm.models."
@@ -30,6 +32,29 @@ class ClassifierAdapter(Scored):
         self.card = card
         given = card.about.get("preprocessing")
         self.preprocess = Preprocess.of(given) if given else IMAGENET
+
+    @classmethod
+    def assuming(cls, net: nn.Module, card: Card, assumed: Mapping[str, str]) -> ClassifierAdapter:
+        """Return the adapter with what its numbers are taken for: logits, unless its card or somebody says otherwise.
+
+        Raises Refusal for an assumption that is not offered.
+        """
+        made = cls(net, card)
+        found = heads.told(card.about, len(card.classes)) or heads.usual(len(card.classes))
+        offered = heads.offered(found.kind, found.count, found.evidence)
+        chosen = model_name.check(assumed, {heads.KEY: offered}, name=card.name)[heads.KEY]
+        made.head = found.taken_for(chosen)
+        about: dict[str, Any] = dict(card.about)
+        about["assumptions"] = {**about.get("assumptions", {}), heads.KEY: {**offered, "value": chosen}}
+        if made.head.kind != heads.LOGITS:
+            about["note"] = " ".join(filter(None, (str(about.get("note", "")), made.head.evidence)))
+        made.card = replace(card, classes=made.head.names(card.classes, card.classes), about=about)
+        return made
+
+    @property
+    def scores(self) -> Callable[[Tensor], Tensor]:
+        """What takes inputs (N, 3, h, w) to scores (N, C) before the link of the `head`."""
+        return self.net if self.head.plain else lambda x: self.head.scores(self.net(x))
 
     @staticmethod
     def match(net: nn.Module) -> bool:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from models.detection.rows import Rows
+from models.adapters.base.row_outputs import Rows
 
 
 class DecodedAdapter(Rows):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchvision.models.detection import FCOS
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 
-from models.detection.dense import Dense
+from models.adapters.base.dense_head import Dense
 
 
 class FcosAdapter(Dense):
@@ -30,7 +30,7 @@ class FcosAdapter(Dense):
     @classmethod
     def tiny(cls) -> FCOS:
         """Return a random-weight miniature for contract tests."""
-        from models.networks.pyramid import Pyramid
+        from models.bundled.pyramid import Pyramid
 
         torch.manual_seed(0)
         cells = AnchorGenerator(((8,), (16,), (32,)), ((1.0,),) * 3)

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.cards import Card
-from models.preprocess import Preprocess
+from models.cards.card import Card
+from models.loading.preprocess import Preprocess
 from models.subject import Rect, Subject
 from models.types import Pixels
 

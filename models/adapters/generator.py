@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.latent.model import LatentModel
-from models.networks.chain import Chain
-from models.networks.plain import PlainGAN
+from models.latent.generative_model import LatentModel
+from models.loading.layer_chain import Chain
+from models.loading.plain_layouts import PlainGAN
 
 
 class GeneratorAdapter(LatentModel):

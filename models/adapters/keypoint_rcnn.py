@@ -14,9 +14,9 @@ from torchvision.models.detection.roi_heads import keypointrcnn_inference
 from torchvision.models.detection.transform import resize_keypoints
 from torchvision.ops import MultiScaleRoIAlign
 
-from models.detection.front import front
+from models.adapters.base.detector import front
+from models.adapters.base.two_stage import TwoStage
 from models.detection.skeleton import COCO_POINTS
-from models.detection.two_stage import TwoStage
 from models.types import Float, Pixels
 
 
@@ -31,7 +31,7 @@ class KeypointRcnnAdapter(TwoStage):
     @classmethod
     def tiny(cls) -> KeypointRCNN:
         """Return a random-weight miniature for contract tests."""
-        from models.networks.pyramid import Pyramid
+        from models.bundled.pyramid import Pyramid
 
         torch.manual_seed(0)
         levels = ["0", "1", "2"]

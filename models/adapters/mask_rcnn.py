@@ -13,8 +13,8 @@ from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredic
 from torchvision.models.detection.roi_heads import maskrcnn_inference
 from torchvision.ops import MultiScaleRoIAlign
 
-from models.detection.front import front
-from models.detection.two_stage import TwoStage
+from models.adapters.base.detector import front
+from models.adapters.base.two_stage import TwoStage
 from models.types import Float, Int, Pixels
 
 
@@ -29,7 +29,7 @@ class MaskRcnnAdapter(TwoStage):
     @classmethod
     def tiny(cls) -> MaskRCNN:
         """Return a random-weight miniature for contract tests."""
-        from models.networks.pyramid import Pyramid
+        from models.bundled.pyramid import Pyramid
 
         torch.manual_seed(0)
         levels = ["0", "1", "2"]

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.detection.decoded import FIRST
+from models.adapters.base.detector import anchor_table
+from models.adapters.base.row_outputs import Rows
+from models.detection.anchor_sets import KNOWN, AnchorSet
+from models.detection.box_rows import FIRST
 from models.detection.evidence import Evidence
-from models.detection.front import anchor_table
-from models.detection.offsets import KNOWN, AnchorSet
-from models.detection.rows import Rows
 from models.types import Anchors, Float, Int, Pixels
 
 

@@ -9,7 +9,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.ops import MultiScaleRoIAlign
 
-from models.detection.two_stage import TwoStage
+from models.adapters.base.two_stage import TwoStage
 
 
 class RcnnAdapter(TwoStage):
@@ -23,7 +23,7 @@ class RcnnAdapter(TwoStage):
     @classmethod
     def tiny(cls) -> FasterRCNN:
         """Return a random-weight miniature for contract tests."""
-        from models.networks.pyramid import Pyramid
+        from models.bundled.pyramid import Pyramid
 
         torch.manual_seed(0)
         anchors = AnchorGenerator(((16,), (32,), (64,)), ((0.5, 1.0, 2.0),) * 3)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchvision.models.detection import RetinaNet
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 
-from models.detection.dense import Dense
+from models.adapters.base.dense_head import Dense
 from models.types import Anchors, Pixels
 
 
@@ -25,7 +25,7 @@ class RetinaNetAdapter(Dense):
     @classmethod
     def tiny(cls) -> RetinaNet:
         """Return a random-weight miniature for contract tests."""
-        from models.networks.pyramid import Pyramid
+        from models.bundled.pyramid import Pyramid
 
         torch.manual_seed(0)
         anchors = AnchorGenerator(((16,), (32,), (64,)), ((0.5, 1.0, 2.0),) * 3)

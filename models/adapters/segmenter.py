@@ -12,8 +12,8 @@ from torch.nn import functional
 from torchvision.models.segmentation.fcn import FCN, FCNHead
 from torchvision.models.segmentation.lraspp import LRASPP
 
-from models.cards import BACKGROUND, Card
-from models.preprocess import Preprocess
+from models.cards.card import BACKGROUND, Card
+from models.loading.preprocess import Preprocess
 from models.subject import Rect, Subject
 from models.types import Float, Pixels, Refusal
 

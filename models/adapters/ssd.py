@@ -13,10 +13,10 @@ from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSD
 from torchvision.ops import boxes as box_ops
 
-from models.cards import Card
-from models.detection import subject as looking
+from models.adapters.base import box_subject as looking
+from models.adapters.base.detector import Front, anchor_table, front
+from models.cards.card import Card
 from models.detection.evidence import Evidence
-from models.detection.front import Front, anchor_table, front
 from models.params import Value
 from models.subject import Rect, Subject
 from models.types import Anchors, Candidates, Float, Int, Pixels
@@ -41,7 +41,7 @@ class SsdAdapter:
     @classmethod
     def tiny(cls) -> SSD:
         """Return a random-weight miniature for contract tests."""
-        from models.networks.pyramid import Pyramid
+        from models.bundled.pyramid import Pyramid
 
         torch.manual_seed(0)
         backbone = Pyramid(out_channels=16, extra_level=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.cards import Card
-from models.latent.model import LatentModel
-from models.networks.plain import ConvVAE
+from models.cards.card import Card
+from models.latent.generative_model import LatentModel
+from models.loading.plain_layouts import ConvVAE
 
 
 class VAEAdapter(LatentModel):

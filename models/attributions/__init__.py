@@ -1,1 +1,4 @@
-"""The attribution methods, one file each: a frozen `Params` and a decorated `attribute(probe, params) -> Heatmap`."""
+"""What the attribution methods have in common: targets, gradients, masks, baselines, and the proof of a map.
+
+May import models.runtime, models.tracing and the vocabulary.
+"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from models import cards
+from models.cards import card
 from models.types import Refusal
 
 GROUPS_HELP = "Write names joined by +, groups parted by ;, as in cat+dog; car+truck."
@@ -78,7 +78,7 @@ def _parts(text: str, separator: str) -> list[str]:
 
 
 def _labels(name: str, classes: tuple[str, ...], *, advice: str = "") -> list[int]:
-    known = cards.label_ids(classes)
+    known = card.label_ids(classes)
     labels = [i for i in known if classes[i] == name]
     if not labels:
         listing = ", ".join(dict.fromkeys(classes[i] for i in known))

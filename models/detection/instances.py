@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from models.detection.decide import GREEDY, Params, decide, rpn_settings
+from models.detection.decision import GREEDY, Params, decide, rpn_settings
 from models.detection.postprocess import Shown
 from models.types import Candidates, Float, Int, Pixels
 

@@ -12,7 +12,7 @@ from models.detection.first_stage import LOW_SCORE, REMOVED, FirstStage
 from models.types import Float, Int
 
 if TYPE_CHECKING:
-    from models.detection.decide import Decision
+    from models.detection.decision import Decision
 
 SHOWN, LOW, SUPPRESSED, HIDDEN, CUT = "shown", "low", "suppressed", "hidden", "cut"
 NO_PROPOSAL, NO_CANDIDATE = "no proposal", "no candidate"

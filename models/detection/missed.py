@@ -16,7 +16,7 @@ from models.detection.first_stage import LOW_SCORE, OUTRANKED, REMOVED, FirstSta
 from models.types import Bool, Float, Int
 
 if TYPE_CHECKING:
-    from models.detection.decide import Decision
+    from models.detection.decision import Decision
 
 VALUES_AT_ONCE = 1 << 20
 Rect = tuple[float, float, float, float]

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torchvision.ops import boxes as box_ops
 
+from models.detection.soft_nms import Fused, Softened
 from models.detection.suppression import Suppression, SuppressionGraph, columns_of, overlap, plain
-from models.detection.workshop import Fused, Softened
 from models.types import Bool, Candidates, Float, Int
 
 MOST_REMOVED_SHOWN = 2000

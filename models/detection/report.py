@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from models import cards
+from models.cards import card
 from models.requests import Request
 from models.types import Result
 
@@ -108,7 +108,7 @@ def as_coco(answers: Sequence[tuple[Request, Result]]) -> str:
         name = request.source.name if request.source else ""
         images.append({"id": number, "file_name": name, "width": width, "height": height})
         names = result.meta["classes"]
-        categories |= {i: names[i] for i in cards.label_ids(names)}
+        categories |= {i: names[i] for i in card.label_ids(names)}
         for found in detections(result):
             x0, y0, x1, y1 = found["box"]
             annotations.append(

@@ -27,6 +27,11 @@ CURVE_FIELDS = ("class", "score", "recall", "precision")
 CLASS_FIELDS = ("class", "objects", "ap", "ap50", "ap75", "precision", "recall", "f1", "best_f1", "best_score")
 
 
+def left_out(result: Result) -> list[str]:
+    """Return what the figures are not of, or not as it was written, a line each: classes, pictures, annotations."""
+    return [*result.meta["notes"], *result.meta["problems"], *result.meta.get("told", ())]
+
+
 def names(result: Result) -> list[str]:
     """Return the names of the classes that the figures are about."""
     classes = result.meta["classes"]
@@ -84,7 +89,7 @@ def as_json(request: Request, result: Result) -> str:
             "gain_in_ap50": dict(zip((*TYPES, *SPECIAL), arrays["tide"].tolist(), strict=True)),
             "count": dict(zip(TYPES, arrays["tide_count"].tolist(), strict=True)),
         },
-        "left_out": [*meta["notes"], *meta["problems"]],
+        "left_out": left_out(result),
     }
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 

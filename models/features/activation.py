@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models import cam
-from models.attribution import Probe
-from models.capture import Call, gradients, recorded
-from models.layers import automatic, call_of, on_picture
-from models.layout import VECTOR
+from models.attributions import class_activation
+from models.attributions.attribution import Probe
+from models.tracing.layers import automatic, call_of, on_picture
+from models.tracing.tensor_layout import VECTOR
+from models.tracing.traced_calls import Call, gradients, recorded
 from models.types import Bool, Float, Int, Refusal
 
 FULL_BYTES = 8 << 20  # maps larger than this travel in half precision
@@ -36,10 +36,10 @@ def channels(probe: Probe, layer: str) -> Channels:
     subject, stages = probe.subject, probe.stages
     call = call_of(subject, layer or automatic(subject, stages), stages)
     if on_picture(subject, call):
-        through = cam.forward(subject, layer, stages)
+        through = class_activation.forward(subject, layer, stages)
         if not through.scores.requires_grad:
             return Channels(call, call.layout.planes(through.value.detach())[0], None)
-        found = cam.evidence(probe, layer)
+        found = class_activation.evidence(probe, layer)
         return Channels(call, found.activation, found.gradient)
     if call.layout.name == VECTOR and call.shape[0] == 1:
         return _vector(probe, call)

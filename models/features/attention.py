@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.layout import CLASS_TOKEN, TOKENS, Layout, layout_of
 from models.subject import Subject
+from models.tracing.tensor_layout import CLASS_TOKEN, TOKENS, Layout, layout_of
 from models.types import Refusal
 
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from models.attribution import LayerParams, probe_of, subject_of
-from models.capture import gradients
+from models.attributions.attribution import LayerParams, probe_of, subject_of
 from models.features import activation
 from models.inspection import Inspection
-from models.layers import hidden
 from models.params import param
+from models.tracing.layers import hidden
+from models.tracing.traced_calls import gradients
 from models.types import Pixels, Refusal, Result
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.attribution import KIND
+from models.attributions.attribution import KIND
 from models.features import attention
 from models.inspection import Inspection
 from models.params import param

@@ -1,7 +1,10 @@
 """Classify: what a classifier takes the picture for.
 
-Arrays of the Result: `labels` (K,), `scores` (K,) before the softmax and `probabilities` (K,) of the best classes, best
-first. `meta["classes"]` are all names, `meta["extent"]` is where the network's input lies in pixels of the picture.
+Arrays of the Result: `labels` (K,), `scores` (K,) before softmax or sigmoid and `probabilities` (K,) of the best
+classes, best first; of a regression the `scores` are its values, as they come, and there are no probabilities. Meta:
+`classes` all names, `extent` where the network's input lies in pixels of the picture, `quantity` what the numbers are,
+`head` and `evidence` what the network's output is taken for and why, `distribution` whether probabilities are shares of
+one whole.
 """
 
 from __future__ import annotations
@@ -10,9 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from models.heads import SUM_OFF, Head
 from models.inspection import Inspection
 from models.params import param
+from models.quantity import VALUE
 from models.types import Pixels, Refusal, Result
 
 
@@ -28,18 +34,33 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     logits = model.logits(pixels, stages).astype(np.float64)
     if not np.isfinite(logits).all():
         raise Refusal("The network's output is not a number (NaN or infinite).", advice="Look at its weights.")
-    chances = np.exp(logits - logits.max())
-    chances /= chances.sum()
+    subject, head = model.subject(pixels, stages), getattr(model, "head", None) or Head()
+    meta = {"classes": model.card.classes, "extent": subject.extent, "input": subject.size}
+    meta |= {"quantity": head.quantity, "head": head.kind, "evidence": head.evidence}
+    if head.quantity == VALUE:
+        shown = np.arange(min(len(logits), params.top))
+        return Result({"labels": shown, "scores": logits[shown]}, meta)
     best = np.argsort(-logits, kind="stable")[: params.top]
+    chances = _probabilities(logits, subject.link)
     arrays = {"labels": best, "scores": logits[best], "probabilities": chances[best]}
-    subject = model.subject(pixels, stages)
-    return Result(arrays, {"classes": model.card.classes, "extent": subject.extent, "input": subject.size})
+    return Result(arrays, {**meta, "distribution": head.distribution and abs(float(chances.sum()) - 1) < SUM_OFF})
+
+
+def _probabilities(scores: NDArray[np.float64], link: str) -> NDArray[np.float64]:
+    """Return the probabilities (C,) that scores stand for."""
+    match link:
+        case "sigmoid":
+            return np.asarray(1 / (1 + np.exp(-scores)))
+        case "exp":
+            return np.exp(scores)
+    chances = np.exp(scores - scores.max())
+    return chances / chances.sum()
 
 
 INSPECTION = Inspection(
     id="classify",
     title="Classification",
-    help="The classes that the picture is taken for, with their probabilities.",
+    help="The classes that the picture is taken for, with their probabilities; of a regression its values.",
     needs=("Classifies",),
     params=Params,
     answer=answer,

@@ -107,6 +107,7 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
         "objects": len(best),
         "pictures": objects.pictures,
         "left_out": objects.left_out,
+        "told": truth.told,
         "covered": int(covered.sum()),
         "mean": float(best.mean()),
         "classes": truth.classes,

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from models.detection.decide import DIOU, FUSION, GREEDY, Params, decide
+from models.detection.decision import DIOU, FUSION, GREEDY, Params, decide
 from models.detection.postprocess import Shown
 from models.detection.suppression import columns_of, shift
 from models.inspection import Inspection

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.capture import gradients
 from models.inspection import Inspection
 from models.latent.attributes import cosines
 from models.latent.directions import Directions, early, factorised, principal, singular
 from models.latent.space import CODE_HELP
 from models.params import param
+from models.tracing.traced_calls import gradients
 from models.types import Bool, Float, Refusal, Result
 
 METHODS = {

@@ -14,7 +14,7 @@ from typing import Any
 
 from models.inspection import Inspection
 from models.latent import anatomy
-from models.latent.bounds import bits_per_dim
+from models.latent.likelihood_bounds import bits_per_dim
 from models.params import param
 from models.types import Pixels, Result
 

@@ -2,7 +2,8 @@
 
 The source is the ground truth. The answer comes at once, of the pictures measured so far; the others are measured while
 the engine is idle, and the meta says `partial` until all are. The arrays are those of `models.evaluation.figures`.
-The meta has their totals, `collected`, `failed` and `of` pictures, `problems` and `notes`, lines of text.
+The meta has their totals, `collected`, `failed` and `of` pictures, and lines of text: `problems` are of pictures that
+could not be measured, `notes` of classes, `told` of how the ground truth was read, `omitted` how much of it was not.
 """
 
 from __future__ import annotations
@@ -13,29 +14,29 @@ from typing import Any
 
 import torch
 
-from models import cards, images
-from models.cache import Cache, CachedStages
+from models import images
 from models.capabilities import Traces
-from models.context import Context
-from models.detection import decide
+from models.cards import card
+from models.detection import decision
 from models.detection.classes import label_ids
-from models.detection.decide import check_plain, rpn_settings
+from models.detection.decision import check_plain, rpn_settings
 from models.evaluation.matched import Setting
 from models.evaluation.measure import LEAST_IOU, measure
 from models.evaluation.store import Store
 from models.inspection import Inspection
 from models.params import param
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.truth import kept
 from models.truth.types import Truth
 from models.types import Refusal, Result, Source
 
 ONE_PICTURE_BYTES = 1 << 28
-MOST_PROBLEMS = 100
 WISH = "what figures are collected for"
 
 
 @dataclass(frozen=True)
-class Params(decide.Params):
+class Params(decision.Params):
     """The thresholds of a detection, and what counts as found."""
 
     match_iou: float = param(
@@ -64,7 +65,7 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
     truth = kept.truth_at(source, progress=stages.progress)
     ids = truth.label_ids(model.card.classes)
     if not (ids >= 0).any():
-        known = ", ".join(model.card.classes[label] for label in cards.label_ids(model.card.classes))
+        known = ", ".join(model.card.classes[label] for label in card.label_ids(model.card.classes))
         raise Refusal(
             f"{model.card.name} knows none of the classes of {truth.name}: {', '.join(truth.classes)}.",
             advice=f"It knows {known}. Open ground truth with the same names.",
@@ -87,8 +88,10 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
         "collected": done,
         "failed": failed,
         "of": len(truth.pictures),
-        "problems": lines[:MOST_PROBLEMS],
+        "problems": lines,
         "notes": _notes(model, truth, ids),
+        "told": truth.told,
+        "omitted": truth.omitted,
         "partial": params.collect and not complete,
         "complete": complete,
     }
@@ -150,7 +153,7 @@ def _notes(model: Any, truth: Truth, ids: Any) -> list[str]:
         if ids[row] < 0
     ]
     classes, known = model.card.classes, set(ids.tolist())
-    without = [classes[label] for label in cards.label_ids(classes) if label not in known]
+    without = [classes[label] for label in card.label_ids(classes) if label not in known]
     if without:
         first = ", ".join(without[:5]) + (f" and {len(without) - 5} more" if len(without) > 5 else "")
         lines.append(f"{truth.name} does not have {first}: detections of these are left out.")

@@ -19,9 +19,9 @@ from torch import nn
 
 from models.features import filters
 from models.inspection import Inspection
-from models.layers import hidden, trace_of
 from models.params import param
 from models.subject import Subject
+from models.tracing.layers import hidden, trace_of
 from models.types import Pixels, Refusal, Result
 
 

@@ -19,9 +19,9 @@ from torch.nn import functional
 
 from models.capabilities import Encodes, Scores
 from models.inspection import Inspection
-from models.latent import keys as texts
+from models.latent import path_keys as texts
 from models.latent import scores
-from models.latent.model import BATCH, colours
+from models.latent.generative_model import BATCH, colours
 from models.latent.path import EASINGS, Path, path
 from models.latent.retime import measured, steps, variation
 from models.latent.typicality import norm_band

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.capture import gradients
 from models.inspection import Inspection
+from models.latent.generative_model import colours
 from models.latent.inversion import Found, invert
-from models.latent.model import colours
 from models.params import param
+from models.tracing.traced_calls import gradients
 from models.types import Pixels, Result
 
 CONTROL_SEED = 987_654_321

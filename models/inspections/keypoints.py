@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from models.detection import instances
-from models.detection.decide import Params as Detections
+from models.detection.decision import Params as Detections
 from models.detection.skeleton import limbs
 from models.inspection import Inspection
 from models.params import param

@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.attribution import subject_of
-from models.capture import Call, traced
+from models.attributions.attribution import subject_of
+from models.attributions.target import TargetParams
 from models.inspection import Inspection
-from models.layers import automatic, hidden, on_picture
 from models.subject import Subject
-from models.target import TargetParams
+from models.tracing.layers import automatic, hidden, on_picture
+from models.tracing.traced_calls import Call, traced
 from models.types import Pixels, Result
 
 SIDE_PX = 32

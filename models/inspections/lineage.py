@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from models.detection import decide as deciding
+from models.detection import decision as deciding
 from models.detection.classes import label_ids
-from models.detection.decide import Decision, decide, rpn_settings
+from models.detection.decision import Decision, decide, rpn_settings
 from models.detection.evidence import Evidence
 from models.detection.first_stage import first_stage
 from models.detection.lineage import trace

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from models.detection import contour, instances
-from models.detection.decide import Params
+from models.detection import instances, mask_outlines
+from models.detection.decision import Params
 from models.inspection import Inspection
 from models.types import Float, Int, Pixels, Result
 
@@ -26,19 +26,19 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
 
     def make(at: Int) -> list[tuple[Float, list[Float]]]:
         masks = model.masks(pixels, shown.boxes[at], labels[at], stages)
-        places = contour.placed(shown.drawn[at], side=masks.shape[-1])
-        return [(mask, contour.outline(mask, place)) for mask, place in zip(masks, places, strict=True)]
+        places = mask_outlines.placed(shown.drawn[at], side=masks.shape[-1])
+        return [(mask, mask_outlines.outline(mask, place)) for mask, place in zip(masks, places, strict=True)]
 
     made = instances.each("masks", model, params, ids, stages, boxes=shown.boxes, make=make)
     masks = np.stack([mask for mask, _ in made]) if made else np.zeros((0, 1, 1), np.float32)
-    outline, start, of = contour.joined([rings for _, rings in made])
+    outline, start, of = mask_outlines.joined([rings for _, rings in made])
     arrays = {
         "boxes": shown.drawn,
         "scores": shown.scores,
         "labels": labels,
         "ids": ids,
         "masks": masks,
-        "places": contour.placed(shown.drawn, side=masks.shape[-1]),
+        "places": mask_outlines.placed(shown.drawn, side=masks.shape[-1]),
         "outline": outline,
         "ring_start": start,
         "ring_of": of,

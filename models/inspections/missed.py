@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from models.detection import anchor_layout, ladder, remedy
-from models.detection import decide as deciding
-from models.detection.case import Case
+from models.detection import anchor_layout, missed_ladder, missed_remedy
+from models.detection import decision as deciding
 from models.detection.classes import label_ids
-from models.detection.decide import check_plain, decide, rpn_settings
+from models.detection.decision import check_plain, decide, rpn_settings
 from models.detection.evidence import Evidence
 from models.detection.first_stage import first_stage, pooled
 from models.detection.missed import Matches, Rect, ends, matches, overlap
-from models.detection.remedy import Foresight, Remedy
+from models.detection.missed_case import Case
+from models.detection.missed_remedy import Foresight, Remedy
 from models.detection.suppression import SuppressionGraph
 from models.inspection import Inspection
 from models.params import Value, param, parameters
@@ -137,11 +137,13 @@ class _Trial:
         )
 
     def single(self) -> list[Remedy]:
-        return remedy.search(self.params, self.controls, self.foresight, self.verify, check=self.check)
+        return missed_remedy.search(self.params, self.controls, self.foresight, self.verify, check=self.check)
 
     def double(self, stage: str) -> list[Remedy]:
         names = ("iou", "agnostic") if stage == "iou" else (stage,)
-        return remedy.pairs(self.params, self.controls, self.foresight, self.verify, stages=names, check=self.check)
+        return missed_remedy.pairs(
+            self.params, self.controls, self.foresight, self.verify, stages=names, check=self.check
+        )
 
     def verify(self, params: Params) -> tuple[frozenset[int], frozenset[int]]:
         """Return the ids of all boxes shown at some settings, and of the object's."""
@@ -165,14 +167,14 @@ class _Trial:
 def _result(case: Case, remedies: list[Remedy]) -> Result:
     control = {p.name: p for p in parameters(Params)}
     finding = {
-        "verdict": ladder.verdict(case),
-        "remark": ladder.remark(case),
+        "verdict": missed_ladder.verdict(case),
+        "remark": missed_ladder.remark(case),
         "stage": case.stage,
-        "rungs": ladder.rungs(case),
+        "rungs": missed_ladder.rungs(case),
         "remedies": [
             {
                 "set": dict(found.change),
-                "text": remedy.sentence(found, case.settings, control),
+                "text": missed_remedy.sentence(found, case.settings, control),
                 "others": len(found.others),
                 "lost": len(found.lost),
                 "distance": found.distance,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.inspection import Inspection
-from models.latent import neighbours, reals
+from models.latent import neighbours, real_pictures
 from models.latent.space import CODE_HELP
 from models.params import param
 from models.types import Result
@@ -31,12 +31,14 @@ class Params:
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     """Return the nearest real pictures. Raises Refusal for a folder without any and for what is no code."""
     codes = model.space.one(params.code)
-    real = reals.reals(model, params.folder, stages)
+    real = real_pictures.reals(model, params.folder, stages)
     key = (params.folder, params.features, real.paths)
-    known = stages.run("real features", lambda: reals.features(params.features, model, real.pictures, stages), *key)
+    known = stages.run(
+        "real features", lambda: real_pictures.features(params.features, model, real.pictures, stages), *key
+    )
     spread = stages.run("typical distances", lambda: neighbours.typical(known), *key)
     made = model.pictures(codes)
-    query = reals.features(params.features, model, made, stages)[0]
+    query = real_pictures.features(params.features, model, made, stages)[0]
     found = neighbours.among(query, known, spread, count=params.count)
     arrays = {
         "picture": made[0],

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from models.inspection import Inspection
-from models.latent import reals
+from models.latent import real_pictures
 from models.latent.posterior import aggregate
 from models.params import param
 from models.types import Result
@@ -32,7 +32,7 @@ class Params:
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     """Return the aggregate posterior. Raises Refusal for a folder without pictures."""
-    found = reals.reals(model, params.folder, stages)
+    found = real_pictures.reals(model, params.folder, stages)
     channels, parts = model.shape[0], []
     for at in range(0, len(found.pictures), SLICE):
         stages.progress(at / len(found.pictures), "encode pictures")

@@ -18,13 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from models import registry
-from models.attribution import Attribution, Heatmap, Probe, probe_of, subject_of
-from models.cache import CachedStages
-from models.inspection import Inspection
-from models.params import param
-from models.perturb import baseline_param, swept
-from models.proof import (
+from models.attributions.attribution import Attribution, Heatmap, Probe, probe_of, subject_of
+from models.attributions.faithfulness import (
     MAPS,
     Curves,
     area,
@@ -33,15 +28,22 @@ from models.proof import (
     explained,
     heat_of,
     on_input,
+    quantity,
     random_map,
+    span,
     spearman,
     ssim,
     twin_words,
     verdict,
 )
+from models.attributions.perturbation import baseline_param, swept
+from models.attributions.random_twin import Twin, twin
+from models.attributions.target import TargetParams
+from models.engine import registry
+from models.inspection import Inspection
+from models.params import param
+from models.runtime.stage_cache import CachedStages
 from models.subject import PARTS
-from models.target import TargetParams
-from models.twin import Twin, twin
 from models.types import Pixels, Refusal, Result
 
 UNIT = "passes"
@@ -88,10 +90,10 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     sweep = swept(stages, "curves", lambda: curves.sweep(columns), *key, first=curves.order[1], unit=UNIT)
     deletion, insertion = curves.read(explained(probe, sweep.scores), sweep.known)
     areas = area(curves.levels, deletion), area(curves.levels, insertion)
-    better, words = verdict(*areas)
-    contrast = probe.target.minus >= 0
+    followed = quantity(probe)
+    better, words = verdict(*areas, span=span([deletion, insertion], followed))
     meta |= {"deletion_areas": areas[0].tolist(), "insertion_areas": areas[1].tolist()}
-    meta |= {"better": better, "verdict_text": words, "quantity": "score difference" if contrast else "probability"}
+    meta |= {"better": better, "verdict_text": words, "quantity": followed}
     arrays |= {"deletion": deletion, "insertion": insertion}
     done, total = done + sweep.done, 2 * of + sweep.of
     if not sweep.complete:

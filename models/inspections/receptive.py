@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from models.attribution import LayerParams, subject_of
-from models.features import receptive
+from models.attributions.attribution import LayerParams, subject_of
+from models.features import receptive_field
 from models.inspection import Inspection
-from models.layers import call_of, hidden
 from models.params import param
+from models.tracing.layers import call_of, hidden
 from models.types import Pixels, Refusal, Result
 
 
@@ -42,15 +42,15 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
             f"{call.id} has no unit at channel {params.channel}, row {row}, column {column}.",
             advice=f"It has {call.layout.channels} channels of {rows} x {columns}.",
         )
-    reached = receptive.reach(subject, call, stages)
-    values = receptive.field(reached, params.channel, row, column)
+    reached = receptive_field.reach(subject, call, stages)
+    values = receptive_field.field(reached, params.channel, row, column)
     silent = params.channel >= 0 and not values.any()
     if silent:
-        values = receptive.field(reached, -1, row, column)
-    whole, most = receptive.box(values), receptive.effective(values)
+        values = receptive_field.field(reached, -1, row, column)
+    whole, most = receptive_field.box(values), receptive_field.effective(values)
     cells = [found or (0, 0, 0, 0) for found in (whole, most)]
-    cell = receptive.on_picture((column, row, column + 1, row + 1), call.layout.grid, subject.extent)
-    around = [receptive.on_picture(one, subject.size, subject.extent) for one in cells]
+    cell = receptive_field.on_picture((column, row, column + 1, row + 1), call.layout.grid, subject.extent)
+    around = [receptive_field.on_picture(one, subject.size, subject.extent) for one in cells]
     arrays = {
         "field": values,
         "box": np.array([around[0]], np.float32),

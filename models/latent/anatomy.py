@@ -8,8 +8,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from models.latent.bounds import LIKELIHOODS, Bounds, Likelihood, Observation, bounds
-from models.latent.model import colours
+from models.latent.generative_model import colours
+from models.latent.likelihood_bounds import LIKELIHOODS, Bounds, Likelihood, Observation, bounds
 from models.types import Pixels, Refusal
 
 OWN = "own"

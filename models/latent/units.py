@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.capture import Call, Trace, changed, recorded, traced
-from models.latent import silent
-from models.layout import NHWC, VECTOR
+from models.latent import silenced_units
+from models.tracing.tensor_layout import NHWC, VECTOR
+from models.tracing.traced_calls import Call, Trace, changed, recorded, traced
 from models.types import Float, Refusal
 
 SLICE = 64
@@ -77,7 +77,7 @@ def silenced(model: Any, text: str) -> Iterator[None]:
 
     Raises Refusal for a text that names none, or units that are not there.
     """
-    wanted = silent.parse(text)
+    wanted = silenced_units.parse(text)
     if not wanted:
         yield
         return

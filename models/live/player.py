@@ -6,9 +6,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from models.live.facts import State
 from models.live.reader import Frame, Reader
-from models.live.source import is_endless, title
+from models.live.status import State
+from models.media import is_endless, title
 from models.types import Refusal
 
 LATE_S = 0.25

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from models.live.capture import Capture
-from models.live.source import is_endless
+from models.media import is_endless
 from models.types import Pixels, Refusal
 
 AHEAD = 2

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from models.files import whole
+from models import output_files
 from models.live.capture import opencv
+from models.output_files import OutputFiles
 from models.types import Pixels, Refusal
 
 SUFFIX = ".mp4"
@@ -23,23 +25,26 @@ LONGEST_GAP_S = 60.0
 class Recording:
     """One MP4 file that is being written. The first frame's size is the file's; others are scaled to it.
 
-    Raises Refusal when the file cannot be written.
+    It appears once it is closed, or with other `files` when those do. Raises Refusal when it cannot be written.
     """
 
-    def __init__(self, path: str, *, fps: float) -> None:
+    def __init__(self, path: str, *, fps: float, files: OutputFiles | None = None) -> None:
         self.path = Path(path)
         self.fps = fps
         self.written = 0
         self._begin: float | None = None
         self._writer = None
         self._size = (0, 0)
+        self._own = OutputFiles() if files is None else None
         try:
-            with self.path.open("wb"):
-                pass
+            self._part = (files or self._own or OutputFiles()).part(self.path)
         except OSError as error:
-            message = f"{self.path.name} cannot be written ({error.strerror or error})."
-            raise Refusal(message, advice="Choose another name or folder.") from error
-        self._room()
+            raise output_files.refusal(self.path, error) from error
+        try:
+            self._room()
+        except Refusal:
+            self._discard()
+            raise
 
     def write(self, pixels: Pixels, *, at: float | None = None) -> None:
         """Append a frame (H, W, 3) RGB; with `at` in seconds as often as the time since the first one asks for.
@@ -52,7 +57,7 @@ class Recording:
             # The codec works on pairs of pixels; OpenCV would cut off an odd row.
             self._size = (width + width % 2, height + height % 2)
             code = cv2.VideoWriter_fourcc(*CODE)
-            self._writer = cv2.VideoWriter(str(self.path), cv2.CAP_FFMPEG, code, self.fps, self._size)
+            self._writer = cv2.VideoWriter(str(self._part), cv2.CAP_FFMPEG, code, self.fps, self._size)
             if not self._writer.isOpened():
                 raise Refusal(f"{self.path.name} cannot be written.", advice="Choose another name or folder.")
         if self.written % LOOK_EVERY == 0:
@@ -69,13 +74,30 @@ class Recording:
             self.written += 1
 
     def close(self) -> None:
-        """Finish the file; one without a frame is taken away."""
+        """Finish the file; one without a frame is taken away.
+
+        The encoder does not say when it fails, so what was written is counted. Raises Refusal where frames are missing:
+        of a file of its own those that are there are kept, and can be played.
+        """
         if self._writer is not None:
             self._writer.release()
             self._writer = None
         if not self.written:
-            with contextlib.suppress(OSError):
-                self.path.unlink()
+            self._discard()
+            return
+        found = _count(self._part)
+        if self._own is not None:
+            try:
+                (self._own.commit if found else self._own.discard)()
+            except OSError as error:
+                raise output_files.refusal(self.path, error) from error
+        if found != self.written:
+            message = f"Only {found} of {self.written} frames of {self.path.name} could be written."
+            raise Refusal(message, advice=output_files.ADVICE)
+
+    def _discard(self) -> None:
+        if self._own is not None:
+            self._own.discard()
 
     def _times(self, at: float | None) -> int:
         if at is None:
@@ -91,25 +113,23 @@ class Recording:
                 raise Refusal(message, advice="Make room, or record to another disk.")
 
 
-def write_film(path: Path, frames: Iterable[Pixels], *, fps: float) -> None:
-    """Write frames (H, W, 3) RGB as an MP4 file, all of it or none. Raises OSError.
-
-    The encoder does not say when it fails: what was written is counted.
-    """
-    with whole(path) as part:
-        part.touch()
+def write_film(files: OutputFiles, path: Path, frames: Iterable[Pixels], *, fps: float) -> None:
+    """Write frames (H, W, 3) RGB as an MP4 file among others. Raises OSError, also where frames are missing in it."""
+    try:
+        recording = Recording(str(path), fps=fps, files=files)
         try:
-            recording = Recording(str(part), fps=fps)
-            try:
-                for pixels in frames:
-                    recording.write(pixels)
-            finally:
-                recording.close()
-        except Refusal as refusal:
-            raise OSError("the disk is nearly full, or the film cannot be encoded") from refusal
-        cv2 = opencv()
-        film = cv2.VideoCapture(str(part), cv2.CAP_FFMPEG)
-        found = int(film.get(cv2.CAP_PROP_FRAME_COUNT)) if film.isOpened() else 0
-        film.release()
-        if found != recording.written:
-            raise OSError(f"{found} of {recording.written} frames were written")
+            for pixels in frames:
+                recording.write(pixels)
+        finally:
+            recording.close()
+    except Refusal as refusal:
+        raise OSError(errno.ENOSPC, str(refusal).rstrip("."), str(path)) from refusal
+
+
+def _count(file: Path) -> int:
+    """Return how many frames can be read in a file."""
+    cv2 = opencv()
+    film = cv2.VideoCapture(str(file), cv2.CAP_FFMPEG)
+    count = int(film.get(cv2.CAP_PROP_FRAME_COUNT)) if film.isOpened() else 0
+    film.release()
+    return count

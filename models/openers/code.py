@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from models import assume, cards, checkpoint, files, outline, own, own_network, weights
-from models.context import Context
-from models.opened import Opened
+from models import files, model_name
+from models.cards import card as cards
+from models.loading import checkpoint, weights
+from models.loading.opened_model import Opened
+from models.runtime.context import Context
 from models.types import Refusal
+from models.user_code import networks, outline, run
 
 
 def match(base: str) -> bool:
@@ -29,28 +32,28 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
     assert found is not None
     file, name = found
     name = name or chosen(file)
-    thing = own.member(own.run(file), name, file)
+    thing = run.member(run.run(file), name, file)
     given = dict(assumed)
     named, entry = given.pop("weights", ""), given.pop("entry", "")
 
-    def read() -> own_network.State | None:
+    def read() -> networks.State | None:
         if not named:
             return None
         with context.stage("read weights"):
             return checkpoint.chosen(weights.sets(named), entry, Path(named).name)
 
     card = replace(cards.of_file(Path(named) if named else file), sha256=files.sha256(named) if named else "")
-    if own_network.is_adapter(thing):
-        assume.check(given, {}, name=file.name)
-        return own_network.adapted(thing, file, card, named=named, read=read)
+    if networks.is_adapter(thing):
+        model_name.check(given, {}, name=file.name)
+        return networks.adapted(thing, file, card, named=named, read=read)
     classes = given.pop("num_classes", "")
-    net = own_network.built(thing, f"{name}()", file, named=named, read=read, classes=classes or len(card.classes))
+    net = networks.built(thing, f"{name}()", file, named=named, read=read, classes=classes or len(card.classes))
     note = "" if named else "Its weights are what the code gave them."
     about = {"note": f"Built by {name} in {file.name}. {note}".strip(), "code": str(file)}
     card = cards.recognised(
         replace(card, name=f"{file.name}:{name}"), architecture=type(net).__name__, task="", about=about
     )
-    return Opened(net.float(), card, own_network.made_of(file, named), assumed=given)
+    return Opened(net.float(), card, networks.made_of(file, named), assumed=given)
 
 
 def chosen(file: Path) -> str:

@@ -13,10 +13,11 @@ from typing import Any
 
 from torch import nn
 
-from models import cards, files
-from models.context import Context
-from models.opened import Opened
-from models.programs import archive, converted, proto, unflattened
+from models import files
+from models.cards import card as cards
+from models.exported import onnx_file, onnx_graph, torch_archive, torch_export
+from models.loading.opened_model import Opened
+from models.runtime.context import Context
 
 Shape = tuple[int, int, int]
 
@@ -45,9 +46,9 @@ def _read(file: Path) -> tuple[nn.Module, Shape, tuple[Path, ...], str]:
     """Return the network, its input's shape, the files that belong to it, and the kind of program in words."""
     match file.suffix.lower():
         case ".onnx":
-            model, more = proto.read(file)
-            return *converted.convert(model, name=file.name), more, "ONNX"
+            model, more = onnx_file.read(file)
+            return *onnx_graph.convert(model, name=file.name), more, "ONNX"
         case ".pt2":
-            return *unflattened.unflatten(archive.exported(file), name=file.name), (), "torch.export"
+            return *torch_export.unflatten(torch_archive.exported(file), name=file.name), (), "torch.export"
         case _:
-            return archive.scripted(file), (0, 0, 0), (), "TorchScript"
+            return torch_archive.scripted(file), (0, 0, 0), (), "TorchScript"

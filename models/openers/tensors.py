@@ -9,13 +9,15 @@ from typing import Any
 
 import torch
 
-from models import architectures, assume, cards, checkpoint, files, own_network, preset, weights
-from models.cards import Card
-from models.context import Context
-from models.networks import guess
-from models.opened import Opened
-from models.preprocess import Preprocess
+from models import files, heads, model_name
+from models.cards import card as cards
+from models.cards.card import Card
+from models.loading import architectures, checkpoint, plain_generators, preprocess_presets, weights
+from models.loading.opened_model import Opened
+from models.loading.preprocess import Preprocess
+from models.runtime.context import Context
 from models.types import Refusal
+from models.user_code import networks
 from models.zoo import rebuild
 
 
@@ -38,20 +40,23 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
     with context.stage("read weights"):
         found = weights.sets(file)
     given = dict(assumed)
-    entry = given.pop("entry", "")
+    entry, scores = given.pop("entry", ""), {}
     state = _widened(checkpoint.plain(checkpoint.chosen(found, entry, file.name)))
-    if not card.architecture and (served := own_network.of_weights(state, card, str(file))) is not None:
+    if not card.architecture and (served := networks.of_weights(state, card, str(file))) is not None:
         return replace(served, card=replace(served.card, sha256=files.sha256(file)))
+    if heads.KEY in given:
+        scores = {heads.KEY: given.pop(heads.KEY)}
     try:
         net, card = _network(card, state, file, given)
     except Refusal:
         if not card.architecture:
-            own_network.waiting(file.name)
+            networks.waiting(file.name)
         raise
     if len(found) > 1:
         offered = {"entry": {**checkpoint.ENTRY, "choices": tuple(found), "value": entry or next(iter(found))}}
         card = replace(card, about={**card.about, "assumptions": {**card.about.get("assumptions", {}), **offered}})
-    return Opened(net, replace(card, sha256=files.sha256(file)), (cards.place(file), cards.own_place(file)))
+    card = replace(card, sha256=files.sha256(file))
+    return Opened(net, card, (cards.place(file), cards.own_place(file)), assumed=scores)
 
 
 def _network(
@@ -59,20 +64,20 @@ def _network(
 ) -> tuple[torch.nn.Module, Card]:
     architecture, classes = card.architecture, len(card.classes)
     if architecture:
-        assume.check(given, {}, name=card.name)
+        model_name.check(given, {}, name=card.name)
         return _built(architecture, classes, state, card.name), card
     beside = card.about
-    if (proposed := guess.propose(state, file, given, _read)) is not None:
+    if (proposed := plain_generators.propose(state, file, given, _read)) is not None:
         net, about = proposed
         return net, cards.recognised(card, architecture=about["architecture"], task=about["task"], about=about)
     net, card, offered = _recognised(card, state, given)
     offered |= architectures.normalisation(net)
     if card.task == "classification" and "preprocessing" not in beside:
         published = card.about["preprocessing"]
-        made, more = preset.assumed(Preprocess.of(published), given)
+        made, more = preprocess_presets.assumed(Preprocess.of(published), given)
         offered |= more
         card = replace(card, about={**card.about, "preprocessing": made.about})
-    assumed = assume.check(given, offered, name=card.name)
+    assumed = model_name.check(given, offered, name=card.name)
     if "eps" in given:
         architectures.set_eps(net, float(given["eps"]))
     items = {key: {**item, "value": assumed[key]} for key, item in offered.items()}

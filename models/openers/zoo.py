@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from models import assume, cards
-from models.context import Context
-from models.opened import Opened
-from models.zoo.open import open_zoo
+from models import heads, model_name
+from models.cards import card
+from models.loading.opened_model import Opened
+from models.runtime.context import Context
+from models.zoo.open_published import open_zoo
 
 
 def match(base: str) -> bool:
     """Tell whether this is the name of a published model."""
-    return cards.is_zoo(base)
+    return card.is_zoo(base)
 
 
 def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opened:
     """Return the network with its weights, or with random ones where its name tells of none."""
-    assume.check(assumed, {}, name=base)
+    model_name.check({key: value for key, value in assumed.items() if key != heads.KEY}, {}, name=base)
     with context.stage("read weights"):
-        return Opened(*open_zoo(base))
+        return Opened(*open_zoo(base), assumed=assumed)

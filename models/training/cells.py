@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from models.networks.cells import CLASSES, LONG_PX, SHORT_PX
+from models.bundled.cells import CLASSES, LONG_PX, SHORT_PX
 
 LEAST_SEEN = 0.4
 SMALLEST_PX = 4

@@ -5,7 +5,7 @@ Run: python -m models.training.cells_faster_rcnn --data DIR --out FILE
 
 from __future__ import annotations
 
-from models.networks.cells import cells_faster_rcnn
+from models.bundled.cells import cells_faster_rcnn
 from models.training.cells import Varied
 from models.training.loop import arguments, train
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from models.networks.gan import Recogniser
+from models.bundled.gan import Recogniser
 from models.training.mnist import shuffled, unit
 
 BATCH, RATE = 250, 2e-3

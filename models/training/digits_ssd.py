@@ -5,7 +5,7 @@ Run: python -m models.training.digits_ssd --data DIR --out FILE
 
 from __future__ import annotations
 
-from models.networks.digits import digits_ssd
+from models.bundled.digits import digits_ssd
 from models.training.digits import Scenes
 from models.training.loop import arguments, train
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from models import architectures, weights
-from models.networks import cells, digits
+from models.bundled import cells, digits
+from models.loading import architectures, weights
 from models.training.cells import photographs
 from models.training.scene import Scene, mnist, scenes, sklearn_digits
 from models.training.store import save_card

@@ -17,9 +17,9 @@ from torch.nn.utils import parametrizations
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from models import cards
-from models.networks.gan import CATEGORIES, CONTINUOUS, GAN, digits_gan, digits_infogan, draw
-from models.networks.lenet import digits_lenet
+from models.bundled.gan import CATEGORIES, CONTINUOUS, GAN, digits_gan, digits_infogan, draw
+from models.bundled.lenet import digits_lenet
+from models.cards import card as cards
 from models.training.cluster import agreement, bent, cluster
 from models.training.measure import SEED, body, gan_figures, labels, load
 from models.training.mnist import digits, shuffled, unit

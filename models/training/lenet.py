@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from models.networks.lenet import CLASSES, MEAN, SIZE_PX, STD, LeNet, digits_lenet
+from models.bundled.lenet import CLASSES, MEAN, SIZE_PX, STD, LeNet, digits_lenet
 from models.training.cluster import bent
 from models.training.measure import load, normalised, seen
 from models.training.mnist import digits, shuffled, unit

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.networks import lenet
-from models.networks.gan import CATEGORIES, CONTINUOUS, GAN, draw
-from models.networks.vae import VAE
+from models.bundled import lenet
+from models.bundled.gan import CATEGORIES, CONTINUOUS, GAN, draw
+from models.bundled.vae import VAE
+from models.loading.weights import read
 from models.training.mnist import SIZE_PX, unit
-from models.weights import read
 
 SEED = 2024
 ACTIVE = 0.01

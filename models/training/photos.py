@@ -20,9 +20,9 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from models.networks.photos import CLASSES, MEAN, SIZE_PX, STD, photos_resnet, photos_vit
+from models.bundled.photos import CLASSES, MEAN, SIZE_PX, STD, photos_resnet, photos_vit
+from models.loading.weights import read
 from models.training.store import save_card, save_weights
-from models.weights import read
 
 TITLES = {
     "photos_resnet": "Small photographs, ten classes (residual network)",

@@ -7,8 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
+
+from models.output_files import write_whole
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
@@ -18,10 +20,7 @@ def save_weights(model: nn.Module, path: Path) -> None:
         for name, t in model.state_dict().items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    save_file(state, str(temporary))
-    temporary.chmod(0o644)
-    temporary.replace(path)
+    write_whole(path, save(state))
 
 
 def save_card(weights: Path, card: dict[str, Any]) -> None:
@@ -34,4 +33,4 @@ def save_card(weights: Path, card: dict[str, Any]) -> None:
         "bytes": weights.stat().st_size,
         "parameters": sum(t.numel() for n, t in state.items() if "running_" not in n and "num_batches" not in n),
     }
-    weights.with_suffix(".json").write_text(json.dumps(full, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(weights.with_suffix(".json"), json.dumps(full, indent=2, ensure_ascii=False) + "\n")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from models.networks.vae import VAE, digits_vae, digits_vae_2d
+from models.bundled.vae import VAE, digits_vae, digits_vae_2d
 from models.training.measure import body, load, vae_figures
 from models.training.mnist import digits, shuffled, unit
 from models.training.store import save_card, save_weights

@@ -8,32 +8,54 @@ from __future__ import annotations
 import json
 import os
 import re
+import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from models import files
-from models.truth.gather import Gatherer, Listing, Progress, whole
+from models.truth import masks
+from models.truth.gather import Gatherer, Listing, Progress, clean, number, shown, whole
 from models.truth.types import Truth
 from models.types import Refusal
 
 WANTED = ("images", "annotations", "categories")
 _SPACE = re.compile(r"[ \t\n\r]*")
 _NO_COCO = "Ground truth in COCO's format has the lists images, annotations and categories."
+_CONVERT = "Export it as COCO, Pascal VOC or YOLO there, and open that."
+MOST_BYTES = 2_000_000_000
+MOST_ENTRY = 64_000_000  # characters: the parser of one entry cannot be stopped
+# What other programs write, by keys that stand in the outermost object, or in the first entry of a list.
+_OTHERS = (
+    ({"shapes", "imagePath"}, "a LabelMe file of one picture"),
+    ({"_via_img_metadata"}, "a VGG Image Annotator project"),
+    ({"info", "image", "annotations", "dataset"}, "a file of another annotation program"),
+    ({"dataset", "item"}, "a Darwin (V7) file of one picture"),
+    ({"categories", "items"}, "a Datumaro file"),
+    ({"vitrine_recipe"}, "a recipe"),
+)
+_LISTS = (
+    ({"image_id", "bbox", "score"}, "a list of detections (COCO results)"),
+    ({"image_id", "segmentation", "score"}, "a list of detections (COCO results)"),
+    ({"image", "annotations"}, "a CreateML file"),
+    ({"data", "annotations"}, "a Label Studio export"),
+    ({"Labeled Data"}, "a Labelbox export"),
+)
 Key = int | str
+Entry = tuple[object, object, object, object, object]
 
 
 def read(path: Path, *, progress: Progress | None = None) -> Truth:
     """Return the ground truth in a COCO file. Raises Refusal if it is no such file or none of its pictures is there."""
     gather = Gatherer(progress)
     images: dict[Key, tuple[str, tuple[int, int]]] = {}
-    rows: dict[Key, list[tuple[object, object, object, object]]] = {}
+    rows: dict[Key, list[Entry]] = {}
     categories: dict[Key, str] = {}
     seen: set[Key] = set()
 
     def take(part: str, item: Any) -> None:
         if not isinstance(item, dict):
-            gather.omit(path.name, f"an entry of {part} is no object but {str(item)[:40]!r}")
+            gather.omit(path.name, f"an entry of {part} is no object but {shown(item)}")
             return
         key = _key(item.get("id"))
         if part == "categories":
@@ -46,7 +68,9 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
             if key is not None:
                 seen.add(key)
             image = _key(item.get("image_id"))
-            entry = (key, item.get("bbox"), item.get("category_id"), item.get("iscrowd"))
+            box = item.get("bbox")
+            mask = item.get("segmentation") if _missing(box) else None
+            entry = (key, box, item.get("category_id"), item.get("iscrowd"), mask)
             rows.setdefault("" if image is None else image, []).append(entry)
 
     found = _parse(path, take, progress)
@@ -56,13 +80,13 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
 
     places = {key: row for row, key in enumerate(categories)}
     find = _finder(path, gather.listing)
-    for number, (image, (name, size)) in enumerate(images.items()):
-        gather.progress(number, len(images), f"Looking for the pictures of {path.name}")
+    for row, (image, (name, size)) in enumerate(images.items()):
+        gather.progress(row, len(images), f"Looking for the pictures of {path.name}")
         own = rows.pop(image, [])
         _picture(gather, path.name, path=find(name), name=name, size=size, own=own, places=places)
     for image, lost in rows.items():
         for key, *_ in lost:
-            gather.omit(path.name, f"annotation {key} is of picture {image!r}, which is not among the images")
+            gather.omit(path.name, f"annotation {key} is of picture {shown(image)}, which is not among the images")
     return gather.truth(path.stem, "COCO", categories.values())
 
 
@@ -73,7 +97,7 @@ def _category(gather: Gatherer, file: str, categories: dict[Key, str], key: Key 
     elif key in categories:
         gather.omit(file, f"category {key} ({name}) comes twice; the first is used")
     else:
-        categories[key] = name.strip()
+        categories[key] = clean(name.strip())
 
 
 def _image(gather: Gatherer, file: str, images: dict[Key, Any], key: Key | None, item: dict[str, Any]) -> None:
@@ -94,7 +118,7 @@ def _picture(
     path: str,
     name: str,
     size: tuple[int, int],
-    own: list[tuple[object, object, object, object]],
+    own: list[Entry],
     places: dict[Key, int],
 ) -> None:
     """Add a picture with its annotations, or write down why not."""
@@ -108,19 +132,24 @@ def _picture(
         gather.omit(name, f"{refusal} Its {len(own):,} boxes are left out")
         return
     boxes, labels, crowd, keys = [], [], [], []
-    for key, bbox, category, crowded in own:
+    for key, bbox, category, crowded, mask in own:
         label = places.get(_key(category))  # type: ignore[arg-type]
-        box = _box(bbox)
+        box = masks.box(mask, size) if mask else _box(bbox)
         if label is None:
-            gather.omit(file, f"annotation {key} on {name} has the unknown category {category!r}")
-        elif box is None:
-            gather.omit(file, f"annotation {key} on {name} has no box of four numbers")
+            gather.omit(file, f"annotation {key} on {name} has the unknown category {shown(category)}")
+        elif not isinstance(box, tuple):
+            gather.omit(file, f"annotation {key} on {name} {box or 'has no box of four numbers'}")
         else:
             boxes.append(box)
             labels.append(label)
-            crowd.append(crowded in (1, True))
+            crowd.append(whole(crowded) == 1 or crowded is True)
             keys.append(key)
     gather.add(path, size, boxes, labels, crowd=crowd, file=file, what=lambda row: f"annotation {keys[row]} on {name}")
+
+
+def _missing(given: Any) -> bool:
+    """Tell whether a box is not there: none, empty, or the four zeros that programs write in its place."""
+    return given in (None, [], "") or (isinstance(given, list) and len(given) == 4 and not any(given))
 
 
 def _box(given: Any) -> tuple[float, float, float, float] | None:
@@ -128,7 +157,7 @@ def _box(given: Any) -> tuple[float, float, float, float] | None:
     if not isinstance(given, list) or len(given) != 4:
         return None
     try:
-        x, y, width, height = (float(value) for value in given)
+        x, y, width, height = (number(value) for value in given)
     except (TypeError, ValueError, OverflowError):
         return None
     return x, y, x + width, y + height
@@ -152,12 +181,20 @@ def _finder(path: Path, listing: Listing) -> Callable[[str], str]:
 
     def find(name: str) -> str:
         name = name.replace("\\", "/").removeprefix("file://").removeprefix("./")
+        for given in dict.fromkeys((name, urllib.parse.unquote(name, errors="replace"))):
+            if "\0" not in given and (found := find_as(given)):
+                return found
+        return ""
+
+    def find_as(name: str) -> str:
         if os.path.isabs(name):
             own = os.path.normpath(name)
             if listing.has(own):
                 return own
             name = os.path.basename(name)
-        for spelled in dict.fromkeys((name, os.path.basename(name))):
+        parts = [part for part in name.split("/") if part not in ("", "..")]
+        # The folders it was exported with may have been left behind, one after the other.
+        for spelled in dict.fromkeys((name, *("/".join(parts[n:]) for n in range(len(parts))))):
             for root in sure:
                 if listing.has(at := os.path.normpath(os.path.join(root, spelled))):
                     return at
@@ -173,17 +210,12 @@ def _finder(path: Path, listing: Listing) -> Callable[[str], str]:
 
 def _parse(path: Path, take: Callable[[str, Any], None], progress: Progress | None) -> set[str]:
     """Hand each entry of the wanted lists to `take`, and return which lists there were. Raises Refusal."""
-    try:
-        text = files.check(path).read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Refusal(f"{path.name} is not text in UTF-8.", advice="Save it in UTF-8, without compression.") from error
-    except (OSError, MemoryError) as error:
-        raise files.refusal(path, OSError(str(error) or "not enough memory")) from error
+    text = _text(path)
     found: set[str] = set()
     decode = json.JSONDecoder().raw_decode
     try:
-        for number, (part, item, at) in enumerate(_entries(text, decode)):
-            if progress is not None and number % 500 == 0:
+        for row, (part, item, at) in enumerate(_entries(path, text, decode)):
+            if progress is not None and row % 500 == 0:
                 progress(at / len(text), f"Reading {path.name}")
             if part:
                 found.add(part)
@@ -195,14 +227,46 @@ def _parse(path: Path, take: Callable[[str, Any], None], progress: Progress | No
         raise Refusal(message, advice="Mend it there, or export it again.") from error
     except (RecursionError, MemoryError, ValueError) as error:
         raise Refusal(f"{path.name} is nested too deep or too large to be read.", advice=_NO_COCO) from error
+    if not found:
+        _tell_other(path, text)
     return found
 
 
-def _entries(text: str, decode: Callable[..., Any]) -> Iterator[tuple[str, tuple[Any] | None, int]]:
+def _text(path: Path) -> str:
+    """Return the text of a JSON file: UTF-8, or what its first bytes say it is. Raises Refusal."""
+    content = files.content(path, most=MOST_BYTES)
+    try:
+        text = content.decode("utf-8-sig" if content[:3] == b"\xef\xbb\xbf" else json.detect_encoding(content))
+        text.encode()  # a lone surrogate in UTF-16 could be written nowhere
+    except UnicodeError as error:
+        raise Refusal(f"{path.name} is not text in UTF-8.", advice="Save it in UTF-8, without compression.") from error
+    except MemoryError as error:
+        raise files.refusal(path, OSError("not enough memory")) from error
+    return text
+
+
+def _tell_other(path: Path, text: str) -> None:
+    """Raise a Refusal for a JSON file of another program, if it is known."""
+    try:
+        found = json.loads(text) if len(text) < MOST_ENTRY else None
+    except (ValueError, RecursionError, MemoryError):
+        return
+    if isinstance(found, dict):
+        for keys, what in _OTHERS:
+            if keys <= found.keys():
+                raise Refusal(f"{path.name} is {what}, which is not read as ground truth.", advice=_CONVERT)
+    first = next((item for item in found if isinstance(item, dict)), None) if isinstance(found, list) else None
+    for keys, what in _LISTS:
+        if first is not None and keys <= first.keys():
+            raise Refusal(f"{path.name} is {what}, which is not read as ground truth.", advice=_CONVERT)
+
+
+def _entries(path: Path, text: str, decode: Callable[..., Any]) -> Iterator[tuple[str, tuple[Any] | None, int]]:
     """Walk through the outermost object: yield (list's name, (entry,) or None where a list begins, position)."""
     at = _skip(text, 0)
     if text[at : at + 1] != "{":
         decode(text, at)
+        _tell_other(path, text)
         raise Refusal("This file is no data set: it is a list or a single value.", advice=_NO_COCO)
     at = _skip(text, at + 1)
     while text[at : at + 1] != "}":

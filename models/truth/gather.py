@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import images
-from models.images import PICTURE_SUFFIXES
+from models.images import FOLDER_SUFFIXES
 from models.truth.types import Annotated, Truth
-from models.types import Bool, Refusal
+from models.types import Bool, Int, Refusal
 
-MOST_LINES = 1000
+MOST_LINES = 100_000
+MOST_CHARACTERS = 400  # of a line or a name
+MOST_FOLDERS = 10_000
+MOST_DIGITS = 64  # of a number
 CLIP_LEAST = 1e-3  # pixels: what rounding may add to a box is not counted as cut off
 Progress = Callable[[float | None, str], None]
 Size = tuple[int, int]
@@ -46,10 +49,22 @@ class Listing:
     def picture(self, folder: str, stem: str) -> str:
         """Return the path of the picture in a folder with a stem, "" for none; of several the first by name."""
         if folder not in self._stems:
-            found = sorted(n for n in self.names(folder) if Path(n).suffix.lower() in PICTURE_SUFFIXES)
+            found = sorted(n for n in self.names(folder) if Path(n).suffix.lower() in FOLDER_SUFFIXES)
             self._stems[folder] = {Path(name).stem: name for name in reversed(found)}
         name = self._stems[folder].get(stem)
         return os.path.join(folder, name) if name else ""
+
+    def is_picture(self, name: str) -> bool:
+        """Tell by its suffix whether a name is a picture's."""
+        return Path(name).suffix.lower() in FOLDER_SUFFIXES
+
+    def below(self, folder: str, depth: int) -> list[str]:
+        """Return a folder and those below it, at most MOST_FOLDERS."""
+        found, level = [folder], [folder]
+        for _ in range(depth):
+            level = [sub for each in level for sub in self.folders(each)][: MOST_FOLDERS - len(found)]
+            found += level
+        return found
 
     def _list(self, folder: str) -> None:
         if folder in self._names:
@@ -57,7 +72,7 @@ class Listing:
         try:
             with os.scandir(folder) as found:
                 entries = [(entry.name, entry.path, entry.is_dir()) for entry in found]
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a name that no system has
             entries = []
         self._names[folder] = frozenset(name for name, _, is_folder in entries if not is_folder)
         self._folders[folder] = tuple(sorted(path for name, path, is_dir in entries if is_dir and name[0] != "."))
@@ -68,11 +83,14 @@ class Gatherer:
 
     def __init__(self, progress: Progress | None) -> None:
         self.listing = Listing()
+        self.claimed: set[str] = set()
         self._progress = progress
         self._pictures: dict[str, Annotated] = {}
         self._lines: list[str] = []
         self._omitted = 0
+        self._cut: list[str] = []
         self._clipped = 0
+        self._remarks: list[str] = []
 
     def progress(self, done: int, of: int, text: str) -> None:
         """Report how much is done, every hundredth time. What it raises, such as Cancelled, goes through."""
@@ -83,11 +101,20 @@ class Gatherer:
         """Write down that something of a file is left out: `why` goes on where the file's name ends."""
         self._omitted += 1
         if len(self._lines) < MOST_LINES:
-            self._lines.append(f"{file}: {why}")
+            self._lines.append(clean(f"{file}: {why}"))
+
+    def remark(self, text: str) -> None:
+        """Write down what is to be known of the set as a whole."""
+        if text not in self._remarks and len(self._remarks) < MOST_LINES:
+            self._remarks.append(clean(text))
 
     def has(self, path: str) -> bool:
-        """Tell whether a picture was added already."""
-        return path in self._pictures
+        """Tell whether a picture was added or claimed already."""
+        return path in self._pictures or path in self.claimed
+
+    def claim(self, path: str) -> None:
+        """Note that a picture has annotations, before they are added."""
+        self.claimed.add(path)
 
     def add(
         self,
@@ -99,10 +126,12 @@ class Gatherer:
         file: str,
         what: Callable[[int], str],
         crowd: Sequence[bool] | None = None,
+        hint: Callable[[int], str] | None = None,
     ) -> None:
         """Add a picture with its boxes, xyxy in its pixels, cut at its edges where its `size` is known.
 
         `file` and `what(row)` name a box that is left out: not numbers, without area, outside of the picture.
+        `hint(row)` ends what is said of a box without area or outside.
         """
         table = np.array(boxes, np.float64).reshape(-1, 4)
         label = np.array(labels, np.int64).reshape(-1)
@@ -110,16 +139,20 @@ class Gatherer:
         with np.errstate(invalid="ignore", over="ignore"):
             finite = np.all(np.abs(table) < np.finfo(np.float32).max, axis=1)
             solid = np.all(table[:, 2:] > table[:, :2], axis=1)
-        inside = self._clip(table, size, of=finite & solid)
+        given = table.copy()
+        inside, cut = self._clip(table, size, of=finite & solid)
+        for row in cut.tolist()[: MOST_LINES - len(self._cut)]:
+            spans = f"{_span(given[row])}, cut to {_span(table[row])}"
+            self._cut.append(clean(f"{file}: {what(row)} reached beyond the picture: {spans}"))
         good = finite & solid & inside
         for row in np.flatnonzero(~good).tolist():
             if not finite[row]:
                 self.omit(file, f"{what(row)} has a coordinate that is no number")
             elif not solid[row]:
-                x0, y0, x1, y1 = table[row].tolist()
-                self.omit(file, f"{what(row)} has no area: x {x0:g} to {x1:g}, y {y0:g} to {y1:g}")
+                self.omit(file, f"{what(row)} has no area: {_span(table[row])}{hint(row) if hint else ''}")
             else:
-                self.omit(file, f"{what(row)} lies outside of the picture, {size[0]} × {size[1]}")
+                outside = f"{what(row)} lies outside of the picture, {size[0]} × {size[1]}"
+                self.omit(file, outside + (hint(row) if hint else ""))
         self._pictures[path] = Annotated(path, size, table[good].astype(np.float32), label[good], crowded[good])
 
     def size(self, path: str, given: Size) -> Size:
@@ -137,26 +170,65 @@ class Gatherer:
         if self._omitted > len(lines):
             lines.append(f"and {self._omitted - len(lines):,} more")
         pictures = tuple(self._pictures.values())
-        return Truth(name, kind, tuple(classes), pictures, tuple(lines), self._omitted, self._clipped)
+        cut = [*self._cut]
+        if self._clipped > len(cut):
+            cut.append(f"and {self._clipped - len(cut):,} more were cut at the edge")
+        told = tuple(self._remarks)
+        return Truth(name, kind, tuple(classes), pictures, tuple(lines), self._omitted, self._clipped, tuple(cut), told)
 
-    def _clip(self, table: NDArray[np.float64], size: Size, *, of: Bool) -> Bool:
-        """Cut boxes at the edges of the picture and tell which of them have anything left."""
+    def _clip(self, table: NDArray[np.float64], size: Size, *, of: Bool) -> tuple[Bool, Int]:
+        """Cut boxes at the edges of the picture; tell which have anything left, and the rows of those that were cut."""
         if min(size) <= 0 or not len(table):
-            return np.ones(len(table), bool)
+            return np.ones(len(table), bool), np.zeros(0, np.int64)
         cut = np.clip(table, 0.0, np.array([*size, *size], np.float64))
         inside = np.all(cut[:, 2:] > cut[:, :2], axis=1)
         rows = of & inside
-        self._clipped += int(np.any(np.abs(cut - table)[rows] > CLIP_LEAST, axis=1).sum())
+        with np.errstate(invalid="ignore"):
+            shorter = np.flatnonzero(rows & np.any(np.abs(cut - table) > CLIP_LEAST, axis=1))
+        self._clipped += len(shorter)
         table[rows] = cut[rows]
-        return inside
+        return inside, shorter
+
+
+def clean(text: str) -> str:
+    """Return a text as it can be shown and written anywhere: no lone surrogates, in one line, of bounded length."""
+    plain = text[: MOST_CHARACTERS + 1].encode("utf-8", "replace").decode("utf-8")
+    plain = "".join(c if c.isprintable() else " " for c in plain)
+    return plain if len(plain) <= MOST_CHARACTERS else plain[:MOST_CHARACTERS] + "…"
+
+
+def shown(value: object) -> str:
+    """Return what a file says in place of something, short enough for a message."""
+    try:
+        return f"{value!r:.40}"
+    except (RecursionError, ValueError):
+        return "something very large"
+
+
+def _span(box: NDArray[np.float64]) -> str:
+    x0, y0, x1, y1 = box.tolist()
+    return f"x {x0:g} to {x1:g}, y {y0:g} to {y1:g}"
+
+
+def number(value: object) -> float:
+    """Return a number that may be written as text, with a comma for its point. Raises ValueError, TypeError or
+    OverflowError for anything else; NaN and infinity are numbers here.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError("no number")
+    if not isinstance(value, str):
+        return float(value)
+    if len(value) > MOST_DIGITS or "_" in value:
+        raise ValueError("no number")
+    return float(value.replace(",", ".") if value.count(",") == 1 and "." not in value else value)
 
 
 def whole(value: object) -> int | None:
     """Return a whole number that JSON or text may have written as 3, 3.0 or "3", None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if abs(value) < 1 << 62 else None
     try:
-        number = float(value)
-        return int(number) if number == int(number) else None
-    except (ValueError, OverflowError):
+        found = number(value)
+        return int(found) if found == int(found) and abs(found) < 1 << 62 else None
+    except (TypeError, ValueError, OverflowError):
         return None

@@ -23,6 +23,8 @@ def read(path: str | Path, *, progress: Progress | None = None) -> Truth:
     """
     path = Path(path).absolute()
     try:
+        if not path.is_dir():
+            files.check(path)
         match recognise(path):
             case "COCO":
                 return coco.read(path / ROBOFLOW if path.is_dir() else path, progress=progress)
@@ -30,10 +32,14 @@ def read(path: str | Path, *, progress: Progress | None = None) -> Truth:
                 return voc.read(path, progress=progress)
             case "YOLO":
                 return yolo.read(path, progress=progress)
+            case _ if path.is_dir() and len(found := _sheets(path)) == 1:
+                return coco.read(found[0], progress=progress)
             case _:
                 raise _unknown(path)
     except OSError as error:
         raise files.refusal(path, error) from error
+    except MemoryError as error:
+        raise files.refusal(path, OSError("not enough memory")) from error
 
 
 def recognise(path: str | Path) -> str:
@@ -42,39 +48,55 @@ def recognise(path: str | Path) -> str:
     suffix = path.suffix.lower()
     if suffix == ".json" and not path.is_dir():
         return "COCO"
-    if suffix in (".yaml", ".yml") and not path.is_dir():
+    if suffix in (".yaml", ".yml", ".data") and not path.is_dir():
         return "YOLO"
     if suffix == ".txt" and [p.name for p in path.absolute().parents[:2]] == ["Main", "ImageSets"]:
         return "VOC"
     try:
-        return _folder(path)
-    except OSError:
+        return "YOLO" if yolo.is_list(path.absolute()) else _folder(path)
+    except (OSError, ValueError):
         return ""
 
 
 def _folder(path: Path) -> str:
     if not path.is_dir():
         return ""
-    if (path / "Annotations").is_dir() and _holds(path / "Annotations", ".xml"):
+    if (path / "Annotations").is_dir() and _holds(path / "Annotations", ".xml", deep=True):
         return "VOC"
     if (path / ROBOFLOW).is_file():
         return "COCO"
-    marks = ("data.yaml", "data.yml", "labels", "classes.txt")
+    marks = ("data.yaml", "data.yml", "dataset.yaml", "labels", "classes.txt", "obj.data")
     if path.name.lower() == "labels" or any((path / mark).exists() for mark in marks) or _holds(path, ".names"):
         return "YOLO"
-    return "VOC" if _holds(path, ".xml") else ""
+    if _holds(path, ".xml"):
+        return "VOC"
+    with os.scandir(path) as entries:
+        below = [entry.path for entry in entries if entry.name.upper().startswith("VOC") and entry.is_dir()]
+    return "VOC" if any(os.path.isdir(os.path.join(each, "Annotations")) for each in below) else ""
 
 
-def _holds(folder: Path, suffix: str) -> bool:
+def _holds(folder: Path, suffix: str, *, deep: bool = False) -> bool:
     with os.scandir(folder) as entries:
-        return any(entry.name.lower().endswith(suffix) for entry in entries)
+        listed = [(entry.name, entry.path, entry.is_dir()) for entry in entries]
+    if any(name.lower().endswith(suffix) and not is_dir for name, _, is_dir in listed):
+        return True
+    return deep and any(_holds(Path(path), suffix) for _, path, is_dir in listed[:100] if is_dir)
 
 
 def _unknown(path: Path) -> Refusal:
     if not path.is_dir():
         files.check(path)
         return Refusal(f"{path.name} is no ground truth that can be read.", advice=ADVICE)
-    found = sorted(p.name for p in [*path.glob("*.json"), *path.glob("annotations/*.json")])
+    found = [each.name for each in _sheets(path)]
     if found:
         return Refusal(f"{path.name} holds several JSON files.", advice=f"Choose one: {', '.join(found[:8])}.")
+    if any(path.glob("*.csv")):
+        advice = f"Tables (.csv) are not read. {ADVICE}"
+        return Refusal(f"There is no ground truth in the folder {path.name or path} that can be read.", advice=advice)
     return Refusal(f"There is no ground truth in the folder {path.name or path}.", advice=ADVICE)
+
+
+def _sheets(folder: Path) -> list[Path]:
+    """Return the JSON files that may be COCO's in a folder."""
+    found = {*folder.glob("*.json"), *folder.glob("annotations/*.json"), *folder.glob("Annotations/*.json")}
+    return sorted(each for each in found if not each.is_dir())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models import cards
+from models.cards import card
 from models.types import Bool, Float, Int
 
 
@@ -37,7 +37,7 @@ class Truth:
     """A data set's ground truth. `left_out` says, a line each, what could not be used and why.
 
     `omitted` counts what was left out, which may be more than there are lines; `clipped` the boxes that reached beyond
-    their picture and were cut at its edge.
+    their picture and were cut at its edge, `cut` says which, a line each. `remarks` are about the set as a whole.
     """
 
     name: str
@@ -47,6 +47,13 @@ class Truth:
     left_out: tuple[str, ...] = ()
     omitted: int = 0
     clipped: int = 0
+    cut: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Everything that is to be known of how the files were read: remarks, what was left out, what was cut."""
+        return (*self.remarks, *self.left_out, *self.cut)
 
     @cached_property
     def objects(self) -> Int:
@@ -80,7 +87,7 @@ class Truth:
         Surrounding blanks do not count, nor does case but where a model tells "a" from "A"; the index in `classes` is
         the label id.
         """
-        labels = cards.label_ids(classes)
+        labels = card.label_ids(classes)
         exact = {classes[label].strip(): label for label in labels}
         folded = {classes[label].strip().casefold(): label for label in labels}
         names = [name.strip() for name in self.classes]

@@ -6,8 +6,12 @@ none says so: numbers are taken as they stand. Objects that are `difficult` are 
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
+import math
 import os
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,95 +19,255 @@ from xml.etree import ElementTree
 import numpy as np
 
 from models import files
-from models.truth.gather import Gatherer, Progress, whole
+from models.truth.gather import Gatherer, Progress, clean, number, whole
 from models.truth.types import Truth
 from models.types import Refusal
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 FOLDERS = ("JPEGImages", "images", "Images", "")
+DEPTH = 2
+GUESSES = ("gb18030", "cp1252")
+MOST_BYTES = 32_000_000  # of one XML file
+MOST_POINTS = 10_000
+HINT = ", as if width and height stood where the far corner belongs"
+MENDED = "Export it with xmin + width as xmax and ymin + height as ymax."
+OTHERS = {
+    "annotations": "it is CVAT's own XML of many pictures, which is not read; export it as COCO or Pascal VOC there",
+    "dataset": "it is an XML of dlib or ImageNet's kind, which is not read; export it as COCO or Pascal VOC",
+}
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_ENCODING = re.compile(rb"""\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,400}\?>")
+_NO_TEXT = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7"}
 
 
 def read(path: Path, *, progress: Progress | None = None) -> Truth:
-    """Return the ground truth of a VOC folder, of a folder of XML files, or of one split, ImageSets/Main/test.txt.
+    """Return the ground truth of a VOC folder, of a folder of XML files, of a folder of several such folders
+    (VOCdevkit), or of one split, ImageSets/Main/test.txt.
 
     Raises Refusal if there is none.
     """
     root, only = (path, None) if path.is_dir() else (path.absolute().parent.parent.parent, _split(path))
-    folder = root / "Annotations" if (root / "Annotations").is_dir() else root
-    home = folder.parent if folder.name == "Annotations" else folder
     gather = Gatherer(progress)
-    stems = [Path(name).stem for name in gather.listing.names(str(folder)) if name.lower().endswith(".xml")]
-    suffix = {Path(name).stem: name for name in gather.listing.names(str(folder)) if name.lower().endswith(".xml")}
-    wanted = sorted(stems) if only is None else only
+    found = _files(gather, root)
+    name = root.parent.name if root.name == "Annotations" else root.name
+    if only is not None:
+        stems = {Path(file).stem: (file, home) for file, home in reversed(found)}
+        found = []
+        for stem in only:
+            if stem in stems:
+                found.append(stems[stem])
+            else:
+                gather.omit(path.name, f"{stem} has no XML file in Annotations")
+        name = f"{name} {path.stem}"
     labels: dict[str, int] = {}
-    for number, stem in enumerate(wanted):
-        gather.progress(number, len(wanted), f"Reading {home.name}")
-        if stem in suffix:
-            _picture(gather, folder / suffix[stem], home, labels)
-        else:
-            gather.omit(path.name, f"{stem} has no XML file in {folder.name}")
-    name = home.name if only is None else f"{home.name} {path.stem}"
+    pictures: list[_Read] = []
+    for number_, (file, home) in enumerate(found):
+        gather.progress(number_, len(found), f"Reading {name}")
+        if (read_ := _picture(gather, file, home)) is not None:
+            pictures.append(read_)
+    far = sum(_is_size(box, each.size) for each in pictures for box in each.boxes)
+    mistaken = far * 2 > sum(len(each.boxes) for each in pictures)
+    if mistaken:
+        gather.remark(f"{name}: xmax and ymax seem to hold width and height, so no box of it is used. {MENDED}")
+    for each in pictures:
+        _add(gather, each, labels, mistaken=mistaken)
+    if only is None:
+        _name_bare(gather, found)
     return _sorted(gather.truth(name, "Pascal VOC", labels))
 
 
-def _picture(gather: Gatherer, file: Path, home: Path, labels: dict[str, int]) -> None:
-    """Add a picture, or write down why not."""
+@dataclass(frozen=True)
+class _Read:
+    """What an XML file says of its picture."""
+
+    file: Path
+    path: str
+    size: tuple[int, int]
+    boxes: list[list[float]]
+    names: list[str]
+    hard: list[bool]
+    what: list[str]
+
+
+def _files(gather: Gatherer, root: Path) -> list[tuple[Path, Path]]:
+    """Return the XML files below a folder, each with the folder in which its pictures are looked for."""
+    if (root / "Annotations").is_dir():
+        roots = [root]
+    else:
+        roots = [Path(sub) for sub in gather.listing.folders(str(root)) if (Path(sub) / "Annotations").is_dir()]
+    folders = [(each / "Annotations", each) for each in roots]
+    if not folders:
+        folders = [(root, root.parent if root.name == "Annotations" else root)]
+    found = []
+    for folder, home in folders:
+        # Some exports sort annotations into folders, as their pictures are.
+        for where in gather.listing.below(str(folder), DEPTH):
+            names = sorted(name for name in gather.listing.names(where) if name.lower().endswith(".xml"))
+            found += [(Path(where) / name, home) for name in names]
+    return found
+
+
+def _picture(gather: Gatherer, file: Path, home: Path) -> _Read | None:
+    """Return what a file says of its picture, or write down why nothing."""
     try:
-        tree = _tree(file)
-    except (OSError, ValueError, LookupError, RecursionError, ElementTree.ParseError) as error:
-        gather.omit(file.name, f"the file is left out: {getattr(error, 'strerror', None) or error}")
-        return
+        tree = _tree(gather, file)
+    except Refusal as refusal:
+        gather.omit(file.name, f"the file is left out: it {str(refusal).removeprefix(file.name).strip()}")
+        return None
+    except (ValueError, LookupError, RecursionError, MemoryError, ElementTree.ParseError) as error:
+        gather.omit(file.name, f"the file is left out: {str(error) or 'not enough memory'}")
+        return None
+    if tree.tag in OTHERS:
+        gather.omit(file.name, f"the file is left out: {OTHERS[tree.tag]}")
+        return None
     objects = list(tree.iter("object"))
     path = _find(gather, file, home, _text(tree, "filename"))
     if not path or gather.has(path):
         why = f"its picture {Path(path).name} has another file" if path else "its picture is not there"
         gather.omit(file.name, f"{why}, so its {len(objects):,} boxes are left out")
-        return
+        return None
+    gather.claim(path)
     sides = whole(_text(tree, "size/width")) or 0, whole(_text(tree, "size/height")) or 0
     try:
         size = gather.size(path, sides)
     except Refusal as refusal:
         gather.omit(file.name, f"{refusal} Its {len(objects):,} boxes are left out")
-        return
-    boxes, rows, hard, what = [], [], [], []
-    for number, each in enumerate(objects, 1):
-        name = _text(each, "name")
+        return None
+    found = _Read(file, path, size, [], [], [], [])
+    for row, each in enumerate(objects, 1):
+        name = clean(_text(each, "name"))
         box = _box(each)
         if not name or box is None:
-            gather.omit(file.name, f"object {number} has no {'box of four numbers' if name else 'name'}")
+            gather.omit(file.name, f"object {row} has no {'box of four numbers' if name else 'name'}")
             continue
-        boxes.append(box)
-        rows.append(labels.setdefault(name, len(labels)))
-        hard.append(_text(each, "difficult") == "1")
-        what.append(f"object {number} ({name})")
-    gather.add(path, size, boxes, rows, crowd=hard, file=file.name, what=lambda row: what[row])
+        found.boxes.append(box)
+        found.names.append(name)
+        found.hard.append(_text(each, "difficult").lower() in ("1", "1.0", "true", "yes"))
+        found.what.append(f"object {row} ({name})")
+    return found
 
 
-def _tree(file: Path) -> Any:
-    """Return the root of an XML file. Raises ValueError where it declares entities, which could grow without end."""
-    content = file.read_bytes()
+def _add(gather: Gatherer, each: _Read, labels: dict[str, int], *, mistaken: bool) -> None:
+    kept = list(range(len(each.boxes)))
+    if mistaken:
+        kept = [row for row, box in enumerate(each.boxes) if box[2] <= box[0] or box[3] <= box[1]]
+        for row in sorted(set(range(len(each.boxes))) - set(kept)):
+            gather.omit(each.file.name, f"{each.what[row]} is left out with the others{HINT}")
+
+    def hint(row: int) -> str:
+        return HINT if mistaken and _is_size(each.boxes[kept[row]], each.size) else ""
+
+    boxes = [each.boxes[row] for row in kept]
+    rows = [labels.setdefault(each.names[row], len(labels)) for row in kept]
+    hard = [each.hard[row] for row in kept]
+    gather.add(
+        each.path,
+        each.size,
+        boxes,
+        rows,
+        crowd=hard,
+        file=each.file.name,
+        what=lambda row: each.what[kept[row]],
+        hint=hint,
+    )
+
+
+def _is_size(box: list[float], size: tuple[int, int]) -> bool:
+    """Tell whether the far corner of a box lies before the near one, and would be a width and height that fit."""
+    x, y, width, height = box
+    backwards = width <= x or height <= y
+    return backwards and 0 < width <= size[0] - x + 1 and 0 < height <= size[1] - y + 1
+
+
+def _name_bare(gather: Gatherer, found: list[tuple[Path, Path]]) -> None:
+    """Write down the pictures in the folders of those that have an XML file, which have none."""
+    seen = gather.claimed
+    stems = {file.stem for file, _ in found}
+    for folder in sorted({os.path.dirname(path) for path in seen}):
+        for name in sorted(gather.listing.names(folder)):
+            at = os.path.join(folder, name)
+            if gather.listing.is_picture(name) and at not in seen and Path(name).stem not in stems:
+                gather.omit(name, "this picture has no XML file, so nothing is known of what is on it")
+
+
+def _tree(gather: Gatherer, file: Path) -> Any:
+    """Return the root of an XML file, in whichever encoding it declares or is.
+
+    Raises Refusal where it cannot be read, ValueError where it declares entities, which could grow without end.
+    """
+    content = files.content(file, most=MOST_BYTES)
     if not content.strip():
         raise ValueError("it is empty")
-    # Without the zero bytes UTF-16 reads the same.
-    if b"<!ENTITY" in content.replace(b"\0", b""):
+    text, other = _decoded(content)
+    if other:
+        gather.remark(f"{file.name} is not in UTF-8 and does not say in which encoding it is; it was read as {other}.")
+    if "<!ENTITY" in text:
         raise ValueError("it declares entities, which are not read")
-    return ElementTree.fromstring(content)
+    return ElementTree.fromstring(_DECLARATION.sub("", text, count=1))
+
+
+def _decoded(content: bytes) -> tuple[str, str]:
+    """Return the text of a file, and the encoding that was guessed, "" where it is UTF-8 or declared.
+
+    Raises ValueError or LookupError where its encoding is not known or not true. The parser itself reads no encodings
+    of several bytes, such as GBK.
+    """
+    for mark, name in _MARKS:
+        if content.startswith(mark):
+            return content[len(mark) :].decode(name), ""
+    declared = _ENCODING.match(content[:256])
+    name = declared[1].decode("ascii") if declared else "utf-8"
+    codec = codecs.lookup(name)
+    if not getattr(codec, "_is_text_encoding", True) or codec.name in _NO_TEXT:
+        raise LookupError(f"unknown encoding {name}")
+    # Programs write down one encoding and use another, that of the computer.
+    for each in dict.fromkeys((codec.name, "utf-8", *(() if declared else GUESSES))):
+        try:
+            return content.decode(each), each.upper() if each in GUESSES and not declared else ""
+        except UnicodeDecodeError:
+            continue
+    raise ValueError(f"it is not text in {name.upper()}, as it should be")
 
 
 def _find(gather: Gatherer, file: Path, home: Path, named: str) -> str:
     """Return the picture of an XML file: by the name it gives, else by its own stem, "" for none."""
     base = os.path.basename(named.replace("\\", "/"))
-    folders = dict.fromkeys([*(str(home / name) for name in FOLDERS), str(file.parent)])
+    # The folders below Annotations are those below the pictures.
+    sub = os.path.relpath(file.parent, home / "Annotations") if (home / "Annotations") in file.parents else "."
+    near = [os.path.normpath(home / name / sub) for name in FOLDERS]
+    folders = dict.fromkeys([*near, *(str(home / name) for name in FOLDERS), str(file.parent)])
     named_here = [at for folder in folders if base and gather.listing.has(at := os.path.join(folder, base))]
     own = [at for folder in folders if (at := gather.listing.picture(folder, file.stem))]
     # A name copied from another picture is common; the file's own stem decides where both are there.
-    return next(iter([*own, *named_here]), "")
+    if found := next(iter([*own, *named_here]), ""):
+        return found
+    # A name without its suffix, or with another than the picture has.
+    stems = (gather.listing.picture(folder, Path(base).stem) for folder in folders if base)
+    return next((at for at in stems if at), "")
 
 
 def _box(each: Any) -> list[float] | None:
+    """Return the corners of an object, those around its polygon or turned box where it has no others."""
     try:
-        return [float(_text(each, f"bndbox/{corner}")) for corner in CORNERS]
-    except ValueError:
+        if each.find("bndbox") is not None:
+            return [number(_text(each, f"bndbox/{corner}")) for corner in CORNERS]
+        if each.find("robndbox") is not None:
+            x, y, width, height, angle = (number(_text(each, f"robndbox/{n}")) for n in ("cx", "cy", "w", "h", "angle"))
+            cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
+            half = (width * cos + height * sin) / 2, (width * sin + height * cos) / 2
+            return [x - half[0], y - half[1], x + half[0], y + half[1]]
+        corners = {node.tag: number(node.text or "") for node in each.findall("polygon/*")[: 2 * MOST_POINTS]}
+        xs = [value for tag, value in corners.items() if tag.startswith("x")]
+        ys = [value for tag, value in corners.items() if tag.startswith("y")]
+        return [min(xs), min(ys), max(xs), max(ys)] if xs and ys else None
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
@@ -114,8 +278,8 @@ def _text(node: Any, path: str) -> str:
 def _split(path: Path) -> list[str]:
     """Return the names in a split's file: one a line; what comes after a blank is VOC's own mark for a class."""
     try:
-        text = files.check(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
+        text, _ = _decoded(files.content(path, most=MOST_BYTES))
+    except ValueError as error:
         raise Refusal(f"{path.name} is not text in UTF-8.", advice="Save it in UTF-8.") from error
     lines = (line.split() for line in text.splitlines())
     return list(dict.fromkeys(words[0] for words in lines if words and words[1:2] != ["-1"]))

@@ -1,198 +1,302 @@
 """YOLO's text files to ground truth: a line a box, class and normalised centre and size, or class and polygon.
 
-A picture whose text file is empty has no objects; one that has no text file is not annotated.
+A picture whose text file is empty has no objects; one that has no text file is not annotated. Which pictures belong to
+a set is what its data.yaml, obj.data or list of pictures says; where none does, those in the folder.
 """
 
 from __future__ import annotations
 
+import math
 import os
-import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.truth.gather import Gatherer, Progress, whole
+from models import files
+from models.truth import yolo_sheet
+from models.truth.gather import Gatherer, Progress, number, shown, whole
 from models.truth.types import Truth
+from models.truth.yolo_sheet import MOST_CLASSES, SHEETS, Sheet
 from models.types import Refusal
 
-DEPTH = 3
-MOST_CLASSES = 10_000
+DEPTH = 6
+MOST_BYTES = 32_000_000  # of one text file
+MOST_WORDS = 100_000  # of one line
+LISTS = (".txt",)
+PIXELS_FROM = 2.0  # shares of a picture are at most 1, and some way beyond its edge
 # Text files that stand beside labels but hold none.
 NO_LABELS = frozenset(
-    {"classes", "labels", "names", "notes", "obj", "predefined_classes", "readme", "requirements"}
+    {"classes", "labels", "names", "notes", "obj", "predefined_classes", "readme", "requirements", "license"}
     | {"readme.dataset", "readme.roboflow", "test", "train", "val", "valid"}
 )
-_NAMES = re.compile(r"^names\s*:[ \t]*(.*(?:\n(?:[ \t]+.*|- ?.*|[ \t]*#.*|[ \t]*))*)", re.MULTILINE)
-_ITEM = re.compile(r"""\s*(?:["']?(\d+)["']?\s*:)?\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,#\]}]+)""")
-_LINE = re.compile(r"""\s*(?:["']?(\d+)["']?\s*:|-)\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|.*?)\s*(?:\s#.*)?$""")
+Row = tuple[int, int, list[float]]
+
+
+@dataclass
+class _Set:
+    """Pictures of a set in order, each with its text file or None, and text files that belong to none of them."""
+
+    pairs: dict[str, str | None] = field(default_factory=dict)
+    alone: list[str] = field(default_factory=list)
 
 
 def read(path: Path, *, progress: Progress | None = None) -> Truth:
-    """Return the ground truth of a YOLO folder, or of the folder of a data.yaml. Raises Refusal if there is none."""
-    root = path.absolute() if path.is_dir() else path.absolute().parent
+    """Return the ground truth of a YOLO folder, of a data.yaml or obj.data, or of a list of pictures (train.txt).
+
+    Raises Refusal if there is none.
+    """
+    given = None if path.is_dir() else files.check(path)
+    root = path.absolute() if given is None else given.parent
     root = root.parent if root.name.lower() == "labels" else root
     gather = Gatherer(progress)
-    names, pose = _names(root, path)
-    pairs = _pairs(gather, root)
-    lines: list[tuple[Path, str, list[tuple[int, int, list[float]]]]] = []
+    sheet = yolo_sheet.read(root, given)
+    if not sheet.names:
+        above = yolo_sheet.read(root.parent, None)
+        own = Sheet(sheet.file, above.names, sheet.splits, sheet.root, sheet.pose or above.pose, sheet.problem)
+        sheet = own if above.names else sheet
+    if sheet.problem:
+        gather.omit(root.name, sheet.problem)
+    if given is not None and given.suffix.lower() in LISTS:
+        found = _listed(gather, given, [root, root.parent])
+    else:
+        found = _named(gather, root, sheet) or _below(gather, root)
+    parsed: list[tuple[str, str, list[Row]]] = []
     highest = -1
-    for number, (file, picture) in enumerate(pairs):
-        gather.progress(number, len(pairs), f"Reading {root.name}")
-        if not picture or gather.has(picture):
-            gather.omit(file.name, "there is no picture with this name")
+    for row, (picture, text) in enumerate(found.pairs.items()):
+        gather.progress(row, len(found.pairs), f"Reading {root.name}")
+        if text is None:
+            gather.omit(os.path.basename(picture), "it has no text file, so nothing is known of what is on it")
             continue
-        rows = _rows(gather, file, pose=pose)
-        if rows is None:
-            continue
-        highest = max([highest, *(label for _, label, _ in rows)])
-        lines.append((file, picture, rows))
-    classes = names or [str(label) for label in range(highest + 1)]
-    for number, (file, picture, rows) in enumerate(lines):
-        gather.progress(number, len(lines), f"Looking at the pictures of {root.name}")
-        _picture(gather, file, picture, rows, classes)
-    bare = _unlabelled(gather, lines)
-    if bare:
-        gather.omit(root.name, f"{bare:,} pictures have no text file, so nothing is known of what is on them")
+        rows = _rows(gather, Path(text), sheet)
+        if rows is not None:
+            highest = max([highest, *(label for _, label, _ in rows)])
+            parsed.append((picture, text, rows))
+    for text in found.alone:
+        gather.omit(os.path.basename(text), "there is no picture with this name")
+    classes = list(sheet.names) or [str(label) for label in range(highest + 1)]
+    for row, (picture, text, rows) in enumerate(parsed):
+        gather.progress(row, len(parsed), f"Looking at the pictures of {root.name}")
+        _picture(gather, os.path.basename(text), picture, rows, classes)
     return gather.truth(root.name, "YOLO", classes)
 
 
-def _picture(
-    gather: Gatherer, file: Path, picture: str, rows: list[tuple[int, int, list[float]]], classes: list[str]
-) -> None:
+def _picture(gather: Gatherer, file: str, picture: str, rows: list[Row], classes: list[str]) -> None:
     try:
         width, height = gather.size(picture, (0, 0))
     except Refusal as refusal:
-        gather.omit(Path(picture).name, f"{refusal} Its {len(rows):,} boxes are left out")
+        gather.omit(os.path.basename(picture), f"{refusal} Its {len(rows):,} boxes are left out")
         return
     known = [row for row in rows if row[1] < len(classes)]
     for line, label, _ in rows:
         if label >= len(classes):
-            gather.omit(file.name, f"line {line} has class {label}, but there are {len(classes)} classes, from 0")
+            gather.omit(file, f"line {line} has class {label}, but there are {len(classes)} classes, from 0")
     boxes = [[x0 * width, y0 * height, x1 * width, y1 * height] for _, _, (x0, y0, x1, y1) in known]
     labels = [label for _, label, _ in known]
-    gather.add(picture, (width, height), boxes, labels, file=file.name, what=lambda row: f"line {known[row][0]}")
+
+    def hint(row: int) -> str:
+        pixels = max(known[row][2]) > PIXELS_FROM
+        return ": its numbers are pixels, where YOLO has shares of the picture's width and height" if pixels else ""
+
+    gather.add(picture, (width, height), boxes, labels, file=file, what=lambda row: f"line {known[row][0]}", hint=hint)
 
 
-def _rows(gather: Gatherer, file: Path, *, pose: bool) -> list[tuple[int, int, list[float]]] | None:
+def _rows(gather: Gatherer, file: Path, sheet: Sheet) -> list[Row] | None:
     """Return line number, class and normalised x0 y0 x1 y1 of each box; None if the file cannot be read."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        gather.omit(file.name, f"the file is left out: {getattr(error, 'strerror', None) or 'it is not text in UTF-8'}")
+        content = files.content(file, most=MOST_BYTES, empty=True)
+        text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except Refusal as refusal:
+        gather.omit(file.name, f"the file is left out: it {str(refusal).removeprefix(file.name).strip()}")
+        return None
+    except UnicodeDecodeError:
+        gather.omit(file.name, "the file is left out: it is not text in UTF-8")
         return None
     found = []
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
-        if not words:
+    for line_number, line in enumerate(text.splitlines(), 1):
+        words = line.replace(";", " ").split(maxsplit=MOST_WORDS)
+        if len(words) == 1:  # separated by commas alone
+            words = words[0].split(",", MOST_WORDS)
+        words = [word.rstrip(",") for word in words]
+        if not any(words):
             continue
-        label, box = whole(words[0]), _box(words[1:], pose=pose)
-        if label is None or not 0 <= label < MOST_CLASSES:
-            gather.omit(file.name, f"line {number} begins with {words[0][:20]!r}, which is no class")
-        elif box is None:
-            gather.omit(file.name, f"line {number} is neither a box of four numbers nor a polygon")
+        label, box = _label(words[0], sheet.names), _box(words[1:], pose=sheet.pose)
+        if label is None:
+            gather.omit(file.name, f"line {line_number} begins with {words[0][:20]!r}, which is no class")
+        elif isinstance(box, str):
+            gather.omit(file.name, f"line {line_number} {box}")
         else:
-            found.append((number, label, box))
+            found.append((line_number, label, box))
     return found
 
 
-def _box(words: list[str], *, pose: bool) -> list[float] | None:
-    """Return a box from centre and size, behind which a confidence may stand, or around a polygon."""
+def _label(word: str, names: tuple[str, ...]) -> int | None:
+    """Return the class that a line begins with, by its number, or by its name where it has one."""
+    label = whole(word)
+    if label is not None:
+        return label if 0 <= label < MOST_CLASSES else None
+    return names.index(word) if word in names else None
+
+
+def _box(words: list[str], *, pose: bool) -> list[float] | str:
+    """Return a box from centre and size, behind which a confidence or key points may stand, or around a polygon."""
+    if len(words) >= MOST_WORDS:
+        return "is too long to be a box or a polygon"
     try:
-        values = [float(word) for word in words]
-    except ValueError:
-        return None
-    if len(values) in (4, 5) or (pose and len(values) > 5):
+        values = [number(word) for word in words]
+    except (ValueError, TypeError, OverflowError):
+        return "is neither a box of four numbers nor a polygon"
+    count = len(values)
+    if count == 5 and not (0 <= values[4] <= 1 or math.isnan(values[4])):
+        return f"has a fifth number that is no confidence ({values[4]:g}): turned boxes are read as four corners"
+    if count in (4, 5) or (pose and count > 5) or _has_key_points(values):
         x, y, width, height = values[:4]
         return [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
+    if count >= 7 and count % 2 and 0 <= values[-1] <= 1:
+        values = values[:-1]  # a polygon with a confidence behind it
     if len(values) < 6 or len(values) % 2:
-        return None
+        return "is neither a box of four numbers nor a polygon"
     return [min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])]
 
 
-def _pairs(gather: Gatherer, root: Path) -> list[tuple[Path, str]]:
-    """Return each text file that holds labels, with its picture's path or "" if there is none."""
-    found: list[tuple[Path, str]] = []
-    folders = list(_below(gather, str(root), DEPTH))
-    apart = [folder for folder in folders if "labels" in _parts(folder, root)]
-    for folder in apart or folders:
-        texts = sorted(name for name in gather.listing.names(folder) if name.lower().endswith(".txt"))
-        beside = _pictures_of(folder) if apart else folder
-        for name in texts:
-            stem = Path(name).stem
-            picture = gather.listing.picture(beside, stem) or gather.listing.picture(folder, stem)
-            if picture or stem.lower() not in NO_LABELS:
-                found.append((Path(folder) / name, picture))
+def _has_key_points(values: list[float]) -> bool:
+    """Tell whether a line is a box with points behind it: x, y and 0, 1 or 2 for how visible, visible ones in the box.
+
+    As a polygon its corners would lie exactly on the picture's edges, one after the other.
+    """
+    if len(values) < 10 or (len(values) - 4) % 3:
+        return False
+    points = [values[row : row + 3] for row in range(4, len(values), 3)]
+    x, y, width, height = values[:4]
+    inside = all(abs(u - x) <= 0.6 * width and abs(v - y) <= 0.6 * height for u, v, visible in points if visible)
+    return inside and all(visible in (0, 1, 2) for *_, visible in points)
+
+
+def _named(gather: Gatherer, root: Path, sheet: Sheet) -> _Set | None:
+    """Return the pictures that a set's description names, None where it names none that are there."""
+    found = _Set()
+    bases = [base for base in (sheet.root, sheet.file.parent if sheet.file else None, root) if base is not None]
+    gone = []
+    for split, places in sheet.splits.items():
+        for place in places:
+            at = _place(gather, place, bases)
+            if not at:
+                gone.append(f"{split}: {place} is not there")
+            elif os.path.isdir(at):
+                _take(gather, found, at)
+            else:
+                listed = _listed(gather, Path(at), [Path(at).parent, *bases])
+                found.pairs |= {picture: text for picture, text in listed.pairs.items() if picture not in found.pairs}
+                found.alone += listed.alone
+    if not found.pairs:
+        return None
+    for line in gone:
+        gather.omit(sheet.file.name if sheet.file else root.name, line)
     return found
 
 
-def _unlabelled(gather: Gatherer, lines: list[tuple[Path, str, list[tuple[int, int, list[float]]]]]) -> int:
-    """Return how many pictures beside those with labels have none."""
-    seen = {picture for _, picture, _ in lines}
-    folders = {os.path.dirname(picture) for picture in seen}
-    return sum(
-        1
-        for folder in folders
-        for name in gather.listing.names(folder)
-        if (at := gather.listing.picture(folder, Path(name).stem)) and os.path.basename(at) == name and at not in seen
-    )
+def _place(gather: Gatherer, place: str, bases: list[Path]) -> str:
+    """Return where a folder or list lies that a description names, "" for nowhere.
 
-
-def _below(gather: Gatherer, folder: str, depth: int) -> list[str]:
-    deeper = gather.listing.folders(folder) if depth else ()
-    return [folder, *(each for sub in deeper for each in _below(gather, sub, depth - 1))]
-
-
-def _parts(folder: str, root: Path) -> list[str]:
-    return [part.lower() for part in Path(folder).relative_to(root).parts]
-
-
-def _pictures_of(folder: str) -> str:
-    """Return the folder of pictures beside a folder of labels: labels/train, images/train."""
-    parts = list(Path(folder).parts)
-    last = max(i for i, part in enumerate(parts) if part.lower() == "labels")
-    parts[last] = "images"
-    return str(Path(*parts))
-
-
-def _names(root: Path, given: Path) -> tuple[list[str], bool]:
-    """Return the names of the classes, none if nothing tells them, and whether lines hold key points."""
-    for folder in (root, root.parent):
-        sheets = [given] if given.suffix.lower() in (".yaml", ".yml") else []
-        sheets += [folder / "data.yaml", folder / "data.yml", folder / "dataset.yaml"]
-        for sheet in sheets:
-            text = _text(sheet)
-            if names := _yaml_names(text):
-                return names, bool(re.search(r"^kpt_shape\s*:", text, re.MULTILINE))
-        lists = [folder / "classes.txt", folder / "labels" / "classes.txt", *sorted(folder.glob("*.names"))]
-        for each in lists:
-            if names := [line.strip() for line in _text(each).splitlines() if line.strip()]:
-                return names, False
-    return [], False
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig") if path.is_file() else ""
-    except (OSError, UnicodeDecodeError):
+    Exports are moved about: what does not lie where it says is looked for below the description, with ever fewer of
+    the folders before it (`../valid/images`, `data/train.txt`).
+    """
+    if "\0" in place:
         return ""
+    parts = [part for part in place.split("/") if part not in ("", ".")]
+    spelled = [place] if os.path.isabs(place) else [os.path.join(base, place) for base in bases]
+    for first in range(len(parts)):
+        if ".." not in parts[first:]:
+            spelled += [os.path.join(base, *parts[first:]) for base in dict.fromkeys(bases)]
+    for at in dict.fromkeys(os.path.normpath(each) for each in spelled):
+        try:
+            if os.path.isdir(at) or (at.lower().endswith(LISTS) and gather.listing.has(at)):
+                return at
+        except (OSError, ValueError):
+            continue
+    return ""
 
 
-def _yaml_names(text: str) -> list[str]:
-    """Return what `names:` lists, in one line or in several, with numbers or without; other YAML is passed over."""
-    match = _NAMES.search(text)
-    if match is None:
-        return []
-    body = match[1].strip()
-    if body[:1] in ("[", "{"):
-        inside = body[1 : max(body.rfind("]"), body.rfind("}"))]
-        found = [(number, name) for number, name in _ITEM.findall(inside.replace("\n", " ")) if name.strip()]
-    else:
-        found = [item.groups("") for line in body.splitlines() if (item := _LINE.match(line))]
-    numbered = {(int(number) if number else row): _bare(name) for row, (number, name) in enumerate(found)}
-    highest = max((row for row in numbered if row < MOST_CLASSES), default=-1)
-    return [numbered.get(row, str(row)) for row in range(highest + 1)]
+def _listed(gather: Gatherer, file: Path, bases: list[Path]) -> _Set:
+    """Return the pictures that a list names, one a line."""
+    found = _Set()
+    try:
+        lines = yolo_sheet.lines_of(file)
+    except ValueError as error:
+        raise Refusal(f"{file.name} is not text in UTF-8.", advice="Save it in UTF-8.") from error
+    for line in lines:
+        parts = [part for part in line.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+        spelled = [line] if os.path.isabs(line) else [os.path.join(base, line) for base in bases]
+        spelled += [os.path.join(base, *parts[first:]) for first in range(len(parts)) for base in bases]
+        at = next((at for each in spelled if gather.listing.has(at := os.path.normpath(each))), "")
+        if at and gather.listing.is_picture(at):
+            found.pairs.setdefault(at, _text_of(gather, at))
+        else:
+            gather.omit(file.name, f"{shown(line)} is not there" if not at else f"{shown(line)} is no picture")
+    return found
 
 
-def _bare(name: str) -> str:
-    name = name.strip()
-    if name[:1] == name[-1:] and name[:1] in ("'", '"') and len(name) > 1:
-        return name[1:-1].replace("''", "'") if name[0] == "'" else name[1:-1].replace('\\"', '"')
-    return name
+def _take(gather: Gatherer, found: _Set, folder: str) -> None:
+    """Add the pictures in a folder and below it."""
+    for where in gather.listing.below(folder, DEPTH):
+        for name in sorted(gather.listing.names(where)):
+            picture = os.path.join(where, name)
+            if gather.listing.is_picture(name) and picture not in found.pairs:
+                found.pairs[picture] = _text_of(gather, picture)
+
+
+def _below(gather: Gatherer, root: Path) -> _Set:
+    """Return the pictures in a folder that have a text file, and those beside them that have none."""
+    folders = gather.listing.below(str(root), DEPTH)
+    every = _Set()
+    _take(gather, every, str(root))
+    used = {text for text in every.pairs.values() if text is not None}
+    with_labels = {os.path.dirname(picture) for picture, text in every.pairs.items() if text is not None}
+    apart = any(os.path.basename(folder).lower() == "labels" for folder in folders)
+    for folder in folders:
+        within = "labels" in [part.lower() for part in Path(folder).relative_to(root).parts]
+        for name in sorted(gather.listing.names(folder)):
+            text = os.path.join(folder, name)
+            stem, suffix = os.path.splitext(name)
+            if suffix.lower() != ".txt" or text in used or stem.lower() in NO_LABELS:
+                continue
+            # Texts beside pictures are notes where labels have a folder of their own.
+            if within or (not apart and folder in with_labels) or not (with_labels or apart):
+                every.alone.append(text)
+    bare = Counter(os.path.dirname(picture) for picture in every.pairs)
+    for folder, count in bare.items():
+        if folder not in with_labels and with_labels:
+            what = f"{count:,} pictures have no text files" if count > 1 else "its picture has no text file"
+            gather.omit(os.path.relpath(folder, root), f"{what}, so nothing is known of what is on them")
+    every.pairs = {p: t for p, t in every.pairs.items() if t is not None or os.path.dirname(p) in with_labels}
+    return every
+
+
+def _text_of(gather: Gatherer, picture: str) -> str | None:
+    """Return a picture's text file: beside it, or where `images` in its path is `labels`, the last one first."""
+    return next((at for at in _texts(picture) if gather.listing.has(at)), None)
+
+
+def _texts(picture: str) -> Iterator[str]:
+    folder, name = os.path.split(picture)
+    parts = folder.split(os.sep)
+    for suffix in (".txt", ".TXT"):
+        text = os.path.splitext(name)[0] + suffix
+        for at in range(len(parts) - 1, 0, -1):
+            if parts[at].lower() in ("images", "jpegimages", "imgs", "img"):
+                for word in ("labels", "Labels"):
+                    yield os.sep.join([*parts[:at], word, *parts[at + 1 :], text])
+        yield os.path.join(folder, text)
+        for word in ("labels", "Labels"):
+            yield os.path.join(folder, word, text)
+            yield os.path.join(os.path.dirname(folder), word, text)
+            yield os.path.join(os.path.dirname(folder), word, os.path.basename(folder), text)
+
+
+def is_list(path: Path) -> bool:
+    """Tell by what stands beside it whether a text file is a list of a YOLO set's pictures."""
+    if path.suffix.lower() not in LISTS or path.stem.lower() not in ("train", "val", "valid", "test", "trainval"):
+        return False
+    folders = (path.parent, path.parent.parent)
+    beside = any((folder / name).is_file() for folder in folders for name in (*SHEETS, "obj.data", "classes.txt"))
+    return beside or any((folder / name).is_dir() for folder in folders for name in ("labels", "obj_train_data"))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from models.zoo.catalogue import Entry
+from models.cards.zoo_catalogue import Entry
 
 PART = ".part"  # follows the name of what is not all there yet
 

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import http.client
 import json
+import os
 import re
 import shutil
 import socket
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+from models.output_files import write_whole
 from models.types import Cancelled, Refusal
 from models.zoo import lock
 from models.zoo.cached import PART
@@ -91,11 +93,13 @@ def _fetch(
         need = _size(body.total - body.start + SPARE_BYTES)
         message = f"There is not enough room for {place.name}: it needs {need}, {_size(left)} are free."
         raise Refusal(message, advice=f"Make room on the disk of {place.parent}, then try again.")
-    note.write_text(json.dumps({"url": answer.url, "validator": body.validator}), encoding="utf-8")
+    write_whole(note, json.dumps({"url": answer.url, "validator": body.validator}))
     with part.open("r+b" if body.start else "wb") as file:
         file.truncate(body.start)
         file.seek(body.start)
         done = _copy(body, file, report, cancelled)
+        file.flush()
+        os.fsync(file.fileno())
     if body.total and done < body.total:
         message = f"The connection was cut after {_size(done)} of {_size(body.total)} of {place.name}."
         raise Refusal(message, advice="What came is kept: the next try goes on from there.")

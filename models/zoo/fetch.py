@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models import assume, cards
+from models import model_name
+from models.cards import card, zoo_catalogue
+from models.cards.zoo_catalogue import Entry
 from models.types import Refusal
-from models.zoo import cached, catalogue
-from models.zoo.catalogue import Entry
+from models.zoo import cached
 
 if TYPE_CHECKING:
     from models.zoo.download import Report
@@ -19,10 +20,10 @@ PARTS = 10  # of a download, told one by one
 
 def missing(name: str) -> Entry | None:
     """Return the entry of a model's name, without its assumptions, if it is the zoo's and is still to be downloaded."""
-    if not cards.is_zoo(name):
+    if not card.is_zoo(name):
         return None
     try:
-        entry = catalogue.find(name)
+        entry = zoo_catalogue.find(name)
     except Refusal:
         return None  # told better by whoever opens it
     return entry if entry.url and cached.find(entry) is None else None
@@ -48,7 +49,7 @@ def bring(name: str, say: Callable[[str], None]) -> None:
 
     Any other name is passed over. Raises Refusal when it cannot be downloaded.
     """
-    entry = missing(assume.split(name)[0])
+    entry = missing(model_name.split(name)[0])
     if entry is None:
         return
     told = -1

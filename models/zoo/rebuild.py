@@ -7,10 +7,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from models import architectures, assume, cards, weights
-from models.cards import Card
+from models import model_name
+from models.cards import card as cards
+from models.cards.card import Card
+from models.loading import architectures, weights
 from models.types import Refusal
-from models.zoo import open as opening
+from models.zoo import open_published as opening
 from models.zoo import recognise
 
 ARCHITECTURE = {"title": "Architecture", "help": "These have the same tensors; what they do with them differs."}
@@ -36,7 +38,7 @@ def rebuild(
     wanted = given.get("architecture", names[0])
     chosen = next((candidate for candidate in found if candidate.name == wanted), None)
     if chosen is None:
-        assume.check(given, offered, name=card.name)
+        model_name.check(given, offered, name=card.name)
         raise AssertionError(wanted)
     library, _, architecture = chosen.name.rpartition(":")
     with architectures.unfilled():

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from models.zoo import catalogue
+from models.cards import zoo_catalogue
 
 COUNTER = ".num_batches_tracked"
 DIGITS = 10
@@ -65,10 +65,10 @@ def _classes(shapes: Shapes, head: str) -> int:
 def _known() -> dict[tuple[str, ...], dict[str, list[str]]]:
     """Return the names of architectures by their heads and fingerprints."""
     known: dict[tuple[str, ...], dict[str, list[str]]] = {}
-    for library in (catalogue.TORCHVISION, catalogue.TIMM):
-        for name, row in catalogue.raw(library)["models"].items():
+    for library in (zoo_catalogue.TORCHVISION, zoo_catalogue.TIMM):
+        for name, row in zoo_catalogue.raw(library)["models"].items():
             if "fingerprint" in row:
                 heads = tuple(head for head in row["heads"] if not f"{head}.".startswith(AUXILIARY))
-                bare = name if library == catalogue.TORCHVISION else f"{catalogue.TIMM}:{name}"
+                bare = name if library == zoo_catalogue.TORCHVISION else f"{zoo_catalogue.TIMM}:{name}"
                 known.setdefault(heads, {}).setdefault(row["fingerprint"], []).append(bare)
     return known

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from models.zoo.catalogue import Entry
+from models.cards.zoo_catalogue import Entry
 
 
 def search(entries: Sequence[Entry], query: str, *, task: str = "", only: Collection[str] | None = None) -> list[Entry]:

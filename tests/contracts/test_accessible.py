@@ -30,18 +30,18 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from models.cards import BUNDLED
-from models.engine import Engine
+from models.cards.card import BUNDLED
+from models.engine.engine import Engine
 from models.types import Source
 from viewer import theme
 from viewer.app import Mailbox, build
-from viewer.commands import MENUS
-from viewer.docks import AREAS
-from viewer.document import Document
-from viewer.jobs import InlineLane
-from viewer.roster import PANELS
-from viewer.session import Session
-from viewer.window import Window
+from viewer.commands.command import MENUS
+from viewer.session.document import Document
+from viewer.session.job_queue import InlineLane
+from viewer.session.session import Session
+from viewer.window.docks import AREAS
+from viewer.window.main_window import Window
+from viewer.window.panel_registry import PANELS
 
 PICTURES = sorted((BUNDLED.parent / "samples").glob("*.png"))
 CONTROLS = (

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 TORCH = {"torch", "torchvision", "captum", "cv2"}
 QT = {"PySide6", "pyqtgraph", "shiboken6"}
-MOST_LINES = 400
+MOST_LINES = 600
 FILES = sorted(p for folder in ("models", "viewer", "tests", "benchmarks") for p in (ROOT / folder).rglob("*.py"))
 FILES += [ROOT / "main.py", ROOT / "vitrine.py"]
 
@@ -60,39 +60,39 @@ def test_the_window_never_knows_torch() -> None:
         assert not packages(imports(path)) & TORCH, path
 
 
-def test_document_store_plan_jobs_and_session_know_no_qt() -> None:
-    qt_free = "document store plan lanes jobs live session listeners settings overlay truths outcomes "
-    qt_free += "fields paths sound sessionfile recovery beside"
-    for name in qt_free.split():
-        assert not packages(imports(ROOT / "viewer" / f"{name}.py")) & QT, name
+@pytest.mark.parametrize("room", ["session", "saving", "presenters"])
+def test_state_files_and_presenters_know_no_qt(room: str) -> None:
+    assert under("viewer", room)
+    for path in under("viewer", room):
+        assert not packages(imports(path)) & QT, path
     assert not packages(imports(ROOT / "viewer" / "canvas" / "layers.py")) & QT
 
 
 @pytest.mark.parametrize(
-    "folder", [("viewer", "panels"), ("models", "adapters"), ("models", "inspections")], ids="/".join
+    "folder",
+    [("viewer", "panels"), ("models", "adapters"), ("models", "inspections"), ("models", "attributions", "methods")],
+    ids="/".join,
 )
-def test_siblings_never_import_each_other(folder: tuple[str, str]) -> None:
+def test_siblings_never_import_each_other(folder: tuple[str, ...]) -> None:
     allowed = {".".join((*folder, "base"))}
     for path in under(*folder):
+        if "base" in path.relative_to(ROOT.joinpath(*folder)).parts:
+            continue
         own = {name for name in imports(path) if name.startswith(".".join(folder) + ".")}
         assert not {n for n in own if not any(n == a or n.startswith(a + ".") for a in allowed)}, path
 
 
-def test_panels_never_know_window_app_or_jobs() -> None:
+def test_panels_never_know_the_window_its_menus_the_session_or_its_jobs() -> None:
+    above = ("viewer.app", "viewer.window", "viewer.menus")
+    running = {"session", "job_queue", "engine_process", "live_playback"}
     for path in under("viewer", "panels"):
-        known = {name for name in imports(path) if name.startswith("viewer.")}
-        assert not known & {
-            "viewer.window",
-            "viewer.app",
-            "viewer.lanes",
-            "viewer.jobs",
-            "viewer.live",
-            "viewer.session",
-        }, path
+        for name in imports(path):
+            assert not name.startswith(above), (path, name)
+            assert name not in {f"viewer.session.{module}" for module in running}, (path, name)
 
 
-def test_only_the_lanes_and_the_reader_start_threads_or_processes() -> None:
-    starting = {ROOT / "viewer" / "lanes.py", ROOT / "models" / "live" / "reader.py"}
+def test_only_the_engines_process_and_the_reader_of_videos_start_threads_or_processes() -> None:
+    starting = {ROOT / "viewer" / "session" / "engine_process.py", ROOT / "models" / "live" / "reader.py"}
     found = set()
     starters = {"Thread", "Process", "ThreadPoolExecutor", "ProcessPoolExecutor", "Popen", "QThread", "fork"}
     for path in (*under("models"), *under("viewer")):
@@ -139,7 +139,7 @@ def test_torch_is_absent_from_the_windows_process(tmp_path: Path) -> None:
         "from argparse import Namespace\n"
         "from PySide6.QtWidgets import QApplication\n"
         "from viewer.app import Mailbox, build\n"
-        "from viewer.session import Session\n"
+        "from viewer.session.session import Session\n"
         "class Silent:\n"
         "    def start(self, post): pass\n"
         "    def submit(self, number, request): pass\n"
@@ -160,3 +160,54 @@ def test_torch_is_absent_from_the_windows_process(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+# What else writes: to a pipe of the kernel, to what another machine sends, to locks that hold nothing.
+WRITERS = {"models/output_files.py", "models/limits.py", "models/zoo/download.py", "models/zoo/lock.py"}
+WRITERS |= {"viewer/recovery.py", "models/serve.py"}
+
+
+def test_files_are_written_by_one_module() -> None:
+    """Every file is written whole or not at all, so nothing is opened for writing or saved by name anywhere else."""
+    found = {}
+    for path in (*under("models"), *under("viewer"), ROOT / "main.py"):
+        writes = [ast.unparse(n)[:90] for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if _writes(n)]
+        if writes and path.relative_to(ROOT).as_posix() not in WRITERS:
+            found[path.relative_to(ROOT).as_posix()] = writes
+    assert not found
+
+
+def _writes(node: ast.AST) -> bool:
+    """Tell whether a node is a call that makes or changes a file by its name."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = ast.unparse(node.func)
+    last = name.rpartition(".")[2]
+    if last in ("setFileName", "imwrite", "savefig", "tofile", "save_file", "savetxt", "mkstemp", "NamedTemporaryFile"):
+        return True
+    if last in ("write_text", "write_bytes", "touch", "copyfile", "copy2", "QSaveFile", "FileHandler"):
+        return True
+    if name in ("np.save", "np.savez", "np.savez_compressed", "torch.save", "shutil.copy", "shutil.move"):
+        return not (node.args and ast.unparse(node.args[0]) in IN_MEMORY)
+    if last == "save" and node.args:
+        return ast.unparse(node.args[0]) not in IN_MEMORY
+    if last in ("open", "fdopen") and (name in ("open", "io.open", "os.fdopen") or "." in name) and name != "os.open":
+        written = part_of(node)
+        return bool(set(_mode(node)) & set("wax+")) and not written
+    return last == "VideoWriter" and "_part" not in ast.unparse(node)
+
+
+IN_MEMORY = ("file", "content", "state")  # what a BytesIO, a QBuffer or a dictionary is called here
+
+
+def part_of(node: ast.Call) -> bool:
+    """Tell whether a file that is opened is one that takes its place in the end."""
+    return isinstance(node.func, ast.Attribute) and ".part(" in ast.unparse(node.func.value)
+
+
+def _mode(node: ast.Call) -> str:
+    given = [k.value for k in node.keywords if k.arg == "mode"]
+    place = 0 if isinstance(node.func, ast.Attribute) and ast.unparse(node.func) not in ("io.open", "os.fdopen") else 1
+    given += node.args[place : place + 1]
+    text = given[0].value if given and isinstance(given[0], ast.Constant) else ""
+    return text if isinstance(text, str) and len(text) <= 3 else ""

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from models import cards, images, registry
-from models.cards import Card
-from models.engine import Engine
+from models import images
+from models.cards import card as cards
+from models.cards.card import Card
+from models.engine import registry
+from models.engine.engine import Engine
 from models.files import sha256
 from models.requests import Request
 from models.types import Result, Source
@@ -81,7 +83,7 @@ def test_the_detectors_find_fresh_digits() -> None:
     import numpy as np
     import torch
 
-    from models.networks.digits import CLASSES
+    from models.bundled.digits import CLASSES
     from models.training.evaluate import average_precision, of_scenes
     from models.training.scene import scenes, sklearn_digits
 

@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from models import architectures, cards
-from models.networks import gan, lenet, vae
+from models.bundled import gan, lenet, vae
+from models.cards import card as cards
+from models.loading import architectures
 from models.training import measure
 from models.training.lenet import accuracy
 from models.training.mnist import digits

@@ -15,15 +15,15 @@ import torch
 from own_code import face_adapter
 from torch.overrides import _get_current_function_mode_stack
 
-from models import registry
-from models.cache import Cache
-from models.cards import Card
-from models.context import Context
-from models.engine import Engine
+from models.cards.card import Card
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import save_png
 from models.inspection import Description
 from models.params import parameters
 from models.requests import Request
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache
 from models.types import Failure, Result, Source
 
 ADAPTERS = (*registry.adapter_classes(), face_adapter().ADAPTER)

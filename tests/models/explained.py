@@ -13,11 +13,11 @@ from torchvision.models.maxvit import MaxVit
 from torchvision.models.vision_transformer import VisionTransformer
 
 from models.adapters.classifier import ClassifierAdapter
-from models.attribution import Attribution, Heatmap, Probe, probe_of, subject_of
-from models.cache import Cache, CachedStages
-from models.capture import gradients
-from models.cards import Card
-from models.context import Context
+from models.attributions.attribution import Attribution, Heatmap, Probe, probe_of, subject_of
+from models.cards.card import Card
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
+from models.tracing.traced_calls import gradients
 from models.types import Pixels, Refusal
 
 NAMES = (

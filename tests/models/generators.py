@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from models.networks.plain import ConvVAE
+from models.loading.plain_layouts import ConvVAE
 
 
 def vae(folder: Path, *, dims: int = 4) -> str:

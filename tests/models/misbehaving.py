@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from models import consent
+from models.user_code import consent
 
 BODY = '''
 import ctypes, os, random, signal, subprocess, sys, threading, time, warnings

@@ -8,14 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models import attribution, registry
-from models.attribution import Heatmap, Probe, probe_of
-from models.cache import Cache, CachedStages
-from models.cards import Card
-from models.context import Context
-from models.engine import Engine
-from models.networks.photos import PhotosResNet
+from models.attributions import attribution
+from models.attributions.attribution import Heatmap, Probe, probe_of
+from models.bundled.photos import PhotosResNet
+from models.cards.card import Card
+from models.engine import registry
+from models.engine.engine import Engine
 from models.params import parameters
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.subject import Subject
 from models.types import Pixels
 

@@ -17,14 +17,14 @@ from skimage.segmentation import slic
 from sklearn.linear_model import Ridge
 from torch.nn import functional
 
-from models.attributions.kernel_shap import coalitions
-from models.attributions.lime import drawn, nearness
+from models.attributions.methods.kernel_shap import coalitions
+from models.attributions.methods.lime import drawn, nearness
+from models.attributions.perturbation import BASELINES, baseline
+from models.attributions.regression import complete, explained, ridge
+from models.attributions.superpixels import superpixels
+from models.bundled.photos import PhotosResNet
 from models.images import save_png
-from models.linear import complete, explained, ridge
-from models.networks.photos import PhotosResNet
-from models.perturb import BASELINES, baseline
 from models.requests import Request
-from models.superpixels import superpixels
 from models.types import Failure, Result, Source
 
 SIZE = 32

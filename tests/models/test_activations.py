@@ -10,17 +10,17 @@ import pytest
 import torch
 from torch import nn
 
-from models import registry
-from models.cache import Cache, CachedStages
-from models.cards import Card
-from models.context import Context
-from models.engine import Engine
-from models.features import activation, receptive
+from models.bundled.photos import PhotosResNet, photos_vit
+from models.cards.card import Card
+from models.engine import registry
+from models.engine.engine import Engine
+from models.features import activation, receptive_field
 from models.images import save_png
-from models.layers import call_of
-from models.networks.photos import PhotosResNet, photos_vit
 from models.requests import Request
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.subject import Subject
+from models.tracing.layers import call_of
 from models.types import Failure, Result, Source
 
 
@@ -193,12 +193,12 @@ def test_the_field_of_a_stack_of_convolutions_is_the_theoretical_one(layers: lis
     stages = CachedStages(Cache(), "test", Context())
     with torch.inference_mode():
         call = call_of(subject, "0", stages)
-        reached = receptive.reach(subject, call, stages)
+        reached = receptive_field.reach(subject, call, stages)
         rows, columns = call.layout.grid
         for row, column in ((0, 0), (rows // 2, columns // 3), (rows - 1, columns - 1)):
-            values = receptive.field(reached, 1, row, column)
+            values = receptive_field.field(reached, 1, row, column)
             assert values.shape == (side, side)
-            found = receptive.box(values)
+            found = receptive_field.box(values)
             assert found is not None
             expected_x, expected_y = theoretical(layers, column, side), theoretical(layers, row, side)
             dilated = any(d > 1 for *_, d in layers)
@@ -206,7 +206,7 @@ def test_the_field_of_a_stack_of_convolutions_is_the_theoretical_one(layers: lis
             if not dilated or expected_x[0] > 0:
                 assert (found[0], found[2]) == expected_x
                 assert (found[1], found[3]) == expected_y
-            most = receptive.effective(values)
+            most = receptive_field.effective(values)
             assert most is not None
             assert most[0] >= found[0] and most[1] >= found[1] and most[2] <= found[2] and most[3] <= found[3]
             assert values[most[1] : most[3], most[0] : most[2]].sum() >= 0.95 * values.sum() - 1e-6

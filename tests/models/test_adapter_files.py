@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from models import assume, consent, files, outline, registry, remembered
-from models.detection.plain import OneStage
-from models.engine import Engine
+from models import files, model_name
+from models.adapters.base.one_stage import OneStage
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source
+from models.user_code import consent, kept_adapters, outline
 
 DETECTOR = """
 import torch
@@ -167,7 +169,7 @@ def test_kept_adapters_recognise_weights(file: Path, tmp_path: Path) -> None:
     torch.save({k: v + 1 for k, v in net.state_dict().items()}, tmp_path / "w.pth")
     with pytest.raises(Refusal, match="of no network"):
         registry.open_model(str(tmp_path / "w.pth"))
-    remembered.keep(file)
+    kept_adapters.keep(file)
     model = registry.open_model(str(tmp_path / "w.pth"))
     assert isinstance(model, OneStage)
     assert torch.equal(model.net.conv.bias, net.conv.bias + 1)
@@ -179,10 +181,10 @@ def test_kept_adapters_recognise_weights(file: Path, tmp_path: Path) -> None:
     assert asked.value.offer == ("allow", str(file), files.sha256(file))
     assert "w.pth" in asked.value.advice
     assert registry.open_model("digits-ssd").card.name == "digits-ssd"
-    remembered.forget(file)
+    kept_adapters.forget(file)
     with pytest.raises(Refusal, match="of no network"):
         registry.open_model(str(tmp_path / "w.pth"))
-    assert remembered.paths() == ()
+    assert kept_adapters.paths() == ()
 
 
 def test_a_kept_adapter_that_fails_stands_in_nobodys_way(file: Path, tmp_path: Path) -> None:
@@ -190,7 +192,7 @@ def test_a_kept_adapter_that_fails_stands_in_nobodys_way(file: Path, tmp_path: P
 
     file.write_text("1 / 0")
     allow(file)
-    remembered.keep(file)
+    kept_adapters.keep(file)
     torch.save(resnet18(num_classes=3).state_dict(), tmp_path / "r.pth")
     assert registry.open_model(str(tmp_path / "r.pth")).card.classes[:1] == ("class 0",)
 
@@ -206,7 +208,7 @@ def test_an_installed_packages_adapter_runs_only_once_allowed(tmp_path: Path, mo
     (facts / "entry_points.txt").write_text("[vitrine.adapters]\nmine = faraway.mine:Mine\n")
     monkeypatch.syspath_prepend(site)
     sys.modules.pop("faraway", None)
-    assert [(k.path, k.name) for k in remembered.kept()] == [(package / "mine.py", "Mine")]
+    assert [(k.path, k.name) for k in kept_adapters.kept()] == [(package / "mine.py", "Mine")]
     space: dict[str, object] = {}
     exec(DETECTOR, space)
     torch.save(space["Net"]().state_dict(), tmp_path / "w.pth")  # type: ignore[operator]
@@ -236,13 +238,13 @@ def test_code_that_needs_its_classes_or_reads_its_weights_itself(tmp_path: Path)
 
     net = resnet18(num_classes=4)
     torch.save(net.state_dict(), tmp_path / "w.pth")
-    model = registry.open_model(assume.join(f"{path}:counted", {"weights": str(tmp_path / "w.pth")}))
+    model = registry.open_model(model_name.join(f"{path}:counted", {"weights": str(tmp_path / "w.pth")}))
     assert torch.equal(model.net.fc.weight, net.fc.weight)
     with pytest.raises(Refusal, match="asks for weights"):
         registry.open_model(f"{path}:own")
     two = resnet18(num_classes=2)
     torch.save({"inside": {"it": two.state_dict()}}, tmp_path / "odd.pth")
-    model = registry.open_model(assume.join(f"{path}:own", {"weights": str(tmp_path / "odd.pth")}))
+    model = registry.open_model(model_name.join(f"{path}:own", {"weights": str(tmp_path / "odd.pth")}))
     assert torch.equal(model.net.fc.weight, two.fc.weight)
 
 
@@ -260,7 +262,7 @@ def test_code_imports_what_lies_beside_it_even_under_a_name_of_ours(tmp_path: Pa
         allow(code)
         names.append(f"{code}:build")
     assert [registry.open_model(name).net.fc.out_features for name in names] == [3, 5]
-    import models.registry as ours
+    import models.engine.registry as ours
 
     assert ours is registry
     assert Path(sys.modules["models"].__file__ or "").parent == Path(registry.__file__).parent

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.types import Failure, Result, Source

@@ -15,10 +15,10 @@ from torchvision.ops import box_iou
 
 from models.adapters.rcnn import RcnnAdapter
 from models.adapters.ssd import SsdAdapter
+from models.bundled.digits import digits_faster_rcnn, digits_ssd
 from models.detection import anchor_design as design
 from models.detection import anchor_layout as layout
 from models.detection import anchor_match as match
-from models.networks.digits import digits_faster_rcnn, digits_ssd
 from models.types import Refusal
 
 

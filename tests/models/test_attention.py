@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import nn
 
-from models import registry
-from models.cards import Card
-from models.context import Context
-from models.engine import Engine
+from models.bundled.photos import PhotosResNet, photos_vit
+from models.cards.card import Card
+from models.engine import registry
+from models.engine.engine import Engine
 from models.features import attention
 from models.images import save_png
-from models.networks.photos import PhotosResNet, photos_vit
 from models.requests import Request
+from models.runtime.context import Context
 from models.types import Failure, Result, Source
 
 

@@ -11,11 +11,11 @@ import torch
 from explained import CLASSES, NAMES, SIDES, explained, input_of, network, opened, probe, stages
 from torch import Tensor, nn
 
-from models import gradient
-from models.attributions import input_x_gradient, integrated_gradients, saliency, smooth_grad
-from models.baseline import BASELINES, baseline
-from models.capture import gradients
-from models.context import Context
+from models.attributions import gradients as gradient
+from models.attributions.baselines import BASELINES, baseline
+from models.attributions.methods import input_x_gradient, integrated_gradients, saliency, smooth_grad
+from models.runtime.context import Context
+from models.tracing.traced_calls import gradients
 from models.types import Cancelled
 
 TARGET = {"target": "class 3"}
@@ -169,6 +169,9 @@ def test_the_gradient_at_the_picture_is_made_once(model: Any, monkeypatch: pytes
     with gradients():
         for method in (saliency.attribute, input_x_gradient.attribute):
             explained(method, model, using=using)
+        assert not asked  # of the class explained by itself it comes with the verdict
+        for method in (saliency.attribute, input_x_gradient.attribute):
+            explained(method, model, method.params(**TARGET), using=using)
     assert asked == [1]
 
 

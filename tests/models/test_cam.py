@@ -13,15 +13,15 @@ from explained import NAMES, SIDES, explained, input_of, network, opened, pictur
 from torch.nn.modules.module import register_module_forward_pre_hook
 from uneven import LAYER, Uneven
 
-from models import cam
 from models.adapters.classifier import ClassifierAdapter
-from models.attribution import LayerParams, scores_of
-from models.attributions import cam as exact
-from models.attributions import grad_cam, grad_cam_pp, guided_grad_cam, hires_cam, layer_cam
-from models.capture import gradients
-from models.layers import trace_of
+from models.attributions import class_activation
+from models.attributions.attribution import LayerParams, scores_of
+from models.attributions.methods import cam as exact
+from models.attributions.methods import grad_cam, grad_cam_pp, guided_grad_cam, hires_cam, layer_cam
+from models.attributions.target import TargetParams
 from models.subject import Subject
-from models.target import TargetParams
+from models.tracing.layers import trace_of
+from models.tracing.traced_calls import gradients
 from models.types import Refusal
 
 VARIANTS = (grad_cam.attribute, grad_cam_pp.attribute, hires_cam.attribute, layer_cam.attribute)
@@ -141,8 +141,8 @@ def test_the_variants_equal_other_libraries_where_gradients_differ_by_place(meth
 
 
 def _asked(subject: Subject, label: int) -> Any:
-    from models.attribution import Probe
-    from models.target import Target
+    from models.attributions.attribution import Probe
+    from models.attributions.target import Target
 
     using: Any = stages()
     return Probe(subject, Target(label), scores_of(subject, using), using, picture(16))
@@ -171,7 +171,7 @@ def test_the_pass_to_a_named_layer_tells_the_trace_and_the_scores_as_passes_of_t
     one, two = stages(), stages()
     subject = model.subject(picture(), one)
     with gradients():
-        through = cam.forward(subject, "features", one)
+        through = class_activation.forward(subject, "features", one)
     assert one.peek("trace", ()).calls == trace_of(subject, two).calls
     assert one.peek("trace", ()).silent == trace_of(subject, two).silent
     assert torch.equal(one.peek("scores", ()), scores_of(subject, two))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models import weights
+from models.loading import weights
 from models.types import Refusal
 
 

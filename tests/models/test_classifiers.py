@@ -9,11 +9,13 @@ import pytest
 import torch
 from torchvision.models import get_model
 
-from models import architectures, cards, registry
-from models.context import Context
-from models.engine import Engine
+from models.cards import card
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import save_png
+from models.loading import architectures
 from models.requests import Request
+from models.runtime.context import Context
 from models.types import Refusal, Result, Source
 
 UNSEEN = ("googlenet", "inception_v3")  # their input may be transformed first, which no tensor tells
@@ -68,4 +70,4 @@ def test_own_weights_open_without_a_card_and_answer_as_in_torchvision(tmp_path: 
 def test_a_thousand_classes_have_imagenets_names() -> None:
     names = architectures.class_names("resnet18", 1000)
     assert names[281] == "tabby" and len(names) == 1000
-    assert cards.task("resnet18") == "classification"
+    assert card.task("resnet18") == "classification"

@@ -11,6 +11,7 @@ import pytest
 from faster_coco_eval import COCO
 from truths import boxes, coco, picture, write
 
+from models.truth import gather
 from models.truth.read import read
 from models.types import Refusal
 
@@ -194,7 +195,10 @@ def test_five_thousand_pictures_are_looked_for_in_one_listing(tmp_path: Path, mo
     assert 100 < len(heard) < 1000 and all(f is not None and 0 <= f <= 1 for f in heard)
 
 
-def test_a_list_of_omissions_ends_somewhere_and_says_how_many_more(tmp_path: Path) -> None:
+def test_a_list_of_omissions_ends_somewhere_and_says_how_many_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gather, "MOST_LINES", 1000)
     picture(tmp_path / "a.png")
     notes = [{"id": i, "image_id": 1, "category_id": 3, "bbox": [1, 2, 0, 4]} for i in range(1500)]
     truth = read(coco(tmp_path / "set.json", annotations=notes))

@@ -11,12 +11,12 @@ from torchvision.ops import box_iou
 
 from models.adapters.rcnn import RcnnAdapter
 from models.adapters.ssd import SsdAdapter
-from models.context import Context
 from models.detection import anchor_fit as fit
 from models.detection import anchor_layout as layout
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
+from models.runtime.context import Context
 from models.truth import kept
 from models.truth.types import Annotated, Truth
 from models.types import Failure, Result, Source

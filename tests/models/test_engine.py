@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import registry
-from models.cache import Cache, CachedStages, size_of
-from models.cards import Card
-from models.context import Context
+from models.cards.card import Card
 from models.detection.postprocess import Shown
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages, size_of
 from models.types import Failure, Result, Source
 
 
@@ -144,7 +144,7 @@ def test_stages_are_made_once_and_timed() -> None:
 def test_messages_survive_the_pipe_with_their_arrays() -> None:
     from multiprocessing import Pipe
 
-    from models.serve import receive, send
+    from models.engine.process import receive, send
 
     ours, theirs = Pipe()
     sent = Result({"a": np.arange(12, dtype=np.float32).reshape(3, 4), "empty": np.zeros((0, 4))}, {"k": (1, "x")})
@@ -158,8 +158,8 @@ def test_messages_survive_the_pipe_with_their_arrays() -> None:
 def test_weights_of_every_known_architecture_are_recognised() -> None:
     import torch
 
-    from models.architectures import BUILDERS, OWN_CLASSES, build, class_names, recognise
-    from models.cards import CLASSIFIERS
+    from models.cards.card import CLASSIFIERS
+    from models.loading.architectures import BUILDERS, OWN_CLASSES, build, class_names, recognise
 
     for name in (name for name in BUILDERS if name not in CLASSIFIERS):
         classes = len(OWN_CLASSES.get(name, range(7)))
@@ -174,7 +174,7 @@ def test_weights_of_every_known_architecture_are_recognised() -> None:
 def test_weights_saved_from_frozen_normalisation_are_recognised() -> None:
     import torch
 
-    from models.architectures import build, recognise, set_frozen_eps
+    from models.loading.architectures import build, recognise, set_frozen_eps
 
     with torch.device("meta"):
         net = build("fasterrcnn_resnet50_fpn", classes=91)
@@ -188,7 +188,7 @@ def test_weights_saved_from_frozen_normalisation_are_recognised() -> None:
 def test_ssdlite_of_any_number_of_classes_is_recognised(classes: int) -> None:
     import torch
 
-    from models.architectures import build, recognise
+    from models.loading.architectures import build, recognise
 
     with torch.device("meta"):
         state = build("ssdlite320_mobilenet_v3_large", classes=classes).state_dict()
@@ -199,7 +199,7 @@ def test_weights_replaced_on_disk_are_opened_again(tmp_path: Path, source: Sourc
     import torch
     from safetensors.torch import save_file
 
-    from models.networks.digits import digits_ssd
+    from models.bundled.digits import digits_ssd
 
     def save(seed: int) -> None:
         torch.manual_seed(seed)
@@ -218,7 +218,7 @@ def test_weights_replaced_on_disk_are_opened_again(tmp_path: Path, source: Sourc
 def test_a_card_beside_weights_cannot_name_another_file(tmp_path: Path) -> None:
     import json
 
-    from models.cards import beside
+    from models.cards.card import beside
 
     body = {"name": "t", "architecture": "digits_ssd", "weights": "deep/t.safetensors"}
     (tmp_path / "t.json").write_text(json.dumps(body))

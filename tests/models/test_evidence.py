@@ -10,11 +10,11 @@ import torch
 from test_staged import picture, spread
 from torchvision.models.detection.transform import resize_boxes
 
-from models import registry
-from models.cache import Cache, CachedStages
-from models.cards import Card
-from models.context import Context
+from models.cards.card import Card
 from models.detection.evidence import Evidence
+from models.engine import registry
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.types import Candidates
 
 ADAPTERS = [a for a in registry.adapter_classes() if hasattr(a, "evidence")]

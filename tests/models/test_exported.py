@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from models import images
-from models.attribution import subject_of
-from models.cache import Cache, CachedStages
-from models.context import Context
-from models.engine import Engine
-from models.programs import archive
+from models.attributions.attribution import subject_of
+from models.attributions.target import TargetParams
+from models.engine.engine import Engine
+from models.exported import torch_archive
 from models.requests import Request
-from models.target import TargetParams
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.types import Failure, Refusal, Result, Source
 
 CAT = Path(__file__).resolve().parents[2] / "assets" / "photos" / "cat.jpg"
@@ -139,7 +139,7 @@ def rewritten(source: Path, target: Path, change: Callable[[str, bytes], bytes |
 
 def graph_with(edit: Callable[[dict[str, Any]], None]) -> Callable[[str, bytes], bytes]:
     def change(name: str, content: bytes) -> bytes:
-        if name != archive.MODEL:
+        if name != torch_archive.MODEL:
             return content
         program = json.loads(content)
         edit(program)
@@ -180,7 +180,7 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], None]] = {
 def test_a_program_that_names_more_than_a_network_is_refused(kind: str, folder: Path, tmp_path: Path) -> None:
     path = rewritten(folder / "one.pt2", tmp_path / "x.pt2", graph_with(HOSTILE[kind]))
     with pytest.raises(Refusal, match=r"no network needs|Python code") as caught:
-        archive.exported(path)
+        torch_archive.exported(path)
     assert "Nothing of it was run" in caught.value.advice
 
 
@@ -200,12 +200,12 @@ def test_pickles_in_a_program_are_not_run(folder: Path, tmp_path: Path) -> None:
     torch.save(Touch(mark), pickled)
 
     def samples(name: str, content: bytes) -> bytes:
-        return pickled.getvalue() if name == archive.SAMPLES else content
+        return pickled.getvalue() if name == torch_archive.SAMPLES else content
 
     def weights(name: str, content: bytes) -> bytes:
         if name == "data/weights/weight_0":
             return pickled.getvalue()
-        if name == archive.CONFIGS[0]:
+        if name == torch_archive.CONFIGS[0]:
             config = json.loads(content)
             next(iter(config["config"].values())).update(use_pickle=True, path_name="weight_0")
             return json.dumps(config).encode()
@@ -214,7 +214,7 @@ def test_pickles_in_a_program_are_not_run(folder: Path, tmp_path: Path) -> None:
     for change in (samples, weights):
         path = rewritten(folder / "one.pt2", tmp_path / "x.pt2", change)
         with pytest.raises(Refusal, match="could run code"):
-            archive.exported(path)
+            torch_archive.exported(path)
     assert not mark.exists()
     torch.load(io.BytesIO(pickled.getvalue()), weights_only=False)
     assert mark.exists(), "the trap works"
@@ -228,19 +228,19 @@ def test_other_things_in_a_program_are_refused(more: str, folder: Path, tmp_path
     with zipfile.ZipFile(path, "a") as file:
         file.writestr(f"{file.namelist()[0].partition('/')[0]}/{more}", b"x")
     with pytest.raises(Refusal, match=r"compiled code|no plain program"):
-        archive.exported(path)
+        torch_archive.exported(path)
 
 
 def test_tensors_larger_than_the_file_are_refused(folder: Path, tmp_path: Path) -> None:
     def change(name: str, content: bytes) -> bytes:
-        if name != archive.CONFIGS[0]:
+        if name != torch_archive.CONFIGS[0]:
             return b"" if name == "data/weights/weight_0" else content
         config = json.loads(content)
         next(iter(config["config"].values()))["tensor_meta"]["sizes"] = [{"as_int": 1 << 40}]
         return json.dumps(config).encode()
 
     with pytest.raises(Refusal, match="too short"):
-        archive.exported(rewritten(folder / "one.pt2", tmp_path / "x.pt2", change))
+        torch_archive.exported(rewritten(folder / "one.pt2", tmp_path / "x.pt2", change))
 
 
 class Writes(nn.Module):
@@ -272,7 +272,7 @@ def test_archives_that_unpack_to_more_than_they_are_are_refused(folder: Path, tm
         with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as file:
             file.writestr(f"{file.namelist()[0].partition('/')[0]}/extra/zeros", bytes(80 * 2**20))
         with pytest.raises(Refusal, match="unpacks to far more"):
-            (archive.exported if name.endswith("2") else archive.scripted)(path)
+            (torch_archive.exported if name.endswith("2") else torch_archive.scripted)(path)
 
 
 def test_broken_files_are_told(folder: Path, tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_broken_files_are_told(folder: Path, tmp_path: Path) -> None:
         path = tmp_path / "x.pt2"
         path.write_bytes(content)
         with pytest.raises(Refusal, match="no archive"):
-            archive.exported(path)
+            torch_archive.exported(path)
     path = rewritten(folder / "one.pt2", tmp_path / "y.pt2", graph_with(lambda p: nodes(p).pop(0)))
     with pytest.raises(Refusal, match="is broken"):
-        archive.exported(path)
+        torch_archive.exported(path)

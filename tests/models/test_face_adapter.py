@@ -12,14 +12,16 @@ import torch
 from latents import CHECKPOINTS, needed
 from own_code import EXAMPLES
 
-from models import assume, cards, consent, files, images
+from models import files, images, model_name
+from models.cards import card
 from models.detection.iou import iou
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.requests import Request
 from models.types import Result, Source
+from models.user_code import consent
 
 ADAPTER = EXAMPLES / "face_adapter.py"
-PHOTO = cards.PHOTOS / "astronaut.jpg"
+PHOTO = card.PHOTOS / "astronaut.jpg"
 WEIGHTS = CHECKPOINTS / "face_rfb320" / "version-RFB-320.pth"
 FACE = np.array([[178.0, 72.0, 268.0, 178.0]], np.float32)  # drawn by hand: hairline to chin, cheek to cheek
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -45,7 +47,7 @@ def engine(opened: Engine) -> Engine:
 
 @pytest.fixture(scope="module")
 def name() -> str:
-    return cards.canonical(assume.join(str(ADAPTER), {"weights": str(WEIGHTS)}))
+    return card.canonical(model_name.join(str(ADAPTER), {"weights": str(WEIGHTS)}))
 
 
 @needed(WEIGHTS)

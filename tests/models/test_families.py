@@ -12,15 +12,17 @@ from test_staged import answered, assert_same, expected, picture, spread
 from torch import nn
 from torchvision.models import detection
 
-from models import architectures, cards, registry
 from models.adapters.fcos import FcosAdapter
 from models.adapters.retinanet import RetinaNetAdapter
-from models.cache import Cache, CachedStages
-from models.cards import Card
-from models.context import Context
-from models.detection.decide import label_ids
+from models.cards import card
+from models.cards.card import Card
+from models.detection.decision import label_ids
 from models.detection.report import as_coco
+from models.engine import registry
+from models.loading import architectures
 from models.requests import Request
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.truth.types import Truth
 from models.types import Refusal, Result
 
@@ -97,9 +99,9 @@ def test_an_anchor_free_model_says_so() -> None:
 
 
 def test_label_0_is_a_class_unless_its_name_says_background() -> None:
-    assert cards.label_ids(("__background__", "a", "N/A", "b")) == (1, 3)
-    assert cards.label_ids(("background", "a")) == (1,)
-    assert cards.label_ids(("cat", "dog")) == (0, 1)
+    assert card.label_ids(("__background__", "a", "N/A", "b")) == (1, 3)
+    assert card.label_ids(("background", "a")) == (1,)
+    assert card.label_ids(("cat", "dog")) == (0, 1)
     assert label_ids("cat", ("cat", "dog")) == {0}
     with pytest.raises(Refusal):
         label_ids("background", ("background", "a"))
@@ -125,8 +127,8 @@ def test_a_real_class_0_is_found_hidden_and_reported(adapter: Any) -> None:
 @pytest.mark.parametrize("name", ["fcos_resnet50_fpn", "retinanet_resnet50_fpn", "keypointrcnn_resnet50_fpn"])
 def test_an_architecture_opens_by_name_without_weights(name: str) -> None:
     model = registry.open_model(name)
-    assert model.card.title == f"{cards.ARCHITECTURES[name]} (no weights)"
-    assert model.card.about["note"] == cards.NO_WEIGHTS
+    assert model.card.title == f"{card.ARCHITECTURES[name]} (no weights)"
+    assert model.card.about["note"] == card.NO_WEIGHTS
     assert len(model.card.classes) == (2 if name.startswith("keypoint") else 91)
     assert not any(p.requires_grad for p in model.net.parameters())
     assert all(bool(p.isfinite().all()) for p in model.net.parameters())
@@ -142,8 +144,8 @@ def test_an_architecture_opens_by_name_without_weights(name: str) -> None:
 def test_every_architecture_has_a_builder_and_torchvision_has_no_other() -> None:
     from torchvision.models import list_models
 
-    assert set(list_models(module=detection)) == set(cards.ARCHITECTURES)
-    assert set(cards.ARCHITECTURES) < set(architectures.BUILDERS)
+    assert set(list_models(module=detection)) == set(card.ARCHITECTURES)
+    assert set(card.ARCHITECTURES) < set(architectures.BUILDERS)
 
 
 def test_loading_leaves_nothing_unfilled(tmp_path: Any) -> None:

@@ -12,11 +12,12 @@ import torch
 from datasets import CLASSES, dataset, matched, shown
 from torchvision.ops import box_iou, nms
 
-from models import cards, images
-from models.cards import BUNDLED
+from models import images
+from models.cards import card
+from models.cards.card import BUNDLED
 from models.detection.anchor_fit import best_overlaps
 from models.detection.matching import overlaps
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.evaluation import curve
 from models.evaluation.confusion import confusion
 from models.evaluation.funnel import best_scores, funnel
@@ -167,7 +168,7 @@ def engine() -> Engine:
 def folder(tmp_path: Path, engine: Engine) -> Path:
     """The samples with ground truth: what digits-ssd finds on them, moved a little, one class unknown to it."""
     truth: dict[str, Any] = {"images": [], "annotations": []}
-    names = [*cards.bundled()[SSD].classes[1:], "zebra"]
+    names = [*card.bundled()[SSD].classes[1:], "zebra"]
     truth["categories"] = [{"id": i, "name": name} for i, name in enumerate(names, 1)]
     for number, sample in enumerate(SAMPLES, 1):
         (tmp_path / sample.name).write_bytes(sample.read_bytes())

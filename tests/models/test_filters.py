@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from models import registry
-from models.cards import Card
-from models.engine import Engine
+from models.bundled.photos import PhotosResNet
+from models.cards.card import Card
+from models.engine import registry
+from models.engine.engine import Engine
 from models.features import filters
 from models.images import save_png
-from models.networks.photos import PhotosResNet
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor, distributions, nn
 
-from models import architectures, weights
-from models.networks import gan, lenet, vae
+from models.bundled import gan, lenet, vae
+from models.loading import architectures, weights
 from models.training import gan as train_gan
 from models.training import lenet as train_lenet
 from models.training import measure, store

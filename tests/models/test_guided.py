@@ -15,11 +15,12 @@ from torch.nn import functional
 from torch.nn.modules import module as hooks
 from torch.overrides import _get_current_function_mode_stack
 
-from models import guided
-from models.attributions import deconvnet, guided_backprop, guided_grad_cam
-from models.capture import gradients
-from models.guided import Rectified, Rule, judged
-from models.target import TargetParams
+from models.attributions import guided_relu
+from models.attributions.guided_relu import judged
+from models.attributions.methods import deconvnet, guided_backprop, guided_grad_cam
+from models.attributions.target import TargetParams
+from models.rectifiers import Rectified, Rule
+from models.tracing.traced_calls import gradients
 from models.types import Refusal
 
 pytestmark = pytest.mark.filterwarnings("ignore:Setting backward hooks:UserWarning")
@@ -39,7 +40,7 @@ VERDICTS = {
 
 def ours(model: Any, rule: Rule) -> Tensor:
     with gradients():
-        return guided.gradient(probe(model, TargetParams(target="class 3")), rule)
+        return guided_relu.gradient(probe(model, TargetParams(target="class 3")), rule)
 
 
 @pytest.mark.parametrize("rule", ["guided", "deconvnet"])
@@ -87,7 +88,7 @@ def test_it_equals_a_network_with_replaced_relus_where_captum_misses_functions(
 @pytest.mark.parametrize(("name", "expected"), VERDICTS.items(), ids=VERDICTS)
 def test_the_verdict_counts_what_one_pass_calls(name: str, expected: tuple[str, str]) -> None:
     model = opened(network(name))
-    verdict = guided.verdict(
+    verdict = guided_relu.verdict(
         probe(model, TargetParams()).subject, TargetParams(), stages := probe(model, TargetParams()).stages
     )
     assert stages is not None
@@ -129,7 +130,7 @@ def test_every_way_to_call_a_relu_is_covered_and_in_place_ones_stay_in_place() -
         held = x * 1
         returned = functional.relu(held, inplace=True)
     assert seen.covered == 8
-    assert not seen.others
+    assert not seen.gates
     assert returned.data_ptr() == held.data_ptr()
     assert torch.equal(held, x.relu())
     (back,) = torch.autograd.grad(out, x, torch.full_like(out, -1.0))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchvision.models import get_model
 from torchvision.models.vgg import VGG, cfgs, make_layers
 
-from models.incremental import Incremental, agree, incremental
+from models.attributions.incremental import Incremental, agree, incremental
 from models.subject import Subject
 
 NETS = ("resnet18", "mobilenet_v2", "vgg11", "squeezenet1_0", "densenet121", "efficientnet_b0", "shufflenet_v2_x0_5")

@@ -13,14 +13,14 @@ from torch import nn
 from torchvision.models import detection
 from torchvision.models.detection.roi_heads import heatmaps_to_keypoints, paste_masks_in_image
 
-from models import registry
 from models.adapters.keypoint_rcnn import KeypointRcnnAdapter
 from models.adapters.mask_rcnn import MaskRcnnAdapter
-from models.cache import Cache, CachedStages
-from models.cards import Card
-from models.context import Context
-from models.detection import contour
+from models.cards.card import Card
+from models.detection import mask_outlines
+from models.engine import registry
 from models.inspections import detect, keypoints, masks
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.types import Cancelled, Result
 
 INSPECTIONS = {"detect": detect, "masks": masks, "keypoints": keypoints}
@@ -126,7 +126,7 @@ def test_outlines_enclose_what_torchvision_pastes(size: tuple[int, int]) -> None
 def test_rings_of_noise_are_closed_and_cross_one_half(seed: int) -> None:
     """Noise has every case of a cell, saddles included; each grid point lies in an odd number of rings if inside."""
     mask = np.random.default_rng(seed).random((9, 9)).astype(np.float32)
-    rings = contour.outline(mask, np.array([0, 0, 11 * 8, 11 * 8]))
+    rings = mask_outlines.outline(mask, np.array([0, 0, 11 * 8, 11 * 8]))
     inside = np.zeros((88, 88), bool)
     for ring in rings:
         assert np.array_equal(ring[0], ring[-1])
@@ -139,11 +139,11 @@ def test_rings_of_noise_are_closed_and_cross_one_half(seed: int) -> None:
 
 def test_an_even_mask_fills_its_box() -> None:
     """A mask of ones crosses one half midway between its outer cells' centres and the border's: at its box."""
-    place = contour.placed(np.array([[100.0, 50.0, 381.0, 331.0]], np.float32), side=28)[0]
-    (ring,) = contour.outline(np.ones((28, 28), np.float32), place)
+    place = mask_outlines.placed(np.array([[100.0, 50.0, 381.0, 331.0]], np.float32), side=28)[0]
+    (ring,) = mask_outlines.outline(np.ones((28, 28), np.float32), place)
     np.testing.assert_allclose(ring.min(0), [100, 50], atol=1)
     np.testing.assert_allclose(ring.max(0), [381, 331], atol=1)
-    assert contour.outline(np.zeros((28, 28), np.float32), place) == []
+    assert mask_outlines.outline(np.zeros((28, 28), np.float32), place) == []
 
 
 @pytest.mark.parametrize("adapter", [MaskRcnnAdapter, KeypointRcnnAdapter])

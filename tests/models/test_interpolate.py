@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.engine import Engine
-from models.latent import keys as texts
+from models.engine.engine import Engine
 from models.latent import path as paths
-from models.latent.keys import Stop, settled
+from models.latent import path_keys as texts
+from models.latent.path_keys import Stop, settled
 from models.latent.space import Block, Space, write
 from models.requests import Request
 from models.types import Failure, Refusal, Result

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import registry
-from models.cards import Card
-from models.engine import Engine
+from models.cards.card import Card
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.types import Failure, Result

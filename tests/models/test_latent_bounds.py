@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from scipy.stats import bernoulli, multivariate_normal, norm
 from torch import Tensor
 
-from models.latent.bounds import Bounds, Observation, bits_per_dim, bounds, kl
+from models.latent.likelihood_bounds import Bounds, Observation, bits_per_dim, bounds, kl
 from models.latent.posterior import aggregate
 from models.types import Refusal
 

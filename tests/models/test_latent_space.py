@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from models import assume, registry
+from models import model_name
 from models.adapters.generator import GeneratorAdapter
 from models.adapters.vae import VAEAdapter
-from models.engine import Engine
+from models.engine import registry
+from models.engine.engine import Engine
 from models.latent.space import Block, Space, write
-from models.networks import chain, guess
-from models.networks.plain import MLPVAE, ConvVAE
+from models.loading import layer_chain, plain_generators
+from models.loading.plain_layouts import MLPVAE, ConvVAE
 from models.recipe import read
 from models.recipe import write as write_recipe
 from models.requests import Request
@@ -201,13 +202,15 @@ def test_the_vae_of_pytorchs_examples_opens(tmp_path: Path) -> None:
     ],
 )
 def test_other_tensors_are_left_to_others(state: Mapping[str, Tensor]) -> None:
-    assert guess.propose(state, Path("x.pth"), {}, lambda path: {}) is None
+    assert plain_generators.propose(state, Path("x.pth"), {}, lambda path: {}) is None
 
 
 def test_layers_that_do_not_follow_are_refused() -> None:
-    layers = chain.numbered({"0.weight": torch.zeros(7, 3), "0.bias": torch.zeros(8), "2.weight": torch.zeros(64, 7)})
+    layers = layer_chain.numbered(
+        {"0.weight": torch.zeros(7, 3), "0.bias": torch.zeros(8), "2.weight": torch.zeros(64, 7)}
+    )
     with pytest.raises(Refusal, match="do not follow"):
-        chain.rebuild(layers, {"activation": "relu", "output": "tanh"})
+        layer_chain.rebuild(layers, {"activation": "relu", "output": "tanh"})
 
 
 def test_a_recipe_keeps_the_assumptions(tmp_path: Path) -> None:
@@ -218,14 +221,14 @@ def test_a_recipe_keeps_the_assumptions(tmp_path: Path) -> None:
     assert isinstance(answer, Result)
     write_recipe(tmp_path / "a.recipe.json", request, answer)
     again = read(tmp_path / "a.recipe.json").request
-    assert assume.split(again.model)[1] == {"activation": "tanh"}
+    assert model_name.split(again.model)[1] == {"activation": "tanh"}
     repeated = engine.run(again)
     assert isinstance(repeated, Result) and np.array_equal(repeated.arrays["picture"], answer.arrays["picture"])
 
 
 def test_assumptions_are_parted_from_names() -> None:
-    assert assume.split("digits-vae") == ("digits-vae", {})
-    assert assume.split(assume.join("a/G.pth", {"b": "2", "a": "1"})) == ("a/G.pth", {"a": "1", "b": "2"})
+    assert model_name.split("digits-vae") == ("digits-vae", {})
+    assert model_name.split(model_name.join("a/G.pth", {"b": "2", "a": "1"})) == ("a/G.pth", {"a": "1", "b": "2"})
 
 
 # pictures

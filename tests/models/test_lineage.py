@@ -11,9 +11,9 @@ import torch
 from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import box_iou, clip_boxes_to_image
 
-from models import registry
-from models.cards import SAMPLES
-from models.engine import Engine
+from models.cards.card import SAMPLES
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import read
 from models.requests import Request
 from models.types import Failure, Result, Source

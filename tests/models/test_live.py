@@ -18,7 +18,7 @@ from models.live import capture, reader
 from models.live.capture import Capture, still
 from models.live.player import Player
 from models.live.reader import Frame
-from models.live.source import is_live, kind, title
+from models.media import is_live, kind, title
 from models.types import Refusal, Source
 
 FRAMES = 120

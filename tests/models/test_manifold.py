@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from models.context import Context
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.latent import plane as planes
 from models.latent.plane import Axis, Plane
 from models.latent.space import Block, Space, write
 from models.requests import Request
+from models.runtime.context import Context
 from models.types import Failure, Refusal, Result, Source
 from tests.models.generators import gan, vae
 

@@ -13,7 +13,7 @@ from torchvision.ops import box_iou
 
 from models.detection import anchor_design as design
 from models.detection import anchor_layout as layout
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.truth import kept

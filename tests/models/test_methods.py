@@ -9,15 +9,15 @@ import pytest
 import torch
 from torchvision.ops import box_iou, distance_box_iou, nms
 
-from models.cache import Cache, CachedStages
-from models.cards import BUNDLED
-from models.context import Context
+from models.cards.card import BUNDLED
 from models.detection.classes import check, class_groups, class_scores, write_scores
-from models.detection.decide import METHODS, Params, decide
-from models.engine import Engine
+from models.detection.decision import METHODS, Params, decide
+from models.engine.engine import Engine
 from models.images import read
 from models.params import parameters, without_say
 from models.requests import Request
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.types import Candidates, Failure, Refusal, Result, Source
 
 SAMPLE = Source.file(min((BUNDLED.parent / "samples").glob("*.png")))

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.cache import Cache, CachedStages
-from models.cards import SAMPLES, Card
-from models.context import Context
+from models.cards.card import SAMPLES, Card
 from models.detection.evidence import Evidence
 from models.detection.missed import overlap
-from models.detection.remedy import grid
-from models.engine import Engine
+from models.detection.missed_remedy import grid
+from models.engine.engine import Engine
 from models.inspections import missed
 from models.params import Parameter, parameters
 from models.requests import Request
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.types import Anchors, Candidates, Failure, Refusal, Result, Source
 
 OBJECT = (10.0, 10.0, 30.0, 30.0)

@@ -10,17 +10,17 @@ import pytest
 import torch
 from captum.attr import Occlusion
 
-from models import registry
-from models.attributions.occlusion import Windows, _filled
-from models.cache import Cache
-from models.cards import Card
-from models.context import Context
-from models.engine import Engine
+from models.attributions.incremental import Incremental
+from models.attributions.methods.occlusion import Windows, _filled
+from models.attributions.perturbation import BASELINES, Pace, baseline
+from models.bundled.photos import PhotosResNet
+from models.cards.card import Card
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import save_png
-from models.incremental import Incremental
-from models.networks.photos import PhotosResNet
-from models.perturb import BASELINES, Pace, baseline
 from models.requests import Request
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache
 from models.types import Failure, Pixels, Result, Source
 
 CLASSES = ("a", "b", "c", "d")

@@ -11,8 +11,8 @@ import programs
 import pytest
 import torch
 
-from models.engine import Engine
-from models.programs import converted, proto
+from models.engine.engine import Engine
+from models.exported import onnx_file, onnx_graph
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source
 
@@ -48,8 +48,8 @@ def saved(onnx: Any, model: Any, path: Path) -> Path:
 @pytest.mark.parametrize("name", ["plain", "residual_graph", "transformer", "odd"])
 def test_outputs_equal_those_of_onnxruntime(onnx: Any, name: str, batch: int, tmp_path: Path) -> None:
     path = saved(onnx, getattr(programs, name)(onnx), tmp_path / "net.onnx")
-    model, _ = proto.read(path)
-    net, shape = converted.convert(model, name=path.name)
+    model, _ = onnx_file.read(path)
+    net, shape = onnx_graph.convert(model, name=path.name)
     assert shape == (3, programs.SIDE, programs.SIDE)
     x = np.random.default_rng(1).normal(size=(batch, *shape)).astype(np.float32)
     given = x.transpose(0, 2, 3, 1) if name == "odd" else x
@@ -63,7 +63,7 @@ def test_outputs_equal_those_of_onnxruntime(onnx: Any, name: str, batch: int, tm
 
 def test_layers_keep_the_names_they_were_exported_with(onnx: Any, tmp_path: Path) -> None:
     model = programs.plain(onnx)
-    net, _ = converted.convert(model, name="net")
+    net, _ = onnx_graph.convert(model, name="net")
     kinds = {path: type(module) for path, module in net.named_modules()}
     assert kinds["stem.conv"] is kinds["stem.deep"] is torch.nn.Conv2d
     assert kinds["stem.norm"] is torch.nn.BatchNorm2d and kinds["head.fc"] is torch.nn.Linear
@@ -92,7 +92,7 @@ def test_operators_that_are_not_supported_are_named(onnx: Any) -> None:
     graph = programs.Graph(onnx)
     graph.add("Det", graph.add("MatrixThing", "x", domain="com.somebody"))
     with pytest.raises(Refusal, match=r"Det, com\.somebody\.MatrixThing"):
-        converted.convert(graph.model((1, 3, 8, 8), y="v1_0"), name="net")
+        onnx_graph.convert(graph.model((1, 3, 8, 8), y="v1_0"), name="net")
 
 
 @pytest.mark.parametrize(("shape", "words"), [((1, 7), "takes no picture"), ((1, 5, 8, 8), "takes 5 channels")])
@@ -121,10 +121,10 @@ def test_external_data_beside_the_file_is_read(onnx: Any, tmp_path: Path) -> Non
     weights = next(t for t in wanted.graph.initializer if t.name == "stem.conv.weight").raw_data
     (tmp_path / "w.bin").write_bytes(b"\0" * 16 + weights)
     path = saved(onnx, outside(onnx, "w.bin", offset=16), tmp_path / "net.onnx")
-    model, files = proto.read(path)
+    model, files = onnx_file.read(path)
     assert files == (tmp_path / "w.bin",)
     x = torch.randn(1, 3, programs.SIDE, programs.SIDE)
-    nets = [converted.convert(one, name="net")[0] for one in (model, wanted)]
+    nets = [onnx_graph.convert(one, name="net")[0] for one in (model, wanted)]
     assert torch.equal(nets[0](x), nets[1](x))
 
 
@@ -137,7 +137,7 @@ def test_external_data_outside_the_folder_is_not_read(onnx: Any, location: str, 
     folder.mkdir()
     path = saved(onnx, outside(onnx, location), folder / "net.onnx")
     with pytest.raises(Refusal, match="outside its own folder"):
-        proto.read(path)
+        onnx_file.read(path)
 
 
 def test_external_data_by_way_of_links_is_not_read(onnx: Any, tmp_path: Path) -> None:
@@ -151,16 +151,16 @@ def test_external_data_by_way_of_links_is_not_read(onnx: Any, tmp_path: Path) ->
     for location in ("link.bin", "inner/w.bin"):
         path = saved(onnx, outside(onnx, location), folder / "net.onnx")
         with pytest.raises(Refusal, match="a link"):
-            proto.read(path)
+            onnx_file.read(path)
 
 
 def test_external_data_that_is_missing_or_short_is_told(onnx: Any, tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="not there"):
-        proto.read(saved(onnx, outside(onnx, "gone.bin"), tmp_path / "net.onnx"))
+        onnx_file.read(saved(onnx, outside(onnx, "gone.bin"), tmp_path / "net.onnx"))
     (tmp_path / "w.bin").write_bytes(b"\1" * 10)
     for more in ({}, {"length": 10}, {"offset": -4}):
         with pytest.raises(Refusal, match="too short"):
-            proto.read(saved(onnx, outside(onnx, "w.bin", **more), tmp_path / "net.onnx"))
+            onnx_file.read(saved(onnx, outside(onnx, "w.bin", **more), tmp_path / "net.onnx"))
 
 
 def test_bombs_are_refused(onnx: Any, tmp_path: Path) -> None:
@@ -172,12 +172,12 @@ def test_bombs_are_refused(onnx: Any, tmp_path: Path) -> None:
     path = tmp_path / "bomb.onnx"
     path.write_bytes(b"\x3a" + size + nodes)
     with pytest.raises(Refusal, match="more parts"):
-        proto.read(path)
+        onnx_file.read(path)
     graph = programs.Graph(onnx)
     large = graph.add("ConstantOfShape", graph.hold("sides", [1 << 20, 1 << 12], np.int64))
     model = graph.model((1, 3, 8, 8), y=graph.add("Add", "x", large))
     with pytest.raises(Refusal, match=r"4,294,967,296 numbers"):
-        converted.convert(model, name="net")
+        onnx_graph.convert(model, name="net")
 
 
 def test_what_is_no_onnx_file_is_refused(onnx: Any, tmp_path: Path) -> None:
@@ -186,17 +186,17 @@ def test_what_is_no_onnx_file_is_refused(onnx: Any, tmp_path: Path) -> None:
         path = tmp_path / "net.onnx"
         path.write_bytes(content)
         with pytest.raises(Refusal, match="no ONNX file"):
-            proto.read(path)
+            onnx_file.read(path)
 
 
 def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def missing(name: str) -> Any:
         raise ImportError(name)
 
-    monkeypatch.setattr(proto.importlib, "import_module", missing)
+    monkeypatch.setattr(onnx_file.importlib, "import_module", missing)
     (tmp_path / "net.onnx").write_bytes(b"\x08\x07")
     with pytest.raises(Refusal, match="package onnx, which is not installed") as caught:
-        proto.read(tmp_path / "net.onnx")
+        onnx_file.read(tmp_path / "net.onnx")
     assert "pip install" in caught.value.advice
 
 

@@ -9,10 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from models import assume, cards, consent, files, registry
-from models.engine import Engine
+from models import files, model_name
+from models.cards import card
+from models.engine import registry
+from models.engine.engine import Engine
 from models.requests import Request
 from models.types import Failure, Refusal, Result
+from models.user_code import consent
 
 CODE = """
 import torch
@@ -74,7 +77,7 @@ def test_what_the_code_builds_takes_the_weights(file: Path, tmp_path: Path) -> N
     torch.manual_seed(9)
     net = resnet18(weights=None, num_classes=5)
     torch.save(net.state_dict(), tmp_path / "w&1.pth")
-    name = assume.join(f"{file}:build", {"weights": str(tmp_path / "w&1.pth")})
+    name = model_name.join(f"{file}:build", {"weights": str(tmp_path / "w&1.pth")})
     model = registry.open_model(name)
     picture = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
@@ -112,14 +115,14 @@ def test_weights_of_another_network_are_listed_by_name(file: Path, tmp_path: Pat
     allow(file)
     torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "other.pth")
     with pytest.raises(Refusal, match="missing"):
-        registry.open_model(assume.join(f"{file}:build", {"weights": str(tmp_path / "other.pth")}))
+        registry.open_model(model_name.join(f"{file}:build", {"weights": str(tmp_path / "other.pth")}))
 
 
 def test_full_names_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert cards.canonical("a.py:build?weights=w.pth") == f"{tmp_path}/a.py:build?weights={tmp_path}/w.pth"
-    assert cards.canonical("timm:resnet50.a1_in1k") == "timm:resnet50.a1_in1k"
-    assert cards.canonical("digits-ssd?precision=bfloat16") == "digits-ssd?precision=bfloat16"
+    assert card.canonical("a.py:build?weights=w.pth") == f"{tmp_path}/a.py:build?weights={tmp_path}/w.pth"
+    assert card.canonical("timm:resnet50.a1_in1k") == "timm:resnet50.a1_in1k"
+    assert card.canonical("digits-ssd?precision=bfloat16") == "digits-ssd?precision=bfloat16"
 
 
 def test_what_was_allowed_is_forgotten_with_its_file(file: Path, home: Path) -> None:

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.cards import PHOTOS
-from models.engine import Engine
+from models.cards.card import PHOTOS
+from models.engine.engine import Engine
 from models.images import pictures_in
-from models.parts import in_parts
 from models.requests import Request
+from models.runtime.split_batches import in_parts
 from models.types import Failure, Result, Source
 
 MODEL = "photos-resnet"

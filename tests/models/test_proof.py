@@ -13,13 +13,8 @@ from perturbed import Linear, engine_of, opened, picture, probed
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
 
-from models import registry
-from models.attribution import Heatmap, Probe, attribution
-from models.engine import Engine
-from models.images import save_png
-from models.networks.photos import PhotosResNet
-from models.perturb import baseline
-from models.proof import (
+from models.attributions.attribution import Heatmap, Probe, attribution
+from models.attributions.faithfulness import (
     area,
     centre_map,
     curves_of,
@@ -31,9 +26,14 @@ from models.proof import (
     twin_words,
     verdict,
 )
+from models.attributions.perturbation import baseline
+from models.attributions.random_twin import twin
+from models.attributions.target import TargetParams
+from models.bundled.photos import PhotosResNet
+from models.engine import registry
+from models.engine.engine import Engine
+from models.images import save_png
 from models.requests import Request
-from models.target import TargetParams
-from models.twin import twin
 from models.types import Failure, Result, Source
 
 SIZE = 24

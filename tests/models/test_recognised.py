@@ -12,9 +12,11 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision.models import get_model
 
-from models import cards, preset, registry
-from models.engine import Engine
-from models.preprocess import Preprocess
+from models.cards import card as cards
+from models.engine import registry
+from models.engine.engine import Engine
+from models.loading import preprocess_presets
+from models.loading.preprocess import Preprocess
 from models.requests import Request
 from models.types import Refusal, Result, Source
 from models.zoo import rebuild
@@ -127,7 +129,7 @@ def test_a_classifier_of_ours_without_its_card_sees_pictures_as_it_was_trained(t
 
 def test_usual_values_are_named_and_unusual_ones_are_own() -> None:
     odd = Preprocess(mean=(0.1, 0.2, 0.3))
-    made, offered = preset.assumed(odd, {})
-    assert made == odd and offered["input"]["choices"][0] == preset.OWN
-    made, offered = preset.assumed(Preprocess(), {"input": "zero_one", "fit": "pad"})
+    made, offered = preprocess_presets.assumed(odd, {})
+    assert made == odd and offered["input"]["choices"][0] == preprocess_presets.OWN
+    made, offered = preprocess_presets.assumed(Preprocess(), {"input": "zero_one", "fit": "pad"})
     assert offered["input"]["choices"][0] == "imagenet" and made.mean == (0.0, 0.0, 0.0) and made.fit == "pad"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from models import recipe
 from models.detection import report
-from models.detection.decide import Params, label_ids
+from models.detection.decision import Params, label_ids
 from models.params import parameters, parse
 from models.requests import Request
 from models.types import Refusal, Result, Source

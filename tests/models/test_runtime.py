@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from models import registry, runtime
-from models.cards import DIGITS, PHOTOS, SAMPLES
-from models.engine import Engine
+from models.cards.card import DIGITS, PHOTOS, SAMPLES
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import pictures_in
 from models.requests import Request
+from models.runtime import device
 from models.types import Failure, Refusal, Result, Source
 
 
@@ -51,7 +52,7 @@ def test_weights_and_what_comes_out_stay_float32() -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
     inner: list[torch.dtype] = []
     net[0].register_forward_hook(lambda module, inputs, output: inner.append(output.dtype))
-    with torch.no_grad(), runtime.calculating(runtime.Runtime("cpu", "bfloat16")):
+    with torch.no_grad(), device.calculating(device.Runtime("cpu", "bfloat16")):
         out = net(torch.rand(1, 3, 8, 8))
     assert inner == [torch.bfloat16] and out.dtype == torch.float32
     assert all(p.dtype == torch.float32 for p in net.parameters())
@@ -66,7 +67,7 @@ def test_an_error_inside_leaves_the_depth_right() -> None:
             raise ValueError
 
     linear = nn.Linear(2, 2)
-    with torch.no_grad(), runtime.calculating(runtime.Runtime("cpu", "bfloat16")):
+    with torch.no_grad(), device.calculating(device.Runtime("cpu", "bfloat16")):
         with pytest.raises(ValueError):
             Odd()(torch.rand(1, 2))
         assert linear(torch.rand(1, 2)).dtype == torch.float32
@@ -74,7 +75,7 @@ def test_an_error_inside_leaves_the_depth_right() -> None:
 
 def test_containers_keep_their_kind() -> None:
     half = torch.zeros(1, dtype=torch.bfloat16)
-    made = runtime.widened({"a": [half, (half, 3)], "b": None})
+    made = device.widened({"a": [half, (half, 3)], "b": None})
     assert made["a"][0].dtype == torch.float32 and isinstance(made["a"][1], tuple) and made["a"][1][1] == 3
 
 
@@ -96,7 +97,7 @@ def test_a_full_graphics_processor_offers_the_processor(monkeypatch: pytest.Monk
 
     engine = Engine(threads=1)
     engine.model("digits-ssd")
-    monkeypatch.setattr(runtime, "take", lambda given: (runtime.Runtime("cuda:0"), {}))
+    monkeypatch.setattr(device, "take", lambda given: (device.Runtime("cuda:0"), {}))
     found = registry.all_inspections()["detect"]
 
     def full(*given: Any) -> Any:
@@ -110,6 +111,6 @@ def test_a_full_graphics_processor_offers_the_processor(monkeypatch: pytest.Monk
 
 def test_threads_leave_one_core_of_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(6)), raising=False)
-    assert runtime.threads() == 5
+    assert device.threads() == 5
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0}, raising=False)
-    assert runtime.threads() == 1
+    assert device.threads() == 1

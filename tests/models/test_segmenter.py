@@ -10,10 +10,11 @@ import pytest
 import torch
 from torchvision.models import get_model, get_model_weights
 
-from models import cards, registry
 from models.adapters.segmenter import SegmenterAdapter
-from models.cards import Card
-from models.engine import Engine
+from models.cards import card
+from models.cards.card import Card
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
 from models.types import Failure, Result, Source
@@ -97,8 +98,8 @@ def test_the_score_over_a_rectangle_is_the_mean_within_it(engine: Engine, source
 
 def _subject(engine: Engine, source: Source, region: Any = None) -> Any:
     from models import images
-    from models.cache import Cache, CachedStages
-    from models.context import Context
+    from models.runtime.context import Context
+    from models.runtime.stage_cache import Cache, CachedStages
 
     stages = CachedStages(Cache(), ("tiny", source), Context())
     return engine.model("tiny").subject(images.read(source).pixels, stages, region=region)
@@ -141,7 +142,7 @@ def test_torchvisions_segmenters_open_by_name(name: str, tmp_path: Path) -> None
     model = registry.open_model(name)
     published: Any = get_model_weights(name).DEFAULT  # pyright: ignore[reportAttributeAccessIssue]
     assert model.card.classes == tuple(published.meta["categories"])
-    assert model.card.task == cards.task(name) == "segmentation"
+    assert model.card.task == card.task(name) == "segmentation"
     pixels = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     preset = published.transforms()
     assert torch.equal(

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from videos import numbered
 
-from models.live import share
-from models.live.share import Borrower, Lender, Loan
+from models.live import shared_frames
+from models.live.shared_frames import Borrower, Lender, Loan
 
 
 def left() -> list[str]:
@@ -68,7 +68,7 @@ def test_what_nobody_fetched_is_taken_back() -> None:
 
 def test_without_room_a_frame_goes_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(share, "MEMORY", Path("/"))
-    monkeypatch.setattr(share.shutil, "disk_usage", lambda _: usage(1, 1, 0))
+    monkeypatch.setattr(shared_frames, "MEMORY", Path("/"))
+    monkeypatch.setattr(shared_frames.shutil, "disk_usage", lambda _: usage(1, 1, 0))
     frame = numbered(0)
     assert Lender().put(frame) is frame and Borrower().fetch(frame) is frame

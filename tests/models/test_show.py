@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from videos import Stream, frames_of, number_in, numbered, until, video
 
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.live import capture, reader
-from models.live.facts import Facts, Opening, Shown
+from models.live.frame_loop import Show
 from models.live.record import Recording
-from models.live.show import Show
+from models.live.status import Facts, Opening, Shown
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source
 

@@ -10,11 +10,12 @@ import torch
 from torch import nn
 from torchvision.models import detection
 
-from models import cards, registry
-from models.cache import Cache, CachedStages
-from models.cards import Card
-from models.context import Context
+from models.cards import card
+from models.cards.card import Card
+from models.engine import registry
 from models.inspections import detect
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 
 SIZES = [(120, 160), (97, 51), (1, 1), (30, 400)]
 DETECTORS = [a for a in registry.adapter_classes() if hasattr(a, "candidates") and not hasattr(a, "serves")]
@@ -105,7 +106,7 @@ def test_torchvision_builds_equal_their_own_forward(builder: Any) -> None:
     assert_same(answered(model, pixels), oracle)
 
 
-@pytest.mark.parametrize("name", sorted(c.name for c in cards.bundled().values() if c.task == "detection"))
+@pytest.mark.parametrize("name", sorted(c.name for c in card.bundled().values() if c.task == "detection"))
 def test_bundled_models_equal_torchvision(name: str) -> None:
     model = registry.open_model(name)
     pixels = picture(200, 300)

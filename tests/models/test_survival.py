@@ -15,12 +15,12 @@ import pytest
 import torch
 from misbehaving import model
 
-from models import limits, surroundings
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.images import save_png
 from models.requests import Request
+from models.runtime import isolation, memory_limits
+from models.runtime.weight_watch import Watch
 from models.types import Failure, Result, Source
-from models.watch import Watch
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ def test_what_it_changes_around_it_is_put_back(engine: Engine, source: Source, t
 def test_an_alarm_it_sets_never_rings() -> None:
     own = signal.setitimer(signal.ITIMER_REAL, 0)
     try:
-        with surroundings.kept():
+        with isolation.kept():
             signal.setitimer(signal.ITIMER_REAL, 1000)
         assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     finally:
@@ -182,12 +182,12 @@ def test_keeping_the_surroundings_costs_little() -> None:
     import timeit
 
     def once() -> None:
-        with surroundings.kept():
+        with isolation.kept():
             pass
 
     assert min(timeit.repeat(once, number=100, repeat=3)) / 100 < 2e-3
 
 
 def test_memory_that_can_be_had_is_known() -> None:
-    found = limits.available_bytes()
+    found = memory_limits.available_bytes()
     assert 1e8 < found < 1e13

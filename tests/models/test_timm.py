@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.context import Context
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.requests import Request
+from models.runtime.context import Context
 from models.types import Result, Source
 
 pytest.importorskip("timm", reason="timm is not installed")
@@ -74,8 +74,8 @@ def test_grad_cam_of_a_resnet_is_its_definition(engine: Engine) -> None:
 def test_a_network_without_a_head_shows_its_features(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     import timm  # pyright: ignore[reportMissingImports]
 
-    from models import registry
-    from models.cards import Card
+    from models.cards.card import Card
+    from models.engine import registry
 
     torch.manual_seed(0)
     net = timm.create_model("vit_tiny_patch16_224", num_classes=0).eval().requires_grad_(False)

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from models.engine import Engine
-from models.latent import silent
+from models.engine.engine import Engine
+from models.latent import silenced_units
 from models.requests import Request
 from models.types import Failure, Refusal, Result
 from tests.models.generators import gan, vae
@@ -81,5 +81,5 @@ def test_units_that_are_not_there_are_refused(tmp_path: Path) -> None:
         answer = engine.run(Request.make("decode", model, None, {"silent": text}))
         assert isinstance(answer, Failure) and reason in answer.message, (text, answer)
     with pytest.raises(Refusal):
-        silent.parse("a#1;b")
-    assert silent.parse(silent.write({"a.b": (2, 7), "c": ()})) == {"a.b": (2, 7)}
+        silenced_units.parse("a#1;b")
+    assert silenced_units.parse(silenced_units.write({"a.b": (2, 7), "c": ()})) == {"a.b": (2, 7)}

@@ -12,20 +12,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import images, registry
+from models import images
 from models.adapters.any_classifier import AnyClassifierAdapter
 from models.adapters.any_features import AnyFeaturesAdapter
 from models.adapters.decoded import DecodedAdapter
 from models.adapters.offsets import OffsetsAdapter
-from models.cache import Cache, CachedStages
-from models.cards import Card
-from models.context import Context
-from models.detection.decoded import Boxes
-from models.detection.offsets import KNOWN
-from models.engine import Engine
-from models.preprocess import Preprocess
+from models.attributions.target import TargetParams
+from models.cards.card import Card
+from models.detection.anchor_sets import KNOWN
+from models.detection.box_rows import Boxes
+from models.engine import registry
+from models.engine.engine import Engine
+from models.loading.preprocess import Preprocess
 from models.requests import Request
-from models.target import TargetParams
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
 from models.types import Refusal, Result, Source
 
 CAT = Path(__file__).resolve().parents[2] / "assets" / "photos" / "cat.jpg"
@@ -121,14 +122,14 @@ def test_families_come_first_and_take_no_assumptions() -> None:
 
 def test_the_first_normalisation_tells_the_preprocessing() -> None:
     """A network that saw photos under one preset only: its running statistics are theirs."""
-    from models import preset
+    from models.loading import preprocess_presets
 
-    pixels = [images.read(path).pixels for path in sorted(preset.PHOTOS.glob("*.jpg"))]
+    pixels = [images.read(path).pixels for path in sorted(preprocess_presets.PHOTOS.glob("*.jpg"))]
     for name in ("imagenet", "minus_one_one", "zero_255", "zero_one"):
         torch.manual_seed(0)
         body = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.BatchNorm2d(8, momentum=None), nn.ReLU())
         net = nn.Sequential(body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3))
-        made = Preprocess(crop=112, fit="crop", resize=128, **preset.PRESETS[name])
+        made = Preprocess(crop=112, fit="crop", resize=128, **preprocess_presets.PRESETS[name])
         with torch.no_grad():
             net.train()(torch.cat([made.input(one, torch.device("cpu")) for one in pixels]))
         model = registry.adapt(net.eval(), Card("net"))

@@ -44,7 +44,10 @@ FILE = b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotation><file
 BAD_XML: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "the file is left out: it is empty"),
     "broken": (b"<annotation><object>", "the file is left out: no element found: line 1, column 20"),
-    "not utf-8": (b"<annotation>\xff\xfe</annotation>", "the file is left out: not well-formed (invalid token)"),
+    "not utf-8": (
+        b'<?xml version="1.0" encoding="utf-8"?><a>\xff</a>',
+        "the file is left out: it is not text in UTF-8",
+    ),
     "unknown encoding": (b'<?xml version="1.0" encoding="klingon"?><annotation/>', "the file is left out: unknown enc"),
     "billion laughs": (BOMB, "the file is left out: it declares entities, which are not read"),
     "billion laughs in UTF-16": (BOMB.decode().encode("utf-16"), "the file is left out: it declares entities"),

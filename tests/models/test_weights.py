@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from models import files, weights
+from models import files
+from models.loading import weights
 from models.types import Refusal
 
 LEGACY, ZIP = {"_use_new_zipfile_serialization": False}, {"_use_new_zipfile_serialization": True}

@@ -11,9 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torchvision.ops import distance_box_iou
 
-from models.detection import workshop
+from models.detection import soft_nms
+from models.detection.soft_nms import Overlaps, fuse, gaussian, linear, soft
 from models.detection.suppression import SuppressionGraph, columns_of, overlap, plain, shift
-from models.detection.workshop import Overlaps, fuse, gaussian, linear, soft
 from models.types import Bool, Float, Int
 
 
@@ -62,7 +62,7 @@ def by_rank(scene: Scene) -> list[int]:
     return sorted(np.flatnonzero(scene.alive).tolist(), key=lambda row: -scene.score[row])
 
 
-def softened(scene: Scene, factor: workshop.Decay) -> tuple[list[float], list[int]]:
+def softened(scene: Scene, factor: soft_nms.Decay) -> tuple[list[float], list[int]]:
     """Return Soft-NMS by algorithm 1 of Bodla et al.: final scores, and the order in which boxes were taken."""
     score = [float(s) if a else 0.0 for s, a in zip(scene.score, scene.alive, strict=True)]
     left, taken = by_rank(scene), []
@@ -297,7 +297,7 @@ def test_nothing_is_nothing() -> None:
 
 
 def test_more_pairs_than_memory_has_room_for_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workshop, "MOST_EDGES", 100)
+    monkeypatch.setattr(soft_nms, "MOST_EDGES", 100)
     boxes = np.tile(np.array([[0, 0, 9, 9]], np.float32), (15, 1))
     with pytest.raises(MemoryError, match="100 pairs"):
         Overlaps.build(boxes, np.ones(15, np.float32))

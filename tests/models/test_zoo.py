@@ -12,14 +12,16 @@ import torch
 import torchvision
 from torchvision.models import detection, get_model, get_model_weights, list_models, segmentation
 
-from models import cards, registry
+from models.cards import card as cards
+from models.cards import zoo_catalogue
+from models.engine import registry
 from models.files import sha256
-from models.preprocess import Preprocess
+from models.loading.preprocess import Preprocess
 from models.types import Refusal
-from models.zoo import cached, catalogue, fetch, make, recognise
-from models.zoo.open import open_zoo
+from models.zoo import build_catalogue, cached, fetch, recognise
+from models.zoo.open_published import open_zoo
 
-SHIPPED = "The zoo was made with another version: python -m models.zoo.make"
+SHIPPED = "The zoo was made with another version: python -m models.zoo.build_catalogue"
 TASKS = {torchvision.models: "classification", detection: "detection", segmentation: "segmentation"}
 SMALL = ("squeezenet1_1", "googlenet", "ssdlite320_mobilenet_v3_large", "lraspp_mobilenet_v3_large")
 
@@ -34,7 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_published_model_of_torchvision_is_in_it() -> None:
-    if catalogue.raw("torchvision")["version"] != torchvision.__version__.partition("+")[0]:
+    if zoo_catalogue.raw("torchvision")["version"] != torchvision.__version__.partition("+")[0]:
         pytest.skip(SHIPPED)
     wanted = {
         f"torchvision:{name}:{w.name}": (task, w.url, w.meta["num_params"], len(w.meta["categories"] or ()))
@@ -42,7 +44,7 @@ def test_every_published_model_of_torchvision_is_in_it() -> None:
         for name in list_models(module)
         for w in _all_weights(name)
     }
-    entries = [e for e in catalogue.entries() if e.library == "torchvision"]
+    entries = [e for e in zoo_catalogue.entries() if e.library == "torchvision"]
     assert {e.name: (e.task, e.url, e.parameters, e.classes) for e in entries} == wanted
 
 
@@ -58,15 +60,15 @@ def _without(published: Any) -> Any:
 def test_sizes_and_hashes_are_those_that_torchvision_tells() -> None:
     for name in (*SMALL, "resnet50"):
         for published in get_model_weights(name):  # pyright: ignore[reportGeneralTypeIssues]
-            entry = catalogue.find(f"torchvision:{name}:{published.name}")
+            entry = zoo_catalogue.find(f"torchvision:{name}:{published.name}")
             assert entry.bytes == pytest.approx(published.meta["_file_size"] * 2**20, abs=1)
             assert published.url.endswith(f"-{cached.digest(entry)}.pth")
-        assert catalogue.find(f"torchvision:{name}:DEFAULT").tag == get_model_weights(name).DEFAULT.name  # pyright: ignore
+        assert zoo_catalogue.find(f"torchvision:{name}:DEFAULT").tag == get_model_weights(name).DEFAULT.name  # pyright: ignore
 
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "regnet_y_400mf", "swin_t", "lraspp_mobilenet_v3_large"])
 def test_torchvision_networks_have_the_tensors_that_are_listed(name: str) -> None:
-    row = catalogue.raw("torchvision")["models"][name]
+    row = zoo_catalogue.raw("torchvision")["models"][name]
     more: dict[str, Any] = {"weights_backbone": None} if "lraspp" in name else {}
     net = get_model(name, weights=None, num_classes=21, **more)
     assert row["body"] + 21 * row["per_class"] == sum(p.numel() for p in net.parameters())
@@ -86,16 +88,16 @@ def test_what_was_saved_without_its_auxiliary_head_is_recognised() -> None:
 
 def test_timm_is_listed_as_it_is_installed() -> None:
     timm = pytest.importorskip("timm", reason="timm is not installed")
-    if catalogue.raw("timm")["version"] != timm.__version__:
+    if zoo_catalogue.raw("timm")["version"] != timm.__version__:
         pytest.skip(SHIPPED)
-    assert set(catalogue.raw("timm")["models"]) == set(timm.list_models())
+    assert set(zoo_catalogue.raw("timm")["models"]) == set(timm.list_models())
     wanted = {f"timm:{name}" for name in timm.list_pretrained()}
-    assert {e.name for e in catalogue.entries() if e.library == "timm" and e.tag} == wanted
+    assert {e.name for e in zoo_catalogue.entries() if e.library == "timm" and e.tag} == wanted
     for name in ("resnet18", "vit_tiny_patch16_dinov3_qkvb"):
-        assert catalogue.find(f"timm:{name}").classes == timm.get_pretrained_cfg(name).num_classes
+        assert zoo_catalogue.find(f"timm:{name}").classes == timm.get_pretrained_cfg(name).num_classes
     for name in timm.list_pretrained("resnet18.*"):
         config = timm.get_pretrained_cfg(name)
-        entry = catalogue.find(f"timm:{name}")
+        entry = zoo_catalogue.find(f"timm:{name}")
         assert (entry.classes, entry.size) == (config.num_classes, config.input_size[-1])
         assert (entry.licence, entry.hub) == (config.license, config.hf_hub_id)
 
@@ -104,9 +106,9 @@ def test_timm_is_listed_as_it_is_installed() -> None:
 def test_timm_networks_have_the_tensors_that_are_listed(name: str) -> None:
     timm = pytest.importorskip("timm", reason="timm is not installed")
     net = timm.create_model(name, num_classes=21)
-    row = catalogue.raw("timm")["models"][name]
+    row = zoo_catalogue.raw("timm")["models"][name]
     assert row["body"] + 21 * row["per_class"] == sum(p.numel() for p in net.parameters())
-    assert json.loads(json.dumps(make.timm_zoo([name])["models"][name])) == row
+    assert json.loads(json.dumps(build_catalogue.timm_zoo([name])["models"][name])) == row
     found = recognise.candidates({key: tuple(tensor.shape) for key, tensor in net.state_dict().items()})
     assert recognise.Candidate(f"timm:{name}", 21) in found
     headless = timm.create_model(name, num_classes=0)
@@ -125,7 +127,7 @@ def test_timm_networks_have_the_tensors_that_are_listed(name: str) -> None:
 )
 def test_a_name_that_there_is_not_is_told_with_what_is_like_it(name: str, words: str) -> None:
     with pytest.raises(Refusal, match=words) as told:
-        catalogue.find(name)
+        zoo_catalogue.find(name)
     assert "resnet18" in told.value.advice or "IMAGENET1K_V1" in told.value.advice or "a1_in1k" in told.value.advice
 
 
@@ -146,7 +148,7 @@ def test_the_cache_is_torch_hubs(home: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_what_hugging_face_keeps_is_found(home: Path) -> None:
-    entry = catalogue.find("timm:resnet18.a1_in1k")
+    entry = zoo_catalogue.find("timm:resnet18.a1_in1k")
     assert cached.find(entry) is None
     folder = home / "hf" / "hub" / "models--timm--resnet18.a1_in1k"
     file = folder / "snapshots" / ("ab" * 20) / "model.safetensors"
@@ -163,7 +165,7 @@ def test_what_hugging_face_keeps_is_found(home: Path) -> None:
 
 def put(name: str) -> torch.nn.Module:
     """Put random numbers into the cache as the published weights of torchvision's `name`; return what has them."""
-    entry = catalogue.find(f"torchvision:{name}:DEFAULT")
+    entry = zoo_catalogue.find(f"torchvision:{name}:DEFAULT")
     more: dict[str, Any] = {"weights_backbone": None} if entry.task != "classification" else {}
     more |= {"aux_logits": True, "init_weights": False} if name == "googlenet" else {}
     torch.manual_seed(1)
@@ -187,7 +189,7 @@ def test_torchvisions_weights_open_as_torchvision_opens_them(name: str, monkeypa
         _same(net.eval()(picture), wanted(picture))
     assert card.name == f"torchvision:{name}:{published.name}"
     assert card.classes == tuple(published.meta["categories"])
-    assert card.sha256 == sha256(cached.place(catalogue.find(card.name)))
+    assert card.sha256 == sha256(cached.place(zoo_catalogue.find(card.name)))
     assert card.about["licence of the weights"] == "not stated"
 
 
@@ -228,7 +230,7 @@ def test_weights_that_are_not_there_are_told_with_their_size() -> None:
 
 
 def test_weights_of_another_network_are_told(tmp_path: Path) -> None:
-    entry = catalogue.find("torchvision:squeezenet1_1:DEFAULT")
+    entry = zoo_catalogue.find("torchvision:squeezenet1_1:DEFAULT")
     cached.place(entry).parent.mkdir(parents=True)
     torch.save({"a": torch.zeros(1)}, cached.place(entry))
     with pytest.raises(Refusal, match="do not fit"):
@@ -244,7 +246,7 @@ def test_timms_weights_open_as_timm_opens_them(name: str) -> None:
     timm = pytest.importorskip("timm", reason="timm is not installed")
     import safetensors.torch
 
-    entry = catalogue.find(f"timm:{name}")
+    entry = zoo_catalogue.find(f"timm:{name}")
     torch.manual_seed(1)
     cached.place(entry).parent.mkdir(parents=True)
     safetensors.torch.save_file(timm.create_model(entry.architecture).state_dict(), cached.place(entry))

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.images import read
 from models.live.capture import Capture
 from models.types import Pixels

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 import main as program
-from models import registry
-from models.cards import SAMPLES
-from models.engine import Engine
+from models.cards.card import SAMPLES
+from models.engine import registry
+from models.engine.engine import Engine
 from models.requests import Request
 from models.types import Result, Source
 from tests.viewer.explained import NAMES, classifier, picture

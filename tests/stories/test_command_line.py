@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import main as program
-from models import cards
+from models.cards import card as cards
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "assets" / "samples" / "board.png"
@@ -59,7 +59,7 @@ def test_detect_writes_overlay_numbers_and_recipe(tmp_path: Path) -> None:
 def test_detections_are_those_of_the_network_itself(tmp_path: Path) -> None:
     import torch
 
-    from models import registry
+    from models.engine import registry
 
     assert run("run", "detect", SAMPLE, "--model", "digits-faster-rcnn", "--out", tmp_path) == 0
     net = registry.open_model("digits-faster-rcnn").net

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import main as program
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))
 

@@ -15,15 +15,15 @@ import pytest
 from PIL import Image, ImageSequence
 
 import main as program
-from models import registry
-from models.files import whole, write_whole
+from models.engine import registry
 from models.images import save_png
 from models.latent.space import write
 from models.live import record
 from models.live.capture import Capture
+from models.output_files import OutputFiles, whole, write_whole
 from models.types import Result
 from tests.models.generators import gan, vae
-from viewer import reels
+from viewer.export import generated
 
 KINDS = ("mp4", "gif", "png", "npy", "json", "recipe.json")
 
@@ -127,14 +127,8 @@ def test_a_full_disk_leaves_no_half_file_and_an_older_one_stays(
     out.mkdir()
     old = out / f"vae.interpolate.{kind}"
     old.write_bytes(b"older")
-    before = Path.write_bytes
-
-    def half(path: Path, content: bytes) -> int:
-        before(path, content[: len(content) // 2])
-        return full()
-
-    monkeypatch.setattr(reels, "REEL", (kind,))
-    monkeypatch.setattr(Path, "write_bytes", half)
+    monkeypatch.setattr(generated, "REEL", (kind,))
+    monkeypatch.setattr(os, "fsync", full)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(record.shutil, "disk_usage", lambda path: usage._replace(free=1 << 20))
     assert walk(model, out, "frames=4") == 1
@@ -153,8 +147,8 @@ def test_a_film_that_the_encoder_cut_short_is_not_kept(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(record.Recording, "write", skip)
     frames = [np.full((64, 64, 3), 40 * n, np.uint8) for n in range(5)]
-    with pytest.raises(OSError, match="4 of 5 frames"):
-        record.write_film(tmp_path / "a.mp4", frames, fps=10)
+    with pytest.raises(OSError, match="4 of 5 frames"), OutputFiles() as files:
+        record.write_film(files, tmp_path / "a.mp4", frames, fps=10)
     assert not list(tmp_path.iterdir())
 
 
@@ -169,17 +163,17 @@ def test_nothing_is_left_of_a_file_whatever_goes_wrong(tmp_path: Path) -> None:
 
 def test_gifs_of_many_frames_a_second_leave_some_out_and_keep_time() -> None:
     frames = np.random.default_rng(0).integers(0, 255, (60, 8, 8, 3), dtype=np.uint8)
-    with Image.open(io.BytesIO(reels.gif(frames, fps=60, loop=True))) as gif:
+    with Image.open(io.BytesIO(generated.gif(frames, fps=60, loop=True))) as gif:
         durations = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
         assert gif.info["loop"] == 0
     assert len(durations) == 30 and sum(durations) == 1000 and min(durations) >= 20
 
 
 def test_strips_go_on_in_rows_and_small_pictures_are_enlarged_by_whole_numbers() -> None:
-    assert reels.enlarged(np.zeros((28, 28, 3), np.uint8), 256).shape == (252, 252, 3)
-    assert reels.enlarged(np.zeros((600, 300, 3), np.uint8), 256).shape == (600, 300, 3)
+    assert generated.enlarged(np.zeros((28, 28, 3), np.uint8), 256).shape == (252, 252, 3)
+    assert generated.enlarged(np.zeros((600, 300, 3), np.uint8), 256).shape == (600, 300, 3)
     wide = np.zeros((50, 32, 2000, 3), np.uint8)
-    sheet = reels.whole(Result({"pictures": wide, "segment": np.zeros(50)}, {}))
+    sheet = generated.whole(Result({"pictures": wide, "segment": np.zeros(50)}, {}))
     assert sheet.shape[1] == 4 * 2002 + 2 and sheet.shape[0] == 13 * 34 + 2
 
 

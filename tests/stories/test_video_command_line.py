@@ -9,7 +9,7 @@ import pytest
 from videos import frames_of, video
 
 import main as program
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.requests import Request
 from models.types import Result, Source
 

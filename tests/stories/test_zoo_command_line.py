@@ -14,7 +14,8 @@ import torch
 from torchvision.models import squeezenet1_1
 
 import main as program
-from models.zoo import cached, catalogue
+from models.cards import zoo_catalogue
+from models.zoo import cached
 
 PHOTO = Path(__file__).resolve().parents[2] / "assets" / "photos" / "cat.jpg"
 NAME = "torchvision:squeezenet1_1:IMAGENET1K_V1"
@@ -39,8 +40,8 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     url = f"http://127.0.0.1:{server.server_address[1]}/weights.pth"
-    known = {e.name: replace(e, url=url) if e.name == NAME else e for e in catalogue.entries()}
-    monkeypatch.setattr(catalogue, "_by_name", lambda: known)
+    known = {e.name: replace(e, url=url) if e.name == NAME else e for e in zoo_catalogue.entries()}
+    monkeypatch.setattr(zoo_catalogue, "_by_name", lambda: known)
     yield folder
     server.shutdown()
     server.server_close()
@@ -48,7 +49,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_the_zoo_is_listed(served: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    entry = catalogue.find("timm:resnet18.a1_in1k")
+    entry = zoo_catalogue.find("timm:resnet18.a1_in1k")
     cached.place(entry).parent.mkdir(parents=True)
     cached.place(entry).touch()
     assert program.main(["models", "--zoo", "resnet18"]) == 0
@@ -58,7 +59,7 @@ def test_the_zoo_is_listed(served: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "11.7 M" in line
     assert line.endswith("in the cache")
     assert program.main(["models", "--zoo"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(catalogue.entries()) + 1
+    assert len(capsys.readouterr().out.splitlines()) == len(zoo_catalogue.entries()) + 1
 
 
 def test_a_published_model_is_downloaded_and_run(

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from models import images, recipe
-from models.engine import Engine
+from models.engine.engine import Engine
 from models.latent import space
 from models.requests import Request
 from models.truth import read as truths
 from models.types import Failure, Refusal, Result, Source
-from viewer import sessionfile
-from viewer.settings import Settings
+from viewer.saving import session_file
+from viewer.session.preferences import Settings
 
 SSD = "digits-ssd"
 
@@ -84,8 +84,8 @@ class Opener:
         return self.told(self.engine.run(recipe.read(Path(path)).request))
 
     def session(self, path: str) -> tuple[str, str]:
-        sessionfile.is_session(path)
-        sessionfile.read(Path(path))
+        session_file.is_session(path)
+        session_file.read(Path(path))
         return "opened", ""
 
     def settings(self, path: str) -> tuple[str, str]:

@@ -15,21 +15,21 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from models.cards import BUNDLED
-from models.context import Context
-from models.engine import Engine
+from models.cards.card import BUNDLED
+from models.engine.engine import Engine
 from models.requests import Request
+from models.runtime.context import Context
 from models.types import Failure, Result, Source
 from viewer.app import Mailbox, build
-from viewer.document import Document
-from viewer.jobs import InlineLane, Lane, Post
 from viewer.panels.anchors import AnchorPanel
 from viewer.panels.detection import DetectionPanel
-from viewer.panels.film import FilmPanel
+from viewer.panels.film_strip import FilmPanel
 from viewer.panels.log import LogPanel
 from viewer.panels.results import ResultsPanel
-from viewer.session import Session
-from viewer.window import Window
+from viewer.session.document import Document
+from viewer.session.job_queue import InlineLane, Lane, Post
+from viewer.session.session import Session
+from viewer.window.main_window import Window
 
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from models import architectures
 from models.images import save_png
+from models.loading import architectures
 
 NAMES = (
     "airplane",

@@ -7,10 +7,10 @@ from typing import Any
 
 from PySide6.QtCore import QPoint, QPointF, Qt
 
-from models.cards import BUNDLED, PHOTOS
+from models.cards.card import BUNDLED, PHOTOS
 from models.types import Result
-from viewer.panels.beside import BesidePanel
-from viewer.plan import given
+from viewer.panels.second_model import BesidePanel
+from viewer.session.request_plan import given
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))

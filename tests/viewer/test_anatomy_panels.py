@@ -17,9 +17,9 @@ from tests.viewer.test_window import Make
 from viewer import reals
 from viewer.panels.activations import ActivationPanel
 from viewer.panels.anatomy import AnatomyPanel
-from viewer.panels.critic import CriticPanel
-from viewer.panels.explore import ExplorePanel
+from viewer.panels.discriminator import CriticPanel
 from viewer.panels.inversion import InversionPanel
+from viewer.panels.latent_code import ExplorePanel
 from viewer.panels.neighbours import NeighboursPanel
 
 

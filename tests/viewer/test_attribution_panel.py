@@ -12,11 +12,11 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
-from models import registry
-from models.attribution import Heatmap, Verdict
+from models.attributions.attribution import Heatmap, Verdict
+from models.engine import registry
 from models.types import Result
 from tests.viewer.explained import NAMES, classifier, picture
-from viewer import explain, heat
+from viewer.presenters import attribution, heatmap
 
 Make = Callable[..., Any]
 POPUP = pytest.mark.qt_log_ignore("This plugin does not support")  # what completes opens a window of its own
@@ -46,7 +46,7 @@ def asked(d: Any) -> dict[str, Any]:
 def shows(d: Any, result: Result) -> bool:
     """Whether the map on the canvas is drawn of this one's values."""
     look = d.document.look
-    wanted = heat.heat_layer(result.arrays["map"], result.meta["extent"], look, signed=result.meta["signed"])
+    wanted = heatmap.heat_layer(result.arrays["map"], result.meta["extent"], look, signed=result.meta["signed"])
     layer = d.layer("attribution")
     return layer is not None and np.array_equal(layer.values, wanted.values) and layer.extent == wanted.extent
 
@@ -94,7 +94,7 @@ def test_of_a_method_that_does_not_apply_no_map_is_asked_and_none_is_left(
         0, Qt.ItemDataRole.AccessibleTextRole
     )
     assert not d.messages
-    names = [offer.id for offer in explain.methods(d.session.description)]
+    names = [offer.id for offer in attribution.methods(d.session.description)]
     d.key(Qt.Key.Key_M)
     assert d.document.method == names[(names.index("saliency") + 1) % len(names)]
     d.run("undo")
@@ -122,13 +122,16 @@ def test_every_attribution_is_listed_under_its_group(birds: Any) -> None:
 
 
 def test_stepping_through_the_methods_passes_over_those_that_do_not_hold(birds: Any) -> None:
-    known, description = [offer.id for offer in explain.methods(birds.session.description)], birds.session.description
+    known, description = (
+        [offer.id for offer in attribution.methods(birds.session.description)],
+        birds.session.description,
+    )
     document = birds.document.with_view(unfit=("saliency", known[0]))
     fit = [name for name in known if name not in ("saliency", known[0])]
     for by, first in ((1, fit[0]), (-1, fit[-1])):
         now, seen = document.explaining(method=""), []
         for _ in fit:
-            now = now.explaining(method=explain.stepped(now, description, by))
+            now = now.explaining(method=attribution.stepped(now, description, by))
             seen.append(now.method)
         assert seen == fit[::by] and seen[0] == first
 
@@ -151,7 +154,7 @@ def test_the_target_and_its_rival_reach_the_method(birds: Any, qtbot: QtBot) -> 
     assert asked(birds) == {"target": "ship", "against": "dog"}
     direct = birds.direct("grad_cam", target="ship", against="dog")
     assert shows(birds, direct) and told(birds)["Explains"] == "ship − dog"
-    assert told(birds)["Score"].startswith(explain.number(direct.meta["score"]))
+    assert told(birds)["Score"].startswith(attribution.number(direct.meta["score"]))
     panel(birds).target.target_picked.emit("dog")
     assert (birds.document.target, birds.document.against) == ("dog", "")
     birds.run("undo")
@@ -222,12 +225,12 @@ def test_drawing_is_one_step_of_undo_and_asks_nothing(birds: Any) -> None:
     assert birds.session.wanted["attribution"] is not None and birds.session.wanted["attribution"] == wanted
     birds.run("undo")
     birds.run("undo")
-    assert birds.document.look == heat.Look()
+    assert birds.document.look == heatmap.Look()
 
 
 def test_the_scale_is_locked_where_it_is_or_where_it_is_typed(birds: Any, qtbot: QtBot) -> None:
     look, values = panel(birds).look, birds.direct("grad_cam").arrays["map"]
-    end = heat.end_of(values, birds.document.look)
+    end = heatmap.end_of(values, birds.document.look)
     assert float(look.end.text()) == pytest.approx(end, rel=1e-3)
     box = look.lock.box
     qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(8, box.height() // 2))
@@ -255,10 +258,10 @@ def test_without_positive_evidence_it_says_so_and_shows_no_noise(
     d.run("explain")
     d.until(lambda: d.layer("attribution") is not None)
     warning = panel(d).reading.warning.text()
-    assert heat.NO_EVIDENCE in warning and "refined" in warning
+    assert heatmap.NO_EVIDENCE in warning and "refined" in warning
     assert told(d)["Completeness"].startswith("off by 20.00%, large")
-    d.store.update(d.document.with_look(sign=heat.POSITIVE))
-    assert d.layer("attribution") is None and heat.NO_EVIDENCE in panel(d).reading.warning.text()
+    d.store.update(d.document.with_look(sign=heatmap.POSITIVE))
+    assert d.layer("attribution") is None and heatmap.NO_EVIDENCE in panel(d).reading.warning.text()
     d.store.update(d.document.explaining(method=""))
 
 
@@ -268,7 +271,7 @@ def test_the_map_is_read_under_the_pointer(birds: Any) -> None:
     birds.hover(40, 30)
     at = birds.canvas.pointer
     column, row = int((at.x - x0) / (x1 - x0) * values.shape[1]), int((at.y - y0) / (y1 - y0) * values.shape[0])
-    assert panel(birds).reading.value.text().startswith(f"{explain.number(float(values[row, column]))} at x")
+    assert panel(birds).reading.value.text().startswith(f"{attribution.number(float(values[row, column]))} at x")
     birds.hover(3, 3)
     assert panel(birds).reading.value.text().startswith("Move over")
 
@@ -304,7 +307,7 @@ def test_what_fails_is_said_and_the_last_map_stays(birds: Any) -> None:
     [(0.0, "0"), (0.5, "0.5"), (-2.3456, "-2.346"), (1e-5, "1e-05"), (123456.0, "1.23e+05"), (12.0, "12")],
 )
 def test_numbers_are_written_with_digits_that_count(value: float, text: str) -> None:
-    assert explain.number(value) == text
+    assert attribution.number(value) == text
 
 
 # a rectangle drawn
@@ -322,7 +325,7 @@ def test_a_rectangle_on_a_classifiers_picture_is_what_ablation_hides(birds: Any)
     d.qtbot.mouseRelease(d.canvas, Qt.MouseButton.LeftButton, shift, end)
     d.settle()
     assert d.document.region is not None and d.window.docks.by_id["missed"].isHidden()
-    assert asked(d) == before and explain.HIDES in d.messages
+    assert asked(d) == before and attribution.HIDES in d.messages
     np.testing.assert_allclose(d.layer("hidden region").boxes[0], d.document.region, atol=1e-3)
     d.store.update(d.document.explaining(method="ablation"))
     d.settle()

@@ -17,11 +17,12 @@ from videos import number_in, video
 from models.types import Failure
 from tests.viewer.explained import classifier
 from tests.viewer.second import RCNN, SAMPLES, SSD, Make, b_answer, beside_of, click, in_force, layer, panel
-from viewer import beside, versus
 from viewer.canvas.layers import CORRECT, ONLY_A, ONLY_B, WRONG, Boxes
-from viewer.panels.beside import EMPTY, NOTHING
 from viewer.panels.live import LivePanel
-from viewer.widgets.allow import Allow
+from viewer.panels.second_model import EMPTY, NOTHING
+from viewer.presenters import model_difference
+from viewer.session import second_model
+from viewer.widgets.dialogs.allow_code import Allow
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -50,7 +51,7 @@ def test_the_second_pane_shows_its_models_boxes_at_the_settings_of_the_panel(bot
     d.run("undo")
     d.settle()
     assert d.document.beside == "" and not panes.second.isVisible() and not panes.heads[0].isVisible()
-    assert not [slot for slot in (*d.session.wanted, *d.session.results) if beside.slot_of(slot)]
+    assert not [slot for slot in (*d.session.wanted, *d.session.results) if second_model.slot_of(slot)]
     d.run("redo")
     d.settle()
     assert d.document.beside == SSD and panes.second.isVisible() and len(layer(d, "detections").boxes)
@@ -58,7 +59,7 @@ def test_the_second_pane_shows_its_models_boxes_at_the_settings_of_the_panel(bot
 
 def test_boxes_that_one_model_alone_found_are_marked_counted_and_listed(both: Any) -> None:
     d, two = both, panel(both)
-    pairs = versus.boxes(d.result, b_answer(d, "detect"))
+    pairs = model_difference.boxes(d.result, b_answer(d, "detect"))
     counts = pairs.counts
     assert counts["only_a"] > 0 and counts["matched"] > 5
     assert two.legend.words["only_a"].text().startswith(f"{counts['only_a']} box")
@@ -80,7 +81,7 @@ def test_boxes_that_one_model_alone_found_are_marked_counted_and_listed(both: An
 
 def test_a_box_clicked_in_one_pane_selects_its_counterpart_in_the_other(both: Any) -> None:
     d, other = both, both.window.panes.canvas
-    pairs = versus.boxes(d.result, b_answer(d, "detect"))
+    pairs = model_difference.boxes(d.result, b_answer(d, "detect"))
     i, j = pairs.matched[0].tolist()
     a, b = int(pairs.a.arrays["ids"][i]), int(pairs.b.arrays["ids"][j])
     x0, y0, x1, y1 = pairs.a.arrays["boxes"][i].tolist()
@@ -105,7 +106,7 @@ def test_both_panes_look_at_the_same_place_and_read_out_the_same_point(both: Any
     assert other.look == d.canvas.look
     d.canvas.fit()
     assert other.fitted and (other.look.x, other.look.y) == (d.canvas.look.x, d.canvas.look.y)
-    pairs = versus.boxes(d.result, b_answer(d, "detect"))
+    pairs = model_difference.boxes(d.result, b_answer(d, "detect"))
     i, j = pairs.matched[0].tolist()
     box = pairs.a.arrays["boxes"][i]
     d.hover(*((box[:2] + box[2:]) / 2).tolist())
@@ -200,12 +201,15 @@ def test_the_same_model_in_another_precision_is_offered_and_compared(desk: Make)
     assert np.array_equal(layer(d, "detections").boxes, other.arrays["boxes"])
     assert not np.array_equal(one.arrays["scores"], other.arrays["scores"])
     text = panel(d).boxes.text()
-    assert f"{versus.boxes(one, other).change.mean():+.2g}" in text and versus.boxes(one, other).counts["only_a"] == 0
+    assert (
+        f"{model_difference.boxes(one, other).change.mean():+.2g}" in text
+        and model_difference.boxes(one, other).counts["only_a"] == 0
+    )
 
 
 def test_undo_keeps_what_is_selected_in_both(both: Any) -> None:
     d = both
-    pairs = versus.boxes(d.result, b_answer(d, "detect"))
+    pairs = model_difference.boxes(d.result, b_answer(d, "detect"))
     d.store.update(d.document.with_value("detect", iou=0.4), title="NMS IoU")
     d.settle()
     d.store.update(d.document.with_selected(-1).with_other(int(pairs.b.arrays["ids"][0])))
@@ -246,7 +250,7 @@ def test_while_a_video_plays_the_second_model_waits_and_answers_where_it_is_paus
     d.panel(LivePanel).paced.emit(True)
     d.session.open_paths([video(tmp_path / "clip.mp4", 30)])
     d.play_until(lambda: d.session.live.source is not None and number_in(d.canvas.pixels) > 2)
-    assert not [slot for slot in d.session.wanted if beside.slot_of(slot)]
+    assert not [slot for slot in d.session.wanted if second_model.slot_of(slot)]
     assert d.window.panes.canvas.pixels is d.canvas.pixels
     assert "Pause to compare" in d.window.panes.heads[1].note.text() and layer(d, "detections") is None
     d.run("play")

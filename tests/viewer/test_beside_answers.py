@@ -14,14 +14,17 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from models import recipe
+from models.cards.zoo_catalogue import Entry
 from models.requests import Request
-from models.zoo.catalogue import Entry
 from tests.viewer.explained import classifier, picture
 from tests.viewer.second import CAT, RCNN, SAMPLES, SSD, Make, b_answer, beside_of, in_force, layer, panel
-from viewer import beside_actions, heat, sessionfile, versus, zoo
 from viewer.canvas.painter import render
-from viewer.panels.beside import NOTHING
-from viewer.sources import pixels_of
+from viewer.menus import second_model
+from viewer.panels.second_model import NOTHING
+from viewer.presenters import heatmap, model_difference
+from viewer.saving import session_file
+from viewer.window import model_zoo
+from viewer.window.dropped_data import pixels_of
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -59,24 +62,26 @@ def test_maps_of_two_models_are_shown_correlated_and_subtracted(desk: Make, tmp_
     d.settle()
     a, b = d.session.results["attribution"][1], b_answer(d, "attribution")
     assert not np.array_equal(a.arrays["map"], b.arrays["map"])
-    drawn = heat.heat_layer(b.arrays["map"], b.meta["extent"], d.document.look, signed=b.meta["signed"])
+    drawn = heatmap.heat_layer(b.arrays["map"], b.meta["extent"], d.document.look, signed=b.meta["signed"])
     assert np.array_equal(layer(d, "attribution").values, drawn.values)
-    found = versus.map_numbers(a, b)
+    found = model_difference.map_numbers(a, b)
     assert found is not None and f"Pearson: {found.pearson:+.3f}" in panel(d).maps.text
     panel(d).subtract.click()
     d.settle()
-    wanted = versus.map_difference(a, b, d.document.look)
+    wanted = model_difference.map_difference(a, b, d.document.look)
     assert wanted is not None and layer(d, "attribution") is None
-    drawn = versus.difference_layer(wanted, d.document.look)
+    drawn = model_difference.difference_layer(wanted, d.document.look)
     assert np.array_equal(layer(d, "difference").values, drawn.values)
     assert d.layer("attribution") is not None, "A keeps its own map"
     d.store.update(d.document.explaining(target="ship"))
     d.settle()
     both = d.session.results["attribution"][1], b_answer(d, "attribution")
     assert both[0] is not a and both[1] is not b
-    wanted = versus.map_difference(*both, d.document.look)
+    wanted = model_difference.map_difference(*both, d.document.look)
     assert wanted is not None and f"A − B: {np.abs(wanted.values).mean():.3f} of each scale" in panel(d).maps.text
-    assert np.array_equal(layer(d, "difference").values, versus.difference_layer(wanted, d.document.look).values)
+    assert np.array_equal(
+        layer(d, "difference").values, model_difference.difference_layer(wanted, d.document.look).values
+    )
     second = d.document.beside
     d.run("beside-close")
     d.settle()
@@ -97,9 +102,9 @@ def test_activations_of_both_are_shown_and_compared(desk: Make, tmp_path: Path) 
     d.settle()
     b = b_answer(d, "activations")
     assert b.meta["layer"] == chosen, "layers named alike are paired"
-    drawn = heat.heat_layer(b.arrays["maps"][1].astype(np.float32), b.meta["extent"], d.document.look)
+    drawn = heatmap.heat_layer(b.arrays["maps"][1].astype(np.float32), b.meta["extent"], d.document.look)
     assert np.array_equal(layer(d, "activation").values, drawn.values)
-    found = versus.activity(d.session.results["activations"][1], b)
+    found = model_difference.activity(d.session.results["activations"][1], b)
     assert f"Cosine: {found.cosine:+.3f}" in panel(d).channels.text
 
 
@@ -165,7 +170,7 @@ def test_published_weights_are_downloaded_first_and_then_shown_beside(
     name = classifier(tmp_path)
     entry = Entry(name, "timm", "birds", "tag", "birds", "classification", 1)
     asked: list[Any] = []
-    monkeypatch.setattr(zoo, "missing", lambda base: entry if base == name else None)
+    monkeypatch.setattr(model_zoo, "missing", lambda base: entry if base == name else None)
     monkeypatch.setattr(d.window.verbs.zoo.downloads, "start", lambda *given: asked.append(given))
     d.window.panes.choose(f"{name}?precision=bfloat16")
     assert d.document.beside == "" and d.window.verbs.zoo.dialog.isVisible()
@@ -183,20 +188,20 @@ def test_a_session_keeps_the_second_model_and_goes_without_it_where_it_is_gone(d
     (tmp_path / "old").mkdir()
     weights = Path(classifier(tmp_path / "old"))
     d = beside_of(desk(SAMPLES[0], model=SSD), str(weights))
-    sessionfile.write(tmp_path / "old" / "mine.vitrine", d.document)
+    session_file.write(tmp_path / "old" / "mine.vitrine", d.document)
     (tmp_path / "old").rename(tmp_path / "new")
-    found = sessionfile.read(tmp_path / "new" / "mine.vitrine")
+    found = session_file.read(tmp_path / "new" / "mine.vitrine")
     assert found.document.beside == str(tmp_path / "new" / weights.name) and not found.missing
     (tmp_path / "new" / weights.name).unlink()
-    found = sessionfile.read(tmp_path / "new" / "mine.vitrine")
+    found = session_file.read(tmp_path / "new" / "mine.vitrine")
     assert found.document.beside == "" and found.document.model == SSD and found.missing == (weights.name,)
 
 
 def test_both_panes_are_written_as_one_picture_with_what_differs_and_two_recipes(both: Any, tmp_path: Path) -> None:
     d = both
-    written = beside_actions.export_to(d.window, tmp_path / "out" / "two.png")
+    written = second_model.export_to(d.window, tmp_path / "out" / "two.png")
     assert [path.name for path in written] == ["two.png", "two.json", "two.a.recipe.json", "two.b.recipe.json"]
-    pairs = versus.boxes(d.result, b_answer(d, "detect"))
+    pairs = model_difference.boxes(d.result, b_answer(d, "detect"))
     body = json.loads(written[1].read_text(encoding="utf-8"))
     assert body["differences"]["boxes"]["counts"] == pairs.counts
     assert [pair["iou"] for pair in body["differences"]["boxes"]["both"]] == pytest.approx(pairs.iou.tolist())
@@ -231,5 +236,5 @@ def test_both_panes_are_copied_where_there_are_two(both: Any) -> None:
 
 def test_where_both_cannot_be_written_it_says_so(both: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert beside_actions.export_to(both.window, tmp_path / "file" / "two.png") == []
+    assert second_model.export_to(both.window, tmp_path / "file" / "two.png") == []
     assert "cannot be written" in both.messages[-1]

@@ -15,14 +15,16 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QLabel
 from torch import nn
 
-from models import registry
-from models.cards import Card
-from models.engine import Engine
+from models.bundled.photos import CLASSES, PhotosResNet, photos_vit
+from models.cards.card import Card
+from models.engine import registry
+from models.engine.engine import Engine
 from models.images import save_png
-from models.networks.photos import CLASSES, PhotosResNet, photos_vit
 from models.requests import Request
 from models.types import Result, Source
-from viewer import export, inside, theme
+from viewer import theme
+from viewer.export import answers
+from viewer.presenters import feature_maps
 
 Make = Callable[..., Any]
 
@@ -258,20 +260,20 @@ def test_attention_of_blocks_heads_and_positions(vit: Any) -> None:
     assert "Block 2, head 3" in facts(panel)
     assert f"{direct.arrays['entropy'][2, 3]:.2f} bits" in facts(panel)
     assert (panel.block.currentData(), panel.head.currentData()) == (2, 3)
-    values, signed = inside.attention_map(direct, *panel._shown(vit.document))
+    values, signed = feature_maps.attention_map(direct, *panel._shown(vit.document))
     assert np.array_equal(values, direct.arrays["all"][2, 3]) and not signed
     choose(vit, panel.head, -1)
-    assert np.allclose(inside.attention_map(direct, *panel._shown(vit.document))[0], direct.arrays["blocks"][2])
-    choose(vit, panel.show_box, inside.POSITION)
+    assert np.allclose(feature_maps.attention_map(direct, *panel._shown(vit.document))[0], direct.arrays["blocks"][2])
+    choose(vit, panel.show_box, feature_maps.POSITION)
     assert vit.layer("attention").low < 0
     panel.discard.setEnabled(True)
-    panel._set("Discard", show=inside.ROLLOUT, discard=0.5)
+    panel._set("Discard", show=feature_maps.ROLLOUT, discard=0.5)
     vit.settle()
     half = vit.direct("attention", discard=0.5).arrays["rollout"]
     assert np.array_equal(vit.session.results["attention"][1].arrays["rollout"], half)
     vit.run("undo")
     vit.settle()
-    assert panel.show_box.currentData() == inside.POSITION
+    assert panel.show_box.currentData() == feature_maps.POSITION
 
 
 def test_a_click_on_the_picture_lets_that_patch_look(vit: Any) -> None:
@@ -306,7 +308,7 @@ def test_grids_and_numbers_are_written_without_a_window(engine: Engine, picture:
         answer = engine.run(request)
         assert isinstance(answer, Result), answer
         pixels = np.zeros((64, 96, 3), np.uint8)
-        written = export.write(tmp_path, request, answer, pixels, kinds=["png", "npy", "json"])
+        written = answers.write(tmp_path, request, answer, pixels, kinds=["png", "npy", "json"])
         assert [p.name for p in written] == [f"noise.{inspection}.{k}" for k in ("png", "npy", "json", "recipe.json")]
         stored = np.load(written[1])
         assert stored.dtype == np.float32 and np.array_equal(stored, answer.arrays[raw])
@@ -315,6 +317,6 @@ def test_grids_and_numbers_are_written_without_a_window(engine: Engine, picture:
         assert told["dead_count"] == sum(told["dead"])
         image = QImage(str(written[0]))
         first = int(answer.arrays["order"][0])
-        atlas = (inside.filter_atlas if raw == "tiles" else inside.activation_atlas)(answer, theme.heat_lut)
+        atlas = (feature_maps.filter_atlas if raw == "tiles" else feature_maps.activation_atlas)(answer, theme.heat_lut)
         assert atlas.table is not None
         assert image.pixel(1, 1) == int(atlas.table[atlas.tiles[first, 0, 0]])

@@ -8,7 +8,7 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 from pytestqt.qtbot import QtBot
 
-from viewer.commands import NOTHING_HERE, Command, Commands
+from viewer.commands.command import NOTHING_HERE, Command, Commands
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform has none
 
@@ -159,6 +159,7 @@ def test_a_submenu_is_filled_when_it_shows(state: State, window: QMainWindow) ->
     commands = table(state)
     commands.fill(window.menuBar())
     recent = submenu(menu(window, "File"), "Open recent")
+    recent.aboutToShow.emit()
     assert titles(recent) == ["a.png", "b && c.png"]
     recent.actions()[1].trigger()
     assert state.ran == ["b & c.png"]

@@ -10,11 +10,11 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.types import Result
 from viewer.canvas.layers import CHANGED, ONLY_A, ONLY_B
-from viewer.difference import differ, layers
-from viewer.panels.compare import EMPTY, ComparePanel
+from viewer.panels.settings_comparison import EMPTY, ComparePanel
+from viewer.presenters.settings_difference import differ, layers
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))

@@ -15,9 +15,9 @@ from models.inspection import Description, Offer
 from models.params import Parameter
 from models.requests import Request
 from models.types import Source
-from viewer import plan
-from viewer.document import Document
-from viewer.store import Store
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
 
 PICTURES = tuple(Source(f"/p/{name}.png") for name in "abc")
 MODELS = ("one", "two")
@@ -200,7 +200,7 @@ def description(*, greyed: Mapping[str, str] | None = None, reason: str = "", an
     return Description("one", "One", "SSD", ("b", "a"), ("Detects",), {}, offers, "cpu", "", {})
 
 
-WANTS = [("detect", plan.detect), ("anchors", plan.anchors)]
+WANTS = [("detect", request_plan.detect), ("anchors", request_plan.anchors)]
 
 
 @given(st.lists(CHANGES, max_size=10), st.booleans())
@@ -209,9 +209,9 @@ def test_the_plan_is_pure(changes: list[tuple[Any, ...]], described: bool) -> No
     for change in changes:
         document = changed(document, change)
     before, known = copy.deepcopy(document), description() if described else None
-    first, second = plan.plan(document, known, WANTS), plan.plan(document, known, WANTS)
+    first, second = request_plan.plan(document, known, WANTS), request_plan.plan(document, known, WANTS)
     assert first == second and document == before
-    assert first[plan.DESCRIBE_SLOT] == Request("describe", document.model)
+    assert first[request_plan.DESCRIBE_SLOT] == Request("describe", document.model)
     assert all(r.model == document.model for r in first.values())
     assert first["detect"].source == document.source
     assert ("anchors" in first) == (document.view.anchors in ("here", "density"))
@@ -223,22 +223,26 @@ def test_how_answers_are_drawn_asks_nothing_new(changes: list[tuple[Any, ...]]) 
     for change in changes:
         document = changed(document, change)
     drawn = document.with_view(boxes=False, labels=False, anchor_at=(1.0, 2.0), anchor_level=1).with_selected(4)
-    assert plan.plan(drawn, None, WANTS) == plan.plan(document, None, WANTS)
+    assert request_plan.plan(drawn, None, WANTS) == request_plan.plan(document, None, WANTS)
 
 
 def test_what_the_model_lacks_is_not_asked_but_kept() -> None:
     document = START.with_value("detect", score=0.3, rpn_score=0.2, unknown=1.0)
-    assert plan.plan(document, None, WANTS)["detect"].settings == {"score": 0.3, "rpn_score": 0.2, "unknown": 1.0}
+    assert request_plan.plan(document, None, WANTS)["detect"].settings == {
+        "score": 0.3,
+        "rpn_score": 0.2,
+        "unknown": 1.0,
+    }
     known = description(greyed={"rpn_score": "no proposals"})
-    assert plan.plan(document, known, WANTS)["detect"].settings == {"score": 0.3}
+    assert request_plan.plan(document, known, WANTS)["detect"].settings == {"score": 0.3}
     assert document.values("detect")["rpn_score"] == 0.2
 
 
 def test_an_inspection_that_does_not_apply_is_not_asked() -> None:
-    assert set(plan.plan(START, description(reason="no boxes"), WANTS)) == {plan.DESCRIBE_SLOT}
+    assert set(request_plan.plan(START, description(reason="no boxes"), WANTS)) == {request_plan.DESCRIBE_SLOT}
     shown = START.with_view(anchors="density")
-    assert set(plan.plan(shown, description(anchors=False), WANTS)) == {plan.DESCRIBE_SLOT, "detect"}
-    assert set(plan.plan(Document(model="one"), description(), WANTS)) == {plan.DESCRIBE_SLOT}
+    assert set(request_plan.plan(shown, description(anchors=False), WANTS)) == {request_plan.DESCRIBE_SLOT, "detect"}
+    assert set(request_plan.plan(Document(model="one"), description(), WANTS)) == {request_plan.DESCRIBE_SLOT}
 
 
 def test_a_document_cannot_be_changed() -> None:

@@ -16,9 +16,9 @@ from models.requests import Request
 from models.types import Result, Source
 from tests.models.generators import gan, vae
 from tests.viewer.test_window import SAMPLES, SSD, Make
-from viewer import latent
-from viewer.panels.explore import ExplorePanel
+from viewer.panels.latent_code import ExplorePanel
 from viewer.panels.samples import SamplesPanel
+from viewer.presenters import latent_code
 
 
 def made(d: Any, code: str) -> Any:
@@ -115,11 +115,11 @@ def test_truncation_of_the_sample_is_that_of_the_picture_gone_to(opened: Any) ->
     opened.settle()
     panel.grid.picked.emit(3)
     opened.settle()
-    code = latent.code_of(opened.document, latent.space_of(opened.session.description))
+    code = latent_code.code_of(opened.document, latent_code.space_of(opened.session.description))
     assert code is not None and abs(code).max() <= 0.5
     assert abs(opened.canvas.pixels.astype(int) - panel._result.arrays["pictures"][3].astype(int)).max() <= 1
     assert panel.grid.chosen == 3
-    space = latent.space_of(opened.session.description)
+    space = latent_code.space_of(opened.session.description)
     plain = space.parse(opened.document.latent.code)[0]
     assert np.array_equal(plain, panel._result.arrays["codes"][3]), "whoever knows of no truncation is asked alike"
     assert np.array_equal(opened.session.results["generated"][1].arrays["code"], panel._result.arrays["codes"][3])
@@ -197,7 +197,7 @@ def test_infogans_codes_are_named_controls(desk: Make, tmp_path: Path) -> None:
     seven = names.index("7")
     choice.reported.emit(choice.key, str(seven), True)
     d.settle()
-    code = latent.code_of(d.document, latent.space_of(d.session.description))
+    code = latent_code.code_of(d.document, latent_code.space_of(d.session.description))
     assert code is not None and code[:10].tolist() == np.eye(10)[seven].tolist()
     save_png(d.canvas.pixels, tmp_path / "made.png")
     seen = d.engine.run(Request("classify", "digits-lenet", Source.file(tmp_path / "made.png")))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,10 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog
 
 from models import recipe
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.types import Result
 from viewer.canvas.painter import render
-from viewer.export import KINDS
+from viewer.export.answers import KINDS
 
 SSD = "digits-ssd"
 SAMPLE = min((BUNDLED.parent / "samples").glob("*.png"))
@@ -137,3 +139,32 @@ def test_copies_are_what_is_shown(d: Any) -> None:
     d.run("copy-table")
     assert clipboard.text() == d.results.text
     assert len(clipboard.text().splitlines()) == len(d.layer("detections")) + 1
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "json"])
+def test_a_full_disk_keeps_the_export_before_and_is_said(d: Any, small_disk: Path, kind: str) -> None:
+    """The picture and its recipe that were there stay as they are, and nobody is told that they were exported."""
+    (small_disk / f"out.{kind}").write_bytes(b"good")
+    (small_disk / "out.recipe.json").write_bytes(b"recipe")
+    (small_disk / "rest").touch()
+    with contextlib.suppress(OSError), (small_disk / "rest").open("wb", buffering=0) as rest:
+        while True:
+            rest.write(bytes(4096))
+    assert not d.window.verbs.export_to(small_disk / f"out.{kind}", kind)
+    assert (small_disk / f"out.{kind}").read_bytes() == b"good"
+    assert (small_disk / "out.recipe.json").read_bytes() == b"recipe"
+    assert {path.name for path in small_disk.iterdir()} == {f"out.{kind}", "out.recipe.json", "rest"}
+    assert any(f"out.{kind} cannot be written (No space left" in text for text in d.messages)
+    assert not any("Exported" in text for text in d.messages)
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "json"])
+def test_a_pipe_is_no_place_for_an_export(d: Any, tmp_path: Path, kind: str) -> None:
+    os.mkfifo(tmp_path / f"out.{kind}")
+    (tmp_path / "out.recipe.json").symlink_to("out.recipe.json")
+    assert not d.window.verbs.export_to(tmp_path / f"out.{kind}", kind)
+    assert any("named pipe" in text for text in d.messages)
+    (tmp_path / f"out.{kind}").unlink()
+    assert not d.window.verbs.export_to(tmp_path / f"out.{kind}", kind)
+    assert any("symbolic links" in text for text in d.messages)
+    assert {path.name for path in tmp_path.iterdir()} == {"out.recipe.json"}

@@ -13,17 +13,18 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QGuiApplication
 
-from models import cards, images
-from models.engine import Engine
+from models import images
+from models.cards import card
+from models.engine.engine import Engine
 from models.evaluation import report
 from models.requests import Request
 from models.types import Result, Source
 from viewer.panels.figures import FiguresPanel
-from viewer.widgets.chart_bars import Bar, BarChart
-from viewer.widgets.chart_matrix import MatrixChart
+from viewer.widgets.charts.bar_chart import Bar, BarChart
+from viewer.widgets.charts.confusion_matrix import MatrixChart
 
 Make = Callable[..., Any]
-SAMPLES = sorted((cards.BUNDLED.parent / "samples").glob("*.png"))
+SAMPLES = sorted((card.BUNDLED.parent / "samples").glob("*.png"))
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
 
 
@@ -33,7 +34,7 @@ def truth(tmp_path: Path, engine: Engine) -> Path:
     folder = tmp_path / "set"
     folder.mkdir()
     body: dict[str, Any] = {"images": [], "annotations": []}
-    body["categories"] = [{"id": i, "name": n} for i, n in enumerate(cards.bundled()[SSD].classes) if i]
+    body["categories"] = [{"id": i, "name": n} for i, n in enumerate(card.bundled()[SSD].classes) if i]
     for number, sample in enumerate(SAMPLES, 1):
         shutil.copy(sample, folder)
         width, height = images.size(sample)

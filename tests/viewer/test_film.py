@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))
 Make = Callable[..., Any]

@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QApplication, QSlider, QStyle, QStyleOptionFrame, 
 from pytestqt.qtbot import QtBot
 
 from models.params import Parameter
-from viewer.widgets.field import CheckRow, ChoiceRow, TextRow
-from viewer.widgets.form import ALL_OWN, Form
-from viewer.widgets.row import Row
-from viewer.widgets.slider import SliderRow
+from viewer.widgets.controls.fields import CheckRow, ChoiceRow, TextRow
+from viewer.widgets.controls.form import ALL_OWN, Form
+from viewer.widgets.controls.row import Row
+from viewer.widgets.controls.slider import SliderRow
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform has none
 

@@ -15,17 +15,18 @@ import torch
 from PySide6.QtGui import QImage, QPainter
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 
-from models import registry
 from models.adapters.keypoint_rcnn import KeypointRcnnAdapter
 from models.adapters.mask_rcnn import MaskRcnnAdapter
-from models.cards import BUNDLED, Card
-from models.detection import contour
-from models.engine import Engine
+from models.cards.card import BUNDLED, Card
+from models.detection import mask_outlines
+from models.engine import registry
+from models.engine.engine import Engine
 from models.requests import Request
 from models.types import Result, Source
-from viewer import export, instances
 from viewer.canvas.layers import Layer, Masks, Rings, Skeletons
-from viewer.canvas.painter import paint, render, render_svg
+from viewer.canvas.painter import paint, render, svg
+from viewer.export import answers
+from viewer.presenters import instances
 from viewer.theme import class_colour
 
 pytestmark = pytest.mark.usefixtures("qapp")
@@ -51,8 +52,8 @@ def blob(seed: int) -> np.ndarray:
 
 
 def masks_of(boxes: np.ndarray, maps: list[np.ndarray], **fields: Any) -> Masks:
-    places = contour.placed(boxes, side=28)
-    rings = Rings(*contour.joined([contour.outline(m, p) for m, p in zip(maps, places, strict=True)]))
+    places = mask_outlines.placed(boxes, side=28)
+    rings = Rings(*mask_outlines.joined([mask_outlines.outline(m, p) for m, p in zip(maps, places, strict=True)]))
     rows = np.arange(len(boxes))
     return Masks("masks", boxes, rows + 1, rows, rings, **fields)
 
@@ -89,10 +90,9 @@ def test_masks_are_blended_outlined_and_left_out_when_out_of_view() -> None:
     assert np.array_equal(outlined[70, 70], seen[70, 70])
 
 
-def test_an_svg_holds_masks_as_paths(tmp_path: Path) -> None:
+def test_an_svg_holds_masks_as_paths() -> None:
     layer = masks_of(np.array([[20, 20, 120, 120]], np.float32), [blob(0)], opacity=0.5)
-    render_svg(np.zeros((150, 150, 3), np.uint8), [layer], tmp_path / "a.svg")
-    text = (tmp_path / "a.svg").read_text()
+    text = svg(np.zeros((150, 150, 3), np.uint8), [layer]).decode()
     assert text.count("<path") >= 2 and "fill-opacity" in text
     assert text.count("<image") == 1
 
@@ -255,9 +255,9 @@ def test_an_export_without_a_window_paints_them(engine: Engine, kind: str, tmp_p
     request = Request.make(kind, name, Source.file(SAMPLES[0]), {})
     answer = engine.run(request)
     assert isinstance(answer, Result), answer
-    layers = export.layers_of(request, answer)
+    layers = answers.layers_of(request, answer)
     assert {type(layer).__name__ for layer in layers} == {"Boxes", "Masks" if kind == "masks" else "Skeletons"}
-    written = export.write(tmp_path, request, answer, np.zeros((480, 640, 3), np.uint8))
+    written = answers.write(tmp_path, request, answer, np.zeros((480, 640, 3), np.uint8))
     assert {p.suffix for p in written} == {".png", ".svg", ".npz", ".json"}
     with np.load(next(p for p in written if p.suffix == ".npz")) as stored:
         assert np.array_equal(stored["boxes"], answer.arrays["boxes"])

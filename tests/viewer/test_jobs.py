@@ -15,8 +15,8 @@ import pytest
 from models.images import save_png
 from models.requests import Request
 from models.types import Failure, Result, Source
-from viewer import jobs as jobs_module
-from viewer.jobs import Jobs, ProcessLane
+from viewer.session import job_queue as jobs_module
+from viewer.session.job_queue import Jobs, ProcessLane
 
 A, B = Source("a.png"), Source("b.png")
 

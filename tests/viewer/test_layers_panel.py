@@ -13,8 +13,8 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from tests.viewer.explained import classifier, picture
-from viewer import calls
-from viewer.widgets.calltree import HEADS, CallTree
+from viewer.presenters import call_tree
+from viewer.widgets.tables.call_tree import HEADS, CallTree
 
 Make = Callable[..., Any]
 
@@ -37,7 +37,7 @@ CALLS = (
 SILENT = ("heads.aux", "proj")
 
 
-def outline(node: calls.Node) -> list[Any]:
+def outline(node: call_tree.Node) -> list[Any]:
     return [(child.name, CALLS[child.call]["id"] if child.call >= 0 else "", outline(child)) for child in node.shown]
 
 
@@ -59,7 +59,7 @@ def tree(qtbot: QtBot) -> CallTree:
 
 
 def test_calls_stand_under_their_modules_in_order() -> None:
-    assert outline(calls.tree(CALLS, SILENT)[0]) == [
+    assert outline(call_tree.tree(CALLS, SILENT)[0]) == [
         (
             "stem",
             "stem",
@@ -75,14 +75,14 @@ def test_calls_stand_under_their_modules_in_order() -> None:
 
 
 def test_a_search_keeps_what_is_above_and_below() -> None:
-    nodes, kinds = calls.tree(CALLS, SILENT), [c["kind"] for c in CALLS]
-    assert calls.find(nodes, "RELU#2", kinds) == 1
+    nodes, kinds = call_tree.tree(CALLS, SILENT), [c["kind"] for c in CALLS]
+    assert call_tree.find(nodes, "RELU#2", kinds) == 1
     assert outline(nodes[0]) == [("stem", "stem", [("relu", "", [("relu#2", "stem.relu#2", [])])])]
-    assert calls.find(nodes, "pyramid", kinds) == 2
+    assert call_tree.find(nodes, "pyramid", kinds) == 2
     assert outline(nodes[0]) == [("body", "", [("body:0", "body:0", []), ("body:1", "body:1", [])])]
-    assert calls.find(nodes, "body", kinds) == 3
-    assert calls.find(nodes, "nothing", kinds) == 0 and outline(nodes[0]) == []
-    assert calls.find(nodes, "", kinds) == len(CALLS)
+    assert call_tree.find(nodes, "body", kinds) == 3
+    assert call_tree.find(nodes, "nothing", kinds) == 0 and outline(nodes[0]) == []
+    assert call_tree.find(nodes, "", kinds) == len(CALLS)
 
 
 def test_the_model_of_the_tree_is_sound(tree: CallTree, qtmodeltester: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import QMimeData, Qt, QUrl
 from videos import Stream, number_in, video
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.live import capture, reader
 from models.types import Failure, Result, Source
 from viewer.panels.live import LivePanel, clock

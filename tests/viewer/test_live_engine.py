@@ -14,9 +14,9 @@ from videos import frames_of, number_in, video
 
 from models.requests import Request
 from viewer.canvas.painter import render
-from viewer.jobs import ProcessLane
 from viewer.panels.live import LivePanel
-from viewer.sources import pixels_of
+from viewer.session.job_queue import ProcessLane
+from viewer.window.dropped_data import pixels_of
 
 FRAMES = 60
 Make = Callable[..., Any]

@@ -16,18 +16,18 @@ from models.types import Refusal, Result
 from tests.models.generators import gan, vae
 from tests.models.test_manifold import SPACE
 from tests.viewer.test_window import Make
-from viewer import directions, latent
 from viewer.panels.arithmetic import ArithmeticPanel
 from viewer.panels.directions import DirectionsPanel
 from viewer.panels.manifold import ManifoldPanel
+from viewer.presenters import latent_code, latent_directions
 
 LEFT = Qt.MouseButton.LeftButton
 
 
 def code(d: Any) -> np.ndarray:
-    space = latent.space_of(d.session.description)
+    space = latent_code.space_of(d.session.description)
     assert space is not None
-    found = latent.code_of(d.document, space)
+    found = latent_code.code_of(d.document, space)
     assert found is not None
     return found
 
@@ -88,7 +88,7 @@ def test_another_number_is_another_map(opened: Any) -> None:
     before = opened.session.wanted["manifold"]
     moved = code(opened).copy()
     moved[3] = 2.0
-    opened.store.update(latent.at(opened.document, moved))
+    opened.store.update(latent_code.at(opened.document, moved))
     assert opened.session.wanted["manifold"] != before
     whole(opened)
     arrays = opened.session.results["manifold"][1].arrays
@@ -99,7 +99,7 @@ def test_another_number_is_another_map(opened: Any) -> None:
 
 def test_keys_walk_zoom_and_show_all_again(opened: Any) -> None:
     view = panel(opened).map
-    opened.store.update(latent.at(opened.document, np.zeros(4, np.float32)))
+    opened.store.update(latent_code.at(opened.document, np.zeros(4, np.float32)))
     view.setFocus()
     opened.key(Qt.Key.Key_Right)
     opened.key(Qt.Key.Key_Up, Qt.KeyboardModifier.ShiftModifier)
@@ -279,14 +279,14 @@ def test_sums_and_ways_keep_choices_whole_and_uniform_numbers_inside() -> None:
     a, b, c = SPACE.draw(0, count=3)
     a[:3], b[:3], c[:3] = (0, 1, 0), (0, 1, 0), (0, 0, 1)
     a[3], b[3], c[3] = 0.9, -0.9, 0.5
-    found = directions.total(a, b, c, SPACE)
+    found = latent_directions.total(a, b, c, SPACE)
     assert found[:3].tolist() == [0, 0, 1] and found[3] == 1 and np.allclose(found[5:], (a - b + c)[5:])
-    way = directions.between(np.stack([a, b]), c[None], SPACE)
+    way = latent_directions.between(np.stack([a, b]), c[None], SPACE)
     assert not way[:3].any() and np.isclose(np.linalg.norm(way), 1)
-    there = directions.moved(a, way, 50.0, SPACE)
+    there = latent_directions.moved(a, way, 50.0, SPACE)
     assert there[:3].tolist() == a[:3].tolist() and abs(there[3:5]).max() <= 1
     with pytest.raises(Refusal, match="same mean"):
-        directions.between(a[None], a[None], SPACE)
+        latent_directions.between(a[None], a[None], SPACE)
     with pytest.raises(Refusal, match="from one set"):
-        directions.between(a[None], np.zeros((0, 9), "f4"), SPACE)
-    assert np.allclose(directions.cosines([way, -way]), [[1, -1], [-1, 1]])
+        latent_directions.between(a[None], np.zeros((0, 9), "f4"), SPACE)
+    assert np.allclose(latent_directions.cosines([way, -way]), [[1, -1], [-1, 1]])

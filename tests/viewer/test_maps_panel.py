@@ -15,13 +15,15 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
-from models import recipe, registry
-from models.attribution import Verdict
+from models import recipe
+from models.attributions.attribution import Verdict
+from models.engine import registry
 from models.requests import Request
 from models.types import Result
 from tests.viewer.explained import NAMES, classifier, picture
-from viewer import map_actions, maps
-from viewer.panels.maps import MapsPanel
+from viewer.menus import maps as map_actions
+from viewer.panels.map_comparison import MapsPanel
+from viewer.presenters import map_comparison
 
 Make = Callable[..., Any]
 FAST = ("grad_cam", "saliency")
@@ -73,9 +75,9 @@ def test_nothing_is_asked_while_the_panel_is_closed(desk: Make, tmp_path: Path) 
     assert not [slot for slot in d.session.wanted if slot.startswith("maps.")]
     d.run("panel-maps")
     d.settle()
-    methods = [name for name in maps.USUAL if name in registry.all_attributions()]
+    methods = [name for name in map_comparison.USUAL if name in registry.all_attributions()]
     assert [(c.method, c.target) for c in (one.cell for one in panel(d).shown)] == [
-        (method, maps.explain.word_for(label, NAMES)) for label in best(d) for method in methods
+        (method, map_comparison.attribution.word_for(label, NAMES)) for label in best(d) for method in methods
     ]
     d.run("panel-maps")
     assert not [slot for slot in d.session.wanted if slot.startswith("maps.")]
@@ -323,13 +325,13 @@ def test_maps_that_lie_elsewhere_are_subtracted_where_they_overlap() -> None:
         return (2 * x[None, :] + 3 * y[:, None]).astype(np.float32)
 
     one, other = (0.0, 0.0, 80.0, 60.0), (20.0, -10.0, 100.0, 50.0)
-    look = maps.Look()
+    look = map_comparison.Look()
     a, b = (ramp(one, 30, 40), one, 1.0), (ramp(other, 12, 16), other, 1.0)
-    found = maps.difference(a, b, same=True, look=look)
+    found = map_comparison.difference(a, b, same=True, look=look)
     assert found is not None and found.extent == (20.0, 0.0, 80.0, 50.0) and found.values.shape == (25, 30)
     inside = found.values[2:-3, 2:-2]  # half a cell from a border a map has nothing between its own values
     assert np.abs(inside).max() < 1e-3, "bilinear resampling keeps what is linear, wherever its cells lie"
-    assert maps.difference(a, (b[0], (200.0, 0.0, 280.0, 60.0), 1.0), same=True, look=look) is None
+    assert map_comparison.difference(a, (b[0], (200.0, 0.0, 280.0, 60.0), 1.0), same=True, look=look) is None
 
 
 def test_cells_are_chosen_and_opened_by_the_keys_alone(opened: Any) -> None:

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torchvision.models import get_model
 
-from models import cards, known
+from models.cards import card as cards
+from models.cards import class_names
 from viewer.panels.model import NO_FILE, ModelPanel
 
 from .conftest import SAMPLES
@@ -71,12 +72,12 @@ def test_the_average_is_chosen_undone_and_left_again(desk: Make, weights: Path) 
 def test_a_saved_card_takes_hold_at_once_and_is_read_next_time(desk: Make, weights: Path) -> None:
     d, panel = opened(desk, str(weights))
     before = d.session.results["classify"][1].arrays["scores"].copy()
-    panel.names.set_names(known.names("cifar-10"))
+    panel.names.set_names(class_names.names("cifar-10"))
     panel.preprocessing.set_values({"mean": "0.5, 0.5, 0.5", "std": "0.5, 0.5, 0.5"})
     panel.save.click()
     d.settle()
     card = json.loads((weights.parent / "mine.json").read_text())
-    assert card["classes"] == list(known.names("cifar-10")) and card["preprocessing"]["mean"] == [0.5] * 3
+    assert card["classes"] == list(class_names.names("cifar-10")) and card["preprocessing"]["mean"] == [0.5] * 3
     assert d.session.description.classes[3] == "cat"
     assert not (d.session.results["classify"][1].arrays["scores"] == before).all()
     assert panel.said.text() == "Saved as mine.json beside the weights."

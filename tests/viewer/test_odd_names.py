@@ -12,8 +12,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import Qt as GuiQt
 from PySide6.QtWidgets import QComboBox, QLabel, QWidget
 
-from models import cards, consent
-from viewer.widgets.allow import Allow
+from models.cards import card
+from models.user_code import consent
+from viewer.widgets.dialogs.allow_code import Allow
 
 MARK = "<img src=x>"
 
@@ -40,10 +41,10 @@ def rich(window: QWidget) -> Iterator[str]:
 
 def test_markup_in_names_is_shown_and_not_rendered(desk: Callable[..., Any], tmp_path: Path) -> None:
     picture, broken = tmp_path / f"{MARK}a.png", tmp_path / f"{MARK}b.png"
-    shutil.copy(sorted(cards.SAMPLES.glob("*.png"))[0], picture)
+    shutil.copy(sorted(card.SAMPLES.glob("*.png"))[0], picture)
     broken.write_bytes(b"no picture")
     weights = tmp_path / f"{MARK}w.safetensors"
-    shutil.copy(cards.BUNDLED / "digits-ssd.safetensors", weights)
+    shutil.copy(card.BUNDLED / "digits-ssd.safetensors", weights)
     code = tmp_path / f"{MARK}c.py"
     code.write_text("1 / 0")
     d = desk(picture, broken)

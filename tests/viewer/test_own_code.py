@@ -13,10 +13,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel
 
-from models import assume, consent, remembered
+from models import model_name
 from models.types import Result
-from viewer.widgets.allow import Allow, difference, visible
-from viewer.widgets.opencode import OpenCode
+from models.user_code import consent, kept_adapters
+from viewer.widgets.dialogs.allow_code import Allow, difference, visible
+from viewer.widgets.dialogs.open_code import OpenCode
 
 CODE = """
 import torch
@@ -133,13 +134,13 @@ def test_what_was_allowed_can_be_forgotten_and_an_adapter_kept(
     d.session.open_model(str(file))
     d.until(lambda: d.document.model == str(file))
     d.run("keep-adapter")
-    assert remembered.paths() == (str(file),) and actions["keep-adapter"].isChecked()
+    assert kept_adapters.paths() == (str(file),) and actions["keep-adapter"].isChecked()
     torch.save({"conv.weight": torch.zeros(6, 3, 8, 8), "conv.bias": torch.zeros(6)}, tmp_path / "w.pth")
     d.session.open_model(str(tmp_path / "w.pth"))
     d.until(lambda: d.document.model == str(tmp_path / "w.pth"))
     assert d.session.description.title == "Mine"
     d.run("keep-adapter")
-    assert remembered.paths() == ()
+    assert kept_adapters.paths() == ()
     d.run("forget-code")
     assert consent.allowed() == {} and not actions["forget-code"].isEnabled()
     assert not list((consent.places.home() / consent.COPIES).iterdir())
@@ -160,7 +161,7 @@ def test_a_file_without_an_adapter_offers_what_it_has(desk: Callable[..., Any], 
     box.choices.setCurrentRow(2)
     box.classes.setText("7")
     box.weights.setText(str(tmp_path / "w.pth"))
-    assert assume.split(box.name) == (f"{file}:counted", {"num_classes": "7", "weights": str(tmp_path / "w.pth")})
+    assert model_name.split(box.name) == (f"{file}:counted", {"num_classes": "7", "weights": str(tmp_path / "w.pth")})
     box.classes.setText("many")
     assert not box.open_button.isEnabled()
     box.file.setText(str(tmp_path / "nothing.py"))
@@ -187,10 +188,10 @@ def test_the_command_opens_an_adapter_with_weights(desk: Callable[..., Any], fil
     box.read()
     assert not box.classes.isEnabled()
     d.qtbot.mouseClick(box.open_button, Qt.MouseButton.LeftButton)
-    name = assume.join(str(file), {"weights": str(tmp_path / "w & 1.pth")})
+    name = model_name.join(str(file), {"weights": str(tmp_path / "w & 1.pth")})
     d.until(lambda: d.document.model == name)
     assert d.window.settings.recent_models[0] == name
-    assert d.window.model_box.currentText() == "mine.py · w & 1.pth" == assume.title(name)
+    assert d.window.model_box.currentText() == "mine.py · w & 1.pth" == model_name.title(name)
 
 
 def test_characters_that_hide_code_are_written_out() -> None:

@@ -7,10 +7,10 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QLabel, QLineEdit, QMainWindow, QWidget
 from pytestqt.qtbot import QtBot
 
-from viewer.commands import Command, Commands
+from viewer.commands.command import Command, Commands
+from viewer.commands.palette import NOT_NOW, CommandPalette
+from viewer.commands.shortcut_sheet import GESTURES_TITLE, Shortcuts
 from viewer.widgets.fuzzy import match
-from viewer.widgets.palette import NOT_NOW, CommandPalette
-from viewer.widgets.shortcuts import GESTURES_TITLE, Shortcuts
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform has none
 

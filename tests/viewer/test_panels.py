@@ -11,8 +11,8 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtWidgets import QApplication
 
-from models.cards import BUNDLED
-from viewer import overlay, trace
+from models.cards.card import BUNDLED
+from viewer.presenters import detections, lineage
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))
@@ -260,7 +260,7 @@ def test_anchors_follow_the_pointer_and_a_click_pins_them(desk: Make) -> None:
     for x, y in ((100, 80), (300, 200)):
         d.hover(x, y)
         pointer = d.canvas.pointer
-        rows = overlay.anchors_at(result, pointer.x, pointer.y)
+        rows = detections.anchors_at(result, pointer.x, pointer.y)
         assert np.array_equal(d.layer("anchors").boxes, result.arrays["boxes"][rows])
         assert f"{len(rows)} anchors at x {pointer.x:.0f}, y {pointer.y:.0f}" in d.anchors.text.text()
     d.click(120, 90)
@@ -289,7 +289,7 @@ def test_a_level_can_be_picked(desk: Make) -> None:
     d.key(Qt.Key.Key_Down)
     d.key(Qt.Key.Key_Down)
     assert d.document.view.anchor_level == 1 and d.store.undo_title == "Pyramid level"
-    wanted = overlay.anchors_at(result, *place, level=1)
+    wanted = detections.anchors_at(result, *place, level=1)
     assert np.array_equal(d.layer("anchors").boxes, result.arrays["boxes"][wanted])
 
 
@@ -322,7 +322,7 @@ def test_lineage_of_the_selected_detection(desk: Make, model: str) -> None:
     assert (d.layer("lineage proposal") is not None) == (model == RCNN)
     if model == RCNN:
         assert np.array_equal(d.layer("lineage proposal").boxes, arrays["proposals"][1:2])
-    assert d.anchors.text.text() == trace.lineage_text(d.direct("lineage", box=d.document.selected))
+    assert d.anchors.text.text() == lineage.lineage_text(d.direct("lineage", box=d.document.selected))
     assert [layer.id for layer in d.canvas.layers].count("lineage anchor") == 1
     d.run("anchors-off")
     assert d.layer("lineage anchor") is None

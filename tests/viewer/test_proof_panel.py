@@ -17,9 +17,10 @@ from models import recipe
 from models.requests import Request
 from models.types import Result
 from tests.viewer.explained import classifier, picture
-from viewer import map_actions, proving
+from viewer.menus import maps
 from viewer.panels.proof import CAUTION, NO_METHOD, ProofPanel
-from viewer.widgets.chart_share import Curve, ShareChart
+from viewer.presenters import faithfulness
+from viewer.widgets.charts.proof_curves import Curve, ShareChart
 
 Make = Callable[..., Any]
 
@@ -45,7 +46,7 @@ def finish(d: Any) -> None:
         d.engine.finish_idle()
         d.session.tick()
         shown = panel(d).shown
-        return shown is not None and shown[0] == d.session.wanted.get(proving.SLOT) and "twin" in shown[1].arrays
+        return shown is not None and shown[0] == d.session.wanted.get(faithfulness.SLOT) and "twin" in shown[1].arrays
 
     d.until(whole)
     d.settle()
@@ -66,11 +67,11 @@ def test_nothing_is_asked_until_a_map_is_shown_and_looked_at(desk: Make, tmp_pat
     d = desk(picture(tmp_path), model=classifier(tmp_path))
     d.run("panel-proof")
     d.settle()
-    assert panel(d).empty.text() == NO_METHOD and proving.SLOT not in d.session.wanted
+    assert panel(d).empty.text() == NO_METHOD and faithfulness.SLOT not in d.session.wanted
     d.store.update(d.document.explaining(method="saliency"), title="Explain")
-    assert d.session.wanted[proving.SLOT].settings["method"] == "saliency"
+    assert d.session.wanted[faithfulness.SLOT].settings["method"] == "saliency"
     d.run("panel-proof")
-    assert proving.SLOT not in d.session.wanted
+    assert faithfulness.SLOT not in d.session.wanted
 
 
 def test_what_is_shown_are_the_engines_numbers(proved: Any) -> None:
@@ -108,14 +109,14 @@ def test_the_map_shown_tells_its_completeness(proved: Any) -> None:
 
 def test_the_methods_own_settings_and_layer_are_proved(proved: Any) -> None:
     proved.store.update(proved.document.with_value("integrated_gradients", baseline="blur"), title="Baseline")
-    asked = proved.session.wanted[proving.SLOT].settings
+    asked = proved.session.wanted[faithfulness.SLOT].settings
     assert json.loads(asked["settings"]) == {"baseline": "blur"} and asked["target"] == "dog"
     assert "settings before" in panel(proved).state.text(), "the last proof stays, and says what it is"
     finish(proved)
     assert not panel(proved).state.text()
     layers = proved.direct("layers").meta
     proved.store.update(proved.document.explaining(method="grad_cam", layer=layers["automatic"]), title="Layer")
-    asked = proved.session.wanted[proving.SLOT].settings
+    asked = proved.session.wanted[faithfulness.SLOT].settings
     assert json.loads(asked["settings"]) == {"layer": layers["automatic"]}
 
 
@@ -146,7 +147,7 @@ def test_numbers_are_copied_and_curves_written(proved: Any, tmp_path: Path) -> N
     assert copied["Area under deletion, this map"] == f"{shown[1].meta['deletion_areas'][0]:.4f}"
     assert copied["Spearman's ρ to the twin"] == f"{shown[1].meta['correlation']:.4f}"
 
-    (table, first) = map_actions.export_proof(proved.window, tmp_path / "curves.csv")
+    (table, first) = maps.export_proof(proved.window, tmp_path / "curves.csv")
     with table.open(encoding="utf-8") as file:
         rows = list(csv.reader(file))
     assert rows[0][0] == "share" and len(rows[0]) == 7 and len(rows) == len(shown[1].arrays["levels"]) + 1
@@ -154,13 +155,13 @@ def test_numbers_are_copied_and_curves_written(proved: Any, tmp_path: Path) -> N
     assert np.allclose(read[:, 1:4].T, shown[1].arrays["deletion"], rtol=1e-4, atol=1e-6)
     assert np.allclose(read[:, 4:].T, shown[1].arrays["insertion"], rtol=1e-4, atol=1e-6)
 
-    body = json.loads(map_actions.export_proof(proved.window, tmp_path / "p.json")[0].read_text(encoding="utf-8"))
+    body = json.loads(maps.export_proof(proved.window, tmp_path / "p.json")[0].read_text(encoding="utf-8"))
     assert body["insertion_areas"] == pytest.approx(shown[1].meta["insertion_areas"])
     assert body["completeness_delta"] == panel(proved).delta and body["verdict_text"] == panel(proved).verdict.text()
     again = recipe.read(first).request
     assert again.settings["method"] == "integrated_gradients" and again.settings["target"] == "dog"
     (tmp_path / "file").write_text("")
-    assert map_actions.export_proof(proved.window, tmp_path / "file" / "p.json") == []
+    assert maps.export_proof(proved.window, tmp_path / "file" / "p.json") == []
 
 
 def test_a_chart_tells_the_value_of_the_nearest_point(qtbot: Any) -> None:

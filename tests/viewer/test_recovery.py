@@ -16,11 +16,11 @@ import pytest
 from PySide6.QtWidgets import QPushButton
 
 from models.types import Refusal, Source
-from viewer import recovery
-from viewer.autosave import AFTER_MS, Autosave
-from viewer.document import Document
-from viewer.recovery import Kept, left
-from viewer.sessionfile import read
+from viewer.saving import crash_recovery
+from viewer.saving.crash_recovery import Kept, left
+from viewer.saving.session_file import read
+from viewer.session.document import Document
+from viewer.window.autosave import AFTER_MS, Autosave
 
 ROOT = Path(__file__).resolve().parents[2]
 DRIVER = """
@@ -47,8 +47,8 @@ sys.exit(main.main(sys.argv[1:]))
 """
 HOLD = """
 import sys, pathlib
-from viewer.document import Document
-from viewer.recovery import Kept
+from viewer.session.document import Document
+from viewer.saving.crash_recovery import Kept
 kept = Kept(pathlib.Path(sys.argv[1]))
 kept.write(Document(model="digits-ssd"))
 print(kept.path, flush=True)
@@ -98,7 +98,7 @@ def test_what_was_open_comes_back_after_killing_the_window(
     wanted = wanted.with_value("detect", score=0.375)
 
     def written() -> bool:
-        found = [*(home / recovery.FOLDER).glob("*.vitrine")]
+        found = [*(home / crash_recovery.FOLDER).glob("*.vitrine")]
         return bool(found) and read(found[0]).document.region is not None
 
     wait(written, 10)
@@ -115,16 +115,16 @@ def test_what_was_open_comes_back_after_killing_the_window(
     plain = dataclasses.replace(wanted, view=d.document.view)
     assert d.document == plain and d.document.view == dataclasses.replace(wanted.view, judged=d.document.view.judged)
     assert keeper.banner is None and d.store.history[-1:] == ["Restore what was open"]
-    wait(lambda: [p.name for p in (home / recovery.FOLDER).glob("*.vitrine")] == [keeper.path.name])
+    wait(lambda: [p.name for p in (home / crash_recovery.FOLDER).glob("*.vitrine")] == [keeper.path.name])
     d.run("undo")
     assert d.document.sources == ()
 
 
 def test_a_clean_close_leaves_nothing(start: Start, pictures: list[Path], home: Path) -> None:
     program = start(DRIVER, pictures[0], "--model", "digits-ssd", END="1")
-    wait(lambda: [*(home / recovery.FOLDER).glob("*.vitrine")])
+    wait(lambda: [*(home / crash_recovery.FOLDER).glob("*.vitrine")])
     assert program.wait(30) == 0
-    assert [*(home / recovery.FOLDER).iterdir()] == []
+    assert [*(home / crash_recovery.FOLDER).iterdir()] == []
 
 
 def test_a_window_that_runs_is_not_asked_about_and_one_that_is_killed_is(start: Start, home: Path) -> None:
@@ -186,10 +186,10 @@ def test_each_of_several_is_asked_about_the_newest_first(desk: Make, home: Path)
 
 
 def test_what_cannot_be_read_is_put_aside(home: Path) -> None:
-    (home / recovery.FOLDER).mkdir(parents=True)
-    (home / recovery.FOLDER / "1-2.vitrine").write_text("{")
+    (home / crash_recovery.FOLDER).mkdir(parents=True)
+    (home / crash_recovery.FOLDER / "1-2.vitrine").write_text("{")
     assert left(home) == []
-    assert [p.name for p in (home / recovery.FOLDER).iterdir()] == ["1-2.broken"]
+    assert [p.name for p in (home / crash_recovery.FOLDER).iterdir()] == ["1-2.broken"]
 
 
 def test_it_belongs_to_its_session_again(desk: Make, pictures: list[Path], home: Path) -> None:
@@ -213,7 +213,7 @@ def test_it_belongs_to_its_session_again(desk: Make, pictures: list[Path], home:
 def test_a_folder_that_cannot_be_written_is_told_once(desk: Make, home: Path, pictures: list[Path]) -> None:
     d = desk(pictures[0])
     home.mkdir(exist_ok=True)
-    (home / recovery.FOLDER).write_text("in the way")
+    (home / crash_recovery.FOLDER).write_text("in the way")
     Autosave(d.window)
 
     def told() -> list[str]:
@@ -238,10 +238,10 @@ def test_a_full_disk_keeps_the_one_before(home: Path, monkeypatch: pytest.Monkey
     kept = Kept(home)
     kept.write(Document(model="digits-ssd"))
 
-    def full(path: Path, content: bytes) -> int:
+    def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(Refusal, match="No space left"):
         kept.write(Document(model="digits-vae"))
     assert read(kept.path).document.model == "digits-ssd"

@@ -14,15 +14,15 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QGuiApplication
 
 import main as program
-from models import registry
 from models.adapters.segmenter import SegmenterAdapter
-from models.cards import Card
-from models.engine import Engine
-from models.opened import Opened
+from models.cards.card import Card
+from models.engine import registry
+from models.engine.engine import Engine
+from models.loading.opened_model import Opened
 from viewer import theme
 from viewer.canvas.layers import NO_CLASS
 from viewer.panels.segmentation import SegmentationPanel
-from viewer.sources import pixels_of
+from viewer.window.dropped_data import pixels_of
 
 NAME = "lraspp_mobilenet_v3_large"
 CLASSES = ("__background__", "a", "b", "c")

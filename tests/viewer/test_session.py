@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.images import save_png
 from models.requests import Request
 from models.types import Failure, Source
-from viewer.session import Session
+from viewer.session.session import Session
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
-from models import assume
+from models import model_name
 from models.types import Refusal, Source
-from viewer import sessionfile
-from viewer.document import Document
-from viewer.fields import mapped, plain, taken
-from viewer.paths import named
-from viewer.sessionfile import SUFFIX, read, write
-from viewer.sound import checked
+from viewer.saving import session_file
+from viewer.saving.dataclass_json import mapped, plain, taken
+from viewer.saving.document_paths import named
+from viewer.saving.session_file import SUFFIX, read, write
+from viewer.saving.validation import checked
+from viewer.session.document import Document
 
 SAMPLES = sorted((Path(__file__).resolve().parents[2] / "assets" / "samples").glob("*.png"))
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), max_size=6)  # none of them a path
@@ -251,7 +251,7 @@ def test_unknown_keys_and_wrong_values_are_named(tmp_path: Path) -> None:
     path = tmp_path / ("a" + SUFFIX)
     view = {"labels": "yes", "anchors": "sideways", "shiny": 1, "truth_iou": 0.25}
     sources = [{"path": "\0"}, 3, {"frame": 1}]
-    path.write_text(json.dumps({sessionfile.MARK: 1, "document": {"view": view, "sources": sources, "current": 9}}))
+    path.write_text(json.dumps({session_file.MARK: 1, "document": {"view": view, "sources": sources, "current": 9}}))
     back = read(path)
     assert back.document.view == dataclasses.replace(Document().view, truth_iou=0.25)
     assert len(back.document.sources) == 1 and back.document.current == 0
@@ -328,12 +328,12 @@ def test_code_and_its_weights_move_together(tmp_path: Path) -> None:
     root.mkdir()
     (root / "net.py").write_text("def build(): ...")
     (root / "w.pth").write_bytes(b"w")
-    name = assume.join(f"{root / 'net.py'}:build", {"weights": str(root / "w.pth"), "device": "cpu"})
+    name = model_name.join(f"{root / 'net.py'}:build", {"weights": str(root / "w.pth"), "device": "cpu"})
     document = Document(model=name).with_value("detect", score=0.5)
     write(root / ("a" + SUFFIX), document)
     assert str(root) not in (root / ("a" + SUFFIX)).read_text()
     root.rename(tmp_path / "c")
-    wanted = assume.join(
+    wanted = model_name.join(
         f"{tmp_path / 'c' / 'net.py'}:build", {"weights": str(tmp_path / "c" / "w.pth"), "device": "cpu"}
     )
     back = read(tmp_path / "c" / ("a" + SUFFIX))

@@ -13,8 +13,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import pytest
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
-from viewer.document import Document
-from viewer.sessionfile import read, write
+from viewer.saving.session_file import read, write
+from viewer.session.document import Document
 
 Make = Callable[..., Any]
 
@@ -192,7 +192,7 @@ def test_a_session_that_cannot_be_written_is_told_and_stays_changed(
 
 
 def test_a_card_that_is_gone_is_offered_back(desk: Make, pictures: list[Path], tmp_path: Path) -> None:
-    from models.cards import BUNDLED
+    from models.cards.card import BUNDLED
 
     for suffix in (".safetensors", ".json"):
         shutil.copy(BUNDLED / f"digits-ssd{suffix}", tmp_path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from viewer.settings import RECENT_MOST, Settings
+from viewer.session.preferences import RECENT_MOST, Settings
 
 
 def written(folder: Path, content: object) -> Settings:
@@ -121,6 +121,7 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
 
 
 def test_settings_need_no_qt() -> None:
-    code = "import sys, viewer.settings; sys.exit(any(name.startswith(('PySide6', 'torch')) for name in sys.modules))"
+    code = "import sys, viewer.session.preferences\n"
+    code += "sys.exit(any(name.startswith(('PySide6', 'torch')) for name in sys.modules))"
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

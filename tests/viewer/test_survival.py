@@ -12,8 +12,8 @@ import pytest
 from misbehaving import model
 from PySide6.QtCore import QTimer
 
-from viewer.jobs import ProcessLane
-from viewer.lanes import GRACE_S, TAIL_BYTES
+from viewer.session.engine_process import GRACE_S, TAIL_BYTES
+from viewer.session.job_queue import ProcessLane
 
 LENET = "digits-lenet"
 SLOWEST_TICK_S = 0.5
@@ -213,7 +213,7 @@ def test_an_engine_goes_with_its_window(tmp_path: Path) -> None:
 
     code = (
         "import sys, os, time\n"
-        "from viewer.jobs import ProcessLane\n"
+        "from viewer.session.job_queue import ProcessLane\n"
         "if __name__ == '__main__':\n"
         "    lane = ProcessLane(); lane.start(lambda m: (print(lane.pid, flush=True) if m[0] == 'ready' else None))\n"
         "    time.sleep(60)\n"

@@ -18,10 +18,10 @@ from models.requests import Request
 from models.types import Result
 from tests.models.generators import gan, vae
 from tests.viewer.test_window import SAMPLES, SSD, Make
-from viewer import reel_actions
+from viewer.menus import timeline
 from viewer.panels.timeline import TimelinePanel
-from viewer.player import Player, due
-from viewer.widgets.keyline import KeyLine
+from viewer.widgets.pictures.frame_clock import Player, due
+from viewer.widgets.pictures.key_frames import KeyLine
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -321,7 +321,7 @@ def test_the_path_is_exported_with_its_recipe(opened: Any, tmp_path: Path, kind:
     opened.settle()
     assert opened.window.commands[f"export-path-{kind}"].available
     folder = tmp_path / "out"
-    reel_actions.export_to(opened.window, folder / f"walk.{kind}", kind)
+    timeline.export_to(opened.window, folder / f"walk.{kind}", kind)
     opened.until(lambda: any(text.startswith(f"Exported walk.{kind}") for text in opened.messages))
     assert {path.name for path in folder.iterdir()} == {f"walk.{kind}", "walk.recipe.json"}
     if kind == "npy":
@@ -331,12 +331,12 @@ def test_the_path_is_exported_with_its_recipe(opened: Any, tmp_path: Path, kind:
 def test_a_full_disk_is_said_and_leaves_nothing(opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep(opened, 1, 2)
 
-    def full(path: Path, content: bytes) -> int:
+    def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     folder = tmp_path / "out"
-    reel_actions.export_to(opened.window, folder / "walk.gif", "gif")
+    timeline.export_to(opened.window, folder / "walk.gif", "gif")
     opened.until(lambda: any("walk.gif cannot be written" in text for text in opened.messages))
     assert not list(folder.iterdir())
 

@@ -10,8 +10,8 @@ from PySide6.QtGui import QCursor, QEnterEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMainWindow, QToolButton
 from pytestqt.qtbot import QtBot
 
-from viewer.widgets import toast as module
-from viewer.widgets.toast import STAY_MS, Toast, Toasts
+from viewer.widgets.dialogs import toast as module
+from viewer.widgets.dialogs.toast import STAY_MS, Toast, Toasts
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform has none
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.cards import SAMPLES
-from models.engine import Engine
+from models.cards.card import SAMPLES
+from models.engine.engine import Engine
 from models.requests import Request
 from models.types import Result, Source
-from viewer import trace
 from viewer.canvas.layers import CORRECT, MISSED, NO_CLASS, Boxes, Layer, Links
+from viewer.presenters import lineage
 
 SAMPLE = Source.file(SAMPLES / "board.png")
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
@@ -34,16 +34,16 @@ def boxes(layers: list[Layer], name: str) -> Boxes:
 def test_lineage_leads_from_the_anchor_to_the_detection(engine: Engine, model: str, steps: list[str]) -> None:
     detected = ask(engine, "detect", model).arrays
     result = ask(engine, "lineage", model, box=int(detected["ids"][1]))
-    layers = trace.lineage_layers(result)
+    layers = lineage.lineage_layers(result)
     names = [layer.id for layer in layers]
-    assert [name for name in names if name in (trace.ANCHOR, trace.PROPOSAL)] == [f"lineage {s}" for s in steps]
-    anchor = boxes(layers, trace.ANCHOR)
+    assert [name for name in names if name in (lineage.ANCHOR, lineage.PROPOSAL)] == [f"lineage {s}" for s in steps]
+    anchor = boxes(layers, lineage.ANCHOR)
     assert anchor.dashed and anchor.boxes.tolist() == [detected["anchors"][1].tolist()]
     assert anchor.text(0) == f"anchor, level {detected['levels'][1]}"
     if model == RCNN:
-        assert boxes(layers, trace.PROPOSAL).boxes.tolist() == [detected["proposals"][1].tolist()]
-    assert trace.BOX not in names
-    alone = boxes(trace.lineage_layers(result, alone=True), trace.BOX)
+        assert boxes(layers, lineage.PROPOSAL).boxes.tolist() == [detected["proposals"][1].tolist()]
+    assert lineage.BOX not in names
+    alone = boxes(lineage.lineage_layers(result, alone=True), lineage.BOX)
     assert alone.boxes.tolist() == [detected["boxes"][1].tolist()] and not alone.dashed
 
 
@@ -51,17 +51,17 @@ def test_suppressed_boxes_are_linked_to_the_one_that_stayed(engine: Engine) -> N
     params = {"score": 0.1, "iou": 0.3}
     box = int(ask(engine, "detect", RCNN, **params).arrays["ids"][0])
     result = ask(engine, "lineage", RCNN, box=box, **params)
-    layers = trace.lineage_layers(result)
-    removed, links = boxes(layers, trace.REMOVED), next(x for x in layers if isinstance(x, Links))
+    layers = lineage.lineage_layers(result)
+    removed, links = boxes(layers, lineage.REMOVED), next(x for x in layers if isinstance(x, Links))
     assert removed.dashed and removed.ids.tolist() == result.arrays["removed_ids"].tolist()
     assert links.segments[0].tolist() == [*removed.boxes[0, :2], *result.arrays["box"][0, :2]]
     assert removed.text(0).endswith(f"IoU {result.arrays['removed_iou'][0]:.2f}")
 
     other = ask(engine, "lineage", RCNN, box=int(removed.ids[0]), **params)
-    layers = trace.lineage_layers(other)
-    remover = boxes(layers, trace.REMOVER)
+    layers = lineage.lineage_layers(other)
+    remover = boxes(layers, lineage.REMOVER)
     assert remover.ids.tolist() == [box] and remover.boxes.tolist() == result.arrays["box"].tolist()
-    assert boxes(layers, trace.BOX).dashed and boxes(layers, trace.BOX).text(0).endswith("removed by NMS")
+    assert boxes(layers, lineage.BOX).dashed and boxes(layers, lineage.BOX).text(0).endswith("removed by NMS")
     link = next(x for x in layers if isinstance(x, Links))
     assert link.segments[0].tolist() == [*other.arrays["box"][0, :2], *remover.boxes[0, :2]]
 
@@ -70,7 +70,7 @@ def test_suppressed_boxes_are_linked_to_the_one_that_stayed(engine: Engine) -> N
 def test_the_text_holds_every_number(engine: Engine, model: str) -> None:
     detected = ask(engine, "detect", model)
     result = ask(engine, "lineage", model, box=int(detected.arrays["ids"][2]))
-    text, finding = trace.lineage_text(result), result.meta["finding"]
+    text, finding = lineage.lineage_text(result), result.meta["finding"]
     name, shown = finding["name"], len(detected.arrays["ids"])
     assert text.startswith(f"{name} {detected.arrays['scores'][2]:.4f} · 3 of {shown} shown · best of 10 classes · ")
     assert f"Cell: row {finding['origin']['row']}, column {finding['origin']['column']}" in text
@@ -84,7 +84,7 @@ def test_the_text_holds_every_number(engine: Engine, model: str) -> None:
 
 def test_class_scores_fall_and_the_background_is_no_class(engine: Engine) -> None:
     result = ask(engine, "lineage", SSD)
-    rows = trace.class_scores(result)
+    rows = lineage.class_scores(result)
     assert [score for _, _, score in rows] == sorted(result.arrays["class_scores"].tolist(), reverse=True)
     assert [label for label, name, _ in rows if name == "background"] == [NO_CLASS]
     for label, name, score in rows:
@@ -95,10 +95,10 @@ def test_class_scores_fall_and_the_background_is_no_class(engine: Engine) -> Non
 def test_a_box_that_became_no_proposal_has_no_scores_to_show(engine: Engine) -> None:
     box = int(ask(engine, "detect", RCNN).arrays["ids"][4])
     result = ask(engine, "lineage", RCNN, box=box, rpn_top_n=1)
-    assert trace.BOX not in [layer.id for layer in trace.lineage_layers(result, alone=True)]
-    assert trace.headline(result.meta["finding"], result.arrays["box"]).endswith("· Not proposed")
-    assert trace.class_scores(result) == []
-    assert ("Of proposals", "beyond Proposals kept") in trace.proposal_facts(
+    assert lineage.BOX not in [layer.id for layer in lineage.lineage_layers(result, alone=True)]
+    assert lineage.headline(result.meta["finding"], result.arrays["box"]).endswith("· Not proposed")
+    assert lineage.class_scores(result) == []
+    assert ("Of proposals", "beyond Proposals kept") in lineage.proposal_facts(
         result.meta["finding"], result.arrays["proposal"]
     )
 
@@ -108,15 +108,17 @@ def test_a_missed_object_is_framed_with_its_best_box(engine: Engine) -> None:
     x0, y0, x1, y1 = detected["boxes"][4].tolist()
     region = {"x0": x0, "y0": y0, "x1": x1, "y1": y1}
     result = ask(engine, "missed", SSD, **region, max_detections=2)
-    layers = trace.missed_layers((x0, y0, x1, y1), result)
-    frame, lost = boxes(layers, trace.REGION), boxes(layers, trace.LOST)
+    layers = lineage.missed_layers((x0, y0, x1, y1), result)
+    frame, lost = boxes(layers, lineage.REGION), boxes(layers, lineage.LOST)
     assert frame.colours.tolist() == [MISSED] and frame.boxes.tolist() == [detected["boxes"][4].tolist()]
     assert not frame.hoverable and lost.boxes.tolist() == [detected["boxes"][4].tolist()]
     assert lost.text(0).endswith("· Maximum")
-    found = trace.missed_layers((x0, y0, x1, y1), ask(engine, "missed", SSD, **region))
-    assert [layer.id for layer in found] == [trace.REGION] and boxes(found, trace.REGION).colours.tolist() == [CORRECT]
-    assert [layer.id for layer in trace.missed_layers((x0, y0, x1, y1), None)] == [trace.REGION]
-    assert "Maximum detections to 5" in trace.missed_text(result)
+    found = lineage.missed_layers((x0, y0, x1, y1), ask(engine, "missed", SSD, **region))
+    assert [layer.id for layer in found] == [lineage.REGION] and boxes(found, lineage.REGION).colours.tolist() == [
+        CORRECT
+    ]
+    assert [layer.id for layer in lineage.missed_layers((x0, y0, x1, y1), None)] == [lineage.REGION]
+    assert "Maximum detections to 5" in lineage.missed_text(result)
 
 
 def test_a_remover_of_a_missed_object_is_linked(engine: Engine) -> None:
@@ -133,9 +135,9 @@ def test_a_remover_of_a_missed_object_is_linked(engine: Engine) -> None:
             break
     else:
         pytest.fail("no box was removed by another")
-    layers = trace.missed_layers(tuple(corners.values()), result)
-    taker, link = boxes(layers, trace.TAKER), next(x for x in layers if isinstance(x, Links))
-    assert link.segments[0].tolist() == [*boxes(layers, trace.LOST).boxes[0, :2], *taker.boxes[0, :2]]
+    layers = lineage.missed_layers(tuple(corners.values()), result)
+    taker, link = boxes(layers, lineage.TAKER), next(x for x in layers if isinstance(x, Links))
+    assert link.segments[0].tolist() == [*boxes(layers, lineage.LOST).boxes[0, :2], *taker.boxes[0, :2]]
     assert taker.text(0).endswith(f"IoU {result.meta['finding']['taker']['iou']:.2f}")
 
 
@@ -150,8 +152,8 @@ def test_a_remover_of_a_missed_object_is_linked(engine: Engine) -> None:
     ],
 )
 def test_a_remedy_says_what_else_it_does(others: int, lost: int, said: str) -> None:
-    assert trace.remedy_text({"text": "Set Score to 0.3", "others": others, "lost": lost}) == said
+    assert lineage.remedy_text({"text": "Set Score to 0.3", "others": others, "lost": lost}) == said
 
 
 def test_the_size_of_nothing_is_nothing() -> None:
-    assert trace.box_text(np.zeros((0, 4))) == ""
+    assert lineage.box_text(np.zeros((0, 4))) == ""

@@ -10,12 +10,12 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 
-from models.cards import SAMPLES
+from models.cards.card import SAMPLES
 from models.types import Source
-from viewer import trace
 from viewer.panels.lineage import EMPTY, LineagePanel
-from viewer.panels.missed import MissedPanel
-from viewer.widgets.bars import Bars, number
+from viewer.panels.why_missed import MissedPanel
+from viewer.presenters import lineage
+from viewer.widgets.charts.class_bars import Bars, number
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
 BOARD, SLATE = SAMPLES / "board.png", SAMPLES / "slate.png"
@@ -53,18 +53,18 @@ def test_a_selected_box_shows_its_lineage_while_the_panel_is_open(desk: Make, mo
     d = desk(BOARD, model=model)
     panel = d.panel(LineagePanel)
     chosen = select(d, 1)
-    assert "lineage" not in d.session.wanted and d.layer(trace.ANCHOR) is None
+    assert "lineage" not in d.session.wanted and d.layer(lineage.ANCHOR) is None
     d.run("panel-lineage")
     d.settle()
     wanted = d.direct("lineage", box=chosen)
-    assert panel.text == trace.lineage_text(wanted) and panel.headline.text() in panel.text
-    assert np.array_equal(d.layer(trace.ANCHOR).boxes, wanted.arrays["origin"])
-    assert panel.bars.entries == tuple(trace.class_scores(wanted))
+    assert panel.text == lineage.lineage_text(wanted) and panel.headline.text() in panel.text
+    assert np.array_equal(d.layer(lineage.ANCHOR).boxes, wanted.arrays["origin"])
+    assert panel.bars.entries == tuple(lineage.class_scores(wanted))
     assert (panel.proposal.text == "") == panel.one_stage.isVisible() == (model == SSD)
     other = select(d, 2)
-    assert panel.text == trace.lineage_text(d.direct("lineage", box=other)) != trace.lineage_text(wanted)
+    assert panel.text == lineage.lineage_text(d.direct("lineage", box=other)) != lineage.lineage_text(wanted)
     d.run("panel-lineage")
-    assert "lineage" not in d.session.wanted and d.layer(trace.ANCHOR) is None
+    assert "lineage" not in d.session.wanted and d.layer(lineage.ANCHOR) is None
     assert d.store.history == []
 
 
@@ -76,7 +76,7 @@ def test_without_a_selection_it_says_what_to_do(desk: Make) -> None:
     select(d, 0)
     assert not panel.empty.isVisible()
     d.run("deselect")
-    assert panel.empty.isVisible() and d.layer(trace.ANCHOR) is None
+    assert panel.empty.isVisible() and d.layer(lineage.ANCHOR) is None
 
 
 def test_a_tab_in_front_takes_the_question_back(desk: Make) -> None:
@@ -97,10 +97,10 @@ def test_lineage_follows_the_sliders_and_tells_of_a_box_that_went(desk: Make) ->
     d.set("max_detections", 3)
     panel = d.panel(LineagePanel)
     assert "Number 5: beyond the maximum of 3" in panel.headline.text()
-    assert d.layer(trace.BOX).dashed and d.layer(trace.BOX).ids.tolist() == [chosen]
+    assert d.layer(lineage.BOX).dashed and d.layer(lineage.BOX).ids.tolist() == [chosen]
     d.run("undo")
     d.settle()
-    assert d.document.view.lineage and "5 of" in panel.headline.text() and d.layer(trace.BOX) is None
+    assert d.document.view.lineage and "5 of" in panel.headline.text() and d.layer(lineage.BOX) is None
 
 
 def test_a_suppressed_box_is_followed_from_the_list_and_from_the_picture(desk: Make) -> None:
@@ -116,7 +116,7 @@ def test_a_suppressed_box_is_followed_from_the_list_and_from_the_picture(desk: M
     d.settle()
     assert d.document.selected == wanted[0] and "Removed by NMS" in panel.headline.text()
     assert panel.others.count() == 1 and panel.suppression.title.text() == "Removed by"
-    assert panel.picked(trace.REMOVER, 0) and d.document.selected == chosen
+    assert panel.picked(lineage.REMOVER, 0) and d.document.selected == chosen
     assert not panel.picked("detections", 0)
 
 
@@ -140,7 +140,7 @@ def test_another_picture_has_another_lineage(desk: Make) -> None:
     d.session.step(1)
     d.until(lambda: d.document.current == 1)
     d.settle()
-    assert d.panel(LineagePanel).text == "" and d.layer(trace.ANCHOR) is None
+    assert d.panel(LineagePanel).text == "" and d.layer(lineage.ANCHOR) is None
 
 
 # bars
@@ -178,12 +178,12 @@ def test_shift_and_drag_draws_the_rectangle_and_opens_the_panel(desk: Make) -> N
     assert d.window.verbs.panel_shown("missed") and d.document.view.missed
     panel = d.panel(MissedPanel)
     assert panel.verdict.text().startswith("Found as ") and panel.buttons == []
-    assert np.allclose(d.layer(trace.REGION).boxes[0], d.document.region)
+    assert np.allclose(d.layer(lineage.REGION).boxes[0], d.document.region)
     draw(d, 4)
-    assert d.canvas.look == look and np.allclose(d.layer(trace.REGION).boxes[0], d.document.region)
+    assert d.canvas.look == look and np.allclose(d.layer(lineage.REGION).boxes[0], d.document.region)
     d.run("undo")
     d.run("undo")
-    assert d.document.region is None and d.layer(trace.REGION) is None
+    assert d.document.region is None and d.layer(lineage.REGION) is None
 
 
 @pytest.mark.parametrize("model", [SSD, RCNN])
@@ -239,11 +239,11 @@ def test_the_rectangle_is_cleared_by_escape_and_by_the_button(desk: Make) -> Non
     draw(d, 2)
     d.qtbot.mouseClick(panel.clear, Qt.MouseButton.LeftButton)
     assert d.document.region is None and d.store.undo_title == "Clear the rectangle"
-    assert panel.empty.isVisible() and d.layer(trace.REGION) is None
+    assert panel.empty.isVisible() and d.layer(lineage.REGION) is None
     draw(d, 2)
     d.canvas.setFocus()
     d.run("cancel")
-    assert d.document.region is None and d.layer(trace.REGION) is None
+    assert d.document.region is None and d.layer(lineage.REGION) is None
 
 
 def test_the_command_opens_the_panel_and_says_how_to_begin(desk: Make) -> None:
@@ -281,7 +281,7 @@ def test_the_rectangle_goes_with_its_picture(desk: Make) -> None:
 def test_without_its_panel_in_view_nothing_is_asked(desk: Make) -> None:
     d = desk(BOARD)
     d.store.update(d.document.with_region((10, 10, 60, 60), "3"), title="Draw a rectangle")
-    assert "missed" not in d.session.wanted and d.layer(trace.REGION) is not None
+    assert "missed" not in d.session.wanted and d.layer(lineage.REGION) is not None
     assert d.document.with_sources((Source("/b.png"),)).region_label == ""
     assert d.document.with_region(None).region_label == ""
 

@@ -15,7 +15,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.detection.matching import match
 from models.requests import Request
 from models.types import Result, Source
@@ -330,14 +330,14 @@ def test_a_dropped_folder_opens_its_pictures_and_its_truth(desk: Make, made: Pat
 
 def test_reading_can_be_cancelled(desk: Make, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     d = desk(model=SSD)
-    from viewer import truths
+    from viewer.session import ground_truth
 
     def endless(path: str, *, progress: Any) -> Any:
         while True:
             progress(0.5, "Reading")
             time.sleep(0.001)
 
-    monkeypatch.setattr(truths, "read", endless)
+    monkeypatch.setattr(ground_truth, "read", endless)
     d.session.truths.open(made / "set.json")
     d.until(d.window.status.activity.isVisible)
     assert d.session.truths.reading

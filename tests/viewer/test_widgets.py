@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from viewer import theme
-from viewer.widgets import progress as module
-from viewer.widgets.elide import ElidedLabel
-from viewer.widgets.progress import CANCELLING, Activity
-from viewer.widgets.welcome import INVITATION, RECENT_MOST, Welcome
+from viewer.widgets.controls.elided_label import ElidedLabel
+from viewer.widgets.dialogs import progress as module
+from viewer.widgets.dialogs.progress import CANCELLING, Activity
+from viewer.widgets.dialogs.welcome import INVITATION, RECENT_MOST, Welcome
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform has none
 

@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QImage
 from PySide6.QtWidgets import QApplication, QLineEdit
 
 from models import images
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from viewer import theme
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"

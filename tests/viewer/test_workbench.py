@@ -12,11 +12,11 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
-from models.cards import BUNDLED
+from models.cards.card import BUNDLED
 from models.types import Source
-from viewer import matches
 from viewer.canvas.layers import CORRECT, FORCED, IGNORED, MISSED, TRUTH
-from viewer.panels.workbench import WorkbenchPanel
+from viewer.panels.anchor_workbench import WorkbenchPanel
+from viewer.presenters import anchor_matches
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))
@@ -90,11 +90,11 @@ def test_switched_off_nothing_is_worked_out(desk: Make, truth: Path) -> None:
     d.session.truths.open(truth)
     d.until(lambda: d.session.truth is not None)
     d.window.docks.show("workbench")
-    assert "workbench" not in d.session.results and d.layer(matches.OBJECTS) is None
+    assert "workbench" not in d.session.results and d.layer(anchor_matches.OBJECTS) is None
     d.qtbot.mouseClick(bench(d).on.box, Qt.MouseButton.LeftButton, pos=bench(d).on.box.rect().center() * 0)
     bench(d).on.box.click()
     d.settle()
-    assert d.document.view.anchors == "match" and d.layer(matches.OBJECTS) is not None
+    assert d.document.view.anchors == "match" and d.layer(anchor_matches.OBJECTS) is not None
 
 
 @pytest.mark.parametrize("model", [SSD, RCNN])
@@ -113,7 +113,7 @@ def test_numbers_and_layers_are_the_engines(desk: Make, truth: Path, model: str)
         layer = d.layer(f"match {name}")
         np.testing.assert_array_equal(layer.boxes, direct.arrays["boxes"][direct.arrays["state"] == state])
         assert set(layer.colours.tolist()) == {role}
-    objects = d.layer(matches.OBJECTS)
+    objects = d.layer(anchor_matches.OBJECTS)
     covered = direct.arrays["covered"]
     np.testing.assert_array_equal(objects.colours, np.where(covered, TRUTH, MISSED))
     assert covered.any() and not covered.all()
@@ -181,7 +181,7 @@ def test_a_level_or_an_object_is_seen_alone(desk: Make, truth: Path) -> None:
     boxes = np.concatenate([x.boxes for x in drawn])
     assert len(boxes) == direct.arrays["truth_anchors"][row]
     np.testing.assert_array_equal(d.layer("match best").boxes[0], direct.arrays["truth_box"][row])
-    assert panel.picked(matches.OBJECTS, row) and d.layer("match best") is None
+    assert panel.picked(anchor_matches.OBJECTS, row) and d.layer("match best") is None
 
 
 def test_the_anchors_can_be_edited_and_are_checked(desk: Make, truth: Path) -> None:
@@ -244,7 +244,7 @@ def test_a_picture_that_is_not_in_the_ground_truth_says_so(desk: Make, truth: Pa
     d = opened(desk, truth)
     d.open(SAMPLES[1])
     assert "not in the ground truth" in bench(d).about.text() and not bench(d).objects.isVisible()
-    assert len(d.layer(matches.OBJECTS)) == 0
+    assert len(d.layer(anchor_matches.OBJECTS)) == 0
 
 
 def test_a_second_box_is_compared_and_its_numbers_copied(desk: Make, truth: Path) -> None:

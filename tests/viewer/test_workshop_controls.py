@@ -9,9 +9,9 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QLineEdit
 
-from models.cards import BUNDLED
-from viewer.widgets.classes import FOUND, SCORE, Classes
-from viewer.widgets.entry import Entry
+from models.cards.card import BUNDLED
+from viewer.widgets.controls.class_list import FOUND, SCORE, Classes
+from viewer.widgets.controls.number_entry import Entry
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"
 SAMPLES = sorted((BUNDLED.parent / "samples").glob("*.png"))

@@ -16,9 +16,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from torchvision.models import squeezenet1_1
 
-from models.zoo import cached, catalogue
-from viewer.widgets.zoo_table import CACHED
-from viewer.zoo import ZooDesk
+from models.cards import zoo_catalogue
+from models.zoo import cached
+from viewer.widgets.tables.zoo_table import CACHED
+from viewer.window.model_zoo import ZooDesk
 
 NAME = "torchvision:squeezenet1_1:IMAGENET1K_V1"
 
@@ -74,9 +75,9 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         url = f"http://127.0.0.1:{running.server_address[1]}/squeezenet.pth"
-        known = {e.name: replace(e, url=url) if e.name == NAME else e for e in catalogue.entries()}
-        monkeypatch.setattr(catalogue, "entries", lambda: tuple(known.values()))
-        monkeypatch.setattr(catalogue, "_by_name", lambda: known)
+        known = {e.name: replace(e, url=url) if e.name == NAME else e for e in zoo_catalogue.entries()}
+        monkeypatch.setattr(zoo_catalogue, "entries", lambda: tuple(known.values()))
+        monkeypatch.setattr(zoo_catalogue, "_by_name", lambda: known)
         yield running
         running.go.set()
         running.shutdown()
@@ -98,7 +99,7 @@ def names(zoo: ZooDesk) -> list[str]:
 def test_it_lists_everything_and_finds_by_words_or_letters(desk: Callable[..., Any], server: Server) -> None:
     zoo = shown(desk())
     dialog = zoo.dialog
-    assert names(zoo) == [e.name for e in catalogue.entries()]
+    assert names(zoo) == [e.name for e in zoo_catalogue.entries()]
     assert QApplication.focusWidget() is dialog.search
     dialog.search.setText("resnet18 a1")
     assert names(zoo)[0] == "timm:resnet18.a1_in1k"
@@ -111,14 +112,14 @@ def test_it_lists_everything_and_finds_by_words_or_letters(desk: Callable[..., A
     assert not dialog.open_button.isEnabled()
     dialog.search.clear()
     dialog.task.setCurrentText("Segmentation")
-    assert {catalogue.find(name).task for name in names(zoo)} == {"segmentation"}
+    assert {zoo_catalogue.find(name).task for name in names(zoo)} == {"segmentation"}
     assert len(names(zoo)) == 6
     dialog.only.setChecked(True)
     assert not names(zoo)
 
 
 def test_columns_sort_and_what_is_in_the_cache_is_marked(desk: Callable[..., Any], server: Server) -> None:
-    entry = catalogue.find("torchvision:alexnet:DEFAULT")
+    entry = zoo_catalogue.find("torchvision:alexnet:DEFAULT")
     cached.place(entry).parent.mkdir(parents=True)
     cached.place(entry).touch()
     zoo = shown(desk())
@@ -147,7 +148,7 @@ def test_return_downloads_and_opens(desk: Callable[..., Any], server: Server) ->
     one.until(lambda: one.document.model == NAME)
     one.settle()
     assert not zoo.dialog.isVisible()
-    assert cached.place(catalogue.find(NAME)).read_bytes() == server.data
+    assert cached.place(zoo_catalogue.find(NAME)).read_bytes() == server.data
     assert one.session.description.capabilities[:1] == ("Classifies",)
     assert one.window.model_box.currentText() == NAME
 
@@ -167,7 +168,7 @@ def test_a_download_is_stopped_and_gone_on_with(desk: Callable[..., Any], server
     assert one.document.model == "digits-ssd"
     zoo.dialog.open_button.click()
     one.until(lambda: one.document.model == NAME)
-    assert cached.place(catalogue.find(NAME)).read_bytes() == server.data
+    assert cached.place(zoo_catalogue.find(NAME)).read_bytes() == server.data
 
 
 def test_what_goes_wrong_is_told_in_the_dialog(desk: Callable[..., Any], server: Server) -> None:
@@ -208,8 +209,8 @@ def test_escape_stops_a_download_behind_a_closed_dialog(desk: Callable[..., Any]
     one.run("cancel")
     server.go.set()
     one.until(lambda: not zoo.busy)
-    assert cached.begun(catalogue.find(NAME)) > 0.9 * server.first
-    assert cached.find(catalogue.find(NAME)) is None
+    assert cached.begun(zoo_catalogue.find(NAME)) > 0.9 * server.first
+    assert cached.find(zoo_catalogue.find(NAME)) is None
 
 
 def test_a_name_from_elsewhere_is_downloaded_first(desk: Callable[..., Any], server: Server) -> None:
@@ -240,7 +241,7 @@ def test_without_weights_nothing_is_downloaded(desk: Callable[..., Any], server:
     zoo.dialog.bare.click()
     one.until(lambda: one.document.model == "squeezenet1_1")
     assert not zoo.dialog.isVisible()
-    assert cached.begun(catalogue.find(NAME)) == 0
+    assert cached.begun(zoo_catalogue.find(NAME)) == 0
 
 
 def test_everything_is_reached_with_the_keyboard(desk: Callable[..., Any], server: Server) -> None:

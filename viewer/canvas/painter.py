@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QBuffer, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QTransform
 from PySide6.QtSvg import QSvgGenerator
 
@@ -99,25 +98,30 @@ def render(pixels: Pixels, layers: Sequence[Layer], *, unit: float | None = None
     return image
 
 
-def render_svg(pixels: Pixels, layers: Sequence[Layer], path: Path, *, unit: float | None = None) -> None:
-    """Write the picture, embedded, with boxes, links, points and texts as shapes that can be edited.
-
-    Raises OSError when the file cannot be written.
-    """
+def svg(pixels: Pixels, layers: Sequence[Layer], *, title: str = "", unit: float | None = None) -> bytes:
+    """Return an SVG file of the picture, embedded, with boxes, links, points and texts as shapes that can be edited."""
     height, width = pixels.shape[:2]
+    content = QBuffer()
     generator = QSvgGenerator()
-    generator.setFileName(str(path))
+    generator.setOutputDevice(content)
     generator.setSize(QSize(width, height))
     generator.setViewBox(QRect(0, 0, width, height))
     generator.setResolution(96)
-    generator.setTitle(path.stem)
-
-    # Qt only warns when it cannot open a file.
-    path.open("wb").close()
+    generator.setTitle(title)
     painter = QPainter(generator)
     painter.drawImage(0, 0, as_image(pixels))
     _export(painter, layers, size=QSize(width, height), unit=unit)
     painter.end()
+    return bytes(content.data().data())
+
+
+def png(image: QImage) -> bytes:
+    """Return an image as a PNG file. Raises OSError where it is too large for one."""
+    content = QBuffer()
+    content.open(QBuffer.OpenModeFlag.WriteOnly)
+    if image.isNull() or not image.save(content, "PNG"):  # pyright: ignore[reportArgumentType, reportCallIssue]
+        raise OSError("the picture could not be saved")
+    return bytes(content.data().data())
 
 
 def as_image(pixels: Pixels) -> QImage:

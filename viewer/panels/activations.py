@@ -10,25 +10,34 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from models.inspection import Description
-from models.latent import silent
+from models.latent import silenced_units
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import inside, plan, theme
+from viewer import theme
 from viewer.canvas.layers import Heat, Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.plan import Wants
-from viewer.store import Store
-from viewer.widgets.card import Card
-from viewer.widgets.channel_view import ChannelView, ValueHistogram, choice, copy_button, fill_choice, set_choice
-from viewer.widgets.colourbar import ColourBar
+from viewer.presenters import feature_maps
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wants
+from viewer.widgets.charts.colour_bar import ColourBar
+from viewer.widgets.pictures.channel_view import (
+    ChannelView,
+    ValueHistogram,
+    choice,
+    copy_button,
+    fill_choice,
+    set_choice,
+)
+from viewer.widgets.tables.fact_card import Card
 
-INSPECTION = inside.ACTIVATIONS
+INSPECTION = feature_maps.ACTIVATIONS
 UNIT, LAYERS = "activations.unit", "activations.layers"
 UNITS, EFFECT = "units", "Effect on the picture"
 AUTOMATIC = "Automatic"
 SORTS = (("As they are", "none"), ("Mean", "mean"), ("Largest value", "max"), ("Class relevance", "relevance"))
-SCALES = (("Each its own", inside.OWN), ("One for all", inside.SHARED))
+SCALES = (("Each its own", feature_maps.OWN), ("One for all", feature_maps.SHARED))
 HOVER_MS = 80
 NO_UNIT = "Click a channel to lay it over the picture, and to silence it."
 NO_PICTURE = "Open a picture to see what each channel answers to it."
@@ -115,13 +124,13 @@ class ActivationPanel(Panel):
         if generates(description):
             sort = "relevance" if document.values(INSPECTION).get("sort") == "relevance" else "none"
             extra = {"code": document.latent.code, "layer": document.layer, "sort": sort}
-            return plan.about(UNITS, document, description, extra=extra)
-        return plan.explain(INSPECTION, document, description, extra={"sort": "none"})
+            return request_plan.about(UNITS, document, description, extra=extra)
+        return request_plan.explain(INSPECTION, document, description, extra={"sort": "none"})
 
     @staticmethod
     def wants_layers(document: Document, description: Description | None) -> Request | None:
         """Want the list of layers to choose from."""
-        return plan.explain("layers", document, description) if INSPECTION in document.view.inside else None
+        return request_plan.explain("layers", document, description) if INSPECTION in document.view.inside else None
 
     @staticmethod
     def wants_unit(document: Document, description: Description | None) -> Request | None:
@@ -130,7 +139,7 @@ class ActivationPanel(Panel):
             return None
         channel, row, column = document.view.unit
         extra = {"channel": channel, "row": row, "column": column}
-        return plan.explain("receptive", document, description, extra=extra)
+        return request_plan.explain("receptive", document, description, extra=extra)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the settings as they stand, or say why there is nothing to see."""
@@ -150,7 +159,7 @@ class ActivationPanel(Panel):
         self.view.show_state(about, reason=reason, there=there, waiting=WAITING)
         set_choice(self.layer, document.layer)
         set_choice(self.sort, values.get("sort", "none"))
-        set_choice(self.scale, values.get("scale", inside.OWN))
+        set_choice(self.scale, values.get("scale", feature_maps.OWN))
         chosen = int(values.get("chosen", -1))
         if there and not reason:
             self._draw()
@@ -176,7 +185,7 @@ class ActivationPanel(Panel):
         elif slot == UNIT:
             self._field = result
             if self._pointed(self.store.document):
-                self.view.tell(inside.field_text(result))
+                self.view.tell(feature_maps.field_text(result))
                 self.layers_changed.emit()
 
     def show_failure(self, slot: str, failure: Failure) -> None:
@@ -201,10 +210,10 @@ class ActivationPanel(Panel):
         chosen = int(document.values(INSPECTION).get("chosen", -1))
         wanted = (chosen, document.look, id(self._result))
         if self._drawn != wanted:
-            self._overlay, self._drawn = inside.activation_layer(self._result, chosen, document.look), wanted
+            self._overlay, self._drawn = feature_maps.activation_layer(self._result, chosen, document.look), wanted
         layers = [] if self._overlay is None else [self._overlay]
         if self._field is not None and self._pointed(document):
-            layers += inside.field_layers(self._field)
+            layers += feature_maps.field_layers(self._field)
         return layers
 
     def seen(self, in_view: bool) -> None:
@@ -238,20 +247,20 @@ class ActivationPanel(Panel):
         """Make the tiles anew, and paint them."""
         self._atlas_of = ()
         if self._result is not None:
-            self.view.summary.setText(inside.activation_summary(self._result))
+            self.view.summary.setText(feature_maps.activation_summary(self._result))
             self._draw()
             self._tell_one()
 
     def _draw(self) -> None:
         assert self._result is not None
         values = self.store.document.values(INSPECTION)
-        scale, sort = str(values.get("scale", inside.OWN)), str(values.get("sort", "none"))
+        scale, sort = str(values.get("scale", feature_maps.OWN)), str(values.get("sort", "none"))
         muted = self.store.document.values("decode").get("silent", "")
         if self._atlas_of == (scale, sort, id(self._result), muted):
             return
         self._atlas_of = (scale, sort, id(self._result), muted)
-        atlas = inside.activation_atlas(self._result, theme.heat_lut, scale=scale)
-        order = inside.order_of(self._result, sort)
+        atlas = feature_maps.activation_atlas(self._result, theme.heat_lut, scale=scale)
+        order = feature_maps.order_of(self._result, sort)
         muted = self._muted()
         marked = np.isin(np.arange(len(atlas)), muted.get(self._result.meta["layer"], ()))
         self.grid.show_tiles(atlas, order, quiet=self._result.arrays["dead"], marked=marked)
@@ -268,8 +277,8 @@ class ActivationPanel(Panel):
             return
         self.silence.setChecked(row in self._muted().get(result.meta["layer"], ()))
         self.card.set_title(f"Channel {row}")
-        self.card.set_facts(inside.activation_facts(result, row)[1:])
-        heat = inside.activation_layer(result, row, self.store.document.look)
+        self.card.set_facts(feature_maps.activation_facts(result, row)[1:])
+        heat = feature_maps.activation_layer(result, row, self.store.document.look)
         self.histogram.setVisible(heat is not None)
         self.bar.setVisible(heat is not None)
         if isinstance(heat, Heat):
@@ -303,7 +312,7 @@ class ActivationPanel(Panel):
         self._set(title, chosen=None if channel < 0 else channel)
 
     def _set(self, title: str, **changed: object) -> None:
-        changed = {name: None if value in ("none", inside.OWN) else value for name, value in changed.items()}
+        changed = {name: None if value in ("none", feature_maps.OWN) else value for name, value in changed.items()}
         document = self.store.document.with_value(INSPECTION, **changed)  # type: ignore[arg-type]
         self.store.update(document, title=title, merge="activations.chosen" if "chosen" in changed else "")
 
@@ -323,14 +332,14 @@ class ActivationPanel(Panel):
 
     def _muted(self) -> dict[str, tuple[int, ...]]:
         """Return the units of the generator that are silenced, by layer."""
-        return silent.parse(str(self.store.document.values("decode").get("silent", "")))
+        return silenced_units.parse(str(self.store.document.values("decode").get("silent", "")))
 
     def _silence(self) -> None:
         if self._result is None or self.grid.chosen < 0:
             return
         layer, muted = str(self._result.meta["layer"]), self._muted()
         muted[layer] = tuple(sorted({*muted.get(layer, ())} ^ {self.grid.chosen}))
-        self._quieten(silent.write(muted))
+        self._quieten(silenced_units.write(muted))
 
     def _quieten(self, text: str) -> None:
         document = self.store.document.with_value("decode", silent=text or None)
@@ -338,12 +347,12 @@ class ActivationPanel(Panel):
 
     def _line(self, row: int) -> str:
         there = self._result is not None and row < len(self._result.arrays["maps"])
-        return inside.activation_line(self._result, row) if self._result is not None and there else ""
+        return feature_maps.activation_line(self._result, row) if self._result is not None and there else ""
 
     def _numbers(self) -> str:
         if self._result is None or self.grid.chosen < 0:
             return ""
-        return inside.facts_text(inside.activation_facts(self._result, self.grid.chosen))
+        return feature_maps.facts_text(feature_maps.activation_facts(self._result, self.grid.chosen))
 
 
 def generates(description: Description | None) -> bool:

@@ -11,18 +11,20 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, 
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import latent, plan, reals, theme
+from viewer import reals, theme
 from viewer.canvas.mosaic import signed, tinted
-from viewer.document import Document
-from viewer.heat import DIVERGING
 from viewer.panels.base import GAP, Panel
-from viewer.plan import Wants
-from viewer.store import Store
-from viewer.widgets.form import Form
-from viewer.widgets.gallery import Gallery
-from viewer.widgets.kl_bars import KLBars
-from viewer.widgets.mapread import MapReading, plain_label
-from viewer.widgets.section import Section
+from viewer.presenters import latent_code
+from viewer.presenters.heatmap import DIVERGING
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wants
+from viewer.widgets.charts.kl_bars import KLBars
+from viewer.widgets.controls.form import Form
+from viewer.widgets.controls.section import Section
+from viewer.widgets.pictures.gallery import Gallery
+from viewer.widgets.pictures.map_readout import MapReading, plain_label
 
 INSPECTION, FOLDER = "elbo", "anatomy.folder"
 NO_PICTURE = "Drop a picture to see how the model encodes it, and what it loses."
@@ -95,14 +97,14 @@ class AnatomyPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the terms of the bound; a picture's code is that of the canvas when it is opened, seen or not."""
-        return plan.ask(INSPECTION, document, description) if description is not None else None
+        return request_plan.ask(INSPECTION, document, description) if description is not None else None
 
     @staticmethod
     def wants_folder(document: Document, description: Description | None) -> Request | None:
         """Want the aggregate posterior once that was asked for."""
         if not document.view.posterior or not reals.folder(document):
             return None
-        return plan.about("posterior", document, description, extra={"folder": reals.folder(document)})
+        return request_plan.about("posterior", document, description, extra={"folder": reals.folder(document)})
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the settings, and what can be asked."""
@@ -113,7 +115,7 @@ class AnatomyPanel(Panel):
                 self.form.committed.connect(self._set)
                 self.form.reset_requested.connect(self._own)
                 self.settings.add(self.form)
-            self.form.set_values({**offer.defaults, **plan.given(document, INSPECTION, description)})
+            self.form.set_values({**offer.defaults, **request_plan.given(document, INSPECTION, description)})
         with QSignalBlocker(self.over):
             self.over.setChecked(document.view.posterior)
         self.over.setEnabled(bool(reals.folder(document)))
@@ -133,7 +135,7 @@ class AnatomyPanel(Panel):
         self._show()
         document = self.store.document
         if document.source == request.source and document.latent.encoded != request.source:
-            moved = latent.at(document, np.asarray(result.arrays["mu"], np.float32))
+            moved = latent_code.at(document, np.asarray(result.arrays["mu"], np.float32))
             self.store.update(moved.with_latent(encoded=request.source))
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
@@ -190,7 +192,7 @@ class AnatomyPanel(Panel):
     def _go(self) -> None:
         if self._result is not None:
             code = np.asarray(self._result.arrays["mu"], np.float32)
-            self.store.update(latent.at(self.store.document, code), title="Go to the picture's code")
+            self.store.update(latent_code.at(self.store.document, code), title="Go to the picture's code")
 
     def _encode_all(self, wanted: bool) -> None:
         self.store.update(self.store.document.with_view(posterior=wanted))

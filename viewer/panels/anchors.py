@@ -10,12 +10,13 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QSizePolicy, QWidg
 from models.inspection import Description
 from models.requests import Request
 from models.types import Result
-from viewer import overlay, plan, trace
 from viewer.canvas.layers import Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.colourbar import ColourBar
+from viewer.presenters import detections, lineage
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.charts.colour_bar import ColourBar
 
 MODES = {
     "off": ("Off", ""),
@@ -74,7 +75,7 @@ class AnchorPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the anchors while something of them is shown."""
-        return plan.anchors(document, description)
+        return request_plan.anchors(document, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the mode and level; grey them with the reason for a model without anchors."""
@@ -106,11 +107,11 @@ class AnchorPanel(Panel):
         view = document.view
         match view.anchors:
             case "here" if self._anchors is not None:
-                return overlay.anchor_layers(self._anchors, self._place(document), level=view.anchor_level)
+                return detections.anchor_layers(self._anchors, self._place(document), level=view.anchor_level)
             case "density" if self._anchors is not None:
-                return [overlay.density_layer(self._anchors, level=view.anchor_level)]
+                return [detections.density_layer(self._anchors, level=view.anchor_level)]
             case "all" if self._anchors is not None:
-                return [overlay.all_anchors_layer(self._anchors, level=view.anchor_level)]
+                return [detections.all_anchors_layer(self._anchors, level=view.anchor_level)]
         return []
 
     def pointer(self, place: tuple[float, float] | None) -> None:
@@ -157,25 +158,25 @@ class AnchorPanel(Panel):
         density = document.view.anchors == "density" and self._anchors is not None
         self.bar.setVisible(density)
         if density and self._anchors is not None:
-            heat = overlay.density_layer(self._anchors, level=document.view.anchor_level)
+            heat = detections.density_layer(self._anchors, level=document.view.anchor_level)
             self.bar.set_range(heat.low, heat.high, colour_map=heat.colour_map)
         self.text.setText(reason or self._numbers(document) or MODES[document.view.anchors][1])
 
     def _numbers(self, document: Document) -> str:
         view, place = document.view, self._place(document)
         if view.anchors == "here" and self._anchors is not None and place is not None:
-            rows = overlay.anchors_at(self._anchors, *place, level=view.anchor_level)
+            rows = detections.anchors_at(self._anchors, *place, level=view.anchor_level)
             pinned = "pinned at" if view.anchor_at else "at"
             lines = [f"{len(rows)} anchors {pinned} x {place[0]:.0f}, y {place[1]:.0f}"]
-            return "\n".join([*lines, *overlay.anchor_sizes(self._anchors, rows)])
+            return "\n".join([*lines, *detections.anchor_sizes(self._anchors, rows)])
         if view.anchors == "density" and self._anchors is not None:
-            values = overlay.density_layer(self._anchors, level=view.anchor_level).values
+            values = detections.density_layer(self._anchors, level=view.anchor_level).values
             total = self._anchors.meta["anchors"]
             return f"{total:,} anchors; a place is covered by {values.min():.0f} to {values.max():.0f} of them."
         if view.anchors == "all" and self._anchors is not None:
-            return f"{len(overlay.all_anchors_layer(self._anchors, level=view.anchor_level)):,} anchors"
+            return f"{len(detections.all_anchors_layer(self._anchors, level=view.anchor_level)):,} anchors"
         if view.anchors == "lineage" and self._lineage is not None and document.selected >= 0:
-            return trace.lineage_text(self._lineage)
+            return lineage.lineage_text(self._lineage)
         return NOTHING
 
 

@@ -14,12 +14,13 @@ from models.latent import space as spaces
 from models.latent.space import Space
 from models.requests import Request
 from models.types import Failure, Float, Pixels, Refusal, Result
-from viewer import directions, latent, plan
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.images import rgb
-from viewer.widgets.mapread import plain_label
+from viewer.presenters import latent_code, latent_directions
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.pictures.map_readout import plain_label
+from viewer.widgets.pictures.qimages import rgb
 
 SLOTS = ("A", "B", "C")
 RESULT = "A − B + C"
@@ -74,11 +75,14 @@ class ArithmeticPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> dict[str, Request]:
         """Want the picture of each code while the panel is in view."""
-        space = latent.space_of(description)
+        space = latent_code.space_of(description)
         if "arithmetic" not in document.view.inside or space is None:
             return {}
         asked = {f"arithmetic.{name}": code for name, code in codes_of(document, space).items()}
-        made = {slot: plan.about("decode", document, description, extra={"code": text}) for slot, text in asked.items()}
+        made = {
+            slot: request_plan.about("decode", document, description, extra={"code": text})
+            for slot, text in asked.items()
+        }
         return {slot: request for slot, request in made.items() if request is not None}
 
     def seen(self, in_view: bool) -> None:
@@ -87,7 +91,7 @@ class ArithmeticPanel(Panel):
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show which codes there are."""
-        self._space = latent.space_of(description)
+        self._space = latent_code.space_of(description)
         self._codes = codes_of(document, self._space) if self._space is not None else {}
         for name, tile in self.tiles.items():
             there = name in self._codes
@@ -101,7 +105,7 @@ class ArithmeticPanel(Panel):
             tile.setIcon(_icon(self._pictures[name]) if name in self._pictures else QIcon())
         text = self._codes.get(RESULT)
         code = self._parsed(text) if text else None
-        told = latent.typical(code, self._space) if code is not None and self._space is not None else HINT
+        told = latent_code.typical(code, self._space) if code is not None and self._space is not None else HINT
         self.words.setText(told)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
@@ -140,7 +144,7 @@ class ArithmeticPanel(Panel):
 
     def _text(self, document: Document) -> str:
         """Return the code of now as numbers: another truncation must not change what a seed stands for here."""
-        code = latent.code_of(document, self._space) if self._space is not None else None
+        code = latent_code.code_of(document, self._space) if self._space is not None else None
         return document.latent.code if code is None else spaces.write(code)
 
 
@@ -152,7 +156,7 @@ def codes_of(document: Document, space: Space) -> dict[str, str]:
             a, b, c = (space.parse(found[name])[0] for name in SLOTS)
         except Refusal:
             return {}
-        found[RESULT] = spaces.write(directions.total(a, b, c, space))
+        found[RESULT] = spaces.write(latent_directions.total(a, b, c, space))
     return found
 
 

@@ -11,23 +11,29 @@ from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import inside, plan, theme
+from viewer import theme
 from viewer.canvas.layers import Heat, Layer
-from viewer.document import Document
-from viewer.heat import heat_layer
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.card import Card
-from viewer.widgets.channel_view import ChannelView, choice, copy_button, fill_choice, set_choice
-from viewer.widgets.colourbar import ColourBar
-from viewer.widgets.entry import Entry
+from viewer.presenters import feature_maps
+from viewer.presenters.heatmap import heat_layer
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.charts.colour_bar import ColourBar
+from viewer.widgets.controls.number_entry import Entry
+from viewer.widgets.pictures.channel_view import ChannelView, choice, copy_button, fill_choice, set_choice
+from viewer.widgets.tables.fact_card import Card
 
-INSPECTION = inside.ATTENTION
+INSPECTION = feature_maps.ATTENTION
 HOVER_MS = 60
 NO_PICTURE = "Open a picture to see where the network's patches look."
 WAITING = "The attention is on its way…"
 HELP = "click a patch of the picture to look from there; what is read need not be what decides"
-SHOWS = (("Rollout", inside.ROLLOUT), ("One block", inside.BLOCK), ("Position similarity", inside.POSITION))
+SHOWS = (
+    ("Rollout", feature_maps.ROLLOUT),
+    ("One block", feature_maps.BLOCK),
+    ("Position similarity", feature_maps.POSITION),
+)
 
 
 class AttentionPanel(Panel):
@@ -88,7 +94,7 @@ class AttentionPanel(Panel):
         self._timer.timeout.connect(self._point)
         self._under = -1
         self._result: Result | None = None
-        self._painted: tuple[str, int, int] = (inside.ROLLOUT, 0, -1)
+        self._painted: tuple[str, int, int] = (feature_maps.ROLLOUT, 0, -1)
         self._about: tuple[object, ...] = ()
         theme.changes().connect(self._show)
 
@@ -99,12 +105,12 @@ class AttentionPanel(Panel):
             return None
         values = document.values(INSPECTION)
         query = document.view.patch if document.view.patch >= 0 else int(values.get("query", -1))
-        return plan.ask(INSPECTION, document, description, extra={"block": -1, "head": -1, "query": query})
+        return request_plan.ask(INSPECTION, document, description, extra={"block": -1, "head": -1, "query": query})
 
     @classmethod
     def lacking(cls, description: Description) -> str:
         """Return why the model has no attention to show, "" if it has."""
-        return super().lacking(description) or plan.reason(INSPECTION, description)
+        return super().lacking(description) or request_plan.reason(INSPECTION, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the settings as they stand, or say why there is nothing to see."""
@@ -120,8 +126,8 @@ class AttentionPanel(Panel):
         set_choice(self.block, block)
         set_choice(self.head, head)
         for box in (self.block, self.head):
-            box.setEnabled(show == inside.BLOCK)
-        self.discard.setEnabled(show == inside.ROLLOUT)
+            box.setEnabled(show == feature_maps.BLOCK)
+        self.discard.setEnabled(show == feature_maps.ROLLOUT)
         self.discard.blockSignals(True)
         self.discard.setValue(float(values.get("discard", 0.0)))
         self.discard.blockSignals(False)
@@ -163,7 +169,7 @@ class AttentionPanel(Panel):
         if INSPECTION not in document.view.inside or self._about != (document.model, document.source):
             return []
         assert self._result is not None
-        query = inside.query_layer(self._result)
+        query = feature_maps.query_layer(self._result)
         return [self._heat(document), *([query] if query is not None else [])]
 
     def pointer(self, place: tuple[float, float] | None) -> None:
@@ -171,7 +177,7 @@ class AttentionPanel(Panel):
         document = self.store.document
         if not document.values(INSPECTION).get("follow") or self._result is None or not self._in_view():
             return
-        under = inside.patch_at(self._result, place) if place else -1
+        under = feature_maps.patch_at(self._result, place) if place else -1
         if under != self._under:
             self._under = under
             self._timer.start()
@@ -180,7 +186,7 @@ class AttentionPanel(Panel):
         """Let the patch that was clicked look, or the class token when it looked already."""
         if self._result is None or not self._in_view():
             return False
-        patch = inside.patch_at(self._result, place)
+        patch = feature_maps.patch_at(self._result, place)
         if patch < 0:
             return False
         again = patch == self.store.document.values(INSPECTION).get("query", -1)
@@ -197,18 +203,18 @@ class AttentionPanel(Panel):
 
     def _shown(self, document: Document) -> tuple[str, int, int]:
         values: dict[str, Any] = document.values(INSPECTION)
-        return str(values.get("show", inside.ROLLOUT)), int(values.get("block", 0)), int(values.get("head", -1))
+        return str(values.get("show", feature_maps.ROLLOUT)), int(values.get("block", 0)), int(values.get("head", -1))
 
     def _heat(self, document: Document) -> Heat:
         assert self._result is not None
-        values, signed = inside.attention_map(self._result, *self._shown(document))
+        values, signed = feature_maps.attention_map(self._result, *self._shown(document))
         return heat_layer(values, self._result.meta["extent"], document.look, signed=signed, id=INSPECTION)
 
     def _show(self) -> None:
         """Paint the grid of heads anew."""
         if self._result is None:
             return
-        atlas = inside.attention_atlas(self._result, theme.heat_lut)
+        atlas = feature_maps.attention_atlas(self._result, theme.heat_lut)
         meta = self._result.meta
         blocks, heads, (rows, columns) = len(meta["blocks"]), meta["heads"], meta["grid"]
         order = np.arange(blocks * heads).reshape(blocks, heads).T.ravel()
@@ -220,13 +226,13 @@ class AttentionPanel(Panel):
         assert self._result is not None
         show, block, head = self._shown(document)
         title = next(title for title, data in SHOWS if data == show)
-        if show == inside.BLOCK:
+        if show == feature_maps.BLOCK:
             title = f"Block {block}, {'mean of the heads' if head < 0 else f'head {head}'}"
         self.card.set_title(title)
-        self.card.set_facts(inside.attention_facts(self._result, show, block, head))
+        self.card.set_facts(feature_maps.attention_facts(self._result, show, block, head))
         heat = self._heat(document)
         self.bar.set_range(float(f"{heat.low:.3g}"), float(f"{heat.high:.3g}"), colour_map=heat.colour_map)
-        chosen = block * self._result.meta["heads"] + head if show == inside.BLOCK and head >= 0 else -1
+        chosen = block * self._result.meta["heads"] + head if show == feature_maps.BLOCK and head >= 0 else -1
         self.grid.choose(chosen)
 
     def _pick(self, number: int) -> None:
@@ -234,10 +240,10 @@ class AttentionPanel(Panel):
             self._set("Rollout", show=None)
             return
         block, head = divmod(number, self._result.meta["heads"])
-        self._set(f"Block {block}, head {head}", show=inside.BLOCK, block=block, head=head)
+        self._set(f"Block {block}, head {head}", show=feature_maps.BLOCK, block=block, head=head)
 
     def _choose(self, **changed: object) -> None:
-        self._set("Attention head", show=inside.BLOCK, **changed)
+        self._set("Attention head", show=feature_maps.BLOCK, **changed)
 
     def _point(self) -> None:
         self.store.update(self.store.document.with_view(patch=self._under))
@@ -248,12 +254,12 @@ class AttentionPanel(Panel):
         self.store.update(document, title=title, merge=merge)
 
     def _line(self, number: int) -> str:
-        return inside.attention_line(self._result, number) if self._result is not None else ""
+        return feature_maps.attention_line(self._result, number) if self._result is not None else ""
 
     def _numbers(self) -> str:
         if self._result is None:
             return ""
-        return inside.facts_text(inside.attention_facts(self._result, *self._shown(self.store.document)))
+        return feature_maps.facts_text(feature_maps.attention_facts(self._result, *self._shown(self.store.document)))
 
 
 PANEL = AttentionPanel

@@ -10,19 +10,20 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from models.inspection import Description, Offer
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import explain, heat, overlay, plan, trace
 from viewer.canvas.layers import Heat, Layer
-from viewer.document import Document
-from viewer.heat import Look
 from viewer.panels.base import GAP, Panel
-from viewer.plan import Wants
-from viewer.store import Store
-from viewer.widgets.form import Form
-from viewer.widgets.look import LookForm
-from viewer.widgets.mapread import MapReading, plain_label
-from viewer.widgets.methods import WORDS, Methods
-from viewer.widgets.section import Section
-from viewer.widgets.target import TargetForm
+from viewer.presenters import attribution, detections, heatmap, lineage
+from viewer.presenters.heatmap import Look
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wants
+from viewer.widgets.controls.form import Form
+from viewer.widgets.controls.heatmap_look import LookForm
+from viewer.widgets.controls.method_list import WORDS, Methods
+from viewer.widgets.controls.section import Section
+from viewer.widgets.controls.target_picker import TargetForm
+from viewer.widgets.pictures.map_readout import MapReading, plain_label
 
 VERDICTS = "verdicts"
 WAITING = "Waiting for the answer…"
@@ -78,34 +79,34 @@ class AttributionPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the map of the method chosen, once it is known to hold."""
-        return explain.attribution(document, description)
+        return attribution.attribution(document, description)
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
         """Want the verdicts too, which come first."""
-        return [(VERDICTS, explain.verdicts), (cls.id, cls.wants)]
+        return [(VERDICTS, attribution.verdicts), (cls.id, cls.wants)]
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the methods of the model, the target, and what is set."""
         if self._request is not None and self._request.model != document.model:
             self.forget()
         self._description = description
-        if self._failure[0] != explain.attribution(document, description):
+        if self._failure[0] != attribution.attribution(document, description):
             self._failure = (None, "")
-        offers = explain.methods(description)
+        offers = attribution.methods(description)
         self.methods.list(offers)
         self.methods.follow(document.method)
         offer = next((o for o in offers if o.id == document.method), None)
         if offer != self._offer:
             self._build(offer)
         if self.form is not None and offer is not None:
-            self.form.set_values({**offer.defaults, **plan.given(document, offer.id, description)})
+            self.form.set_values({**offer.defaults, **request_plan.given(document, offer.id, description)})
         if description is not None:
             boxes = "Detects" in description.capabilities
             self.target.list(description.classes, boxes=boxes, own=boxes and document.region is None)
-        about = explain.subject(document, self._texts)
+        about = attribution.subject(document, self._texts)
         self.target.follow(
-            target=explain.target_of(document),
+            target=attribution.target_of(document),
             against=document.against,
             part=document.part,
             about=about,
@@ -118,10 +119,10 @@ class AttributionPanel(Panel):
         document = self.store.document
         if slot == VERDICTS:
             self._verdicts = result
-            self.methods.judge(explain.judgements(result))
-            self.store.update(explain.judged(document, request, result))
+            self.methods.judge(attribution.judgements(result))
+            self.store.update(attribution.judged(document, request, result))
         elif slot == "detect":
-            self._texts = dict(zip(result.arrays["ids"].tolist(), overlay.detection_texts(result), strict=True))
+            self._texts = dict(zip(result.arrays["ids"].tolist(), detections.detection_texts(result), strict=True))
         elif slot == self.id:
             self._request, self._result = request, result
             self.layers_changed.emit()
@@ -133,7 +134,7 @@ class AttributionPanel(Panel):
         """Say why there is no map; what was shown stays."""
         if slot in (self.id, VERDICTS):
             text = "Cancelled. F5 asks again." if failure.cancelled else failure.text
-            self._failure = (explain.attribution(self.store.document, self._description), text)
+            self._failure = (attribution.attribution(self.store.document, self._description), text)
             self._tell(self.store.document)
 
     def forget(self) -> None:
@@ -144,26 +145,26 @@ class AttributionPanel(Panel):
 
     def layers(self, document: Document) -> list[Layer]:
         """Paint the map, unless it would show noise as if it meant something, and what a classifier's input lacks."""
-        return [*self._map(document), *trace.hidden_layers(document, self._description)]
+        return [*self._map(document), *lineage.hidden_layers(document, self._description)]
 
     def _map(self, document: Document) -> list[Layer]:
         result = self._result
         if result is None or not document.method or document.method in document.view.unfit:
             return []
         values, signed, look = result.arrays["map"], bool(result.meta["signed"]), document.look
-        said = heat.words(values, signed=signed)
-        if said == heat.FLAT or (said and look.sign == heat.POSITIVE) or heat.end_of(values, look) <= 0:
+        said = heatmap.words(values, signed=signed)
+        if said == heatmap.FLAT or (said and look.sign == heatmap.POSITIVE) or heatmap.end_of(values, look) <= 0:
             return []
         if self._heat is None or self._heat[0] is not result or self._heat[1] != look:
-            layer = heat.heat_layer(values, result.meta["extent"], look, signed=signed, id=self.id)
+            layer = heatmap.heat_layer(values, result.meta["extent"], look, signed=signed, id=self.id)
             self._heat = (result, look, layer)
         return [self._heat[2]]
 
     def pointer(self, place: tuple[float, float] | None) -> None:
         """Read the map under the pointer."""
-        value = explain.value_at(self._result, *place) if place is not None and self._result is not None else None
+        value = attribution.value_at(self._result, *place) if place is not None and self._result is not None else None
         where = f" at x {place[0]:.0f}, y {place[1]:.0f}" if place is not None else ""
-        self.reading.set_value("" if value is None else explain.number(value) + where)
+        self.reading.set_value("" if value is None else attribution.number(value) + where)
 
     def seen(self, in_view: bool) -> None:
         """Ask for verdicts while the panel is in view, and no longer."""
@@ -177,12 +178,12 @@ class AttributionPanel(Panel):
 
     def _tell(self, document: Document) -> None:
         """Say the verdict, and the numbers of the map on screen."""
-        known = explain.judgements(self._verdicts).get(document.method)
+        known = attribution.judgements(self._verdicts).get(document.method)
         never = known is not None and known.level == "never"
         there = self._result is not None and bool(document.method) and not never
         self.verdict.setText(self._state(document, known))
         automatic = str(self._verdicts.meta["automatic"]) if self._verdicts is not None else ""
-        used = self._offer is None or explain.layered(self._offer)
+        used = self._offer is None or attribution.layered(self._offer)
         self.target.follow_layer(document.layer, automatic, used=used)
         result = self._result if there else None
         signed = result is None or bool(result.meta["signed"])
@@ -192,16 +193,16 @@ class AttributionPanel(Panel):
             self.look.show_end(0.0, locked=document.look.scale > 0)
             return
         values = result.arrays["map"]
-        low, high, colours = heat.range_of(values, document.look, signed=signed)
+        low, high, colours = heatmap.range_of(values, document.look, signed=signed)
         self.reading.bar.set_range(low, high, colour_map=colours)
-        self.reading.set_facts(explain.facts(result, self._texts))
-        caution = explain.CAUTION if self._request and self._request.inspection in explain.GUIDED else ""
+        self.reading.set_facts(attribution.facts(result, self._texts))
+        caution = attribution.CAUTION if self._request and self._request.inspection in attribution.GUIDED else ""
         partial = REFINING if result.meta.get("partial") else ""
-        words = [heat.words(values, signed=signed), partial, caution]
+        words = [heatmap.words(values, signed=signed), partial, caution]
         self.reading.set_warning(" ".join(word for word in words if word))
         self.look.show_end(high, locked=document.look.scale > 0)
 
-    def _state(self, document: Document, known: explain.Judgement | None) -> str:
+    def _state(self, document: Document, known: attribution.Judgement | None) -> str:
         if not document.sources:
             return NOTHING_OPEN
         if not document.method:
@@ -221,7 +222,7 @@ class AttributionPanel(Panel):
             self.form.deleteLater()
             self.form = None
         self._offer = offer
-        shown = [replace(p, unit="") for p in offer.parameters if p.name not in explain.ABOUT] if offer else []
+        shown = [replace(p, unit="") for p in offer.parameters if p.name not in attribution.ABOUT] if offer else []
         self.settings.setVisible(bool(shown))
         if offer is None or not shown:
             return
@@ -253,22 +254,22 @@ class AttributionPanel(Panel):
         self._memory[title] = opened
 
     def _choose(self, method: str) -> None:
-        offers = {offer.id: offer.title for offer in explain.methods(self._description)}
+        offers = {offer.id: offer.title for offer in attribution.methods(self._description)}
         title = f"Explain by {offers[method]}" if method in offers else "Explain by no method"
         self.store.update(self.store.document.explaining(method=method), title=title)
 
     def _aim(self, word: str) -> None:
         names = self._description.classes if self._description else ()
-        title = f"Explain {explain.title_for(word, names) if word else 'the highest class'}"
-        self.store.update(explain.with_target(self.store.document, word), title=title)
+        title = f"Explain {attribution.title_for(word, names) if word else 'the highest class'}"
+        self.store.update(attribution.with_target(self.store.document, word), title=title)
 
     def _oppose(self, word: str) -> None:
         names = self._description.classes if self._description else ()
-        title = f"Set against {explain.title_for(word, names) if word else 'no class'}"
+        title = f"Set against {attribution.title_for(word, names) if word else 'no class'}"
         self.store.update(self.store.document.explaining(against=word), title=title)
 
     def _part(self, part: str) -> None:
-        self.store.update(self.store.document.explaining(part=part), title=f"Explain {explain.PARTS[part].lower()}")
+        self.store.update(self.store.document.explaining(part=part), title=f"Explain {attribution.PARTS[part].lower()}")
 
     def _own_layer(self) -> None:
         self.store.update(self.store.document.explaining(layer=""), title="Automatic layer")

@@ -13,9 +13,9 @@ from models.requests import Request
 from models.truth.types import Truth
 from models.types import Failure, Pixels, Result, Source
 from viewer.canvas.layers import Layer
-from viewer.document import Document
-from viewer.plan import Wanted, Wants
-from viewer.store import Store
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wanted, Wants
 
 GAP = 8
 Levels = tuple[Pixels, ...]

@@ -9,18 +9,20 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout
 
-from models.cards import task
+from models import quantity
+from models.cards.card import task
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import explain, plan
 from viewer.canvas.layers import NO_CLASS, Boxes, Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.elide import ElidedLabel
-from viewer.widgets.ranking import Ranking
-from viewer.widgets.search import Search
+from viewer.presenters import attribution
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.controls.elided_label import ElidedLabel
+from viewer.widgets.controls.search_line import Search
+from viewer.widgets.tables.class_ranking import Ranking
 
 MOST = 1000
 NOTHING_OPEN = "Open a picture to begin."
@@ -29,7 +31,7 @@ NONE_FOUND = "No class has that in its name."
 
 
 class ClassificationPanel(Panel):
-    """The classes with their probabilities, and the frame of what the network sees of the picture."""
+    """The classes with their probabilities or values, and the frame of what the network sees of the picture."""
 
     id: ClassVar[str] = "classify"
     title: ClassVar[str] = "Classification"
@@ -77,10 +79,10 @@ class ClassificationPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want every class's probability; before the model is described only of what is known for a classifier."""
+        """Want the number of every class; before the model is described only of what is known for a classifier."""
         if description is None and task(document.model) != "classification":
             return None
-        return plan.ask("classify", document, description, extra={"top": MOST})
+        return request_plan.ask("classify", document, description, extra={"top": MOST})
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Mark the target and what is set against it; drop what another model said."""
@@ -99,7 +101,9 @@ class ClassificationPanel(Panel):
         self._result, self._request = result, request
         arrays = result.arrays
         self._name(result.meta["classes"])
-        self.ranking.set_entries(arrays["labels"], self._names, arrays["probabilities"], arrays["scores"])
+        self.ranking.set_entries(
+            arrays["labels"], self._names, quantity.numbers(result), arrays["scores"], quantity=quantity.of(result)
+        )
         self._mark(self.store.document)
         self._tell()
         self.layers_changed.emit()
@@ -139,13 +143,20 @@ class ClassificationPanel(Panel):
         self._names = (*names, *(f"class {label}" for label in range(len(names), outputs)))
 
     def _mark(self, document: Document) -> None:
-        wanted = explain.label_of(document.target, self._names) if document.target else self._best
-        against = explain.label_of(document.against, self._names) if document.against else -1
+        wanted = attribution.label_of(document.target, self._names) if document.target else self._best
+        against = attribution.label_of(document.against, self._names) if document.against else -1
         self.ranking.mark(target=wanted, against=against)
         title = self._names[wanted] if 0 <= wanted < len(self._names) else ""
         name = f"{title} − {self._names[against]}" if against >= 0 else title
-        self.target.setText(f"Target: {name}{'' if document.target else ' (highest)'}" if name else "")
+        self.target.setText(f"Target: {name}{'' if document.target else f' ({self._usual})'}" if name else "")
+        self.highest.setText("First value" if self._usual == "first" else "Highest class")
         self.highest.setEnabled(bool(document.target or document.against))
+
+    @property
+    def _usual(self) -> str:
+        """Which target is taken by itself: the highest class, or of plain values the first."""
+        values = self._result is not None and quantity.of(self._result) == quantity.VALUE
+        return "first" if values else "highest"
 
     @property
     def _best(self) -> int:
@@ -166,8 +177,12 @@ class ClassificationPanel(Panel):
         if self.search.text() and not self.ranking.rows.rowCount():
             self.summary.setText(NONE_FOUND)
             return
-        best = float(self._result.arrays["probabilities"][0])
-        self.summary.setText(f"{self._names[self._best]}, {best:.1%} (of {len(self._names):,} classes)")
+        what, best = quantity.of(self._result), float(quantity.numbers(self._result)[0])
+        text = f"{self._names[self._best]}, {quantity.short(best, what)}"
+        count = f" (of {len(self._names):,} classes)" if what == quantity.PROBABILITY else ""
+        if what == quantity.PROBABILITY and not quantity.shared(self._result):
+            count = f" ({len(self._names):,} labels, each by itself)"
+        self.summary.setText(text + count)
 
     def _find(self, text: str) -> None:
         self.ranking.look_for(text)
@@ -179,16 +194,16 @@ class ClassificationPanel(Panel):
             self._choose(label)
 
     def _choose(self, label: int) -> None:
-        word = explain.word_for(label, self._names)
-        self.store.update(explain.with_target(self.store.document, word), title=f"Explain {self._names[label]}")
+        word = attribution.word_for(label, self._names)
+        self.store.update(attribution.with_target(self.store.document, word), title=f"Explain {self._names[label]}")
 
     def _oppose(self, label: int) -> None:
-        word = explain.word_for(label, self._names) if label >= 0 else ""
+        word = attribution.word_for(label, self._names) if label >= 0 else ""
         title = f"Set against {self._names[label]}" if label >= 0 else "Set against no class"
         self.store.update(self.store.document.explaining(against=word), title=title)
 
     def _automatic(self) -> None:
-        document = explain.with_target(self.store.document, "").explaining(against="")
+        document = attribution.with_target(self.store.document, "").explaining(against="")
         self.store.update(document, title="Explain the highest class")
 
 

@@ -13,14 +13,16 @@ from models.detection.classes import class_groups, class_scores, write_scores
 from models.inspection import Description, Offer
 from models.requests import Request
 from models.types import Failure, Refusal, Result
-from viewer import overlay, plan, theme
+from viewer import theme
 from viewer.canvas.layers import Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.classes import Classes
-from viewer.widgets.field import TextRow
-from viewer.widgets.form import Form
+from viewer.presenters import detections
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.controls.class_list import Classes
+from viewer.widgets.controls.fields import TextRow
+from viewer.widgets.controls.form import Form
 
 INSPECTION = "detect"
 APART = ("hidden", "class_scores")
@@ -74,7 +76,7 @@ class DetectionPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the current picture's detections."""
-        return plan.detect(document, description)
+        return request_plan.detect(document, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the model's own ranges and what the user changed."""
@@ -88,7 +90,7 @@ class DetectionPanel(Panel):
             self.classes.list(self._names)
         if offer != self._offer:
             self._build(offer)
-        values = {**offer.defaults, **plan.given(document, INSPECTION, description)}
+        values = {**offer.defaults, **request_plan.given(document, INSPECTION, description)}
         if self.form is not None:
             self.form.set_values(values)
         floor = next((p.low for p in offer.parameters if p.name == "score"), 0.0)
@@ -128,7 +130,7 @@ class DetectionPanel(Panel):
             return []
         if document.pinned is not None and document.view.compare != "a" and self._compared:
             return []  # the comparison paints them
-        return overlay.detection_layers(self._result, labels=document.view.labels, selected=document.selected)
+        return detections.detection_layers(self._result, labels=document.view.labels, selected=document.selected)
 
     def _build(self, offer: Offer) -> None:
         if self.form is not None:

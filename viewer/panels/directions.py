@@ -15,16 +15,17 @@ from models.latent import space as spaces
 from models.latent.space import Space
 from models.requests import Request
 from models.types import Failure, Float, Refusal, Result
-from viewer import directions, latent, plan
-from viewer.directions import Direction
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.plan import Wants
-from viewer.store import Store
-from viewer.widgets.along import Along
-from viewer.widgets.channel_view import choice, fill_choice, set_choice
-from viewer.widgets.mapread import plain_label
-from viewer.widgets.section import Section
+from viewer.presenters import latent_code, latent_directions
+from viewer.presenters.latent_directions import Direction
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wants
+from viewer.widgets.controls.section import Section
+from viewer.widgets.pictures.channel_view import choice, fill_choice, set_choice
+from viewer.widgets.pictures.direction_strip import Along
+from viewer.widgets.pictures.map_readout import plain_label
 
 INSPECTION, ATTRIBUTE = "directions", "attribute"
 SETS = ("with", "without")
@@ -78,7 +79,7 @@ class DirectionsPanel(Panel):
         """Want the directions at the code they are asked for at, while the panel is in view."""
         if INSPECTION not in document.view.inside or description is None:
             return None
-        return plan.about(INSPECTION, document, description, extra={"code": document.latent.around})
+        return request_plan.about(INSPECTION, document, description, extra={"code": document.latent.around})
 
     @staticmethod
     def wants_attribute(document: Document, description: Description | None) -> Request | None:
@@ -87,7 +88,7 @@ class DirectionsPanel(Panel):
         if INSPECTION not in document.view.inside or description is None or not all(folders):
             return None
         extra = {"with_folder": folders[0], "without_folder": folders[1]}
-        return plan.about(ATTRIBUTE, document, description, extra=extra)
+        return request_plan.about(ATTRIBUTE, document, description, extra=extra)
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
@@ -103,7 +104,7 @@ class DirectionsPanel(Panel):
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show where the code is along each direction, and what is in the sets."""
-        space, offer = latent.space_of(description), description.offers.get(INSPECTION) if description else None
+        space, offer = latent_code.space_of(description), description.offers.get(INSPECTION) if description else None
         if description is None or space is None or offer is None:
             return
         self._space = space
@@ -113,7 +114,7 @@ class DirectionsPanel(Panel):
             self.words.setText(offer.reason)
         method = next(p for p in offer.parameters if p.name == "method")
         fill_choice(self.method, list(zip(method.titles, method.choices, strict=True)))
-        chosen = plan.given(document, INSPECTION, description).get("method", method.default)
+        chosen = request_plan.given(document, INSPECTION, description).get("method", method.default)
         set_choice(self.method, chosen)
         moved = document.latent.around != document.latent.code
         self.here.setEnabled(chosen == LOCAL and moved)
@@ -122,7 +123,7 @@ class DirectionsPanel(Panel):
             told = f"{codes} code{'s' if codes != 1 else ''}" + (f", {Path(folder).name}" if folder else "")
             self.counts[each].setText(f"{each.capitalize()}: {told}")
             self.clears[each].setEnabled(bool(codes or folder))
-            reason = plan.reason(ATTRIBUTE, description)
+            reason = request_plan.reason(ATTRIBUTE, description)
             self.folders[each].setEnabled(not reason)
             self.folders[each].setToolTip(reason or f"A folder of pictures {each} what the direction leads to")
         self.make.setEnabled(all(document.latent.codes(each) for each in SETS))
@@ -213,13 +214,13 @@ class DirectionsPanel(Panel):
         if shown != self._shown:
             self._shown = shown
             self._rebuild(self._listed(document))
-        code = latent.code_of(document, self._space) if self._space is not None else None
+        code = latent_code.code_of(document, self._space) if self._space is not None else None
         if code is None:
             return
         for row in self.rows:
             one = row.direction
-            found = directions.along(one.code, one.vector) if one.code is not None else None
-            row.show_at(directions.along(code, one.vector), found)
+            found = latent_directions.along(one.code, one.vector) if one.code is not None else None
+            row.show_at(latent_directions.along(code, one.vector), found)
 
     def _rebuild(self, listed: list[Direction]) -> None:
         for row in self.rows:
@@ -227,7 +228,7 @@ class DirectionsPanel(Panel):
             row.deleteLater()
         self.rows = []
         for at, one in enumerate(listed):
-            row = Along(dataclasses.replace(one, help=directions.likeness(at, listed)))
+            row = Along(dataclasses.replace(one, help=latent_directions.likeness(at, listed)))
             row.moved.connect(partial(self._move, one))
             row.picked.connect(partial(self._pick, one))
             row.button.connect(partial(self._keep, one))
@@ -242,17 +243,17 @@ class DirectionsPanel(Panel):
 
     def _move(self, one: Direction, value: float, final: bool) -> None:
         document, space = self.store.document, self._space
-        code = latent.code_of(document, space) if space is not None else None
+        code = latent_code.code_of(document, space) if space is not None else None
         if code is not None and space is not None:
-            there = directions.moved(code, one.vector, value - directions.along(code, one.vector), space)
-            self.store.update(latent.at(document, there), title=f"Along {one.name}", merge=f"along {one.name}")
+            there = latent_directions.moved(code, one.vector, value - latent_directions.along(code, one.vector), space)
+            self.store.update(latent_code.at(document, there), title=f"Along {one.name}", merge=f"along {one.name}")
         if final:
             self.store.settle()
 
     def _pick(self, one: Direction, row: int) -> None:
         if one.code is not None and one.offsets is not None and self._space is not None:
-            there = directions.moved(one.code, one.vector, float(one.offsets[row]), self._space)
-            self.store.update(latent.at(self.store.document, there), title=f"Along {one.name}")
+            there = latent_directions.moved(one.code, one.vector, float(one.offsets[row]), self._space)
+            self.store.update(latent_code.at(self.store.document, there), title=f"Along {one.name}")
 
     def _keep(self, one: Direction) -> None:
         """Keep a direction under a name, or remove it where it is kept."""
@@ -265,7 +266,7 @@ class DirectionsPanel(Panel):
 
     def _put(self, vector: Float, wanted: str) -> None:
         document = self.store.document
-        name = directions.free_name(wanted, document.latent.kept)
+        name = latent_directions.free_name(wanted, document.latent.kept)
         kept = (*document.latent.kept, (name, spaces.write(vector)))
         self.name.clear()
         self.store.update(document.with_latent(kept=kept), title=f"Keep {name}")
@@ -297,7 +298,7 @@ class DirectionsPanel(Panel):
             return
         try:
             ones, others = (np.concatenate([space.parse(code) for code in now.codes(each)]) for each in SETS)
-            vector = directions.between(ones, others, space)
+            vector = latent_directions.between(ones, others, space)
         except Refusal as refusal:
             self.words.setText(f"{refusal} {refusal.advice}")
             return

@@ -24,15 +24,15 @@ from models.evaluation import report
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import plan
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets import figure_parts
-from viewer.widgets.chart_bars import BarChart
-from viewer.widgets.chart_curves import CurveChart
-from viewer.widgets.chart_matrix import MatrixChart
-from viewer.widgets.figure_table import FigureTable
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.charts import figure_data
+from viewer.widgets.charts.bar_chart import BarChart
+from viewer.widgets.charts.confusion_matrix import MatrixChart
+from viewer.widgets.charts.precision_recall import CurveChart
+from viewer.widgets.tables.figure_table import FigureTable
 
 STALE_AFTER_MS = 300
 LEAST_IOU = 0.1
@@ -109,10 +109,10 @@ class FiguresPanel(Panel):
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the figures once they were asked for, at the settings of the detections and the IoU of the truth."""
         mode, truth = document.view.figures, document.truth
-        if mode == "off" or truth is None or plan.beyond(document):
+        if mode == "off" or truth is None or request_plan.beyond(document):
             return None
         extra = {"match_iou": max(LEAST_IOU, document.view.truth_iou), "collect": mode == "collect"}
-        request = plan.ask("figures", document, description, settings="detect", extra=extra, source=truth)
+        request = request_plan.ask("figures", document, description, settings="detect", extra=extra, source=truth)
         if request is None:
             return None
         values = {name: value for name, value in request.params if name != "suppressed"}
@@ -180,16 +180,16 @@ class FiguresPanel(Panel):
         f1, score = float(result.arrays["best_f1"][0]), float(result.arrays["best_score"][0])
         self.best.setText(f"{f1:.3f} at score {score:.2f}")
         self.use.setEnabled(f1 > 0)
-        self.curves.set_lines(figure_parts.lines(result))
+        self.curves.set_lines(figure_data.lines(result))
         self.matrix.set_counts([*report.names(result), report.BACKGROUND], result.arrays["confusion"])
-        self.errors.set_bars(figure_parts.error_bars(result))
+        self.errors.set_bars(figure_data.error_bars(result))
         self.table.take(report.class_rows(result), result.arrays["labels"].tolist())
         self._list_groups(result)
         self._draw_funnel()
 
     def _tell(self, document: Document) -> None:
         """Say how far the collection is and what was left out."""
-        reason = plan.beyond(document)
+        reason = request_plan.beyond(document)
         if document.truth is None:
             self.state.setText(NO_TRUTH)
         elif document.view.figures != "off" and reason:
@@ -199,7 +199,7 @@ class FiguresPanel(Panel):
         elif self.shown is None:
             self.state.setText(OFFER if document.view.figures == "off" else "The ground truth is being read…")
         else:
-            text, details = figure_parts.state(self.shown[1])
+            text, details = figure_data.state(self.shown[1])
             self.state.setText(text)
             self.state.setToolTip(details)
             meta = self.shown[1].meta
@@ -248,13 +248,13 @@ class FiguresPanel(Panel):
         self.group.blockSignals(True)
         self.group.clear()
         for name in names:
-            self.group.addItem(figure_parts.GROUP_TITLES.get(name, name), name)
+            self.group.addItem(figure_data.GROUP_TITLES.get(name, name), name)
         self.group.setCurrentIndex(kept if kept < len(names) else 0)
         self.group.blockSignals(False)
 
     def _draw_funnel(self) -> None:
         if self.shown is not None:
-            self.funnel.set_bars(figure_parts.funnel_bars(self.shown[1], max(0, self.group.currentIndex())))
+            self.funnel.set_bars(figure_data.funnel_bars(self.shown[1], max(0, self.group.currentIndex())))
 
     def _lay_out(self) -> None:
         self.tabs.addTab(_pair(self.curves, self.matrix), "Curves and confusion")

@@ -11,19 +11,21 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidge
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import inside, plan, theme
+from viewer import theme
 from viewer.canvas.mosaic import Atlas
-from viewer.document import Document
-from viewer.heat import DIVERGING
 from viewer.panels.base import GAP, Panel
-from viewer.plan import Wants
-from viewer.store import Store
-from viewer.widgets.card import Card
-from viewer.widgets.channel_grid import ChannelGrid
-from viewer.widgets.channel_view import ChannelView, Tile, choice, copy_button, fill_choice, set_choice
-from viewer.widgets.colourbar import ColourBar
+from viewer.presenters import feature_maps
+from viewer.presenters.heatmap import DIVERGING
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wants
+from viewer.widgets.charts.colour_bar import ColourBar
+from viewer.widgets.pictures.channel_grid import ChannelGrid
+from viewer.widgets.pictures.channel_view import ChannelView, Tile, choice, copy_button, fill_choice, set_choice
+from viewer.widgets.tables.fact_card import Card
 
-INSPECTION = inside.FILTERS
+INSPECTION = feature_maps.FILTERS
 ONE = "filters.one"
 FIRST = "First convolution"
 MODES = (
@@ -94,14 +96,14 @@ class _Detail(QWidget):
         if result is not None and there:
             self.tile.show_tile(atlas, row)
             self.card.set_title(f"Filter {row}")
-            self.card.set_facts(inside.filter_facts(result, row)[1:])
+            self.card.set_facts(feature_maps.filter_facts(result, row)[1:])
 
     def show_planes(self, one: Result | None) -> None:
         """Show the planes of the filter, or none."""
         deep = one is not None and one.meta["mode"] == "planes" and len(one.arrays["tiles"]) > 1
         self.planes.setVisible(deep)
         if one is not None and deep:
-            self.planes.show_tiles(inside.filter_atlas(one, theme.heat_lut), inside.order_of(one, "none"))
+            self.planes.show_tiles(feature_maps.filter_atlas(one, theme.heat_lut), feature_maps.order_of(one, "none"))
 
 
 class FilterPanel(Panel):
@@ -157,7 +159,7 @@ class FilterPanel(Panel):
         """Want the kernels while they are in view; their order is a matter of the grid."""
         if description is None or INSPECTION not in document.view.inside:
             return None
-        return plan.ask(INSPECTION, document, description, extra={"channel": -1, "sort": "none"})
+        return request_plan.ask(INSPECTION, document, description, extra={"channel": -1, "sort": "none"})
 
     @staticmethod
     def wants_one(document: Document, description: Description | None) -> Request | None:
@@ -165,7 +167,7 @@ class FilterPanel(Panel):
         channel = int(document.values(INSPECTION).get("channel", -1))
         if description is None or channel < 0 or INSPECTION not in document.view.inside:
             return None
-        return plan.ask(INSPECTION, document, description, extra={"mode": "auto", "plane": 0, "sort": "none"})
+        return request_plan.ask(INSPECTION, document, description, extra={"mode": "auto", "plane": 0, "sort": "none"})
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the settings as they stand, or say why there is nothing to see."""
@@ -219,9 +221,9 @@ class FilterPanel(Panel):
         """Paint the grid anew."""
         if self._result is None:
             return
-        self._atlas = inside.filter_atlas(self._result, theme.heat_lut)
+        self._atlas = feature_maps.filter_atlas(self._result, theme.heat_lut)
         self._order()
-        self.view.summary.setText(inside.filter_summary(self._result))
+        self.view.summary.setText(feature_maps.filter_summary(self._result))
         self.detail.show_scale(self._result)
 
     def _order(self) -> None:
@@ -229,7 +231,7 @@ class FilterPanel(Panel):
             return
         arrays = self._result.arrays
         sort = str(self.store.document.values(INSPECTION).get("sort", "none"))
-        order = inside.order_of(self._result, sort)
+        order = feature_maps.order_of(self._result, sort)
         self.grid.show_tiles(self._atlas, order, quiet=arrays["dead"], marked=arrays["duplicate"])
 
     def _tell_one(self) -> None:
@@ -253,7 +255,7 @@ class FilterPanel(Panel):
         self.store.update(document, title=title, merge="filters.channel" if "channel" in changed else "")
 
     def _line(self, row: int) -> str:
-        return inside.filter_line(self._result, row) if self._result is not None else ""
+        return feature_maps.filter_line(self._result, row) if self._result is not None else ""
 
     def _plane_line(self, row: int) -> str:
         if self._one is None or row >= len(self._one.arrays["tiles"]):
@@ -264,7 +266,7 @@ class FilterPanel(Panel):
     def _numbers(self) -> str:
         if self._result is None or self.grid.chosen < 0:
             return ""
-        return inside.numbers_text(self._result.arrays["tiles"][self.grid.chosen])
+        return feature_maps.numbers_text(self._result.arrays["tiles"][self.grid.chosen])
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -10,16 +10,18 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import latent, plan, theme
+from viewer import theme
 from viewer.canvas.mosaic import signed, tinted
-from viewer.document import Document
-from viewer.heat import DIVERGING
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.form import Form
-from viewer.widgets.gallery import Gallery
-from viewer.widgets.mapread import plain_label
-from viewer.widgets.section import Section
+from viewer.presenters import latent_code
+from viewer.presenters.heatmap import DIVERGING
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.controls.form import Form
+from viewer.widgets.controls.section import Section
+from viewer.widgets.pictures.gallery import Gallery
+from viewer.widgets.pictures.map_readout import plain_label
 
 INSPECTION = "invert"
 NO_PICTURE = "Open or drop a picture whose code is to be found."
@@ -70,7 +72,7 @@ class InversionPanel(Panel):
         """Want the code of the picture that is sought for, as long as that is the one open."""
         if document.source is None or document.latent.sought != document.source:
             return None
-        return plan.ask(INSPECTION, document, description)
+        return request_plan.ask(INSPECTION, document, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the settings, and whether there is something to seek."""
@@ -81,7 +83,7 @@ class InversionPanel(Panel):
                 self.form.committed.connect(self._set)
                 self.form.reset_requested.connect(self._own)
                 self.settings.add(self.form)
-            self.form.set_values({**offer.defaults, **plan.given(document, INSPECTION, description)})
+            self.form.set_values({**offer.defaults, **request_plan.given(document, INSPECTION, description)})
         source = document.source
         sought = source is not None and document.latent.sought == source
         self.start.setEnabled(source is not None and not sought)
@@ -133,7 +135,7 @@ class InversionPanel(Panel):
     def _go(self) -> None:
         if self._result is not None:
             code = np.asarray(self._result.arrays["code"], np.float32)
-            self.store.update(latent.at(self.store.document, code), title="Go to the code found")
+            self.store.update(latent_code.at(self.store.document, code), title="Go to the code found")
 
     def _set(self, name: str, value: object) -> None:
         document = self.store.document.with_value(INSPECTION, **{name: value})  # type: ignore[arg-type]

@@ -12,14 +12,15 @@ from models.inspection import Description
 from models.params import Parameter
 from models.requests import Request
 from models.types import Result
-from viewer import instances, plan
 from viewer.canvas.layers import Heat, Layer
-from viewer.document import Document
-from viewer.overlay import row_of
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.colourbar import ColourBar
-from viewer.widgets.form import Form
+from viewer.presenters import instances
+from viewer.presenters.detections import row_of
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.charts.colour_bar import ColourBar
+from viewer.widgets.controls.form import Form
 
 INSPECTION = "keypoints"
 SCORE_HELP = "A point's score is its height in its heat map, no probability: 0 is about even, sure ones are above 5."
@@ -91,7 +92,7 @@ class KeyPointPanel(Panel):
         if description is None or not (view.points or view.heat_point >= 0):
             return None
         extra = {"heat_of": document.selected} if view.heat_point >= 0 and document.selected >= 0 else None
-        return plan.ask(INSPECTION, document, description, settings="detect", extra=extra)
+        return request_plan.ask(INSPECTION, document, description, settings="detect", extra=extra)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the switches as they stand, or why there is nothing to switch."""

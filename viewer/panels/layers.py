@@ -10,13 +10,13 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QStackedLay
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import explain
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.calltree import CallTree
-from viewer.widgets.mapread import plain_label
-from viewer.widgets.search import Search
+from viewer.presenters import attribution
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.controls.search_line import Search
+from viewer.widgets.pictures.map_readout import plain_label
+from viewer.widgets.tables.call_tree import CallTree
 
 NOTHING_OPEN = "Open a picture: the network's calls are those it makes for it."
 WAITING = "Waiting for the answer…"
@@ -74,7 +74,7 @@ class LayersPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the network's calls while they are listed."""
-        return explain.layers(document, description)
+        return attribution.layers(document, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Mark the layer chosen; say why there is none to choose."""

@@ -22,13 +22,15 @@ from PySide6.QtWidgets import (
 from models.inspection import Description
 from models.requests import Request
 from models.types import Result
-from viewer import plan, theme, trace
+from viewer import theme
 from viewer.canvas.layers import Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.bars import Bars
-from viewer.widgets.card import Card
+from viewer.presenters import lineage
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.charts.class_bars import Bars
+from viewer.widgets.tables.fact_card import Card
 
 EMPTY = "Click a detection to see where it came from."
 NO_SCORES = "It became no proposal, so no class was given to it."
@@ -99,7 +101,7 @@ class LineagePanel(Panel):
         view = document.view
         if document.selected < 0 or not (view.lineage or view.anchors == "lineage"):
             return None
-        return plan.ask("lineage", document, description, settings="detect", extra={"box": document.selected})
+        return request_plan.ask("lineage", document, description, settings="detect", extra={"box": document.selected})
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Say what to do while no box is selected, or why the model cannot tell."""
@@ -126,12 +128,12 @@ class LineagePanel(Panel):
         wanted = document.view.lineage or document.view.anchors == "lineage"
         if self._result is None or not wanted or self._result.meta["finding"]["id"] != document.selected:
             return []
-        return trace.lineage_layers(self._result)
+        return lineage.lineage_layers(self._result)
 
     def picked(self, layer: str, row: int) -> bool:
         """Select a suppressed box, or the one that suppressed, that was clicked on the picture."""
         found = next((one for one in self.layers(self.store.document) if one.id == layer), None)
-        if found is None or layer not in (trace.REMOVED, trace.REMOVER, trace.BOX):
+        if found is None or layer not in (lineage.REMOVED, lineage.REMOVER, lineage.BOX):
             return False
         self.store.update(self.store.document.with_selected(int(getattr(found, "ids")[row])))  # noqa: B009
         return True
@@ -151,7 +153,7 @@ class LineagePanel(Panel):
     @property
     def text(self) -> str:
         """The lineage as text, "" for none."""
-        return trace.lineage_text(self._result) if self._result is not None else ""
+        return lineage.lineage_text(self._result) if self._result is not None else ""
 
     def _page(self) -> QWidget:
         """Lay the headline and the chain out."""
@@ -188,17 +190,17 @@ class LineagePanel(Panel):
     def _tell(self, result: Result) -> None:
         finding, arrays, classes = result.meta["finding"], result.arrays, result.meta["classes"]
         self.origin.set_title("Grid cell" if finding["origin"]["kind"] == "cell" else "Anchor")
-        self.origin.set_facts(trace.origin_facts(finding, arrays["origin"]))
-        proposal = trace.proposal_facts(finding, arrays["proposal"])
+        self.origin.set_facts(lineage.origin_facts(finding, arrays["origin"]))
+        proposal = lineage.proposal_facts(finding, arrays["proposal"])
         self.proposal.set_facts(proposal)
         self.one_stage.setVisible(not proposal)
-        scores = trace.class_scores(result)
+        scores = lineage.class_scores(result)
         self.bars.set_entries(scores, chosen=int(finding["label"]))
         self.bars.setVisible(bool(scores))
         self.scores.set_facts([] if scores else [("", NO_SCORES)])
-        self.headline.setText(trace.headline(finding, arrays["box"]))
-        self.suppression.set_title(trace.suppression_text(finding, len(arrays["removed_ids"])))
-        self.below.setText(trace.below_text(finding))
+        self.headline.setText(lineage.headline(finding, arrays["box"]))
+        self.suppression.set_title(lineage.suppression_text(finding, len(arrays["removed_ids"])))
+        self.below.setText(lineage.below_text(finding))
         self.others.clear()
         columns = (arrays[f"removed_{name}"] for name in ("ids", "labels", "scores", "iou"))
         rows = [*zip(*(column.tolist() for column in columns), strict=True)]

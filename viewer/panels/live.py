@@ -7,13 +7,13 @@ from typing import ClassVar
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QToolButton
 
-from models.live.facts import Facts
-from models.live.source import is_endless, title
+from models.live.status import Facts
+from models.media import is_endless, title
 from models.types import Source
 from viewer import theme
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.slider import Timeline
+from viewer.session.history import Store
+from viewer.widgets.controls.slider import Timeline
 
 NOTHING = "Open a video, a camera or a stream to play it."
 PACES = (

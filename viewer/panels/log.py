@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout
 
 from viewer.panels.base import Panel
-from viewer.store import Store
+from viewer.session.history import Store
 
 MOST_LINES = 5000
 

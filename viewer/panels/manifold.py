@@ -16,18 +16,20 @@ from models.latent.space import Space
 from models.params import Value
 from models.requests import Request
 from models.types import Failure, Float, Refusal, Result
-from viewer import latent, plan, theme
-from viewer.document import Document
+from viewer import theme
 from viewer.panels.base import GAP, Panel
-from viewer.plan import Wants
-from viewer.store import Store
-from viewer.widgets.channel_view import choice, fill_choice, set_choice
-from viewer.widgets.colourbar import ColourBar
-from viewer.widgets.field import CheckRow
-from viewer.widgets.form import Form
-from viewer.widgets.mapread import plain_label
-from viewer.widgets.plane_map import PlaneMap, Points, number
-from viewer.widgets.section import Section
+from viewer.presenters import latent_code
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wants
+from viewer.widgets.charts.colour_bar import ColourBar
+from viewer.widgets.controls.fields import CheckRow
+from viewer.widgets.controls.form import Form
+from viewer.widgets.controls.section import Section
+from viewer.widgets.pictures.channel_view import choice, fill_choice, set_choice
+from viewer.widgets.pictures.map_readout import plain_label
+from viewer.widgets.pictures.plane_map import PlaneMap, Points, number
 
 INSPECTION, ENCODED = "manifold", "encoded"
 SHOWN = ("even", "side", "speed")
@@ -85,30 +87,30 @@ class ManifoldPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the map while the panel is in view. What lies in the plane asks for the same map."""
-        space = latent.space_of(description)
+        space = latent_code.space_of(description)
         if INSPECTION not in document.view.inside or space is None or description is None:
             return None
-        if plan.reason(INSPECTION, description):
+        if request_plan.reason(INSPECTION, description):
             return None
-        values = plan.given(document, INSPECTION, description)
+        values = request_plan.given(document, INSPECTION, description)
         if values.get("through"):
-            return plan.about(INSPECTION, document, description)
-        code, (a, b) = latent.code_of(document, space), axes(description, space, values)
+            return request_plan.about(INSPECTION, document, description)
+        code, (a, b) = latent_code.code_of(document, space), axes(description, space, values)
         if code is None:
             return None
         if {a, b} <= {*planes.free(space)}:
             code = code.copy()
             code[[a, b]] = 0
-        return plan.about(INSPECTION, document, description, extra={"code": spaces.write(code), "a": a, "b": b})
+        return request_plan.about(INSPECTION, document, description, extra={"code": spaces.write(code), "a": a, "b": b})
 
     @staticmethod
     def wants_points(document: Document, description: Description | None) -> Request | None:
         """Want the pictures of the current folder encoded while the map is in view."""
-        folder = latent.folder_of(document)
+        folder = latent_code.folder_of(document)
         shown = INSPECTION in document.view.inside and document.latent.points
         if not shown or description is None or folder is None:
             return None
-        return plan.ask(ENCODED, document, description, source=folder)
+        return request_plan.ask(ENCODED, document, description, source=folder)
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
@@ -121,7 +123,7 @@ class ManifoldPanel(Panel):
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the axes and settings, and mark where the code is."""
-        space, offer = latent.space_of(description), description.offers.get(INSPECTION) if description else None
+        space, offer = latent_code.space_of(description), description.offers.get(INSPECTION) if description else None
         if description is None or space is None or offer is None:
             return
         if offer.reason:
@@ -131,8 +133,8 @@ class ManifoldPanel(Panel):
             self._model, self._encoded = document.model, None
             self.map.clear()
         self._space = space
-        given = plan.given(document, INSPECTION, description)
-        entries = latent.dimensions(description, space)
+        given = request_plan.given(document, INSPECTION, description)
+        entries = latent_code.dimensions(description, space)
         self._titles = {row: title.split(" · ")[0] for row, title in entries}
         self._axes = a, b = axes(description, space, given)
         for box, row in ((self.right, a), (self.up, b)):
@@ -185,7 +187,7 @@ class ManifoldPanel(Panel):
 
     def forget(self) -> None:
         """Take the pictures of another folder off the map."""
-        if latent.folder_of(self.store.document) is None:
+        if latent_code.folder_of(self.store.document) is None:
             self._encoded = None
             self._lay()
 
@@ -239,7 +241,7 @@ class ManifoldPanel(Panel):
 
     def _mark(self, document: Document) -> None:
         plane, space = self.map.plane, self._space
-        code = latent.code_of(document, space) if space is not None else None
+        code = latent_code.code_of(document, space) if space is not None else None
         if plane is None or code is None or len(code) != len(plane.origin):
             self.map.set_marker(None)
             return
@@ -258,13 +260,13 @@ class ManifoldPanel(Panel):
             self._mark(self.store.document)
             return
         row, encoded = place[2], self._encoded
-        name = latent.name_of(encoded, row) if encoded is not None and row >= 0 else ""
+        name = latent_code.name_of(encoded, row) if encoded is not None and row >= 0 else ""
         self._read(*self.map.plane.coordinates(*place[:2]), name)
 
     def _go(self, x: float, y: float) -> None:
         """Go to coordinates. The other dimensions stay as they are now, which a map shown may not know yet."""
         plane, space, document = self.map.plane, self._space, self.store.document
-        code = latent.code_of(document, space) if space is not None else None
+        code = latent_code.code_of(document, space) if space is not None else None
         if plane is None or code is None:
             return
         if self._along:
@@ -272,7 +274,7 @@ class ManifoldPanel(Panel):
             code[[*self._along]] = x, y
         else:
             code = plane.code(x, y)
-        self.store.update(latent.at(document, code), title="Move on the map", merge="latent map")
+        self.store.update(latent_code.at(document, code), title="Move on the map", merge="latent map")
 
     def _zoom(self, factor: float, across: float, down: float) -> None:
         """Zoom so that what is at a place stays there."""
@@ -336,7 +338,7 @@ def axes(description: Description, space: Space, given: dict[str, Value]) -> tup
     a, b = int(given.get("a", -1)), int(given.get("b", -1))
     if a >= 0 and b >= 0:
         return a, b
-    nats = latent.usage(description, space)
+    nats = latent_code.usage(description, space)
     return planes.filled(a, b, planes.pair(space, () if nats is None else nats))
 
 

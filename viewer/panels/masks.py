@@ -12,14 +12,15 @@ from models.inspection import Description
 from models.params import Parameter
 from models.requests import Request
 from models.types import Result
-from viewer import instances, plan
 from viewer.canvas.layers import Layer, Rings
-from viewer.document import Document
-from viewer.overlay import row_of
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.colourbar import ColourBar
-from viewer.widgets.form import Form
+from viewer.presenters import instances
+from viewer.presenters.detections import row_of
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.charts.colour_bar import ColourBar
+from viewer.widgets.controls.form import Form
 
 INSPECTION = "masks"
 ROWS = (
@@ -76,7 +77,7 @@ class MaskPanel(Panel):
         view = document.view
         if description is None or not (view.masks or view.mask_values):
             return None
-        return plan.ask(INSPECTION, document, description, settings="detect")
+        return request_plan.ask(INSPECTION, document, description, settings="detect")
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the switches as they stand, or why there is nothing to switch."""

@@ -8,19 +8,20 @@ from typing import Any, ClassVar
 
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from models import assume, cardform, cards
+from models import model_name
+from models.cards import card, form
 from models.inspection import Description
 from models.params import Parameter
 from models.types import Refusal
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.card import Card
-from viewer.widgets.classnames import ClassNames
-from viewer.widgets.form import Form
-from viewer.widgets.mapread import plain_label
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.controls.class_names_editor import ClassNames
+from viewer.widgets.controls.form import Form
+from viewer.widgets.controls.section import Section
+from viewer.widgets.pictures.map_readout import plain_label
 from viewer.widgets.plain import plain
-from viewer.widgets.section import Section
+from viewer.widgets.tables.fact_card import Card
 
 WEIGHTS = "weights"
 LONGEST = 30  # characters of a name
@@ -51,7 +52,7 @@ class ModelPanel(Panel):
         self.task.setAccessibleName("Task of the model")
         for value, words in TASKS.items():
             self.task.addItem(words, value)
-        self.preprocessing = Form(cardform.PARAMETERS)
+        self.preprocessing = Form(form.PARAMETERS)
         self.preprocessing.reset.setText("Reset to the card's own values")
         self.preprocessing.reset.setAccessibleName("Reset to the card's own values")
         self.names = ClassNames()
@@ -98,7 +99,7 @@ class ModelPanel(Panel):
         self._shown = (document.model, description)
         about = description.about
         self.facts.set_title(_short(description.name))
-        self.facts.setToolTip(plain(str(cards.file_of(document.model) or description.name)))
+        self.facts.setToolTip(plain(str(card.file_of(document.model) or description.name)))
         self.facts.set_facts(_facts(document, description))
         self.note.setText(str(about.get("note", "")))
         self.note.setVisible(bool(about.get("note")))
@@ -126,16 +127,16 @@ class ModelPanel(Panel):
             self.choices.set_values(_in_force(description))
 
     def _choose(self, name: str, value: object) -> None:
-        _, given = assume.split(self.store.document.model)
+        _, given = model_name.split(self.store.document.model)
         own = {p.name: p.default for p in self._offered}
         chosen = {key: text for key, text in {**given, name: str(value)}.items() if own.get(key) != text}
         self._open(chosen, title=f"Choose {name} {value}")
 
     def _open(self, chosen: dict[str, str], *, title: str = "Open as by itself") -> None:
         """Open the same model under other choices; its weights and what else the panel does not offer stay."""
-        base, given = assume.split(self.store.document.model)
+        base, given = model_name.split(self.store.document.model)
         kept = {key: value for key, value in given.items() if key == WEIGHTS}
-        document = self.store.document.with_model(assume.join(base, {**kept, **chosen}))
+        document = self.store.document.with_model(model_name.join(base, {**kept, **chosen}))
         self.store.update(document, title=title)
 
     def _revert(self) -> None:
@@ -145,12 +146,12 @@ class ModelPanel(Panel):
             self._show_card(self._shown[1])
 
     def _show_card(self, description: Description) -> None:
-        editable = cards.file_of(self.store.document.model) is not None
+        editable = card.file_of(self.store.document.model) is not None
         about = description.about
         given = about.get("preprocessing")
         self.preprocessing.setVisible(given is not None)
         if given is not None:
-            values = cardform.values(given)
+            values = form.values(given)
             self.preprocessing.set_defaults(values)
             self.preprocessing.set_values(values)
         self.names.expect(len(description.classes))
@@ -163,7 +164,7 @@ class ModelPanel(Panel):
             self.said.setText("" if editable else NO_FILE)
 
     def _save(self) -> None:
-        file = cards.file_of(self.store.document.model)
+        file = card.file_of(self.store.document.model)
         _, description = self._shown
         if file is None or not isinstance(description, Description):
             return
@@ -172,10 +173,10 @@ class ModelPanel(Panel):
             if (names := self.names.names) and names != description.classes:
                 changed["classes"] = list(names)
             if "preprocessing" in description.about:
-                changed["preprocessing"] = cardform.preprocessing(self.preprocessing.values)  # pyright: ignore[reportArgumentType]
+                changed["preprocessing"] = form.preprocessing(self.preprocessing.values)  # pyright: ignore[reportArgumentType]
             if task := str(self.task.currentData()):
                 changed["task"] = task
-            written = cardform.written(file, changed)
+            written = form.written(file, changed)
         except Refusal as refusal:
             self.said.setText(f"{refusal} {refusal.advice}")
             return
@@ -223,7 +224,7 @@ def _short(name: str) -> str:
 
 def _facts(document: Document, description: Description) -> list[tuple[str, str]]:
     about = description.about
-    file = cards.file_of(document.model)
+    file = card.file_of(document.model)
     weights = str(about.get("weights", ""))
     count = int(about.get("parameters", 0))
     facts = [

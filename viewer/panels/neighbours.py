@@ -8,18 +8,19 @@ from typing import ClassVar
 import numpy as np
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QVBoxLayout
 
-from models import cards
+from models.cards import card as cards
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import plan, reals
+from viewer import reals
 from viewer.canvas.mosaic import tinted
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.channel_grid import ChannelGrid
-from viewer.widgets.elide import ElidedLabel
-from viewer.widgets.mapread import plain_label
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.controls.elided_label import ElidedLabel
+from viewer.widgets.pictures.channel_grid import ChannelGrid
+from viewer.widgets.pictures.map_readout import plain_label
 
 INSPECTION = "neighbours"
 WAITING = "Waiting for the answer…"
@@ -77,7 +78,7 @@ class NeighboursPanel(Panel):
         if INSPECTION not in document.view.inside or not folder:
             return None
         extra = {"code": document.latent.code, "folder": folder}
-        return plan.about(INSPECTION, document, description, extra=extra)
+        return request_plan.about(INSPECTION, document, description, extra=extra)
 
     def seen(self, in_view: bool) -> None:
         """Ask while it is looked at."""

@@ -22,15 +22,15 @@ from PySide6.QtWidgets import (
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Float, Result, Source
-from viewer import heat, proving
-from viewer.document import Document
-from viewer.maps import within
 from viewer.panels.base import GAP, Levels, Panel
-from viewer.plan import Wanted
-from viewer.store import Store
-from viewer.widgets.chart_share import Curve, ShareChart
-from viewer.widgets.colourbar import ColourBar
-from viewer.widgets.map_grid import MapGrid, Tile
+from viewer.presenters import faithfulness, heatmap
+from viewer.presenters.map_comparison import within
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.session.request_plan import Wanted
+from viewer.widgets.charts.colour_bar import ColourBar
+from viewer.widgets.charts.proof_curves import Curve, ShareChart
+from viewer.widgets.pictures.map_grid import MapGrid, Tile
 
 SIDE_PX = 232
 NO_METHOD = "Choose a method of attribution: this puts its map to the proof, beside chance and beside random weights."
@@ -78,8 +78,8 @@ class ProofPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Wanted:
         """Want the proof of the map shown, while the panel is in view; it takes its time."""
-        request = proving.wanted(document, description) if document.view.proof else None
-        return {proving.SLOT: request} if request is not None else {}
+        request = faithfulness.wanted(document, description) if document.view.proof else None
+        return {faithfulness.SLOT: request} if request is not None else {}
 
     def seen(self, in_view: bool) -> None:
         """Ask while the panel is in view, and no longer."""
@@ -87,7 +87,7 @@ class ProofPanel(Panel):
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Notice that what is shown is not the proof of the map of now."""
-        self._wanted = proving.wanted(document, description) if document.view.proof else None
+        self._wanted = faithfulness.wanted(document, description) if document.view.proof else None
         if not document.view.proof:
             return
         if self.shown is not None and self._wanted is not None and self.shown[0].subject != self._wanted.subject:
@@ -96,7 +96,7 @@ class ProofPanel(Panel):
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Take the proof as far as it is there; and of the map itself how complete it is."""
-        if slot == proving.SLOT:
+        if slot == faithfulness.SLOT:
             self.shown, self._failed = (request, result), (None, "")
             self._show()
         elif result.meta.get("kind") == "attribution" and request.inspection == self.store.document.method:
@@ -105,7 +105,7 @@ class ProofPanel(Panel):
 
     def show_failure(self, slot: str, failure: Failure) -> bool:
         """Say why there is no proof."""
-        if slot != proving.SLOT:
+        if slot != faithfulness.SLOT:
             return False
         self._failed, self.shown = (self._wanted, failure.text), None
         self._show()
@@ -133,7 +133,7 @@ class ProofPanel(Panel):
     @property
     def text(self) -> str:
         """Every number as text, "" for none."""
-        return proving.as_text(self.shown[1], delta=self.delta) if self.shown is not None else ""
+        return faithfulness.as_text(self.shown[1], delta=self.delta) if self.shown is not None else ""
 
     # inside
 
@@ -152,15 +152,17 @@ class ProofPanel(Panel):
             return
         request, result = self.shown
         fresh = request == self._wanted
-        said = proving.sentences(result, delta=self.delta)
+        said = faithfulness.sentences(result, delta=self.delta)
         self.verdict.setText(said[0] if said else "Not known yet.")
         self.details.setText("\n".join(said[1:]))
         self.details.setVisible(len(said) > 1)
-        self.state.setText(proving.progress(result) if fresh else "Of the settings before; the new proof is under way.")
+        self.state.setText(
+            faithfulness.progress(result) if fresh else "Of the settings before; the new proof is under way."
+        )
         self.state.setVisible(bool(self.state.text()))
         for chart, name in ((self.deletion, "deletion"), (self.insertion, "insertion")):
             chart.set_faded(not fresh)
-            low, high = proving.bounds(result) if there else (0.0, 1.0)
+            low, high = faithfulness.bounds(result) if there else (0.0, 1.0)
             chart.set_curves(_curves(result, name) if there else (), low=low, high=high)
         self._show_maps(request, result)
 
@@ -177,7 +179,7 @@ class ProofPanel(Panel):
         tiles = [self._tile(name, values, request, result, signed=signed) for name, values in arrays]
         self.grid.set_pictures({s: levels for s, levels in self._levels.items() if levels})
         self.grid.set_tiles([replace(tile, size=tuple(size)) for tile in tiles], across=1)
-        low, high, colours = heat.range_of(np.ones((1, 1), np.float32), look, signed=signed)
+        low, high, colours = heatmap.range_of(np.ones((1, 1), np.float32), look, signed=signed)
         self.bar.set_range(low, high, colour_map=colours)
 
     def _tile(self, name: str, values: Float | None, request: Request, result: Result, *, signed: bool) -> Tile:
@@ -185,9 +187,9 @@ class ProofPanel(Panel):
         if values is None:
             return replace(tile, note="…", waits=True, tip=f"{name}: not there yet")
         look, extent = replace(self.store.document.look, scale=0.0), tuple(result.meta["extent"])
-        end = heat.end_of(values, look)
-        layer = heat.heat_layer(values, extent, look, signed=signed) if np.any(values) else None
-        foot, note = within(end, around=signed and look.sign == heat.SIGNED), heat.words(values, signed=signed)
+        end = heatmap.end_of(values, look)
+        layer = heatmap.heat_layer(values, extent, look, signed=signed) if np.any(values) else None
+        foot, note = within(end, around=signed and look.sign == heatmap.SIGNED), heatmap.words(values, signed=signed)
         return replace(tile, heat=layer, values=values, extent=extent, foot=foot, note=note, tip=f"{name}: {foot}")
 
     def _copy(self) -> None:
@@ -242,7 +244,7 @@ def _curves(result: Result, name: str) -> list[Curve]:
     areas = result.meta[f"{name}_areas"]
     rows = zip(result.meta["maps"], result.arrays[name], areas, strict=True)
     share = result.arrays["levels"]
-    return [Curve(proving.name_of(who), share, row, area, rank) for rank, (who, row, area) in enumerate(rows)]
+    return [Curve(faithfulness.name_of(who), share, row, area, rank) for rank, (who, row, area) in enumerate(rows)]
 
 
 def _column(*parts: QWidget) -> QWidget:

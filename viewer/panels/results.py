@@ -12,10 +12,10 @@ from models.inspection import Description
 from models.requests import Request
 from models.types import Result
 from viewer import theme
-from viewer.document import Document
-from viewer.overlay import row_of
 from viewer.panels.base import Panel
-from viewer.store import Store
+from viewer.presenters.detections import row_of
+from viewer.session.document import Document
+from viewer.session.history import Store
 
 COLUMNS = ("Class", "Score", "x0", "y0", "x1", "y1", "Width", "Height")
 Index = QModelIndex | QPersistentModelIndex

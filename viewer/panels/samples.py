@@ -11,15 +11,15 @@ from models.inspection import Description
 from models.latent.space import SEED, write
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import plan
 from viewer.canvas.mosaic import tinted
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.channel_grid import ChannelGrid
-from viewer.widgets.form import Form
-from viewer.widgets.mapread import plain_label
-from viewer.widgets.section import Section
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.controls.form import Form
+from viewer.widgets.controls.section import Section
+from viewer.widgets.pictures.channel_grid import ChannelGrid
+from viewer.widgets.pictures.map_readout import plain_label
 
 INSPECTION = "sample"
 
@@ -54,7 +54,7 @@ class SamplesPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the sample while the panel is in view."""
-        return plan.about(INSPECTION, document, description) if "samples" in document.view.inside else None
+        return request_plan.about(INSPECTION, document, description) if "samples" in document.view.inside else None
 
     def seen(self, in_view: bool) -> None:
         """Ask for the sample while it is looked at."""
@@ -70,7 +70,7 @@ class SamplesPanel(Panel):
                 self.form.committed.connect(lambda name, value: self._set(name, value, final=True))
                 self.form.reset_requested.connect(self._own)
                 self.settings.add(self.form)
-            self.form.set_values({**offer.defaults, **plan.given(document, INSPECTION, description)})
+            self.form.set_values({**offer.defaults, **request_plan.given(document, INSPECTION, description)})
         self._frame(document)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:

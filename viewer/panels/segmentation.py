@@ -11,13 +11,14 @@ from models.inspection import Description
 from models.params import Parameter
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import explain, plan, segments
 from viewer.canvas.layers import Labels, Layer
-from viewer.document import Document
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.class_shares import ClassShares
-from viewer.widgets.form import Form
+from viewer.presenters import attribution, segmentation
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.controls.form import Form
+from viewer.widgets.tables.class_shares import ClassShares
 
 ROWS = (
     Parameter("masks", "Classes", "bool", True, help="Fill each pixel with the colour of its class."),
@@ -68,7 +69,7 @@ class SegmentationPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the classes of every pixel."""
-        return plan.ask("segment", document, description)
+        return request_plan.ask("segment", document, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the switches as they stand and mark the target; drop what another model said."""
@@ -84,7 +85,7 @@ class SegmentationPanel(Panel):
         if slot != self.id:
             return
         self._request, self._result, self._layer = request, result, None
-        self.table.take(segments.lines(result), segments.clear(result.meta["names"]))
+        self.table.take(segmentation.lines(result), segmentation.clear(result.meta["names"]))
         self._mark(self.store.document)
         self._tell()
         self.layers_changed.emit()
@@ -105,7 +106,7 @@ class SegmentationPanel(Panel):
         if self._result is None or not document.view.masks:
             return []
         if self._layer is None or self._layer.opacity != document.view.mask_opacity:
-            self._layer = segments.label_layer(self._result, opacity=document.view.mask_opacity)
+            self._layer = segmentation.label_layer(self._result, opacity=document.view.mask_opacity)
         return [self._layer]
 
     def _tell(self) -> None:
@@ -118,20 +119,20 @@ class SegmentationPanel(Panel):
         self.summary.setText(f"{count:,} of {of:,} classes, seen at {columns:,} × {rows:,} pixels")
 
     def _mark(self, document: Document) -> None:
-        wanted = explain.target_of(document)
+        wanted = attribution.target_of(document)
         names = self._result.meta["names"] if self._result is not None else ()
-        self.table.mark(explain.label_of(wanted, names) if wanted else -1)
+        self.table.mark(attribution.label_of(wanted, names) if wanted else -1)
         self.largest.setEnabled(bool(wanted))
 
     def _choose(self, label: int) -> None:
         if self._result is None:
             return
         names = self._result.meta["names"]
-        document = explain.with_target(self.store.document, explain.word_for(label, names))
+        document = attribution.with_target(self.store.document, attribution.word_for(label, names))
         self.store.update(document, title=f"Explain {names[label]}")
 
     def _automatic(self) -> None:
-        document = explain.with_target(self.store.document, "").explaining(against="")
+        document = attribution.with_target(self.store.document, "").explaining(against="")
         self.store.update(document, title="Explain the largest class")
 
     def _changed(self, name: str, value: float | int | bool | str) -> None:

@@ -12,17 +12,17 @@ from models.inspection import Description
 from models.latent.space import Space
 from models.requests import Request
 from models.types import Failure, Pixels, Result
-from viewer import latent, reel
-from viewer.document import Document, Key
 from viewer.panels.base import GAP, Panel
-from viewer.player import Player
-from viewer.reel import Reel
-from viewer.store import Store
-from viewer.widgets.keyline import LEFT_PX, RIGHT_PX, KeyLine, Place
-from viewer.widgets.mapread import plain_label
-from viewer.widgets.pathform import EXPORTS, TIMED, PathForm
-from viewer.widgets.pathplots import Lane, PathPlots
-from viewer.widgets.slider import Timeline
+from viewer.presenters import latent_code, latent_path
+from viewer.presenters.latent_path import Reel
+from viewer.session.document import Document, Key
+from viewer.session.history import Store
+from viewer.widgets.charts.path_plots import Lane, PathPlots
+from viewer.widgets.controls.path_form import EXPORTS, TIMED, PathForm
+from viewer.widgets.controls.slider import Timeline
+from viewer.widgets.pictures.frame_clock import Player
+from viewer.widgets.pictures.key_frames import LEFT_PX, RIGHT_PX, KeyLine, Place
+from viewer.widgets.pictures.map_readout import plain_label
 
 SIDE_PX = 264
 
@@ -30,7 +30,7 @@ SIDE_PX = 264
 class TimelinePanel(Panel):
     """Keys as thumbnails, a scrubber, plots of what tells how good the frames are; at the side what can be set."""
 
-    id: ClassVar[str] = reel.SLOT
+    id: ClassVar[str] = latent_path.SLOT
     title: ClassVar[str] = "Timeline"
     icon: ClassVar[str] = "timeline"
     area: ClassVar[str] = "bottom"
@@ -64,7 +64,7 @@ class TimelinePanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the frames of the path."""
-        return reel.wanted(document, description)
+        return latent_path.wanted(document, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the document's keys and settings; what plays ends where somebody goes elsewhere."""
@@ -76,12 +76,12 @@ class TimelinePanel(Panel):
         if self.reel is None or document.latent.code != self._code:
             self.player.stop()
             self._code, self._moved = document.latent.code, False
-        offer = description.offers.get(reel.INSPECTION) if description else None
-        self._space = latent.space_of(description) or self._space
+        offer = description.offers.get(latent_path.INSPECTION) if description else None
+        self._space = latent_code.space_of(description) or self._space
         if description is not None and offer is not None and not offer.reason:
             self.form.fill({p.name: p for p in offer.parameters}, set(description.capabilities))
-            defaults = {**offer.defaults, "frames": reel.FRAMES, "retime": True}
-            self._show_values({**defaults, **document.values(reel.INSPECTION)})
+            defaults = {**offer.defaults, "frames": latent_path.FRAMES, "retime": True}
+            self._show_values({**defaults, **document.values(latent_path.INSPECTION)})
         if self.reel is not None and not self.player.playing and 0 <= at < len(keys) == len(self.reel.stops):
             self.frame = self.reel.key(at)
         self._show(document)
@@ -93,7 +93,7 @@ class TimelinePanel(Panel):
         if slot != self.id or request.model != self.store.document.model:
             return
         self.remark.setText("")
-        if request.inspection == reel.INSPECTION:
+        if request.inspection == latent_path.INSPECTION:
             self.reel = Reel(request, result)
             self._thumbs = {s.code: p for s, p in zip(self.reel.stops, result.arrays["keys"], strict=True)}
             self.frame = min(self.frame, len(self.reel) - 1)
@@ -140,7 +140,7 @@ class TimelinePanel(Panel):
         """Keep the code as a key: within the path where it was taken from it, else at its end."""
         self.pause()
         document, space = self.store.document, self._space
-        text = reel.code_text(document, space) if space is not None else ""
+        text = latent_path.code_text(document, space) if space is not None else ""
         keys = list(document.latent.keys)
         if not text:
             return
@@ -154,7 +154,7 @@ class TimelinePanel(Panel):
         if self._latest is not None and self._latest[0] == text:
             self._thumbs[text] = self._latest[1]
         keys.insert(after + 1, Key(text))
-        self.store.update(reel.with_keys(document, keys, chosen=after + 1), title="Add a key")
+        self.store.update(latent_path.with_keys(document, keys, chosen=after + 1), title="Add a key")
 
     def remove_key(self) -> None:
         """Take the chosen key out of the path."""
@@ -162,7 +162,9 @@ class TimelinePanel(Panel):
         keys, at = list(document.latent.keys), document.latent.at
         if 0 <= at < len(keys):
             del keys[at]
-            self.store.update(reel.with_keys(document, keys, chosen=min(at, len(keys) - 1)), title="Remove a key")
+            self.store.update(
+                latent_path.with_keys(document, keys, chosen=min(at, len(keys) - 1)), title="Remove a key"
+            )
 
     def move_key(self, by: int) -> None:
         """Move the chosen key on or back."""
@@ -213,7 +215,7 @@ class TimelinePanel(Panel):
         document = self.store.document
         self._moved = False
         self.store.update(
-            reel.with_keys(document, document.latent.keys, chosen=number), title=f"Go to key {number + 1}"
+            latent_path.with_keys(document, document.latent.keys, chosen=number), title=f"Go to key {number + 1}"
         )
 
     def _move(self, number: int, to: int) -> None:
@@ -221,7 +223,7 @@ class TimelinePanel(Panel):
         document = self.store.document
         keys = list(document.latent.keys)
         keys.insert(to, keys.pop(number))
-        self.store.update(reel.with_keys(document, keys, chosen=to), title="Move a key")
+        self.store.update(latent_path.with_keys(document, keys, chosen=to), title="Move a key")
 
     def _pressed(self, name: str) -> None:
         commands = {"play": "play", "back": "last-frame", "forward": "next-frame", "add": "key-add"}
@@ -232,13 +234,13 @@ class TimelinePanel(Panel):
         document = self.store.document
         if name in ("path", "easing"):
             after = self._segment
-            changed = reel.with_key(document, after, **{name: str(value)})
+            changed = latent_path.with_key(document, after, **{name: str(value)})
             self.store.update(changed, title=f"{name.capitalize()} after key {after + 1}")
         elif name == "speed":
             even = {"retime": value != TIMED, "features": None if value in (TIMED, "pixels") else str(value)}
-            self.store.update(document.with_value(reel.INSPECTION, **even), title="Speed along the path")
+            self.store.update(document.with_value(latent_path.INSPECTION, **even), title="Speed along the path")
         else:
-            changed = document.with_value(reel.INSPECTION, **{name: value})  # type: ignore[arg-type]
+            changed = document.with_value(latent_path.INSPECTION, **{name: value})  # type: ignore[arg-type]
             titles = {"frames": "Frames of the path", "fps": "Frames per second", "loop": "Loop"}
             self.store.update(changed, title=titles[name], merge=f"path {name}")
 
@@ -249,7 +251,7 @@ class TimelinePanel(Panel):
         keys, at = len(document.latent.keys), document.latent.at
         if self.reel is not None and (at < 0 or self._moved):
             at = int(self.reel.segment[self.frame])
-        last = keys - 1 if document.values(reel.INSPECTION).get("loop") else keys - 2
+        last = keys - 1 if document.values(latent_path.INSPECTION).get("loop") else keys - 2
         return max(0, min(at, last)) if keys > 1 else -1
 
     def _show_values(self, values: dict[str, object]) -> None:
@@ -270,7 +272,7 @@ class TimelinePanel(Panel):
         there = self.reel is not None
         for part in (self.scrubber, self.plots, self.told):
             part.setVisible(there)
-        self.hint.setText(reel.HINTS[min(len(keys), 1)])
+        self.hint.setText(latent_path.HINTS[min(len(keys), 1)])
         self.hint.setVisible(len(keys) < 2)
         self.line.setVisible(bool(keys))
         if self.reel is not None:
@@ -288,7 +290,7 @@ class TimelinePanel(Panel):
             self.told.setText(self.reel.told(self.frame))
         document, segment = self.store.document, self._segment
         onward = (segment + 1, (segment + 1) % len(document.latent.keys) + 1) if segment >= 0 else None
-        timed = not document.values(reel.INSPECTION).get("retime", True)
+        timed = not document.values(latent_path.INSPECTION).get("retime", True)
         ready, chosen = self.reel is not None, document.latent.at >= 0
         self.form.show_state(segment=onward, playing=self.player.playing, ready=ready, timed=timed, chosen=chosen)
         if segment >= 0:

@@ -25,13 +25,14 @@ from models.inspection import Description
 from models.requests import Request
 from models.truth.types import Annotated, Truth
 from models.types import Result
-from viewer import outcomes, theme
+from viewer import theme
 from viewer.canvas.layers import MISSED, WRONG, Layer
-from viewer.document import Document
-from viewer.outcomes import Outcome
 from viewer.panels.base import GAP, Panel
-from viewer.store import Store
-from viewer.widgets.slider import SliderRow
+from viewer.presenters import ground_truth
+from viewer.presenters.ground_truth import Outcome
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.controls.slider import SliderRow
 
 NOTHING_OPEN = (
     "Open ground truth (COCO, Pascal VOC or YOLO) to see what is correct, wrong and missed. "
@@ -110,7 +111,7 @@ class TruthPanel(Panel):
         self.left_out = QPushButton()
         self.left_out.setAccessibleName("Left out")
         self.left_out.setCheckable(True)
-        self.left_out.setToolTip("What of the data set could not be used, and why")
+        self.left_out.setToolTip("What of the data set could not be used or was changed, and why")
         self.left_out.toggled.connect(self._list_left_out)
         self.lines = QPlainTextEdit()
         self.lines.setReadOnly(True)
@@ -140,7 +141,7 @@ class TruthPanel(Panel):
     def show_truth(self, truth: Truth | None) -> None:
         """Take the ground truth that is open now."""
         self._truth = truth
-        self.lines.setPlainText("\n".join(truth.left_out) if truth else "")
+        self.lines.setPlainText("\n".join(truth.told) if truth else "")
         self.left_out.setChecked(False)
         self._compare(self.store.document)
 
@@ -169,16 +170,16 @@ class TruthPanel(Panel):
         if outcome is None:
             return []
         view = document.view
-        return outcomes.layers(outcome, view.truth_shown, labels=view.labels, region=document.region)
+        return ground_truth.layers(outcome, view.truth_shown, labels=view.labels, region=document.region)
 
     def restyle(self, layers: list[Layer], document: Document) -> list[Layer]:
         """Colour the detections by what they came to."""
         outcome = self._shown(document)
-        return layers if outcome is None else outcomes.restyled(outcome, layers, document.view.truth_shown)
+        return layers if outcome is None else ground_truth.restyled(outcome, layers, document.view.truth_shown)
 
     def picked(self, layer: str, row: int) -> bool:
         """Take a click on a missed object."""
-        if layer != outcomes.MISSES or self._outcome is None:
+        if layer != ground_truth.MISSES or self._outcome is None:
             return False
         self._ask_about(int(self._outcome.missed_rows[row]))
         return True
@@ -200,7 +201,7 @@ class TruthPanel(Panel):
         self._compared, self._iou = compared, iou
         self._outcome = None
         if self._truth is not None and self._result is not None and annotated is not None:
-            self._outcome = outcomes.compare(self._result, self._truth, annotated, iou=iou)
+            self._outcome = ground_truth.compare(self._result, self._truth, annotated, iou=iou)
         self.mistakes.take(self._outcome)
         self._tell(annotated)
         self._follow(document)
@@ -211,14 +212,14 @@ class TruthPanel(Panel):
         for part in (self.counts, self.iou, self.list, *self.kinds.values()):
             part.setVisible(truth is not None)
         self.open.setVisible(truth is None)
-        self.left_out.setVisible(truth is not None and truth.omitted > 0)
+        self.left_out.setVisible(truth is not None and bool(truth.told))
         if truth is None:
             self.data_set.setText(NOTHING_OPEN)
             self.warning.setVisible(False)
             return
         clipped = f"\n{truth.clipped:,} boxes were cut at the edge of their picture." if truth.clipped else ""
         self.data_set.setText(f"{truth.name} · {truth.kind}\n{_counted(truth)}{clipped}")
-        self.left_out.setText(f"{truth.omitted:,} left out")
+        self.left_out.setText(f"{truth.omitted:,} left out" if truth.omitted else "Remarks")
         for kind, number in (("correct", "right"), ("wrong", "wrong"), ("missed", "missed")):
             count = f" ({getattr(outcome, number):,})" if outcome else ""
             self.kinds[kind].setText(KINDS[kind][0] + count)
@@ -239,7 +240,7 @@ class TruthPanel(Panel):
             rows = np.flatnonzero(outcome.result.arrays["ids"][self.mistakes.wrong] == document.selected)
             wanted = len(self.mistakes.missed) + int(rows[0]) if len(rows) else -1
         elif outcome is not None:
-            wanted = outcomes.region_row(outcome.annotated.boxes[self.mistakes.missed], document.region)
+            wanted = ground_truth.region_row(outcome.annotated.boxes[self.mistakes.missed], document.region)
         model = self.list.selectionModel()
         if [index.row() for index in model.selectedRows()] == ([wanted] if wanted >= 0 else []):
             return
@@ -292,7 +293,7 @@ class TruthPanel(Panel):
         grid.setVerticalSpacing(GAP // 2)
         for number, (kind, box) in enumerate(self.kinds.items()):
             box.setToolTip(KINDS[kind][1])
-            box.setIcon(theme.swatch(theme.class_colour(outcomes.KINDS[kind])))
+            box.setIcon(theme.swatch(theme.class_colour(ground_truth.KINDS[kind])))
             box.clicked.connect(self._toggle)
             grid.addWidget(box, number // 2, number % 2)
         head = QHBoxLayout()

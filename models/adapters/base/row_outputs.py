@@ -1,0 +1,158 @@
+"""What detectors of no known family share: each row of their output has scores and a box. No adapter, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.cards.card import Card, label_ids
+from models.detection.box_rows import FIRST
+from models.detection.iou import iou
+from models.loading.probe_network import Found, device_of
+from models.params import Value
+from models.subject import Rect, Subject
+from models.types import Candidates, Float, Pixels, Refusal
+
+LOWEST_SCORE = 0.01
+MOST_OF_A_CLASS = 400
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the network gave for a picture: `scores` (R, K) as it gave them, `boxes` (R, 4) in network pixels."""
+
+    scores: Tensor
+    boxes: Tensor
+
+    @property
+    def nbytes(self) -> int:
+        """The size of both."""
+        return self.scores.nbytes + self.boxes.nbytes
+
+
+class Rows:
+    """An opened detector that gives a table of scores and boxes: stages network, decode."""
+
+    stages: ClassVar[Mapping[str, str]] = {"rpn": "{name} shows no region proposals."}
+
+    def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
+        assert found.boxes is not None
+        self.net: Any = net.eval()
+        self.card = card
+        self.preprocess = found.preprocess
+        self._found, self.kind = found, found.boxes
+        self._run = found.runner(net)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return device_of(self.net)
+
+    @property
+    def defaults(self) -> dict[str, Value]:
+        """Usual thresholds, for the network has none of its own."""
+        return {"score": 0.5, "iou": 0.45, "max_detections": 100}
+
+    @property
+    def floor(self) -> float:
+        """The lowest score that candidates are kept for."""
+        return LOWEST_SCORE
+
+    def candidates(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Candidates:
+        """Return the best boxes of every class above the floor, class by class."""
+        return stages.run("decode", lambda: self._decode(pixels, self.output(pixels, stages)), self.floor)
+
+    def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
+        """Return what attributions look into: the row of a detection, or the one whose box is nearest to a region."""
+        row, label = self._chosen(pixels, stages, box=box, region=region)
+        (h, w), extent = self.preprocess.size, self.preprocess.extent(pixels.shape[1], pixels.shape[0])
+        scale = ((extent[2] - extent[0]) / w, (extent[3] - extent[1]) / h)
+
+        def scores(x: Tensor) -> Tensor:
+            made = self._run(x)
+            corners = self.kind.corners(made[self.kind.part], (h, w))[:, row]
+            placed = corners * corners.new_tensor(scale * 2) + corners.new_tensor(extent[:2] * 2)
+            return torch.cat([self.kind.logits(made[self._found.part][:, row]), placed], 1)
+
+        with torch.inference_mode(False):
+            return Subject(
+                net=self.net,
+                input=self.preprocess.input(pixels, self.device),
+                scores=scores,
+                classes=self.card.classes,
+                extent=extent,
+                black=self.preprocess.black(self.device),
+                link=self.kind.link,
+                key=("box", row, label, region),
+                about="the region drawn" if region is not None else f"box {row * len(self.card.classes) + label}",
+                label=label,
+                spread=2,
+            )
+
+    def output(self, pixels: Pixels, stages: Any) -> Output:
+        """Return what the network gives for a picture, its boxes as corners."""
+
+        def make() -> Output:
+            made = self._run(self.preprocess.input(pixels, self.device))
+            boxes = self.kind.corners(made[self.kind.part][0].float(), self.preprocess.size)
+            return Output(made[self._found.part][0].float(), boxes)
+
+        return stages.run("network", make)
+
+    def _decode(self, pixels: Pixels, output: Output) -> Candidates:
+        height, width = self.preprocess.size
+        scores = self.kind.probabilities(output.scores)
+        labels = torch.tensor([label for label in self._labels if label < scores.shape[1]], device=scores.device)
+        best, rows = scores[:, labels].topk(min(MOST_OF_A_CLASS, len(scores)), dim=0)
+        above = (self.floor < best.T) & output.boxes.isfinite().all(1)[rows.T]
+        anchor = rows.T[above]
+        boxes = output.boxes[anchor].clamp_min(0).minimum(output.boxes.new_tensor((width, height) * 2))
+        count = len(anchor)
+        return Candidates(
+            boxes=boxes.cpu().numpy(),
+            drawn=self.mapping(pixels)(boxes.cpu().numpy()),
+            score=best.T[above].cpu().numpy(),
+            label=labels[above.nonzero()[:, 0]].cpu().numpy(),
+            anchor=anchor.cpu().numpy(),
+            proposal=np.full(count, -1, np.int64),
+            proposals=np.zeros((0, 4), np.float32),
+            objectness=np.zeros(0, np.float32),
+        )
+
+    @property
+    def _labels(self) -> tuple[int, ...]:
+        """The label ids that are classes."""
+        own = label_ids(self.card.classes)
+        return tuple(label for label in own if label) if self.kind.background == FIRST else own
+
+    def mapping(self, pixels: Pixels) -> Callable[[Float], Float]:
+        """Return what takes boxes (N, 4) of the input to pixels of the original picture."""
+        x0, y0, x1, y1 = self.preprocess.extent(pixels.shape[1], pixels.shape[0])
+        tall, wide = self.preprocess.size
+        scale = np.array([(x1 - x0) / wide, (y1 - y0) / tall] * 2, np.float32)
+        first = np.array([x0, y0] * 2, np.float32)
+        return lambda boxes: np.asarray(boxes * scale + first, np.float32)
+
+    def _chosen(self, pixels: Pixels, stages: Any, *, box: int, region: Rect | None) -> tuple[int, int]:
+        """Return the row and label of a box id; of -1 the best candidate's; of a region the nearest row's and -1."""
+        if region is not None:
+            boxes = self.mapping(pixels)(self.output(pixels, stages).boxes.cpu().numpy())
+            return int(np.nanargmax(iou(boxes, np.array(region, np.float32)[None]))), -1
+        if box < 0:
+            found = self.candidates(pixels, {}, stages)
+            if not len(found):
+                raise Refusal(
+                    "Nothing was found in this picture, so there is no box to explain.",
+                    advice="Hold Shift and drag a rectangle around an object to ask why it was missed.",
+                )
+            best = int(found.score.argmax())
+            return int(found.anchor[best]), int(found.label[best])
+        row, label = divmod(box, len(self.card.classes))
+        if row >= len(self.output(pixels, stages).boxes):
+            raise Refusal(f"There is no box {box} in this picture.", advice="Click a detection to choose it.")
+        return row, label

@@ -1,0 +1,209 @@
+"""What an attribution method is, and the inspection it becomes: verdict first, then the map, with its numbers.
+
+A method is one file in `attributions/`: a frozen `Params` and a decorated `attribute(probe, params) -> Heatmap`.
+Arrays of the Result: `map` (h, w) float32 at the map's own resolution, signed. Meta: `extent` x0 y0 x1 y1 of the map in
+pixels of the original picture, `target` in words, `score` and `probability` of it, `quantity` what the score is, a
+"score" or a plain "value", `verdict` and `reason`, `layer`, `signed`, `delta` where the method promises completeness,
+and what the method adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.attributions.target import Target, TargetParams, region_of, resolve
+from models.inspection import Inspection
+from models.params import param, parameters
+from models.quantity import SCORE, VALUE
+from models.subject import PARTS, Rect, Subject
+from models.tracing.layers import hidden
+from models.tracing.traced_calls import gradients, traced
+from models.types import Float, Pixels, Refusal, Result
+
+Level = Literal["applies", "partial", "never"]
+KIND = "attribution"
+
+
+@dataclass(frozen=True)
+class LayerParams(TargetParams):
+    """A target, and the layer whose activations the map is made of."""
+
+    layer: str = param("", "Layer", "A call from the list of layers, by its id; empty takes the best one by itself.")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a method holds for a model and layer, with the reason; `partial` is shown with it, `never` is refused."""
+
+    level: Level = "applies"
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """Attributions (h, w), signed, at their own resolution.
+
+    `extent` is where they lie in pixels of the original picture. `delta` is how far their sum is from what completeness
+    promises, as a share of that; None where a method promises nothing. `more` goes into the Result's meta, `arrays` to
+    its arrays. While `partial`, better ones follow.
+    """
+
+    values: Float
+    extent: Rect
+    delta: float | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, Any] = field(default_factory=dict)
+    partial: bool = False
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a method works on: the subject, the target, the picture's own scores (1, C), and the cache of stages.
+
+    Gradients are allowed while it runs; parameters are frozen, so only what is made to require gradients does.
+    """
+
+    subject: Subject
+    target: Target
+    scores: Tensor
+    stages: Any
+    pixels: Pixels
+
+    @property
+    def score(self) -> float:
+        """The number that is explained."""
+        return float(self.target.of(self.scores)[0])
+
+    def of(self, x: Tensor) -> Tensor:
+        """Return the number to be explained (N,) for inputs (N, 3, h, w)."""
+        return self.target.of(self.subject.scores(x))
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """A method: names, source (paper), parameters, whether its values have a sign, whether it works on a layer."""
+
+    id: str
+    title: str
+    help: str
+    cite: str
+    params: type
+    attribute: Callable[[Probe, Any], Heatmap]
+    verdict: Callable[[Subject, Any, Any], Verdict]
+    signed: bool
+    group: str
+    gradient: bool
+
+    @property
+    def layered(self) -> bool:
+        """Whether it works on a layer."""
+        return any(parameter.name == "layer" for parameter in parameters(self.params))
+
+    @property
+    def inspection(self) -> Inspection:
+        """The inspection that answers with this method."""
+        about = f"{self.help} {self.cite}"
+        kind: dict[str, Any] = {"group": self.group, "cite": self.cite}
+        kind |= {"lacks": hidden} if self.layered else {}
+        return Inspection(self.id, self.title, about, ("Explains",), self.params, self._answer, **kind)
+
+    def _answer(self, model: Any, pixels: Pixels, params: Any, stages: Any) -> Result:
+        subject = subject_of(model, pixels, params, stages)
+        with gradients() if self.gradient else torch.inference_mode():
+            verdict = self.verdict(subject, params, stages)
+            if verdict.level == "never":
+                raise Refusal(f"{self.title} does not apply to {model.card.name}. {verdict.reason}")
+            probe = probe_of(subject, params, stages, pixels)
+            heat = self.attribute(probe, params)
+        if not np.isfinite(heat.values).all():
+            raise Refusal(f"{self.title} came out with NaN or infinite values.", advice="Try another layer or method.")
+        plus = probe.target.plus
+        chances = subject.probabilities(probe.scores)[0]
+        meta = {
+            "kind": KIND,
+            "method": self.title,
+            "extent": heat.extent,
+            "target": probe.target.title,
+            "score": probe.score,
+            "quantity": VALUE if plus >= len(chances) or subject.link == "none" else SCORE,
+            "probability": float(chances[plus]) if plus < len(chances) and subject.link != "none" else None,
+            "verdict": verdict.level,
+            "reason": verdict.reason,
+            "signed": self.signed,
+            "delta": heat.delta,
+            "input": subject.size,
+            **heat.more,
+            **({"partial": True} if heat.partial else {}),
+        }
+        return Result({"map": np.ascontiguousarray(heat.values, np.float32), **heat.arrays}, meta)
+
+
+def always(subject: Subject, params: Any, stages: Any) -> Verdict:
+    """Return that a method holds for any model."""
+    return Verdict()
+
+
+def attribution(
+    *,
+    id: str,  # noqa: A002 - the field's own name
+    title: str,
+    help: str,  # noqa: A002
+    cite: str,
+    params: type,
+    verdict: Callable[[Subject, Any, Any], Verdict] = always,
+    signed: bool = True,
+    group: str = "Gradients",
+    gradient: bool = True,
+) -> Callable[[Callable[[Probe, Any], Heatmap]], Attribution]:
+    """Make a function an attribution method. Without `gradient` it runs in inference mode, which is faster."""
+
+    def decorate(function: Callable[[Probe, Any], Heatmap]) -> Attribution:
+        return Attribution(id, title, help, cite, params, function, verdict, signed, group, gradient)
+
+    return decorate
+
+
+def subject_of(model: Any, pixels: Pixels, params: TargetParams, stages: Any) -> Subject:
+    """Return what the parameters ask to look into."""
+    if params.part in PARTS and not hasattr(model, "candidates"):
+        raise Refusal(f"{model.card.name} has no boxes: it has no {params.part} either.", advice="Use part=score.")
+    return model.subject(pixels, stages, box=params.box, region=region_of(params.region))
+
+
+def scores_of(subject: Subject, stages: Any) -> Tensor:
+    """Return the picture's own scores (1, C). Raises Refusal when they are not numbers, naming the first layer."""
+
+    def make() -> Tensor:
+        with torch.no_grad():
+            scores = subject.scores(subject.input)
+        if not torch.isfinite(scores).all():
+            raise Refusal(f"The network's output is not a number (NaN or infinite){_first_bad(subject)}.")
+        return scores
+
+    return stages.run("scores", make, subject.key)
+
+
+def probe_of(subject: Subject, params: TargetParams, stages: Any, pixels: Pixels) -> Probe:
+    """Return what a method works on."""
+    scores = scores_of(subject, stages)
+    target = resolve(subject, params, scores[0].cpu().numpy())
+    return Probe(subject, target, scores, stages, pixels)
+
+
+def _first_bad(subject: Subject) -> str:
+    """Return where the first value that is not a number comes from."""
+    found: list[str] = []
+
+    def see(call: Any, value: Tensor) -> None:
+        if not found and not torch.isfinite(value).all():
+            found.append(call.id)
+
+    with torch.no_grad(), traced(subject.net, size=subject.size, see=see):
+        subject.scores(subject.input)
+    return f", first after layer {found[0]}" if found else ""

@@ -1,0 +1,119 @@
+"""What the class activation maps share: one forward pass to a layer, one backward pass to it, whatever the variant."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.attributions.attribution import Heatmap, Probe, Verdict
+from models.attributions.gradients import CUTS, INSTEAD
+from models.subject import Subject
+from models.tracing.layers import automatic, call_of
+from models.tracing.traced_calls import Call, Trace, gradients, traced
+
+CUT = f"the network cuts it off after that layer ({CUTS})"
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward pass: a layer's value as a leaf of the graph that leads from it to the `scores` (1, C).
+
+    `nbytes` is about the size of that graph: what the calls from the layer on returned.
+    """
+
+    call: Call
+    value: Tensor
+    scores: Tensor
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Activations and the gradient of the target, both (C, h, w), of the layer called `layer`."""
+
+    layer: str
+    activation: Tensor
+    gradient: Tensor
+
+    @property
+    def nbytes(self) -> int:
+        """The size of both."""
+        return self.activation.nbytes + self.gradient.nbytes
+
+
+def evidence(probe: Probe, layer: str) -> Evidence:
+    """Return what every class activation map of a layer is made of; one forward and one backward pass for all.
+
+    `layer` is a call's id, "" for the automatic one. Raises Refusal for a layer without places.
+    """
+    target = probe.target
+    through = forward(probe.subject, layer, probe.stages)
+
+    def make() -> Evidence:
+        value = target.of(through.scores).sum()
+        (gradient,) = torch.autograd.grad(value, through.value, retain_graph=True)
+        planes = through.call.layout.planes
+        return Evidence(through.call.id, planes(through.value.detach())[0], planes(gradient)[0])
+
+    return probe.stages.run("layer gradient", make, probe.subject.key, through.call.id, target.plus, target.minus)
+
+
+def weighed(found: Evidence) -> Tensor:
+    """Return Grad-CAM (h, w), signed: activations weighed by their mean gradient (Selvaraju et al. 2017, eq. 1, 2)."""
+    return (found.gradient.mean((1, 2))[:, None, None] * found.activation).sum(0)
+
+
+def heatmap(probe: Probe, found: Evidence, values: Tensor) -> Heatmap:
+    """Return the map of values (h, w) made of a layer's evidence."""
+    return Heatmap(values.cpu().numpy(), probe.subject.extent, more={"layer": found.layer})
+
+
+def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
+    """Return that a map of this layer holds. Raises Refusal where there is none.
+
+    The pass made to find out is the one that the map is made of, and the picture's own scores come with it.
+    """
+    through = forward(subject, params.layer, stages)
+    if not through.scores.requires_grad:
+        return Verdict("never", f"No gradient arrives at {through.call.id}: {CUT}. {INSTEAD}")
+    return Verdict()
+
+
+def forward(subject: Subject, layer: str, stages: Any) -> Pass:
+    """Run the network once, keeping the graph from a layer on.
+
+    On a picture that nothing was asked of yet, the first pass, which is to the layer if one is named, tells the trace
+    and the scores too.
+    """
+    if stages.peek("trace", subject.key) is None:
+        through, scores, trace = stages.time("layer forward", lambda: _run(subject, layer))
+        stages.keep("trace", trace, subject.key)
+        if through is not None:
+            stages.keep("layer forward", through, subject.key, layer)
+        if torch.isfinite(scores).all():
+            stages.keep("scores", scores.detach(), subject.key)
+    call = call_of(subject, layer or automatic(subject, stages), stages, spatial=True)
+    return stages.run("layer forward", lambda: _run(subject, call.id)[0], subject.key, call.id)
+
+
+def _run(subject: Subject, layer: str) -> tuple[Pass | None, Tensor, Trace]:
+    leaves: list[Tensor] = []
+
+    def see(call: Call, value: Tensor) -> Tensor | None:
+        if call.id != layer:
+            return None
+        leaves.append(value.detach().clone().requires_grad_())
+        # What follows may be in place, and works on a copy.
+        return leaves[0].clone()
+
+    with gradients(), traced(subject.net, size=subject.size, see=see) as trace:
+        scores = subject.scores(subject.input)
+    if not leaves:
+        return None, scores, trace
+    value, ids = leaves[0], [call.id for call in trace.calls]
+    graph = sum(math.prod(call.shape) for call in trace.calls[ids.index(layer) :] if not call.same)
+    return Pass(trace[layer], value, scores, value.element_size() * graph), scores, trace

@@ -1,0 +1,225 @@
+"""What speaks for a map or against it: deletion and insertion curves beside those of maps that know nothing, and how
+like it is to the map of a randomised network. No inspection, and no method of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.attributions.attribution import Attribution, Heatmap, Probe
+from models.attributions.perturbation import Sweep, baseline
+from models.quantity import PROBABILITY, SCORE, VALUE
+from models.subject import Rect, Subject
+from models.tracing.traced_calls import gradients
+from models.types import Bool, Float, Int, Refusal
+
+Real = NDArray[np.floating[Any]]
+
+MAPS = ("the map", "random", "centre")
+CENTRE_SPREAD = 0.25  # standard deviation of the centre-Gaussian map, as a share of each side
+COARSE = 5  # one level in so many comes first
+MARGIN = 0.01  # curves nearer than this share of their span are no better than each other
+ALIKE = 0.5  # a rank correlation from which on a map hardly depends on the weights
+NOTHING = 0.001  # of the largest value
+SSIM_SIGMA, SSIM_WINDOW, K1, K2 = 1.5, 11, 0.01, 0.03  # of Wang et al. 2004
+
+
+def heat_of(method: Attribution, probe: Probe, params: Any) -> Heatmap:
+    """Return a method's map. Raises Refusal where the method does not apply, or the map is not numbers."""
+    with gradients() if method.gradient else torch.inference_mode():
+        verdict = method.verdict(probe.subject, params, probe.stages)
+        if verdict.level == "never":
+            raise Refusal(f"{method.title} does not apply. {verdict.reason}", advice="Choose another method.")
+        heat = method.attribute(probe, params)
+    if not np.isfinite(heat.values).all():
+        raise Refusal(f"{method.title} came out with NaN or infinite values.", advice="Try another layer or method.")
+    return heat
+
+
+def on_input(values: Float, extent: Rect, subject: Subject) -> Float:
+    """Return a map, of anywhere in the picture, at the size of a subject's input, bilinear; its edge goes on beyond."""
+    (x0, y0, x1, y1), (left, top, right, bottom) = extent, subject.extent
+    (h, w), (rows, columns) = subject.size, values.shape
+    x = (left + (np.arange(w) + 0.5) / w * (right - left) - x0) / (x1 - x0) * columns - 0.5
+    y = (top + (np.arange(h) + 0.5) / h * (bottom - top) - y0) / (y1 - y0) * rows - 0.5
+    across, down = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
+    enlarged = cv2.remap(values.astype(np.float32), across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(enlarged).astype(np.float32)
+
+
+def random_map(like: Float, *, seed: int) -> Float:
+    """Return a map (h, w) of the same grain as another but without its places: its spectrum with random phases."""
+    noise = np.fft.fft2(np.random.default_rng(seed).standard_normal(like.shape))
+    spectrum = np.abs(np.fft.fft2(like - like.mean()))
+    return np.fft.ifft2(spectrum * noise / np.maximum(np.abs(noise), 1e-12)).real.astype(np.float32)
+
+
+def centre_map(size: tuple[int, int]) -> Float:
+    """Return the map (h, w) that points at the middle of any picture, a Gaussian."""
+    y, x = (((np.arange(length) + 0.5) / length - 0.5) / CENTRE_SPREAD for length in size)
+    return np.exp(-(y[:, None] ** 2 + x**2) / 2).astype(np.float32)
+
+
+def ranks(values: Float, *, seed: int) -> Int:
+    """Return the place (h, w) of each pixel, 0 the largest; equal ones are drawn in a random order."""
+    chance = np.random.default_rng(seed).random(values.size)
+    place = np.empty(values.size, np.int64)
+    place[np.lexsort((chance, -values.ravel()))] = np.arange(values.size)
+    return place.reshape(values.shape)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The inputs of deletion and insertion curves (Petsiuk et al. 2018) of M maps given by their `places` (M, h, w).
+
+    The rows are maps x (deletion, insertion) x `steps` + 1 levels. Deletion puts `filling` over the pixels that rank
+    first, insertion uncovers them in `veil`.
+    """
+
+    subject: Subject
+    places: Int
+    steps: int
+    filling: Tensor
+    veil: Tensor
+
+    @property
+    def levels(self) -> Float:
+        """The shares (L,) of the pixels."""
+        return np.linspace(0, 1, self.steps + 1, dtype=np.float32)
+
+    @property
+    def order(self) -> tuple[Int, int]:
+        """Return the rows with the coarse levels of every curve first, and how many those are."""
+        level = np.tile(np.arange(self.steps + 1), 2 * len(self.places))
+        coarse = (level % COARSE == 0) | (level == self.steps)
+        return np.argsort(~coarse, kind="stable"), int(coarse.sum())
+
+    def inputs(self, rows: Int) -> Tensor:
+        """Return the inputs (n, 3, h, w) of some rows."""
+        one, level = np.divmod(rows, self.steps + 1)
+        picked, insertion = np.divmod(one, 2)
+        counts = np.rint(self.levels[level].astype(np.float64) * self.places[0].size).astype(np.int64)
+        device = self.subject.input.device
+        first = torch.from_numpy(self.places[picked] < counts[:, None, None]).to(device)[:, None]
+        adds = torch.from_numpy(insertion.astype(np.bool_)).to(device)[:, None, None, None]
+        picture = self.subject.input
+        return torch.where(adds, torch.where(first, picture, self.veil), torch.where(first, self.filling, picture))
+
+    def sweep(self, columns: int) -> Sweep:
+        """Return the sweep that scores them."""
+        return Sweep(self.subject, self.inputs, self.order[0], columns=columns)
+
+    def read(self, values: Float, known: Bool) -> tuple[Float, Float]:
+        """Return deletion and insertion (M, L) from the values of the rows; levels not known yet are interpolated."""
+        curves = values.reshape(-1, self.steps + 1)
+        there = known.reshape(-1, self.steps + 1)
+        full = [np.interp(self.levels, self.levels[k], v[k]) for v, k in zip(curves, there, strict=True)]
+        both = np.array(full, np.float32).reshape(len(self.places), 2, -1)
+        return both[:, 0], both[:, 1]
+
+
+def curves_of(subject: Subject, maps: Sequence[Float], *, steps: int, filling: str, seed: int) -> Curves:
+    """Return the curves of some maps (h, w) of the input's size."""
+    places = np.stack([ranks(one, seed=seed) for one in maps])
+    return Curves(subject, places, steps, baseline(subject, filling), baseline(subject, "blur"))
+
+
+def explained(probe: Probe, scores: Float) -> Float:
+    """Return what curves follow (P,): the probability of the target's class, or of one against another the score.
+
+    Where scores are plain values, the value.
+    """
+    made, target = torch.from_numpy(scores), probe.target
+    if target.minus >= 0 or target.plus >= len(probe.subject.classes):
+        return target.of(made).numpy()
+    return probe.subject.probabilities(made)[:, target.plus].numpy()
+
+
+def area(levels: Real, curves: Real) -> Real:
+    """Return the area (M,) under curves (M, L)."""
+    return np.asarray(np.trapezoid(curves, levels, axis=1))
+
+
+def spearman(a: Real, b: Real) -> float:
+    """Return the rank correlation of two maps, equal values sharing their mean rank; 0 where one is constant.
+
+    Where both are next to nothing, as far from a box, they are alike for any weights: such places are left out.
+    """
+    counts = np.logical_or(*(np.abs(v) > NOTHING * np.abs(v).max() for v in (a, b)))
+    if counts.sum() < 2:
+        return 0.0
+    first, second = (_mean_ranks(v[counts]) for v in (a, b))
+    if first.std() == 0 or second.std() == 0:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def ssim(a: Real, b: Real) -> float:
+    """Return the structural similarity (Wang et al. 2004) of two maps (h, w), each stretched to 0..1."""
+    x, y = (_stretched(v) for v in (a, b))
+
+    def blur(v: Real) -> Real:
+        size = (SSIM_WINDOW, SSIM_WINDOW)
+        return np.asarray(cv2.GaussianBlur(v, size, SSIM_SIGMA, borderType=cv2.BORDER_REFLECT)).astype(np.float64)
+
+    mean_x, mean_y = blur(x), blur(y)
+    var_x, var_y = blur(x * x) - mean_x**2, blur(y * y) - mean_y**2
+    shared = blur(x * y) - mean_x * mean_y
+    c1, c2 = K1**2, K2**2
+    found = (2 * mean_x * mean_y + c1) * (2 * shared + c2) / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
+    return float(found.mean())
+
+
+def quantity(probe: Probe) -> str:
+    """Return what curves follow: PROBABILITY, VALUE, or the difference of two of them."""
+    value = probe.subject.link == "none"
+    if probe.target.minus >= 0:
+        return f"{VALUE if value else SCORE} difference"
+    return VALUE if value else PROBABILITY
+
+
+def span(curves: Sequence[Real], quantity: str) -> float:
+    """Return how far apart the values of curves lie, which is what their areas are compared by; 1 of probabilities."""
+    if quantity == PROBABILITY:
+        return 1.0
+    return float(max(curve.max() for curve in curves) - min(curve.min() for curve in curves))
+
+
+def verdict(deletion: Real, insertion: Real, *, span: float = 1.0) -> tuple[bool, str]:
+    """Return whether a map explains more than the others, whose areas follow its own (M,), and that in words.
+
+    `span` is what values of the curves may differ by.
+    """
+    gain = insertion - deletion
+    beaten = [name for name, other in zip(MAPS[1:], gain[1:], strict=True) if gain[0] > other + MARGIN * span]
+    missed = [name for name in MAPS[1:] if name not in beaten]
+    names = {"random": "a random map", "centre": "a map of the centre"}
+    better = f"Better than {' and '.join(names[name] for name in beaten)}" if beaten else ""
+    worse = f"no better than {' or '.join(names[name] for name in missed)}" if missed else ""
+    said = ", but ".join(text for text in (better, worse) if text)
+    return not missed, f"{said[0].upper()}{said[1:]}."
+
+
+def twin_words(correlation: float) -> str:
+    """Say what the likeness to the twin's map means."""
+    if abs(correlation) >= ALIKE:
+        return f"It hardly depends on the weights: drawn at random they give much the same map (ρ {correlation:.2f})."
+    return f"It depends on the weights: drawn at random they give another map (ρ {correlation:.2f})."
+
+
+def _mean_ranks(values: Real) -> Real:
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (counts.cumsum() - (counts - 1) / 2)[place]
+
+
+def _stretched(values: Real) -> Real:
+    low, high = float(values.min()), float(values.max())
+    return (values.astype(np.float64) - low) / max(high - low, 1e-12)

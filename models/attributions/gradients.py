@@ -1,0 +1,131 @@
+"""Gradients of a target with respect to the network's input: of the picture itself, and of many variants in batches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.attributions.attribution import Probe, Verdict
+from models.attributions.target import TargetParams, resolve
+from models.backward_graph import RECTIFIER, activations, between
+from models.rectifiers import Rectified
+from models.runtime.split_batches import in_parts
+from models.subject import Subject
+from models.tracing.traced_calls import Call, gradients, traced
+
+NONE = "No gradient arrives at the picture"
+CUTS = "detach, no_grad, numpy, or whole numbers as in a quantised network"
+INSTEAD = "Methods that only ask for scores, such as occlusion, hold all the same."
+ZERO = (
+    "The gradient at the picture is zero everywhere: rounding as in a quantised network, or an end that is saturated, "
+    f"lets none through. {INSTEAD}"
+)
+
+MOST_IN_BATCH = 16
+# On processors a pass of more is hardly quicker, and its way back cannot be called off.
+BATCH_PX = {"cpu": 4 * 224 * 224, "cuda": MOST_IN_BATCH * 224 * 224}
+
+
+def of_input(probe: Probe) -> Tensor:
+    """Return the gradient (1, 3, h, w) at the picture, once for all methods that begin with it."""
+    subject, target = probe.subject, probe.target
+
+    def make() -> Tensor:
+        return at(probe, subject.input)[0]
+
+    return probe.stages.run("input gradient", make, subject.key, target.plus, target.minus)
+
+
+def at(probe: Probe, inputs: Tensor, *, channels_last: bool = False) -> tuple[Tensor, Tensor]:
+    """Return the gradients (N, 3, h, w) at inputs, and the numbers explained (N,) there.
+
+    With `channels_last` in memory convolutions are up to a fifth faster, and round otherwise: a ReLU at its kink may
+    turn. The network's weights stay as they are.
+    """
+    order = torch.channels_last if channels_last else torch.preserve_format
+
+    def run(part: Tensor) -> tuple[Tensor, Tensor]:
+        x = part.detach().clone(memory_format=order).requires_grad_()
+        values = probe.of(x)
+        return torch.autograd.grad(values.sum(), x)[0], values.detach()
+
+    gradients, values = in_parts(run, inputs)
+    return gradients, values
+
+
+def batch_of(subject: Subject) -> int:
+    """Return how many inputs go through the network at once: fewer of large ones, for the graphs fill the memory."""
+    height, width = subject.size
+    return max(1, min(MOST_IN_BATCH, BATCH_PX.get(subject.input.device.type, BATCH_PX["cpu"]) // (height * width)))
+
+
+@dataclass(frozen=True)
+class Way:
+    """A gradient's way from the scores back to the picture: `missing` says why none arrives, "" where one does.
+
+    `rectifiers` counts what turns x into max(x, 0) on it, `others` the other activation functions by name.
+    """
+
+    missing: str = ""
+    rectifiers: int = 0
+    others: Counter[str] = field(default_factory=Counter)
+
+
+def way(subject: Subject, stages: Any) -> Way:
+    """Return a gradient's way through the network, seen in one pass forth and back, once for all methods.
+
+    The picture's own scores come with it, and the gradient of the class that is explained by itself.
+    """
+    return stages.run("gradient's way", lambda: _way(subject, stages), subject.key)
+
+
+def missing(subject: Subject, stages: Any) -> str:
+    """Return in one sentence why no gradient arrives at the picture, "" where one does."""
+    return way(subject, stages).missing
+
+
+def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
+    """Return that a method which is made of gradients holds where one arrives."""
+    told = missing(subject, stages)
+    return Verdict("never", told) if told else Verdict()
+
+
+def _way(subject: Subject, stages: Any) -> Way:
+    reached = ""
+
+    def see(call: Call, value: Tensor) -> None:
+        nonlocal reached
+        reached = call.id if value.requires_grad else reached
+
+    x = subject.input.detach().clone().requires_grad_()
+    with gradients():
+        with Rectified(None) as seen, traced(subject.net, size=subject.size, see=see):
+            # A network may write into what it is given, though not into a leaf.
+            scores = subject.scores(x.clone())
+        if not torch.isfinite(scores).all():
+            return Way()  # which is told by whoever asks for the scores
+        stages.keep("scores", scores.detach(), subject.key)
+        nodes = between(scores, x)
+        if not nodes:
+            where = f"after {reached}" if reached else "before its first layer has answered"
+            return Way(f"{NONE}: the network cuts it off {where} ({CUTS}). {INSTEAD}")
+        counted = Counter(activations(nodes, seen))
+        target = resolve(subject, TargetParams(), scores[0].detach().cpu().numpy())
+        try:
+            (found,) = torch.autograd.grad(target.of(scores).sum(), x, retain_graph=True)
+            stages.keep("input gradient", found, subject.key, target.plus, target.minus)
+            if not found.any():
+                # Another class may have one: each has a weight of its own, so that none makes up for another.
+                weights = torch.rand(scores.shape[1:], generator=torch.Generator().manual_seed(0)).to(scores) + 0.5
+                (found,) = torch.autograd.grad(scores, x, weights.expand_as(scores))
+        except (NotImplementedError, RuntimeError) as error:
+            if "derivative" not in str(error):
+                raise
+            return Way(f"{NONE}: {str(error).partition(chr(10))[0].rstrip('.')}. {INSTEAD}")
+    if not found.any():
+        return Way(ZERO)
+    return Way(rectifiers=counted.pop(RECTIFIER, 0), others=counted)

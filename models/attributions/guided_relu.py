@@ -1,0 +1,54 @@
+"""Guided backpropagation and deconvnet: a gradient for which rectifiers have another backward pass, and its verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.attributions import gradients as gradients_of
+from models.attributions.attribution import Probe, Verdict
+from models.rectifiers import Rectified, Rule
+from models.subject import Subject
+
+CAUTION = "It hardly depends on the network's weights (Adebayo et al. 2018): it shows edges, not reasons."
+
+
+def gradient(probe: Probe, rule: Rule) -> Tensor:
+    """Return the gradient (1, 3, h, w) of the target with respect to the input, by the rule."""
+
+    def make() -> Tensor:
+        x = probe.subject.input.detach().clone().requires_grad_()
+        with Rectified(rule):
+            value = probe.of(x).sum()
+        return torch.autograd.grad(value, x)[0]
+
+    return probe.stages.run(f"{rule} gradient", make, probe.subject.key, probe.target.plus, probe.target.minus)
+
+
+def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
+    """Return how many of the activations on the gradient's way to the picture are rectifiers, whatever they are called.
+
+    Where no gradient arrives at all it says so.
+    """
+    if isinstance(subject.net, torch.jit.ScriptModule):
+        return Verdict(
+            "never", "TorchScript hides its activation functions: none could be given another backward pass."
+        )
+    way = gradients_of.way(subject, stages)
+    return Verdict("never", way.missing) if way.missing else judged(way.rectifiers, way.others)
+
+
+def judged(covered: int, others: Counter[str]) -> Verdict:
+    """Return the verdict on a network with so many rectifiers, and other activations by name."""
+    total = covered + others.total()
+    rest = ", ".join(f"{count} {name}" for name, count in others.most_common())
+    if not total:
+        return Verdict("never", "The network calls no activation function: it would be the plain gradient.")
+    if not covered:
+        return Verdict("never", f"0 of {total} activations are ReLU ({rest}): it would be the plain gradient.")
+    if others:
+        return Verdict("partial", f"{covered} of {total} activations are ReLU; {rest} keep their plain gradient.")
+    return Verdict("applies", f"All {total} activations are ReLU.")

@@ -1,0 +1,119 @@
+"""Integrated gradients: the gradient along the straight path from a baseline to the picture, as fine as it needs to be.
+
+The score is known wherever the gradient is, so each piece of the path tells how far its own share of the attributions
+is from what completeness promises. The pieces that miss most are halved, every gradient is used again, until the whole
+is within the tolerance. With a fixed number of steps it is Gauss-Legendre quadrature, as in captum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.attributions import gradients as gradient
+from models.attributions.attribution import Heatmap, Probe, attribution
+from models.attributions.baselines import BASELINES, TITLES, baseline
+from models.attributions.target import TargetParams
+from models.params import param
+from models.types import Float
+
+Double = NDArray[np.float64]
+
+FIRST = 8  # pieces of the path to begin with, and how many are halved at a time
+
+
+@dataclass(frozen=True)
+class Params(TargetParams):
+    """A target, the baseline, and how exact the sum has to be."""
+
+    baseline: str = param("mean", "Baseline", "The input that stands for no picture.", choices=BASELINES, titles=TITLES)
+    tolerance: float = param(
+        0.01,
+        "Tolerance",
+        "How far the sum may be from the difference of the scores, as a share of it.",
+        low=0.0001,
+        high=1.0,
+        step=0.001,
+    )
+    most: int = param(128, "Most steps", "Where it stops if the tolerance is not reached.", low=8, high=256, step=8)
+    steps: int = param(
+        0, "Steps", "A fixed number of steps instead of a tolerance; 0 goes by the tolerance.", low=0, high=1024, step=1
+    )
+    seed: int = param(
+        0, "Seed", "The same seed draws the same noise.", low=0, high=9999, step=1, only=("baseline", "noise")
+    )
+
+
+@attribution(
+    id="integrated_gradients",
+    title="Integrated gradients",
+    help="What each pixel adds on the way from a baseline to the picture; the sum is the difference of the scores.",
+    cite="Sundararajan et al. 2017.",
+    params=Params,
+    verdict=gradient.verdict,
+)
+def attribute(probe: Probe, params: Params) -> Heatmap:
+    """Return integrated gradients (h, w), summed over colours (equation 1), with their completeness delta."""
+    start = baseline(probe.subject, params.baseline, seed=params.seed)
+    if params.steps:
+        values, steps = _fixed(probe, start, params.steps), params.steps
+        with torch.no_grad():
+            promised = probe.score - float(probe.of(start)[0])
+    else:
+        values, steps, promised = _adaptive(probe, start, params)
+    delta = abs(float(values.sum()) - promised) / max(abs(promised), 1e-12)
+    more = {"steps": steps, "baseline": params.baseline, "promised": promised}
+    return Heatmap(values.astype(np.float32), probe.subject.extent, delta, more)
+
+
+def _fixed(probe: Probe, start: Tensor, steps: int) -> Double:
+    """Return the attributions by Gauss-Legendre quadrature, as captum's default is."""
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    planes = (plane for plane, _ in _along(probe, start, (nodes + 1) / 2, steps, fast=False))
+    return _added(weights / 2, planes)
+
+
+def _adaptive(probe: Probe, start: Tensor, params: Params) -> tuple[Double, int, float]:
+    """Return the attributions by the trapezoid rule, the number of its steps, and what they should add up to."""
+    alpha, planes, scores = np.zeros(0), [], np.zeros(0)
+    fresh = np.arange(FIRST + 1) / FIRST
+    while True:
+        found = list(_along(probe, start, fresh, params.most, fast=True))
+        order = np.argsort(alpha := np.append(alpha, fresh))
+        alpha = alpha[order]
+        planes = [[*planes, *(plane for plane, _ in found)][i] for i in order]
+        scores = np.append(scores, [score for _, score in found])[order]
+        slopes, widths = np.array([plane.sum(dtype=np.float64) for plane in planes]), np.diff(alpha)
+        misses = widths * (slopes[1:] + slopes[:-1]) / 2 - np.diff(scores)
+        promised, steps = float(scores[-1] - scores[0]), len(widths)
+        if abs(misses.sum()) <= params.tolerance * abs(promised) or steps >= params.most:
+            weights = (np.append(widths, 0) + np.insert(widths, 0, 0)) / 2
+            return _added(weights, planes), steps, promised
+        worst = np.argsort(-np.abs(misses))[: min(FIRST, params.most - steps)]
+        fresh = (alpha[worst] + alpha[worst + 1]) / 2
+
+
+def _along(probe: Probe, start: Tensor, alpha: Double, most: int, *, fast: bool) -> Iterator[tuple[Float, float]]:
+    """Yield for each place `alpha` on the path the attributions (h, w) of a path with its gradient all along, and its
+    score.
+    """
+    way, batch = probe.subject.input - start, gradient.batch_of(probe.subject)
+    for done in range(0, len(alpha), batch):
+        probe.stages.progress(None, f"Integrated gradients: {len(alpha)} of at most {most} steps")
+        share = torch.tensor(alpha[done : done + batch], dtype=way.dtype, device=way.device).view(-1, 1, 1, 1)
+        gradients, scores = gradient.at(probe, start + share * way, channels_last=fast)
+        yield from zip((way * gradients).sum(1).cpu().numpy(), scores.tolist(), strict=True)
+
+
+def _added(weights: Double, planes: Iterable[Float]) -> Double:
+    """Return the weighted sum of planes (h, w), itself in double precision."""
+    total: Any = np.float64(0)
+    for weight, plane in zip(weights, planes, strict=True):
+        total = total + weight * plane
+    return total

@@ -1,0 +1,80 @@
+"""LIME: a linear model of the score in which superpixels are seen or hidden, fitted near the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.attributions.attribution import Heatmap, Probe, attribution
+from models.attributions.perturbation import Sweep, baseline, swept, told
+from models.attributions.regression import explained, ridge
+from models.attributions.superpixels import PartParams, parts_of
+from models.params import param
+from models.types import Bool
+
+FIRST = 5  # the first picture comes from one sample in so many
+PENALTY = 1.0
+UNIT = "samples"
+
+
+@dataclass(frozen=True)
+class Params(PartParams):
+    """A target, the parts, and the samples that the linear model is fitted to."""
+
+    samples: int = param(500, "Samples", "Pictures with parts hidden at random.", low=10, high=20_000, step=10)
+    width: float = param(
+        0.25,
+        "Kernel width",
+        "How far from the whole picture samples count, as a cosine distance.",
+        low=0.01,
+        high=10.0,
+    )
+    seed: int = param(0, "Seed", "Another number draws other samples.", low=0, high=2**31 - 1, step=1)
+
+
+@attribution(
+    id="lime",
+    title="LIME",
+    help="A linear model of the score over superpixels seen or hidden, with the share R² that it explains.",
+    cite="Ribeiro et al. 2016.",
+    params=Params,
+    group="Perturbations",
+    gradient=False,
+)
+def attribute(probe: Probe, params: Params) -> Heatmap:
+    """Return the map (h, w) in network pixels of the slopes: what seeing a part adds to the score."""
+    subject = probe.subject
+    parts = parts_of(subject, probe.pixels, params.segments, probe.stages)
+    shown = drawn(parts.count, params.samples, params.seed)
+    filling, columns = baseline(subject, params.baseline), probe.scores.shape[1]
+
+    def make() -> Sweep:
+        order = np.arange(len(shown))
+        return Sweep(subject, lambda rows: parts.inputs(subject, filling, shown[rows]), order, columns=columns)
+
+    key = (subject.key, params.segments, params.samples, params.seed, params.baseline)
+    sweep = swept(probe.stages, "lime", make, *key, first=len(shown) // FIRST, unit=UNIT)
+    z, y = shown[sweep.known].astype(np.float64), sweep.of_target(probe.target)[sweep.known].astype(np.float64)
+    weights = nearness(z, params.width)
+    slopes, intercept = ridge(z, y, weights, penalty=PENALTY)
+    fit = explained(y, z @ slopes + intercept, weights)
+    more = {"r2": fit, "intercept": intercept, **told(sweep, UNIT)}
+    arrays = {"segments": parts.labels}
+    return Heatmap(parts.paint(slopes), subject.extent, more=more, arrays=arrays, partial=not sweep.complete)
+
+
+def drawn(parts: int, samples: int, seed: int) -> Bool:
+    """Return which parts are seen (n, M), each with a chance of a half; in the first sample all are."""
+    shown = np.random.default_rng(seed).random((samples, parts)) < 0.5
+    shown[0] = True
+    return shown
+
+
+def nearness(z: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """Return the weight (n,) of samples (n, M) by their cosine distance to the whole picture, as in the authors' code:
+    the root of exp(-d² / width²).
+    """
+    distance = 1 - np.sqrt(z.mean(1))
+    return np.sqrt(np.exp(-((distance / width) ** 2)))

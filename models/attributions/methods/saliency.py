@@ -1,0 +1,28 @@
+"""Saliency: how much the score changes with each pixel, the largest of the three colours' absolute gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from models.attributions import gradients
+from models.attributions.attribution import Heatmap, Probe, attribution
+from models.attributions.target import TargetParams
+
+
+@dataclass(frozen=True)
+class Params(TargetParams):
+    """A target."""
+
+
+@attribution(
+    id="saliency",
+    title="Saliency",
+    help="How strongly each pixel could change the score: the absolute gradient.",
+    cite="Simonyan et al. 2013.",
+    params=Params,
+    verdict=gradients.verdict,
+    signed=False,
+)
+def attribute(probe: Probe, params: Params) -> Heatmap:
+    """Return the absolute gradient (h, w), the largest over colours (section 3.1)."""
+    return Heatmap(gradients.of_input(probe).abs().amax(1)[0].cpu().numpy(), probe.subject.extent)

@@ -1,0 +1,63 @@
+"""Score-CAM: a layer's channels, each weighed by the score of the picture seen through it. No gradients, no ReLU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from models.attributions.attribution import Heatmap, LayerParams, Probe, attribution
+from models.attributions.perturbation import Sweep, swept, told
+from models.tracing.layers import activations, automatic, call_of
+from models.types import Int
+
+FIRST = 5  # the first picture is made of one channel in so many, those that vary most
+UNIT = "channels"
+
+
+@dataclass(frozen=True)
+class Params(LayerParams):
+    """A target and a layer."""
+
+
+@attribution(
+    id="score_cam",
+    title="Score-CAM",
+    help="A layer's channels, each weighed by how the network scores the picture seen through it.",
+    cite="Wang et al. 2020.",
+    params=Params,
+    group="Class activation maps",
+    gradient=False,
+)
+def attribute(probe: Probe, params: Params) -> Heatmap:
+    """Return the map (h, w) at the layer's own resolution (algorithm 1, without the ReLU).
+
+    The weights are a softmax over channels, so what is subtracted of each score for an empty picture falls out.
+    """
+    subject, stages = probe.subject, probe.stages
+    call = call_of(subject, params.layer or automatic(subject, stages), stages, spatial=True)
+    planes = activations(subject, call, stages)[0].float()
+    columns = probe.scores.shape[1]
+
+    def make() -> Sweep:
+        order = planes.flatten(1).std(1).argsort(descending=True, stable=True)
+        return Sweep(subject, lambda rows: _through(subject.input, planes, rows), order.cpu().numpy(), columns=columns)
+
+    first = -(-len(planes) // FIRST)
+    sweep = swept(stages, "score cam", make, subject.key, call.id, first=first, unit=UNIT)
+    rows = np.flatnonzero(sweep.known)
+    weights = torch.from_numpy(sweep.of_target(probe.target)[rows]).softmax(0).to(planes.device)
+    values = (weights[:, None, None] * planes[torch.from_numpy(rows).to(planes.device)]).sum(0)
+    more = {"layer": call.id, **told(sweep, UNIT)}
+    return Heatmap(values.cpu().numpy(), subject.extent, more=more, partial=not sweep.complete)
+
+
+def _through(picture: Tensor, planes: Tensor, rows: Int) -> Tensor:
+    """Return the input (n, 3, h, w) times some channels, each enlarged and stretched to 0..1."""
+    chosen = planes[torch.from_numpy(rows).to(planes.device)][:, None]
+    large = functional.interpolate(chosen, picture.shape[-2:], mode="bilinear", align_corners=False)
+    low, high = large.amin((2, 3), keepdim=True), large.amax((2, 3), keepdim=True)
+    return picture * ((large - low) / (high - low).clamp(min=1e-8))

@@ -1,0 +1,186 @@
+"""What the methods that change the picture share: what is put in its place, and many changed inputs scored in batches.
+
+The scores of all classes are kept, so that another target costs nothing. A sweep goes on while the engine is idle: its
+first part makes a coarse picture, the last the exact one. No gradients.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
+
+from models.attributions.incremental import Box, Incremental, agree, incremental
+from models.attributions.target import Target
+from models.params import param
+from models.runtime.split_batches import in_parts
+from models.subject import Subject
+from models.types import Bool, Float, Int
+
+BASELINES = ("black", "mean", "blur")
+BLUR = 1 / 16  # standard deviation of the blurred baseline, as a share of the input's shorter side
+SLICE_S = 0.4  # at most so long is the engine not free
+BATCH_PX = {"cpu": 4 * 224 * 224, "cuda": 32 * 224 * 224}
+CHANGED = 0.5  # about how much of the work is left where only what changes is computed
+MOST_SMALL = 128
+
+Make = Callable[[Int], Tensor]
+Boxes = Callable[[Int], Box]
+
+
+def baseline_param(default: str = "mean") -> Any:
+    """Declare the parameter that names what is put in place of what is taken away."""
+    return param(
+        default,
+        "Baseline",
+        "What takes the place of what is hidden: black, the mean colour of the training, or the picture blurred.",
+        choices=BASELINES,
+        titles=("Black", "Mean colour", "Blurred picture"),
+    )
+
+
+def baseline(subject: Subject, name: str) -> Tensor:
+    """Return what replaces the input (1, 3, h, w), named as in `BASELINES`."""
+    match name:
+        case "black":
+            return subject.black.expand_as(subject.input)
+        case "mean":
+            return subject.mean.expand_as(subject.input)
+    sigma = max(0.5, BLUR * min(subject.size))
+    reach = min(round(3 * sigma), min(subject.size) - 1)
+    return gaussian_blur(subject.input, [2 * reach + 1, 2 * reach + 1], [sigma, sigma])
+
+
+class Pace:
+    """Finds how many inputs a batch should have, by timing two sizes twice, within `SLICE_S` a batch.
+
+    `work` is how much of a plain pass an input costs.
+    """
+
+    def __init__(self, size: tuple[int, int], device: str, *, work: float = 1.0) -> None:
+        budget = BATCH_PX.get(device, BATCH_PX["cpu"]) / work
+        small = min(MOST_SMALL, max(1, int(budget / (size[0] * size[1]))))
+        # The first pass of a size is slower than the next.
+        self._tries = [1, small, small, 2 * small, 2 * small]
+        self._least: dict[int, float] = {}
+
+    @property
+    def count(self) -> int:
+        """The size of the next batch."""
+        if not self._least:
+            return self._tries[0]
+        wanted = self._tries[0] if self._tries else min(self._least, key=self._least.__getitem__)
+        return max(1, min(wanted, int(SLICE_S / min(self._least.values()))))
+
+    def tell(self, count: int, seconds: float) -> None:
+        """Take note of how long a batch took."""
+        self._least[count] = min(self._least.get(count, math.inf), seconds / count)
+        self._tries = self._tries[1:]
+
+
+class Sweep:
+    """The scores (P, C) of P changed inputs, filled in the order given; `known` (P,) tells which are there.
+
+    `make(rows)` returns the inputs (n, 3, h, w) of some rows. Where each differs from the picture in a box only,
+    `boxes(rows)` says where (y0, y1, x0, x1), and no more than what the box changes is computed if the network allows.
+    """
+
+    def __init__(self, subject: Subject, make: Make, order: Int, *, columns: int, boxes: Boxes | None = None) -> None:
+        self.scores: Float = np.zeros((len(order), columns), np.float32)
+        self.known: Bool = np.zeros(len(order), np.bool_)
+        self.done = 0
+        self.failure: Exception | None = None
+        self._order = order
+        self._make, self._subject, self._boxes = make, subject, boxes
+        self._local: Incremental | None = None
+        if boxes is not None:
+            with torch.inference_mode():
+                self._local = incremental(subject)
+        self._pace = Pace(subject.size, subject.input.device.type, work=CHANGED if self._local else 1.0)
+
+    @property
+    def of(self) -> int:
+        """How many inputs there are."""
+        return len(self._order)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all are scored."""
+        return self.done == self.of
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the scores and of what is kept of the network."""
+        return self.scores.nbytes + (self._local.nbytes if self._local else 0)
+
+    def of_target(self, target: Target) -> Float:
+        """Return the number to be explained (P,) of each input; 0 of those not known yet."""
+        return target.of(torch.from_numpy(self.scores)).numpy()
+
+    def step(self, most: int) -> None:
+        """Score the next batch, of no more than `most`."""
+        rows = self._order[self.done : self.done + min(most, self._pace.count)]
+        begin = time.perf_counter()
+        with torch.inference_mode():
+            # Channels last is as fast or faster in every family on a processor's cores.
+            inputs = self._make(rows).contiguous(memory_format=torch.channels_last)
+            self.scores[rows] = self._scored(inputs, rows).float().cpu().numpy()
+        self._pace.tell(len(rows), time.perf_counter() - begin)
+        self.known[rows] = True
+        self.done += len(rows)
+        if self.complete:
+            self._local = None
+
+    def _plain(self, inputs: Tensor) -> Tensor:
+        return in_parts(lambda part: (self._subject.scores(part),), inputs)[0]
+
+    def _scored(self, inputs: Tensor, rows: Int) -> Tensor:
+        if self._local is None or self._boxes is None:
+            return self._plain(inputs)
+        try:
+            scores = self._local(inputs, self._boxes(rows))
+            # The first batch is of one input, the second of many: both must come to what a plain pass does.
+            if self.done > 1 or agree(scores[-1:], self._subject.scores(inputs[-1:])):
+                return scores
+        except (RuntimeError, TypeError, ValueError):
+            pass
+        self._local = None
+        return self._plain(inputs)
+
+    def rest(self) -> Iterator[None]:
+        """Score what is left, a batch a slice; what goes wrong is kept as `failure`."""
+        try:
+            while not self.complete:
+                self.step(self.of)
+                yield
+        except Exception as error:
+            self.failure = error
+
+
+def swept(stages: Any, name: str, make: Callable[[], Sweep], *key: object, first: int, unit: str) -> Sweep:
+    """Return the sweep of a stage with at least its `first` inputs scored; the others follow while the engine is idle.
+
+    Where nothing can be put off all are scored at once. `unit` says for people what is counted.
+    """
+    sweep = stages.run(name, make, *key)
+    if sweep.failure is not None:
+        failure, sweep.failure = sweep.failure, None
+        raise failure
+    wanted = min(first, sweep.of) if stages.context.later is not None else sweep.of
+    while sweep.done < wanted:
+        stages.progress(sweep.done / wanted, f"{name}: {sweep.done:,} of {sweep.of:,} {unit}")
+        sweep.step(wanted - sweep.done)
+    if not sweep.complete:
+        stages.meanwhile(f"{name} {id(sweep)}", sweep.rest())
+    return sweep
+
+
+def told(sweep: Sweep, unit: str) -> dict[str, Any]:
+    """Return what the meta says of a sweep's progress."""
+    return {"collected": sweep.done, "failed": 0, "of": sweep.of, "unit": unit}

@@ -1,0 +1,117 @@
+"""What a gradient goes through on its way from scores back to a picture: the nodes of PyTorch's own backward graph.
+
+Whatever a network calls, a module, a function, an operator or a backward pass of its own, leaves a node here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+
+from models.rectifiers import Rectified
+
+# What is no activation function: sums, products and means of values, their places, norms, pooling, attention.
+# Whatever is not named here counts as one.
+_PLAIN = """
+AccumulateGrad Add AddBmm AddR Addbmm Addcdiv Addcmul Addmm AddmmActivation Addmv Addr Alias Amax Amin AsStrided Avg
+AvgPool1D AvgPool2D AvgPool3D AdaptiveAvgPool1D AdaptiveAvgPool2D AdaptiveAvgPool3D AdaptiveMaxPool1D
+AdaptiveMaxPool2D AdaptiveMaxPool3D Baddbmm Bilinear Bmm Broadcast Cat Chunk Clone Col2Im ConstantPadNd Conv
+Convolution ConvolutionOverrideable Copy CopyBackwards CopySlices Cumsum CudnnBatchNorm CudnnConvolution Cdist Det
+Diagonal Diag DiagEmbed Div Dot DropPath Einsum Embedding Expand FftC2C FftC2R FftR2C Flip Fold FusedRmsNorm
+FractionalMaxPool2D Gather GridSampler2D GridSampler3D GroupNorm Im2Col Imag Index IndexAdd IndexCopy IndexFill
+IndexPut IndexSelect InstanceNorm Kthvalue Lerp LiftFresh Linear LinalgVectorNorm LogSoftmax LogSumExp Logsumexp
+MaskedFill MaskedScatter MaskedSelect Matmul Max MaxPool2DWithIndices MaxPool3DWithIndices MaxPool2D MaxUnpool2D Mean
+Median Min MiopenBatchNorm MkldnnConvolution MkldnnLinear Mm MpsConvolution Mul Mv Narrow NativeBatchNorm
+NativeDropout NativeGroupNorm NativeLayerNorm Neg Norm Permute PixelShuffle PixelUnshuffle Pow Prod PutBackward
+Reciprocal Real ReflectionPad1D ReflectionPad2D ReflectionPad3D Renorm Repeat RepeatInterleave ReplicationPad1D
+ReplicationPad2D ReplicationPad3D Reshape ReshapeAlias Roll Rot90 Rsqrt Rsub ScaledDotProductAttentionMath
+ScaledDotProductCudnnAttention ScaledDotProductEfficientAttention ScaledDotProductFlashAttention
+ScaledDotProductFlashAttentionForCpu ScaledDotProductFusedAttentionOverrideable Scatter ScatterAdd Select
+SelectScatter SliceScatter SlowConv2D SlowConvDilated2D Slice SlowConvTranspose2D Softmax Sort Split SplitWithSizes
+Sqrt Squeeze Stack Std StdMean Sub Sum Swapaxes T TakeAlong TensorSplit Tile To ToCopy ToDtype Topk Trace Transpose
+Triu Tril Unbind Unflatten Unfold UnsafeSplit UnsafeView Unsqueeze UpsampleBicubic2D UpsampleBicubic2DAa
+UpsampleBilinear2D UpsampleBilinear2DAa UpsampleLinear1D UpsampleNearest1D UpsampleNearest2D UpsampleNearestExact2D
+UpsampleNearestExact1D UpsampleTrilinear3D Values Var VarMean View ViewAs Where
+"""
+RECTIFIER = "rectifier"
+GUARD = 1e-3  # up to where a lower bound is there to keep a division finite
+GATE = "choice by comparison"
+_PLAIN_NAMES = {name.lower() for name in _PLAIN.split()}
+_TITLES = {
+    "celu": "CELU",
+    "clamp": "clamp",
+    "clampmax": "clamp",
+    "clampmin": "clamp",
+    "elu": "ELU",
+    "gelu": "GELU",
+    "glu": "GLU",
+    "hardsigmoid": "Hardsigmoid",
+    "hardswish": "Hardswish",
+    "hardtanh": "Hardtanh",
+    "leakyrelu": "LeakyReLU",
+    "logsigmoid": "LogSigmoid",
+    "mish": "Mish",
+    "prelukernel": "PReLU",
+    "relu": "ReLU inside another function",
+    "rreluwithnoise": "RReLU",
+    "silu": "SiLU",
+    "softplus": "Softplus",
+}
+
+
+def between(scores: Tensor, picture: Tensor) -> list[Any]:
+    """Return the nodes of the graph through which the gradient of `scores` reaches `picture`, a leaf; [] for none."""
+    parents: dict[Any, list[Any]] = {}
+    ends, todo = [], [scores.grad_fn] if scores.grad_fn is not None else []
+    known = set(todo)
+    while todo:
+        node = todo.pop()
+        if getattr(node, "variable", None) is picture:
+            ends.append(node)
+        for child, _ in node.next_functions:
+            if child is not None:
+                parents.setdefault(child, []).append(node)
+                if child not in known:
+                    known.add(child)
+                    todo.append(child)
+    found, todo = set(ends), list(ends)
+    while todo:
+        for parent in parents.get(todo.pop(), ()):
+            if parent not in found:
+                found.add(parent)
+                todo.append(parent)
+    return list(found)
+
+
+def activations(nodes: list[Any], seen: Rectified) -> Iterator[str]:
+    """Yield the name of the activation function that each of the nodes is of, RECTIFIER for those that were `seen`.
+
+    Nodes of what is no activation function are passed over.
+    """
+    for node in nodes:
+        base = node.name().rpartition("::")[2].partition("Backward")[0]
+        if node in seen.marks:
+            yield RECTIFIER
+        elif node in seen.within:
+            continue
+        elif node in seen.gates:
+            yield GATE
+        elif base.lower() not in _PLAIN_NAMES and not (base.startswith("Clamp") and _cuts_nothing(node)):
+            if base == "Hardtanh" and (node._saved_min_val, node._saved_max_val) == (0, 6):
+                base = "ReLU6"
+            yield _TITLES.get(base.lower(), base.lower() if base in _LOWER else base)
+
+
+_LOWER = ("Abs", "Exp", "Erf", "Log", "Maximum", "Minimum", "Round", "Sigmoid", "Sign", "Tanh", "Threshold")
+
+
+def _cuts_nothing(node: Any) -> bool:
+    """Tell whether a clamp changes no value that matters: all are within its bounds, or it keeps a norm above zero."""
+    value, low, high = (getattr(node, f"_saved_{name}", None) for name in ("self", "min", "max"))
+    if not isinstance(value, Tensor):
+        return False
+    if high is None and isinstance(low, float) and 0 < low <= GUARD and bool((value >= 0).all()):
+        return True
+    return (low is None or bool((value >= low).all())) and (high is None or bool((value <= high).all()))

@@ -1,0 +1,250 @@
+"""Model cards: what is known of a model before its weights are read. No torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from models import model_name, places
+from models.files import ASSETS, code_of, text_of
+from models.output_files import write_whole
+from models.types import Refusal
+
+BUNDLED = ASSETS / "models"
+SAMPLES = ASSETS / "samples"
+PHOTOS = ASSETS / "photos"
+DIGITS = ASSETS / "digits"
+MOST_BYTES = 1 << 24  # of a card
+TASKS = ("detection", "classification", "segmentation", "features", "generation")
+ZOO = ("torchvision:", "timm:")  # how the names of published models begin
+DEFAULT_MODEL = "digits-faster-rcnn"
+BACKGROUND = ("__background__", "background")
+GAP = "N/A"
+NO_WEIGHTS = "No weights: random numbers. Its anchors are real, its detections are not."
+
+# torchvision's detectors, which open by name without weights too.
+ARCHITECTURES = {
+    "ssd300_vgg16": "SSD300, VGG-16",
+    "ssdlite320_mobilenet_v3_large": "SSDLite320, MobileNet V3",
+    "retinanet_resnet50_fpn": "RetinaNet, ResNet-50 FPN",
+    "retinanet_resnet50_fpn_v2": "RetinaNet v2, ResNet-50 FPN",
+    "fcos_resnet50_fpn": "FCOS, ResNet-50 FPN",
+    "fasterrcnn_resnet50_fpn": "Faster R-CNN, ResNet-50 FPN",
+    "fasterrcnn_resnet50_fpn_v2": "Faster R-CNN v2, ResNet-50 FPN",
+    "fasterrcnn_mobilenet_v3_large_fpn": "Faster R-CNN, MobileNet V3 FPN",
+    "fasterrcnn_mobilenet_v3_large_320_fpn": "Faster R-CNN, MobileNet V3 FPN, 320 pixels",
+    "maskrcnn_resnet50_fpn": "Mask R-CNN, ResNet-50 FPN",
+    "maskrcnn_resnet50_fpn_v2": "Mask R-CNN v2, ResNet-50 FPN",
+    "keypointrcnn_resnet50_fpn": "Keypoint R-CNN, ResNet-50 FPN",
+}
+
+# torchvision's classifiers, which open by name too: their layers are real, their answers are not.
+_CLASSIFIERS = """
+alexnet convnext_base convnext_large convnext_small convnext_tiny densenet121 densenet161 densenet169 densenet201
+efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_b5 efficientnet_b6
+efficientnet_b7 efficientnet_v2_l efficientnet_v2_m efficientnet_v2_s googlenet inception_v3 maxvit_t mnasnet0_5
+mnasnet0_75 mnasnet1_0 mnasnet1_3 mobilenet_v2 mobilenet_v3_large mobilenet_v3_small regnet_x_16gf regnet_x_1_6gf
+regnet_x_32gf regnet_x_3_2gf regnet_x_400mf regnet_x_800mf regnet_x_8gf regnet_y_128gf regnet_y_16gf regnet_y_1_6gf
+regnet_y_32gf regnet_y_3_2gf regnet_y_400mf regnet_y_800mf regnet_y_8gf resnet101 resnet152 resnet18 resnet34
+resnet50 resnext101_32x8d resnext101_64x4d resnext50_32x4d shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5
+shufflenet_v2_x2_0 squeezenet1_0 squeezenet1_1 swin_b swin_s swin_t swin_v2_b swin_v2_s swin_v2_t vgg11 vgg11_bn
+vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn vit_b_16 vit_b_32 vit_h_14 vit_l_16 vit_l_32 wide_resnet101_2
+wide_resnet50_2
+"""
+CLASSIFIERS = tuple(_CLASSIFIERS.split())
+SEGMENTERS = {
+    "fcn_resnet50": "FCN, ResNet-50",
+    "fcn_resnet101": "FCN, ResNet-101",
+    "deeplabv3_resnet50": "DeepLabV3, ResNet-50",
+    "deeplabv3_resnet101": "DeepLabV3, ResNet-101",
+    "deeplabv3_mobilenet_v3_large": "DeepLabV3, MobileNet V3",
+    "lraspp_mobilenet_v3_large": "LR-ASPP, MobileNet V3",
+}
+UNTRAINED = (*ARCHITECTURES, *CLASSIFIERS, *SEGMENTERS)
+NO_WEIGHTS_CLASSIFIER = "No weights: random numbers. Its layers are real, its answers are not."
+
+
+@dataclass(frozen=True)
+class Card:
+    """A model's name, task, architecture, class names (index = label id), weights and where they come from."""
+
+    name: str
+    title: str = ""
+    task: str = "detection"
+    architecture: str = ""
+    classes: tuple[str, ...] = ()
+    weights: Path | None = None
+    licence: str = ""
+    sha256: str = ""
+    bytes: int = 0
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def label_ids(classes: Sequence[str]) -> tuple[int, ...]:
+    """Return the label ids that are classes: without a background, which its name at 0 tells, and without gaps.
+
+    Detectors with a softmax have a background at 0; those with sigmoids have none, so their label 0 is a class unless
+    it bears that name, as in weights trained on COCO, whose numbering begins at 1 and has gaps.
+    """
+    return tuple(i for i, name in enumerate(classes) if name != GAP and (i or name not in BACKGROUND))
+
+
+def read(path: Path) -> Card:
+    """Read a card; its `weights` are taken relative to it. Raises Refusal when it is not a card."""
+    try:
+        raw = json.loads(text_of(path, most=MOST_BYTES))
+        return Card(
+            name=str(raw["name"]),
+            title=str(raw.get("title", raw["name"])),
+            task=str(raw.get("task", "detection" if raw.get("architecture") else "")),
+            architecture=str(raw.get("architecture", "")),
+            classes=tuple(str(c) for c in raw.get("classes", ())),
+            weights=path.parent / raw["weights"],
+            licence=str(raw.get("licence", "")),
+            sha256=str(raw.get("sha256", "")),
+            bytes=int(raw.get("bytes", 0)),
+            about=raw,
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Refusal(f"{path.name} is not a model card ({error}).", advice="It needs name and weights.") from error
+
+
+def bundled() -> dict[str, Card]:
+    """Return the cards of the models that come with Vitrine by name, those of a task together."""
+    cards = [read(path) for path in sorted(BUNDLED.glob("*.json"))]
+    cards.sort(key=lambda card: TASKS.index(card.task))
+    return {card.name: card for card in cards}
+
+
+def untrained(architecture: str) -> Card:
+    """Return the card of one of torchvision's architectures without weights."""
+    detector = architecture in ARCHITECTURES
+    note = NO_WEIGHTS if detector else NO_WEIGHTS_CLASSIFIER
+    about = {"architecture": architecture, "note": note, "weights": "none"}
+    title = f"{(ARCHITECTURES | SEGMENTERS).get(architecture, architecture)} (no weights)"
+    task = "detection" if detector else "segmentation" if architecture in SEGMENTERS else "classification"
+    return Card(architecture, title=title, task=task, architecture=architecture, about=about)
+
+
+def samples(model: str) -> Path:
+    """Return the folder of the bundled sample pictures that suit a model."""
+    if task(model) == "generation" or model_name.split(model)[0] == "digits-lenet":
+        return DIGITS
+    return PHOTOS if task(model) in ("classification", "segmentation", "features") else SAMPLES
+
+
+@cache
+def task(name: str) -> str:
+    """Return the task of a model that is known by name or by the card beside its weights, "" for one that is not."""
+    name = model_name.split(name)[0]
+    if is_zoo(name):
+        from models.cards import zoo_catalogue
+
+        return zoo_catalogue.task(name)
+    if name in UNTRAINED:
+        return untrained(name).task
+    path = BUNDLED / f"{name}.json"
+    card = read(path) if path.is_file() else beside(Path(name))
+    return card.task if card else ""
+
+
+def is_zoo(base: str) -> bool:
+    """Tell whether a name is that of a published model, be there such a one or not."""
+    return base.startswith(ZOO)
+
+
+def is_file(base: str) -> bool:
+    """Tell whether the name of a model is the path of a file, or of a function in one."""
+    return not is_zoo(base) and bool(Path(base).suffix)
+
+
+def canonical(name: str) -> str:
+    """Return a model's full name with absolute paths, its own and that of its weights; never raises."""
+    base, assumed = model_name.split(name)
+    if "weights" in assumed:
+        assumed["weights"] = _absolute(assumed["weights"])
+    return model_name.join(_absolute(base) if is_file(base) else base, assumed)
+
+
+def place(file: Path) -> Path:
+    """Return where the card of a file is, or belongs: beside it, under its name, in full where a card has taken it."""
+    plain = file.with_suffix(".json")
+    return plain if not plain.exists() or _names(plain) == file.name else file.with_name(f"{file.name}.json")
+
+
+def own_place(file: Path) -> Path:
+    """Return where the card of a file is kept whose folder cannot be written to."""
+    return places.home() / "cards" / f"{file.stem}-{hashlib.sha256(str(file).encode()).hexdigest()[:12]}.json"
+
+
+def beside(file: Path) -> Card | None:
+    """Return the card beside a model's file, or the newer one kept elsewhere, if it names that file and no other."""
+    found = (path for path in (own_place(file), place(file)) if _names(path) == file.name)
+    return next((replace(read(path), weights=file) for path in found), None)
+
+
+def write(file: Path, about: Mapping[str, Any]) -> Path:
+    """Write the card of a model's file, beside it or where that cannot be in the user's folder; return where.
+
+    Raises OSError.
+    """
+    content = (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode()
+    task.cache_clear()
+    own = own_place(file)
+    try:
+        write_whole(place(file), content)
+    except OSError:
+        own.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(own, content)
+        return own
+    own.unlink(missing_ok=True)
+    return place(file)
+
+
+def file_of(name: str) -> Path | None:
+    """Return the file that a model's card belongs to: its weights, else its own; None for one that is no file."""
+    base, assumed = model_name.split(name)
+    if "weights" in assumed:
+        return Path(assumed["weights"])
+    code = code_of(base)
+    return code[0] if code is not None else Path(base) if is_file(base) else None
+
+
+def of_file(file: Path) -> Card:
+    """Return the card beside a model's file, one that says nothing where there is none."""
+    return beside(file) or Card(file.name, task="", weights=file)
+
+
+def recognised(
+    card: Card, *, architecture: str, task: str, classes: Sequence[str] = (), about: Mapping[str, Any]
+) -> Card:
+    """Return a card with what was found out of its network added; what somebody has written in it stands.
+
+    Where that names another number of classes than the network has, its names are left out, and the note says so.
+    """
+    given = card.classes
+    about = {"architecture": architecture, **about, **card.about}
+    if given and classes and len(given) != len(classes):
+        about["note"] = f"Its card names {len(given):,} classes, the network has {len(classes):,}: these are numbered."
+        given = tuple(f"class {number}" for number in range(len(classes)))
+    names = given or tuple(classes)
+    title = card.title or card.name
+    return replace(card, title=title, task=card.task or task, architecture=architecture, classes=names, about=about)
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
+
+
+def _names(path: Path) -> str:
+    """Return the weights that a file names as a card does, "" where it is none."""
+    try:
+        return str(read(path).about["weights"]) if path.is_file() else ""
+    except Refusal:
+        return ""

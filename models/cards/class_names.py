@@ -1,0 +1,50 @@
+"""Class names that are known by the data they belong to: ImageNet, COCO, VOC, CIFAR, digits. No torch."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from models.files import ASSETS
+from models.types import Refusal
+
+FOLDER = ASSETS / "classes"
+TITLES = {
+    "imagenet": "ImageNet, 1000 classes",
+    "coco-91": "COCO with background and gaps, 91 (torchvision)",
+    "coco-80": "COCO, 80 classes",
+    "voc-21": "Pascal VOC with background, 21",
+    "voc-20": "Pascal VOC, 20 classes",
+    "cifar-10": "CIFAR-10",
+    "cifar-100": "CIFAR-100",
+    "digits": "Digits 0 to 9",
+}
+MOST_NAMES, MOST_BYTES = 100_000, 4_000_000
+
+
+@cache
+def names(data: str) -> tuple[str, ...]:
+    """Return the class names of a data set in `TITLES`, in the order of their numbers."""
+    return tuple((FOLDER / f"{data}.txt").read_text(encoding="utf-8").splitlines())
+
+
+def read(path: Path) -> tuple[str, ...]:
+    """Return class names from a text file, one a line; empty lines at the end do not count.
+
+    Raises Refusal where it cannot be read, is no text or much too long.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise Refusal(f"{path.name} is too long for class names.", advice="Give a text with one name a line.")
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise Refusal(f"{path.name} cannot be read as text ({error}).", advice="Give one name a line.") from error
+    return split(text)
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Return the class names in a text, one a line. Raises Refusal for more than anybody has."""
+    found = tuple(line.strip() for line in text.rstrip().splitlines())
+    if len(found) > MOST_NAMES:
+        raise Refusal(f"{len(found):,} names are too many.", advice=f"At most {MOST_NAMES:,} can be kept.")
+    return found

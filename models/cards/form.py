@@ -1,0 +1,102 @@
+"""What of a card can be edited, as declared parameters, and the card that comes of it. No torch, no widget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.cards import card as cards
+from models.params import Value, param, parameters
+from models.types import Refusal
+
+SIZED = ("crop", "stretch", "pad", "squash")
+FITS = (*SIZED, "whole")
+INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "nearest-exact")
+RANGES = {"1.0": "0 to 1", "255.0": "0 to 255"}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture becomes the network's input, as `models.loading.preprocess.Preprocess` reads it."""
+
+    fit: str = param("crop", "Fit", "How a picture comes to the input's size.", choices=FITS)
+    resize: int = param(
+        256,
+        "Shorter side",
+        "Resized to this first.",
+        low=1,
+        high=4096,
+        step=1,
+        unit="px",
+        only=("fit", "crop", "squash", "whole"),
+    )
+    width: int = param(
+        224, "Input width", "The network's input.", low=1, high=4096, step=1, unit="px", only=("fit", *SIZED)
+    )
+    height: int = param(
+        224, "Input height", "The network's input.", low=1, high=4096, step=1, unit="px", only=("fit", *SIZED)
+    )
+    interpolation: str = param("bilinear", "Interpolation", "Between pixels.", choices=INTERPOLATIONS)
+    order: str = param("rgb", "Colour order", "OpenCV and Caffe trainings use BGR.", choices=("rgb", "bgr"))
+    range: str = param(
+        "1.0", "Value range", "Before mean and deviation.", choices=(*RANGES,), titles=(*RANGES.values(),)
+    )
+    mean: str = param("0.485, 0.456, 0.406", "Mean", "Subtracted from each colour, in the order and values above.")
+    std: str = param("0.229, 0.224, 0.225", "Deviation", "What each colour is divided by.")
+
+
+PARAMETERS = parameters(Preprocessing)
+
+
+def values(preprocessing: Mapping[str, Any]) -> dict[str, Value]:
+    """Return what the form shows of a card's preprocessing."""
+    own: dict[str, Any] = {p.name: p.default for p in PARAMETERS} | dict(preprocessing)
+    crop = own.pop("crop", 224)
+    own["height"], own["width"] = crop if isinstance(crop, list | tuple) else (crop, crop)
+    for name in ("mean", "std"):
+        if not isinstance(own[name], str):
+            own[name] = ", ".join(f"{float(v):g}" for v in own[name])
+    own["range"] = str(float(own["range"]))
+    return {p.name: own[p.name] for p in PARAMETERS}
+
+
+def preprocessing(shown: Mapping[str, Value]) -> dict[str, Any]:
+    """Return a card's preprocessing from what the form shows. Raises Refusal for what makes no picture."""
+    made = dict(shown)
+    height, width = int(made.pop("height")), int(made.pop("width"))
+    found: dict[str, Any] = {**made, "resize": int(made["resize"]), "range": float(made["range"])}
+    found["crop"] = height if height == width else [height, width]
+    for name, title in (("mean", "mean"), ("std", "deviation")):
+        try:
+            found[name] = [float(part) for part in str(shown[name]).split(",")]
+        except ValueError:
+            found[name] = []
+        if len(found[name]) != 3 or (name == "std" and not all(found[name])):
+            raise Refusal(
+                f"The {title} {shown[name]!r} is not three numbers{', none 0' if name == 'std' else ''}.",
+                advice="Write them with commas, for example 0.5, 0.5, 0.5.",
+            )
+    if found["fit"] in ("crop", "squash") and found["resize"] < max(height, width):
+        raise Refusal(
+            f"A picture resized to {found['resize']} px cannot be cut to {width} x {height} px.",
+            advice="Make the shorter side at least as long, or choose another fit.",
+        )
+    return found
+
+
+def written(file: Path, changed: Mapping[str, Any]) -> Path:
+    """Write what was changed into the card of a model's file, and return where that is.
+
+    What the card says besides stays. Beside the file, or where that folder cannot be written to in the user's own.
+    Raises Refusal where neither can be.
+    """
+    card = cards.of_file(file)
+    about = {"name": file.stem, **({} if card.weights is None else dict(card.about)), **changed, "weights": file.name}
+    try:
+        return cards.write(file, about)
+    except OSError as error:
+        raise Refusal(
+            f"The card of {file.name} cannot be written ({error}).", advice="Free the disk, or allow it."
+        ) from error

@@ -1,0 +1,157 @@
+"""Every published model by name, and what is known of it, from assets/zoo. Opens and downloads nothing. No torch."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+from models.files import ASSETS
+from models.types import Refusal
+
+FOLDER = ASSETS / "zoo"
+TORCHVISION, TIMM = "torchvision", "timm"
+DEFAULT = "DEFAULT"
+NOT_STATED = "not stated"
+HUB = "https://huggingface.co"
+HUB_FILE = "model.safetensors"
+BYTES_PER_NUMBER = 4
+LIKE = 3
+IMAGENET = 1000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A published model: an architecture with one of its weights, or without where `tag` is "".
+
+    `name` opens it. `bytes` are what is downloaded, worked out from the parameters unless `measured`; `size` is the
+    input's side in pixels, 0 for any; `classes` counts a detector's background, and is 0 where the network ends in
+    features. `licence` is that of the weights.
+    """
+
+    name: str
+    library: str
+    architecture: str
+    tag: str
+    family: str
+    task: str
+    parameters: int
+    bytes: int = 0
+    measured: bool = False
+    size: int = 0
+    classes: int = 0
+    licence: str = ""
+    url: str = ""
+    hub: str = ""
+
+    @cached_property
+    def words(self) -> str:
+        """What is searched, in lower case."""
+        return f"{self.architecture} {self.tag} {self.library} {self.family} {self.task} {self.name}".lower()
+
+    @property
+    def bare(self) -> str:
+        """The name that opens the same architecture with random weights."""
+        return self.architecture if self.library == TORCHVISION else f"{TIMM}:{self.architecture}"
+
+
+@cache
+def raw(library: str) -> Mapping[str, Any]:
+    """Return what the file of a library holds: its "version", and its "models" by architecture."""
+    return json.loads((FOLDER / f"{library}.json").read_text(encoding="utf-8"))
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """Return every entry, torchvision's first; architectures without published weights have one, without a tag."""
+    return (*_torchvision(), *_timm())
+
+
+def find(name: str) -> Entry:
+    """Return the entry of a name: `torchvision:NAME:WEIGHTS` (also DEFAULT), `timm:NAME.TAG`, or `timm:NAME` without
+    weights. Raises Refusal for any other, with those most like it.
+    """
+    known = _by_name()
+    if name in known:
+        return known[name]
+    library, _, rest = name.partition(":")
+    architecture, _, tag = rest.partition(":" if library == TORCHVISION else ".")
+    models = raw(library)["models"] if library in (TORCHVISION, TIMM) else {}
+    row = models.get(architecture)
+    if row is not None and library == TORCHVISION and tag == DEFAULT:
+        return known[f"{name.removesuffix(DEFAULT)}{row['default']}"]
+    if row is not None and library == TIMM and not tag:
+        return _timm_entry(architecture, row, "", {})
+    if row is not None:
+        tags = ", ".join([*row["weights"], *([DEFAULT] if library == TORCHVISION else [])])
+        message = f"{architecture} has no weights {tag!r}." if tag else f"{name} does not say which weights."
+        raise Refusal(message, advice=f"Published: {tags or 'none'}.")
+    like = difflib.get_close_matches(name, known, n=LIKE, cutoff=0.5)
+    advice = f"Most like it: {', '.join(like)}." if like else "main.py models --zoo TEXT lists what there is."
+    raise Refusal(f"There is no model {name!r} in the zoo.", advice=advice)
+
+
+def task(name: str) -> str:
+    """Return the task of a name in the zoo, "" for one that there is not."""
+    try:
+        return find(name).task
+    except Refusal:
+        return ""
+
+
+@cache
+def _by_name() -> dict[str, Entry]:
+    return {entry.name: entry for entry in entries()}
+
+
+def _torchvision() -> Iterator[Entry]:
+    for architecture, row in raw(TORCHVISION)["models"].items():
+        for tag, weights in row["weights"].items():
+            yield Entry(
+                name=f"{TORCHVISION}:{architecture}:{tag}",
+                library=TORCHVISION,
+                architecture=architecture,
+                tag=tag,
+                family=row["family"],
+                task=row["task"],
+                parameters=weights["parameters"],
+                bytes=weights["bytes"],
+                measured=True,
+                size=weights.get("size", 0),
+                classes=weights.get("classes", 0),
+                licence=weights.get("licence", ""),
+                url=weights["url"],
+            )
+
+
+def _timm() -> Iterator[Entry]:
+    for architecture, row in raw(TIMM)["models"].items():
+        for tag, weights in (row["weights"] or {"": {}}).items():
+            yield _timm_entry(architecture, row, tag, weights)
+
+
+def _timm_entry(architecture: str, row: Mapping[str, Any], tag: str, weights: Mapping[str, Any]) -> Entry:
+    classes = weights.get("classes", 0) if tag else row.get("classes", IMAGENET) * bool(row["per_class"])
+    parameters = row["body"] + classes * row["per_class"]
+    hub, url = weights.get("hub", ""), weights.get("url", "")
+    if tag and not url:
+        hub = hub or f"{TIMM}/{architecture}.{tag}"
+        url = f"{HUB}/{hub}/resolve/main/{HUB_FILE}"
+    return Entry(
+        name=f"{TIMM}:{architecture}" + (f".{tag}" if tag else ""),
+        library=TIMM,
+        architecture=architecture,
+        tag=tag,
+        family=row["family"],
+        task="classification" if classes else "features",
+        parameters=parameters,
+        bytes=BYTES_PER_NUMBER * parameters if tag else 0,
+        size=weights.get("size", 0),
+        classes=classes,
+        licence=weights.get("licence", ""),
+        url=url,
+        hub=hub,
+    )

@@ -1,0 +1,59 @@
+"""Names: of a model from what a command line says of it, of the files that an answer is written to. Opens nothing."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from itertools import chain, count
+from pathlib import Path
+
+from models import files, model_name
+from models.cards import card
+from models.requests import Request
+from models.types import Refusal
+from models.user_code import consent
+
+FURTHER = ("weights", "device", "precision")
+
+
+def add_options(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """Declare the options that name a model, as `named` takes them."""
+    parser.add_argument(
+        "--model",
+        required=required,
+        help="a bundled or published model's name, an architecture's, weights, a program, or code: FILE.py:build",
+    )
+    parser.add_argument("--weights", metavar="FILE", help="the weights of what code builds")
+    parser.add_argument("--device", help="cpu, cuda:0, mps; chosen by itself if left out")
+    parser.add_argument("--precision", help="float32, bfloat16 or float16")
+    parser.add_argument("--allow", action="store_true", help="run the code in the file that --model names")
+
+
+def named(model: str, further: Mapping[str, str], *, allow: bool = False) -> str:
+    """Return the full name of a model, "" where none is named; `further` are its weights, device and precision.
+
+    With `allow` the code in its file is allowed to run from now on. Raises Refusal where that is no file of code, and
+    for weights, a device or a precision of no model.
+    """
+    given = {key: value for key, value in further.items() if value}
+    if not model:
+        if given or allow:
+            raise Refusal("Of which model?", advice="Name it with --model.")
+        return ""
+    base, assumed = model_name.split(model)
+    if allow:
+        code = files.code_of(base)
+        if code is None:
+            raise Refusal(f"{base} is no file of code.", advice="Leave --allow out.")
+        consent.allow(files.check(code[0]), files.sha256(code[0]))
+    return card.canonical(model_name.join(base, {**assumed, **given}))
+
+
+def export_name(request: Request, taken: set[str]) -> str:
+    """Return what a request's files are called and take that name: `a.detect`, if taken `a.png.detect`, and so on."""
+    longer = request.source.name if request.source else Path(request.model).name
+    numbered = (f"{longer}-{number}" for number in count(2))
+    further = (f"{begin}.{request.inspection}" for begin in chain((longer,), numbered))
+    name = next(begin for begin in chain((request.stem,), further) if begin.lower() not in taken)
+    taken.add(name.lower())
+    return name

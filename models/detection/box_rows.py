@@ -1,0 +1,118 @@
+"""What the rows of boxes and scores are that a network gives, guessed from their numbers. No adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from models.detection.anchor_sets import AnchorSet
+
+CORNERS, CENTRE, CORNER_SIZE, OFFSETS = "corners", "centre", "corner_size", "offsets"
+SHARE, PIXELS = "normalised", "pixels"
+PROBABILITIES, SOFTMAX, SIGMOID = "probabilities", "softmax", "sigmoid"
+FIRST, LAST, NONE = "first", "last", "none"
+BOXES = {
+    "title": "Boxes",
+    "help": "Two corners, the centre with width and height, the upper left corner with both, or offsets from anchors.",
+}
+ANCHORS = {"title": "Anchors", "help": "The anchors that offsets begin at: of the card, or a known set."}
+UNIT = {"title": "Unit", "help": "Whether coordinates are shares of the input's sides, or its pixels."}
+SCORES = {"title": "Scores", "help": "Probabilities, or what a softmax or sigmoids make probabilities of."}
+BACKGROUND = {"title": "Background", "help": "Which score is that of no object."}
+LEAST = 1e-30
+MOST_SHARE = 2.0
+MOSTLY = 0.9
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """What boxes are: the place `part` of their tensor, form and unit, the anchors of offsets; and what scores are."""
+
+    part: int
+    form: str
+    unit: str
+    scores: str
+    background: str
+    anchors: AnchorSet | None = None
+
+    @classmethod
+    def of(cls, part: int, assumed: Mapping[str, str], sets: Mapping[str, AnchorSet]) -> Boxes:
+        """Return it from assumptions by name."""
+        form, unit, scores, background = (assumed[name] for name in ("boxes", "unit", "scores", "background"))
+        return cls(part, form, unit, scores, background, sets[assumed["anchors"]] if form == OFFSETS else None)
+
+    @property
+    def link(self) -> Literal["softmax", "sigmoid"]:
+        """What makes probabilities of `logits`."""
+        return "softmax" if self.scores == SOFTMAX else "sigmoid"
+
+    def corners(self, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return boxes (..., R, 4) as x0 y0 x1 y1 in pixels of an input of `size` (h, w)."""
+        if self.anchors is not None:
+            return self.anchors.decode(boxes, size)
+        first, second = boxes[..., :2], boxes[..., 2:]
+        if self.form == CENTRE:
+            first, second = first - second / 2, first + second / 2
+        elif self.form == CORNER_SIZE:
+            second = first + second
+        found = torch.cat([first, second], -1)
+        return found * found.new_tensor((*size[::-1], *size[::-1])) if self.unit == SHARE else found
+
+    def probabilities(self, scores: Tensor) -> Tensor:
+        """Return the probabilities (..., K) of scores."""
+        return {SOFTMAX: scores.softmax(-1), SIGMOID: scores.sigmoid()}.get(self.scores, scores)
+
+    def logits(self, scores: Tensor) -> Tensor:
+        """Return scores before the `link`: of a probability the logarithm of its odds.
+
+        Where the columns are one distribution the rest of it is the sum of the others, which does not round to 0 when
+        the network is sure.
+        """
+        if self.scores != PROBABILITIES:
+            return scores
+        rest = scores.sum(-1, keepdim=True) - scores if self.background != NONE else 1 - scores
+        if self.background != NONE and scores.shape[-1] == 2:
+            rest = scores.flip(-1)
+        return scores.clamp_min(LEAST).log() - rest.clamp_min(LEAST).log()
+
+
+def propose(scores: Tensor, boxes: Tensor, sets: Mapping[str, AnchorSet]) -> dict[str, dict[str, Any]]:
+    """Return the assumptions about boxes (R, 4) and scores (R, K) of a picture, the likeliest choice of each first.
+
+    `sets` are the anchors by name that there are as many of as boxes.
+    """
+    share = bool((boxes.abs() <= MOST_SHARE).float().mean() > MOSTLY)
+    ordered = bool(((boxes[:, 2:] >= boxes[:, :2]).all(1)).float().mean() > MOSTLY)
+    sized = bool((boxes[:, 2:] > 0).all(1).float().mean() > MOSTLY)
+    form = CORNERS if ordered else OFFSETS if sets and not sized else CENTRE
+    form = OFFSETS if "card" in sets else form
+    forms = (CORNERS, CENTRE, CORNER_SIZE, *((OFFSETS,) if sets else ()))
+    kind, background = _kind(scores)
+    more = {"anchors": {**ANCHORS, "choices": tuple(sets)}} if sets else {}
+    return {
+        "boxes": {**BOXES, "choices": _first(form, *forms)},
+        **more,
+        "unit": {**UNIT, "choices": _first(SHARE if share else PIXELS, SHARE, PIXELS)},
+        "scores": {**SCORES, "choices": _first(kind, PROBABILITIES, SOFTMAX, SIGMOID)},
+        "background": {**BACKGROUND, "choices": _first(background, FIRST, LAST, NONE)},
+    }
+
+
+def _kind(scores: Tensor) -> tuple[str, str]:
+    """Return what scores are, and where their background is: the column that wins nearly everywhere."""
+    columns = scores.shape[1]
+    winner = scores.argmax(1)
+    first, last = (float((winner == column).float().mean()) for column in (0, columns - 1))
+    place = NONE if columns < 2 or max(first, last) < MOSTLY else FIRST if first >= last else LAST
+    if bool((scores >= 0).all() and (scores <= 1).all()):
+        one = bool(((scores.sum(1) - 1).abs() < 1e-3).all())
+        return PROBABILITIES, place if one else NONE
+    return (SIGMOID, NONE) if place == NONE else (SOFTMAX, place)
+
+
+def _first(guess: str, *choices: str) -> tuple[str, ...]:
+    return (guess, *(choice for choice in choices if choice != guess))

@@ -1,0 +1,204 @@
+"""The engine: answers requests. The only place where models run and where their exceptions are caught."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import time
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models import images, model_name
+from models.engine import registry
+from models.live import capture
+from models.params import build
+from models.requests import Request
+from models.runtime import device, failures, isolation
+from models.runtime.context import Context
+from models.runtime.stage_cache import Cache, CachedStages
+from models.runtime.weight_watch import Watch
+from models.tracing.traced_calls import interruptible
+from models.types import Answer, Cancelled, Failure, Pixels, Refusal, Result, Source
+
+OPEN_MODELS = 4
+MOST_IDLE = 4
+DESCRIBE = "describe"
+Stamp = tuple[tuple[int, int], ...]
+PICTURE = "decode picture"
+
+
+class Engine:
+    """Runs requests on opened models, over one cache of stages. Not thread-safe: one lane owns it."""
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        torch.set_num_threads(threads or device.threads())
+        self.cache = Cache()
+        self._models: OrderedDict[str, Any] = OrderedDict()
+        self._files: dict[str, tuple[Path, ...]] = {}
+        self._stamps: dict[str, Stamp] = {}
+        self._idle: OrderedDict[Hashable, Iterator[None]] = OrderedDict()
+        self._frame = Cache()
+        self._watches: dict[str, Watch] = {}
+        self._told: set[tuple[str, str]] = set()
+
+    @property
+    def idle_work(self) -> bool:
+        """Whether there is work put off until nothing is asked."""
+        return bool(self._idle)
+
+    def run(self, request: Request, context: Context | None = None) -> Answer:
+        """Answer a request. Never raises: what goes wrong is a Failure."""
+        context = context or Context()
+        context.later, context.model = self._later, lambda name: self.model(name, context)
+        return self._caught(request, context, self.cache)
+
+    def take_frame(self, source: Source, pixels: Pixels) -> None:
+        """Take a frame of what plays, and forget the one before it with all that its stages made."""
+        self._frame = Cache(self.cache.budget_bytes)
+        CachedStages(self._frame, source, Context()).run(PICTURE, lambda: pixels)
+
+    def run_frame(self, request: Request, context: Context) -> Answer:
+        """Answer a request on the frame taken, as `run` does."""
+        return self._caught(request, context, self._frame)
+
+    def keep_frame(self) -> None:
+        """Keep the frame and its stages like those of a picture: somebody stays at it, to look closer."""
+        self.cache.update(self._frame)
+
+    def _caught(self, request: Request, context: Context, cache: Cache) -> Answer:
+        try:
+            watch = self._watches.get(request.model)
+            with isolation.kept() if watch is None or watch.own else nullcontext():
+                answer = self._answer(request, context, cache)
+        except Cancelled:
+            return Failure("Cancelled.", cancelled=True)
+        except Refusal as refusal:
+            answer = Failure(str(refusal), refusal.advice, refusal.details, offer=refusal.offer)
+        except BaseException as error:  # a model's code may raise anything, and must not end the engine with it
+            if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+                raise
+            answer = failures.failure(request, error)
+        if isinstance(answer, Failure) and answer.memory:  # here the frames that hold what was asked for are gone
+            self._forget(request.model)
+            self.cache = Cache(self.cache.budget_bytes)
+            gc.collect()
+        return self._watched(request.model, answer, context)
+
+    def _watched(self, name: str, answer: Answer, context: Context) -> Answer:
+        """Return an answer that also tells, once, when its model has changed itself, or gave what is not a number.
+
+        A model that has changed is opened afresh the next time.
+        """
+        watch = self._watches.get(name)
+        part = watch.changed() if watch is not None else ""
+        if part:
+            self._forget(name)
+        texts = {("changed", name): failures.changed(name, part)} if part else {}
+        if context.odd:
+            texts["odd", name] = failures.not_numbers(name, context.odd[0])
+        text = " ".join(text for kind, text in texts.items() if kind not in self._told)
+        self._told |= texts.keys()
+        if not text:
+            return answer
+        if isinstance(answer, Failure):
+            return replace(answer, message=f"{answer.message} {text}")
+        return Result(answer.arrays, {**answer.meta, "warning": text})
+
+    def _forget(self, name: str) -> None:
+        """Let go of an opened model."""
+        self._models.pop(name, None)
+        self._watches.pop(name, None)
+        self._idle.clear()
+
+    def model(self, name: str, context: Context | None = None) -> Any:
+        """Return the opened model, opening it first, or again when a file of it has changed. Raises Refusal."""
+        if name not in self._models or self._stamp(name) != self._stamps.get(name, ()):
+            model, found = registry.opened(name, context)
+            self._models[name] = model
+            self._watches[name] = Watch(model.net, type(model))
+            own = model.card.weights
+            self._files[name] = (*((own,) if own is not None else ()), *found.files)
+            self._stamps[name] = self._stamp(name)
+            while len(self._models) > OPEN_MODELS:
+                self._watches.pop(self._models.popitem(last=False)[0], None)
+        self._models.move_to_end(name)
+        return self._models[name]
+
+    def pixels(self, request: Request, context: Context, cache: Cache | None = None) -> Pixels:
+        """Return the decoded picture of a request, or its frame of a video. Raises Refusal."""
+        if request.source is None:
+            raise Refusal("No picture was given.", advice="Open or drop one.")
+        source = request.source
+        stages = CachedStages(self.cache if cache is None else cache, source, context)
+        return stages.run(PICTURE, lambda: _still(source))
+
+    def work_idle(self, budget_s: float = 0.01) -> None:
+        """Go on with the newest put-off work for about `budget_s` seconds. Its failure only means it is not there."""
+        key = next(reversed(self._idle))
+        steps = self._idle[key]
+        until = time.perf_counter() + budget_s
+        try:
+            while time.perf_counter() < until:
+                next(steps)
+        except StopIteration:
+            del self._idle[key]
+        except BaseException:  # as of an answer
+            del self._idle[key]
+
+    def finish_idle(self) -> None:
+        """Do all put-off work now."""
+        while self.idle_work:
+            self.work_idle(1.0)
+
+    def _later(self, key: Hashable, steps: Iterator[None]) -> None:
+        self._idle.setdefault(key, steps)
+        self._idle.move_to_end(key)
+        while len(self._idle) > MOST_IDLE:
+            self._idle.popitem(last=False)
+
+    def _stamp(self, name: str) -> Stamp:
+        """Return size and time of the files that a model was made from; what is gone counts as unchanged."""
+        found = [Source.file(path).stamp for path in self._files.get(name, ())]
+        known = self._stamps.get(name) or found
+        return tuple(new if any(new) else old for new, old in zip(found, known, strict=True))
+
+    def _answer(self, request: Request, context: Context, cache: Cache) -> Result:
+        start = time.perf_counter()
+        model = self.model(request.model, context)
+        if request.inspection == DESCRIBE:
+            return Result(meta={"description": registry.describe(model)})
+        inspections = registry.all_inspections()
+        if request.inspection not in inspections:
+            raise Refusal(f"There is no inspection {request.inspection!r}.", advice=f"Valid: {', '.join(inspections)}.")
+        inspection = inspections[request.inspection]
+        offer = inspection.offer(model)
+        values = {p.name: p.default for p in offer.parameters} | offer.check(request.settings)
+
+        folder = inspection.reads == "folder"
+        pixels = self.pixels(request, context, cache) if inspection.reads == "picture" else None
+        if folder and request.source is None:
+            raise Refusal(f"{inspection.title} needs a folder or a file of ground truth.", advice="Open one.")
+        scope = (request.model, self._stamps.get(request.model), request.source)
+        place, _ = device.take(model_name.split(request.model)[1])
+        with interruptible(context.check), torch.inference_mode(), device.calculating(place):
+            stages = CachedStages(cache, scope, context, source=request.source)
+            subject = request.source if folder else pixels
+            result = inspection.answer(model, subject, build(inspection.params, values), stages)
+        height, width = pixels.shape[:2] if pixels is not None else (0, 0)
+        applied = {name: value for name, value in values.items() if name not in offer.greyed}
+        extra = {"size": (width, height), "parameters": applied, "timings": dict(context.timings)}
+        extra["device_bytes"] = device.used_bytes(place)
+        extra["total_ms"] = (time.perf_counter() - start) * 1000
+        return Result(result.arrays, {**result.meta, **extra, "sha256": model.card.sha256})
+
+
+def _still(source: Source) -> Pixels:
+    if source.moving:
+        raise Refusal(f"{source.name} shows more than one picture.", advice="Open it in the window to play it.")
+    return images.read(source).pixels if source.frame < 0 else capture.still(source)

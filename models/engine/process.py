@@ -1,0 +1,142 @@
+"""The engine's process: a loop that answers messages from the window. Started by the window's jobs, never by itself.
+
+To the engine: ("run", id, Request), ("live", id, command, ...), ("finish",). From it: ("ready", facts), ("done", id,
+Answer), ("progress", id, fraction, text), ("finished",), ("live", id, ...) as in `models.live.frame_loop`. Between
+requests, what plays goes on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import gc
+import io
+import os
+import pickle
+import signal
+import sys
+from multiprocessing.connection import Connection
+from typing import Any, Protocol
+
+from models.runtime import failures, memory_limits
+from models.runtime.context import Context
+
+FLAGS = 64
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as in malloc.h
+KEPT_BYTES, LARGEST_KEPT_BYTES = 256 << 20, 32 << 20
+
+
+class Flags(Protocol):
+    """Numbers shared by both processes: request n is called off while the flag at n modulo `FLAGS` is n."""
+
+    def __getitem__(self, index: int, /) -> int: ...
+
+
+def send(pipe: Connection, message: object) -> None:
+    """Send a message; the arrays in it travel as pickle-5 buffers of their own."""
+    buffers: list[pickle.PickleBuffer] = []
+    body = pickle.dumps(message, protocol=5, buffer_callback=buffers.append)
+    pipe.send_bytes(len(buffers).to_bytes(4, "little") + body)
+    for buffer in buffers:
+        pipe.send_bytes(buffer.raw())
+
+
+def receive(pipe: Connection) -> Any:
+    """Return the next message. Raises EOFError when the other side is gone."""
+    head = pipe.recv_bytes()
+    buffers = [bytearray(pipe.recv_bytes()) for _ in range(int.from_bytes(head[:4], "little"))]
+    return pickle.loads(memoryview(head)[4:], buffers=buffers)
+
+
+def serve(pipe: Connection, called_off: Flags, said: Connection) -> None:
+    """Answer requests until the window is gone; between them, go on with idle work. What is printed goes to `said`."""
+    _print_to(said)
+    memory_limits.keep()
+    faulthandler.enable()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        _loop(pipe, called_off)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _print_to(said: Connection) -> None:
+    """Have this process and those it starts print to a pipe that the window empties: no terminal, no disk fills up."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        number = msvcrt.open_osfhandle(said.fileno(), os.O_WRONLY)
+    else:
+        number = said.fileno()
+    for stream in (1, 2):
+        os.dup2(number, stream)
+    sys.stdout = io.open(1, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115, UP020 - kept open
+    sys.stderr = io.open(2, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115, UP020
+
+
+def _loop(pipe: Connection, called_off: Flags) -> None:
+    _keep_memory()
+    gc.disable()  # collecting while torch is imported takes a sixth of the time and frees nothing
+    from models.engine.engine import Engine
+    from models.live.frame_loop import Show
+    from models.live.shared_frames import Borrower, Lender
+
+    engine = Engine()
+    gc.freeze()
+    gc.enable()
+    send(pipe, ("ready", {}))
+    show = Show(
+        engine,
+        lambda message: send(pipe, message),
+        lambda number: called_off[number % FLAGS] == number,
+        lend=Lender().put,
+        fetch=Borrower().fetch,
+    )
+    try:
+        while True:
+            _answer(pipe, called_off, engine, show)
+    finally:
+        show.close()
+
+
+def _keep_memory() -> None:
+    """Have the C library keep the memory that tensors leave, up to `KEPT_BYTES`.
+
+    Given back and taken again, as glibc does by itself, every page of it costs a fault: a third of the time with large
+    frames. Other systems have other ways, and no `mallopt`.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT_BYTES)
+            mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+def _answer(pipe: Connection, called_off: Flags, engine: Any, show: Any) -> None:
+    """Answer the next message, or do what is due while there is none."""
+    if not pipe.poll(0):
+        wait = show.advance()
+        if wait is None and engine.idle_work:
+            engine.work_idle()
+            return
+        if not pipe.poll(wait):
+            return
+    match receive(pipe):
+        case ("live", number, command, *given):
+            show.handle(number, command, *given)
+        case ("run", number, request):
+
+            def report(fraction: float | None, text: str) -> None:
+                send(pipe, ("progress", number, fraction, text))
+
+            context = Context(report, lambda: called_off[number % FLAGS] == number)
+            answer = engine.run(request, context)
+            try:
+                send(pipe, ("done", number, answer))
+            except (EOFError, OSError):
+                raise
+            except Exception as error:  # something in it is of a kind that cannot be sent
+                send(pipe, ("done", number, failures.failure(request, error)))
+        case ("finish",):
+            show.close()
+            send(pipe, ("finished",))

@@ -1,0 +1,151 @@
+"""Finds adapters and inspections by walking their packages, and opens a model by name or file."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from models import adapters, inspections, model_name, openers
+from models.attributions import methods
+from models.attributions.attribution import Attribution
+from models.capabilities import CAPABILITIES
+from models.cards import card as cards
+from models.cards.card import Card
+from models.files import MODEL_SUFFIXES
+from models.inspection import Description, Inspection
+from models.loading import probe_network
+from models.loading.opened_model import Opened
+from models.runtime import device
+from models.runtime.context import Context
+from models.types import Refusal
+
+
+@cache
+def adapter_classes() -> tuple[Any, ...]:
+    """Return the adapter classes."""
+    return tuple(module.ADAPTER for module in _walk(adapters))
+
+
+@cache
+def all_attributions() -> dict[str, Attribution]:
+    """Return the attribution methods by id."""
+    found: list[Attribution] = [module.attribute for module in _walk(methods)]
+    return {method.id: method for method in found}
+
+
+@cache
+def all_inspections() -> dict[str, Inspection]:
+    """Return the inspections by id, the attribution methods among them."""
+    found = [module.INSPECTION for module in _walk(inspections)]
+    found += [method.inspection for method in all_attributions().values()]
+    return {inspection.id: inspection for inspection in found}
+
+
+def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = None) -> Any:
+    """Return the adapter for a network: its family's, or where it has none a general one, by what running it tells.
+
+    A general adapter says in `serves` what for. Raises Refusal for a network that no picture runs through, and for
+    assumptions that are not offered.
+    """
+    general = {kind.serves: kind for kind in adapter_classes() if hasattr(kind, "serves")}
+    for candidate in adapter_classes():
+        if candidate not in general.values() and candidate.match(net):
+            if hasattr(candidate, "assuming"):
+                if "code" in card.about:  # somebody's code may have given it another head: running it tells
+                    continue
+                return candidate.assuming(net, card, assumed or {})
+            model_name.check(assumed or {}, {}, name=card.name)
+            return candidate(net, card)
+    found, card = probe_network.examine(net, card, assumed or {})
+    return general[found.serves](net, card, found)
+
+
+@cache
+def all_openers() -> tuple[ModuleType, ...]:
+    """Return the modules that open models, each with `match` and `open_model`."""
+    return tuple(_walk(openers))
+
+
+def open_model(name: str, context: Context | None = None) -> Any:
+    """Return the adapter of a model by its full name, as `opened` does."""
+    return opened(name, context)[0]
+
+
+def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
+    """Open a model by its full name, with frozen parameters, in evaluation mode, where and as precise as that says.
+
+    A name is that of a bundled model or of an architecture without weights, or the path of a file; what a file leaves
+    open is assumed, and another choice follows: `FILE?activation=leaky_relu&precision=bfloat16`. Return its adapter
+    and what it was made from. Raises Refusal saying which names there are, or what is wrong with the file.
+    """
+    base, given = model_name.split(name)
+    place, assumed = device.take(given)
+    opener = next((each for each in all_openers() if each.match(base)), None)
+    if opener is None:
+        raise _unknown(base)
+    try:
+        return _opened(opener, base, assumed, place, context or Context())
+    except Refusal as refusal:
+        if refusal.offer[:1] == ("assume",):  # another choice is another name, which is known here
+            _, key, value, words = refusal.offer
+            refusal.offer = ("model", model_name.join(base, {**given, key: value}), words)
+        raise
+
+
+def _opened(
+    opener: ModuleType, base: str, assumed: Mapping[str, str], place: device.Runtime, context: Context
+) -> tuple[Any, Opened]:
+    found: Opened = opener.open_model(base, assumed, context)
+    for parameter in found.net.parameters():
+        parameter.requires_grad_(False)
+    net = found.net.eval().to(place.device)
+    card = replace(found.card, about={**found.card.about, "runtime": place.about, "parameters": _count(net)})
+    return found.adapter(net, card) if found.adapter else adapt(net, card, found.assumed), found
+
+
+def _count(net: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+def _unknown(base: str) -> Refusal:
+    if cards.is_file(base):
+        suffixes = ", ".join(sorted(MODEL_SUFFIXES))
+        return Refusal(f"{Path(base).name} is no kind of file that holds a model.", advice=f"Choose one of {suffixes}.")
+    return Refusal(
+        f"There is no model {base!r}.",
+        advice=f"Bundled: {', '.join(cards.bundled())}; or give a model's file, "
+        f"or an architecture: {', '.join(cards.UNTRAINED)}.",
+    )
+
+
+def describe(model: Any) -> Description:
+    """Return what the window needs to know of an opened model."""
+    generates = CAPABILITIES["Generates"]
+    about = dict(model.card.about)
+    if isinstance(model, generates):
+        about |= {"latent": model.space.plain, "shape": model.shape}
+    return Description(
+        name=model.card.name,
+        title=model.card.title,
+        family=type(model.net).__name__,
+        classes=model.card.classes,
+        capabilities=tuple(name for name, kind in CAPABILITIES.items() if isinstance(model, kind)),
+        stages={k: v.format(name=model.card.name) for k, v in model.stages.items()},
+        offers={i.id: i.offer(model) for i in all_inspections().values()},
+        device=str(about.get("runtime", {}).get("device", "cpu")),
+        sha256=model.card.sha256,
+        about=about,
+    )
+
+
+def _walk(package: ModuleType) -> list[ModuleType]:
+    names = [info.name for info in pkgutil.iter_modules(package.__path__) if not info.ispkg]
+    return [importlib.import_module(f"{package.__name__}.{name}") for name in names]

@@ -1,0 +1,200 @@
+"""An ONNX graph as PyTorch modules: layers keep the names they were exported with, gradients pass. It reads no file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+
+from models.exported import onnx_file, onnx_operators, onnx_paths
+from models.exported.onnx_operators import Build, UnsupportedError
+from models.types import Refusal
+
+FLOATS = (1, 10, 16)  # float32, float16, bfloat16 in ONNX
+DOMAINS = ("", "ai.onnx")
+OLDEST = 7
+HELD = "constants"
+ELSEWHERE = "Open its weights, or a torch.export program (.pt2) of it, instead."
+
+
+def convert(model: Any, *, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
+    """Return the network of a ModelProto, and its input's channels, height and width, 0 where any will do.
+
+    It takes one tensor (N, C, h, w) and returns a dictionary of them by the names of the graph's outputs, or the only
+    one. Raises Refusal for operators that are not supported, naming them, and for inputs that are no picture.
+    """
+    value = _input(model, name)
+    sides = [d.dim_value for d in value.type.tensor_type.shape.dim]
+    last = len(sides) == 4 and sides[3] in (1, 3) and sides[1] not in (1, 3)
+    shape = (sides[3], sides[1], sides[2]) if last else (sides[1], sides[2], sides[3])
+    version = next((one.version for one in model.opset_import if one.domain in DOMAINS), 0)
+    unknown = {
+        n.op_type if n.domain in DOMAINS else f"{n.domain}.{n.op_type}" for n in model.graph.node if not _known(n)
+    }
+    if unknown or version < OLDEST:
+        said = ", ".join(sorted(unknown)) if unknown else f"those of opset {version}, which is older than {OLDEST}"
+        raise Refusal(f"{name} uses operators that are not supported: {said}.", advice=ELSEWHERE)
+    return _Converter(model, version, name).net(value.name, channels_last=last), shape
+
+
+def _known(node: Any) -> bool:
+    return node.domain in DOMAINS and onnx_operators.known(node.op_type)
+
+
+def _input(model: Any, name: str) -> Any:
+    """Return the one input that is a picture. Raises Refusal where there is another."""
+    held = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in held]
+    if len(inputs) != 1:
+        names = ", ".join(value.name for value in inputs[:5])
+        raise Refusal(f"{name} takes {len(inputs)} inputs ({names}).", advice="One that takes a picture alone opens.")
+    kind = inputs[0].type.tensor_type
+    if len(kind.shape.dim) != 4 or kind.elem_type not in FLOATS:
+        sides = " x ".join(str(d.dim_value or d.dim_param or "?") for d in kind.shape.dim)
+        raise Refusal(
+            f"{name} takes no picture: its input {inputs[0].name} is {sides}, of type {kind.elem_type}.",
+            advice="A picture is N x channels x height x width in floating point.",
+        )
+    return inputs[0]
+
+
+class _Converter:
+    """The graph under construction: a value by name is a node of it, or a tensor that is known before any picture."""
+
+    def __init__(self, model: Any, version: int, name: str) -> None:
+        self._graph, self._name, self._version = model.graph, name, version
+        self._nodes, self._modules = fx.Graph(), nn.Module()
+        self._modules.add_module(HELD, nn.Module())
+        self._values: dict[str, Any] = {t.name: _tensor(t) for t in model.graph.initializer}
+        self._ranks = _ranks(model)
+        self._held: dict[int, tuple[Tensor, fx.Node]] = {}
+
+    def net(self, entry: str, *, channels_last: bool) -> nn.Module:
+        """Return the network. Raises Refusal for a node that cannot be built."""
+        start = self._nodes.placeholder("input")
+        # Channels last is turned, so that all pictures come as N, C, h, w.
+        self._values[entry] = (
+            self._nodes.call_function(torch.permute, (start, (0, 2, 3, 1))) if channels_last else start
+        )
+        for node, path in zip(self._graph.node, onnx_paths.paths(self._graph), strict=True):
+            try:
+                self._add(node, path)
+            except UnsupportedError as error:
+                said = f"{self._name} uses operators that are not supported: {error}."
+                raise Refusal(said, advice=ELSEWHERE) from error
+            except Exception as error:  # a broken graph leads to whatever it leads to
+                said = (str(error).splitlines() or [""])[0][:200]
+                raise Refusal(
+                    f"{self._name} is broken at {node.op_type} {path}: {type(error).__name__}: {said}",
+                    advice="Export it again.",
+                ) from error
+        outputs = {value.name: self._given(self._values.get(value.name)) for value in self._graph.output}
+        if not outputs or None in outputs.values():
+            raise Refusal(f"{self._name} does not make the outputs that it names.", advice="Export it again.")
+        self._nodes.output(outputs if len(outputs) > 1 else next(iter(outputs.values())))
+        net = fx.GraphModule(self._modules, self._nodes)
+        net.graph.eliminate_dead_code()
+        net.delete_all_unused_submodules()
+        net.recompile()
+        net.__class__.__name__ = "OnnxGraph"
+        return net.eval()
+
+    def _add(self, node: Any, path: str) -> None:
+        inputs = [self._values[name] if name else None for name in node.input]
+
+        def call(function: Any, *args: Any, **more: Any) -> Any:
+            if not any(isinstance(one, fx.Node) for one in (*args, *more.values())):
+                with torch.no_grad():
+                    return _bounded(function(*args, **more), path)
+            return self._nodes.call_function(function, tuple(self._given(one) for one in args), more)
+
+        def module(made: nn.Module, x: Any) -> Any:
+            if not isinstance(x, fx.Node):
+                with torch.no_grad():
+                    return _bounded(made.eval()(x), path)
+            self._put(path, made)
+            return self._nodes.call_module(path, (x,))
+
+        attributes = {one.name: _attribute(one) for one in node.attribute}
+        if node.op_type == "Constant":
+            attributes["value"] = _constant(attributes)
+        rank = self._ranks.get(node.input[0], 0) if node.input else 0
+        build = Build(node.op_type, inputs, attributes, len(node.output), self._version, rank, module, call)
+        made = onnx_operators.build(build)
+        for at, name in enumerate(node.output):
+            if len(node.output) == 1:
+                self._values[name] = made
+            elif isinstance(made, fx.Node):
+                # What dropout and normalisations also return in training is not there.
+                alone = node.op_type in onnx_operators.MODULES
+                self._values[name] = made if alone else self._nodes.call_function(_item, (made, at))
+            elif name:
+                self._values[name] = made if isinstance(made, Tensor) else made[at]
+
+    def _given(self, value: Any) -> Any:
+        """Return a value as the graph takes it: a constant tensor is held by it."""
+        if not isinstance(value, Tensor):
+            return value
+        if id(value) not in self._held:
+            holder, name = self._modules.get_submodule(HELD), f"c{len(self._held)}"
+            holder.register_buffer(name, value)
+            self._held[id(value)] = value, self._nodes.get_attr(f"{HELD}.{name}")
+        return self._held[id(value)][1]
+
+    def _put(self, path: str, made: nn.Module) -> None:
+        owner = self._modules
+        *folders, last = path.split(".")
+        for folder in folders:
+            if folder not in owner._modules:
+                owner.add_module(folder, nn.Module())
+            owner = owner.get_submodule(folder)
+        owner.add_module(last, made)
+
+
+def _ranks(model: Any) -> dict[str, int]:
+    """Return how many dimensions values have, by name, as far as shapes can be told without a picture.
+
+    Raises Refusal for a value with more numbers than a network needs.
+    """
+    try:
+        found = onnx_file.package("onnx.shape_inference").infer_shapes(model).graph
+    except Exception:  # a graph of newer operators has no shapes, and needs none
+        return {}
+    onnx_file.shapes_bounded(found, found.name)
+    values = (*found.input, *found.value_info)
+    return {v.name: len(v.type.tensor_type.shape.dim) for v in values if v.type.tensor_type.HasField("shape")}
+
+
+def _item(values: Any, at: int) -> Any:
+    return values[at]
+
+
+def _bounded(value: Any, path: str) -> Any:
+    """Return what constants came to. Raises Refusal for more than a network's constants are."""
+    if isinstance(value, Tensor) and value.numel() > onnx_file.MOST_VALUES:
+        raise Refusal(f"{path} makes a constant of {value.numel():,} numbers.", advice="It is not run.")
+    return value
+
+
+def _tensor(proto_tensor: Any) -> Tensor:
+    """Return a tensor; of half precision in single."""
+    array = onnx_file.package("onnx.numpy_helper").to_array(proto_tensor)
+    array = array.astype(np.float32) if proto_tensor.data_type in FLOATS else array
+    return torch.from_numpy(np.array(array))
+
+
+def _attribute(attribute: Any) -> Any:
+    value = onnx_file.package("onnx.helper").get_attribute_value(attribute)
+    if hasattr(value, "raw_data"):
+        return _tensor(value)
+    return value.decode() if isinstance(value, bytes) else list(value) if hasattr(value, "__len__") else value
+
+
+def _constant(attributes: dict[str, Any]) -> Tensor:
+    for name, kind in (("int", torch.int64), ("float", torch.float32)):
+        for ending in (name, f"{name}s"):
+            if f"value_{ending}" in attributes:
+                return torch.tensor(attributes[f"value_{ending}"], dtype=kind)
+    return attributes["value"]

@@ -1,0 +1,331 @@
+"""What the last numbers of a network are: logits, probabilities or plain values. Told by running it on pictures.
+
+Where nothing tells, the likelier is assumed and the other can be chosen; the evidence goes with it in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from models import images
+from models.cards.card import PHOTOS
+from models.loading.preprocess import Preprocess
+from models.quantity import PROBABILITY, VALUE
+from models.types import Refusal
+
+KEY = "scores"
+LOGITS, SIGMOID = "logits", "sigmoid"
+PROBABILITIES, INDEPENDENT, LOG_PROBABILITIES = "probabilities", "independent", "log_probabilities"
+VALUES = "values"
+EMBEDDING = "embedding"  # told by its length, of no kind that is chosen
+MANY = (LOGITS, SIGMOID, PROBABILITIES, INDEPENDENT, LOG_PROBABILITIES, VALUES)
+ALONE = (VALUES, SIGMOID, INDEPENDENT)  # what a single number may be: one class has no other to share a whole with
+OFFER = {
+    "title": "Scores",
+    "help": "What the network's numbers are. It changes how they are read, never what the network calculates.",
+    "titles": {
+        LOGITS: "logits: one class of many (softmax)",
+        SIGMOID: "logits: each label by itself (sigmoid)",
+        PROBABILITIES: "probabilities that sum to 1",
+        INDEPENDENT: "probabilities, each by itself",
+        LOG_PROBABILITIES: "logarithms of probabilities",
+        VALUES: "plain numbers (regression)",
+    },
+}
+Link = Literal["softmax", "sigmoid", "exp", "none"]
+LINKS: dict[str, Link] = {
+    LOGITS: "softmax",
+    SIGMOID: "sigmoid",
+    PROBABILITIES: "exp",
+    INDEPENDENT: "sigmoid",
+    LOG_PROBABILITIES: "exp",
+    VALUES: "none",
+}
+SIGNS = ("negative", "positive")
+LEAST = 1e-30
+SUM_OFF = 1e-3
+SHORTEST_EMBEDDING = 16  # numbers
+# What leaves numbers as they are, or moves them only.
+PASSING = frozenset(
+    [
+        "view",
+        "_unsafe_view",
+        "reshape",
+        "_reshape_alias",
+        "squeeze",
+        "unsqueeze",
+        "select",
+        "slice",
+        "expand",
+        "permute",
+        "transpose",
+        "t",
+        "clone",
+        "detach",
+        "_to_copy",
+        "contiguous",
+        "index",
+        "alias",
+        "copy",
+        "lift_fresh",
+        "flatten",
+        "squeeze_copy",
+        "select_copy",
+        "slice_copy",
+        "narrow",
+        "unbind",
+        "split",
+        "gather",
+        "index_select",
+        "stack",
+        "cat",
+        "resolve_conj",
+    ]
+)
+LINEAR = frozenset(
+    [
+        "addmm",
+        "mm",
+        "bmm",
+        "baddbmm",
+        "matmul",
+        "linear",
+        "convolution",
+        "_convolution",
+        "mkldnn_convolution",
+        "conv2d",
+        "mean",
+        "sum",
+        "add",
+        "sub",
+        "native_batch_norm",
+        "_native_batch_norm_legit_no_training",
+        "cudnn_batch_norm",
+        "avg_pool2d",
+        "_adaptive_avg_pool2d",
+        "adaptive_avg_pool2d",
+        "einsum",
+    ]
+)
+BOUNDED = frozenset(["sigmoid", "hardsigmoid", "_softmax", "softmax", "clamp", "special_expit", "reciprocal"])
+WORDS = {
+    "sigmoid": "a sigmoid",
+    "hardsigmoid": "a hard sigmoid",
+    "special_expit": "a sigmoid",
+    "_softmax": "a softmax",
+    "softmax": "a softmax",
+    "_log_softmax": "a log-softmax",
+    "log_sigmoid_forward": "a log-sigmoid",
+    "tanh": "a tanh",
+    "relu": "a ReLU",
+    "softplus": "a softplus",
+    "exp": "an exponential",
+    "clamp": "a clamp",
+}
+POSITIVE = frozenset(["relu", "softplus", "exp", "abs", "clamp_min", "hardtanh"])
+T = TypeVar("T")
+Run = Callable[[Tensor], Sequence[Tensor]]
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the `count` numbers of a picture are taken for (`kind`), and the `evidence` for it in a sentence.
+
+    A single number of a class makes two columns of scores, those of no and yes, whose probabilities sum to 1.
+    """
+
+    kind: str = LOGITS
+    count: int = 0
+    evidence: str = ""
+
+    @property
+    def link(self) -> Link:
+        """What makes probabilities of `scores`."""
+        return LINKS[self.kind]
+
+    @property
+    def single(self) -> bool:
+        """Whether one number stands for yes and no."""
+        return self.count == 1 and self.link == "sigmoid"
+
+    @property
+    def quantity(self) -> str:
+        """What is shown of a class: its probability, or the value as it is."""
+        return VALUE if self.kind == VALUES else PROBABILITY
+
+    @property
+    def distribution(self) -> bool:
+        """Whether probabilities are shares of one whole."""
+        return self.kind in (LOGITS, PROBABILITIES, LOG_PROBABILITIES) or self.single
+
+    @property
+    def plain(self) -> bool:
+        """Whether scores are just what the network returns."""
+        return self.kind in (LOGITS, VALUES, LOG_PROBABILITIES) or (self.kind == SIGMOID and not self.single)
+
+    def taken_for(self, kind: str) -> Head:
+        """Return the head as somebody chose it."""
+        if kind == self.kind:
+            return self
+        titles = OFFER["titles"]
+        text = f"Chosen: {titles[kind]}. By itself it would be {titles[self.kind]}. {self.evidence}"
+        return Head(kind, self.count, text)
+
+    def scores(self, made: Tensor) -> Tensor:
+        """Return scores (N, C) before the `link` of what a network made (N, count).
+
+        Of probabilities that share a whole they are the logarithms, of others those of the odds.
+        """
+        if self.kind == PROBABILITIES:
+            made = made.clamp_min(LEAST).log()
+        elif self.kind == INDEPENDENT:
+            made = made.clamp_min(LEAST).log() - (1 - made).clamp_min(LEAST).log()
+        return torch.cat([-made, made], 1) if self.single else made
+
+    def names(self, given: Sequence[str], usual: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the columns of `scores`: those `given` where they fit, else the `usual` ones."""
+        if self.single:
+            return tuple(given) if len(given) == 2 else (f"not {given[0]}", given[0]) if len(given) == 1 else SIGNS
+        if self.kind == VALUES and len(given) != self.count:
+            return ("value",) if self.count == 1 else tuple(f"value {number}" for number in range(self.count))
+        return tuple(usual)
+
+
+def offered(kind: str, count: int, evidence: str) -> dict[str, Any]:
+    """Return the assumption about `count` numbers, its first choice what they are taken for."""
+    kinds = ALONE if count == 1 else MANY
+    return {**OFFER, "choices": (kind, *(each for each in kinds if each != kind)), "evidence": evidence}
+
+
+def recognised(run: Run, part: int, preprocess: Preprocess, device: torch.device, about: Mapping[str, Any]) -> Head:
+    """Return what the numbers at place `part` of what `run` returns are, by its card and by several pictures."""
+    pixels = _pictures()
+    first = preprocess.input(pixels[0], device)
+    with torch.no_grad():
+        returned, made = followed(lambda: run(first))
+        count = returned[part].flatten(1).shape[1]
+        if head := told(about, count):
+            return head
+        origin = made.get(id(returned[part]), ("", 0))[0]
+        if origin in LINEAR and count > 1:
+            return Head(LOGITS, count, _evidence_of_logits(origin))
+        values = [returned[part], *(run(preprocess.input(one, device))[part] for one in pixels[1:])]
+        table = torch.cat([value.flatten(1).float().cpu() for value in values]).double().numpy()
+    return Head(*judged(table, origin))
+
+
+def told(about: Mapping[str, Any], count: int) -> Head | None:
+    """Return what a card says that `count` numbers are, None where it says nothing. Raises Refusal for what is none."""
+    said = about.get(KEY)
+    kinds = ALONE if count == 1 else MANY
+    if said is not None and said not in kinds:
+        text = f"The card's {KEY} cannot be {said!r}."
+        raise Refusal(text, advice=f"Of {count:,} numbers it is one of {', '.join(kinds)}.")
+    return Head(said, count, "The card says so.") if said is not None else None
+
+
+def usual(count: int) -> Head:
+    """Return the head of a known family of classifiers with so many numbers, which ends in a layer of sums."""
+    if count == 1:
+        kind, _, evidence = _single(within=False, origin="", seen="It gives one number")
+        return Head(kind, 1, evidence)
+    return Head(LOGITS, count, "Networks of this family are trained with a softmax, unless somebody trained it anew.")
+
+
+def judged(table: NDArray[np.float64], origin: str) -> tuple[str, int, str]:
+    """Return what the numbers (P, C) of several pictures are, how many, and why; `origin` is the last operation."""
+    table = table[np.isfinite(table).all(1)]
+    count = table.shape[1]
+    made = f"They come from {WORDS[origin]}" if origin in WORDS else ""
+    if not len(table):
+        return (VALUES if count == 1 else LOGITS), count, "On no picture tried were they numbers."
+    low, high, sums = float(table.min()), float(table.max()), table.sum(1)
+    span = f"on {len(table)} pictures they go from {low:.3g} to {high:.3g}"
+    seen = f"{made}; {span}" if made else span[0].upper() + span[1:]
+    if origin in ("_log_softmax", "log_sigmoid_forward") or (
+        count > 1 and high <= SUM_OFF and _near(np.exp(table).sum(1), 1)
+    ):
+        return LOG_PROBABILITIES, count, f"{seen}, none above 0."
+    if low >= -1e-6 and count > 1 and _near(sums, 1):
+        return PROBABILITIES, count, f"{seen} and sum to 1."
+    within = low >= -1e-6 and high <= 1 + 1e-6
+    if count == 1:
+        return _single(within=within, origin=origin, seen=seen)
+    if within and origin not in LINEAR:
+        return INDEPENDENT, count, f"{seen} and sum to {sums.min():.3g} to {sums.max():.3g}, not to 1."
+    if count >= SHORTEST_EMBEDDING and _near((table**2).sum(1), 1):
+        return EMBEDDING, count, f"{seen}; each picture's make a vector of length 1, as an embedding is."
+    if origin == "tanh" or (origin in POSITIVE and low >= 0):
+        return VALUES, count, f"{seen}: scores of classes would have no such bound."
+    return LOGITS, count, f"{seen}. {_evidence_of_logits(origin)}"
+
+
+def _single(*, within: bool, origin: str, seen: str) -> tuple[str, int, str]:
+    if within and origin in BOUNDED and origin != "clamp":
+        return INDEPENDENT, 1, f"{seen}: the probability of one class."
+    text = "nothing tells a regression from the logit of one class, so it is shown as it is"
+    return VALUES, 1, f"{seen.replace('they go', 'it goes').replace('They come', 'It comes')}; {text}."
+
+
+def _evidence_of_logits(origin: str) -> str:
+    begin = "They are sums, as before a softmax" if origin in LINEAR else "Nothing bounds them, as before a softmax"
+    return f"{begin}; logits of several labels and numbers of a regression look the same."
+
+
+def _near(values: NDArray[np.float64], wanted: float) -> bool:
+    return bool((np.abs(values - wanted) < SUM_OFF).all())
+
+
+def _pictures() -> list[Any]:
+    """Return the pictures that are tried: photos, and a few plain ones that drive numbers to their ends."""
+    plain = [np.zeros((64, 64, 3), np.uint8) for _ in range(5)]
+    plain[1][:] = 255
+    for channel in range(3):
+        plain[2 + channel][..., channel] = 255
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    return [*(images.read(path).pixels for path in sorted(PHOTOS.glob("*.jpg"))), noise, *plain]
+
+
+def followed(run: Callable[[], T]) -> tuple[T, dict[int, tuple[str, int]]]:
+    """Return what `run` returns, and by `id` of each living tensor the operation that its numbers come from.
+
+    With it stands how many operations came before: what is worked out last has the largest number. A network that does
+    not run under watch is run without, and nothing is known of it.
+    """
+    watch = _Operations()
+    try:
+        with watch:
+            return run(), watch.made
+    except Exception:
+        return run(), {}
+
+
+class _Operations(TorchDispatchMode):
+    """Keeps the name of the operation that each tensor's numbers come from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: dict[int, tuple[str, int]] = {}
+        self._count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        self._count += 1
+        name = func._schema.name.rpartition("::")[2].rstrip("_")
+        first = args[0] if args else None
+        first = first[0] if isinstance(first, list | tuple) and first else first
+        known = self.made.get(id(first), ("", 0))[0] if isinstance(first, Tensor) else ""
+        if name in PASSING or (name == "clamp" and known in BOUNDED):
+            name = known
+        for tensor in output if isinstance(output, list | tuple) else (output,):
+            if isinstance(tensor, Tensor):
+                self.made[id(tensor)] = (name, self._count)
+        return output

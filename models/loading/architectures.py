@@ -1,0 +1,261 @@
+"""Networks that can be built by name or recognised by their tensors: ours and torchvision's detectors. No weights."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torchvision.models import detection, get_model, get_model_weights
+from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
+
+from models.bundled import cells, digits, gan, lenet, photos, vae
+from models.cards import card
+from models.detection.skeleton import COCO_POINTS
+from models.loading import checkpoint, torchvision_classifiers
+from models.types import Refusal
+
+ANY_CLASSES = 3
+IMAGENET = 1000
+EPS = {"title": "Epsilon", "help": "What batch normalisation adds to the variance; tensors do not tell."}
+OWN_CLASSES = {
+    "digits_ssd": digits.CLASSES,
+    "digits_faster_rcnn": digits.CLASSES,
+    "cells_faster_rcnn": cells.CLASSES,
+    "photos_resnet": photos.CLASSES,
+    "photos_vit": photos.CLASSES,
+    "digits_lenet": lenet.CLASSES,
+    **dict.fromkeys(("digits_vae", "digits_vae_2d", "digits_gan", "digits_infogan"), ()),
+}
+OWN_TASKS = {
+    **dict.fromkeys(("photos_resnet", "photos_vit", "digits_lenet"), "classification"),
+    **dict.fromkeys(("digits_vae", "digits_vae_2d", "digits_gan", "digits_infogan"), "generation"),
+}
+COUNTER = ".num_batches_tracked"
+COCO = tuple(FasterRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"])
+PERSON = ("__background__", "person")
+KEYPOINTS = "keypointrcnn_resnet50_fpn"
+# Their published weights were trained with a frozen normalisation whose epsilon was 0 (`overwrite_eps` in torchvision).
+EPS_0 = ("fasterrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn", KEYPOINTS, "retinanet_resnet50_fpn")
+# Larger than any layer of a detector; only layers of VGG's classifier are, which SSD throws away.
+LARGEST_LAYER = 16_000_000
+RANDOM = {"normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_"}
+
+
+def _torchvision(name: str, classes: int, points: int) -> nn.Module:
+    more = {"num_keypoints": points} if name == KEYPOINTS else {}
+    return getattr(detection, name)(weights=None, weights_backbone=None, num_classes=classes, **more)
+
+
+def _segmenter(name: str, classes: int, points: int) -> nn.Module:
+    # Published weights have the auxiliary head that they were trained with.
+    more = {} if name.startswith("lraspp") else {"aux_loss": True}
+    return get_model(name, weights=None, weights_backbone=None, num_classes=classes, **more)
+
+
+def _classifier(name: str, classes: int, points: int) -> nn.Module:
+    more = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    return get_model(name, weights=None, num_classes=classes, **more)
+
+
+BUILDERS: dict[str, Callable[[int, int], nn.Module]] = {
+    "digits_ssd": lambda classes, points: digits.digits_ssd(),
+    "digits_faster_rcnn": lambda classes, points: digits.digits_faster_rcnn(),
+    "cells_faster_rcnn": lambda classes, points: cells.cells_faster_rcnn(),
+    "photos_resnet": lambda classes, points: photos.photos_resnet(),
+    "photos_vit": lambda classes, points: photos.photos_vit(),
+    "digits_lenet": lambda classes, points: lenet.digits_lenet(),
+    "digits_vae": lambda classes, points: vae.digits_vae(),
+    "digits_vae_2d": lambda classes, points: vae.digits_vae_2d(),
+    "digits_gan": lambda classes, points: gan.digits_gan(),
+    "digits_infogan": lambda classes, points: gan.digits_infogan(),
+    **{name: partial(_torchvision, name) for name in card.ARCHITECTURES},
+    **{name: partial(_classifier, name) for name in card.CLASSIFIERS},
+    **{name: partial(_segmenter, name) for name in card.SEGMENTERS},
+}
+
+
+def build(architecture: str, *, classes: int, points: int = len(COCO_POINTS)) -> nn.Module:
+    """Build a network by name with `classes` classes, background counted, and `points` key points if it finds any.
+
+    Raises Refusal for an unknown name.
+    """
+    if architecture not in BUILDERS:
+        raise Refusal(f"There is no architecture {architecture!r}.", advice=f"Known: {', '.join(BUILDERS)}.")
+    return BUILDERS[architecture](classes, points)
+
+
+def untrained(architecture: str, *, classes: int) -> nn.Module:
+    """Build a network with random weights, the same ones every time."""
+    most = LARGEST_LAYER if architecture in card.ARCHITECTURES else sys.maxsize
+    with torch.random.fork_rng(devices=[]), unfilled(above=most):
+        torch.manual_seed(0)
+        return build(architecture, classes=classes)
+
+
+@contextmanager
+def unfilled(*, above: int = 0) -> Iterator[None]:
+    """Leave tensors of more than `above` numbers without random values while networks are built, which takes long."""
+
+    class Unfilled(TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if getattr(func, "__name__", "") in RANDOM:
+                tensor = args[0] if args else kwargs["tensor"]
+                if tensor.numel() > above:
+                    return tensor
+            return func(*args, **(kwargs or {}))
+
+    with Unfilled():
+        yield
+
+
+def recognise(state: Mapping[str, Tensor], *, file: str = "This file") -> tuple[str, int]:
+    """Return the architecture, and the number of classes with background, whose tensors these are.
+
+    The 320-pixel MobileNet has the same tensors as the larger one, which is proposed. Raises Refusal when none fits,
+    with the nearest one and how it differs.
+    """
+    given = {k: tuple(t.shape) for k, t in state.items() if not k.endswith(COUNTER)}
+    points = points_in(state)
+    nearest, best = "", 0
+    for name in (n for n in BUILDERS if n not in card.CLASSIFIERS):
+        wanted = _shapes(name, ANY_CLASSES, points).keys()
+        shared = len(wanted & given.keys())
+        if shared > best:
+            nearest, best = name, shared
+        if shared == len(given) == len(wanted):
+            own = [len(OWN_CLASSES[name])] if name in OWN_CLASSES else []
+            for classes in own or _class_counts(state):
+                if _shapes(name, classes, points) == given:
+                    return name, classes
+    if found := torchvision_classifiers.classifier(given, lambda name, classes: _shapes(name, classes, points)):
+        return found
+    for name, classes in torchvision_classifiers.relatives(given):
+        shared = len(_shapes(name, classes, points).items() & given.items())
+        if shared > best:
+            nearest, best = name, shared
+    near = best > len(given) // 4
+    hint = f" The nearest is {nearest}: {best} of {len(given)} tensors fit." if near else ""
+    counts = torchvision_classifiers.classes_in(given) if nearest in card.CLASSIFIERS else _class_counts(state)
+    wanted = _shapes(nearest, next(iter(counts), ANY_CLASSES), points) if near else {}
+    raise Refusal(
+        f"{file} holds the weights of no network that Vitrine knows.{hint}",
+        advice="It opens the bundled networks, torchvision's classifiers and its detectors: SSD, SSDLite, RetinaNet, "
+        "FCOS, Faster, Mask and Keypoint R-CNN. Other weights need a card (JSON) beside them that names one of these, "
+        "or the code of their network: FILE.py:build --weights.",
+        details=checkpoint.differences(wanted, state) if near else "",
+    )
+
+
+def points_in(state: Mapping[str, Tensor]) -> int:
+    """Return how many key points the heads in `state` find; COCO's number where they find none."""
+    weight = state.get("roi_heads.keypoint_predictor.kps_score_lowres.weight")
+    return len(COCO_POINTS) if weight is None or weight.ndim < 2 else weight.shape[1]
+
+
+def set_frozen_eps(net: nn.Module, architecture: str, state: Mapping[str, Tensor]) -> None:
+    """Use the epsilon of torchvision's published weights where a new network has another.
+
+    Their frozen normalisation leaves no batch counters; that of some had 0 for its epsilon.
+    """
+    if architecture in EPS_0 and not any(k.endswith(COUNTER) for k in state):
+        set_eps(net, 0.0)
+
+
+def set_eps(net: nn.Module, eps: float) -> None:
+    """Set what batch normalisation adds to the variance."""
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = eps
+
+
+def normalisation(net: nn.Module) -> dict[str, dict[str, Any]]:
+    """Return the assumption about batch normalisation's epsilon, its own value first; none where there is none."""
+    own = next((m.eps for m in net.modules() if isinstance(m, nn.BatchNorm2d)), None)
+    if own is None:
+        return {}
+    return {"eps": {**EPS, "choices": tuple(dict.fromkeys(str(eps) for eps in (own, 1e-05, 0.001, 0.0)))}}
+
+
+def classifier_about(architecture: str) -> dict[str, Any]:
+    """Return the preprocessing and the class names of torchvision's published weights of a classifier or segmenter."""
+    weights = get_model_weights(architecture).DEFAULT  # pyright: ignore[reportAttributeAccessIssue]
+    return {"preprocessing": preset(weights), "classes": tuple(weights.meta["categories"])}
+
+
+def preset(weights: Any) -> dict[str, Any]:
+    """Return the preprocessing of torchvision's published weights of a classifier or segmenter, as cards keep it."""
+    given = weights.transforms()
+    crop = getattr(given, "crop_size", None)
+    return {
+        "resize": given.resize_size[0],
+        **({"crop": crop[0]} if crop else {"fit": "whole"}),
+        "mean": list(given.mean),
+        "std": list(given.std),
+        "interpolation": given.interpolation.value,
+    }
+
+
+def task(architecture: str) -> str:
+    """Return what networks of an architecture are for, as a card tells it."""
+    if architecture in card.SEGMENTERS:
+        return "segmentation"
+    return "classification" if architecture in card.CLASSIFIERS else OWN_TASKS.get(architecture, "detection")
+
+
+def class_names(architecture: str, classes: int) -> tuple[str, ...]:
+    """Return names for labels of weights without a card: our own, COCO's where the count fits, or numbers.
+
+    Where there is no background column, label 0 is taken for a class.
+    """
+    if architecture in OWN_CLASSES:
+        return OWN_CLASSES[architecture]
+    if architecture in card.CLASSIFIERS:
+        known = classifier_about(architecture)["classes"]
+        return known if len(known) == classes else tuple(f"class {i}" for i in range(classes))
+    if architecture in card.SEGMENTERS and len(known := classifier_about(architecture)["classes"]) == classes:
+        return known
+    if architecture == KEYPOINTS and classes == len(PERSON):
+        return PERSON
+    if classes == len(COCO):
+        return COCO
+    first = "class 0" if architecture.startswith(("retinanet", "fcos")) else "__background__"
+    return (first, *(f"class {i}" for i in range(1, classes)))
+
+
+def numbered(count: int) -> tuple[str, ...]:
+    """Return names for so many classes that nobody named: ImageNet's where there are as many, else numbers."""
+    return classifier_about("resnet18")["classes"] if count == IMAGENET else tuple(f"class {i}" for i in range(count))
+
+
+def _class_counts(state: Mapping[str, Tensor]) -> list[int]:
+    """Return how many classes the heads in `state` may have."""
+    predictor = state.get("roi_heads.box_predictor.cls_score.weight")
+    if predictor is not None:
+        return [predictor.shape[0]]
+    for name in ("classifier.4.bias", "classifier.low_classifier.bias"):
+        if name in state:
+            return [state[name].shape[0]]
+    head = "head.classification_head"
+    dense = state.get(f"{head}.cls_logits.bias")
+    if dense is not None:
+        per_cell = 1 if "head.regression_head.bbox_ctrness.bias" in state else 9
+        return [dense.shape[0] // per_cell] if dense.shape[0] % per_cell == 0 else []
+    first = f"{head}.module_list.0"
+    bias = state.get(f"{first}.1.bias", state.get(f"{first}.bias"))
+    if bias is None:
+        return []
+    return [bias.shape[0] // anchors for anchors in (4, 6) if bias.shape[0] % anchors == 0]
+
+
+@cache
+def _shapes(name: str, classes: int, points: int) -> dict[str, tuple[int, ...]]:
+    # RegNet works its widths out with tensors, which must hold numbers.
+    with torch.device("cpu" if name.startswith("regnet") else "meta"), unfilled():
+        net = build(name, classes=classes, points=points)
+    return {k: tuple(t.shape) for k, t in net.state_dict().items() if not k.endswith(COUNTER)}

@@ -1,0 +1,146 @@
+"""Usual ways to prepare a picture, offered as assumptions where no card says which one a network was trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models import images, model_name
+from models.cards.card import PHOTOS, Card
+from models.loading.preprocess import FITS, ORDERS, SIZED, Preprocess
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "imagenet": {},
+    "zero_one": {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)},
+    "minus_one_one": {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)},
+    "minus_127": {"mean": (127.0, 127.0, 127.0), "std": (128.0, 128.0, 128.0), "range": 255.0},
+    "zero_255": {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "range": 255.0},
+    "caffe": {"mean": (103.939, 116.779, 123.68), "std": (1.0, 1.0, 1.0), "range": 255.0},
+}
+OWN = "own"  # what the architecture itself was trained with
+PLAIN = {name: Preprocess.__dataclass_fields__[name].default for name in ("mean", "std", "range")}
+COLOURED = ("imagenet", "caffe")
+SMALL_PX = 96
+STATISTICS_PX = 128  # photos this small tell presets apart
+INPUT = {
+    "title": "Values",
+    "help": "How values are scaled: with ImageNet's mean and spread, 0 to 1, -1 to 1, (x - 127) / 128, 0 to 255, or "
+    "0 to 255 less Caffe's mean colour in BGR.",
+    "titles": {
+        OWN: "the network's own",
+        "imagenet": "ImageNet's",
+        "zero_one": "0 to 1",
+        "minus_one_one": "-1 to 1",
+        "minus_127": "(x - 127) / 128",
+        "zero_255": "0 to 255",
+        "caffe": "Caffe's mean, BGR",
+    },
+}
+COLOURS = {"title": "Colours", "help": "The order of the colours.", "titles": {"rgb": "RGB", "bgr": "BGR"}}
+FIT = {"title": "Fit", "help": "Cut the middle out, stretch to the size, or pad to keep the proportions."}
+
+
+def propose(
+    net: nn.Module, card: Card, given: Mapping[str, str], *, size: tuple[int, int], channels: int, boxes: bool
+) -> tuple[Preprocess, dict[str, dict[str, Any]]]:
+    """Return what is done to a picture of a network whose input is `size` (h, w), and the assumptions in that.
+
+    What the card says is no assumption. Raises Refusal for a choice that there is not.
+    """
+    if "preprocessing" in card.about:
+        return Preprocess.of(card.about["preprocessing"]), {}
+    names = [name for name in PRESETS if channels == 3 or name not in COLOURED]
+    usual = "imagenet" if channels == 3 and not boxes else "zero_one"
+    first = _by_statistics(net, [name for name in names if name != "caffe"], size=size, channels=channels) or usual
+    fits = SIZED if size[0] == size[1] and not boxes else ("stretch", "pad", "crop")
+    offered: dict[str, dict[str, Any]] = {
+        "input": {**INPUT, "choices": (first, *(name for name in names if name != first))},
+        "fit": {**FIT, "choices": fits},
+    }
+    if channels == 3:
+        order = ORDERS[::-1] if given.get("input") == "caffe" else ORDERS
+        offered["colours"] = {**COLOURS, "choices": order}
+    assumed = model_name.check({k: v for k, v in given.items() if k in offered}, offered, name=card.name)
+    made = Preprocess(
+        resize=min(size) if min(size) < SMALL_PX else int(min(size) * 256 / 224),
+        crop=size[0] if size[0] == size[1] else size,
+        fit=assumed["fit"],
+        order=assumed.get("colours", ORDERS[0]),
+        **PRESETS[assumed["input"]],
+    )
+    return made, offered
+
+
+def assumed(own: Preprocess, given: Mapping[str, str]) -> tuple[Preprocess, dict[str, dict[str, Any]]]:
+    """Return how pictures are prepared where the architecture tells what is usual, changed by what the user chose.
+
+    Also what is assumed: values, fit and colours, the usual ones first. Raises Refusal for a choice that there is not.
+    """
+    known = {name: replace(own, **{**PLAIN, **fields}) for name, fields in PRESETS.items()}
+    first = next((name for name, made in known.items() if made == own), OWN)
+    offered: dict[str, dict[str, Any]] = {
+        "input": {**INPUT, "choices": (first, *(name for name in PRESETS if name != first))},
+        "fit": {**FIT, "choices": (own.fit, *(fit for fit in FITS if fit != own.fit))},
+        "colours": {**COLOURS, "choices": ORDERS[::-1] if given.get("input") == "caffe" else ORDERS},
+    }
+    chosen = model_name.check({k: v for k, v in given.items() if k in offered}, offered, name="This model")
+    made = known.get(chosen["input"], own)
+    return replace(made, fit=chosen["fit"], order=chosen["colours"]), offered
+
+
+class _Enough(Exception):  # noqa: N818 - stops a run that has shown what was wanted
+    """The first normalisation was reached."""
+
+
+def _by_statistics(net: nn.Module, names: list[str], *, size: tuple[int, int], channels: int) -> str:
+    """Return the preset under which photos look to the first batch normalisation most like those of its training.
+
+    It kept their mean and variance for each channel; the least Kullback-Leibler divergence from these wins. "" where
+    there is no such layer, or none that a picture reaches.
+    """
+    norm = next((m for m in net.modules() if isinstance(m, nn.BatchNorm2d) and m.running_mean is not None), None)
+    photos = [images.read(path).pixels for path in sorted(PHOTOS.glob("*.jpg"))]
+    if norm is None or not photos or channels != 3:
+        return ""
+    found = {}
+    enough = min(size[0], STATISTICS_PX), min(size[1], STATISTICS_PX)
+    for name in names:
+        made = Preprocess(crop=enough, fit="stretch", **PRESETS[name])
+        inputs = torch.cat([made.input(pixels, norm.weight.device) for pixels in photos])
+        seen = [value for one in inputs.split(1) if (value := _arriving(net, norm, one)) is not None]
+        if seen:
+            found[name] = _divergence(torch.cat(seen), norm)
+    return min(found, key=found.__getitem__) if found else ""
+
+
+def _arriving(net: nn.Module, norm: nn.Module, x: Tensor) -> Tensor | None:
+    """Return what arrives at a layer, without running the network any further."""
+    kept: list[Tensor] = []
+
+    def see(module: nn.Module, inputs: Any) -> None:
+        if module is norm:
+            kept.append(inputs[0])
+            raise _Enough
+
+    hook = nn.modules.module.register_module_forward_pre_hook(see)
+    try:
+        with torch.no_grad():
+            net(x)
+    except _Enough:
+        return kept[0]
+    finally:
+        hook.remove()
+    return None
+
+
+def _divergence(seen: Tensor, norm: nn.BatchNorm2d) -> float:
+    """Return the mean divergence in nats of channels (N, C, h, w), taken as normal, from those of the training."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    seen = seen.transpose(0, 1).flatten(1).double()
+    variance, known = seen.var(1) + norm.eps, norm.running_var.double() + norm.eps
+    distance = (seen.mean(1) - norm.running_mean.double()) ** 2
+    return float(((variance + distance) / known - 1 + (known / variance).log()).mean() / 2)

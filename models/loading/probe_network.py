@@ -1,0 +1,304 @@
+"""What a network of no known family is for, told by running it on a blank picture. It knows no file and no adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models import heads, images, model_name, wanted
+from models.cards.card import BACKGROUND, GAP, PHOTOS, Card, recognised
+from models.detection import anchor_sets, box_rows
+from models.detection.box_rows import Boxes
+from models.heads import Head
+from models.loading import architectures, preprocess_presets
+from models.loading.preprocess import Preprocess
+from models.returned import complaint, is_vector, tensors_of
+from models.types import Refusal
+from models.wanted import Size, size_of
+
+SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 300, 320, 384, 416, 448, 512, 640)
+NAMED = ("logits", "scores", "out", "output", "probabilities", "probs")
+PICTURE = PHOTOS / "astronaut.jpg"
+GREY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's "L"
+CLASSES, BOXES, OFFSETS, FEATURES = "classes", "boxes", box_rows.OFFSETS, "features"
+TASKS = {CLASSES: "classification", BOXES: "detection", OFFSETS: "detection", FEATURES: "features"}
+OUTPUT = {"title": "Output", "help": "What the network's output is taken for."}
+PART = {"title": "Part of the output", "help": "Which of the rows of numbers that the network returns is looked at."}
+SIZE = {"title": "Input size", "help": "Width x height in pixels, of a network that takes any."}
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """What a network returned for one picture: as it is, and its tensors with their names."""
+
+    raw: Any
+    tensors: list[tuple[str, Tensor]]
+
+    @classmethod
+    def of(cls, raw: Any) -> Output:
+        """Return it from what a network returned."""
+        return cls(raw, tensors_of(raw))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A network of no known family: it `serves` to tell "classes", "boxes", "offsets" from anchors, or "features".
+
+    `preprocess` is what is done to a picture, `channels` 1 where the network wants shades of grey, else 3; `batches`
+    tells whether it takes several inputs at once. `part` is the place of its scores, or features, among the tensors
+    it returns, `plain` that it returns nothing else. `head` is what scores of classes are, `boxes` what its boxes are.
+    """
+
+    serves: str
+    preprocess: Preprocess
+    channels: int
+    batches: bool
+    part: int
+    plain: bool
+    head: Head = field(default_factory=Head)
+    boxes: Boxes | None = None
+
+    def runner(self, net: nn.Module) -> Callable[[Tensor], list[Tensor]]:
+        """Return what takes inputs (N, 3, h, w) to the tensors that the network returns, one at a time if it must."""
+
+        def run(x: Tensor) -> list[Tensor]:
+            if self.channels == 1:
+                x = (x * x.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)
+            if self.batches or len(x) == 1:
+                return [tensor for _, tensor in tensors_of(net(x), len(x))]
+            each = [[tensor for _, tensor in tensors_of(net(one))] for one in x.split(1)]
+            return [torch.cat(column) for column in zip(*each, strict=True)]
+
+        return run
+
+
+def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found, Card]:
+    """Return what a network is found to be, and its card with what is assumed of it, by what the user chose.
+
+    What the card says under `preprocessing` counts, and under `input`: channels, height and width, 0 where any will do.
+    Raises Refusal for a network that no picture runs through, and for assumptions that are not offered.
+    """
+    channels, sizes = _inputs(net, card)
+    offered: dict[str, dict[str, Any]] = {}
+    chosen = size_of(given["size"]) if len(sizes) > 1 and "size" in given else None
+    try:
+        count, size, output, made = _first(net, card, channels, sizes)
+    except Refusal:
+        if chosen is None:
+            raise
+        count, size, output, made = _first(net, card, channels, [chosen])
+    if len(sizes) > 1:
+        names = [_text(one) for one in dict.fromkeys((size, *([chosen] if chosen else ()), *sizes))]
+        offered["size"] = {**SIZE, "choices": tuple(names)}
+    if chosen is not None and chosen != size:
+        count, size, output, made = _first(net, card, channels, [chosen])
+    channels = count
+    tensors = output.tensors
+    place, sets = -1, {}
+    serves, part, rows = _purpose(card, output, size=size, made=made)
+    if len(rows) > 1 and serves == CLASSES:
+        offered["part"] = _parts(tensors, rows, part)
+        part = (
+            int(model_name.check({k: v for k, v in given.items() if k == "part"}, offered, name=card.name)["part"]) - 1
+        )
+    if serves != FEATURES:
+        offered["output"] = {**OUTPUT, "choices": (serves, FEATURES)}
+        if given.get("output") == FEATURES:
+            serves, part = FEATURES, _features(card, output)
+    preprocess, more = preprocess_presets.propose(net, card, given, size=size, channels=channels, boxes=serves == BOXES)
+    offered |= more
+    plain = isinstance(output.raw, Tensor) and output.raw.ndim == 2 and output.raw.dtype == torch.float32
+    found = Found(serves, preprocess, channels, _batches(net, channels, size, tensors), part, plain)
+    head = found.head
+    if serves == CLASSES:
+        head = heads.recognised(found.runner(net), part, preprocess, device_of(net), card.about)
+        if head.kind == heads.EMBEDDING:
+            offered["output"] = {**OUTPUT, "choices": (FEATURES, CLASSES)}
+            serves = given.get("output", FEATURES)
+            head = replace(head, kind=heads.VALUES)
+        found = replace(found, head=head, serves=serves)
+    if serves == CLASSES:
+        offered[heads.KEY] = heads.offered(head.kind, head.count, head.evidence)
+    elif serves == BOXES:
+        place = _boxes(tensors, part)
+        sets = anchor_sets.fitting(tensors[part][1].shape[1], size, card.about.get("anchors"))
+        offered |= box_rows.propose(*_on_picture(net, found, place), sets)
+    assumed = model_name.check(given, offered, name=card.name)
+    if serves == CLASSES:
+        found = replace(found, head=found.head.taken_for(assumed[heads.KEY]))
+    elif serves == BOXES:
+        found = replace(found, boxes=Boxes.of(place, assumed, sets))
+        found = replace(found, serves=OFFSETS if assumed["boxes"] == OFFSETS else BOXES)
+    return found, _told(card, net, found, tensors[part][1], {k: {**v, "value": assumed[k]} for k, v in offered.items()})
+
+
+def device_of(net: nn.Module) -> torch.device:
+    """Return where a network is; one without any tensor is on the processor."""
+    tensor = next((t for tensors in (net.parameters(), net.buffers()) for t in tensors), None)
+    return torch.device("cpu") if tensor is None else tensor.device
+
+
+def _inputs(net: nn.Module, card: Card) -> tuple[tuple[int, ...], list[Size]]:
+    """Return the numbers of channels and the sizes to try, likely ones first."""
+    told, height, width = (int(v) for v in card.about.get("input", (0, 0, 0)))
+    kernel = next((p for p in net.parameters() if p.ndim == 4), None)
+    first = told or (kernel.shape[1] if kernel is not None else 3)
+    channels = (told,) if told else tuple(dict.fromkeys((1 if first == 1 else 3, 3, 1)))
+    if "preprocessing" in card.about:
+        return channels, [Preprocess.of(card.about["preprocessing"]).size]
+    return channels, [(height or width or s, width or height or s) for s in SIDES[: 1 if height and width else None]]
+
+
+def _first(
+    net: nn.Module, card: Card, channels: Sequence[int], sizes: Sequence[Size]
+) -> tuple[int, Size, Output, dict[int, tuple[str, int]]]:
+    """Return the first channels and size that the network takes, with what it returns for a blank picture.
+
+    With it is told which operation each tensor comes from, and when.
+    """
+    wanted.check_inputs(net, card)
+    failure: tuple[tuple[int, Size], Exception] | None = None
+    for count in channels if set(channels) <= {1, 3} else ():
+        for size in sizes:
+            blank = torch.zeros(1, count, *size, device=device_of(net))
+            try:
+                with torch.no_grad():
+                    return count, size, *heads.followed(lambda blank=blank: Output.of(net(blank)))
+            except Exception as error:
+                failure = failure or ((count, size), error)
+    if failure is None:
+        raise wanted.of_channels(card, channels[0])
+    if len(sizes) > 1 and (found := wanted.square(net, failure[0], device_of(net))):
+        return _first(net, card, channels, [found])
+    raise wanted.refusal(net, card, failure[0], failure[1], device_of(net)) from failure[1]
+
+
+def _purpose(
+    card: Card, output: Output, *, size: Size, made: Mapping[int, tuple[str, int]]
+) -> tuple[str, int, list[int]]:
+    """Return what the tensors of one picture are taken for, the place of its scores or features, and of all rows.
+
+    Of several rows of numbers that with a telling name is taken, else the one worked out last: others led to it.
+    """
+    tensors = output.tensors
+    for part, (_, scores) in enumerate(tensors):
+        if scores.ndim == 3 and _boxes(tensors, part) >= 0:
+            return BOXES, part, []
+    rows = [i for i, (_, t) in enumerate(tensors) if is_vector(t)]
+    named = [i for i in rows if tensors[i][0].rpartition(".")[2] in NAMED]
+    redrawn = any(t.ndim == 4 and t.shape[2:] == size and t.shape[1] in (1, 3) for _, t in tensors)
+    if named or (rows and (len(rows) == 1 or not redrawn)):
+        main = [i for i in rows if not _aside(tensors[i][0])] or rows
+        return CLASSES, (named or [max(main, key=lambda i: (made.get(id(tensors[i][1]), ("", 0))[1], i))])[0], rows
+    return FEATURES, _features(card, output), []
+
+
+def _aside(name: str) -> bool:
+    """Tell whether a part of the output is called auxiliary."""
+    return name.rpartition(".")[2].lower().startswith("aux")
+
+
+def _parts(tensors: list[tuple[str, Tensor]], rows: Sequence[int], first: int) -> dict[str, Any]:
+    """Return the assumption which of several rows of numbers is looked at, told by place, name and length."""
+    titles = {
+        str(i + 1): f"{i + 1}: {f'{name}, ' if name and not name.isdigit() else ''}{t.numel():,} numbers"
+        for i, (name, t) in enumerate(tensors)
+        if i in rows
+    }
+    return {**PART, "choices": (str(first + 1), *(c for c in titles if c != str(first + 1))), "titles": titles}
+
+
+def _boxes(tensors: list[tuple[str, Tensor]], scores: int) -> int:
+    """Return the place of the boxes (1, R, 4) that belong to scores (1, R, K), -1 where there are none."""
+    wanted = tensors[scores][1].shape[:2]
+    found = [i for i, (_, t) in enumerate(tensors) if i != scores and t.shape == (*wanted, 4) and t.shape[1] > 1]
+    if found and tensors[scores][1].shape[2] == 4:  # both could be boxes: names tell, else the first is the scores
+        own, other = tensors[scores][0], tensors[found[0]][0]
+        return found[0] if "box" not in own and ("box" in other or scores < found[0]) else -1
+    return found[0] if found else -1
+
+
+def _features(card: Card, output: Output) -> int:
+    """Return the place of the tensor whose channels are looked at: the last map, else the last of all."""
+    tensors = output.tensors
+    sound = [i for i, (_, t) in enumerate(tensors) if 2 <= t.ndim <= 4 and len(t) == 1 and t.numel()]
+    if not sound:
+        text, advice = complaint(output.raw)
+        raise Refusal(f"{card.name} {text}.", advice=advice)
+    maps = [i for i in sound if tensors[i][1].ndim == 4]
+    return (maps or sound)[-1]
+
+
+def _batches(net: nn.Module, channels: int, size: Size, alone: list[tuple[str, Tensor]]) -> bool:
+    """Tell whether the network answers two inputs at once as it answers one."""
+    try:
+        with torch.no_grad():
+            both = tensors_of(net(torch.zeros(2, channels, *size, device=device_of(net))), 2)
+        return all(
+            two.shape == (2, *one.shape[1:]) and torch.allclose(two[1:], one, rtol=1e-3, atol=1e-4)
+            for (_, two), (_, one) in zip(both, alone, strict=True)
+        )
+    except Exception:  # a program that was exported for one input may raise anything
+        return False
+
+
+def _on_picture(net: nn.Module, found: Found, boxes: int) -> tuple[Tensor, Tensor]:
+    """Return the scores (R, K) and boxes (R, 4) of a picture that comes with Vitrine: a blank one says little."""
+    pixels = images.read(PICTURE).pixels
+    with torch.no_grad():
+        tensors = found.runner(net)(found.preprocess.input(pixels, device_of(net)))
+    return tensors[found.part][0].float().cpu(), tensors[boxes][0].float().cpu()
+
+
+def _told(card: Card, net: nn.Module, found: Found, scores: Tensor, assumptions: Mapping[str, Any]) -> Card:
+    """Return the card with what was found."""
+    columns = found.head.count if found.serves == CLASSES else scores.shape[-1 if scores.ndim == 3 else 1]
+    background = found.boxes.background if found.boxes else "none"
+    names = _names(columns, found.serves, background)
+    given = card.classes
+    if given and len(given) == columns - 1 and background != "none":
+        given = ("__background__", *given) if background == "first" else (*given, GAP)
+    if found.serves == CLASSES:
+        names = found.head.names(given, names)
+        given = () if found.head.single else given
+    note = f"Of no family that Vitrine knows; it gives {_what(found, scores, columns)}."
+    about = {"preprocessing": found.preprocess.about, "assumptions": assumptions, "note": note}
+    kind = str(card.about.get("architecture") or type(net).__name__)
+    task = TASKS[found.serves]
+    return recognised(replace(card, classes=given), architecture=kind, task=task, classes=names, about=about)
+
+
+def _what(found: Found, scores: Tensor, columns: int) -> str:
+    """Return in words what a network gives."""
+    if found.serves in (BOXES, OFFSETS):
+        return f"{scores.shape[1]:,} boxes with {columns:,} scores each"
+    if found.serves == FEATURES:
+        told = f". {found.head.evidence.rstrip('.')}" if found.head.evidence else ""
+        return f"{columns:,} channels of features{told}"
+    count = "one number" if columns == 1 else f"{columns:,} numbers"
+    if found.head.kind != heads.VALUES and columns > 1:
+        count = f"one score for each of {columns:,} classes"
+    return f"{count}. {found.head.evidence.rstrip('.')}"
+
+
+def _names(columns: int, serves: str, background: str) -> tuple[str, ...]:
+    if serves == FEATURES:
+        return tuple(f"channel {number}" for number in range(columns))
+    if serves == CLASSES:
+        return architectures.numbered(columns)
+    if background == "first" and columns == len(architectures.COCO):
+        return architectures.COCO
+    names = [f"class {number}" for number in range(columns)]
+    if background == "first":
+        names[0] = BACKGROUND[0]
+    elif background == "last":
+        names[-1] = GAP
+    return tuple(names)
+
+
+def _text(size: Size) -> str:
+    return f"{size[1]}x{size[0]}"

@@ -1,0 +1,185 @@
+"""The only place that reads weights: tensors from safetensors or PyTorch files. Never runs code that a file holds."""
+
+from __future__ import annotations
+
+import io
+import pickletools
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+import safetensors.torch
+import torch
+
+from models import files
+from models.files import WEIGHTS_SUFFIXES, sha256
+from models.loading import archive_limits, checkpoint
+from models.types import Refusal
+
+__all__ = ["WEIGHTS_SUFFIXES", "fits", "load", "read", "sets", "sha256"]
+
+fits = checkpoint.fits
+
+_PLAIN = re.compile(
+    r"torch\.(\w*Storage|Size|device|Tensor|(b?float|u?int|complex|bool)\w*|_utils\._rebuild\w+|nn\.parameter\.\w+)"
+    r"|collections\.\w+|_codecs\.encode"
+)
+_LOOKED_AT = 200_000
+_ADVICE_SAVE = "Where it was made, save only the tensors: torch.save(model.state_dict(), …), or safetensors."
+_ADVICE_AGAIN = "Copy or download it again."
+_ADVICE_KINDS = f"Choose a weights file ({', '.join(sorted(WEIGHTS_SUFFIXES))})."
+
+
+def read(path: str | Path, entry: str = "") -> dict[str, torch.Tensor]:
+    """Return the state dict in a file: on the CPU, in the types stored, half precision included.
+
+    A wrapper such as {"state_dict": ...} is taken off, the plain weights before their moving average, and so are the
+    prefixes that DataParallel, torch.compile and Lightning put before every name. `entry` chooses one of several.
+    Raises Refusal if it cannot be read, is damaged, holds anything but tensors, or would run code.
+    """
+    return checkpoint.plain(checkpoint.chosen(sets(path), entry, Path(path).name))
+
+
+def sets(path: str | Path) -> dict[str, dict[str, torch.Tensor]]:
+    """Return every state dict in a file by the word it has for it, the one that is meant first. Raises as `read`."""
+    file = files.check(path)
+    suffix = file.suffix.lower()
+    if suffix not in WEIGHTS_SUFFIXES:
+        raise Refusal(f"{file.name} is not a weights file.", advice=_ADVICE_KINDS)
+    with files.Quiet():
+        loaded = _safetensors(file) if suffix == ".safetensors" else _pytorch(file)
+    found = checkpoint.sets(loaded, file.name)
+    archive_limits.tensors(found, file)
+    return found
+
+
+def plain(content: bytes) -> bool:
+    """Tell whether a file written by torch.save, given by its bytes, holds nothing that could run code."""
+    try:
+        with files.Quiet():
+            torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+    except Exception:  # the safe unpickler raises whatever it meets
+        return False
+    return True
+
+
+def load(net: torch.nn.Module, state: Mapping[str, torch.Tensor], *, name: str) -> None:
+    """Give a network its tensors, less a prefix where its names lack that. Raises Refusal with what does not fit."""
+    wanted = {k: tuple(v.shape) for k, v in net.state_dict().items()}
+    given = checkpoint.suited(state, wanted)
+    checkpoint.fits(wanted, given, name=name)
+    with torch.no_grad():
+        net.load_state_dict(given)
+
+
+def _safetensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        with safetensors.safe_open(path, "pt") as opened:
+            archive_limits.count(len(opened.keys()), path)
+        # Cloned, because the tensors lie in the mapped file: if it is overwritten, reading them would end the process.
+        return {name: tensor.clone() for name, tensor in safetensors.torch.load_file(path).items()}
+    except Refusal:
+        raise
+    except Exception as exc:
+        raise _not_readable(path, exc, wanted="a safetensors file") from exc
+
+
+def _pytorch(path: Path) -> object:
+    archive_limits.archive(path)
+    try:
+        if not zipfile.is_zipfile(path) and not archive_limits.older(path):
+            raise ValueError("neither of PyTorch's formats")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as exc:
+        asked = re.search(r"(?i:global):? (?:GLOBAL )?([\w.]+\.\w+)", str(exc))
+        name = asked[1] if asked else next(iter(_globals(path)), "")
+        if name.startswith("__torch__") or "TorchScript" in str(exc):
+            message = f"{path.name} was not loaded: it is a TorchScript archive, which holds code."
+        elif name:
+            message = f"{path.name} was not loaded: besides tensors it asks for {name[:100]}, and that could run code."
+        elif "Unsupported operand" in str(exc) and (protocol := _protocol(path)) > 2:
+            message = f"{path.name} was not loaded: it is a pickle of protocol {protocol}, too new to be read safely."
+        else:
+            raise _not_readable(path, exc, wanted="a PyTorch file") from exc
+        raise Refusal(message, advice=f"Nothing in it was run. {_ADVICE_SAVE}") from exc
+
+
+def _not_readable(path: Path, exc: Exception, *, wanted: str) -> Refusal:
+    if isinstance(exc, FileNotFoundError | PermissionError):
+        return files.refusal(path, exc)
+    what = files.kind(path)
+    if what == "a pickle" or (what == "a zip archive" and not _other_zip(path)):
+        what = "a PyTorch file"
+    if what == wanted:
+        return Refusal(f"{path.name} is cut short or damaged.", advice=_ADVICE_AGAIN)
+    known = what in {"a PyTorch file", "a safetensors file"}
+    advice = "Give it the suffix of its own kind." if known else _ADVICE_KINDS
+    return Refusal(f"{path.name} is not {wanted}{what and f': it is {what}'}.", advice=advice)
+
+
+def _other_zip(path: Path) -> bool:
+    """Tell whether a file is a whole zip archive of something else than weights."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return not any(n.endswith("data.pkl") for n in archive.namelist())
+    except (zipfile.BadZipFile, OSError):
+        return False
+
+
+@contextmanager
+def _pickled(path: Path) -> Iterator[IO[bytes]]:
+    """Open the pickle in a file of either of PyTorch's formats. Raises whatever a damaged archive raises."""
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            yield file
+        return
+    with (
+        zipfile.ZipFile(path) as archive,
+        archive.open(next(n for n in archive.namelist() if n.endswith("data.pkl"))) as file,
+    ):
+        yield file
+
+
+def _protocol(path: Path) -> int:
+    """Return the protocol that a pickle says it has, 0 if it says none."""
+    with suppress(Exception), _pickled(path) as file:
+        start = file.read(2)
+        return start[1] if start[:1] == b"\x80" else 0
+    return 0
+
+
+def _globals(path: Path) -> list[str]:
+    """Return what the pickles in a file would import beyond tensors. The opcodes are read, never run."""
+    found: list[str] = []
+    # Whatever is wrong with the opcodes, `torch.load` has refused the file already.
+    with suppress(Exception), _pickled(path) as file:
+        # The older format is a row of pickles: magic number, version, sizes, the objects.
+        for _ in range(4):
+            for name in _imports(file):
+                found.append(name)  # one by one, to keep what comes before the damage
+                if len(found) > _LOOKED_AT:
+                    return found
+    return found
+
+
+def _imports(file: IO[bytes]) -> Iterator[str]:
+    texts: list[str] = []
+    kept: dict[int, str] = {}
+    for opcode, argument, _ in islice(pickletools.genops(file), _LOOKED_AT):
+        found = ""
+        if opcode.name in {"GLOBAL", "INST"}:
+            found = str(argument).replace(" ", ".")
+        elif opcode.name == "STACK_GLOBAL":
+            found = ".".join(texts[-2:])
+        elif opcode.name in {"MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT"}:
+            kept[len(kept) if argument is None else int(argument)] = texts[-1] if texts else ""
+        elif opcode.name in {"BINGET", "LONG_BINGET", "GET"}:
+            texts.append(kept.get(int(argument or 0), ""))
+        elif isinstance(argument, str):
+            texts.append(argument)
+        if found and not _PLAIN.fullmatch(found):
+            yield found

@@ -1,0 +1,211 @@
+"""Writing files: each appears whole or not at all, and what belongs together appears together. The one way to write.
+
+A file is written under another name beside its place, brought to the disk, and only then takes its place. So an older
+one stays as it was when the disk is full, the program is killed or the machine stops.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from models.types import Refusal
+
+PART = ".part"
+LONGEST_STEM, LONGEST_SUFFIX = 40, 12  # of a part's name, which must not be longer than names may be
+FORGOTTEN_S = 3600.0  # without a change: such a part was left behind by a program that was killed
+NEW_MODE = 0o666  # less what the umask takes
+ADVICE = "Choose another name or folder, or make room on the disk."
+
+
+class OutputFiles:
+    """Files that take their places together when the block ends well, or none of them does.
+
+    Raises OSError: where a place is a pipe, a device, a folder or a loop of links, may not be written to, or when the
+    disk is full. Links are followed, and permissions of older files kept. Killed between two of the last steps, which
+    only rename, some of the files are new and the others old, and each of them is whole.
+    """
+
+    def __init__(self) -> None:
+        self._parts: dict[Path, Path] = {}  # where each file belongs, and where it is written
+
+    def add(self, path: Path, content: bytes | str) -> None:
+        """Write a file. It appears at `path` with the others."""
+        with _naming(path), self.part(path).open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+
+    def part(self, path: Path) -> Path:
+        """Return where to write the file that will appear at `path`; it is there already, empty."""
+        place = target(path)
+        if place in self._parts:
+            raise FileExistsError(errno.EEXIST, "two files of this name would be written", str(path))
+        _forget_old(place)
+        part = place.with_name(f"{_stem(place)}{secrets.token_hex(4)}{PART}{place.suffix[-LONGEST_SUFFIX:]}")
+        mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else None
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with _naming(path):
+            handle = os.open(part, flags, NEW_MODE if mode is None else 0o600)
+        self._parts[place] = part
+        try:
+            if mode is not None and hasattr(os, "fchmod"):
+                with contextlib.suppress(PermissionError):  # a disk that knows no permissions
+                    os.fchmod(handle, mode)
+        finally:
+            os.close(handle)
+        return part
+
+    def __enter__(self) -> OutputFiles:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.commit()
+        else:
+            self.discard()
+
+    def commit(self) -> None:
+        """Bring all files to the disk and to their places, or none."""
+        try:
+            self._place()
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Forget what has not taken its place."""
+        for part in self._parts.values():
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+        self._parts.clear()
+
+    def _place(self) -> None:
+        for place, part in self._parts.items():
+            with _naming(place):
+                _to_disk(part)
+        done: list[tuple[Path, Path | None]] = []
+        try:
+            for place, part in self._parts.items():
+                done.append((place, _kept(place) if len(self._parts) > 1 else None))
+                with _naming(place):
+                    part.replace(place)
+        except BaseException:
+            for place, older in reversed(done):
+                with contextlib.suppress(OSError):
+                    if older is not None:
+                        older.replace(place)
+                        older.unlink(missing_ok=True)  # two names of one file are not made one
+                    elif len(self._parts) > 1:
+                        place.unlink(missing_ok=True)
+            raise
+        for _, older in done:
+            if older is not None:
+                with contextlib.suppress(OSError):
+                    older.unlink(missing_ok=True)
+        for folder in {place.parent for place in self._parts}:
+            _folder_to_disk(folder)
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a name beside `path` to write a file to, which takes its place when the block ends well. Raises OSError."""
+    with OutputFiles() as files:
+        yield files.part(path)
+
+
+def write_whole(path: Path, content: bytes | str) -> None:
+    """Write a file in full or not at all: nothing is left of it, and an older one stays, when that fails.
+
+    Raises OSError.
+    """
+    with OutputFiles() as files:
+        files.add(path, content)
+
+
+def target(path: Path) -> Path:
+    """Return the place that a file of this name is written to: `path`, or where its links lead.
+
+    Raises OSError where nothing can be written there, or what is there is no file: who opened a pipe would wait for
+    ever.
+    """
+    place = Path(os.path.realpath(path))  # a loop of links stays one, which `stat` refuses
+    try:
+        status = place.stat()
+    except FileNotFoundError:
+        return place
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "a folder has this name", str(path))
+    if not stat.S_ISREG(status.st_mode):
+        what = "a named pipe" if stat.S_ISFIFO(status.st_mode) else "a device or socket"
+        raise OSError(errno.EINVAL, f"{what} has this name, and no file", str(path))
+    if not os.access(place, os.W_OK):
+        raise PermissionError(errno.EACCES, "the file of this name may not be changed", str(path))
+    return place
+
+
+def refusal(path: Path, error: Exception) -> Refusal:
+    """Return the refusal that tells why files could not be written to `path`, or which one of them."""
+    named = getattr(error, "filename", None)
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    where = named if isinstance(named, str) else path
+    return Refusal(f"{where} cannot be written ({reason}).", advice=ADVICE)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Have errors name the file that was to be written, not the part of it."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
+
+
+def _stem(place: Path) -> str:
+    """Return how the names of the parts of a file begin."""
+    return f".{place.stem.encode()[:LONGEST_STEM].decode(errors='ignore')}."
+
+
+def _forget_old(place: Path) -> None:
+    """Remove the parts of this file that a program left behind when it was killed."""
+    begin, now = _stem(place), time.time()
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(place.parent):
+            if entry.name.startswith(begin) and PART in entry.name and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    if now - entry.stat().st_mtime > FORGOTTEN_S:
+                        Path(entry.path).unlink()
+
+
+def _kept(place: Path) -> Path | None:
+    """Give an older file a second name under which it can be put back; return that, None where there is no file."""
+    if not place.exists():
+        return None
+    older = place.with_name(f"{_stem(place)}{secrets.token_hex(4)}.old{PART}{place.suffix[-LONGEST_SUFFIX:]}")
+    try:
+        os.link(place, older)
+    except OSError:  # the disk knows no second names
+        place.rename(older)
+    return older
+
+
+def _to_disk(part: Path) -> None:
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _folder_to_disk(folder: Path) -> None:
+    """Have the new name survive a power cut, where folders can be brought to the disk: not on Windows."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,85 @@
+"""What a network returned, as tensors with a row for each picture; and in words where it is of no use."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+DEEP = 3
+MOST_SHAPES = 8
+
+
+def tensors_of(output: Any, pictures: int = 1) -> list[tuple[str, Tensor]]:
+    """Return the floating-point tensors that a network returned for some pictures, with their names, in order.
+
+    They are looked for in mappings, lists, tuples, data classes and plain objects. Each has a row for each picture: one
+    number a picture (N,), and what one picture was given without a batch (C,), are (N, 1) and (1, C) here.
+    """
+    found = [(name, value) for name, value in leaves(output) if isinstance(value, Tensor)]
+    return [(name, rows(tensor, pictures)) for name, tensor in found if tensor.is_floating_point()]
+
+
+def rows(tensor: Tensor, pictures: int) -> Tensor:
+    """Return a tensor with a dimension for the pictures where it has none; others as they are."""
+    if tensor.ndim == 1 and pictures > 1 and len(tensor) == pictures:
+        return tensor[:, None]
+    return tensor.reshape(1, -1) if tensor.ndim < 2 and pictures == 1 else tensor
+
+
+def leaves(output: Any, name: str = "", depth: int = 0) -> list[tuple[str, Any]]:
+    """Return everything that is no container in what a network returned, with names, in order."""
+    items: Any = None
+    if depth > DEEP or isinstance(output, Tensor | str | bytes | type):
+        return [(name, output)]
+    if isinstance(output, Mapping):
+        items = output.items()
+    elif isinstance(output, list | tuple):
+        fields = getattr(output, "_fields", None)
+        items = zip(fields, output, strict=False) if fields else enumerate(output)
+    elif dataclasses.is_dataclass(output):
+        items = [(field.name, getattr(output, field.name, None)) for field in dataclasses.fields(output)]
+    elif not callable(output) and isinstance(getattr(output, "__dict__", None), dict):
+        items = vars(output).items()
+    if items is None:
+        return [(name, output)]
+    return [found for key, value in items for found in leaves(value, f"{name}.{key}".strip("."), depth + 1)]
+
+
+def is_vector(tensor: Tensor) -> bool:
+    """Tell whether a tensor of one picture is a row of numbers: (1, C), (1, C, 1, 1), (1, 1, C)."""
+    return len(tensor) == 1 and 0 < tensor.numel() == max(tensor.shape)
+
+
+def complaint(output: Any) -> tuple[str, str]:
+    """Return what is wrong with a network's output that has nothing for one picture, and what it should return."""
+    found = leaves(output)
+    tensors = [value for _, value in found if isinstance(value, Tensor)]
+    wanted = "It should return (N, classes), scores (N, R, K) and boxes (N, R, 4), or maps (N, C, h, w)."
+    if not tensors:
+        kinds = list(dict.fromkeys(_kind(value) for _, value in found)) or [f"an empty {type(output).__name__}"]
+        return f"returns {' and '.join(kinds[:3])}, no tensor", wanted
+    shapes = ", ".join(_shape(tensor) for tensor in tensors[:MOST_SHAPES])
+    if any(t.is_complex() for t in tensors) and not any(t.is_floating_point() for t in tensors):
+        return f"returns complex numbers ({shapes})", "Return their magnitude, or real and imaginary part apart."
+    if not any(t.is_floating_point() for t in tensors):
+        text = f"returns whole numbers ({shapes}), as argmax gives: no scores are left to show or to explain"
+        return text, "Return the scores that it takes the best of."
+    if not any(t.numel() for t in tensors):
+        return f"returns empty tensors ({shapes})", wanted
+    return f"gives nothing that belongs to one picture (tensors: {shapes})", wanted
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return {"str": "text", "int": "a number", "float": "a number"}.get(name, f"a {name}")
+
+
+def _shape(tensor: Tensor) -> str:
+    shape = " x ".join(map(str, tensor.shape)) or "one number"
+    return shape if tensor.dtype == torch.float32 else f"{shape} {str(tensor.dtype).removeprefix('torch.')}"

@@ -1,0 +1,4 @@
+"""What a request runs in: its context, the device, the cache of stages, limits and failures.
+
+May import the vocabulary.
+"""

@@ -1,0 +1,237 @@
+"""What is attached to a network while it runs, and always removed again: the check for a cancel, and traced capture.
+
+A traced pass lists the *calls* of modules, not the modules: one that is called twice is there twice, one that is never
+called is not. No module is touched: the hooks are PyTorch's global ones, and values are cloned inside the hook, because
+the next operation may be in place.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.tracing.tensor_layout import Layout, layout_of
+
+CALL_BYTES = 1024
+
+
+@contextmanager
+def interruptible(check: Callable[[], None]) -> Iterator[None]:
+    """Call `check` before every module call inside, so that it can raise; no module is touched."""
+
+    def before(module: nn.Module, inputs: Any) -> None:
+        check()
+
+    hook = nn.modules.module.register_module_forward_pre_hook(before)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+@dataclass(frozen=True)
+class Call:
+    """One tensor that one call of a module returned.
+
+    `id` names it: the module's path, "#2" for its second call, ":key" where it returned several tensors. `module` is
+    the path, `kind` the type, `number` which of the module's `of` calls. `same` is the id of an earlier call that
+    returned this very tensor, as the last child of a container does, or "". `depth` counts the modules around it.
+    """
+
+    id: str
+    module: str
+    kind: str
+    number: int
+    of: int
+    shape: tuple[int, ...]
+    layout: Layout
+    same: str
+    depth: int
+
+
+@dataclass
+class Trace:
+    """The calls of one pass in the order in which they returned, and the parameters' modules that were never called."""
+
+    calls: list[Call] = field(default_factory=list)
+    silent: tuple[str, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """About the size of the calls."""
+        return CALL_BYTES * len(self.calls)
+
+    def __getitem__(self, name: str) -> Call:
+        return next(call for call in self.calls if call.id == name)
+
+    def __contains__(self, name: object) -> bool:
+        return any(call.id == name for call in self.calls)
+
+
+See = Callable[[Call, Tensor], Tensor | None]
+
+
+@contextmanager
+def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> Iterator[Trace]:
+    """Fill the Trace yielded with the calls made inside; it is complete at the end of the block.
+
+    `size` (h, w) is that of the network's input, which tells the layouts. `see` is called with each call and its value,
+    to be read at once: what follows may change it in place. A tensor that it returns takes the value's place.
+    """
+    names = _names(net)
+    trace, counts = Trace(), {}
+    owners: dict[int, tuple[weakref.ref[Tensor], int, str]] = {}
+
+    def after(module: nn.Module, inputs: Any, output: Any) -> Any:
+        path = names.get(id(module))
+        if not path:
+            return None
+        counts[path] = number = counts.get(path, 0) + 1
+        replaced = {}
+        for key, value in tensors_in(output):
+            name = call_id(path, number, key)
+            layout = layout_of(tuple(value.shape), size, channels_last=isinstance(module, nn.LayerNorm | nn.Linear))
+            same = _owner(owners, value, name)
+            call = Call(
+                name, path, type(module).__name__, number, 1, tuple(value.shape), layout, same, path.count(".") + 1
+            )
+            trace.calls.append(call)
+            if see is not None and (put := see(call, value.float())) is not None:
+                replaced[key] = put
+                _owner(owners, put, same or name)
+        return _replaced(output, replaced) if replaced else None
+
+    hook = nn.modules.module.register_module_forward_hook(after)
+    try:
+        yield trace
+    finally:
+        hook.remove()
+    called = set(counts)
+    holders = {name.rpartition(".")[0] for name, _ in net.named_parameters()}
+    trace.silent = tuple(sorted(holders - called - {""}))
+    for row, call in enumerate(trace.calls):
+        if (of := counts[call.module]) > 1:
+            trace.calls[row] = replace(call, of=of)
+
+
+@contextmanager
+def recorded(net: nn.Module, ids: Collection[str], *, leaf: bool = False) -> Iterator[dict[str, Tensor]]:
+    """Keep the values of some calls made inside, as clones, in the dictionary yielded.
+
+    Each value stays part of the graph, if there is one, and whatever follows works on a copy, so that an in-place
+    operation cannot change it. With `leaf` it is cut off from what came before and asks for gradients: what follows
+    then forms a graph back to it and no further.
+    """
+    names = _names(net)
+    wanted, counts = set(ids), {}
+    kept: dict[str, Tensor] = {}
+
+    def after(module: nn.Module, inputs: Any, output: Any) -> Any:
+        path = names.get(id(module))
+        if not path:
+            return None
+        counts[path] = number = counts.get(path, 0) + 1
+        replaced = {}
+        for key, value in tensors_in(output):
+            name = call_id(path, number, key)
+            if name in wanted:
+                # Numbers of half precision have no equal in numpy.
+                mine = value.detach().float().clone().requires_grad_() if leaf else value.float().clone()
+                kept[name] = mine
+                replaced[key] = mine.clone()
+        return _replaced(output, replaced) if replaced else None
+
+    hook = nn.modules.module.register_module_forward_hook(after)
+    try:
+        yield kept
+    finally:
+        hook.remove()
+
+
+@contextmanager
+def changed(net: nn.Module, change: Mapping[str, Callable[[Tensor], Tensor]]) -> Iterator[None]:
+    """Put `change[id](value)` in the place of some calls' values inside; every other call is left alone."""
+    names = _names(net)
+    counts: dict[str, int] = {}
+
+    def after(module: nn.Module, inputs: Any, output: Any) -> Any:
+        path = names.get(id(module))
+        if not path:
+            return None
+        counts[path] = number = counts.get(path, 0) + 1
+        found = [(key, value, change.get(call_id(path, number, key))) for key, value in tensors_in(output)]
+        replaced = {key: make(value.float()) for key, value, make in found if make is not None}
+        return _replaced(output, replaced) if replaced else None
+
+    hook = nn.modules.module.register_module_forward_hook(after)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+@contextmanager
+def gradients() -> Iterator[None]:
+    """Allow gradients inside, also where the caller is in inference mode."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def call_id(path: str, number: int, key: str) -> str:
+    """Return the id of a call of the module at `path`: its number from the second on, its key where it has several."""
+    return f"{path}{f'#{number}' if number > 1 else ''}{f':{key}' if key else ''}"
+
+
+def tensors_in(output: Any) -> list[tuple[str, Tensor]]:
+    """Return the floating-point tensors of a module's output with their keys; a lone one has none."""
+    match output:
+        case Tensor():
+            found = [("", output)]
+        case Mapping():
+            found = [(str(k), v) for k, v in output.items() if isinstance(v, Tensor)]
+        case list() | tuple():
+            found = [(str(k), v) for k, v in enumerate(output) if isinstance(v, Tensor)]
+        case _:
+            found = []
+    found = [(key, value) for key, value in found if value.is_floating_point()]
+    # Attention returns (output, None): one tensor needs no key.
+    alone = len(found) == 1 and not isinstance(output, Mapping)
+    return [("", found[0][1])] if alone else found
+
+
+def _replaced(output: Any, replaced: Mapping[str, Tensor]) -> Any:
+    """Return an output of the same kind with some of its tensors replaced; without a key, its only tensor."""
+    lone = replaced.get("")
+    kind: Any = type(output)
+    match output:
+        case Tensor():
+            return lone
+        case Mapping():
+            return kind((k, replaced.get(str(k), v)) for k, v in output.items())
+        case _:
+            values = [
+                (lone if lone is not None and isinstance(v, Tensor) else replaced.get(str(k), v))
+                for k, v in enumerate(output)
+            ]
+            return kind(*values) if hasattr(output, "_fields") else kind(values)
+
+
+def _owner(owners: dict[int, tuple[weakref.ref[Tensor], int, str]], value: Tensor, name: str) -> str:
+    """Return which call returned this tensor before, unchanged since; "" where none did, and remember this one then."""
+    version = 0 if value.is_inference() else value._version
+    known = owners.get(id(value))
+    if known is not None and known[0]() is value and known[1] == version:
+        return known[2]
+    owners[id(value)] = (weakref.ref(value), version, name)
+    return ""
+
+
+def _names(net: nn.Module) -> dict[int, str]:
+    """Return the path of each module by its identity; a module in two places has the first one's."""
+    return {id(module): name for name, module in net.named_modules()}

@@ -1,0 +1,158 @@
+"""A YOLO data set's own description, data.yaml or obj.data: names of classes, pictures, whether lines hold key points.
+
+YAML is read as texts, lists and tables alone (PyYAML's base loader), without aliases, bounded in depth and size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from models import files
+from models.truth.gather import clean, whole
+from models.types import Refusal
+
+SHEETS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+SPLITS = ("train", "val", "valid", "test")
+MOST_BYTES = 1_000_000
+MOST_LIST_BYTES = 64_000_000
+MOST_CLASSES = 10_000
+MOST_EVENTS = 200_000
+MOST_DEPTH = 20
+_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What is known of a data set: `names` of its classes, `splits` as written by name, `root` that they begin at.
+
+    `pose` tells that a line is a box with key points behind it. `problem` says why a file could not be read.
+    """
+
+    file: Path | None = None
+    names: tuple[str, ...] = ()
+    splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    root: Path | None = None
+    pose: bool = False
+    problem: str = ""
+
+
+def read(folder: Path, given: Path | None) -> Sheet:
+    """Return what stands in the file that was `given`, else in a folder; an empty Sheet where nothing does."""
+    if given is not None and given.suffix.lower() == ".data":
+        return _data(given)
+    found = [given] if given is not None and given.suffix.lower() in (".yaml", ".yml") else []
+    found += [place for name in SHEETS if (place := folder / name).exists() and place not in found]
+    best = Sheet()
+    for place in found:
+        sheet = _yaml(place)
+        if sheet.names or (sheet.splits and not best.splits) or (sheet.problem and best.file is None):
+            best = sheet
+        if best.names:
+            return best
+    names = _names(folder)
+    if not names and best.file is None:
+        darknet = sorted(folder.glob("*.data"))
+        return _data(darknet[0]) if darknet else best
+    return Sheet(best.file, names, best.splits, best.root, best.pose, best.problem)
+
+
+def lines_of(path: Path) -> list[str]:
+    """Return the lines of a text file that are not blank. Raises Refusal, or ValueError where it is no UTF-8."""
+    content = files.content(path, most=MOST_LIST_BYTES)
+    utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    text = content.decode("utf-16" if utf16 else "utf-8-sig")
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _yaml(place: Path) -> Sheet:
+    try:
+        content = files.content(place, most=MOST_BYTES)
+        if not content.strip():
+            return Sheet(place)
+        table = _table(content.decode("utf-8-sig"))
+    except Refusal as refusal:
+        return Sheet(place, problem=str(refusal))
+    except (yaml.YAMLError, ValueError, RecursionError, MemoryError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark is not None else ""
+        why = getattr(error, "problem", None) or (str(error) if isinstance(error, _TooMuchError) else "")
+        return Sheet(place, problem=clean(f"{place.name} cannot be read as YAML{where}{f': {why}' if why else ''}"))
+    splits = {name: _places(table[name]) for name in SPLITS if table.get(name)}
+    base = table.get("path")
+    root = place.parent
+    if isinstance(base, str) and base.strip():
+        root = Path(base.strip().replace("\\", "/")).expanduser() if "\0" not in base else root
+        root = root if root.is_absolute() else place.parent / root
+    return Sheet(place, tuple(_classes(table.get("names"))), splits, root, "kpt_shape" in table)
+
+
+class _TooMuchError(ValueError):
+    """YAML that is deeper or longer than any description of a data set, or that refers to itself."""
+
+
+def _table(text: str) -> dict[str, Any]:
+    """Return the outermost table of a YAML text. Raises ValueError or YAMLError."""
+    depth = 0
+    for number, event in enumerate(yaml.parse(text, Loader=_LOADER)):
+        if isinstance(event, yaml.AliasEvent):
+            raise _TooMuchError("it refers to parts of itself (*), which is not read")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEPTH or number > MOST_EVENTS:
+            raise _TooMuchError("it is nested too deep or too long")
+    found = yaml.load(text, Loader=_LOADER)
+    if not isinstance(found, dict):
+        raise _TooMuchError("it is no table")
+    return found
+
+
+def _places(value: Any) -> tuple[str, ...]:
+    given = value if isinstance(value, list) else [value]
+    return tuple(item.strip().replace("\\", "/") for item in given if isinstance(item, str) and item.strip())
+
+
+def _classes(value: Any) -> list[str]:
+    """Return the names in a list, or in a table by number."""
+    if isinstance(value, list):
+        numbered = dict(enumerate(value[:MOST_CLASSES]))
+    elif isinstance(value, dict):
+        numbered = {row: name for key, name in value.items() if (row := whole(key)) is not None}
+    else:
+        return []
+    plain = {row: clean(name) for row, name in numbered.items() if isinstance(name, str) and 0 <= row < MOST_CLASSES}
+    return [plain.get(row) or str(row) for row in range(max(plain, default=-1) + 1)]
+
+
+def _names(folder: Path) -> tuple[str, ...]:
+    """Return the names in a plain list, one a line."""
+    lists = [folder / "classes.txt", folder / "labels" / "classes.txt", *sorted(folder.glob("*.names"))]
+    for each in lists:
+        try:
+            names = lines_of(each)[:MOST_CLASSES] if each.is_file() else []
+        except (Refusal, ValueError):
+            continue
+        if names:
+            return tuple(clean(name) for name in names)
+    return ()
+
+
+def _data(place: Path) -> Sheet:
+    """Return what stands in darknet's obj.data: lines of `key = value`."""
+    try:
+        lines = lines_of(place)
+    except (Refusal, ValueError) as error:
+        text = str(error) if isinstance(error, Refusal) else f"{place.name} is not text in UTF-8"
+        return Sheet(place, problem=text)
+    table = {key.strip().lower(): value.strip() for key, _, value in (line.partition("=") for line in lines)}
+    names: tuple[str, ...] = ()
+    for each in (place.parent / Path(table.get("names", "")).name, place.parent / table.get("names", "")):
+        try:
+            names = names or tuple(clean(name) for name in lines_of(each)[:MOST_CLASSES])
+        except (Refusal, ValueError):
+            continue
+    splits = {name: _places(table[name]) for name in SPLITS if table.get(name)}
+    return Sheet(place, names or _names(place.parent), splits, place.parent)

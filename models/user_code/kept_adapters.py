@@ -1,0 +1,89 @@
+"""Adapters that are always offered: files the user has kept, and those of installed packages. Runs none of them.
+
+Weights that one of them recognises open with it. A package offers one through the entry point group `vitrine.adapters`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from models import places
+from models.output_files import write_whole
+from models.user_code import outline
+
+FILE = "adapters.json"
+GROUP = "vitrine.adapters"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An adapter: the file its code is in, its name there, and of a package's how that names its module."""
+
+    path: Path
+    name: str = outline.ADAPTER
+    module: str = ""
+
+
+def kept() -> tuple[Kept, ...]:
+    """Return every adapter that is offered, the user's own first; files that are gone are passed over."""
+    own = (Kept(Path(path)) for path in paths())
+    return tuple(each for each in (*own, *_installed()) if each.path.is_file())
+
+
+def paths() -> tuple[str, ...]:
+    """Return the files the user has kept. What cannot be read keeps none."""
+    try:
+        found: Any = json.loads((places.home() / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return ()
+    return tuple(dict.fromkeys(p for p in found if isinstance(p, str) and p)) if isinstance(found, list) else ()
+
+
+def keep(path: Path) -> None:
+    """Offer a file's adapter from now on. Raises OSError where that cannot be written down."""
+    _write((*paths(), str(path.absolute())))
+
+
+def forget(path: Path) -> None:
+    """Offer a file's adapter no longer. Raises OSError."""
+    _write(tuple(each for each in paths() if each != str(path.absolute())))
+
+
+def _write(found: tuple[str, ...]) -> None:
+    folder = places.home()
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(list(dict.fromkeys(found)), indent=2, ensure_ascii=False)
+    write_whole(folder / FILE, f"{text}\n".encode())
+
+
+def _installed() -> tuple[Kept, ...]:
+    found = []
+    for point in metadata.entry_points(group=GROUP):
+        path = _source(point.module)
+        if path is not None:
+            found.append(Kept(path, point.attr or outline.ADAPTER, point.module))
+    return tuple(found)
+
+
+def _source(module: str) -> Path | None:
+    """Return the file of a module without importing it: finding `a.b` by itself would run `a`."""
+    top, *parts = module.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    if not parts:
+        return Path(spec.origin) if spec.origin else None
+    for folder in spec.submodule_search_locations or ():
+        begin = Path(folder, *parts)
+        for path in (begin.with_name(f"{begin.name}.py"), begin / "__init__.py"):
+            if path.is_file():
+                return path
+    return None

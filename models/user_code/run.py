@@ -1,0 +1,127 @@
+"""Runs the user's own files of code once they are allowed, and tells in words what goes wrong in them."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from models import files
+from models.types import Cancelled, Refusal
+from models.user_code import consent
+
+PREFIX = "vitrine_own_"
+OURS = ("models", "viewer", "main")
+
+_beside: dict[str, Path] = {}
+
+
+def run(file: Path) -> ModuleType:
+    """Run a file of code that the user has allowed and return it as a module. Raises Refusal when it may not, or fails.
+
+    What was allowed is what runs: the bytes that are checked are the bytes that are compiled.
+    """
+    content = files.check(file).read_bytes()
+    digest = consent.check(file, content)
+    name = f"{PREFIX}{digest[:16]}"
+    module = ModuleType(name)
+    module.__file__ = str(file)
+    with told(file, "The file"):
+        code = compile(content, str(file), "exec")
+        sys.modules[name] = module
+        try:
+            with among(file):
+                exec(code, module.__dict__)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return module
+
+
+@contextmanager
+def among(file: Path) -> Iterator[None]:
+    """Let the code inside import what lies beside its file, as it is now.
+
+    Where that has the name of a package of Vitrine's, `models` say, it is the user's that is found.
+    """
+    import vitrine  # noqa: F401 - so that it is known by its name while ours are hidden
+
+    for name in list(_beside):
+        sys.modules.pop(name, None)
+        del _beside[name]
+    folder = file.parent
+    hidden = {}
+    taken = [n for n in OURS if (folder / n).is_dir() or (folder / f"{n}.py").is_file()]
+    if folder != Path(__file__).parents[2]:
+        hidden = {n: m for n, m in list(sys.modules.items()) if n.split(".")[0] in taken}
+    before = set(sys.modules) - set(hidden)
+    for name in hidden:
+        del sys.modules[name]
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            place = getattr(sys.modules[name], "__file__", None)
+            if place and Path(place).is_relative_to(folder) and not name.startswith(PREFIX):
+                _beside[name] = Path(place)
+                if name in hidden or name.split(".")[0] in taken:
+                    del sys.modules[name], _beside[name]
+        sys.modules.update(hidden)
+
+
+def beside() -> tuple[Path, ...]:
+    """Return the files that the code which ran last imported from its own folder."""
+    return tuple(_beside.values())
+
+
+def member(module: ModuleType, name: str, file: Path) -> Any:
+    """Return what a name stands for in a module. Raises Refusal, with what there is, where it is nothing to call."""
+    found = getattr(module, name, None)
+    if callable(found):
+        return found
+    own = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+    advice = f"It has {', '.join(own[:8])}." if own else "It defines no function."
+    raise Refusal(f"There is no function {name!r} in {file.name}.", advice=advice)
+
+
+def network(found: Any, what: str) -> nn.Module:
+    """Return what the user's code gave if it is a network. Raises Refusal."""
+    if isinstance(found, nn.Module):
+        return found
+    raise Refusal(f"{what} gave a {type(found).__name__}, not a network.", advice="It must return a torch.nn.Module.")
+
+
+@contextmanager
+def told(file: Path, what: str) -> Iterator[None]:
+    """Turn what the user's code raises into a Refusal that names the line."""
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+    except (Refusal, Cancelled):
+        raise
+    except (Exception, SystemExit) as error:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
+        line = getattr(error, "lineno", None) or (frames[-1].lineno if frames else 0)
+        where = f"{file.name}, line {line}" if line else file.name
+        said = str(error).splitlines()[0] if str(error) else ""
+        summary = f"{type(error).__name__}{': ' if said else ''}{said}"
+        raise Refusal(f"{what} failed in {where}: {summary}.", advice="Mend it, then F5.") from error
+
+
+def where(error: BaseException) -> str:
+    """Return the last line of the user's own code that an error went through, "" where it went through none."""
+    places = [
+        f"{Path(frame.f_code.co_filename).name}, line {line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__", "").startswith(PREFIX) or Path(frame.f_code.co_filename) in _beside.values()
+    ]
+    return places[-1] if places else ""

@@ -1,0 +1,279 @@
+"""The command table: menus, shortcut list and palette are all read from it. It knows no command of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
+
+from viewer import theme
+from viewer.widgets.plain import plain
+
+MENUS = ("File", "Edit", "View", "Model", "Inspect", "Help")
+NOTHING_HERE = "Nothing here yet"
+
+
+def nothing() -> None:
+    """Do nothing: what a command runs whose submenu does the work."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One action. `checked` makes it a toggle, `children` a submenu filled whenever it is about to show.
+
+    `menu` is a path such as "View/Panels", empty for the palette alone; entries of one `group` stand together between
+    separators. Titles are in sentence case, and end in "…" only when more input follows.
+    """
+
+    id: str
+    title: str
+    run: Callable[[], None] = nothing
+    _: KW_ONLY
+    shortcut: str | tuple[str, ...] = ""
+    menu: str = ""
+    group: int | str = 0
+    enabled: Callable[[], bool] | None = None
+    checked: Callable[[], bool] | None = None
+    icon: str = ""
+    help: str = ""
+    children: Callable[[], Sequence[Command]] | None = None
+
+    @property
+    def shortcuts(self) -> tuple[str, ...]:
+        """The shortcuts in portable text, the one to show first."""
+        return ((self.shortcut,) if self.shortcut else ()) if isinstance(self.shortcut, str) else self.shortcut
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The shortcuts as this platform writes them."""
+        return tuple(_sequence(s).toString(QKeySequence.SequenceFormat.NativeText) for s in self.shortcuts)
+
+    @property
+    def available(self) -> bool:
+        """Whether it can run now."""
+        return self.enabled is None or bool(self.enabled())
+
+
+class Commands:
+    """Every command in order, with the actions and menus made from them."""
+
+    def __init__(self, commands: Iterable[Command] = ()) -> None:
+        self._commands: dict[str, Command] = {}
+        self._sequences: list[tuple[QKeySequence, str]] = []
+        self._actions: dict[str, _Action] = {}
+        self._submenus: list[_Submenu] = []
+        for command in commands:
+            self.add(command)
+
+    def add(self, command: Command) -> Command:
+        """Add a command; raise ValueError for an id or a shortcut that is taken, or for a menu that there is not."""
+        if command.id in self._commands:
+            raise ValueError(f"There are two commands with the id {command.id!r}.")
+        if command.menu and command.menu.split("/")[0] not in MENUS:
+            raise ValueError(f"{command.id}: there is no menu {command.menu!r}; there are {', '.join(MENUS)}.")
+        if self._actions:
+            raise ValueError(f"{command.id}: the actions are built already.")
+        for text in command.shortcuts:
+            new = _sequence(text)
+            for taken, owner in self._sequences:
+                if {new.matches(taken), taken.matches(new)} != {QKeySequence.SequenceMatch.NoMatch}:
+                    raise ValueError(f"{command.id}: the shortcut {text!r} collides with that of {owner!r}.")
+            self._sequences.append((new, command.id))
+        self._commands[command.id] = command
+        return command
+
+    def __getitem__(self, name: str) -> Command:
+        return self._commands[name]
+
+    def __iter__(self) -> Iterator[Command]:
+        return iter(self._commands.values())
+
+    def __len__(self) -> int:
+        return len(self._commands)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._commands
+
+    def flat(self) -> list[Command]:
+        """Return the commands that can be run, with each submenu's entries in its place ("Open recent: cat.png")."""
+        found: list[Command] = []
+        for command in self:
+            if command.children is None:
+                found.append(command)
+            elif command.available:
+                found += [
+                    replace(child, title=f"{command.title}: {child.title}", menu=child.menu or command.menu)
+                    for child in command.children()
+                ]
+        return found
+
+    def run(self, command: Command | str) -> bool:
+        """Run a command if it is available, bring every action up to date, and tell whether it ran."""
+        chosen = self[command] if isinstance(command, str) else command
+        try:
+            if available := chosen.available:
+                chosen.run()
+        finally:
+            self.refresh()
+        return available
+
+    def actions(self, window: QWidget) -> dict[str, QAction]:
+        """Return the actions by id, built once and owned by `window`; submenus have none."""
+        if not self._actions:
+            for command in self:
+                if command.children is None:
+                    self._actions[command.id] = action = _Action(command, self, parent=window)
+                    window.addAction(action)
+        return dict(self._actions)
+
+    def fill(self, menubar: QMenuBar) -> None:
+        """Build the menus; entries of one group stand together, groups in the order in which they first appear."""
+        self.actions(menubar.window())
+        root = _Menu()
+        for command in self:
+            if command.menu:
+                root.at(command.menu.split("/"), group=command.group).put(command, group=command.group)
+        for title in MENUS:
+            if title in root.menus:
+                menu = menubar.addMenu(f"&{title}")
+                menu.aboutToShow.connect(self.refresh)
+                menu.aboutToShow.connect(self.dress)
+                self._fill(menu, root.menus[title])
+
+    def refresh(self) -> None:
+        """Ask every command again whether it is enabled and checked."""
+        for action in self._actions.values():
+            action.refresh()
+
+    def dress(self) -> None:
+        """Give every action its icon, unless it has it: nobody sees them before a menu is opened."""
+        for entry in (*self._actions.values(), *self._submenus):
+            entry.dress()
+
+    def restyle(self) -> None:
+        """Tint the icons anew, after the theme changed."""
+        for entry in (*self._actions.values(), *self._submenus):
+            entry.restyle()
+
+    def _fill(self, menu: QMenu, plan: _Menu) -> None:
+        menu.setToolTipsVisible(True)
+        for entries in plan.groups.values():
+            if not menu.isEmpty():
+                menu.addSeparator()
+            for entry in entries:
+                if isinstance(entry, _Menu):
+                    self._fill(menu.addMenu(_plain(entry.title)), entry)
+                elif entry.children is None:
+                    menu.addAction(self._actions[entry.id])
+                else:
+                    self._submenus.append(_Submenu(entry, self, parent=menu))
+                    menu.addMenu(self._submenus[-1])
+
+
+class _Menu:
+    """A menu as planned: its groups of commands and submenus, in order of first appearance."""
+
+    def __init__(self, title: str = "") -> None:
+        self.title = title
+        self.menus: dict[str, _Menu] = {}
+        self.groups: dict[int | str, list[Command | _Menu]] = {}
+
+    def at(self, path: Sequence[str], *, group: int | str) -> _Menu:
+        """Return the submenu at `path`, made on the way in the group of the first command that names it."""
+        if not path:
+            return self
+        if path[0] not in self.menus:
+            self.menus[path[0]] = _Menu(path[0])
+            self.put(self.menus[path[0]], group=group)
+        return self.menus[path[0]].at(path[1:], group=group)
+
+    def put(self, entry: Command | _Menu, *, group: int | str) -> None:
+        """Append an entry to a group."""
+        self.groups.setdefault(group, []).append(entry)
+
+
+class _Action(QAction):
+    """A command as Qt shows it."""
+
+    def __init__(self, command: Command, table: Commands, *, parent: QWidget) -> None:
+        super().__init__(_plain(command.title), parent)
+        self._command, self._table = command, table
+        self.setObjectName(command.id)
+        self.setStatusTip(command.help)
+        self.setWhatsThis(command.help)
+        self.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        self.setShortcuts([_sequence(text) for text in command.shortcuts])
+        keys = f" ({command.keys[0]})" if command.keys else ""
+        self.setToolTip(
+            plain(f"{command.title.removesuffix('…')}{keys}" + (f"\n{command.help}" if command.help else ""))
+        )
+        self.setCheckable(command.checked is not None)
+        self.refresh()
+        self.triggered.connect(self._run)
+
+    def refresh(self) -> None:
+        self.setEnabled(self._command.available)
+        if self._command.checked is not None:
+            self.setChecked(bool(self._command.checked()))
+
+    def dress(self) -> None:
+        if self._command.icon and self.icon().isNull():
+            self.setIcon(theme.icon(self._command.icon))
+
+    def restyle(self) -> None:
+        if not self.icon().isNull():
+            self.setIcon(theme.icon(self._command.icon))
+
+    def _run(self) -> None:
+        self._table.run(self._command)
+
+
+class _Submenu(QMenu):
+    """A submenu whose entries are asked for each time it is about to show."""
+
+    def __init__(self, command: Command, table: Commands, *, parent: QWidget) -> None:
+        super().__init__(_plain(command.title), parent)
+        self._command, self._table = command, table
+        self.setToolTipsVisible(True)
+        self.menuAction().setObjectName(command.id)
+        self.menuAction().setStatusTip(command.help)
+        self.aboutToShow.connect(self._fill)
+        self.addAction(NOTHING_HERE).setEnabled(False)  # a platform may not open an empty menu
+
+    def dress(self) -> None:
+        if self._command.icon and self.icon().isNull():
+            self.setIcon(theme.icon(self._command.icon))
+
+    def restyle(self) -> None:
+        if not self.icon().isNull():
+            self.setIcon(theme.icon(self._command.icon))
+
+    def _fill(self) -> None:
+        self.clear()
+        children = self._command.children() if self._command.children and self._command.available else ()
+        for child in children:
+            self.addAction(action := _Action(child, self._table, parent=self))
+            action.dress()
+        if not children:
+            self.addAction(NOTHING_HERE).setEnabled(False)
+
+
+def inside(title: str) -> str:
+    """Return a step's title as it stands within a sentence: "Undo score", but "Undo NMS IoU"."""
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title
+
+
+def _sequence(text: str) -> QKeySequence:
+    """Read a shortcut in portable text; raise ValueError for one that no keyboard has."""
+    found = QKeySequence(text, QKeySequence.SequenceFormat.PortableText)
+    keys = [found[i].key() for i in range(found.count())]  # pyright: ignore[reportIndexIssue]
+    if not keys or Qt.Key.Key_unknown in keys:
+        raise ValueError(f"{text!r} is no shortcut.")
+    return found
+
+
+def _plain(title: str) -> str:
+    return title.replace("&", "&&")

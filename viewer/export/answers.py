@@ -1,0 +1,190 @@
+"""Writing what is shown: overlay as PNG and SVG, numbers as JSON, CSV and COCO, each with its recipe. No dialogs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from models import output_files, recipe
+from models.detection import report
+from models.evaluation import report as figures_report
+from models.live.record import SUFFIX, Recording
+from models.output_files import OutputFiles
+from models.requests import Request
+from models.types import Pixels, Result
+from viewer.canvas.layers import Layer
+from viewer.canvas.painter import png, render, svg
+from viewer.export import feature_grids, generated
+from viewer.presenters import anchor_matches, detections, feature_maps, heatmap, instances, lineage, segmentation
+from viewer.window.dropped_data import pixels_of
+
+MAP = "attribution"
+PLAIN = ("classify", "layers")
+GRIDS = feature_grids.RAW
+KINDS = ("png", "svg", "json", "csv", "coco.json")
+
+
+def layers_of(request: Request, result: Result) -> list[Layer]:
+    """Return what an inspection paints when nobody looks: no selection, everything it found."""
+    if result.meta.get("kind") == MAP:
+        values, extent = result.arrays["map"], result.meta["extent"]
+        return [heatmap.heat_layer(values, extent, heatmap.Look(), signed=result.meta["signed"])]
+    if "boxes" not in result.arrays and request.inspection in PLAIN:
+        return []
+    if request.inspection in GRIDS or result.meta.get("kind") == generated.LATENT:
+        return []
+    if request.inspection == "receptive":
+        return feature_maps.field_layers(result)
+    if request.inspection == "anchors":
+        return [detections.density_layer(result)]
+    if request.inspection == "match":
+        return anchor_matches.layers(result)
+    if request.inspection in ("masks", "keypoints"):
+        return instances.export_layers(result)
+    if request.inspection == "segment":
+        return [segmentation.label_layer(result)]
+    if request.inspection == "lineage":
+        return lineage.lineage_layers(result, alone=True)
+    if request.inspection == "missed":
+        return lineage.missed_layers(tuple(result.arrays["region"][0].tolist()), result)
+    return detections.detection_layers(result)
+
+
+def raw_kind(request: Request, result: Result) -> str:
+    """Return the kind of file that holds the values behind what is painted, "" where none is written by itself."""
+    if request.inspection == "segment":
+        return "npz"
+    return "npy" if result.meta.get("kind") == MAP else ""
+
+
+def write(
+    folder: Path,
+    request: Request,
+    result: Result,
+    pixels: Pixels | None,
+    *,
+    kinds: Iterable[str] = ("png", "svg", "json"),
+    layers: list[Layer] | None = None,
+    name: str = "",
+) -> list[Path]:
+    """Write the files of a result and its recipe into a folder, and return their paths.
+
+    What is about no picture has no `pixels`.
+
+    Raises Refusal when the folder cannot be written to.
+    """
+    layers = layers_of(request, result) if layers is None else layers
+    begin = name or request.stem
+    with _written(folder) as files:
+        paths = []
+        for kind in kinds:
+            path = folder / f"{begin}.{kind}"
+            paths.append(_add(files, path, (request, result), kind=kind, pixels=pixels, layers=layers))
+        return [*paths, _add_recipe(files, folder, begin, request, result)]
+
+
+def write_figures(folder: Path, request: Request, result: Result, *, kinds: Iterable[str], name: str) -> list[Path]:
+    """Write what was measured of a data set as JSON, curves as CSV, and the recipe, and return the paths.
+
+    Raises Refusal when the folder cannot be written to.
+    """
+    texts = {"json": lambda: figures_report.as_json(request, result), "csv": lambda: figures_report.as_csv(result)}
+    if request.inspection == "coverage":
+        texts = {"json": lambda: report.as_plain_json(request, result)}
+    with _written(folder) as files:
+        paths = [folder / f"{name}.{kind}" for kind in kinds]
+        for path, kind in zip(paths, kinds, strict=True):
+            files.add(path, texts[kind]())
+        return [*paths, _add_recipe(files, folder, name, request, result)]
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[OutputFiles]:
+    """Give files to write into a folder, all of which appear when the block ends well. Raises Refusal."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with OutputFiles() as files:
+            yield files
+    except (OSError, UnicodeError) as error:
+        raise output_files.refusal(folder, error) from error
+
+
+def _add_recipe(files: OutputFiles, folder: Path, name: str, request: Request, result: Result) -> Path:
+    path = folder / f"{name}.recipe.json"
+    files.add(path, recipe.text(path, request, result))
+    return path
+
+
+def write_video(
+    folder: Path, request: Request, frames: Iterable[tuple[Request, Result, Pixels]], *, fps: float, name: str
+) -> int:
+    """Write an MP4 file of frames with their overlay, a line of JSON for each, and the recipe.
+
+    Return how many frames there were. Raises Refusal when the folder cannot be written to.
+    """
+    count = 0
+    with _written(folder) as files:
+        recording = Recording(str(folder / f"{name}{SUFFIX}"), fps=fps, files=files)
+        try:
+            with files.part(folder / f"{name}.jsonl").open("w", encoding="utf-8") as lines:
+                for count, (asked, result, pixels) in enumerate(frames, 1):
+                    recording.write(pixels_of(render(pixels, layers_of(asked, result))))
+                    lines.write(report.as_line(asked, result, fps=fps))
+                    if count == 1:
+                        _add_recipe(files, folder, name, request, result)
+        finally:
+            recording.close()
+        if not count:
+            files.discard()
+    return count
+
+
+def _add(
+    files: OutputFiles,
+    path: Path,
+    answer: tuple[Request, Result],
+    *,
+    kind: str,
+    pixels: Pixels | None,
+    layers: list[Layer],
+) -> Path:
+    """Add one kind of file of an answer, and return where it will be."""
+    request, result = answer
+    match kind:
+        case _ if result.meta.get("kind") == generated.LATENT:
+            generated.add(files, path, kind, request, result)
+        case "png" if request.inspection in GRIDS:
+            files.add(path, feature_grids.as_png(request, result))
+        case "npy" if request.inspection in GRIDS:
+            files.add(path, generated.npy(result.arrays[GRIDS[request.inspection]]))
+        case "json" if request.inspection in GRIDS:
+            files.add(path, feature_grids.as_json(request, result, name=path.with_suffix(".npy").name))
+        case "png" if pixels is not None:
+            files.add(path, png(render(pixels, layers)))
+        case "svg" if pixels is not None:
+            files.add(path, svg(pixels, layers, title=path.stem))
+        case "csv":
+            files.add(path, report.as_csv([(request, result)]))
+        case "coco.json":
+            files.add(path, report.as_coco([(request, result)]))
+        case "json" if request.inspection == "detect":
+            files.add(path, report.as_json(request, result))
+        case "npy":
+            files.add(path, generated.npy(result.arrays["map"]))
+        case "json" | "map.json" if result.meta.get("kind") == MAP:
+            files.add(path, report.as_map(request, result, name=path.name.removesuffix(f".{kind}") + ".npy"))
+        case "json" if request.inspection in PLAIN:
+            few = Result({k: v for k, v in result.arrays.items() if k != "thumbnails"}, result.meta)
+            files.add(path, report.as_plain_json(request, few))
+        case "json" if request.inspection == "segment":
+            few = Result({k: result.arrays[k] for k in ("classes", "share", "mean")}, result.meta)
+            files.add(path, report.as_plain_json(request, few))
+        case "npz":
+            files.add(path, generated.npz(result.arrays))
+        case "json" if "finding" in result.meta:
+            files.add(path, report.as_finding(request, result))
+        case "json":
+            path = path.with_suffix(".npz")
+            files.add(path, generated.npz(result.arrays))
+    return path

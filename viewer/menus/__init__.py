@@ -1,0 +1,4 @@
+"""The entries of the menus, put on the window at start-up.
+
+May import every room of viewer; nothing but viewer.app imports it.
+"""

@@ -1,0 +1,162 @@
+"""The actions of the Inspect menu: what is asked of the model and how its answers are drawn."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from viewer.commands.command import Command
+from viewer.panels import settings_comparison
+from viewer.panels.anchors import MODES
+from viewer.presenters import attribution
+
+if TYPE_CHECKING:
+    from viewer.window.main_window import Window
+
+
+def commands(w: Window) -> list[Command]:
+    """Return the commands of a window."""
+    store = w.session.store
+
+    def set_mode(mode: str) -> None:
+        chosen = "off" if store.document.view.anchors == mode else mode
+        document = store.document.with_view(anchors=chosen, anchor_at=None)
+        store.update(document, title=f"Anchors: {MODES[chosen][0].lower()}")
+
+    keys = {"here": "A", "density": "D", "lineage": "G"}
+    return [
+        Command(
+            "suppressed",
+            "Show suppressed boxes",
+            w.verbs.toggle_suppressed,
+            shortcut="S",
+            menu="Inspect",
+            help="Boxes that non-maximum suppression removed, dashed, each linked to the box that removed it",
+            enabled=lambda: w.has_result,
+            checked=lambda: bool(store.document.values("detect").get("suppressed", False)),
+        ),
+        *[
+            Command(
+                f"anchors-{mode}",
+                f"Anchors: {title.lower()}",
+                partial(set_mode, mode),
+                shortcut=keys.get(mode, ""),
+                menu="Inspect",
+                group="anchors",
+                help=help_text.removesuffix("."),
+                enabled=lambda: w.has_anchors,
+                checked=lambda mode=mode: store.document.view.anchors == mode,
+            )
+            for mode, (title, help_text) in MODES.items()
+        ],
+        Command(
+            "outcomes",
+            "Colour by right and wrong",
+            lambda: store.update(
+                store.document.with_view(outcomes=not store.document.view.outcomes), title="Colour by right and wrong"
+            ),
+            shortcut="T",
+            menu="Inspect",
+            group="truth",
+            help="Compare with the ground truth: correct, wrong, missed",
+            enabled=lambda: w.session.truth is not None,
+            checked=lambda: w.session.truth is not None and store.document.view.outcomes,
+        ),
+        Command(
+            "missed",
+            "Why missed?",
+            w.verbs.ask_missed,
+            shortcut="W",
+            menu="Inspect",
+            group="missed",
+            icon="missed",
+            help="At which stage an object in a rectangle was lost, and what brings it back",
+            enabled=lambda: w.has_result,
+        ),
+        *_explaining(w),
+        Command(
+            "compare-pin",
+            "Pin these settings as B",
+            lambda: store.update(settings_comparison.pin(store.document), title="Pin settings as B"),
+            shortcut="Ctrl+B",
+            menu="Inspect",
+            group="compare",
+            help="To be compared with what is set from then on",
+            enabled=lambda: w.has_result,
+        ),
+        Command(
+            "compare-flip",
+            "Flip between A and B",
+            lambda: store.update(settings_comparison.flip(store.document)),
+            shortcut="X",
+            menu="Inspect",
+            group="compare",
+            help="Show the boxes of the pinned settings in place of those of now, and back",
+            enabled=lambda: store.document.pinned is not None,
+        ),
+        Command(
+            "again",
+            "Run again",
+            w.session.again,
+            shortcut="F5",
+            menu="Inspect",
+            group="reset",
+            help="After a cancel, or when the file changed on the disk",
+            enabled=lambda: bool(store.document.sources),
+        ),
+        Command(
+            "reset-detection",
+            "Reset to the model's own settings",
+            lambda: store.update(store.document.with_own("detect"), title="Reset detection"),
+            shortcut="Ctrl+R",
+            menu="Inspect",
+            group="reset",
+            icon="reset",
+            enabled=lambda: bool(store.document.values("detect")),
+        ),
+    ]
+
+
+def _explaining(w: Window) -> list[Command]:
+    """Return the commands of the attribution panel."""
+    store = w.session.store
+
+    def offered() -> bool:
+        return w.has_picture and bool(attribution.methods(w.session.description))
+
+    def begin(*, box: bool = False) -> None:
+        w.docks.show("attribution")
+        document = attribution.begun(store.document, w.session.description)
+        if box:
+            document = document.with_region(None).explaining(target="", against="")
+        store.update(document, title="Explain this box" if box else "Explain the target")
+
+    def step(by: int) -> None:
+        method = attribution.stepped(store.document, w.session.description, by)
+        if method:
+            w.docks.show("attribution")
+            store.update(store.document.explaining(method=method), title="Another method")
+
+    own = {"menu": "Inspect", "group": "explain", "enabled": offered}
+    box = {**own, "enabled": lambda: offered() and w.selected_box is not None}
+    return [
+        Command(
+            "explain",
+            "Explain the target",
+            begin,
+            shortcut="E",
+            icon="explain",
+            help="Which parts of the picture the score rests on",
+            **own,
+        ),
+        Command("explain-box", "Explain this box", partial(begin, box=True), shortcut="Shift+E", **box),
+        Command("next-method", "Next method", partial(step, 1), shortcut="M", **own),
+        Command("last-method", "Previous method", partial(step, -1), shortcut="Shift+M", **own),
+        Command("layers", "Choose the layer", partial(w.docks.show, "layers"), help="From the network's calls", **own),
+        Command(
+            "activations",
+            "Show the layer's activations",
+            partial(w.docks.show, "activations"),
+            **{**own, "enabled": lambda: offered() and "activations" in w.panels},
+        ),
+    ]

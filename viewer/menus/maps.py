@@ -1,0 +1,117 @@
+"""The commands that write compared maps and proofs to files. They ask where to; what writes is elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtWidgets import QFileDialog
+
+from models import output_files, recipe
+from models.output_files import OutputFiles
+from models.types import Refusal
+from viewer.commands.command import Command
+from viewer.export import map_grid
+from viewer.panels.map_comparison import MapsPanel
+from viewer.panels.proof import ProofPanel
+from viewer.presenters import faithfulness
+
+if TYPE_CHECKING:
+    from viewer.window.main_window import Window
+
+
+def commands(w: Window) -> list[Command]:
+    """Return the commands of a window."""
+    file: dict[str, Any] = {"menu": "File", "group": "export"}
+    return [
+        Command(
+            "export-maps",
+            "Export compared maps…",
+            lambda: ask_maps(w),
+            help="The grid as PNG, every map as NPZ, numbers and verdicts as JSON, and recipes",
+            enabled=lambda: _ready(w, MapsPanel),
+            **file,
+        ),
+        Command(
+            "export-proof",
+            "Export the proof…",
+            lambda: ask_proof(w),
+            help="The curves as CSV, or everything as JSON",
+            enabled=lambda: _ready(w, ProofPanel),
+            **file,
+        ),
+    ]
+
+
+def ask_maps(w: Window) -> None:
+    """Ask where to write the maps compared."""
+    begin = Path(w.settings.last_folder or Path.home()) / "maps.png"
+    name, _ = QFileDialog.getSaveFileName(w, "Export compared maps", str(begin), "Grid with NPZ and JSON (*.png)")
+    if name:
+        export_maps(w, Path(name))
+
+
+def export_maps(w: Window, path: Path) -> list[Path]:
+    """Write the maps compared beside `path`, a PNG, and say so."""
+    panel = _maps(w)
+    assert panel.sheet is not None
+    pixels = {source: levels[0] for source, levels in panel.pixels.items() if levels}
+    w.settings.last_folder = str(path.parent)
+    try:
+        written = map_grid.write(path.parent, path.name.removesuffix(".png"), panel.sheet, pixels)
+    except Refusal as refusal:
+        w.tell(f"{refusal} {refusal.advice}", severity="error")
+        return []
+    names = ", ".join(one.name for one in written[: len(map_grid.KINDS)])
+    w.tell(f"Exported {names} with their recipes.", severity="success", key="export")
+    return written
+
+
+def ask_proof(w: Window) -> None:
+    """Ask where to write the proof."""
+    shown = _proof(w).shown
+    if shown is None:
+        return
+    begin = Path(w.settings.last_folder or Path.home()) / f"{shown[0].stem}.json"
+    name, _ = QFileDialog.getSaveFileName(w, "Export the proof", str(begin), "Everything (*.json);;Curves (*.csv)")
+    if name:
+        export_proof(w, Path(name))
+
+
+def export_proof(w: Window, path: Path) -> list[Path]:
+    """Write the proof shown to `path`, JSON or CSV, its recipe beside it, and say so."""
+    panel = _proof(w)
+    assert panel.shown is not None
+    request, result = panel.shown
+    is_csv = path.suffix.lower() == ".csv"
+    text = faithfulness.as_csv(result) if is_csv else faithfulness.as_json(request, result, delta=panel.delta)
+    beside = path.with_name(f"{path.stem}.recipe.json")
+    w.settings.last_folder = str(path.parent)
+    try:
+        with OutputFiles() as files:
+            files.add(path, text)
+            files.add(beside, recipe.text(beside, request, result))
+    except (OSError, UnicodeError, Refusal) as error:
+        refusal = error if isinstance(error, Refusal) else output_files.refusal(path, error)
+        w.tell(f"{refusal} {refusal.advice}", severity="error")
+        return []
+    w.tell(f"Exported {path.name} with its recipe.", severity="success", key="export")
+    return [path, beside]
+
+
+def _ready(w: Window, kind: type[MapsPanel | ProofPanel]) -> bool:
+    """Tell whether a panel has something to write; one that nobody has opened has not."""
+    panel = w.panels.there(kind.id)
+    return isinstance(panel, kind) and panel.ready
+
+
+def _maps(w: Window) -> MapsPanel:
+    panel = w.panels["maps"]
+    assert isinstance(panel, MapsPanel)
+    return panel
+
+
+def _proof(w: Window) -> ProofPanel:
+    panel = w.panels["proof"]
+    assert isinstance(panel, ProofPanel)
+    return panel

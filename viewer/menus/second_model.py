@@ -1,0 +1,96 @@
+"""The actions on a second model beside the first: choose it, swap the two, close it, export both."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QFileDialog
+
+from models import model_name
+from models.cards import card
+from models.files import MODEL_SUFFIXES
+from models.types import Refusal
+from viewer.commands.command import Command
+from viewer.export import two_models
+
+if TYPE_CHECKING:
+    from viewer.window.main_window import Window
+
+
+def commands(w: Window) -> list[Command]:
+    """Return the commands of a window."""
+    both = {"menu": "Model", "group": "beside", "enabled": lambda: w.panes.on}
+    return [
+        Command(
+            "beside",
+            "Compare with another model",
+            menu="Model",
+            group="beside",
+            icon="beside",
+            children=lambda: _models(w),
+            help="A second model beside this one, on the same picture and with the same settings",
+        ),
+        Command(
+            "beside-file",
+            "Compare with a model…",
+            partial(ask, w),
+            shortcut="Ctrl+Alt+Shift+M",
+            menu="Model",
+            group="beside",
+            help="A second model from a file, beside this one",
+        ),
+        Command(
+            "export-beside",
+            "Export both models…",
+            partial(ask_export, w),
+            menu="File",
+            group="export",
+            help="Both panes as one PNG, what differs as JSON, a recipe for each model",
+            enabled=lambda: w.panes.on and w.has_picture,
+        ),
+        Command("beside-swap", "Swap the two models", w.panes.swap, shortcut="Ctrl+Alt+X", icon="swap", **both),
+        Command("beside-close", "Show one model", w.panes.close_second, **both),
+    ]
+
+
+def ask(w: Window) -> None:
+    """Ask for a file to show beside the model there is."""
+    kinds = " ".join(f"*{suffix}" for suffix in sorted(MODEL_SUFFIXES))
+    name, _ = QFileDialog.getOpenFileName(w, "Compare with a model", w.settings.last_folder, f"Models ({kinds})")
+    if name:
+        w.settings.last_folder = str(Path(name).parent)
+        w.panes.choose(name)
+
+
+def ask_export(w: Window) -> None:
+    """Ask where to write both panes."""
+    document = w.session.store.document
+    stem = document.source.stem if document.source else "picture"
+    begin = Path(w.settings.last_folder or Path.home()) / f"{stem}.two-models.png"
+    name, _ = QFileDialog.getSaveFileName(w, "Export both models", str(begin), "Both panes and what differs (*.png)")
+    if name:
+        export_to(w, Path(name))
+
+
+def export_to(w: Window, path: Path) -> list[Path]:
+    """Write both panes to `path`, what differs and the recipes beside it, and say so."""
+    w.settings.last_folder = str(path.parent)
+    try:
+        written = two_models.write(path.parent, path.name.removesuffix(".png"), w.panes.sides())
+    except Refusal as refusal:
+        w.tell(f"{refusal} {refusal.advice}", severity="error")
+        return []
+    w.tell(f"Exported {written[0].name} and {written[1].name} with a recipe each.", severity="success", key="export")
+    return written
+
+
+def _models(w: Window) -> list[Command]:
+    now = w.session.store.document
+    names = dict.fromkeys((*card.bundled(), *w.settings.recent_models))
+    return [
+        Command(f"beside-{name}", model_name.title(name), partial(w.panes.choose, name), help=name)
+        for name in names
+        if name not in (now.model, now.beside)
+    ]

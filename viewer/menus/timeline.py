@@ -1,0 +1,163 @@
+"""The actions of the timeline: keys, playing a path, writing it as files. What they do to its pictures is elsewhere."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QFileDialog
+
+from models.requests import Request
+from models.types import Refusal, Result
+from viewer.commands.command import Command
+from viewer.export import answers
+from viewer.panels.timeline import TimelinePanel
+from viewer.presenters import latent_path
+
+if TYPE_CHECKING:
+    from viewer.window.main_window import Window
+
+KINDS = {
+    "mp4": ("Path as film…", "MP4: every frame, at the path's frames per second"),
+    "gif": ("Path as animation…", "GIF: at most 50 frames per second"),
+    "png": ("Path as strip of frames…", "PNG: every frame, side by side"),
+    "npy": ("Path as codes…", "NPY: one row a frame, float32"),
+    "json": ("Path as numbers…", "JSON: codes, lengths, steps and scores of every frame"),
+}
+
+
+def commands(w: Window) -> list[Command]:
+    """Return the commands of a window."""
+
+    def latent() -> bool:
+        return w.easel.generates
+
+    def chosen() -> bool:
+        return latent() and w.session.store.document.latent.at >= 0
+
+    return [
+        Command(
+            "key-add",
+            "Keep this code as a key",
+            partial(add_key, w),
+            shortcut="K",
+            icon="add",
+            help="On the timeline; two keys make a path",
+            enabled=latent,
+            menu="Inspect",
+            group="keys",
+        ),
+        Command(
+            "key-remove",
+            "Remove the chosen key",
+            lambda: panel(w).remove_key(),
+            shortcut="Del",
+            icon="remove",
+            enabled=chosen,
+            menu="Inspect",
+            group="keys",
+        ),
+        Command(
+            "key-back",
+            "Move the chosen key back",
+            lambda: panel(w).move_key(-1),
+            shortcut="Ctrl+Left",
+            enabled=chosen,
+            menu="Inspect",
+            group="keys",
+        ),
+        Command(
+            "key-on",
+            "Move the chosen key on",
+            lambda: panel(w).move_key(1),
+            shortcut="Ctrl+Right",
+            enabled=chosen,
+            menu="Inspect",
+            group="keys",
+        ),
+        *[
+            Command(
+                f"export-path-{kind}",
+                f"Export {title[0].lower()}{title[1:]}",
+                partial(ask_export, w, kind),
+                menu="File/Export path",
+                group="path",
+                help=help_text,
+                enabled=lambda: shown(w) is not None,
+            )
+            for kind, (title, help_text) in KINDS.items()
+        ],
+    ]
+
+
+def panel(w: Window) -> TimelinePanel:
+    """Return the timeline of a window."""
+    found = w.panels[TimelinePanel.id]
+    assert isinstance(found, TimelinePanel)
+    return found
+
+
+def plays(w: Window) -> bool:
+    """Whether playing is about the path: the canvas shows what a model makes."""
+    return w.easel.generates
+
+
+def play(w: Window) -> None:
+    """Play or pause the path, or say how to make one; else what plays of itself."""
+    if not plays(w):
+        w.playback.toggle()
+    elif panel(w).reel is None:
+        w.docks.show(TimelinePanel.id)
+    else:
+        panel(w).toggle()
+
+
+def step(w: Window, by: int) -> None:
+    """Go some frames on, or back."""
+    if plays(w):
+        panel(w).step(by)
+    else:
+        w.playback.step(by)
+
+
+def add_key(w: Window) -> None:
+    """Keep the code as a key, and show the timeline."""
+    w.docks.show(TimelinePanel.id)
+    panel(w).add_key()
+
+
+def shown(w: Window) -> tuple[Request, Result] | None:
+    """Return the path that is shown, with what it answers."""
+    found = w.session.results.get(latent_path.SLOT)
+    return found if found is not None and found[0].inspection == latent_path.INSPECTION else None
+
+
+def ask_export(w: Window, kind: str) -> None:
+    """Ask where to, and write the path as one kind of file."""
+    found = shown(w)
+    if found is None:
+        return
+    begin = Path(w.settings.last_folder or Path.home()) / f"{found[0].stem}.{kind}"
+    name, _ = QFileDialog.getSaveFileName(w, "Export path", str(begin), f"*.{kind}")
+    if name:
+        export_to(w, Path(name), kind)
+
+
+def export_to(w: Window, path: Path, kind: str) -> None:
+    """Write the path that is shown to `path`, its recipe beside it, while the window goes on; say how it went."""
+    found = shown(w)
+    assert found is not None
+    w.settings.last_folder = str(path.parent)
+    name = path.name.removesuffix(f".{kind}")
+
+    def work() -> object:
+        try:
+            written = answers.write(path.parent, *found, None, kinds=[kind], layers=[], name=name)
+        except Refusal as refusal:
+            text = f"{refusal} {refusal.advice}"
+            return lambda: w.tell(text, severity="error")
+        told = f"Exported {written[0].name} with its recipe."
+        return lambda: w.tell(told, severity="success", key="export")
+
+    w.session.jobs.local("export", work)

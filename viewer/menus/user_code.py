@@ -1,0 +1,81 @@
+"""The commands about the user's own code: open it, keep its adapter, forget what was allowed. A table, and no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models.user_code import consent, kept_adapters
+from viewer.commands.command import Command
+from viewer.window import model_prompts
+
+if TYPE_CHECKING:
+    from viewer.window.main_window import Window
+
+
+def commands(window: Window) -> list[Command]:
+    """Return the commands of a window."""
+    return [
+        Command(
+            "open-code",
+            "Open code…",
+            lambda: model_prompts.open_code(window),
+            menu="Model",
+            group="code",
+            icon="open",
+            help="A Python file that builds a network, or an adapter file, with weights",
+        ),
+        Command(
+            "keep-adapter",
+            "Remember this adapter",
+            lambda: _keep(window),
+            menu="Model",
+            group="code",
+            enabled=lambda: _adapter(window) is not None,
+            checked=lambda: str(_adapter(window) or "") in kept_adapters.paths(),
+            help="Weights that it recognises open with it from now on",
+        ),
+        Command(
+            "forget-code",
+            "Forget allowed code",
+            lambda: _forget(window),
+            menu="Model",
+            group="code",
+            enabled=lambda: bool(consent.allowed()),
+            help="Every file of code is asked about again before it runs",
+        ),
+    ]
+
+
+def _adapter(window: Window) -> Path | None:
+    """Return the file of the adapter that serves the model, None where that is none of the user's."""
+    description = window.session.description
+    about = description.about if description is not None else {}
+    return Path(str(about["code"])) if about.get("adapter") and about.get("code") else None
+
+
+def _keep(window: Window) -> None:
+    path = _adapter(window)
+    if path is None:
+        return
+    known = str(path) in kept_adapters.paths()
+    try:
+        (kept_adapters.forget if known else kept_adapters.keep)(path)
+    except OSError as error:
+        window.tell(f"That could not be written down: {error}.", severity="error")
+        return
+    text = f"{path.name} is forgotten." if known else f"Weights that {path.name} recognises open with it from now on."
+    window.tell(text, key="adapter")
+    window.refresh()
+
+
+def _forget(window: Window) -> None:
+    count = len(consent.allowed())
+    try:
+        consent.withdraw()
+    except OSError as error:
+        window.tell(f"What was allowed could not be forgotten: {error}.", severity="error")
+        return
+    files = "1 file" if count == 1 else f"{count:,} files"
+    window.tell(f"{files} of code may not run any more. What is open stays open.", key="allow")
+    window.refresh()

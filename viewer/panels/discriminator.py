@@ -1,0 +1,95 @@
+"""Discriminator: how real it takes the picture on the canvas to be, among samples and real pictures."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout
+
+from models.inspection import Description
+from models.requests import Request
+from models.types import Failure, Result
+from viewer import reals
+from viewer.panels.base import GAP, Panel
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.charts.two_histograms import Spread
+from viewer.widgets.controls.elided_label import ElidedLabel
+from viewer.widgets.pictures.map_readout import plain_label
+
+WAITING = "Waiting for the answer…"
+SCALE = "Its number has no scale of its own: only how it ranks says something."
+
+
+class CriticPanel(Panel):
+    """The score, its rank, and how the scores of samples and of real pictures lie."""
+
+    id: ClassVar[str] = "critic"
+    title: ClassVar[str] = "Discriminator"
+    icon: ClassVar[str] = "critic"
+    opened: ClassVar[bool] = False
+    height_px: ClassVar[int] = 260
+    needs: ClassVar[tuple[str, ...]] = ("Generates", "Scores")
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.words = plain_label("What the discriminator says")
+        self.words.setText(WAITING)
+        self.spread = Spread("Scores of the discriminator", ("Samples", "Real pictures", "This picture"))
+        self.remark = plain_label("About the score")
+        self.remark.setText(SCALE)
+        self.remark.setProperty("small", True)
+        self.folder = ElidedLabel()
+        self.choose = QPushButton("Choose…")
+        self.choose.setAccessibleName("Choose real pictures")
+        self.choose.setToolTip("A folder of real pictures, best those that the model learnt from")
+        self.choose.clicked.connect(lambda: self.command_wanted.emit("latent-reals"))
+        foot = QHBoxLayout()
+        foot.addWidget(self.folder, 1)
+        foot.addWidget(self.choose)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        column.setSpacing(GAP)
+        for part in (self.words, self.spread, self.remark):
+            column.addWidget(part)
+        column.addLayout(foot)
+        column.addStretch(1)
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the score while the panel is in view."""
+        if "critic" not in document.view.inside:
+            return None
+        truncation = document.values("decode").get("truncation", 0.0)
+        extra = {"code": document.latent.code, "folder": reals.folder(document), "truncation": truncation}
+        return request_plan.about("critic", document, description, extra=extra)
+
+    def seen(self, in_view: bool) -> None:
+        """Ask while it is looked at."""
+        self.store.update(self.store.document.with_inside(self.id, in_view))
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Name the folder that is compared with."""
+        self.folder.setText(reals.words(document))
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Show the score among the others."""
+        if slot != self.id:
+            return
+        meta, score = result.meta, float(result.arrays["score"][0])
+        told = [f"Score {score:.3f}: higher than {meta['percentile']:.0f} % of the samples"]
+        if "real_percentile" in meta:
+            told.append(f"and than {meta['real_percentile']:.0f} % of {meta['among']:,} real pictures")
+        self.words.setText(" ".join(told) + ".")
+        self.spread.show_values(result.arrays["samples"], result.arrays["reals"], mark=score)
+
+    def show_failure(self, slot: str, failure: Failure) -> bool | None:
+        """Say in place why there is no answer; the last one stays."""
+        if slot != self.id or failure.cancelled:
+            return None
+        self.words.setText(failure.text)
+        return True
+
+
+PANEL = CriticPanel

@@ -1,0 +1,182 @@
+"""Film: the opened pictures as a strip of thumbnails. It reads no files: it asks for thumbnails of what is seen."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QIcon, QImage, QKeyEvent, QPainter, QPen, QPixmap
+from PySide6.QtWidgets import (
+    QListView,
+    QListWidget,
+    QListWidgetItem,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+)
+
+from models.inspection import Description
+from models.media import kind
+from models.types import Pixels, Source
+from viewer import theme
+from viewer.panels.base import Panel
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.plain import plain
+
+THUMB_PX = 64
+FRAME_PX = 4
+SIGN_PX = 24
+ROLE = Qt.ItemDataRole.UserRole
+LOOKED, BROKEN = ROLE + 1, ROLE + 2
+BACK = (Qt.Key.Key_Up, Qt.Key.Key_Left)
+ON = (Qt.Key.Key_Down, Qt.Key.Key_Right)
+
+
+class FilmPanel(Panel):
+    """One thumbnail a picture; the current one is marked, an unreadable one carries a warning."""
+
+    id: ClassVar[str] = "film"
+    title: ClassVar[str] = "Pictures"
+    icon: ClassVar[str] = "film"
+    area: ClassVar[str] = "left"
+
+    chosen = Signal(int)
+    stepped = Signal(int)
+    thumbnail_wanted = Signal(object)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.list = _Strip()
+        self.list.setItemDelegate(_Frame(self.list))
+        self.list.setAccessibleName("Pictures")
+        self.list.setViewMode(QListView.ViewMode.IconMode)
+        self.list.setFlow(QListView.Flow.TopToBottom)
+        self.list.setWrapping(False)
+        self.list.setMovement(QListView.Movement.Static)
+        self.list.setIconSize(QSize(THUMB_PX, THUMB_PX))
+        self.list.setSpacing(2)
+        self.list.setFrameShape(QListWidget.Shape.NoFrame)
+        self.list.setFixedWidth(THUMB_PX + 32)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.itemClicked.connect(self._clicked)
+        self.list.asked.connect(self._asked)
+        self.list.verticalScrollBar().valueChanged.connect(self._look)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.list)
+        self._sources: tuple[Source, ...] = ()
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(30)
+        self._pause.timeout.connect(self._ask)
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """List the pictures and mark the current one."""
+        if document.sources != self._sources:
+            self._sources = document.sources
+            self.list.clear()
+            for source in document.sources:
+                item = QListWidgetItem()
+                item.setData(Qt.ItemDataRole.AccessibleTextRole, source.name)
+                item.setToolTip(plain(source.name))
+                item.setData(ROLE, source)
+                if source.moving:
+                    item.setIcon(theme.icon("film" if kind(source.path) == "video" else "camera"))
+                    item.setData(LOOKED, True)
+                item.setSizeHint(QSize(THUMB_PX + 2 * FRAME_PX, THUMB_PX + 2 * FRAME_PX))
+                self.list.addItem(item)
+        if document.sources:
+            self.list.setCurrentRow(document.current)
+            self._look()
+
+    def set_thumbnail(self, source: Source, pixels: Pixels | None) -> None:
+        """Show the thumbnail (h, w, 3) of a picture, or a warning sign for None."""
+        for item in self._items():
+            if item.data(ROLE) == source:
+                item.setData(LOOKED, True)
+                item.setData(BROKEN, pixels is None)
+                item.setToolTip(plain(source.name if pixels is not None else f"{source.name} cannot be read"))
+                item.setIcon(_icon(pixels) if pixels is not None else theme.icon("warning"))
+
+    def _items(self) -> list[QListWidgetItem]:
+        found = [self.list.item(i) for i in range(self.list.count())]
+        return [item for item in found if item is not None]
+
+    def _clicked(self, item: QListWidgetItem) -> None:
+        self.chosen.emit(self.list.row(item))
+        self.list.setCurrentRow(self.store.document.current)
+
+    def _asked(self, key: int) -> None:
+        match key:
+            case Qt.Key.Key_Home:
+                self.chosen.emit(0)
+            case Qt.Key.Key_End:
+                self.chosen.emit(self.list.count() - 1)
+            case _:
+                self.stepped.emit(-1 if key in BACK else 1)
+
+    def _look(self) -> None:
+        self._pause.start()
+
+    def _ask(self) -> None:
+        area = self.list.viewport().rect()
+        for item in self._items():
+            if not item.data(LOOKED) and self.list.visualItemRect(item).intersects(area):
+                self.thumbnail_wanted.emit(item.data(ROLE))
+                return
+
+    def showEvent(self, event: object) -> None:
+        """Look for thumbnails when the strip comes into sight."""
+        super().showEvent(event)  # type: ignore[arg-type]
+        self._look()
+
+
+class _Strip(QListWidget):
+    """A list whose mark moves only when the picture could be opened: keys ask for it."""
+
+    asked = Signal(int)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (*BACK, *ON, Qt.Key.Key_Home, Qt.Key.Key_End):
+            self.asked.emit(event.key())
+        else:
+            super().keyPressEvent(event)
+
+
+class _Frame(QStyledItemDelegate):
+    """A thumbnail in the middle of its place, the current one framed."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        place, state = QRect(option.rect), option.state  # pyright: ignore[reportAttributeAccessIssue]
+        icon = index.data(Qt.ItemDataRole.DecorationRole)
+        colours = theme.colours()
+        inner = place.adjusted(FRAME_PX, FRAME_PX, -FRAME_PX, -FRAME_PX)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if index.data(BROKEN):
+            sign = QRect(0, 0, SIGN_PX, SIGN_PX)
+            sign.moveCenter(place.center())
+            theme.icon("warning").paint(painter, sign)
+        elif isinstance(icon, QIcon):
+            pixmap = icon.pixmap(QSize(THUMB_PX, THUMB_PX))
+            inner.setSize(pixmap.deviceIndependentSize().toSize())
+            inner.moveCenter(place.center())
+            painter.drawPixmap(inner, pixmap)
+        if state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_MouseOver):
+            chosen = bool(state & QStyle.StateFlag.State_Selected)
+            painter.setPen(QPen(colours.accent if chosen else colours.border, 3 if chosen else 2))
+            painter.drawRoundedRect(QRectF(inner).adjusted(-1.5, -1.5, 1.5, 1.5), 2, 2)
+        painter.restore()
+
+
+def _icon(pixels: Pixels) -> QIcon:
+    height, width = pixels.shape[:2]
+    image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+    return QIcon(QPixmap.fromImage(image.copy()))
+
+
+PANEL = FilmPanel

@@ -1,0 +1,252 @@
+"""Compare: the settings of now, A, against pinned ones, B: which parameters differ, and what that does to the boxes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from models.inspection import Description
+from models.params import Value
+from models.requests import Request
+from models.types import Result
+from viewer.canvas.layers import CHANGED, NO_CLASS, ONLY_A, ONLY_B, Boxes, Layer
+from viewer.panels.base import GAP, Panel
+from viewer.presenters import detections, settings_difference
+from viewer.presenters.settings_difference import Difference
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.tables.copy_table import Cells
+from viewer.widgets.tables.legend import Legend, Stroke
+
+DETECT = "detect"
+TABLE_PX = 120
+# How boxes are shown, not which: no part of a comparison.
+APART = ("suppressed",)
+MODES = {"difference": "Differences", "a": "A, the settings of now", "b": "B, the pinned settings"}
+LEGEND = {
+    "only_a": (Stroke(ONLY_A, "Only in A"), "only in A"),
+    "only_b": (Stroke(ONLY_B, "Only in B", dashed=True), "only in B"),
+    "changed": (Stroke(CHANGED, "Changed"), "moved or re-scored, B dashed"),
+    "same": (Stroke(NO_CLASS, "The same", faint=True), "the same"),
+}
+EMPTY = (
+    "Pin the settings of now as B, then change any of them: the picture shows which boxes come, go, move or take "
+    "another score, while the sliders move."
+)
+ALIKE = "A and B are the same so far. Change a setting, or the method of suppression."
+
+
+class ComparePanel(Panel):
+    """Buttons to pin, swap and drop B; what is shown; counts with their legend; the parameters that differ."""
+
+    id: ClassVar[str] = "compare"
+    title: ClassVar[str] = "Compare settings"
+    icon: ClassVar[str] = "compare"
+    opened: ClassVar[bool] = False
+    height_px: ClassVar[int] = 280
+    rank: ClassVar[int] = 1
+    height_px: ClassVar[int] = 310
+    needs: ClassVar[tuple[str, ...]] = ("Detects",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._a: Result | None = None
+        self._b: Result | None = None
+        self._difference: Difference | None = None
+        self.pin = _button("Pin these settings as B", "What is set now is put aside, to be compared with", self._pin)
+        self.swap = _button("Swap", "The pinned settings come into force, those of now are pinned", self._swap)
+        self.drop = _button("Drop B", "Compare no longer", self._drop)
+        self.empty = _text("About comparing", EMPTY)
+        self.mode = QComboBox()
+        self.mode.setAccessibleName("Show A or B")
+        self.mode.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.mode.setMinimumContentsLength(6)
+        self.mode.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        for key, title in MODES.items():
+            self.mode.addItem(title, key)
+        self.mode.activated.connect(self._choose)
+        self.legend = Legend({role: stroke for role, (stroke, _) in LEGEND.items()})
+        self.alike = _text("About the settings", ALIKE)
+        self.table = Cells("Settings that differ", ("Setting", "A", "B"))
+        self.table.setMinimumHeight(TABLE_PX)
+        self.compared = self._arranged()
+
+        inside = QWidget()
+        whole = QVBoxLayout(inside)
+        whole.setContentsMargins(GAP, GAP, GAP, GAP)
+        whole.setSpacing(GAP)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(GAP)
+        for button in (self.pin, self.swap, self.drop):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        whole.addLayout(buttons)
+        whole.addWidget(self.empty)
+        whole.addWidget(self.compared)
+        whole.addStretch(1)
+        self.fill(inside, self.title)
+
+    def _arranged(self) -> QWidget:
+        """Put together what is shown while something is pinned."""
+        shown = QFormLayout()
+        shown.setHorizontalSpacing(GAP)
+        shown.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        shown.addRow("Show", self.mode)
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GAP)
+        column.addLayout(shown)
+        for part in (self.legend, self.alike, self.table):
+            column.addWidget(part)
+        column.addStretch(1)
+        return whole
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want the detections at the pinned settings, while there are any."""
+        if document.pinned is None:
+            return None
+        return request_plan.ask(DETECT, _as_b(document), description)
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Show what is pinned and where it differs from what is set."""
+        pinned = document.pinned is not None
+        if not pinned:
+            self._b = self._difference = None
+        self.empty.setVisible(not pinned)
+        self.compared.setVisible(pinned)
+        self.pin.setEnabled(bool(document.sources))
+        self.pin.setText("Pin these settings as B" if not pinned else "Pin anew")
+        self.swap.setVisible(pinned)
+        self.drop.setVisible(pinned)
+        self.mode.setCurrentIndex(self.mode.findData(document.view.compare))
+        if pinned and description is not None:
+            rows = _differing(document, description)
+            self.table.take(rows)
+            self.table.setVisible(bool(rows))
+            self.alike.setVisible(not rows)
+        self._tell()
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Take the detections of A or of B, and compare them."""
+        if slot == DETECT:
+            self._a = result
+        elif slot == self.id:
+            self._b = result
+        if slot not in (DETECT, self.id) or self._a is None or self._b is None:
+            return
+        self._difference = settings_difference.differ(self._a, self._b)
+        self._tell()
+        self.layers_changed.emit()
+
+    def forget(self) -> None:
+        """Drop the boxes of a picture that is gone."""
+        self._a = self._b = self._difference = None
+
+    def layers(self, document: Document) -> list[Layer]:
+        """Paint the differences, or the boxes of B; those of A are the detections themselves."""
+        if document.pinned is None or self._difference is None or not document.view.boxes:
+            return []
+        labels, selected = document.view.labels, document.selected
+        match document.view.compare:
+            case "difference":
+                return [*settings_difference.layers(self._difference, labels=labels, selected=selected)]
+            case "b":
+                shown = detections.detection_layers(self._difference.b, labels=labels, selected=selected)
+                return [
+                    replace(layer, id=f"{settings_difference.LAYER} b") for layer in shown if isinstance(layer, Boxes)
+                ]
+            case _:
+                return []
+
+    def picked(self, layer: str, row: int) -> bool:
+        """Select a box of the comparison."""
+        own = [each for each in self.layers(self.store.document) if each.id == layer and isinstance(each, Boxes)]
+        if own:
+            self.store.update(self.store.document.with_selected(int(own[0].ids[row])))
+        return bool(own)
+
+    def _tell(self) -> None:
+        counts = self._difference.counts if self._difference is not None else {}
+        words = {}
+        for role, (_, meaning) in LEGEND.items():
+            count = counts.get(role)
+            many = "…" if count is None else "1 box" if count == 1 else f"{count:,} boxes"
+            words[role] = f"{many} {meaning}"
+        self.legend.tell(words)
+
+    def _pin(self) -> None:
+        self.store.update(pin(self.store.document), title="Pin settings as B")
+
+    def _swap(self) -> None:
+        self.store.update(swap(self.store.document), title="Swap A and B")
+
+    def _drop(self) -> None:
+        self.store.update(self.store.document.with_pinned(None), title="Drop B")
+
+    def _choose(self) -> None:
+        self.store.update(self.store.document.with_view(compare=str(self.mode.currentData())))
+
+
+def pin(document: Document) -> Document:
+    """Return the document with its settings pinned as B, and the differences shown."""
+    return document.with_pinned(_compared(document.values(DETECT))).with_view(compare="difference")
+
+
+def swap(document: Document) -> Document:
+    """Return the document with the pinned settings in force and those of now pinned."""
+    return _as_b(document).with_pinned(_compared(document.values(DETECT)))
+
+
+def flip(document: Document) -> Document:
+    """Return the document that shows B, or A where it showed B."""
+    return document.with_view(compare="a" if document.view.compare == "b" else "b")
+
+
+def _compared(values: dict[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in values.items() if name not in APART}
+
+
+def _as_b(document: Document) -> Document:
+    """Return the document with the pinned settings in force."""
+    apart = {name: value for name, value in document.values(DETECT).items() if name in APART}
+    return document.with_own(DETECT).with_value(DETECT, **{**dict(document.pinned or ()), **apart})
+
+
+def _differing(document: Document, description: Description) -> list[tuple[str, str, str]]:
+    """Return title, value of A and value of B of the parameters that differ, as people read them."""
+    offer = description.offers[DETECT]
+    a, b = ({**offer.defaults, **request_plan.given(each, DETECT, description)} for each in (document, _as_b(document)))
+    return [(p.title, p.text(a[p.name]), p.text(b[p.name])) for p in offer.parameters if a.get(p.name) != b.get(p.name)]
+
+
+def _button(title: str, help_text: str, run: object) -> QPushButton:
+    button = QPushButton(title)
+    button.setToolTip(help_text)
+    button.clicked.connect(run)
+    return button
+
+
+def _text(name: str, text: str = "") -> QLabel:
+    label = QLabel(text)
+    label.setAccessibleName(name)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+PANEL = ComparePanel

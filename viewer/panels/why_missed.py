@@ -1,0 +1,233 @@
+"""Why missed: the ladder of stages that an object in a rectangle fell from, and buttons that bring it back."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, ClassVar
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QStackedLayout,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from models.cards import card
+from models.inspection import Description
+from models.params import Value
+from models.requests import Request
+from models.types import Result
+from viewer import theme
+from viewer.canvas.layers import Layer
+from viewer.panels.base import GAP, Panel
+from viewer.presenters import lineage
+from viewer.session import request_plan
+from viewer.session.document import Document
+from viewer.session.history import Store
+from viewer.widgets.tables.stage_ladder import Ladder
+
+EMPTY = (
+    "Hold Shift and drag a rectangle around an object that was not found, or click a missed one of the ground truth."
+)
+NOTHING = "No change of one or two controls brings it back: the model itself does not see it."
+TAKEN = "If the ground truth still counts it as missed, that box fits another object better and was matched to it."
+ANY = "Any class"
+
+
+class MissedPanel(Panel):
+    """The verdict, the stages with their numbers, and what would bring the object back."""
+
+    id: ClassVar[str] = "missed"
+    title: ClassVar[str] = "Why missed?"
+    icon: ClassVar[str] = "missed"
+    area: ClassVar[str] = "bottom"
+    opened: ClassVar[bool] = False
+    rank: ClassVar[int] = 5
+    height_px: ClassVar[int] = 248
+    needs: ClassVar[tuple[str, ...]] = ("Detects", "Traces")
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.verdict = _words("Verdict")
+        font = self.verdict.font()
+        font.setBold(True)
+        self.verdict.setFont(font)
+        self.remark = _words("Remark")
+        self.remark.setProperty("small", True)
+        self.classes = QComboBox()
+        self.classes.setAccessibleName("Class that was missed")
+        self.classes.setToolTip("What should have been found in the rectangle")
+        self.classes.addItem(ANY, "")
+        self.classes.activated.connect(self._choose)
+        self.copy, self.clear = QToolButton(), QPushButton("Clear")
+        self.copy.setToolTip("Copy all of it as text")
+        self.copy.setAccessibleName("Copy why it was missed")
+        self.copy.setAutoRaise(True)
+        self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text))
+        self.clear.setToolTip("Take the rectangle away (Esc)")
+        self.clear.clicked.connect(self._clear)
+
+        self.ladder = Ladder()
+        self.advice = _words("What would bring it back")
+        self.buttons: list[QPushButton] = []
+        self.empty = QLabel(EMPTY)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty.setWordWrap(True)
+        self._pages = QStackedLayout(self)
+        self._pages.addWidget(self.empty)
+        self._pages.addWidget(self._page())
+        self._result: Result | None = None
+        self._names: tuple[str, ...] = ()
+        self._defaults: dict[str, Value] = {}
+        theme.changes().connect(self._restyle)
+        self._restyle()
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Want to know what became of the rectangle's object while the panel is in view."""
+        if document.region is None or not document.view.missed or request_plan.beyond(document):
+            return None
+        known = description is None or document.region_label in description.classes
+        corners = {name: float(v) for name, v in zip(("x0", "y0", "x1", "y1"), document.region, strict=True)}
+        extra: dict[str, Value] = {**corners, "label": document.region_label if known else ""}
+        return request_plan.ask("missed", document, description, settings="detect", extra=extra)
+
+    @classmethod
+    def called(cls, document: Document) -> bool:
+        """Tell whether there is a rectangle to paint."""
+        return document.region is not None
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """List the model's classes; say how to draw a rectangle where there is none."""
+        if description is not None and description.classes != self._names:
+            self._names = description.classes
+            self.classes.clear()
+            for title, name in [(ANY, ""), *((n, n) for n in (self._names[i] for i in card.label_ids(self._names)))]:
+                self.classes.addItem(title, name)
+        offer = description.offers.get("detect") if description else None
+        self._defaults = offer.defaults if offer else {}
+        self.classes.setCurrentIndex(max(self.classes.findData(document.region_label), 0))
+        reason = (self.lacking(description) if description else "") or request_plan.beyond(document)
+        self.empty.setText(reason or EMPTY)
+        if document.region is None:
+            self._result = None
+        there = not reason and document.region is not None and self._result is not None
+        self._pages.setCurrentIndex(int(there))
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Show the ladder and the buttons."""
+        if slot != self.id:
+            return
+        self._result = result
+        self._tell(result.meta["finding"])
+        self._pages.setCurrentIndex(1)
+        self.layers_changed.emit()
+
+    def forget(self) -> None:
+        """Drop the answer for another picture."""
+        self._result = None
+
+    def layers(self, document: Document) -> list[Layer]:
+        """Paint the rectangle, and the boxes that tell of it while the panel is in view."""
+        if document.region is None:
+            return []
+        told = document.view.missed and not request_plan.beyond(document)
+        return lineage.missed_layers(document.region, self._result if told else None)
+
+    def seen(self, in_view: bool) -> None:
+        """Ask while the panel is in view, and no longer."""
+        self.store.update(self.store.document.with_view(missed=in_view))
+
+    @property
+    def text(self) -> str:
+        """All that the panel says, "" for nothing."""
+        return lineage.missed_text(self._result) if self._result is not None else ""
+
+    def _page(self) -> QWidget:
+        """Lay out what is shown of an answer."""
+        head = QHBoxLayout()
+        head.setSpacing(GAP)
+        head.addWidget(self.verdict, 1)
+        for widget in (self.classes, self.copy, self.clear):
+            head.addWidget(widget, 0, Qt.AlignmentFlag.AlignTop)
+        remedies = QWidget()
+        self._remedies = QVBoxLayout(remedies)
+        self._remedies.setContentsMargins(0, 0, 0, 0)
+        self._remedies.setSpacing(GAP // 2)
+        self._remedies.addWidget(self.advice)
+        self._remedies.addStretch(1)
+        body = QHBoxLayout()
+        body.setSpacing(2 * GAP)
+        body.addWidget(_scroll(self.ladder, "Stages"), 1)
+        body.addWidget(_scroll(remedies, "Changes that bring it back"), 1)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        column.setSpacing(GAP // 2)
+        column.addLayout(head)
+        column.addWidget(self.remark)
+        column.addLayout(body, 1)
+        return page
+
+    def _tell(self, finding: dict[str, Any]) -> None:
+        self.verdict.setText(finding["verdict"])
+        shown = finding["stage"] == "shown"
+        beside = TAKEN if shown and self.store.document.truth is not None else ""
+        self.remark.setText(" ".join(part for part in (finding["remark"], beside) if part))
+        self.remark.setVisible(bool(self.remark.text()))
+        self.ladder.set_rungs(finding["rungs"])
+        self.advice.setText("" if shown else "Brings it back" if finding["remedies"] else NOTHING)
+        for button in self.buttons:
+            self._remedies.removeWidget(button)
+            button.deleteLater()
+        self.buttons = []
+        for remedy in finding["remedies"]:
+            button = QPushButton(lineage.remedy_text(remedy))
+            button.setToolTip(f"Moves it by {remedy['distance']:.1%} of the range. Undo takes it back.")
+            button.clicked.connect(partial(self._apply, dict(remedy["set"]), remedy["text"]))
+            self._remedies.insertWidget(self._remedies.count() - 1, button, 0, Qt.AlignmentFlag.AlignLeft)
+            self.buttons.append(button)
+
+    def _apply(self, change: dict[str, Value], title: str) -> None:
+        own = {name: None if value == self._defaults.get(name) else value for name, value in change.items()}
+        self.store.update(self.store.document.with_value("detect", **own), title=title)
+
+    def _choose(self) -> None:
+        document = self.store.document
+        label = str(self.classes.currentData())
+        self.store.update(document.with_region(document.region, label), title="Class of the rectangle")
+
+    def _clear(self) -> None:
+        self.store.update(self.store.document.with_region(None), title="Clear the rectangle")
+
+    def _restyle(self) -> None:
+        self.copy.setIcon(theme.icon("copy"))
+
+
+def _words(name: str) -> QLabel:
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    if name:
+        label.setAccessibleName(name)
+    return label
+
+
+def _scroll(inside: QWidget, name: str) -> QScrollArea:
+    scroll = QScrollArea()
+    scroll.setAccessibleName(name)
+    scroll.setWidgetResizable(True)
+    scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+    scroll.setWidget(inside)
+    return scroll
+
+
+PANEL = MissedPanel

@@ -1,0 +1,184 @@
+"""Explaining: which methods a model offers, what is asked for the document's target, and that in words. No Qt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from models.inspection import Description, Offer
+from models.quantity import TITLES
+from models.requests import Request
+from models.types import Result
+from viewer.session import request_plan
+from viewer.session.document import Document
+
+FIRST = "grad_cam"
+GROUPS = ("Class activation maps", "Gradients", "Guided", "Perturbations")  # as they are listed; others follow
+WITHIN = "What is explained is now a class within the rectangle. Esc takes it away."
+HIDES = "Feature ablation hides the rectangle and says what that costs. Esc takes it away."
+ABOUT = ("target", "against", "part", "box", "region", "layer")  # set by what is picked, not in a method's own form
+PARTS = {
+    "score": "Class score",
+    "x0": "Left edge",
+    "y0": "Upper edge",
+    "x1": "Right edge",
+    "y1": "Lower edge",
+}
+SMALL_DELTA = 0.05
+CAUTION = (
+    "Looks sharp and proves little: guided maps hardly change when the weights are made random (Adebayo et al. 2018)."
+)
+GUIDED = ("guided_backprop", "deconvnet", "guided_grad_cam")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is known of a method before it is run; level "" is not known yet."""
+
+    level: str = ""
+    reason: str = ""
+
+
+def methods(description: Description | None) -> list[Offer]:
+    """Return the methods of attribution, group by group."""
+    offers = [offer for offer in description.offers.values() if offer.group] if description else []
+    groups = list(dict.fromkeys((*GROUPS, *(offer.group for offer in offers))))
+    return sorted(offers, key=lambda offer: groups.index(offer.group))
+
+
+def layered(offer: Offer) -> bool:
+    """Tell whether a method works on a layer."""
+    return any(parameter.name == "layer" for parameter in offer.parameters)
+
+
+def verdicts(document: Document, description: Description | None) -> Request | None:
+    """Want to know which methods hold, while they are listed or one of them is shown."""
+    if not (document.view.explaining or document.method):
+        return None
+    return request_plan.explain("verdicts", document, description)
+
+
+def layers(document: Document, description: Description | None) -> Request | None:
+    """Want the network's calls while they are listed; the box is all of the target that they depend on."""
+    asked = request_plan.explain("layers", document, description) if document.view.layers else None
+    if asked is None:
+        return None
+    about = {name: value for name, value in asked.params if name in ("box", "region")}
+    return Request.make(asked.inspection, asked.model, asked.source, about)
+
+
+def attribution(document: Document, description: Description | None) -> Request | None:
+    """Want the map of the method chosen, once it is known to hold for this model, picture and layer."""
+    if not document.method or document.method in document.view.unfit:
+        return None
+    asked = request_plan.explain("verdicts", document, description)
+    if asked is None or asked != document.view.judged:
+        return None
+    return request_plan.explain(document.method, document, description)
+
+
+def judged(document: Document, request: Request, result: Result) -> Document:
+    """Return the document that knows which methods do not hold."""
+    unfit = tuple(m["id"] for m in result.meta["methods"] if m["level"] == "never")
+    return document.with_view(judged=request, unfit=unfit)
+
+
+def judgements(result: Result | None) -> dict[str, Judgement]:
+    """Return what is known of each method, by its id."""
+    listed: Sequence[Mapping[str, Any]] = result.meta["methods"] if result is not None else ()
+    return {m["id"]: Judgement(m["level"], m["reason"]) for m in listed}
+
+
+def stepped(document: Document, description: Description | None, by: int) -> str:
+    """Return the method that comes `by` after the one chosen, of those that hold; "" where there is none."""
+    offered = methods(description)
+    names = [offer.id for offer in offered]
+    fit = {offer.id for offer in offered if not offer.reason} - set(document.view.unfit)
+    if not fit:
+        return ""
+    at = names.index(document.method) if document.method in names else min(-by, 0)
+    return next(name for step in range(1, len(names) + 1) if (name := names[(at + by * step) % len(names)]) in fit)
+
+
+def begun(document: Document, description: Description | None) -> Document:
+    """Return the document with a method chosen: the one there is, or the first to look at."""
+    offered = [offer.id for offer in methods(description)]
+    if document.method or not offered:
+        return document
+    return document.explaining(method=FIRST if FIRST in offered else offered[0])
+
+
+def with_target(document: Document, name: str) -> Document:
+    """Return the document with a class to explain, "" for the one that scores highest; of a rectangle its class."""
+    against = "" if name and name == document.against else document.against
+    document = document.explaining(target=name, against=against)
+    return document.with_region(document.region, name) if document.region else document
+
+
+def target_of(document: Document) -> str:
+    """Return the class that was chosen, "" for none: that of a rectangle drawn stands first."""
+    return (document.region_label if document.region else "") or document.target
+
+
+def subject(document: Document, texts: Mapping[int, str]) -> str:
+    """Return of which box of a detector the map is, in words; `texts` name detections by their ids."""
+    if document.region:
+        x0, y0, x1, y1 = document.region
+        return f"Rectangle at x {x0:.0f} to {x1:.0f}, y {y0:.0f} to {y1:.0f}: an object that was missed"
+    if document.selected >= 0:
+        return texts.get(document.selected, "Selected box")
+    return "Best box; click another to choose it"
+
+
+def word_for(label: int, classes: Sequence[str]) -> str:
+    """Return what a class is asked for by: its name, or its number where another class has the name first."""
+    name = classes[label]
+    return name if classes.index(name) == label else str(label)
+
+
+def label_of(word: str, classes: Sequence[str]) -> int:
+    """Return the label id that a name or number stands for, -1 for none."""
+    if word in classes:
+        return list(classes).index(word)
+    return int(word) if word.isascii() and word.isdigit() and int(word) < len(classes) else -1
+
+
+def title_for(word: str, classes: Sequence[str]) -> str:
+    """Return the name of the class that a word asks for."""
+    label = label_of(word, classes)
+    return classes[label] if label >= 0 else word
+
+
+def number(value: float) -> str:
+    """Return a value with three digits that count, as people read it."""
+    return f"{value:.3g}" if value and not 1e-3 <= abs(value) < 1e4 else f"{value:.3f}".rstrip("0").rstrip(".") or "0"
+
+
+def facts(result: Result, texts: Mapping[int, str]) -> list[tuple[str, str]]:
+    """Return the numbers that belong to a map; `texts` name detections by their ids."""
+    meta = result.meta
+    target = re.sub(r"\bbox (\d+)$", lambda box: f"box {texts.get(int(box[1]), box[1])}", str(meta["target"]))
+    found = [("Explains", target), (TITLES[meta["quantity"]], number(meta["score"]))]
+    if meta["probability"] is not None:
+        found[-1] = ("Score", f"{number(meta['score'])}, probability {meta['probability']:.4f}")
+    if meta.get("layer"):
+        found.append(("Layer", str(meta["layer"])))
+    height, width = result.arrays["map"].shape
+    found.append(("Map", f"{width} × {height} cells"))
+    if meta["delta"] is not None:
+        delta = abs(float(meta["delta"]))
+        small = "small: the map adds up to the score" if delta <= SMALL_DELTA else "large: read it with care"
+        found.append(("Completeness", f"off by {delta:.2%}, {small}"))
+    return found
+
+
+def value_at(result: Result, x: float, y: float) -> float | None:
+    """Return the map's own value at a place of the picture, None outside."""
+    values = result.arrays["map"]
+    x0, y0, x1, y1 = result.meta["extent"]
+    column, row = (x - x0) / (x1 - x0) * values.shape[1], (y - y0) / (y1 - y0) * values.shape[0]
+    if not (0 <= column < values.shape[1] and 0 <= row < values.shape[0]):
+        return None
+    return float(values[int(row), int(column)])

@@ -1,0 +1,112 @@
+"""The proof of a map: what is asked, its curves, its twin and its numbers as text. No Qt widgets, no painting."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import numpy as np
+
+from models.inspection import Description
+from models.params import Value
+from models.requests import Request
+from models.types import Result
+from viewer.presenters import attribution
+from viewer.session import request_plan
+from viewer.session.document import Document
+
+SLOT = "proof.map"
+PROOF = "proof"
+NAMES = {"the map": "This map", "random": "Random", "centre": "Centre"}
+
+
+def name_of(curve: str) -> str:
+    """Return what one of the three maps is called."""
+    return NAMES.get(curve) or curve
+
+
+def wanted(document: Document, description: Description | None) -> Request | None:
+    """Return the request to prove the map shown, with that method's own settings; None while there is none."""
+    if description is None or not document.method or document.method not in description.offers:
+        return None
+    settings: dict[str, Value] = request_plan.given(document, document.method, description)
+    settings = {name: value for name, value in settings.items() if name not in attribution.ABOUT}
+    if document.layer and attribution.layered(description.offers[document.method]):
+        settings["layer"] = document.layer
+    extra: dict[str, Value] = {"method": document.method}
+    if settings:
+        extra["settings"] = json.dumps(settings, sort_keys=True)
+    return request_plan.explain(PROOF, document, description, extra=extra)
+
+
+def sentences(result: Result, *, delta: float | None) -> list[str]:
+    """Return what was found out, as plain sentences."""
+    meta = result.meta
+    said = [meta["verdict_text"]] if "verdict_text" in meta else []
+    said += [meta["twin_text"]] if "twin_text" in meta else []
+    if delta is not None:
+        said.append(f"Completeness: the map's sum is off by {delta:.2%} of what it should add up to.")
+    return said
+
+
+def progress(result: Result) -> str:
+    """Return how far the work is, "" once it is done."""
+    meta = result.meta
+    if not meta.get("partial"):
+        return ""
+    return f"{meta['collected']:,} of {meta['of']:,} {meta['unit']}"
+
+
+def bounds(result: Result) -> tuple[float, float]:
+    """Return the lowest and highest value that both charts show: from 0 to 1 for probabilities."""
+    values = np.concatenate([result.arrays["deletion"].ravel(), result.arrays["insertion"].ravel()])
+    values = values[np.isfinite(values)]
+    low, high = min(0.0, float(values.min(initial=0.0))), float(values.max(initial=0.0))
+    return (0.0, 1.0) if result.meta["quantity"] == "probability" and high > 0.5 else (low, high or 1.0)
+
+
+def facts(result: Result, *, delta: float | None) -> list[tuple[str, str]]:
+    """Return every number with its name."""
+    meta = result.meta
+    rows = [("Method", str(meta["method"])), ("Explains", str(meta["target"]))]
+    for curve in ("deletion", "insertion"):
+        for name, value in zip(meta["maps"], meta.get(f"{curve}_areas", ()), strict=False):
+            rows.append((f"Area under {curve}, {name_of(name).lower()}", f"{value:.4f}"))
+    for key, title in (("correlation", "Spearman's ρ to the twin"), ("similarity", "SSIM to the twin")):
+        rows += [(title, f"{meta[key]:.4f}")] if key in meta else []
+    rows += [("Completeness off by", f"{delta:.4%}")] if delta is not None else []
+    return rows
+
+
+def as_text(result: Result, *, delta: float | None) -> str:
+    """Return every number and what was found out as tab-separated text."""
+    lines = ["\t".join(row) for row in facts(result, delta=delta)]
+    return "\n".join([*lines, *sentences(result, delta=delta)]) + "\n"
+
+
+def as_csv(result: Result) -> str:
+    """Return the curves: a line for each share, a column for each map taken away and put in."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = result.meta["maps"]
+    curves = ("deletion", "insertion")
+    writer.writerow(["share", *(f"{curve}, {name}" for curve in curves for name in names)])
+    columns = np.concatenate([result.arrays["levels"][None], *(result.arrays[curve] for curve in curves)])
+    writer.writerows([f"{value:.6g}" for value in row] for row in columns.T.tolist())
+    return text.getvalue()
+
+
+def as_json(request: Request, result: Result, *, delta: float | None) -> str:
+    """Return the curves, areas and what was found out, with the picture, the model and every parameter."""
+    meta = {key: value for key, value in result.meta.items() if key not in ("timings", "total_ms", "size", "sha256")}
+    curves = {name: result.arrays[name].tolist() for name in ("levels", "deletion", "insertion")}
+    body: dict[str, Any] = {
+        "source": {"file": request.source.name if request.source else ""},
+        "model": {"name": request.model, "sha256": result.meta.get("sha256", "")},
+        **meta,
+        "completeness_delta": delta,
+        **curves,
+    }
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,272 @@
+"""What filters, activations and attention look like and say: tiles, facts in words, layers over the picture. No Qt.
+
+Colour maps are handed in, because only the theme knows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.types import Float, Int, Result
+from viewer.canvas import mosaic
+from viewer.canvas.layers import Boxes, Layer
+from viewer.presenters.heatmap import DIVERGING, SEQUENTIAL, Look, heat_layer
+
+Lut = Callable[[str], NDArray[np.uint8]]
+FILTERS, ACTIVATIONS, ATTENTION = "filters", "activations", "attention"
+OWN, SHARED = "own", "shared"
+ROLLOUT, BLOCK, POSITION = "rollout", "block", "position"
+FIELD, QUERY = "receptive field", "query"
+COLOUR_OF_FIELD = -8  # a calm orange that no class has
+
+
+def filter_atlas(result: Result, lut: Lut) -> mosaic.Atlas:
+    """Return the kernels of a layer on one scale: in colour where they are over three colours, else signed."""
+    tiles, scale = result.arrays["tiles"], float(result.meta["scale"])
+    return mosaic.coloured(tiles, scale) if tiles.ndim == 4 else mosaic.signed(tiles, scale, lut(DIVERGING))
+
+
+def activation_atlas(result: Result, lut: Lut, *, scale: str = OWN) -> mosaic.Atlas:
+    """Return the channels of a layer, each on its `own` scale or all on one; a vector's values as bars."""
+    tiles, meta = result.arrays["tiles"], result.meta
+    if tiles.shape[1:] == (1, 1):
+        return mosaic.bars(tiles[:, 0, 0], lut(DIVERGING))
+    both = float(result.arrays["min"].min(initial=0)) < 0
+    if scale == SHARED:
+        end: float | Float = float(meta["scale"])
+    else:
+        end = np.maximum(np.abs(result.arrays["max"]), np.abs(result.arrays["min"]))
+    paint = mosaic.signed if both else mosaic.positive
+    return paint(tiles, end, lut(DIVERGING if both else SEQUENTIAL))
+
+
+def attention_atlas(result: Result, lut: Lut) -> mosaic.Atlas:
+    """Return every head of every block, each on its own scale: what it attends to, not how much."""
+    values = result.arrays["all"]
+    tiles = values.reshape(-1, *values.shape[2:])
+    return mosaic.positive(tiles, tiles.max((1, 2)), lut(SEQUENTIAL))
+
+
+def order_of(result: Result, sort: str) -> Int:
+    """Return the channels of a result, the largest first by a column of it; as they are where there is no such one."""
+    key = {"norm": "norms"}.get(sort, sort)
+    columns = result.arrays
+    count = len(columns["tiles"])
+    if key not in columns or len(columns[key]) != count:
+        return np.arange(count, dtype=np.int64)
+    return np.argsort(-columns[key], kind="stable").astype(np.int64)
+
+
+def filter_summary(result: Result) -> str:
+    """Return what is to be said of a layer's kernels as a whole."""
+    meta = result.meta
+    count, inputs, height, width = meta["shape"]
+    words = [f"{count:,} filters of {height} × {width} over {inputs:,} input{'s' * (inputs != 1)}"]
+    words += [f"stride {meta['stride'][0]}"] if max(meta["stride"]) > 1 else []
+    words += [f"{meta['groups']:,} groups"] if meta["groups"] > 1 else []
+    words.append(f"{meta['dead_count'] or 'none'} dead")
+    words.append(f"{meta['duplicate_count'] or 'none'} duplicate{'s' * (meta['duplicate_count'] > 1)}")
+    words += [] if meta["called"] else ["never called for this picture"]
+    return " · ".join(words)
+
+
+def filter_line(result: Result, row: int) -> str:
+    """Return one kernel in a line."""
+    arrays = result.arrays
+    words = f"Filter {row}: norm {arrays['norms'][row]:.3g}"
+    if arrays["nearest"][row] >= 0:
+        words += f", most like {arrays['nearest'][row]} (cosine {arrays['similarity'][row]:.2f})"
+    flags = [name for name in ("dead", "duplicate") if arrays[name][row]]
+    return f"{words}, {' and '.join(flags)}" if flags else words
+
+
+def filter_facts(result: Result, row: int) -> list[tuple[str, str]]:
+    """Return the numbers of one kernel, each with its name."""
+    arrays, meta = result.arrays, result.meta
+    facts = [("Filter", f"{row} of {len(arrays['norms']):,}"), ("Norm", f"{arrays['norms'][row]:.4g}")]
+    if meta["folded"]:
+        facts.append(("With batch norm", f"{arrays['strength'][row]:.4g}"))
+    tile = arrays["tiles"][row]
+    facts.append(("Weights shown", f"{tile.min():+.3g} to {tile.max():+.3g}"))
+    if meta["mode"] in ("pca", "planes") and meta["shape"][1] > 1:
+        facts.append(("Share shown", f"{100 * arrays['share'][row]:.0f} % of its energy"))
+    near = int(arrays["nearest"][row])
+    if near >= 0:
+        facts.append(("Most like", f"{near}, cosine {arrays['similarity'][row]:.3f}"))
+    if arrays["dead"][row]:
+        facts.append(("Dead", "under 1 ‰ of the others"))
+    if arrays["duplicate"][row]:
+        facts.append(("Duplicate", f"as good as {near}"))
+    return facts
+
+
+def numbers_text(tile: Float) -> str:
+    """Return one kernel as tab-separated rows; of colours one block each, red, green, blue."""
+    planes = {"": tile} if tile.ndim == 2 else {name: tile[..., i] for i, name in enumerate(("red", "green", "blue"))}
+    blocks = []
+    for name, plane in planes.items():
+        rows = ["\t".join(f"{value:.8g}" for value in row) for row in plane.tolist()]
+        blocks.append("\n".join([name, *rows] if name else rows))
+    return "\n".join(blocks)
+
+
+def activation_summary(result: Result) -> str:
+    """Return what is to be said of a layer's channels as a whole."""
+    meta = result.meta
+    count, rows, columns = result.arrays["maps"].shape
+    shape = "values" if (rows, columns) == (1, 1) else f"maps of {columns} × {rows}"
+    dead = f"{meta['dead_count'] or 'none'} dead in this picture"
+    if "measure" in meta:
+        return f"{meta['layer']}: {count:,} {shape} · {dead}"
+    about = f"target {meta['target']}" if meta["counts"] else f"{meta['target']} does not depend on this layer"
+    return f"{meta['layer']}: {count:,} {shape} · {dead} · {about}"
+
+
+def activation_line(result: Result, row: int) -> str:
+    """Return one channel in a line."""
+    arrays, measure = result.arrays, result.meta.get("measure", "relevance")
+    told = f", {measure} {arrays['relevance'][row]:+.3g}" if result.meta["counts"] or measure == "relevance" else ""
+    if arrays["maps"].shape[1:] == (1, 1):
+        return f"Channel {row}: {arrays['mean'][row]:.4g}{told}"
+    words = f"Channel {row}: mean {arrays['mean'][row]:.3g}, max {arrays['max'][row]:.3g}{told}"
+    return f"{words}, zero everywhere" if arrays["dead"][row] else words
+
+
+def activation_facts(result: Result, row: int) -> list[tuple[str, str]]:
+    """Return the numbers of one channel, each with its name."""
+    arrays = result.arrays
+    facts = [("Channel", f"{row} of {len(arrays['mean']):,}")]
+    if arrays["maps"].shape[1:] == (1, 1):
+        facts.append(("Value", f"{arrays['mean'][row]:.5g}"))
+    else:
+        facts.append(("Mean", f"{arrays['mean'][row]:.4g}"))
+        facts.append(("Range", f"{arrays['min'][row]:.4g} to {arrays['max'][row]:.4g}"))
+        facts.append(("Zero", f"{100 * arrays['zeros'][row]:.0f} % of the places"))
+    rank = int((arrays["relevance"] > arrays["relevance"][row]).sum()) + 1
+    if result.meta["counts"]:
+        measure = str(result.meta.get("measure", "relevance")).capitalize()
+        facts.append((measure, f"{arrays['relevance'][row]:+.3g}, {_ordinal(rank)}"))
+    return facts
+
+
+def activation_layer(result: Result, row: int, look: Look) -> Layer | None:
+    """Return the overlay of a channel, None for a vector's, which lies nowhere."""
+    maps = result.arrays["maps"]
+    if not 0 <= row < len(maps) or maps.shape[1:] == (1, 1):
+        return None
+    values = maps[row].astype(np.float32)
+    return heat_layer(values, result.meta["extent"], look, signed=bool(values.min() < 0), id="activation")
+
+
+def field_layers(result: Result) -> list[Layer]:
+    """Return the receptive field of a unit: all of it dashed, what holds 95 % of it in full, the unit's own cell."""
+    if result.meta["empty"]:
+        return []
+    whole, most, cell = (result.arrays[name] for name in ("box", "effective", "place"))
+    colour = np.array([COLOUR_OF_FIELD], np.int64)
+    layers: list[Layer] = [Boxes(f"{FIELD} whole", whole, colour, dashed=True, width=1.5, hoverable=False)]
+    layers.append(Boxes(f"{FIELD} effective", most, colour, width=2.0, hoverable=False))
+    layers.append(Boxes(f"{FIELD} cell", cell, colour, width=1.0, filled=True, hoverable=False))
+    return layers
+
+
+def field_text(result: Result) -> str:
+    """Return the receptive field of a unit in words."""
+    meta = result.meta
+    channel = f"Channel {meta['channel']}" if meta["channel"] >= 0 else "All channels"
+    unit = f"{channel} at row {meta['row']}, column {meta['column']}"
+    if meta["empty"]:
+        return f"{unit} depends on no pixel of this picture."
+    sizes = [_size(result.arrays[name][0]) for name in ("box", "effective")]
+    words = f"sees {sizes[0]} px of the picture, 95 % of it within {sizes[1]} px"
+    return f"{unit} is silent; its place {words}" if meta["silent"] else f"{unit} {words}"
+
+
+def attention_map(result: Result, show: str, block: int, head: int) -> tuple[Float, bool]:
+    """Return the map (h, w) that is to be shown and whether it has a sign: rollout, one head or all, or positions."""
+    arrays = result.arrays
+    if show == POSITION and "position" in arrays:
+        return arrays["position"], True
+    if show == BLOCK:
+        found = arrays["all"][min(block, len(arrays["all"]) - 1)]
+        return (found.mean(0) if head < 0 else found[min(head, len(found) - 1)]), False
+    return arrays["rollout"], False
+
+
+def attention_facts(result: Result, show: str, block: int, head: int) -> list[tuple[str, str]]:
+    """Return what is shown of the attention in numbers, each with its name."""
+    arrays, meta = result.arrays, result.meta
+    values, _ = attention_map(result, show, block, head)
+    row, column = np.unravel_index(int(values.argmax()), values.shape)
+    facts = [("Query", query_text(meta["query"], meta["grid"], class_token=meta["class_token"]))]
+    if show == POSITION:
+        facts.append(("Cosine", f"{values.min():+.2f} to {values.max():+.2f}"))
+        return facts
+    facts.append(("Strongest", f"{100 * values.max():.2g} % at row {row}, column {column}"))
+    if show == BLOCK:
+        if meta["class_token"]:
+            part = arrays["to_class"][block]
+            facts.append(("To the class token", f"{100 * (part.mean() if head < 0 else part[head]):.2g} %"))
+        bits = arrays["entropy"][block]
+        even = np.log2(values.size + int(meta["class_token"]))
+        facts.append(("Spread", f"{bits.mean() if head < 0 else bits[head]:.2f} bits of {even:.2f}"))
+    elif meta["class_token"]:
+        facts.append(("To the class token", f"{100 * meta['rollout_to_class']:.2g} %"))
+    return facts
+
+
+def attention_line(result: Result, number: int) -> str:
+    """Return one head of one block in a line; they are counted block by block."""
+    block, head = divmod(number, result.meta["heads"])
+    words = f"Block {block}, head {head}: spread {result.arrays['entropy'][block, head]:.2f} bits"
+    if result.meta["class_token"]:
+        words += f", {100 * result.arrays['to_class'][block, head]:.2g} % to the class token"
+    return words
+
+
+def query_text(query: int, grid: tuple[int, int], *, class_token: bool) -> str:
+    """Return which token looks."""
+    if query >= 0:
+        row, column = divmod(query, grid[1])
+        return f"patch at row {row}, column {column}"
+    return "class token" if class_token else "all patches, on average"
+
+
+def patch_at(result: Result, place: tuple[float, float]) -> int:
+    """Return the patch at a place of the picture, -1 outside of what the network sees."""
+    left, top, right, bottom = result.meta["extent"]
+    rows, columns = result.meta["grid"]
+    across, down = (place[0] - left) / (right - left), (place[1] - top) / (bottom - top)
+    if not (0 <= across < 1 and 0 <= down < 1):
+        return -1
+    return int(down * rows) * columns + int(across * columns)
+
+
+def query_layer(result: Result) -> Layer | None:
+    """Return the frame of the patch that looks, None where no one patch does."""
+    query, (rows, columns) = result.meta["query"], result.meta["grid"]
+    if query < 0:
+        return None
+    left, top, right, bottom = result.meta["extent"]
+    width, height = (right - left) / columns, (bottom - top) / rows
+    row, column = divmod(query, columns)
+    x, y = left + column * width, top + row * height
+    box = np.array([[x, y, x + width, y + height]], np.float32)
+    return Boxes(QUERY, box, np.array([COLOUR_OF_FIELD], np.int64), hoverable=False)
+
+
+def facts_text(facts: list[tuple[str, str]]) -> str:
+    """Return facts as tab-separated lines."""
+    return "\n".join("\t".join(fact) for fact in facts)
+
+
+def _size(box: Float) -> str:
+    return f"{box[2] - box[0]:.0f} × {box[3] - box[1]:.0f}"
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"

@@ -1,0 +1,159 @@
+"""Codes in the window: the space of a model, where the document is in it, its dimensions as controls. No Qt."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from models.inspection import Description
+from models.latent import space as spaces
+from models.latent.space import Block, Space
+from models.latent.typicality import norm_band
+from models.params import Parameter
+from models.types import Float, Refusal, Result, Source
+from viewer.session.document import Document
+
+REACH = 4.0
+UNUSED_NATS = 0.05
+UNUSED, NOISE = "Unused dimensions", "Noise"
+CHOICE = "choice"
+
+
+def space_of(description: Description | None) -> Space | None:
+    """Return the latent space of a model that has one."""
+    given = description.about.get("latent") if description and "Generates" in description.capabilities else None
+    return Space.of(given) if given else None
+
+
+def code_of(document: Document, space: Space) -> Float | None:
+    """Return the code (D,) where the document is, None where its text is no code of this space."""
+    truncation = float(document.values("decode").get("truncation", 0.0))
+    try:
+        found = space.parse(document.latent.code, truncation=truncation)
+    except Refusal:
+        return None
+    return found[0] if len(found) == 1 else None
+
+
+def at(document: Document, code: Float, *, key: int = -1) -> Document:
+    """Return the document at a code (D,); no key of the timeline is chosen unless it is that of one."""
+    return document.with_latent(code=spaces.write(code), at=key)
+
+
+def folder_of(document: Document) -> Source | None:
+    """Return the folder of real pictures that was chosen, else that of the current picture, or the one above where the
+    pictures of the strip are in several folders of that: those are classes.
+    """
+    if document.latent.reals:
+        return Source.file(document.latent.reals)
+    if document.file is None or document.file.moving:
+        return None
+    folder = Path(document.file.path).parent
+    folders = {Path(source.path).parent for source in document.sources}
+    classes = len(folders) > 1 and {each.parent for each in folders} == {folder.parent}
+    return Source.file(folder.parent if classes else folder)
+
+
+def usage(description: Description, space: Space) -> Float | None:
+    """Return the KL divergence (D,) in nats that each dimension had over the test set, where the card tells."""
+    found = np.asarray(description.about.get("kl", ()), np.float32)
+    return found if found.shape == (space.size,) else None
+
+
+def reach_of(code: Float | None) -> float:
+    """Return how far from 0 the controls of normal numbers go: as the prior does, or the code beyond that."""
+    farthest = float(np.abs(code).max(initial=0)) if code is not None else 0.0
+    return REACH if farthest <= REACH else float(np.ceil(farthest))
+
+
+def controls(
+    description: Description, space: Space, *, reach: float = REACH
+) -> tuple[list[Parameter], dict[str, list[str]]]:
+    """Return a control for each dimension, a choice for each categorical block, and which fold away under a title.
+
+    Of a VAE they are in order of their KL divergence; those that carry nothing fold away. So does the noise of a model
+    that has other blocks.
+    """
+    nats = usage(description, space)
+    found: list[Parameter] = []
+    folded: dict[str, list[str]] = {}
+    several = len({block.kind for block in space.blocks}) > 1
+    for block, part in space.parts():
+        if block.kind == "categorical":
+            choices = tuple(str(number) for number in range(block.size))
+            names = tuple(str(name) for name in description.about.get("categories", ()))
+            more = {"choices": choices, "titles": names if len(names) == block.size else ()}
+            help_text = "One of these is 1, the others are 0; named by what their pictures show, where that is known."
+            found.append(Parameter(f"{CHOICE}{part.start}", _title(block), CHOICE, "0", help=help_text, **more))
+            continue
+        order = np.arange(block.size) if nats is None else np.argsort(-nats[part], kind="stable")
+        for number in order.tolist():
+            row = part.start + number
+            told = "" if nats is None else f"KL divergence {nats[row]:.2f} nats over the test set."
+            name = f"{_title(block)} {number + 1}" if several else f"z{row}"
+            title = name if nats is None else f"{name} · {nats[row]:.1f}"
+            far = 1.0 if block.kind == "uniform" else reach
+            found.append(Parameter(f"z{row}", title, "float", 0.0, -far, far, 0.02, help=told or f"Number {row}."))
+            if nats is not None and nats[row] < UNUSED_NATS:
+                folded.setdefault(UNUSED, []).append(f"z{row}")
+            elif several and block.kind == "gaussian":
+                folded.setdefault(NOISE, []).append(f"z{row}")
+    return found, folded
+
+
+def dimensions(description: Description, space: Space) -> list[tuple[int, str]]:
+    """Return the dimensions that a code can go along with their titles, in the order of the controls."""
+    made, _ = controls(description, space)
+    return [(int(p.name.removeprefix("z")), p.title) for p in made if p.kind != CHOICE]
+
+
+def values(code: Float, space: Space) -> dict[str, float | str]:
+    """Return a code (D,) as the values of its controls."""
+    found: dict[str, float | str] = {}
+    for block, part in space.parts():
+        if block.kind == "categorical":
+            found[f"{CHOICE}{part.start}"] = str(int(np.argmax(code[part])))
+        else:
+            found |= {f"z{row}": float(code[row]) for row in range(part.start, part.stop)}
+    return found
+
+
+def changed(code: Float, space: Space, name: str, value: object) -> Float:
+    """Return a code (D,) with one control at another value."""
+    made = code.copy()
+    if name.startswith(CHOICE):
+        start = int(name.removeprefix(CHOICE))
+        part = next(part for _, part in space.parts() if part.start == start)
+        made[part] = 0
+        made[start + int(str(value))] = 1
+    else:
+        made[int(name.removeprefix("z"))] = float(str(value))
+    return made
+
+
+def name_of(encoded: Result, row: int) -> str:
+    """Return the name of an encoded picture, after that of its class where it has one."""
+    label = int(encoded.arrays["label"][row])
+    known = f"{encoded.meta['classes'][label]} · " if label >= 0 else ""
+    return f"{known}{encoded.meta['names'][row]}"
+
+
+def typical(code: Float, space: Space, folder: tuple[float, float] | None = None) -> str:
+    """Return in words how long the normal part of a code (D,) is, against the prior's and a folder's encoded codes."""
+    if not space.gaussian:
+        return ""
+    length = float(space.norm(code[None])[0])
+    low, high = _band(space.gaussian)
+    told = f"Length {length:.2f}; 95 % of the prior's: {low:.2f} to {high:.2f}"
+    return told + (f"; of the folder's: {folder[0]:.2f} to {folder[1]:.2f}" if folder else "")
+
+
+@cache
+def _band(size: int) -> tuple[float, float]:
+    return norm_band(size)
+
+
+def _title(block: Block) -> str:
+    return (block.name or block.kind).capitalize()

@@ -1,0 +1,259 @@
+"""From lineage and misses to layers and words: one box's way, an object's loss, on screen and in exports. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from models.inspection import Description
+from models.types import Result
+from viewer.canvas.layers import CORRECT, MISSED, NO_CLASS, Boxes, Layer, Links
+from viewer.session.document import Document
+
+ANCHOR, PROPOSAL, BOX, REMOVED, REMOVER = (
+    f"lineage {part}" for part in ("anchor", "proposal", "box", "removed", "remover")
+)
+REGION, LOST, TAKER, HIDDEN = "region", "missed best", "missed remover", "hidden region"
+ANCHOR_COLOUR, PROPOSAL_COLOUR = 1, 2
+MOST_LABELLED = 2
+Facts = list[tuple[str, str]]
+FATES = {
+    "low": "Below the score",
+    "suppressed": "Removed by NMS",
+    "hidden": "Class hidden",
+    "cut": "Beyond the maximum",
+    "no proposal": "Not proposed",
+    "no candidate": "Not a candidate",
+}
+
+
+def lineage_layers(result: Result, *, alone: bool = False) -> list[Layer]:
+    """Return a box's way: anchor dashed, proposal thin, what it removed and what removed it, linked, with their IoU.
+
+    The box itself is there only when the detections do not show it, or where there are none: `alone`.
+    """
+    finding, arrays, classes = result.meta["finding"], result.arrays, result.meta["classes"]
+    label, ending, box = int(finding["label"]), finding["end"], arrays["box"]
+    colour = np.array([label])
+    layers: list[Layer] = []
+    if len(box) and len(arrays["removed_boxes"]):
+        removed = arrays["removed_boxes"]
+        texts = [
+            f"{classes[k]} {s:.2f} · IoU {iou:.2f}"
+            for k, s, iou in zip(arrays["removed_labels"], arrays["removed_scores"], arrays["removed_iou"], strict=True)
+        ]
+        layers.append(
+            Boxes(
+                REMOVED,
+                removed,
+                arrays["removed_labels"],
+                texts,
+                dashed=True,
+                width=1.2,
+                opacity=0.75,
+                ids=arrays["removed_ids"],
+                labelled=len(removed) <= MOST_LABELLED,
+            )
+        )
+        layers.append(_links("lineage links", removed, box, arrays["removed_labels"]))
+    if len(box) and len(arrays["remover"]):
+        by = ending["remover"]
+        name, at = f"{classes[by['label']]} {by['score']:.2f}", np.array([by["label"]])
+        text = f"{name} · IoU {by['iou']:.2f}"
+        layers.append(Boxes(REMOVER, arrays["remover"], at, [text], ids=np.array([by["id"]])))
+        layers.append(_links("lineage link", box, arrays["remover"], colour))
+    kind = "cell" if finding["origin"]["kind"] == "cell" else "anchor"
+    text = f"{kind}, level {finding['origin']['level']}"
+    origin = Boxes(ANCHOR, arrays["origin"], np.array([ANCHOR_COLOUR]), [text], dashed=True, hoverable=False)
+    layers.append(origin)
+    if len(arrays["proposal"]):
+        text = f"proposal {finding['objectness']['value']:.2f}"
+        proposal = Boxes(PROPOSAL, arrays["proposal"], np.array([PROPOSAL_COLOUR]), [text], width=1.2, hoverable=False)
+        layers.append(proposal)
+    shown = ending["fate"] == "shown"
+    if len(box) and (alone or not shown):
+        name = f"{finding['name']} {finding['class']['score']:.2f}"
+        fate = "" if shown else FATES[ending["fate"]]
+        text = name if shown else f"{name} · {fate[0].lower()}{fate[1:]}"
+        layers.append(Boxes(BOX, box, colour, [text], dashed=not shown, ids=np.array([finding["id"]])))
+    return layers
+
+
+def origin_facts(finding: Mapping[str, Any], box: np.ndarray) -> Facts:
+    """Return the anchor, or grid cell, in words; rows and columns from 0, sizes also in network pixels."""
+    origin = finding["origin"]
+    facts = [
+        ("Level", f"{origin['level']} ({origin['rows']:,} × {origin['columns']:,} cells)"),
+        ("Cell", f"row {origin['row']:,}, column {origin['column']:,}"),
+    ]
+    if origin["per_cell"] > 1:
+        facts.append(("In the cell", f"{origin['of_cell'] + 1} of {origin['per_cell']}"))
+    facts += [
+        ("Box", box_text(box)),
+        ("Scale", _both(f"{origin['scale']:.1f}", f"{origin['scale_network']:.1f}", unit=" px")),
+        ("Ratio w/h", _both(f"{origin['ratio']:.2f}", f"{origin['ratio_network']:.2f}")),
+    ]
+    return facts
+
+
+def proposal_facts(finding: Mapping[str, Any], box: np.ndarray) -> Facts:
+    """Return the first stage in words; nothing where there is none."""
+    found = finding["objectness"]
+    if found is None:
+        return []
+    pool = (
+        f"{found['pool_rank']:,} of {found['pool_of']:,}" if found["pool_rank"] else "not among the best of its level"
+    )
+    stopped = {
+        "": f"{found['proposal_rank'] or 0:,} of {found['proposals']:,}",
+        "pool": "not reached",
+        "score": "below Proposal score",
+        "nms": f"removed by a better one, IoU {found.get('removed_iou', 0.0):.2f}",
+        "top_n": "beyond Proposals kept",
+    }
+    return [
+        ("Objectness", f"{found['value']:.4f}"),
+        ("Of all anchors", f"{found['rank']:,} of {found['of']:,}"),
+        ("Of its level", f"{found['level_rank']:,} of {found['level_of']:,}"),
+        ("Of the pool", pool),
+        ("Of proposals", stopped[found["stopped"]]),
+        ("Box", box_text(box)),
+    ]
+
+
+def ending_text(finding: Mapping[str, Any]) -> str:
+    """Return what became of the box: "7 of 23 shown"."""
+    end = finding["end"]
+    match end["fate"]:
+        case "shown":
+            return f"{end['rank']:,} of {end['shown']:,} shown"
+        case "cut":
+            return f"Number {end['rank']:,}: beyond the maximum of {end['shown']:,}"
+        case "low":
+            return f"Below the score of {end['threshold']:g}"
+    return FATES[end["fate"]]
+
+
+def headline(finding: Mapping[str, Any], box: np.ndarray) -> str:
+    """Return in one line what the box is and became: "3 0.9312 · 7 of 23 shown · best of 10 classes"."""
+    score = finding["class"]
+    if score is None or not len(box):
+        return f"{finding['name']} · {ending_text(finding)}"
+    place = "best" if score["rank"] == 1 else f"number {score['rank']}"
+    parts = [f"{finding['name']} {score['score']:.4f}", ending_text(finding)]
+    return " · ".join([*parts, f"{place} of {score['of']} classes", box_text(box)])
+
+
+def suppression_text(finding: Mapping[str, Any], removed: int) -> str:
+    """Return what suppression did to the box, or the box by it, as the title of a list of boxes."""
+    if "remover" in finding["end"]:
+        return "Removed by"
+    return f"Removed {removed:,} {'box' if removed == 1 else 'boxes'}" if removed else "Removed no box"
+
+
+def below_text(finding: Mapping[str, Any]) -> str:
+    """Return how many boxes below the score it removed too, "" for none."""
+    below = finding["end"]["removed_below"]
+    return f"and {below:,} below the score" if below else ""
+
+
+def lineage_text(result: Result) -> str:
+    """Return the whole lineage as lines of text, to be copied."""
+    finding, arrays, classes = result.meta["finding"], result.arrays, result.meta["classes"]
+    end = finding["end"]
+    lines = [headline(finding, arrays["box"])]
+    lines += [f"  Corners: {', '.join(f'{float(v):.2f}' for v in box)}" for box in arrays["box"]]
+    lines += ["Grid cell" if finding["origin"]["kind"] == "cell" else "Anchor"]
+    lines += _indented(origin_facts(finding, arrays["origin"]))
+    proposal = proposal_facts(finding, arrays["proposal"])
+    lines += ["Proposal", *_indented(proposal)] if proposal else ["One stage: no objectness, no proposals"]
+    if len(arrays["class_scores"]):
+        lines += ["Class scores", *_indented([(n, f"{s:.6f}") for _, n, s in class_scores(result)])]
+    suppression = suppression_text(finding, len(arrays["removed_ids"])), below_text(finding)
+    lines.append(" ".join(part for part in suppression if part))
+    if "remover" in end:
+        by = end["remover"]
+        lines.append(f"  {classes[by['label']]} {by['score']:.4f} at IoU {by['iou']:.4f}")
+    columns = (arrays["removed_labels"], arrays["removed_scores"], arrays["removed_iou"])
+    lines += [f"  {classes[k]} {s:.4f} at IoU {iou:.4f}" for k, s, iou in zip(*columns, strict=True)]
+    return "\n".join(lines)
+
+
+def class_scores(result: Result) -> list[tuple[int, str, float]]:
+    """Return (label, name, score) of every class, the best first; the background has the label of no class."""
+    scores, classes = result.arrays["class_scores"], result.meta["classes"]
+    background = 0 if result.meta["has_background"] else -1
+    names = [(NO_CLASS, "background") if at == background else (at, name) for at, name in enumerate(classes)]
+    order = np.argsort(-scores, kind="stable").tolist()
+    return [(*names[at], float(scores[at])) for at in order]
+
+
+def missed_layers(region: tuple[float, ...], result: Result | None) -> list[Layer]:
+    """Return an object's rectangle, and of the answer its best box where it was lost and what took its place."""
+    found = result is not None and result.meta["finding"]["stage"] == "shown"
+    colour = CORRECT if found else MISSED
+    frame = Boxes(REGION, np.array([region]), np.array([colour]), dashed=True, width=2.5, hoverable=False)
+    if result is None or found:
+        return [frame]
+    finding, arrays = result.meta["finding"], result.arrays
+    best, layers = finding["best"], []
+    title = next((rung["title"] for rung in finding["rungs"] if rung["id"] == finding["stage"]), "")
+    if len(arrays["best"]):
+        label = best["label"] if best else NO_CLASS
+        text = f"{best['name']} {best['score']:.2f} · {title}" if best else "nearest box"
+        layers.append(Boxes(LOST, arrays["best"], np.array([label]), [text], dashed=True, width=1.5))
+    if len(arrays["remover"]):
+        taker = finding["taker"]
+        at = np.array([taker["label"]])
+        layers.append(Boxes(TAKER, arrays["remover"], at, [f"{taker['name']} · IoU {taker['iou']:.2f}"], width=1.5))
+        layers.append(_links("missed link", arrays["best"], arrays["remover"], at))
+    return [*layers, frame]
+
+
+def hidden_layers(document: Document, description: Description | None) -> list[Layer]:
+    """Return the frame of a rectangle drawn for a model without boxes, for which it is what is to be hidden."""
+    if document.region is None or description is None or "Detects" in description.capabilities:
+        return []
+    box, colour = np.array([document.region], np.float32), np.array([NO_CLASS])
+    return [Boxes(HIDDEN, box, colour, dashed=True, width=2.0, hoverable=False)]
+
+
+def missed_text(result: Result) -> str:
+    """Return why an object was missed as lines of text, to be copied."""
+    finding = result.meta["finding"]
+    lines = [" ".join(part for part in (finding["verdict"], finding["remark"]) if part)]
+    lines += [f"{rung['title']}: {rung['state']}. {rung['text']}".rstrip(". ") for rung in finding["rungs"]]
+    return "\n".join([*lines, *(remedy_text(remedy) for remedy in finding["remedies"])])
+
+
+def remedy_text(remedy: Mapping[str, Any]) -> str:
+    """Return what a change does, as a button says it: "Set Score to 0.37 (+2 other boxes)"."""
+    others, lost = remedy["others"], remedy["lost"]
+    parts = [f"+{others:,} other {'box' if others == 1 else 'boxes'}"] if others else []
+    parts += [f"{lost:,} fewer" if others else f"{lost:,} {'box' if lost == 1 else 'boxes'} fewer"] if lost else []
+    return remedy["text"] + (f" ({', '.join(parts)})" if parts else "")
+
+
+def box_text(boxes: np.ndarray) -> str:
+    """Return the size and place of the first of some boxes, "" for none."""
+    if not len(boxes):
+        return ""
+    x0, y0, x1, y1 = (float(v) for v in boxes[0])
+    return f"{x1 - x0:.0f}\u00a0×\u00a0{y1 - y0:.0f} at {x0:.0f},\u00a0{y0:.0f}"
+
+
+def _both(value: str, within: str, *, unit: str = "") -> str:
+    """Return a measure in the picture, and in the network's input where it is another."""
+    return value + unit if value == within else f"{value}{unit} (network {within})"
+
+
+def _links(name: str, ends: np.ndarray, keepers: np.ndarray, colours: np.ndarray) -> Links:
+    """Return lines from corner to corner; the dot is at the one that was kept."""
+    starts = ends[:, :2]
+    return Links(name, np.concatenate([starts, np.broadcast_to(keepers[:, :2], starts.shape)], 1), colours, width=1.0)
+
+
+def _indented(facts: Facts) -> list[str]:
+    return [f"  {name}: {value}" for name, value in facts]

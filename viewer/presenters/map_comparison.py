@@ -1,0 +1,223 @@
+"""Maps side by side: which a document compares, on what scale, and how two differ. Numbers only; no Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models.inspection import Description
+from models.params import Value
+from models.requests import Request
+from models.types import Float, Result, Source
+from viewer.presenters import attribution, heatmap
+from viewer.presenters.heatmap import Look, Rect
+from viewer.session import request_plan
+from viewer.session.document import Document
+
+QUEUE = "maps"
+BEST_SLOT = "maps.best"
+CLASSIFY = "classify"
+USUAL = ("grad_cam", "integrated_gradients", "saliency", "occlusion")
+BEST = 3
+MOST_CELLS = 24
+MOST_PICTURES = 4
+FINEST = 512
+SCALES = {"method": "One scale a method", "all": "One scale for all", "cell": "A scale for each map"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One map that is compared: of which method, class ("" is the best) and picture, in which slot it is asked."""
+
+    method: str
+    target: str
+    source: Source
+
+    @property
+    def slot(self) -> str:
+        """The slot of its request, the same wherever in the grid it stands."""
+        return f"{QUEUE}.{self.method}|{self.target}|{self.source.path}|{self.source.frame}"
+
+
+def titles(description: Description | None) -> dict[str, str]:
+    """Return the methods' names by id."""
+    return {offer.id: offer.title for offer in attribution.methods(description)}
+
+
+def methods(document: Document, description: Description | None) -> tuple[str, ...]:
+    """Return the methods compared: those chosen, else the usual ones, of what the model offers."""
+    ids = [offer.id for offer in attribution.methods(description) if not offer.reason]
+    chosen = [name for name in document.maps.methods if name in ids]
+    return tuple(chosen or [name for name in USUAL if name in ids] or ids[:1])
+
+
+def classes(document: Document, description: Description | None) -> tuple[str, ...]:
+    """Return the classes compared: those chosen, else the best of the picture; "" is a box's own, or not known yet."""
+    known = description.classes if description else ()
+    chosen = tuple(word for word in document.maps.classes if attribution.label_of(word, known) >= 0)
+    return chosen or document.maps.found or ("",)
+
+
+def pictures(document: Document) -> tuple[Source, ...]:
+    """Return the pictures compared: the current one and those after it, at the end of the strip those before.
+
+    Of what plays there are none.
+    """
+    if document.source is None or document.source.moving:
+        return ()
+    if document.maps.pictures <= 1 or document.frame >= 0:
+        return (document.source,)
+    still = [source for source in document.sources if not source.moving]
+    if document.source not in still:
+        return (document.source,)
+    count = min(document.maps.pictures, len(still))
+    first = min(still.index(document.source), len(still) - count)
+    return tuple(still[first : first + count])
+
+
+def cells(document: Document, description: Description | None) -> list[Cell]:
+    """Return what is compared: picture by picture, class by class, method by method, `MOST_CELLS` at most."""
+    return _every(document, description)[:MOST_CELLS]
+
+
+def left_out(document: Document, description: Description | None) -> int:
+    """Return how many maps chosen are not compared, for there is no room for them."""
+    return max(0, len(_every(document, description)) - MOST_CELLS)
+
+
+def request(cell: Cell, document: Document, description: Description | None) -> Request | None:
+    """Return what is asked for a cell; of another picture than the current one the best box is meant."""
+    if cell.source != document.source:
+        document = replace(document.with_sources((cell.source,)), maps=document.maps)
+    if document.against == cell.target:
+        document = document.explaining(against="")
+    extra: dict[str, Value] = {"target": cell.target} if cell.target else {}
+    return request_plan.explain(cell.method, document, description, extra=extra)
+
+
+def wanted(document: Document, description: Description | None) -> Mapping[str, Request]:
+    """Return the requests of every cell, in the order in which forward passes are shared, by slot; while in view.
+
+    Before it is known which classes are the best, only that is asked.
+    """
+    if not document.view.maps or description is None:
+        return {}
+    asked: dict[str, Request | None] = {BEST_SLOT: best(document, description)}
+    if asked[BEST_SLOT] is None or document.maps.classes or document.maps.found:
+        asked |= {cell.slot: request(cell, document, description) for cell in cells(document, description)}
+    return {slot: one for slot, one in asked.items() if one is not None}
+
+
+def best(document: Document, description: Description) -> Request | None:
+    """Return the request for the best classes of the picture; None of what does not classify."""
+    if CLASSIFY not in description.offers or description.offers[CLASSIFY].reason:
+        return None
+    return request_plan.ask(CLASSIFY, document, description)
+
+
+def found(result: Result) -> tuple[str, ...]:
+    """Return what the best classes that a classification found are asked for by."""
+    return tuple(
+        attribution.word_for(label, result.meta["classes"]) for label in result.arrays["labels"][:BEST].tolist()
+    )
+
+
+def ends(maps: Mapping[Cell, Result], look: Look, *, scale: str) -> dict[Cell, float]:
+    """Return where the scale of each map ends: the largest percentile of all, of its method, or its own."""
+    own = {cell: heatmap.end_of(result.arrays["map"], look) for cell, result in maps.items()}
+
+    def group(cell: Cell) -> object:
+        return {"all": "", "method": cell.method}.get(scale, cell)
+
+    largest: dict[object, float] = {}
+    for cell, end in own.items():
+        largest[group(cell)] = max(end, largest.get(group(cell), 0.0))
+    return {cell: largest[group(cell)] for cell in own}
+
+
+def within(end: float, *, around: bool) -> str:
+    """Return a scale's end as text that is not broken over lines."""
+    return f"{'±' if around else '≤'}\u00a0{end:.3g}"
+
+
+def value_at(values: Float, extent: Rect, x: float, y: float) -> float | None:
+    """Return the map's own value at a place of the picture, in its pixels, None outside."""
+    x0, y0, x1, y1 = extent
+    row, column = (y - y0) / (y1 - y0) * values.shape[0], (x - x0) / (x1 - x0) * values.shape[1]
+    inside = 0 <= row < values.shape[0] and 0 <= column < values.shape[1]
+    return float(values[int(row), int(column)]) if inside else None
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """Map A less map B (h, w) over what both cover of the picture, `extent` in its pixels; `unit` says of what."""
+
+    values: Float
+    extent: Rect
+    unit: str
+
+
+def difference(
+    a: tuple[Float, Rect, float], b: tuple[Float, Rect, float], *, same: bool, look: Look
+) -> Difference | None:
+    """Return map A less map B, each given as values, extent and end of scale; None where they cover nothing together.
+
+    Both are resampled, bilinear, to the finer of their grids, of at most `FINEST` cells a side. Unless they are of the
+    `same` method each is divided by its own end of scale first, for their units differ.
+    """
+    grid = shared(a[:2], b[:2])
+    if grid is None:
+        return None
+    extent, shape = grid
+    first, second = (
+        resample(heatmap.shown(values, look), placed, extent, shape) / (1.0 if same else max(end, 1e-30))
+        for values, placed, end in (a, b)
+    )
+    return Difference((first - second).astype(np.float32), extent, "" if same else "shares of each end of scale")
+
+
+def shared(a: tuple[Float, Rect], b: tuple[Float, Rect]) -> tuple[Rect, tuple[int, int]] | None:
+    """Return what two maps, each values and extent, cover together and the finer of their grids there, at most `FINEST`
+    cells a side; None where they cover nothing together.
+    """
+    x0, y0, x1, y1 = extent = _common(a[1], b[1])
+    if x0 >= x1 or y0 >= y1:
+        return None
+    rows = max(_density(one[0].shape[0], one[1][1], one[1][3]) for one in (a, b)) * (y1 - y0)
+    columns = max(_density(one[0].shape[1], one[1][0], one[1][2]) for one in (a, b)) * (x1 - x0)
+    return extent, (max(1, min(FINEST, round(rows))), max(1, min(FINEST, round(columns))))
+
+
+def resample(values: Float, extent: Rect, wanted: Rect, shape: tuple[int, int]) -> Float:
+    """Return a map's values on `shape` cells of `wanted`, bilinear between cell centres, at its border its own."""
+    x0, y0, x1, y1 = extent
+    rows = (wanted[1] + (np.arange(shape[0]) + 0.5) / shape[0] * (wanted[3] - wanted[1]) - y0) / (y1 - y0)
+    columns = (wanted[0] + (np.arange(shape[1]) + 0.5) / shape[1] * (wanted[2] - wanted[0]) - x0) / (x1 - x0)
+    return _along(_along(values, rows * values.shape[0] - 0.5, axis=0), columns * values.shape[1] - 0.5, axis=1)
+
+
+def _every(document: Document, description: Description | None) -> list[Cell]:
+    return [
+        Cell(method, target, source)
+        for source in pictures(document)
+        for target in classes(document, description)
+        for method in methods(document, description)
+    ]
+
+
+def _along(values: Float, at: np.ndarray, *, axis: int) -> Float:
+    at = at.clip(0, values.shape[axis] - 1)
+    low = np.floor(at).astype(np.int64)
+    high = np.minimum(low + 1, values.shape[axis] - 1)
+    share = (at - low).astype(np.float32).reshape((-1, 1) if axis == 0 else (1, -1))
+    return (values.take(low, axis) * (1 - share) + values.take(high, axis) * share).astype(np.float32)
+
+
+def _density(cells: int, start: float, end: float) -> float:
+    return cells / (end - start)
+
+
+def _common(one: Sequence[float], other: Sequence[float]) -> Rect:
+    return max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])

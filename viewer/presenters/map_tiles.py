@@ -1,0 +1,202 @@
+"""From answers to the cells of a grid of maps: their heat, their scale, their words. It paints nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models import quantity
+from models.requests import Request
+from models.types import Failure, Result, Source
+from viewer.canvas.layers import Heat
+from viewer.export.map_grid import Shown
+from viewer.presenters import attribution, heatmap, map_comparison
+from viewer.presenters.heatmap import Look
+from viewer.presenters.map_comparison import Cell, Difference, within
+from viewer.session.document import Document
+from viewer.widgets.pictures.map_grid import Tile
+
+Answer = Result | Failure
+Bar = tuple[float, float, str]
+KEPT_MOST = 96
+WAITS = "…"
+NOT_COMPARED = "These two cannot be subtracted: {}"
+HEAD = ("picture", "method", "target", "score", "probability", "lowest", "highest", "scale_end", "verdict", "reason")
+_heats: dict[Hashable, tuple[Result, Heat]] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The cells, the colour bar of all, and what it means in words."""
+
+    shown: list[Shown]
+    bar: Bar
+    words: str
+
+
+def tiles(
+    asked: Mapping[Cell, Request | None],
+    answers: Mapping[Cell, Answer],
+    document: Document,
+    *,
+    titles: Mapping[str, str],
+    sizes: Mapping[Source, tuple[int, int]],
+) -> Found:
+    """Return the cells of a document with what was answered so far; `titles` name methods, `sizes` are of pictures."""
+    look, mode = document.look, document.maps.scale
+    results = {cell: answer for cell, answer in answers.items() if isinstance(answer, Result)}
+    ends = map_comparison.ends(results, look, scale=mode)
+    signed = any(result.meta["signed"] for result in results.values())
+    shown = []
+    for cell, request in asked.items():
+        answer = answers.get(cell)
+        size = sizes.get(cell.source) or _size(answer)
+        tile = Tile(cell.slot, titles.get(cell.method, cell.method), _target(cell, answer), cell.source, size)
+        tile = replace(tile, tip=f"{tile.title}\n{cell.source.name}")
+        if isinstance(answer, Result):
+            tile = _with_map(tile, answer, look, ends[cell], signed=signed)
+        elif isinstance(answer, Failure):
+            tile = replace(tile, note=answer.text, tip=f"{tile.tip}\n{answer.text}")
+        else:
+            tile = replace(tile, note=WAITS, tip=f"{tile.tip}\nNot there yet", waits=True)
+        result = answer if isinstance(answer, Result) else None
+        shown.append(Shown(cell, tile, request, result, ends.get(cell, 0.0)))
+    return Found(shown, *_scale(ends, titles, look, mode, signed=signed))
+
+
+def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile, Bar, str]:
+    """Return the difference of two cells, as a cell, with its colour bar and what it is in words."""
+    names = f"A − B: {a.tile.title} − {b.tile.title}"
+    empty = Tile("difference", "A − B", "", a.cell.source, a.tile.size)
+    bar: Bar = (-1.0, 1.0, heatmap.DIVERGING)
+    if a.result is None or b.result is None:
+        return None, replace(empty, note=WAITS, waits=True), bar, names
+    if a.cell.source != b.cell.source and a.tile.size != b.tile.size:
+        why = NOT_COMPARED.format("their pictures differ in size.")
+        return None, replace(empty, note=why), bar, names
+    same = a.cell.method == b.cell.method
+    one, other = (
+        (each.result.arrays["map"], each.result.meta["extent"], heatmap.end_of(each.result.arrays["map"], look))
+        for each in (a, b)
+        if each.result is not None
+    )
+    found = map_comparison.difference(one, other, same=same, look=look)
+    if found is None:
+        why = NOT_COMPARED.format("they cover no part of the picture together.")
+        return None, replace(empty, note=why), bar, names
+    plain = replace(look, sign=heatmap.SIGNED, scale=0.0)
+    end = heatmap.end_of(found.values, plain)
+    layer = heatmap.heat_layer(found.values, found.extent, plain, signed=True, id="difference")
+    tile = replace(
+        empty, heat=layer, values=found.values, extent=found.extent, foot=within(end, around=True), tip=names
+    )
+    if not np.any(found.values):
+        tile = replace(tile, heat=None, note="A and B are the same.")
+    unit = "each divided by its own end of scale first, for their units differ" if not same else "in the method's unit"
+    return found, tile, (-end, end, heatmap.DIVERGING), f"{names}; {unit}"
+
+
+def class_rows(best: Result | None, chosen: Sequence[str], classes: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return the best classes with their probabilities or values and the others chosen, to tick."""
+    rows = {}
+    if best is not None:
+        names, columns = best.meta["classes"], (best.arrays["labels"].tolist(), quantity.numbers(best).tolist())
+        chances = quantity.of(best) == quantity.PROBABILITY
+        texts = [f"{v:.3f}" if chances else quantity.in_digits(v) for v in columns[1]]
+        told = zip(columns[0], texts, strict=True)
+        rows = {attribution.word_for(label, names): f"{names[label]}\t{text}" for label, text in told}
+    rows |= {word: attribution.title_for(word, classes) for word in chosen if word not in rows}
+    return [(name, title, "") for name, title in rows.items()]
+
+
+def text(shown: Sequence[Shown]) -> str:
+    """Return the numbers of every cell as tab-separated text."""
+    lines: list[tuple[str, ...]] = [HEAD]
+    for one in shown:
+        about = (one.cell.source.name, one.cell.method)
+        if one.result is None:
+            lines.append((*about, one.cell.target, "", "", "", "", "", "", one.tile.note))
+            continue
+        meta, values = one.result.meta, one.result.arrays["map"]
+        chance = "" if meta["probability"] is None else f"{meta['probability']:.6g}"
+        numbers = (float(values.min()), float(values.max()), one.end)
+        told = (str(meta["target"]), f"{meta['score']:.6g}", chance, *(f"{v:.6g}" for v in numbers))
+        lines.append((*about, *told, str(meta["verdict"]), str(meta["reason"])))
+    return "\n".join("\t".join(line) for line in lines) + "\n"
+
+
+def _with_map(tile: Tile, result: Result, look: Look, end: float, *, signed: bool) -> Tile:
+    meta, values = result.meta, result.arrays["map"]
+    said = heatmap.words(values, signed=meta["signed"])
+    badge = "partial" if meta["verdict"] == "partial" else ""
+    chance = "" if meta["probability"] is None else f", probability {meta['probability']:.3f}"
+    score = f"{quantity.TITLES[meta['quantity']]} {meta['score']:.4g}{chance}"
+    lines = [tile.tip, score, f"From {values.min():.3g} to {values.max():.3g}"]
+    lines += [f"Layer {meta['layer']}"] if meta.get("layer") else []
+    lines += [f"Completeness off by {meta['delta']:.2%}"] if meta["delta"] is not None else []
+    lines += [str(meta["reason"])] if meta["reason"] else []
+    lines += ["Still being refined"] if meta.get("partial") else []
+    return replace(
+        tile,
+        heat=_heat(result, look, end, signed=signed) if np.any(values) else None,
+        values=values,
+        extent=tuple(meta["extent"]),
+        note=said,
+        badge=badge or ("refining" if meta.get("partial") else ""),
+        tip="\n".join([*lines, *([said] if said else [])]),
+        foot=within(end, around=signed and look.sign == heatmap.SIGNED),
+    )
+
+
+def _heat(result: Result, look: Look, end: float, *, signed: bool) -> Heat:
+    """Return the layer of a map, the same one for the same question: what is painted is kept by its layer."""
+    base = _kept((id(result), look, signed), result, lambda: _layer(result, look, signed=signed))
+    low = -end if base.low < 0 else 0.0
+    return _kept((id(result), look, signed, end), result, lambda: replace(base, low=low, high=end))
+
+
+def _layer(result: Result, look: Look, *, signed: bool) -> Heat:
+    return heatmap.heat_layer(result.arrays["map"], result.meta["extent"], replace(look, scale=1.0), signed=signed)
+
+
+def _kept(key: Hashable, result: Result, make: Callable[[], Heat]) -> Heat:
+    if key not in _heats:
+        while len(_heats) >= KEPT_MOST:
+            del _heats[next(iter(_heats))]
+        _heats[key] = (result, make())  # the result is held too, for its id to stay its own
+    return _heats[key][1]
+
+
+def _scale(
+    ends: Mapping[Cell, float], titles: Mapping[str, str], look: Look, mode: str, *, signed: bool
+) -> tuple[Bar, str]:
+    """Return the one colour bar, in numbers where all maps share a scale, else in shares of each scale's end."""
+    around = signed and look.sign == heatmap.SIGNED
+    colours = heatmap.DIVERGING if around else look.colours or heatmap.SEQUENTIAL
+    largest = max(ends.values(), default=1.0)
+    if mode == "all" or look.scale > 0 or len(set(ends.values())) == 1:
+        percentile = f"the largest of their {look.clip:g}\u00a0% percentiles"
+        text = f"One scale for all maps, {within(largest, around=around)}: {percentile}"
+        text = f"Locked at {within(look.scale, around=around)}" if look.scale > 0 else text
+        return ((-largest if around else 0.0), largest, colours), text
+    low = -1.0 if around else 0.0
+    if mode == "cell":
+        return (low, 1.0, colours), "Each map has a scale of its own, under it: colours compare nothing between maps"
+    each = {titles.get(cell.method, cell.method): end for cell, end in ends.items()}
+    listed = " · ".join(f"{name} {within(end, around=around)}" for name, end in each.items())
+    return (low, 1.0, colours), f"1 is the end of a method's scale: {listed}"
+
+
+def _target(cell: Cell, answer: Answer | None) -> str:
+    if isinstance(answer, Result):
+        return str(answer.meta["target"]).partition(" of box ")[0]  # the number of a box tells nobody anything
+    return cell.target or "best class"
+
+
+def _size(answer: Answer | None) -> tuple[int, int]:
+    if isinstance(answer, Result):
+        width, height = answer.meta["size"]
+        return int(width), int(height)
+    return 0, 0

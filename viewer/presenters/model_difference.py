@@ -1,0 +1,270 @@
+"""What two models say of one picture, in numbers: boxes, classes, maps, activations, pictures. Paints nothing; no Qt.
+
+What belongs together is found by name: the label ids and layers of two networks have nothing to do with each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import quantity
+from models.detection.suppression import columns_of, overlap
+from models.types import Float, Int, Result
+from viewer.canvas.layers import ONLY_A, ONLY_B, Boxes, Heat, Layer, Links, Masks
+from viewer.presenters import heatmap, map_comparison, settings_difference
+from viewer.presenters.detections import DETECTIONS, REMOVED
+from viewer.presenters.heatmap import Look
+from viewer.presenters.instances import MASKS
+from viewer.presenters.map_comparison import Difference
+
+MAP_LAYER = "difference"
+# Layers whose colours are those of classes.
+OF_CLASSES = (DETECTIONS, REMOVED, "links", MASKS)
+# The slots whose answers are compared.
+SLOTS = ("detect", "classify", "attribution", "activations", "generated")
+MATCHED, IN_A, IN_B = "matched", "only_a", "only_b"
+Real = NDArray[np.float64]
+
+
+def signed(value: float) -> str:
+    """Return a difference to four digits with its sign, none where these are zeros."""
+    text = f"{value:+.4f}"
+    return text if float(text) else "0.0000"
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Detections of `a` and `b`: rows (n, 2) of those of one class name in one place, with their `iou` (n,), the
+    largest change of score first; and rows of those `only_a` and `only_b`, as they come."""
+
+    a: Result
+    b: Result
+    matched: Int
+    iou: Float
+    only_a: Int
+    only_b: Int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many there are of each kind."""
+        return {MATCHED: len(self.matched), IN_A: len(self.only_a), IN_B: len(self.only_b)}
+
+    @property
+    def change(self) -> Float:
+        """The score in B less that in A of each pair."""
+        return self.b.arrays["scores"][self.matched[:, 1]] - self.a.arrays["scores"][self.matched[:, 0]]
+
+    @property
+    def rows(self) -> list[tuple[int, int]]:
+        """Every row to be listed, in A and in B, -1 where it has none: those that one model alone found first."""
+        alone = [(row, -1) for row in self.only_a.tolist()] + [(-1, row) for row in self.only_b.tolist()]
+        return alone + [(i, j) for i, j in self.matched.tolist()]
+
+    def texts(self, row: tuple[int, int], at: int) -> tuple[str, str, str, str, str]:
+        """Return class, score in A, score in B, their change, and IoU of what is listed as `at`, which is `row`."""
+        i, j = row
+        name = name_of(self.a, i) if i >= 0 else name_of(self.b, j)
+        one = f"{self.a.arrays['scores'][i]:.3f}" if i >= 0 else ""
+        other = f"{self.b.arrays['scores'][j]:.3f}" if j >= 0 else ""
+        if i < 0 or j < 0:
+            return name, one, other, "", ""
+        at -= len(self.only_a) + len(self.only_b)
+        return name, one, other, signed(self.change[at]), f"{self.iou[at]:.3f}"
+
+    def ids(self, row: tuple[int, int]) -> tuple[int, int]:
+        """Return the detections' ids of a row in A and in B, -1 where there is none."""
+        i, j = row
+        return (int(self.a.arrays["ids"][i]) if i >= 0 else -1, int(self.b.arrays["ids"][j]) if j >= 0 else -1)
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Numbers by class name: `rows` of name, A's and B's (None where it has no such class), the largest first.
+
+    `quantities` tell what A's and B's are: probabilities or values. Where both are shares of one whole `distance` is
+    the total variation distance, half the sum of all differences: 0 the same, 1 nothing in common; else it is None.
+    """
+
+    rows: tuple[tuple[str, float | None, float | None], ...]
+    best: tuple[str, str]
+    distance: float | None
+    quantities: tuple[str, str] = (quantity.PROBABILITY, quantity.PROBABILITY)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether both are numbers of one kind."""
+        return self.quantities[0] == self.quantities[1]
+
+
+@dataclass(frozen=True, eq=False)
+class MapNumbers:
+    """How alike two maps are where both lie: their correlations, on a grid of `shape`; `share` of A's extent."""
+
+    pearson: float
+    spearman: float
+    shape: tuple[int, int]
+    share: float
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Two layers' activations: their names, shapes and norms; the cosine between them where the shapes agree."""
+
+    layers: tuple[str, str]
+    shapes: tuple[tuple[int, ...], tuple[int, ...]]
+    norms: tuple[float, float]
+    cosine: float | None
+    channel: float | None
+
+
+def name_of(result: Result, row: int) -> str:
+    """Return the class name of a detection."""
+    return class_name(result, int(result.arrays["labels"][row]))
+
+
+def class_name(result: Result, label: int) -> str:
+    """Return the name of a label, its number where it has none."""
+    names = result.meta["classes"]
+    return names[label] if label < len(names) else str(label)
+
+
+def boxes(a: Result, b: Result) -> Pairs:
+    """Pair detections of one class name with an IoU of 0.5 or more, the largest first, each once."""
+    names = {name: label for label, name in reversed(list(enumerate(a.meta["classes"])))}
+    fresh = len(a.meta["classes"])
+    labels = np.array([names.get(name_of(b, row), fresh) for row in range(len(b.arrays["labels"]))], np.int64)
+    named = Result({**b.arrays, "labels": labels}, b.meta)
+    rows_a, rows_b = np.arange(len(a.arrays["labels"])), np.arange(len(labels))
+    pairs = settings_difference.nearest(a, named, rows_a, rows_b)
+    found = columns_of(a.arrays["boxes"][pairs[:, 0]]), columns_of(b.arrays["boxes"][pairs[:, 1]])
+    iou = overlap(*found).astype(np.float32)
+    change = np.abs(a.arrays["scores"][pairs[:, 0]] - b.arrays["scores"][pairs[:, 1]])
+    order = np.argsort(-change, kind="stable")
+    alone = np.setdiff1d(rows_a, pairs[:, 0]), np.setdiff1d(rows_b, pairs[:, 1])
+    return Pairs(a, b, pairs[order], iou[order], *alone)
+
+
+def marked(layers: Sequence[Layer], pairs: Pairs, *, first: bool) -> list[Layer]:
+    """Return layers with the boxes that this model alone found in the colour of that, and their texts saying so."""
+    rows, role, where = (pairs.only_a, ONLY_A, "A") if first else (pairs.only_b, ONLY_B, "B")
+    result = pairs.a if first else pairs.b
+    alone = set(result.arrays["ids"][rows].tolist())
+    found: list[Layer] = []
+    for layer in layers:
+        if isinstance(layer, Boxes) and layer.id == DETECTIONS:
+            hit = [number in alone for number in layer.ids.tolist()]
+            colours = np.where(hit, role, layer.colours)
+            told = [f"{layer.text(row)} only in {where}" if hit[row] else layer.text(row) for row in range(len(layer))]
+            found.append(replace(layer, colours=colours, texts=told))
+        else:
+            found.append(layer)
+    return found
+
+
+def recoloured(layers: Sequence[Layer], names: Sequence[str], first: Sequence[str]) -> list[Layer]:
+    """Return layers of a model with these class `names` in the colours that the `first` model's have: one name is one
+    colour in both panes. Names that the first does not have come after its own; colours of roles stay."""
+    known = {name: label for label, name in reversed(list(enumerate(first)))}
+    fresh = {name: len(first) + row for row, name in enumerate(name for name in names if name not in known)}
+    table = np.array([known.get(name, fresh.get(name, 0)) for name in names], np.int64)
+    if np.array_equal(table, np.arange(len(names))):
+        return list(layers)
+    found: list[Layer] = []
+    for layer in layers:
+        if isinstance(layer, Boxes | Links | Masks) and layer.id in OF_CLASSES and len(table):
+            own = np.minimum(np.maximum(layer.colours, 0), len(table) - 1)
+            here = (layer.colours >= 0) & (layer.colours < len(table))
+            found.append(replace(layer, colours=np.where(here, table[own], layer.colours)))
+        else:
+            found.append(layer)
+    return found
+
+
+def classes(a: Result, b: Result) -> Classes:
+    """Return the probabilities or values of both models' classes by name."""
+    both = [_chances(a), _chances(b)]
+    order = list(dict.fromkeys((*both[0], *both[1])))
+    names = sorted(order, key=lambda name: -max(each.get(name, -np.inf) for each in both))
+    rows = tuple((name, both[0].get(name), both[1].get(name)) for name in names)
+    distance = 0.5 * sum(abs((p or 0.0) - (q or 0.0)) for _, p, q in rows)
+    best = tuple(max(each, key=lambda name, of=each: of[name], default="") for each in both)
+    distance = distance if all(quantity.shared(each) for each in (a, b)) else None
+    return Classes(rows, (best[0], best[1]), distance, (quantity.of(a), quantity.of(b)))
+
+
+def map_numbers(a: Result, b: Result) -> MapNumbers | None:
+    """Return how alike two maps are, both resampled to the finer grid of the two; None where they share no place."""
+    grid = map_comparison.shared(*((each.arrays["map"], each.meta["extent"]) for each in (a, b)))
+    if grid is None:
+        return None
+    extent, shape = grid
+    one, other = (map_comparison.resample(e.arrays["map"], e.meta["extent"], extent, shape).ravel() for e in (a, b))
+    x0, y0, x1, y1 = a.meta["extent"]
+    share = (extent[2] - extent[0]) * (extent[3] - extent[1]) / ((x1 - x0) * (y1 - y0))
+    return MapNumbers(_correlation(one, other), _correlation(_ranks(one), _ranks(other)), shape, float(share))
+
+
+def map_difference(a: Result, b: Result, look: Look) -> Difference | None:
+    """Return map A less map B, each divided by its own end of scale first: two networks' scores have no common unit."""
+    parts = [(e.arrays["map"], e.meta["extent"], heatmap.end_of(e.arrays["map"], look)) for e in (a, b)]
+    return map_comparison.difference(parts[0], parts[1], same=False, look=look)
+
+
+def difference_layer(found: Difference, look: Look) -> Heat:
+    """Return the layer of a difference of maps: diverging around zero, red where A has more."""
+    plain = replace(look, sign=heatmap.SIGNED, scale=0.0)
+    return heatmap.heat_layer(found.values, found.extent, plain, signed=True, id=MAP_LAYER)
+
+
+def activity(a: Result, b: Result) -> Activity:
+    """Return the norms of two layers' activations, and of layers of one shape the cosine between them: of all values,
+    and of each channel with its own number, on average."""
+    one, other = (each.arrays["maps"].astype(np.float64) for each in (a, b))
+    names = str(a.meta["layer"]), str(b.meta["layer"])
+    norms = float(np.linalg.norm(one)), float(np.linalg.norm(other))
+    whole = channel = None
+    if one.shape == other.shape:
+        whole = _cosine(one.ravel(), other.ravel())
+        each = [_cosine(x.ravel(), y.ravel()) for x, y in zip(one, other, strict=True)]
+        channel = float(np.mean(each))
+    return Activity(names, (one.shape, other.shape), norms, whole, channel)
+
+
+def pictures(a: Result, b: Result) -> float | None:
+    """Return the mean difference of two pictures' values, of 255; None for pictures of different sizes."""
+    one, other = (each.arrays["picture"].astype(np.float64) for each in (a, b))
+    return float(np.abs(one - other).mean()) if one.shape == other.shape else None
+
+
+def _chances(result: Result) -> dict[str, float]:
+    """Return the number of each class by name; of several of one name the sum of shares, else the largest."""
+    found: dict[str, float] = {}
+    shared = quantity.shared(result)
+    for label, chance in zip(result.arrays["labels"].tolist(), quantity.numbers(result).tolist(), strict=True):
+        name = class_name(result, label)
+        known = found.get(name)
+        found[name] = chance if known is None else known + chance if shared else max(known, chance)
+    return found
+
+
+def _cosine(a: Real, b: Real) -> float:
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / size if size else 0.0
+
+
+def _correlation(a: Any, b: Any) -> float:
+    """Return Pearson's correlation, 0 where one is constant."""
+    a, b = (np.asarray(each, np.float64) for each in (a, b))
+    return _cosine(a - a.mean(), b - b.mean()) if np.ptp(a) and np.ptp(b) else 0.0
+
+
+def _ranks(values: Any) -> Real:
+    """Return the rank of each value, equal ones sharing their mean rank."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return (ends - (counts - 1) / 2)[inverse.ravel()]

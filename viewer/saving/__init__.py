@@ -1,0 +1,1 @@
+"""Reads and writes session files (.vitrine). May import viewer.session; no Qt."""

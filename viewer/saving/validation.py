@@ -1,0 +1,83 @@
+"""What a Document's values can be beyond their types: choices and ranges, for what comes from a file. No Qt."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from models.inspection import Offer
+from models.params import Value
+from viewer.presenters.attribution import PARTS
+from viewer.presenters.heatmap import COLOUR_MAPS, SIGNS, Look
+from viewer.presenters.map_comparison import SCALES
+from viewer.saving.dataclass_json import Tell, mapped
+from viewer.session.document import Document, Maps, View
+
+
+def _one(*choices: str) -> Callable[[Any], bool]:
+    return lambda value: value in choices
+
+
+def _within(low: float, high: float) -> Callable[[Any], bool]:
+    return lambda value: low <= value <= high
+
+
+KINDS = {"float": (float, int), "int": (int,), "bool": (bool,), "choice": (str,), "text": (str,)}
+SOUND: dict[tuple[type, str], Callable[[Any], bool]] = {
+    (View, "anchors"): _one("off", "here", "density", "all", "lineage", "match"),
+    (View, "compare"): _one("difference", "a", "b"),
+    (View, "figures"): _one("off", "collect", "hold"),
+    (View, "truth_iou"): _within(0, 1),
+    (View, "mask_opacity"): _within(0, 1),
+    (View, "anchor_level"): _within(-1, 99),
+    (Maps, "scale"): _one(*SCALES),
+    (Maps, "pictures"): _within(1, 999),
+    (Look, "opacity"): _within(0, 1),
+    (Look, "clip"): _within(0, 100),
+    (Look, "sign"): _one(*SIGNS),
+    (Look, "colours"): _one(*COLOUR_MAPS),
+    (Document, "part"): _one(*PARTS),
+    (Document, "frame"): _within(-1, 2**31 - 1),
+}
+
+
+def checked(document: Document, tell: Tell) -> Document:
+    """Return a document whose values can be: others are the defaults, which `tell` hears of in a sentence."""
+
+    def change(value: Any) -> Any:
+        wrong = {
+            name: getattr(type(value)(), name)
+            for (kind, name), holds in SOUND.items()
+            if type(value) is kind and not holds(getattr(value, name))
+        }
+        for name in wrong:
+            tell(f"{name} cannot be {getattr(value, name)!r:.60}; it was left at its default.")
+        return dataclasses.replace(value, **wrong) if wrong else value
+
+    document = mapped(document, change)
+    current = max(0, min(document.current, len(document.sources) - 1))
+    return document if current == document.current else dataclasses.replace(document, current=current)
+
+
+def settled(document: Document, offers: Mapping[str, Offer], tell: Tell) -> Document:
+    """Return a document without settings of a kind that their parameters are not, which `tell` hears of.
+
+    `offers` are those of any model: of what kind a parameter is does not depend on the model.
+    """
+    kinds = {(o.id, p.name): KINDS[p.kind] for o in offers.values() for p in o.parameters}
+
+    def holds(inspection: str, name: str, value: Value) -> bool:
+        if (inspection, name) not in kinds or type(value) in kinds[inspection, name]:
+            return True
+        tell(f"{inspection}.{name} cannot be {value!r:.60}; it was left at its default.")
+        return False
+
+    settings = tuple(
+        ((model, inspection), tuple((name, value) for name, value in values if holds(inspection, name, value)))
+        for (model, inspection), values in document.settings
+    )
+    pinned = document.pinned
+    if pinned is not None:
+        pinned = tuple((name, value) for name, value in pinned if holds("detect", name, value))
+    return dataclasses.replace(document, settings=settings, pinned=pinned)

@@ -1,0 +1,295 @@
+"""The Document: the immutable value of everything the user has set. No Qt, no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from models import model_name
+from models.cards.card import DEFAULT_MODEL
+from models.params import Value
+from models.requests import Request
+from models.types import Source
+from viewer.presenters.heatmap import Look
+
+Rect = tuple[float, float, float, float]
+Settings = tuple[tuple[tuple[str, str], tuple[tuple[str, Value], ...]], ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density,
+    all, lineage or match; `anchor_level` -1 is every level; `anchor_at` a place in the picture, pinned by a click.
+    With ground truth, `outcomes` colours detections by right and wrong at the IoU `truth_iou`; `truth_shown` says what
+    is drawn. `lineage`, `missed`, `maps` and `proof` say that those panels are in view, and so that their answers are
+    wanted.
+    `mask_values` shows the probabilities behind the selected mask. Key points of at most `point_score` are shown faint,
+    or with `faint_points` off not at all; `heat_point` is the one whose heat map is shown for the selected box, -1 for
+    none.
+    `compare` is what is shown of settings A, those of now, and B, the pinned ones: their difference, a or b.
+    `inside` names which of the panels of filters, activations and attention are in view; `unit` is the channel, row and
+    column of a layer under the pointer, `patch` the one of a transformer, -1 for none.
+    Of two models beside each other `alone` colours the boxes that only one found, and `subtracted` shows the difference
+    of their maps in place of the second one's.
+    `posterior` says that what the encoder does over a folder is wanted.
+    `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
+    `explaining` and `layers` say that those panels are in view. `judged` is the question about which methods hold for
+    the model, picture and layer that was answered last, `unfit` the ids of those that do not: no map is asked of them.
+    """
+
+    labels: bool = True
+    boxes: bool = True
+    anchors: str = "off"
+    anchor_level: int = -1
+    anchor_at: tuple[float, float] | None = None
+    outcomes: bool = True
+    truth_iou: float = 0.5
+    truth_shown: tuple[str, ...] = ("correct", "wrong", "missed")
+    lineage: bool = False
+    missed: bool = False
+    masks: bool = True
+    mask_opacity: float = 0.5
+    mask_outlines: bool = True
+    mask_values: bool = False
+    points: bool = True
+    point_score: float = 0.0
+    faint_points: bool = True
+    heat_point: int = -1
+    compare: str = "difference"
+    inside: tuple[str, ...] = ()
+    unit: tuple[int, int, int] | None = None
+    patch: int = -1
+    figures: str = "off"
+    explaining: bool = False
+    layers: bool = False
+    judged: Request | None = None
+    unfit: tuple[str, ...] = ()
+    maps: bool = False
+    proof: bool = False
+    posterior: bool = False
+    alone: bool = True
+    subtracted: bool = False
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What maps are compared: `methods` by id, none for the usual ones; `classes` by name, none for the best ones of
+    the picture, `found`; of how many `pictures` from the current one on; one `scale` for all, for each method or cell.
+    """
+
+    methods: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+    pictures: int = 1
+    scale: str = "method"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A code on the timeline: as text, how the path goes on from it ("auto" by the prior) and with which easing."""
+
+    code: str
+    path: str = "auto"
+    easing: str = "linear"
+
+
+@dataclass(frozen=True)
+class Latent:
+    """Where in the latent space the model is, `code` as text (see `models.latent.space`), and the timeline's `keys`.
+
+    `at` is the key that is chosen, -1 for none. `reals` is the folder of real pictures that generated ones are compared
+    with, "" for that of the current picture; `sought` the picture whose code is being sought, or was; `encoded` the one
+    whose code was gone to last, because it was opened. `aside` are codes put aside, each with the name of the place it
+    is put: A, B and C hold one code each, sets as many as were added. `points` says that pictures lie over the map of a
+    plane. `around` is the code whose local directions are shown, `kept` are directions by name, as codes of length 1,
+    `folders` those of pictures with and without what an attribute vector leads to.
+    """
+
+    code: str = "seed:0"
+    keys: tuple[Key, ...] = ()
+    at: int = -1
+    reals: str = ""
+    sought: Source | None = None
+    encoded: Source | None = None
+    aside: tuple[tuple[str, str], ...] = ()
+    points: bool = True
+    around: str = "seed:0"
+    kept: tuple[tuple[str, str], ...] = ()
+    folders: tuple[str, str] = ("", "")
+
+    def codes(self, place: str) -> tuple[str, ...]:
+        """Return the codes put aside at a place, in order."""
+        return tuple(code for name, code in self.aside if name == place)
+
+    def put(self, place: str, *codes: str) -> tuple[tuple[str, str], ...]:
+        """Return what is put aside with these codes, and no others, at a place."""
+        return (*(each for each in self.aside if each[0] != place), *((place, code) for code in codes))
+
+
+@dataclass(frozen=True)
+class Document:
+    """Pictures, the current one, the model, parameters the user changed per model and inspection, the view.
+
+    `selected` is a detection's id, which stays the same box at any threshold, -1 is none; `second` is another, picked
+    to be compared with it, or an object of the ground truth (`truth_ids` of `viewer.canvas.layers`). `region` is a
+    rectangle drawn on the picture, x0 y0 x1 y1 in its pixels, `region_label` the class that should have been found
+    there, "" for any. `truth` is where the ground truth comes from. `pinned` are settings of the detection put aside,
+    to be compared with those of now. `method` is the attribution shown, "" for none; `target`, `against` (class names),
+    `part` (of a box) and `layer` (a call's id, "" for the automatic one) say of what; `look` how maps are drawn; `maps`
+    which are compared.
+    `beside` is the model that is shown beside `model`, "" for none, and `other` the id of its selected detection.
+    `latent` is what a generative model shows. `frame` is where a video, camera or stream is paused; -1 while it plays,
+    and for what stands still.
+    """
+
+    sources: tuple[Source, ...] = ()
+    current: int = 0
+    frame: int = -1
+    model: str = DEFAULT_MODEL
+    beside: str = ""
+    settings: Settings = ()
+    view: View = View()
+    selected: int = -1
+    second: int = -1
+    other: int = -1
+    region: Rect | None = None
+    region_label: str = ""
+    truth: Source | None = None
+    pinned: tuple[tuple[str, Value], ...] | None = None
+    method: str = ""
+    target: str = ""
+    against: str = ""
+    part: str = "score"
+    layer: str = ""
+    look: Look = field(default_factory=Look)
+    maps: Maps = Maps()
+    latent: Latent = Latent()
+
+    @property
+    def file(self) -> Source | None:
+        """The current picture, or the video, camera or stream as a whole."""
+        return self.sources[self.current] if self.sources else None
+
+    @property
+    def source(self) -> Source | None:
+        """The current picture: of what moves the frame at which it is paused."""
+        return dataclasses.replace(self.file, frame=self.frame) if self.file and self.frame >= 0 else self.file
+
+    def values(self, inspection: str) -> dict[str, Value]:
+        """Return what the user changed of an inspection's parameters on the current model."""
+        return dict(dict(self.settings).get((self._base, inspection), ()))
+
+    @property
+    def _base(self) -> str:
+        """The model less what is assumed of it, where it runs and how precisely: settings stay when these change."""
+        return model_name.split(self.model)[0]
+
+    def with_value(self, inspection: str, **changed: Value | None) -> Document:
+        """Return the document with parameters set; None takes the model's own value again."""
+        values: dict[str, Value] = {**self.values(inspection)}
+        for name, value in changed.items():
+            if value is None:
+                values.pop(name, None)
+            else:
+                values[name] = value
+        return self._with_settings(inspection, values)
+
+    def with_own(self, inspection: str) -> Document:
+        """Return the document with all of an inspection's parameters at the model's own values."""
+        return self._with_settings(inspection, {})
+
+    def with_sources(self, sources: tuple[Source, ...], *, current: int = 0) -> Document:
+        """Return the document with other pictures."""
+        return dataclasses.replace(self._unpicked(), sources=sources, current=current)
+
+    def with_current(self, index: int) -> Document:
+        """Return the document at another picture, the nearest there is to `index`."""
+        index = max(0, min(index, len(self.sources) - 1))
+        if index == self.current:
+            return self
+        return dataclasses.replace(self._unpicked(), current=index)
+
+    def with_frame(self, frame: int) -> Document:
+        """Return the document paused at a frame, or playing at -1. What is picked stays where playing stops."""
+        if frame == self.frame:
+            return self
+        return dataclasses.replace(self if self.frame < 0 else self._unpicked(), frame=frame)
+
+    def with_model(self, model: str) -> Document:
+        """Return the document with another model, whose pyramid has other levels, and whose codes are others unless it
+        is the same file under other assumptions.
+        """
+        latent = self.latent if model_name.split(model)[0] == model_name.split(self.model)[0] else Latent()
+        view = dataclasses.replace(self.view, anchor_level=-1)
+        own = {"target": "", "against": "", "part": "score", "layer": ""}
+        own["beside"] = "" if model == self.beside else self.beside
+        maps = dataclasses.replace(self.maps, classes=(), found=())
+        return dataclasses.replace(
+            self, model=model, selected=-1, second=-1, other=-1, pinned=None, view=view, maps=maps, latent=latent, **own
+        )
+
+    def with_beside(self, model: str) -> Document:
+        """Return the document with another model beside its own, or with none."""
+        return dataclasses.replace(self, beside="" if model == self.model else model, other=-1)
+
+    def explaining(self, **changed: str) -> Document:
+        """Return the document with another method, target, against, part or layer."""
+        return dataclasses.replace(self, **changed)  # type: ignore[arg-type]
+
+    def with_look(self, **changed: object) -> Document:
+        """Return the document with maps drawn otherwise."""
+        return dataclasses.replace(self, look=dataclasses.replace(self.look, **changed))  # type: ignore[arg-type]
+
+    def with_inside(self, panel: str, in_view: bool) -> Document:
+        """Return the document with a panel in view or out of it, and nothing of it under the pointer."""
+        inside = {*self.view.inside, panel} if in_view else {*self.view.inside} - {panel}
+        return self.with_view(inside=tuple(sorted(inside)), unit=None, patch=-1)
+
+    def with_maps(self, **changed: object) -> Document:
+        """Return the document with other maps compared."""
+        return dataclasses.replace(self, maps=dataclasses.replace(self.maps, **changed))  # type: ignore[arg-type]
+
+    def with_latent(self, **changed: object) -> Document:
+        """Return the document elsewhere in the latent space, or with other keys."""
+        return dataclasses.replace(self, latent=dataclasses.replace(self.latent, **changed))  # type: ignore[arg-type]
+
+    def with_view(self, **changed: object) -> Document:
+        """Return the document with the view changed."""
+        return dataclasses.replace(self, view=dataclasses.replace(self.view, **changed))  # type: ignore[arg-type]
+
+    def with_selected(self, row: int) -> Document:
+        """Return the document with a box selected, or none at -1."""
+        return dataclasses.replace(self, selected=row, second=-1, other=-1)
+
+    def with_second(self, row: int) -> Document:
+        """Return the document with another box picked beside the selected one."""
+        return dataclasses.replace(self, second=row)
+
+    def with_other(self, row: int) -> Document:
+        """Return the document with a box of the model beside its own selected, or none at -1."""
+        return dataclasses.replace(self, other=row)
+
+    def with_region(self, region: Rect | None, label: str = "") -> Document:
+        """Return the document with a rectangle drawn on the picture, or none, and the class that belongs there."""
+        return dataclasses.replace(self, region=region, region_label=label if region else "")
+
+    def with_truth(self, truth: Source | None) -> Document:
+        """Return the document with other ground truth, or none."""
+        return dataclasses.replace(self, truth=truth)
+
+    def with_pinned(self, pinned: Mapping[str, Value] | None) -> Document:
+        """Return the document with settings of the detection put aside, or none."""
+        return dataclasses.replace(self, pinned=None if pinned is None else tuple(sorted(pinned.items())))
+
+    def _unpicked(self) -> Document:
+        """Return the document without what belongs to one picture alone."""
+        view, maps = dataclasses.replace(self.view, anchor_at=None), dataclasses.replace(self.maps, found=())
+        plain = dataclasses.replace(self, view=view, maps=maps)
+        return dataclasses.replace(plain, frame=-1, selected=-1, second=-1, other=-1, region=None, region_label="")
+
+    def _with_settings(self, inspection: str, values: Mapping[str, Value]) -> Document:
+        settings = {key: given for key, given in self.settings if key != (self._base, inspection)}
+        if values:
+            settings[(self._base, inspection)] = tuple(sorted(values.items()))
+        return dataclasses.replace(self, settings=tuple(sorted(settings.items())))

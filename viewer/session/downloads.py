@@ -1,0 +1,93 @@
+"""Weights on their way from the net: one file at a time, off the window's thread, which may be called off. No Qt."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from models.cards.zoo_catalogue import Entry
+from models.types import Cancelled, Failure, Refusal
+from models.zoo.fetch import fetch
+
+if TYPE_CHECKING:
+    from viewer.session.session import Session
+
+SLOT = "download"
+PROGRESS_S = 0.1
+PARTS = 100
+
+
+class Downloads:
+    """What is downloaded: `entry`, None for nothing, `done` bytes of `total` (0 unknown); `told` when that changed.
+
+    `failure` says why the last one is not there; one that was called off is a Failure too.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._stop = threading.Event()
+        self.entry: Entry | None = None
+        self.done = self.total = 0
+        self.failure: Failure | None = None
+        self.told: list[Callable[[], None]] = []
+
+    def start(self, entry: Entry, then: Callable[[Entry], None]) -> None:
+        """Download an entry's weights unless others are under way, and call `then` once they are in the cache."""
+        if self.entry is not None:
+            return
+        self._stop = stop = threading.Event()
+        self.entry, self.done, self.total, self.failure = entry, 0, entry.bytes, None
+        self._tell()
+        told_s, told = 0.0, 0
+
+        def report(done: int, total: int) -> None:
+            nonlocal told_s, told
+            # By time for slow ones, by share so that what came before a pause is told.
+            if time.monotonic() - told_s > PROGRESS_S or (done - told) * PARTS >= max(total, PARTS):
+                told_s, told = time.monotonic(), done
+                self._session.jobs.later(lambda: self._progress(entry, done, total))
+
+        def work() -> Callable[[], None]:
+            try:
+                fetch(entry, report=report, cancelled=stop.is_set)
+            except Cancelled:
+                failure = Failure("The download was stopped.", "What came is kept.", cancelled=True)
+                return lambda: self._ended(failure)
+            except Refusal as refusal:
+                failure = Failure(str(refusal), refusal.advice)
+                return lambda: self._ended(failure)
+            except Exception as error:
+                failure = Failure(f"The download failed ({type(error).__name__}: {error}).")
+                return lambda: self._ended(failure)
+
+            def finished() -> None:
+                self._ended(None)
+                then(entry)
+
+            return finished
+
+        self._session.jobs.local(SLOT, work)
+
+    def cancel(self) -> None:
+        """Call off what is downloaded; what came is kept."""
+        self._stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether what is under way was called off."""
+        return self.entry is not None and self._stop.is_set()
+
+    def _progress(self, entry: Entry, done: int, total: int) -> None:
+        if entry == self.entry:
+            self.done, self.total = done, total
+            self._tell()
+
+    def _ended(self, failure: Failure | None) -> None:
+        self.entry, self.failure = None, failure
+        self._tell()
+
+    def _tell(self) -> None:
+        for call in self.told:
+            call()

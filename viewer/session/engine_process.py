@@ -1,0 +1,323 @@
+"""Lanes: how the engine is reached, in a process of its own or in this one; and the pool for the window's own work. The
+only file of the window that starts threads or processes. No Qt: messages go back through the `post` the owner gives.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from multiprocessing.connection import wait
+from typing import Any, Protocol
+
+import numpy as np
+
+from models.engine.process import FLAGS, receive, send, serve
+from models.live.shared_frames import Borrower, Lender
+from models.live.status import Shown
+from models.requests import Request
+from models.runtime import memory_limits
+from viewer.endings import OVER_MEMORY
+
+GRACE_S = 2.0
+ENDING_S = 0.5  # from the end of what an engine sends to its exit code
+TAIL_BYTES, FRESH_BYTES, CHUNK_BYTES = 8192, 2048, 1 << 16
+TAIL_S = 0.3
+WATCH_S = 0.1
+OVER = 1.05  # of what it may have: where the system keeps the limit itself, nothing comes this far
+Post = Callable[[tuple[Any, ...]], None]
+
+
+class Mailbox:
+    """Messages from other threads, in order, until the window's thread takes them. `wake` is set once Qt is there."""
+
+    def __init__(self) -> None:
+        self._messages: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+        self.wake: Callable[[], None] | None = None
+
+    def post(self, message: tuple[Any, ...]) -> None:
+        """Put a message in, from any thread."""
+        self._messages.put(message)
+        if self.wake is not None:
+            self.wake()
+
+    def empty(self, handle: Callable[[tuple[Any, ...]], None]) -> None:
+        """Hand every message over, on the calling thread."""
+        while True:
+            try:
+                message = self._messages.get_nowait()
+            except queue.Empty:
+                return
+            handle(message)
+
+
+class Lane(Protocol):
+    """How the engine is reached. Messages come back through `post`: ("ready"|"progress"|"done"|"live"|"lost", ...)."""
+
+    def start(self, post: Post) -> None:
+        """Bring the engine up."""
+
+    def submit(self, number: int, request: Request) -> None:
+        """Have a request answered; numbers rise."""
+
+    def cancel(self, number: int) -> None:
+        """Call off a request, or what plays."""
+
+    def live(self, number: int, command: str, *given: Any) -> None:
+        """Send a command about what plays, as in `models.live.frame_loop`."""
+
+    def tick(self) -> None:
+        """Do what has no thread of its own to do it; called a few times a second."""
+
+    def finish(self) -> None:
+        """Have what is recorded finished before the engine is ended."""
+
+    def restart(self) -> None:
+        """End the engine, whatever it does, and bring a fresh one up."""
+
+    def stop(self) -> None:
+        """End the engine."""
+
+
+class ProcessLane:
+    """An engine in a process of its own, spawned; one thread here passes its messages on, another sends ours.
+
+    Sending has a thread because the engine reads only between two pieces of work, and a picture does not fit the pipe.
+    """
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._called_off = self._context.Array("q", FLAGS, lock=False)
+        self._post: Post = lambda message: None
+        self._generation = 0
+        self._over: set[int] = set()  # engines by process id that took too much memory
+        self._process: Any = None
+        self._pipe: Any = None
+        self._out: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._finished = threading.Event()
+        self._lender, self._borrower = Lender(), Borrower()
+        self._tail = Tail()
+
+    @property
+    def pid(self) -> int:
+        """The engine's process id, 0 when there is none."""
+        return int(self._process.pid or 0) if self._process else 0
+
+    def said(self) -> str:
+        """Return the end of what the engine, and the model in it, have printed since this was asked last."""
+        return self._tail.fresh()
+
+    def start(self, post: Post) -> None:
+        """Spawn the engine. Return at once; ("ready", facts) follows."""
+        self._post = post
+        self._generation += 1
+        self._pipe, theirs = self._context.Pipe()
+        heard, said = self._context.Pipe(duplex=False)
+        self._process = self._context.Process(
+            target=serve, args=(theirs, self._called_off, said), name="vitrine-engine", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        said.close()
+        self._out = queue.SimpleQueue()
+        tail = self._tail = Tail()
+        hearing = threading.Thread(target=tail.take, args=(heard,), name="vitrine-hear", daemon=True)
+        hearing.start()
+        arguments = (self._pipe, self._process, self._generation, lambda: tail.text(hearing))
+        most = int(memory_limits.allowed_bytes() * OVER)
+        threading.Thread(target=self._watch, args=(self._process, most), name="vitrine-watch", daemon=True).start()
+        threading.Thread(target=self._listen, args=arguments, name="vitrine-listen", daemon=True).start()
+        threading.Thread(target=_send_on, args=(self._pipe, self._out), name="vitrine-send", daemon=True).start()
+
+    def submit(self, number: int, request: Request) -> None:
+        """Send a request. If the engine is gone, ("lost", ...) tells."""
+        self._out.put(("run", number, request))
+
+    def live(self, number: int, command: str, *given: Any) -> None:
+        """Send a command about what plays; a frame that was painted goes through shared memory."""
+        if self._process is None:
+            return
+        given = tuple(self._lender.put(value) if isinstance(value, np.ndarray) else value for value in given)
+        self._out.put(("live", number, command, *given))
+
+    def tick(self) -> None:
+        """Do nothing: the engine looks after itself."""
+
+    def finish(self) -> None:
+        """Give the engine `GRACE_S` to finish its file."""
+        self._finished.clear()
+        self._out.put(("finish",))
+        self._finished.wait(GRACE_S)
+
+    def cancel(self, number: int) -> None:
+        """Raise the request's shared flag, which the engine reads between module calls."""
+        self._called_off[number % FLAGS] = number
+
+    def restart(self) -> None:
+        """Kill the engine and spawn another."""
+        self._end()
+        self.start(self._post)
+
+    def stop(self) -> None:
+        """Kill the engine."""
+        self._end()
+
+    def _end(self) -> None:
+        self._generation += 1
+        if self._process is None:
+            return
+        _kill(self._process)
+        self._process.join(GRACE_S)
+        self._out.put(None)
+        self._pipe.close()
+        self._lender.close()
+        self._process = None
+
+    def _listen(self, pipe: Any, process: Any, generation: int, said: Callable[[], str]) -> None:
+        try:
+            while True:
+                message = receive(pipe)
+                if message[0] == "finished":
+                    self._finished.set()
+                if generation == self._generation and message[0] == "live" and isinstance(message[-1], Shown):
+                    shown = message[-1]
+                    message = (*message[:-1], replace(shown, pixels=self._borrower.fetch(shown.pixels)))
+                if generation == self._generation:
+                    self._post(message)
+        except Exception:  # what cannot be read is as good as a dead engine, which ends with EOFError or OSError
+            if generation != self._generation:
+                return
+            process.join(ENDING_S)
+            if process.exitcode is None:
+                _kill(process)  # it has closed its pipe, and nothing can be asked of it any more
+            self._post(("lost", OVER_MEMORY if process.pid in self._over else process.exitcode, said()))
+
+    def _watch(self, process: Any, most_bytes: int) -> None:
+        """End an engine that takes too much memory, before the whole machine stands still."""
+        while most_bytes and not wait([process.sentinel], WATCH_S):
+            if memory_limits.resident_bytes(process.pid) > most_bytes:
+                self._over.add(process.pid)
+                _kill(process)
+                return
+
+
+def _send_on(pipe: Any, out: queue.SimpleQueue[Any]) -> None:
+    """Send what is put in, until None comes or the engine is gone."""
+    with contextlib.suppress(OSError):
+        while (message := out.get()) is not None:
+            send(pipe, message)
+
+
+class Tail:
+    """The end of what a process prints, all of which is read, so that it never waits for a reader."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._read = self._told = 0
+
+    def take(self, pipe: Any) -> None:
+        """Read until everybody who prints there is gone."""
+        with contextlib.suppress(OSError, EOFError), pipe:
+            while chunk := pipe.recv_bytes() if sys.platform == "win32" else os.read(pipe.fileno(), CHUNK_BYTES):
+                self._bytes += chunk
+                del self._bytes[:-TAIL_BYTES]
+                self._read += len(chunk)
+
+    def fresh(self) -> str:
+        """Return the end of what was read since this was asked last, at most `FRESH_BYTES`."""
+        read = self._read
+        new, self._told = min(read - self._told, FRESH_BYTES), read
+        return bytes(self._bytes[-new:]).decode(errors="replace") if new else ""
+
+    def text(self, reading: threading.Thread) -> str:
+        """Return the last `TAIL_BYTES`, once `reading` had a moment to read them."""
+        reading.join(TAIL_S)
+        return bytes(self._bytes).decode(errors="replace")
+
+
+def _kill(process: Any) -> None:
+    """End a process, and on POSIX everything that it started."""
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+
+
+class InlineLane:
+    """The same engine in this process, answering within `submit`: for tests and headless use."""
+
+    def __init__(self, engine: Any = None) -> None:
+        self.engine: Any = engine
+        self._show: Any = None
+        self._post: Post = lambda message: None
+
+    def start(self, post: Post) -> None:
+        """Make the engine."""
+        self._post = post
+        if self.engine is None:
+            import importlib
+
+            self.engine = importlib.import_module("models.engine.engine").Engine()
+        post(("ready", {}))
+
+    def submit(self, number: int, request: Request) -> None:
+        """Answer the request now."""
+        from models.runtime.context import Context
+
+        context = Context(lambda fraction, text: self._post(("progress", number, fraction, text)))
+        answer = self.engine.run(request, context)
+        self._post(("done", number, answer))
+
+    def live(self, number: int, command: str, *given: Any) -> None:
+        """Heed a command now; `tick` plays on."""
+        if self._show is None:
+            import importlib
+
+            made = importlib.import_module("models.live.frame_loop").Show
+            self._show = made(self.engine, self._post, lambda number: False)
+        self._show.handle(number, command, *given)
+
+    def tick(self) -> None:
+        """Show the next frame, if one is due."""
+        if self._show is not None:
+            self._show.advance()
+
+    def cancel(self, number: int) -> None:
+        """Do nothing: requests are answered within `submit`."""
+
+    def finish(self) -> None:
+        """Finish what is recorded."""
+        if self._show is not None:
+            self._show.close()
+
+    def restart(self) -> None:
+        """Make a fresh engine."""
+        self.stop()
+        self.engine = self._show = None
+        self.start(self._post)
+
+    def stop(self) -> None:
+        """Let go of what plays."""
+        self.finish()
+
+
+class Pool:
+    """Threads for the window's own work: two, so that a picture need not wait for a data set that is being read."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(2, thread_name_prefix="vitrine-local")
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Do `work` as soon as a thread is free."""
+        self._executor.submit(work)
+
+    def stop(self) -> None:
+        """Forget what has not begun."""
+        self._executor.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,204 @@
+"""The session's ground truth: read off the window's thread, kept by path, followed through undo. No Qt.
+
+Nothing is shown of what is still being read; what cannot be read leaves the last one in place.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models import images
+from models.truth.read import read
+from models.truth.types import Truth
+from models.types import Cancelled, Failure, Refusal, Source
+
+if TYPE_CHECKING:
+    from viewer.session.session import Session
+
+SLOT = "truth"
+MOST_KEPT = 4
+PROGRESS_S = 0.05
+
+
+class Truths:
+    """What the document's ground truth is: `current`, None until it was read; `reading` tells whether one is."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.current: Truth | None = None
+        self._kept: dict[str, tuple[Source, Truth]] = {}
+        self._number = 0
+        self._wanted = ""
+        self._told: Source | None = None
+
+    @property
+    def reading(self) -> bool:
+        """Whether ground truth is being read."""
+        return bool(self._wanted)
+
+    def open(self, path: str | Path, *, pictures: bool = False) -> None:
+        """Open ground truth; its pictures too where `pictures` says so or none are open."""
+        source = Source.file(path)
+
+        def done(truth: Truth, sources: tuple[Source, ...]) -> None:
+            self._keep(source, truth)
+            self._show(source, sources, pictures=pictures)
+
+        self._read(source, done)
+
+    def close(self) -> None:
+        """Have no ground truth any more."""
+        store = self._session.store
+        store.update(store.document.with_truth(None), title="Close ground truth")
+
+    def cancel(self) -> None:
+        """Read no further; ground truth that the document asks for but that was never read is given up."""
+        self._number, self._wanted = self._number + 1, ""
+        store = self._session.store
+        if store.document.truth is not None and store.document.truth.path not in self._kept:
+            store.update(store.document.with_truth(None))
+
+    def again(self) -> None:
+        """Read the ground truth anew if its file changed; a folder is always read, for it does not tell."""
+        source = self._session.store.document.truth
+        if source is None or source.path not in self._kept:
+            return
+        fresh = Source.file(source.path)
+        if fresh == self._kept[source.path][0] and not Path(source.path).is_dir():
+            return
+
+        def done(truth: Truth, _: tuple[Source, ...]) -> None:
+            before = self._kept[source.path][1]
+            self._keep(fresh, truth)
+            self._session.store.update(self._session.store.document.with_truth(fresh))
+            self.follow()
+            if _size(truth) != _size(before):
+                self._tell_opened(fresh)
+
+        self._read(fresh, done)
+
+    def follow(self, *, looking: bool = False) -> None:
+        """Have the document's ground truth: at once if it is kept, else by reading it. `looking` checks its file."""
+        source = self._session.store.document.truth
+        if source is None:
+            self._set(None)
+        elif source.path in self._kept:
+            self._set(self._kept[source.path][1])
+            if looking:
+                self._look(self._kept[source.path][0])
+        elif source.path != self._wanted:
+
+            def done(truth: Truth, sources: tuple[Source, ...]) -> None:
+                self._keep(source, truth)
+                self._show(source, sources, pictures=False)
+
+            self._read(source, done)
+
+    def _read(self, source: Source, done: Callable[[Truth, tuple[Source, ...]], None]) -> None:
+        self._number += 1
+        self._wanted, number, jobs, told = source.path, self._number, self._session.jobs, 0.0
+
+        def progress(fraction: float | None, text: str) -> None:
+            nonlocal told
+            if number != self._number:
+                raise Cancelled
+            if time.monotonic() - told > PROGRESS_S:
+                told = time.monotonic()
+                jobs.later(lambda: self._progress(number, fraction, text))
+
+        def work() -> Callable[[], None]:
+            try:
+                truth = read(source.path, progress=progress)
+                sources = _pictures(source, truth)
+                truth.prepare()
+            except Cancelled:
+                return lambda: None
+            except Refusal as refusal:
+                failure = Failure(str(refusal), refusal.advice)
+                return lambda: self._failed(number, failure)
+            return lambda: self._done(number, truth, sources, done)
+
+        self._session.jobs.local(SLOT, work)
+        self._tell_state()
+
+    def _done(
+        self,
+        number: int,
+        truth: Truth,
+        sources: tuple[Source, ...],
+        done: Callable[[Truth, tuple[Source, ...]], None],
+    ) -> None:
+        if number == self._number:
+            self._wanted = ""
+            done(truth, sources)
+            self._tell_state()
+
+    def _failed(self, number: int, failure: Failure) -> None:
+        if number == self._number:
+            self.cancel()
+            for call in self._session.on.failure:
+                call(SLOT, failure)
+
+    def _keep(self, source: Source, truth: Truth) -> None:
+        self._kept.pop(source.path, None)
+        self._kept[source.path] = source, truth
+        for path in list(self._kept)[:-MOST_KEPT]:
+            del self._kept[path]
+
+    def _show(self, source: Source, sources: tuple[Source, ...], *, pictures: bool) -> None:
+        session = self._session
+        document = session.store.document
+        if pictures or not (document.sources or session.reading):
+            # One step with the pictures, once the first of them could be read.
+            session.open_sources(sources, truth=source)
+        else:
+            title = "" if document.truth == source else f"Open ground truth {source.name}"
+            session.store.update(document.with_truth(source).with_view(outcomes=True), title=title)
+            self.follow()
+            self._tell_opened(source)
+
+    def _set(self, truth: Truth | None) -> None:
+        if truth is not self.current:
+            self.current = truth
+            for call in self._session.on.truth:
+                call(truth)
+
+    def _look(self, known: Source) -> None:
+        """Tell, once, that the file is gone or another; a folder is another with every file that is written to it."""
+        fresh = Source.file(known.path)
+        gone = fresh.stamp == (0, 0)
+        if fresh in (known, self._told) or (not gone and Path(known.path).is_dir()):
+            return
+        self._told = fresh
+        what = "is no longer there. What was read of it stays" if gone else "changed on the disk. F5 reads it again"
+        for call in self._session.on.failure:
+            call(SLOT, Failure(f"The ground truth {known.name} {what}."))
+
+    def _progress(self, number: int, fraction: float | None, text: str) -> None:
+        if number == self._number and self._wanted:
+            for call in self._session.on.progress:
+                call(fraction, text)
+
+    def _tell_opened(self, source: Source) -> None:
+        for call in self._session.on.opened:
+            call(SLOT, source.path)
+
+    def _tell_state(self) -> None:
+        for call in self._session.on.state:
+            call()
+
+
+def _pictures(source: Source, truth: Truth) -> tuple[Source, ...]:
+    """Return the pictures to open with ground truth: all of its folder's where it is one of pictures, else its own."""
+    try:
+        paths = images.pictures_in(Path(source.path))
+    except Refusal:
+        paths = [Path(picture.path) for picture in truth.pictures]
+    return tuple(Source.file(path) for path in paths)
+
+
+def _size(truth: Truth) -> tuple[int, int, int]:
+    return len(truth.pictures), truth.boxes, truth.omitted

@@ -1,0 +1,300 @@
+"""Jobs: slots over a lane to the engine, where the latest request wins; progress, cancel, restart. No Qt, no threads:
+messages reach the owner through the `post` it gives, which must be safe from any thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from models import model_name
+from models.requests import Request
+from models.types import Answer, Failure, Refusal
+from viewer import endings
+from viewer.session.engine_process import GRACE_S, InlineLane, Lane, Mailbox, Pool, Post, ProcessLane
+
+__all__ = ["InlineLane", "Jobs", "Lane", "Mailbox", "Post", "ProcessLane"]
+
+MOST_DEATHS = 2
+MOST_STARTS = 3
+
+
+def queue_of(slot: str) -> str:
+    """Return the queue of a slot named "queue.name", whose slots are asked one after the other; "" for any other."""
+    queue, dot, _ = slot.partition(".")
+    return queue if dot else ""
+
+
+def firsts(slots: Iterable[str]) -> list[str]:
+    """Return slots less all but the first of each queue."""
+    return list({queue_of(slot) or slot: slot for slot in reversed(list(slots))}.values())
+
+
+@dataclass
+class Slot:
+    """One question the owner keeps asking: what runs, what waits behind it (only the newest), how often it died."""
+
+    running: Request | None = None
+    number: int = 0
+    waiting: Request | None = None
+    deaths: int = 0
+    called_off_at: float = 0.0
+
+
+class Jobs:
+    """Requests in slots over a lane. Every method is called on the owner's thread, `handle` with each posted message.
+
+    `deliver(event, *values)` gets: ready; done slot request answer; progress slot fraction text; lost text; live number
+    and what the engine says of what plays; picture results of `local`. A slot that is asked anew while it runs answers
+    the running request first if that differs in parameters alone (a slider stays alive), else calls it off.
+    """
+
+    def __init__(self, lane: Lane, deliver: Callable[..., None]) -> None:
+        self.lane = lane
+        self.deliver = deliver
+        self.slots: dict[str, Slot] = {}
+        self.ready = False
+        self.down = False
+        self._stopped = False
+        self._starts = 0
+        self._head = (0, 0.0)
+        self._next = 1
+        self._pool = Pool()
+        self._local: dict[str, int] = {}
+        self._post: Post = lambda message: None
+
+    def start(self, post: Post, *, started: bool = False) -> None:
+        """Bring the lane up unless it is; `post` must hand messages to `handle` on the owner's thread."""
+        self._post = post
+        if not started:
+            self.lane.start(post)
+
+    def later(self, call: Callable[[], None]) -> None:
+        """Have `call` made on the owner's thread, from any thread."""
+        self._post(("call", call))
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs or waits."""
+        return any(slot.running or slot.waiting for slot in self.slots.values())
+
+    def idle(self, name: str) -> bool:
+        """Whether nothing runs or waits in a slot."""
+        slot = self.slots.get(name)
+        return slot is None or not (slot.running or slot.waiting)
+
+    def want(self, name: str, request: Request, *, urgent: bool = True, first: bool = False) -> None:
+        """Ask `request` in a slot; what waited there is forgotten. Queues make way for it if it is `urgent`, and if it
+        goes `first` all that runs does, which may never end by itself.
+        """
+        slot = self.slots.setdefault(name, Slot())
+        if slot.running is None:
+            slot.waiting = request
+            if first or (urgent and not queue_of(name)):
+                self._make_way(everything=first)
+            self._go_on(name)
+            return
+        if request == slot.running and not slot.called_off_at:
+            slot.waiting = None
+            return
+        slot.waiting = request
+        running = slot.running
+        if (running.model, running.source) != (request.model, request.source):
+            self._call_off(slot)
+
+    def number(self) -> int:
+        """Return a fresh number for what plays, by which it is called off like a request."""
+        number, self._next = self._next, self._next + 1
+        return number
+
+    def keep(self, name: str) -> None:
+        """Ask nothing more in a slot; what runs may finish."""
+        if name in self.slots:
+            self.slots[name].waiting = None
+
+    def forget(self, name: str) -> None:
+        """Ask nothing in a slot any more."""
+        slot = self.slots.get(name)
+        if slot is not None:
+            slot.waiting = None
+            if slot.running is not None:
+                self._call_off(slot)
+
+    def cancel(self) -> None:
+        """Call off everything. What does not stop within `GRACE_S` has its engine replaced by `tick`."""
+        for name in self.slots:
+            self.forget(name)
+
+    def tick(self) -> None:
+        """Replace an engine that did not heed a cancel in time; to be called a few times a second while busy.
+
+        Only the oldest request is being worked on; its grace begins when it is both that and called off.
+        """
+        head = min((slot for slot in self._all() if slot.running), key=lambda slot: slot.number, default=None)
+        if head is None or not self.ready:
+            return
+        now = time.monotonic()
+        if head.number != self._head[0]:
+            self._head = (head.number, now)
+        if head.called_off_at and now - max(head.called_off_at, self._head[1]) > GRACE_S:
+            name = model_name.title(head.running.model) if head.running else "The model"
+            text = f"{name} did not stop within {GRACE_S:g} s when asked, so the engine was replaced."
+            self.deliver("lost", text, "")
+            self._revive(blame=False)
+
+    def local(self, name: str, work: Callable[[], object]) -> None:
+        """Run `work` on this process's pool thread; deliver ("local", name, its value or Failure) if still newest."""
+        number = self._local[name] = self._local.get(name, 0) + 1
+
+        def run() -> None:
+            if number != self._local[name]:
+                return
+            try:
+                value = work()
+            except Refusal as refusal:
+                value = Failure(str(refusal), refusal.advice)
+            except Exception as error:
+                value = Failure(f"{type(error).__name__}: {error}")
+            self._post(("local", name, number, value))
+
+        if not self._stopped:
+            self._pool.submit(run)
+
+    def stop(self) -> None:
+        """End the lane and the pool; what is asked afterwards is not done."""
+        self._stopped = True
+        self._pool.stop()
+        self.lane.stop()
+
+    def handle(self, message: tuple[Any, ...]) -> None:
+        """Take a message of the lane or the pool."""
+        match message:
+            case ("ready", _):
+                self.ready, self._starts = True, 0
+                self.deliver("ready")
+            case ("progress", number, fraction, text):
+                for name, slot in self.slots.items():
+                    if slot.running and slot.number == number and not slot.called_off_at:
+                        self.deliver("progress", name, fraction, text)
+            case ("done", number, answer):
+                self._done(number, answer)
+            case ("live", number, *rest):
+                self.deliver("live", number, *rest)
+            case ("local", name, number, value):
+                if number == self._local[name]:
+                    self.deliver("local", name, value)
+            case ("call", call):
+                call()
+            case ("lost", code, *said):
+                self._starts += not self.ready
+                details = "".join(said)
+                if self._starts >= MOST_STARTS:
+                    self._give_up(code, details)
+                    return
+                head, how = self._first(), endings.words(code)
+                at = (
+                    f" at {head.inspection} with {model_name.title(head.model)}"
+                    if head is not None and self.ready
+                    else ""
+                )
+                text = f"The engine stopped unexpectedly{at}: {how}. A fresh one takes over."
+                self.deliver("lost", text, details)
+                self._revive(blame=self.ready, how=how, details=details, again=code != endings.OVER_MEMORY)
+
+    def _all(self) -> list[Slot]:
+        return list(self.slots.values())
+
+    def _submit(self, slot: Slot, request: Request) -> None:
+        if self.down:
+            self.down, self._starts = False, 0
+            self.lane.restart()
+        slot.running, slot.waiting, slot.called_off_at = request, None, 0.0
+        slot.number = self.number()
+        self.lane.submit(slot.number, request)
+
+    def _go_on(self, name: str) -> None:
+        """Submit what waits in a slot, or in its queue while nothing of that runs."""
+        queue = queue_of(name)
+        line = (
+            {n: slot for n, slot in self.slots.items() if queue_of(n) == queue} if queue else {name: self.slots[name]}
+        )
+        if not any(slot.running for slot in line.values()):
+            first = next((slot for slot in line.values() if slot.waiting), None)
+            if first is not None and first.waiting is not None:
+                self._submit(first, first.waiting)
+
+    def _make_way(self, *, everything: bool) -> None:
+        """Call off what runs, in a queue or anywhere; it is asked again behind what it made way for."""
+        for name, slot in self.slots.items():
+            if (everything or queue_of(name)) and slot.running is not None and not slot.called_off_at:
+                slot.waiting = slot.waiting or slot.running
+                self._call_off(slot)
+
+    def _call_off(self, slot: Slot) -> None:
+        if not slot.called_off_at:
+            slot.called_off_at = time.monotonic()
+            self.lane.cancel(slot.number)
+
+    def _done(self, number: int, answer: Answer) -> None:
+        for name, slot in self.slots.items():
+            if slot.running is None or slot.number != number:
+                continue
+            request, called_off, waiting = slot.running, slot.called_off_at, slot.waiting
+            slot.running, slot.deaths, slot.called_off_at = None, 0, 0.0
+            self._go_on(name)
+            if not called_off:
+                self.deliver("done", name, request, answer)
+            elif waiting is None:
+                self.deliver("done", name, request, Failure("Cancelled.", cancelled=True))
+            return
+
+    def _first(self) -> Request | None:
+        """Return the request that is being worked on."""
+        running = [slot for slot in self._all() if slot.running]
+        return min(running, key=lambda slot: slot.number).running if running else None
+
+    def _give_up(self, code: int | None, details: str) -> None:
+        """Stop trying to start an engine that never gets ready, until something is asked anew."""
+        self.down = True
+        text = f"The engine could not be started (exit code {code}, {MOST_STARTS} tries)."
+        for name, slot in list(self.slots.items()):
+            request, slot.running, slot.waiting = slot.running or slot.waiting, None, None
+            if request is not None:
+                failure = Failure(
+                    text, "Check that PyTorch and torchvision can be imported, then change a setting.", details
+                )
+                self.deliver("done", name, request, failure)
+
+    def _revive(self, *, blame: bool, how: str = "", details: str = "", again: bool = True) -> None:
+        """Bring a fresh engine up and ask again what was wanted; what killed it `MOST_DEATHS` times is given up, or
+        after the first unless it is worth asking `again`.
+        """
+        slots = sorted(
+            self.slots.items(), key=lambda item: bool(item[1].called_off_at)
+        )  # what was called off goes last
+        lost = {name: slot for name, slot in slots if slot.running}
+        first = min(lost.values(), key=lambda s: s.number, default=None)
+        self.ready = False
+        self.lane.restart()
+        for name, slot in lost.items():
+            request, wanted, called_off = slot.running, slot.waiting, slot.called_off_at
+            if request is None:
+                continue
+            slot.running, slot.called_off_at = None, 0.0
+            if blame and slot is first:
+                slot.deaths += 1 if again else MOST_DEATHS
+            if wanted is None and called_off:
+                self.deliver("done", name, request, Failure("Cancelled.", cancelled=True))
+            elif slot.deaths >= MOST_DEATHS:
+                slot.deaths = 0
+                at = f"at {request.inspection} with {model_name.title(request.model)}"
+                text = f"The engine stopped {f'{MOST_DEATHS} times ' if again else ''}{at}: {how}."
+                self.deliver("done", name, request, Failure(text, "Try another picture or model.", details))
+                if wanted is not None and wanted != request and slot.running is None:
+                    self._submit(slot, wanted)
+            else:
+                self._submit(slot, wanted or request)
+            if queue_of(name):
+                self._go_on(name)

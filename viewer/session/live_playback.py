@@ -1,0 +1,259 @@
+"""What plays, as the window sees it: commands go to the engine, frames with their answers come back. No Qt.
+
+A frame comes with its answer, so nothing else is asked of what plays. Paused, the document stands at a frame as at any
+picture, and everything may be asked of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from models.images import Picture
+from models.live.status import Facts, Opening, Shown
+from models.media import is_endless, title
+from models.requests import Request
+from models.types import Failure, Pixels, Source
+from viewer.session import request_plan
+from viewer.session.request_plan import DETECT_SLOT
+
+if TYPE_CHECKING:
+    from viewer.session.session import Session
+
+MOST_DEATHS = 2
+Heard = Callable[[Failure | None], None]
+
+
+class Live:
+    """One source that plays, or none. `facts` is the last that was heard of it.
+
+    `paint` returns a frame with what is drawn over it, for recording; `after_paint` calls back once the screen is up to
+    date, and only then the engine sends the next frame.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.source: Source | None = None
+        self.facts = Facts()
+        self.paint: Callable[[Pixels], Pixels] = lambda pixels: pixels
+        self.after_paint: Callable[[Callable[[], None]], None] = lambda call: call()
+        self._number = 0
+        self._request: Request | None = None
+        self._opening: tuple[int, Opening, Heard] | None = None
+        self._meant = True  # to play: what a fresh engine goes on with, whether the last one came to it or not
+        self._lost = False
+        self._deaths = 0
+
+    @property
+    def playing(self) -> bool:
+        """Whether frames are coming, or would if the source were there."""
+        return self.source is not None and self.facts.state == "playing"
+
+    @property
+    def seekable(self) -> bool:
+        """Whether there is a way back: not in a camera or stream."""
+        return self.source is not None and not is_endless(self.source.path)
+
+    # what the user does
+
+    def toggle(self) -> None:
+        """Play, or pause."""
+        self._meant = not self.playing
+        self._send("play" if self._meant else "pause")
+
+    def step(self, by: int) -> None:
+        """Go to the next or last frame, and pause."""
+        self._meant = False
+        self._send("step", by)
+
+    def seek(self, number: int) -> None:
+        """Go to a frame."""
+        self._send("seek", number)
+
+    def pace(self, *, every: bool) -> None:
+        """Show every frame of a file however long it takes, or play in real time."""
+        self.facts = replace(self.facts, every=every)
+        self._send("pace", every)
+
+    def record(self, path: str) -> None:
+        """Write what is shown from now on to an MP4 file."""
+        self._send("record", path)
+
+    def finish(self) -> None:
+        """Finish the file that is recorded."""
+        self._send("finish")
+
+    # what the session does
+
+    def open(self, source: Source, heard: Heard) -> None:
+        """Open a source; it is heard of with its first frame, or why there is none. What plays goes on until then."""
+        document, description = self._session.store.document, self._session.description
+        request = request_plan.ask(DETECT_SLOT, document, description, source=source)
+        self._opening = self._session.jobs.number(), Opening(source, request, every=self.facts.every), heard
+        self._open(*self._opening[:2])
+
+    def stop_opening(self) -> None:
+        """Forget what is being opened."""
+        if self._opening is not None:
+            number, self._opening = self._opening[0], None
+            self._close(number)
+
+    def follow(self) -> None:
+        """Let go of what the document has left, and ask of the next frames what it wants."""
+        document = self._session.store.document
+        if self.source is None:
+            return
+        if document.file != self.source:
+            self.source = None
+            self._close(self._number)
+            self._tell()
+            return
+        request = request_plan.ask(DETECT_SLOT, document, self._session.description, source=self.source)
+        if request != self._request:
+            self._request = request
+            self._send("ask", request)
+
+    def tick(self) -> None:
+        """Play on in a lane that has no process to do it."""
+        if self.source is not None or self._opening is not None:
+            self._session.jobs.lane.tick()
+
+    def stop(self) -> None:
+        """Finish what is recorded, before the engine is ended."""
+        if self.source is not None and self.facts.recording:
+            self._session.jobs.lane.finish()
+
+    def engine_lost(self) -> None:
+        """Hear that the engine is gone."""
+        self._lost = True
+        self._deaths += self.source is not None
+        if self.source is not None and self.facts.recording:
+            name = title(self.facts.recording)
+            self._fail(Failure(f"The recording {name} broke off with the engine and cannot be played."))
+        self.facts = replace(self.facts, recording="", recorded=0)
+
+    def engine_ready(self) -> None:
+        """Have a fresh engine take up what the one before it played, where it was."""
+        if not self._lost:
+            return
+        if self._opening is not None:
+            self._open(*self._opening[:2])
+        if self.source is None or self._deaths < MOST_DEATHS:
+            self._take_up()
+            return
+        self._deaths = 0
+        text = f"The engine stopped {MOST_DEATHS} times while {title(self.source.path)} played, so it is paused."
+        self._fail(Failure(text, "Try another model, or play on."))
+        self.facts = replace(self.facts, state="paused")
+        self._hold()
+        self._tell()
+
+    def _take_up(self) -> None:
+        """Have the engine play what it does not know of yet."""
+        self._lost = False
+        if self.source is not None:
+            self._number = self._session.jobs.number()
+            at = max(0, self.facts.number) if self.seekable else 0
+            every = self.facts.every
+            self._open(self._number, Opening(self.source, self._request, at, self._meant, every, again=True))
+
+    def take(self, number: int, what: str, *given: Any) -> None:
+        """Hear what the engine says."""
+        if self._opening is not None and number == self._opening[0]:
+            _, opening, heard = self._opening
+            self._opening = None
+            if what == "refused":
+                heard(given[0])
+                return
+            self.source, self._number, self._request = opening.source, number, opening.request
+            self.facts, self._meant = given[0], True
+            heard(None)
+            for call in self._session.on.picture:
+                call(opening.source, Picture(given[1].pixels))
+        if number != self._number or self.source is None:
+            if what == "shown":
+                self._close(number)
+            return
+        match what, given:
+            case "shown", (facts, shown):
+                self._deaths = 0
+                self._shown(facts, shown)
+            case "facts", (facts,):
+                self._heard(facts)
+                self._hold()
+                self._tell()
+            case "refused", (failure,):
+                self._heard(replace(self.facts, state="paused"))
+                self._fail(failure)
+                self._hold()
+                self._tell()
+
+    def _shown(self, facts: Facts, shown: Shown) -> None:
+        session = self._session
+        self._heard(facts)
+        session.results.pop(DETECT_SLOT, None)
+        if isinstance(shown.answer, Failure):
+            self._fail(shown.answer)
+            if shown.request is not None:
+                session.failed[DETECT_SLOT] = shown.request
+        elif shown.request is not None and shown.answer is not None:
+            session.results[DETECT_SLOT] = (shown.request, shown.answer)
+        for call in session.on.frame:
+            call(shown)
+        if not self._hold():
+            self._tell_detections()
+        self._tell()
+        if facts.recording:
+            self._send("write", self.paint(shown.pixels), shown.at)
+        number = self._number
+        self.after_paint(lambda: self._session.jobs.lane.live(number, "ack"))
+
+    def _heard(self, facts: Facts) -> None:
+        self.facts = replace(facts, note="")
+        self._meant = self._meant and facts.state != "ended"
+        if facts.note:
+            self._fail(Failure(facts.note))
+
+    def _hold(self) -> bool:
+        """Have the document say whether it plays, or at which frame it is paused; tell whether that changed."""
+        store = self._session.store
+        before = store.document
+        if before.file != self.source:
+            return False
+        store.update(before.with_frame(-1 if self.playing else self.facts.number))
+        if store.document.frame == before.frame:
+            return False
+        self._tell_detections()
+        return True
+
+    def _tell_detections(self) -> None:
+        """Tell the detections of the frame shown; again where panels forgot them because it was paused."""
+        session = self._session
+        if DETECT_SLOT in session.results:
+            for call in session.on.result:
+                call(DETECT_SLOT, *session.results[DETECT_SLOT])
+
+    def _tell(self) -> None:
+        for call in self._session.on.live:
+            call()
+
+    def _fail(self, failure: Failure) -> None:
+        for call in self._session.on.failure:
+            call("live", failure)
+
+    def _open(self, number: int, opening: Opening) -> None:
+        self._session.jobs.lane.live(number, "open", opening)
+
+    def _close(self, number: int) -> None:
+        lane = self._session.jobs.lane
+        lane.cancel(number)
+        lane.live(number, "close")
+
+    def _send(self, command: str, *given: Any) -> None:
+        if self.source is None:
+            return
+        if not self._lost:
+            self._session.jobs.lane.live(self._number, command, *given)
+        elif self._session.jobs.ready:
+            self._take_up()

@@ -1,0 +1,164 @@
+"""What the user set for good, as one JSON file. No Qt, and never a reason not to start: what is wrong is noted."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.media import has_password
+from models.output_files import write_whole
+from models.places import HOME_VARIABLE, home
+
+__all__ = ["HOME_VARIABLE", "Settings", "home"]
+
+FILE = "settings.json"
+RECENT_MOST = 12
+THEMES = ("system", "dark", "light")
+
+
+@dataclass
+class Settings:
+    """The user's settings. `geometry` and `state` are the window's bytes in base64; `extra` keeps every unknown key.
+
+    `notes` says in sentences what was dropped or could not be written, for the log.
+    """
+
+    folder: Path
+    theme: str = "system"
+    geometry: str = ""
+    state: str = ""
+    last_folder: str = ""
+    recent_pictures: tuple[str, ...] = ()
+    recent_models: tuple[str, ...] = ()
+    recent_sessions: tuple[str, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, folder: Path | None = None) -> Settings:
+        """Read the settings in `folder`, else in $VITRINE_HOME, else in the user's configuration folder."""
+        found = cls(folder or home())
+        found._take(found._read())
+        return found
+
+    @property
+    def path(self) -> Path:
+        """The settings file."""
+        return self.folder / FILE
+
+    def add_picture(self, path: str | Path) -> None:
+        """Put a picture first among the recent ones; an address with a password in it is not written down."""
+        if not has_password(os.fspath(path)):
+            self.recent_pictures = _unique((os.fspath(path), *self.recent_pictures))
+
+    def add_model(self, path: str | Path) -> None:
+        """Put a model first among the recent ones."""
+        self.recent_models = _unique((os.fspath(path), *self.recent_models))
+
+    def add_session(self, path: str | Path) -> None:
+        """Put a session first among the recent ones."""
+        self.recent_sessions = _unique((os.fspath(path), *self.recent_sessions))
+
+    def forget(self, path: str | Path) -> None:
+        """Take a path off both lists, because it is gone."""
+        gone = os.path.normcase(path)
+        self.recent_pictures = tuple(p for p in self.recent_pictures if os.path.normcase(p) != gone)
+        self.recent_models = tuple(p for p in self.recent_models if os.path.normcase(p) != gone)
+
+    def memory(self, name: str) -> dict[str, Any]:
+        """Return what is kept for one panel, to be read and written by it."""
+        panels = self.extra.get("panels")
+        if not isinstance(panels, dict):
+            panels = self.extra["panels"] = {}
+        kept = panels.get(name)
+        if not isinstance(kept, dict):
+            kept = panels[name] = {}
+        return kept
+
+    def save(self) -> bool:
+        """Write the file whole or not at all; return False with a note when it cannot be written."""
+        values = {**self.extra, **{name: getattr(self, name) for name in _READERS}}
+        try:
+            text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.path, text)
+        except (OSError, TypeError, ValueError) as error:
+            self.notes.append(f"The settings could not be saved to {self.path}: {error}.")
+            return False
+        return True
+
+    def _read(self) -> Mapping[str, Any]:
+        try:
+            found = json.loads(self.path.read_text(encoding="utf-8"))
+            if not isinstance(found, dict):
+                raise ValueError("it holds no table of settings")
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            self.notes.append(f"The settings in {self.path} could not be read: {error}.")
+            return {}
+        except (ValueError, RecursionError) as error:
+            aside = self.path.with_name(FILE + ".broken")
+            self.notes.append(f"The settings in {self.path} are broken ({error}); they were put aside as {aside.name}.")
+            with contextlib.suppress(OSError):
+                self.path.replace(aside)
+            return {}
+        return found
+
+    def _take(self, found: Mapping[str, Any]) -> None:
+        for name, value in found.items():
+            if name not in _READERS:
+                self.extra[name] = value
+                continue
+            try:
+                setattr(self, name, _READERS[name](value))
+            except ValueError as error:
+                self.notes.append(f"The setting {name} was dropped: {error}.")
+
+
+def _theme(value: object) -> str:
+    if value not in THEMES:
+        raise ValueError(f"{value!r} is not one of {', '.join(THEMES)}")
+    return str(value)
+
+
+def _bytes(value: object) -> str:
+    base64.b64decode(_text(value), validate=True)
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a text")
+    return value
+
+
+def _paths(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(path, str) and path for path in value):
+        raise ValueError("it is not a list of paths")
+    return _unique(tuple(value))
+
+
+_READERS: Mapping[str, Callable[[object], Any]] = {
+    "theme": _theme,
+    "geometry": _bytes,
+    "state": _bytes,
+    "last_folder": _text,
+    "recent_pictures": _paths,
+    "recent_models": _paths,
+    "recent_sessions": _paths,
+}
+
+
+def _unique(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Keep the first of each path, as this platform tells paths apart, and the newest of them."""
+    first: dict[str, str] = {}
+    for path in paths:
+        first.setdefault(os.path.normcase(path), path)
+    return tuple(first.values())[:RECENT_MOST]

@@ -1,0 +1,1 @@
+"""Charts and plots. May import viewer.theme."""

@@ -1,0 +1,100 @@
+"""Figures of a data set as what the charts show: lines, bars, words. Nothing here paints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from models.evaluation import report
+from models.evaluation.funnel import STAGES
+from models.evaluation.tide import SPECIAL, TYPES
+from models.types import Result
+from viewer.widgets.charts.bar_chart import Bar
+from viewer.widgets.charts.precision_recall import Double, Line
+
+GROUP_TITLES = {"all": "All objects", "small": "Small objects", "medium": "Medium objects", "large": "Large objects"}
+STAGE_HELP = {
+    "anchors": "an anchor overlaps the object enough",
+    "pool": "a box of the RPN does, before its suppression",
+    "proposals": "a proposal that went on to the box head does",
+    "candidates": "a candidate of its class does, at any score",
+    "score": "one of them has a higher score than asked for",
+    "nms": "one of them is left by non-maximum suppression",
+    "maximum": "one of them is within the maximum of detections",
+}
+ERROR_HELP = {
+    "Cls": "On an object, but of another class",
+    "Loc": "Of the right class, but overlapping its object by 0.1 to 0.5 only",
+    "Both": "Of another class, and too far off",
+    "Dupe": "On an object that a better detection has found",
+    "Bkg": "On nothing",
+    "Miss": "Objects on which there is neither a detection nor a Cls or Loc error",
+    "FalsePos": "What all wrong detections cost together",
+    "FalseNeg": "What all objects not found cost together",
+}
+
+
+def state(result: Result) -> tuple[str, str]:
+    """Return one line on what the figures are of, and the details of what is left out."""
+    meta = result.meta
+    left = meta["of"] - meta["collected"] - meta["failed"]
+    objects = int(result.arrays["objects"].sum())
+    text = f"{meta['pictures']:,} pictures, {objects:,} objects, IoU {meta['match_iou']:.2f}"
+    if left:
+        text = f"{meta['collected']:,} of {meta['of']:,} pictures, figures of {meta['pictures']:,}"
+    details = report.left_out(result)
+    if meta["failed"]:
+        text += f" · {meta['failed']:,} cannot be used"
+    if meta["notes"]:
+        text += " · not all classes"
+    if meta.get("omitted"):
+        text += f" · {meta['omitted']:,} of the ground truth left out"
+    return text, "\n".join(details)
+
+
+def lines(result: Result) -> list[Line]:
+    """Return the curve of all classes together, then of each."""
+    arrays, meta = result.arrays, result.meta
+    names = ["All classes", *report.names(result)]
+    labels = [-1, *arrays["labels"].tolist()]
+    points = [(meta["all_recall"], meta["all_precision"])]
+    points += list(zip(arrays["recall"].tolist(), arrays["precision"].tolist(), strict=True))
+    start = arrays["curve_start"].tolist()
+    columns = [arrays[f"curve_{name}"] for name in ("recall", "precision", "score")]
+    return [
+        Line(name, label, *_cut(columns, start[row], start[row + 1]), point)
+        for row, (name, label, point) in enumerate(zip(names, labels, points, strict=True))
+    ]
+
+
+def _cut(columns: Sequence[Double], first: int, last: int) -> tuple[Double, Double, Double]:
+    recall, precision, score = (column[first:last] for column in columns)
+    return recall, precision, score
+
+
+def funnel_bars(result: Result, group: int) -> list[Bar]:
+    """Return a bar for each stage the model has: the share of a group's objects that is still within reach."""
+    name, alive, (count,) = report.funnel_rows(result)[group]
+    bars, before = [], count
+    for stage, number in zip(STAGES, alive, strict=True):
+        if number < 0:
+            continue
+        part = number / count if count else 0.0
+        lost = f" ({before - number:,} lost here)" if number < before else ""
+        text = f"{100 * part:.1f} %" + (f"  −{before - number:,}" if number < before else "")
+        help_text = f"{number:,} of {count:,} objects ({name}): {STAGE_HELP[stage]}{lost}"
+        bars.append(Bar(report.STAGE_TITLES[stage], part, text, help_text))
+        before = number
+    return bars
+
+
+def error_bars(result: Result) -> list[Bar]:
+    """Return a bar for each type of error: the AP at IoU 0.5 that fixing it would gain."""
+    gains = [100 * gain for gain in result.arrays["tide"].tolist()]
+    counts = result.arrays["tide_count"].tolist()
+    most = max(*gains, 1.0)
+    bars = []
+    for row, (name, gain) in enumerate(zip((*TYPES, *SPECIAL), gains, strict=True)):
+        number = f"  {counts[row]:,}" if row < len(counts) else ""
+        help_text = f"{ERROR_HELP[name]}. Fixing it would gain {gain:.2f} AP at IoU 0.5 (TIDE)."
+        bars.append(Bar(name, gain / most, f"+{gain:.1f} AP{number}", help_text, quiet=row >= len(counts)))
+    return bars

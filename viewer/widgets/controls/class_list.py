@@ -1,0 +1,228 @@
+"""The classes of a model as a list: which are shown, how many were found, the score each must be above. No results."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QHeaderView,
+    QMenu,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QWidget,
+)
+
+from models.cards import card
+from models.detection.classes import can_be_named
+from viewer import theme
+from viewer.widgets.controls.number_entry import Entry
+
+NAME, FOUND, SCORE = range(3)
+LABEL = Qt.ItemDataRole.UserRole
+FEW_CLASSES = 16
+ROWS_AT_LEAST = 10
+ROW_PX, SCORE_PX = 22, 56
+FOLLOWS = "Takes the score of the slider above. Click, or press F2, to give this class its own; Delete takes it away."
+CANNOT = "A name with a comma in it, or a blank around it, cannot be hidden or have a score of its own."
+
+
+class Classes(QTreeWidget):
+    """Signals tell what the user did, by the class's name; None is no score of its own any more."""
+
+    shown = Signal(str, bool)
+    limited = Signal(str, object)
+    settled = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName("Classes")
+        self.setColumnCount(3)
+        self.setHeaderLabels(["Class", "Found", "Score"])
+        head = self.headerItem()
+        head.setToolTip(FOUND, "Above the score, before classes are hidden and the maximum cuts")
+        head.setToolTip(SCORE, "A score of its own that boxes of the class must be above; empty follows the slider")
+        for column in (FOUND, SCORE):
+            head.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.setRootIsDecorated(False)
+        self.setUniformRowHeights(True)
+        self.setEditTriggers(QTreeWidget.EditTrigger.NoEditTriggers)
+        self.setItemDelegateForColumn(SCORE, _Scores(self))
+        self.header().setMinimumSectionSize(0)
+        self.header().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+        self.header().setSectionResizeMode(FOUND, QHeaderView.ResizeMode.ResizeToContents)
+        self.header().setSectionResizeMode(SCORE, QHeaderView.ResizeMode.Fixed)
+        self.header().resizeSection(SCORE, SCORE_PX)
+        self.header().setStretchLastSection(False)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.score, self.floor = 0.5, 0.0
+        self.itemChanged.connect(self._changed)
+        self.itemClicked.connect(self._clicked)
+
+    def list(self, names: Sequence[str]) -> None:
+        """List a model's classes, `names` by label id; background and gaps are left out."""
+        with QSignalBlocker(self):
+            self.clear()
+            for label in card.label_ids(names):
+                name = names[label]
+                item = QTreeWidgetItem([name, "", ""])
+                item.setData(NAME, LABEL, label)
+                own = Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEditable
+                known = can_be_named(name)
+                item.setFlags(item.flags() | own if known else item.flags() & ~own)
+                item.setCheckState(NAME, Qt.CheckState.Checked)
+                item.setIcon(NAME, theme.swatch(theme.class_colour(label)))
+                item.setToolTip(SCORE, FOLLOWS if known else CANNOT)
+                item.setToolTip(NAME, "" if known else CANNOT)
+                for column in (FOUND, SCORE):
+                    item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self.addTopLevelItem(item)
+        rows = min(self.topLevelItemCount(), ROWS_AT_LEAST)
+        self.setMinimumHeight(self.header().sizeHint().height() + rows * ROW_PX + 4)
+
+    def count(self, counts: Mapping[int, int]) -> None:
+        """Show how many of each label were found; of many classes only those that were, or that are set apart."""
+        many = self.topLevelItemCount() > FEW_CLASSES
+        with QSignalBlocker(self):
+            for item in self.items():
+                found = counts.get(item.data(NAME, LABEL), 0)
+                item.setText(FOUND, f"{found:,}" if found else "")
+                plain = item.checkState(NAME) == Qt.CheckState.Checked and not item.text(SCORE)
+                item.setHidden(many and not found and plain)
+        self.viewport().update()
+
+    def follow(self, hidden: Collection[str], scores: Mapping[str, float], *, score: float, floor: float) -> None:
+        """Show which classes are hidden, which have scores of their own, and know the `score` the others take."""
+        self.score, self.floor = score, floor
+        with QSignalBlocker(self):
+            for item in self.items():
+                off = item.text(NAME) in hidden
+                item.setCheckState(NAME, Qt.CheckState.Unchecked if off else Qt.CheckState.Checked)
+                own = scores.get(item.text(NAME))
+                item.setData(SCORE, LABEL, own)
+                item.setText(SCORE, "" if own is None else _text(own))
+        self.viewport().update()
+
+    def items(self) -> list[QTreeWidgetItem]:
+        """Return the rows, hidden ones included."""
+        found = [self.topLevelItem(i) for i in range(self.topLevelItemCount())]
+        return [item for item in found if item is not None]
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Edit the score of the current class with F2 or Return, take it away with Delete."""
+        # The entry leaves keys it has used to whoever is around it.
+        item = self.currentItem() if self.state() != QTreeWidget.State.EditingState else None
+        if item is not None and event.key() in (Qt.Key.Key_F2, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.edit_score(item)
+        elif item is not None and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.limited.emit(item.text(NAME), None)
+        else:
+            super().keyPressEvent(event)
+
+    def edit_score(self, item: QTreeWidgetItem) -> None:
+        """Open the entry for the score of one class."""
+        if item.flags() & Qt.ItemFlag.ItemIsEditable:
+            self.setCurrentItem(item, SCORE)
+            self.editItem(item, SCORE)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer what can be done about one class's score."""
+        item = self.itemAt(event.pos()) if event.reason() == QContextMenuEvent.Reason.Mouse else self.currentItem()
+        if item is None:
+            return
+        menu = QMenu(self)
+        own = QAction("Set a score of its own", menu)
+        own.triggered.connect(lambda: self.edit_score(item))
+        own.setEnabled(bool(item.flags() & Qt.ItemFlag.ItemIsEditable))
+        follow = QAction("Follow the score slider", menu)
+        follow.setEnabled(bool(item.text(SCORE)))
+        follow.triggered.connect(lambda: self.limited.emit(item.text(NAME), None))
+        every = QAction("All classes follow the slider", menu)
+        every.setEnabled(any(other.text(SCORE) for other in self.items()))
+        every.triggered.connect(lambda: self.limited.emit("", None))
+        menu.addActions([own, follow, every])
+        menu.exec(event.globalPos())
+        menu.deleteLater()
+
+    def _clicked(self, item: QTreeWidgetItem, column: int) -> None:
+        if column == SCORE:
+            self.edit_score(item)
+
+    def _changed(self, item: QTreeWidgetItem, column: int) -> None:
+        if column == NAME:
+            self.shown.emit(item.text(NAME), item.checkState(NAME) == Qt.CheckState.Checked)
+
+
+class _Scores(QStyledItemDelegate):
+    """Edits a score in its place."""
+
+    def __init__(self, parent: Classes) -> None:
+        super().__init__(parent)
+        self._list = parent
+
+    def createEditor(
+        self, parent: QWidget, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> QWidget:
+        own = index.data(LABEL)
+        entry = _ScoreEntry(own, floor=self._list.floor, slider=self._list.score, parent=parent)
+        entry.setAccessibleName(f"Score of {index.sibling(index.row(), NAME).data()}")
+        entry.valueChanged.connect(lambda: self.commitData.emit(entry))
+        return entry
+
+    def setEditorData(self, editor: QWidget, index: QModelIndex | QPersistentModelIndex) -> None:
+        """Leave what is being entered alone: it began with the score there was."""
+
+    def setModelData(self, editor: QWidget, model: Any, index: QModelIndex | QPersistentModelIndex) -> None:
+        assert isinstance(editor, _ScoreEntry)
+        name = str(index.sibling(index.row(), NAME).data())
+        if editor.score != index.data(LABEL):
+            self._list.limited.emit(name, editor.score)
+
+    def destroyEditor(self, editor: QWidget, index: QModelIndex | QPersistentModelIndex) -> None:
+        super().destroyEditor(editor, index)
+        self._list.settled.emit()
+
+
+class _ScoreEntry(Entry):
+    """A score, or nothing; stepping from nothing begins at the slider's. Nothing is kept as the value below all."""
+
+    def __init__(self, own: float | None, *, floor: float, slider: float, parent: QWidget) -> None:
+        self._slider = slider
+        super().__init__(low=-1.0, high=1.0, step=0.01, parent=parent)
+        self._floor = floor
+        self.setFrame(False)
+        self.lineEdit().setPlaceholderText(_text(slider))
+        self.setValue(-1.0 if own is None else own)
+        self.selectAll()
+
+    @property
+    def score(self) -> float | None:
+        """The score entered, None for nothing."""
+        return None if self.value() < 0 else max(self._floor, self.value())
+
+    def stepBy(self, steps: int) -> None:
+        begin = self._slider if self.value() < 0 else self.value()
+        self.setValue(min(1.0, max(self._floor, round(begin + steps * self.singleStep(), 4))))
+        self.selectAll()
+
+    def stepEnabled(self) -> Entry.StepEnabledFlag:
+        return Entry.StepEnabledFlag.StepUpEnabled | Entry.StepEnabledFlag.StepDownEnabled
+
+    def textFromValue(self, value: float) -> str:
+        return "" if value < 0 else super().textFromValue(value)
+
+    def valueFromText(self, text: str) -> float:
+        number = self._number(text)
+        return -1.0 if number is None else max(0.0, number)
+
+    def validate(self, text: str, position: int) -> Any:
+        """Take nothing for an answer."""
+        return super().validate(text or "0", position)[0], text, position
+
+
+def _text(score: float) -> str:
+    return f"{score:.4f}".rstrip("0").ljust(4, "0")

@@ -1,0 +1,108 @@
+"""An editor of class names: one a line, pasted, read from a file or taken from a known data set. It saves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from models.cards import class_names
+from models.types import Refusal
+from viewer.widgets.pictures.map_readout import plain_label
+
+GAP = 8
+LINES = 7
+
+
+class ClassNames(QWidget):
+    """Names in the order of their numbers, and how many the network has room for. `changed` tells of every edit."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wanted = 0
+        self.text = QPlainTextEdit()
+        self.text.setAccessibleName("Class names, one a line")
+        self.text.setPlaceholderText("One name a line, in the order of the network's outputs")
+        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.text.setTabChangesFocus(True)
+        self.text.setFixedHeight(LINES * self.text.fontMetrics().lineSpacing() + GAP * 2)
+        self.sets = QComboBox()
+        self.sets.setAccessibleName("Known class names")
+        self.sets.setToolTip("Take the names of a known data set")
+        self.sets.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.sets.setMinimumContentsLength(10)
+        self.file = QPushButton("From a file…")
+        self.file.setToolTip("Read a text file with one name a line")
+        self.count = plain_label("How many class names")
+        line = QHBoxLayout()
+        line.setSpacing(GAP)
+        line.addWidget(self.sets, 1)
+        line.addWidget(self.file)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GAP)
+        column.addWidget(QLabel("Class names"))
+        column.addLayout(line)
+        column.addWidget(self.text)
+        column.addWidget(self.count)
+        self.text.textChanged.connect(self._tell)
+        self.sets.activated.connect(self._take)
+        self.file.clicked.connect(self._ask)
+        self.expect(0)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names as they stand. Raises Refusal for far too many."""
+        return class_names.split(self.text.toPlainText())
+
+    def set_names(self, names: Sequence[str]) -> None:
+        """Show names."""
+        self.text.setPlainText("\n".join(names))
+
+    def expect(self, count: int) -> None:
+        """Say how many names the network has room for, 0 for any; known sets of that size come first."""
+        self._wanted = count
+        self.sets.clear()
+        self.sets.addItem("A known set…", "")
+        fitting = [data for data in class_names.TITLES if len(class_names.names(data)) == count]
+        for data in (*fitting, *(data for data in class_names.TITLES if data not in fitting)):
+            self.sets.addItem(class_names.TITLES[data] + (" (fits)" if data in fitting else ""), data)
+        self._tell()
+
+    def _tell(self) -> None:
+        given = sum(bool(line.strip()) for line in self.text.toPlainText().splitlines())
+        text = f"{given:,} names" if given != 1 else "1 name"
+        if self._wanted and given != self._wanted:
+            text += f", the network has {self._wanted:,} classes"
+        self.count.setText(text)
+        self.changed.emit()
+
+    def _take(self, index: int) -> None:
+        if data := str(self.sets.itemData(index)):
+            self.set_names(class_names.names(data))
+        self.sets.setCurrentIndex(0)
+
+    def _ask(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Class names", "", "Text (*.txt *.names *.csv);;All files (*)")
+        if name:
+            self.load(Path(name))
+
+    def load(self, path: Path) -> None:
+        """Show the names in a text file, or why there are none."""
+        try:
+            self.set_names(class_names.read(path))
+        except Refusal as refusal:
+            self.count.setText(f"{refusal} {refusal.advice}")

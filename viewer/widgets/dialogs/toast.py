@@ -1,0 +1,300 @@
+"""Messages in the window's corner that go away by themselves. Nothing here decides what is worth a message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import QEvent, QObject, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
+    QEnterEvent,
+    QFontDatabase,
+    QGuiApplication,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+)
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QStatusBar,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from viewer import theme
+from viewer.widgets.controls.elided_label import UNLIMITED, ElidedLabel
+
+Severity = Literal["info", "warning", "error", "success"]
+Action = tuple[str, Callable[[], None]]
+
+DISMISS_MS = 6_000
+ERROR_DISMISS_MS = 12_000
+STAY_MS = 86_400_000  # as good as for ever
+MOST = 4
+LOG_MOST = 500
+LINES = 3
+WIDTH = 384  # pixels, as are the next
+MARGIN = 16
+GAP = 8
+STRIP = 4
+RADIUS = 6
+DETAILS_HEIGHT = 144
+ICON = 20
+ICONS = {"info": "info", "warning": "warning", "error": "warning", "success": "check"}
+SPOKEN = {"info": "Message", "warning": "Warning", "error": "Failed", "success": "Done"}
+
+
+@dataclass(frozen=True)
+class Message:
+    """One thing said to the user. A message with a `key` takes the place of the one shown with the same key."""
+
+    text: str
+    details: str = ""
+    severity: Severity = "info"
+    key: str = ""
+    action: Action | None = None
+    stays: bool = False
+
+    @property
+    def whole(self) -> str:
+        """The text with its details, as it is copied."""
+        return f"{self.text}\n\n{self.details}" if self.details else self.text
+
+
+class Toasts(QWidget):
+    """The stack over the window's bottom right corner, newest on top. `messages` is all that was said, oldest first."""
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self.messages: list[Message] = []
+        self._over = window
+        self._stack = QVBoxLayout(self)
+        self._stack.setContentsMargins(0, 0, 0, 0)
+        self._stack.setSpacing(GAP)
+        self.setAccessibleName("Messages")
+        self.hide()
+        window.installEventFilter(self)
+
+    @property
+    def shown(self) -> list[Toast]:
+        """The toasts on the screen, newest first."""
+        items = [self._stack.itemAt(i) for i in range(self._stack.count())]
+        return [toast for item in items if item is not None and isinstance(toast := item.widget(), Toast)]
+
+    def show_message(
+        self,
+        text: str,
+        *,
+        details: str = "",
+        severity: Severity = "info",
+        key: str = "",
+        action: Action | None = None,
+        stays: bool = False,
+    ) -> Toast:
+        """Show a message: what happened and what to do, the details folded away; if it `stays`, until dismissed."""
+        message = Message(text, details, severity, key, action, stays)
+        self.messages = [*self.messages, message][-LOG_MOST:]
+        shown = self.shown
+        kept = [toast for toast in shown if not (key and toast.message.key == key)]
+        for toast in {*shown} - {*kept[: MOST - 1]}:
+            self._drop(toast)
+        toast = Toast(message, parent=self)
+        toast.dismissed.connect(self._dismissed)
+        self._stack.insertWidget(0, toast)
+        toast.show()
+        self.show()
+        self.raise_()
+        self._arrange()
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, f"{SPOKEN[severity]}: {text}"))
+        return toast
+
+    def clear(self) -> None:
+        """Take every toast away; `messages` stays."""
+        for toast in self.shown:
+            self._drop(toast)
+        self._arrange()
+
+    def event(self, event: QEvent) -> bool:
+        """Grow and shrink with the toasts."""
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._arrange()
+        return done
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keep to the corner when the window changes its size."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Show):
+            self._arrange()
+        return super().eventFilter(watched, event)
+
+    def _dismissed(self, toast: Toast) -> None:
+        self._drop(toast)
+        self._arrange()
+
+    def _drop(self, toast: Toast) -> None:
+        self._stack.removeWidget(toast)
+        toast.stop()
+        toast.hide()
+        toast.deleteLater()
+
+    def _arrange(self) -> None:
+        self.setVisible(bool(self.shown))
+        window = self._over
+        bar = window.findChild(QStatusBar)
+        floor = window.height() - (bar.height() if bar is not None and bar.isVisible() else 0)
+        width = max(1, min(WIDTH, window.width() - 2 * MARGIN))
+        height = max(self._stack.totalHeightForWidth(width), self._stack.totalMinimumSize().height())
+        self.setGeometry(window.width() - width - MARGIN, max(0, floor - height - MARGIN), width, height)
+
+
+class Toast(QFrame):
+    """One message, with its clock. The clock stands still under the pointer, with the focus, or unfolded."""
+
+    dismissed = Signal(object)
+
+    def __init__(self, message: Message, *, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.message = message
+        self.setAccessibleName(f"{SPOKEN[message.severity]}: {message.text}")
+        self.setAccessibleDescription(message.details)
+        self._clock = QTimer(self)
+        self._clock.setSingleShot(True)
+        passing_ms = ERROR_DISMISS_MS if message.severity == "error" else DISMISS_MS
+        self._clock.setInterval(STAY_MS if message.stays else passing_ms)
+        self._clock.timeout.connect(self.dismiss)
+        self.icon = QLabel(self)
+        self.icon.setAccessibleName(SPOKEN[message.severity])
+        self.text = ElidedLabel(message.text, lines=LINES, parent=self)
+        self.close_button = self._button("Dismiss", icon="close", run=self.dismiss)
+        self.fold = self._button("Details", run=self._unfold)
+        self.fold.setCheckable(True)
+        self.copy = self._button("Copy", icon="copy", run=self._copy)
+        self.details = QPlainTextEdit(message.details, self)
+        self._build()
+        if message.action:
+            button = self._button(message.action[0], run=self._act)
+            self._buttons.insertWidget(1, button)
+        self._tint()
+        theme.changes().connect(self._tint)
+        self._clock.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether the clock runs."""
+        return self._clock.isActive()
+
+    def dismiss(self) -> None:
+        """Go away."""
+        self.stop()
+        self.dismissed.emit(self)
+
+    def stop(self) -> None:
+        """Stop the clock."""
+        self._clock.stop()
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        super().enterEvent(event)
+        self.stop()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._resume()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Stand still while a button has the focus."""
+        if event.type() == QEvent.Type.FocusIn:
+            self.stop()
+        elif event.type() == QEvent.Type.FocusOut:
+            self._resume()
+        return super().eventFilter(watched, event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colours = theme.colours()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        shape = QPainterPath()
+        shape.addRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+        painter.fillPath(shape, colours.panel)
+        painter.setClipPath(shape)
+        strip = {"info": colours.accent}.get(self.message.severity) or getattr(colours, self.message.severity)
+        painter.fillRect(0, 0, STRIP, self.height(), strip)
+        painter.setClipping(False)
+        painter.setPen(QPen(colours.border, 1))
+        painter.drawPath(shape)
+
+    def _build(self) -> None:
+        top = QHBoxLayout()
+        top.setSpacing(GAP)
+        self.icon.setFixedHeight(self.close_button.sizeHint().height())  # so that their middles meet
+        top.addWidget(self.icon, alignment=Qt.AlignmentFlag.AlignTop)
+        top.addWidget(self.text, 1, Qt.AlignmentFlag.AlignVCenter)
+        top.addWidget(self.copy, alignment=Qt.AlignmentFlag.AlignTop)
+        top.addWidget(self.close_button, alignment=Qt.AlignmentFlag.AlignTop)
+        self._buttons = QHBoxLayout()
+        self._buttons.setSpacing(GAP)
+        self._buttons.addSpacing(ICON)
+        self._buttons.addWidget(self.fold)
+        self._buttons.addStretch(1)
+        self.details.setReadOnly(True)
+        self.details.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        lines = self.message.details.count("\n") + 2
+        self.details.setFixedHeight(min(DETAILS_HEIGHT, lines * self.details.fontMetrics().lineSpacing() + 2 * GAP))
+        self.details.setAccessibleName("Details")
+        self.details.installEventFilter(self)
+        self.details.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(STRIP + GAP, GAP, GAP, GAP)
+        column.setSpacing(GAP)
+        column.addLayout(top)
+        column.addWidget(self.details)
+        column.addLayout(self._buttons)
+        room = WIDTH - STRIP - 5 * GAP - ICON - 2 * self.close_button.sizeHint().width()
+        self.fold.setVisible(bool(self.message.details) or self.text.elided(room))
+
+    def _tint(self) -> None:
+        self.icon.setPixmap(theme.icon(ICONS[self.message.severity]).pixmap(ICON, ICON))
+        self.close_button.setIcon(theme.icon("close"))
+        self.copy.setIcon(theme.icon("copy"))
+
+    def _button(self, title: str, *, run: Callable[[], None], icon: str = "") -> QToolButton:
+        button = QToolButton(self)
+        button.setAutoRaise(True)
+        button.setAccessibleName(title)
+        button.setToolTip(title if icon else "")
+        if icon:
+            button.setIcon(theme.icon(icon))
+        else:
+            button.setText(title)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.installEventFilter(self)
+        button.clicked.connect(run)
+        return button
+
+    def _resume(self) -> None:
+        focus = QGuiApplication.focusObject()
+        inside = isinstance(focus, QWidget) and self.isAncestorOf(focus)
+        if self.isVisible() and not (self.underMouse() or inside or self.fold.isChecked()):
+            self._clock.start()
+
+    def _unfold(self) -> None:
+        unfolded = self.fold.isChecked()
+        self.text.set_lines(UNLIMITED if unfolded else LINES)
+        self.details.setVisible(unfolded and bool(self.message.details))
+        self.stop()
+        self._resume()
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.message.whole)
+
+    def _act(self) -> None:
+        self.dismiss()
+        if self.message.action:
+            self.message.action[1]()

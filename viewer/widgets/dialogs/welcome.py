@@ -1,0 +1,189 @@
+"""The empty state: what to do first. The window takes the drops; here it only says what they will do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from models.media import is_endless, title
+from viewer import theme
+
+INVITATION = "Drop a picture, a video, a folder or model weights here"
+PASTE = "Or paste a picture from the clipboard"
+RECENT_MOST = 6
+ICON = 48  # pixels, as are the next
+GAP = 8
+MARGIN = 24
+RADIUS = 12
+COLUMN = 400
+BUTTON = 136
+
+
+class Welcome(QWidget):
+    """A drop target with two buttons and the recent files."""
+
+    open_requested = Signal()
+    sample_requested = Signal()
+    recent_requested = Signal(str)
+
+    def __init__(self, *, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._hint = ""
+        self.setAccessibleName("Welcome")
+        self.icon = QLabel(self)
+        self.icon.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.headline = _centred(INVITATION)
+        font = self.headline.font()
+        font.setBold(True)
+        self.headline.setFont(font)
+        self.paste = _centred(PASTE)
+        self.paste.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        self.open_button = _button("Open picture…")
+        self.sample_button = _button("Try a sample")
+        self.open_button.clicked.connect(self.open_requested)
+        self.sample_button.clicked.connect(self.sample_requested)
+        self.recent_title = QLabel("Recent")
+        self.recent_title.setContentsMargins(GAP // 2, 0, 0, 0)
+        self.recent_title.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        self.recent: list[_Recent] = []
+        self._build()
+        self._dress()
+        theme.changes().connect(self._dress)  # a palette set on PaletteChange is undone by the style sheet after it
+        self.set_recent(())
+
+    def set_drop_hint(self, text: str) -> None:
+        """Say what a drop would do while something is dragged over the window; an empty text takes it back."""
+        self._hint = text
+        self.headline.setText(text or INVITATION)
+        self.paste.setText("" if text else PASTE)  # its line stays, so that nothing jumps
+        self.update()
+
+    def set_recent(self, paths: Sequence[str]) -> None:
+        """List the newest of the recent files."""
+        for button in self.recent:
+            self._list.removeWidget(button)
+            button.hide()
+            button.deleteLater()
+        self.recent = [_Recent(path, parent=self) for path in paths[:RECENT_MOST]]
+        for button in self.recent:
+            button.chosen.connect(self.recent_requested)
+            self._list.addWidget(button)
+        self.recent_title.setVisible(bool(self.recent))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colours = theme.colours()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(event.rect(), colours.canvas)
+        pen = QPen(colours.accent if self._hint else colours.muted, 2 if self._hint else 1.5)
+        if not self._hint:
+            pen.setDashPattern([4, 4])
+        painter.setPen(pen)
+        painter.setBrush(colours.panel if self._hint else Qt.BrushStyle.NoBrush)
+        area = QRectF(self.rect()).adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
+        painter.drawRoundedRect(area, RADIUS, RADIUS)
+
+    def _build(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.setSpacing(GAP)
+        buttons.addStretch(1)
+        buttons.addWidget(self.open_button)
+        buttons.addWidget(self.sample_button)
+        buttons.addStretch(1)
+        self._list = QVBoxLayout()
+        self._list.setSpacing(0)
+        self._list.addWidget(self.recent_title)
+        column = QVBoxLayout()
+        column.setSpacing(GAP)
+        column.addWidget(self.icon)
+        column.addWidget(self.headline)
+        column.addWidget(self.paste)
+        column.addSpacing(GAP)
+        column.addLayout(buttons)
+        column.addSpacing(MARGIN)
+        column.addLayout(self._list)
+        holder = QWidget(self)
+        holder.setLayout(column)
+        holder.setMaximumWidth(COLUMN)
+        holder.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        middle = QHBoxLayout()
+        middle.addStretch(1)
+        middle.addWidget(holder, 100)
+        middle.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(2 * MARGIN, 2 * MARGIN, 2 * MARGIN, 2 * MARGIN)
+        outer.addStretch(1)
+        outer.addLayout(middle)
+        outer.addStretch(1)
+
+    def _dress(self) -> None:
+        colours = theme.colours()
+        self.icon.setPixmap(theme.icon("open").pixmap(ICON, ICON))
+        palette = self.open_button.palette()
+        palette.setColor(QPalette.ColorRole.Button, colours.accent)
+        palette.setColor(QPalette.ColorRole.ButtonText, theme.on_colour(colours.accent))
+        self.open_button.setPalette(palette)
+
+
+class _Recent(QAbstractButton):
+    """A recent file: its name, and its folder where there is room."""
+
+    chosen = Signal(str)
+
+    def __init__(self, path: str, *, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._path = path
+        pure = PurePath(path)
+        name = title(path) or path
+        self._folder = "" if is_endless(path) else str(pure.parent)
+        self.setText(name)
+        self.setToolTip(path)
+        self.setAccessibleName(f"Open {name}")
+        self.setAccessibleDescription(path)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self.clicked.connect(self._choose)
+
+    def sizeHint(self) -> QSize:
+        return QSize(COLUMN // 2, self.fontMetrics().lineSpacing() + GAP)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colours, metrics = theme.colours(), self.fontMetrics()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self.hasFocus() or self.underMouse():
+            painter.setPen(colours.accent if self.hasFocus() else Qt.PenStyle.NoPen)
+            painter.setBrush(colours.panel)
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+        area = self.rect().adjusted(GAP // 2, 0, -GAP // 2, 0)
+        name = metrics.elidedText(self.text(), Qt.TextElideMode.ElideMiddle, area.width())
+        painter.setPen(colours.accent)
+        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, name)
+        area.setLeft(area.left() + metrics.horizontalAdvance(name) + 2 * GAP)
+        painter.setPen(colours.muted)
+        folder = metrics.elidedText(self._folder, Qt.TextElideMode.ElideMiddle, area.width())
+        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, folder)
+
+    def _choose(self) -> None:
+        self.chosen.emit(self._path)
+
+
+def _button(title: str) -> QPushButton:
+    button = QPushButton(title)
+    button.setAccessibleName(title)
+    button.setMinimumSize(BUTTON, 4 * GAP)
+    button.setAutoDefault(True)
+    return button
+
+
+def _centred(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    label.setWordWrap(True)
+    return label

@@ -1,0 +1,213 @@
+"""Published models to search through and open, over the window. It tells of downloads and makes none."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from PySide6.QtCore import QRect, Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from models.cards.zoo_catalogue import Entry
+from models.zoo import cached
+from models.zoo.search import search
+from viewer.widgets.controls.search_line import Search
+from viewer.widgets.dialogs.modal_overlay import Overlay
+from viewer.widgets.tables.zoo_table import ZooTable, licence, size
+
+WIDTH, HEIGHT = 1080, 720  # pixels, as are the next
+GAP = 8
+BAR_HEIGHT = 6
+PARTS = 1000
+TASKS = ("Every task", "Classification", "Detection", "Segmentation", "Features")
+NONE_FOUND = "No model has this in its name."
+NONE_CACHED = "Nothing of this is in the cache yet."
+
+
+class Zoo(Overlay):
+    """The table, and what is known of its current row. `opened` tells a model's name, `fetched` what to download."""
+
+    opened = Signal(str)
+    fetched = Signal(object)
+    stopped = Signal()
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window, name="Zoo")
+        self._all: Sequence[Entry] = ()
+        self._there: Collection[str] = ()
+        self._loading: Entry | None = None
+        self.table = ZooTable()
+        self.search = Search("Search by name, family or weights", below=self.table)
+        self.task = QComboBox()
+        self.task.setAccessibleName("Task")
+        self.task.addItems(TASKS)
+        self.only = QCheckBox("In the cache only")
+        self.count = _label("Number of models", small=True)
+        self.facts = _label("About the model", small=True)
+        self.facts.setWordWrap(True)
+        self.message = _label("Download")
+        self.message.setWordWrap(True)
+        self.bar = QProgressBar()
+        self.bar.setAccessibleName("Progress of the download")
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(BAR_HEIGHT)
+        self.stop = QPushButton("Stop download")
+        self.stop.setToolTip("What came is kept: the next try goes on from there")
+        self.bare = QPushButton("Open without weights")
+        self.bare.setToolTip("The same network with random numbers: nothing is downloaded")
+        self.open_button = QPushButton("Open")
+        self.open_button.setDefault(True)
+        self._lay_out()
+        self.search.textChanged.connect(self._filter)
+        self.search.taken.connect(self._open)
+        self.task.currentIndexChanged.connect(self._filter)
+        self.only.toggled.connect(self._filter)
+        self.table.opened.connect(self._open)
+        self.table.left.connect(self.search.setFocus)
+        self.table.selectionModel().currentRowChanged.connect(self._tell)
+        self.table.rows.modelReset.connect(self._tell)
+        self.bare.clicked.connect(self._open_bare)
+        self.open_button.clicked.connect(self._open)
+        self.stop.clicked.connect(self.stopped)
+        self.show_download(None)
+
+    def _lay_out(self) -> None:
+        above = QHBoxLayout()
+        above.setSpacing(GAP)
+        above.addWidget(self.search, 1)
+        above.addWidget(self.task)
+        above.addWidget(self.only)
+        about = QHBoxLayout()
+        about.setSpacing(2 * GAP)
+        about.addWidget(self.facts, 1)
+        about.addWidget(self.count, 0, Qt.AlignmentFlag.AlignTop)
+        below = QHBoxLayout()
+        below.setSpacing(GAP)
+        below.addWidget(self.message, 1)
+        for button in (self.stop, self.bare, self.open_button):
+            below.addWidget(button, 0, Qt.AlignmentFlag.AlignBottom)
+        column = QVBoxLayout(self.panel)
+        column.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
+        column.setSpacing(GAP)
+        column.addLayout(above)
+        column.addWidget(self.table, 1)
+        column.addLayout(about)
+        column.addWidget(self.bar)
+        column.addLayout(below)
+        self._order = (self.search, self.task, self.only, self.table, self.stop, self.bare, self.open_button)
+
+    def open(self) -> None:
+        """Show it, with the keyboard in the search."""
+        super().open()
+        self.search.setFocus()
+        self.search.selectAll()
+
+    def area(self) -> QRect:
+        """Stand in the middle, large."""
+        room = self.room()
+        width, height = min(WIDTH, room.width()), min(HEIGHT, room.height())
+        return QRect(room.center().x() - width // 2, room.center().y() - height // 2, width, height)
+
+    def take(self, entries: Sequence[Entry], there: Collection[str]) -> None:
+        """List these models; `there` are the names of those whose weights are in the cache."""
+        self._all, self._there = entries, there
+        self._filter()
+
+    def choose(self, entry: Entry) -> None:
+        """Have a model in the current row, whatever hid it."""
+        self.search.clear()
+        self.task.setCurrentIndex(0)
+        self.only.setChecked(False)
+        if entry in self.table.rows.entries:
+            row = self.table.rows.entries.index(entry)
+            self.table.setCurrentIndex(self.table.rows.index(row, 0))
+            self.table.scrollTo(self.table.currentIndex(), ZooTable.ScrollHint.PositionAtCenter)
+
+    def show_download(
+        self, entry: Entry | None, *, done: int = 0, total: int = 0, stopping: bool = False, failed: str = ""
+    ) -> None:
+        """Tell how far a download is; None for none under way, and why the last one `failed`."""
+        self._loading = entry
+        self.bar.setVisible(entry is not None)
+        self.stop.setVisible(entry is not None)
+        self.stop.setEnabled(not stopping)
+        self.bar.setRange(0, PARTS if total and not stopping else 0)
+        self.bar.setValue(round(PARTS * min(1.0, done / total)) if total else 0)
+        of = f"{done / 1e6:,.1f} of {total / 1e6:,.1f} MB" if total else f"{done / 1e6:,.1f} MB"
+        said = failed
+        if entry is not None:
+            said = f"Stopping {entry.name}…" if stopping else f"Downloading {entry.name}: {of}"
+        if self.message.text() != said:
+            self.message.setText(said)
+        self._tell()
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Go round inside."""
+        stops = [widget for widget in self._order if widget.isVisible() and widget.isEnabled()]
+        if not stops:  # it is being hidden
+            return True
+        now = next((number for number, widget in enumerate(stops) if widget.hasFocus()), -1)
+        reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
+        stops[(now + (1 if forward else -1)) % len(stops)].setFocus(reason)
+        return True
+
+    def _filter(self) -> None:
+        task = "" if self.task.currentIndex() <= 0 else self.task.currentText().lower()
+        only = self._there if self.only.isChecked() else None
+        found = search(self._all, self.search.text(), task=task, only=only)
+        self.table.take(found, self._there)
+        self.count.setText(f"{len(found):,} of {len(self._all):,}")
+
+    def _tell(self) -> None:
+        """Say what is known of the current row, and what can be done with it."""
+        entry = self.table.entry
+        self.bare.setEnabled(entry is not None)
+        if entry is None:
+            nothing = NONE_CACHED if self.only.isChecked() and not self.search.text() else NONE_FOUND
+            self.facts.setText(nothing if self._all else "Reading the list…")
+            self.open_button.setEnabled(False)
+            return
+        there, begun = entry.name in self._there, cached.begun(entry)
+        facts = [f"{entry.architecture} ({entry.family})"]
+        facts += [f"input {entry.size} × {entry.size} pixels"] if entry.size else []
+        facts += [f"{entry.classes:,} classes" if entry.classes else "features, no classes"]
+        facts += [f"licence of the weights: {entry.licence or licence(entry)}"] if entry.tag else []
+        facts += [entry.url] if entry.url else ["no published weights: opens with random numbers"]
+        self.facts.setText(" · ".join(facts))
+        needs = bool(entry.url) and not there
+        self.open_button.setEnabled(not needs or self._loading is None)
+        self.open_button.setToolTip("One download at a time" if needs and self._loading is not None else "")
+        rest = f"Resume download ({size(begun)} are there)" if begun else f"Download and open ({size(entry.bytes)})"
+        self.open_button.setText(rest if needs else "Open")
+
+    def _open(self) -> None:
+        entry = self.table.entry
+        if entry is None or not self.open_button.isEnabled():
+            return
+        if entry.url and entry.name not in self._there:
+            self.fetched.emit(entry)
+        else:
+            self.dismiss()
+            self.opened.emit(entry.name)
+
+    def _open_bare(self) -> None:
+        if (entry := self.table.entry) is not None:
+            self.dismiss()
+            self.opened.emit(entry.bare)
+
+
+def _label(name: str, *, small: bool = False) -> QLabel:
+    label = QLabel()
+    label.setAccessibleName(name)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setProperty("small", small)
+    return label

@@ -1,0 +1,77 @@
+"""What a map says in numbers: its colour bar, the value under the pointer, facts to copy, words of warning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from viewer.widgets.charts.colour_bar import ColourBar
+
+GAP = 8
+AWAY = "Move over the picture to read the map."
+
+
+class MapReading(QWidget):
+    """Shows what it is told and works nothing out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bar = ColourBar()
+        self.value = plain_label("Value of the map under the pointer")
+        self.warning = plain_label("Warning")
+        self._rows: list[tuple[QLabel, QLabel]] = []
+        self._grid = QGridLayout()
+        self._grid.setHorizontalSpacing(GAP)
+        self._grid.setVerticalSpacing(2)
+        self._grid.setColumnStretch(1, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GAP // 2)
+        for part in (self.warning, self.bar, self.value):
+            column.addWidget(part)
+        column.addLayout(self._grid)
+        self.set_value("")
+
+    def set_facts(self, facts: Sequence[tuple[str, str]]) -> None:
+        """Show these names and values, and no others."""
+        while len(self._rows) < len(facts):
+            name, value = plain_label(""), plain_label("")
+            name.setProperty("small", True)
+            name.setWordWrap(False)
+            at = len(self._rows)
+            self._grid.addWidget(name, at, 0, Qt.AlignmentFlag.AlignTop)
+            self._grid.addWidget(value, at, 1)
+            self._rows.append((name, value))
+        for at, pair in enumerate(self._rows):
+            for label, text in zip(pair, facts[at] if at < len(facts) else ("", ""), strict=True):
+                label.setText(text)
+                label.setVisible(bool(text))
+            pair[1].setAccessibleName(pair[0].text())
+
+    def set_warning(self, text: str) -> None:
+        """Say what must be known before the map is believed, "" for nothing."""
+        self.warning.setText(text)
+        self.warning.setVisible(bool(text))
+
+    def set_value(self, text: str) -> None:
+        """Show the value under the pointer, "" where it is elsewhere."""
+        self.value.setText(text or AWAY)
+
+    @property
+    def text(self) -> str:
+        """The facts as text."""
+        return "\n".join(f"{name.text()}: {value.text()}" for name, value in self._rows if name.text())
+
+
+def plain_label(name: str) -> QLabel:
+    """Return a label for plain text that wraps, can be copied, and makes nothing wider."""
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setAccessibleName(name)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    if name:
+        label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label

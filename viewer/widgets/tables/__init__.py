@@ -1,0 +1,1 @@
+"""Tables, trees and lists of facts. May import viewer.widgets.controls and viewer.theme."""

@@ -1,0 +1,183 @@
+"""The window's docks: one a panel, where they are at first, and kept as the user arranged them. Not what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from functools import partial
+
+from PySide6.QtCore import QByteArray, QEvent, QObject, Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar
+
+from viewer.panels.base import Panel
+from viewer.session.preferences import Settings
+from viewer.window.lazy_panels import Shelf
+
+AREAS = {
+    "left": Qt.DockWidgetArea.LeftDockWidgetArea,
+    "right": Qt.DockWidgetArea.RightDockWidgetArea,
+    "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
+}
+LAYOUT_VERSION = 4
+# Share the upper right: a model serves one of the first four.
+TOP = ("detect", "classify", "segment", "explore", "model")
+CLOSED = "film_closed"
+SIDE_PX = 304
+BOTTOM_PX = 176
+WINDOW_PX = (1280, 800)
+
+
+class Docks(QObject):
+    """Docks by panel id in `by_id`. The film strip comes with the second picture, unless the user closed it."""
+
+    def __init__(self, window: QMainWindow, panels: Shelf, settings: Settings) -> None:
+        super().__init__(window)
+        self._window, self._panels, self._settings = window, panels, settings
+        self._many: bool | None = None
+        self._lacking: set[str] = set()
+        self._away: set[str] = set()
+        self._closing = False
+        self.by_id: dict[str, QDockWidget] = {}
+        options = QMainWindow.DockOption.AllowTabbedDocks | QMainWindow.DockOption.AllowNestedDocks
+        window.setDockOptions(options)
+        window.setCorner(Qt.Corner.BottomRightCorner, AREAS["right"])
+        window.setCorner(Qt.Corner.BottomLeftCorner, AREAS["left"])
+        for panel in panels.kinds.values():
+            dock = QDockWidget(panel.title, window)
+            dock.setObjectName(f"dock-{panel.id}")
+            dock.setAccessibleName(panel.title)
+            if panel.area == "left":
+                features = QDockWidget.DockWidgetFeature.DockWidgetClosable
+                dock.setFeatures(features | QDockWidget.DockWidgetFeature.DockWidgetMovable)
+            dock.installEventFilter(self)
+            dock.visibilityChanged.connect(partial(self._seen, panel.id))
+            self.by_id[panel.id] = dock
+        panels.furnish.append(self._take)
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Put every panel where it is at first."""
+        docks = self.by_id
+        for panel in self._panels.kinds.values():
+            dock = docks[panel.id]
+            dock.setFloating(False)
+            self._window.addDockWidget(AREAS[panel.area], dock)
+            dock.setVisible(panel.opened and panel.id not in self._lacking)
+        for area, first in (("right", "anchors"), ("bottom", "results")):
+            for panel in self._panels.kinds.values():
+                if panel.area == area and panel.id not in (*TOP, first):
+                    self._window.tabifyDockWidget(docks[first], docks[panel.id])
+        for name in TOP[1:]:
+            if name in docks:
+                self._window.tabifyDockWidget(docks["detect"], docks[name])
+        self._window.resizeDocks([docks["detect"]], [SIDE_PX], Qt.Orientation.Horizontal)
+        self._window.resizeDocks([docks["detect"], docks["anchors"]], [590, 150], Qt.Orientation.Vertical)
+        self._window.resizeDocks([docks["results"]], [BOTTOM_PX], Qt.Orientation.Vertical)
+        docks["anchors"].raise_()
+        docks["results"].raise_()
+        docks["film"].setVisible(bool(self._many))
+
+    def reset(self) -> None:
+        """Put every panel where it is at first, also one that the user had closed for good."""
+        self._settings.extra.pop(CLOSED, None)
+        self.arrange()
+
+    def toggle(self, name: str) -> None:
+        """Show a panel, in front of those it shares its place with, or hide it where it is in front."""
+        dock = self.by_id[name]
+        # A dock behind another tab counts as visible for Qt, and nobody sees any of it.
+        if dock.isVisible() and not dock.visibleRegion().isEmpty():
+            dock.hide()
+        else:
+            self.show(name)
+        if name == "film":
+            self._settings.extra[CLOSED] = self.by_id[name].isHidden()
+
+    def show(self, name: str) -> None:
+        """Show a panel, in front of those it shares its place with, at least as high as it asks to be."""
+        dock, least = self.by_id[name], self._panels.kinds[name].height_px
+        dock.show()
+        dock.raise_()
+        short = least - dock.height()
+        if short > 0 and not dock.isFloating():
+            docks, heights = [dock], [least]
+            above = next((d for d in map(self.by_id.get, TOP) if d is not None and _over(d, dock)), None)
+            if self._panels.kinds[name].area == "right" and above is not None:
+                # Given one height alone, Qt spreads what is missing over both.
+                docks, heights = [above, dock], [max(1, above.height() - short), least]
+            self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
+        self._name_tabs()
+
+    def follow(self, *, many: bool) -> None:
+        """Show the film strip when there comes to be more than one picture, hide it when there no longer is."""
+        if many != self._many:
+            self._many = many
+            self.by_id["film"].setVisible(many and not self._settings.extra.get(CLOSED))
+
+    def suit(self, lacking: Set[str]) -> None:
+        """Put away the panels shown at first that the model cannot serve, and bring back those it serves again.
+
+        The others stay where they are, greyed: the user opened them.
+        """
+        if lacking == self._lacking:
+            return
+        self._lacking = set(lacking)
+        for name, kind in self._panels.kinds.items():
+            dock = self.by_id[name]
+            if kind.opened and name in lacking and not dock.isHidden():
+                dock.hide()
+                self._away.add(name)
+            elif name in self._away and name not in lacking:
+                dock.show()
+                self._away.discard(name)
+
+    def quiet(self) -> None:
+        """Tell panels no longer what is in view: the window closes."""
+        self._closing = True
+
+    def _seen(self, name: str, in_view: bool) -> None:
+        """Tell a panel that it came into view, built now at the latest, or went out of it."""
+        if self._closing or (not in_view and self.by_id[name].widget() is None):
+            return
+        self._panels[name].seen(in_view)
+
+    def _take(self, panel: Panel) -> None:
+        """Put a panel that was just built into its dock."""
+        panel.recall(self._settings.memory(panel.id))
+        self.by_id[panel.id].setWidget(panel)
+
+    def save(self) -> None:
+        """Write the layout into the settings."""
+        window, settings = self._window, self._settings
+        for name in self._away:
+            self.by_id[name].show()
+        settings.geometry = bytes(window.saveGeometry().toBase64().data()).decode()
+        settings.state = bytes(window.saveState(LAYOUT_VERSION).toBase64().data()).decode()
+
+    def restore(self) -> None:
+        """Bring the window to the size and layout of last time."""
+        window, settings = self._window, self._settings
+        window.resize(*WINDOW_PX)
+        if settings.geometry:
+            window.restoreGeometry(QByteArray.fromBase64(settings.geometry.encode()))
+        if settings.state:
+            window.restoreState(QByteArray.fromBase64(settings.state.encode()), LAYOUT_VERSION)
+        self._name_tabs()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Remember that the user closed the film strip."""
+        if event.type() == QEvent.Type.Close and watched is self.by_id.get("film"):
+            self._settings.extra[CLOSED] = True
+        return super().eventFilter(watched, event)
+
+    def _name_tabs(self) -> None:
+        for bar in self._window.findChildren(QTabBar):
+            bar.setAccessibleName("Panels")
+            if bar.parent() is self._window:
+                # Names are read in full and scrolled: cut to a letter or two they say nothing.
+                bar.setElideMode(Qt.TextElideMode.ElideNone)
+                bar.setUsesScrollButtons(True)
+
+
+def _over(upper: QDockWidget, lower: QDockWidget) -> bool:
+    """Tell whether a dock is on screen above another."""
+    return upper is not lower and upper.isVisible() and not upper.isFloating() and upper.y() < lower.y()

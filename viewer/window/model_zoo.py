@@ -1,0 +1,118 @@
+"""The zoo in a window: lists it, has downloaded what is wanted of it, and opens that. It paints nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QObject
+
+from models import model_name
+from models.cards import zoo_catalogue
+from models.cards.zoo_catalogue import Entry
+from models.zoo import cached
+from models.zoo.fetch import missing
+from viewer.session.downloads import Downloads
+from viewer.widgets.dialogs.zoo_dialog import Zoo
+
+if TYPE_CHECKING:
+    from viewer.window.main_window import Window
+
+SLOT = "zoo"
+
+
+class ZooDesk(QObject):
+    """The dialog over a window, and the download it asked for, which goes on when it is closed."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        self.window = window
+        self.downloads = Downloads(window.session)
+        self._wanted: Entry | None = None
+        self._opens: dict[str, Callable[[], None]] = {}
+        self.downloads.told.append(self._told)
+        window.installEventFilter(self)
+
+    @cached_property
+    def dialog(self) -> Zoo:
+        """The dialog, made when it is first wanted."""
+        dialog = Zoo(self.window)
+        dialog.opened.connect(self.window.session.open_model)
+        dialog.fetched.connect(self.fetch)
+        dialog.stopped.connect(self.stop)
+        return dialog
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is downloaded."""
+        return self.downloads.entry is not None
+
+    def open(self) -> None:
+        """Show the dialog, and read what there is."""
+        self.dialog.open()
+        self._list()
+
+    def open_model(self, name: str, *, as_second: bool = False) -> None:
+        """Open a model by name, or show it beside the model; one of the zoo is downloaded first where it has to be, and
+        the dialog tells how far.
+        """
+        open_it = self.window.panes.put_beside if as_second else self.window.session.open_model
+        entry = missing(model_name.split(name)[0])
+        if entry is None:
+            open_it(name)
+            return
+        self._wanted, self._opens[entry.name] = entry, lambda: open_it(name)
+        self.open()
+        self.fetch(entry)
+
+    def fetch(self, entry: Entry) -> None:
+        """Download the weights of an entry, then open it if the dialog is still there."""
+        self.downloads.start(entry, self._there)
+
+    def stop(self) -> None:
+        """Call the download off."""
+        self.downloads.cancel()
+        self._opens.clear()
+        self._told()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Let nothing go on when the window closes."""
+        if event.type() == QEvent.Type.Close:
+            self.downloads.cancel()
+        return super().eventFilter(watched, event)
+
+    def _list(self) -> None:
+        def work() -> Callable[[], None]:
+            entries = zoo_catalogue.entries()
+            there = cached.found(entries)
+
+            def show() -> None:
+                self.dialog.take(entries, there)
+                if self._wanted is not None:
+                    self.dialog.choose(self._wanted)
+                    self._wanted = None
+
+            return show
+
+        self.window.session.jobs.local(SLOT, work)
+
+    def _told(self) -> None:
+        now, failure = self.downloads, self.downloads.failure
+        failed = failure.text if failure is not None else ""
+        self.dialog.show_download(now.entry, done=now.done, total=now.total, stopping=now.stopping, failed=failed)
+        if now.entry is None and failure is not None and not failure.cancelled and not self.dialog.isVisible():
+            self.window.tell(failure.text, severity="error", key=failure.message)
+        on = self.window.session.on
+        for tell in on.state:
+            tell()
+        if now.entry is not None:
+            for show in on.progress:
+                show(now.done / now.total if now.total else None, f"Downloading {now.entry.architecture}")
+
+    def _there(self, entry: Entry) -> None:
+        if self.dialog.isVisible():
+            self.dialog.dismiss()
+            self._opens.pop(entry.name, lambda: self.window.session.open_model(entry.name))()
+        else:
+            self.window.tell(f"{entry.name} was downloaded: it opens from the zoo.", severity="success", key="zoo")

@@ -1,0 +1,64 @@
+"""Lends the pixels of opened pictures to panels that paint them, with reduced ones for far away. It paints nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from models import images
+from models.images import Picture
+from models.live.status import Shown
+from models.types import Pixels, Refusal, Source
+from viewer.session.session import Session
+
+SMALLEST_PX = 256
+Levels = tuple[Pixels, ...]
+Take = Callable[[Source, Levels], None]
+
+
+class Lender:
+    """Reads and reduces in the background; of what plays it lends the frame that is shown."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._frame: Pixels | None = None
+        self._waiting: dict[Source, list[Take]] = {}
+        session.on.frame.append(self._framed)
+
+    def lend(self, source: Source, take: Take) -> None:
+        """Give `take` the picture and its halvings; nothing of what cannot be read."""
+        session, frame = self._session, self._frame
+        held: Picture | None = None
+        if source.frame >= 0:
+            if frame is None:
+                return
+            held = Picture(frame)
+        elif source in session.pictures:
+            held = session.pictures[source]
+        self._waiting.setdefault(source, []).append(take)
+
+        def work() -> Callable[[], None]:
+            try:
+                levels = reduced((held or images.read(source)).pixels)
+            except Refusal:
+                levels = ()
+            return lambda: self._lent(source, levels)
+
+        session.jobs.local(f"lend {source}", work)
+
+    def _lent(self, source: Source, levels: Levels) -> None:
+        for take in self._waiting.pop(source, []):
+            take(source, levels)
+
+    def _framed(self, shown: Shown) -> None:
+        self._frame = shown.pixels
+
+
+def reduced(pixels: Pixels) -> Levels:
+    """Return a picture (H, W, 3) and its halvings, each pixel the mean of four, down to about `SMALLEST_PX`."""
+    levels = [pixels]
+    while max(levels[-1].shape[:2]) >= 2 * SMALLEST_PX and min(levels[-1].shape[:2]) >= 2:
+        levels.append(np.ascontiguousarray(Image.fromarray(levels[-1]).reduce(2)))
+    return tuple(levels)

@@ -1,0 +1,441 @@
+"""The two panes in the middle: the canvas of the document's model, A, and beside it that of a second one, B.
+
+They look at the same place, select boxes in the same places, and read out the same points. B's layers are made by
+panels of B's own, which nobody sees: the code that paints is the same. What B wants is asked elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+
+from models import model_name, quantity
+from models.cards import card
+from models.inspection import Description
+from models.requests import Request
+from models.types import Pixels, Result
+from viewer import theme
+from viewer.canvas.layers import Heat, Layer
+from viewer.canvas.link import Link, Place
+from viewer.canvas.view import Canvas, Pointer
+from viewer.export.two_models import Side
+from viewer.panels.base import Panel
+from viewer.panels.second_model import BesidePanel
+from viewer.presenters import box_pair, model_difference
+from viewer.session import second_model
+from viewer.session.document import Document
+from viewer.session.request_plan import DETECT_SLOT
+from viewer.widgets.controls.model_picker import ModelBox
+from viewer.widgets.dialogs.pane_head import PaneHead
+from viewer.window.lazy_panels import Shelf
+from viewer.window.panel_registry import PANELS
+from viewer.window.status_bar import FORWARD
+
+if TYPE_CHECKING:
+    from viewer.window.main_window import Window
+
+GENERATED = "generated"
+TIMED = (DETECT_SLOT, "classify", GENERATED)
+LEAST_BOX_PX = 160
+OPENING = "Opening the model…"
+WORKING = "Working…"
+MOVING = "Pause to compare: of what plays the second model is asked nothing."
+CANCELLED = "Cancelled. F5 asks again."
+
+
+@dataclass
+class Facts:
+    """What a pane's head says of the last answers: the time of the network, kept while later answers come from the
+    cache, and of a classifier the best class."""
+
+    about: tuple[object, ...] = ()
+    best: str = ""
+    forward_ms: float = 0.0
+
+    def heard(self, request: Request, result: Result) -> None:
+        """Take the times of an answer."""
+        about = (request.model, request.source)
+        timings: Mapping[str, float] = result.meta.get("timings", {})
+        spent = sum(timings.get(name, 0.0) for name in (*FORWARD, "forward", "generate"))
+        if spent or about != self.about:
+            self.about, self.forward_ms, self.best = about, spent, ""
+        if request.inspection == "classify":
+            label, best = int(result.arrays["labels"][0]), float(quantity.numbers(result)[0])
+            self.best = f"{model_difference.class_name(result, label)} {quantity.short(best, quantity.of(result))}"
+
+    def text(self, description: Description | None) -> str:
+        """Return the device, and what the last forward pass took."""
+        took = f"{self.forward_ms:.0f} ms" if self.forward_ms else ""
+        return " · ".join(part for part in (description.device if description else "", took, self.best) if part)
+
+
+class SecondPane(QWidget):
+    """The canvas of the second model below its head; out of sight, in `cellar`, the panels that paint there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.canvas = Canvas()
+        self.canvas.setAccessibleName("Picture of the second model")
+        self.box = ModelBox()
+        self.box.setAccessibleName("Second model")
+        self.box.setToolTip("The model that is shown beside the other")
+        self.box.setMinimumWidth(LEAST_BOX_PX)
+        self.head = PaneHead("B", self.box)
+        _stack(self, self.head, self.canvas)
+        self.cellar = QWidget(self)
+        self.cellar.hide()
+
+
+class Panes(QSplitter):
+    """The window's canvas, and while the document has a second model, a pane for that, built for the first one."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setChildrenCollapsible(False)
+        self.setAccessibleName("Panes")
+        self._window, self._session = window, window.session
+        self._beside = window.session.beside
+        self._facts = Facts(), Facts()
+        self._made: Pixels | None = None
+        self._known: tuple[str, Description | None] = ("", None)
+        self._first = QWidget()
+        _stack(self._first, window.canvas)
+        self.addWidget(self._first)
+        self.panels = Shelf([kind for kind in PANELS if kind.beside], self._beside.store)
+        self._beside.wants = self.panels.slots()
+        self._connect()
+        self._show()
+
+    @cached_property
+    def second(self) -> SecondPane:
+        """The pane of the second model, made when it is first wanted."""
+        second = SecondPane()
+        second.head.add_button("swap", "Swap the two models", "The second model comes first", self.swap)
+        second.head.add_button("close", "Show one model", "Close the second pane", self.close_second)
+        second.canvas.clicked.connect(self._clicked)
+        second.canvas.region_drawn.connect(self._window.canvas.region_drawn)
+        second.box.chosen.connect(self.choose)
+        self.addWidget(second)
+        return second
+
+    @cached_property
+    def heads(self) -> tuple[PaneHead, PaneHead]:
+        """The heads of both panes: one model alone has none."""
+        first, second = PaneHead("A"), self.second.head
+        second.resized.connect(first.setFixedHeight)
+        column = self._first.layout()
+        assert isinstance(column, QVBoxLayout)
+        column.insertWidget(0, first)
+        return first, second
+
+    @cached_property
+    def _link(self) -> Link:
+        return Link(self._window.canvas, self.canvas, on=lambda: self.on, pointed=self._pointed)
+
+    @property
+    def canvas(self) -> Canvas:
+        """The canvas of the second model."""
+        return self.second.canvas
+
+    @property
+    def box(self) -> ModelBox:
+        """The box that chooses the second model."""
+        return self.second.box
+
+    @property
+    def _built(self) -> bool:
+        """Whether there has been a second model."""
+        return "second" in vars(self)
+
+    @property
+    def on(self) -> bool:
+        """Whether there is a second model."""
+        return self._beside.on
+
+    def layers(self) -> list[Layer]:
+        """Everything painted over B's picture, bottom first."""
+        document = self._beside.store.document
+        shown = [panel for panel in sorted(self.panels.built, key=lambda panel: panel.rank) if panel.isEnabled()]
+        layers = [layer for panel in shown for layer in panel.layers(document)]
+        for panel in shown:
+            layers = panel.restyle(layers, document)
+        compared, descriptions = self._window.panels["beside"], (self._session.description, self._beside.description)
+        assert isinstance(compared, BesidePanel)
+        names = [each.classes if each is not None else () for each in descriptions]
+        layers = model_difference.recoloured(layers, names[1], names[0])
+        return compared.restyle_second(layers, self._session.store.document)
+
+    def image(self) -> QImage:
+        """Return what both panes show, in the screen's pixels."""
+        return self.grab().toImage()
+
+    def sides(self) -> tuple[Side, Side]:
+        """Return what both panes show, to be written."""
+        answers: tuple[dict[str, Any], dict[str, Any]] = {}, {}
+        for slot, answer in self._session.results.items():
+            own = second_model.slot_of(slot)
+            answers[bool(own)][own or slot] = answer
+        first, second = (
+            (self._window.canvas, self._window.layers()),
+            (self.canvas, self.layers()),
+        )
+        document = self._session.store.document
+        names = model_name.title(document.model), model_name.title(document.beside)
+        made = [
+            Side(name, head.facts.text(), canvas.pixels, layers, found)
+            for name, head, (canvas, layers), found in zip(names, self.heads, (first, second), answers, strict=True)
+        ]
+        return made[0], made[1]
+
+    def swap(self) -> None:
+        """Put A and B in each other's place, with the settings in force."""
+        store = self._session.store
+        if self.on:
+            store.update(second_model.swapped(store.document, self._beside.store.document), title="Swap the two models")
+
+    def close_second(self) -> None:
+        """Show one model again."""
+        store = self._session.store
+        store.update(store.document.with_beside(""), title="Show one model")
+        self._window.docks.by_id["beside"].hide()
+
+    def choose(self, name: str) -> None:
+        """Show a model beside the document's own, downloaded first where it has to be."""
+        store = self._session.store
+        if name == store.document.model:
+            text = "That is the model shown already. Compare it with another, or with itself under another assumption."
+            self._window.tell(text, severity="warning", key="beside")
+        else:
+            self._window.verbs.zoo.open_model(name, as_second=True)
+
+    def put_beside(self, name: str) -> None:
+        """Show a model that is there beside the document's own, or ask it once more."""
+        store = self._session.store
+        if name == store.document.beside:
+            self._beside.again()
+        store.update(store.document.with_beside(name), title="Compare two models")
+        self._window.docks.show("beside")
+
+    def paint(self) -> None:
+        """Paint what B's panels have now."""
+        if self.on or self._built:
+            self.canvas.set_layers(self.layers() if self.on else [])
+
+    def _changed(self, before: Document, after: Document) -> None:
+        """Follow the first model's document: whether there are two, and of which picture."""
+        if before.beside != after.beside:
+            self._show()
+
+    def _followed(self, before: Document, after: Document) -> None:
+        """Bring B's panels up to date with B's document."""
+        if (before.model, before.source) != (after.model, after.source):
+            for panel in self.panels.built:
+                panel.forget()
+        if before.model != after.model:
+            self._made = None
+        self._refresh()
+        if replace(before, settings=after.settings) != after:
+            self.paint()
+
+    def _show(self) -> None:
+        if self.on or self._built:
+            for part in (self.heads[0], self.second):
+                part.setVisible(self.on)
+        if self.on:
+            _ = self._link
+            self.setSizes([self.width() // 2] * 2)
+            self._truth(self._session.truth)
+        else:
+            self._made = None
+            for panel in self.panels.built:
+                panel.forget()
+        self._refresh()
+        self._picture()
+        self.paint()
+
+    def _refresh(self) -> None:
+        if not (self.on or self._built):
+            return
+        document, description = self._beside.store.document, self._beside.description
+        self._known = (self._session.store.document.beside, description)
+        self.panels.call(document)
+        for panel in self.panels.built:
+            self._bring(panel)
+        self._tell()
+
+    def _bring(self, panel: Panel) -> None:
+        description = self._beside.description
+        panel.setEnabled(description is not None and not panel.lacking(description))
+        panel.refresh(self._beside.store.document, description)
+
+    def _furnish(self, panel: Panel) -> None:
+        """Keep a panel that was just built out of sight, and tell it what the others have heard."""
+        panel.setParent(self.second.cellar)
+        panel.layers_changed.connect(self.paint)
+        self._bring(panel)
+        panel.seen(not self._window.docks.by_id[panel.id].visibleRegion().isEmpty())
+        if self._session.truth is not None:
+            panel.show_truth(self._session.truth)
+        for slot, (request, result) in self._session.results.items():
+            if own := second_model.slot_of(slot):
+                panel.show_result(own, request, result)
+
+    def _seen(self, name: str, in_view: bool) -> None:
+        """Tell B's panel that A's came into view or went out of it."""
+        if not self._window.closed and any(panel.id == name for panel in self.panels.built):
+            self.panels[name].seen(in_view)
+
+    def _hear(self, panel: Panel) -> None:
+        """Paint anew when the two were compared anew."""
+        if isinstance(panel, BesidePanel):
+            panel.layers_changed.connect(self.paint)
+
+    def _result(self, slot: str, request: Request, result: Result) -> None:
+        own = second_model.slot_of(slot)
+        if (own or slot) in TIMED:
+            self._facts[bool(own)].heard(request, result)
+            self._tell()
+        if not own:
+            return
+        self.panels.answered(own)
+        self._window.panels["beside"].show_result(slot, request, result)
+        for panel in self.panels.built:
+            panel.show_result(own, request, result)
+        if own == GENERATED:
+            self._made = result.arrays["picture"]
+            self._picture()
+        self._tell()
+
+    def _failure(self, slot: str, failure: Any) -> None:
+        if own := second_model.slot_of(slot):
+            for panel in self.panels.built:
+                panel.show_failure(own, failure)
+            if not failure.cancelled:
+                self._window.note(
+                    f"{model_name.title(self._session.store.document.beside)}: {failure.text}", failure.details
+                )
+            self._tell()
+
+    def _truth(self, truth: Any) -> None:
+        if truth is not None and self.on:
+            self.panels.with_truth()
+        for panel in self.panels.built:
+            panel.show_truth(truth)
+        self.paint()
+
+    def _state(self) -> None:
+        if not self.on:
+            return
+        if self._known != (self._session.store.document.beside, self._beside.description):
+            self._refresh()
+            self._picture()
+            self.paint()
+            name, known = self._known
+            if known is not None and name not in card.UNTRAINED:
+                self._window.settings.add_model(name)
+        self._tell()
+        self.canvas.set_stale(bool(self._waiting()))
+
+    def _waiting(self) -> list[str]:
+        """Return B's slots that have no answer to what is wanted now."""
+        session = self._session
+        wanted = {slot: request for slot, request in session.wanted.items() if second_model.slot_of(slot)}
+        done = [slot for slot in wanted if session.results.get(slot, (None,))[0] == wanted[slot]]
+        return [slot for slot in wanted if slot not in done and session.failed.get(slot) != wanted[slot]]
+
+    def _tell(self) -> None:
+        """Say in both heads which model it is, and in B's what it cannot do or what went wrong."""
+        if not (self.on or self._built):
+            return
+        document = self._session.store.document
+        a, b = model_name.title(document.model), model_name.title(document.beside)
+        descriptions = self._session.description, self._beside.description
+        notes = "", self._note(document, descriptions[1])
+        for head, name, facts, about, note in zip(self.heads, (a, b), self._facts, descriptions, notes, strict=True):
+            head.tell(name, facts.text(about), note)
+        recent = self._window.settings.recent_models
+        names = [*self._window.bundled, *recent, document.beside]
+        if self.on:
+            self.box.list_models([name for name in names if name != document.model], document.beside)
+
+    def _note(self, document: Document, b: Description | None) -> str:
+        failures = [CANCELLED if f.cancelled else f.text for f in self._beside.failures]
+        if failures:
+            return "\n".join(dict.fromkeys(failures))
+        if b is None:
+            return OPENING
+        if document.source is not None and document.source.moving:
+            return MOVING
+        untrained = str(b.about.get("note", "")) if b.about.get("weights") == "none" else ""
+        differing = second_model.differing(self._session.description, b, self._beside.store.document)
+        return "\n".join(part for part in (untrained, differing) if part)
+
+    def _picture(self) -> None:
+        """Show B's picture: what it makes of the code, or else what A's canvas shows."""
+        if not self.on:
+            if self._built:
+                self.canvas.show_picture(None)
+            return
+        b, document = self._beside.description, self._session.store.document
+        pixels = self._window.canvas.pixels
+        if b is not None and "Generates" in b.capabilities:
+            pixels = self._made
+        elif self._window.easel.generates:
+            pictures, source = self._session.pictures, document.source
+            pixels = pictures[source].pixels if source in pictures else None
+        if self.canvas.pixels is not pixels:
+            self.canvas.show_picture(pixels, keep_view=True)
+            self._link.look(self._window.canvas, self.canvas)
+
+    def _pointed(self, place: Place) -> None:
+        for panel in self.panels.built:
+            panel.pointer(place)
+
+    def status_layers(self) -> list[Layer]:
+        """The maps of both panes, those of B named so, for the numbers under the pointer."""
+        heats = [layer for layer in self.canvas.layers if isinstance(layer, Heat)] if self.on else []
+        return [*self._window.canvas.layers, *(replace(layer, id=f"{layer.id} B") for layer in heats)]
+
+    def _clicked(self, pointer: Pointer) -> None:
+        """Select the box of B that was clicked, and of A what is in its place; a place is for A's panels."""
+        if pointer.rgb is not None and any(
+            panel.clicked((pointer.x, pointer.y)) for panel in self._window.panels.built if panel.isEnabled()
+        ):
+            return
+        other, selected = box_pair.pick(self.canvas.layers, pointer), -1
+        a, b = self._session.results.get(DETECT_SLOT), self._beside.answer(DETECT_SLOT)
+        if other >= 0 and a is not None and b is not None:
+            selected = second_model.counterpart(b[1], other, a[1])
+        store = self._session.store
+        store.update(store.document.with_selected(selected).with_other(other))
+
+    def _connect(self) -> None:
+        on = self._session.on
+        for name in self.panels:
+            self._window.docks.by_id[name].visibilityChanged.connect(partial(self._seen, name))
+        self.panels.furnish.append(self._furnish)
+        self._window.panels.furnish.append(self._hear)
+        self._session.store.listen(self._changed)
+        self._beside.store.listen(self._followed)
+        on.result.append(self._result)
+        on.failure.append(self._failure)
+        on.truth.append(self._truth)
+        on.state.append(self._state)
+        self._window.canvas.picture_changed.connect(self._picture)
+        theme.changes().connect(self.paint)
+
+
+def _stack(whole: QWidget, *parts: QWidget) -> None:
+    """Put parts one above the other, the last as high as it gets."""
+    column = QVBoxLayout(whole)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(0)
+    for part in parts:
+        column.addWidget(part)
+    column.setStretchFactor(parts[-1], 1)

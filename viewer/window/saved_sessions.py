@@ -1,0 +1,265 @@
+"""Sessions in a window: opened, saved, asked about before they are lost, named in its title. It reads no file."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtWidgets import QFileDialog, QMessageBox
+
+from models.cards import card
+from models.types import Refusal
+from viewer.commands.command import Command
+from viewer.saving import session_file, validation
+from viewer.saving.session_file import SUFFIX, Digests, Opened, is_session, listed
+from viewer.session.document import Document, View
+from viewer.session.history import NO_STEPS
+
+if TYPE_CHECKING:
+    from viewer.window.main_window import Window
+
+KIND = f"Vitrine session (*{SUFFIX})"
+LOOK = "session"  # the slot of the pool
+PANELS = {"lineage": "lineage", "missed": "missed", "explaining": "attribution", "layers": "layers"}
+PANELS |= {"maps": "maps", "proof": "proof"}
+
+
+class Sessions(QObject):
+    """The session of one window: its file, and the Document as it was last saved or opened."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        self.window = window
+        self.path: Path | None = None
+        self.working = False
+        self._saved: Document | None = None
+        self._pending: Document | None = None
+        self._missing: tuple[str, ...] = ()  # what the file names and this window could not open
+        self._digests: Digests = {}
+        window.session.store.listen(lambda before, after: self._mark())
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Have the window close only once what has changed is saved, or need not be."""
+        if event.type() == QEvent.Type.Close and not self.window.closed and not self.may_close():
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the session has a file that is not what is shown; what is in view and selected is no change."""
+        if self.path is None or self._saved is None:
+            return False
+        return kept(self._saved) != kept(self.window.session.store.document)
+
+    def title(self, parts: Sequence[str]) -> str:
+        """Return the window's title: the session's name with its mark of a change, then what is shown."""
+        name = (f"{_literal(self.path.stem)}[*]",) if self.path else ()
+        return " · ".join([*name, *(_literal(part) for part in parts if part)])
+
+    def take(self, paths: Sequence[str | Path]) -> list[str | Path]:
+        """Open the first session among some paths, and return those that are none."""
+        found = [path for path in paths if is_session(path)]
+        for path in found[:1]:
+            self.open(Path(path))
+        return [path for path in paths if path not in found]
+
+    def ask_open(self) -> None:
+        """Ask for a session to open."""
+        window = self.window
+        name, _ = QFileDialog.getOpenFileName(window, "Open session", window.settings.last_folder, KIND)
+        if name:
+            window.settings.last_folder = str(Path(name).parent)
+            self.open(Path(name))
+
+    def open(self, path: Path) -> None:
+        """Open a session, which can be undone; what is missing of it is told, and the rest opens."""
+        path = path.absolute()
+        self._work(partial(session_file.read, path), lambda opened: self._opened(path, opened))
+
+    def save(self) -> None:
+        """Save to the session's file, and ask for one where it has none. Ask before what is missing is left out."""
+        if self.path is None:
+            self.ask_save()
+        elif not self._missing:
+            self.save_to(self.path)
+        else:
+            buttons = QMessageBox.StandardButton
+            box = self._question(f"Save over {self.path.name}?", buttons.Save | buttons.Cancel)
+            other = box.addButton("Save as…", QMessageBox.ButtonRole.ActionRole)
+            box.setDefaultButton(buttons.Cancel)
+            chosen = box.exec()
+            if box.clickedButton() is other:
+                self.ask_save()
+            elif chosen == buttons.Save:
+                self.save_to(self.path)
+
+    def ask_save(self) -> None:
+        """Ask where to save the session."""
+        window = self.window
+        document = window.session.store.document
+        stem = self.path.stem if self.path else document.file.stem if document.file else "session"
+        begin = Path(window.settings.last_folder or Path.home()) / f"{stem}{SUFFIX}"
+        name, _ = QFileDialog.getSaveFileName(window, "Save session", str(begin), KIND)
+        if name:
+            window.settings.last_folder = str(Path(name).parent)
+            self.save_to(Path(name))
+
+    def save_to(self, path: Path) -> None:
+        """Save the session to a file, in the background."""
+        path = with_suffix(path.absolute())
+        document = self._pending = self.window.session.store.document
+        work = partial(session_file.write, path, document, digests=self._digests)
+        self._work(work, lambda left: self._saved_to(path, document, left))
+
+    def may_close(self) -> bool:
+        """Ask whether to save what has changed since; tell whether the window may close."""
+        path = self.path
+        if path is None or not (self.changed or self._pending):
+            return True
+        if self._pending is None:
+            buttons = QMessageBox.StandardButton
+            standard = buttons.Save | buttons.Discard | buttons.Cancel
+            chosen = self._question(f"Save the changes to {path.name}?", standard).exec()
+            if chosen != buttons.Save:
+                return chosen == buttons.Discard
+        try:
+            session_file.write(path, self.window.session.store.document, digests=self._digests)
+        except Refusal as refusal:
+            self.window.tell(f"{refusal} {refusal.advice}", severity="error")
+            return False
+        return True
+
+    def _question(self, text: str, buttons: QMessageBox.StandardButton) -> QMessageBox:
+        box = QMessageBox(self.window)
+        box.setWindowTitle("Save session")
+        box.setText(text)
+        if self._missing:
+            box.setInformativeText(f"{listed(self._missing)} could not be opened: the file would no longer name them.")
+        box.setStandardButtons(buttons)
+        return box
+
+    def commands(self) -> list[Command]:
+        """Return the commands of the File menu."""
+        file: dict[str, Any] = {"menu": "File", "group": "session"}
+        return [
+            Command(
+                "open-session",
+                "Open session…",
+                self.ask_open,
+                help="Pictures, model and every setting as they were saved",
+                **file,
+            ),
+            Command("recent-sessions", "Recent sessions", children=self._recent, **file),
+            Command("save-session", "Save session", self.save, shortcut="Ctrl+S", icon="save", **file),
+            Command("save-session-as", "Save session as…", self.ask_save, shortcut="Ctrl+Shift+S", **file),
+        ]
+
+    def _recent(self) -> list[Command]:
+        paths = self.window.settings.recent_sessions
+        return [Command(f"session-{p}", Path(p).stem, partial(self.open, Path(p)), help=p) for p in paths]
+
+    def restore(self, opened: Opened) -> None:
+        """Show what was kept for after a crash; it is a change of the session it belonged to."""
+        self.begin(opened.document, title="Restore what was open")
+        if opened.of is not None:
+            self.path, self._saved, self._missing = opened.of, Document(), opened.missing
+            self.window.refresh()
+            self._mark()
+        if opened.told:
+            self.window.tell(opened.told, details=opened.details, severity="warning", key="session")
+
+    def _opened(self, path: Path, opened: Opened) -> None:
+        self.begin(opened.document, title=f"Open session {path.stem}")
+        self._own(path)
+        self._missing = opened.missing
+        if opened.told:
+            self.window.tell(
+                f"{path.stem} was opened. {opened.told}", details=opened.details, severity="warning", key="session"
+            )
+        for weights, body in opened.cards.items():
+            text = f"The card of {weights.name}, with class names and preprocessing, is gone."
+            self.window.toasts.show_message(
+                text, severity="warning", key=text, action=("Put it back", partial(self._put_back, weights, body))
+            )
+
+    def begin(self, document: Document, *, title: str) -> None:
+        """Show a document that was kept, as one step, with the panels in view that were."""
+        store, docks = self.window.session.store, self.window.docks
+        for description in self.window.session.descriptions.values():
+            document = validation.settled(document, description.offers, self.window.note)
+        now, wanted = store.document.view, document.view
+        seen = {name: getattr(now, name) for name in (*PANELS, "inside", "unit", "patch")}
+        store.update(document.with_view(**seen), title=title)
+        for name in (*(panel for flag, panel in PANELS.items() if getattr(wanted, flag)), *wanted.inside):
+            if name in docks.by_id:
+                docks.show(name)
+
+    def _saved_to(self, path: Path, document: Document, left: Sequence[str]) -> None:
+        self._pending = None
+        self._own(path, document)
+        self.window.tell(f"Saved {path.name}.", severity="success", key="session")
+        for text in left:
+            self.window.tell(text, severity="warning")
+
+    def _own(self, path: Path, document: Document | None = None) -> None:
+        self.path, self._saved, self._missing = path, document or self.window.session.store.document, ()
+        self.window.settings.add_session(path)
+        self.window.settings.save()
+        self.window.refresh()
+        self._mark()
+
+    def _put_back(self, weights: Path, body: Mapping[str, Any]) -> None:
+        try:
+            card.write(weights, body)
+        except (OSError, ValueError) as error:
+            self.window.tell(f"The card of {weights.name} could not be written ({error}).", severity="error")
+            return
+        self.window.session.again()
+
+    def _work(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """Do work on the pool and hand its value over on the window's thread; tell why it cannot be done."""
+        self.working = True
+
+        def finish(value: Any) -> None:
+            self.working = False
+            if isinstance(value, Refusal):
+                self._pending = None
+                self.window.tell(f"{value} {value.advice}", severity="error", key="session")
+            else:
+                done(value)
+
+        def attempt() -> Callable[[], None]:
+            try:
+                value = work()
+            except Refusal as refusal:
+                value = refusal
+            return lambda: finish(value)
+
+        self.window.session.jobs.local(LOOK, attempt)
+
+    def _mark(self) -> None:
+        if self.path is not None:
+            self.window.setWindowModified(self.changed)
+
+
+def with_suffix(path: Path) -> Path:
+    """Return a path with the suffix of a session."""
+    return path if is_session(path) else path.with_name(path.name + SUFFIX)
+
+
+def _literal(text: str) -> str:
+    """Return a text as a window's title shows it, where "[*]" stands for the mark of a change."""
+    return text.replace("[*]", "[*][*]")
+
+
+def kept(document: Document) -> Document:
+    """Return a document without what is no change of a session: what is in view, selected, or was answered last."""
+    usual = View()
+    view = dataclasses.replace(document.view, **{name: getattr(usual, name) for name in NO_STEPS})
+    return dataclasses.replace(document, view=view, selected=-1, second=-1, other=-1).with_maps(found=())

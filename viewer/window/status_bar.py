@@ -1,0 +1,105 @@
+"""The status bar: the engine's state, times of the last answer, work going on, what is under the pointer, the zoom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from PySide6.QtWidgets import QLabel, QStatusBar
+
+from viewer.canvas.layers import Heat, Layer
+from viewer.canvas.view import Pointer
+from viewer.widgets.dialogs.progress import Activity
+
+GAP = 8
+GB = 1e9
+FORWARD = (
+    "preprocess",
+    "network",
+    "backbone",
+    "head",
+    "rpn",
+    "proposals",
+    "box head",
+    "box head on the pool",
+    "decode",
+)
+NMS = ("nms", "own nms")
+GENERATE = "generate"
+
+
+class Status:
+    """What a status bar says. `forget` drops the forward time of another picture or model."""
+
+    def __init__(self, bar: QStatusBar) -> None:
+        bar.setContentsMargins(GAP, 0, GAP, 0)
+        self.engine, self.times, self.pixel, self.zoom = (
+            _label(name) for name in ("Engine", "Times", "Pixel under the pointer", "Zoom")
+        )
+        self.zoom.setContentsMargins(2 * GAP, 0, 0, 0)
+        self.activity = Activity()
+        self._forward = ""
+        bar.addWidget(self.engine)
+        bar.addWidget(self.times)
+        bar.addPermanentWidget(self.activity)
+        bar.addPermanentWidget(self.pixel)
+        bar.addPermanentWidget(self.zoom)
+
+    def show_engine(self, *, ready: bool, busy: bool, used_bytes: int = 0) -> None:
+        """Tell the engine's state and memory; work that lasts gets a progress bar with Cancel."""
+        memory = f" · {used_bytes / GB:.1f} GB" if used_bytes else ""
+        self.engine.setText(f"engine ready{memory}" if ready else "engine starting…")
+        self.engine.setToolTip("The memory that the engine's process has" if memory else "")
+        if busy and not self.activity.busy:
+            self.activity.start("Working…" if ready else "Starting the engine…")
+        elif not busy and self.activity.busy:
+            self.activity.finish()
+
+    def show_times(self, times: Mapping[str, float], device: str, used_bytes: int = 0) -> None:
+        """Tell what the last answer took, in ms by stage; stages from the cache keep their last time.
+
+        `used_bytes` is what is taken of the device's own memory.
+        """
+        device = f"{device} {used_bytes / GB:.1f} GB" if used_bytes else device
+        forward = sum(times.get(name, 0.0) for name in FORWARD)
+        if forward:
+            self._forward = f"forward {forward:.0f} ms"
+        last = f"nms {sum(times.get(name, 0.0) for name in NMS):.1f} ms"
+        if (generate := times.get(GENERATE)) is not None:
+            last = f"generate {generate:.1f} ms"
+        self.times.setText("".join(f"· {text} " for text in (device, self._forward, last) if text))
+        self.times.setToolTip("\n".join(f"{name}: {ms:.1f} ms" for name, ms in times.items()) or "All from the cache")
+
+    def show_pointer(self, pointer: Pointer | None, layers: Iterable[Layer]) -> None:
+        """Tell where the pointer is in the picture, the colour and the heat there."""
+        if pointer is None or pointer.rgb is None:
+            self.pixel.setText("")
+            return
+        r, g, b = pointer.rgb
+        heats = [
+            f"   {layer.id} {heat_at(layer, pointer.x, pointer.y):.4g}" for layer in layers if isinstance(layer, Heat)
+        ]
+        self.pixel.setText(f"x {int(pointer.x)}  y {int(pointer.y)}   rgb {r} {g} {b}{''.join(heats)}")
+
+    def show_zoom(self, percent: float | None) -> None:
+        """Tell the zoom; None for no picture."""
+        self.zoom.setText("" if percent is None else f"{percent:.0f} %")
+
+    def forget(self) -> None:
+        """Drop the times of what is no longer shown."""
+        self._forward = ""
+        self.times.setText("")
+        self.times.setToolTip("")
+
+
+def heat_at(layer: Heat, x: float, y: float) -> float:
+    """Return a map's value at a place in pixels of the picture, NaN outside."""
+    x0, y0, x1, y1 = layer.extent
+    rows, columns = layer.values.shape
+    row, column = int((y - y0) / (y1 - y0) * rows // 1), int((x - x0) / (x1 - x0) * columns // 1)
+    return float(layer.values[row, column]) if 0 <= row < rows and 0 <= column < columns else float("nan")
+
+
+def _label(name: str) -> QLabel:
+    label = QLabel()
+    label.setAccessibleName(name)
+    return label

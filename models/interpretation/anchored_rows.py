@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from models.detection import offsets
+from models.detection import anchor_sets
 from models.interpretation.box_codes import OFFSETS, BoxCode
 from models.interpretation.layout import FIRST, LAST, NONE, PROBABILITIES, SIGMOID, SOFTMAX, Columns, DetectorLayout
 from models.interpretation.tables import ROWS, Table, View, flat_rows
@@ -23,7 +23,7 @@ def hypotheses(pictures: Sequence[Outputs], size: tuple[int, int]) -> Iterator[t
     for boxes, name, tensor in rows:
         if tensor.shape[2] != 4:
             continue
-        for anchors in offsets.fitting(tensor.shape[1], size, None):
+        for anchors in anchor_sets.fitting(tensor.shape[1], size, None):
             others = [(p, n, t) for p, n, t in rows if p != boxes and t.shape[1] == tensor.shape[1]]
             points = next((p for p, _, t in others if t.shape[2] == POINTS), None)
             for scores, other, values in others:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.detection.offsets import KNOWN
+from models.detection.anchor_sets import KNOWN
 from models.interpretation.grids import Grid
 
 PIXELS, SHARES, STRIDES = "pixels", "shares", "strides"

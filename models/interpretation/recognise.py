@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from models.detection.offsets import KNOWN
+from models.detection.anchor_sets import KNOWN
 from models.interpretation import anchored_rows, final_rows
 from models.interpretation.agreement import agreement
 from models.interpretation.box_codes import (
@@ -76,8 +76,8 @@ def propose(pictures: Sequence[Outputs], size: tuple[int, int], *, classes: int 
     for tables in gather(pictures[0], size):
         found += _of_grid(tuple(tables), pictures, size, classes)
     for layout, evidence in anchored_rows.hypotheses(pictures, size):
-        fit = _fit(layout, pictures, size)
-        found.append(Proposal(layout, fit, (*evidence, f"boxes of neighbouring anchors agree by {fit:.2f}")))
+        own = fit(layout, pictures, size)
+        found.append(Proposal(layout, own, (*evidence, f"boxes of neighbouring anchors agree by {own:.2f}")))
     found += [Proposal(*each) for each in final_rows.propose(pictures, size, classes=classes)]
     return sorted(found, key=_rank, reverse=True)
 
@@ -97,12 +97,12 @@ def _of_grid(
     seen = [torch.cat([r[place][0] for r in rows]) for place in range(len(tables))]
     found = []
     for layout, evidence in _hypotheses(tables, seen, size, _prototypes(pictures[0], size), classes, len(pictures)):
-        fit = _fit(layout, pictures, size)
-        found.append(Proposal(layout, fit, (*evidence, f"boxes of neighbouring cells agree by {fit:.2f}")))
+        own = fit(layout, pictures, size)
+        found.append(Proposal(layout, own, (*evidence, f"boxes of neighbouring cells agree by {own:.2f}")))
     return found
 
 
-def _fit(layout: DetectorLayout, pictures: Sequence[Outputs], size: tuple[int, int]) -> float:
+def fit(layout: DetectorLayout, pictures: Sequence[Outputs], size: tuple[int, int]) -> float:
     """Return the mean agreement over pictures, each weighed by how sure the network is there."""
     centres, strides = _cells(layout, size)
     total = weight = 0.0

@@ -15,6 +15,7 @@ from models.loading.preprocess import FITS, ORDERS, SIZED, Preprocess
 
 PRESETS: dict[str, dict[str, Any]] = {
     "imagenet": {},
+    "imagenet_bgr": {"mean": (0.406, 0.456, 0.485), "std": (0.225, 0.224, 0.229)},
     "zero_one": {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)},
     "minus_one_one": {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)},
     "minus_127": {"mean": (127.0, 127.0, 127.0), "std": (128.0, 128.0, 128.0), "range": 255.0},
@@ -23,7 +24,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 OWN = "own"  # what the architecture itself was trained with
 PLAIN = {name: Preprocess.__dataclass_fields__[name].default for name in ("mean", "std", "range")}
-COLOURED = ("imagenet", "caffe")
+COLOURED = ("imagenet", "imagenet_bgr", "caffe")
+BLUE_FIRST = ("imagenet_bgr", "caffe")
 SMALL_PX = 96
 STATISTICS_PX = 128  # photos this small tell presets apart
 INPUT = {
@@ -33,6 +35,7 @@ INPUT = {
     "titles": {
         OWN: "the network's own",
         "imagenet": "ImageNet's",
+        "imagenet_bgr": "ImageNet's, BGR",
         "zero_one": "0 to 1",
         "minus_one_one": "-1 to 1",
         "minus_127": "(x - 127) / 128",
@@ -55,14 +58,14 @@ def propose(
         return Preprocess.of(card.about["preprocessing"]), {}
     names = [name for name in PRESETS if channels == 3 or name not in COLOURED]
     usual = "imagenet" if channels == 3 and not boxes else "zero_one"
-    first = _by_statistics(net, [name for name in names if name != "caffe"], size=size, channels=channels) or usual
+    first = _by_statistics(net, [name for name in names if name not in BLUE_FIRST], size=size, channels=channels) or usual
     fits = SIZED if size[0] == size[1] and not boxes else ("stretch", "pad", "crop")
     offered: dict[str, dict[str, Any]] = {
         "input": {**INPUT, "choices": (first, *(name for name in names if name != first))},
         "fit": {**FIT, "choices": fits},
     }
     if channels == 3:
-        order = ORDERS[::-1] if given.get("input") == "caffe" else ORDERS
+        order = ORDERS[::-1] if given.get("input") in BLUE_FIRST else ORDERS
         offered["colours"] = {**COLOURS, "choices": order}
     assumed = model_name.check({k: v for k, v in given.items() if k in offered}, offered, name=card.name)
     made = Preprocess(
@@ -85,7 +88,7 @@ def assumed(own: Preprocess, given: Mapping[str, str]) -> tuple[Preprocess, dict
     offered: dict[str, dict[str, Any]] = {
         "input": {**INPUT, "choices": (first, *(name for name in PRESETS if name != first))},
         "fit": {**FIT, "choices": (own.fit, *(fit for fit in FITS if fit != own.fit))},
-        "colours": {**COLOURS, "choices": ORDERS[::-1] if given.get("input") == "caffe" else ORDERS},
+        "colours": {**COLOURS, "choices": ORDERS[::-1] if given.get("input") in BLUE_FIRST else ORDERS},
     }
     chosen = model_name.check({k: v for k, v in given.items() if k in offered}, offered, name="This model")
     made = known.get(chosen["input"], own)

@@ -28,7 +28,7 @@ Run = Callable[[Tensor], Outputs]
 PICTURES = ("astronaut", "cat", "coffee")
 GREY, BLACK = 114.0, 0.0
 FILLS = {"grey": GREY, "black": BLACK, "mean": None}
-LEAST_FIT, GOOD_FIT, SURE = 0.35, 0.5, 0.35
+LEAST_FIT, GOOD_FIT = 0.35, 0.5
 ALTERNATIVES = 6
 # Usual preparations as (values, order of colours, fit, padding), likely ones first, with who uses them.
 USUAL = (
@@ -41,6 +41,17 @@ USUAL = (
     ("minus_127", "rgb", "stretch", "grey"),  # Ultra-Light
     ("minus_one_one", "rgb", "stretch", "grey"),  # MobileNet SSD
 )
+
+
+# A family's own preparation is taken unless another does better by a half.
+PRIOR = 1.5
+PRESETS_OF = {
+    "YOLOX": USUAL[1],
+    "NanoDet or PicoDet": USUAL[3],
+    "RetinaFace": USUAL[4],
+    "YuNet": USUAL[5],
+    "Ultra-Light": USUAL[6],
+}
 
 
 @dataclass(frozen=True)
@@ -102,17 +113,17 @@ def examine(
         return Examined(proposals, ()) if proposals else None
     tried = _wanted(given)
     proposals: tuple[Proposal, ...] = ()
-    best: list[tuple[Preparation, tuple[Proposal, ...]]] = []
+    best: list[Preparation] = []
     for preparation in tried:
         seen = _seen(run, photos, preparation.preprocess(size), device)
         if not proposals or proposals[0].fit < GOOD_FIT:
             proposals = _sound(recognise.propose(seen, size, classes=classes)) or proposals
         own = proposals and _merit(proposals[0].layout, seen, size)
-        best.append((replace(preparation, merit=own or 0.0), proposals))
+        best.append(replace(preparation, merit=own or 0.0))
     if not proposals:
         return None
-    best.sort(key=lambda pair: -pair[0].merit)
-    ranked = [preparation for preparation, _ in best]
+    usual = PRESETS_OF.get(family(proposals[0].layout))
+    ranked = sorted(best, key=lambda e: -e.merit * (PRIOR if _like(e, usual) else 1))
     seen = _seen(run, photos, ranked[0].preprocess(size), device)
     proposals = _sound(recognise.propose(seen, size, classes=classes)) or proposals
     return Examined(proposals, tuple(ranked))
@@ -173,4 +184,8 @@ def family(layout: DetectorLayout) -> str:
         return "YuNet" if outputs == 12 and layout.class_count == 1 else "YOLOX"
     if layout.code.name == DISTRIBUTION and layout.code.bins == 8:
         return "NanoDet or PicoDet"
-    return ""
+    return {"retinaface": "RetinaFace", "ultra_light": "Ultra-Light"}.get(layout.code.anchors, "")
+
+
+def _like(preparation: Preparation, usual: tuple[str, str, str, str] | None) -> bool:
+    return (preparation.values, preparation.order, preparation.fit, preparation.padding) == usual

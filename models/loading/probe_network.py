@@ -14,9 +14,12 @@ from models.cards.card import BACKGROUND, GAP, PHOTOS, Card, recognised
 from models.detection import anchor_sets, box_rows
 from models.detection.box_rows import Boxes
 from models.heads import Head
+from models.interpretation import reading
+from models.interpretation.examine import may_detect
+from models.interpretation.layout import DetectorLayout
 from models.loading import architectures, preprocess_presets
 from models.loading.preprocess import Preprocess
-from models.returned import complaint, is_vector, tensors_of
+from models.returned import complaint, is_vector, leaves, tensors_of
 from models.types import Refusal
 from models.wanted import Size, size_of
 
@@ -26,6 +29,7 @@ PICTURE = PHOTOS / "astronaut.jpg"
 GREY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's "L"
 CLASSES, BOXES, OFFSETS, FEATURES = "classes", "boxes", box_rows.OFFSETS, "features"
 TASKS = {CLASSES: "classification", BOXES: "detection", OFFSETS: "detection", FEATURES: "features"}
+DECODED = Boxes(1, box_rows.CORNERS, box_rows.PIXELS, box_rows.PROBABILITIES, box_rows.NONE)
 OUTPUT = {"title": "Output", "help": "What the network's output is taken for."}
 PART = {"title": "Part of the output", "help": "Which of the rows of numbers that the network returns is looked at."}
 SIZE = {"title": "Input size", "help": "Width x height in pixels, of a network that takes any."}
@@ -61,17 +65,25 @@ class Found:
     plain: bool
     head: Head = field(default_factory=Head)
     boxes: Boxes | None = None
+    layout: DetectorLayout | None = None
 
     def runner(self, net: nn.Module) -> Callable[[Tensor], list[Tensor]]:
-        """Return what takes inputs (N, 3, h, w) to the tensors that the network returns, one at a time if it must."""
+        """Return what takes inputs (N, 3, h, w) to the tensors that the network returns, one at a time if it must.
+
+        Of a detector whose layout was recognised they are its scores (N, R, C) and boxes (N, R, 4), decoded.
+        """
+
+        def made(x: Tensor) -> list[Tensor]:
+            if self.layout is None:
+                return [tensor for _, tensor in tensors_of(net(x), len(x))]
+            boxes, scores = self.layout.decode([tensor for _, tensor in all_tensors(net(x))], self.preprocess.size)
+            return [scores, boxes]
 
         def run(x: Tensor) -> list[Tensor]:
-            if self.channels == 1:
-                x = (x * x.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)
+            x = in_channels(x, self.channels)
             if self.batches or len(x) == 1:
-                return [tensor for _, tensor in tensors_of(net(x), len(x))]
-            each = [[tensor for _, tensor in tensors_of(net(one))] for one in x.split(1)]
-            return [torch.cat(column) for column in zip(*each, strict=True)]
+                return made(x)
+            return [torch.cat(column) for column in zip(*(made(one) for one in x.split(1)), strict=True)]
 
         return run
 
@@ -98,6 +110,8 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
         count, size, output, made = _first(net, card, channels, [chosen])
     channels = count
     tensors = output.tensors
+    if (read := _detector(net, card, given, output, size=size, channels=channels, offered=offered)) is not None:
+        return read
     place, sets = -1, {}
     serves, part, rows = _purpose(card, output, size=size, made=made)
     if len(rows) > 1 and serves == CLASSES:
@@ -134,6 +148,48 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
         found = replace(found, boxes=Boxes.of(place, assumed, sets))
         found = replace(found, serves=OFFSETS if assumed["boxes"] == OFFSETS else BOXES)
     return found, _told(card, net, found, tensors[part][1], {k: {**v, "value": assumed[k]} for k, v in offered.items()})
+
+
+def _detector(
+    net: nn.Module,
+    card: Card,
+    given: Mapping[str, str],
+    output: Output,
+    *,
+    size: Size,
+    channels: int,
+    offered: dict[str, dict[str, Any]],
+) -> tuple[Found, Card] | None:
+    """Return what a network is as a detector whose layout is recognised on photographs, None where it is none."""
+    tensors = all_tensors(output.raw)
+    if given.get("output") == FEATURES or not may_detect(tensors, size):
+        return None
+    device = device_of(net)
+    own = Preprocess.of(card.about["preprocessing"]) if "preprocessing" in card.about else None
+
+    def run(x: Tensor) -> list[tuple[str, Tensor]]:
+        return all_tensors(net(in_channels(x, channels)))
+
+    read = reading.read(run, size, device, given=given, preprocess=own, card=card)
+    if read is None:
+        return None
+    offered = {**offered, "output": {**OUTPUT, "choices": (BOXES, FEATURES)}, **read.offered}
+    assumed = model_name.check(given, offered, name=card.name)
+    found = Found(BOXES, read.preprocess, channels, read.batches, 0, plain=False, boxes=DECODED, layout=read.layout)
+    assumptions = {k: {**v, "value": assumed[k]} for k, v in offered.items()}
+    about = {"preprocessing": read.preprocess.about, "assumptions": assumptions, "note": read.note}
+    kind = str(card.about.get("architecture") or type(net).__name__)
+    return found, recognised(card, architecture=kind, task=TASKS[BOXES], classes=read.classes, about=about)
+
+
+def in_channels(x: Tensor, channels: int) -> Tensor:
+    """Return inputs (N, 3, h, w) as shades of grey where a network wants one channel."""
+    return (x * x.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True) if channels == 1 else x
+
+
+def all_tensors(output: Any) -> list[tuple[str, Tensor]]:
+    """Return every tensor that a network returned for a picture, those of whole numbers too, with names, in order."""
+    return [(name, value) for name, value in leaves(output) if isinstance(value, Tensor)]
 
 
 def device_of(net: nn.Module) -> torch.device:

@@ -163,8 +163,8 @@ def test_torch_is_absent_from_the_windows_process(tmp_path: Path) -> None:
 
 
 # What else writes: to a pipe of the kernel, to what another machine sends, to locks that hold nothing.
-WRITERS = {"models/output_files.py", "models/limits.py", "models/zoo/download.py", "models/zoo/lock.py"}
-WRITERS |= {"viewer/recovery.py", "models/serve.py"}
+WRITERS = {"models/output_files.py", "models/runtime/memory_limits.py", "models/zoo/download.py", "models/zoo/lock.py"}
+WRITERS |= {"viewer/saving/crash_recovery.py", "models/engine/process.py"}
 
 
 def test_files_are_written_by_one_module() -> None:

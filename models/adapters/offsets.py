@@ -21,7 +21,7 @@ class OffsetsAdapter(Rows):
     """An opened detector with one stage whose anchors are known apart from it."""
 
     serves: ClassVar[str] = "offsets"
-    stages: ClassVar[Mapping[str, str]] = {"rpn": "{name} is a one-stage detector: it has no region proposals."}
+    stages: Mapping[str, str] = {"rpn": "{name} is a one-stage detector: it has no region proposals."}
 
     @classmethod
     def tiny(cls) -> nn.Module:

@@ -1,1 +1,1 @@
-"""What a network's outputs mean: tables of rows, grids of cells, box codes, and how to recognise them on photographs."""
+"""What a network's outputs mean: tables, grids, box codes, and their recognition. Imports detection, cards, loading."""

@@ -4,7 +4,8 @@ Every code is differentiable, so that a box can be attributed to pixels.
 
 - centre: centre x, centre y, width, height; corners: x0 y0 x1 y1; corner_size: x0 y0 width height; yx: y0 x0 y1 x1
 - yolox: (xy + cell) * stride, exp(wh) * stride (Ge et al. 2021)
-- yolov5: (2 s(xy) - 0.5 + cell) * stride, (2 s(wh))^2 * anchor, s the sigmoid; yolov3: (s(xy) + cell) * stride, exp(wh) * anchor
+- yolov5: (2 s(xy) - 0.5 + cell) * stride, (2 s(wh))^2 * anchor, s the sigmoid
+- yolov3: (s(xy) + cell) * stride, exp(wh) * anchor
 - distances: left, top, right, bottom from the cell's centre, in strides or px (FCOS, Tian et al. 2019)
 - distribution: the same four as the expectation of a softmax over bins (Li et al. 2020, generalised focal loss)
 - offsets: from anchors of a known set (Liu et al. 2016, SSD)

@@ -1,4 +1,4 @@
-"""Examine a network on bundled photographs: is it a detector, how are its outputs laid out, and what does it want to see?
+"""Examine a network on bundled photographs: is it a detector, how are its outputs laid out, what does it want to see?
 
 A layout is recognised by its numbers, the preparation of pictures by how sure and how consistent the answers are. Both
 are proposals: every alternative is listed, to be flipped with the picture as judge.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -89,7 +88,10 @@ def may_detect(outputs: Outputs, size: tuple[int, int]) -> bool:
     """Tell whether outputs for one picture have the shape of a detector's, before anything is computed."""
     if gather(outputs, size):
         return True
-    return any(t.ndim >= 2 and t.shape[-1] in (4, 5, 6, 7) or t.shape[-1] > 7 and t.ndim == 3 and t.shape[1] <= 1000 for _, t in outputs)
+    return any(
+        (t.ndim >= 2 and t.shape[-1] in (4, 5, 6, 7)) or (t.shape[-1] > 7 and t.ndim == 3 and t.shape[1] <= 1000)
+        for _, t in outputs
+    )
 
 
 def examine(

@@ -1,7 +1,7 @@
 """Rows that need no grid: boxes suppressed inside the network, and the queries of DETR's kind.
 
-Sources: ultralytics' and YOLOv10's (300, 6), YOLOv7's (n, 7), mmdeploy's (k, 5) with labels, EfficientNMS, the detection
-API of TensorFlow, SSD's DetectionOutput (n, 7), RT-DETR's and D-FINE's three outputs, DETR's logits with boxes.
+Sources: ultralytics' and YOLOv10's (300, 6), YOLOv7's (n, 7), mmdeploy's (k, 5) with labels, EfficientNMS, the
+detection API of TensorFlow, SSD's DetectionOutput (n, 7), RT-DETR's and D-FINE's three outputs, DETR's two.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The cells of a detector's pyramid levels: how many rows a network gives for an input, and where each row's cell is."""
+"""The cells of a detector's pyramid levels: how many rows a network gives for an input, and where each cell is."""
 
 from __future__ import annotations
 

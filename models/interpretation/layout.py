@@ -1,4 +1,4 @@
-"""The layout of a detector's output: which columns of which table are boxes, scores, objectness, and how they decode."""
+"""The layout of a detector's output: which columns are boxes, scores, objectness, and how they decode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reading of a detector's outputs that is in force: the best proposal, or what the user chose, with every alternative.
+"""The reading of a detector's outputs in force: the best proposal, or what the user chose, with every alternative.
 
 What is offered goes into the Model panel and after a model's `?`: `layout`, `input`, `colours`, `fit`, `padding`.
 """
@@ -100,9 +100,7 @@ def _preparation(best: Preparation) -> dict[str, dict[str, Any]]:
     first = {"input": best.values, "colours": best.order, "fit": best.fit, "padding": best.padding}
     known = {"input": tuple(PRESETS), "colours": ORDERS, "fit": FITS, "padding": tuple(FILLS)}
     about = {"input": INPUT, "colours": COLOURS, "fit": FIT, "padding": PADDING}
-    return {
-        key: {**about[key], "choices": (first[key], *(c for c in known[key] if c != first[key]))} for key in first
-    }
+    return {key: {**about[key], "choices": (first[key], *(c for c in known[key] if c != first[key]))} for key in first}
 
 
 def _classes(layout: DetectorLayout, card: Card) -> tuple[str, ...]:

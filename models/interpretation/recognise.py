@@ -40,6 +40,7 @@ from models.interpretation.layout import (
     LAST,
     NONE,
     PROBABILITIES,
+    PRODUCT,
     ROOT,
     SIGMOID,
     SOFTMAX,
@@ -83,20 +84,40 @@ def propose(pictures: Sequence[Outputs], size: tuple[int, int], *, classes: int 
 
 
 def _rank(proposal: Proposal) -> tuple[bool, int, bool, float]:
-    """Order proposals: those that agree, with more of the outputs explained, boxes that need no decoding, then by fit."""
+    """Order proposals: sound ones, those that explain more outputs, boxes that need no decoding, then by fit."""
     layout = proposal.layout
     sound = proposal.fit > LEAST_AGREEMENT
     outputs = len({view.output for table in layout.tables for view in table.views})
     return sound, outputs * sound, layout.code.decoded and not layout.final, proposal.fit
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What is looked at: the tables of a grid, their rows (P * R, K) over `pictures` pictures, and what is known."""
+
+    tables: tuple[Table, ...]
+    rows: tuple[Tensor, ...]
+    size: tuple[int, int]
+    pictures: int
+    prototypes: int
+    classes: int
+
+    def centres(self, table: int) -> Tensor:
+        """Return the centre of each row's cell (P * R, 2) in px of the input."""
+        grid = self.tables[table].grid
+        assert grid is not None
+        cells, strides = grid.corners()
+        return ((cells + 0.5) * strides[:, None]).repeat(self.pictures, 1)
+
+
 def _of_grid(
     tables: tuple[Table, ...], pictures: Sequence[Outputs], size: tuple[int, int], classes: int
 ) -> list[Proposal]:
-    rows = [[table.rows([t for _, t in one]).float() for table in tables] for one in pictures]
-    seen = [torch.cat([r[place][0] for r in rows]) for place in range(len(tables))]
+    made = [[table.rows([t for _, t in one]).float()[0] for table in tables] for one in pictures]
+    rows = tuple(torch.cat([r[place] for r in made]) for place in range(len(tables)))
+    seen = _Seen(tables, rows, size, len(pictures), _prototypes(pictures[0], size), classes)
     found = []
-    for layout, evidence in _hypotheses(tables, seen, size, _prototypes(pictures[0], size), classes, len(pictures)):
+    for layout, evidence in _one_table(seen) if len(tables) == 1 else _several_tables(seen):
         own = fit(layout, pictures, size)
         found.append(Proposal(layout, own, (*evidence, f"boxes of neighbouring cells agree by {own:.2f}")))
     return found
@@ -133,197 +154,146 @@ def _cells(layout: DetectorLayout, size: tuple[int, int]) -> tuple[Tensor, Tenso
     return (cells + 0.5) * strides[:, None], strides
 
 
-def _hypotheses(
-    tables: tuple[Table, ...],
-    seen: Sequence[Tensor],
-    size: tuple[int, int],
-    prototypes: int,
-    classes: int,
-    count: int,
-) -> Iterator[tuple[DetectorLayout, tuple[str, ...]]]:
-    """Yield layouts that may be, with what speaks for each."""
-    if len(tables) == 1:
-        yield from _one_table(tables, seen[0], size, prototypes, classes, count)
-    else:
-        yield from _several_tables(tables, seen, size, count)
+Hypotheses = Iterator[tuple[DetectorLayout, tuple[str, ...]]]
 
 
-def _one_table(
-    tables: tuple[Table, ...], seen: Tensor, size: tuple[int, int], prototypes: int, classes: int, count: int
-) -> Iterator[tuple[DetectorLayout, tuple[str, ...]]]:
-    width = seen.shape[1]
+def _one_table(seen: _Seen) -> Hypotheses:
+    """Yield layouts of one table that holds boxes and scores side by side."""
+    rows, table = seen.rows[0], seen.tables[0]
+    width = rows.shape[1]
     if width < 5:
         return
-    grid = tables[0].grid
-    assert grid is not None
-    decoded = _decoded(seen[:, :4], tables[0], size, count)
-    codes = [decoded] if decoded else list(_raw(tables[0], size))
-    for code, why in codes:
-        yield from _with_scores(tables, seen, code, why, 0, 4, prototypes, classes, count, size)
-    if not decoded:
-        for bins in BINS:
-            if width > 4 * bins:
-                code = BoxCode(DISTRIBUTION, STRIDES, bins=bins)
-                why = f"distances as distributions over {bins} bins"
-                yield from _with_scores(tables, seen, code, why, 0, 4 * bins, prototypes, classes, count, size)
-                columns = width - 4 * bins
-                kind, background, about = _scores(seen[:, :columns])
-                yield (
-                    DetectorLayout(
-                        tables, (Columns(0, columns, 4 * bins),), code, Columns(0, 0, columns), kind, background
-                    ),
-                    (why, "classes before the distances", about),
-                )
+    decoded = _decoded(rows[:, :4], seen.centres(0))
+    if decoded:
+        yield from _with_scores(seen, *decoded, wide=4)
+        return
+    for code, why in _raw(table):
+        yield from _with_scores(seen, code, why, wide=4)
+    for bins in BINS:
+        wide = 4 * bins
+        if width > wide:
+            code, why = BoxCode(DISTRIBUTION, STRIDES, bins=bins), f"distances as distributions over {bins} bins"
+            yield from _with_scores(seen, code, why, wide=wide)
+            columns = width - wide
+            kind, background, about = _scores(rows[:, :columns])
+            boxes, scores = (Columns(0, columns, wide),), Columns(0, 0, columns)
+            layout = DetectorLayout(seen.tables, boxes, code, scores, kind, background)
+            yield layout, (why, "classes before the distances", about)
 
 
-def _with_scores(
-    tables: tuple[Table, ...],
-    seen: Tensor,
-    code: BoxCode,
-    why: str,
-    start: int,
-    wide: int,
-    prototypes: int,
-    classes: int,
-    count: int,
-    size: tuple[int, int],
-) -> Iterator[tuple[DetectorLayout, tuple[str, ...]]]:
-    """Yield the layouts of one table whose boxes are known: objectness or none, classes, landmarks, coefficients."""
-    boxes = (Columns(0, start, wide),)
-    rest = seen[:, start + wide :]
-    first = start + wide
-    last = seen.shape[1]
-    coefficients = None
-    if prototypes and rest.shape[1] > prototypes:
-        coefficients = Columns(0, last - prototypes, prototypes)
-        last -= prototypes
-    landmarks = _landmarks(seen[:, first:last], tables[0], size, count) if code.decoded else None
+def _with_scores(seen: _Seen, code: BoxCode, why: str, *, wide: int) -> Hypotheses:
+    """Yield layouts of one table whose first `wide` columns are boxes: what the others are."""
+    rows = seen.rows[0]
+    base = DetectorLayout(seen.tables, (Columns(0, 0, wide),), code, Columns(0, wide, rows.shape[1] - wide))
+    last = rows.shape[1]
+    if seen.prototypes and last - wide > seen.prototypes:
+        last -= seen.prototypes
+        base = replace(base, coefficients=Columns(0, last, seen.prototypes))
+    landmarks = _landmarks(rows[:, wide:last], seen.centres(0)) if code.decoded else None
     if landmarks is not None:
         begin, columns = landmarks
-        points = Columns(0, first + begin, columns)
-        inner = Columns(0, first, begin)
-        kind, background, about = _scores(seen[:, first : first + begin])
-        made = DetectorLayout(tables, boxes, code, inner, kind, background, landmarks=points)
-        yield made, (why, about, f"{columns} columns of points that follow the cells")
+        kind, background, about = _scores(rows[:, wide : wide + begin])
+        points = Columns(0, wide + begin, columns)
+        layout = replace(base, scores=Columns(0, wide, begin), kind=kind, background=background, landmarks=points)
+        yield layout, (why, about, f"{columns} columns of points that follow the cells")
         return
-    angle = _angle(seen[:, first:last])
+    angle = _angle(rows[:, wide:last])
     if angle:
         last -= 1
-    rest = seen[:, first:last]
-    objectness, because = _objectness(rest, tables[0], classes)
-    kind, background, about = _scores(rest[:, int(objectness) :] if rest.shape[1] > 1 else rest)
-    if objectness and background != NONE:
-        background = NONE
-        kind = SIGMOID if kind == SOFTMAX else kind
-    one = rest.shape[1] == 1
-    yield (
-        DetectorLayout(
-            tables,
-            boxes,
-            code,
-            Columns(0, first + (objectness and not one), last - first - (objectness and not one)),
-            kind,
-            background,
-            Columns(0, first, 1) if objectness and not one else None,
-            PROBABILITIES if _within(rest[:, :1]) else SIGMOID,
-            coefficients=coefficients,
-            angle=Columns(0, last, 1) if angle else None,
-        ),
-        (why, because, about, *(("the last column is an angle in radians",) if angle else ())),
-    )
+        base = replace(base, angle=Columns(0, last, 1))
+    rest = rows[:, wide:last]
+    objectness, because = _objectness(rest, seen.tables[0], seen.classes)
+    first = wide + objectness
+    kind, background, about = _scores(rows[:, first:last])
+    if objectness:
+        kind, background = (SIGMOID if kind == SOFTMAX else kind), NONE
+        object_kind = PROBABILITIES if _within(rest[:, :1]) else SIGMOID
+        base = replace(base, objectness=Columns(0, wide, 1), objectness_kind=object_kind)
+    layout = replace(base, scores=Columns(0, first, last - first), kind=kind, background=background)
+    yield layout, (why, because, about, *(("the last column is an angle in radians",) if angle else ()))
 
 
-def _several_tables(
-    tables: tuple[Table, ...], seen: Sequence[Tensor], size: tuple[int, int], count: int
-) -> Iterator[tuple[DetectorLayout, tuple[str, ...]]]:
-    widths = [s.shape[1] for s in seen]
-    twos = [i for i, w in enumerate(widths) if w == 2]
-    grid = tables[0].grid
+def _several_tables(seen: _Seen) -> Hypotheses:
+    """Yield layouts of tables of which one holds boxes and others scores, objectness or points."""
+    widths = [rows.shape[1] for rows in seen.rows]
+    twos = [place for place, width in enumerate(widths) if width == 2]
+    grid = seen.tables[0].grid
     assert grid is not None
     if len(twos) >= 2 and len(grid.strides) == 1:
-        yield from _heat_maps(tables, seen, twos)
+        yield from _heat_maps(seen, twos)
     for place, width in enumerate(widths):
         codes: list[tuple[BoxCode, str]] = []
         if width == 4:
-            decoded = _decoded(seen[place], tables[place], size, count)
-            codes = [decoded] if decoded else list(_raw(tables[place], size))
+            decoded = _decoded(seen.rows[place], seen.centres(place))
+            codes = [decoded] if decoded else list(_raw(seen.tables[place]))
         for bins in BINS:
             if width == 4 * bins:
                 codes.append(
                     (BoxCode(DISTRIBUTION, STRIDES, bins=bins), f"distances as distributions over {bins} bins")
                 )
-        others = [i for i in range(len(tables)) if i != place]
         if codes:
-            yield from _with_tables(tables, seen, place, others, codes)
+            yield from _with_tables(seen, place, codes)
 
 
-def _with_tables(
-    tables: tuple[Table, ...], seen: Sequence[Tensor], place: int, others: list[int], codes: list[tuple[BoxCode, str]]
-) -> Iterator[tuple[DetectorLayout, tuple[str, ...]]]:
+def _with_tables(seen: _Seen, place: int, codes: list[tuple[BoxCode, str]]) -> Hypotheses:
     """Yield layouts whose boxes are table `place`: of the others one or two are scores, one may be of points."""
-    ones = [i for i in others if seen[i].shape[1] == 1]
+    others = [number for number in range(len(seen.rows)) if number != place]
+    widths = [rows.shape[1] for rows in seen.rows]
+    ones = [number for number in others if widths[number] == 1]
     for code, why in codes:
         for scores in others:
-            rest = [i for i in others if i != scores]
-            objectness = next((i for i in ones if i != scores), None)
+            rest = [number for number in others if number != scores]
+            objectness = next((number for number in ones if number != scores), None)
             if scores in ones and objectness is not None and objectness < scores:
                 continue  # the same two the other way round
-            points = next((i for i in rest if i != objectness and seen[i].shape[1] % 2 == 0), None)
+            points = next((number for number in rest if number != objectness and widths[number] % 2 == 0), None)
             if len(rest) - (objectness is not None) - (points is not None):
                 continue
-            kind, background, about = _scores(seen[scores])
-            columns = seen[scores].shape[1]
-            combine = ROOT if objectness is not None and columns == 1 else "product"
-            object_kind = PROBABILITIES if objectness is None or _within(seen[objectness]) else SIGMOID
-            yield (
-                DetectorLayout(
-                    tables,
-                    (Columns(place, 0, seen[place].shape[1]),),
-                    code,
-                    Columns(scores, 0, columns),
-                    kind,
-                    background,
-                    Columns(objectness, 0, 1) if objectness is not None else None,
-                    object_kind,
-                    combine,
-                    landmarks=Columns(points, 0, seen[points].shape[1]) if points is not None else None,
-                ),
-                (why, about),
+            kind, background, about = _scores(seen.rows[scores])
+            layout = DetectorLayout(
+                seen.tables,
+                (Columns(place, 0, widths[place]),),
+                code,
+                Columns(scores, 0, widths[scores]),
+                kind,
+                background,
+                landmarks=Columns(points, 0, widths[points]) if points is not None else None,
             )
+            if objectness is not None:
+                layout = replace(
+                    layout,
+                    objectness=Columns(objectness, 0, 1),
+                    objectness_kind=PROBABILITIES if _within(seen.rows[objectness]) else SIGMOID,
+                    combine=ROOT if widths[scores] == 1 else PRODUCT,
+                )
+            yield layout, (why, about)
 
 
-def _heat_maps(
-    tables: tuple[Table, ...], seen: Sequence[Tensor], twos: list[int]
-) -> Iterator[tuple[DetectorLayout, tuple[str, ...]]]:
+def _heat_maps(seen: _Seen, twos: list[int]) -> Hypotheses:
     """Yield layouts of heat maps with offsets and sizes: CenterNet's and CenterFace's."""
-    for scores in range(len(tables)):
+    widths = [rows.shape[1] for rows in seen.rows]
+    for scores in range(len(widths)):
         if scores in twos[:2] and len(twos) < 3:
             continue
-        pair = [i for i in twos if i != scores][:2]
-        kind = PROBABILITIES if _within(seen[scores]) else SIGMOID
-        points = next((i for i, s in enumerate(seen) if i not in (scores, *pair) and s.shape[1] >= 4), None)
+        pair = [number for number in twos if number != scores][:2]
+        kind = PROBABILITIES if _within(seen.rows[scores]) else SIGMOID
+        points = next((n for n, width in enumerate(widths) if n not in (scores, *pair) and width >= 4), None)
         for offset, extent in (pair, pair[::-1]):
             for code in (CENTERNET, CENTERFACE):
-                yield (
-                    DetectorLayout(
-                        tables,
-                        (Columns(offset, 0, 2), Columns(extent, 0, 2)),
-                        BoxCode(code),
-                        Columns(scores, 0, seen[scores].shape[1]),
-                        kind,
-                        peaks=True,
-                        landmarks=Columns(points, 0, seen[points].shape[1]) if points is not None else None,
-                    ),
-                    ("a heat map of centres with offsets and sizes",),
+                layout = DetectorLayout(
+                    seen.tables,
+                    (Columns(offset, 0, 2), Columns(extent, 0, 2)),
+                    BoxCode(code),
+                    Columns(scores, 0, widths[scores]),
+                    kind,
+                    peaks=True,
+                    landmarks=Columns(points, 0, widths[points]) if points is not None else None,
                 )
+                yield layout, ("a heat map of centres with offsets and sizes",)
 
 
-def _decoded(columns: Tensor, table: Table, size: tuple[int, int], count: int) -> tuple[BoxCode, str] | None:
+def _decoded(columns: Tensor, centres: Tensor) -> tuple[BoxCode, str] | None:
     """Return the code of columns (P * R, 4) that hold boxes already, by their correlation with the cells' centres."""
-    grid = table.grid
-    assert grid is not None
-    cells, strides = grid.corners()
-    centres = ((cells + 0.5) * strides[:, None]).repeat(count, 1)
     x0, y0, x1, y1 = (_correlation(columns[:, i], centres[:, i % 2]) > LEAST_CORRELATION for i in range(4))
     if not (x0 and y0):
         return None
@@ -340,7 +310,7 @@ def _decoded(columns: Tensor, table: Table, size: tuple[int, int], count: int) -
     return BoxCode(CENTRE, unit), f"centres follow the cells, in {words}"
 
 
-def _raw(table: Table, size: tuple[int, int]) -> Iterator[tuple[BoxCode, str]]:
+def _raw(table: Table) -> Iterator[tuple[BoxCode, str]]:
     """Yield the codes that rows may need when they hold no boxes yet."""
     grid = table.grid
     assert grid is not None
@@ -405,12 +375,8 @@ def _background(columns: Tensor) -> str:
     return FIRST if first >= last else LAST
 
 
-def _landmarks(rest: Tensor, table: Table, size: tuple[int, int], count: int) -> tuple[int, int] | None:
-    """Return where columns of points begin and how many there are: x and y follow the cells."""
-    grid = table.grid
-    assert grid is not None
-    cells, strides = grid.corners()
-    centres = ((cells + 0.5) * strides[:, None]).repeat(count, 1)
+def _landmarks(rest: Tensor, centres: Tensor) -> tuple[int, int] | None:
+    """Return where columns of points begin and how many there are: x and y follow the cells' centres."""
     follows = [
         max(_correlation(rest[:, i], centres[:, 0]), _correlation(rest[:, i], centres[:, 1])) > LEAST_CORRELATION
         for i in range(rest.shape[1])

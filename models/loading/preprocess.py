@@ -31,8 +31,8 @@ class Preprocess:
 
     `crop` is the side of the input in px, or its height and width. `fit` says how a picture comes to that size: "crop"
     resizes its shorter side to `resize` px and cuts the middle; "stretch" resizes it to the size whatever its
-    proportions; "pad" resizes it to fit inside and puts the mean colour around it, or the grey value `fill` from 0 to 255;
-    "corner" does the same in the upper left corner; "squash" resizes both sides to
+    proportions; "pad" resizes it to fit inside and puts the mean colour around it, or the grey value `fill` from 0 to
+    255; "corner" does the same in the upper left corner; "squash" resizes both sides to
     `resize` px whatever its proportions and cuts the middle, as some of timm's models were trained; "whole" resizes its
     shorter side to `resize` px and cuts nothing, torchvision's preset for segmentation. Then the colours
     are put in `order`, their values scaled to 0..`range`, less `mean`, over `std`, which are given in that order and

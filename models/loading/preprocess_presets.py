@@ -58,7 +58,9 @@ def propose(
         return Preprocess.of(card.about["preprocessing"]), {}
     names = [name for name in PRESETS if channels == 3 or name not in COLOURED]
     usual = "imagenet" if channels == 3 and not boxes else "zero_one"
-    first = _by_statistics(net, [name for name in names if name not in BLUE_FIRST], size=size, channels=channels) or usual
+    first = (
+        _by_statistics(net, [name for name in names if name not in BLUE_FIRST], size=size, channels=channels) or usual
+    )
     fits = SIZED if size[0] == size[1] and not boxes else ("stretch", "pad", "crop")
     offered: dict[str, dict[str, Any]] = {
         "input": {**INPUT, "choices": (first, *(name for name in names if name != first))},

@@ -94,21 +94,20 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
     What the card says under `preprocessing` counts, and under `input`: channels, height and width, 0 where any will do.
     Raises Refusal for a network that no picture runs through, and for assumptions that are not offered.
     """
-    channels, sizes = _inputs(net, card)
+    options, sizes = _inputs(net, card)
     offered: dict[str, dict[str, Any]] = {}
     chosen = size_of(given["size"]) if len(sizes) > 1 and "size" in given else None
     try:
-        count, size, output, made = _first(net, card, channels, sizes)
+        channels, size, output, made = _first(net, card, options, sizes)
     except Refusal:
         if chosen is None:
             raise
-        count, size, output, made = _first(net, card, channels, [chosen])
+        channels, size, output, made = _first(net, card, options, [chosen])
     if len(sizes) > 1:
         names = [_text(one) for one in dict.fromkeys((size, *([chosen] if chosen else ()), *sizes))]
         offered["size"] = {**SIZE, "choices": tuple(names)}
     if chosen is not None and chosen != size:
-        count, size, output, made = _first(net, card, channels, [chosen])
-    channels = count
+        channels, size, output, made = _first(net, card, options, [chosen])
     tensors = output.tensors
     if (read := _detector(net, card, given, output, size=size, channels=channels, offered=offered)) is not None:
         return read
@@ -162,7 +161,8 @@ def _detector(
 ) -> tuple[Found, Card] | None:
     """Return what a network is as a detector whose layout is recognised on photographs, None where it is none."""
     tensors = all_tensors(output.raw)
-    if given.get("output") == FEATURES or not may_detect(tensors, size):
+    pair = len(tensors) == 2 and any(_boxes(tensors, part) >= 0 for part in (0, 1) if tensors[part][1].ndim == 3)
+    if pair or given.get("output") == FEATURES or not may_detect(tensors, size):
         return None
     device = device_of(net)
     own = Preprocess.of(card.about["preprocessing"]) if "preprocessing" in card.about else None

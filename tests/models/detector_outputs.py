@@ -16,7 +16,7 @@ V5 = np.array([[(10, 13), (16, 30), (33, 23)], [(30, 61), (62, 45), (59, 119)], 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a detector sees of planted objects: for every row of a grid a box in px, an objectness, class probabilities."""
+    """What a detector sees of planted objects: for each row of a grid a box in px, objectness, class probabilities."""
 
     objects: np.ndarray  # (K, 4) xyxy px
     labels: np.ndarray

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from models.engine.engine import Engine
     from models.inspection import Description
     from models.requests import Request
-    from models.types import Answer, Pixels, Result
+    from models.types import Answer, Failure, Pixels, Result
 
-DONE, FAILED, WRONG_USE = 0, 1, 2
+DONE, FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
 MOST_LINES = 200
 COMMANDS = ("models", "inspections", "run", "replay")
 USAGE = """\
@@ -33,12 +33,19 @@ USAGE = """\
   main.py run figures GROUND_TRUTH --model M --out DIR           mAP, curves, errors of a whole data set
   main.py run coverage GROUND_TRUTH --model M --out DIR          how well the anchors fit a whole data set
   main.py replay RECIPE.json --out DIR                           the same numbers again
+  main.py … --debug                                              with the details of what went wrong
 """
+DEBUG = "--debug"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0 done, 1 a picture or model failed, 2 wrong use."""
+    """Run the command line and return its exit code: 0 done, 1 a picture or model failed, 2 wrong use, 130 stopped.
+
+    What nobody expected is told in a sentence too, with `--debug` also where in the code it happened.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _debug[:] = [DEBUG in given]
+    given = [_file_or_option(each) for each in given if each != DEBUG]
     from models.types import Refusal
 
     try:
@@ -47,9 +54,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _window(given)
     except Refusal as refusal:
         _say(f"{refusal} {refusal.advice}".strip())
+        _say_details(refusal.details)
         return WRONG_USE
     except SystemExit as stop:
-        return int(stop.code or DONE)
+        return stop.code if isinstance(stop.code, int) else FAILED if stop.code else DONE
+    except KeyboardInterrupt:
+        _say("Stopped.")
+        return STOPPED
+    except BrokenPipeError:  # whoever read the output, such as `head`, has had enough
+        sys.stdout = None  # type: ignore[assignment]
+        return DONE
+    except Exception as error:
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> int:
+    """Tell of an exception that nobody expected, and return the exit code."""
+    import traceback
+
+    said = " ".join(str(error).split())[:300]
+    kind = type(error).__name__
+    advice = "" if _debug[0] else f" {DEBUG} shows where; please report it."
+    _say(f"Something went wrong that should not ({kind}{': ' if said else ''}{said}).{advice}")
+    _say_details("".join(traceback.format_exception(error)))
+    return FAILED
+
+
+def _say_failure(failure: Failure, label: str = "") -> None:
+    """Say why there is no answer, with `--debug` also in detail."""
+    from models.runtime.failures import LOG
+
+    text = f"{failure.message} {'' if failure.advice == LOG else failure.advice}".strip()
+    hint = f" {DEBUG} shows the details." if failure.advice == LOG and not _debug[0] else ""
+    _say(f"{label}{': ' if label else ''}{text}{hint}")
+    _say_details(failure.details)
+
+
+def _say_details(details: str) -> None:
+    if _debug[0] and details:
+        _say(details.rstrip())
+
+
+def _file_or_option(word: str) -> str:
+    """Return a word of the command line, as a path where it begins like an option and is the name of a file here."""
+    try:
+        return f".{os.sep}{word}" if len(word) > 1 and word[0] == "-" and os.path.lexists(word) else word
+    except ValueError:
+        return word
 
 
 def _window(given: list[str]) -> int:
@@ -224,7 +275,7 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
         return _video(engine, request, out, name, label=label)
     answer = _whole(engine, request, label)
     if isinstance(answer, Failure):
-        _say(f"{label}: {answer.text}")
+        _say_failure(answer, label)
         return False
     from models.evaluation import report
     from viewer.export import answers, generated
@@ -248,8 +299,8 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
             kinds = [*kinds, raw]
         elif request.inspection in answers.GRIDS:
             kinds = ["png", "npy", "json"]
-        elif request.inspection in answers.PLAIN:
-            kinds = ["json"]
+        elif request.inspection in answers.KINDS_OF:
+            kinds = list(answers.KINDS_OF[request.inspection])
         pixels = engine.pixels(request, Context()) if _reads(request.inspection) == "picture" else None
         answers.write(out, request, answer, pixels, kinds=kinds, name=name)
     except Refusal as refusal:
@@ -362,7 +413,7 @@ def _describe(engine: Engine, model: str) -> Description:
         raise SystemExit(FAILED) from refusal
     answer = engine.run(Request("describe", model))
     if isinstance(answer, Failure):
-        _say(answer.text)
+        _say_failure(answer)
         if answer.details and not answer.details.startswith("Traceback"):
             _say(answer.details)
         raise SystemExit(FAILED)
@@ -386,6 +437,7 @@ def _painting() -> None:
 
 
 _kept: list[Any] = []
+_debug = [False]
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -43,9 +43,10 @@ def named(model: str, further: Mapping[str, str], *, allow: bool = False) -> str
     base, assumed = model_name.split(model)
     if allow:
         code = files.code_of(base)
-        if code is None:
+        path = code[0] if code is not None else Path(base).absolute()
+        if code is None and not files.is_script(path):
             raise Refusal(f"{base} is no file of code.", advice="Leave --allow out.")
-        consent.allow(files.check(code[0]), files.sha256(code[0]))
+        consent.allow(files.check(path), files.sha256(path))
     return card.canonical(model_name.join(base, {**assumed, **given}))
 
 

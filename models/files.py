@@ -27,6 +27,24 @@ _MAGIC = (
     (b"GIF8", "a GIF picture"),
     (b"II*\0", "a TIFF picture"),
     (b"MM\0*", "a TIFF picture"),
+    (b"II+\0", "a TIFF picture"),
+    (b"MM\0+", "a TIFF picture"),
+    (b"8BPS", "a Photoshop picture"),
+    (b"qoif", "a QOI picture"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\xffO\xffQ", "a JPEG 2000 picture"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\0\0\x01\0", "an icon picture"),
+    (b"FUJIFILMCCD-RAW", "a camera's raw picture"),
+    (b"v/1\x01", "an OpenEXR picture"),
+    (b"#?RADIANCE", "a Radiance picture"),
+    (b"SIMPLE  =", "a FITS picture"),
+    (b"DDS ", "a DDS picture"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"version https://git-lfs", "a pointer of Git LFS: the file itself is still to be fetched (git lfs pull)"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
     (b"BM", "a BMP picture"),
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a zip archive"),
@@ -37,7 +55,13 @@ _MAGIC = (
     (b"\x80\x05", "a pickle"),
     (b"\x89HDF", "an HDF5 file"),
 )
-_BOXES = {b"heic": "a HEIC picture", b"mif1": "a HEIC picture", b"avif": "an AVIF picture"}
+_BOXES = {
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "a HEIC picture"),
+    **dict.fromkeys((b"avif", b"avis"), "an AVIF picture"),
+    b"crx ": "a camera's raw picture",
+}
+_ANY_BOXES = (b"mif1", b"msf1", b"mif2", b"miaf")  # say only that it is a still picture
+_WEB = ("<!doctype html", "<html", "<head", "<script", "<body", "<!-- ")
 
 
 def check(path: str | Path, *, empty: bool = False) -> Path:
@@ -59,6 +83,14 @@ def check(path: str | Path, *, empty: bool = False) -> Path:
             return absolute
     except (OSError, ValueError) as exc:
         raise refusal(absolute, exc) from exc
+
+
+def exists(path: str | Path) -> bool:
+    """Tell whether there is something at a path; what no system takes for a name is not there."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def refusal(path: Path, exc: Exception) -> Refusal:
@@ -112,14 +144,26 @@ def kind(path: Path) -> str:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "a WebP picture"
     if head[4:8] == b"ftyp":
-        return _BOXES.get(head[8:12], "a video")
+        brands = [
+            head[8:12],
+            *(head[at : at + 4] for at in range(16, min(len(head), int.from_bytes(head[:4], "big")), 4)),
+        ]
+        named = next((_BOXES[brand] for brand in brands if brand in _BOXES), "")
+        return named or ("a HEIF picture" if any(brand in _ANY_BOXES for brand in brands) else "a video")
+    if head[128:132] == b"DICM":
+        return "a DICOM picture"
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 100_000_000:
         return "a safetensors file"
     try:
         text = codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return ""
-    return "" if any(c < " " and c not in "\t\r\n\f" for c in text) else "a text file"
+    if any(c < " " and c not in "\t\r\n\f" for c in text):
+        return ""
+    begin = text.lstrip("\ufeff \t\r\n").lower()
+    if begin.startswith(_WEB):
+        return "a web page"
+    return "an SVG drawing" if begin.startswith("<svg") or "<svg" in begin else "a text file"
 
 
 def is_program(path: Path) -> bool:
@@ -136,6 +180,11 @@ def is_program(path: Path) -> bool:
         return False
 
 
+def is_script(path: Path) -> bool:
+    """Tell whether a file is TorchScript, which is code."""
+    return path.suffix.lower() in WEIGHTS_SUFFIXES and is_program(path)
+
+
 def code_of(name: str) -> tuple[Path, str] | None:
     """Return the file and the function in it that `path/file.py:build` names; the function is "" without the colon."""
     path, colon, function = name.rpartition(":")
@@ -147,7 +196,8 @@ def code_of(name: str) -> tuple[Path, str] | None:
 def sha256(path: str | Path) -> str:
     """Return the SHA-256 of a file's content in hexadecimal, read in pieces. Raises Refusal if it cannot be read."""
     try:
-        with Path(path).open("rb") as file:
+        # A device would be read without end, and a pipe never begin.
+        with check(path, empty=True).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:
         raise refusal(Path(path).absolute(), exc) from exc

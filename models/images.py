@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import re
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from models import files
+from models import files, picture_limits, tiff, value_range
 from models.files import WEIGHTS_SUFFIXES, sha256
 from models.media import VIDEO_SUFFIXES, is_endless
 from models.output_files import write_whole
+from models.picture_limits import MAX_PIXELS, Facts
 from models.types import Pixels, Refusal, Source
 
 __all__ = [
@@ -34,7 +32,6 @@ __all__ = [
     "sources",
 ]
 
-MAX_PIXELS = 100_000_000
 PICTURE_SUFFIXES = frozenset(
     {".apng", ".avif", ".bmp", ".dib", ".gif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jpx", ".mpo"}
     | {".pbm", ".pcx", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".qoi", ".tga", ".tif", ".tiff", ".webp"}
@@ -43,11 +40,28 @@ PICTURE_SUFFIXES = frozenset(
 # Files named as HEIC often hold something else, and a folder of true ones is not without pictures: each is told of.
 FOLDER_SUFFIXES = PICTURE_SUFFIXES | {".heic", ".heif"}
 
+# Nothing of these is opened to see whether it is a picture after all: a folder of a model's files is listed at once.
+OTHER_SUFFIXES = (
+    VIDEO_SUFFIXES
+    | files.MODEL_SUFFIXES
+    | {".bin", ".c", ".cfg", ".cpp", ".csv", ".data", ".gz", ".h5", ".html", ".ini", ".ipynb", ".js", ".json", ".jsonl"}
+    | {".log", ".md", ".names", ".npy", ".npz", ".pdf", ".pkl", ".py", ".pyc", ".rst", ".sh", ".sqlite", ".svg", ".tar"}
+    | {".toml", ".tsv", ".txt", ".vitrine", ".wav", ".xml", ".yaml", ".yml", ".zip"}
+)
+
 # The formats are named so that Pillow never hands a file to Ghostscript (EPS), and guesses TGA only by its suffix.
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "ICO", "DIB", "PCX", "PSD", "QOI")
 DEFLATE_MOST = 1100  # times that zlib can make something smaller, rounded up
 _LEAST_BITS = {"1": 1, "P": 1, "L": 1, "LA": 4, "RGB": 24, "RGBA": 32}  # of a pixel in a file, by mode
 _ADVICE_KINDS = "Choose a picture: JPEG, PNG, TIFF, WebP, GIF, BMP or another common kind."
+_ADVICE_HEIC = (
+    "Export it as JPEG or PNG in the program it comes from. An iPhone takes JPEGs itself with Settings, Camera, "
+    "Formats, Most Compatible."
+)
+_HEIC = ("a HEIC picture", "a HEIF picture")
+_UNREAD = ("raw", "JPEG XL", "DICOM", "OpenEXR", "Radiance", "FITS", "DDS", "SVG", "EPS")
+DARK = 64  # of 255
+MOST_FILE_BYTES = 2_000_000_000
 _ADVICE_AGAIN = "Copy or export it again."
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -78,46 +92,64 @@ class Picture:
 def read(source: Source | str | Path) -> Picture:
     """Return the picture in a file, upright and in 8-bit RGB.
 
-    Raises Refusal if there is no such file, it is no picture, is damaged or has more than MAX_PIXELS pixels.
+    Raises Refusal if there is no such file, it is no picture, is damaged, has more than MAX_PIXELS pixels, or asks for
+    more work than any picture should.
     """
     path = _path(source)
-    with files.Quiet(), _opened(path) as image:
-        if image.format == "PNG" and _too_short(image, path):
-            raise _damaged(path, ValueError("it is too short for its pixels"))
-        deep = any(";16" in str(tile) for tile in getattr(image, "tile", ()))
-        try:
-            count = getattr(image, "n_frames", 1)
-            image.load()
-        except Exception as exc:
-            raise _damaged(path, exc) from exc
-        notes = [_frames_note(image, count)]
-        turn = _TURNS.get(_orientation(image))
-        try:
-            if image.mode == "F" or image.mode.startswith("I"):
-                image, note = _eight_bit(image)  # noqa: PLW2901 - the file is closed by the one that was opened
-                notes.append(note)
-            else:
-                notes.append("16 bit: scaled to 8 bit." if deep else "")
-                notes.append("CMYK converted to RGB." if image.mode == "CMYK" else "")
-            rgb, note = _opaque(image)
-        except ValueError as exc:
-            message = f"{path.name} stores its colours in a way that cannot be shown ({image.mode})."
-            raise Refusal(message, advice="Save it as RGB first.") from exc
-        if turn is not None:
-            rgb = rgb.transpose(turn)
-        return Picture(np.array(rgb), " ".join(n for n in (*notes, note) if n))
+    with files.Quiet():
+        facts = _facts(path)
+        if facts.tiff is not None and not facts.tiff.page.plain and facts.tiff.page.compression != tiff.JPEG:
+            return _measured(path, facts.tiff)
+        with _opened(path) as image:
+            return _decoded(path, image, facts)
+
+
+def _decoded(path: Path, image: Image.Image, facts: Facts) -> Picture:
+    """Return what Pillow makes of a picture. Raises Refusal."""
+    if image.format == "PNG" and _too_short(image, path):
+        raise _damaged(path, ValueError("it is too short for its pixels"))
+    deep = any(";16" in str(tile) for tile in getattr(image, "tile", ()))
+    try:
+        count = getattr(image, "n_frames", 1) if image.format == "AVIF" else facts.frames
+        if facts.tiff is not None and facts.tiff.page.number:
+            image.seek(facts.tiff.page.number)
+        image.load()
+    except Exception as exc:
+        raise _damaged(path, exc) from exc
+    notes = [_pages_note(facts.tiff) if facts.tiff is not None else _frames_note(image, count, more=facts.more)]
+    turn = _TURNS.get(facts.orientation or _orientation(image))
+    try:
+        if image.mode == "F" or image.mode.startswith("I"):
+            image, note = _eight_bit(image)
+            notes.append(note)
+        elif deep and _dark(image) and (found := _sixteen_bit(path)) is not None:
+            image, note = found
+            notes.append(note)
+        else:
+            notes.append("16 bit: scaled to 8 bit." if deep else "")
+            notes.append("CMYK converted to RGB." if image.mode == "CMYK" else "")
+            notes.append(_bands_note(facts.tiff.page) if facts.tiff is not None else "")
+        rgb, note = _opaque(image)
+    except ValueError as exc:
+        message = f"{path.name} stores its colours in a way that cannot be shown ({image.mode})."
+        raise Refusal(message, advice="Save it as RGB first.") from exc
+    if turn is not None:
+        rgb = rgb.transpose(turn)
+    return Picture(np.array(rgb), " ".join(n for n in (*notes, note) if n))
 
 
 def size(source: Source | str | Path) -> tuple[int, int]:
     """Return width and height in pixels of the upright picture, without decoding it. Raises Refusal like `read`."""
     path = _path(source)
-    with files.Quiet(), _opened(path) as image:
-        if image.format == "PNG" and "exif" not in image.info:
-            image.info.update(_late_exif(path))
-        width, height = image.size
-        # Pillow turns a TIFF upright by itself, and tells its size so from the start.
-        lying = _orientation(image) >= 5 and image.format != "TIFF"
-        return (height, width) if lying else (width, height)
+    with files.Quiet():
+        facts = _facts(path)
+        if facts.tiff is not None:
+            page = facts.tiff.page
+            return (page.height, page.width) if 5 <= page.orientation <= 8 else (page.width, page.height)
+        with _opened(path) as image:
+            width, height = image.size
+            lying = (facts.orientation or _orientation(image)) >= 5
+            return (height, width) if lying else (width, height)
 
 
 def pictures_in(folder: Path, *, limit: int = 100_000, videos: bool = False) -> list[Path]:
@@ -129,14 +161,25 @@ def pictures_in(folder: Path, *, limit: int = 100_000, videos: bool = False) -> 
     if folder.is_file():
         raise Refusal(f"{folder.name} is a file, not a folder.", advice="Choose the folder that it is in.")
     try:
-        wanted = PICTURE_SUFFIXES | (VIDEO_SUFFIXES if videos else frozenset())
-        found = [p for p in folder.iterdir() if p.suffix.lower() in wanted and p.name[0] != "." and p.is_file()]
+        wanted = FOLDER_SUFFIXES | (VIDEO_SUFFIXES if videos else frozenset())
+        names = [p for p in folder.iterdir() if p.name[0] != "."]
+        found = [p for p in names if (p.suffix.lower() in wanted or _is_picture(p)) and p.is_file()]
     except OSError as exc:
         raise files.refusal(folder, exc) from exc
     if not found:
-        advice = "Looked for " + " ".join(sorted(wanted)) + ", not in subfolders."
+        advice = "Looked for " + " ".join(sorted(wanted)) + ", and at what other files begin with; not in subfolders."
         raise Refusal(f"There is no picture in the folder {folder.name or folder}.", advice=advice)
     return sorted(found, key=_natural)[:limit]
+
+
+def _is_picture(path: Path) -> bool:
+    """Tell by its first bytes whether a file is a picture, whatever its name ends with."""
+    if path.suffix.lower() in OTHER_SUFFIXES:
+        return False
+    try:
+        return path.is_file() and files.kind(path).endswith("picture")
+    except (OSError, ValueError):
+        return False
 
 
 def expand(paths: Iterable[str | Path], *, videos: bool = False) -> list[Path]:
@@ -184,6 +227,14 @@ def _path(source: Source | str | Path) -> Path:
     return files.check(source.path if isinstance(source, Source) else source)
 
 
+def _facts(path: Path) -> Facts:
+    """Return what a picture's headers tell. Raises Refusal."""
+    try:
+        return picture_limits.check(path)
+    except OSError as exc:
+        raise files.refusal(path, exc) from exc
+
+
 def _opened(path: Path) -> Image.Image:
     """Return the picture with its header read and nothing decoded. Raises Refusal."""
     try:
@@ -205,10 +256,15 @@ def _opened(path: Path) -> Image.Image:
 def _identified(path: Path) -> Image.Image:
     # The five commonest formats first: importing all of Pillow's takes a tenth of the start-up.
     Image.preinit()
-    with contextlib.suppress(UnidentifiedImageError):
-        return Image.open(path, formats=_formats(path))
-    Image.init()
-    return Image.open(path, formats=_formats(path))
+    try:
+        image = Image.open(path, formats=_formats(path))
+    except UnidentifiedImageError:
+        Image.init()
+        image = Image.open(path, formats=_formats(path))
+    # By its name Pillow would map the file into memory: it turns a grey TIFF twice then, and a file that another
+    # program cuts short meanwhile would end the process.
+    image.filename = ""
+    return image
 
 
 def _formats(path: Path) -> list[str]:
@@ -228,23 +284,104 @@ def _too_big(path: Path, pixels: int) -> Refusal:
 
 def _unknown(path: Path) -> Refusal:
     what = files.kind(path)
-    if what.endswith("picture") and "HEIC" not in what:
+    if what in _HEIC:
+        message = f"{path.name} is {what}, whatever its name says: as phones take them. It cannot be read here."
+        if path.suffix.lower() in (".heic", ".heif"):
+            message = f"{path.name} is {what}, as phones take them. It cannot be read here."
+        return Refusal(message, advice=_ADVICE_HEIC)
+    if what.endswith("picture") and not any(kind in what for kind in _UNREAD):
         return Refusal(f"{path.name} is {what}, but cut short, damaged or of an unusual sort.", advice=_ADVICE_AGAIN)
+    if what.endswith("picture"):
+        return Refusal(f"{path.name} is {what}, which cannot be read here.", advice="Export it as JPEG, PNG or TIFF.")
     return Refusal(f"{path.name} is not a picture{what and f': it is {what}'}.", advice=_ADVICE_KINDS)
 
 
 def _damaged(path: Path, exc: Exception) -> Refusal:
+    if isinstance(exc, ValueError) and ("too large" in str(exc) or "Too much memory" in str(exc)):
+        return Refusal(f"{path.name} carries an absurdly large text or profile.", advice=_ADVICE_AGAIN)
     if isinstance(exc, MemoryError):
         return Refusal(f"{path.name} needs more memory than there is.", advice="Close other programs, or shrink it.")
     return Refusal(f"{path.name} is cut short or damaged, so it is not shown.", advice=_ADVICE_AGAIN)
 
 
-def _frames_note(image: Image.Image, count: int) -> str:
-    if count < 2:
+def _frames_note(image: Image.Image, count: int, *, more: bool) -> str:
+    if count < 2 or image.format not in _ANIMATED:
         return ""
-    if image.format in _ANIMATED:
-        return f"Animated: the first of {count} frames is shown."
-    return f"The first of {count} pages is shown." if image.format == "TIFF" else ""
+    return f"Animated: the first of {'more than ' if more else ''}{count:,} frames is shown."
+
+
+def _pages_note(found: tiff.File) -> str:
+    """Return which page of how many is shown."""
+    if found.pages < 2:
+        return ""
+    count = f"{'more than ' if found.more else ''}{found.pages:,}"
+    if found.page.number:
+        first = f"{found.first[0]} × {found.first[1]}"
+        return f"Page {found.page.number + 1} of {count} is shown: page 1 is a preview of {first}."
+    return f"Page 1 of {count} is shown."
+
+
+def _bands_note(page: tiff.Page) -> str:
+    """Return which of a page's bands are shown, "" for all of them."""
+    colours = 3 if page.samples > 2 else 1
+    if page.samples <= colours or page.photometric == tiff.CMYK or _alpha(page) == colours == page.samples - 1:
+        return ""
+    shown = "1, 2 and 3 are shown as red, green and blue" if colours == 3 else "1 is shown as grey"
+    return f"{page.samples} bands, of which {shown}."
+
+
+def _alpha(page: tiff.Page) -> int:
+    """Return which band a page marks as its alpha, 0 for none."""
+    colours = page.samples - len(page.extra)
+    return next((colours + row for row, extra in enumerate(page.extra) if extra in (1, 2)), 0)
+
+
+def _measured(path: Path, found: tiff.File) -> Picture:
+    """Return a TIFF's page whose values are no 8-bit colours: a range of them is shown. Raises Refusal."""
+    page = found.page
+    try:
+        values = tiff.raster(path, page)
+        alpha = values[:, :, _alpha(page)] if _alpha(page) else None
+        colours = values[:, :, : 4 if page.photometric == tiff.CMYK else 3 if page.samples > 2 else 1]
+        made = value_range.scaled(colours, nodata=page.nodata, span=page.span)
+    except MemoryError as exc:
+        raise _damaged(path, exc) from exc
+    pixels = 255 - made.pixels if page.photometric == tiff.WHITE_IS_ZERO else made.pixels
+    notes = [_pages_note(found), _bands_note(page), made.note]
+    if page.photometric == tiff.CMYK and pixels.shape[2] == 4:
+        pixels = np.asarray(Image.fromarray(pixels, mode="CMYK").convert("RGB"))
+    elif pixels.shape[2] == 1:
+        pixels = np.repeat(pixels, 3, axis=2)
+    if made.empty is not None:
+        pixels = np.where(made.empty[:, :, None], np.uint8(255), pixels)
+    if alpha is not None and alpha.dtype.kind == "u" and alpha.any() and alpha.min() < np.iinfo(alpha.dtype).max:
+        share = (alpha / np.iinfo(alpha.dtype).max)[:, :, None]
+        pixels = np.rint(pixels * share + 255 * (1 - share)).astype(np.uint8)
+        notes.append("Transparent areas are shown on white.")
+    turn = _TURNS.get(page.orientation)
+    rgb = pixels if turn is None else np.asarray(Image.fromarray(pixels).transpose(turn))
+    return Picture(np.ascontiguousarray(rgb), " ".join(note for note in notes if note))
+
+
+def _dark(image: Image.Image) -> bool:
+    """Tell whether so little of a picture's range is used that more bits are there than 8 could show."""
+    colours = image.getbands()[:3] if len(image.getbands()) > 2 else image.getbands()[:1]
+    return all(image.getchannel(band).getextrema()[1] < DARK for band in colours)  # type: ignore[operator]
+
+
+def _sixteen_bit(path: Path) -> tuple[Image.Image, str] | None:
+    """Return a colour picture of 16 bits by the bits that it uses, which Pillow cuts off; None where it cannot be."""
+    import cv2  # which only few pictures need
+
+    content = np.frombuffer(files.content(path, most=MOST_FILE_BYTES), np.uint8)
+    try:
+        values = cv2.imdecode(content, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        return None
+    if values is None or values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] < 3:
+        return None
+    made = value_range.scaled(values[:, :, 2::-1])
+    return Image.fromarray(np.ascontiguousarray(made.pixels)), made.note
 
 
 def _orientation(image: Image.Image) -> int:
@@ -257,39 +394,13 @@ def _orientation(image: Image.Image) -> int:
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
-def _late_exif(path: Path) -> dict[str, bytes]:
-    """Return the EXIF of a PNG that has it behind the pixels, where Pillow finds it only by decoding."""
-    with path.open("rb") as file:
-        file.seek(8)
-        while len(head := file.read(8)) == 8:
-            length, kind = struct.unpack(">I4s", head)
-            if kind == b"eXIf":
-                return {"exif": b"Exif\0\0" + file.read(length)}
-            file.seek(length + 4, 1)
-    return {}
-
-
 def _eight_bit(image: Image.Image) -> tuple[Image.Image, str]:
     """Return a grey picture of 16 bits or more per pixel as 8-bit grey, with a note on how it was scaled."""
-    values = np.asarray(image)
-    whole = values.dtype.kind in "iu"
-    if whole and values.min() >= 0 and values.max() <= 0xFFFF:
-        # Scanners and microscopes store 12 bits in 16: at full scale those pictures would be all but black.
-        bits = next(b for b in (8, 12, 16) if values.max() < 2**b)
-        table = np.rint(np.minimum(np.arange(0x10000) * 255.0 / (2**bits - 1), 255)).astype(np.uint8)
-        used = "" if bits == 16 else f", of which {bits} are used"
-        return Image.fromarray(table[values]), f"16 bit{used}: scaled to 8 bit."
-    grey, low, high = _stretched(values)
-    name = "32 bit" if whole else "Floating point"
-    return Image.fromarray(grey), f"{name}: {low:g} is shown as black, {high:g} as white."
-
-
-def _stretched(values: NDArray[np.generic]) -> tuple[Pixels, float, float]:
-    wide = values.astype(np.float64)
-    finite = np.isfinite(wide)
-    low, high = (float(wide[finite].min()), float(wide[finite].max())) if finite.any() else (0.0, 0.0)
-    scaled = (np.where(finite, wide, low) - low) * (255 / (high - low) if high > low else 0)
-    return np.rint(scaled).astype(np.uint8), low, high
+    made = value_range.scaled(np.asarray(image)[:, :, None])
+    grey = made.pixels[:, :, 0]
+    if made.empty is not None:
+        grey = np.where(made.empty, np.uint8(255), grey)
+    return Image.fromarray(grey), made.note
 
 
 def _opaque(image: Image.Image) -> tuple[Image.Image, str]:
@@ -300,6 +411,10 @@ def _opaque(image: Image.Image) -> tuple[Image.Image, str]:
     alpha = layer.getchannel("A")
     if alpha.getextrema()[0] == 255:
         return layer.convert("RGB"), ""
+    plain = layer.convert("RGB")
+    if alpha.getextrema()[1] == 0 and any(low != high for low, high in plain.getextrema()):  # type: ignore[misc]
+        # Programs that know no transparency leave its byte at zero.
+        return plain, "Its transparency would hide all of it, so it is ignored."
     white = Image.new("RGB", layer.size, "white")
     white.paste(layer, mask=alpha)
     return white, "Transparent areas are shown on white."

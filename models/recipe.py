@@ -12,7 +12,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from models import model_name
-from models.files import sha256, text_of
+from models.files import check, exists, sha256, text_of
 from models.media import is_endless, title
 from models.output_files import write_whole
 from models.requests import Request
@@ -62,9 +62,12 @@ def read(path: Path) -> Recipe:
     """Read a recipe; the picture is looked for relative to it, then beside it. Raises Refusal saying what is wrong."""
     try:
         body: Mapping[str, Any] = json.loads(text_of(path, most=MOST_BYTES))
+        json.dumps(body, ensure_ascii=False).encode()  # a lone surrogate could be written nowhere
         number = body["vitrine_recipe"]
         inspection, model = str(body["inspection"]), body["model"]
         parameters = dict(body["parameters"])
+        if not all(isinstance(value, bool | int | float | str) for value in parameters.values()):
+            raise TypeError("a parameter is no plain value")
         picture = body["picture"]
         wanted = str(model["name"]), str(model["sha256"])
         file, digest = (str(picture["file"]), str(picture["sha256"])) if picture else ("", "")
@@ -72,7 +75,9 @@ def read(path: Path) -> Recipe:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise Refusal(f"{path.name} is not a recipe.", advice="Give a .recipe.json that Vitrine wrote.") from error
     if number != FORMAT:
-        raise Refusal(f"{path.name} is a recipe of format {number}.", advice=f"This Vitrine reads format {FORMAT}.")
+        raise Refusal(
+            f"{path.name} is a recipe of format {number!r:.40}.", advice=f"This Vitrine reads format {FORMAT}."
+        )
     name, assumed = model_name.split(wanted[0])
     if Path(name).suffix:
         name = str(next(iter(_places(name, path.parent)), name))
@@ -124,14 +129,17 @@ def _model_name(model: str, folder: Path) -> str:
 def _places(file: str, folder: Path) -> list[Path]:
     """Return where a file or folder named in a recipe lies: where it was, else beside the recipe."""
     beside = folder / PureWindowsPath(file).name
-    return [place for place in (folder / file, beside) if place.exists()]
+    return [place for place in (folder / file, beside) if exists(place)]
 
 
 def _picture(file: str, digest: str, recipe: Path) -> Path:
     places = _places(file, recipe.parent)
     if not places:
-        raise Refusal(f"The picture {file} is gone.", advice=f"Put it beside {recipe.name}.")
+        raise Refusal(f"The picture {file[:200]} is gone.", advice=f"Put it beside {recipe.name}.")
     for place in places:
-        if (not digest and place.is_dir()) or sha256(place) == digest:
+        if place.is_dir():
+            if not digest:
+                return place
+        elif sha256(check(place)) == digest:
             return place
     raise Refusal(f"The picture {places[0].name} has changed since the recipe.", advice="Restore the original.")

@@ -42,7 +42,7 @@ class Source:
         absolute = Path(path).absolute()
         try:
             status = absolute.stat()
-        except OSError:
+        except (OSError, ValueError):  # ValueError: what no system takes for a name
             return cls(str(absolute))
         return cls(str(absolute), (status.st_size, status.st_mtime_ns))
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.adapters.base.scored import Seen
 from models.cards.card import Card
-from models.heads import VALUES, Head
+from models.loading.heads import VALUES, Head
 from models.loading.probe_network import Found
 
 

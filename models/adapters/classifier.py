@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from models import heads, model_name
+from models import model_name
 from models.adapters.base.scored import Scored
 from models.bundled.lenet import LeNet
 from models.bundled.photos import PhotosResNet
 from models.cards.card import Card
+from models.loading import heads
 from models.loading.preprocess import Preprocess
 
 FAMILIES = "torchvision.models."

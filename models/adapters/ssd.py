@@ -134,11 +134,11 @@ class SsdAdapter:
         boxes = self.net.box_coder.decode_single(output["bbox_regression"][0], anchors)
         boxes = box_ops.clip_boxes_to_image(boxes, seen.size)
 
-        best, rows = scores.topk(min(self.net.topk_candidates, len(scores)), dim=0)
-        above = self.floor < best.T
-        score, anchor = best.T[above], rows.T[above]
-        label = above.nonzero()[:, 0] + 1
-        chosen = boxes[anchor]
+        best = [self._best(column) for column in scores.T]
+        anchor = torch.cat(best) if best else torch.zeros(0, dtype=torch.int64, device=scores.device)
+        counts = torch.tensor([len(rows) for rows in best], device=scores.device)
+        label = torch.arange(len(best), device=scores.device).repeat_interleave(counts) + 1
+        score, chosen = scores[anchor, label - 1], boxes[anchor]
         count = len(score)
         return Candidates(
             boxes=chosen.cpu().numpy(),
@@ -150,6 +150,19 @@ class SsdAdapter:
             proposals=np.zeros((0, 4), np.float32),
             objectness=np.zeros(0, np.float32),
         )
+
+    def _best(self, scores: Tensor) -> Tensor:
+        """Return the best rows of one class, those above the model's own threshold first, in torchvision's order.
+
+        Which of equal scores a top-k takes, and in which order, depends on what else is there: so those above the
+        model's own threshold are chosen among themselves, as torchvision does, and the floor's fill up the rest.
+        """
+        own = self.net.score_thresh
+        taken = torch.where(scores > own)[0]
+        taken = taken[scores[taken].topk(min(self.net.topk_candidates, len(taken))).indices]
+        rest = torch.where((scores > self.floor) & (scores <= own))[0]
+        room = min(self.net.topk_candidates - len(taken), len(rest))
+        return torch.cat([taken, rest[scores[rest].topk(room).indices]])
 
 
 ADAPTER = SsdAdapter

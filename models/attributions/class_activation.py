@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,7 +12,8 @@ from torch import Tensor
 from models.attributions.attribution import Heatmap, Probe, Verdict
 from models.attributions.gradients import CUTS, INSTEAD
 from models.subject import Subject
-from models.tracing.layers import automatic, call_of
+from models.tracing.extra_tokens import settled
+from models.tracing.layers import automatic, call_of, chosen
 from models.tracing.traced_calls import Call, Trace, gradients, traced
 
 CUT = f"the network cuts it off after that layer ({CUTS})"
@@ -80,7 +81,7 @@ def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
     through = forward(subject, params.layer, stages)
     if not through.scores.requires_grad:
         return Verdict("never", f"No gradient arrives at {through.call.id}: {CUT}. {INSTEAD}")
-    return Verdict()
+    return Verdict(reason="" if params.layer else chosen(subject, stages).why)
 
 
 def forward(subject: Subject, layer: str, stages: Any) -> Pass:
@@ -91,9 +92,10 @@ def forward(subject: Subject, layer: str, stages: Any) -> Pass:
     """
     if stages.peek("trace", subject.key) is None:
         through, scores, trace = stages.time("layer forward", lambda: _run(subject, layer))
+        trace = settled(subject, trace)
         stages.keep("trace", trace, subject.key)
         if through is not None:
-            stages.keep("layer forward", through, subject.key, layer)
+            stages.keep("layer forward", replace(through, call=trace[layer]), subject.key, layer)
         if torch.isfinite(scores).all():
             stages.keep("scores", scores.detach(), subject.key)
     call = call_of(subject, layer or automatic(subject, stages), stages, spatial=True)

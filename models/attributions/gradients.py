@@ -11,10 +11,10 @@ from torch import Tensor
 
 from models.attributions.attribution import Probe, Verdict
 from models.attributions.target import TargetParams, resolve
-from models.backward_graph import RECTIFIER, activations, between
-from models.rectifiers import Rectified
 from models.runtime.split_batches import in_parts
 from models.subject import Subject
+from models.tracing.backward_graph import RECTIFIER, activations, between
+from models.tracing.rectifiers import Rectified
 from models.tracing.traced_calls import Call, gradients, traced
 
 NONE = "No gradient arrives at the picture"

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from models.attributions import gradients as gradients_of
 from models.attributions.attribution import Probe, Verdict
-from models.rectifiers import Rectified, Rule
 from models.subject import Subject
+from models.tracing.rectifiers import Rectified, Rule
 
 CAUTION = "It hardly depends on the network's weights (Adebayo et al. 2018): it shows edges, not reasons."
 

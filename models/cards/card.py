@@ -21,6 +21,12 @@ SAMPLES = ASSETS / "samples"
 PHOTOS = ASSETS / "photos"
 DIGITS = ASSETS / "digits"
 MOST_BYTES = 1 << 24  # of a card
+MOST_SIDE = 1 << 15
+MOST_NAME = 1000
+KINDS: dict[str, type | tuple[type, ...]] = {
+    **{"name": str, "title": str, "task": str, "architecture": str, "licence": str, "sha256": str, "weights": str},
+    **{"note": str, "classes": list, "input": list, "preprocessing": dict, "assumptions": dict, "runtime": dict},
+}
 TASKS = ("detection", "classification", "segmentation", "features", "generation")
 ZOO = ("torchvision:", "timm:")  # how the names of published models begin
 DEFAULT_MODEL = "digits-faster-rcnn"
@@ -99,6 +105,7 @@ def read(path: Path) -> Card:
     """Read a card; its `weights` are taken relative to it. Raises Refusal when it is not a card."""
     try:
         raw = json.loads(text_of(path, most=MOST_BYTES))
+        _check(raw)
         return Card(
             name=str(raw["name"]),
             title=str(raw.get("title", raw["name"])),
@@ -112,7 +119,21 @@ def read(path: Path) -> Card:
             about=raw,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Refusal(f"{path.name} is not a model card ({error}).", advice="It needs name and weights.") from error
+        said = ascii(str(error))[1:-1][:200]
+        raise Refusal(f"{path.name} is not a model card ({said}).", advice="It needs name and weights.") from error
+
+
+def _check(raw: Any) -> None:
+    """Raise TypeError or ValueError for what a card cannot say under the names that are read later."""
+    json.dumps(raw, ensure_ascii=False).encode()  # halves of characters can be neither shown nor written
+    for key, kind in KINDS.items():
+        if raw.get(key) is not None and not isinstance(raw[key], kind):
+            raise TypeError(f"{key} is a {type(raw[key]).__name__}")
+    sides = raw.get("input", (0, 0, 0))
+    if len(sides) != 3 or not all(type(side) is int and 0 <= side <= MOST_SIDE for side in sides):
+        raise ValueError("input is channels, height and width")
+    if any(len(str(name)) > MOST_NAME for name in (raw["name"], raw["weights"], *raw.get("classes", ()))):
+        raise ValueError("a name is too long")
 
 
 def bundled() -> dict[str, Card]:

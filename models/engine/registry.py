@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -19,13 +20,14 @@ from models.attributions.attribution import Attribution
 from models.capabilities import CAPABILITIES
 from models.cards import card as cards
 from models.cards.card import Card
+from models.exported.operation_budget import Budget
 from models.files import MODEL_SUFFIXES
 from models.inspection import Description, Inspection
-from models.loading import probe_network
+from models.loading import architectures, probe_network
 from models.loading.opened_model import Opened
-from models.runtime import device
+from models.runtime import device, failures
 from models.runtime.context import Context
-from models.types import Refusal
+from models.types import Cancelled, Refusal
 
 
 @cache
@@ -55,6 +57,7 @@ def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = 
     A general adapter says in `serves` what for. Raises Refusal for a network that no picture runs through, and for
     assumptions that are not offered.
     """
+    card = card if card.classes else replace(card, classes=architectures.names_for(net))
     general = {kind.serves: kind for kind in adapter_classes() if hasattr(kind, "serves")}
     for candidate in adapter_classes():
         if candidate not in general.values() and candidate.match(net):
@@ -88,16 +91,23 @@ def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
     """
     base, given = model_name.split(name)
     place, assumed = device.take(given)
-    opener = next((each for each in all_openers() if each.match(base)), None)
-    if opener is None:
-        raise _unknown(base)
     try:
+        opener = next((each for each in all_openers() if each.match(base)), None)
+        if opener is None:
+            raise _unknown(base)
         return _opened(opener, base, assumed, place, context or Context())
     except Refusal as refusal:
         if refusal.offer[:1] == ("assume",):  # another choice is another name, which is known here
             _, key, value, words = refusal.offer
             refusal.offer = ("model", model_name.join(base, {**given, key: value}), words)
         raise
+    except Cancelled:
+        raise
+    except Exception as error:
+        if failures.out_of_memory(error):
+            raise  # told with what there is
+        # A reader met what it does not know: a sentence for the user, and all of it for the log.
+        raise failures.unreadable(name, error) from error
 
 
 def _opened(
@@ -108,7 +118,10 @@ def _opened(
         parameter.requires_grad_(False)
     net = found.net.eval().to(place.device)
     card = replace(found.card, about={**found.card.about, "runtime": place.about, "parameters": _count(net)})
-    return found.adapter(net, card) if found.adapter else adapt(net, card, found.assumed), found
+    if found.adapter:
+        return found.adapter(net, card), found
+    with Budget(found.measured, name=card.name, check=context.check) if found.measured else nullcontext():
+        return adapt(net, card, found.assumed), found
 
 
 def _count(net: torch.nn.Module) -> int:

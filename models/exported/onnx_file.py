@@ -15,6 +15,7 @@ from models.types import Refusal
 MOST_BYTES = 2**31 - 1  # what protobuf holds
 MOST_PIECES = 2_000_000
 MOST_VALUES = 2**28
+MOST_PLACE = 1024  # characters of a path
 CHUNKED = 2
 GRAPH, INITIALIZER = 7, 5
 INSTALL = 'Install it with pip install "vitrine[onnx]", or pip install onnx.'
@@ -50,14 +51,6 @@ def package(name: str = "onnx") -> Any:
             return importlib.import_module(name)
     except ImportError as error:
         raise Refusal("ONNX files need the package onnx, which is not installed.", advice=INSTALL) from error
-
-
-def shapes_bounded(graph: Any, name: str) -> None:
-    """Raise Refusal where a tensor that the graph makes has a static shape that no picture needs."""
-    for value in (*graph.input, *graph.value_info, *graph.output):
-        count = math.prod(max(1, d.dim_value) for d in value.type.tensor_type.shape.dim)
-        if count > MOST_VALUES:
-            raise Refusal(f"{name} makes a tensor of {count:,} numbers ({value.name}).", advice="It is not run.")
 
 
 def tensors(onnx: Any, graph: Any) -> Iterator[Any]:
@@ -105,6 +98,8 @@ def _piece(onnx: Any, tensor: Any, path: Path) -> tuple[Path, int, int]:
     """Return file, offset and length of a tensor's external data. Raises Refusal before anything is read."""
     told = {entry.key: entry.value for entry in tensor.external_data}
     location = told.get("location", "")
+    if len(location) > MOST_PLACE:
+        raise Refusal(f"{path.name} wants data from a place with a name too long.", advice="Nothing was read.")
     parts = Path(location.replace("\\", "/")).parts
     if not parts or location.startswith(("/", "\\")) or ":" in location or "\0" in location or ".." in parts:
         raise Refusal(
@@ -115,7 +110,7 @@ def _piece(onnx: Any, tensor: Any, path: Path) -> tuple[Path, int, int]:
     place = folder.joinpath(*parts)
     try:
         status = place.lstat()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise Refusal(
             f"{path.name} keeps tensors in {location}, which is not there.", advice=f"Put it into {folder}."
         ) from error

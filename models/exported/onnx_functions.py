@@ -9,10 +9,16 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
 from torch import Tensor
 
+MOST_SIDES = 4096  # that a tensor of sides, axes or places may hold
+
 
 def ints(value: Tensor | list[int]) -> list[int]:
-    """Return whole numbers of a tensor that holds a shape."""
-    return [int(v) for v in value.flatten().tolist()] if isinstance(value, Tensor) else value
+    """Return whole numbers of a tensor that holds a shape. Raises ValueError where it holds more than one can."""
+    if not isinstance(value, Tensor):
+        return value
+    if value.numel() > MOST_SIDES:
+        raise ValueError(f"{value.numel():,} numbers where sides of a tensor are expected")
+    return [int(v) for v in value.flatten().tolist()]
 
 
 def shape(x: Tensor, start: int = 0, end: int | None = None) -> Tensor:
@@ -61,8 +67,9 @@ def sliced(x: Tensor, starts: Any, ends: Any, axes: Any = None, steps: Any = Non
             at[axis] = slice(low, max(low, high), step)
             x = x[tuple(at)]
         else:
-            rows = list(range(*slice(start, end if end > -size - 1 else None, step).indices(size)))
-            x = x.index_select(axis, torch.tensor(rows, dtype=torch.int64, device=x.device))
+            first_row, last_row, _ = slice(start, end if end > -size - 1 else None, step).indices(size)
+            rows = torch.arange(first_row, min(last_row, first_row), step, device=x.device)
+            x = x.index_select(axis, rows)
     return x
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,24 +10,31 @@ import torch
 from torch import Tensor, fx, nn
 
 from models.exported import onnx_file, onnx_operators, onnx_paths
+from models.exported.graph_calls import quiet
 from models.exported.onnx_operators import Build, UnsupportedError
-from models.types import Refusal
+from models.exported.operation_budget import Budget
+from models.types import Cancelled, Refusal
 
 FLOATS = (1, 10, 16)  # float32, float16, bfloat16 in ONNX
 DOMAINS = ("", "ai.onnx")
 OLDEST = 7
 HELD = "constants"
+MOST_TOLD = 12
 ELSEWHERE = "Open its weights, or a torch.export program (.pt2) of it, instead."
 
 
-def convert(model: Any, *, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
+def convert(
+    model: Any, *, name: str, size: int = 0, check: Callable[[], None] | None = None
+) -> tuple[nn.Module, tuple[int, int, int]]:
     """Return the network of a ModelProto, and its input's channels, height and width, 0 where any will do.
+
+    What is known before any picture is worked out, within a budget for a file of `size` bytes; `check` may stop it.
 
     It takes one tensor (N, C, h, w) and returns a dictionary of them by the names of the graph's outputs, or the only
     one. Raises Refusal for operators that are not supported, naming them, and for inputs that are no picture.
     """
     value = _input(model, name)
-    sides = [d.dim_value for d in value.type.tensor_type.shape.dim]
+    sides = [max(0, d.dim_value) for d in value.type.tensor_type.shape.dim]
     last = len(sides) == 4 and sides[3] in (1, 3) and sides[1] not in (1, 3)
     shape = (sides[3], sides[1], sides[2]) if last else (sides[1], sides[2], sides[3])
     version = next((one.version for one in model.opset_import if one.domain in DOMAINS), 0)
@@ -34,9 +42,10 @@ def convert(model: Any, *, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
         n.op_type if n.domain in DOMAINS else f"{n.domain}.{n.op_type}" for n in model.graph.node if not _known(n)
     }
     if unknown or version < OLDEST:
-        said = ", ".join(sorted(unknown)) if unknown else f"those of opset {version}, which is older than {OLDEST}"
+        said = _few(sorted(unknown)) if unknown else f"those of opset {version}, which is older than {OLDEST}"
         raise Refusal(f"{name} uses operators that are not supported: {said}.", advice=ELSEWHERE)
-    return _Converter(model, version, name).net(value.name, channels_last=last), shape
+    with Budget(size, name=name, check=check):
+        return _Converter(model, version, name).net(value.name, channels_last=last), shape
 
 
 def _known(node: Any) -> bool:
@@ -48,13 +57,13 @@ def _input(model: Any, name: str) -> Any:
     held = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in held]
     if len(inputs) != 1:
-        names = ", ".join(value.name for value in inputs[:5])
+        names = _few([value.name for value in inputs])
         raise Refusal(f"{name} takes {len(inputs)} inputs ({names}).", advice="One that takes a picture alone opens.")
     kind = inputs[0].type.tensor_type
     if len(kind.shape.dim) != 4 or kind.elem_type not in FLOATS:
-        sides = " x ".join(str(d.dim_value or d.dim_param or "?") for d in kind.shape.dim)
+        sides = " x ".join(plain(str(d.dim_value or d.dim_param or "?")) for d in kind.shape.dim[:8])
         raise Refusal(
-            f"{name} takes no picture: its input {inputs[0].name} is {sides}, of type {kind.elem_type}.",
+            f"{name} takes no picture: its input {plain(inputs[0].name)} is {sides}, of type {kind.elem_type}.",
             advice="A picture is N x channels x height x width in floating point.",
         )
     return inputs[0]
@@ -67,8 +76,8 @@ class _Converter:
         self._graph, self._name, self._version = model.graph, name, version
         self._nodes, self._modules = fx.Graph(), nn.Module()
         self._modules.add_module(HELD, nn.Module())
-        self._values: dict[str, Any] = {t.name: _tensor(t) for t in model.graph.initializer}
-        self._ranks = _ranks(model)
+        self._values: dict[str, Any] = {t.name: _held(t, name) for t in model.graph.initializer}
+        self._ranks = _told_ranks(model.graph)
         self._held: dict[int, tuple[Tensor, fx.Node]] = {}
 
     def net(self, entry: str, *, channels_last: bool) -> nn.Module:
@@ -81,25 +90,26 @@ class _Converter:
         for node, path in zip(self._graph.node, onnx_paths.paths(self._graph), strict=True):
             try:
                 self._add(node, path)
+            except (Refusal, Cancelled):
+                raise
             except UnsupportedError as error:
                 said = f"{self._name} uses operators that are not supported: {error}."
                 raise Refusal(said, advice=ELSEWHERE) from error
             except Exception as error:  # a broken graph leads to whatever it leads to
-                said = (str(error).splitlines() or [""])[0][:200]
-                raise Refusal(
-                    f"{self._name} is broken at {node.op_type} {path}: {type(error).__name__}: {said}",
-                    advice="Export it again.",
-                ) from error
+                raise _broken(self._name, f"{node.op_type} {path}", error) from error
         outputs = {value.name: self._given(self._values.get(value.name)) for value in self._graph.output}
         if not outputs or None in outputs.values():
             raise Refusal(f"{self._name} does not make the outputs that it names.", advice="Export it again.")
         self._nodes.output(outputs if len(outputs) > 1 else next(iter(outputs.values())))
-        net = fx.GraphModule(self._modules, self._nodes)
-        net.graph.eliminate_dead_code()
-        net.delete_all_unused_submodules()
-        net.recompile()
+        try:
+            net = fx.GraphModule(self._modules, self._nodes)
+            net.graph.eliminate_dead_code()
+            net.delete_all_unused_submodules()
+            net.recompile()
+        except Exception as error:  # a graph that makes no sense leads to whatever it leads to
+            raise _broken(self._name, "its graph", error) from error
         net.__class__.__name__ = "OnnxGraph"
-        return net.eval()
+        return quiet(net).eval()
 
     def _add(self, node: Any, path: str) -> None:
         inputs = [self._values[name] if name else None for name in node.input]
@@ -123,6 +133,8 @@ class _Converter:
         rank = self._ranks.get(node.input[0], 0) if node.input else 0
         build = Build(node.op_type, inputs, attributes, len(node.output), self._version, rank, module, call)
         made = onnx_operators.build(build)
+        for name in node.output:
+            self._ranks.setdefault(name, _rank(node, rank, inputs, attributes))
         for at, name in enumerate(node.output):
             if len(node.output) == 1:
                 self._values[name] = made
@@ -153,18 +165,49 @@ class _Converter:
         owner.add_module(last, made)
 
 
-def _ranks(model: Any) -> dict[str, int]:
-    """Return how many dimensions values have, by name, as far as shapes can be told without a picture.
+def _told_ranks(graph: Any) -> dict[str, int]:
+    """Return how many dimensions values have, by name, as far as the file says.
 
-    Raises Refusal for a value with more numbers than a network needs.
+    onnx's own inference of shapes is not asked: a graph that makes no sense ends its process.
     """
-    try:
-        found = onnx_file.package("onnx.shape_inference").infer_shapes(model).graph
-    except Exception:  # a graph of newer operators has no shapes, and needs none
-        return {}
-    onnx_file.shapes_bounded(found, found.name)
-    values = (*found.input, *found.value_info)
+    values = (*graph.input, *graph.value_info)
     return {v.name: len(v.type.tensor_type.shape.dim) for v in values if v.type.tensor_type.HasField("shape")}
+
+
+def _rank(node: Any, first: int, inputs: list[Any], attributes: dict[str, Any]) -> int:
+    """Return how many dimensions a node's output has, told by its first input's, 0 where that is not known."""
+    match node.op_type:
+        case "Flatten" | "Gemm":
+            return 2
+        case "Reshape":
+            return inputs[1].numel() if len(inputs) > 1 and isinstance(inputs[1], Tensor) else 0
+        case "Squeeze" | "Unsqueeze" | "Gather" | "GatherND" | "Shape" | "Expand" | "Einsum" | "ArgMax" | "ArgMin":
+            return 0
+        case kind if kind.startswith("Reduce") and not attributes.get("keepdims", 1):
+            return 0
+    return first
+
+
+def _held(tensor: Any, name: str) -> Tensor:
+    """Return an initializer. Raises Refusal for one whose numbers are not there."""
+    try:
+        return _tensor(tensor)
+    except Exception as error:  # numpy and onnx raise whatever a broken tensor leads to
+        raise _broken(name, f"its tensor {plain(tensor.name)}", error) from error
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(plain(one) for one in names[:MOST_TOLD]) + (", …" if len(names) > MOST_TOLD else "")
+
+
+def plain(text: str) -> str:
+    """Return a name out of a file as it can be shown: on one line, short, with what cannot be seen written out."""
+    return ascii(text)[1:-1][:80]
+
+
+def _broken(name: str, place: str, error: Exception) -> Refusal:
+    said = plain((str(error).strip().splitlines() or [""])[0])
+    return Refusal(f"{name} is broken at {plain(place)}: {type(error).__name__}: {said}", advice="Export it again.")
 
 
 def _item(values: Any, at: int) -> Any:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import keyword
 from collections import Counter
 from typing import Any
 
+from torch import nn
+
 PARAMETRIC = {"Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization", "PRelu"}
+MOST_PIECES, MOST_CHARACTERS = 24, 300
+OCCUPIED = nn.Module()
+OCCUPIED.add_module("constants", None)  # where a converted network holds tensors of its own
 ENDS = ("weight", "bias", "running_mean", "running_var", "gamma", "beta", "kernel")
 
 
@@ -28,14 +34,15 @@ def paths(graph: Any) -> list[str]:
 
 
 def _path(node: Any, known: set[str]) -> str:
+    told = node.name[-MOST_CHARACTERS:]
     if node.op_type in PARAMETRIC:
         for name in node.input:
             owner, _, last = name.rpartition(".")
             if name in known and owner and last in ENDS:
                 return _clean(owner)
-    if "/" in node.name:
-        return _scope(node.name)
-    return _clean((node.name or node.op_type).replace(".", "_"))
+    if "/" in told:
+        return _scope(told)
+    return _clean((told or node.op_type).replace(".", "_"))
 
 
 def _scope(name: str) -> str:
@@ -48,6 +55,10 @@ def _scope(name: str) -> str:
 
 
 def _clean(path: str) -> str:
-    """Return a path whose parts can be names of modules."""
-    kept = "".join(c if c.isalnum() or c in "._" else "_" for c in path)
-    return ".".join(piece for piece in kept.split(".") if piece) or "node"
+    """Return a path whose parts can be names of modules: no keywords, none that modules have already, not too deep."""
+    kept = "".join(c if (c.isascii() and c.isalnum()) or c in "._" else "_" for c in path[-MOST_CHARACTERS:])
+    pieces = [piece for piece in kept.split(".") if piece][-MOST_PIECES:]
+    return (
+        ".".join(f"{piece}_" if keyword.iskeyword(piece) or hasattr(OCCUPIED, piece) else piece for piece in pieces)
+        or "node"
+    )

@@ -1,67 +1,62 @@
-"""Reads torch.export programs and TorchScript without trusting them: what could run code or touch files is refused.
+"""Reads torch.export programs without trusting them: what is not known to be a network's is refused.
 
-A .pt2 holds its graph as JSON, which torch takes far: names of functions are looked up in `torch` whatever they are,
-sizes are evaluated as Python by SymPy, guards are executed, type names are imported, and tensors of unusual types and
-sample inputs are unpickled. So each of these is held against what a network needs before torch sees the file. (torch
-2.15 unpickles sample inputs in the safe way first: only what passes that is let through.)
-
-TorchScript is a language of its own, without Python's functions, but it has operators that write and read files.
+A .pt2 is an archive of JSON and tensors. The JSON is held against its schema and written anew (`torch_export_schema`),
+tensors are read here by what the archive really holds, and nothing else in it is used: no pickle, no sample inputs.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
 import zipfile
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from models import files
+from models.exported import torch_export_schema
 from models.loading import weights
 from models.types import Refusal
 
 MODEL = "models/model.json"
 SAMPLES = "data/sample_inputs/model.pt"
-CONFIGS = ("data/weights/model_weights_config.json", "data/constants/model_constants_config.json")
-PLAIN = re.compile(
-    r"data/(weights/weight|constants/tensor)_\d+|archive_\w+|byteorder|version|\.data/\w+|\.format_version"
+WEIGHTS, CONSTANTS = "data/weights/", "data/constants/"
+CONFIGS = {WEIGHTS: f"{WEIGHTS}model_weights_config.json", CONSTANTS: f"{CONSTANTS}model_constants_config.json"}
+BESIDE = re.compile(
+    r"data/(weights/weight|constants/tensor)_\d+|data/sample_inputs/model\.pt|archive_\w+|byteorder|version|\.data/\w+"
+    r"|\.format_version|extra/.*",
+    re.ASCII,
 )
-OPERATORS = r"torch\.ops\.(aten|prims|torchvision|higher_order)\.\w+(\.\w+)?"
-TARGET = re.compile(rf"{OPERATORS}|torch\._?sym_\w+|_operator\.\w+|math\.\w+")
-FILE_OPERATORS = ("from_file", "save", "load")
-NAME = re.compile(r"[A-Za-z_]\w*")
-SYMBOL = re.compile(
-    r"Symbol\('[suz]\d+'(, (positive|nonnegative|integer)=True)*\)|\b[suz]\d+\b|\b\d+\.?\d*(e[+-]?\d+)?"
-)
-EXPRESSION = re.compile(r"[\w\s+\-*/(),<>=!&|~%]*")
-SIZES = {
-    "Max",
-    "Min",
-    "Mod",
-    "PythonMod",
-    "FloorDiv",
-    "CleanDiv",
-    "CeilDiv",
-    "ModularIndexing",
-    "Where",
-    "PowByNatural",
-}
-SIZES |= {"TruncToInt", "CeilToInt", "FloorToInt", "RoundToInt", "ToFloat", "IntTrueDiv", "FloatTrueDiv", "int_oo"}
-SIZES |= {"Add", "Mul", "Pow", "Integer", "Float", "Rational", "Eq", "Ne", "Lt", "Le", "Gt", "Ge", "oo"}
-SPECS = {None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict"}
-NAMESPACES = {"aten", "prim", "prims", "quantized", "torchvision"}
 ADVICE = "Nothing of it was run. Export it again, or open its weights instead."
+AGAIN = "Copy or export it again."
 INFLATED = 64 * 2**20
+MOST_JSON_BYTES = 48 * 2**20
+MOST_JSON_PARTS = 4_000_000
+RATIO, ROOM_BYTES = 8, 1 << 24
+TYPES = {
+    **{1: torch.uint8, 2: torch.int8, 3: torch.int16, 4: torch.int32, 5: torch.int64, 6: torch.float16},
+    **{7: torch.float32, 8: torch.float64, 10: torch.complex64, 11: torch.complex128, 12: torch.bool},
+    **{13: torch.bfloat16},
+}
 
 
-def exported(path: Path) -> Any:
-    """Return the ExportedProgram of a .pt2 file. Raises Refusal for one that is broken or could run code."""
-    reader = _reader(path)
-    names = reader.get_all_records()
+@dataclass(frozen=True)
+class Exported:
+    """A program of torch.export, and which sides of its tensors may be of any size, by name."""
+
+    program: Any
+    free: dict[str, tuple[int, ...]]
+
+
+def exported(path: Path) -> Exported:
+    """Return the program of a .pt2 file. Raises Refusal for one that is broken or says more than a network does."""
+    reader = opened(path)
+    names = set(reader.get_all_records())
     if any(name.startswith("data/aotinductor") for name in names):
         raise Refusal(f"{path.name} holds compiled code.", advice="Save the program with torch.export.save instead.")
     if MODEL not in names:
@@ -69,130 +64,126 @@ def exported(path: Path) -> Any:
             f"{path.name} holds no program of torch.export that can be read.",
             advice="Save it again with torch.export.save of torch 2.8 or newer.",
         )
-    strange = [name for name in names if name not in (MODEL, SAMPLES, *CONFIGS) and not PLAIN.fullmatch(name)]
-    if strange := [name for name in strange if not name.startswith("extra/")]:
-        raise Refusal(f"{path.name} holds {strange[0]}, which no plain program does.", advice=ADVICE)
-    for config in CONFIGS:
-        _check_config(_json(reader, config, path) if config in names else {}, path)
-    _check_samples(reader.get_record(SAMPLES) if SAMPLES in names else b"", path)
-    _check_graph(_json(reader, MODEL, path), path)
-    from torch.export.pt2_archive._package import load_pt2
-
+    known = {MODEL, *CONFIGS.values()}
+    if strange := sorted(name for name in names if name not in known and not BESIDE.fullmatch(name)):
+        raise Refusal(f"{path.name} holds {ascii(strange[0])[:80]}, which no plain program does.", advice=ADVICE)
+    if SAMPLES in names and (foreign := weights.imports(record(reader, SAMPLES, path.name))):
+        # They are not read. But nobody puts this there for a good end.
+        said = ascii(foreign[0])[1:-1][:80]
+        raise Refusal(f"{path.name} has sample inputs that could run code ({said}).", advice=ADVICE)
+    given = _json(reader, MODEL, path)
     try:
-        with files.Quiet(), path.open("rb") as file:
-            return load_pt2(file).exported_programs["model"]
-    except Exception as error:  # torch raises whatever a broken graph leads to
-        said = (str(error).splitlines() or [""])[0][:200]
-        raise Refusal(f"{path.name} is broken: {type(error).__name__}: {said}", advice="Export it again.") from error
+        program = torch_export_schema.program(given)
+        configs = {
+            folder: torch_export_schema.payload(_json(reader, name, path)) if name in names else {"config": {}}
+            for folder, name in CONFIGS.items()
+        }
+    except torch_export_schema.WrongError as error:
+        raise _wrong(path, error) from error
+    tensors = {folder: _tensors(reader, folder, config["config"], path) for folder, config in configs.items()}
+    from torch._export.serde.serialize import SerializedArtifact, deserialize
 
-
-def scripted(path: Path) -> torch.jit.ScriptModule:
-    """Return the TorchScript module of a file, on the CPU. Raises Refusal for one that is broken or touches files."""
-    reader = _reader(path)
-    for name in (n for n in reader.get_all_records() if n.startswith("code/") and n.endswith(".py")):
-        code = reader.get_record(name).decode("utf-8", "replace")
-        used = set(NAME.findall(code))
-        if found := [word for word in FILE_OPERATORS if word in used]:
-            raise Refusal(f"{path.name} would read or write files ({', '.join(found)}).", advice=ADVICE)
-        others = {space for space in re.findall(r"\bops\s*\.\s*(\w+)", code) if space not in NAMESPACES}
-        if others:
-            raise Refusal(f"{path.name} calls operators that are no network's ({', '.join(others)}).", advice=ADVICE)
+    state, constants = tensors[WEIGHTS], tensors[CONSTANTS]
+    artifact = SerializedArtifact(json.dumps(program).encode(), state, constants, None)  # type: ignore[arg-type]
     try:
         with files.Quiet():
-            return torch.jit.load(str(path), map_location="cpu")
-    except Exception as error:
-        said = (str(error).strip().splitlines() or [""])[0][:200]
-        raise Refusal(f"{path.name} is broken: {said}", advice="Save it again.") from error
+            return Exported(deserialize(artifact), torch_export_schema.free_sides(given))
+    except Exception as error:  # torch raises whatever a broken graph leads to
+        raise broken(path, error) from error
 
 
-def _reader(path: Path) -> Any:
-    """Return torch's own reader, so that what is checked is what torch will see. Raises Refusal for a bomb."""
+def broken(path: Path, error: Exception) -> Refusal:
+    """Return what to tell of a program that torch could make nothing of; the details have the rest."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = ascii(lines[-1] if lines else "")[1:-1][:200]
+    text = f"{path.name} is broken: {type(error).__name__}{': ' if said else ''}{said}"
+    return Refusal(text, advice="Export it again.", details=str(error)[:20_000])
+
+
+def opened(path: Path | io.BytesIO, *, name: str = "", size: int = 0) -> Any:
+    """Return torch's own reader of an archive, so that what is checked is what torch will see.
+
+    Raises Refusal for what is no archive, or one that unpacks to far more than it is.
+    """
+    if isinstance(path, Path):
+        name, size = path.name, path.stat().st_size
     try:
         with zipfile.ZipFile(path) as archive:
-            packed = [one for one in archive.infolist() if one.compress_type != zipfile.ZIP_STORED]
-            large = sum(one.file_size for one in packed) > INFLATED
-            large = large or sum(one.file_size for one in archive.infolist()) > INFLATED + 2 * path.stat().st_size
-        if large:
-            raise Refusal(f"{path.name} unpacks to far more than it is.", advice="It is not opened.")
-        return torch._C.PyTorchFileReader(str(path))
-    except (zipfile.BadZipFile, RuntimeError, OSError, ValueError) as error:
-        raise Refusal(f"{path.name} is no archive, or a broken one.", advice="Copy or export it again.") from error
+            members = archive.infolist()
+        packed = sum(one.file_size for one in members if one.compress_type != zipfile.ZIP_STORED)
+        if packed > INFLATED or sum(one.file_size for one in members) > INFLATED + 2 * size:
+            raise Refusal(f"{name} unpacks to far more than it is.", advice="It is not opened.")
+        if isinstance(path, io.BytesIO):
+            path.seek(0)
+        return torch._C.PyTorchFileReader(str(path) if isinstance(path, Path) else path)
+    except (zipfile.BadZipFile, RuntimeError, OSError, ValueError, NotImplementedError, OverflowError) as error:
+        raise Refusal(f"{name} is no archive, or a broken one.", advice=AGAIN) from error
+
+
+def record(reader: Any, name: str, file: str) -> bytes:
+    """Return a member of an archive. Raises Refusal where its checksum is wrong, or it ends before its end."""
+    try:
+        return reader.get_record(name)
+    except (RuntimeError, ValueError, MemoryError) as error:
+        raise Refusal(f"{file} is broken ({ascii(name)[1:60]}).", advice=AGAIN) from error
 
 
 def _json(reader: Any, name: str, path: Path) -> Any:
+    content = record(reader, name, path.name)
+    parts = content.count(b",") + content.count(b"[") + content.count(b"{")
+    if len(content) > MOST_JSON_BYTES or parts > MOST_JSON_PARTS:
+        raise Refusal(f"{path.name} describes more than a network has.", advice="It is not opened.")
     try:
-        return json.loads(reader.get_record(name))
-    except (ValueError, RecursionError, RuntimeError) as error:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise Refusal(f"{path.name} is broken ({name}).", advice="Export it again.") from error
 
 
-def _check_config(config: Any, path: Path) -> None:
-    """Raise Refusal for tensors that are pickled, or larger than the file."""
-    for name, item in (config.get("config", {}) if isinstance(config, dict) else {}).items():
-        if item.get("use_pickle") or not re.fullmatch(r"(weight|tensor)_\d+", str(item.get("path_name"))):
-            raise Refusal(f"{path.name} keeps {name} as a pickle, which could run code.", advice=ADVICE)
-        sizes = [size.get("as_int", 0) for size in (item.get("tensor_meta") or {}).get("sizes", ())]
-        if not all(isinstance(size, int) and size >= 0 for size in sizes) or math.prod(sizes) > path.stat().st_size:
+def _wrong(path: Path, error: torch_export_schema.WrongError) -> Refusal:
+    if error.field == "guards_code":
+        return Refusal(f"{path.name} has guards of Python code.", advice=ADVICE)
+    if error.field == "use_pickle":
+        return Refusal(f"{path.name} keeps a tensor as a pickle, which could run code.", advice=ADVICE)
+    return Refusal(f"{path.name} says {error}, which no network needs.", advice=ADVICE)
+
+
+def _tensors(reader: Any, folder: str, config: dict[str, Any], path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a list, views of the numbers that the archive holds. Raises Refusal for any other."""
+    flat: dict[tuple[str, torch.dtype], Tensor] = {}
+    made, claimed = {}, 0
+    for name, meta in config.items():
+        if meta["use_pickle"] or meta.get("tensor_meta") is None:
+            raise _wrong(path, torch_export_schema.WrongError("use_pickle", name))
+        about = meta["tensor_meta"]
+        kind = TYPES.get(about["dtype"])
+        if kind is None or about["layout"] not in (0, 7):
+            raise Refusal(f"{name} in {path.name} is no tensor of plain numbers.", advice=AGAIN)
+        size, stride = ([one["as_int"] for one in about[key]] for key in ("sizes", "strides"))
+        offset = about["storage_offset"]["as_int"]
+        key = (meta["path_name"], kind)
+        if key not in flat:
+            flat[key] = _numbers(reader, f"{folder}{key[0]}", kind, path)
+        held = flat[key]
+        last = offset + sum((side - 1) * step for side, step in zip(size, stride, strict=False))
+        count = math.prod(size)
+        bad = len(size) != len(stride) or len(size) > 64 or min([offset, *size, *stride]) < 0
+        if bad or (count and last >= len(held)):
             raise Refusal(f"{path.name} is too short for {name}.", advice="Copy it again.")
+        claimed += count * kind.itemsize
+        if claimed > RATIO * path.stat().st_size + ROOM_BYTES:
+            raise Refusal(f"The tensors of {path.name} claim far more than it holds.", advice="It is not opened.")
+        tensor = held.as_strided(size, stride, offset) if count else held.new_empty(size)
+        made[name] = nn.Parameter(tensor, requires_grad=_grows(kind)) if meta["is_param"] else tensor
+    return made
 
 
-def _check_samples(content: bytes, path: Path) -> None:
-    """Raise Refusal for sample inputs that the safe unpickler does not take."""
-    if content and not weights.plain(content):
-        raise Refusal(f"{path.name} has sample inputs that could run code.", advice=ADVICE)
+def _grows(kind: torch.dtype) -> bool:
+    return kind.is_floating_point or kind.is_complex
 
 
-def _check_graph(program: Any, path: Path) -> None:
-    """Raise Refusal for anything in the graph that torch would look up, evaluate, import or execute."""
-    if not isinstance(program, dict) or program.get("guards_code"):
-        raise Refusal(f"{path.name} has guards of Python code.", advice=ADVICE)
-    for key, value in _leaves(program):
-        wrong = False
-        if key == "target":
-            parts = value.split(".")
-            wrong = not TARGET.fullmatch(value) or any(p.startswith("__") for p in parts) or parts[-1] in FILE_OPERATORS
-            wrong = wrong or any(part in FILE_OPERATORS for part in parts)
-        elif key == "expr_str":
-            wrong = not _harmless(value)
-        elif key in ("in_spec", "out_spec"):
-            wrong = not _plain_spec(value)
-        if wrong:
-            raise Refusal(f"{path.name} names {value[:80]!r}, which no network needs.", advice=ADVICE)
-
-
-def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every text in JSON with the key that it stands under."""
-    waiting = [(key, value)]
-    while waiting:
-        key, value = waiting.pop()
-        if isinstance(value, dict):
-            waiting += [(str(k), v) for k, v in value.items()]
-        elif isinstance(value, list):
-            waiting += [(key, v) for v in value]
-        elif isinstance(value, str):
-            yield key, value
-
-
-def _harmless(expression: str) -> bool:
-    """Tell whether a size is made of symbols, numbers and functions of sizes alone."""
-    rest = SYMBOL.sub("0", expression)
-    return EXPRESSION.fullmatch(rest) is not None and all(name in SIZES for name in NAME.findall(rest))
-
-
-def _plain_spec(text: str) -> bool:
-    """Tell whether a description of containers names none but plain ones."""
-    if not text:
-        return True
-    try:
-        waiting = [json.loads(text)]
-    except (ValueError, RecursionError):
-        return False
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, list):
-            waiting += one
-        elif isinstance(one, dict):
-            if one.get("type") not in SPECS or "__enum__" in str(one.get("context")):
-                return False
-            waiting += one.get("children_spec", [])
-    return True
+def _numbers(reader: Any, name: str, kind: torch.dtype, path: Path) -> Tensor:
+    content = record(reader, name, path.name)
+    whole = len(content) // kind.itemsize
+    if not whole:
+        return torch.empty(0, dtype=kind)
+    return torch.frombuffer(bytearray(content), dtype=kind, count=whole)

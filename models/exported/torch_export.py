@@ -9,31 +9,38 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export.unflatten import InterpreterModule
 
+from models.exported import bounded_arithmetic
+from models.exported.graph_calls import quiet
+from models.exported.torch_archive import Exported
 from models.types import Refusal
 
 ONE = {"relu": nn.ReLU, "silu": nn.SiLU, "hardswish": nn.Hardswish, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 ONE |= {"mish": nn.Mish, "hardsigmoid": nn.Hardsigmoid, "softplus": nn.Softplus, "selu": nn.SELU, "relu6": nn.ReLU6}
 
 
-def unflatten(program: Any, *, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
-    """Return the network of an ExportedProgram, and its input's channels, height and width, 0 where any will do.
+def unflatten(given: Exported, *, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
+    """Return the network of a program, and its input's channels, height and width, 0 where any will do.
 
     It takes one tensor and returns what was exported, in a dictionary by name where that was one. What the program
     checks of its input before it runs is left out: whether more than one fits is tried. Raises Refusal for a program
     that takes anything but one picture.
     """
-    shape = _input(program, name)
+    program = given.program
+    shape = _input(given, name)
     tree = torch.export.unflatten(program)
     for path, module in list(tree.named_modules()):
         if path and (made := _plain(module)) is not None:
             owner, _, last = path.rpartition(".")
             setattr(tree.get_submodule(owner), last, made)
+    bounded_arithmetic.bound(tree.modules())
     for module in list(tree.modules()):
         if isinstance(module, InterpreterModule):
             # What it was called with is compiled again: a module that is called twice has another name by now.
             module.__dict__["_run_with_interpreter"] = False
             module.finalize()
             _call_by_kind(module)
+        elif isinstance(module, fx.GraphModule):
+            quiet(module)
     net = fx.GraphModule(tree, tree.graph)
     spec = program.call_spec.out_spec
     if spec is not None and spec.type is dict:
@@ -41,10 +48,11 @@ def unflatten(program: Any, *, name: str) -> tuple[nn.Module, tuple[int, int, in
         node.args = (dict(zip(spec.context, node.args[0], strict=False)),)
         net.recompile()
     net.__class__.__name__ = _kind(tree) or "Program"
-    return net.eval(), shape
+    return quiet(net).eval(), shape
 
 
-def _input(program: Any, name: str) -> tuple[int, int, int]:
+def _input(given: Exported, name: str) -> tuple[int, int, int]:
+    program = given.program
     wanted = program.graph_signature.user_inputs
     nodes = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
     values = [nodes[one].meta.get("val") for one in wanted if one in nodes]
@@ -53,7 +61,8 @@ def _input(program: Any, name: str) -> tuple[int, int, int]:
         raise Refusal(
             f"{name} takes no picture alone (inputs: {shapes}).", advice="A picture is N x 3 x height x width."
         )
-    sides = [side if isinstance(side, int) else 0 for side in values[0].shape]
+    free = given.free.get(wanted[0], ())
+    sides = [0 if at in free else int(side) for at, side in enumerate(values[0].shape)]
     return sides[1], sides[2], sides[3]
 
 

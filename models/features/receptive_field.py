@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from models.subject import Rect, Subject
 from models.tracing.traced_calls import Call, gradients, recorded
-from models.types import Float
+from models.types import Float, Refusal
 
 EFFECTIVE = 0.95
 
@@ -51,9 +51,15 @@ def reach(subject: Subject, call: Call, stages: Any) -> Reached:
 
 
 def field(reached: Reached, channel: int, row: int, column: int) -> Float:
-    """Return the absolute gradient (h, w) of one unit, or of all channels at its place at -1, summed over colours."""
+    """Return the absolute gradient (h, w) of one unit, or of all channels at its place at -1, summed over colours.
+
+    Raises Refusal where none arrives.
+    """
     with gradients():
         units = reached.planes[:, row, column]
+        if not units.requires_grad:
+            text = "No gradient arrives at the picture from this layer, and what a unit sees is told by its gradient."
+            raise Refusal(text, advice="The code detaches it: it uses no_grad, detach or numpy. Mend it, then F5.")
         # Weights that differ keep channels from cancelling each other where all of them are asked.
         value = units[channel] if channel >= 0 else (units * torch.linspace(1, 2, len(units)).to(units)).sum()
         (gradient,) = torch.autograd.grad(value, reached.input, retain_graph=True)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.heads import SUM_OFF, Head
 from models.inspection import Inspection
+from models.loading.heads import SUM_OFF, Head
 from models.params import param
 from models.quantity import VALUE
 from models.types import Pixels, Refusal, Result

@@ -4,7 +4,8 @@ Arrays of the Result: those of `reconstruct`, and `kl` (D,) the divergence of ea
 
 Meta: `rec` the mean log-likelihood over the posterior's samples, `kl_total`, `elbo` = rec - kl_total, `iwae` the
 importance-weighted bound of `samples` samples with its effective sample size `ess`, `bits_per_value` of that bound, the
-`likelihood` and, of a gaussian, its `sigma`.
+`likelihood` and, of a gaussian, its `sigma`; `outside` says that the model was not made for such a picture and that the
+numbers mean nothing, "" where it seems to be, and `far` that its code is none of the prior's.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     told = anatomy.bounded(model, found, seen, samples=params.samples, seed=params.seed)
     kl = told.kl[0].float().cpu().numpy()
     elbo, iwae = float(told.elbo[0]), float(told.iwae[0])
+    outside, far = anatomy.outside(model, found, stages)
     meta = {
         "kind": "latent",
         "rec": float(told.rec[0]),
@@ -56,6 +58,8 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
         "bits_per_value": bits_per_dim(iwae, found.x[0].numel()),
         "likelihood": seen.likelihood,
         "note": found.note,
+        "outside": outside,
+        "far": far,
     }
     if seen.likelihood == "gaussian":
         meta["sigma"] = seen.sigma

@@ -2,8 +2,8 @@
 
 Arrays of the Result: `target` (H, W, 3) uint8 as the model has it, `picture` its reconstruction from the mean code,
 `residual` (H, W) float32, reconstruction less picture from -1 to 1, mean over colours; `code` and `mu` (D,) the mean,
-`sigma` (D,) the standard deviation of the posterior. Meta: `mse` over pixels from 0 to 1, and `note`, what was done to
-the picture.
+`sigma` (D,) the standard deviation of the posterior. Meta: `mse` over pixels from 0 to 1, `note`, what was done to the
+picture, and `outside`, that the model was not made for such a picture, "" where it seems to be.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     """Return the reconstruction. Raises Refusal when the code is not a number."""
     found = stages.time("encode", lambda: anatomy.encode(model, pixels))
     mse = float((found.decoded - found.x).square().mean())
-    return Result(found.arrays, {"kind": "latent", "mse": mse, "note": found.note})
+    outside, _ = anatomy.outside(model, found, stages)
+    return Result(found.arrays, {"kind": "latent", "mse": mse, "note": found.note, "outside": outside})
 
 
 INSPECTION = Inspection(

@@ -20,7 +20,7 @@ from models.interpretation.layout import DetectorLayout
 from models.interpretation.recognise import Outputs, Proposal
 from models.interpretation.tables import gather
 from models.loading.preprocess import Preprocess
-from models.loading.preprocess_presets import BLUE_FIRST, PRESETS
+from models.loading.preprocess_presets import BGR, PRESETS
 from models.types import Pixels
 
 Run = Callable[[Tensor], Outputs]
@@ -138,8 +138,8 @@ def _wanted(given: Mapping[str, str]) -> list[Preparation]:
     usual = [Preparation(*each) for each in USUAL]
     found = list(dict.fromkeys(replace(each, **chosen) for each in usual))
     if "order" not in chosen:
-        found = [replace(e, order="bgr") if e.values in BLUE_FIRST else e for e in found]
-        both = [replace(e, order="bgr" if e.order == "rgb" else "rgb") for e in found if e.values not in BLUE_FIRST]
+        found = [replace(e, order="bgr") if e.values in BGR else e for e in found]
+        both = [replace(e, order="bgr" if e.order == "rgb" else "rgb") for e in found if e.values not in BGR]
         found = list(dict.fromkeys((*found, *both)))
     return found
 

@@ -13,6 +13,11 @@ from models.latent.likelihood_bounds import LIKELIHOODS, Bounds, Likelihood, Obs
 from models.types import Pixels, Refusal
 
 OWN = "own"
+OWN_PICTURES = 32
+FAR = 10.0  # times the largest divergence of the model's own pictures
+LEAST_NATS, LEAST_VARIANCE = 10.0, 1e-4
+OUTSIDE = "This picture is outside of what the model was made for"
+MEANINGLESS = "The numbers say nothing about it."
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,41 @@ def encode(model: Any, pixels: Pixels) -> Encoded:
     if not bool(torch.isfinite(mu).all() and torch.isfinite(logvar).all()):
         raise Refusal("The encoder's output is not a number (NaN or infinite).", advice="Look at its weights.")
     return Encoded(x, mu, logvar, model.decode(mu), note)
+
+
+def outside(model: Any, encoded: Encoded, stages: Any) -> tuple[str, bool]:
+    """Return in words that a picture is outside of what a model was made for, "" where it seems to be inside; and
+    whether its code is far from the prior.
+
+    It is outside where what comes back is no nearer to it than one flat tone, or where its code is far from the prior:
+    further than those of pictures that the model makes itself.
+    """
+    told = []
+    lost = float((encoded.decoded - encoded.x).square().mean())
+    flat = float(encoded.x.var(unbiased=False))
+    if lost >= max(flat, LEAST_VARIANCE):
+        told.append("what the model makes of it is no nearer to it than one flat tone")
+    kl = float(_divergence(encoded.mu, encoded.logvar))
+    usual = stages.run("divergence of own pictures", lambda: _usual(model, encoded))
+    far = not kl <= FAR * usual
+    if far:
+        told.append(f"its code is {kl:.3g} nats from the prior, those of the model's own pictures at most {usual:.3g}")
+    return (f"{OUTSIDE}: {', and '.join(told)}. {MEANINGLESS}" if told else ""), far
+
+
+def _usual(model: Any, encoded: Encoded) -> float:
+    """Return the largest divergence of codes of pictures that the model made of codes of the prior."""
+    drawn = torch.randn(OWN_PICTURES, encoded.mu.shape[1], generator=torch.Generator().manual_seed(0))
+    mu, logvar = model.encode(model.decode(drawn.to(encoded.mu)).clamp(0, 1))
+    found = _divergence(mu, logvar)
+    found = found[torch.isfinite(found)]
+    return max(float(found.max()) if len(found) else 0.0, LEAST_NATS)
+
+
+def _divergence(mu: Tensor, logvar: Tensor) -> Tensor:
+    """Return KL(q || N(0, 1)) (N,) in nats, in double precision."""
+    mu, logvar = mu.double(), logvar.double()
+    return 0.5 * (mu.square() + logvar.exp() - 1 - logvar).sum(1)
 
 
 def observation(model: Any, likelihood: str, sigma: float) -> Observation:

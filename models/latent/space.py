@@ -11,11 +11,14 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from models import files
 from models.types import Float, Refusal
 
 Kind = Literal["gaussian", "uniform", "categorical", "w"]
 KINDS: tuple[str, ...] = get_args(Kind)
 SEED = "seed:"
+MOST_SEED_BITS = 63
+_SEED_HELP = f"A seed is a whole number from 0 to 2^{MOST_SEED_BITS} - 1."
 CODE_HELP = "seed:NUMBER, numbers with commas, or an NPY file of this model's length."
 MOST_BYTES = 1 << 24
 
@@ -162,19 +165,30 @@ def write(codes: Float) -> str:
     return ";".join(",".join(f"{value:.9g}" for value in row) for row in np.atleast_2d(codes).tolist())
 
 
+def seed_of(text: str) -> int | None:
+    """Return the seed that `seed:7` names, None for a text that names none."""
+    if not text.startswith(SEED):
+        return None
+    try:
+        return _seed(text.removeprefix(SEED))
+    except Refusal:
+        return None
+
+
 def _seed(text: str) -> int:
     try:
         seed = int(text)
     except ValueError:
-        raise Refusal(f"{text[:60]!r} is no seed.", advice="A seed is a whole number from 0.") from None
-    if seed < 0:
-        raise Refusal(f"{seed} is no seed.", advice="A seed is a whole number from 0.")
+        raise Refusal(f"{text[:60]!r} is no seed.", advice=_SEED_HELP) from None
+    if not 0 <= seed < 1 << MOST_SEED_BITS:
+        raise Refusal(f"{text[:60]} is no seed.", advice=_SEED_HELP)
     return seed
 
 
 def _read(path: Path) -> Any:
     try:
-        if path.stat().st_size > MOST_BYTES:
+        # A pipe would keep its reader waiting for ever.
+        if files.check(path).stat().st_size > MOST_BYTES:
             raise Refusal(f"{path.name} is too large for codes.", advice=f"At most {MOST_BYTES >> 20} MB are read.")
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)

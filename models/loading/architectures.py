@@ -228,6 +228,22 @@ def class_names(architecture: str, classes: int) -> tuple[str, ...]:
     return (first, *(f"class {i}" for i in range(1, classes)))
 
 
+def names_for(net: nn.Module) -> tuple[str, ...]:
+    """Return names for the labels of a detector or segmenter that somebody's code built, () for another network."""
+    kind = type(net).__name__
+    head = getattr(getattr(net, "head", None), "classification_head", None)
+    counts = [n for name in ("num_columns", "num_classes") if isinstance(n := getattr(head, name, None), int)]
+    if not counts and type(net).__module__.startswith("torchvision.models."):
+        counts = _class_counts(net.state_dict())
+    if not counts:
+        return ()
+    architecture = KEYPOINTS if kind == "KeypointRCNN" else kind.lower()
+    if ".segmentation." in type(net).__module__:
+        known = classifier_about("fcn_resnet50")["classes"]
+        return known if len(known) == counts[0] else tuple(f"class {i}" for i in range(counts[0]))
+    return class_names(architecture, counts[0])
+
+
 def numbered(count: int) -> tuple[str, ...]:
     """Return names for so many classes that nobody named: ImageNet's where there are as many, else numbers."""
     return classifier_about("resnet18")["classes"] if count == IMAGENET else tuple(f"class {i}" for i in range(count))

@@ -18,7 +18,8 @@ class Opened:
 
     `files` are what it was made from besides the card's weights: when one changes, it is opened again. `adapter` is the
     class that serves it, None for the first of Vitrine's own that matches. `assumed` are assumptions of the user's that
-    the opener left to whoever tells what a network of no known family is for.
+    the opener left to whoever tells what a network of no known family is for. `measured` is the size in bytes of the
+    file of a program that nobody has run yet: what it takes when it first is, is bounded by that; 0 for any other.
     """
 
     net: nn.Module
@@ -26,3 +27,4 @@ class Opened:
     files: tuple[Path, ...] = ()
     adapter: Any = None
     assumed: Mapping[str, str] = field(default_factory=dict)
+    measured: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ CUT = ("crop", "squash")  # resized, then cut
 PADDED = ("pad", "corner")  # resized to fit inside
 ORDERS = ("rgb", "bgr")
 INTERPOLATIONS = tuple(mode.value for mode in InterpolationMode)
+MOST_SIDE = 1 << 14  # pixels
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Preprocess:
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Preprocess:
         """Read it from a card's `preprocessing`; `resize` may be left out. Raises Refusal for what it cannot be."""
+        if not isinstance(given, Mapping):
+            raise Refusal("The card's preprocessing is no set of names and values.", advice="Mend it.")
         known: dict[str, Any] = {name: given[name] for name in cls.__dataclass_fields__ if name in given}
         try:
             known |= {name: tuple(float(v) for v in known[name]) for name in ("mean", "std") if name in known}
@@ -63,6 +67,11 @@ class Preprocess:
                 known["crop"] = int(height), int(width)
             made = cls(**known)
             made = made if "resize" in known else cls(**known, resize=min(made.size))
+            numbers = (*made.size, made.resize)
+            if not all(type(one) is int and one <= MOST_SIDE for one in numbers):
+                raise ValueError(f"sides are whole numbers up to {MOST_SIDE:,}")
+            if not all(math.isfinite(one) for one in (*made.mean, *made.std, made.range)):
+                raise ValueError("a number is not finite")
         except (TypeError, ValueError) as error:
             raise Refusal(f"The card's preprocessing cannot be read ({error}).", advice="Mend it.") from error
         made._check()

@@ -21,11 +21,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     "minus_127": {"mean": (127.0, 127.0, 127.0), "std": (128.0, 128.0, 128.0), "range": 255.0},
     "zero_255": {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "range": 255.0},
     "caffe": {"mean": (103.939, 116.779, 123.68), "std": (1.0, 1.0, 1.0), "range": 255.0},
+    "caffe_104": {"mean": (104.0, 117.0, 123.0), "std": (1.0, 1.0, 1.0), "range": 255.0},
 }
 OWN = "own"  # what the architecture itself was trained with
 PLAIN = {name: Preprocess.__dataclass_fields__[name].default for name in ("mean", "std", "range")}
-COLOURED = ("imagenet", "imagenet_bgr", "caffe")
-BLUE_FIRST = ("imagenet_bgr", "caffe")
+BGR = ("imagenet_bgr", "caffe", "caffe_104")  # whose colours are in the order of OpenCV
+COLOURED = ("imagenet", *BGR)
 SMALL_PX = 96
 STATISTICS_PX = 128  # photos this small tell presets apart
 INPUT = {
@@ -41,6 +42,7 @@ INPUT = {
         "minus_127": "(x - 127) / 128",
         "zero_255": "0 to 255",
         "caffe": "Caffe's mean, BGR",
+        "caffe_104": "Caffe's mean in whole numbers, BGR",
     },
 }
 COLOURS = {"title": "Colours", "help": "The order of the colours.", "titles": {"rgb": "RGB", "bgr": "BGR"}}
@@ -58,16 +60,14 @@ def propose(
         return Preprocess.of(card.about["preprocessing"]), {}
     names = [name for name in PRESETS if channels == 3 or name not in COLOURED]
     usual = "imagenet" if channels == 3 and not boxes else "zero_one"
-    first = (
-        _by_statistics(net, [name for name in names if name not in BLUE_FIRST], size=size, channels=channels) or usual
-    )
+    first = _by_statistics(net, [name for name in names if name not in BGR], size=size, channels=channels) or usual
     fits = SIZED if size[0] == size[1] and not boxes else ("stretch", "pad", "crop")
     offered: dict[str, dict[str, Any]] = {
         "input": {**INPUT, "choices": (first, *(name for name in names if name != first))},
         "fit": {**FIT, "choices": fits},
     }
     if channels == 3:
-        order = ORDERS[::-1] if given.get("input") in BLUE_FIRST else ORDERS
+        order = ORDERS[::-1] if given.get("input") in BGR else ORDERS
         offered["colours"] = {**COLOURS, "choices": order}
     assumed = model_name.check({k: v for k, v in given.items() if k in offered}, offered, name=card.name)
     made = Preprocess(
@@ -90,7 +90,7 @@ def assumed(own: Preprocess, given: Mapping[str, str]) -> tuple[Preprocess, dict
     offered: dict[str, dict[str, Any]] = {
         "input": {**INPUT, "choices": (first, *(name for name in PRESETS if name != first))},
         "fit": {**FIT, "choices": (own.fit, *(fit for fit in FITS if fit != own.fit))},
-        "colours": {**COLOURS, "choices": ORDERS[::-1] if given.get("input") in BLUE_FIRST else ORDERS},
+        "colours": {**COLOURS, "choices": ORDERS[::-1] if given.get("input") in BGR else ORDERS},
     }
     chosen = model_name.check({k: v for k, v in given.items() if k in offered}, offered, name="This model")
     made = known.get(chosen["input"], own)

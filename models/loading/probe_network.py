@@ -9,19 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models import heads, images, model_name, wanted
+from models import images, model_name
 from models.cards.card import BACKGROUND, GAP, PHOTOS, Card, recognised
 from models.detection import anchor_sets, box_rows
 from models.detection.box_rows import Boxes
-from models.heads import Head
 from models.interpretation import reading
 from models.interpretation.examine import may_detect
 from models.interpretation.layout import DetectorLayout
-from models.loading import architectures, preprocess_presets
+from models.loading import architectures, heads, preprocess_presets, wanted_inputs
+from models.loading.heads import Head
 from models.loading.preprocess import Preprocess
-from models.returned import complaint, is_vector, leaves, tensors_of
-from models.types import Refusal
-from models.wanted import Size, size_of
+from models.loading.returned_tensors import complaint, is_vector, leaves, tensors_of
+from models.loading.wanted_inputs import Size, size_of
+from models.types import Cancelled, Refusal
 
 SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 300, 320, 384, 416, 448, 512, 640)
 NAMED = ("logits", "scores", "out", "output", "probabilities", "probs")
@@ -216,7 +216,7 @@ def _first(
 
     With it is told which operation each tensor comes from, and when.
     """
-    wanted.check_inputs(net, card)
+    wanted_inputs.check_inputs(net, card)
     failure: tuple[tuple[int, Size], Exception] | None = None
     for count in channels if set(channels) <= {1, 3} else ():
         for size in sizes:
@@ -224,13 +224,15 @@ def _first(
             try:
                 with torch.no_grad():
                     return count, size, *heads.followed(lambda blank=blank: Output.of(net(blank)))
+            except (Refusal, Cancelled):
+                raise
             except Exception as error:
                 failure = failure or ((count, size), error)
     if failure is None:
-        raise wanted.of_channels(card, channels[0])
-    if len(sizes) > 1 and (found := wanted.square(net, failure[0], device_of(net))):
+        raise wanted_inputs.of_channels(card, channels[0])
+    if len(sizes) > 1 and (found := wanted_inputs.square(net, failure[0], device_of(net))):
         return _first(net, card, channels, [found])
-    raise wanted.refusal(net, card, failure[0], failure[1], device_of(net)) from failure[1]
+    raise wanted_inputs.refusal(net, card, failure[0], failure[1], device_of(net)) from failure[1]
 
 
 def _purpose(
@@ -298,6 +300,8 @@ def _batches(net: nn.Module, channels: int, size: Size, alone: list[tuple[str, T
             two.shape == (2, *one.shape[1:]) and torch.allclose(two[1:], one, rtol=1e-3, atol=1e-4)
             for (_, two), (_, one) in zip(both, alone, strict=True)
         )
+    except Cancelled:
+        raise
     except Exception:  # a program that was exported for one input may raise anything
         return False
 

@@ -57,14 +57,9 @@ def sets(path: str | Path) -> dict[str, dict[str, torch.Tensor]]:
     return found
 
 
-def plain(content: bytes) -> bool:
-    """Tell whether a file written by torch.save, given by its bytes, holds nothing that could run code."""
-    try:
-        with files.Quiet():
-            torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
-    except Exception:  # the safe unpickler raises whatever it meets
-        return False
-    return True
+def imports(content: bytes) -> list[str]:
+    """Return what the pickles in the bytes of a file would import beyond tensors. The opcodes are read, never run."""
+    return _globals(io.BytesIO(content))
 
 
 def load(net: torch.nn.Module, state: Mapping[str, torch.Tensor], *, name: str) -> None:
@@ -126,14 +121,18 @@ def _other_zip(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return not any(n.endswith("data.pkl") for n in archive.namelist())
-    except (zipfile.BadZipFile, OSError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return False
 
 
 @contextmanager
-def _pickled(path: Path) -> Iterator[IO[bytes]]:
+def _pickled(path: Path | io.BytesIO) -> Iterator[IO[bytes]]:
     """Open the pickle in a file of either of PyTorch's formats. Raises whatever a damaged archive raises."""
     if not zipfile.is_zipfile(path):
+        if isinstance(path, io.BytesIO):
+            path.seek(0)
+            yield path
+            return
         with path.open("rb") as file:
             yield file
         return
@@ -152,7 +151,7 @@ def _protocol(path: Path) -> int:
     return 0
 
 
-def _globals(path: Path) -> list[str]:
+def _globals(path: Path | io.BytesIO) -> list[str]:
     """Return what the pickles in a file would import beyond tensors. The opcodes are read, never run."""
     found: list[str] = []
     # Whatever is wrong with the opcodes, `torch.load` has refused the file already.

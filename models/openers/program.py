@@ -1,7 +1,8 @@
 """Opens exported programs: ONNX files, torch.export programs (.pt2) and TorchScript. Their code is their graph.
 
-None of them is run before what it says has been read. What was exported has no class that anybody knows, so what a
-network is for is found out by running it once; what that leaves open is assumed.
+None of them is run before what it says has been read, and TorchScript, which is code, not before the user has allowed
+it. What was exported has no class that anybody knows, so what a network is for is found out by running it once, within
+a budget; what that leaves open is assumed.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from torch import nn
 
 from models import files
 from models.cards import card as cards
-from models.exported import onnx_file, onnx_graph, torch_archive, torch_export
+from models.exported import onnx_file, onnx_graph, torch_archive, torch_export, torchscript
 from models.loading.opened_model import Opened
 from models.runtime.context import Context
+from models.user_code import consent
 
 Shape = tuple[int, int, int]
 
@@ -36,19 +38,27 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
     file = files.check(Path(base))
     card = cards.of_file(file)
     with context.stage("read program"):
-        net, shape, more, kind = _read(file)
+        net, shape, more, kind = _read(file, context)
     about: dict[str, Any] = {"program": kind, "input": shape, **card.about}
     card = replace(card, sha256=files.sha256(file), about=about)
-    return Opened(net, card, (cards.place(file), *more), assumed=assumed)
+    return Opened(net, card, (cards.place(file), *more), assumed=assumed, measured=_size(file, more))
 
 
-def _read(file: Path) -> tuple[nn.Module, Shape, tuple[Path, ...], str]:
+def _size(file: Path, more: tuple[Path, ...]) -> int:
+    """Return the size of a program with the files that belong to it, in bytes."""
+    return sum(one.stat().st_size for one in (file, *more))
+
+
+def _read(file: Path, context: Context) -> tuple[nn.Module, Shape, tuple[Path, ...], str]:
     """Return the network, its input's shape, the files that belong to it, and the kind of program in words."""
     match file.suffix.lower():
         case ".onnx":
             model, more = onnx_file.read(file)
-            return *onnx_graph.convert(model, name=file.name), more, "ONNX"
+            size, check = _size(file, more), context.check
+            return *onnx_graph.convert(model, name=file.name, size=size, check=check), more, "ONNX"
         case ".pt2":
             return *torch_export.unflatten(torch_archive.exported(file), name=file.name), (), "torch.export"
         case _:
-            return torch_archive.scripted(file), (0, 0, 0), (), "TorchScript"
+            content = file.read_bytes()
+            consent.check(file, content, why="It is TorchScript: a program, not weights alone.")
+            return torchscript.opened(content, name=file.name), (0, 0, 0), (), "TorchScript"

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from models import files, heads, model_name
+from models import files, model_name
 from models.cards import card as cards
 from models.cards.card import Card
-from models.loading import architectures, checkpoint, plain_generators, preprocess_presets, weights
+from models.loading import architectures, checkpoint, heads, plain_generators, preprocess_presets, weights
 from models.loading.opened_model import Opened
 from models.loading.preprocess import Preprocess
 from models.runtime.context import Context

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from models import heads, model_name
+from models import model_name
 from models.cards import card
+from models.loading import heads
 from models.loading.opened_model import Opened
 from models.runtime.context import Context
 from models.zoo.open_published import open_zoo

@@ -8,10 +8,11 @@ import traceback
 from models import model_name
 from models.requests import Request
 from models.runtime import memory_limits
-from models.types import Failure
+from models.types import Failure, Refusal
 
 OUT_OF_MEMORY = ("not enough memory", "t allocate memory", "out of memory", "std::bad_alloc")
 GB = 1e9
+LOG = "The log has the details."
 MOST_CHARACTERS = 300
 
 
@@ -28,7 +29,14 @@ def failure(request: Request, error: BaseException) -> Failure:
     if isinstance(error, SystemExit):
         text = f"{name} called sys.exit at {request.inspection}{place}, which would have ended the engine."
         return Failure(text, "Its code should return instead.", details)
-    return Failure(f"{name} failed at {request.inspection}: {said}{place}", "The log has the details.", details)
+    return Failure(f"{name} failed at {request.inspection}: {said}{place}", LOG, details)
+
+
+def unreadable(name: str, error: Exception) -> Refusal:
+    """Return what to tell of a file that led its reader to an exception that nobody expected."""
+    details = "".join(traceback.format_exception(error))
+    text = f"{model_name.title(name)} could not be read: {_said(error)}."
+    return Refusal(text, advice="Get it again from where it was made. The log has the details.", details=details)
 
 
 def out_of_memory(error: BaseException) -> bool:

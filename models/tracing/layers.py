@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from models.subject import Subject
-from models.tracing.tensor_layout import CLASS_TOKEN, TOKENS
+from models.tracing.backward_graph import between, bottlenecks
+from models.tracing.extra_tokens import settled
 from models.tracing.traced_calls import Call, Trace, gradients, recorded, traced
 from models.types import Refusal
 
@@ -34,7 +37,7 @@ def trace_of(subject: Subject, stages: Any) -> Trace:
     def make() -> Trace:
         with torch.inference_mode(False), torch.no_grad(), traced(subject.net, size=subject.size) as trace:
             subject.scores(subject.input)
-        return trace
+        return settled(subject, trace)
 
     return stages.run("trace", make, subject.key)
 
@@ -65,25 +68,116 @@ def on_picture(subject: Subject, call: Call) -> bool:
     return call.layout.spatial and call.shape[0] == 1 and call.module.startswith(subject.body)
 
 
-def automatic(subject: Subject, stages: Any) -> str:
-    """Return the id of the call that class activation maps are best made of, "" where none serves.
-
-    It is the last one whose places the score depends on, not a pooling's. In a transformer gradients reach the patches
-    only through attention, so its last blocks' own outputs are passed over by themselves; the patch embedding, the
-    only map of other shape, is not taken for it: tokens go first.
+@dataclass(frozen=True)
+class Choice:
+    """The call that class activation maps are best made of, "" where none serves, and why where that is no matter of
+    course.
     """
 
-    def make() -> str:
+    id: str = ""
+    why: str = ""
+
+
+def automatic(subject: Subject, stages: Any) -> str:
+    """Return the id of the call that class activation maps are best made of, "" where none serves."""
+    return chosen(subject, stages).id
+
+
+def chosen(subject: Subject, stages: Any) -> Choice:
+    """Return the call that class activation maps are best made of.
+
+    It is the last map, not a pooling's, that all of the score's ways to the picture go through, and on whose places it
+    depends: the last block's output, not a branch inside of it. Where the score reads a class token alone, the last
+    block's own patches do not count, and what that block reads of the one before is taken as it normalises it.
+    """
+
+    def make() -> Choice:
         calls = [c for c in trace_of(subject, stages).calls if on_picture(subject, c)]
         pooled = {c.id for c in calls if c.kind in _POOL_NAMES}
         calls = [c for c in calls if c.id not in pooled and c.same not in pooled]
-        tokens = [c for c in calls if c.layout.name in (TOKENS, CLASS_TOKEN)]
-        calls = tokens or calls
-        tried = (_last_that_counts(subject, calls[-count:]) for count in (TRIED, 4 * TRIED, len(calls)))
-        # A head of zeros, as some transformers begin with, lets no gradient through: then the last map has to do.
-        return next((found for found in tried if found), calls[-1].id if calls else "")
+        if not calls:
+            return Choice()
+        if subject.body:
+            # A detector's levels are no trunk; its graph would be large.
+            return Choice(_last_of_branches(subject, calls) or calls[-1].id)
+        return _on_the_trunk(subject, calls)
 
     return stages.run("automatic layer", make, subject.key)
+
+
+def _on_the_trunk(subject: Subject, calls: Sequence[Call]) -> Choice:
+    wanted = {c.id for c in calls}
+    edges: dict[str, GradientEdge] = {}
+
+    def see(call: Call, value: Tensor) -> None:
+        if call.id in wanted and value.requires_grad:
+            edges[call.id] = get_gradient_edge(value)
+
+    x = subject.input.detach().clone().requires_grad_()
+    with gradients():
+        with traced(subject.net, size=subject.size, see=see):
+            scores = subject.scores(x.clone())
+        nodes = between(scores, x)
+        if not nodes:
+            return Choice(_last_of_branches(subject, calls) or calls[-1].id)
+        narrow = bottlenecks(nodes, scores, x)
+        trunk = [c for c in calls if c.id in edges and edges[c.id].node in narrow]
+        column = scores[0, : len(subject.classes)].max()
+
+        def places(some: Sequence[Call]) -> dict[str, int]:
+            """Count the places of each call that the score depends on."""
+            some = [c for c in some if c.id in edges]
+            if not some:
+                return {}
+            found = torch.autograd.grad(column, [edges[c.id] for c in some], allow_unused=True, retain_graph=True)
+            return {
+                c.id: 0 if g is None else int((c.layout.planes(g.float()).abs().sum((0, 1)) > 0).sum())
+                for c, g in zip(some, found, strict=True)
+            }
+
+        counted: dict[str, int] = {}
+        best = branch = None
+        for count in (TRIED, 4 * TRIED, len(calls)):
+            counted |= places([c for c in (*trunk[-count:], *calls[-count:]) if c.id not in counted])
+            best = next((c for c in reversed(trunk) if counted.get(c.id, 0) >= subject.spread), None)
+            branch = next((c for c in reversed(calls) if counted.get(c.id, 0) >= subject.spread), None)
+            if best is not None:
+                break
+        if branch is None:
+            # A head of zeros, as some transformers begin with, lets no gradient through: the last map has to do.
+            return Choice(_named(trunk[-1] if trunk else calls[-1], calls))
+        if best is None or _cells(best) > _cells(branch):
+            return Choice(_named(branch, calls))
+        if (last := trunk[-1]) is not best and last.same != best.id and not counted.get(last.id, 1):
+            after = calls[calls.index(best) + 1 :]
+            counted |= places([c for c in after if c.id not in counted])
+            norms = [c for c in after if _is_norm(c) and c.layout == best.layout and counted.get(c.id) == _cells(c)]
+            taken = norms[0].id if norms else _named(best, calls)
+            why = f"The score does not depend on the places of {_named(last, calls)}, only on its other tokens"
+            return Choice(taken, f"{why}: {taken} is the last that it does depend on.")
+    return Choice(_named(best, calls))
+
+
+def _cells(call: Call) -> int:
+    return call.layout.grid[0] * call.layout.grid[1]
+
+
+def _is_norm(call: Call) -> bool:
+    last = call.module.rpartition(".")[2].lower()
+    return "norm" in call.kind.lower() or "norm" in last or last.startswith("ln")
+
+
+def _named(call: Call, calls: Sequence[Call]) -> str:
+    """Return the outermost module's call that returned the very same tensor."""
+    owner = call.same or call.id
+    path = next((c.module for c in calls if c.id == owner), call.module)
+    same = [c for c in calls if owner in (c.id, c.same) and (path + ".").startswith(c.module + ".")]
+    return same[-1].id if same else call.id
+
+
+def _last_of_branches(subject: Subject, calls: Sequence[Call]) -> str:
+    tried = (_last_that_counts(subject, calls[-count:]) for count in (TRIED, 4 * TRIED, len(calls)))
+    return next((found for found in tried if found), "")
 
 
 def _last_that_counts(subject: Subject, calls: Sequence[Call]) -> str:

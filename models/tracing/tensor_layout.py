@@ -9,16 +9,25 @@ from functools import lru_cache
 from torch import Tensor
 
 NCHW, NHWC, TOKENS, CLASS_TOKEN, VECTOR, OTHER = "NCHW", "NHWC", "tokens", "class token + tokens", "vector", "other"
-SPATIAL = (NCHW, NHWC, TOKENS, CLASS_TOKEN)
+MORE_TOKENS = "more tokens + tokens"
+SPATIAL = (NCHW, NHWC, TOKENS, CLASS_TOKEN, MORE_TOKENS)
+MOST_MORE = 64  # tokens without a place, where a map before tells the grid
+MOST_GUESSED = 16  # where nothing does
+Grid = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A layout's name, its channels, and its grid (h, w) of places; (0, 0) where it has none."""
+    """A layout's name, its channels, and its grid (h, w) of places; (0, 0) where it has none.
+
+    Tokens that stand for no place, as class tokens and registers, are `before` the places and `after` them.
+    """
 
     name: str
     channels: int = 0
     grid: tuple[int, int] = (0, 0)
+    before: int = 0
+    after: int = 0
 
     @property
     def spatial(self) -> bool:
@@ -26,25 +35,33 @@ class Layout:
         return self.name in SPATIAL and self.grid[0] * self.grid[1] > 1
 
     def planes(self, value: Tensor) -> Tensor:
-        """Return activations of this layout as (N, C, h, w); a class token is left out. Differentiable."""
+        """Return activations of this layout as (N, C, h, w); tokens without a place are left out. Differentiable."""
         h, w = self.grid
         match self.name:
             case "NCHW":
                 return value
             case "NHWC":
                 return value.permute(0, 3, 1, 2)
-            case "tokens" | "class token + tokens":
-                places = value[:, value.shape[1] - h * w :]
+            case "tokens" | "class token + tokens" | "more tokens + tokens":
+                places = value[:, self.before : self.before + h * w]
                 return places.transpose(1, 2).reshape(len(value), -1, h, w)
         raise ValueError(f"{self.name} has no places.")
 
 
 @lru_cache(4096)
-def layout_of(shape: tuple[int, ...], size: tuple[int, int], *, channels_last: bool = False) -> Layout:
+def layout_of(
+    shape: tuple[int, ...],
+    size: tuple[int, int],
+    *,
+    channels_last: bool = False,
+    grids: tuple[Grid, ...] = (),
+    before: int | None = None,
+) -> Layout:
     """Tell the layout of a tensor (N, ...) in a network whose input is `size` (h, w).
 
     Places keep the input's proportions, within one cell of rounding. Where both orders would fit equally well,
-    `channels_last` decides.
+    `channels_last` decides. `grids` are those of maps that came before in the same pass: rows of tokens have one of
+    them, and any number of tokens more, `before` of which come first (None = all).
     """
     match shape:
         case (_, a, b, c):
@@ -55,13 +72,31 @@ def layout_of(shape: tuple[int, ...], size: tuple[int, int], *, channels_last: b
                 return Layout(NHWC, c, (a, b))
             return Layout(NCHW, a, (b, c))
         case (_, tokens, channels):
-            for name, count in ((TOKENS, tokens), (CLASS_TOKEN, tokens - 1)):
-                if grid := _grid(count, size):
-                    return Layout(name, channels, grid)
-            return Layout(OTHER)
+            grid = _token_grid(tokens, size, grids)
+            if grid is None:
+                return Layout(OTHER)
+            more = tokens - grid[0] * grid[1]
+            first = more if before is None else min(before, more)
+            name = {0: TOKENS, 1: CLASS_TOKEN}.get(more, MORE_TOKENS)
+            return Layout(name, channels, grid, first, more - first)
         case (_, channels):
             return Layout(VECTOR, channels)
     return Layout(OTHER)
+
+
+def _token_grid(tokens: int, size: tuple[int, int], grids: tuple[Grid, ...]) -> Grid | None:
+    """Return the grid of so many tokens, None where they are no grid of the picture."""
+    fitting = [(tokens - h * w, (h, w)) for h, w in grids if 0 <= tokens - h * w <= min(MOST_MORE, h * w)]
+    if fitting:
+        return min(fitting)[1]
+    for more in (0, 1):
+        if found := _grid(tokens - more, size):
+            return found
+    for more in range(2, 0 if grids else MOST_GUESSED + 1):
+        found = _grid(tokens - more, size)
+        if found and _misfit(found, size) == 0:
+            return found
+    return None
 
 
 def _misfit(grid: tuple[int, int], size: tuple[int, int]) -> float:

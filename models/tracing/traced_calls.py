@@ -19,6 +19,9 @@ from torch import Tensor, nn
 from models.tracing.tensor_layout import Layout, layout_of
 
 CALL_BYTES = 1024
+GRIDS = 6  # of maps before that tell how tokens lie
+# Of networks whose rows of tokens (by their number) have others than places: how many of those come first.
+BEFORE: weakref.WeakKeyDictionary[nn.Module, dict[int, int]] = weakref.WeakKeyDictionary()
 
 
 @contextmanager
@@ -86,6 +89,8 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
     """
     names = _names(net)
     trace, counts = Trace(), {}
+    grids: list[tuple[int, int]] = []
+    first = BEFORE.get(net, {})
     owners: dict[int, tuple[weakref.ref[Tensor], int, str]] = {}
 
     def after(module: nn.Module, inputs: Any, output: Any) -> Any:
@@ -96,7 +101,11 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
         replaced = {}
         for key, value in tensors_in(output):
             name = call_id(path, number, key)
-            layout = layout_of(tuple(value.shape), size, channels_last=isinstance(module, nn.LayerNorm | nn.Linear))
+            shape, last = tuple(value.shape), isinstance(module, nn.LayerNorm | nn.Linear)
+            before = first.get(shape[1]) if len(shape) == 3 else None
+            layout = layout_of(shape, size, channels_last=last, grids=tuple(grids), before=before)
+            if layout.spatial and not layout.before + layout.after and layout.grid not in grids:
+                grids[:] = [*grids[1 - GRIDS :], layout.grid]
             same = _owner(owners, value, name)
             call = Call(
                 name, path, type(module).__name__, number, 1, tuple(value.shape), layout, same, path.count(".") + 1

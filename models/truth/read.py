@@ -12,6 +12,7 @@ from models.truth.types import Truth
 from models.types import Refusal
 
 ROBOFLOW = "_annotations.coco.json"
+PEEKED_BYTES = 1 << 16
 ADVICE = "Choose a COCO file (.json), a Pascal VOC folder (Annotations) or a YOLO folder (labels)."
 
 
@@ -32,8 +33,8 @@ def read(path: str | Path, *, progress: Progress | None = None) -> Truth:
                 return voc.read(path, progress=progress)
             case "YOLO":
                 return yolo.read(path, progress=progress)
-            case _ if path.is_dir() and len(found := _sheets(path)) == 1:
-                return coco.read(found[0], progress=progress)
+            case _ if path.is_dir() and (sheet := _sheet(path)) is not None:
+                return coco.read(sheet, progress=progress)
             case _:
                 raise _unknown(path)
     except OSError as error:
@@ -94,6 +95,26 @@ def _unknown(path: Path) -> Refusal:
         advice = f"Tables (.csv) are not read. {ADVICE}"
         return Refusal(f"There is no ground truth in the folder {path.name or path} that can be read.", advice=advice)
     return Refusal(f"There is no ground truth in the folder {path.name or path}.", advice=ADVICE)
+
+
+def _sheet(folder: Path) -> Path | None:
+    """Return the one JSON file in a folder, or the one of several that may be COCO's; None for none, or for more."""
+    found = _sheets(folder)
+    likely = [each for each in found if _has_lists(each)] if len(found) > 1 else found
+    return likely[0] if len(likely) == 1 else None
+
+
+def _has_lists(sheet: Path) -> bool:
+    """Tell whether a JSON file names COCO's lists where it begins or ends."""
+    try:
+        files.check(sheet)
+        with sheet.open("rb") as file:
+            head = file.read(PEEKED_BYTES)
+            file.seek(max(0, sheet.stat().st_size - PEEKED_BYTES))
+            seen = head + file.read(PEEKED_BYTES)
+    except (OSError, Refusal):
+        return False
+    return sum(f'"{name}"'.encode() in seen for name in ("images", "annotations", "categories")) >= 2
 
 
 def _sheets(folder: Path) -> list[Path]:

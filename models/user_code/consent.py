@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from models import places
+from models.exported.torchscript_text import text_of
 from models.output_files import write_whole
 from models.types import Refusal
 
 FILE = "allowed.json"
 COPIES = "allowed"
+MOST_KEPT_BYTES = 16 << 20
 
 
 class Consent(Refusal):
@@ -27,11 +29,11 @@ class Consent(Refusal):
         )
 
 
-def check(path: Path, content: bytes) -> str:
+def check(path: Path, content: bytes, *, why: str = "") -> str:
     """Return the SHA-256 of a file's content. Raises Consent unless the user has allowed exactly this content."""
     digest = hashlib.sha256(content).hexdigest()
     if digest not in allowed():
-        raise Consent(path, digest)
+        raise Consent(path, digest, why=why)
     return digest
 
 
@@ -46,6 +48,8 @@ def allow(path: Path, sha256: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / FILE, (json.dumps({**known, sha256: str(path)}, indent=2, ensure_ascii=False) + "\n").encode())
     with suppress(OSError):
+        if path.stat().st_size > MOST_KEPT_BYTES:
+            return  # a network's numbers lie in it too: they would be kept twice
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() == sha256:
             (folder / COPIES).mkdir(exist_ok=True)
@@ -62,7 +66,7 @@ def before(path: Path) -> tuple[str, str | None]:
     except OSError:
         return found[-1], None
     right = hashlib.sha256(content).hexdigest() == found[-1]
-    return found[-1], content.decode("utf-8", "replace") if right else None
+    return found[-1], text_of(content) if right else None
 
 
 def withdraw() -> None:

@@ -15,7 +15,7 @@ from torch import nn
 
 from models import files
 from models.types import Cancelled, Refusal
-from models.user_code import consent
+from models.user_code import compiled, consent
 
 PREFIX = "vitrine_own_"
 OURS = ("models", "viewer", "main")
@@ -96,7 +96,7 @@ def member(module: ModuleType, name: str, file: Path) -> Any:
 def network(found: Any, what: str) -> nn.Module:
     """Return what the user's code gave if it is a network. Raises Refusal."""
     if isinstance(found, nn.Module):
-        return found
+        return compiled.plain(found)
     raise Refusal(f"{what} gave a {type(found).__name__}, not a network.", advice="It must return a torch.nn.Module.")
 
 

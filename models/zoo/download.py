@@ -28,12 +28,14 @@ from models.zoo.cached import PART
 
 CHUNK = 1 << 18
 TIMEOUT_S = 20.0
+MOST_BYTES = 1 << 40
+MOST_DIGITS = 21  # of a length
 SPARE_BYTES = 64 << 20  # left free on the disk
 NOTE = ".part.json"
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 Report = Callable[[int, int], None]
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_RANGE = re.compile(r"bytes (\d{1,20})-\d{1,20}/(\d{1,20})")
 _LATER = "Try again later; what came is kept."
 
 
@@ -46,6 +48,7 @@ class _Body:
     total: int
     validator: str
     digest: str
+    cut: bool = False  # the answer ended before its own end, of which no length told
 
 
 def download(
@@ -72,7 +75,7 @@ def download(
                 return place
             with contextlib.closing(_Answer(url, timeout_s, cancelled)) as answer:
                 _fetch(answer, place, digest=digest, report=report, cancelled=cancelled, free=free)
-    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         raise _refusal(error, url, place) from error
     return place
 
@@ -100,8 +103,9 @@ def _fetch(
         done = _copy(body, file, report, cancelled)
         file.flush()
         os.fsync(file.fileno())
-    if body.total and done < body.total:
-        message = f"The connection was cut after {_size(done)} of {_size(body.total)} of {place.name}."
+    if body.cut or (body.total and done < body.total):
+        of = f" of {_size(body.total)}" if body.total else ""
+        message = f"The connection was cut after {_size(done)}{of} of {place.name}."
         raise Refusal(message, advice="What came is kept: the next try goes on from there.")
     _check(part, note, digest or body.digest, place.name)
     part.replace(place)
@@ -145,9 +149,12 @@ class _Answer:
         opener = urllib.request.build_opener(redirects)
         self._stream = opener.open(urllib.request.Request(self.url, headers=headers), timeout=self._timeout_s)
         given: Message = self._stream.headers
-        length = int(given.get("Content-Length") or 0)
+        length = _length(given.get("Content-Length", ""))
         found = _RANGE.match(given.get("Content-Range", "")) if self._stream.status == 206 else None
         begin, total = (int(found[1]), int(found[2])) if found else (0, length)
+        if max(begin, total) > MOST_BYTES:
+            host = urlsplit(self.url).hostname
+            raise Refusal(f"{host} says that the file has {_size(total)}, which no model has.", advice=_LATER)
         etag = given.get("ETag", "")
         known_by = etag if etag and not etag.startswith("W/") else given.get("Last-Modified", "")
         named = (tag.strip('"').lower() for tag in (redirects.linked, given.get("X-Linked-Etag", ""), etag))
@@ -173,17 +180,27 @@ def _copy(body: _Body, file: IO[bytes], report: Report, cancelled: Callable[[], 
     """Write what comes, and return how many bytes of the file there are then."""
     done = body.start
     report(done, body.total)
-    with contextlib.suppress(http.client.IncompleteRead):
+    try:
         while True:
             if cancelled():
                 raise Cancelled
             # One read of the connection at most, so that a slow one can be called off.
             if not (chunk := body.stream.read1(CHUNK)):
                 break
+            if done + len(chunk) > MOST_BYTES:
+                raise Refusal(f"More than {_size(MOST_BYTES)} came, so it was given up.", advice=_LATER)
             file.write(chunk)
             done += len(chunk)
             report(done, body.total)
+    except (http.client.IncompleteRead, ValueError):  # ValueError: the length of a piece is no number
+        body.cut = True
     return done
+
+
+def _length(given: str) -> int:
+    """Return the length that a server tells, 0 where it tells none that can be."""
+    given = given.strip()
+    return int(given) if given.isascii() and given.isdigit() and len(given) < MOST_DIGITS else 0
 
 
 def _noted(note: Path, url: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +71,35 @@ def script(net: nn.Module, path: Path) -> Path:
         warnings.simplefilter("ignore")
         torch.jit.script(net).save(str(path))
     return path
+
+
+def rewritten(source: Path, target: Path, change: Callable[[str, bytes], bytes | None]) -> Path:
+    """Copy an archive with some of its records changed, or left out where `change` returns None."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as new:
+        for name in old.namelist():
+            short = name.partition("/")[2]
+            content = change(short, old.read(name))
+            if content is not None:
+                new.writestr(name, content)
+    return target
+
+
+def graph_with(edit: Callable[[dict[str, Any]], None]) -> Callable[[str, bytes], bytes]:
+    """Return a change of the JSON of a torch.export program."""
+
+    def change(name: str, content: bytes) -> bytes:
+        if name != "models/model.json":
+            return content
+        program = json.loads(content)
+        edit(program)
+        return json.dumps(program).encode()
+
+    return change
+
+
+def nodes(program: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the nodes of a program's JSON."""
+    return program["graph_module"]["graph"]["nodes"]
 
 
 class Graph:

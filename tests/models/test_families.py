@@ -13,7 +13,9 @@ from torch import nn
 from torchvision.models import detection
 
 from models.adapters.fcos import FcosAdapter
+from models.adapters.rcnn import RcnnAdapter
 from models.adapters.retinanet import RetinaNetAdapter
+from models.adapters.ssd import SsdAdapter
 from models.cards import card
 from models.cards.card import Card
 from models.detection.decision import label_ids
@@ -61,6 +63,29 @@ def test_equal_scores_beyond_the_top_k_are_chosen_as_torchvision_does(adapter: A
         top = model.candidates(picture(120, 160), {}, CachedStages(Cache(), "test", Context())).score
     assert (top == top.max()).sum() > net.topk_candidates
     assert_same(answered(model, picture(120, 160)), oracle)
+
+
+@pytest.mark.parametrize("kind", ["ssd", "few of many", "rcnn"])
+def test_scores_that_tie_at_1_come_in_torchvisions_order(kind: str) -> None:
+    """Scores of a network that is sure round to exactly 1: many of them are equal, in every class."""
+    adapter: Any = RcnnAdapter if kind == "rcnn" else SsdAdapter
+    net: Any = adapter.tiny()
+    with torch.no_grad():
+        if kind == "rcnn":
+            net.roi_heads.box_predictor.cls_score.weight.mul_(0)
+            net.roi_heads.box_predictor.cls_score.bias.copy_(torch.tensor([0.0, 60.0, 60.0, 0.0]))
+            net.roi_heads.score_thresh = 0.2
+        else:
+            for each in net.head.classification_head.module_list:
+                each.weight.mul_(3000)
+                each.bias.copy_(torch.randn(len(each.bias), generator=torch.Generator().manual_seed(0)) * 40)
+            net.score_thresh, net.topk_candidates = (0.3, 20) if kind == "ssd" else (0.999, 7)
+    model = registry.adapt(net.eval(), Card("tiny", classes=("background", "a", "b", "c")))
+    pixels = picture(120, 160)
+    oracle = expected(net, pixels)
+    scores = oracle["scores"]
+    assert len(scores) > 5 and (scores == scores[0]).sum() > 5
+    assert_same(answered(model, pixels), oracle)
 
 
 @pytest.mark.parametrize("adapter", DETECTORS, ids=lambda a: a.__name__)

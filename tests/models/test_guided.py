@@ -19,7 +19,7 @@ from models.attributions import guided_relu
 from models.attributions.guided_relu import judged
 from models.attributions.methods import deconvnet, guided_backprop, guided_grad_cam
 from models.attributions.target import TargetParams
-from models.rectifiers import Rectified, Rule
+from models.tracing.rectifiers import Rectified, Rule
 from models.tracing.traced_calls import gradients
 from models.types import Refusal
 

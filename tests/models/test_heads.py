@@ -13,10 +13,11 @@ from headed import ALONE, FORMS, Means
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models import heads, images
+from models import images
 from models.cards.card import PHOTOS, Card
 from models.engine import registry
 from models.engine.engine import Engine
+from models.loading import heads
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source
 
@@ -238,6 +239,20 @@ def test_a_recognised_classifier_of_one_number_is_none_of_100_per_cent(tmp_path:
     assert sorted(flipped.arrays["probabilities"]) == pytest.approx(sorted([chance, 1 - chance]))
     plain = engine.run(Request.make("classify", "squeezenet1_1?scores=sigmoid", Source.file(CAT)))
     assert isinstance(plain, Result) and not plain.meta["distribution"]
+
+
+class Caffe(Means):
+    """Takes BGR from 0 to 255 less (104, 117, 123), as Caffe's trainings do."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.logits(((x + x.new_tensor([104.0, 117.0, 123.0])[:, None, None]) / 255).flip(1))
+
+
+def test_caffes_colours_and_means_are_offered() -> None:
+    wanted = ask(opened(Means(), {"input": "zero_one"})[0], "classify")
+    engine, model = opened(Caffe(), {"input": "caffe_104"})
+    assert model.preprocess.order == "bgr"
+    np.testing.assert_allclose(ask(engine, "classify").arrays["scores"], wanted.arrays["scores"], atol=1e-4)
 
 
 class Two(Means):

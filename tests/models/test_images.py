@@ -182,9 +182,9 @@ def test_32_bit_integers_and_floats_are_stretched(tmp_path: Path) -> None:
 def test_floats_that_are_not_numbers(tmp_path: Path) -> None:
     values = np.array([[np.nan, 0, 1, np.inf], [-np.inf, 1, 0, 0.5]], np.float32)
     Image.fromarray(values).save(tmp_path / "holes.tif")
-    assert images.read(tmp_path / "holes.tif").pixels[..., 0].tolist() == [[0, 0, 255, 0], [0, 255, 0, 128]]
+    assert images.read(tmp_path / "holes.tif").pixels[..., 0].tolist() == [[255, 0, 255, 255], [255, 255, 0, 128]]
     Image.fromarray(np.full((2, 2), np.nan, np.float32)).save(tmp_path / "none.tif")
-    assert not images.read(tmp_path / "none.tif").pixels.any()
+    assert images.read(tmp_path / "none.tif").pixels.all()
     Image.fromarray(np.array([[-3e38, 3e38]], np.float32)).save(tmp_path / "wide.tif")
     assert images.read(tmp_path / "wide.tif").pixels[0, :, 0].tolist() == [0, 255]
 
@@ -264,7 +264,7 @@ def test_the_first_frame_of_an_animation(tmp_path: Path, suffix: str) -> None:
 def test_the_first_page_and_several_notes(tmp_path: Path) -> None:
     page = np.array([[0, 65535]], np.uint16)
     Image.fromarray(page).save(tmp_path / "a.tif", save_all=True, append_images=[Image.fromarray(page)])
-    assert images.read(tmp_path / "a.tif").note == "The first of 2 pages is shown. 16 bit: scaled to 8 bit."
+    assert images.read(tmp_path / "a.tif").note == "Page 1 of 2 is shown. 16 bit: scaled to 8 bit."
 
 
 def test_an_icon_is_its_largest_size_and_a_stereo_jpeg_its_first(tmp_path: Path) -> None:

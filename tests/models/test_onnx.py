@@ -95,7 +95,7 @@ def test_operators_that_are_not_supported_are_named(onnx: Any) -> None:
         onnx_graph.convert(graph.model((1, 3, 8, 8), y="v1_0"), name="net")
 
 
-@pytest.mark.parametrize(("shape", "words"), [((1, 7), "takes no picture"), ((1, 5, 8, 8), "takes 5 channels")])
+@pytest.mark.parametrize(("shape", "words"), [((1, 7), "takes no picture"), ((1, 5, 8, 8), "of 5 channels")])
 def test_inputs_that_are_no_picture_are_refused(onnx: Any, shape: Any, words: str, tmp_path: Path) -> None:
     graph = programs.Graph(onnx)
     path = saved(onnx, graph.model(shape, y=graph.add("Relu", "x")), tmp_path / "net.onnx")

@@ -16,7 +16,7 @@ from models.attributions import gradients as gradient
 from models.attributions import guided_relu
 from models.attributions.target import TargetParams
 from models.engine import registry
-from models.rectifiers import Rectified, Rule
+from models.tracing.rectifiers import Rectified, Rule
 from models.tracing.traced_calls import gradients
 from models.types import Refusal
 

@@ -34,6 +34,17 @@ def test_reading_can_be_called_off(tmp_path: Path) -> None:
             read(path, progress=stop)
 
 
+def test_the_one_file_of_coco_is_found_among_other_json(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    wanted = boxes(read(coco(tmp_path / "set.json")))
+    for number in range(2):
+        (tmp_path / f"notes{number}.json").write_text('{"vitrine_recipe": 1, "picture": {"file": "a.png"}}')
+    assert boxes(read(tmp_path)) == wanted
+    shutil.copy(tmp_path / "set.json", tmp_path / "other.json")
+    with pytest.raises(Refusal, match="several JSON files"):
+        read(tmp_path)
+
+
 def test_the_same_boxes_in_three_formats_are_one_truth(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("three")
     names = ("cat", "dog", "hen")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import exported
 import numpy as np
 import pickles
 import torch
@@ -40,6 +41,11 @@ def write(folder: Path, canary: Path) -> list[Hostile]:
 
     for name, content in (*pickles.files(canary), *pickles.shapes(), *pickles.bombs(), *safetensors(), *programs()):
         put("model", name, content)
+    for name, content in exported.exported(str(canary)):
+        put("model", name, content)
+    for name, content in exported.scripted(str(canary)):
+        put("model", name, content)
+        put("script", name, content)  # as if the user had allowed it
     for kind, name, content in (*documents(), *pictures(), *codes()):
         put(kind, name, content)
     made += oddities(folder)

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from models import images, recipe
+from models import files, images, recipe
 from models.engine.engine import Engine
 from models.latent import space
 from models.requests import Request
 from models.truth import read as truths
 from models.types import Failure, Refusal, Result, Source
+from models.user_code import consent
 from viewer.saving import session_file
 from viewer.session.preferences import Settings
 
@@ -50,12 +51,19 @@ class Opener:
 
     def told(self, answer: Any) -> tuple[str, str]:
         if isinstance(answer, Failure):
-            return ("crashed" if answer.details else "refused"), answer.text
+            return ("crashed" if "The log has the details" in answer.text else "refused"), answer.text
         assert isinstance(answer, Result)
         return "opened", ""
 
     def model(self, path: str) -> tuple[str, str]:
         return self.told(self.engine.run(Request("describe", path)))
+
+    def script(self, path: str) -> tuple[str, str]:
+        consent.allow(Path(path), files.sha256(path))
+        try:
+            return self.model(path)
+        finally:
+            consent.withdraw()
 
     def card(self, path: str) -> tuple[str, str]:
         weights = Path(path).with_name("x.pt")

@@ -15,6 +15,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from models import reading
 from models.cards.card import BUNDLED
 from models.engine.engine import Engine
 from models.requests import Request
@@ -57,6 +58,9 @@ class LateLane:
         self.cancelled.append(number)
         self.waiting = [w for w in self.waiting if w[0] != number]
         self.post(("done", number, Failure("Cancelled.", cancelled=True)))
+
+    def read(self, task: str, source: Source, option: int = 0, *, wanted: Any, progress: Any = None) -> Any:
+        return reading.read(task, source, option, progress=progress)
 
     def restart(self) -> None:
         self.waiting.clear()

@@ -17,6 +17,7 @@ from models.engine import registry
 from models.types import Result
 from tests.viewer.explained import NAMES, classifier, picture
 from viewer.presenters import attribution, heatmap
+from viewer.session.document import POSITIVE, Look
 
 Make = Callable[..., Any]
 POPUP = pytest.mark.qt_log_ignore("This plugin does not support")  # what completes opens a window of its own
@@ -225,7 +226,7 @@ def test_drawing_is_one_step_of_undo_and_asks_nothing(birds: Any) -> None:
     assert birds.session.wanted["attribution"] is not None and birds.session.wanted["attribution"] == wanted
     birds.run("undo")
     birds.run("undo")
-    assert birds.document.look == heatmap.Look()
+    assert birds.document.look == Look()
 
 
 def test_the_scale_is_locked_where_it_is_or_where_it_is_typed(birds: Any, qtbot: QtBot) -> None:
@@ -260,7 +261,7 @@ def test_without_positive_evidence_it_says_so_and_shows_no_noise(
     warning = panel(d).reading.warning.text()
     assert heatmap.NO_EVIDENCE in warning and "refined" in warning
     assert told(d)["Completeness"].startswith("off by 20.00%, large")
-    d.store.update(d.document.with_look(sign=heatmap.POSITIVE))
+    d.store.update(d.document.with_look(sign=POSITIVE))
     assert d.layer("attribution") is None and heatmap.NO_EVIDENCE in panel(d).reading.warning.text()
     d.store.update(d.document.explaining(method=""))
 
@@ -271,7 +272,7 @@ def test_the_map_is_read_under_the_pointer(birds: Any) -> None:
     birds.hover(40, 30)
     at = birds.canvas.pointer
     column, row = int((at.x - x0) / (x1 - x0) * values.shape[1]), int((at.y - y0) / (y1 - y0) * values.shape[0])
-    assert panel(birds).reading.value.text().startswith(f"{attribution.number(float(values[row, column]))} at x")
+    assert panel(birds).reading.value.text().startswith(f"{attribution.number(float(values[row, column]))} in its cell")
     birds.hover(3, 3)
     assert panel(birds).reading.value.text().startswith("Move over")
 

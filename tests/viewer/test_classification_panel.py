@@ -17,7 +17,7 @@ from torch.nn import functional
 from models.images import read
 from models.types import Source
 from tests.viewer.explained import NAMES, PREPROCESSING, classifier, picture
-from viewer.presenters import attribution
+from viewer.session.lookup import label_of
 
 Make = Callable[..., Any]
 
@@ -63,10 +63,10 @@ def test_return_and_a_click_make_a_class_the_target(birds: Any, qtbot: QtBot) ->
     birds.key(Qt.Key.Key_Down)
     birds.key(Qt.Key.Key_Return)
     second = labels(birds)[1]
-    assert attribution.label_of(birds.document.target, NAMES) == second and view.rows.target == second
+    assert label_of(birds.document.target, NAMES) == second and view.rows.target == second
     place = view.visualRect(view.rows.index(3)).center()
     qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    assert attribution.label_of(birds.document.target, NAMES) == labels(birds)[3]
+    assert label_of(birds.document.target, NAMES) == labels(birds)[3]
     birds.run("undo")
     assert view.rows.target == second
     qtbot.mouseClick(panel(birds).highest, Qt.MouseButton.LeftButton)
@@ -105,7 +105,7 @@ def test_a_search_finds_classes_and_return_takes_the_first(birds: Any, qtbot: Qt
     assert sorted(labels(birds)) == [1, 3]
     first = labels(birds)[0]
     birds.key(Qt.Key.Key_Return)
-    assert attribution.label_of(birds.document.target, NAMES) == first
+    assert label_of(birds.document.target, NAMES) == first
     search.setText("no such")
     assert labels(birds) == [] and "No class" in panel(birds).summary.text()
 

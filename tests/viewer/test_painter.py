@@ -276,7 +276,7 @@ def test_thousands_of_boxes_look_as_if_drawn_one_by_one(
     if seed > 3:
         layer = dataclasses.replace(layer, opacity=0.5)
     for many in (10**9, 1):
-        monkeypatch.setattr("viewer.canvas.painter.MANY", many)
+        monkeypatch.setattr("viewer.canvas.frame.MANY", many)
         image = QImage(600, 450, QImage.Format.Format_RGB32)
         image.setDevicePixelRatio(ratio)
         image.fill(QColor("grey"))
@@ -291,7 +291,7 @@ def test_thousands_of_boxes_look_as_if_drawn_one_by_one(
 
 
 def test_a_dense_layer_has_no_dark_edges_but_all_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("viewer.canvas.painter.MANY", 100)
+    monkeypatch.setattr("viewer.canvas.frame.MANY", 100)
     layer = dataclasses.replace(crowd(500), selected=-1)
     cased = array(render(np.full((400, 400, 3), 128, np.uint8), [layer], unit=1))
     monkeypatch.setattr("viewer.canvas.painter.DENSE", 100)

@@ -9,17 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QPushButton
 
 from models.types import Refusal, Source
 from viewer.saving import crash_recovery
 from viewer.saving.crash_recovery import Kept, left
 from viewer.saving.session_file import read
 from viewer.session.document import Document
+from viewer.widgets.dialogs.banner import Banner
 from viewer.window.autosave import AFTER_MS, Autosave
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,7 +113,7 @@ def test_what_was_open_comes_back_after_killing_the_window(
     keeper = Autosave(d.window)
     d.until(lambda: keeper.banner)
     assert keeper.banner is not None and "Restore what was open? a.png, digits-ssd" in keeper.banner.text.text()
-    assert [b.text() for b in keeper.banner.findChildren(QPushButton)] == ["Restore", "Discard"]
+    assert [b.text() for b in keeper.banner.findChildren(QPushButton)] == ["Restore", "Discard…"]
     keeper.banner.buttons[0].click()
     d.settle()
     plain = dataclasses.replace(wanted, view=d.document.view)
@@ -160,6 +164,9 @@ def test_what_is_not_answered_is_asked_again(desk: Make, home: Path) -> None:
     d.until(lambda: keeper.banner)
     assert keeper.banner is not None
     keeper.banner.buttons[1].click()
+    assert keeper.banner is not None and keeper.banner.text.text().startswith("Discard digits-vae?")
+    assert before.path.exists()
+    keeper.banner.buttons[0].click()
     wait(lambda: not before.path.exists())
     assert keeper.banner is None and d.document.model != "digits-vae"
     d.window.close()
@@ -178,6 +185,7 @@ def test_each_of_several_is_asked_about_the_newest_first(desk: Make, home: Path)
     assert keeper.banner is not None and "(1 more after this.)" in keeper.banner.text.text()
     assert "digits-vae" in keeper.banner.text.text()
     keeper.banner.buttons[1].click()
+    keeper.banner.buttons[0].click()
     assert keeper.banner is not None and "digits-lenet" in keeper.banner.text.text()
     keeper.banner.buttons[0].click()
     assert keeper.banner is None and d.document.model == "digits-lenet"
@@ -246,3 +254,102 @@ def test_a_full_disk_keeps_the_one_before(home: Path, monkeypatch: pytest.Monkey
         kept.write(Document(model="digits-vae"))
     assert read(kept.path).document.model == "digits-ssd"
     kept.end()
+
+
+def left_behind(home: Path, model: str = "digits-vae") -> Kept:
+    """Leave something behind as a process does that is killed."""
+    before = Kept(home)
+    before.write(Document(model=model))
+    assert before._lock is not None
+    before._lock.close()
+    return before
+
+
+def test_a_discard_is_asked_about_and_can_be_called_off(desk: Make, home: Path) -> None:
+    before = left_behind(home)
+    d = desk(settle=False)
+    keeper = Autosave(d.window)
+    d.until(lambda: keeper.banner)
+    assert keeper.banner is not None
+    keeper.banner.buttons[1].click()
+    keeper.banner.buttons[1].click()
+    assert [b.text() for b in keeper.banner.buttons] == ["Restore", "Discard…"] and before.path.exists()
+    assert len(d.window.findChildren(Banner)) == 1
+    d.window.close()
+
+
+def test_what_was_discarded_can_be_had_back_for_a_week(desk: Make, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = left_behind(home)
+    d = desk(settle=False)
+    keeper = Autosave(d.window)
+    d.until(lambda: keeper.banner)
+    assert d.window.commands["restore-discarded"].children() == []
+    keeper.discard()
+    keeper.discard_surely()
+    d.until(lambda: keeper.discarded)
+    assert not before.path.exists() and left(home) == []
+    assert "Restore discarded work" in d.messages[-1]
+    d.window.close()
+
+    d = desk(settle=False)
+    keeper = Autosave(d.window)
+    d.until(lambda: keeper.discarded)
+    assert keeper.banner is None, "it is not asked about again"
+    (command,) = d.window.commands["restore-discarded"].children()
+    assert command.title.startswith("digits-vae, ")
+    command.run()
+    assert d.document.model == "digits-vae"
+    d.settle()
+    d.window.close()
+
+    now = time.time()
+    monkeypatch.setattr(crash_recovery.time, "time", lambda: now + crash_recovery.KEPT_S - 60)
+    assert len(crash_recovery.discarded(home)) == 1
+    monkeypatch.setattr(crash_recovery.time, "time", lambda: now + crash_recovery.KEPT_S + 60)
+    assert crash_recovery.discarded(home) == []
+    assert [*(home / crash_recovery.FOLDER).glob("*" + crash_recovery.DISCARDED)] == []
+
+
+SIZES = [(1024, 640), (1280, 800), (1440, 900), (1920, 1080), (2560, 1440)]
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support")  # the offscreen platform, of menus
+@pytest.mark.parametrize("maximised", [False, True], ids=["as it is", "maximised"])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_the_question_lies_over_nothing_and_a_click_on_a_menu_opens_the_menu(
+    desk: Make, home: Path, size: tuple[int, int], maximised: bool
+) -> None:
+    """By clicks on places of the window, as Qt hands out a mouse's."""
+    before = left_behind(home)
+    d = desk(settle=False)
+    d.window.resize(*size)
+    if maximised:
+        d.window.setWindowState(Qt.WindowState.WindowMaximized)
+        d.window.resize(*size)
+    keeper = Autosave(d.window)
+    d.until(lambda: keeper.banner)
+    assert keeper.banner is not None
+    d.qtbot.waitUntil(keeper.banner.isVisible)
+    QApplication.processEvents()
+    bar = d.window.menuBar()
+    banner = QRect(keeper.banner.mapTo(d.window, QPoint()), keeper.banner.size())
+    assert not banner.intersects(bar.geometry())
+    assert banner.width() >= 300 and d.window.rect().contains(banner)
+    for other in (*d.window.docks.by_id.values(), d.window.statusBar(), d.window.centre):
+        if other.isVisible():
+            assert not banner.intersects(QRect(other.mapTo(d.window, QPoint()), other.size())), other
+    for button in keeper.banner.buttons:
+        middle = button.mapTo(d.window, button.rect().center())
+        assert d.window.childAt(middle) is button
+    opened: list[str] = []
+    for action in bar.actions():
+        menu = action.menu()
+        assert menu is not None
+        menu.aboutToShow.connect(partial(opened.append, menu.title()))
+        place = bar.mapTo(d.window, bar.actionGeometry(action).center())
+        QTest.mouseClick(d.window.windowHandle(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+        d.qtbot.waitUntil(menu.isVisible)
+        menu.close()
+    assert len(opened) == len(bar.actions())
+    assert before.path.exists() and keeper.banner.isVisible()
+    d.window.close()

@@ -381,5 +381,5 @@ def test_a_session_needs_no_window(late: Any) -> None:
     assert session.description is not None and session.description.name == RCNN
     assert session.wanted == {} and not session.stale
     assert Request("describe", RCNN) not in [r for _, r in late.waiting]
-    assert session.store.document.sources == () and Source("x") not in session.unreadable
+    assert session.store.document.sources == () and Source("x") not in session.loading.unreadable
     session.jobs.stop()

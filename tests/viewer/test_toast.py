@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QCursor, QEnterEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMainWindow, QToolButton
 from pytestqt.qtbot import QtBot
@@ -161,3 +161,31 @@ def test_what_stays_is_there_until_it_is_dismissed(toasts: Toasts) -> None:
     assert toast._clock.interval() == STAY_MS
     toast.close_button.click()
     assert toast not in toasts.shown
+
+
+def test_messages_keep_clear_of_the_menus_in_a_low_window(toasts: Toasts) -> None:
+    window = toasts.parentWidget()
+    assert isinstance(window, QMainWindow)
+    window.menuBar().addMenu("File")
+    window.resize(420, 260)
+    QApplication.processEvents()
+    for number in range(4):
+        toasts.show_message(f"{number} {LONG}", details="a\n" * 20)
+    QApplication.processEvents()
+    assert toasts.shown and toasts.shown[0].message.text.startswith("3")
+    assert toasts.geometry().top() > window.menuBar().geometry().bottom()
+    toasts.shown[0].fold.click()
+    QApplication.processEvents()
+    assert toasts.geometry().top() > window.menuBar().geometry().bottom()
+
+
+def test_a_click_between_two_messages_goes_to_what_lies_under_them(toasts: Toasts) -> None:
+    window = toasts.parentWidget()
+    assert window is not None
+    toasts.show_message("One")
+    toasts.show_message("Two")
+    QApplication.processEvents()
+    upper, lower = (toast.geometry() for toast in toasts.shown)
+    between = toasts.mapTo(window, (upper.bottomLeft() + lower.topLeft()) / 2 + QPoint(20, 0))
+    assert window.childAt(between) is not toasts
+    assert window.childAt(toasts.mapTo(window, upper.center())) is not None

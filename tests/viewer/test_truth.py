@@ -15,6 +15,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 
+from models import reading
 from models.cards.card import BUNDLED
 from models.detection.matching import match
 from models.requests import Request
@@ -330,14 +331,16 @@ def test_a_dropped_folder_opens_its_pictures_and_its_truth(desk: Make, made: Pat
 
 def test_reading_can_be_cancelled(desk: Make, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     d = desk(model=SSD)
-    from viewer.session import ground_truth
+    kept = reading.read
 
-    def endless(path: str, *, progress: Any) -> Any:
+    def endless(task: str, source: Source, option: int = 0, *, progress: Any = None) -> Any:
+        if task != reading.TRUTH:
+            return kept(task, source, option)
         while True:
             progress(0.5, "Reading")
             time.sleep(0.001)
 
-    monkeypatch.setattr(ground_truth, "read", endless)
+    monkeypatch.setattr(reading, "read", endless)
     d.session.truths.open(made / "set.json")
     d.until(d.window.status.activity.isVisible)
     assert d.session.truths.reading

@@ -20,9 +20,8 @@ from models.params import Parameter
 from models.types import Result, Source
 from viewer.canvas.layers import ONLY_A, ONLY_B, Boxes
 from viewer.presenters import model_difference
-from viewer.presenters.heatmap import Look
 from viewer.session import request_plan, second_model
-from viewer.session.document import Document
+from viewer.session.document import Document, Look
 
 A_NAMES, B_NAMES = ("background", "cat", "dog", "bird"), ("dog", "horse", "cat")
 BOX = tuple[str, float, float, float, float, float]

@@ -10,15 +10,21 @@ from typing import TypeVar, cast
 import numpy as np
 import shiboken6
 from numpy.typing import ArrayLike, NDArray
-from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QPaintEngine, QPainter, QPen
+from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPaintEngine, QPainter, QPen, QTransform
 
-from viewer.canvas import raster
+from viewer.canvas import index, raster
+from viewer.canvas.layers import Boxes
 
 Table = NDArray[np.float64]
-Shape = TypeVar("Shape", QLineF, QPointF, QRectF)
+Stroke = tuple[NDArray[np.int64], float, QColor]  # the rows of some boxes, a width in the painter's units, a colour
+Shape = TypeVar("Shape", QLineF, QPointF, QRect, QRectF)
 
 DASH_PX, GAP_PX = 5.0, 4.0
+# From so many boxes on what of their outlines overlaps is merged before it is drawn, which looks the same.
+MANY = 300
+# From so many on the outlines are worked out as one image.
+VERY_MANY = 20_000
 # Far beyond any screen; keeps coordinates out of reach of the rasteriser's integers.
 REACH_PX = 20_000.0
 # How far beyond what can be seen a stroke may begin that still reaches in.
@@ -32,7 +38,8 @@ class Frame:
     """Where a painter puts the picture. Its own units are device-independent pixels on screen.
 
     `unit` is one design pixel in the painter's units, `grid` one physical pixel (0: vectors, nothing to snap to),
-    `visible` and `bounds` (4,) xyxy are what can be seen and the picture, in the painter's units.
+    `visible` and `bounds` (4,) xyxy are what can be seen and the picture, in the painter's units; `part` is what of it
+    is to be drawn, None for all.
     """
 
     painter: QPainter
@@ -42,9 +49,18 @@ class Frame:
     shift: Table
     visible: Table
     bounds: Table
+    part: Table | None = None
 
     @classmethod
-    def of(cls, painter: QPainter, *, scale: float, visible: QRectF | None, bounds: QRectF | None) -> Frame:
+    def of(
+        cls,
+        painter: QPainter,
+        *,
+        scale: float,
+        visible: QRectF | None,
+        bounds: QRectF | None,
+        part: QRectF | None = None,
+    ) -> Frame:
         """Read the painter's transform, in which `scale` picture pixels make a design pixel."""
         world = painter.worldTransform()
         raster = painter.paintEngine().type() == QPaintEngine.Type.Raster
@@ -59,12 +75,18 @@ class Frame:
             shift=np.array([world.dx(), world.dy()] * 2),
             visible=seen,
             bounds=window if bounds is None else _corners(world.mapRect(bounds)),
+            part=None if part is None else _corners(world.mapRect(part)),
         )
 
     @property
     def raster(self) -> bool:
         """Tell whether there are physical pixels to snap to."""
         return self.grid > 0
+
+    @property
+    def area(self) -> Table:
+        """What is to be drawn (4,), in the painter's units."""
+        return self.visible if self.part is None else self.part
 
     def place(self, table: ArrayLike, *, snap: bool = True) -> Table:
         """Map (N, 4) or (N, 2) picture coordinates to the painter's, on whole physical pixels."""
@@ -89,63 +111,75 @@ class Frame:
         """Return a stroke's width in the painter's units: at least one physical pixel, and whole ones."""
         return max(1, round(design_px * self.unit / self.grid)) * self.grid if self.raster else design_px * self.unit
 
-    def near(self, boxes: NDArray[np.float32], *, hollow: bool) -> NDArray[np.int64]:
-        """Return the rows of boxes (N, 4), in pixels of the picture, of which something can be seen.
+    def near(self, layer: Boxes, *, hollow: bool) -> NDArray[np.int64]:
+        """Return the rows of a layer's boxes of which something can be seen, in the part that is to be drawn.
 
-        Where they are `hollow`, a box around all that can be seen shows nothing.
+        Where they are `hollow`, a box around all of it shows nothing.
         """
         margin = 2 * MARGIN_PX * self.unit * np.array([-1, -1, 1, 1])
-        left, top, right, bottom = ((self.visible + margin - self.shift) / self.scale).astype(np.float32)
-        x0, y0, x1, y1 = boxes.T
-        near = (np.minimum(x0, x1) <= right) & (np.maximum(x0, x1) >= left)
-        near &= (np.minimum(y0, y1) <= bottom) & (np.maximum(y0, y1) >= top)
-        if hollow:
-            near &= (x0 > left) | (x1 < right) | (y0 > top) | (y1 < bottom)
-        return np.flatnonzero(near)
+        left, top, right, bottom = ((self.area + margin - self.shift) / self.scale).astype(np.float32)
+        return index.near_in(layer, (left, top, right, bottom), hollow=hollow)
 
     def seen(self, placed: Table, *, margin_px: float = MARGIN_PX) -> NDArray[np.int64]:
-        """Return the rows of placed boxes or segments (N, 4) that touch what can be seen."""
+        """Return the rows of placed boxes or segments (N, 4) that touch what is to be drawn."""
         margin = margin_px * self.unit
         x0, y0, x1, y1 = placed.T
-        left, top, right, bottom = self.visible + np.array([-margin, -margin, margin, margin])
+        left, top, right, bottom = self.area + np.array([-margin, -margin, margin, margin])
         inside = (np.minimum(x0, x1) <= right) & (np.maximum(x0, x1) >= left)
         inside &= (np.minimum(y0, y1) <= bottom) & (np.maximum(y0, y1) >= top)
         return np.flatnonzero(inside)
 
-    def outline(self, boxes: Table, *, width: float, colour: QColor, dashed: bool = False) -> None:
-        """Stroke placed boxes on their outside, so that the inner edge is the box and nothing in it is covered."""
-        half = width / 2
-        x0, y0, x1, y1 = boxes.T + np.array([[-half], [-half], [half], [half]])
-        self.painter.setPen(self.pen(colour, width=width, dashed=dashed))
-        self.painter.setBrush(Qt.BrushStyle.NoBrush)
+    def outline(self, boxes: Table, strokes: Sequence[Stroke], *, dashed: bool = False) -> None:
+        """Stroke placed boxes on their outside, so that the inner edge is the box and nothing in it is covered.
 
-        # Lines are half the price of rectangles on screen; in a file a rectangle is the better thing to edit.
-        if not self.raster:
-            draw_rects(self.painter, np.stack([x0, y0, x1 - x0, y1 - y0], axis=1))
+        Later strokes lie on top.
+        """
+        if self.raster and not dashed:
+            self._fill_outlines(boxes, strokes)
+            return
+        self.painter.setBrush(Qt.BrushStyle.NoBrush)
+        for rows, width, colour in strokes:
+            half = width / 2
+            x0, y0, x1, y1 = boxes[rows].T + np.array([[-half], [-half], [half], [half]])
+            self.painter.setPen(self.pen(colour, width=width, dashed=dashed))
+            # In a file a rectangle is the better thing to edit.
+            if not self.raster:
+                draw_rects(self.painter, np.stack([x0, y0, x1 - x0, y1 - y0], axis=1))
+                continue
+            left, right = x0 - half, x1 + half
+            top, bottom = y0 + half, y1 - half
+            sides = ([left, y0, right, y0], [left, y1, right, y1], [x0, top, x0, bottom], [x1, top, x1, bottom])
+            draw_lines(self.painter, np.concatenate([np.stack(side, axis=1) for side in sides]))
+
+    def _fill_outlines(self, boxes: Table, strokes: Sequence[Stroke]) -> None:
+        """Fill the pixels that the outlines cover, in whole physical pixels."""
+        painter, window = self.painter, self.painter.window()
+        size = {"width": round(window.width() / self.grid), "height": round(window.height() / self.grid)}
+        corner = np.rint(np.array([window.left(), window.top()] * 2) / self.grid).astype(np.int32)
+        columns = (boxes if self.grid == 1 else np.rint(boxes / self.grid)).astype(np.int32).T
+        columns = np.ascontiguousarray(columns - corner[:, None] if corner.any() else columns)
+        if len(boxes) >= VERY_MANY:
+            inks = [(rows, round(width / self.grid), colour.rgba()) for rows, width, colour in strokes]
+            pixels = raster.outlines(columns, inks, **size)
+            height, width = pixels.shape
+            image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied)
+            image.setDevicePixelRatio(1 / self.grid)
+            painter.drawImage(window.topLeft(), image)
             return
 
-        left, right = x0 - half, x1 + half
-        top, bottom = y0 + half, y1 - half
-        sides = ([left, y0, right, y0], [left, y1, right, y1], [x0, top, x0, bottom], [x1, top, x1, bottom])
-        draw_lines(self.painter, np.concatenate([np.stack(side, axis=1) for side in sides]))
-
-    def stamp(self, boxes: Table, strokes: Sequence[tuple[NDArray[np.int64], float, QColor]]) -> None:
-        """Stroke placed boxes like `outline`, as one image: for thousands on a raster.
-
-        A stroke is the rows of some boxes, a width and a colour; later ones lie on top.
-        """
-        window = self.painter.window()
-        columns = boxes.T if window.topLeft().isNull() else boxes.T - np.array([[window.left()], [window.top()]] * 2)
-        pixels = raster.outlines(
-            (columns if self.grid == 1 else np.rint(columns / self.grid)).astype(np.int32, order="C"),
-            [(rows, round(width / self.grid), colour.rgba()) for rows, width, colour in strokes],
-            width=round(window.width() / self.grid),
-            height=round(window.height() / self.grid),
-        )
-        height, width = pixels.shape
-        image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied)
-        image.setDevicePixelRatio(1 / self.grid)
-        self.painter.drawImage(window.topLeft(), image)
+        painter.setPen(Qt.PenStyle.NoPen)
+        if self.grid != 1:
+            painter.setWorldTransform(QTransform.fromScale(self.grid, self.grid))
+        for rows, width, colour in strokes:
+            chosen, stroke = columns.take(rows, axis=1), round(width / self.grid)
+            many = len(rows) >= MANY
+            table = raster.merged(chosen, stroke=stroke, **size) if many else raster.sides(chosen, stroke=stroke)
+            table = np.ascontiguousarray(table + corner if corner.any() else table, np.int32)
+            if len(table):
+                painter.setBrush(colour)
+                painter.drawRects(_first(table, QRect), len(table))
+        if self.grid != 1:
+            painter.setWorldTransform(QTransform())
 
     def fill(self, boxes: Table, *, colour: QColor) -> None:
         """Fill placed boxes."""
@@ -199,7 +233,7 @@ def draw_points(painter: QPainter, table: Table) -> None:
         painter.drawPoints(_first(table, QPointF), len(table))
 
 
-def _first(table: Table, shape: type[Shape]) -> Shape:
+def _first(table: Table | raster.Columns, shape: type[Shape]) -> Shape:
     """Return the first row as a Qt object over the same memory, which must outlive it."""
     return cast(Shape, shiboken6.wrapInstance(table.ctypes.data, shape))
 

@@ -30,7 +30,7 @@ def paint_masks(frame: Frame, layer: Masks) -> None:
     to_painter = QTransform(sx, 0, 0, sy, dx, dy)
     x0, y0, x1, y1 = frame.bounds
     frame.painter.save()
-    frame.painter.setClipRect(QRectF(x0, y0, x1 - x0, y1 - y0))
+    frame.painter.setClipRect(QRectF(x0, y0, x1 - x0, y1 - y0), Qt.ClipOperation.IntersectClip)
     with smooth(frame.painter):
         # The best come first and are painted last, on top.
         for row in frame.seen(frame.place(layer.boxes))[::-1].tolist():

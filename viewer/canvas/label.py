@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QStaticText, QTransform
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QStaticText, QTransform
 
 from viewer.canvas.frame import Frame, Table
 from viewer.theme import SMALL_PX, on_colour
@@ -37,45 +37,72 @@ class Tag:
     must: bool = False
 
 
-def draw(frame: Frame, tags: Sequence[Tag]) -> None:
-    """Place and draw labels; earlier ones get the better places."""
-    tags = sorted(tags, key=lambda tag: not tag.must)
-    painter, size = frame.painter, max(1, round(SMALL_PX * frame.unit))
-    font = _font(size)
-    metrics = QFontMetricsF(font)
-    edge, margin, radius = frame.length(1.0), MARGIN_PX * frame.unit, CORNER_PX * frame.unit
-    inks = {rgba: on_colour(QColor.fromRgba(rgba)) for rgba in {tag.colour.rgba() for tag in tags}}
+Placed = tuple[Tag, Rect]
 
+
+def draw(frame: Frame, placed: Sequence[Placed], *, kept: bool = False) -> None:
+    """Draw labels that were placed, the first on top. Those that are `kept` are drawn once, for the screen."""
+    painter, ratio = frame.painter, frame.painter.device().devicePixelRatioF()
     painter.save()
-    painter.setFont(font)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-
-    for tag, (left, top, width, height) in reversed(place(frame, tags)):
-        # The plate carries on the outline's dark edge; the pill lies inside it.
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(PLATE)
-        painter.drawRoundedRect(QRectF(left, top, width, height), radius, radius)
-        painter.setBrush(tag.colour)
-        pill = QRectF(left + edge, top + edge, width - 2 * edge, height - 2 * edge)
-        painter.drawRoundedRect(pill, radius - edge / 2, radius - edge / 2)
-
-        painter.setPen(inks[tag.colour.rgba()])
-        start = frame.snap_one(left + margin)
-        baseline = frame.snap_one(top + (height + metrics.capHeight()) / 2)
-        if frame.raster:
-            painter.drawStaticText(QPointF(start, baseline - metrics.ascent()), _static(tag.text, size))
+    # On a pixel ratio that is no whole number an image of a label would not lie on whole pixels.
+    kept = kept and frame.raster and ratio == int(ratio)
+    for tag, (left, top, width, height) in reversed(placed):
+        if kept:
+            image = _image(tag.text, tag.colour.rgba(), size=(width, height), unit=frame.unit, ratio=ratio)
+            painter.drawImage(QPointF(left, top), image)
         else:
-            painter.drawText(QPointF(start, baseline), tag.text)
-
+            _draw(frame, tag.text, tag.colour, (left, top, width, height))
     painter.restore()
 
 
-def place(frame: Frame, tags: Sequence[Tag]) -> list[tuple[Tag, Rect]]:
+def _draw(frame: Frame, text: str, colour: QColor, rect: Rect) -> None:
+    left, top, width, height = rect
+    painter, size = frame.painter, max(1, round(SMALL_PX * frame.unit))
+    metrics = _metrics(size)
+    edge, margin, radius = frame.length(1.0), MARGIN_PX * frame.unit, CORNER_PX * frame.unit
+    painter.setFont(_font(size))
+
+    # The plate carries on the outline's dark edge; the pill lies inside it.
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(PLATE)
+    painter.drawRoundedRect(QRectF(left, top, width, height), radius, radius)
+    painter.setBrush(colour)
+    pill = QRectF(left + edge, top + edge, width - 2 * edge, height - 2 * edge)
+    painter.drawRoundedRect(pill, radius - edge / 2, radius - edge / 2)
+
+    painter.setPen(_ink(colour.rgba()))
+    start = frame.snap_one(left + margin)
+    baseline = frame.snap_one(top + (height + metrics.capHeight()) / 2)
+    if frame.raster:
+        painter.drawStaticText(QPointF(start, baseline - metrics.ascent()), _static(text, size))
+    else:
+        painter.drawText(QPointF(start, baseline), text)
+
+
+@lru_cache(maxsize=1024)
+def _image(text: str, rgba: int, *, size: Spot, unit: float, ratio: float) -> QImage:
+    """Return a label as an image, its size in the painter's units."""
+    width, height = size
+    form = QImage.Format.Format_ARGB32_Premultiplied
+    image = QImage(math.ceil(width * ratio), math.ceil(height * ratio), form)
+    image.setDevicePixelRatio(ratio)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    frame = Frame.of(painter, scale=1 / unit, visible=None, bounds=None)
+    _draw(frame, text, QColor.fromRgba(rgba), (0.0, 0.0, width, height))
+    painter.end()
+    return image
+
+
+def place(frame: Frame, tags: Sequence[Tag]) -> list[Placed]:
     """Return the labels that found a place, as (left, top, width, height) in the painter's units.
 
-    A label goes above its box, else below, else beside it: where it lies on the fewest other boxes. It goes into its
-    box only if the picture leaves no other place.
+    Earlier ones get the better places, those that must be seen the best. A label goes above its box, else below, else
+    beside it: where it lies on the fewest other boxes. It goes into its box only if the picture leaves no other place.
     """
+    tags = sorted(tags, key=lambda tag: not tag.must)
     size = max(1, round(SMALL_PX * frame.unit))
     height = float(frame.snap(np.array(size + (EXTRA_HEIGHT_PX + 1) * frame.unit)))
     x0, y0, x1, y1 = frame.bounds.tolist()
@@ -140,6 +167,16 @@ def _spots(box: Table, *, width: float, height: float, left: float, right: float
     along = max(min(x0, right - width), left)
     above, below = y0 - height, y1
     return [(along, above), (along, below), (x1 - width, above), (x1 - width, below), (x1, y0), (x0 - width, y0)]
+
+
+@lru_cache(maxsize=64)
+def _ink(rgba: int) -> QColor:
+    return on_colour(QColor.fromRgba(rgba))
+
+
+@lru_cache(maxsize=8)
+def _metrics(size: int) -> QFontMetricsF:
+    return QFontMetricsF(_font(size))
 
 
 def _font(size: int) -> QFont:

@@ -79,6 +79,7 @@ class Heat:
 
     It is cut off at the picture's border. `smooth` blends neighbours, `fade` lets the picture through where values are
     near the middle of a diverging scale or the foot of another, `cells` (rows, columns) rules lines between cells.
+    `own` is the map at its own resolution and sign, where what is drawn is made of it: that is read under the pointer.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Heat:
     smooth: bool = True
     fade: bool = False
     cells: tuple[int, int] | None = None
+    own: Float | None = None
 
 
 @dataclass(frozen=True, eq=False)

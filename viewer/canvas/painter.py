@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,10 @@ from viewer.theme import class_colour, heat_lut
 
 Pixels = NDArray[np.uint8]
 
+Order = tuple[bool, tuple[int, ...]]  # whether boxes have dark edges, and their classes' numbers, the lowest first
+Orders = tuple[Order, ...]
+
 MAX_LABELS = 300
-# From so many boxes on their outlines are worked out as one image, which looks the same and no longer takes longer.
-MANY = 4000
 # So many boxes lie on each other's edges: a dark one around each would only darken the picture.
 DENSE = 20_000
 TINY_PX = 12.0
@@ -50,19 +52,74 @@ def paint(
     the picture, which labels stay inside. `active` is the box under the pointer.
     """
     frame = Frame.of(painter, scale=scale, visible=visible, bounds=bounds)
-    tags: list[label.Tag] = []
-    marked: list[tuple[Boxes, int]] = []
+    with _plain(painter):
+        _shapes(frame, layers, _orders(frame, layers))
+        tags = _marks(frame, layers, active)
+        label.draw(frame, label.place(frame, _named(frame, layers, active) + tags))
 
-    painter.save()
-    painter.setWorldTransform(QTransform())
 
+def paint_shapes(
+    painter: QPainter,
+    layers: Sequence[Layer],
+    *,
+    scale: float,
+    visible: QRectF,
+    bounds: QRectF,
+    order: Orders,
+    part: QRectF | None = None,
+) -> None:
+    """Paint like `paint`, but neither labels nor the boxes selected or under the pointer; only a `part` of what can be
+    seen, if one is given, to which the painter is clipped. `order` is that of all that can be seen, from `orders`;
+    `paint_marks` paints the rest."""
+    frame = Frame.of(painter, scale=scale, visible=visible, bounds=bounds, part=part)
+    with _plain(painter):
+        _shapes(frame, layers, order)
+
+
+def paint_marks(
+    painter: QPainter,
+    layers: Sequence[Layer],
+    *,
+    scale: float,
+    visible: QRectF,
+    bounds: QRectF,
+    active: Hit | None,
+    memory: Memory,
+) -> None:
+    """Paint what `paint_shapes` leaves out. `memory` spares laying out the labels while nothing changes."""
+    frame = Frame.of(painter, scale=scale, visible=visible, bounds=bounds)
+    with _plain(painter):
+        tags = _marks(frame, layers, active)
+        key = (tuple(layers), active, *map(tuple, (frame.scale, frame.shift, frame.visible, frame.bounds)))
+        if memory.key != key:
+            memory.key, memory.placed = key, label.place(frame, _named(frame, layers, active) + tags)
+        label.draw(frame, memory.placed, kept=True)
+
+
+@dataclass
+class Memory:
+    """Where the labels were put last, and what that depends on."""
+
+    key: object = None
+    placed: Sequence[label.Placed] = ()
+
+
+def orders(painter: QPainter, layers: Sequence[Layer], *, scale: float, visible: QRectF) -> Orders:
+    """Return what in the look of boxes depends on all that can be seen: what moves into view may change it."""
+    frame = Frame.of(painter, scale=scale, visible=visible, bounds=None)
+    return _orders(frame, layers)
+
+
+def _orders(frame: Frame, layers: Sequence[Layer]) -> Orders:
+    return tuple(_order(frame, layer) for layer in layers if isinstance(layer, Boxes))
+
+
+def _shapes(frame: Frame, layers: Sequence[Layer], orders: Orders) -> None:
+    left = iter(orders)
     for layer in layers:
         match layer:
             case Boxes():
-                rows = {layer.selected} | ({active[1]} if active and active[0] == layer.id else set())
-                rows = sorted(row for row in rows if 0 <= row < len(layer))
-                marked += [(layer, row) for row in rows]
-                tags += _boxes(frame, layer, marked=rows)
+                _boxes(frame, layer, next(left))
             case Links():
                 _links(frame, layer)
             case Heat():
@@ -76,13 +133,24 @@ def paint(
             case Skeletons():
                 instances.paint_skeletons(frame, layer)
 
-    for layer, row in marked:
-        tags += _marked(frame, layer, row=row)
 
-    if len(tags) > MAX_LABELS:
-        tags = [tag for tag in tags if tag.must]
-    label.draw(frame, tags)
-    painter.restore()
+def _marks(frame: Frame, layers: Sequence[Layer], active: Hit | None) -> list[label.Tag]:
+    """Draw the boxes that are selected or under the pointer, and return their labels."""
+    marked = [(layer, row) for layer in layers if isinstance(layer, Boxes) for row in _marked_rows(layer, active)]
+    return [tag for layer, row in marked for tag in _marked(frame, layer, row=row)]
+
+
+def _named(frame: Frame, layers: Sequence[Layer], active: Hit | None) -> list[label.Tag]:
+    """Return the labels of all other boxes; none where there are too many."""
+    boxes = [layer for layer in layers if isinstance(layer, Boxes)]
+    tags = [tag for layer in boxes for tag in _tags(frame, layer, marked=_marked_rows(layer, active))]
+    more = sum(bool(layer.text(row)) for layer in boxes for row in _marked_rows(layer, active))
+    return tags if len(tags) + more <= MAX_LABELS else []
+
+
+def _marked_rows(layer: Boxes, active: Hit | None) -> list[int]:
+    rows = {layer.selected} | ({active[1]} if active and active[0] == layer.id else set())
+    return sorted(row for row in rows if 0 <= row < len(layer))
 
 
 def render(pixels: Pixels, layers: Sequence[Layer], *, unit: float | None = None) -> QImage:
@@ -142,39 +210,68 @@ def _export(painter: QPainter, layers: Sequence[Layer], *, size: QSize, unit: fl
     paint(painter, layers, scale=1 / unit, visible=whole, bounds=whole)
 
 
-def _boxes(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.Tag]:
-    """Draw a layer's boxes but the marked ones, and return their labels."""
-    named = len(layer.texts) > 0 and layer.labelled
-    rows = frame.near(layer.boxes, hollow=not named and not layer.filled)
-    rows = rows[~np.isin(rows, marked)] if len(marked) else rows
-    placed, colours = frame.place(layer.boxes[rows]), layer.colours[rows]
-    width, casing = frame.length(layer.width), frame.length(1.0)
+def _order(frame: Frame, layer: Boxes) -> Order:
+    rows = _shown(frame, layer)
+    classes, numbers = _classes(layer)
+    numbers = numbers[rows]
+    first = {number: int(np.argmax(numbers == number)) for number in range(len(classes))} if len(rows) else {}
+    there = [number for number, row in first.items() if numbers[row] == number]
     # The class of the best box comes last, on top: rows are in order of importance.
-    ranked = sorted(np.unique(colours), key=lambda c: -int(np.argmax(colours == c)))
-    groups = [(class_colour(int(c)), np.flatnonzero(colours == c)[::-1]) for c in ranked]
+    return len(rows) < DENSE, tuple(sorted(there, key=lambda number: -first[number]))
 
+
+def _shown(frame: Frame, layer: Boxes) -> NDArray[np.int64]:
+    """Return the rows that can be seen, but the selected one, which is drawn later."""
+    rows = frame.near(layer, hollow=not _has_labels(layer) and not layer.filled)
+    return rows[rows != layer.selected] if layer.selected >= 0 else rows
+
+
+def _boxes(frame: Frame, layer: Boxes, order: Order) -> None:
+    """Draw a layer's boxes but the selected one."""
+    rows, (classes, numbers), (cased, ranked) = _shown(frame, layer), _classes(layer), order
+    placed, numbers = frame.place(layer.boxes[rows]), numbers[rows]
+    groups = [(class_colour(classes[number]), np.flatnonzero(numbers == number)[::-1]) for number in ranked]
+    width, casing = frame.length(layer.width), frame.length(1.0)
     with _translucent(frame, layer.opacity) as inner:
         if layer.filled:
             for colour, group in groups:
                 inner.fill(placed[group], colour=_clear(colour, _FILL_ALPHA))
         strokes = [(group, width, colour) for colour, group in groups]
-        if len(rows) < DENSE:
+        if cased and inner.raster and not layer.dashed and (placed[:, :2] <= placed[:, 2:]).all():
+            # What is drawn over later need not be drawn: of the dark edges the ring outside the colours is left.
+            inner.outline(placed + width * np.array([-1, -1, 1, 1]), [(np.arange(len(rows)), casing, DARK)])
+        elif cased:
             strokes = [(np.arange(len(rows)), width + casing, DARK), *strokes]
-        if inner.raster and not layer.dashed and len(rows) >= MANY:
-            inner.stamp(placed, strokes)
-        else:
-            for group, stroke, colour in strokes:
-                inner.outline(placed[group], width=stroke, colour=colour, dashed=layer.dashed)
+        inner.outline(placed, strokes, dashed=layer.dashed)
 
-    large = (placed[:, 2:] - placed[:, :2]).max(axis=1, initial=0) >= TINY_PX * frame.unit if named else np.zeros(0)
+
+def _has_labels(layer: Boxes) -> bool:
+    return len(layer.texts) > 0 and layer.labelled
+
+
+def _tags(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.Tag]:
+    """Return the labels of a layer's boxes but the marked ones."""
+    if not _has_labels(layer):
+        return []
+    rows = frame.near(layer, hollow=False)
+    rows = rows[~np.isin(rows, marked)] if len(marked) else rows
+    placed = frame.place(layer.boxes[rows])
+    large = (placed[:, 2:] - placed[:, :2]).max(axis=1, initial=0) >= TINY_PX * frame.unit
     if not 0 < large.sum() <= MAX_LABELS:
         return []
-    outset = (width + casing) * np.array([-1, -1, 1, 1])
+    outset = (frame.length(layer.width) + frame.length(1.0)) * np.array([-1, -1, 1, 1])
     return [
-        label.Tag(placed[at] + outset, layer.text(rows[at]), class_colour(int(colours[at])))
-        for at in np.flatnonzero(large).tolist()
-        if layer.text(rows[at])
+        label.Tag(placed[at] + outset, layer.text(row), class_colour(int(layer.colours[row])))
+        for at, row in zip(np.flatnonzero(large).tolist(), rows[large].tolist(), strict=True)
+        if layer.text(row)
     ]
+
+
+@lru_cache(maxsize=32)
+def _classes(layer: Boxes) -> tuple[list[int], NDArray[np.integer[Any]]]:
+    """Return the class ids of a layer, and for each row the place of its own among them."""
+    classes, numbers = np.unique(layer.colours, return_inverse=True)
+    return classes.tolist(), numbers.astype(np.uint8 if len(classes) < 256 else np.intp)
 
 
 def _marked(frame: Frame, layer: Boxes, *, row: int) -> list[label.Tag]:
@@ -189,9 +286,9 @@ def _marked(frame: Frame, layer: Boxes, *, row: int) -> list[label.Tag]:
     light = width + frame.length(2.0 if selected else 1.0)
     dark = light + frame.length(1.0)
 
-    frame.outline(placed, width=dark, colour=DARK)
-    frame.outline(placed, width=light, colour=_LIGHT)
-    frame.outline(placed, width=width, colour=colour, dashed=layer.dashed)
+    whole = np.zeros(1, np.int64)
+    frame.outline(placed, [(whole, dark, DARK), (whole, light, _LIGHT)])
+    frame.outline(placed, [(whole, width, colour)], dashed=layer.dashed)
 
     text = layer.text(row)
     return [label.Tag(placed[0] + dark * np.array([-1, -1, 1, 1]), text, colour, must=True)] if text else []
@@ -229,7 +326,7 @@ def _image(frame: Frame, layer: Heat | Labels, image: QImage, *, smooth: bool) -
     x0, y0, x1, y1 = frame.place([layer.extent])[0]
     frame.painter.save()
     left, top, right, bottom = frame.bounds
-    frame.painter.setClipRect(QRectF(left, top, right - left, bottom - top))
+    frame.painter.setClipRect(QRectF(left, top, right - left, bottom - top), Qt.ClipOperation.IntersectClip)
     frame.painter.setOpacity(layer.opacity)
     frame.painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
     frame.painter.drawImage(QRectF(x0, y0, x1 - x0, y1 - y0), image)
@@ -242,7 +339,7 @@ def _heat(frame: Frame, layer: Heat) -> None:
         x0, y0, x1, y1 = frame.place([layer.extent])[0]
         frame.painter.save()
         left, top, right, bottom = frame.bounds
-        frame.painter.setClipRect(QRectF(left, top, right - left, bottom - top))
+        frame.painter.setClipRect(QRectF(left, top, right - left, bottom - top), Qt.ClipOperation.IntersectClip)
         frame.painter.setOpacity(0.5)
         frame.painter.setPen(frame.pen(DARK, width=frame.length(1.0)))
         rows, columns = layer.cells
@@ -278,6 +375,17 @@ def _label_image(layer: Labels) -> QImage:
     height, width = layer.labels.shape
     image = QImage(colours.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
     return image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)
+
+
+@contextmanager
+def _plain(painter: QPainter) -> Iterator[None]:
+    """Have a painter draw in its own units."""
+    painter.save()
+    painter.setWorldTransform(QTransform())
+    try:
+        yield
+    finally:
+        painter.restore()
 
 
 @contextmanager

@@ -5,22 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QPainter, QResizeEvent, QTransform
-from PySide6.QtWidgets import QFrame, QGraphicsItem, QGraphicsScene, QGraphicsView, QStyleOptionGraphicsItem, QWidget
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QImage, QPainter, QResizeEvent
+from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QWidget
 
 from viewer.canvas import painter as paint_code
 from viewer.canvas.layers import Hit, Layer
+from viewer.canvas.sheet import Sheet, View
 
 FIT_MARGIN_PX = 16
+# So far the layers can be moved before any is painted again, in physical pixels.
+MARGIN_PX = 128
 MAX_SCALE = 64.0
 BELOW_FIT = 4.0
 # In physical pixels per pixel of the picture: from here on single pixels are what people want to see.
 NEAREST_FROM_SCALE = 2.0
-_EVERYWHERE = QRectF(-1e6, -1e6, 2e6, 2e6)
 
 
 @dataclass(frozen=True)
@@ -32,58 +35,17 @@ class Look:
     scale: float
 
 
-class Picture(QGraphicsItem):
-    """The picture; far away a reduced one, because Qt takes four pixels of many, and fine patterns turn to moiré."""
+class _Same:
+    """An array in a key: equal to itself alone."""
 
-    def __init__(self, stage: Stage) -> None:
-        super().__init__()
-        self._stage = stage
-        self._small: tuple[object, int, QImage] = (None, 1, QImage())
+    def __init__(self, value: object) -> None:
+        self.value = value
 
-    def boundingRect(self) -> QRectF:
-        return self._stage.bounds
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
 
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
-        pixels = self._stage.pixels
-        if pixels is None:
-            return
-        scale = self._stage.look.scale * self._stage.devicePixelRatioF()
-        step = 2 ** int(math.log2(max(1 / scale, 1)))
-        step = step if min(pixels.shape[:2]) >= 2 * step else 1
-        painter.drawImage(self._stage.bounds, self._reduced(pixels, step))
-
-    def _reduced(self, pixels: NDArray[np.uint8], step: int) -> QImage:
-        if self._small[0] is not pixels or self._small[1] != step:
-            size = QSize(pixels.shape[1] // step, pixels.shape[0] // step)
-            mode = Qt.TransformationMode.SmoothTransformation
-            image = paint_code.as_image(pixels).convertToFormat(QImage.Format.Format_RGB32)
-            self._small = (pixels, step, image if step < 2 else image.scaled(size, mode=mode))
-        return self._small[2]
-
-
-class Overlay(QGraphicsItem):
-    """Every layer as one item: the cost is per layer, not per box."""
-
-    def __init__(self, stage: Stage) -> None:
-        super().__init__()
-        self._stage = stage
-        self.layers: Sequence[Layer] = ()
-        self.active: Hit | None = None
-
-    def boundingRect(self) -> QRectF:
-        return _EVERYWHERE
-
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
-        stage = self._stage
-        if stage.pixels is not None:
-            paint_code.paint(
-                painter,
-                self.layers,
-                scale=stage.look.scale,
-                visible=stage.visible,
-                bounds=stage.bounds,
-                active=self.active,
-            )
+    def __hash__(self) -> int:
+        return id(self.value)
 
 
 class Stage(QGraphicsView):
@@ -98,12 +60,11 @@ class Stage(QGraphicsView):
         self.fitted = True
         self._origin = QPointF()
 
-        self._item = Picture(self)
-        self._overlay = Overlay(self)
+        self._layers: Sequence[Layer] = ()
+        self._active: Hit | None = None
+        self._small: tuple[object, int, QImage] = (None, 1, QImage())
+        self._ground, self._shapes, self._labels = Sheet(opaque=True), Sheet(margin=MARGIN_PX), paint_code.Memory()
         self.setScene(QGraphicsScene(self))
-        self.scene().setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
-        self.scene().addItem(self._item)
-        self.scene().addItem(self._overlay)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -129,6 +90,14 @@ class Stage(QGraphicsView):
         return QRectF(start, end)
 
     @property
+    def view(self) -> View:
+        """What can be seen, in physical pixels."""
+        ratio = self.devicePixelRatioF()
+        width, height = (round(side * ratio) for side in (self.width(), self.height()))
+        left, top = (round(start * ratio) for start in (self._origin.x(), self._origin.y()))
+        return View(width, height, ratio, self.look.scale, left, top)
+
+    @property
     def fit_scale(self) -> float:
         """The scale at which the whole picture is seen."""
         margin = min(FIT_MARGIN_PX, self.width() // 20, self.height() // 20)
@@ -140,13 +109,12 @@ class Stage(QGraphicsView):
     def show_pixels(self, pixels: NDArray[np.uint8] | None) -> None:
         """Show a picture (H, W, 3), contiguous, where and as large as the last one."""
         self.pixels = pixels
-        self._item.prepareGeometryChange()
-        self._item.update()
+        self.viewport().update()
 
     def show_layers(self, layers: Sequence[Layer], *, active: Hit | None) -> None:
         """Show layers, with a halo around the active box."""
-        self._overlay.layers, self._overlay.active = layers, active
-        self._overlay.update()
+        self._layers, self._active = layers, active
+        self.viewport().update()
 
     def to_picture(self, position: QPointF) -> QPointF:
         """Map a position in this widget to the picture's pixels."""
@@ -180,9 +148,9 @@ class Stage(QGraphicsView):
 
     def picture(self) -> QImage:
         """Return what is shown, without the halo of the box under the pointer."""
-        active, self._overlay.active = self._overlay.active, None
+        active, self._active = self._active, None
         image = self.grab().toImage()
-        self._overlay.active = active
+        self._active = active
         return image
 
     def settle(self) -> None:
@@ -192,9 +160,61 @@ class Stage(QGraphicsView):
         else:
             self.go(self.look)
 
+    def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
+        """Draw what surrounds the picture, and the picture."""
+        ground = self.backgroundBrush().color()
+
+        def paint(inner: QPainter, part: QRectF | None) -> None:
+            seen = self.visible if part is None else part
+            if not self.bounds.contains(seen):
+                inner.fillRect(seen, ground)
+            self._paint_picture(inner)
+
+        self._ground.draw(painter, (_Same(self.pixels), ground.rgba()), self.view, paint)
+
+    def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
+        """Draw the layers: the cost is per layer, not per box."""
+        if self.pixels is None or not self._layers:
+            return
+        layers, view = tuple(self._layers), self.view
+        place: Any = {"scale": self.look.scale, "visible": self.visible, "bounds": self.bounds}
+
+        def paint(inner: QPainter, part: QRectF | None) -> None:
+            paint_code.paint_shapes(inner, layers, part=part, order=order, **place)
+
+        painter.save()
+        painter.setWorldTransform(view.transform, combine=True)
+        order = paint_code.orders(painter, layers, scale=self.look.scale, visible=self.visible)
+        painter.restore()
+        self._shapes.draw(painter, (layers, order), view, paint)
+        painter.save()
+        painter.setWorldTransform(view.transform, combine=True)
+        paint_code.paint_marks(painter, layers, active=self._active, memory=self._labels, **place)
+        painter.restore()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.settle()
+
+    def _paint_picture(self, painter: QPainter) -> None:
+        """Draw the picture; far away a reduced one, because Qt takes four pixels of many, and fine patterns turn to
+        moiré."""
+        pixels = self.pixels
+        if pixels is None:
+            return
+        scale = self.look.scale * self.devicePixelRatioF()
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < NEAREST_FROM_SCALE)
+        step = 2 ** int(math.log2(max(1 / scale, 1)))
+        step = step if min(pixels.shape[:2]) >= 2 * step else 1
+        painter.drawImage(self.bounds, self._reduced(pixels, step))
+
+    def _reduced(self, pixels: NDArray[np.uint8], step: int) -> QImage:
+        if self._small[0] is not pixels or self._small[1] != step:
+            size = QSize(pixels.shape[1] // step, pixels.shape[0] // step)
+            mode = Qt.TransformationMode.SmoothTransformation
+            image = paint_code.as_image(pixels).convertToFormat(QImage.Format.Format_RGB32)
+            self._small = (pixels, step, image if step < 2 else image.scaled(size, mode=mode))
+        return self._small[2]
 
     def _limited(self, scale: float) -> float:
         fit = self.fit_scale
@@ -212,9 +232,6 @@ class Stage(QGraphicsView):
         top = round((self.height() / 2 - y * scale) * ratio) / ratio
         self._origin = QPointF(left, top)
 
-        self.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale * ratio < NEAREST_FROM_SCALE)
         self.setSceneRect(0, 0, self.width(), self.height())
-        for item in (self._item, self._overlay):
-            item.setTransform(QTransform(scale, 0, 0, scale, left, top))
-        self._overlay.update()
+        self.viewport().update()
         self.look_changed.emit(self.look)

@@ -16,21 +16,37 @@ from models.types import Pixels, Result
 from viewer.canvas.layers import Layer
 from viewer.canvas.painter import png, render, svg
 from viewer.export import feature_grids, generated
-from viewer.presenters import anchor_matches, detections, feature_maps, heatmap, instances, lineage, segmentation
+from viewer.presenters import (
+    anchor_matches,
+    detections,
+    faithfulness,
+    feature_maps,
+    heatmap,
+    instances,
+    lineage,
+    segmentation,
+)
+from viewer.session.document import Look
 from viewer.window.dropped_data import pixels_of
 
 MAP = "attribution"
-PLAIN = ("classify", "layers")
+PLAIN = ("classify", "layers", "verdicts")
+PROOF = faithfulness.PROOF
 GRIDS = feature_grids.RAW
 KINDS = ("png", "svg", "json", "csv", "coco.json")
+# The kinds of files that the command line writes of inspections which are not painted as others are.
+KINDS_OF = {**dict.fromkeys(PLAIN, ("json",)), PROOF: ("png", "json", "csv")}
 
 
 def layers_of(request: Request, result: Result) -> list[Layer]:
     """Return what an inspection paints when nobody looks: no selection, everything it found."""
     if result.meta.get("kind") == MAP:
         values, extent = result.arrays["map"], result.meta["extent"]
-        return [heatmap.heat_layer(values, extent, heatmap.Look(), signed=result.meta["signed"])]
-    if "boxes" not in result.arrays and request.inspection in PLAIN:
+        return [heatmap.heat_layer(values, extent, Look(), signed=result.meta["signed"])]
+    if request.inspection == PROOF:
+        values, extent = result.arrays["map"], result.meta["extent"]
+        return [heatmap.heat_layer(values, extent, Look(), signed=bool((values < 0).any()))]
+    if request.inspection in PLAIN:
         return []
     if request.inspection in GRIDS or result.meta.get("kind") == generated.LATENT:
         return []
@@ -164,6 +180,10 @@ def _add(
             files.add(path, png(render(pixels, layers)))
         case "svg" if pixels is not None:
             files.add(path, svg(pixels, layers, title=path.stem))
+        case "csv" if request.inspection == PROOF:
+            files.add(path, faithfulness.as_csv(result))
+        case "json" if request.inspection == PROOF:
+            files.add(path, faithfulness.as_json(request, result, delta=None))
         case "csv":
             files.add(path, report.as_csv([(request, result)]))
         case "coco.json":

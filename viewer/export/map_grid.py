@@ -22,8 +22,8 @@ from models.types import Pixels, Refusal, Result, Source
 from viewer import theme
 from viewer.canvas.painter import as_image, default_unit, paint, png
 from viewer.export.generated import npz
-from viewer.presenters.heatmap import Look
 from viewer.presenters.map_comparison import Cell, Difference
+from viewer.session.document import Look
 from viewer.widgets.pictures.map_grid import Tile
 
 KINDS = ("png", "npz", "json")

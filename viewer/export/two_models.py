@@ -20,6 +20,7 @@ from viewer import theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.painter import default_unit, png, render
 from viewer.presenters import model_difference
+from viewer.session.lookup import name_of
 
 GAP, LINE, TEXT = 8, 22, 13  # in design pixels
 KINDS = ("png", "json")
@@ -148,7 +149,7 @@ def _boxes(pairs: model_difference.Pairs) -> dict[str, Any]:
     def one(result: Result, row: int) -> dict[str, Any]:
         arrays = result.arrays
         box = [round(float(v), 2) for v in arrays["boxes"][row]]
-        return {"class": model_difference.name_of(result, row), "score": float(arrays["scores"][row]), "box": box}
+        return {"class": name_of(result, row), "score": float(arrays["scores"][row]), "box": box}
 
     matched = [
         {"a": one(pairs.a, i), "b": one(pairs.b, j), "iou": float(iou)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog
 
-from models.latent.space import SEED
+from models.latent.space import SEED, seed_of
 from viewer.commands.command import Command
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ def commands(w: Window) -> list[Command]:
 
     def step(by: int) -> None:
         text = store.document.latent.code
-        seed = int(text.removeprefix(SEED)) + by if text.startswith(SEED) else 0
+        found = seed_of(text)
+        seed = found + by if found is not None else 0
         store.update(
             store.document.with_latent(code=f"{SEED}{max(0, seed)}", at=-1), title=f"Seed {max(0, seed)}", merge="seed"
         )

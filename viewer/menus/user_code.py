@@ -32,7 +32,7 @@ def commands(window: Window) -> list[Command]:
             menu="Model",
             group="code",
             enabled=lambda: _adapter(window) is not None,
-            checked=lambda: str(_adapter(window) or "") in kept_adapters.paths(),
+            checked=lambda: (path := _adapter(window)) is not None and str(path) in kept_adapters.paths(),
             help="Weights that it recognises open with it from now on",
         ),
         Command(

@@ -29,6 +29,7 @@ from viewer.widgets.pictures.map_readout import MapReading, plain_label
 INSPECTION, FOLDER = "elbo", "anatomy.folder"
 NO_PICTURE = "Drop a picture to see how the model encodes it, and what it loses."
 WAITING = "Waiting for the answer…"
+BEFORE = "{name} was open before this model. It is not encoded until you ask."
 OVER = "Over a folder of pictures"
 WEAK_NATS, MOST_NATS = 0.05, 1e6
 
@@ -50,6 +51,8 @@ class AnatomyPanel(Panel):
         for part in (self.reading.bar, self.reading.value, self.reading.warning):
             part.hide()
         self.bars = KLBars("KL divergence by dimension")
+        self.encode = QPushButton("Encode this picture")
+        self.encode.hide()
         self.go = QPushButton("Go to its code")
         self.go.setToolTip("The mean of the posterior, which is gone to when a picture is opened")
         self.whole = Section(OVER)
@@ -66,7 +69,7 @@ class AnatomyPanel(Panel):
         foot = QHBoxLayout()
         foot.addWidget(self.go)
         foot.addStretch(1)
-        for part in (self.words, self.gallery, self.reading, self.bars):
+        for part in (self.words, self.encode, self.gallery, self.reading, self.bars):
             column.addWidget(part)
         column.addLayout(foot)
         choose = QPushButton("Choose…")
@@ -85,6 +88,7 @@ class AnatomyPanel(Panel):
         column.addStretch(1)
         self.fill(inside, "Anatomy")
         self.go.clicked.connect(self._go)
+        self.encode.clicked.connect(self._encode)
         self.over.toggled.connect(self._encode_all)
         theme.changes().connect(self._show)
         self._show()
@@ -97,7 +101,9 @@ class AnatomyPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Want the terms of the bound; a picture's code is that of the canvas when it is opened, seen or not."""
-        return request_plan.ask(INSPECTION, document, description) if description is not None else None
+        if description is None or _waits(document):
+            return None
+        return request_plan.ask(INSPECTION, document, description)
 
     @staticmethod
     def wants_folder(document: Document, description: Description | None) -> Request | None:
@@ -122,7 +128,11 @@ class AnatomyPanel(Panel):
         if self._folder is None:
             self.verdict.setText(WAITING if document.view.posterior else reals.words(document))
         if self._result is None:
-            self.words.setText(WAITING if document.source else NO_PICTURE)
+            waits = _waits(document)
+            asked = BEFORE.format(name=document.source.name) if waits and document.source else WAITING
+            self.words.setText(asked if document.source else NO_PICTURE)
+            self.words.show()
+            self.encode.setVisible(waits)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Show the terms of a picture, whose code is gone to once; or the folder's."""
@@ -134,7 +144,9 @@ class AnatomyPanel(Panel):
         self._result = result
         self._show()
         document = self.store.document
-        if document.source == request.source and document.latent.encoded != request.source:
+        # A code that no picture of the model's has would take every control with it.
+        within = not result.meta["far"]
+        if within and document.source == request.source and document.latent.encoded != request.source:
             moved = latent_code.at(document, np.asarray(result.arrays["mu"], np.float32))
             self.store.update(moved.with_latent(encoded=request.source))
 
@@ -179,8 +191,10 @@ class AnatomyPanel(Panel):
                 ("Likelihood", f"{str(meta['likelihood']).capitalize()}{scale}"),
             ]
         )
+        self.reading.set_warning(meta["outside"])
         self.words.setText(meta["note"])
         self.words.setVisible(bool(meta["note"]))
+        self.encode.hide()
 
     def _tell_folder(self, result: Result) -> None:
         meta, active = result.meta, int(result.arrays["active"].sum())
@@ -194,6 +208,9 @@ class AnatomyPanel(Panel):
             code = np.asarray(self._result.arrays["mu"], np.float32)
             self.store.update(latent_code.at(self.store.document, code), title="Go to the picture's code")
 
+    def _encode(self) -> None:
+        self.store.update(self.store.document.with_latent(unasked=None), title="Encode the picture")
+
     def _encode_all(self, wanted: bool) -> None:
         self.store.update(self.store.document.with_view(posterior=wanted))
 
@@ -203,6 +220,11 @@ class AnatomyPanel(Panel):
 
     def _own(self) -> None:
         self.store.update(self.store.document.with_own(INSPECTION), title="Own settings of the bound")
+
+
+def _waits(document: Document) -> bool:
+    """Tell whether the picture was open before the model, and nobody asked for its code."""
+    return document.source is not None and document.latent.unasked == document.source
 
 
 def nats(value: float) -> str:

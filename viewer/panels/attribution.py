@@ -13,10 +13,10 @@ from models.types import Failure, Result
 from viewer.canvas.layers import Heat, Layer
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import attribution, detections, heatmap, lineage
-from viewer.presenters.heatmap import Look
 from viewer.session import request_plan
-from viewer.session.document import Document
+from viewer.session.document import POSITIVE, Document, Look
 from viewer.session.history import Store
+from viewer.session.lookup import title_for
 from viewer.session.request_plan import Wants
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.heatmap_look import LookForm
@@ -49,6 +49,7 @@ class AttributionPanel(Panel):
         super().__init__(store)
         self.methods = Methods()
         self.verdict = plain_label("Verdict on the method")
+        self._place: tuple[float, float] | None = None
         self.reading = MapReading()
         self.target = TargetForm()
         self.look = LookForm()
@@ -140,6 +141,7 @@ class AttributionPanel(Panel):
     def forget(self) -> None:
         """Drop what belongs to another picture or model."""
         self._request = self._result = self._verdicts = self._heat = None
+        self._read()
         self._failure, self._texts = (None, ""), {}
         self.methods.judge({})
 
@@ -153,7 +155,7 @@ class AttributionPanel(Panel):
             return []
         values, signed, look = result.arrays["map"], bool(result.meta["signed"]), document.look
         said = heatmap.words(values, signed=signed)
-        if said == heatmap.FLAT or (said and look.sign == heatmap.POSITIVE) or heatmap.end_of(values, look) <= 0:
+        if said == heatmap.FLAT or (said and look.sign == POSITIVE) or heatmap.end_of(values, look) <= 0:
             return []
         if self._heat is None or self._heat[0] is not result or self._heat[1] != look:
             layer = heatmap.heat_layer(values, result.meta["extent"], look, signed=signed, id=self.id)
@@ -162,8 +164,14 @@ class AttributionPanel(Panel):
 
     def pointer(self, place: tuple[float, float] | None) -> None:
         """Read the map under the pointer."""
-        value = attribution.value_at(self._result, *place) if place is not None and self._result is not None else None
-        where = f" at x {place[0]:.0f}, y {place[1]:.0f}" if place is not None else ""
+        self._place = place
+        self._read()
+
+    def _read(self) -> None:
+        """Tell the value of the cell under the pointer, of the map that is shown now."""
+        place, result = self._place, self._result
+        value = attribution.value_at(result, *place) if place is not None and result is not None else None
+        where = f" in its cell, at x {int(place[0])}, y {int(place[1])}" if place is not None else ""
         self.reading.set_value("" if value is None else attribution.number(value) + where)
 
     def seen(self, in_view: bool) -> None:
@@ -186,6 +194,7 @@ class AttributionPanel(Panel):
         used = self._offer is None or attribution.layered(self._offer)
         self.target.follow_layer(document.layer, automatic, used=used)
         result = self._result if there else None
+        self._read()
         signed = result is None or bool(result.meta["signed"])
         self.look.follow(document.look, signed=signed)
         self.reading.setVisible(result is not None)
@@ -260,12 +269,12 @@ class AttributionPanel(Panel):
 
     def _aim(self, word: str) -> None:
         names = self._description.classes if self._description else ()
-        title = f"Explain {attribution.title_for(word, names) if word else 'the highest class'}"
+        title = f"Explain {title_for(word, names) if word else 'the highest class'}"
         self.store.update(attribution.with_target(self.store.document, word), title=title)
 
     def _oppose(self, word: str) -> None:
         names = self._description.classes if self._description else ()
-        title = f"Set against {attribution.title_for(word, names) if word else 'no class'}"
+        title = f"Set against {title_for(word, names) if word else 'no class'}"
         self.store.update(self.store.document.explaining(against=word), title=title)
 
     def _part(self, part: str) -> None:

@@ -20,6 +20,7 @@ from viewer.presenters import attribution
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.session.lookup import label_of, word_for
 from viewer.widgets.controls.elided_label import ElidedLabel
 from viewer.widgets.controls.search_line import Search
 from viewer.widgets.tables.class_ranking import Ranking
@@ -143,8 +144,8 @@ class ClassificationPanel(Panel):
         self._names = (*names, *(f"class {label}" for label in range(len(names), outputs)))
 
     def _mark(self, document: Document) -> None:
-        wanted = attribution.label_of(document.target, self._names) if document.target else self._best
-        against = attribution.label_of(document.against, self._names) if document.against else -1
+        wanted = label_of(document.target, self._names) if document.target else self._best
+        against = label_of(document.against, self._names) if document.against else -1
         self.ranking.mark(target=wanted, against=against)
         title = self._names[wanted] if 0 <= wanted < len(self._names) else ""
         name = f"{title} − {self._names[against]}" if against >= 0 else title
@@ -194,11 +195,11 @@ class ClassificationPanel(Panel):
             self._choose(label)
 
     def _choose(self, label: int) -> None:
-        word = attribution.word_for(label, self._names)
+        word = word_for(label, self._names)
         self.store.update(attribution.with_target(self.store.document, word), title=f"Explain {self._names[label]}")
 
     def _oppose(self, label: int) -> None:
-        word = attribution.word_for(label, self._names) if label >= 0 else ""
+        word = word_for(label, self._names) if label >= 0 else ""
         title = f"Set against {self._names[label]}" if label >= 0 else "Set against no class"
         self.store.update(self.store.document.explaining(against=word), title=title)
 

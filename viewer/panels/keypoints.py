@@ -15,10 +15,10 @@ from models.types import Result
 from viewer.canvas.layers import Heat, Layer
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import instances
-from viewer.presenters.detections import row_of
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.session.lookup import row_of
 from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.controls.form import Form
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from PySide6.QtCore import QSignalBlocker
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from models.inspection import Description
-from models.latent.space import SEED, Space
+from models.latent.space import SEED, Space, seed_of
 from models.requests import Request
 from models.types import Failure, Float, Refusal, Result
 from viewer.panels.base import GAP, Panel
@@ -89,7 +89,7 @@ class ExplorePanel(Panel):
             return
         code = latent_code.code_of(document, space)
         known, reach = (document.model, description.about.get("latent")), latent_code.reach_of(code)
-        if known == self._built[:2] and not document.latent.code.startswith(SEED):
+        if known == self._built[:2] and self._held():
             reach = max(reach, self._built[2])  # a slider that is dragged must not be made anew
         if known != self._known:
             self._known, self._spread, self._folder = known, None, None
@@ -99,7 +99,8 @@ class ExplorePanel(Panel):
             self._draw_spread()
         text = document.latent.code
         with QSignalBlocker(self.seed):
-            self.seed.setValue(int(text.removeprefix(SEED)) if text.startswith(SEED) else NO_SEED)
+            seed = seed_of(text)
+            self.seed.setValue(seed if seed is not None and seed <= MOST_SEED else NO_SEED)
         if not self.code.hasFocus() or self.code.text() == text:
             self.code.setText(text)
             self.code.setCursorPosition(0)
@@ -135,6 +136,11 @@ class ExplorePanel(Panel):
             return
         document = self.store.document.with_latent(code=f"{SEED}{seed}", at=-1)
         self.store.update(document, title=f"Seed {seed}", merge="seed")
+
+    def _held(self) -> bool:
+        """Tell whether one of the controls is being moved."""
+        focus = QApplication.focusWidget()
+        return self.form is not None and focus is not None and self.form.isAncestorOf(focus)
 
     def _build(self, description: Description, space: Space, reach: float) -> None:
         """Make the controls of another model, or of the same for codes that lie farther out."""

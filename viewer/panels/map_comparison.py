@@ -29,6 +29,7 @@ from viewer.presenters.map_comparison import Cell, Difference
 from viewer.presenters.map_tiles import Answer
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.session.lookup import label_of
 from viewer.session.request_plan import Wanted
 from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.controls.check_picker import Picker
@@ -253,7 +254,7 @@ class MapsPanel(Panel):
         document, description = self.store.document, self._description
         known = description.classes if description else ()
         exact = {title.lower(): title for title in reversed(known)}.get(name.lower(), name)
-        if attribution.label_of(exact, known) < 0:
+        if label_of(exact, known) < 0:
             listed = len(card.label_ids(known))
             self.words.setText(f"There is no class {name!r} in this model. Choose one of its {listed:,} classes.")
             return

@@ -25,7 +25,7 @@ from models.types import Failure, Float, Result, Source
 from viewer.panels.base import GAP, Levels, Panel
 from viewer.presenters import faithfulness, heatmap
 from viewer.presenters.map_comparison import within
-from viewer.session.document import Document
+from viewer.session.document import SIGNED, Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wanted
 from viewer.widgets.charts.colour_bar import ColourBar
@@ -189,7 +189,7 @@ class ProofPanel(Panel):
         look, extent = replace(self.store.document.look, scale=0.0), tuple(result.meta["extent"])
         end = heatmap.end_of(values, look)
         layer = heatmap.heat_layer(values, extent, look, signed=signed) if np.any(values) else None
-        foot, note = within(end, around=signed and look.sign == heatmap.SIGNED), heatmap.words(values, signed=signed)
+        foot, note = within(end, around=signed and look.sign == SIGNED), heatmap.words(values, signed=signed)
         return replace(tile, heat=layer, values=values, extent=extent, foot=foot, note=note, tip=f"{name}: {foot}")
 
     def _copy(self) -> None:

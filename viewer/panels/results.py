@@ -13,9 +13,9 @@ from models.requests import Request
 from models.types import Result
 from viewer import theme
 from viewer.panels.base import Panel
-from viewer.presenters.detections import row_of
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.session.lookup import row_of
 
 COLUMNS = ("Class", "Score", "x0", "y0", "x1", "y1", "Width", "Height")
 Index = QModelIndex | QPersistentModelIndex

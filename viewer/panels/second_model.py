@@ -18,10 +18,9 @@ from viewer.canvas.layers import NO_CLASS, ONLY_A, ONLY_B, Layer
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import heatmap, model_difference
 from viewer.presenters.attribution import number
-from viewer.presenters.heatmap import Look
 from viewer.presenters.map_comparison import Difference
 from viewer.presenters.model_difference import Pairs
-from viewer.session.document import Document
+from viewer.session.document import Document, Look
 from viewer.session.history import Store
 from viewer.session.second_model import PREFIX, slot_of
 from viewer.widgets.controls.elided_label import ElidedLabel

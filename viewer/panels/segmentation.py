@@ -17,6 +17,7 @@ from viewer.presenters import attribution, segmentation
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.session.lookup import label_of, word_for
 from viewer.widgets.controls.form import Form
 from viewer.widgets.tables.class_shares import ClassShares
 
@@ -121,14 +122,14 @@ class SegmentationPanel(Panel):
     def _mark(self, document: Document) -> None:
         wanted = attribution.target_of(document)
         names = self._result.meta["names"] if self._result is not None else ()
-        self.table.mark(attribution.label_of(wanted, names) if wanted else -1)
+        self.table.mark(label_of(wanted, names) if wanted else -1)
         self.largest.setEnabled(bool(wanted))
 
     def _choose(self, label: int) -> None:
         if self._result is None:
             return
         names = self._result.meta["names"]
-        document = attribution.with_target(self.store.document, attribution.word_for(label, names))
+        document = attribution.with_target(self.store.document, word_for(label, names))
         self.store.update(document, title=f"Explain {names[label]}")
 
     def _automatic(self) -> None:

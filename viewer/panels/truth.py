@@ -225,7 +225,9 @@ class TruthPanel(Panel):
             self.kinds[kind].setText(KINDS[kind][0] + count)
         if outcome is not None:
             matches = outcome.matches
-            self.counts.setText(f"Precision {_part(matches.precision)} · recall {_part(matches.recall)}")
+            self.counts.setText(
+                f"Of this picture alone: precision {_part(matches.precision)} · recall {_part(matches.recall)}"
+            )
         elif annotated is None:
             self.counts.setText("This picture is not in the ground truth.")
         self.data_set.setToolTip("\n".join(_mapped(outcome)) if outcome else "")

@@ -11,6 +11,7 @@ from models.inspection import Description, Offer
 from models.quantity import TITLES
 from models.requests import Request
 from models.types import Result
+from viewer.presenters import heatmap
 from viewer.session import request_plan
 from viewer.session.document import Document
 
@@ -132,25 +133,6 @@ def subject(document: Document, texts: Mapping[int, str]) -> str:
     return "Best box; click another to choose it"
 
 
-def word_for(label: int, classes: Sequence[str]) -> str:
-    """Return what a class is asked for by: its name, or its number where another class has the name first."""
-    name = classes[label]
-    return name if classes.index(name) == label else str(label)
-
-
-def label_of(word: str, classes: Sequence[str]) -> int:
-    """Return the label id that a name or number stands for, -1 for none."""
-    if word in classes:
-        return list(classes).index(word)
-    return int(word) if word.isascii() and word.isdigit() and int(word) < len(classes) else -1
-
-
-def title_for(word: str, classes: Sequence[str]) -> str:
-    """Return the name of the class that a word asks for."""
-    label = label_of(word, classes)
-    return classes[label] if label >= 0 else word
-
-
 def number(value: float) -> str:
     """Return a value with three digits that count, as people read it."""
     return f"{value:.3g}" if value and not 1e-3 <= abs(value) < 1e4 else f"{value:.3f}".rstrip("0").rstrip(".") or "0"
@@ -176,9 +158,4 @@ def facts(result: Result, texts: Mapping[int, str]) -> list[tuple[str, str]]:
 
 def value_at(result: Result, x: float, y: float) -> float | None:
     """Return the map's own value at a place of the picture, None outside."""
-    values = result.arrays["map"]
-    x0, y0, x1, y1 = result.meta["extent"]
-    column, row = (x - x0) / (x1 - x0) * values.shape[1], (y - y0) / (y1 - y0) * values.shape[0]
-    if not (0 <= column < values.shape[1] and 0 <= row < values.shape[0]):
-        return None
-    return float(values[int(row), int(column)])
+    return heatmap.value_at(result.arrays["map"], result.meta["extent"], x, y)

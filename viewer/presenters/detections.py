@@ -8,6 +8,7 @@ import numpy as np
 
 from models.types import Result
 from viewer.canvas.layers import Boxes, Heat, Layer, Links, Points
+from viewer.session.lookup import row_of
 
 DETECTIONS, REMOVED, ANCHORS = "detections", "removed", "anchors"
 
@@ -72,12 +73,6 @@ def _removal(result: Result, row: int) -> str:
     if "original_scores" in arrays:
         return f"{text} fused into {_text(classes, arrays['labels'][by], arrays['scores'][by])} at IoU {iou:.2f}"
     return f"{text} removed by {keeper} at IoU {iou:.2f}"
-
-
-def row_of(result: Result, selected: int) -> int:
-    """Return the row of the detection with an id, or -1 when it is not shown."""
-    rows = np.flatnonzero(result.arrays["ids"] == selected)
-    return int(rows[0]) if len(rows) else -1
 
 
 def anchors_at(result: Result, x: float, y: float, *, level: int = -1) -> np.ndarray:

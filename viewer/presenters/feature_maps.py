@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from models.types import Float, Int, Result
 from viewer.canvas import mosaic
 from viewer.canvas.layers import Boxes, Layer
-from viewer.presenters.heatmap import DIVERGING, SEQUENTIAL, Look, heat_layer
+from viewer.presenters.heatmap import DIVERGING, SEQUENTIAL, heat_layer
+from viewer.session.document import Look
 
 Lut = Callable[[str], NDArray[np.uint8]]
 FILTERS, ACTIVATIONS, ATTENTION = "filters", "activations", "attention"

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from models.types import Float
 from viewer.canvas.layers import Heat
+from viewer.session.document import ABSOLUTE, POSITIVE, SIGNED, Look
 
 Rect = tuple[float, float, float, float]
-SIGNED, ABSOLUTE, POSITIVE = "signed", "absolute", "positive"
 SIGNS = {SIGNED: "Signed", ABSOLUTE: "Absolute", POSITIVE: "Positive only"}
 SEQUENTIAL, DIVERGING = "sequential", "diverging"
 COLOUR_MAPS = ("", "viridis", "inferno", "magma", "plasma", "cividis")
 FINEST_PX = 256
 NO_EVIDENCE = "No positive evidence: nothing in this map speaks for the target."
 FLAT = "The map is zero everywhere."
-
-
-@dataclass(frozen=True)
-class Look:
-    """How maps are drawn: opacity; what becomes of the sign; the percentile that the scale ends at, above which values
-    are clipped; smoothed between cells or not; the cells' own grid over it; colours ("" suits the sign); whether weak
-    values let the picture through; `scale` locks the end of the scale, 0 leaves each map its own.
-    """
-
-    opacity: float = 0.7
-    sign: str = SIGNED
-    clip: float = 99.5
-    smooth: bool = True
-    grid: bool = False
-    colours: str = ""
-    fade: bool = True
-    scale: float = 0.0
 
 
 def shown(values: Float, look: Look) -> Float:
@@ -73,8 +54,16 @@ def heat_layer(
     finer = finely(drawn) if look.smooth else drawn
     cells = (drawn.shape[0], drawn.shape[1]) if look.grid else None
     return Heat(
-        id, finer, extent, low, high, colours, look.opacity, smooth=look.smooth, fade=look.fade, cells=cells
+        id, finer, extent, low, high, colours, look.opacity, smooth=look.smooth, fade=look.fade, cells=cells, own=values
     )  # fmt: skip
+
+
+def value_at(values: Float, extent: Rect, x: float, y: float) -> float | None:
+    """Return a map's own value, that of a cell, at a place of the picture, in its pixels, None outside."""
+    x0, y0, x1, y1 = extent
+    row, column = (y - y0) / (y1 - y0) * values.shape[0], (x - x0) / (x1 - x0) * values.shape[1]
+    inside = 0 <= row < values.shape[0] and 0 <= column < values.shape[1]
+    return float(values[int(row), int(column)]) if inside else None
 
 
 def words(values: Float, *, signed: bool) -> str:

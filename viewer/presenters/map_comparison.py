@@ -12,9 +12,10 @@ from models.params import Value
 from models.requests import Request
 from models.types import Float, Result, Source
 from viewer.presenters import attribution, heatmap
-from viewer.presenters.heatmap import Look, Rect
+from viewer.presenters.heatmap import Rect
 from viewer.session import request_plan
-from viewer.session.document import Document
+from viewer.session.document import Document, Look
+from viewer.session.lookup import label_of, word_for
 
 QUEUE = "maps"
 BEST_SLOT = "maps.best"
@@ -56,7 +57,7 @@ def methods(document: Document, description: Description | None) -> tuple[str, .
 def classes(document: Document, description: Description | None) -> tuple[str, ...]:
     """Return the classes compared: those chosen, else the best of the picture; "" is a box's own, or not known yet."""
     known = description.classes if description else ()
-    chosen = tuple(word for word in document.maps.classes if attribution.label_of(word, known) >= 0)
+    chosen = tuple(word for word in document.maps.classes if label_of(word, known) >= 0)
     return chosen or document.maps.found or ("",)
 
 
@@ -119,9 +120,7 @@ def best(document: Document, description: Description) -> Request | None:
 
 def found(result: Result) -> tuple[str, ...]:
     """Return what the best classes that a classification found are asked for by."""
-    return tuple(
-        attribution.word_for(label, result.meta["classes"]) for label in result.arrays["labels"][:BEST].tolist()
-    )
+    return tuple(word_for(label, result.meta["classes"]) for label in result.arrays["labels"][:BEST].tolist())
 
 
 def ends(maps: Mapping[Cell, Result], look: Look, *, scale: str) -> dict[Cell, float]:
@@ -140,14 +139,6 @@ def ends(maps: Mapping[Cell, Result], look: Look, *, scale: str) -> dict[Cell, f
 def within(end: float, *, around: bool) -> str:
     """Return a scale's end as text that is not broken over lines."""
     return f"{'±' if around else '≤'}\u00a0{end:.3g}"
-
-
-def value_at(values: Float, extent: Rect, x: float, y: float) -> float | None:
-    """Return the map's own value at a place of the picture, in its pixels, None outside."""
-    x0, y0, x1, y1 = extent
-    row, column = (y - y0) / (y1 - y0) * values.shape[0], (x - x0) / (x1 - x0) * values.shape[1]
-    inside = 0 <= row < values.shape[0] and 0 <= column < values.shape[1]
-    return float(values[int(row), int(column)]) if inside else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,10 +12,10 @@ from models.requests import Request
 from models.types import Failure, Result, Source
 from viewer.canvas.layers import Heat
 from viewer.export.map_grid import Shown
-from viewer.presenters import attribution, heatmap, map_comparison
-from viewer.presenters.heatmap import Look
+from viewer.presenters import heatmap, map_comparison
 from viewer.presenters.map_comparison import Cell, Difference, within
-from viewer.session.document import Document
+from viewer.session.document import SIGNED, Document, Look
+from viewer.session.lookup import title_for, word_for
 from viewer.widgets.pictures.map_grid import Tile
 
 Answer = Result | Failure
@@ -86,7 +86,7 @@ def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile,
     if found is None:
         why = NOT_COMPARED.format("they cover no part of the picture together.")
         return None, replace(empty, note=why), bar, names
-    plain = replace(look, sign=heatmap.SIGNED, scale=0.0)
+    plain = replace(look, sign=SIGNED, scale=0.0)
     end = heatmap.end_of(found.values, plain)
     layer = heatmap.heat_layer(found.values, found.extent, plain, signed=True, id="difference")
     tile = replace(
@@ -106,8 +106,8 @@ def class_rows(best: Result | None, chosen: Sequence[str], classes: Sequence[str
         chances = quantity.of(best) == quantity.PROBABILITY
         texts = [f"{v:.3f}" if chances else quantity.in_digits(v) for v in columns[1]]
         told = zip(columns[0], texts, strict=True)
-        rows = {attribution.word_for(label, names): f"{names[label]}\t{text}" for label, text in told}
-    rows |= {word: attribution.title_for(word, classes) for word in chosen if word not in rows}
+        rows = {word_for(label, names): f"{names[label]}\t{text}" for label, text in told}
+    rows |= {word: title_for(word, classes) for word in chosen if word not in rows}
     return [(name, title, "") for name, title in rows.items()]
 
 
@@ -146,7 +146,7 @@ def _with_map(tile: Tile, result: Result, look: Look, end: float, *, signed: boo
         note=said,
         badge=badge or ("refining" if meta.get("partial") else ""),
         tip="\n".join([*lines, *([said] if said else [])]),
-        foot=within(end, around=signed and look.sign == heatmap.SIGNED),
+        foot=within(end, around=signed and look.sign == SIGNED),
     )
 
 
@@ -173,7 +173,7 @@ def _scale(
     ends: Mapping[Cell, float], titles: Mapping[str, str], look: Look, mode: str, *, signed: bool
 ) -> tuple[Bar, str]:
     """Return the one colour bar, in numbers where all maps share a scale, else in shares of each scale's end."""
-    around = signed and look.sign == heatmap.SIGNED
+    around = signed and look.sign == SIGNED
     colours = heatmap.DIVERGING if around else look.colours or heatmap.SEQUENTIAL
     largest = max(ends.values(), default=1.0)
     if mode == "all" or look.scale > 0 or len(set(ends.values())) == 1:

@@ -18,9 +18,10 @@ from models.types import Float, Int, Result
 from viewer.canvas.layers import ONLY_A, ONLY_B, Boxes, Heat, Layer, Links, Masks
 from viewer.presenters import heatmap, map_comparison, settings_difference
 from viewer.presenters.detections import DETECTIONS, REMOVED
-from viewer.presenters.heatmap import Look
 from viewer.presenters.instances import MASKS
 from viewer.presenters.map_comparison import Difference
+from viewer.session.document import SIGNED, Look
+from viewer.session.lookup import class_name, name_of
 
 MAP_LAYER = "difference"
 # Layers whose colours are those of classes.
@@ -122,17 +123,6 @@ class Activity:
     channel: float | None
 
 
-def name_of(result: Result, row: int) -> str:
-    """Return the class name of a detection."""
-    return class_name(result, int(result.arrays["labels"][row]))
-
-
-def class_name(result: Result, label: int) -> str:
-    """Return the name of a label, its number where it has none."""
-    names = result.meta["classes"]
-    return names[label] if label < len(names) else str(label)
-
-
 def boxes(a: Result, b: Result) -> Pairs:
     """Pair detections of one class name with an IoU of 0.5 or more, the largest first, each once."""
     names = {name: label for label, name in reversed(list(enumerate(a.meta["classes"])))}
@@ -217,7 +207,7 @@ def map_difference(a: Result, b: Result, look: Look) -> Difference | None:
 
 def difference_layer(found: Difference, look: Look) -> Heat:
     """Return the layer of a difference of maps: diverging around zero, red where A has more."""
-    plain = replace(look, sign=heatmap.SIGNED, scale=0.0)
+    plain = replace(look, sign=SIGNED, scale=0.0)
     return heatmap.heat_layer(found.values, found.extent, plain, signed=True, id=MAP_LAYER)
 
 

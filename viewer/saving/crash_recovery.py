@@ -23,6 +23,8 @@ from viewer.session.document import Document
 FOLDER = "recovery"
 LOCK = ".lock"
 BROKEN = ".broken"
+DISCARDED = ".discarded"
+KEPT_S = 7 * 24 * 3600  # for how long what was discarded can be had back
 
 
 class Kept:
@@ -72,12 +74,43 @@ class Left:
     written_s: float
 
     def remove(self) -> None:
-        """Forget it."""
+        """Forget it: another file holds what it held."""
+        _remove(self.path, self.lock)
+
+    def discard(self) -> None:
+        """Ask about it no more, but keep it for a week."""
+        with contextlib.suppress(OSError):
+            self.path.replace(self.path.with_suffix(f".{time.time_ns()}{DISCARDED}"))
         _remove(self.path, self.lock)
 
     def let_go(self) -> None:
         """Leave it to whoever starts next."""
         self.lock.close()
+
+
+@dataclass(frozen=True)
+class Discarded:
+    """What the user chose to discard less than a week ago."""
+
+    path: Path
+    opened: Opened
+    written_s: float
+
+
+def discarded(folder: Path) -> list[Discarded]:
+    """Return what was discarded, the newest first; what was a week ago is removed."""
+    found: list[tuple[float, Discarded]] = []
+    for path in (folder / FOLDER).glob("*" + DISCARDED):
+        stamp = path.stem.rpartition(".")[2]
+        try:
+            when_s = int(stamp) / 1e9 if stamp.isascii() and stamp.isdigit() else path.stat().st_mtime
+            if time.time() - when_s > KEPT_S:
+                path.unlink(missing_ok=True)
+                continue
+            found.append((when_s, Discarded(path, session_file.read(path), path.stat().st_mtime)))
+        except (Refusal, OSError):
+            continue  # it cannot be read, and goes after its week
+    return [one for _, one in sorted(found, key=lambda pair: -pair[0])]
 
 
 def left(folder: Path) -> list[Left]:

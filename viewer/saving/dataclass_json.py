@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from functools import cache
 from types import UnionType
@@ -59,7 +58,7 @@ def _take(hint: Any, given: Any, where: str, tell: Tell) -> Any:
         return _items(get_args(hint), given, where, tell)
     if dataclasses.is_dataclass(hint):
         return _object(hint, given, where, tell)
-    if hint is float and type(given) in (int, float) and not math.isnan(given) and abs(given) < 2.0**INT_BITS:
+    if hint is float and type(given) in (int, float) and abs(given) < 2.0**INT_BITS:
         return float(given)
     if hint not in (float, int, bool, str, type(None)):
         raise TypeError(f"{where}: {hint} has no plain value")

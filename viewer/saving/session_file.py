@@ -156,7 +156,8 @@ def _body(path: Path) -> dict[str, Any]:
     if path.stat().st_size > MOST_BYTES:
         raise Refusal(f"{path.name} is larger than {MOST_BYTES / 1e6:.0f} MB, which no session is.", advice=advice)
     try:
-        body = json.loads(path.read_bytes())
+        body = json.loads(files.content(path, most=MOST_BYTES))
+        json.dumps(body, ensure_ascii=False).encode()  # a lone surrogate could be written nowhere
     except RecursionError as error:
         raise Refusal(f"{path.name} is nested too deeply to be a session.", advice=advice) from error
     except OSError as error:
@@ -186,7 +187,7 @@ def _key(place: str, folder: Path) -> str:
 def _entry(place: str, known: Digests, budget: list[int] | None) -> dict[str, Any]:
     """Return what is written of a file: its size and SHA-256, "folder" of a folder, nothing of what is not there."""
     path = Path(place)
-    if path.is_dir():
+    if files.exists(path) and path.is_dir():
         return {"folder": True}
     stamp = Source.file(path).stamp
     if not any(stamp):

@@ -9,10 +9,10 @@ from typing import Any
 from models.inspection import Offer
 from models.params import Value
 from viewer.presenters.attribution import PARTS
-from viewer.presenters.heatmap import COLOUR_MAPS, SIGNS, Look
+from viewer.presenters.heatmap import COLOUR_MAPS, SIGNS
 from viewer.presenters.map_comparison import SCALES
 from viewer.saving.dataclass_json import Tell, mapped
-from viewer.session.document import Document, Maps, View
+from viewer.session.document import Document, Look, Maps, View
 
 
 def _one(*choices: str) -> Callable[[Any], bool]:

@@ -11,10 +11,28 @@ from models.cards.card import DEFAULT_MODEL
 from models.params import Value
 from models.requests import Request
 from models.types import Source
-from viewer.presenters.heatmap import Look
+
+SIGNED, ABSOLUTE, POSITIVE = "signed", "absolute", "positive"
 
 Rect = tuple[float, float, float, float]
 Settings = tuple[tuple[tuple[str, str], tuple[tuple[str, Value], ...]], ...]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How maps are drawn: opacity; what becomes of the sign; the percentile that the scale ends at, above which values
+    are clipped; smoothed between cells or not; the cells' own grid over it; colours ("" suits the sign); whether weak
+    values let the picture through; `scale` locks the end of the scale, 0 leaves each map its own.
+    """
+
+    opacity: float = 0.7
+    sign: str = SIGNED
+    clip: float = 99.5
+    smooth: bool = True
+    grid: bool = False
+    colours: str = ""
+    fade: bool = True
+    scale: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -100,7 +118,8 @@ class Latent:
 
     `at` is the key that is chosen, -1 for none. `reals` is the folder of real pictures that generated ones are compared
     with, "" for that of the current picture; `sought` the picture whose code is being sought, or was; `encoded` the one
-    whose code was gone to last, because it was opened. `aside` are codes put aside, each with the name of the place it
+    whose code was gone to last, because it was opened; `unasked` the one that was open before the model, which is not
+    encoded until that is asked for. `aside` are codes put aside, each with the name of the place it
     is put: A, B and C hold one code each, sets as many as were added. `points` says that pictures lie over the map of a
     plane. `around` is the code whose local directions are shown, `kept` are directions by name, as codes of length 1,
     `folders` those of pictures with and without what an attribute vector leads to.
@@ -112,6 +131,7 @@ class Latent:
     reals: str = ""
     sought: Source | None = None
     encoded: Source | None = None
+    unasked: Source | None = None
     aside: tuple[tuple[str, str], ...] = ()
     points: bool = True
     around: str = "seed:0"
@@ -220,7 +240,8 @@ class Document:
         """Return the document with another model, whose pyramid has other levels, and whose codes are others unless it
         is the same file under other assumptions.
         """
-        latent = self.latent if model_name.split(model)[0] == model_name.split(self.model)[0] else Latent()
+        same = model_name.split(model)[0] == model_name.split(self.model)[0]
+        latent = self.latent if same else Latent(unasked=self.source)
         view = dataclasses.replace(self.view, anchor_level=-1)
         own = {"target": "", "against": "", "part": "score", "layer": ""}
         own["beside"] = "" if model == self.beside else self.beside

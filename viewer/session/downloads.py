@@ -5,14 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from models.cards.zoo_catalogue import Entry
 from models.types import Cancelled, Failure, Refusal
 from models.zoo.fetch import fetch
-
-if TYPE_CHECKING:
-    from viewer.session.session import Session
+from viewer.session.job_queue import Jobs
 
 SLOT = "download"
 PROGRESS_S = 0.1
@@ -25,8 +22,8 @@ class Downloads:
     `failure` says why the last one is not there; one that was called off is a Failure too.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
         self._stop = threading.Event()
         self.entry: Entry | None = None
         self.done = self.total = 0
@@ -47,7 +44,7 @@ class Downloads:
             # By time for slow ones, by share so that what came before a pause is told.
             if time.monotonic() - told_s > PROGRESS_S or (done - told) * PARTS >= max(total, PARTS):
                 told_s, told = time.monotonic(), done
-                self._session.jobs.later(lambda: self._progress(entry, done, total))
+                self._jobs.later(lambda: self._progress(entry, done, total))
 
         def work() -> Callable[[], None]:
             try:
@@ -68,7 +65,7 @@ class Downloads:
 
             return finished
 
-        self._session.jobs.local(SLOT, work)
+        self._jobs.local(SLOT, work)
 
     def cancel(self) -> None:
         """Call off what is downloaded; what came is kept."""

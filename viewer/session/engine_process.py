@@ -19,12 +19,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from models import reading
 from models.engine.process import FLAGS, receive, send, serve
 from models.live.shared_frames import Borrower, Lender
 from models.live.status import Shown
 from models.requests import Request
 from models.runtime import memory_limits
+from models.types import Source
 from viewer.endings import OVER_MEMORY
+from viewer.session.reading_process import ReadingProcesses, Wanted
 
 GRACE_S = 2.0
 ENDING_S = 0.5  # from the end of what an engine sends to its exit code
@@ -85,6 +88,11 @@ class Lane(Protocol):
     def stop(self) -> None:
         """End the engine."""
 
+    def read(
+        self, task: str, source: Source, option: int = 0, *, wanted: Wanted, progress: reading.Progress | None = None
+    ) -> Any:
+        """Return what `models.reading.read` does, from any thread; raises Cancelled once it is not `wanted`."""
+
 
 class ProcessLane:
     """An engine in a process of its own, spawned; one thread here passes its messages on, another sends ours.
@@ -104,6 +112,7 @@ class ProcessLane:
         self._finished = threading.Event()
         self._lender, self._borrower = Lender(), Borrower()
         self._tail = Tail()
+        self._reading = ReadingProcesses()
 
     @property
     def pid(self) -> int:
@@ -117,6 +126,8 @@ class ProcessLane:
     def start(self, post: Post) -> None:
         """Spawn the engine. Return at once; ("ready", facts) follows."""
         self._post = post
+        if not self._generation:
+            self._reading.warm()
         self._generation += 1
         self._pipe, theirs = self._context.Pipe()
         heard, said = self._context.Pipe(duplex=False)
@@ -135,6 +146,12 @@ class ProcessLane:
         threading.Thread(target=self._watch, args=(self._process, most), name="vitrine-watch", daemon=True).start()
         threading.Thread(target=self._listen, args=arguments, name="vitrine-listen", daemon=True).start()
         threading.Thread(target=_send_on, args=(self._pipe, self._out), name="vitrine-send", daemon=True).start()
+
+    def read(
+        self, task: str, source: Source, option: int = 0, *, wanted: Wanted, progress: reading.Progress | None = None
+    ) -> Any:
+        """Read a file in another process, which is ended with the lane."""
+        return self._reading.read(task, source, option, wanted=wanted, progress=progress)
 
     def submit(self, number: int, request: Request) -> None:
         """Send a request. If the engine is gone, ("lost", ...) tells."""
@@ -166,7 +183,8 @@ class ProcessLane:
         self.start(self._post)
 
     def stop(self) -> None:
-        """Kill the engine."""
+        """Kill the engine, and what reads files."""
+        self._reading.stop()
         self._end()
 
     def _end(self) -> None:
@@ -266,6 +284,12 @@ class InlineLane:
 
             self.engine = importlib.import_module("models.engine.engine").Engine()
         post(("ready", {}))
+
+    def read(
+        self, task: str, source: Source, option: int = 0, *, wanted: Wanted, progress: reading.Progress | None = None
+    ) -> Any:
+        """Read a file here."""
+        return reading.read(task, source, option, progress=progress)
 
     def submit(self, number: int, request: Request) -> None:
         """Answer the request now."""

@@ -8,26 +8,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from models import images
-from models.truth.read import read
 from models.truth.types import Truth
 from models.types import Cancelled, Failure, Refusal, Source
-
-if TYPE_CHECKING:
-    from viewer.session.session import Session
+from viewer.session.state import SessionState
 
 SLOT = "truth"
 MOST_KEPT = 4
 PROGRESS_S = 0.05
 
 
+class OpenPictures(Protocol):
+    """What opens pictures together with their ground truth, as one step."""
+
+    def __call__(self, sources: tuple[Source, ...], *, truth: Source | None = None) -> None:
+        """Open the pictures."""
+
+
 class Truths:
     """What the document's ground truth is: `current`, None until it was read; `reading` tells whether one is."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, state: SessionState, *, open_pictures: OpenPictures) -> None:
+        self._state, self._open_pictures = state, open_pictures
         self.current: Truth | None = None
         self._kept: dict[str, tuple[Source, Truth]] = {}
         self._number = 0
@@ -51,19 +55,23 @@ class Truths:
 
     def close(self) -> None:
         """Have no ground truth any more."""
-        store = self._session.store
+        store = self._state.store
         store.update(store.document.with_truth(None), title="Close ground truth")
 
     def cancel(self) -> None:
         """Read no further; ground truth that the document asks for but that was never read is given up."""
         self._number, self._wanted = self._number + 1, ""
-        store = self._session.store
+        store = self._state.store
         if store.document.truth is not None and store.document.truth.path not in self._kept:
             store.update(store.document.with_truth(None))
 
+    def stop(self) -> None:
+        """Read no further; what the document asks for stays."""
+        self._number += 1
+
     def again(self) -> None:
         """Read the ground truth anew if its file changed; a folder is always read, for it does not tell."""
-        source = self._session.store.document.truth
+        source = self._state.store.document.truth
         if source is None or source.path not in self._kept:
             return
         fresh = Source.file(source.path)
@@ -73,7 +81,7 @@ class Truths:
         def done(truth: Truth, _: tuple[Source, ...]) -> None:
             before = self._kept[source.path][1]
             self._keep(fresh, truth)
-            self._session.store.update(self._session.store.document.with_truth(fresh))
+            self._state.store.update(self._state.store.document.with_truth(fresh))
             self.follow()
             if _size(truth) != _size(before):
                 self._tell_opened(fresh)
@@ -82,7 +90,7 @@ class Truths:
 
     def follow(self, *, looking: bool = False) -> None:
         """Have the document's ground truth: at once if it is kept, else by reading it. `looking` checks its file."""
-        source = self._session.store.document.truth
+        source = self._state.store.document.truth
         if source is None:
             self._set(None)
         elif source.path in self._kept:
@@ -99,7 +107,7 @@ class Truths:
 
     def _read(self, source: Source, done: Callable[[Truth, tuple[Source, ...]], None]) -> None:
         self._number += 1
-        self._wanted, number, jobs, told = source.path, self._number, self._session.jobs, 0.0
+        self._wanted, number, jobs, told = source.path, self._number, self._state.jobs, 0.0
 
         def progress(fraction: float | None, text: str) -> None:
             nonlocal told
@@ -111,7 +119,7 @@ class Truths:
 
         def work() -> Callable[[], None]:
             try:
-                truth = read(source.path, progress=progress)
+                truth = jobs.read(SLOT, source, wanted=lambda: number == self._number, progress=progress)
                 sources = _pictures(source, truth)
                 truth.prepare()
             except Cancelled:
@@ -121,8 +129,8 @@ class Truths:
                 return lambda: self._failed(number, failure)
             return lambda: self._done(number, truth, sources, done)
 
-        self._session.jobs.local(SLOT, work)
-        self._tell_state()
+        self._state.jobs.local(SLOT, work)
+        self._state.tell_state()
 
     def _done(
         self,
@@ -134,13 +142,12 @@ class Truths:
         if number == self._number:
             self._wanted = ""
             done(truth, sources)
-            self._tell_state()
+            self._state.tell_state()
 
     def _failed(self, number: int, failure: Failure) -> None:
         if number == self._number:
             self.cancel()
-            for call in self._session.on.failure:
-                call(SLOT, failure)
+            self._state.tell_failure(SLOT, failure)
 
     def _keep(self, source: Source, truth: Truth) -> None:
         self._kept.pop(source.path, None)
@@ -149,21 +156,21 @@ class Truths:
             del self._kept[path]
 
     def _show(self, source: Source, sources: tuple[Source, ...], *, pictures: bool) -> None:
-        session = self._session
-        document = session.store.document
-        if pictures or not (document.sources or session.reading):
+        state = self._state
+        document = state.store.document
+        if pictures or not (document.sources or state.reading):
             # One step with the pictures, once the first of them could be read.
-            session.open_sources(sources, truth=source)
+            self._open_pictures(sources, truth=source)
         else:
             title = "" if document.truth == source else f"Open ground truth {source.name}"
-            session.store.update(document.with_truth(source).with_view(outcomes=True), title=title)
+            state.store.update(document.with_truth(source).with_view(outcomes=True), title=title)
             self.follow()
             self._tell_opened(source)
 
     def _set(self, truth: Truth | None) -> None:
         if truth is not self.current:
             self.current = truth
-            for call in self._session.on.truth:
+            for call in self._state.on.truth:
                 call(truth)
 
     def _look(self, known: Source) -> None:
@@ -174,21 +181,17 @@ class Truths:
             return
         self._told = fresh
         what = "is no longer there. What was read of it stays" if gone else "changed on the disk. F5 reads it again"
-        for call in self._session.on.failure:
+        for call in self._state.on.failure:
             call(SLOT, Failure(f"The ground truth {known.name} {what}."))
 
     def _progress(self, number: int, fraction: float | None, text: str) -> None:
         if number == self._number and self._wanted:
-            for call in self._session.on.progress:
+            for call in self._state.on.progress:
                 call(fraction, text)
 
     def _tell_opened(self, source: Source) -> None:
-        for call in self._session.on.opened:
+        for call in self._state.on.opened:
             call(SLOT, source.path)
-
-    def _tell_state(self) -> None:
-        for call in self._session.on.state:
-            call()
 
 
 def _pictures(source: Source, truth: Truth) -> tuple[Source, ...]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from models import model_name
+from models import model_name, reading
 from models.requests import Request
-from models.types import Answer, Failure, Refusal
+from models.types import Answer, Cancelled, Failure, Refusal, Source
 from viewer import endings
 from viewer.session.engine_process import GRACE_S, InlineLane, Lane, Mailbox, Pool, Post, ProcessLane
 
@@ -30,6 +30,9 @@ def queue_of(slot: str) -> str:
 def firsts(slots: Iterable[str]) -> list[str]:
     """Return slots less all but the first of each queue."""
     return list({queue_of(slot) or slot: slot for slot in reversed(list(slots))}.values())
+
+
+EngineState = Literal["starting", "ready", "restarting", "stopped"]
 
 
 @dataclass
@@ -57,6 +60,7 @@ class Jobs:
         self.slots: dict[str, Slot] = {}
         self.ready = False
         self.down = False
+        self.lost = False
         self._stopped = False
         self._starts = 0
         self._head = (0, 0.0)
@@ -155,12 +159,33 @@ class Jobs:
                 value = work()
             except Refusal as refusal:
                 value = Failure(str(refusal), refusal.advice)
+            except Cancelled:
+                return
             except Exception as error:
                 value = Failure(f"{type(error).__name__}: {error}")
             self._post(("local", name, number, value))
 
         if not self._stopped:
             self._pool.submit(run)
+
+    def read(
+        self,
+        task: str,
+        source: Source,
+        option: int = 0,
+        *,
+        wanted: Callable[[], bool] = lambda: True,
+        progress: reading.Progress | None = None,
+    ) -> Any:
+        """Return what `models.reading.read` does, where the lane reads; to be called by `work` of `local`."""
+        return self.lane.read(task, source, option, wanted=wanted, progress=progress)
+
+    @property
+    def state(self) -> EngineState:
+        """How the engine is now: a lost one is not ready, whatever it was before."""
+        if self.ready:
+            return "ready"
+        return "stopped" if self.down else "restarting" if self.lost else "starting"
 
     def stop(self) -> None:
         """End the lane and the pool; what is asked afterwards is not done."""
@@ -172,7 +197,7 @@ class Jobs:
         """Take a message of the lane or the pool."""
         match message:
             case ("ready", _):
-                self.ready, self._starts = True, 0
+                self.ready, self.lost, self._starts = True, False, 0
                 self.deliver("ready")
             case ("progress", number, fraction, text):
                 for name, slot in self.slots.items():
@@ -188,7 +213,8 @@ class Jobs:
             case ("call", call):
                 call()
             case ("lost", code, *said):
-                self._starts += not self.ready
+                was_ready, self.ready, self.lost = self.ready, False, True
+                self._starts += not was_ready
                 details = "".join(said)
                 if self._starts >= MOST_STARTS:
                     self._give_up(code, details)
@@ -196,12 +222,12 @@ class Jobs:
                 head, how = self._first(), endings.words(code)
                 at = (
                     f" at {head.inspection} with {model_name.title(head.model)}"
-                    if head is not None and self.ready
+                    if head is not None and was_ready
                     else ""
                 )
                 text = f"The engine stopped unexpectedly{at}: {how}. A fresh one takes over."
                 self.deliver("lost", text, details)
-                self._revive(blame=self.ready, how=how, details=details, again=code != endings.OVER_MEMORY)
+                self._revive(blame=was_ready, how=how, details=details, again=code != endings.OVER_MEMORY)
 
     def _all(self) -> list[Slot]:
         return list(self.slots.values())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from models.images import Picture
 from models.live.status import Facts, Opening, Shown
@@ -17,9 +17,7 @@ from models.requests import Request
 from models.types import Failure, Pixels, Source
 from viewer.session import request_plan
 from viewer.session.request_plan import DETECT_SLOT
-
-if TYPE_CHECKING:
-    from viewer.session.session import Session
+from viewer.session.state import SessionState
 
 MOST_DEATHS = 2
 Heard = Callable[[Failure | None], None]
@@ -32,8 +30,8 @@ class Live:
     date, and only then the engine sends the next frame.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, state: SessionState) -> None:
+        self._state = state
         self.source: Source | None = None
         self.facts = Facts()
         self.paint: Callable[[Pixels], Pixels] = lambda pixels: pixels
@@ -88,9 +86,9 @@ class Live:
 
     def open(self, source: Source, heard: Heard) -> None:
         """Open a source; it is heard of with its first frame, or why there is none. What plays goes on until then."""
-        document, description = self._session.store.document, self._session.description
+        document, description = self._state.store.document, self._state.description
         request = request_plan.ask(DETECT_SLOT, document, description, source=source)
-        self._opening = self._session.jobs.number(), Opening(source, request, every=self.facts.every), heard
+        self._opening = self._state.jobs.number(), Opening(source, request, every=self.facts.every), heard
         self._open(*self._opening[:2])
 
     def stop_opening(self) -> None:
@@ -101,7 +99,7 @@ class Live:
 
     def follow(self) -> None:
         """Let go of what the document has left, and ask of the next frames what it wants."""
-        document = self._session.store.document
+        document = self._state.store.document
         if self.source is None:
             return
         if document.file != self.source:
@@ -109,7 +107,7 @@ class Live:
             self._close(self._number)
             self._tell()
             return
-        request = request_plan.ask(DETECT_SLOT, document, self._session.description, source=self.source)
+        request = request_plan.ask(DETECT_SLOT, document, self._state.description, source=self.source)
         if request != self._request:
             self._request = request
             self._send("ask", request)
@@ -117,12 +115,12 @@ class Live:
     def tick(self) -> None:
         """Play on in a lane that has no process to do it."""
         if self.source is not None or self._opening is not None:
-            self._session.jobs.lane.tick()
+            self._state.jobs.lane.tick()
 
     def stop(self) -> None:
         """Finish what is recorded, before the engine is ended."""
         if self.source is not None and self.facts.recording:
-            self._session.jobs.lane.finish()
+            self._state.jobs.lane.finish()
 
     def engine_lost(self) -> None:
         """Hear that the engine is gone."""
@@ -153,7 +151,7 @@ class Live:
         """Have the engine play what it does not know of yet."""
         self._lost = False
         if self.source is not None:
-            self._number = self._session.jobs.number()
+            self._number = self._state.jobs.number()
             at = max(0, self.facts.number) if self.seekable else 0
             every = self.facts.every
             self._open(self._number, Opening(self.source, self._request, at, self._meant, every, again=True))
@@ -169,7 +167,7 @@ class Live:
             self.source, self._number, self._request = opening.source, number, opening.request
             self.facts, self._meant = given[0], True
             heard(None)
-            for call in self._session.on.picture:
+            for call in self._state.on.picture:
                 call(opening.source, Picture(given[1].pixels))
         if number != self._number or self.source is None:
             if what == "shown":
@@ -190,16 +188,16 @@ class Live:
                 self._tell()
 
     def _shown(self, facts: Facts, shown: Shown) -> None:
-        session = self._session
+        state = self._state
         self._heard(facts)
-        session.results.pop(DETECT_SLOT, None)
+        state.results.pop(DETECT_SLOT, None)
         if isinstance(shown.answer, Failure):
             self._fail(shown.answer)
             if shown.request is not None:
-                session.failed[DETECT_SLOT] = shown.request
+                state.failed[DETECT_SLOT] = shown.request
         elif shown.request is not None and shown.answer is not None:
-            session.results[DETECT_SLOT] = (shown.request, shown.answer)
-        for call in session.on.frame:
+            state.results[DETECT_SLOT] = (shown.request, shown.answer)
+        for call in state.on.frame:
             call(shown)
         if not self._hold():
             self._tell_detections()
@@ -207,7 +205,7 @@ class Live:
         if facts.recording:
             self._send("write", self.paint(shown.pixels), shown.at)
         number = self._number
-        self.after_paint(lambda: self._session.jobs.lane.live(number, "ack"))
+        self.after_paint(lambda: self._state.jobs.lane.live(number, "ack"))
 
     def _heard(self, facts: Facts) -> None:
         self.facts = replace(facts, note="")
@@ -217,7 +215,7 @@ class Live:
 
     def _hold(self) -> bool:
         """Have the document say whether it plays, or at which frame it is paused; tell whether that changed."""
-        store = self._session.store
+        store = self._state.store
         before = store.document
         if before.file != self.source:
             return False
@@ -229,24 +227,23 @@ class Live:
 
     def _tell_detections(self) -> None:
         """Tell the detections of the frame shown; again where panels forgot them because it was paused."""
-        session = self._session
-        if DETECT_SLOT in session.results:
-            for call in session.on.result:
-                call(DETECT_SLOT, *session.results[DETECT_SLOT])
+        state = self._state
+        if DETECT_SLOT in state.results:
+            for call in state.on.result:
+                call(DETECT_SLOT, *state.results[DETECT_SLOT])
 
     def _tell(self) -> None:
-        for call in self._session.on.live:
+        for call in self._state.on.live:
             call()
 
     def _fail(self, failure: Failure) -> None:
-        for call in self._session.on.failure:
-            call("live", failure)
+        self._state.tell_failure("live", failure)
 
     def _open(self, number: int, opening: Opening) -> None:
-        self._session.jobs.lane.live(number, "open", opening)
+        self._state.jobs.lane.live(number, "open", opening)
 
     def _close(self, number: int) -> None:
-        lane = self._session.jobs.lane
+        lane = self._state.jobs.lane
         lane.cancel(number)
         lane.live(number, "close")
 
@@ -254,6 +251,6 @@ class Live:
         if self.source is None:
             return
         if not self._lost:
-            self._session.jobs.lane.live(self._number, command, *given)
-        elif self._session.jobs.ready:
+            self._state.jobs.lane.live(self._number, command, *given)
+        elif self._state.jobs.ready:
             self._take_up()

@@ -11,14 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from models import files
 from models.media import has_password
 from models.output_files import write_whole
 from models.places import HOME_VARIABLE, home
+from models.types import Refusal
 
 __all__ = ["HOME_VARIABLE", "Settings", "home"]
 
 FILE = "settings.json"
 RECENT_MOST = 12
+MOST_BYTES = 16_000_000
 THEMES = ("system", "dark", "light")
 
 
@@ -95,13 +98,14 @@ class Settings:
 
     def _read(self) -> Mapping[str, Any]:
         try:
-            found = json.loads(self.path.read_text(encoding="utf-8"))
+            if not self.path.exists():
+                return {}
+            found = json.loads(files.text_of(self.path, most=MOST_BYTES))
             if not isinstance(found, dict):
                 raise ValueError("it holds no table of settings")
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            self.notes.append(f"The settings in {self.path} could not be read: {error}.")
+            json.dumps(found, ensure_ascii=False).encode()  # a lone surrogate could not be written again
+        except (Refusal, OSError) as error:
+            self.notes.append(f"The settings in {self.path} could not be read: {error}")
             return {}
         except (ValueError, RecursionError) as error:
             aside = self.path.with_name(FILE + ".broken")

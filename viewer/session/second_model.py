@@ -6,9 +6,9 @@ after the other and make way for A's, so that A waits for no more than one of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,15 +20,12 @@ from models.latent.space import SEED, Space
 from models.params import Parameter, Value
 from models.requests import Request
 from models.types import Failure, Refusal, Result
-from viewer.presenters import attribution, model_difference
-from viewer.presenters.detections import row_of
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.session.lookup import name_of, row_of, title_for, word_for
 from viewer.session.request_plan import DESCRIBE_SLOT, DETECT_SLOT, Wants
-
-if TYPE_CHECKING:
-    from viewer.session.session import Session
+from viewer.session.state import SessionState
 
 PREFIX = "beside."
 LAYERS, GENERATED = "layers", "generated"
@@ -45,43 +42,46 @@ def slot_of(slot: str) -> str:
 
 
 class Beside:
-    """B of a session: its `store` holds B's document, `wants` are the slots of panels that answer for B too."""
+    """B of a session: its `store` holds B's document, `wants` are the slots of panels that answer for B too.
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    `replan` asks for what both documents want.
+    """
+
+    def __init__(self, state: SessionState, *, replan: Callable[[], None]) -> None:
+        self._state, self._replan = state, replan
         self.store = Store()
         self.wants: Sequence[tuple[str, Wants]] = ()
         self._failures: dict[str, Failure] = {}
         self._following = False
         self.store.listen(self._told)
-        session.store.listen(self._changed)
-        session.on.result.append(self._answered)
-        session.on.failure.append(self._failed)
+        state.store.listen(self._changed)
+        state.on.result.append(self._answered)
+        state.on.failure.append(self._failed)
 
     @property
     def on(self) -> bool:
         """Whether there is a second model."""
-        return bool(self._session.store.document.beside)
+        return bool(self._state.store.document.beside)
 
     @property
     def description(self) -> Description | None:
         """What is known of B, once the engine opened it."""
-        return self._session.descriptions.get(self._session.store.document.beside)
+        return self._state.descriptions.get(self._state.store.document.beside)
 
     def again(self) -> None:
         """Ask of B once more what failed."""
-        for slot in [slot for slot in self._session.failed if slot_of(slot)]:
-            del self._session.failed[slot]
-        self._session.replan()
+        for slot in [slot for slot in self._state.failed if slot_of(slot)]:
+            del self._state.failed[slot]
+        self._replan()
 
     def answer(self, slot: str) -> tuple[Request, Result] | None:
         """Return B's answer in a slot of a panel, with what it answers."""
-        return self._session.results.get(PREFIX + slot)
+        return self._state.results.get(PREFIX + slot)
 
     @property
     def failures(self) -> list[Failure]:
         """Why B has no answer to what is wanted of it now."""
-        failed, wanted = self._session.failed, self._session.wanted
+        failed, wanted = self._state.failed, self._state.wanted
         return [f for slot, f in self._failures.items() if slot in wanted and failed.get(slot) == wanted[slot]]
 
     def wanted(self) -> dict[str, Request]:
@@ -99,10 +99,10 @@ class Beside:
         """Bring B's document up to date with A's."""
         if not self.on:
             return
-        document = self._session.store.document
+        document = self._state.store.document
         found = self.answer(LAYERS)
         calls = {c["id"] for c in found[1].meta["calls"] if c["map"]} if found is not None else set()
-        made = derived(document, self._session.description, self.description, calls=calls)
+        made = derived(document, self._state.description, self.description, calls=calls)
         own = self.store.document
         same = (own.model, own.source) == (made.model, made.source)
         if same:
@@ -117,7 +117,7 @@ class Beside:
 
     def _layers(self, document: Document, description: Description | None) -> Request | None:
         """Want the calls of a B of another network, to know whether it has the layer that is chosen of A."""
-        chosen = self._session.store.document.layer
+        chosen = self._state.store.document.layer
         return request_plan.explain(LAYERS, document.explaining(layer=""), description) if chosen else None
 
     def _generated(self, document: Document, description: Description | None) -> Request | None:
@@ -130,12 +130,12 @@ class Beside:
     def _told(self, before: Document, after: Document) -> None:
         """Ask what follows from what B's own panels found out, such as which methods hold."""
         if not self._following:
-            self._session.replan()
+            self._replan()
 
     def _answered(self, slot: str, request: Request, result: Result) -> None:
         own = slot_of(slot)
         if own == LAYERS:
-            self._session.replan()
+            self._replan()
         if DETECT_SLOT in (slot, own):
             self._select()
 
@@ -145,18 +145,18 @@ class Beside:
 
     def _changed(self, before: Document, after: Document) -> None:
         if before.beside != after.beside:
-            for slot in [slot for slot in self._session.results if slot_of(slot)]:
-                del self._session.results[slot]
+            for slot in [slot for slot in self._state.results if slot_of(slot)]:
+                del self._state.results[slot]
         else:
             self._select()
 
     def _select(self) -> None:
         """Select of B what is where the selected box of A is, unless another one was chosen there."""
-        results, document = self._session.results, self._session.store.document
+        results, document = self._state.results, self._state.store.document
         a, b = results.get(DETECT_SLOT), self.answer(DETECT_SLOT)
         if document.selected < 0 or not document.beside or a is None or b is None or row_of(b[1], document.other) >= 0:
             return
-        self._session.store.update(document.with_other(counterpart(a[1], document.selected, b[1])))
+        self._state.store.update(document.with_other(counterpart(a[1], document.selected, b[1])))
 
 
 def derived(
@@ -222,8 +222,8 @@ def counterpart(a: Result, selected: int, b: Result) -> int:
     row = row_of(a, selected)
     if row < 0 or not len(b.arrays["boxes"]):
         return -1
-    name = model_difference.name_of(a, row)
-    same = np.array([model_difference.name_of(b, other) == name for other in range(len(b.arrays["labels"]))])
+    name = name_of(a, row)
+    same = np.array([name_of(b, other) == name for other in range(len(b.arrays["labels"]))])
     box, others = columns_of(a.arrays["boxes"][[row]]), columns_of(b.arrays["boxes"])
     iou = np.where(same, overlap(box[:, :, None], others[:, None])[0], 0.0)
     best = int(iou.argmax())
@@ -294,5 +294,5 @@ def _known(text: str, separator: str, classes: Sequence[str]) -> str:
 
 def _class_of(word: str, a: Sequence[str], b: Sequence[str]) -> str:
     """Return by what B is asked for a class that A is asked for by `word`, "" where it has none of that name."""
-    name = attribution.title_for(word, a)
-    return attribution.word_for(list(b).index(name), b) if word and name in b else ""
+    name = title_for(word, a)
+    return word_for(list(b).index(name), b) if word and name in b else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,9 @@ from PySide6.QtCore import QEvent, QObject, QTimer
 
 from models.cards.card import DEFAULT_MODEL
 from models.types import Refusal
+from viewer.commands.command import Command
 from viewer.saving import crash_recovery
-from viewer.saving.crash_recovery import Kept, Left
+from viewer.saving.crash_recovery import Discarded, Kept, Left
 from viewer.session.document import Document
 from viewer.widgets.dialogs.banner import Banner
 from viewer.window.saved_sessions import kept
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 AFTER_MS = 500
 MOST_SHARE = 0.05  # of the time may be spent on it, which counts where there are very many pictures
 QUESTION = "Vitrine did not close properly."
+FOR_A_WEEK = "File > Restore discarded work brings it back within a week."
 
 
 class Autosave(QObject):
@@ -31,10 +34,12 @@ class Autosave(QObject):
     def __init__(self, window: Window) -> None:
         super().__init__(window)
         self.window = window
+        window.autosave = self
         self.banner: Banner | None = None
         self._kept = Kept(window.settings.folder)
         self._written = Document()
         self._left: list[Left] = []
+        self.discarded: list[Discarded] = []
         self._told = False
         self._clock = QTimer(self)
         self._clock.setSingleShot(True)
@@ -67,9 +72,39 @@ class Autosave(QObject):
         self._write(slot=f"restore {one.path.name}", then=one.remove)
 
     def discard(self) -> None:
-        """Forget what was open."""
-        one = self._answered()
-        self.window.session.jobs.local(f"discard {one.path.name}", lambda: _after(one.remove))
+        """Ask whether what was open is to be discarded."""
+        assert self.banner is not None
+        self.banner.leave()
+        self.banner = Banner(
+            self.window.notices,
+            f"Discard {_about(self._left[0].opened.document)}? {FOR_A_WEEK}",
+            [("Discard it", self.discard_surely), ("Keep it", self._ask_again)],
+        )
+
+    def discard_surely(self) -> None:
+        """Put what was open aside, where it is kept for a week."""
+        one, folder = self._answered(), self.window.settings.folder
+
+        def work() -> Callable[[], None]:
+            one.discard()
+            found = crash_recovery.discarded(folder)
+
+            def take() -> None:
+                self.discarded = found
+                self.window.tell(f"Discarded. {FOR_A_WEEK}", key="discarded")
+
+            return take
+
+        self.window.session.jobs.local(f"discard {one.path.name}", work)
+
+    def commands(self) -> list[Command]:
+        """Return what brings discarded work back, the newest first."""
+
+        def command(one: Discarded) -> Command:
+            title = f"{_about(one.opened.document)}, {_when(one.written_s)}"
+            return Command(f"discarded-{one.path.name}", title, partial(self.window.sessions.restore, one.opened))
+
+        return [command(one) for one in self.discarded]
 
     def _changed(self) -> None:
         document = self.window.session.store.document
@@ -98,9 +133,10 @@ class Autosave(QObject):
 
     def _look(self) -> Callable[[], None]:
         found = crash_recovery.left(self.window.settings.folder)
+        discarded = crash_recovery.discarded(self.window.settings.folder)
 
         def take() -> None:
-            self._left = found
+            self._left, self.discarded = found, discarded
             self._ask()
 
         return take
@@ -110,17 +146,19 @@ class Autosave(QObject):
         if not self._left:
             return
         one = self._left[0]
-        document = one.opened.document
-        shown = [document.file.name if document.file else "", Path(document.model.partition("?")[0]).name]
-        what = ", ".join(part for part in shown if part)
-        when = time.strftime("%d %B, %H:%M", time.localtime(one.written_s))
         more = f" ({len(self._left) - 1} more after this.)" if len(self._left) > 1 else ""
+        what = f"{_about(one.opened.document)}, {_when(one.written_s)}"
         self.banner = Banner(
-            self.window,
-            f"{QUESTION} Restore what was open? {what}, {when}.{more}",
-            [("Restore", self.restore), ("Discard", self.discard)],
+            self.window.notices,
+            f"{QUESTION} Restore what was open? {what}.{more}",
+            [("Restore", self.restore), ("Discard…", self.discard)],
             help_text="It is kept until you answer, also when you close the window. Restoring can be undone.",
         )
+
+    def _ask_again(self) -> None:
+        if self.banner is not None:
+            self.banner.leave()
+        self._ask()
 
     def _answered(self) -> Left:
         """Take the question away, ask the next one, and return what it was about."""
@@ -137,10 +175,14 @@ class Autosave(QObject):
             self.window.tell(text, severity="warning", key="autosave")
 
 
-def _after(call: Callable[[], None]) -> Callable[[], None]:
-    """Do something on the pool that leaves nothing to do on the window's thread."""
-    call()
-    return lambda: None
+def _about(document: Document) -> str:
+    """Return in a few words what a document has open."""
+    shown = [document.file.name if document.file else "", Path(document.model.partition("?")[0]).name]
+    return ", ".join(part for part in shown if part)
+
+
+def _when(written_s: float) -> str:
+    return time.strftime("%d %B, %H:%M", time.localtime(written_s))
 
 
 def _empty(document: Document) -> bool:

@@ -30,13 +30,14 @@ from viewer.panels.base import Panel
 from viewer.panels.film_strip import FilmPanel
 from viewer.panels.log import LogPanel
 from viewer.presenters import attribution, box_pair
-from viewer.presenters.detections import row_of
 from viewer.session import second_model
 from viewer.session.document import Document
+from viewer.session.lookup import row_of
 from viewer.session.preferences import Settings
 from viewer.session.session import Session
 from viewer.verbs import Verbs
 from viewer.widgets.controls.model_picker import ModelBox
+from viewer.widgets.dialogs.banner import Notices
 from viewer.widgets.dialogs.toast import Toasts
 from viewer.widgets.dialogs.welcome import Welcome
 from viewer.widgets.plain import plain
@@ -73,7 +74,9 @@ class Window(QMainWindow):
         self.centre = QStackedWidget()
         self.centre.addWidget(self.welcome)
         self.bundled = list(card.bundled())
-        self.setCentralWidget(self.centre)
+        self.notices = Notices(self.centre)
+        self.setCentralWidget(self.notices)
+        self.autosave: Any = None  # which comes with the program, not with every window
         self.panels = Shelf(PANELS, session.store)
         self.docks = Docks(self, self.panels, settings)
         self.film = _the(FilmPanel, self.panels)
@@ -95,6 +98,9 @@ class Window(QMainWindow):
         self.model_box.place(self.menuBar())
         self.drops = Drops(self)
         self.keys = Keys(self)
+        self._outdated = QTimer(self)
+        self._outdated.setSingleShot(True)
+        self._outdated.timeout.connect(self._update_commands)
         self._stale = QTimer(self)
         self._stale.setSingleShot(True)
         self._stale.setInterval(STALE_AFTER_MS)
@@ -155,8 +161,8 @@ class Window(QMainWindow):
             layers = panel.restyle(layers, document)
         return [*layers, *box_pair.layers_of(layers, document.selected, document.second)]
 
-    def refresh(self) -> None:
-        """Bring panels, actions and title up to date with the document."""
+    def refresh(self, *, commands: bool = True) -> None:
+        """Bring panels, actions and title up to date with the document; `commands` now or when all is painted."""
         document, description = self.session.store.document, self.session.description
         lacking = {n: kind.lacking(description) for n, kind in self.panels.kinds.items()} if description else {}
         self.docks.suit({name for name, reason in lacking.items() if reason} or self.panels.unlikely(document.model))
@@ -166,7 +172,10 @@ class Window(QMainWindow):
         for panel in self.panels.built:
             panel.setEnabled(not lacking.get(panel.id))
             panel.refresh(document, description)
-        self._refresh_commands()
+        if commands:
+            self._update_commands()
+        else:
+            self._outdated.start()
         self.docks.follow(many=self.many)
         name = document.source.name if document.source and not self.easel.generates else ""
         shown = (name, model_name.title(document.model)) if name or self.easel.generates else ()
@@ -191,8 +200,9 @@ class Window(QMainWindow):
         self.docks.reset()
         self.refresh()
 
-    def _refresh_commands(self) -> None:
+    def _update_commands(self) -> None:
         """Bring the actions up to date; undo and redo say what they would do."""
+        self._outdated.stop()
         self.commands.refresh()
         store, actions_by_id = self.session.store, self.commands.actions(self)
         for name, title in (("undo", store.undo_title), ("redo", store.redo_title)):
@@ -205,8 +215,9 @@ class Window(QMainWindow):
         if (before.model, before.source) != (after.model, after.source):
             self.easel.follow(before, after)
             self.status.forget()
-        self.refresh()
-        if dataclasses.replace(before, settings=after.settings) != after:
+        moved = dataclasses.replace(before, settings=after.settings) == after
+        self.refresh(commands=not moved)  # a slider is dragged: what may run can wait until it is painted
+        if not moved:
             self.repaint_layers()
 
     def _picture(self, source: Source, picture: Picture) -> None:
@@ -229,7 +240,7 @@ class Window(QMainWindow):
             description = self.session.description
             device = description.device if description else ""
             self.status.show_times(result.meta["timings"], device, result.meta.get("device_bytes", 0))
-        self._refresh_commands()
+        self._outdated.start()
 
     def _described(self, description: Description) -> None:
         self.easel.settle()
@@ -270,7 +281,7 @@ class Window(QMainWindow):
     def _state(self) -> None:
         jobs = self.session.jobs
         used = memory_limits.resident_bytes(getattr(jobs.lane, "pid", 0))
-        self.status.show_engine(ready=jobs.ready, used_bytes=used, busy=self.verbs.busy)
+        self.status.show_engine(jobs.state, used_bytes=used, busy=self.verbs.busy)
         if not self.session.stale:
             self._stale.stop()
             self.canvas.set_stale(False)

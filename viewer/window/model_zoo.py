@@ -28,7 +28,7 @@ class ZooDesk(QObject):
     def __init__(self, window: Window) -> None:
         super().__init__(window)
         self.window = window
-        self.downloads = Downloads(window.session)
+        self.downloads = Downloads(window.session.jobs)
         self._wanted: Entry | None = None
         self._opens: dict[str, Callable[[], None]] = {}
         self.downloads.told.append(self._told)

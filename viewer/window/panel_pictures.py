@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from models import images
+from models import reading
 from models.images import Picture
 from models.live.status import Shown
 from models.types import Pixels, Refusal, Source
@@ -41,7 +41,7 @@ class Lender:
 
         def work() -> Callable[[], None]:
             try:
-                levels = reduced((held or images.read(source)).pixels)
+                levels = reduced((held or session.jobs.read(reading.PICTURE, source)).pixels)
             except Refusal:
                 levels = ()
             return lambda: self._lent(source, levels)

@@ -30,6 +30,7 @@ from viewer.panels.second_model import BesidePanel
 from viewer.presenters import box_pair, model_difference
 from viewer.session import second_model
 from viewer.session.document import Document
+from viewer.session.lookup import class_name
 from viewer.session.request_plan import DETECT_SLOT
 from viewer.widgets.controls.model_picker import ModelBox
 from viewer.widgets.dialogs.pane_head import PaneHead
@@ -67,7 +68,7 @@ class Facts:
             self.about, self.forward_ms, self.best = about, spent, ""
         if request.inspection == "classify":
             label, best = int(result.arrays["labels"][0]), float(quantity.numbers(result)[0])
-            self.best = f"{model_difference.class_name(result, label)} {quantity.short(best, quantity.of(result))}"
+            self.best = f"{class_name(result, label)} {quantity.short(best, quantity.of(result))}"
 
     def text(self, description: Description | None) -> str:
         """Return the device, and what the last forward pass took."""

@@ -156,6 +156,13 @@ class Sessions(QObject):
                 **file,
             ),
             Command("recent-sessions", "Recent sessions", children=self._recent, **file),
+            Command(
+                "restore-discarded",
+                "Restore discarded work",
+                children=lambda: self.window.autosave.commands() if self.window.autosave else [],
+                help="What was open when the program ended badly, and was discarded in the last week",
+                **file,
+            ),
             Command("save-session", "Save session", self.save, shortcut="Ctrl+S", icon="save", **file),
             Command("save-session-as", "Save session as…", self.ask_save, shortcut="Ctrl+Shift+S", **file),
         ]

@@ -8,6 +8,9 @@ from PySide6.QtWidgets import QLabel, QStatusBar
 
 from viewer.canvas.layers import Heat, Layer
 from viewer.canvas.view import Pointer
+from viewer.presenters.attribution import number
+from viewer.presenters.heatmap import value_at
+from viewer.session.job_queue import EngineState
 from viewer.widgets.dialogs.progress import Activity
 
 GAP = 8
@@ -44,10 +47,11 @@ class Status:
         bar.addPermanentWidget(self.pixel)
         bar.addPermanentWidget(self.zoom)
 
-    def show_engine(self, *, ready: bool, busy: bool, used_bytes: int = 0) -> None:
+    def show_engine(self, state: EngineState, *, busy: bool, used_bytes: int = 0) -> None:
         """Tell the engine's state and memory; work that lasts gets a progress bar with Cancel."""
-        memory = f" · {used_bytes / GB:.1f} GB" if used_bytes else ""
-        self.engine.setText(f"engine ready{memory}" if ready else "engine starting…")
+        ready = state == "ready"
+        memory = f" · {used_bytes / GB:.1f} GB" if used_bytes and ready else ""
+        self.engine.setText(f"engine {state}{memory if ready else '' if state == 'stopped' else '…'}")
         self.engine.setToolTip("The memory that the engine's process has" if memory else "")
         if busy and not self.activity.busy:
             self.activity.start("Working…" if ready else "Starting the engine…")
@@ -76,7 +80,9 @@ class Status:
             return
         r, g, b = pointer.rgb
         heats = [
-            f"   {layer.id} {heat_at(layer, pointer.x, pointer.y):.4g}" for layer in layers if isinstance(layer, Heat)
+            f"   {layer.id} {number(value)} in its cell"
+            for layer in layers
+            if isinstance(layer, Heat) and (value := heat_at(layer, pointer.x, pointer.y)) == value
         ]
         self.pixel.setText(f"x {int(pointer.x)}  y {int(pointer.y)}   rgb {r} {g} {b}{''.join(heats)}")
 
@@ -92,11 +98,10 @@ class Status:
 
 
 def heat_at(layer: Heat, x: float, y: float) -> float:
-    """Return a map's value at a place in pixels of the picture, NaN outside."""
-    x0, y0, x1, y1 = layer.extent
-    rows, columns = layer.values.shape
-    row, column = int((y - y0) / (y1 - y0) * rows // 1), int((x - x0) / (x1 - x0) * columns // 1)
-    return float(layer.values[row, column]) if 0 <= row < rows and 0 <= column < columns else float("nan")
+    """Return a map's own value at a place in pixels of the picture, not what is drawn between cells; NaN outside."""
+    values = layer.own if layer.own is not None else layer.values
+    value = value_at(values, layer.extent, x, y)
+    return float("nan") if value is None else value
 
 
 def _label(name: str) -> QLabel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from models.thumbnail import thumbnail
+from models import reading
 from models.types import Pixels, Refusal, Source
 from viewer.panels.film_strip import THUMB_PX
 
@@ -28,7 +28,9 @@ class Thumbnails:
 
         def work() -> Any:
             try:
-                small: Pixels | None = thumbnail(source, side=THUMB_PX * 2)
+                small: Pixels | None = window.session.jobs.read(
+                    reading.THUMBNAIL, source, THUMB_PX * 2, wanted=lambda: not window.closed
+                )
             except (Refusal, MemoryError):
                 small = None
 

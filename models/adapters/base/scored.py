@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.cards.card import Card
-from models.heads import VALUES, Head
+from models.loading.heads import VALUES, Head
 from models.loading.preprocess import Preprocess
 from models.subject import Rect, Subject
 from models.types import Float, Pixels

@@ -9,7 +9,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QComboBox, QCompleter, QLineEdit, QSizePolicy
 
 from models.cards import card
-from viewer.presenters.attribution import word_for
+from viewer.session.lookup import word_for
 
 
 class ClassBox(QComboBox):

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from models.params import Parameter
 from viewer.presenters import heatmap
-from viewer.presenters.heatmap import Look
+from viewer.session.document import SIGNED, Look
 from viewer.widgets.controls.fields import CheckRow
 from viewer.widgets.controls.form import Form
 
@@ -108,7 +108,7 @@ class LookForm(QWidget):
         """Show a look; colours have no say where a map has two signs."""
         values = {**dataclasses.asdict(look), "smooth": "bilinear" if look.smooth else "nearest"}
         self.form.set_values(values)
-        two = signed and look.sign == heatmap.SIGNED
+        two = signed and look.sign == SIGNED
         self.form.set_applicable({"colours": TWO_HUES if two else ""})
         self.lock.set_value(look.scale > 0)
         if look.scale > 0:

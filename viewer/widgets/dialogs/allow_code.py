@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from models.exported import torchscript_text
 from viewer import theme
 
 GAP = 8
@@ -35,26 +36,35 @@ RISK = (
     "Code can do whatever you can on this machine: read, change, delete and send your files. "
     "Run it only if you wrote it, or trust who did."
 )
+SCRIPT_RISK = (
+    "It is TorchScript: a program, and not weights alone. Before it runs, each operator that it calls is held against "
+    "a list of what networks need. Still, run it only if you made it, or trust who did."
+)
 BEYOND = "Files that it imports run with it: they are not shown here, and you are not asked again when they change."
 
 
 @dataclass(frozen=True)
 class Code:
-    """A file of code as it is now, read once: what is shown is what is allowed. `size` in bytes."""
+    """A file of code as it is now, read once: what is shown is what is allowed. `size` in bytes.
+
+    `script` tells that it is TorchScript, whose text is the code in it.
+    """
 
     path: Path
     text: str
     sha256: str
     size: int
     date: str
+    script: bool = False
 
     @classmethod
     def read(cls, path: Path) -> Code:
         """Read a file. Raises OSError."""
         content, changed = path.read_bytes(), path.stat().st_mtime
         date = datetime.fromtimestamp(changed).strftime("%Y-%m-%d %H:%M:%S")
-        text = content.decode("utf-8", "replace")
-        return cls(path, text, hashlib.sha256(content).hexdigest(), len(content), date)
+        script = torchscript_text.sources(content)
+        digest = hashlib.sha256(content).hexdigest()
+        return cls(path, script or torchscript_text.text_of(content), digest, len(content), date, bool(script))
 
 
 class Allow(QDialog):
@@ -76,7 +86,7 @@ class Allow(QDialog):
         if changed:
             note = "" if before is not None else " What it said then is not known any more."
             column.addWidget(_words(f"The file has changed since you allowed it.{note}", bold=True, role="warning"))
-        column.addWidget(_words(RISK))
+        column.addWidget(_words(SCRIPT_RISK if code.script else RISK))
         column.addLayout(self._facts())
         self.pages = QTabWidget()
         self.pages.setAccessibleName("What the file says")
@@ -90,7 +100,8 @@ class Allow(QDialog):
         if hidden := len(_UNSEEN.findall(code.text)):
             marks = f"It holds {hidden:,} characters that cannot be seen, shown as ⟦U+…⟧: with such, code can hide."
             column.addWidget(_words(marks, role="warning"))
-        column.addWidget(_words(BEYOND))
+        if not code.script:
+            column.addWidget(_words(BEYOND))
         self.run, self.cancel = QPushButton("Run it"), QPushButton("Cancel")
         self.run.setAutoDefault(False)
         self.run.clicked.connect(self.accept)
@@ -118,7 +129,8 @@ class Allow(QDialog):
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.code.sha256))
         line.addWidget(self.copy)
         form.addRow("SHA-256", line)
-        form.addRow("Size", _words(f"{self.code.size:,} bytes, {len(self.code.text.splitlines()):,} lines"))
+        lines = f"{len(self.code.text.splitlines()):,} lines{' of code' if self.code.script else ''}"
+        form.addRow("Size", _words(f"{self.code.size:,} bytes, {lines}"))
         form.addRow("Changed", _words(self.code.date))
         return form
 

@@ -1,11 +1,11 @@
-"""A question in a quiet bar over the window's content, which stays until it is answered. It knows no question."""
+"""A question in a quiet bar above the window's centre, which stays until it is answered. It knows no question."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QPushButton, QToolBar, QWidget
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from viewer import theme
 from viewer.widgets.controls.elided_label import ElidedLabel
@@ -15,44 +15,54 @@ ICON = 20
 Answer = tuple[str, Callable[[], None]]
 
 
-class Banner(QToolBar):
-    """One question with its answers, in the window's top tool bar area."""
+class Notices(QWidget):
+    """The window's centre, under the banners. A layout keeps them apart: none lies over anything."""
 
-    def __init__(self, window: QMainWindow, text: str, answers: Sequence[Answer], *, help_text: str = "") -> None:
-        super().__init__("Question", window)
+    def __init__(self, centre: QWidget) -> None:
+        super().__init__()
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(0, 0, 0, 0)
+        self.column.setSpacing(0)
+        self.column.addWidget(centre, 1)
+
+
+class Banner(QWidget):
+    """One question with its answers, over the centre."""
+
+    def __init__(self, place: Notices, text: str, answers: Sequence[Answer], *, help_text: str = "") -> None:
+        super().__init__(place)
         self.setObjectName("banner")
-        self.setMovable(False)
-        self.setFloatable(False)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.setAccessibleName(text)
-        self.toggleViewAction().setVisible(False)
-        inner = QWidget(self)
-        row = QHBoxLayout(inner)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        row = QHBoxLayout(self)
         row.setContentsMargins(GAP, GAP // 2, GAP, GAP // 2)
         row.setSpacing(GAP)
-        self._icon = QLabel(inner)
+        self._icon = QLabel(self)
         self._icon.setAccessibleName("Question")
-        self.text = ElidedLabel(text, lines=2, parent=inner)
+        self.text = ElidedLabel(text, lines=2, parent=self)
         self.text.setAccessibleDescription(help_text)
         row.addWidget(self._icon)
         row.addWidget(self.text, 1)
         self.buttons: list[QPushButton] = []
         for title, run in answers:
-            button = QPushButton(title, inner)
+            button = QPushButton(title, self)
             button.clicked.connect(run)
             row.addWidget(button)
             self.buttons.append(button)
-        self.addWidget(inner)
-        window.addToolBar(Qt.ToolBarArea.TopToolBarArea, self)
+        place.column.insertWidget(0, self)
         self._tint()
         theme.changes().connect(self._tint)
 
     def leave(self) -> None:
         """Go away: it is answered."""
-        window = self.parent()
-        if isinstance(window, QMainWindow):
-            window.removeToolBar(self)
+        self.hide()
+        self.setParent(None)
         self.deleteLater()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), theme.colours().panel)
+        painter.fillRect(0, self.height() - 1, self.width(), 1, theme.colours().border)
 
     def _tint(self) -> None:
         self._icon.setPixmap(theme.icon("info").pixmap(ICON, ICON))

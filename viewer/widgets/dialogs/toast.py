@@ -17,11 +17,13 @@ from PySide6.QtGui import (
     QPainterPath,
     QPaintEvent,
     QPen,
+    QRegion,
 )
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMenuBar,
     QPlainTextEdit,
     QStatusBar,
     QToolButton,
@@ -149,10 +151,26 @@ class Toasts(QWidget):
         self.setVisible(bool(self.shown))
         window = self._over
         bar = window.findChild(QStatusBar)
+        menus = window.findChild(QMenuBar)
+        top = menus.geometry().bottom() + 1 if menus is not None and menus.isVisible() else 0
         floor = window.height() - (bar.height() if bar is not None and bar.isVisible() else 0)
         width = max(1, min(WIDTH, window.width() - 2 * MARGIN))
-        height = max(self._stack.totalHeightForWidth(width), self._stack.totalMinimumSize().height())
-        self.setGeometry(window.width() - width - MARGIN, max(0, floor - height - MARGIN), width, height)
+        room = max(1, floor - MARGIN - top)
+        # In a low window the oldest go: none may lie over the menus.
+        while (height := self._height(width)) > room and len(self.shown) > 1:
+            self._drop(self.shown[-1])
+        height = min(height, room)
+        self.setGeometry(window.width() - width - MARGIN, floor - height - MARGIN, width, height)
+        self._stack.activate()
+        # Between two messages a click belongs to what lies under them.
+        places = QRegion()
+        for toast in self.shown:
+            places = places.united(QRegion(toast.geometry()))
+        if not places.isEmpty():
+            self.setMask(places)
+
+    def _height(self, width: int) -> int:
+        return max(self._stack.totalHeightForWidth(width), self._stack.totalMinimumSize().height())
 
 
 class Toast(QFrame):

@@ -13,7 +13,7 @@ from models.types import Float, Pixels
 from viewer import theme
 from viewer.canvas.layers import Heat
 from viewer.canvas.painter import as_image, paint
-from viewer.presenters.map_comparison import value_at
+from viewer.presenters.heatmap import value_at
 
 GAP = 6
 LINE_PX = 16

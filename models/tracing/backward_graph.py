@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from models.rectifiers import Rectified
+from models.tracing.rectifiers import Rectified
 
 # What is no activation function: sums, products and means of values, their places, norms, pooling, attention.
 # Whatever is not named here counts as one.
@@ -36,6 +36,7 @@ UpsampleBilinear2D UpsampleBilinear2DAa UpsampleLinear1D UpsampleNearest1D Upsam
 UpsampleNearestExact1D UpsampleTrilinear3D Values Var VarMean View ViewAs Where
 """
 RECTIFIER = "rectifier"
+PRIME = 2**61 - 1
 GUARD = 1e-3  # up to where a lower bound is there to keep a division finite
 GATE = "choice by comparison"
 _PLAIN_NAMES = {name.lower() for name in _PLAIN.split()}
@@ -83,6 +84,36 @@ def between(scores: Tensor, picture: Tensor) -> list[Any]:
                 found.add(parent)
                 todo.append(parent)
     return list(found)
+
+
+def bottlenecks(nodes: list[Any], scores: Tensor, picture: Tensor) -> set[Any]:
+    """Return those of the `nodes` between scores and a picture that every way from the one to the other goes through.
+
+    Ways are counted, from either end, modulo a large prime.
+    """
+    among = set(nodes)
+    children = {n: [c for c, _ in n.next_functions if c in among] for n in nodes}
+    order, state, todo = [], {}, [scores.grad_fn]
+    while todo:
+        node = todo[-1]
+        fresh = [c for c in children[node] if c not in state] if state.setdefault(node, 1) == 1 else []
+        if fresh:
+            todo.append(fresh[0])
+        else:
+            todo.pop()
+            if state[node] == 1:
+                state[node] = 2
+                order.append(node)
+    up: dict[Any, int] = {}
+    for node in order:
+        own = 1 if getattr(node, "variable", None) is picture else 0
+        up[node] = (own + sum(up[c] for c in children[node])) % PRIME
+    down = dict.fromkeys(order, 0)
+    down[scores.grad_fn] = 1
+    for node in reversed(order):
+        for child in children[node]:
+            down[child] = (down[child] + down[node]) % PRIME
+    return {n for n in order if up[n] * down[n] % PRIME == up[scores.grad_fn]}
 
 
 def activations(nodes: list[Any], seen: Rectified) -> Iterator[str]:

@@ -1,0 +1,56 @@
+"""Arithmetic on whole numbers as a program does it while it runs, within bounds: `9 ** 9 ** 9` would never end."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from torch import fx, nn
+
+from models.types import Refusal
+
+MOST_BITS = 256
+
+
+def _refused() -> Refusal:
+    return Refusal("It works out a number too large to be a size.", advice="It is not run.")
+
+
+def multiplied(a: Any, b: Any) -> Any:
+    """Multiply. Raises Refusal for whole numbers that come to more than a size."""
+    if isinstance(a, int) and isinstance(b, int) and a.bit_length() + b.bit_length() > MOST_BITS:
+        raise _refused()
+    return operator.mul(a, b)
+
+
+def raised(a: Any, b: Any) -> Any:
+    """Raise to a power. Raises Refusal for whole numbers that come to more than a size."""
+    if isinstance(a, int) and isinstance(b, int) and max(1, a.bit_length()) * abs(b) > MOST_BITS:
+        raise _refused()
+    return operator.pow(a, b)
+
+
+def shifted(a: Any, b: Any) -> Any:
+    """Shift to the left. Raises Refusal for whole numbers that come to more than a size."""
+    if isinstance(a, int) and isinstance(b, int) and a.bit_length() + abs(b) > MOST_BITS:
+        raise _refused()
+    return operator.lshift(a, b)
+
+
+BOUNDED: dict[Any, Callable[[Any, Any], Any]] = {
+    operator.mul: multiplied,
+    operator.pow: raised,
+    operator.lshift: shifted,
+}
+
+
+def bound(modules: Iterable[nn.Module]) -> None:
+    """Put these in the place of Python's own in graphs, which are to be compiled afterwards."""
+    for module in modules:
+        graph = getattr(module, "graph", None)
+        for node in graph.nodes if isinstance(graph, fx.Graph) else ():
+            if node.op == "call_function":
+                node.target = BOUNDED.get(node.target, node.target)
+        if isinstance(module, fx.GraphModule):
+            module.recompile()

@@ -1,0 +1,157 @@
+"""Files read in processes of their own: whatever a file makes of its decoder, the window stays, and closes at once.
+
+A process is used again for the next file. It is ended where a file takes too long, where nobody wants it any more, and
+with the window.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from models import reading
+from models.types import Cancelled, Refusal, Source
+
+MOST_S = 60.0  # for one picture: those of the largest size take a tenth of it
+START_S = 120.0  # until a process is there
+PATIENCE_S = 0.5  # before what nobody wants any more is ended: most is read by then, and the process can be kept
+POLL_S = 0.05
+MOST_IDLE = 2
+ADVICE = "Copy or export it again with another program."
+Wanted = Callable[[], bool]
+
+
+class ReadingProcesses:
+    """Reads through as many processes as there are threads that ask, each started when it is first needed."""
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._idle: list[_Reader] = []
+        self._all: set[_Reader] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def warm(self) -> None:
+        """Start a process before it is asked for."""
+        self._give_back(self._take())
+
+    def read(
+        self,
+        task: str,
+        source: Source,
+        option: int = 0,
+        *,
+        wanted: Wanted = lambda: True,
+        progress: reading.Progress | None = None,
+    ) -> Any:
+        """Return what `reading.read` does, from any thread. Raises Refusal, or Cancelled once it is not `wanted`."""
+        reader = self._take()
+        whole = False
+        try:
+            value = reader.ask(task, source, option, lambda: wanted() and not self._stopped, progress)
+            whole = True
+            return value
+        except Refusal:
+            whole = reader.sound
+            raise
+        finally:
+            if whole:
+                self._give_back(reader)
+            else:
+                self._end(reader)
+
+    def stop(self) -> None:
+        """End every process, now."""
+        self._stopped = True
+        with self._lock:
+            found = list(self._all)
+        for reader in found:
+            self._end(reader)
+
+    def _take(self) -> _Reader:
+        with self._lock:
+            if self._stopped:
+                raise Cancelled
+            if self._idle:
+                return self._idle.pop()
+            reader = _Reader(self._context)
+            self._all.add(reader)
+            return reader
+
+    def _give_back(self, reader: _Reader) -> None:
+        with self._lock:
+            keep = len(self._idle) < MOST_IDLE and not self._stopped
+            if keep:
+                self._idle.append(reader)
+        if not keep:
+            self._end(reader)
+
+    def _end(self, reader: _Reader) -> None:
+        with self._lock:
+            self._all.discard(reader)
+        reader.end()
+
+
+class _Reader:
+    """One process. `sound` tells whether it waits for the next file."""
+
+    def __init__(self, context: Any) -> None:
+        self.sound = True
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=reading.serve, args=(theirs,), name="vitrine-reading", daemon=True)
+        self._process.start()
+        theirs.close()
+        self._ready = False
+
+    def ask(self, task: str, source: Source, option: int, wanted: Wanted, progress: reading.Progress | None) -> Any:
+        """Have a file read. Raises Refusal or Cancelled."""
+        self.sound = False
+        began = time.monotonic()
+        try:
+            if not self._ready:
+                self._wait(wanted, began, START_S, source)
+                self._pipe.recv()
+                self._ready, began = True, time.monotonic()
+            self._pipe.send((task, source, option))
+            while True:
+                self._wait(wanted, began, MOST_S, source)
+                message = self._pipe.recv()
+                if message[0] == "progress":
+                    began = time.monotonic()
+                    if progress is not None:
+                        progress(message[1], message[2])
+                    continue
+                if message[0] == "refused":
+                    self.sound = True
+                    raise Refusal(message[1], advice=message[2], details=message[3])
+                value = reading.receive(self._pipe, message)
+                self.sound = True
+                return value
+        except (EOFError, OSError, ValueError) as error:
+            if not wanted():
+                raise Cancelled from error
+            text = f"{source.name} could not be read: what decodes it ended, or asked for too much memory."
+            raise Refusal(text, advice=ADVICE) from error
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        with contextlib.suppress(OSError, ValueError):
+            self._process.kill()
+            self._process.join(1.0)
+        with contextlib.suppress(OSError):
+            self._pipe.close()
+
+    def _wait(self, wanted: Wanted, began: float, most_s: float, source: Source) -> None:
+        """Wait for a message. Raises Refusal where none comes in time, Cancelled where nobody wants it any more."""
+        while not self._pipe.poll(POLL_S):
+            spent = time.monotonic() - began
+            if spent > PATIENCE_S and not wanted():
+                raise Cancelled
+            if spent > most_s:
+                raise Refusal(
+                    f"{source.name} took longer than {most_s:.0f} s to read, so it was given up.", advice=ADVICE
+                )

@@ -1,0 +1,52 @@
+"""The state of a session that its parts share: document, jobs, answers, and who is told of changes. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from models.inspection import Description
+from models.requests import Request
+from models.runtime.stage_cache import Cache
+from models.types import Failure, Result, Source
+from viewer.session.document import Document
+from viewer.session.events import Listeners
+from viewer.session.history import Store
+from viewer.session.job_queue import Jobs, Lane
+
+PICTURES_BYTES = 300_000_000
+
+
+class SessionState:
+    """A store, jobs and the last good answers: `results` by slot, with the request each answers.
+
+    `wanted` are the requests that the document asks for now, `failed` those that were given up, not asked again of
+    themselves. `shown` is the picture on screen, `reading` says that another one is being read, `pictures` holds those
+    that were read last.
+    """
+
+    def __init__(self, lane: Lane, document: Document | None, deliver: Callable[..., None]) -> None:
+        self.store = Store(document)
+        self.jobs = Jobs(lane, deliver)
+        self.on = Listeners()
+        self.descriptions: dict[str, Description] = {}
+        self.results: dict[str, tuple[Request, Result]] = {}
+        self.failed: dict[str, Request] = {}
+        self.wanted: dict[str, Request] = {}
+        self.shown: Source | None = None
+        self.reading = False
+        self.pictures = Cache(PICTURES_BYTES)
+
+    @property
+    def description(self) -> Description | None:
+        """What is known of the document's model, once the engine opened it."""
+        return self.descriptions.get(self.store.document.model)
+
+    def tell_failure(self, slot: str, failure: Failure) -> None:
+        """Tell why something could not be answered or opened."""
+        for call in self.on.failure:
+            call(slot, failure)
+
+    def tell_state(self) -> None:
+        """Tell that something began or ended."""
+        for call in self.on.state:
+            call()

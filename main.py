@@ -46,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     _debug[:] = [DEBUG in given]
     given = [_file_or_option(each) for each in given if each != DEBUG]
+    from models.module_paths import SAFE_PATH, leave_out_folder
+
+    leave_out_folder()
+    os.environ[SAFE_PATH] = "1"
     from models.types import Refusal
 
     try:
@@ -116,14 +120,16 @@ def _window(given: list[str]) -> int:
     parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save what the window shows and exit")
     parser.add_argument("--sample", action="store_true", help="open a bundled sample picture")
     parser.add_argument("--theme", choices=("system", "dark", "light"), help="for this run")
+    parser.add_argument("--unconfined", action="store_true", help="let the models' process write and read anything")
     parser.add_argument("--show", action="append", default=[], choices=("suppressed", "anchors", "density", "lineage"))
     options = parser.parse_args(given)
     options.model = _named(options) or None
     if options.screenshot:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from viewer.session.job_queue import Mailbox, ProcessLane
+    from viewer.session.preferences import is_confined
 
-    lane, mail = ProcessLane(), Mailbox()
+    lane, mail = ProcessLane(confined=not options.unconfined and is_confined()), Mailbox()
     lane.start(mail.post)
     try:
         from viewer.app import open_window

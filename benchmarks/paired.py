@@ -15,7 +15,8 @@ SAMPLES = ROOT / "assets" / "samples"
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table. Times are in seconds; `goal` in words is reached or not, or None where nothing is due."""
+    """One line of the table. Times are in seconds, or sizes in bytes where `unit` is "B"; `goal` in words is reached or
+    not, or None where nothing is due."""
 
     what: str
     ours: float
@@ -23,13 +24,16 @@ class Line:
     ratio: str = ""
     goal: str = ""
     reached: bool | None = None
+    unit: str = "s"
 
 
-def at_most(what: str, ours: Sequence[float], peer: Sequence[float], *, limit: float | None = None) -> Line:
-    """Compare pairs of times: how many times the peer's ours is, by the medians and by the median of the pairs."""
+def at_most(
+    what: str, ours: Sequence[float], peer: Sequence[float], *, limit: float | None = None, unit: str = "s"
+) -> Line:
+    """Compare pairs of times or sizes: how many times the peer's ours is, by the medians and by the pairs' median."""
     ratio, pairs = median(ours) / median(peer), median(a / b for a, b in zip(ours, peer, strict=True))
     goal, reached = ("", None) if limit is None else (f"≤ {limit:g}x", ratio <= limit)
-    return Line(what, median(ours), median(peer), f"{ratio:.2f}x (pairs {pairs:.2f}x)", goal, reached)
+    return Line(what, median(ours), median(peer), f"{ratio:.2f}x (pairs {pairs:.2f}x)", goal, reached, unit)
 
 
 def at_least(what: str, ours: Sequence[float], peer: Sequence[float], *, limit: float) -> Line:
@@ -43,9 +47,10 @@ def table(lines: Sequence[Line]) -> str:
     """Return the lines as one Markdown table."""
     rows = ["| what | Vitrine | peer | ratio | goal |", "| --- | ---: | ---: | ---: | --- |"]
     for line in lines:
-        peer = "" if line.peer is None else duration(line.peer)
+        text = duration if line.unit == "s" else size
+        peer = "" if line.peer is None else text(line.peer)
         verdict = {None: "", True: ", reached", False: ", **missed**"}[line.reached]
-        rows.append(f"| {line.what} | {duration(line.ours)} | {peer} | {line.ratio} | {line.goal}{verdict} |")
+        rows.append(f"| {line.what} | {text(line.ours)} | {peer} | {line.ratio} | {line.goal}{verdict} |")
     return "\n".join(rows)
 
 
@@ -55,6 +60,11 @@ def duration(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}" if seconds < 1000 * size else f"{seconds / size:.0f} {unit}"
     return f"{seconds / 1e-6:.0f} µs"
+
+
+def size(count: float) -> str:
+    """Return a number of bytes in MB."""
+    return f"{count / 1e6:.0f} MB"
 
 
 def surroundings() -> str:

@@ -1,5 +1,5 @@
-"""How long until the window, the picture and the first boxes are painted, from the start of the process, against bare
-scripts. Every run is a fresh process; ours and the peers' alternate.
+"""How long until the window, the picture and the first boxes are painted, from the start of the process, and how much
+memory the window's process then has, against bare scripts. Every run is a fresh process; ours and the peers' alternate.
 
 Ours is `main.py` itself, run by a few lines that only watch: they note when a paint has been carried out.
 """
@@ -25,7 +25,8 @@ LIMIT_S = 120
 
 # `run_path` makes main.py the main module, so that the engine is spawned just as it is without us.
 WATCHED = """
-import json, runpy, sys, time
+import json, os, runpy, sys, time
+from models.runtime.memory_limits import resident_bytes
 from viewer.session.job_queue import ProcessLane
 
 start = ProcessLane.start
@@ -65,7 +66,8 @@ def watched(window):
                 self.painted[name] = time.time()
             if "boxes" in self.painted:
                 count = sum(len(layer) for layer in window.canvas.layers if layer.id == "detections")
-                print(json.dumps(self.painted | {"count": count}), flush=True)
+                used = {"count": count, "bytes": resident_bytes(os.getpid())}
+                print(json.dumps(self.painted | used), flush=True)
                 window.close()
 
     Watch()
@@ -75,7 +77,7 @@ runpy.run_path("main.py", run_name="__main__")
 """
 
 BARE_WINDOW = """
-import json, sys, time
+import json, os, sys, time
 import numpy as np
 import pyqtgraph as pg
 from PIL import Image
@@ -98,7 +100,10 @@ class Watch(QObject):
         return False
 
     def note(self):
-        print(json.dumps({"window": time.time()}), flush=True)
+        painted, used = time.time(), 0
+        if os.path.exists("/proc/self/statm"):
+            used = int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        print(json.dumps({"window": painted, "bytes": used}), flush=True)
         view.viewport().removeEventFilter(self)
         window.close()
 
@@ -115,7 +120,7 @@ import torchvision
 import numpy as np
 from PIL import Image
 from safetensors.torch import load_file
-from models.networks import digits
+from models.bundled import digits
 
 torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
 card = json.load(open(f"assets/models/{sys.argv[2]}.json"))
@@ -146,10 +151,13 @@ def measure(
     a, b, c = zip(*runs, strict=True)
     shown, bare = [r["window"] for r in a], [r["window"] for r in b]
     painted, boxes, answered = [r["picture"] for r in a], [r["boxes"] for r in a], [r["boxes"] for r in c]
+    held = [r["bytes"] for r in a], [r["bytes"] for r in b]
+    what = "Resident memory of the window's process, boxes shown; of the bare window's"
     return [
         at_most("Start to window painted; bare PySide6 + pyqtgraph window", shown, bare, limit=1.5),
         at_most("Start to picture painted; the same bare window", painted, bare),
-        at_most(f"Start to first boxes painted, {model}; bare torch script", boxes, answered, limit=1.15),
+        at_most(f"Start to first boxes painted, {model}; bare torch script", boxes, answered, limit=1.1),
+        *([at_most(what, *held, limit=1.3, unit="B")] if all(held[0] + held[1]) else []),
     ]
 
 
@@ -168,7 +176,7 @@ def run(arguments: list[str], surrounding: Mapping[str, str]) -> dict[str, float
     if done.returncode or not done.stdout:
         raise RuntimeError(f"A run ended with {done.returncode}: {done.stderr or 'it printed nothing'}")
     found = json.loads(done.stdout.splitlines()[-1])
-    return {name: value if name == "count" else value - start for name, value in found.items()}
+    return {name: value if name in ("count", "bytes") else value - start for name, value in found.items()}
 
 
 def tell(ours: Mapping[str, float], window: Mapping[str, float], network: Mapping[str, float]) -> None:

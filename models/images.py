@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -251,6 +252,12 @@ def _opened(path: Path) -> Image.Image:
         image.close()
         raise _too_big(path, image.width * image.height)
     return image
+
+
+def prepare() -> None:
+    """Import what the five commonest formats take, which threads need not do then."""
+    Image.preinit()
+    import_module("fractions")  # of a PNG's resolution
 
 
 def _identified(path: Path) -> Image.Image:

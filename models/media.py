@@ -39,6 +39,11 @@ def camera_number(path: str) -> int:
     return int(path.partition(":")[2])
 
 
+def device(path: str) -> str:
+    """Return the file that is read for a path: a camera's device on Linux, the path itself for anything else."""
+    return f"/dev/video{camera_number(path)}" if kind(path) == "camera" else path
+
+
 def has_password(path: str) -> bool:
     """Tell whether a path is an address with a password in it."""
     return kind(path) == "stream" and "@" in path.partition("://")[2].partition("/")[0]

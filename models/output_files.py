@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from models.types import Refusal
 PART = ".part"
 LONGEST_STEM, LONGEST_SUFFIX = 40, 12  # of a part's name, which must not be longer than names may be
 FORGOTTEN_S = 3600.0  # without a change: such a part was left behind by a program that was killed
+COPY_BYTES = 1 << 20
 NEW_MODE = 0o666  # less what the umask takes
 ADVICE = "Choose another name or folder, or make room on the disk."
 
@@ -127,6 +129,22 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """
     with OutputFiles() as files:
         files.add(path, content)
+
+
+def bring(file: Path, path: Path) -> None:
+    """Move a file to `path`, also from another disk, whole or not at all. Raises OSError."""
+    with OutputFiles() as files:
+        part = files.part(path)
+        mode = stat.S_IMODE(part.stat().st_mode)
+        try:
+            file.replace(part)
+            part.chmod(mode)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            with file.open("rb") as source, part.open("wb") as copy:
+                shutil.copyfileobj(source, copy, COPY_BYTES)
+            file.unlink()
 
 
 def target(path: Path) -> Path:

@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -106,6 +105,8 @@ def _written(source: Source, folder: Path) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Return the versions that numbers depend on."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {}
     for package in PACKAGES:
         try:

@@ -29,6 +29,9 @@ class Subject:
     explained by itself, a box's own, -1 for the one that scores highest. `spread` is of how many places of a layer the
     scores must depend, at the least, for it to be taken by itself: where one place of a head makes them, the head's own
     layers would show nothing but that place.
+
+    `channels_last` tells whether inputs may lie so in memory, which is faster: the network answers alike. `steady`
+    tells that a pass leaves nothing behind and draws nothing: its parts may be followed one by one.
     """
 
     net: nn.Module
@@ -43,11 +46,18 @@ class Subject:
     about: str = ""
     label: int = -1
     spread: int = 1
+    channels_last: bool = True
+    steady: bool = True
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the input, in network pixels."""
         return int(self.input.shape[-2]), int(self.input.shape[-1])
+
+    @property
+    def order(self) -> torch.memory_format:
+        """How inputs lie in memory where many of them are scored."""
+        return torch.channels_last if self.channels_last else torch.contiguous_format
 
     @property
     def nbytes(self) -> int:

@@ -68,8 +68,8 @@ class Refusal(Exception):  # noqa: N818 - an expected answer, not an error of ou
     """Something the user gave cannot be used: `str()` says what happened, `advice` what to do about it.
 
     `details` are for who wants to know more. `offer` is a way out that can be taken at once: ("allow", file, its
-    SHA-256), ("model", full name, in words) or ("download", name in the zoo); within what opens a model also
-    ("assume", assumption, choice, in words), which becomes the name of that model under this choice.
+    SHA-256), ("model", full name, in words), ("layer", its id, in words) or ("download", name in the zoo); within what
+    opens a model also ("assume", assumption, choice, in words), which becomes the name of that model under this choice.
     """
 
     def __init__(self, message: str, *, advice: str = "", details: str = "", offer: tuple[str, ...] = ()) -> None:

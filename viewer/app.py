@@ -41,9 +41,13 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     if fetched:
         document = document.with_model(card.DEFAULT_MODEL)
     session = Session(lane, document)
+    # Shiboken walks over sys.modules once, when the first module of Qt is imported, and aborts where another thread
+    # imports something meanwhile: so threads have work only afterwards, and find what most pictures need.
+    from PySide6.QtCore import qInstallMessageHandler
+
+    images.prepare()
     session.begin(mail.post, FIRST, started=True)
 
-    from PySide6.QtCore import qInstallMessageHandler
     from PySide6.QtWidgets import QApplication
 
     from viewer.window.autosave import Autosave
@@ -51,14 +55,14 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     existing = QApplication.instance()
     application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
     window = build(application, session, mail, theme_name=options.theme, geometry=not options.screenshot)
-    qInstallMessageHandler(lambda kind, context, text: session.jobs.later(lambda: window.note(text)))
+    qInstallMessageHandler(lambda kind, context, text: session.jobs.later(lambda: window.messages.note(text)))
     for failure in failures:
         window.tell(failure.text, severity="error")
     if fetched:
-        window.verbs.zoo.open_model(fetched)
+        window.zoo.open_model(fetched)
     window.sessions.take(options.pictures)
     if not options.screenshot:
-        Autosave(window)
+        window.autosave = Autosave(window.context, window.sessions, window.notices)
     else:
         _screenshot_when_idle(application, window, options.screenshot)
     window.show()
@@ -81,9 +85,10 @@ def build(
     from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
     from viewer import theme
+    from viewer.menus import menus
     from viewer.session.preferences import Settings
     from viewer.window.main_window import Window
-    from viewer.window.panel_pictures import Lender
+    from viewer.window.panel_pictures import PanelPictures
 
     settings = Settings.load()
     if not geometry:
@@ -93,11 +98,12 @@ def build(
     chosen: Any = theme_name or settings.theme
     theme.apply(application, chosen)
     window = Window(session, settings)
+    window.put_menus(menus.table(window), menus.GESTURES)
     window.setWindowIcon(theme.icon("boxes"))
-    lender = Lender(session)
+    pictures = PanelPictures(session)
 
     def lend(panel: Any) -> None:
-        panel.pixels_wanted.connect(lambda source: lender.lend(source, panel.show_pixels))
+        panel.pixels_wanted.connect(lambda source: pictures.lend(source, panel.show_pixels))
 
     window.panels.furnish.append(lend)
     for panel in window.panels.built:
@@ -120,7 +126,7 @@ def build(
         session.tick()
         lane = session.jobs.lane
         if isinstance(lane, ProcessLane) and (said := lane.said()):
-            window.note("The engine printed", said)
+            window.messages.note("The engine printed", said)
 
     postman.called.connect(deliver, Qt.ConnectionType.QueuedConnection)
     mail.wake = postman.called.emit
@@ -198,7 +204,7 @@ def _screenshot_when_idle(application: Any, window: Any, path: Path) -> None:
     def look() -> None:
         session = window.session
         waited[1] += 100
-        busy = window.verbs.busy or session.reading or window.sessions.working
+        busy = window.busy or session.reading or window.sessions.working
         if busy and waited[1] < IDLE_LIMIT_MS:
             waited[0] = 0
             return

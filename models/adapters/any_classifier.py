@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from models.adapters.base.scored import Scored
 from models.cards.card import Card
 from models.loading.probe_network import Found
+from models.runtime.forward_passes import through
 
 
 class AnyClassifierAdapter(Scored):
@@ -36,9 +37,10 @@ class AnyClassifierAdapter(Scored):
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
         """What takes inputs (N, 3, h, w) to scores (N, C) before the `link`."""
-        found, run = self._found, self._found.runner(self.net)
-        if found.plain and found.batches and found.channels == 3 and found.head.plain:
-            return self.net
+        found = self._found
+        if found.plain and found.channels == 3 and found.head.plain:
+            return through(self.behaviour, self.net)
+        run = through(self.behaviour, found.runner(self.net))
         return lambda x: found.head.scores(run(x)[found.part].flatten(1).float())
 
 

@@ -12,6 +12,7 @@ from models.adapters.base.scored import Seen
 from models.cards.card import Card
 from models.loading.heads import VALUES, Head
 from models.loading.probe_network import Found
+from models.runtime.forward_passes import through
 
 
 class AnyFeaturesAdapter(Seen):
@@ -40,7 +41,8 @@ class AnyFeaturesAdapter(Seen):
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
         """What takes inputs (N, 3, h, w) to the mean of each channel (N, C) over its places."""
-        found, run = self._found, self._found.runner(self.net)
+        found = self._found
+        run = through(self.behaviour, found.runner(self.net))
 
         def scores(x: Tensor) -> Tensor:
             made = run(x)[found.part]

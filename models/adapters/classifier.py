@@ -16,6 +16,7 @@ from models.bundled.photos import PhotosResNet
 from models.cards.card import Card
 from models.loading import heads
 from models.loading.preprocess import Preprocess
+from models.runtime.forward_passes import through
 
 FAMILIES = "torchvision.models."
 TIMM = "timm.models."
@@ -55,7 +56,8 @@ class ClassifierAdapter(Scored):
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
         """What takes inputs (N, 3, h, w) to scores (N, C) before the link of the `head`."""
-        return self.net if self.head.plain else lambda x: self.head.scores(self.net(x))
+        run = through(self.behaviour, self.net)
+        return run if self.head.plain else lambda x: self.head.scores(run(x))
 
     @staticmethod
     def match(net: nn.Module) -> bool:

@@ -22,7 +22,7 @@ from models.inspection import Inspection
 from models.params import param, parameters
 from models.quantity import SCORE, VALUE
 from models.subject import PARTS, Rect, Subject
-from models.tracing.layers import hidden
+from models.tracing.layers import earlier, hidden
 from models.tracing.traced_calls import gradients, traced
 from models.types import Float, Pixels, Refusal, Result
 
@@ -51,7 +51,8 @@ class Heatmap:
 
     `extent` is where they lie in pixels of the original picture. `delta` is how far their sum is from what completeness
     promises, as a share of that; None where a method promises nothing. `more` goes into the Result's meta, `arrays` to
-    its arrays. While `partial`, better ones follow.
+    its arrays. While `partial`, better ones follow. `blank` is the layer that it was made of where the score depends on
+    none of the layer's places: such a map is zero everywhere.
     """
 
     values: Float
@@ -60,6 +61,7 @@ class Heatmap:
     more: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, Any] = field(default_factory=dict)
     partial: bool = False
+    blank: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ class Attribution:
                 raise Refusal(f"{self.title} does not apply to {model.card.name}. {verdict.reason}")
             probe = probe_of(subject, params, stages, pixels)
             heat = self.attribute(probe, params)
+            told(heat, self, probe)
         if not np.isfinite(heat.values).all():
             raise Refusal(f"{self.title} came out with NaN or infinite values.", advice="Try another layer or method.")
         plus = probe.target.plus
@@ -187,6 +190,19 @@ def scores_of(subject: Subject, stages: Any) -> Tensor:
         return scores
 
     return stages.run("scores", make, subject.key)
+
+
+def told(heat: Heatmap, method: Attribution, probe: Probe) -> None:
+    """Raise Refusal for a map that is zero everywhere because its layer's gradient is, with a layer where it is not."""
+    if not heat.blank:
+        return
+    better = earlier(probe.subject, heat.blank, probe.stages)
+    target = probe.target.title
+    raise Refusal(
+        f"{method.title} of {heat.blank} is zero everywhere: {target} has no gradient at any of its places.",
+        advice=f"Take {better}, which comes before it." if better else "Use a method without a layer.",
+        offer=("layer", better, f"Take {better}") if better else (),
+    )
 
 
 def probe_of(subject: Subject, params: TargetParams, stages: Any, pixels: Pixels) -> Probe:

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from models.attributions.attribution import Heatmap, Probe, Verdict
-from models.attributions.gradients import CUTS, INSTEAD
 from models.subject import Subject
+from models.tracing.backward_pass import CUTS, INSTEAD, arriving, back
 from models.tracing.extra_tokens import settled
 from models.tracing.layers import automatic, call_of, chosen
-from models.tracing.traced_calls import Call, Trace, gradients, traced
+from models.tracing.traced_calls import Call, Trace, gradients, leaf_of, traced
 
 CUT = f"the network cuts it off after that layer ({CUTS})"
 
@@ -56,7 +56,7 @@ def evidence(probe: Probe, layer: str) -> Evidence:
 
     def make() -> Evidence:
         value = target.of(through.scores).sum()
-        (gradient,) = torch.autograd.grad(value, through.value, retain_graph=True)
+        gradient = back(value, through.value, where=f"layer {through.call.id}", retain_graph=True)
         planes = through.call.layout.planes
         return Evidence(through.call.id, planes(through.value.detach())[0], planes(gradient)[0])
 
@@ -70,7 +70,12 @@ def weighed(found: Evidence) -> Tensor:
 
 def heatmap(probe: Probe, found: Evidence, values: Tensor) -> Heatmap:
     """Return the map of values (h, w) made of a layer's evidence."""
-    return Heatmap(values.cpu().numpy(), probe.subject.extent, more={"layer": found.layer})
+    return Heatmap(values.cpu().numpy(), probe.subject.extent, more={"layer": found.layer}, blank=blank(found))
+
+
+def blank(found: Evidence) -> str:
+    """Return the layer at which no place has a gradient, so that its map is zero everywhere; "" where one has."""
+    return "" if found.gradient.any() else found.layer
 
 
 def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
@@ -80,7 +85,7 @@ def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
     """
     through = forward(subject, params.layer, stages)
     if not through.scores.requires_grad:
-        return Verdict("never", f"No gradient arrives at {through.call.id}: {CUT}. {INSTEAD}")
+        return Verdict("never", f"No gradient arrives at layer {through.call.id}: {CUT}. {INSTEAD}")
     return Verdict(reason="" if params.layer else chosen(subject, stages).why)
 
 
@@ -103,19 +108,16 @@ def forward(subject: Subject, layer: str, stages: Any) -> Pass:
 
 
 def _run(subject: Subject, layer: str) -> tuple[Pass | None, Tensor, Trace]:
-    leaves: list[Tensor] = []
+    kept: dict[str, Tensor] = {}
 
     def see(call: Call, value: Tensor) -> Tensor | None:
-        if call.id != layer:
-            return None
-        leaves.append(value.detach().clone().requires_grad_())
-        # What follows may be in place, and works on a copy.
-        return leaves[0].clone()
+        return leaf_of(kept, layer, value) if call.id == layer else None
 
-    with gradients(), traced(subject.net, size=subject.size, see=see) as trace:
+    where = f"layer {layer}"
+    with arriving(where), gradients(), traced(subject.net, size=subject.size, see=see) as trace:
         scores = subject.scores(subject.input)
-    if not leaves:
+    if layer not in kept:
         return None, scores, trace
-    value, ids = leaves[0], [call.id for call in trace.calls]
+    value, ids = kept[layer], [call.id for call in trace.calls]
     graph = sum(math.prod(call.shape) for call in trace.calls[ids.index(layer) :] if not call.same)
     return Pass(trace[layer], value, scores, value.element_size() * graph), scores, trace

@@ -14,12 +14,12 @@ from models.attributions.target import TargetParams, resolve
 from models.runtime.split_batches import in_parts
 from models.subject import Subject
 from models.tracing.backward_graph import RECTIFIER, activations, between
+from models.tracing.backward_pass import CUTS, INSTEAD, arriving, back
 from models.tracing.rectifiers import Rectified
 from models.tracing.traced_calls import Call, gradients, traced
+from models.types import Refusal
 
 NONE = "No gradient arrives at the picture"
-CUTS = "detach, no_grad, numpy, or whole numbers as in a quantised network"
-INSTEAD = "Methods that only ask for scores, such as occlusion, hold all the same."
 ZERO = (
     "The gradient at the picture is zero everywhere: rounding as in a quantised network, or an end that is saturated, "
     f"lets none through. {INSTEAD}"
@@ -40,18 +40,28 @@ def of_input(probe: Probe) -> Tensor:
     return probe.stages.run("input gradient", make, subject.key, target.plus, target.minus)
 
 
-def at(probe: Probe, inputs: Tensor, *, channels_last: bool = False) -> tuple[Tensor, Tensor]:
+def at(probe: Probe, inputs: Tensor, *, fast: bool = False) -> tuple[Tensor, Tensor]:
     """Return the gradients (N, 3, h, w) at inputs, and the numbers explained (N,) there.
 
-    With `channels_last` in memory convolutions are up to a fifth faster, and round otherwise: a ReLU at its kink may
-    turn. The network's weights stay as they are.
+    With `fast` they lie channels last in memory where the network takes that: convolutions are up to a fifth faster,
+    and round otherwise, so that a ReLU at its kink may turn. The network's weights stay as they are. Raises Refusal
+    where no gradient arrives.
     """
-    order = torch.channels_last if channels_last else torch.preserve_format
+    if fast and probe.subject.channels_last:
+        try:
+            return _at(probe, inputs, torch.channels_last)
+        except Refusal:  # that the network takes them so says nothing of its way back
+            pass
+    return _at(probe, inputs, torch.preserve_format)
+
+
+def _at(probe: Probe, inputs: Tensor, order: torch.memory_format) -> tuple[Tensor, Tensor]:
 
     def run(part: Tensor) -> tuple[Tensor, Tensor]:
         x = part.detach().clone(memory_format=order).requires_grad_()
-        values = probe.of(x)
-        return torch.autograd.grad(values.sum(), x)[0], values.detach()
+        with arriving():
+            values = probe.of(x)
+        return back(values.sum(), x), values.detach()
 
     gradients, values = in_parts(run, inputs)
     return gradients, values
@@ -103,9 +113,12 @@ def _way(subject: Subject, stages: Any) -> Way:
 
     x = subject.input.detach().clone().requires_grad_()
     with gradients():
-        with Rectified(None) as seen, traced(subject.net, size=subject.size, see=see):
-            # A network may write into what it is given, though not into a leaf.
-            scores = subject.scores(x.clone())
+        try:
+            with arriving(), Rectified(None) as seen, traced(subject.net, size=subject.size, see=see):
+                # A network may write into what it is given, though not into a leaf.
+                scores = subject.scores(x.clone())
+        except Refusal as refusal:
+            return Way(f"{refusal} {refusal.advice}")
         if not torch.isfinite(scores).all():
             return Way()  # which is told by whoever asks for the scores
         stages.keep("scores", scores.detach(), subject.key)
@@ -116,16 +129,14 @@ def _way(subject: Subject, stages: Any) -> Way:
         counted = Counter(activations(nodes, seen))
         target = resolve(subject, TargetParams(), scores[0].detach().cpu().numpy())
         try:
-            (found,) = torch.autograd.grad(target.of(scores).sum(), x, retain_graph=True)
+            found = back(target.of(scores).sum(), x, retain_graph=True)
             stages.keep("input gradient", found, subject.key, target.plus, target.minus)
             if not found.any():
                 # Another class may have one: each has a weight of its own, so that none makes up for another.
                 weights = torch.rand(scores.shape[1:], generator=torch.Generator().manual_seed(0)).to(scores) + 0.5
-                (found,) = torch.autograd.grad(scores, x, weights.expand_as(scores))
-        except (NotImplementedError, RuntimeError) as error:
-            if "derivative" not in str(error):
-                raise
-            return Way(f"{NONE}: {str(error).partition(chr(10))[0].rstrip('.')}. {INSTEAD}")
+                found = back((scores * weights).sum(), x)
+        except Refusal as refusal:
+            return Way(f"{refusal} {refusal.advice}")
     if not found.any():
         return Way(ZERO)
     return Way(rectifiers=counted.pop(RECTIFIER, 0), others=counted)

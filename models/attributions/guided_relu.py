@@ -11,6 +11,7 @@ from torch import Tensor
 from models.attributions import gradients as gradients_of
 from models.attributions.attribution import Probe, Verdict
 from models.subject import Subject
+from models.tracing.backward_pass import arriving, back
 from models.tracing.rectifiers import Rectified, Rule
 
 CAUTION = "It hardly depends on the network's weights (Adebayo et al. 2018): it shows edges, not reasons."
@@ -21,9 +22,9 @@ def gradient(probe: Probe, rule: Rule) -> Tensor:
 
     def make() -> Tensor:
         x = probe.subject.input.detach().clone().requires_grad_()
-        with Rectified(rule):
+        with arriving(), Rectified(rule):
             value = probe.of(x).sum()
-        return torch.autograd.grad(value, x)[0]
+        return back(value, x)
 
     return probe.stages.run(f"{rule} gradient", make, probe.subject.key, probe.target.plus, probe.target.minus)
 

@@ -20,6 +20,7 @@ from torch import Tensor, fx, nn
 from torch.fx.node import map_arg
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from models.runtime.forward_passes import apart
 from models.subject import Subject
 from models.types import Int
 
@@ -114,7 +115,8 @@ class Incremental:
         for node in graph.graph.nodes:
             self._prepare(node)
         self._kept: dict[fx.Node, Any] = {}
-        self._run(picture, None)
+        with apart():
+            self._run(picture, None)
         for node in self._moving & self._kept.keys():
             if not isinstance(self._kept[node], Tensor) or self._kept[node].dim() != 4:
                 del self._kept[node]  # no map: never computed in part
@@ -127,7 +129,8 @@ class Incremental:
 
     def __call__(self, inputs: Tensor, box: Box) -> Tensor:
         """Return the scores (n, C)."""
-        return self._run(inputs, box)
+        with apart():
+            return self._run(inputs, box)
 
     def _prepare(self, node: fx.Node) -> None:
         module: Any = self._module(node)
@@ -137,6 +140,8 @@ class Incremental:
             read = node.all_input_nodes[0]
             if len(read.users) > 1 or read not in self._moving:
                 raise UncoveredError(f"{node} overwrites what others read.")
+        elif (node.op == "call_method" and str(node.target).endswith("_")) or node.kwargs.get("out") is not None:
+            raise UncoveredError(f"{node} writes in place.")
         if type(module) is nn.Conv2d and module.padding_mode == "zeros" and not isinstance(module.padding, str):
             self._calls[node] = self._convolution(node, module)
         elif type(module) is nn.MaxPool2d and not module.return_indices:
@@ -227,7 +232,7 @@ class Incremental:
 
 def incremental(subject: Subject) -> Incremental | None:
     """Return the way of a subject's scores that computes only what changes; None where its network has none."""
-    if subject.scores is not subject.net:
+    if subject.scores is not subject.net or not (subject.channels_last and subject.steady):
         return None
     try:
         return Incremental(fx.symbolic_trace(subject.net), subject.input.contiguous(memory_format=torch.channels_last))

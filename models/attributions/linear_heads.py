@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from models.runtime.forward_passes import repetition
 from models.subject import Subject
 from models.tracing.layers import on_picture
 from models.tracing.traced_calls import Call, recorded, traced
@@ -54,7 +55,7 @@ def head_of(subject: Subject) -> Head | None:
     means: list[tuple[Call, Tensor]] = []
 
     def see(call: Call, value: Tensor) -> None:
-        if on_picture(subject, call):
+        if on_picture(subject, call) and not repetition():
             planes = call.layout.planes(value)[0]
             means.append((call, torch.stack([planes.mean((1, 2)), planes.relu().mean((1, 2))])))
 

@@ -128,8 +128,8 @@ class Sweep:
         rows = self._order[self.done : self.done + min(most, self._pace.count)]
         begin = time.perf_counter()
         with torch.inference_mode():
-            # Channels last is as fast or faster in every family on a processor's cores.
-            inputs = self._make(rows).contiguous(memory_format=torch.channels_last)
+            # Channels last is as fast or faster in every family on a processor's cores, where the network takes it.
+            inputs = self._make(rows).contiguous(memory_format=self._subject.order)
             self.scores[rows] = self._scored(inputs, rows).float().cpu().numpy()
         self._pace.tell(len(rows), time.perf_counter() - begin)
         self.known[rows] = True

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import signal
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Hashable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from models.engine import registry
 from models.live import capture
 from models.params import build
 from models.requests import Request
-from models.runtime import device, failures, isolation
+from models.runtime import device, failures, forward_passes, isolation
 from models.runtime.context import Context
 from models.runtime.stage_cache import Cache, CachedStages
 from models.runtime.weight_watch import Watch
@@ -42,9 +42,10 @@ class Engine:
         self._models: OrderedDict[str, Any] = OrderedDict()
         self._files: dict[str, tuple[Path, ...]] = {}
         self._stamps: dict[str, Stamp] = {}
-        self._idle: OrderedDict[Hashable, Iterator[None]] = OrderedDict()
+        self._idle: OrderedDict[Hashable, tuple[str, Iterator[None]]] = OrderedDict()
         self._frame = Cache()
         self._watches: dict[str, Watch] = {}
+        self._openings: Counter[str] = Counter()
         self._told: set[tuple[str, str]] = set()
 
     @property
@@ -55,7 +56,8 @@ class Engine:
     def run(self, request: Request, context: Context | None = None) -> Answer:
         """Answer a request. Never raises: what goes wrong is a Failure."""
         context = context or Context()
-        context.later, context.model = self._later, lambda name: self.model(name, context)
+        context.later = lambda key, steps: self._later(request.model, key, steps)
+        context.model = lambda name: self.model(name, context)
         return self._caught(request, context, self.cache)
 
     def take_frame(self, source: Source, pixels: Pixels) -> None:
@@ -73,8 +75,7 @@ class Engine:
 
     def _caught(self, request: Request, context: Context, cache: Cache) -> Answer:
         try:
-            watch = self._watches.get(request.model)
-            with isolation.kept() if watch is None or watch.own else nullcontext():
+            with self._surroundings(request.model):
                 answer = self._answer(request, context, cache)
         except Cancelled:
             return Failure("Cancelled.", cancelled=True)
@@ -111,7 +112,8 @@ class Engine:
         return Result(answer.arrays, {**answer.meta, "warning": text})
 
     def _forget(self, name: str) -> None:
-        """Let go of an opened model."""
+        """Let go of an opened model, and of what was made with it."""
+        self._openings[name] += 1
         self._models.pop(name, None)
         self._watches.pop(name, None)
         self._idle.clear()
@@ -121,6 +123,9 @@ class Engine:
         if name not in self._models or self._stamp(name) != self._stamps.get(name, ()):
             model, found = registry.opened(name, context)
             self._models[name] = model
+            # What is kept of such a model goes through the network that was open.
+            if self._behaviour(name) is not forward_passes.INNOCENT:
+                self._openings[name] += 1
             self._watches[name] = Watch(model.net, type(model))
             own = model.card.weights
             self._files[name] = (*((own,) if own is not None else ()), *found.files)
@@ -141,11 +146,12 @@ class Engine:
     def work_idle(self, budget_s: float = 0.01) -> None:
         """Go on with the newest put-off work for about `budget_s` seconds. Its failure only means it is not there."""
         key = next(reversed(self._idle))
-        steps = self._idle[key]
+        name, steps = self._idle[key]
         until = time.perf_counter() + budget_s
         try:
-            while time.perf_counter() < until:
-                next(steps)
+            with self._surroundings(name), self._passes(name):
+                while time.perf_counter() < until:
+                    next(steps)
         except StopIteration:
             del self._idle[key]
         except BaseException:  # as of an answer
@@ -156,8 +162,25 @@ class Engine:
         while self.idle_work:
             self.work_idle(1.0)
 
-    def _later(self, key: Hashable, steps: Iterator[None]) -> None:
-        self._idle.setdefault(key, steps)
+    def _surroundings(self, name: str) -> AbstractContextManager[None]:
+        """Put back what a model's code changes around it; ours changes nothing."""
+        watch = self._watches.get(name)
+        return isolation.kept() if watch is None or watch.own else nullcontext()
+
+    @contextmanager
+    def _passes(self, name: str) -> Iterator[None]:
+        """Pass through an opened model inside in its precision, each pass with what the network needs."""
+        place, _ = device.take(model_name.split(name)[1])
+        model = self._models.get(name)
+        guard = nullcontext() if model is None else forward_passes.guarded(model.net, self._behaviour(name))
+        with device.calculating(place), guard:
+            yield
+
+    def _behaviour(self, name: str) -> forward_passes.Behaviour:
+        return getattr(self._models.get(name), "behaviour", forward_passes.INNOCENT)
+
+    def _later(self, name: str, key: Hashable, steps: Iterator[None]) -> None:
+        self._idle.setdefault(key, (name, steps))
         self._idle.move_to_end(key)
         while len(self._idle) > MOST_IDLE:
             self._idle.popitem(last=False)
@@ -184,15 +207,17 @@ class Engine:
         pixels = self.pixels(request, context, cache) if inspection.reads == "picture" else None
         if folder and request.source is None:
             raise Refusal(f"{inspection.title} needs a folder or a file of ground truth.", advice="Open one.")
-        scope = (request.model, self._stamps.get(request.model), request.source)
+        scope = (request.model, self._openings[request.model], self._stamps.get(request.model), request.source)
         place, _ = device.take(model_name.split(request.model)[1])
-        with interruptible(context.check), torch.inference_mode(), device.calculating(place):
+        with interruptible(context.check), torch.inference_mode(), self._passes(request.model):
             stages = CachedStages(cache, scope, context, source=request.source)
             subject = request.source if folder else pixels
             result = inspection.answer(model, subject, build(inspection.params, values), stages)
         height, width = pixels.shape[:2] if pixels is not None else (0, 0)
         applied = {name: value for name, value in values.items() if name not in offer.greyed}
         extra = {"size": (width, height), "parameters": applied, "timings": dict(context.timings)}
+        if told := model.card.about.get("behaviour"):
+            extra["behaviour"] = told
         extra["device_bytes"] = device.used_bytes(place)
         extra["total_ms"] = (time.perf_counter() - start) * 1000
         return Result(result.arrays, {**result.meta, **extra, "sha256": model.card.sha256})

@@ -18,7 +18,7 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from models.runtime import failures, memory_limits
+from models.runtime import failures, memory_limits, sandbox
 from models.runtime.context import Context
 
 FLAGS = 64
@@ -48,14 +48,17 @@ def receive(pipe: Connection) -> Any:
     return pickle.loads(memoryview(head)[4:], buffers=buffers)
 
 
-def serve(pipe: Connection, called_off: Flags, said: Connection) -> None:
-    """Answer requests until the window is gone; between them, go on with idle work. What is printed goes to `said`."""
+def serve(pipe: Connection, called_off: Flags, said: Connection, plan: sandbox.Plan | None = None) -> None:
+    """Answer requests until the window is gone; between them, go on with idle work. What is printed goes to `said`.
+
+    Once everything is imported the process is closed in as the `plan` says, before it has opened any file.
+    """
     _print_to(said)
     memory_limits.keep()
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        _loop(pipe, called_off)
+        _loop(pipe, called_off, plan)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
@@ -74,7 +77,7 @@ def _print_to(said: Connection) -> None:
     sys.stderr = io.open(2, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115, UP020
 
 
-def _loop(pipe: Connection, called_off: Flags) -> None:
+def _loop(pipe: Connection, called_off: Flags, plan: sandbox.Plan | None) -> None:
     _keep_memory()
     gc.disable()  # collecting while torch is imported takes a sixth of the time and frees nothing
     from models.engine.engine import Engine
@@ -84,6 +87,7 @@ def _loop(pipe: Connection, called_off: Flags) -> None:
     engine = Engine()
     gc.freeze()
     gc.enable()
+    sandbox.close(plan)
     send(pipe, ("ready", {}))
     show = Show(
         engine,

@@ -23,9 +23,9 @@ from models.cards.card import Card
 from models.exported.operation_budget import Budget
 from models.files import MODEL_SUFFIXES
 from models.inspection import Description, Inspection
-from models.loading import architectures, probe_network
+from models.loading import architectures, pass_behaviour, probe_network
 from models.loading.opened_model import Opened
-from models.runtime import device, failures
+from models.runtime import device, failures, sandbox
 from models.runtime.context import Context
 from models.types import Cancelled, Refusal
 
@@ -54,9 +54,11 @@ def all_inspections() -> dict[str, Inspection]:
 def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = None) -> Any:
     """Return the adapter for a network: its family's, or where it has none a general one, by what running it tells.
 
-    A general adapter says in `serves` what for. Raises Refusal for a network that no picture runs through, and for
+    A general adapter says in `serves` what for. How passes of a network that is not of a known family all through
+    behave is found out too. Raises Refusal for a network that no picture runs through, and for
     assumptions that are not offered.
     """
+    own, rest = pass_behaviour.taken(assumed or {})
     card = card if card.classes else replace(card, classes=architectures.names_for(net))
     general = {kind.serves: kind for kind in adapter_classes() if hasattr(kind, "serves")}
     for candidate in adapter_classes():
@@ -64,11 +66,12 @@ def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = 
             if hasattr(candidate, "assuming"):
                 if "code" in card.about:  # somebody's code may have given it another head: running it tells
                     continue
-                return candidate.assuming(net, card, assumed or {})
-            model_name.check(assumed or {}, {}, name=card.name)
-            return candidate(net, card)
-    found, card = probe_network.examine(net, card, assumed or {})
-    return general[found.serves](net, card, found)
+                return pass_behaviour.settle(candidate.assuming(net, card, rest), own)
+            model_name.check(rest, {}, name=card.name)
+            return pass_behaviour.settle(candidate(net, card), own)
+    with pass_behaviour.kept(net):
+        found, card = probe_network.examine(net, card, rest)
+    return pass_behaviour.settle(general[found.serves](net, card, found), own)
 
 
 @cache
@@ -119,7 +122,8 @@ def _opened(
     net = found.net.eval().to(place.device)
     card = replace(found.card, about={**found.card.about, "runtime": place.about, "parameters": _count(net)})
     if found.adapter:
-        return found.adapter(net, card), found
+        own, _ = pass_behaviour.taken(found.assumed)
+        return pass_behaviour.settle(found.adapter(net, card), own), found
     with Budget(found.measured, name=card.name, check=context.check) if found.measured else nullcontext():
         return adapt(net, card, found.assumed), found
 
@@ -142,7 +146,7 @@ def _unknown(base: str) -> Refusal:
 def describe(model: Any) -> Description:
     """Return what the window needs to know of an opened model."""
     generates = CAPABILITIES["Generates"]
-    about = dict(model.card.about)
+    about = {**model.card.about, "confinement": sandbox.current().text}
     if isinstance(model, generates):
         about |= {"latent": model.space.plain, "shape": model.shape}
     return Description(

@@ -12,6 +12,7 @@ from typing import Any
 MOST_CHARACTERS = 200_000
 MOST_NAMES = 20_000
 MOST_TEXT = 200
+MOST_SIDE = 4096
 
 
 def names(model: Any) -> tuple[str, ...]:
@@ -29,8 +30,11 @@ def size(model: Any) -> tuple[int, int]:
     found = _literal(_entries(model).get("imgsz", ""))
     if isinstance(found, int):
         found = [found, found]
-    sound = isinstance(found, list | tuple) and len(found) == 2 and all(type(v) is int and 0 < v <= 4096 for v in found)
-    return (found[0], found[1]) if sound else (0, 0)
+    if not isinstance(found, list | tuple) or len(found) != 2:
+        return 0, 0
+    height, width = found
+    sound = all(type(side) is int and 0 < side <= MOST_SIDE for side in (height, width))
+    return (height, width) if sound else (0, 0)
 
 
 def _entries(model: Any) -> dict[str, str]:

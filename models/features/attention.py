@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.runtime.forward_passes import repetition
 from models.subject import Subject
 from models.tracing.tensor_layout import CLASS_TOKEN, TOKENS, Layout, layout_of
+from models.tracing.traced_calls import Numbers
 from models.types import Refusal
 
 
@@ -130,6 +132,7 @@ def position_embedding(net: nn.Module, tokens: int) -> Tensor | None:
 def _watched(net: nn.Module, found: Seen) -> Iterator[None]:
     """Keep clones of what goes into self-attention inside."""
     names = {id(m): name for name, m in net.named_modules() if _is_own(m)}
+    counts, places = Numbers(), dict[tuple[str, int], int]()
 
     def before(module: nn.Module, inputs: Any) -> None:
         if id(module) not in names:
@@ -141,6 +144,12 @@ def _watched(net: nn.Module, found: Seen) -> Iterator[None]:
             usual = len(inputs) == 1 or inputs[1] is None  # no mask
         if not usual:
             raise Refusal(f"{names[id(module)]} is not self-attention of the usual kind.")
+        number = counts.next(names[id(module)])
+        at = (names[id(module)], number)
+        if again := repetition():  # of passes that are averaged
+            found.tokens[places[at]] += (query.detach() - found.tokens[places[at]]) / (again + 1)
+            return
+        places[at] = len(found.tokens)
         found.paths.append(names[id(module)])
         found.modules.append(module)
         found.tokens.append(query.detach().clone())

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.subject import Rect, Subject
+from models.tracing.backward_pass import arriving, back
 from models.tracing.traced_calls import Call, gradients, recorded
 from models.types import Float, Refusal
 
@@ -43,7 +44,7 @@ def reach(subject: Subject, call: Call, stages: Any) -> Reached:
 
         with gradients(), torch.autograd.graph.saved_tensors_hooks(count, lambda value: value):
             x = subject.input.detach().clone().requires_grad_()
-            with recorded(subject.net, [call.id]) as kept, _until(kept, call.id):
+            with arriving(), recorded(subject.net, [call.id]) as kept, _until(kept, call.id):
                 subject.scores(x)
             return Reached(x, call.layout.planes(kept[call.id])[0], x.nbytes + sum(kept_bytes.values()))
 
@@ -62,7 +63,7 @@ def field(reached: Reached, channel: int, row: int, column: int) -> Float:
             raise Refusal(text, advice="The code detaches it: it uses no_grad, detach or numpy. Mend it, then F5.")
         # Weights that differ keep channels from cancelling each other where all of them are asked.
         value = units[channel] if channel >= 0 else (units * torch.linspace(1, 2, len(units)).to(units)).sum()
-        (gradient,) = torch.autograd.grad(value, reached.input, retain_graph=True)
+        gradient = back(value, reached.input, retain_graph=True)
     return gradient.abs().sum(1)[0].float().cpu().numpy()
 
 

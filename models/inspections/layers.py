@@ -19,6 +19,7 @@ from torch.nn import functional
 from models.attributions.attribution import subject_of
 from models.attributions.target import TargetParams
 from models.inspection import Inspection
+from models.runtime.forward_passes import repetition
 from models.subject import Subject
 from models.tracing.layers import automatic, hidden, on_picture
 from models.tracing.traced_calls import Call, traced
@@ -52,7 +53,7 @@ def _seen(subject: Subject) -> tuple[list[Call], dict[str, np.ndarray]]:
     pictures: dict[str, np.ndarray] = {}
 
     def see(call: Call, value: Tensor) -> None:
-        if on_picture(subject, call):
+        if on_picture(subject, call) and not repetition():
             plane = call.layout.planes(value)[:1].abs().mean(1, keepdim=True)
             small = functional.interpolate(plane, (SIDE_PX, SIDE_PX), mode="nearest-exact")[0, 0]
             low, high = small.min(), small.max()

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.attributions.attribution import Attribution, Heatmap, Probe, probe_of, subject_of
+from models.attributions.attribution import Attribution, Heatmap, Probe, probe_of, subject_of, told
 from models.attributions.faithfulness import (
     MAPS,
     Curves,
@@ -69,6 +69,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     subject = subject_of(model, pixels, given, stages)
     probe = probe_of(subject, given, stages, pixels)
     heat = _kept(method, probe, given)
+    told(heat, method, probe)
     done, of = heat.more.get("collected", 1), heat.more.get("of", 1)
     meta = {"kind": "proof", "method": method.title, "target": probe.target.title, "extent": heat.extent, "maps": MAPS}
     meta |= {"input": subject.size, "failed": 0, "unit": UNIT}

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from models.cards import class_names
 from models.cards.card import Card
@@ -43,7 +42,6 @@ class Reading:
 
     layout: DetectorLayout
     preprocess: Preprocess
-    batches: bool
     classes: tuple[str, ...]
     offered: dict[str, dict[str, Any]]
     note: str
@@ -81,7 +79,6 @@ def read(
     return Reading(
         layout,
         preprocess,
-        batches=False if layout.final else _batches(run, size, device),
         classes=_classes(layout, card),
         offered=offered,
         note=_note(proposal, found.preparations),
@@ -122,20 +119,3 @@ def _note(proposal: Proposal, preparations: tuple[Preparation, ...]) -> str:
     if other is not None:
         told += f" ({best.order.upper()} {best.merit:.2f}, {other.order.upper()} at best {other.merit:.2f})"
     return told + ": judge it by a picture of yours."
-
-
-def _batches(run: Run, size: tuple[int, int], device: torch.device) -> bool:
-    """Tell whether the network answers two different inputs at once as it answers each."""
-    x = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0)).to(device)
-    try:
-        with torch.no_grad():
-            both = [t for _, t in run(x)]
-            each = [[t for _, t in run(one)] for one in x.split(1)]
-        return all(_same(two, [one[place] for one in each]) for place, two in enumerate(both))
-    except Exception:  # a program that was exported for one input may raise anything
-        return False
-
-
-def _same(both: Tensor, each: list[Tensor]) -> bool:
-    alone = torch.cat(each)
-    return both.shape == alone.shape and torch.allclose(both, alone, rtol=1e-3, atol=1e-4)

@@ -9,12 +9,15 @@ import os
 import shutil
 from dataclasses import dataclass
 from itertools import count
-from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models.types import Pixels
+
+if TYPE_CHECKING:
+    from multiprocessing.shared_memory import SharedMemory
 
 MEMORY = Path("/dev/shm")  # where Linux keeps it; writing beyond its room kills the process that does
 ROOM_BYTES = 16 << 20
@@ -66,6 +69,8 @@ class Borrower:
             return loan
         if self._memory is None or self._memory.name != loan.name:
             self.close()
+            from multiprocessing.shared_memory import SharedMemory
+
             self._memory = SharedMemory(loan.name)
             self._memory.unlink()
         return np.ndarray(loan.shape, np.uint8, self._memory.buf).copy()
@@ -78,6 +83,8 @@ class Borrower:
 
 
 def _made(size: int) -> SharedMemory | None:
+    from multiprocessing.shared_memory import SharedMemory
+
     try:
         if MEMORY.exists() and shutil.disk_usage(MEMORY).free < size + ROOM_BYTES:
             return None

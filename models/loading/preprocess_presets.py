@@ -109,13 +109,14 @@ def _by_statistics(net: nn.Module, names: list[str], *, size: tuple[int, int], c
     """
     norm = next((m for m in net.modules() if isinstance(m, nn.BatchNorm2d) and m.running_mean is not None), None)
     photos = [images.read(path).pixels for path in sorted(PHOTOS.glob("*.jpg"))]
-    if norm is None or not photos or channels != 3:
+    if norm is None or norm.running_mean is None or not photos or channels != 3:
         return ""
+    device = norm.running_mean.device
     found = {}
     enough = min(size[0], STATISTICS_PX), min(size[1], STATISTICS_PX)
     for name in names:
         made = Preprocess(crop=enough, fit="stretch", **PRESETS[name])
-        inputs = torch.cat([made.input(pixels, norm.weight.device) for pixels in photos])
+        inputs = torch.cat([made.input(pixels, device) for pixels in photos])
         seen = [value for one in inputs.split(1) if (value := _arriving(net, norm, one)) is not None]
         if seen:
             found[name] = _divergence(torch.cat(seen), norm)

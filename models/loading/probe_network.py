@@ -21,6 +21,7 @@ from models.loading.heads import Head
 from models.loading.preprocess import Preprocess
 from models.loading.returned_tensors import complaint, is_vector, leaves, tensors_of
 from models.loading.wanted_inputs import Size, size_of
+from models.runtime.failures import out_of_memory
 from models.types import Cancelled, Refusal
 
 SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 300, 320, 384, 416, 448, 512, 640)
@@ -52,15 +53,14 @@ class Output:
 class Found:
     """A network of no known family: it `serves` to tell "classes", "boxes", "offsets" from anchors, or "features".
 
-    `preprocess` is what is done to a picture, `channels` 1 where the network wants shades of grey, else 3; `batches`
-    tells whether it takes several inputs at once. `part` is the place of its scores, or features, among the tensors
-    it returns, `plain` that it returns nothing else. `head` is what scores of classes are, `boxes` what its boxes are.
+    `preprocess` is what is done to a picture, `channels` 1 where the network wants shades of grey, else 3.
+    `part` is the place of its scores, or features, among the tensors it returns, `plain` that it returns nothing else.
+    `head` is what scores of classes are, `boxes` what its boxes are, `layout` how the outputs of a detector are read.
     """
 
     serves: str
     preprocess: Preprocess
     channels: int
-    batches: bool
     part: int
     plain: bool
     head: Head = field(default_factory=Head)
@@ -73,17 +73,12 @@ class Found:
         Of a detector whose layout was recognised they are its scores (N, R, C) and boxes (N, R, 4), decoded.
         """
 
-        def made(x: Tensor) -> list[Tensor]:
-            if self.layout is None:
-                return [tensor for _, tensor in tensors_of(net(x), len(x))]
-            boxes, scores = self.layout.decode([tensor for _, tensor in all_tensors(net(x))], self.preprocess.size)
-            return [scores, boxes]
-
         def run(x: Tensor) -> list[Tensor]:
-            x = in_channels(x, self.channels)
-            if self.batches or len(x) == 1:
-                return made(x)
-            return [torch.cat(column) for column in zip(*(made(one) for one in x.split(1)), strict=True)]
+            made = net(in_channels(x, self.channels))
+            if self.layout is None:
+                return [tensor for _, tensor in tensors_of(made, len(x))]
+            boxes, scores = self.layout.decode([tensor for _, tensor in all_tensors(made)], self.preprocess.size)
+            return [scores, boxes]
 
         return run
 
@@ -125,7 +120,7 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
     preprocess, more = preprocess_presets.propose(net, card, given, size=size, channels=channels, boxes=serves == BOXES)
     offered |= more
     plain = isinstance(output.raw, Tensor) and output.raw.ndim == 2 and output.raw.dtype == torch.float32
-    found = Found(serves, preprocess, channels, _batches(net, channels, size, tensors), part, plain)
+    found = Found(serves, preprocess, channels, part, plain)
     head = found.head
     if serves == CLASSES:
         head = heads.recognised(found.runner(net), part, preprocess, device_of(net), card.about)
@@ -175,7 +170,7 @@ def _detector(
         return None
     offered = {**offered, "output": {**OUTPUT, "choices": (BOXES, FEATURES)}, **read.offered}
     assumed = model_name.check(given, offered, name=card.name)
-    found = Found(BOXES, read.preprocess, channels, read.batches, 0, plain=False, boxes=DECODED, layout=read.layout)
+    found = Found(BOXES, read.preprocess, channels, 0, plain=False, boxes=DECODED, layout=read.layout)
     assumptions = {k: {**v, "value": assumed[k]} for k, v in offered.items()}
     about = {"preprocessing": read.preprocess.about, "assumptions": assumptions, "note": read.note}
     kind = str(card.about.get("architecture") or type(net).__name__)
@@ -227,6 +222,8 @@ def _first(
             except (Refusal, Cancelled):
                 raise
             except Exception as error:
+                if out_of_memory(error):
+                    raise
                 failure = failure or ((count, size), error)
     if failure is None:
         raise wanted_inputs.of_channels(card, channels[0])
@@ -289,21 +286,6 @@ def _features(card: Card, output: Output) -> int:
         raise Refusal(f"{card.name} {text}.", advice=advice)
     maps = [i for i in sound if tensors[i][1].ndim == 4]
     return (maps or sound)[-1]
-
-
-def _batches(net: nn.Module, channels: int, size: Size, alone: list[tuple[str, Tensor]]) -> bool:
-    """Tell whether the network answers two inputs at once as it answers one."""
-    try:
-        with torch.no_grad():
-            both = tensors_of(net(torch.zeros(2, channels, *size, device=device_of(net))), 2)
-        return all(
-            two.shape == (2, *one.shape[1:]) and torch.allclose(two[1:], one, rtol=1e-3, atol=1e-4)
-            for (_, two), (_, one) in zip(both, alone, strict=True)
-        )
-    except Cancelled:
-        raise
-    except Exception:  # a program that was exported for one input may raise anything
-        return False
 
 
 def _on_picture(net: nn.Module, found: Found, boxes: int) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from models import files, model_name
 from models.cards import card as cards
-from models.loading import checkpoint, weights
+from models.loading import checkpoint, pass_behaviour, weights
 from models.loading.opened_model import Opened
 from models.runtime.context import Context
 from models.types import Refusal
@@ -28,9 +28,9 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
 
     Raises Refusal when the file may not run yet, fails, or builds no network, and where the weights do not fit it.
     """
-    found = files.code_of(base)
-    assert found is not None
-    file, name = found
+    place = files.code_of(base)
+    assert place is not None
+    file, name = place
     name = name or chosen(file)
     thing = run.member(run.run(file), name, file)
     given = dict(assumed)
@@ -44,8 +44,10 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
 
     card = replace(cards.of_file(Path(named) if named else file), sha256=files.sha256(named) if named else "")
     if networks.is_adapter(thing):
-        model_name.check(given, {}, name=file.name)
-        return networks.adapted(thing, file, card, named=named, read=read)
+        passes, rest = pass_behaviour.taken(given)
+        model_name.check(rest, {}, name=file.name)
+        found = networks.adapted(thing, file, card, named=named, read=read)
+        return replace(found, assumed=passes)
     classes = given.pop("num_classes", "")
     net = networks.built(thing, f"{name}()", file, named=named, read=read, classes=classes or len(card.classes))
     note = "" if named else "Its weights are what the code gave them."

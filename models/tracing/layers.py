@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
+from models.runtime.failures import out_of_memory
 from models.subject import Subject
 from models.tracing.backward_graph import between, bottlenecks
 from models.tracing.extra_tokens import settled
@@ -100,7 +101,12 @@ def chosen(subject: Subject, stages: Any) -> Choice:
         if subject.body:
             # A detector's levels are no trunk; its graph would be large.
             return Choice(_last_of_branches(subject, calls) or calls[-1].id)
-        return _on_the_trunk(subject, calls)
+        try:
+            return _on_the_trunk(subject, calls)
+        except RuntimeError as error:
+            if out_of_memory(error):
+                raise
+            return Choice(_last_of_branches(subject, calls) or calls[-1].id)  # with gradients it does not run
 
     return stages.run("automatic layer", make, subject.key)
 
@@ -185,13 +191,18 @@ def _last_that_counts(subject: Subject, calls: Sequence[Call]) -> str:
         return ""
     first, rest = calls[0].id, [c.id for c in calls[1:]]
     # The graph begins at the first of them, for parameters are frozen: no more of it is kept than is looked at.
-    with gradients(), recorded(subject.net, [first], leaf=True) as start, recorded(subject.net, rest) as kept:
-        column = subject.scores(subject.input)[0, : len(subject.classes)].max()
-        values = {**start, **kept}
-        tried = [c for c in calls if values[c.id].requires_grad]
-        if not column.requires_grad:
-            return ""
-        found = torch.autograd.grad(column, [values[c.id] for c in tried], allow_unused=True)
+    try:
+        with gradients(), recorded(subject.net, [first], leaf=True) as start, recorded(subject.net, rest) as kept:
+            column = subject.scores(subject.input)[0, : len(subject.classes)].max()
+            values = {**start, **kept}
+            tried = [c for c in calls if c.id in values and values[c.id].requires_grad]
+            if not column.requires_grad:
+                return ""
+            found = torch.autograd.grad(column, [values[c.id] for c in tried], allow_unused=True)
+    except RuntimeError as error:
+        if out_of_memory(error):
+            raise
+        return ""  # it runs without gradients alone
     for call, gradient in reversed(list(zip(tried, found, strict=True))):
         if gradient is None:
             continue
@@ -199,6 +210,14 @@ def _last_that_counts(subject: Subject, calls: Sequence[Call]) -> str:
         if int(places.sum()) >= subject.spread:
             return call.id
     return ""
+
+
+def earlier(subject: Subject, layer: str, stages: Any) -> str:
+    """Return the id of the last call before a layer whose places the score depends on, "" where there is none."""
+    calls = [c for c in trace_of(subject, stages).calls if c.id == layer or on_picture(subject, c)]
+    at = next((row for row, call in enumerate(calls) if call.id == layer), len(calls))
+    same = [c for c in calls[:at] if c.layout.name == calls[at].layout.name] if at < len(calls) else []
+    return _last_that_counts(subject, same)
 
 
 def activations(subject: Subject, call: Call, stages: Any) -> Tensor:

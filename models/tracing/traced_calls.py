@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.runtime.forward_passes import repetition
 from models.tracing.tensor_layout import Layout, layout_of
 
 CALL_BYTES = 1024
@@ -85,35 +86,38 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
     """Fill the Trace yielded with the calls made inside; it is complete at the end of the block.
 
     `size` (h, w) is that of the network's input, which tells the layouts. `see` is called with each call and its value,
-    to be read at once: what follows may change it in place. A tensor that it returns takes the value's place.
+    to be read at once: what follows may change it in place. A tensor that it returns takes the value's place. Of passes
+    that are averaged the first is listed, and each is seen.
     """
     names = _names(net)
-    trace, counts = Trace(), {}
+    trace, counts = Trace(), Numbers()
     grids: list[tuple[int, int]] = []
     first = BEFORE.get(net, {})
     owners: dict[int, tuple[weakref.ref[Tensor], int, str]] = {}
+
+    listed: dict[str, Call] = {}
 
     def after(module: nn.Module, inputs: Any, output: Any) -> Any:
         path = names.get(id(module))
         if not path:
             return None
-        counts[path] = number = counts.get(path, 0) + 1
+        number = counts.next(path)
         replaced = {}
         for key, value in tensors_in(output):
             name = call_id(path, number, key)
-            shape, last = tuple(value.shape), isinstance(module, nn.LayerNorm | nn.Linear)
-            before = first.get(shape[1]) if len(shape) == 3 else None
-            layout = layout_of(shape, size, channels_last=last, grids=tuple(grids), before=before)
-            if layout.spatial and not layout.before + layout.after and layout.grid not in grids:
-                grids[:] = [*grids[1 - GRIDS :], layout.grid]
-            same = _owner(owners, value, name)
-            call = Call(
-                name, path, type(module).__name__, number, 1, tuple(value.shape), layout, same, path.count(".") + 1
-            )
-            trace.calls.append(call)
-            if see is not None and (put := see(call, value.float())) is not None:
+            if not repetition():
+                shape, last = tuple(value.shape), isinstance(module, nn.LayerNorm | nn.Linear)
+                before = first.get(shape[1]) if len(shape) == 3 else None
+                layout = layout_of(shape, size, channels_last=last, grids=tuple(grids), before=before)
+                if layout.spatial and not layout.before + layout.after and layout.grid not in grids:
+                    grids[:] = [*grids[1 - GRIDS :], layout.grid]
+                same, kind, depth = _owner(owners, value, name), type(module).__name__, path.count(".") + 1
+                listed[name] = Call(name, path, kind, number, 1, shape, layout, same, depth)
+                trace.calls.append(listed[name])
+            call = listed.get(name)
+            if see is not None and call is not None and (put := see(call, value.float())) is not None:
                 replaced[key] = put
-                _owner(owners, put, same or name)
+                _owner(owners, put, call.same or name)
         return _replaced(output, replaced) if replaced else None
 
     hook = nn.modules.module.register_module_forward_hook(after)
@@ -121,11 +125,12 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
         yield trace
     finally:
         hook.remove()
-    called = set(counts)
+    last = {call.module: call.number for call in trace.calls}
+    called = set(counts.seen)
     holders = {name.rpartition(".")[0] for name, _ in net.named_parameters()}
     trace.silent = tuple(sorted(holders - called - {""}))
     for row, call in enumerate(trace.calls):
-        if (of := counts[call.module]) > 1:
+        if (of := last[call.module]) > 1:
             trace.calls[row] = replace(call, of=of)
 
 
@@ -135,25 +140,28 @@ def recorded(net: nn.Module, ids: Collection[str], *, leaf: bool = False) -> Ite
 
     Each value stays part of the graph, if there is one, and whatever follows works on a copy, so that an in-place
     operation cannot change it. With `leaf` it is cut off from what came before and asks for gradients: what follows
-    then forms a graph back to it and no further.
+    then forms a graph back to it and no further. Of passes that are averaged the values are too.
     """
     names = _names(net)
-    wanted, counts = set(ids), {}
+    wanted, counts = set(ids), Numbers()
     kept: dict[str, Tensor] = {}
 
     def after(module: nn.Module, inputs: Any, output: Any) -> Any:
         path = names.get(id(module))
         if not path:
             return None
-        counts[path] = number = counts.get(path, 0) + 1
+        number = counts.next(path)
         replaced = {}
         for key, value in tensors_in(output):
             name = call_id(path, number, key)
-            if name in wanted:
+            if name in wanted and leaf:
+                replaced[key] = leaf_of(kept, name, value)
+            elif name in wanted and repetition() and name in kept:
+                _meant(kept[name], value)
+            elif name in wanted:
                 # Numbers of half precision have no equal in numpy.
-                mine = value.detach().float().clone().requires_grad_() if leaf else value.float().clone()
-                kept[name] = mine
-                replaced[key] = mine.clone()
+                kept[name] = value.float().clone()
+                replaced[key] = kept[name].clone()
         return _replaced(output, replaced) if replaced else None
 
     hook = nn.modules.module.register_module_forward_hook(after)
@@ -229,6 +237,44 @@ def _replaced(output: Any, replaced: Mapping[str, Tensor]) -> Any:
                 for k, v in enumerate(output)
             ]
             return kind(*values) if hasattr(output, "_fields") else kind(values)
+
+
+def leaf_of(kept: dict[str, Tensor], name: str, value: Tensor) -> Tensor:
+    """Return what takes a value's place so that the graph begins at a leaf, `kept` by its name.
+
+    Of passes that are averaged there is one leaf: its value is their mean, its gradient that of their mean.
+    """
+    value = value.detach().float()
+    if repetition() and name in kept:
+        _meant(kept[name], value)
+        return value + (kept[name] - kept[name].detach())
+    kept[name] = value.clone().requires_grad_()
+    # What follows may be in place, and works on a copy.
+    return kept[name].clone()
+
+
+def _meant(kept: Tensor, value: Tensor) -> None:
+    """Make what is kept the mean of the passes so far and this one."""
+    mean = kept.data
+    mean += (value.detach().float() - mean) / (repetition() + 1)
+
+
+class Numbers:
+    """Numbers the calls of each module by its path; passes that are averaged count anew. `seen` are all paths."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+        self._counts: dict[str, int] = {}
+        self._pass = 0
+
+    def next(self, path: str) -> int:
+        """Return the number of this call."""
+        if repetition() != self._pass:
+            self._counts.clear()
+            self._pass = repetition()
+        self.seen.add(path)
+        self._counts[path] = number = self._counts.get(path, 0) + 1
+        return number
 
 
 def _owner(owners: dict[int, tuple[weakref.ref[Tensor], int, str]], value: Tensor, name: str) -> str:

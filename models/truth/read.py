@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from models import files
-from models.truth import coco, voc, yolo
 from models.truth.gather import Progress
 from models.truth.types import Truth
 from models.types import Refusal
@@ -22,6 +21,9 @@ def read(path: str | Path, *, progress: Progress | None = None) -> Truth:
     `progress` is called with what part is done, 0 to 1, and a text; what it raises, such as Cancelled, goes through.
     Raises Refusal, and nothing else, where there is nothing to be used; what is left out is in `left_out`.
     """
+    # The readers of the formats are of no use to a window that has just been opened.
+    from models.truth import coco, voc, yolo
+
     path = Path(path).absolute()
     try:
         if not path.is_dir():
@@ -53,6 +55,8 @@ def recognise(path: str | Path) -> str:
         return "YOLO"
     if suffix == ".txt" and [p.name for p in path.absolute().parents[:2]] == ["Main", "ImageSets"]:
         return "VOC"
+    from models.truth import yolo
+
     try:
         return "YOLO" if yolo.is_list(path.absolute()) else _folder(path)
     except (OSError, ValueError):

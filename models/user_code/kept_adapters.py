@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import json
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +61,8 @@ def _write(found: tuple[str, ...]) -> None:
 
 
 def _installed() -> tuple[Kept, ...]:
+    from importlib import metadata
+
     found = []
     for point in metadata.entry_points(group=GROUP):
         path = _source(point.module)

@@ -77,10 +77,10 @@ def window(qtbot: QtBot, engine: Engine) -> Iterator[Window]:
     window.show()
     qtbot.waitUntil(lambda: session.description is not None and not session.stale, timeout=60_000)
     for panel in window.panels:
-        if not window.verbs.panel_shown(panel):
-            window.verbs.toggle_panel(panel)
+        if not window.docks.shown(panel):
+            window.docks.toggle(panel)
     window.tell("A message", details="with details", severity="error")
-    for overlay in (window.palette_overlay, window.shortcuts, window.verbs.zoo.dialog):
+    for overlay in (window.palette_overlay, window.shortcuts, window.zoo.dialog):
         overlay.open()
         overlay.dismiss()
     yield window
@@ -178,6 +178,6 @@ def test_every_panel_can_be_toggled_by_a_command(window: Window) -> None:
         window.docks.show(name)
         QApplication.processEvents()
         window.commands.run(command)
-        assert not window.verbs.panel_shown(name), name
+        assert not window.docks.shown(name), name
         window.commands.run(command)
-        assert window.verbs.panel_shown(name), name
+        assert window.docks.shown(name), name

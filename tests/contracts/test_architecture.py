@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,45 @@ def test_only_main_prints_and_exits() -> None:
                 assert ast.unparse(node.func) not in {"print", "sys.exit", "exit", "os._exit"}, path
 
 
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Every import counts: those of types only, those within functions, and those by a module's name in a string."""
+    modules = {_module(path): path for path in (*under("models"), *under("viewer"))}
+    known = {name: _imported(name, path, modules) for name, path in modules.items()}
+    assert sum(map(len, known.values())) > len(modules)
+    done: set[str] = set()
+    for first, others in known.items():
+        way: list[str] = []
+        waiting = [(first, iter(sorted(others)))]
+        while waiting:
+            name, rest = waiting[-1]
+            if name not in way:
+                way.append(name)
+            following = next((each for each in rest if each not in done), None)
+            if following is None:
+                done.add(name)
+                way.remove(name)
+                waiting.pop()
+                continue
+            assert following not in way, " -> ".join([*way[way.index(following) :], following])
+            waiting.append((following, iter(sorted(known[following]))))
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imported(name: str, path: Path, modules: Mapping[str, Path]) -> set[str]:
+    """Return which of the modules a file imports: the most exact ones, so that a package is not all that is in it."""
+    found = imports(path)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module") and node.args:
+            given = node.args[0]
+            found |= {given.value} if isinstance(given, ast.Constant) and isinstance(given.value, str) else set()
+    exact = {each for each in found if each in modules}
+    return {each for each in exact if not any(other.startswith(f"{each}.") for other in exact)} - {name}
+
+
 def test_main_imports_neither_qt_nor_torch_at_the_top() -> None:
     assert not packages(imports(ROOT / "main.py", top=True)) & (QT | TORCH | {"models", "viewer"})
 
@@ -147,6 +187,7 @@ def test_torch_is_absent_from_the_windows_process(tmp_path: Path) -> None:
         "class Silent:\n"
         "    def start(self, post): pass\n"
         "    def submit(self, number, request): pass\n"
+        "    def reaches(self, path): return True\n"
         "    def cancel(self, number): pass\n"
         "    def stop(self): pass\n"
         "app = QApplication([])\n"

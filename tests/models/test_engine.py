@@ -96,7 +96,7 @@ def test_the_graph_is_built_in_idle_time_and_changes_nothing(engine: Engine, sou
     before = ask()
     assert engine.idle_work
     engine.finish_idle()
-    stages = CachedStages(engine.cache, ("tiny", None, source), Context())
+    stages = CachedStages(engine.cache, ("tiny", 0, None, source), Context())
     assert stages.peek("graph", (), False) is not None
     after = ask()
     assert len(after.arrays["removed_by"]) > 0

@@ -171,14 +171,14 @@ def test_published_weights_are_downloaded_first_and_then_shown_beside(
     entry = Entry(name, "timm", "birds", "tag", "birds", "classification", 1)
     asked: list[Any] = []
     monkeypatch.setattr(model_zoo, "missing", lambda base: entry if base == name else None)
-    monkeypatch.setattr(d.window.verbs.zoo.downloads, "start", lambda *given: asked.append(given))
+    monkeypatch.setattr(d.window.zoo.downloads, "start", lambda *given: asked.append(given))
     d.window.panes.choose(f"{name}?precision=bfloat16")
-    assert d.document.beside == "" and d.window.verbs.zoo.dialog.isVisible()
+    assert d.document.beside == "" and d.window.zoo.dialog.isVisible()
     (of, there), *_ = asked
     there(of)
     d.settle()
     assert d.document.beside == f"{name}?precision=bfloat16" and d.document.model == SSD
-    assert not d.window.verbs.zoo.dialog.isVisible()
+    assert not d.window.zoo.dialog.isVisible()
 
 
 # on disk
@@ -214,7 +214,10 @@ def test_both_panes_are_written_as_one_picture_with_what_differs_and_two_recipes
     image = np.asarray(Image.open(written[0]).convert("RGB"))
     height, width = d.canvas.pixels.shape[:2]
     top, gap = image.shape[0] - height, (image.shape[1] - 2 * width) // 3
-    both_drawn = [render(d.canvas.pixels, d.window.layers()), render(d.canvas.pixels, d.window.panes.layers())]
+    both_drawn = [
+        render(d.canvas.pixels, d.window.controller.layers()),
+        render(d.canvas.pixels, d.window.panes.layers()),
+    ]
     for index, drawn in enumerate(both_drawn):
         left = gap + index * (width + gap)
         assert np.array_equal(image[top - gap : image.shape[0] - gap, left : left + width], pixels_of(drawn))

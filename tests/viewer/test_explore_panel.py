@@ -16,6 +16,7 @@ from models.requests import Request
 from models.types import Result, Source
 from tests.models.generators import gan, vae
 from tests.viewer.test_window import SAMPLES, SSD, Make
+from viewer.menus import file as file_menu
 from viewer.panels.latent_code import ExplorePanel
 from viewer.panels.samples import SamplesPanel
 from viewer.presenters import latent_code
@@ -180,10 +181,10 @@ def test_without_a_picture_a_detector_bids_welcome_again(desk: Make, tmp_path: P
 def test_what_is_on_the_canvas_can_be_exported(opened: Any, tmp_path: Path) -> None:
     explore(opened).seed.setValue(3)
     opened.settle()
-    written = opened.window.verbs.export_to(tmp_path / "out" / "code.npy", "npy")
+    written = file_menu.export_to(opened.window, tmp_path / "out" / "code.npy", "npy")
     assert np.array_equal(np.load(written[0]), opened.session.results["generated"][1].arrays["code"])
     assert (tmp_path / "out" / "code.recipe.json").exists()
-    assert opened.window.verbs.export_to(tmp_path / "out" / "code.png", "png")
+    assert file_menu.export_to(opened.window, tmp_path / "out" / "code.png", "png")
 
 
 def test_infogans_codes_are_named_controls(desk: Make, tmp_path: Path) -> None:

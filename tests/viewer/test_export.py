@@ -21,6 +21,7 @@ from models.cards.card import BUNDLED
 from models.types import Result
 from viewer.canvas.painter import render
 from viewer.export.answers import KINDS
+from viewer.menus import file as file_menu
 
 SSD = "digits-ssd"
 SAMPLE = min((BUNDLED.parent / "samples").glob("*.png"))
@@ -45,7 +46,7 @@ def hidden(d: Any) -> str:
 
 def test_numbers_are_those_on_screen(d: Any, tmp_path: Path) -> None:
     for kind in ("json", "csv", "coco.json"):
-        written = d.window.verbs.export_to(tmp_path / f"out.{kind}", kind)
+        written = file_menu.export_to(d.window, tmp_path / f"out.{kind}", kind)
         assert [path.name for path in written] == [f"out.{kind}", "out.recipe.json"]
     boxes = d.layer("detections").boxes
     body = json.loads((tmp_path / "out.json").read_text())
@@ -61,7 +62,7 @@ def test_numbers_are_those_on_screen(d: Any, tmp_path: Path) -> None:
 
 
 def test_the_recipe_replays_to_what_is_shown(d: Any, tmp_path: Path) -> None:
-    d.window.verbs.export_to(tmp_path / "out.png", "png")
+    file_menu.export_to(d.window, tmp_path / "out.png", "png")
     answer = d.engine.run(recipe.read(tmp_path / "out.recipe.json").request)
     assert isinstance(answer, Result) and d.shows(answer)
 
@@ -69,7 +70,7 @@ def test_the_recipe_replays_to_what_is_shown(d: Any, tmp_path: Path) -> None:
 def test_the_png_is_the_overlay_at_the_pictures_resolution(d: Any, tmp_path: Path) -> None:
     d.run("anchors-density")
     d.settle()
-    d.window.verbs.export_to(tmp_path / "out.png", "png")
+    file_menu.export_to(d.window, tmp_path / "out.png", "png")
     saved = QImage(str(tmp_path / "out.png"))
     height, width = d.canvas.pixels.shape[:2]
     assert (saved.width(), saved.height()) == (width, height)
@@ -77,14 +78,14 @@ def test_the_png_is_the_overlay_at_the_pictures_resolution(d: Any, tmp_path: Pat
     assert saved.convertToFormat(wanted.format()) == wanted
     d.run("boxes")
     d.run("anchors-off")
-    d.window.verbs.export_to(tmp_path / "bare.png", "png")
+    file_menu.export_to(d.window, tmp_path / "bare.png", "png")
     bare = QImage(str(tmp_path / "bare.png")).convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(bare.constBits(), np.uint8).reshape(height, bare.bytesPerLine())
     assert np.array_equal(rows[:, : 3 * width].reshape(height, width, 3), d.canvas.pixels)
 
 
 def test_the_svg_holds_every_shown_label_and_no_hidden_one(d: Any, tmp_path: Path) -> None:
-    d.window.verbs.export_to(tmp_path / "out.svg", "svg")
+    file_menu.export_to(d.window, tmp_path / "out.svg", "svg")
     words = [t.strip() for t in ET.parse(tmp_path / "out.svg").getroot().itertext() if t.strip()]
     shown = list(d.layer("detections").texts)
     assert sorted(w for w in words if w in shown) == sorted(shown)
@@ -94,9 +95,9 @@ def test_the_svg_holds_every_shown_label_and_no_hidden_one(d: Any, tmp_path: Pat
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_cannot_be_written_is_told(d: Any, tmp_path: Path, kind: str) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert d.window.verbs.export_to(tmp_path / "file" / f"out.{kind}", kind) == []
+    assert file_menu.export_to(d.window, tmp_path / "file" / f"out.{kind}", kind) == []
     (tmp_path / f"taken.{kind}").mkdir()
-    assert d.window.verbs.export_to(tmp_path / f"taken.{kind}", kind) == []
+    assert file_menu.export_to(d.window, tmp_path / f"taken.{kind}", kind) == []
     assert len(d.messages) == 2
     assert d.messages[0].startswith(f"{tmp_path / 'file'} cannot be written (")
     assert d.messages[1].startswith(f"{tmp_path / 'taken'}.{kind} cannot be written (")
@@ -150,7 +151,7 @@ def test_a_full_disk_keeps_the_export_before_and_is_said(d: Any, small_disk: Pat
     with contextlib.suppress(OSError), (small_disk / "rest").open("wb", buffering=0) as rest:
         while True:
             rest.write(bytes(4096))
-    assert not d.window.verbs.export_to(small_disk / f"out.{kind}", kind)
+    assert not file_menu.export_to(d.window, small_disk / f"out.{kind}", kind)
     assert (small_disk / f"out.{kind}").read_bytes() == b"good"
     assert (small_disk / "out.recipe.json").read_bytes() == b"recipe"
     assert {path.name for path in small_disk.iterdir()} == {f"out.{kind}", "out.recipe.json", "rest"}
@@ -162,9 +163,9 @@ def test_a_full_disk_keeps_the_export_before_and_is_said(d: Any, small_disk: Pat
 def test_a_pipe_is_no_place_for_an_export(d: Any, tmp_path: Path, kind: str) -> None:
     os.mkfifo(tmp_path / f"out.{kind}")
     (tmp_path / "out.recipe.json").symlink_to("out.recipe.json")
-    assert not d.window.verbs.export_to(tmp_path / f"out.{kind}", kind)
+    assert not file_menu.export_to(d.window, tmp_path / f"out.{kind}", kind)
     assert any("named pipe" in text for text in d.messages)
     (tmp_path / f"out.{kind}").unlink()
-    assert not d.window.verbs.export_to(tmp_path / f"out.{kind}", kind)
+    assert not file_menu.export_to(d.window, tmp_path / f"out.{kind}", kind)
     assert any("symbolic links" in text for text in d.messages)
     assert {path.name for path in tmp_path.iterdir()} == {"out.recipe.json"}

@@ -19,6 +19,7 @@ from models.engine.engine import Engine
 from models.evaluation import report
 from models.requests import Request
 from models.types import Result, Source
+from viewer.menus import file as file_menu
 from viewer.panels.figures import FiguresPanel
 from viewer.widgets.charts.bar_chart import Bar, BarChart
 from viewer.widgets.charts.confusion_matrix import MatrixChart
@@ -202,11 +203,11 @@ def test_they_can_be_copied_and_exported(desk: Make, truth: Path, tmp_path: Path
     text = QGuiApplication.clipboard().text()
     result = panel.shown[1]
     assert text == report.as_text(result) and f"{result.meta['map']:.4f}" in text.splitlines()[1]
-    written = d.window.verbs.export_figures(tmp_path / "out" / "f.json")
+    written = file_menu.export_figures(d.window, tmp_path / "out" / "f.json")
     body = json.loads(written[0].read_text())
     assert body["confusion"]["matrix"] == result.arrays["confusion"].tolist()
     assert body["classes"][0]["ap"] == pytest.approx(result.meta["map"])
-    (table, recipe) = d.window.verbs.export_figures(tmp_path / "out" / "g.csv")
+    (table, recipe) = file_menu.export_figures(d.window, tmp_path / "out" / "g.csv")
     lines = table.read_text().splitlines()
     assert lines[0] == "class,score,recall,precision" and len(lines) == 1 + len(result.arrays["curve_score"])
     assert json.loads(recipe.read_text())["inspection"] == "figures"

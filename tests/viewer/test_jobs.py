@@ -36,6 +36,9 @@ class Recorder:
 
     def stop(self) -> None: ...
 
+    def reaches(self, path: str) -> bool:
+        return True
+
     def submit(self, number: int, request: Request) -> None:
         self.submitted.append((number, request))
 

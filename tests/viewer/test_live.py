@@ -69,7 +69,7 @@ def test_a_video_opens_like_a_picture_and_plays_with_its_detections(playing: Any
     d = playing
     assert d.document.sources == (Source.file(clip),) and d.document.frame == -1
     assert d.window.windowTitle().startswith("clip.mp4 · ")
-    assert d.window.verbs.panel_shown("live") and str(clip) in d.window.settings.recent_pictures
+    assert d.window.docks.shown("live") and str(clip) in d.window.settings.recent_pictures
     assert d.store.undo_title == "Open clip.mp4"
     seen: list[int] = []
 
@@ -147,12 +147,12 @@ def test_videos_and_addresses_can_be_dropped(desk: Make, clip: Path) -> None:
 
 def test_cameras_and_streams_are_opened_by_number_or_address(desk: Make, stream: Stream) -> None:
     d = desk()
-    d.window.playback.open_live("987")
+    d.window.live_view.open_live("987")
     d.play_until(lambda: d.messages)
     assert "Camera 987 is not there" in d.messages[0]
-    d.window.playback.open_live("nonsense")
+    d.window.live_view.open_live("nonsense")
     assert "nonsense is neither a camera nor a stream" in d.messages[1]
-    d.window.playback.open_live(stream.url)
+    d.window.live_view.open_live(stream.url)
     d.play_until(lambda: d.session.live.source is not None)
     d.play_until(lambda: shown(d) > 3)
     live = panel(d)

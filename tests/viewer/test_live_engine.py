@@ -49,7 +49,7 @@ def test_what_is_recorded_is_what_was_shown(desk: Make, clip: Path, tmp_path: Pa
     d.play_until(lambda: d.document.frame == shown(d))
     d.settle()
     out = tmp_path / "out.mp4"
-    d.window.playback.record_to(tmp_path / "out")
+    d.window.live_view.record_to(tmp_path / "out")
     d.play_until(lambda: d.session.live.facts.recording == str(out))
     assert d.panel(LivePanel).record.text() == "Stop recording" and not d.panel(LivePanel).pace.isEnabled()
     expected: list[np.ndarray] = []
@@ -59,7 +59,7 @@ def test_what_is_recorded_is_what_was_shown(desk: Make, clip: Path, tmp_path: Pa
         bare.append(d.canvas.pixels)
 
     d.session.on.frame.append(note)
-    d.session.on.live.append(lambda: expected.append(pixels_of(render(d.canvas.pixels, d.window.layers()))))
+    d.session.on.live.append(lambda: expected.append(pixels_of(render(d.canvas.pixels, d.window.controller.layers()))))
     first = shown(d)
     d.run("play")
     d.play_until(lambda: d.session.live.facts.state == "ended")
@@ -83,7 +83,7 @@ def test_what_is_recorded_is_what_was_shown(desk: Make, clip: Path, tmp_path: Pa
 def test_the_video_that_plays_is_not_recorded_over(desk: Make, clip: Path) -> None:
     d = play(desk(), clip)
     before = clip.read_bytes()
-    d.window.playback.record_to(clip)
+    d.window.live_view.record_to(clip)
     assert "clip.mp4 is what plays" in d.messages[0]
     d.play_until(lambda: shown(d) > 2)
     assert clip.read_bytes() == before and not d.session.live.facts.recording
@@ -113,7 +113,7 @@ def test_a_killed_engine_is_replaced_and_plays_on_where_it_was(desk: Make, clip:
 def test_closing_the_window_finishes_the_recording(desk: Make, clip: Path, tmp_path: Path) -> None:
     d = play(desk(lane=ProcessLane(), settle=False), clip)
     d.run("boxes")
-    d.window.playback.record_to(tmp_path / "out.mp4")
+    d.window.live_view.record_to(tmp_path / "out.mp4")
     d.until(lambda: d.session.live.facts.recorded >= 5)
     d.window.close()
     frames = frames_of(tmp_path / "out.mp4")

@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from viewer.commands.command import Command, Commands
 from viewer.commands.palette import NOT_NOW, CommandPalette
-from viewer.commands.shortcut_sheet import GESTURES_TITLE, Shortcuts
+from viewer.commands.shortcut_sheet import GESTURES_TITLE, ShortcutSheet
 from viewer.widgets.fuzzy import match
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform has none
@@ -170,14 +170,14 @@ def test_it_stays_over_the_window_at_every_size(qtbot: QtBot, bench: Bench) -> N
         assert bench.palette.rect().contains(bench.palette.panel.geometry())
 
 
-def content(sheet: Shortcuts) -> QWidget:
+def content(sheet: ShortcutSheet) -> QWidget:
     found = sheet.sheet.widget()
     assert found is not None
     return found
 
 
 def test_the_sheet_lists_every_shortcut_by_menu(qtbot: QtBot, bench: Bench) -> None:
-    sheet = Shortcuts(bench.commands, bench.window, gestures=[("Wheel", "Zoom at the pointer")])
+    sheet = ShortcutSheet(bench.commands, bench.window, gestures=[("Wheel", "Zoom at the pointer")])
     groups = dict(sheet.groups)
     assert list(groups) == ["File", "Edit", "View", "Anywhere", GESTURES_TITLE]
     assert groups["Edit"] == [("Redo", ("Ctrl+Shift+Z", "Ctrl+Y"))]
@@ -194,7 +194,7 @@ def test_the_sheet_lists_every_shortcut_by_menu(qtbot: QtBot, bench: Bench) -> N
 
 
 def test_the_sheet_scrolls_in_one_column_when_small(qtbot: QtBot, bench: Bench) -> None:
-    sheet = Shortcuts(bench.commands, bench.window)
+    sheet = ShortcutSheet(bench.commands, bench.window)
     sheet.open()
     bar = sheet.sheet.verticalScrollBar()
     qtbot.waitUntil(lambda: bar.maximum() == 0)

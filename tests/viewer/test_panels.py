@@ -350,7 +350,7 @@ def test_a_panel_the_model_cannot_serve_is_greyed_with_the_reason(desk: Make) ->
     known = d.session.description
     d.session.descriptions[SSD] = dataclasses.replace(known, capabilities=("Detects",))
     d.window.refresh()
-    d.window.repaint_layers()
+    d.window.controller.repaint_layers()
     reason = "digits-ssd has no anchors."
     assert not d.anchors.isEnabled() and d.window.docks.by_id["anchors"].toolTip() == reason
     assert d.anchors.text.text() == reason and d.layer("density") is None

@@ -110,7 +110,7 @@ def test_what_was_open_comes_back_after_killing_the_window(
     first.wait()
 
     d = desk(settle=False)
-    keeper = Autosave(d.window)
+    keeper = d.window.autosave = Autosave(d.window.context, d.window.sessions, d.window.notices)
     d.until(lambda: keeper.banner)
     assert keeper.banner is not None and "Restore what was open? a.png, digits-ssd" in keeper.banner.text.text()
     assert [b.text() for b in keeper.banner.findChildren(QPushButton)] == ["Restore", "Discard…"]
@@ -153,14 +153,14 @@ def test_what_is_not_answered_is_asked_again(desk: Make, home: Path) -> None:
     assert before._lock is not None
     before._lock.close()  # as the system does when the process ends
     d = desk(settle=False)
-    keeper = Autosave(d.window)
+    keeper = d.window.autosave = Autosave(d.window.context, d.window.sessions, d.window.notices)
     d.until(lambda: keeper.banner)
     d.window.close()
     (one,) = left(home)
     assert one.path == before.path
     one.let_go()
     d = desk(settle=False)
-    keeper = Autosave(d.window)
+    keeper = d.window.autosave = Autosave(d.window.context, d.window.sessions, d.window.notices)
     d.until(lambda: keeper.banner)
     assert keeper.banner is not None
     keeper.banner.buttons[1].click()
@@ -180,7 +180,7 @@ def test_each_of_several_is_asked_about_the_newest_first(desk: Make, home: Path)
         before._lock.close()
         os.utime(before.path, (time.time() - age, time.time() - age))
     d = desk(settle=False)
-    keeper = Autosave(d.window)
+    keeper = d.window.autosave = Autosave(d.window.context, d.window.sessions, d.window.notices)
     d.until(lambda: keeper.banner)
     assert keeper.banner is not None and "(1 more after this.)" in keeper.banner.text.text()
     assert "digits-vae" in keeper.banner.text.text()
@@ -207,7 +207,7 @@ def test_it_belongs_to_its_session_again(desk: Make, pictures: list[Path], home:
     assert before._lock is not None
     before._lock.close()
     d = desk(settle=False)
-    keeper = Autosave(d.window)
+    keeper = d.window.autosave = Autosave(d.window.context, d.window.sessions, d.window.notices)
     d.until(lambda: keeper.banner)
     keeper.restore()
     d.settle()
@@ -222,7 +222,7 @@ def test_a_folder_that_cannot_be_written_is_told_once(desk: Make, home: Path, pi
     d = desk(pictures[0])
     home.mkdir(exist_ok=True)
     (home / crash_recovery.FOLDER).write_text("in the way")
-    Autosave(d.window)
+    Autosave(d.window.context, d.window.sessions, d.window.notices)
 
     def told() -> list[str]:
         return [text for text in d.messages if "not kept for after a crash" in text]
@@ -268,7 +268,7 @@ def left_behind(home: Path, model: str = "digits-vae") -> Kept:
 def test_a_discard_is_asked_about_and_can_be_called_off(desk: Make, home: Path) -> None:
     before = left_behind(home)
     d = desk(settle=False)
-    keeper = Autosave(d.window)
+    keeper = d.window.autosave = Autosave(d.window.context, d.window.sessions, d.window.notices)
     d.until(lambda: keeper.banner)
     assert keeper.banner is not None
     keeper.banner.buttons[1].click()
@@ -281,7 +281,7 @@ def test_a_discard_is_asked_about_and_can_be_called_off(desk: Make, home: Path) 
 def test_what_was_discarded_can_be_had_back_for_a_week(desk: Make, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = left_behind(home)
     d = desk(settle=False)
-    keeper = Autosave(d.window)
+    keeper = d.window.autosave = Autosave(d.window.context, d.window.sessions, d.window.notices)
     d.until(lambda: keeper.banner)
     assert d.window.commands["restore-discarded"].children() == []
     keeper.discard()
@@ -292,7 +292,7 @@ def test_what_was_discarded_can_be_had_back_for_a_week(desk: Make, home: Path, m
     d.window.close()
 
     d = desk(settle=False)
-    keeper = Autosave(d.window)
+    keeper = d.window.autosave = Autosave(d.window.context, d.window.sessions, d.window.notices)
     d.until(lambda: keeper.discarded)
     assert keeper.banner is None, "it is not asked about again"
     (command,) = d.window.commands["restore-discarded"].children()
@@ -326,7 +326,7 @@ def test_the_question_lies_over_nothing_and_a_click_on_a_menu_opens_the_menu(
     if maximised:
         d.window.setWindowState(Qt.WindowState.WindowMaximized)
         d.window.resize(*size)
-    keeper = Autosave(d.window)
+    keeper = d.window.autosave = Autosave(d.window.context, d.window.sessions, d.window.notices)
     d.until(lambda: keeper.banner)
     assert keeper.banner is not None
     d.qtbot.waitUntil(keeper.banner.isVisible)

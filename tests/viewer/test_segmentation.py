@@ -21,6 +21,8 @@ from models.engine.engine import Engine
 from models.loading.opened_model import Opened
 from viewer import theme
 from viewer.canvas.layers import NO_CLASS
+from viewer.menus import edit as edit_menu
+from viewer.menus import file as file_menu
 from viewer.panels.segmentation import SegmentationPanel
 from viewer.window.dropped_data import pixels_of
 
@@ -56,13 +58,13 @@ def panel(one: Any) -> SegmentationPanel:
 def test_classes_are_listed_and_painted_in_their_colours(desk: Callable[..., Any]) -> None:
     one = desk(CAT, model=NAME)
     wanted = one.direct("segment")
-    assert one.window.verbs.panel_shown("segment")
+    assert one.window.docks.shown("segment")
     labels, names = wanted.arrays["classes"].tolist(), [CLASSES[i] for i in wanted.arrays["classes"]]
     assert [line[1] for line in panel(one).table.rows.lines] == names
     assert panel(one).summary.text() == f"{len(labels)} of 4 classes, seen at 96 × 64 pixels"
     layer = one.layer("classes")
     assert np.array_equal(layer.labels, wanted.arrays["labels"])
-    one.window.verbs.copy_image()
+    edit_menu.copy_image(one.window)
     shown = pixels_of(QGuiApplication.clipboard().image())
     pixels, full = one.canvas.pixels, wanted.arrays["labels_full"]
     checked = 0
@@ -157,11 +159,11 @@ def test_the_background_has_no_colour(desk: Callable[..., Any]) -> None:
 def test_it_is_exported(desk: Callable[..., Any], tmp_path: Path) -> None:
     one = desk(CAT, model=NAME)
     wanted = one.direct("segment")
-    (written, _) = one.window.verbs.export_to(tmp_path / "a.json", "json")
+    (written, _) = file_menu.export_to(one.window, tmp_path / "a.json", "json")
     body = json.loads(written.read_text(encoding="utf-8"))
     assert body["classes"]
     assert np.allclose(body["share"], wanted.arrays["share"], atol=1e-6)
-    one.window.verbs.export_to(tmp_path / "a.png", "png")
+    file_menu.export_to(one.window, tmp_path / "a.png", "png")
     assert (tmp_path / "a.png").is_file()
 
 

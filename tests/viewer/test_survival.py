@@ -12,6 +12,7 @@ import pytest
 from misbehaving import model
 from PySide6.QtCore import QTimer
 
+from viewer.menus import edit as edit_menu
 from viewer.session.engine_process import GRACE_S, TAIL_BYTES
 from viewer.session.job_queue import ProcessLane
 
@@ -110,7 +111,7 @@ def test_what_never_returns_is_cancelled_in_time(desk: Make, pictures: list[Path
     d.until(lambda: d.session.jobs.slots["classify"].running)
     d.qtbot.wait(700)
     pulse, begun = Pulse(), time.perf_counter()
-    d.window.verbs.cancel()
+    edit_menu.cancel(d.window)
     d.until(lambda: told(d, "bad.py:build did not stop within 2 s when asked, so the engine was replaced"))
     assert time.perf_counter() - begun < GRACE_S + 1
     d.until(lambda: d.session.jobs.ready)

@@ -175,7 +175,7 @@ def test_shift_and_drag_draws_the_rectangle_and_opens_the_panel(desk: Make) -> N
     draw(d, 3)
     look, box = d.canvas.look, d.box(3)
     assert d.document.region == pytest.approx((box.left(), box.top(), box.right(), box.bottom()), abs=1.0)
-    assert d.window.verbs.panel_shown("missed") and d.document.view.missed
+    assert d.window.docks.shown("missed") and d.document.view.missed
     panel = d.panel(MissedPanel)
     assert panel.verdict.text().startswith("Found as ") and panel.buttons == []
     assert np.allclose(d.layer(lineage.REGION).boxes[0], d.document.region)
@@ -250,7 +250,7 @@ def test_the_command_opens_the_panel_and_says_how_to_begin(desk: Make) -> None:
     d = desk(BOARD)
     d.canvas.setFocus()
     d.key(Qt.Key.Key_W)
-    assert d.window.verbs.panel_shown("missed") and "Shift" in d.messages[-1]
+    assert d.window.docks.shown("missed") and "Shift" in d.messages[-1]
     assert "Shift" in d.panel(MissedPanel).empty.text()
     said = len(d.messages)
     d.store.update(d.document.with_region((10, 10, 60, 60)), title="Draw a rectangle")

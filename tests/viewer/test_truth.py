@@ -107,7 +107,7 @@ def test_opened_with_nothing_open_it_brings_its_pictures(desk: Make, made: Path)
     boxes = d.session.truth.boxes
     assert d.messages == [f"Imported 2 pictures, {boxes} boxes; 1 left out."]
     assert "annotation" in d.window.toasts.messages[0].details and "has no area" in panel(d).lines.toPlainText()
-    assert d.window.verbs.panel_shown("truth") and not panel(d).open.isVisibleTo(panel(d))
+    assert d.window.docks.shown("truth") and not panel(d).open.isVisibleTo(panel(d))
     assert panel(d).data_set.text() == f"set · COCO\n2 pictures, {boxes} boxes"
     assert panel(d).warning.text() == "The model does not know letter: not counted."
     assert panel(d).data_set.toolTip().splitlines()[9:] == ["9 → 9", "letter → not known to the model"]

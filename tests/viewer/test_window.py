@@ -214,7 +214,7 @@ def test_z_zooms_to_the_selection_and_f_back(desk: Make) -> None:
     fitted = d.canvas.scale_percent
     centre = d.box(0).center()
     d.click(centre.x(), centre.y())
-    box = d.window.selected_box
+    box = d.window.controller.selected_box
     assert box is not None and box.contains(centre) and action.isEnabled()
     d.key(Qt.Key.Key_Z)
     assert d.canvas.scale_percent > fitted

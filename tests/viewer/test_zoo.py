@@ -19,7 +19,7 @@ from torchvision.models import squeezenet1_1
 from models.cards import zoo_catalogue
 from models.zoo import cached
 from viewer.widgets.tables.zoo_table import CACHED
-from viewer.window.model_zoo import ZooDesk
+from viewer.window.model_zoo import ModelZoo
 
 NAME = "torchvision:squeezenet1_1:IMAGENET1K_V1"
 
@@ -84,15 +84,15 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         thread.join()
 
 
-def shown(one: Any) -> ZooDesk:
+def shown(one: Any) -> ModelZoo:
     """Open the zoo and wait for its list."""
     one.run("zoo")
-    zoo = one.window.verbs.zoo
+    zoo = one.window.zoo
     one.until(lambda: zoo.dialog.table.rows.entries)
     return zoo
 
 
-def names(zoo: ZooDesk) -> list[str]:
+def names(zoo: ModelZoo) -> list[str]:
     return [entry.name for entry in zoo.dialog.table.rows.entries]
 
 
@@ -216,9 +216,9 @@ def test_escape_stops_a_download_behind_a_closed_dialog(desk: Callable[..., Any]
 def test_a_name_from_elsewhere_is_downloaded_first(desk: Callable[..., Any], server: Server) -> None:
     one = desk()
     server.go.set()
-    one.window.verbs.zoo.open_model(NAME)
+    one.window.zoo.open_model(NAME)
     one.until(lambda: one.document.model == NAME)
-    one.window.verbs.zoo.open_model("digits-ssd")
+    one.window.zoo.open_model("digits-ssd")
     one.until(lambda: one.document.model == "digits-ssd")
 
 

@@ -170,10 +170,16 @@ class Frame:
         painter.setPen(Qt.PenStyle.NoPen)
         if self.grid != 1:
             painter.setWorldTransform(QTransform.fromScale(self.grid, self.grid))
+        sides: dict[int, tuple[raster.Columns, NDArray[np.bool_]]] = {}
         for rows, width, colour in strokes:
-            chosen, stroke = columns.take(rows, axis=1), round(width / self.grid)
-            many = len(rows) >= MANY
-            table = raster.merged(chosen, stroke=stroke, **size) if many else raster.sides(chosen, stroke=stroke)
+            stroke = round(width / self.grid)
+            if len(rows) >= MANY:
+                table = raster.merged(columns.take(rows, axis=1), stroke=stroke, **size)
+            else:
+                if stroke not in sides:
+                    sides[stroke] = raster.sides(columns, stroke=stroke)
+                every, long = sides[stroke]
+                table = every[rows][long[rows]]
             table = np.ascontiguousarray(table + corner if corner.any() else table, np.int32)
             if len(table):
                 painter.setBrush(colour)

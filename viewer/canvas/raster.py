@@ -21,21 +21,23 @@ _BITS = 16
 _LOW = (1 << _BITS) - 1
 
 
-def sides(boxes: Columns, *, stroke: int) -> Columns:
-    """Return four rectangles a box (4, N), x0, y0, x1, y1 in whole pixels, of the outline on its outside.
+def sides(boxes: Columns, *, stroke: int) -> tuple[Columns, NDArray[np.bool_]]:
+    """Return four rectangles for each of N boxes (4, N), x0, y0, x1, y1 in whole pixels: its outline, on its outside.
 
     `stroke` is its width in pixels. A rectangle is (left, top, right, bottom), the last pixels included; the shape is
-    (M, 4). A side without length is left out.
+    (N, 4, 4). Beside them stands (N, 4) which of them have a length.
     """
     x0, y0, x1, y1 = boxes
-    level = _ends(x0 - stroke, x1 + stroke)
-    upright = _ends(y0, y1)
-    return np.concatenate(
-        [
-            *(_level(at, *level, stroke=stroke) for at in (y0 - stroke, y1)),
-            *(_upright(at, *upright, stroke=stroke) for at in (x0 - stroke, x1)),
-        ]
-    )
+    (left, right), (top, bottom) = _ends(x0 - stroke, x1 + stroke), _ends(y0, y1)
+    table = np.empty((boxes.shape[1], 4, 4), np.int32)
+    for number, at in enumerate((y0 - stroke, y1)):
+        table[:, number, 0], table[:, number, 1] = left, at
+        table[:, number, 2], table[:, number, 3] = right - 1, at + (stroke - 1)
+    for number, at in enumerate((x0 - stroke, x1), 2):
+        table[:, number, 0], table[:, number, 1] = at, top
+        table[:, number, 2], table[:, number, 3] = at + (stroke - 1), bottom - 1
+    long = np.stack([left < right, left < right, top < bottom, top < bottom], axis=1)
+    return table, long
 
 
 def merged(boxes: Columns, *, stroke: int, width: int, height: int) -> Columns:

@@ -23,7 +23,7 @@ GESTURES_TITLE = "On the picture"
 OTHER_TITLE = "Anywhere"
 
 
-class Shortcuts(Overlay):
+class ShortcutSheet(Overlay):
     """The sheet over the window. `gestures` are (keys, text) pairs for what no command stands for."""
 
     def __init__(self, commands: Commands, window: QWidget, *, gestures: Sequence[tuple[str, str]] = ()) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from models import output_files, recipe
 from models.detection import report
-from models.evaluation import report as figures_report
 from models.live.record import SUFFIX, Recording
 from models.output_files import OutputFiles
 from models.requests import Request
@@ -105,6 +104,8 @@ def write_figures(folder: Path, request: Request, result: Result, *, kinds: Iter
 
     Raises Refusal when the folder cannot be written to.
     """
+    from models.evaluation import report as figures_report
+
     texts = {"json": lambda: figures_report.as_json(request, result), "csv": lambda: figures_report.as_csv(result)}
     if request.inspection == "coverage":
         texts = {"json": lambda: report.as_plain_json(request, result)}

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from viewer.commands.command import Command
 from viewer.panels import settings_comparison
 from viewer.panels.anchors import MODES
 from viewer.presenters import attribution
-
-if TYPE_CHECKING:
-    from viewer.window.main_window import Window
+from viewer.window.main_window import Window
 
 
 def commands(w: Window) -> list[Command]:
@@ -28,7 +25,7 @@ def commands(w: Window) -> list[Command]:
         Command(
             "suppressed",
             "Show suppressed boxes",
-            w.verbs.toggle_suppressed,
+            partial(toggle_suppressed, w),
             shortcut="S",
             menu="Inspect",
             help="Boxes that non-maximum suppression removed, dashed, each linked to the box that removed it",
@@ -65,7 +62,7 @@ def commands(w: Window) -> list[Command]:
         Command(
             "missed",
             "Why missed?",
-            w.verbs.ask_missed,
+            partial(ask_missed, w),
             shortcut="W",
             menu="Inspect",
             group="missed",
@@ -138,7 +135,7 @@ def _explaining(w: Window) -> list[Command]:
             store.update(store.document.explaining(method=method), title="Another method")
 
     own = {"menu": "Inspect", "group": "explain", "enabled": offered}
-    box = {**own, "enabled": lambda: offered() and w.selected_box is not None}
+    box = {**own, "enabled": lambda: offered() and w.controller.selected_box is not None}
     return [
         Command(
             "explain",
@@ -160,3 +157,21 @@ def _explaining(w: Window) -> list[Command]:
             **{**own, "enabled": lambda: offered() and "activations" in w.panels},
         ),
     ]
+
+
+def ask_missed(w: Window) -> None:
+    """Show why the object in the rectangle was missed; tell how to draw one where there is none."""
+    w.docks.show("missed")
+    if w.session.store.document.region is None:
+        text = "Hold Shift and drag a rectangle around an object that was not found."
+        w.tell(text, key="missed")
+
+
+def toggle_suppressed(w: Window) -> None:
+    """Show or hide what suppression removed."""
+    document = w.session.store.document
+    now = bool(document.values("detect").get("suppressed", False))
+    w.session.store.update(
+        document.with_value("detect", suppressed=None if now else True),
+        title="Hide suppressed boxes" if now else "Show suppressed boxes",
+    )

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog
 
 from models.latent.space import SEED, seed_of
 from viewer.commands.command import Command
-
-if TYPE_CHECKING:
-    from viewer.window.main_window import Window
+from viewer.window.main_window import Window
 
 
 def commands(w: Window) -> list[Command]:
@@ -27,7 +24,7 @@ def commands(w: Window) -> list[Command]:
         )
 
     def generates() -> bool:
-        return w.easel.generates
+        return w.controller.generates
 
     def choose_reals() -> None:
         begin = store.document.latent.reals or w.settings.last_folder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtWidgets import QFileDialog
 
@@ -15,9 +15,7 @@ from viewer.export import map_grid
 from viewer.panels.map_comparison import MapsPanel
 from viewer.panels.proof import ProofPanel
 from viewer.presenters import faithfulness
-
-if TYPE_CHECKING:
-    from viewer.window.main_window import Window
+from viewer.window.main_window import Window
 
 
 def commands(w: Window) -> list[Command]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog
 
@@ -14,9 +13,7 @@ from models.files import MODEL_SUFFIXES
 from models.types import Refusal
 from viewer.commands.command import Command
 from viewer.export import two_models
-
-if TYPE_CHECKING:
-    from viewer.window.main_window import Window
+from viewer.window.main_window import Window
 
 
 def commands(w: Window) -> list[Command]:

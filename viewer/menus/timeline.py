@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog
 
@@ -14,9 +13,7 @@ from viewer.commands.command import Command
 from viewer.export import answers
 from viewer.panels.timeline import TimelinePanel
 from viewer.presenters import latent_path
-
-if TYPE_CHECKING:
-    from viewer.window.main_window import Window
+from viewer.window.main_window import Window
 
 KINDS = {
     "mp4": ("Path as film…", "MP4: every frame, at the path's frames per second"),
@@ -31,7 +28,7 @@ def commands(w: Window) -> list[Command]:
     """Return the commands of a window."""
 
     def latent() -> bool:
-        return w.easel.generates
+        return w.controller.generates
 
     def chosen() -> bool:
         return latent() and w.session.store.document.latent.at >= 0
@@ -100,13 +97,13 @@ def panel(w: Window) -> TimelinePanel:
 
 def plays(w: Window) -> bool:
     """Whether playing is about the path: the canvas shows what a model makes."""
-    return w.easel.generates
+    return w.controller.generates
 
 
 def play(w: Window) -> None:
     """Play or pause the path, or say how to make one; else what plays of itself."""
     if not plays(w):
-        w.playback.toggle()
+        w.live_view.toggle()
     elif panel(w).reel is None:
         w.docks.show(TimelinePanel.id)
     else:
@@ -118,7 +115,7 @@ def step(w: Window, by: int) -> None:
     if plays(w):
         panel(w).step(by)
     else:
-        w.playback.step(by)
+        w.live_view.step(by)
 
 
 def add_key(w: Window) -> None:

@@ -46,6 +46,7 @@ class ModelPanel(Panel):
         super().__init__(store)
         self.facts = Card("No model yet")
         self.note = plain_label("About the model")
+        self.closed = plain_label("What is closed to the model")
         self.choices: Form | None = None
         self.section = Section("Card: preprocessing and names")
         self.task = QComboBox()
@@ -67,7 +68,7 @@ class ModelPanel(Panel):
         self._column = QVBoxLayout(inside)
         self._column.setContentsMargins(GAP, GAP, GAP, GAP)
         self._column.setSpacing(GAP)
-        for part in (self.facts, self.note, self.section):
+        for part in (self.facts, self.note, self.closed, self.section):
             self._column.addWidget(part)
         self._column.addStretch(1)
         line = QHBoxLayout()
@@ -101,8 +102,10 @@ class ModelPanel(Panel):
         self.facts.set_title(_short(description.name))
         self.facts.setToolTip(plain(str(card.file_of(document.model) or description.name)))
         self.facts.set_facts(_facts(document, description))
-        self.note.setText(str(about.get("note", "")))
-        self.note.setVisible(bool(about.get("note")))
+        said = [str(text) for text in (about.get("note", ""), *about.get("behaviour", ())) if text]
+        self.note.setText("\n\n".join(said))
+        self.note.setVisible(bool(said))
+        self.closed.setText(str(about.get("confinement", "")))
         self._build(description)
         self._show_card(description)
 
@@ -119,7 +122,7 @@ class ModelPanel(Panel):
             self.choices.reset.setAccessibleName("Open it as it opens by itself")
             self.choices.committed.connect(self._choose)
             self.choices.reset_requested.connect(lambda: self._open({}))
-            self._column.insertWidget(2, self.choices)
+            self._column.insertWidget(3, self.choices)
             bar = self._scroll.verticalScrollBar().sizeHint().width()
             least = max(self.choices.least_width(), self.preprocessing.least_width())
             self._scroll.setMinimumWidth(max(least, self.facts.minimumSizeHint().width()) + 3 * GAP + bar)

@@ -27,6 +27,13 @@ def of_model(name: str) -> set[str]:
     return found
 
 
+def of_request(request: Request) -> set[str]:
+    """Return the absolute paths of files that a request names."""
+    found = of_model(request.model) | ({request.source.path} if request.source is not None else set())
+    found |= {value for name, value in request.settings.items() if name in PARAMETERS and isinstance(value, str)}
+    return {path for path in found if os.path.isabs(path)}  # noqa: PTH117
+
+
 def named(document: Document) -> set[str]:
     """Return the absolute paths that a document names."""
     found: set[str] = set()

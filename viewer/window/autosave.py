@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QTimer
 
@@ -16,11 +15,9 @@ from viewer.commands.command import Command
 from viewer.saving import crash_recovery
 from viewer.saving.crash_recovery import Discarded, Kept, Left
 from viewer.session.document import Document
-from viewer.widgets.dialogs.banner import Banner
-from viewer.window.saved_sessions import kept
-
-if TYPE_CHECKING:
-    from viewer.window.main_window import Window
+from viewer.widgets.dialogs.banner import Banner, Notices
+from viewer.window.context import WindowContext
+from viewer.window.saved_sessions import SavedSessions, kept
 
 AFTER_MS = 500
 MOST_SHARE = 0.05  # of the time may be spent on it, which counts where there are very many pictures
@@ -31,12 +28,11 @@ FOR_A_WEEK = "File > Restore discarded work brings it back within a week."
 class Autosave(QObject):
     """Autosave and recovery of one window."""
 
-    def __init__(self, window: Window) -> None:
-        super().__init__(window)
-        self.window = window
-        window.autosave = self
+    def __init__(self, context: WindowContext, sessions: SavedSessions, notices: Notices) -> None:
+        super().__init__(context.frame)
+        self._context, self._sessions, self._notices = context, sessions, notices
         self.banner: Banner | None = None
-        self._kept = Kept(window.settings.folder)
+        self._kept = Kept(context.settings.folder)
         self._written = Document()
         self._left: list[Left] = []
         self.discarded: list[Discarded] = []
@@ -45,10 +41,10 @@ class Autosave(QObject):
         self._clock.setSingleShot(True)
         self._clock.setInterval(AFTER_MS)
         self._clock.timeout.connect(self._write)
-        window.session.store.listen(lambda before, after: self._changed())
-        window.installEventFilter(self)
+        context.session.store.listen(lambda before, after: self._changed())
+        context.frame.installEventFilter(self)
         self._changed()
-        window.session.jobs.local("recovery", self._look)
+        context.session.jobs.local("recovery", self._look)
 
     @property
     def path(self) -> Path:
@@ -57,7 +53,7 @@ class Autosave(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """End with the window, once it is closed for good."""
-        if event.type() == QEvent.Type.Hide and self.window.closed:
+        if event.type() == QEvent.Type.Hide and self._context.closed:
             self._clock.stop()
             self._kept.end()
             for one in self._left:
@@ -68,7 +64,7 @@ class Autosave(QObject):
     def restore(self) -> None:
         """Show what was open, as one step; it is forgotten once it is kept for this window."""
         one = self._answered()
-        self.window.sessions.restore(one.opened)
+        self._sessions.restore(one.opened)
         self._write(slot=f"restore {one.path.name}", then=one.remove)
 
     def discard(self) -> None:
@@ -76,14 +72,14 @@ class Autosave(QObject):
         assert self.banner is not None
         self.banner.leave()
         self.banner = Banner(
-            self.window.notices,
+            self._notices,
             f"Discard {_about(self._left[0].opened.document)}? {FOR_A_WEEK}",
             [("Discard it", self.discard_surely), ("Keep it", self._ask_again)],
         )
 
     def discard_surely(self) -> None:
         """Put what was open aside, where it is kept for a week."""
-        one, folder = self._answered(), self.window.settings.folder
+        one, folder = self._answered(), self._context.settings.folder
 
         def work() -> Callable[[], None]:
             one.discard()
@@ -91,30 +87,30 @@ class Autosave(QObject):
 
             def take() -> None:
                 self.discarded = found
-                self.window.tell(f"Discarded. {FOR_A_WEEK}", key="discarded")
+                self._context.messages.tell(f"Discarded. {FOR_A_WEEK}", key="discarded")
 
             return take
 
-        self.window.session.jobs.local(f"discard {one.path.name}", work)
+        self._context.session.jobs.local(f"discard {one.path.name}", work)
 
     def commands(self) -> list[Command]:
         """Return what brings discarded work back, the newest first."""
 
         def command(one: Discarded) -> Command:
             title = f"{_about(one.opened.document)}, {_when(one.written_s)}"
-            return Command(f"discarded-{one.path.name}", title, partial(self.window.sessions.restore, one.opened))
+            return Command(f"discarded-{one.path.name}", title, partial(self._sessions.restore, one.opened))
 
         return [command(one) for one in self.discarded]
 
     def _changed(self) -> None:
-        document = self.window.session.store.document
+        document = self._context.session.store.document
         if _empty(document) and _empty(self._written):
             return  # nothing that anybody would miss
         if not self._clock.isActive() and kept(document) != kept(self._written):
             self._clock.start()
 
     def _write(self, *, slot: str = "autosave", then: Callable[[], None] | None = None) -> None:
-        document, of = self.window.session.store.document, self.window.sessions.path
+        document, of = self._context.session.store.document, self._sessions.path
         self._written = document
 
         def work() -> Callable[[], None]:
@@ -129,11 +125,11 @@ class Autosave(QObject):
             took_ms = (time.perf_counter() - start) * 1000
             return lambda: self._clock.setInterval(max(AFTER_MS, round(took_ms / MOST_SHARE)))
 
-        self.window.session.jobs.local(slot, work)
+        self._context.session.jobs.local(slot, work)
 
     def _look(self) -> Callable[[], None]:
-        found = crash_recovery.left(self.window.settings.folder)
-        discarded = crash_recovery.discarded(self.window.settings.folder)
+        found = crash_recovery.left(self._context.settings.folder)
+        discarded = crash_recovery.discarded(self._context.settings.folder)
 
         def take() -> None:
             self._left, self.discarded = found, discarded
@@ -149,7 +145,7 @@ class Autosave(QObject):
         more = f" ({len(self._left) - 1} more after this.)" if len(self._left) > 1 else ""
         what = f"{_about(one.opened.document)}, {_when(one.written_s)}"
         self.banner = Banner(
-            self.window.notices,
+            self._notices,
             f"{QUESTION} Restore what was open? {what}.{more}",
             [("Restore", self.restore), ("Discard…", self.discard)],
             help_text="It is kept until you answer, also when you close the window. Restoring can be undone.",
@@ -172,7 +168,7 @@ class Autosave(QObject):
     def _tell(self, text: str) -> None:
         if not self._told:
             self._told = True
-            self.window.tell(text, severity="warning", key="autosave")
+            self._context.messages.tell(text, severity="warning", key="autosave")
 
 
 def _about(document: Document) -> str:

@@ -1,34 +1,75 @@
-"""What stands on the canvas: the opened picture, or what a generative model makes of the document's code."""
+"""What stands on the canvas and over it: the opened picture or the generated one, the panels' layers, the pointer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from PySide6.QtCore import QObject, QRectF, Signal
 
 from models.cards.card import task
 from models.images import Picture
 from models.types import Pixels, Result, Source
+from viewer.canvas.layers import Layer
+from viewer.canvas.view import Pointer
+from viewer.presenters import attribution, box_pair
 from viewer.session.document import Document
-
-if TYPE_CHECKING:
-    from viewer.window.main_window import Window
+from viewer.session.lookup import row_of
+from viewer.window.context import WindowContext
 
 SLOT = "generated"
 
 
-class Easel:
-    """Puts pictures on a window's canvas. What a panel plays there stays until the model makes another."""
+class CanvasController(QObject):
+    """Puts pictures and layers on a window's canvas, and carries clicks to panels and the document.
 
-    def __init__(self, window: Window) -> None:
-        self._window = window
+    What a panel plays stays until the model makes another. `fronted` says that there is a picture to show, `emptied`
+    that there is none, `zoomed` the zoom in percent, None without a picture.
+    """
+
+    fronted = Signal()
+    emptied = Signal()
+    zoomed = Signal(object)
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context.frame)
+        self._context = context
+        self._session, self._canvas = context.session, context.canvas
         self._made: Pixels | None = None
+        self._canvas.pointer_moved.connect(self._pointed)
+        self._canvas.clicked.connect(self._clicked)
+        self._canvas.region_drawn.connect(self._region)
 
     @property
     def generates(self) -> bool:
         """Whether the canvas shows what the model makes, as far as is known."""
-        description = self._window.session.description
+        description = self._session.description
         if description is not None:
             return "Generates" in description.capabilities
-        return task(self._window.session.store.document.model) == "generation"
+        return task(self._session.store.document.model) == "generation"
+
+    @property
+    def selected_box(self) -> QRectF | None:
+        """The selected detection's box in pixels of the picture."""
+        if "detect" not in self._session.results:
+            return None
+        result = self._session.results["detect"][1]
+        row = row_of(result, self._session.store.document.selected)
+        if row < 0:
+            return None
+        x0, y0, x1, y1 = (float(v) for v in result.arrays["boxes"][row])
+        return QRectF(x0, y0, x1 - x0, y1 - y0)
+
+    def layers(self) -> list[Layer]:
+        """Everything painted over the picture, bottom first."""
+        document = self._session.store.document
+        built = sorted(self._context.panels.built, key=lambda panel: panel.rank)
+        shown = [panel for panel in built if panel.isEnabled()]
+        layers = [layer for panel in shown for layer in panel.layers(document)]
+        for panel in shown:
+            layers = panel.restyle(layers, document)
+        return [*layers, *box_pair.layers_of(layers, document.selected, document.second)]
+
+    def repaint_layers(self) -> None:
+        """Paint what the panels have now."""
+        self._canvas.set_layers(self.layers())
 
     def follow(self, before: Document, after: Document) -> None:
         """Bring the canvas up to date with another picture or model."""
@@ -38,29 +79,27 @@ class Easel:
 
     def settle(self) -> None:
         """Show the canvas where there is something to show, else the way to open something."""
-        window, document = self._window, self._window.session.store.document
+        document, pictures = self._session.store.document, self._session.pictures
         if self.generates:
-            self._front()
+            self.fronted.emit()
         elif document.source is None:
             self._put(None)
-            window.centre.setCurrentWidget(window.welcome)
-            window.welcome.open_button.setFocus()
-            window.status.show_zoom(None)
-        elif document.source in window.session.pictures:
-            picture = window.session.pictures[document.source].pixels
-            if window.canvas.pixels is not picture:
+            self.emptied.emit()
+        elif document.source in pictures:
+            picture = pictures[document.source].pixels
+            if self._canvas.pixels is not picture:
                 self._put(picture)
 
     def answer(self) -> None:
         """Bring forward what tells most of a picture that was opened: its anatomy, or where its code is sought."""
-        description = self._window.session.description
-        if description is not None and self.generates and self._window.session.store.document.source is not None:
-            self._window.docks.show("anatomy" if "Encodes" in description.capabilities else "inversion")
+        description = self._session.description
+        if description is not None and self.generates and self._session.store.document.source is not None:
+            self._context.docks.show("anatomy" if "Encodes" in description.capabilities else "inversion")
 
     def opened(self, source: Source, picture: Picture) -> None:
         """Show a picture that was opened, unless the model shows its own."""
         if not self.generates:
-            self._front()
+            self.fronted.emit()
             self._put(picture.pixels)
 
     def made(self, result: Result) -> None:
@@ -73,13 +112,38 @@ class Easel:
         if self.generates and (shown := self._made if pixels is None else pixels) is not None:
             self._put(shown)
 
-    def _front(self) -> None:
-        window = self._window
-        if window.centre.currentWidget() is not window.panes:
-            window.centre.setCurrentWidget(window.panes)
-            window.canvas.setFocus()
-
     def _put(self, pixels: Pixels | None) -> None:
-        window = self._window
-        window.canvas.show_picture(pixels, keep_view=True)
-        window.status.show_zoom(window.canvas.scale_percent if pixels is not None else None)
+        self._canvas.show_picture(pixels, keep_view=True)
+        self.zoomed.emit(self._canvas.scale_percent if pixels is not None else None)
+
+    def _pointed(self, pointer: Pointer | None) -> None:
+        outside = pointer is None or pointer.rgb is None
+        for panel in self._context.panels.built:
+            panel.pointer(None if pointer is None or outside else (pointer.x, pointer.y))
+
+    def _clicked(self, pointer: Pointer) -> None:
+        inside = pointer.rgb is not None
+        takers = [panel for panel in self._context.panels.built if panel.isEnabled() and inside]
+        if any(panel.clicked((pointer.x, pointer.y)) for panel in takers):
+            return
+        if pointer.hit is not None and not pointer.extend and any(panel.picked(*pointer.hit) for panel in takers):
+            return
+        selected, store = box_pair.pick(self._canvas.layers, pointer), self._session.store
+        document = store.document
+        if pointer.extend and document.selected >= 0:
+            store.update(document.with_second(-1 if selected == document.selected else selected))
+        else:
+            store.update(document.with_selected(selected))
+
+    def _region(self, rect: QRectF) -> None:
+        store, docks = self._session.store, self._context.docks
+        document = store.document.with_region((rect.left(), rect.top(), rect.right(), rect.bottom()))
+        description = self._session.description
+        if description is None or "Detects" in description.capabilities:
+            store.update(document, title="Draw a rectangle")
+            docks.show("missed")
+        elif not description.offers["ablation"].reason:
+            docks.show("attribution")
+            store.update(document, title="Draw a rectangle")
+            within = "SegmentsPicture" in description.capabilities
+            self._context.messages.tell(attribution.WITHIN if within else attribution.HIDES, key="region")

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar
 
 from viewer.panels.base import Panel
 from viewer.session.preferences import Settings
-from viewer.window.lazy_panels import Shelf
+from viewer.window.lazy_panels import LazyPanels
 
 AREAS = {
     "left": Qt.DockWidgetArea.LeftDockWidgetArea,
@@ -29,7 +29,7 @@ WINDOW_PX = (1280, 800)
 class Docks(QObject):
     """Docks by panel id in `by_id`. The film strip comes with the second picture, unless the user closed it."""
 
-    def __init__(self, window: QMainWindow, panels: Shelf, settings: Settings) -> None:
+    def __init__(self, window: QMainWindow, panels: LazyPanels, settings: Settings) -> None:
         super().__init__(window)
         self._window, self._panels, self._settings = window, panels, settings
         self._many: bool | None = None
@@ -106,6 +106,10 @@ class Docks(QObject):
                 docks, heights = [above, dock], [max(1, above.height() - short), least]
             self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
         self._name_tabs()
+
+    def shown(self, name: str) -> bool:
+        """Whether a panel is shown, be it behind another tab."""
+        return not self.by_id[name].isHidden()
 
     def follow(self, *, many: bool) -> None:
         """Show the film strip when there comes to be more than one picture, hide it when there no longer is."""

@@ -1,37 +1,51 @@
-"""Drag and drop on a window: says what a drop will do, and hands over what was dropped. It opens nothing itself."""
+"""Drag and drop on a window: says what a drop will do, and opens what was dropped or pasted."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QMimeData, QObject, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtWidgets import QLabel
 
+from models.types import Refusal
 from viewer.window import dropped_data
-
-if TYPE_CHECKING:
-    from viewer.window.main_window import Window
+from viewer.window.context import WindowContext
 
 HINT_SIZE_PX = (400, 48)
 HINT_ABOVE_PX = 88
 
 
-class Drops(QObject):
-    """Watches a window's drag events."""
+class DragAndDrop(QObject):
+    """Watches a window's drag events, and opens what was dropped or pasted.
 
-    def __init__(self, window: Window) -> None:
-        super().__init__(window)
-        self._window = window
-        self.label = QLabel(window.canvas)
+    `take_sessions` opens the first session among some paths and returns the others, `open_code` asks about a file of
+    code, `choose_second` opens weights beside the model. `hinted` tells what a drop would do.
+    """
+
+    hinted = Signal(str)
+
+    def __init__(
+        self,
+        context: WindowContext,
+        *,
+        take_sessions: Callable[[Sequence[str | Path]], list[str | Path]],
+        open_code: Callable[[str], None],
+        choose_second: Callable[[str], None],
+    ) -> None:
+        super().__init__(context.frame)
+        self._context = context
+        self._take_sessions, self._open_code, self._choose_second = take_sessions, open_code, choose_second
+        self.label = QLabel(context.canvas)
         self.label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.label.setObjectName("drop-hint")
         self.label.setAccessibleName("What a drop will do")
         self.label.setAutoFillBackground(True)
         self.label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.label.hide()
-        window.setAcceptDrops(True)
-        window.installEventFilter(self)
+        context.frame.setAcceptDrops(True)
+        context.frame.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Take the window's drag events."""
@@ -59,23 +73,39 @@ class Drops(QObject):
 
     def hint(self, text: str) -> None:
         """Show what a drop would do; an empty text takes it back."""
-        self._window.welcome.set_drop_hint(text)
+        self.hinted.emit(text)
         self.label.setText(text)
         width, height = HINT_SIZE_PX
-        room = self._window.canvas.rect()
+        room = self._context.canvas.rect()
         self.label.setGeometry((room.width() - width) // 2, room.height() - HINT_ABOVE_PX, width, height)
         self.label.setVisible(bool(text))
         self.label.raise_()
+
+    def open_data(self, data: QMimeData) -> bool:
+        """Open what was pasted or dropped; tell whether there was anything to open."""
+        paths: Sequence[str | Path] = dropped_data.paths_in(data)
+        try:
+            if not paths and (path := dropped_data.pasted_picture(data, self._context.settings.folder / "pasted")):
+                paths = [path]
+        except Refusal as refusal:
+            self._context.messages.tell(f"{refusal} {refusal.advice}", severity="error")
+            return True
+        code = [path for path in paths if Path(path).suffix.lower() == ".py"]
+        if code:
+            self._open_code(str(code[0]))
+        if pictures := self._take_sessions([path for path in paths if path not in code]):
+            self._context.session.open_paths(pictures)
+        return bool(paths)
 
     def _take(self, event: QDropEvent) -> None:
         self.hint("")
         weights = dropped_data.weights_in(dropped_data.paths_in(event.mimeData()))
         if weights and _shift(event):
-            self._window.panes.choose(str(weights[0].absolute()))
+            self._choose_second(str(weights[0].absolute()))
             event.acceptProposedAction()
-        elif self._window.verbs.open_data(event.mimeData()):
+        elif self.open_data(event.mimeData()):
             event.acceptProposedAction()
-            self._window.activateWindow()
+            self._context.frame.activateWindow()
 
 
 def _shift(event: QDropEvent) -> bool:

@@ -24,7 +24,7 @@ PRESSED = (QAbstractButton, QAbstractItemView, QComboBox)
 KEEPERS = (*PRESSED, QAbstractSlider, QAbstractSpinBox, QLineEdit, QPlainTextEdit, QTextEdit)
 
 
-class Keys(QObject):
+class FocusKeys(QObject):
     """Watches the widget with the focus: before a shortcut runs, Qt asks it whether it wants the key itself."""
 
     def __init__(self, window: QWidget) -> None:

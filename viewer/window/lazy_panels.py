@@ -21,7 +21,7 @@ BY_TASK = {
 Furnish = Callable[[Panel], None]
 
 
-class Shelf(Mapping[str, Panel]):
+class LazyPanels(Mapping[str, Panel]):
     """Panels by id, in order of their `kinds`. `furnish` brings one that was just built up to date."""
 
     def __init__(self, kinds: Sequence[type[Panel]], store: Store) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QInputDialog
@@ -17,22 +16,21 @@ from models.media import VIDEO_SUFFIXES, is_endless, title
 from models.types import Pixels, Source
 from viewer.canvas.painter import render
 from viewer.panels.base import Panel
-from viewer.panels.film_strip import THUMB_PX
+from viewer.panels.film_strip import THUMB_PX, FilmPanel
 from viewer.panels.live import LivePanel
+from viewer.window.canvas_controller import CanvasController
+from viewer.window.context import WindowContext
 from viewer.window.dropped_data import pixels_of
-
-if TYPE_CHECKING:
-    from viewer.window.main_window import Window
 
 TEXT_MS = 200  # numbers that change with every frame cannot be read
 
 
-class Playback(QObject):
+class LiveView(QObject):
     """Carries frames and facts from a session to its window, and gestures back."""
 
-    def __init__(self, window: Window) -> None:
-        super().__init__(window)
-        self._window, self._live = window, window.session.live
+    def __init__(self, context: WindowContext, controller: CanvasController) -> None:
+        super().__init__(context.frame)
+        self._context, self._controller, self._live = context, controller, context.session.live
         self._lost = ""
         self._recording = ""
         self._texts = QTimer(self)
@@ -41,11 +39,11 @@ class Playback(QObject):
         self._texts.timeout.connect(self._tell)
         self._live.after_paint = self._after_paint
         self._live.paint = self._paint
-        on = window.session.on
+        on = context.session.on
         on.picture.append(self._begun)
         on.frame.append(self._frame)
         on.live.append(self._heard)
-        window.panels.furnish.append(self._furnish)
+        context.panels.furnish.append(self._furnish)
 
     @property
     def open(self) -> bool:
@@ -67,12 +65,12 @@ class Playback(QObject):
 
     def record(self) -> None:
         """Finish the recording, or ask where to and begin one."""
-        source, settings = self._live.source, self._window.settings
+        source, settings = self._live.source, self._context.settings
         if self.recording:
             self._live.finish()
         elif source is not None:
             begin = Path(settings.last_folder or Path.home()) / f"{source.stem}.detect{SUFFIX}"
-            name, _ = QFileDialog.getSaveFileName(self._window, "Record", str(begin), f"*{SUFFIX}")
+            name, _ = QFileDialog.getSaveFileName(self._context.frame, "Record", str(begin), f"*{SUFFIX}")
             if name:
                 self.record_to(Path(name))
 
@@ -81,26 +79,28 @@ class Playback(QObject):
         path = path if path.suffix.lower() == SUFFIX else path.with_name(path.name + SUFFIX)
         source = self._live.source
         if source is not None and path.absolute() == Path(source.path):
-            self._window.tell(f"{path.name} is what plays. Choose another name.", severity="error")
+            self._context.messages.tell(f"{path.name} is what plays. Choose another name.", severity="error")
             return
-        self._window.settings.last_folder = str(path.parent)
+        self._context.settings.last_folder = str(path.parent)
         self._live.record(str(path.absolute()))
 
     def ask_video(self) -> None:
         """Ask for a video to open."""
         kinds = " ".join(f"*{suffix}" for suffix in sorted(VIDEO_SUFFIXES))
-        settings = self._window.settings
-        name, _ = QFileDialog.getOpenFileName(self._window, "Open video", settings.last_folder, f"Videos ({kinds})")
+        settings = self._context.settings
+        name, _ = QFileDialog.getOpenFileName(
+            self._context.frame, "Open video", settings.last_folder, f"Videos ({kinds})"
+        )
         if name:
             settings.last_folder = str(Path(name).parent)
-            self._window.session.open_paths([name])
+            self._context.session.open_paths([name])
 
     def ask_live(self) -> None:
         """Ask for the number of a camera or the address of a stream."""
-        recent = [path for path in self._window.settings.recent_pictures if is_endless(path)]
+        recent = [path for path in self._context.settings.recent_pictures if is_endless(path)]
         label = "Number of a camera, or address of a stream such as rtsp://host/path"
         text, given = QInputDialog.getItem(
-            self._window, "Open camera or stream", label, [*recent, "0"] if "camera:0" not in recent else recent
+            self._context.frame, "Open camera or stream", label, [*recent, "0"] if "camera:0" not in recent else recent
         )
         if given and text.strip():
             self.open_live(text.strip())
@@ -109,10 +109,10 @@ class Playback(QObject):
         """Open a camera by its number, or a stream by its address."""
         path = f"camera:{text}" if text.isdecimal() else text
         if is_endless(path):
-            self._window.session.open_paths([path])
+            self._context.session.open_paths([path])
         else:
             known = "Give a number, or an address that begins with rtsp://, http:// or https://."
-            self._window.tell(f"{text} is neither a camera nor a stream. {known}", severity="error")
+            self._context.messages.tell(f"{text} is neither a camera nor a stream. {known}", severity="error")
 
     def _furnish(self, panel: Panel) -> None:
         """Connect the panel that shows what plays, when it has just been built."""
@@ -127,22 +127,26 @@ class Playback(QObject):
     def _begun(self, source: Source, picture: Picture) -> None:
         if source.moving:
             step = max(1, math.ceil(max(picture.pixels.shape[:2]) / (2 * THUMB_PX)))
-            self._window.film.set_thumbnail(source, picture.pixels[::step, ::step])
-            self._window.docks.show(LivePanel.id)
+            film = self._context.panels[FilmPanel.id]
+            assert isinstance(film, FilmPanel)
+            film.set_thumbnail(source, picture.pixels[::step, ::step])
+            self._context.docks.show(LivePanel.id)
 
     def _frame(self, shown: Shown) -> None:
-        self._window.canvas.show_picture(shown.pixels, keep_view=True)
+        self._context.canvas.show_picture(shown.pixels, keep_view=True)
 
     def _heard(self) -> None:
         facts, source = self._live.facts, self._live.source
         lost = title(source.path) if facts.lost and source is not None else ""
         if lost and not self._lost:
             text = f"Lost {lost}. It is tried again until it is back; the last picture stays."
-            self._window.tell(text, severity="warning", key="lost")
+            self._context.messages.tell(text, severity="warning", key="lost")
         elif self._lost and not lost and source is not None:
-            self._window.tell(f"{self._lost} is back.", severity="success", key="lost")
+            self._context.messages.tell(f"{self._lost} is back.", severity="success", key="lost")
         if self._recording and not facts.recording:
-            self._window.tell(f"The recording {title(self._recording)} is finished.", severity="success", key="record")
+            self._context.messages.tell(
+                f"The recording {title(self._recording)} is finished.", severity="success", key="record"
+            )
         changed = (lost, facts.recording) != (self._lost, self._recording)
         self._lost, self._recording = lost, facts.recording
         if changed or facts.state != "playing" or not self._texts.isActive():
@@ -150,7 +154,7 @@ class Playback(QObject):
             self._texts.start()
 
     def _tell(self) -> None:
-        panel = self._window.panels.there(LivePanel.id)
+        panel = self._context.panels.there(LivePanel.id)
         if isinstance(panel, LivePanel):
             panel.show_live(self._live.source, self._live.facts)
 
@@ -158,4 +162,4 @@ class Playback(QObject):
         QTimer.singleShot(0, self, call)
 
     def _paint(self, pixels: Pixels) -> Pixels:
-        return pixels_of(render(pixels, self._window.layers()))
+        return pixels_of(render(pixels, self._controller.layers()))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QRectF, Qt, QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
@@ -18,43 +19,44 @@ from models.inspection import Description
 from models.media import is_endless
 from models.requests import Request
 from models.runtime import memory_limits
+from models.truth.types import Truth
 from models.types import Failure, Result, Source
 from viewer import theme
-from viewer.canvas.layers import Layer
 from viewer.canvas.view import Canvas, Pointer
-from viewer.commands.command import inside
+from viewer.commands.command import Commands, inside
 from viewer.commands.palette import CommandPalette
-from viewer.commands.shortcut_sheet import Shortcuts
-from viewer.menus import menus
+from viewer.commands.shortcut_sheet import ShortcutSheet
 from viewer.panels.base import Panel
 from viewer.panels.film_strip import FilmPanel
 from viewer.panels.log import LogPanel
-from viewer.presenters import attribution, box_pair
 from viewer.session import second_model
 from viewer.session.document import Document
-from viewer.session.lookup import row_of
 from viewer.session.preferences import Settings
 from viewer.session.session import Session
-from viewer.verbs import Verbs
 from viewer.widgets.controls.model_picker import ModelBox
 from viewer.widgets.dialogs.banner import Notices
 from viewer.widgets.dialogs.toast import Toasts
 from viewer.widgets.dialogs.welcome import Welcome
 from viewer.widgets.plain import plain
-from viewer.window import model_prompts
-from viewer.window.canvas_controller import SLOT, Easel
+from viewer.window.autosave import Autosave
+from viewer.window.canvas_controller import SLOT, CanvasController
+from viewer.window.context import Messages, WindowContext
 from viewer.window.docks import Docks
-from viewer.window.drag_and_drop import Drops
-from viewer.window.focus_keys import Keys
-from viewer.window.lazy_panels import Shelf
-from viewer.window.live_view import Playback
+from viewer.window.drag_and_drop import DragAndDrop
+from viewer.window.focus_keys import FocusKeys
+from viewer.window.lazy_panels import LazyPanels
+from viewer.window.live_view import LiveView
+from viewer.window.model_prompts import ModelPrompts
+from viewer.window.model_zoo import ModelZoo
 from viewer.window.panel_registry import PANELS
 from viewer.window.panes import Panes
-from viewer.window.saved_sessions import Sessions
+from viewer.window.saved_sessions import SavedSessions
 from viewer.window.status_bar import Status
 from viewer.window.thumbnails import Thumbnails
 
 STALE_AFTER_MS = 150
+# While a slider is dragged what may run is asked so often; its answers are painted first.
+OUTDATED_MS = 100
 P = TypeVar("P", bound=Panel)
 
 
@@ -65,41 +67,50 @@ class Window(QMainWindow):
         super().__init__()
         self.session = session
         self.settings = settings
-        self.closed = False
-        self._thumbnails = Thumbnails(self)
-        self.setAcceptDrops(True)
         self.canvas = Canvas()
-        self.easel = Easel(self)
         self.welcome = Welcome()
         self.centre = QStackedWidget()
         self.centre.addWidget(self.welcome)
         self.bundled = list(card.bundled())
         self.notices = Notices(self.centre)
         self.setCentralWidget(self.notices)
-        self.autosave: Any = None  # which comes with the program, not with every window
-        self.panels = Shelf(PANELS, session.store)
+        self.autosave: Autosave | None = None  # which comes with the program, not with every window
+        self.panels = LazyPanels(PANELS, session.store)
         self.docks = Docks(self, self.panels, settings)
         self.film = _the(FilmPanel, self.panels)
-        self.panes = Panes(self)
-        self.centre.addWidget(self.panes)
         self.toasts = Toasts(self)
+        self.messages = Messages(self.toasts, lambda: _the(LogPanel, self.panels))
+        self.context = WindowContext(
+            self, session, settings, canvas=self.canvas, panels=self.panels, docks=self.docks, messages=self.messages
+        )
+        self.controller = CanvasController(self.context)
+        self.panes = Panes(self.context, self.controller)
+        self.centre.addWidget(self.panes)
         for dock in self.docks.by_id.values():
             # Queued: once it has told of a dock, Qt puts the centre over everything.
             dock.visibilityChanged.connect(self.toasts.raise_, Qt.ConnectionType.QueuedConnection)
-        self.verbs = Verbs(self)
-        self.playback = Playback(self)
-        self.sessions = Sessions(self)
-        self.commands = menus.table(self)
-        self.commands.fill(self.menuBar())
-        self.palette_overlay = CommandPalette(self.commands, self)
-        self.shortcuts = Shortcuts(self.commands, self, gestures=menus.GESTURES)
+        self.zoo = ModelZoo(self.context, put_beside=self.panes.put_beside)
+        self.prompts = ModelPrompts(self.context, self.zoo, put_beside=self.panes.put_beside)
+        self.live_view = LiveView(self.context, self.controller)
+        self.sessions = SavedSessions(self.context)
+        self.commands = Commands()
+        self.palette_overlay: CommandPalette
+        self.shortcuts: ShortcutSheet
         self.status = Status(self.statusBar())
         self.model_box = ModelBox()
-        self.model_box.place(self.menuBar())
-        self.drops = Drops(self)
-        self.keys = Keys(self)
+        self.drops = DragAndDrop(
+            self.context,
+            take_sessions=self.sessions.take,
+            open_code=self.prompts.open_code,
+            choose_second=self.panes.choose,
+        )
+        self._focus_keys = FocusKeys(self)
+        self._thumbnails = Thumbnails(self.context)
+        self._titles = ("", "")
+        self._answered: set[str] = set()
         self._outdated = QTimer(self)
         self._outdated.setSingleShot(True)
+        self._outdated.setInterval(OUTDATED_MS)
         self._outdated.timeout.connect(self._update_commands)
         self._stale = QTimer(self)
         self._stale.setSingleShot(True)
@@ -107,9 +118,27 @@ class Window(QMainWindow):
         self._stale.timeout.connect(self._show_stale)
         self._connect()
         self.welcome.set_recent(settings.recent_pictures)
+
+    def put_menus(self, commands: Commands, gestures: Sequence[tuple[str, str]]) -> None:
+        """Put menus, palette and the sheet of shortcuts on the window, made from its commands; then it is complete."""
+        self.commands = commands
+        commands.fill(self.menuBar())
+        self.palette_overlay = CommandPalette(commands, self)
+        self.shortcuts = ShortcutSheet(commands, self, gestures=gestures)
+        self.model_box.place(self.menuBar())
         self.docks.restore()
         self.refresh()
         self.welcome.open_button.setFocus()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed for good."""
+        return self.context.closed
+
+    @property
+    def busy(self) -> bool:
+        """Whether work goes on that can be cancelled."""
+        return self.session.jobs.busy or self.session.truths.reading or self.zoo.busy
 
     # what commands ask
 
@@ -134,35 +163,14 @@ class Window(QMainWindow):
         """Whether there is more than one picture."""
         return len(self.session.store.document.sources) > 1
 
-    @property
-    def selected_box(self) -> QRectF | None:
-        """The selected detection's box in pixels of the picture."""
-        if not self.has_result:
-            return None
-        result = self.session.results["detect"][1]
-        row = row_of(result, self.session.store.document.selected)
-        if row < 0:
-            return None
-        x0, y0, x1, y1 = (float(v) for v in result.arrays["boxes"][row])
-        return QRectF(x0, y0, x1 - x0, y1 - y0)
-
     def samples(self) -> list[Path]:
         """The bundled sample pictures."""
         return images.pictures_in(card.samples(self.session.store.document.model))
 
     # what is shown
 
-    def layers(self) -> list[Layer]:
-        """Everything painted over the picture, bottom first."""
-        document = self.session.store.document
-        shown = [panel for panel in sorted(self.panels.built, key=lambda panel: panel.rank) if panel.isEnabled()]
-        layers = [layer for panel in shown for layer in panel.layers(document)]
-        for panel in shown:
-            layers = panel.restyle(layers, document)
-        return [*layers, *box_pair.layers_of(layers, document.selected, document.second)]
-
     def refresh(self, *, commands: bool = True) -> None:
-        """Bring panels, actions and title up to date with the document; `commands` now or when all is painted."""
+        """Bring panels, actions and title up to date with the document; `commands` now or in a moment."""
         document, description = self.session.store.document, self.session.description
         lacking = {n: kind.lacking(description) for n, kind in self.panels.kinds.items()} if description else {}
         self.docks.suit({name for name, reason in lacking.items() if reason} or self.panels.unlikely(document.model))
@@ -172,28 +180,20 @@ class Window(QMainWindow):
         for panel in self.panels.built:
             panel.setEnabled(not lacking.get(panel.id))
             panel.refresh(document, description)
-        if commands:
+        store = self.session.store
+        if commands or (store.undo_title, store.redo_title) != self._titles:
             self._update_commands()
-        else:
+        elif not self._outdated.isActive():
             self._outdated.start()
         self.docks.follow(many=self.many)
-        name = document.source.name if document.source and not self.easel.generates else ""
-        shown = (name, model_name.title(document.model)) if name or self.easel.generates else ()
+        name = document.source.name if document.source and not self.controller.generates else ""
+        shown = (name, model_name.title(document.model)) if name or self.controller.generates else ()
         self.setWindowTitle(self.sessions.title((*shown, "Vitrine")))
         self._list_models()
 
-    def repaint_layers(self) -> None:
-        """Paint what the panels have now."""
-        self.canvas.set_layers(self.layers())
-
     def tell(self, text: str, *, details: str = "", severity: Any = "info", key: str = "", **more: Any) -> None:
-        """Show a message, with what else `Toasts.show_message` takes, and write it to the log."""
-        self.toasts.show_message(text.strip(), details=details, severity=severity, key=key or text, **more)
-        self.note(text, details)
-
-    def note(self, text: str, details: str = "") -> None:
-        """Write to the log alone."""
-        _the(LogPanel, self.panels).write(text.strip(), details)
+        """Show a message and write it to the log, as `Messages.tell` does."""
+        self.messages.tell(text, details=details, severity=severity, key=key, **more)
 
     def arrange(self) -> None:
         """Put every panel where it is at first."""
@@ -203,7 +203,10 @@ class Window(QMainWindow):
     def _update_commands(self) -> None:
         """Bring the actions up to date; undo and redo say what they would do."""
         self._outdated.stop()
+        if not len(self.commands):
+            return  # the menus are not there yet
         self.commands.refresh()
+        self._titles = self.session.store.undo_title, self.session.store.redo_title
         store, actions_by_id = self.session.store, self.commands.actions(self)
         for name, title in (("undo", store.undo_title), ("redo", store.redo_title)):
             actions_by_id[name].setText(f"{self.commands[name].title} {inside(title)}".rstrip().replace("&", "&&"))
@@ -213,15 +216,16 @@ class Window(QMainWindow):
             for panel in self.panels.built:
                 panel.forget()
         if (before.model, before.source) != (after.model, after.source):
-            self.easel.follow(before, after)
+            self._answered.clear()
+            self.controller.follow(before, after)
             self.status.forget()
         moved = dataclasses.replace(before, settings=after.settings) == after
-        self.refresh(commands=not moved)  # a slider is dragged: what may run can wait until it is painted
+        self.refresh(commands=not moved)
         if not moved:
-            self.repaint_layers()
+            self.controller.repaint_layers()
 
     def _picture(self, source: Source, picture: Picture) -> None:
-        self.easel.opened(source, picture)
+        self.controller.opened(source, picture)
         self.refresh()
         if picture.note:
             self.tell(f"{source.name}: {picture.note}", key=f"note {source.path}")
@@ -235,33 +239,37 @@ class Window(QMainWindow):
         if "warning" in result.meta:
             self.tell(str(result.meta["warning"]), severity="warning")
         if slot == SLOT:
-            self.easel.made(result)
+            self.controller.made(result)
         if slot in ("detect", SLOT):
             description = self.session.description
             device = description.device if description else ""
             self.status.show_times(result.meta["timings"], device, result.meta.get("device_bytes", 0))
-        self._outdated.start()
+        if slot not in self._answered:
+            self._answered.add(slot)
+            self._update_commands()
+        elif not self._outdated.isActive():
+            self._outdated.start()
 
     def _described(self, description: Description) -> None:
-        self.easel.settle()
+        self.controller.settle()
         self.refresh()
-        self.repaint_layers()
-        model_prompts.describe(self, description)
+        self.controller.repaint_layers()
+        self.prompts.describe(description)
         if card.is_file(model_name.split(model := self.session.store.document.model)[0]):
             self.settings.add_model(model)
 
     def _failure(self, slot: str, failure: Failure) -> None:
         said = [panel.show_failure(slot, failure) for panel in self.panels.built]
         if not failure.cancelled and not any(said):
-            model_prompts.tell(self, slot, failure)
+            self.prompts.tell(slot, failure)
 
     def _opened(self, kind: str, path: str) -> None:
         if kind == "truth":
-            self.verbs.tell_truth()
+            self._tell_truth()
             return
         if kind == "picture":
             self.settings.add_picture(path)
-            self.easel.answer()
+            self.controller.answer()
             self.canvas.setFocus()
         elif path not in card.UNTRAINED:
             self.settings.add_model(path)
@@ -281,7 +289,7 @@ class Window(QMainWindow):
     def _state(self) -> None:
         jobs = self.session.jobs
         used = memory_limits.resident_bytes(getattr(jobs.lane, "pid", 0))
-        self.status.show_engine(jobs.state, used_bytes=used, busy=self.verbs.busy)
+        self.status.show_engine(jobs.state, used_bytes=used, busy=self.busy)
         if not self.session.stale:
             self._stale.stop()
             self.canvas.set_stale(False)
@@ -294,47 +302,13 @@ class Window(QMainWindow):
     def _show_stale(self) -> None:
         self.canvas.set_stale(self.session.stale and self.has_picture)
 
-    # the pointer
-
-    def _pointed(self, pointer: Pointer | None) -> None:
-        outside = pointer is None or pointer.rgb is None
-        for panel in self.panels.built:
-            panel.pointer(None if pointer is None or outside else (pointer.x, pointer.y))
-        self.status.show_pointer(pointer, self.panes.status_layers())
-
-    def _clicked(self, pointer: Pointer) -> None:
-        inside = pointer.rgb is not None
-        takers = [panel for panel in self.panels.built if panel.isEnabled() and inside]
-        if any(panel.clicked((pointer.x, pointer.y)) for panel in takers):
-            return
-        if pointer.hit is not None and not pointer.extend and any(panel.picked(*pointer.hit) for panel in takers):
-            return
-        selected = box_pair.pick(self.canvas.layers, pointer)
-        document = self.session.store.document
-        if pointer.extend and document.selected >= 0:
-            self.session.store.update(document.with_second(-1 if selected == document.selected else selected))
-        else:
-            self.session.store.update(document.with_selected(selected))
-
-    def _region(self, rect: QRectF) -> None:
-        document = self.session.store.document.with_region((rect.left(), rect.top(), rect.right(), rect.bottom()))
-        description = self.session.description
-        if description is None or "Detects" in description.capabilities:
-            self.session.store.update(document, title="Draw a rectangle")
-            self.docks.show("missed")
-        elif not description.offers["ablation"].reason:
-            self.docks.show("attribution")
-            self.session.store.update(document, title="Draw a rectangle")
-            within = "SegmentsPicture" in description.capabilities
-            self.tell(attribution.WITHIN if within else attribution.HIDES, key="region")
-
     # the frame
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep the layout and end the engine."""
         if not self.closed:
             self.docks.quiet()
-        self.closed = True
+        self.context.closed = True
         self.docks.save()
         self.settings.save()
         self.session.stop()
@@ -354,7 +328,7 @@ class Window(QMainWindow):
         on.progress.append(self._progress)
         on.state.append(self._state)
         on.opened.append(self._opened)
-        on.truth.append(self.verbs.show_truth)
+        on.truth.append(self._show_truth)
         on.unreadable.append(self._unreadable)
         self.panels.furnish.append(self._furnish)
         for panel in self.panels.built:
@@ -363,21 +337,25 @@ class Window(QMainWindow):
         self.film.stepped.connect(self.session.step)
         self.film.thumbnail_wanted.connect(self._thumbnails.want)
         self.canvas.pointer_moved.connect(self._pointed)
-        self.canvas.clicked.connect(self._clicked)
-        self.canvas.region_drawn.connect(self._region)
+        self.controller.fronted.connect(self._show_panes)
+        self.controller.emptied.connect(self._show_welcome)
+        self.controller.zoomed.connect(self.status.show_zoom)
+        self.drops.hinted.connect(self.welcome.set_drop_hint)
+        self.sessions.renamed.connect(self.refresh)
+        self.panes.model_wanted.connect(partial(self.zoo.open_model, as_second=True))
         self.canvas.zoom_changed.connect(self._zoomed)
-        self.status.activity.cancelled.connect(self.verbs.cancel)
-        self.model_box.chosen.connect(self.verbs.zoo.open_model)
-        self.welcome.open_requested.connect(self.verbs.ask_pictures)
+        self.status.activity.cancelled.connect(partial(self._run_command, "cancel"))
+        self.model_box.chosen.connect(self.zoo.open_model)
+        self.welcome.open_requested.connect(partial(self._run_command, "open"))
         self.welcome.sample_requested.connect(lambda: self.session.open_paths(self.samples()))
         self.welcome.recent_requested.connect(lambda path: self.session.open_paths([path]))
         theme.changes().connect(self._restyle)
 
     def _furnish(self, panel: Panel) -> None:
         """Connect a panel that was just built, and tell it what the others have heard."""
-        panel.layers_changed.connect(self.repaint_layers)
+        panel.layers_changed.connect(self.controller.repaint_layers)
         panel.command_wanted.connect(self._run_command)
-        panel.picture_shown.connect(self.easel.play)
+        panel.picture_shown.connect(self.controller.play)
         document, description = self.session.store.document, self.session.description
         reason = panel.lacking(description) if description else ""
         panel.setEnabled(not reason)
@@ -387,6 +365,37 @@ class Window(QMainWindow):
         for slot, (request, result) in self.session.results.items():
             panel.show_result(slot, request, result)
 
+    def _pointed(self, pointer: Pointer | None) -> None:
+        self.status.show_pointer(pointer, self.panes.status_layers())
+
+    def _show_panes(self) -> None:
+        if self.centre.currentWidget() is not self.panes:
+            self.centre.setCurrentWidget(self.panes)
+            self.canvas.setFocus()
+
+    def _show_welcome(self) -> None:
+        self.centre.setCurrentWidget(self.welcome)
+        self.welcome.open_button.setFocus()
+
+    def _tell_truth(self) -> None:
+        """Say what was imported of the ground truth and what was not, and bring its panel to the front."""
+        truth = self.session.truth
+        if truth is not None:
+            left_out = f"; {truth.omitted:,} left out" if truth.omitted else ""
+            text = f"Imported {len(truth.pictures):,} pictures, {truth.boxes:,} boxes{left_out}."
+            severity = "warning" if truth.omitted or truth.remarks else "success"
+            self.docks.show("truth")
+            self.tell(text, details="\n".join(truth.told), severity=severity, key="truth")
+
+    def _show_truth(self, truth: Truth | None) -> None:
+        """Hand the ground truth that is open now to the panels."""
+        if truth is not None:
+            self.panels.with_truth()
+        for panel in self.panels.built:
+            panel.show_truth(truth)
+        self.refresh()
+        self.controller.repaint_layers()
+
     def _zoomed(self, percent: float) -> None:
         self.status.show_zoom(percent if self.has_picture else None)
 
@@ -395,7 +404,7 @@ class Window(QMainWindow):
 
     def _restyle(self) -> None:
         self.commands.restyle()
-        self.repaint_layers()
+        self.controller.repaint_layers()
 
 
 def _the(kind: type[P], panels: Mapping[str, Panel]) -> P:

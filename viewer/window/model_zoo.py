@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject
 
@@ -15,30 +14,31 @@ from models.zoo import cached
 from models.zoo.fetch import missing
 from viewer.session.downloads import Downloads
 from viewer.widgets.dialogs.zoo_dialog import Zoo
-
-if TYPE_CHECKING:
-    from viewer.window.main_window import Window
+from viewer.window.context import WindowContext
 
 SLOT = "zoo"
 
 
-class ZooDesk(QObject):
-    """The dialog over a window, and the download it asked for, which goes on when it is closed."""
+class ModelZoo(QObject):
+    """The dialog over a window, and the download it asked for, which goes on when it is closed.
 
-    def __init__(self, window: Window) -> None:
-        super().__init__(window)
-        self.window = window
-        self.downloads = Downloads(window.session.jobs)
+    `put_beside` shows a model as the second one.
+    """
+
+    def __init__(self, context: WindowContext, *, put_beside: Callable[[str], None]) -> None:
+        super().__init__(context.frame)
+        self._context, self._put_beside = context, put_beside
+        self.downloads = Downloads(context.session.jobs)
         self._wanted: Entry | None = None
         self._opens: dict[str, Callable[[], None]] = {}
         self.downloads.told.append(self._told)
-        window.installEventFilter(self)
+        context.frame.installEventFilter(self)
 
     @cached_property
     def dialog(self) -> Zoo:
         """The dialog, made when it is first wanted."""
-        dialog = Zoo(self.window)
-        dialog.opened.connect(self.window.session.open_model)
+        dialog = Zoo(self._context.frame)
+        dialog.opened.connect(self._context.session.open_model)
         dialog.fetched.connect(self.fetch)
         dialog.stopped.connect(self.stop)
         return dialog
@@ -57,7 +57,7 @@ class ZooDesk(QObject):
         """Open a model by name, or show it beside the model; one of the zoo is downloaded first where it has to be, and
         the dialog tells how far.
         """
-        open_it = self.window.panes.put_beside if as_second else self.window.session.open_model
+        open_it = self._put_beside if as_second else self._context.session.open_model
         entry = missing(model_name.split(name)[0])
         if entry is None:
             open_it(name)
@@ -95,15 +95,15 @@ class ZooDesk(QObject):
 
             return show
 
-        self.window.session.jobs.local(SLOT, work)
+        self._context.session.jobs.local(SLOT, work)
 
     def _told(self) -> None:
         now, failure = self.downloads, self.downloads.failure
         failed = failure.text if failure is not None else ""
         self.dialog.show_download(now.entry, done=now.done, total=now.total, stopping=now.stopping, failed=failed)
         if now.entry is None and failure is not None and not failure.cancelled and not self.dialog.isVisible():
-            self.window.tell(failure.text, severity="error", key=failure.message)
-        on = self.window.session.on
+            self._context.messages.tell(failure.text, severity="error", key=failure.message)
+        on = self._context.session.on
         for tell in on.state:
             tell()
         if now.entry is not None:
@@ -113,6 +113,8 @@ class ZooDesk(QObject):
     def _there(self, entry: Entry) -> None:
         if self.dialog.isVisible():
             self.dialog.dismiss()
-            self._opens.pop(entry.name, lambda: self.window.session.open_model(entry.name))()
+            self._opens.pop(entry.name, lambda: self._context.session.open_model(entry.name))()
         else:
-            self.window.tell(f"{entry.name} was downloaded: it opens from the zoo.", severity="success", key="zoo")
+            self._context.messages.tell(
+                f"{entry.name} was downloaded: it opens from the zoo.", severity="success", key="zoo"
+            )

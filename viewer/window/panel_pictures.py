@@ -18,7 +18,7 @@ Levels = tuple[Pixels, ...]
 Take = Callable[[Source, Levels], None]
 
 
-class Lender:
+class PanelPictures:
     """Reads and reduces in the background; of what plays it lends the frame that is shown."""
 
     def __init__(self, session: Session) -> None:

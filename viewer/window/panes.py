@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
@@ -34,12 +34,11 @@ from viewer.session.lookup import class_name
 from viewer.session.request_plan import DETECT_SLOT
 from viewer.widgets.controls.model_picker import ModelBox
 from viewer.widgets.dialogs.pane_head import PaneHead
-from viewer.window.lazy_panels import Shelf
+from viewer.window.canvas_controller import CanvasController
+from viewer.window.context import WindowContext
+from viewer.window.lazy_panels import LazyPanels
 from viewer.window.panel_registry import PANELS
 from viewer.window.status_bar import FORWARD
-
-if TYPE_CHECKING:
-    from viewer.window.main_window import Window
 
 GENERATED = "generated"
 TIMED = (DETECT_SLOT, "classify", GENERATED)
@@ -94,21 +93,27 @@ class SecondPane(QWidget):
 
 
 class Panes(QSplitter):
-    """The window's canvas, and while the document has a second model, a pane for that, built for the first one."""
+    """The window's canvas, and while the document has a second model, a pane for that, built for the first one.
 
-    def __init__(self, window: Window) -> None:
+    `model_wanted` names a model to open as the second one, downloaded first where it has to be.
+    """
+
+    model_wanted = Signal(str)
+
+    def __init__(self, context: WindowContext, controller: CanvasController) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self.setChildrenCollapsible(False)
         self.setAccessibleName("Panes")
-        self._window, self._session = window, window.session
-        self._beside = window.session.beside
+        self._context, self._controller, self._session = context, controller, context.session
+        self._bundled = list(card.bundled())
+        self._beside = context.session.beside
         self._facts = Facts(), Facts()
         self._made: Pixels | None = None
         self._known: tuple[str, Description | None] = ("", None)
         self._first = QWidget()
-        _stack(self._first, window.canvas)
+        _stack(self._first, context.canvas)
         self.addWidget(self._first)
-        self.panels = Shelf([kind for kind in PANELS if kind.beside], self._beside.store)
+        self.panels = LazyPanels([kind for kind in PANELS if kind.beside], self._beside.store)
         self._beside.wants = self.panels.slots()
         self._connect()
         self._show()
@@ -120,7 +125,7 @@ class Panes(QSplitter):
         second.head.add_button("swap", "Swap the two models", "The second model comes first", self.swap)
         second.head.add_button("close", "Show one model", "Close the second pane", self.close_second)
         second.canvas.clicked.connect(self._clicked)
-        second.canvas.region_drawn.connect(self._window.canvas.region_drawn)
+        second.canvas.region_drawn.connect(self._context.canvas.region_drawn)
         second.box.chosen.connect(self.choose)
         self.addWidget(second)
         return second
@@ -137,7 +142,7 @@ class Panes(QSplitter):
 
     @cached_property
     def _link(self) -> Link:
-        return Link(self._window.canvas, self.canvas, on=lambda: self.on, pointed=self._pointed)
+        return Link(self._context.canvas, self.canvas, on=lambda: self.on, pointed=self._pointed)
 
     @property
     def canvas(self) -> Canvas:
@@ -166,7 +171,7 @@ class Panes(QSplitter):
         layers = [layer for panel in shown for layer in panel.layers(document)]
         for panel in shown:
             layers = panel.restyle(layers, document)
-        compared, descriptions = self._window.panels["beside"], (self._session.description, self._beside.description)
+        compared, descriptions = self._context.panels["beside"], (self._session.description, self._beside.description)
         assert isinstance(compared, BesidePanel)
         names = [each.classes if each is not None else () for each in descriptions]
         layers = model_difference.recoloured(layers, names[1], names[0])
@@ -183,7 +188,7 @@ class Panes(QSplitter):
             own = second_model.slot_of(slot)
             answers[bool(own)][own or slot] = answer
         first, second = (
-            (self._window.canvas, self._window.layers()),
+            (self._context.canvas, self._controller.layers()),
             (self.canvas, self.layers()),
         )
         document = self._session.store.document
@@ -204,16 +209,16 @@ class Panes(QSplitter):
         """Show one model again."""
         store = self._session.store
         store.update(store.document.with_beside(""), title="Show one model")
-        self._window.docks.by_id["beside"].hide()
+        self._context.docks.by_id["beside"].hide()
 
     def choose(self, name: str) -> None:
         """Show a model beside the document's own, downloaded first where it has to be."""
         store = self._session.store
         if name == store.document.model:
             text = "That is the model shown already. Compare it with another, or with itself under another assumption."
-            self._window.tell(text, severity="warning", key="beside")
+            self._context.messages.tell(text, severity="warning", key="beside")
         else:
-            self._window.verbs.zoo.open_model(name, as_second=True)
+            self.model_wanted.emit(name)
 
     def put_beside(self, name: str) -> None:
         """Show a model that is there beside the document's own, or ask it once more."""
@@ -221,7 +226,7 @@ class Panes(QSplitter):
         if name == store.document.beside:
             self._beside.again()
         store.update(store.document.with_beside(name), title="Compare two models")
-        self._window.docks.show("beside")
+        self._context.docks.show("beside")
 
     def paint(self) -> None:
         """Paint what B's panels have now."""
@@ -280,7 +285,7 @@ class Panes(QSplitter):
         panel.setParent(self.second.cellar)
         panel.layers_changed.connect(self.paint)
         self._bring(panel)
-        panel.seen(not self._window.docks.by_id[panel.id].visibleRegion().isEmpty())
+        panel.seen(not self._context.docks.by_id[panel.id].visibleRegion().isEmpty())
         if self._session.truth is not None:
             panel.show_truth(self._session.truth)
         for slot, (request, result) in self._session.results.items():
@@ -289,7 +294,7 @@ class Panes(QSplitter):
 
     def _seen(self, name: str, in_view: bool) -> None:
         """Tell B's panel that A's came into view or went out of it."""
-        if not self._window.closed and any(panel.id == name for panel in self.panels.built):
+        if not self._context.closed and any(panel.id == name for panel in self.panels.built):
             self.panels[name].seen(in_view)
 
     def _hear(self, panel: Panel) -> None:
@@ -305,7 +310,7 @@ class Panes(QSplitter):
         if not own:
             return
         self.panels.answered(own)
-        self._window.panels["beside"].show_result(slot, request, result)
+        self._context.panels["beside"].show_result(slot, request, result)
         for panel in self.panels.built:
             panel.show_result(own, request, result)
         if own == GENERATED:
@@ -318,7 +323,7 @@ class Panes(QSplitter):
             for panel in self.panels.built:
                 panel.show_failure(own, failure)
             if not failure.cancelled:
-                self._window.note(
+                self._context.messages.note(
                     f"{model_name.title(self._session.store.document.beside)}: {failure.text}", failure.details
                 )
             self._tell()
@@ -339,7 +344,7 @@ class Panes(QSplitter):
             self.paint()
             name, known = self._known
             if known is not None and name not in card.UNTRAINED:
-                self._window.settings.add_model(name)
+                self._context.settings.add_model(name)
         self._tell()
         self.canvas.set_stale(bool(self._waiting()))
 
@@ -360,8 +365,8 @@ class Panes(QSplitter):
         notes = "", self._note(document, descriptions[1])
         for head, name, facts, about, note in zip(self.heads, (a, b), self._facts, descriptions, notes, strict=True):
             head.tell(name, facts.text(about), note)
-        recent = self._window.settings.recent_models
-        names = [*self._window.bundled, *recent, document.beside]
+        recent = self._context.settings.recent_models
+        names = [*self._bundled, *recent, document.beside]
         if self.on:
             self.box.list_models([name for name in names if name != document.model], document.beside)
 
@@ -384,15 +389,15 @@ class Panes(QSplitter):
                 self.canvas.show_picture(None)
             return
         b, document = self._beside.description, self._session.store.document
-        pixels = self._window.canvas.pixels
+        pixels = self._context.canvas.pixels
         if b is not None and "Generates" in b.capabilities:
             pixels = self._made
-        elif self._window.easel.generates:
+        elif self._controller.generates:
             pictures, source = self._session.pictures, document.source
             pixels = pictures[source].pixels if source in pictures else None
         if self.canvas.pixels is not pixels:
             self.canvas.show_picture(pixels, keep_view=True)
-            self._link.look(self._window.canvas, self.canvas)
+            self._link.look(self._context.canvas, self.canvas)
 
     def _pointed(self, place: Place) -> None:
         for panel in self.panels.built:
@@ -401,12 +406,12 @@ class Panes(QSplitter):
     def status_layers(self) -> list[Layer]:
         """The maps of both panes, those of B named so, for the numbers under the pointer."""
         heats = [layer for layer in self.canvas.layers if isinstance(layer, Heat)] if self.on else []
-        return [*self._window.canvas.layers, *(replace(layer, id=f"{layer.id} B") for layer in heats)]
+        return [*self._context.canvas.layers, *(replace(layer, id=f"{layer.id} B") for layer in heats)]
 
     def _clicked(self, pointer: Pointer) -> None:
         """Select the box of B that was clicked, and of A what is in its place; a place is for A's panels."""
         if pointer.rgb is not None and any(
-            panel.clicked((pointer.x, pointer.y)) for panel in self._window.panels.built if panel.isEnabled()
+            panel.clicked((pointer.x, pointer.y)) for panel in self._context.panels.built if panel.isEnabled()
         ):
             return
         other, selected = box_pair.pick(self.canvas.layers, pointer), -1
@@ -419,16 +424,16 @@ class Panes(QSplitter):
     def _connect(self) -> None:
         on = self._session.on
         for name in self.panels:
-            self._window.docks.by_id[name].visibilityChanged.connect(partial(self._seen, name))
+            self._context.docks.by_id[name].visibilityChanged.connect(partial(self._seen, name))
         self.panels.furnish.append(self._furnish)
-        self._window.panels.furnish.append(self._hear)
+        self._context.panels.furnish.append(self._hear)
         self._session.store.listen(self._changed)
         self._beside.store.listen(self._followed)
         on.result.append(self._result)
         on.failure.append(self._failure)
         on.truth.append(self._truth)
         on.state.append(self._state)
-        self._window.canvas.picture_changed.connect(self._picture)
+        self._context.canvas.picture_changed.connect(self._picture)
         theme.changes().connect(self.paint)
 
 

@@ -6,21 +6,18 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from PySide6.QtCore import QEvent, QObject
+from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from models.cards import card
 from models.types import Refusal
-from viewer.commands.command import Command
 from viewer.saving import session_file, validation
 from viewer.saving.session_file import SUFFIX, Digests, Opened, is_session, listed
 from viewer.session.document import Document, View
 from viewer.session.history import NO_STEPS
-
-if TYPE_CHECKING:
-    from viewer.window.main_window import Window
+from viewer.window.context import WindowContext
 
 KIND = f"Vitrine session (*{SUFFIX})"
 LOOK = "session"  # the slot of the pool
@@ -28,24 +25,29 @@ PANELS = {"lineage": "lineage", "missed": "missed", "explaining": "attribution",
 PANELS |= {"maps": "maps", "proof": "proof"}
 
 
-class Sessions(QObject):
-    """The session of one window: its file, and the Document as it was last saved or opened."""
+class SavedSessions(QObject):
+    """The session of one window: its file, and the Document as it was last saved or opened.
 
-    def __init__(self, window: Window) -> None:
-        super().__init__(window)
-        self.window = window
+    `renamed` tells that the window has another title.
+    """
+
+    renamed = Signal()
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context.frame)
+        self._context = context
         self.path: Path | None = None
         self.working = False
         self._saved: Document | None = None
         self._pending: Document | None = None
         self._missing: tuple[str, ...] = ()  # what the file names and this window could not open
         self._digests: Digests = {}
-        window.session.store.listen(lambda before, after: self._mark())
-        window.installEventFilter(self)
+        context.session.store.listen(lambda before, after: self._mark())
+        context.frame.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Have the window close only once what has changed is saved, or need not be."""
-        if event.type() == QEvent.Type.Close and not self.window.closed and not self.may_close():
+        if event.type() == QEvent.Type.Close and not self._context.closed and not self.may_close():
             event.ignore()
             return True
         return super().eventFilter(watched, event)
@@ -55,7 +57,7 @@ class Sessions(QObject):
         """Whether the session has a file that is not what is shown; what is in view and selected is no change."""
         if self.path is None or self._saved is None:
             return False
-        return kept(self._saved) != kept(self.window.session.store.document)
+        return kept(self._saved) != kept(self._context.session.store.document)
 
     def title(self, parts: Sequence[str]) -> str:
         """Return the window's title: the session's name with its mark of a change, then what is shown."""
@@ -71,10 +73,10 @@ class Sessions(QObject):
 
     def ask_open(self) -> None:
         """Ask for a session to open."""
-        window = self.window
-        name, _ = QFileDialog.getOpenFileName(window, "Open session", window.settings.last_folder, KIND)
+        settings = self._context.settings
+        name, _ = QFileDialog.getOpenFileName(self._context.frame, "Open session", settings.last_folder, KIND)
         if name:
-            window.settings.last_folder = str(Path(name).parent)
+            settings.last_folder = str(Path(name).parent)
             self.open(Path(name))
 
     def open(self, path: Path) -> None:
@@ -101,19 +103,19 @@ class Sessions(QObject):
 
     def ask_save(self) -> None:
         """Ask where to save the session."""
-        window = self.window
-        document = window.session.store.document
+        settings = self._context.settings
+        document = self._context.session.store.document
         stem = self.path.stem if self.path else document.file.stem if document.file else "session"
-        begin = Path(window.settings.last_folder or Path.home()) / f"{stem}{SUFFIX}"
-        name, _ = QFileDialog.getSaveFileName(window, "Save session", str(begin), KIND)
+        begin = Path(settings.last_folder or Path.home()) / f"{stem}{SUFFIX}"
+        name, _ = QFileDialog.getSaveFileName(self._context.frame, "Save session", str(begin), KIND)
         if name:
-            window.settings.last_folder = str(Path(name).parent)
+            settings.last_folder = str(Path(name).parent)
             self.save_to(Path(name))
 
     def save_to(self, path: Path) -> None:
         """Save the session to a file, in the background."""
         path = with_suffix(path.absolute())
-        document = self._pending = self.window.session.store.document
+        document = self._pending = self._context.session.store.document
         work = partial(session_file.write, path, document, digests=self._digests)
         self._work(work, lambda left: self._saved_to(path, document, left))
 
@@ -129,14 +131,14 @@ class Sessions(QObject):
             if chosen != buttons.Save:
                 return chosen == buttons.Discard
         try:
-            session_file.write(path, self.window.session.store.document, digests=self._digests)
+            session_file.write(path, self._context.session.store.document, digests=self._digests)
         except Refusal as refusal:
-            self.window.tell(f"{refusal} {refusal.advice}", severity="error")
+            self._context.messages.tell(f"{refusal} {refusal.advice}", severity="error")
             return False
         return True
 
     def _question(self, text: str, buttons: QMessageBox.StandardButton) -> QMessageBox:
-        box = QMessageBox(self.window)
+        box = QMessageBox(self._context.frame)
         box.setWindowTitle("Save session")
         box.setText(text)
         if self._missing:
@@ -144,62 +146,35 @@ class Sessions(QObject):
         box.setStandardButtons(buttons)
         return box
 
-    def commands(self) -> list[Command]:
-        """Return the commands of the File menu."""
-        file: dict[str, Any] = {"menu": "File", "group": "session"}
-        return [
-            Command(
-                "open-session",
-                "Open session…",
-                self.ask_open,
-                help="Pictures, model and every setting as they were saved",
-                **file,
-            ),
-            Command("recent-sessions", "Recent sessions", children=self._recent, **file),
-            Command(
-                "restore-discarded",
-                "Restore discarded work",
-                children=lambda: self.window.autosave.commands() if self.window.autosave else [],
-                help="What was open when the program ended badly, and was discarded in the last week",
-                **file,
-            ),
-            Command("save-session", "Save session", self.save, shortcut="Ctrl+S", icon="save", **file),
-            Command("save-session-as", "Save session as…", self.ask_save, shortcut="Ctrl+Shift+S", **file),
-        ]
-
-    def _recent(self) -> list[Command]:
-        paths = self.window.settings.recent_sessions
-        return [Command(f"session-{p}", Path(p).stem, partial(self.open, Path(p)), help=p) for p in paths]
-
     def restore(self, opened: Opened) -> None:
         """Show what was kept for after a crash; it is a change of the session it belonged to."""
         self.begin(opened.document, title="Restore what was open")
         if opened.of is not None:
             self.path, self._saved, self._missing = opened.of, Document(), opened.missing
-            self.window.refresh()
+            self.renamed.emit()
             self._mark()
         if opened.told:
-            self.window.tell(opened.told, details=opened.details, severity="warning", key="session")
+            self._context.messages.tell(opened.told, details=opened.details, severity="warning", key="session")
 
     def _opened(self, path: Path, opened: Opened) -> None:
         self.begin(opened.document, title=f"Open session {path.stem}")
         self._own(path)
         self._missing = opened.missing
         if opened.told:
-            self.window.tell(
+            self._context.messages.tell(
                 f"{path.stem} was opened. {opened.told}", details=opened.details, severity="warning", key="session"
             )
         for weights, body in opened.cards.items():
             text = f"The card of {weights.name}, with class names and preprocessing, is gone."
-            self.window.toasts.show_message(
+            self._context.messages.toasts.show_message(
                 text, severity="warning", key=text, action=("Put it back", partial(self._put_back, weights, body))
             )
 
     def begin(self, document: Document, *, title: str) -> None:
         """Show a document that was kept, as one step, with the panels in view that were."""
-        store, docks = self.window.session.store, self.window.docks
-        for description in self.window.session.descriptions.values():
-            document = validation.settled(document, description.offers, self.window.note)
+        store, docks = self._context.session.store, self._context.docks
+        for description in self._context.session.descriptions.values():
+            document = validation.settled(document, description.offers, self._context.messages.note)
         now, wanted = store.document.view, document.view
         seen = {name: getattr(now, name) for name in (*PANELS, "inside", "unit", "patch")}
         store.update(document.with_view(**seen), title=title)
@@ -210,24 +185,24 @@ class Sessions(QObject):
     def _saved_to(self, path: Path, document: Document, left: Sequence[str]) -> None:
         self._pending = None
         self._own(path, document)
-        self.window.tell(f"Saved {path.name}.", severity="success", key="session")
+        self._context.messages.tell(f"Saved {path.name}.", severity="success", key="session")
         for text in left:
-            self.window.tell(text, severity="warning")
+            self._context.messages.tell(text, severity="warning")
 
     def _own(self, path: Path, document: Document | None = None) -> None:
-        self.path, self._saved, self._missing = path, document or self.window.session.store.document, ()
-        self.window.settings.add_session(path)
-        self.window.settings.save()
-        self.window.refresh()
+        self.path, self._saved, self._missing = path, document or self._context.session.store.document, ()
+        self._context.settings.add_session(path)
+        self._context.settings.save()
+        self.renamed.emit()
         self._mark()
 
     def _put_back(self, weights: Path, body: Mapping[str, Any]) -> None:
         try:
             card.write(weights, body)
         except (OSError, ValueError) as error:
-            self.window.tell(f"The card of {weights.name} could not be written ({error}).", severity="error")
+            self._context.messages.tell(f"The card of {weights.name} could not be written ({error}).", severity="error")
             return
-        self.window.session.again()
+        self._context.session.again()
 
     def _work(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         """Do work on the pool and hand its value over on the window's thread; tell why it cannot be done."""
@@ -237,7 +212,7 @@ class Sessions(QObject):
             self.working = False
             if isinstance(value, Refusal):
                 self._pending = None
-                self.window.tell(f"{value} {value.advice}", severity="error", key="session")
+                self._context.messages.tell(f"{value} {value.advice}", severity="error", key="session")
             else:
                 done(value)
 
@@ -248,11 +223,11 @@ class Sessions(QObject):
                 value = refusal
             return lambda: finish(value)
 
-        self.window.session.jobs.local(LOOK, attempt)
+        self._context.session.jobs.local(LOOK, attempt)
 
     def _mark(self) -> None:
         if self.path is not None:
-            self.window.setWindowModified(self.changed)
+            self._context.frame.setWindowModified(self.changed)
 
 
 def with_suffix(path: Path) -> Path:

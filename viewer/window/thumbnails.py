@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from models import reading
 from models.types import Pixels, Refusal, Source
-from viewer.panels.film_strip import THUMB_PX
-
-if TYPE_CHECKING:
-    from viewer.window.main_window import Window
+from viewer.panels.film_strip import THUMB_PX, FilmPanel
+from viewer.window.context import WindowContext
 
 
 class Thumbnails:
     """Reads what a window's film strip asks for."""
 
-    def __init__(self, window: Window) -> None:
-        self._window = window
+    def __init__(self, context: WindowContext) -> None:
+        self._context = context
         self._asked: Source | None = None
 
     def want(self, source: Source) -> None:
         """Read one, and hand it to the strip; None where the picture cannot be read."""
-        window = self._window
-        if window.closed or source == self._asked:
+        context = self._context
+        if context.closed or source == self._asked:
             return
         self._asked = source
 
         def work() -> Any:
             try:
-                small: Pixels | None = window.session.jobs.read(
-                    reading.THUMBNAIL, source, THUMB_PX * 2, wanted=lambda: not window.closed
+                small: Pixels | None = context.session.jobs.read(
+                    reading.THUMBNAIL, source, THUMB_PX * 2, wanted=lambda: not context.closed
                 )
             except (Refusal, MemoryError):
                 small = None
 
             def show() -> None:
                 self._asked = None
-                window.film.set_thumbnail(source, small)
-                window.film.refresh(window.session.store.document, window.session.description)
+                film = context.panels[FilmPanel.id]
+                assert isinstance(film, FilmPanel)
+                film.set_thumbnail(source, small)
+                film.refresh(context.session.store.document, context.session.description)
 
             return show
 
-        window.session.jobs.local("thumbnail", work)
+        context.session.jobs.local("thumbnail", work)

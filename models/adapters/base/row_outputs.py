@@ -15,6 +15,7 @@ from models.detection.box_rows import FIRST
 from models.detection.iou import iou
 from models.loading.probe_network import Found, device_of
 from models.params import Value
+from models.runtime.forward_passes import INNOCENT, Behaviour, through
 from models.subject import Rect, Subject
 from models.types import Candidates, Float, Pixels, Refusal
 
@@ -40,6 +41,7 @@ class Rows:
     """An opened detector that gives a table of scores and boxes: stages network, decode."""
 
     stages: Mapping[str, str] = {"rpn": "{name} shows no region proposals."}
+    behaviour: Behaviour = INNOCENT
 
     def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
         assert found.boxes is not None
@@ -47,7 +49,6 @@ class Rows:
         self.card = card
         self.preprocess = found.preprocess
         self._found, self.kind = found, found.boxes
-        self._run = found.runner(net)
         self._final = found.layout is not None and found.layout.final
         if self._final:
             self.stages = {**self.stages, "nms": FINAL}
@@ -96,7 +97,11 @@ class Rows:
                 about="the region drawn" if region is not None else f"box {row * len(self.card.classes) + label}",
                 label=label,
                 spread=2,
+                **self.behaviour.about,
             )
+
+    def _run(self, x: Tensor) -> list[Tensor]:
+        return through(self.behaviour, self._found.runner(self.net))(x)
 
     def output(self, pixels: Pixels, stages: Any) -> Output:
         """Return what the network gives for a picture, its boxes as corners."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from models.cards.card import Card
 from models.loading.heads import VALUES, Head
 from models.loading.preprocess import Preprocess
+from models.runtime.forward_passes import INNOCENT, Behaviour, through
 from models.subject import Rect, Subject
 from models.types import Float, Pixels
 
@@ -23,6 +24,7 @@ class Seen:
     card: Card
     preprocess: Preprocess
     head: Head = Head()
+    behaviour: Behaviour = INNOCENT
     first: bool = True  # whether the first of plain values is explained by itself, not the largest
 
     @property
@@ -34,7 +36,7 @@ class Seen:
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
         """What takes inputs (N, 3, h, w) to scores (N, C) before the link of the `head`."""
-        return self.net
+        return through(self.behaviour, self.net)
 
     def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
         """Return what attributions look into; such a network knows no boxes, so both are passed over."""
@@ -50,6 +52,7 @@ class Seen:
                     extent=self.preprocess.extent(width, height),
                     black=self.preprocess.black(self.device),
                     link=self.head.link,
+                    **self.behaviour.about,
                     label=0 if self.head.kind == VALUES and self.first else -1,
                 )
 

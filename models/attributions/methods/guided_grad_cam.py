@@ -40,4 +40,4 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
     places = functional.interpolate(places, probe.subject.size, mode="bilinear", align_corners=False)
     values = (guided_relu.gradient(probe, "guided") * places).abs().amax(1)[0]
     more = {"layer": found.layer, "caution": guided_relu.CAUTION}
-    return Heatmap(values.cpu().numpy(), probe.subject.extent, more=more)
+    return Heatmap(values.cpu().numpy(), probe.subject.extent, more=more, blank=class_activation.blank(found))

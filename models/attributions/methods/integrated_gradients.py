@@ -107,7 +107,7 @@ def _along(probe: Probe, start: Tensor, alpha: Double, most: int, *, fast: bool)
     for done in range(0, len(alpha), batch):
         probe.stages.progress(None, f"Integrated gradients: {len(alpha)} of at most {most} steps")
         share = torch.tensor(alpha[done : done + batch], dtype=way.dtype, device=way.device).view(-1, 1, 1, 1)
-        gradients, scores = gradient.at(probe, start + share * way, channels_last=fast)
+        gradients, scores = gradient.at(probe, start + share * way, fast=fast)
         yield from zip((way * gradients).sum(1).cpu().numpy(), scores.tolist(), strict=True)
 
 

@@ -1,0 +1,355 @@
+"""What the answers of a network of somebody else's depend on besides the picture, told at opening by asking it.
+
+Two real pictures, a dark one and a bright one, go through it one by one and together; what it changes of itself, draws
+at random and reads out of tensors is watched. What is found, its passes are given (`models.runtime.forward_passes`),
+and people told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models import images, model_name
+from models.cards.card import PHOTOS
+from models.runtime.context import Context
+from models.runtime.forward_passes import CAREFUL, INNOCENT, Behaviour, guarded, seed
+from models.runtime.network_state import ATTRIBUTES, Place, State, lazy
+from models.runtime.stage_cache import Cache, CachedStages
+from models.runtime.watched_pass import Reading, put_random_state, random_state
+from models.types import Cancelled, Pixels
+
+KNOWN = ("torchvision", "timm", "models")  # packages whose networks are of known families
+LAYERS = "torch.nn.modules"
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+TOLERANCE = {"cpu": 1e-4}  # of the largest score: kernels for other batches and layouts round otherwise
+TOLERANCE_ELSEWHERE = 5e-3  # graphics processors may round to 10 bits
+DRAWS = 3  # passes of other random numbers each, before drawing them counts as of no consequence
+PASSES, MODE = "passes", "mode"
+EVALUATION, AS_IT_IS = "evaluation", "as_it_is"
+OFFERED: dict[str, dict[str, Any]] = {
+    PASSES: {
+        "title": "Passes",
+        "help": "Its answers are random: they are averaged over so many passes, each with its own random numbers.",
+        "choices": ("1", "4", "16", "64"),
+    },
+    MODE: {
+        "title": "Mode",
+        "help": "Some of its layers run in training mode, which its own code sets. In evaluation mode dropout is off "
+        "and normalisation goes by what was learned.",
+        "choices": (AS_IT_IS, EVALUATION),
+        "titles": {AS_IT_IS: "as its code sets it", EVALUATION: "evaluation"},
+    },
+}
+
+
+def innocent(net: nn.Module, served_by: type | None = None) -> bool:
+    """Tell whether a network is of a known family all through, so that nothing of it has to be found out."""
+    if type(net).__module__.partition(".")[0] not in KNOWN or (served_by is not None and not _known(served_by)):
+        return False
+    for module in net.modules():
+        if not _known(type(module)) or "forward" in vars(module):
+            return False
+        if module._forward_hooks or module._forward_pre_hooks:
+            return False
+        if isinstance(module, BATCH_NORMS) and (module.training or module.running_mean is None):
+            return False
+    return True
+
+
+def _known(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] in KNOWN or kind.__module__.startswith(LAYERS)
+
+
+def taken(given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what is assumed of a network's passes, and what else is."""
+    own = {name: value for name, value in given.items() if name in OFFERED}
+    return own, {name: value for name, value in given.items() if name not in OFFERED}
+
+
+@contextmanager
+def kept(net: nn.Module) -> Iterator[None]:
+    """Put back what passes made inside change of a network, unless it is innocent."""
+    if innocent(net) or any(lazy(parameter) for parameter in net.parameters()):
+        yield
+        return
+    state = State(net)
+    try:
+        yield
+    finally:
+        state.restore()
+
+
+def settle(model: Any, given: Mapping[str, str]) -> Any:
+    """Return an opened model with its `behaviour`, and with what was found of it on its card.
+
+    `given` are the user's assumptions about passes. Raises Refusal for those that are not offered.
+    """
+    behaviour, offered = INNOCENT, {}
+    if not innocent(model.net, type(model)) and callable(getattr(model, "subject", None)):
+        behaviour, offered = _observed(model, given)
+        if not hasattr(model, "behaviour"):
+            offered.pop(PASSES, None)  # what such an adapter answers is no average of anything
+    assumed = model_name.check(given, offered, name=model.card.name)
+    if behaviour is INNOCENT:
+        return model
+    own = hasattr(model, "behaviour")  # it passes through the network by that itself
+    model.behaviour = behaviour
+    if not own:
+        plain = model.subject
+        model.subject = lambda *given, **more: behaviour.subject(plain(*given, **more))
+    about = dict(model.card.about)
+    if behaviour.notes:
+        about["behaviour"] = behaviour.notes
+    if offered:
+        told = {name: {**item, "value": assumed[name]} for name, item in offered.items()}
+        about["assumptions"] = {**about.get("assumptions", {}), **told}
+    model.card = replace(model.card, about=about)
+    return model
+
+
+@dataclass
+class _Pass:
+    """What was seen of one pass: the scores (N, C), numbers read out of tensors, modules in training mode."""
+
+    scores: Tensor
+    read: list[Any] = field(default_factory=list)
+    training: list[str] = field(default_factory=list)
+    draws: bool = False
+
+
+class _Case:
+    """A model asked about the two pictures."""
+
+    def __init__(self, model: Any) -> None:
+        self.net: nn.Module = model.net
+        self.state = State(model.net)
+
+    def prepare(self, model: Any) -> None:
+        """Make the inputs."""
+        cache, context, subjects = Cache(), Context(), []
+        for number, pixels in enumerate(pictures()):
+            whole = (0.0, 0.0, float(pixels.shape[1]), float(pixels.shape[0]))
+            with torch.no_grad():
+                subjects.append(model.subject(pixels, CachedStages(cache, number, context), region=whole))
+        self.classes = subjects[0].classes
+        self.run: Callable[[Tensor], Tensor] = subjects[0].scores
+        self.first, self.second = (subject.input for subject in subjects)
+        self.together = torch.cat([self.first, self.second])
+
+    def ask(self, x: Tensor, behaviour: Behaviour, *, number: int = 0, watched: bool = False) -> _Pass:
+        """Return what one pass gives for inputs (N, 3, h, w), with the random numbers that begin with `number`."""
+        names = {id(module): name for name, module in self.net.named_modules()}
+        training: list[str] = []
+
+        def see(module: nn.Module, inputs: Any) -> None:
+            if module.training and id(module) in names:
+                training.append(names[id(module)])
+
+        reading = Reading()
+        with torch.inference_mode(False), torch.no_grad(), guarded(self.net, replace(behaviour, seeded=False)):
+            seed(number)
+            before = random_state()
+            hook = nn.modules.module.register_module_forward_pre_hook(see)
+            try:
+                with reading.modes() if watched else nullcontext():
+                    scores = self.run(x)
+            finally:
+                hook.remove()
+        return _Pass(scores.float(), reading.read, training, random_state() != before)
+
+
+def _observed(model: Any, given: Mapping[str, str]) -> tuple[Behaviour, dict[str, dict[str, Any]]]:
+    """Return how a network behaves, and what may be assumed of it.
+
+    One that raises is told about when it is asked, and passed through with every care.
+    """
+    before, case = random_state(), _Case(model)
+    try:
+        case.prepare(model)
+        return _told(case, given)
+    except (KeyboardInterrupt, Cancelled):
+        raise
+    except BaseException:  # its code may raise anything
+        return CAREFUL, {}
+    finally:
+        case.state.restore()
+        put_random_state(before)
+
+
+def _told(case: _Case, given: Mapping[str, str]) -> tuple[Behaviour, dict[str, dict[str, Any]]]:
+    first, behaviour = _first(case, Behaviour(copies=True))
+    notes, offered = [], {}
+    chance = _chance(case, first, behaviour)
+    batch = _together(case, first, behaviour, chance)
+    if chance:
+        offered[PASSES] = OFFERED[PASSES]
+    if first.training and (chance or batch.alone or behaviour.changing):
+        offered[MODE] = OFFERED[MODE]
+        if given.get(MODE) == EVALUATION:
+            for module in case.net.modules():
+                module.training = False
+            case.state = State(case.net)
+            first, behaviour = _first(case, Behaviour(copies=True, evaluation=True))
+            chance = _chance(case, first, behaviour)
+            batch = _together(case, first, behaviour, chance)
+        else:
+            layers = _listed(dict.fromkeys(first.training))
+            notes.append(f"Its own code runs layers in training mode ({layers}): the choice Mode turns that off.")
+    repeats = given.get(PASSES, "1") if chance and given.get(PASSES) in OFFERED[PASSES]["choices"] else "1"
+    if chance:
+        notes.append(f"{chance} What is shown {_share(int(repeats))}.")
+    if batch.reason:
+        notes.append(batch.reason)
+    moved = [place for place in behaviour.changing if place.name != "training" or place.module not in first.training]
+    if changes := _changes(case.net, moved):
+        notes.append(changes)
+    return replace(
+        behaviour,
+        seeded=first.draws,
+        alone=batch.alone,
+        channels_last=batch.channels_last,
+        repeats=int(repeats),
+        notes=tuple(notes),
+    ), offered
+
+
+def _share(repeats: int) -> str:
+    return "is one draw" if repeats == 1 else f"is the mean of {repeats} draws"
+
+
+def _first(case: _Case, behaviour: Behaviour) -> tuple[_Pass, Behaviour]:
+    """Return what the first picture gives to the network as it was opened, and what that changes of it."""
+    case.ask(case.first, behaviour)
+    changing = case.state.changed()
+    case.state.restore()
+    behaviour = replace(behaviour, changing=changing)
+    try:
+        return case.ask(case.first, behaviour, watched=True), behaviour
+    except Exception:  # what the watching does not go with
+        return case.ask(case.first, behaviour), behaviour
+
+
+def _chance(case: _Case, first: _Pass, behaviour: Behaviour) -> str:
+    """Return in words that answers are random, "" where they are not."""
+    if not first.draws:
+        return ""
+    for number in range(1, DRAWS + 1):
+        other = case.ask(case.first, behaviour, number=number)
+        if not _close(first.scores, other.scores):
+            at = int((first.scores - other.scores).abs()[0].argmax())
+            a, b = float(first.scores[0, at]), float(other.scores[0, at])
+            name = case.classes[at] if at < len(case.classes) else "its box"
+            again = case.ask(case.first, behaviour)
+            if not _close(first.scores, again.scores):
+                return _unrepeatable(case, first, again)
+            return (
+                f"Its answers are random: asked twice about one picture it gave {a:.3f} and {b:.3f} for {name}. "
+                "Every pass draws the same random numbers here, so that answers repeat."
+            )
+    return ""
+
+
+@dataclass(frozen=True)
+class _Together:
+    """Whether inputs must go alone, whether they may lie channels last, and in words why they go alone."""
+
+    alone: bool = True
+    channels_last: bool = False
+    reason: str = ""
+
+
+def _together(case: _Case, first: _Pass, behaviour: Behaviour, chance: str) -> _Together:
+    """Return how a network takes several inputs at once: compare what it says of two with what it says of each."""
+    if first.draws:  # each input of a batch would be given other random numbers
+        return _Together()
+    try:
+        second = case.ask(case.second, behaviour, watched=True)
+    except Exception:  # as what the watching does not go with
+        second = case.ask(case.second, behaviour)
+    if first.read != second.read:
+        return _Together(reason="Its code reads values of its whole input, so it is asked one input at a time.")
+    wanted = torch.cat([first.scores, second.scores])
+    if any("quantized.dynamic" in type(module).__module__ for module in case.net.modules()):
+        text = "It is quantised dynamically, by the range of a whole batch, so it is asked one input at a time."
+        return _Together(reason=text)
+    for channels_last in (True, False):
+        order = torch.channels_last if channels_last else torch.contiguous_format
+        try:
+            both = case.ask(
+                case.together.contiguous(memory_format=order), replace(behaviour, channels_last=channels_last)
+            )
+        except Exception:  # a program that was exported for one input may raise anything
+            continue
+        if _close(both.scores, wanted):
+            return _Together(alone=False, channels_last=channels_last)
+        found = both.scores
+        if not channels_last and found.shape == wanted.shape:
+            again = case.ask(case.first, behaviour)
+            if not _close(first.scores, again.scores):
+                return _Together(reason=_unrepeatable(case, first, again))
+            off = float((found - wanted).abs().max() / wanted.abs().max().clamp_min(1e-12))
+            return _Together(
+                reason="Its answer for a picture depends on what else is in the batch "
+                f"(by {off:.2g} of the largest score for two photos), so it is asked one input at a time."
+            )
+    return _Together()  # as a program that was exported for one input
+
+
+def _unrepeatable(case: _Case, first: _Pass, again: _Pass) -> str:
+    at = int((first.scores - again.scores).abs()[0].argmax())
+    a, b = float(first.scores[0, at]), float(again.scores[0, at])
+    return (
+        f"Its answers do not repeat: asked twice about one picture it gave {a:.3f} and {b:.3f}, although it was given "
+        "the same random numbers. Every number shown is one such answer."
+    )
+
+
+def _changes(net: nn.Module, changing: Sequence[Place]) -> str:
+    """Return in words what a pass changes of the network that could change an answer; a kept activation is none."""
+    modules = dict(net.named_modules())
+    named = [
+        place.title
+        for place in changing
+        if place.kind != ATTRIBUTES
+        or isinstance(vars(modules[place.module]).get(place.name), int | float | list | dict | set)
+    ]
+    if not named:
+        return ""
+    return (
+        f"A pass changes the network itself ({_listed(named)}): every pass begins with what the file says, so no "
+        "answer depends on what was asked before."
+    )
+
+
+def _listed(names: Any) -> str:
+    found = [name or "the network" for name in names]
+    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    if a.shape != b.shape:
+        return False
+    finite = torch.where(a.isfinite() & b.isfinite(), (a - b).abs(), torch.zeros_like(a))
+    if not torch.equal(a.isfinite(), b.isfinite()):
+        return False
+    largest = torch.where(a.isfinite(), a.abs(), torch.zeros_like(a)).max() if a.numel() else a.new_zeros(())
+    tolerance = TOLERANCE.get(a.device.type, TOLERANCE_ELSEWHERE)
+    return bool((finite <= tolerance * largest).all())
+
+
+@cache
+def pictures() -> tuple[Pixels, Pixels]:
+    """Return the darkest and the brightest of the photos that come with Vitrine, cut square to one size."""
+    found = [images.read(path).pixels for path in sorted(PHOTOS.glob("*.jpg"))]
+    side = min(min(pixels.shape[:2]) for pixels in found)
+    cut = [np.ascontiguousarray(pixels[:side, :side]) for pixels in found]
+    order = sorted(cut, key=lambda pixels: float(pixels.mean()))
+    return order[0], order[-1]

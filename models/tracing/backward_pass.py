@@ -1,0 +1,54 @@
+"""The way back through a network: gradients, and in one sentence that none arrives."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from models.runtime.failures import MOST_CHARACTERS, out_of_memory
+from models.types import Cancelled, Refusal
+
+PICTURE = "the picture"
+CUTS = "detach, no_grad, numpy, or whole numbers as in a quantised network"
+INSTEAD = "Methods that only ask for scores, such as occlusion, hold all the same."
+
+
+@contextmanager
+def arriving(where: str = PICTURE) -> Iterator[None]:
+    """Tell what a network raises inside as that no gradient arrives at `where`: without gradients it has run before."""
+    try:
+        yield
+    except (Refusal, Cancelled):
+        raise
+    except RuntimeError as error:
+        if out_of_memory(error):
+            raise
+        raise _none(where, error) from error
+
+
+def back(value: Tensor, to: Tensor, *, where: str = PICTURE, retain_graph: bool = False) -> Tensor:
+    """Return the gradient of a number with respect to a tensor. Raises Refusal where none arrives there."""
+    if not value.requires_grad:
+        raise _none(where)
+    with arriving(where):
+        (gradient,) = torch.autograd.grad(value, to, retain_graph=retain_graph, allow_unused=True)
+    if gradient is None:
+        raise _none(where)
+    return gradient
+
+
+def _none(where: str, error: RuntimeError | None = None) -> Refusal:
+    said = str(error or "").strip()
+    why = f"the network cuts it off ({CUTS})"
+    if "numpy()" in said:
+        why = "the network goes through numpy, which cuts it off"
+    elif "inplace operation" in said:
+        why = "the network writes over values that it is made of"
+    elif said and "nference" not in said and "does not require grad" not in said:
+        why = said.splitlines()[0].rstrip(".")[:MOST_CHARACTERS]
+    details = "".join(traceback.format_exception(error)) if error else ""
+    return Refusal(f"No gradient arrives at {where}: {why}.", advice=INSTEAD, details=details)

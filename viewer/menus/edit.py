@@ -1,0 +1,154 @@
+"""The Edit menu: undo, copy, paste, select nothing, cancel."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtGui import QGuiApplication
+
+from viewer.canvas.painter import render
+from viewer.commands.command import Command
+from viewer.export import two_models
+from viewer.panels.results import ResultsPanel
+from viewer.window.main_window import Window
+
+
+def commands(w: Window) -> list[Command]:
+    """Return the commands of a window."""
+    store = w.session.store
+    return [
+        Command(
+            "undo",
+            "Undo",
+            w.session.undo,
+            shortcut="Ctrl+Z",
+            menu="Edit",
+            icon="undo",
+            enabled=lambda: bool(store.undo_title),
+        ),
+        Command(
+            "redo",
+            "Redo",
+            w.session.redo,
+            shortcut=("Ctrl+Shift+Z", "Ctrl+Y"),
+            menu="Edit",
+            icon="redo",
+            enabled=lambda: bool(store.redo_title),
+        ),
+        Command(
+            "copy-image",
+            "Copy picture with overlay",
+            partial(copy_image, w),
+            shortcut="Ctrl+Shift+C",
+            menu="Edit",
+            group="clipboard",
+            icon="copy",
+            help="At the picture's own resolution",
+            enabled=lambda: w.has_picture,
+        ),
+        Command(
+            "copy-view",
+            "Copy view",
+            partial(copy_view, w),
+            menu="Edit",
+            group="clipboard",
+            help="What the canvas shows, as it shows it",
+            enabled=lambda: w.has_picture,
+        ),
+        Command(
+            "copy-table",
+            "Copy detections as text",
+            partial(copy_table, w),
+            shortcut="Ctrl+Alt+C",
+            menu="Edit",
+            group="clipboard",
+            enabled=lambda: w.has_result,
+        ),
+        Command(
+            "paste",
+            "Paste picture or path",
+            partial(paste, w),
+            shortcut="Ctrl+V",
+            menu="Edit",
+            group="clipboard",
+            icon="paste",
+        ),
+        Command(
+            "deselect",
+            "Select nothing",
+            partial(deselect, w),
+            menu="Edit",
+            group="select",
+            enabled=lambda: store.document.selected >= 0,
+        ),
+        Command(
+            "cancel",
+            "Cancel",
+            partial(cancel, w),
+            shortcut="Esc",
+            help="Stop what the engine works on; else select nothing, clear the rectangle, go back to the picture",
+        ),
+    ]
+
+
+def copy_image(w: Window) -> None:
+    """Copy the picture with its overlay at its own resolution."""
+    pixels = w.canvas.pixels
+    if pixels is not None:
+        panes = w.panes
+        image = two_models.picture(panes.sides()) if panes.on else render(pixels, w.controller.layers())
+        QGuiApplication.clipboard().setImage(image)
+        w.tell("Copied the picture with its overlay.", key="copy")
+
+
+def copy_view(w: Window) -> None:
+    """Copy what the canvas shows."""
+    panes = w.panes
+    QGuiApplication.clipboard().setImage(panes.image() if panes.on else w.canvas.grab_image())
+    w.tell("Copied the view.", key="copy")
+
+
+def copy_table(w: Window) -> None:
+    """Copy the detections as tab-separated text."""
+    panel = w.panels["results"]
+    assert isinstance(panel, ResultsPanel)
+    QGuiApplication.clipboard().setText(panel.text)
+    w.tell("Copied the detections as text.", key="copy")
+
+
+def paste(w: Window) -> None:
+    """Open what is on the clipboard: a picture, or paths."""
+    if not w.drops.open_data(QGuiApplication.clipboard().mimeData()):
+        pasted = QGuiApplication.clipboard().text().strip()
+        if pasted and "\n" not in pasted and ("/" in pasted or "\\" in pasted):
+            text = f"{pasted[:200]} is not there. Copy the path of a file or folder that is."
+        else:
+            text = "There is no picture and no path of a file on the clipboard. Copy one first."
+        w.tell(text, severity="warning", key="paste")
+
+
+def deselect(w: Window) -> None:
+    """Select no box."""
+    w.session.store.update(w.session.store.document.with_selected(-1))
+
+
+def cancel(w: Window) -> None:
+    """Stop what the engine works on; else select nothing, take the rectangle away, go back to the picture."""
+    if w.session.truths.reading:
+        w.session.truths.cancel()
+        w.tell("Cancelled. No ground truth was read.", key="cancel")
+        return
+    if w.session.jobs.busy:
+        w.session.jobs.cancel()
+        w.tell("Cancelled. The last answer stays; F5 asks again.", key="cancel")
+        return
+    if w.zoo.busy:
+        w.zoo.stop()
+        w.tell("The download is stopped. What came is kept: it goes on from the zoo.", key="cancel")
+        return
+    deselect(w)
+    store = w.session.store
+    if store.document.region is not None:
+        store.update(store.document.with_region(None), title="Clear the rectangle")
+    if w.has_picture:
+        w.canvas.setFocus()

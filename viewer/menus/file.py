@@ -1,0 +1,256 @@
+"""The File menu: open pictures, videos, sessions and ground truth; export what is on screen."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtWidgets import QFileDialog
+
+from models.images import PICTURE_SUFFIXES
+from models.media import title
+from models.requests import Request
+from models.types import Refusal, Result
+from viewer.commands.command import Command
+from viewer.export import answers
+from viewer.panels.figures import FiguresPanel
+from viewer.window.main_window import Window
+
+
+def commands(w: Window) -> list[Command]:
+    """Return the commands of a window."""
+
+    def has(kind: str) -> bool:
+        return answer_for(w, kind) is not None
+
+    kinds = {
+        "png": ("Overlay as PNG…", "At the picture's own resolution", "Ctrl+E"),
+        "svg": ("Overlay as SVG…", "Boxes and text as vectors, for papers", ""),
+        "json": ("Numbers as JSON…", "Detections, or the classes of the picture", ""),
+        "npy": ("Heat map as NPY…", "The raw values of the map shown, float32, at its own resolution", ""),
+        "map.json": ("Heat map as JSON…", "Target, verdict, scale and place of the map shown", ""),
+        "csv": ("Detections as CSV…", "", ""),
+        "coco.json": ("Detections as COCO…", "", ""),
+    }
+    return [
+        Command("open", "Open pictures…", partial(ask_pictures, w), shortcut="Ctrl+O", menu="File", icon="open"),
+        Command(
+            "open-folder", "Open folder…", partial(ask_folder, w), shortcut="Ctrl+Shift+O", menu="File", icon="folder"
+        ),
+        Command("open-video", "Open video…", w.live_view.ask_video, menu="File", icon="film"),
+        Command("open-live", "Open camera or stream…", w.live_view.ask_live, menu="File", icon="camera"),
+        Command("recent", "Open recent", menu="File", children=lambda: _recent(w)),
+        *_sessions(w),
+        Command("sample", "Open sample", menu="File", children=lambda: _samples(w)),
+        Command(
+            "open-truth",
+            "Open ground truth…",
+            partial(ask_truth, w),
+            shortcut="Ctrl+T",
+            menu="File",
+            group="truth",
+            icon="truth",
+            help="A COCO file, a YOLO data.yaml or a Pascal VOC split",
+        ),
+        Command(
+            "open-truth-folder",
+            "Open folder with ground truth…",
+            partial(ask_truth_folder, w),
+            shortcut="Ctrl+Shift+T",
+            menu="File",
+            group="truth",
+            help="A Pascal VOC or YOLO folder",
+        ),
+        Command(
+            "close-truth",
+            "Close ground truth",
+            w.session.truths.close,
+            menu="File",
+            group="truth",
+            enabled=lambda: w.session.store.document.truth is not None,
+        ),
+        *[
+            Command(
+                f"export-{kind}",
+                f"Export {title[0].lower()}{title[1:]}",
+                partial(ask_export, w, kind),
+                shortcut=keys,
+                menu="File",
+                group="export",
+                icon="export" if kind == "png" else "",
+                help=help_text,
+                enabled=partial(has, kind),
+            )
+            for kind, (title, help_text, keys) in kinds.items()
+        ],
+        Command(
+            "export-figures",
+            "Export figures of the data set…",
+            partial(ask_figures, w),
+            menu="File",
+            group="export",
+            help="As JSON, or the precision-recall curves as CSV",
+            enabled=lambda: figures(w) is not None,
+        ),
+        Command("quit", "Quit", partial(close_window, w), shortcut="Ctrl+Q", menu="File", group="quit"),
+    ]
+
+
+def _sessions(w: Window) -> list[Command]:
+    """Return the commands about session files."""
+    file: dict[str, Any] = {"menu": "File", "group": "session"}
+    sessions = w.sessions
+    return [
+        Command(
+            "open-session",
+            "Open session…",
+            sessions.ask_open,
+            help="Pictures, model and every setting as they were saved",
+            **file,
+        ),
+        Command("recent-sessions", "Recent sessions", children=lambda: _recent_sessions(w), **file),
+        Command(
+            "restore-discarded",
+            "Restore discarded work",
+            children=lambda: w.autosave.commands() if w.autosave else [],
+            help="What was open when the program ended badly, and was discarded in the last week",
+            **file,
+        ),
+        Command("save-session", "Save session", sessions.save, shortcut="Ctrl+S", icon="save", **file),
+        Command("save-session-as", "Save session as…", sessions.ask_save, shortcut="Ctrl+Shift+S", **file),
+    ]
+
+
+def _recent_sessions(w: Window) -> list[Command]:
+    paths = w.settings.recent_sessions
+    return [Command(f"session-{p}", Path(p).stem, partial(w.sessions.open, Path(p)), help=p) for p in paths]
+
+
+def _recent(w: Window) -> list[Command]:
+    paths = w.settings.recent_pictures
+    return [Command(f"recent-{p}", title(p), partial(w.session.open_paths, [p]), help=p) for p in paths]
+
+
+def _samples(w: Window) -> list[Command]:
+    return [Command(f"sample-{p.stem}", p.stem, partial(w.session.open_paths, [p])) for p in w.samples()]
+
+
+def ask_pictures(w: Window) -> None:
+    """Ask for pictures to open."""
+    kinds = " ".join(f"*{suffix}" for suffix in sorted(PICTURE_SUFFIXES))
+    names, _ = QFileDialog.getOpenFileNames(w, "Open pictures", w.settings.last_folder, f"Pictures ({kinds})")
+    if names:
+        w.settings.last_folder = str(Path(names[0]).parent)
+        w.session.open_paths(names)
+
+
+def ask_folder(w: Window) -> None:
+    """Ask for a folder of pictures to open."""
+    name = QFileDialog.getExistingDirectory(w, "Open folder", w.settings.last_folder)
+    if name:
+        w.settings.last_folder = name
+        w.session.open_paths([name])
+
+
+def ask_truth(w: Window) -> None:
+    """Ask for a file of ground truth to open."""
+    kinds = "COCO (*.json);;YOLO (*.yaml *.yml);;Pascal VOC split (*.txt)"
+    name, _ = QFileDialog.getOpenFileName(w, "Open ground truth", w.settings.last_folder, kinds)
+    if name:
+        w.settings.last_folder = str(Path(name).parent)
+        w.session.truths.open(name)
+
+
+def ask_truth_folder(w: Window) -> None:
+    """Ask for a folder with ground truth to open."""
+    name = QFileDialog.getExistingDirectory(w, "Open folder with ground truth", w.settings.last_folder)
+    if name:
+        w.settings.last_folder = name
+        w.session.truths.open(name)
+
+
+def ask_export(w: Window, kind: str) -> None:
+    """Ask where to, and export what is on screen as one kind of file, with its recipe."""
+    found = answer_for(w, kind)
+    if found is None:
+        return
+    request, _ = found
+    begin = Path(w.settings.last_folder or Path.home()) / f"{request.stem}.{kind}"
+    name, _ = QFileDialog.getSaveFileName(w, "Export", str(begin), f"*.{kind}")
+    if name:
+        export_to(w, Path(name), kind)
+
+
+def answer_for(w: Window, kind: str) -> tuple[Request, Result] | None:
+    """Return the answer that a kind of file is written from, with what it answers, None where there is none.
+
+    A picture shows all that is on screen, and its recipe is that of the map, where one is shown.
+    """
+    slots = {
+        "png": ("generated", "attribution", "detect", "classify", "segment"),
+        "svg": ("attribution", "detect", "classify", "segment"),
+        "json": ("generated", "detect", "classify", "segment"),
+        "npy": ("generated", "attribution"),
+        "map.json": ("attribution",),
+    }
+    results = w.session.results
+    return next((results[slot] for slot in slots.get(kind, ("detect",)) if slot in results), None)
+
+
+def export_to(w: Window, path: Path, kind: str) -> list[Path]:
+    """Write what is on screen to `path`, its recipe beside it, and say so."""
+    found, pixels = answer_for(w, kind), w.canvas.pixels
+    assert found is not None
+    assert pixels is not None
+    request, result = found
+    w.settings.last_folder = str(path.parent)
+    name = path.name.removesuffix(f".{kind}")
+    try:
+        written = answers.write(
+            path.parent, request, result, pixels, kinds=[kind], layers=w.controller.layers(), name=name
+        )
+    except Refusal as refusal:
+        w.tell(f"{refusal} {refusal.advice}", severity="error")
+        return []
+    w.tell(f"Exported {written[0].name} with its recipe.", severity="success", key="export")
+    return written
+
+
+def ask_figures(w: Window) -> None:
+    """Ask where to write the figures of the data set: JSON, or the curves as CSV."""
+    shown = figures(w)
+    if shown is None:
+        return
+    begin = Path(w.settings.last_folder) / f"{shown[0].stem}.json"
+    kinds = "Figures (*.json);;Precision-recall curves (*.csv)"
+    name, _ = QFileDialog.getSaveFileName(w, "Export figures", str(begin), kinds)
+    if name:
+        export_figures(w, Path(name))
+
+
+def export_figures(w: Window, path: Path) -> list[Path]:
+    """Write the figures on screen to `path`, its recipe beside it, and say so."""
+    shown = figures(w)
+    if shown is None:
+        return []
+    kind = "csv" if path.suffix.lower() == ".csv" else "json"
+    w.settings.last_folder = str(path.parent)
+    try:
+        written = answers.write_figures(path.parent, *shown, kinds=[kind], name=path.name.removesuffix(f".{kind}"))
+    except Refusal as refusal:
+        w.tell(f"{refusal} {refusal.advice}", severity="error")
+        return []
+    w.tell(f"Exported {written[0].name} with its recipe.", severity="success", key="export")
+    return written
+
+
+def figures(w: Window) -> tuple[Request, Result] | None:
+    """The figures of a data set that are shown, with what they answer."""
+    panel = w.panels.there("figures")
+    return panel.shown if isinstance(panel, FiguresPanel) else None
+
+
+def close_window(w: Window) -> None:
+    """Close the window."""
+    w.close()

@@ -1,0 +1,89 @@
+"""The Model menu: open weights, models of the zoo, bundled ones, architectures."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog
+
+from models import model_name
+from models.cards import card as cards
+from models.files import MODEL_SUFFIXES
+from viewer.commands.command import Command
+from viewer.window.main_window import Window
+
+
+def commands(w: Window) -> list[Command]:
+    """Return the commands of a window."""
+    return [
+        Command("open-model", "Open weights…", partial(ask_model, w), shortcut="Ctrl+M", menu="Model", icon="model"),
+        Command(
+            "zoo",
+            "Open from the zoo…",
+            w.zoo.open,
+            shortcut="Ctrl+Shift+M",
+            menu="Model",
+            icon="zoo",
+            help="Published models of torchvision and timm, by name",
+        ),
+        Command("bundled", "Bundled models", menu="Model", children=lambda: _bundled(w)),
+        Command(
+            "architectures",
+            "Architectures without weights",
+            menu="Model",
+            children=lambda: _architectures(w),
+            help="For their anchors: their weights are random numbers",
+        ),
+        Command("recent-models", "Recent weights", menu="Model", children=lambda: _recent_models(w)),
+        Command(
+            "card",
+            "About this model",
+            partial(show_card, w),
+            shortcut="Ctrl+I",
+            menu="Model",
+            group="card",
+            icon="info",
+            enabled=lambda: w.session.description is not None,
+        ),
+    ]
+
+
+def _bundled(w: Window) -> list[Command]:
+    return [
+        Command(
+            f"model-{card.name}",
+            card.name,
+            partial(w.session.open_model, card.name),
+            help=card.title,
+            checked=lambda name=card.name: w.session.store.document.model == name,
+        )
+        for card in cards.bundled().values()
+    ]
+
+
+def _architectures(w: Window) -> list[Command]:
+    return [
+        Command(f"architecture-{name}", title, partial(w.session.open_model, name), help=cards.NO_WEIGHTS)
+        for name, title in cards.ARCHITECTURES.items()
+    ]
+
+
+def _recent_models(w: Window) -> list[Command]:
+    paths = [p for p in w.settings.recent_models if p not in cards.bundled()]
+    return [Command(f"model-{p}", model_name.title(p), partial(w.zoo.open_model, p), help=p) for p in paths]
+
+
+def ask_model(w: Window) -> None:
+    """Ask for a file to open as the model: weights, an exported program, or code."""
+    kinds = " ".join(f"*{suffix}" for suffix in sorted(MODEL_SUFFIXES))
+    name, _ = QFileDialog.getOpenFileName(w, "Open a model", w.settings.last_folder, f"Models ({kinds})")
+    if Path(name).suffix.lower() == ".py":
+        w.prompts.open_code(name)
+    elif name:
+        w.session.open_model(name)
+
+
+def show_card(w: Window) -> None:
+    """Show what is known of the model, and what of it can be chosen."""
+    w.docks.show("model")

@@ -1,0 +1,148 @@
+"""The View menu: zoom, go to pictures, panels, theme, and what plays."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+
+from viewer import theme
+from viewer.commands.command import Command
+from viewer.menus import timeline
+from viewer.window.main_window import Window
+
+
+def commands(w: Window) -> list[Command]:
+    """Return the commands of a window."""
+    store, canvas = w.session.store, w.canvas
+
+    def shown(name: str) -> bool:
+        return bool(getattr(store.document.view, name))
+
+    def flip(name: str) -> None:
+        title = f"{'Hide' if shown(name) else 'Show'} {name}"
+        store.update(store.document.with_view(**{name: not shown(name)}), title=title)
+
+    go = {"menu": "View", "group": "go", "enabled": lambda: w.many}
+    zoom = {"menu": "View", "group": "zoom", "enabled": lambda: w.has_picture}
+    return [
+        Command("fit", "Fit", canvas.fit, shortcut="F", icon="fit", **zoom),
+        Command("actual-size", "100 %", canvas.actual_size, shortcut="1", icon="actual-size", **zoom),
+        Command(
+            "zoom-in", "Zoom in", partial(canvas.zoom, 1.25), shortcut=("Ctrl++", "Ctrl+="), icon="zoom-in", **zoom
+        ),
+        Command("zoom-out", "Zoom out", partial(canvas.zoom, 0.8), shortcut="Ctrl+-", icon="zoom-out", **zoom),
+        Command(
+            "zoom-selection",
+            "Zoom to selection",
+            partial(zoom_to_selection, w),
+            shortcut="Z",
+            menu="View",
+            group="zoom",
+            enabled=lambda: w.controller.selected_box is not None,
+        ),
+        Command("next-picture", "Next picture", partial(w.session.step, 1), shortcut="Right", **go),
+        Command("last-picture", "Previous picture", partial(w.session.step, -1), shortcut="Left", **go),
+        Command(
+            "boxes",
+            "Boxes",
+            partial(flip, "boxes"),
+            shortcut="B",
+            menu="View",
+            group="layers",
+            checked=lambda: shown("boxes"),
+        ),
+        Command(
+            "labels",
+            "Labels",
+            partial(flip, "labels"),
+            shortcut="L",
+            menu="View",
+            group="layers",
+            checked=lambda: shown("labels"),
+        ),
+        *[
+            Command(
+                f"panel-{panel.id}",
+                panel.title,
+                partial(w.docks.toggle, panel.id),
+                shortcut=_panel_keys(number),
+                menu="View/Panels",
+                group="window",
+                icon=panel.icon,
+                checked=partial(w.docks.shown, panel.id),
+            )
+            for number, panel in enumerate(w.panels.kinds.values(), 1)
+        ],
+        Command("reset-layout", "Reset layout", w.arrange, menu="View/Panels", group="reset"),
+        *[
+            Command(
+                f"theme-{scheme}",
+                title,
+                partial(set_theme, w, scheme),
+                menu="View/Theme",
+                group="window",
+                checked=partial(theme_is, w, scheme),
+            )
+            for scheme, title in (("system", "Theme of the system"), ("dark", "Dark theme"), ("light", "Light theme"))
+        ],
+        Command(
+            "full-screen", "Full screen", partial(toggle_full_screen, w), shortcut="F11", menu="View", group="window"
+        ),
+    ]
+
+
+def playback(w: Window) -> list[Command]:
+    """Return the commands about what plays: a video, or a path through a latent space."""
+    play, step = w.live_view, partial(timeline.step, w)
+    live = {"menu": "View/Playback", "group": "live", "enabled": lambda: play.open}
+    both = {**live, "enabled": lambda: timeline.plays(w) or play.open}
+    return [
+        Command("play", "Play or pause", partial(timeline.play, w), shortcut="Space", icon="play", **both),
+        Command("next-frame", "Next frame", partial(step, 1), shortcut=".", icon="step-forward", **both),
+        Command("last-frame", "Previous frame", partial(step, -1), shortcut=",", icon="step-back", **both),
+        Command(
+            "record",
+            "Record video…",
+            play.record,
+            shortcut="Ctrl+Shift+R",
+            icon="record",
+            help="Write what is shown, with its overlay; again to finish the file",
+            checked=lambda: play.recording,
+            **live,
+        ),
+    ]
+
+
+def _panel_keys(number: int) -> str:
+    """Return the keys of the panel with a number from 1: nine with Alt, then nine with another key more, and so on."""
+    more, digit = divmod(number - 1, 9)
+    return f"{('Alt', 'Alt+Shift', 'Ctrl+Alt', 'Ctrl+Alt+Shift')[more]}+{digit + 1}"
+
+
+def zoom_to_selection(w: Window) -> None:
+    """Show the selected box large, with some room."""
+    box = w.controller.selected_box
+    if box is not None:
+        room = max(box.width(), box.height())
+        w.canvas.zoom_to(box.adjusted(-room, -room, room, room))
+
+
+def set_theme(w: Window, scheme: Any) -> None:
+    """Choose and remember a theme."""
+    w.settings.theme = scheme
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    theme.apply(application, scheme)
+
+
+def theme_is(w: Window, scheme: str) -> bool:
+    """Whether a theme is chosen."""
+    return w.settings.theme == scheme
+
+
+def toggle_full_screen(w: Window) -> None:
+    """Fill the screen, or not any more."""
+    w.setWindowState(w.windowState() ^ Qt.WindowState.WindowFullScreen)

@@ -1,4 +1,4 @@
-"""Names: of a model from what a command line says of it, of the files that an answer is written to. Opens nothing."""
+"""Naming on the command line: a model's full name from its options, and the names of output files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FURTHER = ("weights", "device", "precision")
 
 
 def add_options(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
-    """Declare the options that name a model, as `named` takes them."""
+    """Declare the options that name a model; `named` reads them."""
     parser.add_argument(
         "--model",
         required=required,
@@ -30,10 +30,10 @@ def add_options(parser: argparse.ArgumentParser, *, required: bool = False) -> N
 
 
 def named(model: str, further: Mapping[str, str], *, allow: bool = False) -> str:
-    """Return the full name of a model, "" where none is named; `further` are its weights, device and precision.
+    """Return the full name of a model, "" if none is named; `further` are its weights, device and precision.
 
-    With `allow` the code in its file is allowed to run from now on. Raises Refusal where that is no file of code, and
-    for weights, a device or a precision of no model.
+    With `allow`, record consent to run the code in its file. Raises Refusal for `allow` on a file that is not code, and
+    for weights, device or precision without a model.
     """
     given = {key: value for key, value in further.items() if value}
     if not model:
@@ -51,7 +51,7 @@ def named(model: str, further: Mapping[str, str], *, allow: bool = False) -> str
 
 
 def export_name(request: Request, taken: set[str]) -> str:
-    """Return what a request's files are called and take that name: `a.detect`, if taken `a.png.detect`, and so on."""
+    """Return a name for a request's output files and add it to `taken`: `a.detect`, else `a.png.detect`, and so on."""
     longer = request.source.name if request.source else Path(request.model).name
     numbered = (f"{longer}-{number}" for number in count(2))
     further = (f"{begin}.{request.inspection}" for begin in chain((longer,), numbered))

@@ -1,4 +1,4 @@
-"""Work that goes on while the engine is idle: of each kind that of the newest question alone. No torch."""
+"""Work that continues while the engine is idle; of each kind, only that of the newest request."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class Work(Protocol):
-    """What goes on in steps. What goes wrong stays in `failure`, to be told with the next answer."""
+    """Work done in steps. An exception is stored in `failure` and raised with the next answer."""
 
     failure: Exception | None
 
@@ -22,13 +22,13 @@ class Work(Protocol):
 
 
 class _Wish:
-    """The work of a kind that is wished for, None for none."""
+    """The current work of a kind, None for none."""
 
     work: Work | None = None
 
 
 def go_on(stages: Any, kind: str, work: Work) -> None:
-    """Have work go on instead of the one of its kind before, if any. Raises what went wrong since the last time."""
+    """Schedule work in the place of earlier work of its kind. Raises the work's failure since the last call, if any."""
     if work.failure is not None:
         failure, work.failure = work.failure, None
         raise failure
@@ -41,7 +41,7 @@ def go_on(stages: Any, kind: str, work: Work) -> None:
 
 
 def _steps(wish: _Wish) -> Iterator[None]:
-    """Do a part of what is wished for, as long as something is."""
+    """Do the current work step by step until it is complete or replaced by None."""
     while (work := wish.work) is not None and not work.complete:
         try:
             work.step()

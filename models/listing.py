@@ -1,4 +1,4 @@
-"""The models there are, as lines of text for the command line. Opens none, prints nothing. No torch."""
+"""List the available models as lines of text for the command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDTH = 116
 
 
 def bundled() -> Iterator[str]:
-    """Return the lines for the bundled models, and for the architectures that open without weights."""
+    """Yield lines for the bundled models and for the architectures that open without weights."""
     for card in cards.bundled().values():
         yield f"{card.name:24} {card.task:14} {card.bytes / 1e6:4.1f} MB  {card.licence:8} {card.title}"
     yield "\nWithout weights, for their anchors:"
@@ -29,7 +29,7 @@ def bundled() -> Iterator[str]:
 
 
 def zoo(text: str) -> Iterator[str]:
-    """Return a line for each entry that `text` means, all of them for "", best first; the last line sums up."""
+    """Yield a line for each entry that matches `text` (all for ""), best match first, then a line with the totals."""
     entries = zoo_catalogue.entries()
     found, there = search(entries, text), cached.found(entries)
     for entry in found:

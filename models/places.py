@@ -1,4 +1,4 @@
-"""Where Vitrine keeps what is the user's: settings, cards, what may run. It reads and writes nothing."""
+"""The folder of the user's settings, cards and consents."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ HOME_VARIABLE = "VITRINE_HOME"
 
 
 def home() -> Path:
-    """Return the folder of the settings: $VITRINE_HOME if set, else the user's configuration folder."""
+    """Return the settings folder: $VITRINE_HOME if set, else the user's configuration folder."""
     named = os.environ.get(HOME_VARIABLE)
     return Path(named) if named else platformdirs.user_config_path("vitrine", appauthor=False)

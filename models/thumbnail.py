@@ -1,4 +1,4 @@
-"""Small pictures for the film strip. No torch."""
+"""Thumbnails for the film strip."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The confusion matrix: which classes are taken for which, and for background.
+"""The confusion matrix of a detector: which classes are confused with each other and with background.
 
-Rule: from the highest score down, each detection takes the free object that it overlaps most, of whatever class, if
-the IoU is at least the threshold. What takes none is a false alarm unless it lies in a crowd, what is not taken is
-missed.
+Matching rule: from the highest score down, each detection takes the free object of any class that it overlaps most, if
+the IoU is at least the threshold. A detection that takes none is a false positive, unless it lies in a crowd; an object
+that is not taken is a false negative.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from models.types import Int
 
 
 def confusion(matched: Matched, score: float) -> Int:
-    """Return (C + 1, C + 1) counts: the row is the class of the object, the column that of the detection.
+    """Return counts (C + 1, C + 1): rows are classes of objects, columns classes of detections.
 
-    The last row counts detections on background, the last column objects that nothing was found on.
+    The last row counts detections on background, the last column objects without a detection.
     """
     table, classes = matched.table, len(matched.positives)
     counted = np.flatnonzero(matched.counted)

@@ -1,4 +1,4 @@
-"""All figures of a data set at one setting, as arrays and numbers; what a score tick can reuse is worked out once."""
+"""All figures of a data set at one setting, as arrays and numbers, with what a score change can reuse computed once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from models.types import Int, Result
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What holds at every score."""
+    """The intermediate values that do not depend on the score."""
 
     matched: Matched
     curves: list[Curve]
@@ -29,7 +29,7 @@ class Prepared:
 
 
 def prepare(table: Table, setting: Setting) -> Prepared:
-    """Return what a change of anything but the score needs."""
+    """Compute everything that must be redone when a setting other than the score changes."""
     matched = match(table, setting, survivors(table, setting.iou, agnostic=setting.agnostic))
     return Prepared(matched, curves(matched), tide.errors(matched), best_scores(matched))
 
@@ -37,10 +37,10 @@ def prepare(table: Table, setting: Setting) -> Prepared:
 def figures(prepared: Prepared, score: float) -> Result:
     """Return the figures at a score; only detections with a higher score count.
 
-    Arrays, over the K classes that are evaluated: `labels` (K,) the model's label ids; `objects` (K,); `ap` (K, 10) at
-    `ious` (10,), -1 for a class without objects; `correct`, `wrong`, `missed` (K,) at the score; `precision`, `recall`,
-    `f1` (K,); `confusion` (K + 1, K + 1), see `confusion`; `funnel` (7, 4 + K) and `funnel_of` (4 + K,), see `funnel`;
-    `tide` (8,) and `tide_count` (6,), see `tide`. Curves of all classes together, then of each, one after the other:
+    Arrays over the K evaluated classes: `labels` (K,) the model's label ids; `objects` (K,); `ap` (K, 10) at `ious`
+    (10,), -1 for a class without objects; `correct`, `wrong`, `missed` (K,) at the score; `precision`, `recall`, `f1`
+    (K,); `confusion` (K + 1, K + 1), see `confusion`; `funnel` (7, 4 + K) and `funnel_of` (4 + K,), see `funnel`;
+    `tide` (8,) and `tide_count` (6,), see `tide`. Curves of all classes pooled, then of each class, concatenated:
     `curve_start` (K + 2,), `curve_recall`, `curve_precision`, `curve_score`; `best_f1` and `best_score` (1 + K,).
     """
     matched = prepared.matched

@@ -1,4 +1,4 @@
-"""Who gets which object: detections in order of rank, each takes the best free one. For all pictures at once."""
+"""Greedy matching: in order of rank, each detection takes the best free object, vectorised over all pictures."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from models.types import Bool, Int
 def take_turns(candidate: Int, item: Int, *, candidates: int, items: int) -> Int:
     """Return the rows of the pairs in which the candidate gets the object.
 
-    The pairs (P,) are in order of rank of their candidates, each candidate's best object first. It is one candidate's
-    turn after the other, but a candidate need not wait for those that want nothing of what it wants: in each round all
-    are served that come first at the best object left to them.
+    The pairs (P,) are sorted by the rank of their candidates, each candidate's best object first. Candidates are served
+    in order of rank, but one need not wait for others that compete for different objects: each round serves every
+    candidate that comes first at the best object left to it.
     """
     left = np.arange(len(candidate))
     first_at = np.empty(items, np.intp)
@@ -22,7 +22,7 @@ def take_turns(candidate: Int, item: Int, *, candidates: int, items: int) -> Int
     while len(left):
         who, what = candidate[left], item[left]
         rows = np.arange(len(left))
-        first_at[what[::-1]] = rows[::-1]  # numpy lets the last of repeated writes stand
+        first_at[what[::-1]] = rows[::-1]  # numpy keeps the last of repeated writes: the first row
         now = first_at[what] == rows
         now[1:] &= who[1:] != who[:-1]
         taken.append(left[now])

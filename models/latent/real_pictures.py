@@ -1,4 +1,4 @@
-"""Real pictures of a folder at the size of a generative model, and what they are compared in. It judges nothing."""
+"""Real pictures of a folder, resized to a generative model's pictures, and the features in which they are compared."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SLICE = 64
 
 @dataclass(frozen=True)
 class Reals:
-    """Pictures (N, H, W, 3) uint8 as the model has them, their `paths`, and how many could not be read."""
+    """Pictures (N, H, W, 3) uint8 at the model's size, their `paths`, and how many files could not be read."""
 
     pictures: Pixels
     paths: tuple[str, ...]
@@ -27,7 +27,7 @@ class Reals:
 
 
 def reals(model: Any, folder: str, stages: Any, *, most: int = MOST) -> Reals:
-    """Return up to `most` pictures of a folder, spread over all of it. Raises Refusal when there is none."""
+    """Return up to `most` pictures of a folder, spread evenly over its files. Raises Refusal if there are none."""
     path = Path(folder).expanduser()
     if not folder or not path.is_dir():
         raise Refusal(f"{folder or 'No folder'} is no folder of pictures.", advice="Choose one with real pictures.")
@@ -55,9 +55,9 @@ def _read(model: Any, files: list[Path], folder: Path, stages: Any) -> Reals:
 
 
 def features(space: str, model: Any, pictures: Pixels, stages: Any) -> Float:
-    """Return what pictures (N, H, W, 3) are compared in (N, F): their pixels from 0 to 1, or a classifier's scores.
+    """Return the features (N, F) of pictures (N, H, W, 3): their pixels from 0 to 1, or a classifier's scores.
 
-    Raises Refusal when the model named by `space` tells no classes.
+    Raises Refusal if the model named by `space` is not a classifier.
     """
     if space == PIXELS:
         values = np.divide(pictures[..., : model.shape[0]], 255, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What a discriminator says of a sample of its own generator: what other scores are ranked among. It ranks nothing."""
+"""Discriminator scores of a sample of the model's own pictures, the reference for ranking other scores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SAMPLES, SLICE = 256, 64
 
 
 def of_samples(model: Any, stages: Any) -> Float:
-    """Return the numbers (SAMPLES,) before the sigmoid for the pictures of seeds 0, 1, …, made once for a model."""
+    """Return the discriminator's logits (SAMPLES,) for the pictures of seeds 0, 1, …, computed once per model."""
 
     def make() -> Float:
         codes = np.concatenate([model.space.draw(seed) for seed in range(SAMPLES)])

@@ -1,4 +1,4 @@
-"""What a running inspection may ask of its surroundings: report progress, notice a cancel, put work off until idle."""
+"""The context of a running inspection: report progress, notice cancellation, defer work to idle time."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ Progress = Callable[[float | None, str], None]
 
 
 def _silent(fraction: float | None, text: str) -> None:
-    """Report to nobody."""
+    """Ignore a progress report."""
 
 
 @dataclass
 class Context:
-    """The surroundings of one request. `timings` collects milliseconds per stage, less what stages inside it take.
+    """The context of one request.
 
-    Cached stages are absent from it. `odd` are stages that gave what is not a number.
+    `timings` collects milliseconds per stage, without the stages nested in it; cached stages are absent. `odd` lists
+    stages whose output held NaN.
     """
 
     report: Progress = _silent
@@ -33,18 +34,18 @@ class Context:
     _inside_ms: float = 0.0
 
     def progress(self, fraction: float | None, text: str) -> None:
-        """Report what is done now and how much (0 to 1, None for unknown); raises Cancelled when it was called off."""
+        """Report the current activity and its fraction (0 to 1, None if unknown). Raises Cancelled."""
         self.check()
         self.report(fraction, text)
 
     def check(self) -> None:
-        """Raise Cancelled when the request was called off."""
+        """Raise Cancelled if the request was cancelled."""
         if self.cancelled():
             raise Cancelled
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage into `timings`, in ms, after checking for a cancel."""
+        """Time a stage into `timings`, in ms. Raises Cancelled before it starts if the request was cancelled."""
         self.check()
         start, outer_ms, self._inside_ms = time.perf_counter(), self._inside_ms, 0.0
         yield

@@ -1,4 +1,4 @@
-"""Ground truth that was read before, by its Source, so that no setting and no picture parses it again. No format."""
+"""A small cache of ground truth by Source, so that changing a setting or picture does not parse it again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _kept: OrderedDict[Source, Truth] = OrderedDict()
 
 
 def truth_at(source: Source, *, progress: Progress | None = None) -> Truth:
-    """Return the ground truth of a Source, read again when its stamp says that it changed. Raises Refusal."""
+    """Return the ground truth of a Source, reading it again if its stamp has changed. Raises Refusal."""
     if source not in _kept:
         _kept[source] = read(source.path, progress=progress)
     _kept.move_to_end(source)

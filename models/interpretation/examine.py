@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from models import images
 from models.cards.card import PHOTOS
 from models.interpretation import recognise
 from models.interpretation.box_codes import DISTRIBUTION, YOLOX
@@ -21,6 +20,7 @@ from models.interpretation.recognise import Outputs, Proposal
 from models.interpretation.tables import gather
 from models.loading.preprocess import Preprocess
 from models.loading.preprocess_presets import BGR, PRESETS
+from models.pictures import images
 from models.types import Pixels
 
 Run = Callable[[Tensor], Outputs]

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SAFE_PATH = "PYTHONSAFEPATH"  # like `python -P`, and inherited by all descendant processes
 
 _lock = threading.Lock()  # all threads share the environment

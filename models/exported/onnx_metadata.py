@@ -22,7 +22,8 @@ def names(model: Any) -> tuple[str, ...]:
         found = [found.get(number) for number in range(len(found))]
     if not isinstance(found, list | tuple) or not 0 < len(found) <= MOST_NAMES:
         return ()
-    return tuple(name[:MOST_TEXT] for name in found) if all(isinstance(name, str) for name in found) else ()
+    texts = [name[:MOST_TEXT] for name in found if isinstance(name, str)]
+    return tuple(texts) if len(texts) == len(found) else ()
 
 
 def size(model: Any) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The commands about the user's own code: open it, keep its adapter, forget what was allowed. A table, and no more."""
+"""Commands for the user's own code: open it, keep its adapter, revoke consent."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def commands(window: Window) -> list[Command]:
 
 
 def _adapter(window: Window) -> Path | None:
-    """Return the file of the adapter that serves the model, None where that is none of the user's."""
+    """Return the file of the adapter that the model uses, None if it is not the user's own."""
     description = window.session.description
     about = description.about if description is not None else {}
     return Path(str(about["code"])) if about.get("adapter") and about.get("code") else None
@@ -82,7 +82,7 @@ def _is_confined(window: Window) -> bool:
 
 
 def _confine(window: Window) -> None:
-    """Close the engine in from now on, or no longer: a fresh one takes over, as nothing opens one that is closed in."""
+    """Turn the engine's sandbox on or off; a new engine starts, because a running one cannot leave its sandbox."""
     lane = window.session.jobs.lane
     if not isinstance(lane, ProcessLane):
         return

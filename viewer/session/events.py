@@ -1,4 +1,4 @@
-"""Who wants to know what a session has to tell. Lists of calls, nothing more; no Qt."""
+"""Lists of callbacks for the events of a session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.types import Failure, Result, Source
 
 @dataclass
 class Listeners:
-    """Who wants to know: each list is called with what its name says."""
+    """Callbacks by event: each list is called with what its name says."""
 
     picture: list[Callable[[Source, Picture], None]] = field(default_factory=list)
     result: list[Callable[[str, Request, Result], None]] = field(default_factory=list)

@@ -144,7 +144,7 @@ def cancel(w: Window) -> None:
         return
     if w.zoo.busy:
         w.zoo.stop()
-        w.tell("The download is stopped. What came is kept: it goes on from the zoo.", key="cancel")
+        w.tell("The download is stopped. The part received is kept: continue it from the zoo.", key="cancel")
         return
     deselect(w)
     store = w.session.store

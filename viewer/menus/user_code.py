@@ -69,7 +69,7 @@ def _keep(window: Window) -> None:
     try:
         (kept_adapters.forget if known else kept_adapters.keep)(path)
     except OSError as error:
-        window.tell(f"That could not be written down: {error}.", severity="error")
+        window.tell(f"That could not be saved: {error}.", severity="error")
         return
     text = f"{path.name} is forgotten." if known else f"Weights that {path.name} recognises open with it from now on."
     window.tell(text, key="adapter")
@@ -99,7 +99,7 @@ def _forget(window: Window) -> None:
     try:
         consent.withdraw()
     except OSError as error:
-        window.tell(f"What was allowed could not be forgotten: {error}.", severity="error")
+        window.tell(f"The permissions could not be revoked: {error}.", severity="error")
         return
     files = "1 file" if count == 1 else f"{count:,} files"
     window.tell(f"{files} of code may not run any more. What is open stays open.", key="allow")

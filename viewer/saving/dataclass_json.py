@@ -100,7 +100,7 @@ def _object(kind: Any, given: Any, where: str, tell: Tell) -> Any:
     for name, item in given.items():
         inner = f"{where}.{name}".strip(".")
         if name not in hints:
-            tell(f"{inner[:SHOWN_CHARACTERS]} is not known here; it was left.")
+            tell(f"{inner[:SHOWN_CHARACTERS]} is unknown and was ignored.")
             continue
         try:
             values[name] = _take(hints[name], item, inner, tell)

@@ -110,7 +110,7 @@ class Settings:
             return {}
         except (ValueError, RecursionError) as error:
             aside = self.path.with_name(FILE + ".broken")
-            self.notes.append(f"The settings in {self.path} are broken ({error}); they were put aside as {aside.name}.")
+            self.notes.append(f"The settings in {self.path} are broken ({error}); they were renamed to {aside.name}.")
             with contextlib.suppress(OSError):
                 self.path.replace(aside)
             return {}

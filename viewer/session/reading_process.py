@@ -139,7 +139,7 @@ class _Reader:
         except (EOFError, OSError, ValueError) as error:
             if not wanted():
                 raise Cancelled from error
-            text = f"{source.name} could not be read: what decodes it ended, or asked for too much memory."
+            text = f"{source.name} could not be read: its decoder crashed, or needed too much memory."
             raise Refusal(text, advice=ADVICE) from error
 
     def end(self) -> None:

@@ -118,7 +118,7 @@ class Autosave(QObject):
             try:
                 self._kept.write(document, of=of)
             except Refusal as refusal:
-                text = f"What is open is not kept for after a crash. {refusal} {refusal.advice}"
+                text = f"The open work cannot be saved for recovery after a crash. {refusal} {refusal.advice}"
                 return lambda: self._tell(text)
             if then is not None:
                 then()

@@ -79,7 +79,7 @@ class LiveView(QObject):
         path = path if path.suffix.lower() == SUFFIX else path.with_name(path.name + SUFFIX)
         source = self._live.source
         if source is not None and path.absolute() == Path(source.path):
-            self._context.messages.tell(f"{path.name} is what plays. Choose another name.", severity="error")
+            self._context.messages.tell(f"{path.name} is playing now. Choose another name.", severity="error")
             return
         self._context.settings.last_folder = str(path.parent)
         self._live.record(str(path.absolute()))

@@ -121,7 +121,7 @@ class ModelPrompts:
             consent.allow(code.path, code.sha256)
         except OSError as error:
             self._context.messages.tell(
-                f"That {code.path.name} may run could not be written down: {error}.", severity="error"
+                f"The permission for {code.path.name} could not be saved: {error}.", severity="error"
             )
             return
         open_again(model)

@@ -45,7 +45,7 @@ TIMED = (DETECT_SLOT, "classify", GENERATED)
 LEAST_BOX_PX = 160
 OPENING = "Opening the model…"
 WORKING = "Working…"
-MOVING = "Pause to compare: of what plays the second model is asked nothing."
+MOVING = "Pause to compare: the second model does not run during playback."
 CANCELLED = "Cancelled. F5 asks again."
 
 

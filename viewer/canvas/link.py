@@ -13,8 +13,9 @@ Place = tuple[float, float] | None
 
 
 class Link:
-    """While `on()` is true, view changes in one canvas are applied to the other; `pointed` is called with each
-    position.
+    """While `on()` is true, view changes in one canvas are applied to the other.
+
+    `pointed` is called with each position.
     """
 
     def __init__(
@@ -54,8 +55,9 @@ class Link:
         self._pointed(None if place is None else (place.x(), place.y()))
 
     def _scales(self, leader: Canvas, follower: Canvas) -> tuple[float, float] | None:
-        """Return the ratios of width and height of the follower's picture to the leader's; None if there is nothing to
-        follow.
+        """Return the ratios of width and height of the follower's picture to the leader's.
+
+        None if there is nothing to follow.
         """
         a, b = leader.pixels, follower.pixels
         if self._busy or not self._on() or a is None or b is None:

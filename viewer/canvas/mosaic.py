@@ -40,8 +40,9 @@ def table_of(lut: NDArray[np.uint8]) -> NDArray[np.uint32]:
 
 
 def signed(values: Float, scale: float | Float, lut: NDArray[np.uint8]) -> Atlas:
-    """Return tiles of signed values (N, h, w), 0 at the middle colour; `scale`, one or one per tile (N,), is the
-    maximum.
+    """Return tiles of signed values (N, h, w), 0 at the middle colour.
+
+    `scale`, one or one per tile (N,), is the maximum.
     """
     return Atlas(_numbered(values, scale, ZERO - 1, ZERO + 0.5), table_of(lut))
 

@@ -393,8 +393,9 @@ def _plain(painter: QPainter) -> Iterator[None]:
 
 @contextmanager
 def _translucent(frame: Frame, opacity: float) -> Iterator[Frame]:
-    """Provide a frame for drawing at an opacity; on screen an image that is blended once, because blending lines is
-    slow.
+    """Provide a frame for drawing at an opacity.
+
+    On screen an image that is blended once, because blending lines is slow.
     """
     painter = frame.painter
     if opacity >= 1:

@@ -116,8 +116,9 @@ def write_figures(folder: Path, request: Request, result: Result, *, kinds: Iter
 
 @contextmanager
 def _written(folder: Path) -> Iterator[OutputFiles]:
-    """Provide the files to write into a folder; all of them appear when the block ends without an error. Raises
-    Refusal.
+    """Provide the files to write into a folder; all of them appear when the block ends without an error.
+
+    Raises Refusal.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

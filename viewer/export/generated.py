@@ -72,8 +72,9 @@ def whole(result: Result) -> Pixels:
 
 
 def codes(result: Result) -> np.ndarray:
-    """Return the codes of a result (N, D), or (D,) for a single one; for directions these, for units their maps (C, h,
-    w).
+    """Return the codes of a result (N, D), or (D,) for a single one.
+
+    For directions these, for units their maps (C, h, w).
     """
     return result.arrays[_held(result, CODES)]
 

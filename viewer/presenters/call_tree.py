@@ -83,8 +83,9 @@ def _order(node: Node) -> int:
 
 
 def find(nodes: Sequence[Node], text: str, kinds: Sequence[str] = ()) -> int:
-    """Mark the rows whose path or type matches, with all their ancestors and descendants; return the number of calls
-    found.
+    """Mark the rows whose path or type matches, with all their ancestors and descendants.
+
+    Return the number of calls found.
     """
     wanted = text.strip().casefold()
     hits: set[int] = set()

@@ -107,8 +107,9 @@ class Classes:
 
 @dataclass(frozen=True, eq=False)
 class MapNumbers:
-    """Similarity of two maps on their common part: correlations, on a grid of `shape`; `share` is the part of A's
-    extent.
+    """Similarity of two maps on their common part: correlations, on a grid of `shape`.
+
+    `share` is the part of A's extent.
     """
 
     pearson: float
@@ -244,8 +245,9 @@ def pictures(a: Result, b: Result) -> float | None:
 
 
 def _chances(result: Result) -> dict[str, float]:
-    """Return each class's number by name; for several classes of the same name the sum of probabilities, else the
-    maximum.
+    """Return each class's number by name.
+
+    For several classes of the same name the sum of probabilities, else the maximum.
     """
     found: dict[str, float] = {}
     shared = quantity.shared(result)

@@ -17,10 +17,9 @@ PARTS = 100
 
 
 class Downloads:
-    """The current download: `entry`, None for none, `done` bytes of `total` (0 if unknown); `told` is called on
-    changes.
+    """The current download: `entry`, None for none, `done` bytes of `total` (0 if unknown).
 
-    `failure` says why the last download did not succeed; a cancelled one is a Failure too.
+    `told` is called on changes. `failure` says why the last download did not succeed; a cancelled one is a Failure too.
     """
 
     def __init__(self, jobs: Jobs) -> None:

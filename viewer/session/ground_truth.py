@@ -70,8 +70,9 @@ class Truths:
         self._number += 1
 
     def again(self) -> None:
-        """Read the ground truth again if its file changed; a folder is always read again, because its time stamp is no
-        evidence.
+        """Read the ground truth again if its file changed.
+
+        A folder is always read again, because its time stamp is no evidence.
         """
         source = self._state.store.document.truth
         if source is None or source.path not in self._kept:
@@ -91,8 +92,9 @@ class Truths:
         self._read(fresh, done)
 
     def follow(self, *, looking: bool = False) -> None:
-        """Show the document's ground truth: from the cache, or by reading it. With `looking`, check whether its file
-        changed.
+        """Show the document's ground truth: from the cache, or by reading it.
+
+        With `looking`, check whether its file changed.
         """
         source = self._state.store.document.truth
         if source is None:

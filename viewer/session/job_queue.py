@@ -25,8 +25,9 @@ MOST_STARTS = 3
 
 
 def queue_of(slot: str) -> str:
-    """Return the queue of a slot named "queue.name"; the slots of a queue are answered one at a time. "" for other
-    slots.
+    """Return the queue of a slot named "queue.name"; the slots of a queue are answered one at a time.
+
+    "" for other slots.
     """
     queue, dot, _ = slot.partition(".")
     return queue if dot else ""
@@ -158,8 +159,9 @@ class Jobs:
             self._revive(blame=False)
 
     def local(self, name: str, work: Callable[[], object]) -> None:
-        """Run `work` in this process's thread pool; deliver ("local", name, its value or Failure) if it is still the
-        newest.
+        """Run `work` in this process's thread pool.
+
+        Deliver ("local", name, its value or Failure) if it is still the newest.
         """
         number = self._local[name] = self._local.get(name, 0) + 1
 

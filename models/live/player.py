@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from models.live.reader import Frame, Reader
 from models.live.status import State
-from models.media import is_endless, title
+from models.pictures.media import is_endless, title
 from models.types import Refusal
 
 LATE_S = 0.25

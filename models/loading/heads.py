@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from models import images
 from models.cards.card import PHOTOS
 from models.loading.preprocess import Preprocess
+from models.pictures import images
 from models.quantity import PROBABILITY, VALUE
 from models.types import Refusal
 

@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models import images, model_name
+from models import model_name
 from models.cards.card import PHOTOS
+from models.pictures import images
 from models.runtime.context import Context
 from models.runtime.forward_passes import CAREFUL, INNOCENT, Behaviour, guarded, seed
 from models.runtime.network_state import ATTRIBUTES, Place, State, lazy

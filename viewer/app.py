@@ -43,8 +43,7 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
         document = document.with_model(card.DEFAULT_MODEL)
     session = Session(lane, document)
     # Shiboken iterates over sys.modules once, when the first Qt module is imported, and aborts if another thread
-    # imports something meanwhile. So threads get work only afterwards.
-    # imports something meanwhile: so threads have work only afterwards, and find what most pictures need.
+    # imports something meanwhile. So threads get work only later, with the modules most pictures need loaded.
     from PySide6.QtCore import qInstallMessageHandler
 
     images.prepare()

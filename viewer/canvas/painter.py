@@ -422,7 +422,7 @@ def _clear(colour: QColor, alpha: int) -> QColor:
 
 
 def pixels_of(image: QImage) -> Pixels:
-    """Return an image as (H, W, 3) uint8 RGB, transparent parts on white."""
+    """Return an image as (H, W, 3) uint8 RGB, with transparent parts white."""
     if image.hasAlphaChannel():
         flat = QImage(image.size(), QImage.Format.Format_RGB32)
         flat.fill(0xFFFFFFFF)
@@ -432,5 +432,5 @@ def pixels_of(image: QImage) -> Pixels:
         image = flat
     rgb = image.convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(rgb.constBits(), np.uint8).reshape(rgb.height(), rgb.bytesPerLine())
-    # A copy always: the rows belong to an image that is gone in a moment.
+    # Always copy: the rows share memory with an image that is about to be deleted.
     return rows[:, : 3 * rgb.width()].reshape(rgb.height(), rgb.width(), 3).copy()

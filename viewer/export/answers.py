@@ -33,7 +33,7 @@ from viewer.presenters import (
 )
 from viewer.session.document import Look
 
-RAW = {feature_maps.FILTERS: "tiles", feature_maps.ACTIVATIONS: "maps"}  # the array that holds the values themselves
+RAW = {feature_maps.FILTERS: "tiles", feature_maps.ACTIVATIONS: "maps"}  # the array with the values
 CELL_PX = 48
 GAP_PX = 2
 
@@ -222,20 +222,20 @@ def _add(
 
 
 def as_png(request: Request, result: Result) -> bytes:
-    """Return the grid of a result, in the order that was asked for, as a PNG file. Raises OSError."""
+    """Return the grid of a result, in the requested order, as a PNG file. Raises OSError."""
     kind = request.inspection
     atlas = (feature_maps.filter_atlas if kind == feature_maps.FILTERS else feature_maps.activation_atlas)(
         result, theme.heat_lut
     )
     order = result.arrays["order"]
-    order = order if len(order) == len(atlas) else np.arange(len(atlas))  # all planes of one filter
+    order = order if len(order) == len(atlas) else np.arange(len(atlas))  # all input planes of one filter
     pixels = np.ascontiguousarray(_picture(atlas, order))
     height, width = pixels.shape
     return png(QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied))
 
 
 def as_json(request: Request, result: Result, *, name: str) -> str:
-    """Return the numbers of each channel, whose values are in the file `name`."""
+    """Return the numbers of each channel as JSON; the values are in the file `name`."""
     raw = RAW[request.inspection]
     few = {key: array for key, array in result.arrays.items() if key not in ("tiles", "maps")}
     told = {"file": name, "shape": list(result.arrays[raw].shape), "grid_order": "order"}

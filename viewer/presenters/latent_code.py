@@ -164,13 +164,13 @@ def _title(block: Block) -> str:
 
 
 def real_folder(document: Document) -> str:
-    """Return the folder, "" where there is none."""
+    """Return the folder of real pictures: the chosen one, else the current picture's; "" if there is none."""
     if document.latent.reals or document.file is None or document.file.moving:
         return document.latent.reals
     return str(Path(document.file.path).parent)
 
 
 def real_words(document: Document) -> str:
-    """Return what is said of the folder."""
+    """Return the label that names the folder of real pictures."""
     found = real_folder(document)
     return f"Real pictures: {Path(found).name or found}" if found else NO_REAL_PICTURES

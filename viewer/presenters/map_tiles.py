@@ -244,7 +244,7 @@ class Tile:
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A cell as shown: what was asked, the answer if there is one, and where its scale ends."""
+    """A displayed cell: its request, its result if there is one, and the end of its scale."""
 
     cell: Cell
     tile: Tile
@@ -255,7 +255,7 @@ class Shown:
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """All that is compared: cells, `across` methods side by side, drawn by `look` on one `scale`, and its colours."""
+    """The whole comparison: cells, `across` methods side by side, drawn with `look` on one `scale`, and its colours."""
 
     shown: Sequence[Shown]
     across: int

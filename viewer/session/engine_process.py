@@ -33,7 +33,7 @@ from models.runtime.module_paths import environment, leave_out_folder
 from models.types import Source
 from viewer.session.reading_process import ReadingProcesses, Wanted
 
-OVER_MEMORY = -1000  # what stands for an exit code where the window ended it for that
+OVER_MEMORY = -1000  # in place of an exit code, if the window killed it for using too much memory
 WINDOWS_CODES = {
     0xC0000005: "it crashed (access violation)",
     0xC00000FD: "it crashed (stack overflow)",
@@ -444,7 +444,7 @@ class Pool:
 
 
 def ending_words(code: int | None) -> str:
-    """Return how a process ended by its exit code, minus the signal on POSIX, as part of a sentence."""
+    """Return how a process ended, as part of a sentence; on POSIX a negative code is minus the signal's number."""
     if code == OVER_MEMORY:
         return "it took more memory than this machine can spare"
     if code is None:

@@ -56,7 +56,7 @@ class SessionState:
 
 @dataclass
 class Listeners:
-    """Who wants to know: each list is called with what its name says."""
+    """Callbacks by event: each list is called with what its name says."""
 
     picture: list[Callable[[Source, Picture], None]] = field(default_factory=list)
     result: list[Callable[[str, Request, Result], None]] = field(default_factory=list)

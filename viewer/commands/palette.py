@@ -231,6 +231,7 @@ def match(query: str, text: str) -> Match | None:
         return Match(0.0, ())
     if len(folded) != len(text):
         folded = text  # some letters lower-case to two letters, and `places` must index `text`
+    # Dynamic programming: the best match of the letters so far, by the place of its last letter.
     previous: dict[int, tuple[float, tuple[int, ...]]] = {-1: (0.0, ())}
     for letter in wanted:
         current: dict[int, tuple[float, tuple[int, ...]]] = {}

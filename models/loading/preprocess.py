@@ -1,4 +1,4 @@
-"""From a picture to a network's input: fit it into a size, scale its values, normalise. Says where the input lies."""
+"""Convert pictures to network input: resize or crop, scale values, normalise; and locate the input in the picture."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ class Preprocess:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Preprocess:
-        """Read it from a card's `preprocessing`; `resize` may be left out. Raises Refusal for what it cannot be."""
+        """Return the Preprocess of a card's `preprocessing`; `resize` is optional.
+
+        Raises Refusal for invalid values.
+        """
         if not isinstance(given, Mapping):
             raise Refusal("The card's preprocessing is no set of names and values.", advice="Mend it.")
         known: dict[str, Any] = {name: given[name] for name in cls.__dataclass_fields__ if name in given}
@@ -100,7 +103,7 @@ class Preprocess:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What a card says of it."""
+        """The values as stored in a card."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
@@ -134,7 +137,10 @@ class Preprocess:
         return left, width - inner_w - left, top, height - inner_h - top
 
     def extent(self, width: int, height: int) -> Rect:
-        """Return where the input lies, x0 y0 x1 y1 in pixels of a picture of this size; padding lies beyond it."""
+        """Return the input's position, x0 y0 x1 y1 in pixels of a picture of this size.
+
+        Padding lies outside the picture.
+        """
         if self.fit == "whole":
             return 0.0, 0.0, float(width), float(height)
         if self.fit in CUT:
@@ -151,12 +157,12 @@ class Preprocess:
         return left * scale_x, top * scale_y, (left + self.size[1]) * scale_x, (top + self.size[0]) * scale_y
 
     def black(self, device: torch.device) -> Tensor:
-        """Return a black pixel (1, 3, 1, 1) as the network gets it."""
+        """Return a black pixel (1, 3, 1, 1), normalised as network input."""
         mean, std = torch.tensor(self.mean, device=device), torch.tensor(self.std, device=device)
         return (-mean / std).view(1, 3, 1, 1)
 
     def _placed(self, width: int, height: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Return height and width of the resized picture in the input, and its top and left there."""
+        """Return (height, width) of the resized picture in the input, and its (top, left) there."""
         tall, wide = self.size
         if self.fit == "stretch":
             return (tall, wide), (0, 0)

@@ -1,4 +1,4 @@
-"""What a network of no known family is for, told by running it on a blank picture. It knows no file and no adapter."""
+"""Determine the purpose of a network of an unknown family by running it on a blank picture and on photos."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ SIZE = {"title": "Input size", "help": "Width x height in pixels, of a network t
 
 @dataclass(frozen=True, eq=False)
 class Output:
-    """What a network returned for one picture: as it is, and its tensors with their names."""
+    """A network's output for one picture: as returned, and its tensors with their names."""
 
     raw: Any
     tensors: list[tuple[str, Tensor]]
 
     @classmethod
     def of(cls, raw: Any) -> Output:
-        """Return it from what a network returned."""
+        """Return the Output for a network's return value."""
         return cls(raw, tensors_of(raw))
 
 
@@ -189,13 +189,13 @@ def all_tensors(output: Any) -> list[tuple[str, Tensor]]:
 
 
 def device_of(net: nn.Module) -> torch.device:
-    """Return where a network is; one without any tensor is on the processor."""
+    """Return the device of a network; the CPU if it has no tensors."""
     tensor = next((t for tensors in (net.parameters(), net.buffers()) for t in tensors), None)
     return torch.device("cpu") if tensor is None else tensor.device
 
 
 def _inputs(net: nn.Module, card: Card) -> tuple[tuple[int, ...], list[Size]]:
-    """Return the numbers of channels and the sizes to try, likely ones first."""
+    """Return the numbers of channels and the input sizes to try, likely ones first."""
     told, height, width = (int(v) for v in card.about.get("input", (0, 0, 0)))
     kernel = next((p for p in net.parameters() if p.ndim == 4), None)
     first = told or (kernel.shape[1] if kernel is not None else 3)
@@ -208,9 +208,9 @@ def _inputs(net: nn.Module, card: Card) -> tuple[tuple[int, ...], list[Size]]:
 def _first(
     net: nn.Module, card: Card, channels: Sequence[int], sizes: Sequence[Size]
 ) -> tuple[int, Size, Output, dict[int, tuple[str, int]]]:
-    """Return the first channels and size that the network takes, with what it returns for a blank picture.
+    """Return the first number of channels and size that the network accepts, with its output for a blank picture.
 
-    With it is told which operation each tensor comes from, and when.
+    The last result gives, by the tensor's id, the operation that computed each tensor and its position in the run.
     """
     wanted_inputs.check_inputs(net, card)
     failure: tuple[tuple[int, Size], Exception] | None = None
@@ -236,9 +236,9 @@ def _first(
 def _purpose(
     card: Card, output: Output, *, size: Size, made: Mapping[int, tuple[str, int]]
 ) -> tuple[str, int, list[int]]:
-    """Return what the tensors of one picture are taken for, the place of its scores or features, and of all rows.
+    """Return the purpose of the tensors of one picture, the index of the scores or features, and those of all vectors.
 
-    Of several rows of numbers that with a telling name is taken, else the one worked out last: others led to it.
+    Among several vectors, one with a telling name is chosen, else the one computed last, because the others led to it.
     """
     tensors = output.tensors
     for part, (_, scores) in enumerate(tensors):
@@ -254,12 +254,12 @@ def _purpose(
 
 
 def _aside(name: str) -> bool:
-    """Tell whether a part of the output is called auxiliary."""
+    """Return whether a part of the output has an auxiliary head's name."""
     return name.rpartition(".")[2].lower().startswith("aux")
 
 
 def _parts(tensors: list[tuple[str, Tensor]], rows: Sequence[int], first: int) -> dict[str, Any]:
-    """Return the assumption which of several rows of numbers is looked at, told by place, name and length."""
+    """Return the assumption on which of several vectors to use; choices show position, name and length."""
     titles = {
         str(i + 1): f"{i + 1}: {f'{name}, ' if name and not name.isdigit() else ''}{t.numel():,} numbers"
         for i, (name, t) in enumerate(tensors)
@@ -269,17 +269,17 @@ def _parts(tensors: list[tuple[str, Tensor]], rows: Sequence[int], first: int) -
 
 
 def _boxes(tensors: list[tuple[str, Tensor]], scores: int) -> int:
-    """Return the place of the boxes (1, R, 4) that belong to scores (1, R, K), -1 where there are none."""
+    """Return the index of the boxes (1, R, 4) that belong to scores (1, R, K), -1 if there are none."""
     wanted = tensors[scores][1].shape[:2]
     found = [i for i, (_, t) in enumerate(tensors) if i != scores and t.shape == (*wanted, 4) and t.shape[1] > 1]
-    if found and tensors[scores][1].shape[2] == 4:  # both could be boxes: names tell, else the first is the scores
+    if found and tensors[scores][1].shape[2] == 4:  # both could be boxes: decide by name, else the first is the scores
         own, other = tensors[scores][0], tensors[found[0]][0]
         return found[0] if "box" not in own and ("box" in other or scores < found[0]) else -1
     return found[0] if found else -1
 
 
 def _features(card: Card, output: Output) -> int:
-    """Return the place of the tensor whose channels are looked at: the last map, else the last of all."""
+    """Return the index of the tensor whose channels are shown: the last map, else the last tensor."""
     tensors = output.tensors
     sound = [i for i, (_, t) in enumerate(tensors) if 2 <= t.ndim <= 4 and len(t) == 1 and t.numel()]
     if not sound:
@@ -290,7 +290,7 @@ def _features(card: Card, output: Output) -> int:
 
 
 def _on_picture(net: nn.Module, found: Found, boxes: int) -> tuple[Tensor, Tensor]:
-    """Return the scores (R, K) and boxes (R, 4) of a picture that comes with Vitrine: a blank one says little."""
+    """Return the scores (R, K) and boxes (R, 4) of a bundled photo, which says more than a blank picture."""
     pixels = images.read(PICTURE).pixels
     with torch.no_grad():
         tensors = found.runner(net)(found.preprocess.input(pixels, device_of(net)))
@@ -298,7 +298,7 @@ def _on_picture(net: nn.Module, found: Found, boxes: int) -> tuple[Tensor, Tenso
 
 
 def _told(card: Card, net: nn.Module, found: Found, scores: Tensor, assumptions: Mapping[str, Any]) -> Card:
-    """Return the card with what was found."""
+    """Return the card with the findings."""
     columns = found.head.count if found.serves == CLASSES else scores.shape[-1 if scores.ndim == 3 else 1]
     background = found.boxes.background if found.boxes else "none"
     names = _names(columns, found.serves, background)
@@ -316,7 +316,7 @@ def _told(card: Card, net: nn.Module, found: Found, scores: Tensor, assumptions:
 
 
 def _what(found: Found, scores: Tensor, columns: int) -> str:
-    """Return in words what a network gives."""
+    """Return in words what a network returns."""
     if found.serves in (BOXES, OFFSETS):
         return f"{scores.shape[1]:,} boxes with {columns:,} scores each"
     if found.serves == FEATURES:

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 ROOT = Path(__file__).resolve().parents[1]
 DRAWING = ROOT / "docs" / "images" / "rooms.svg"
 PARTS = ("models", "viewer")
-OWN = ("models.command_line", "viewer.app")  # flat files that know rooms
+OWN = ("models.capabilities", "models.command_line", "models.recipe", "viewer.app")  # flat files that know rooms
 TRAINING = "models/training"  # scripts that nothing imports
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 150, 34, 26, 46, 24
 FILL = {"models": "#dcebf7", "viewer": "#fde9d2"}
@@ -46,10 +46,10 @@ def rooms() -> dict[str, dict[str, int]]:
         for path in sorted((ROOT / part).rglob("*.py")):
             own = room_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
             known = {room_of(name) for name in imports(path)} - {own}
-            for other in known:
+            for other in sorted(known):
                 found[own][other] += 1
             found.setdefault(own, defaultdict(int))
-    return {room: dict(known) for room, known in found.items() if room != TRAINING}
+    return {room: dict(sorted(found[room].items())) for room in sorted(found) if room != TRAINING}
 
 
 def _is_module(name: str) -> bool:
@@ -58,7 +58,7 @@ def _is_module(name: str) -> bool:
 
 
 def ranks(graph: dict[str, dict[str, int]]) -> dict[str, int]:
-    """Return the row of each room: one above the highest of those that it imports, where no circle stands against it."""
+    """Return the row of each room: one above the highest of those that it imports."""
     found: dict[str, int] = {}
 
     def rank(room: str, above: tuple[str, ...]) -> int:
@@ -73,7 +73,7 @@ def ranks(graph: dict[str, dict[str, int]]) -> dict[str, int]:
 
 
 def layers(graph: dict[str, dict[str, int]]) -> list[list[str]]:
-    """Return the rooms row by row, from the one that imports most down to the vocabulary, neighbours near each other."""
+    """Return the rooms row by row, from the one that imports most down to the vocabulary."""
     row = ranks(graph)
     found = [sorted(room for room in graph if row[room] == level) for level in range(max(row.values()) + 1)]
     place = {room: number for level in found for number, room in enumerate(level)}
@@ -85,19 +85,16 @@ def layers(graph: dict[str, dict[str, int]]) -> list[list[str]]:
 
 def arrows(graph: dict[str, dict[str, int]]) -> list[tuple[str, str]]:
     """Return the arrows to draw: an import that goes through a room drawn between is left out."""
+    row = ranks(graph)
+    down = {room: [other for other in graph[room] if row[other] < row[room]] for room in graph}
     reach: dict[str, set[str]] = {}
-
-    def reached(room: str) -> set[str]:
-        if room not in reach:
-            reach[room] = set()
-            reach[room] |= set(graph[room]).union(*(reached(other) for other in graph[room]))
-        return reach[room]
-
+    for room in sorted(graph, key=lambda name: row[name]):
+        reach[room] = set(down[room]).union(*(reach[other] for other in down[room]))
     return [
         (room, other)
-        for room in graph
-        for other in graph[room]
-        if not any(other in reached(between) for between in graph[room] if between != other)
+        for room in down
+        for other in down[room]
+        if not any(other in reach[between] for between in down[room])
     ]
 
 
@@ -113,16 +110,17 @@ def drawing() -> str:
             at[room] = left + place * (WIDTH + GAP_X), MARGIN + number * (HEIGHT + GAP_Y)
     high = MARGIN * 2 + len(rows) * (HEIGHT + GAP_Y) - GAP_Y
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" '
+        'font-family="sans-serif" font-size="13">',
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0 8 4 0 8z" fill="#667"/></marker></defs>',
         f'<rect width="{wide}" height="{high}" fill="#ffffff"/>',
     ]
     for room, other in sorted(arrows(graph)):
         (x0, y0), (x1, y1) = at[room], at[other]
-        start, end = (x0 + WIDTH / 2, y0 + HEIGHT), (x1 + WIDTH / 2, y1)
-        bend = (end[1] - start[1]) / 2
-        curve = f"M{start[0]:g} {start[1]:g}C{start[0]:g} {start[1] + bend:g} {end[0]:g} {end[1] - bend:g} {end[0]:g} {end[1]:g}"
+        x0, y0, x1 = x0 + WIDTH / 2, y0 + HEIGHT, x1 + WIDTH / 2
+        bend = (y1 - y0) / 2
+        curve = f"M{x0:g} {y0:g}C{x0:g} {y0 + bend:g} {x1:g} {y1 - bend:g} {x1:g} {y1:g}"
         lines.append(f'<path d="{curve}" fill="none" stroke="#99a" stroke-width="1.2" marker-end="url(#tip)"/>')
     for room, (x, y) in at.items():
         fill = FILL[room.split("/")[0]]

@@ -69,13 +69,13 @@ class ModelPrompts:
             text = f"{description.name}: {' '.join(behaviour)}"
             key = f"behaviour {description.name}"
             self._context.messages.tell(text, severity="warning", key=key, action=show)
-        assumed = description.about.get("assumptions", {})
+        offered = description.about.get("assumptions", {})
+        assumed = {key: item for key, item in offered.items() if not item.get("known")}
         if assumed and not model_name.split(self._context.session.store.document.model)[1]:
             said = {key: item.get("titles", {}).get(item["value"], item["value"]) for key, item in assumed.items()}
             words = ", ".join(f"{str(item['title']).lower()} {said[key]}" for key, item in assumed.items())
-            self._context.messages.tell(
-                f"{description.name}: {note} Assumed: {words}.", key=f"assumed {description.name}", action=show
-            )
+            text = " ".join(filter(None, (f"{description.name}:", note, f"Assumed: {words}.")))
+            self._context.messages.tell(text, key=f"assumed {description.name}", action=show)
 
     def ask(self, model: str, path: Path, open_again: Open) -> None:
         """Ask whether a file of code may run, as it is now, and open the model again if so."""

@@ -1,4 +1,4 @@
-"""Baselines: the inputs that stand for no picture, from which a path to the picture begins."""
+"""Baseline inputs: the starting points of a path to the picture."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from models.subject import Subject
 
 BASELINES = ("black", "mean", "blur", "noise")
 TITLES = ("Black", "Mean colour", "Blurred picture", "Noise")
-BLUR = 1 / 16  # of the shorter side, one standard deviation
+BLUR = 1 / 16  # standard deviation, as a share of the input's shorter side
 
 
 def baseline(subject: Subject, kind: str, *, seed: int = 0) -> Tensor:
-    """Return a baseline (1, 3, h, w) as the network gets it; noise is uniform over each colour's range of values."""
+    """Return a baseline (1, 3, h, w), normalised as the network expects; noise is uniform over each channel's range."""
     x = subject.input
     match kind:
         case "black":
@@ -25,7 +25,7 @@ def baseline(subject: Subject, kind: str, *, seed: int = 0) -> Tensor:
             sigma = BLUR * min(subject.size)
             reach = min(int(3 * sigma), min(subject.size) - 1)
             return gaussian_blur(x, [2 * reach + 1] * 2, [sigma] * 2)
-    # Drawn on the CPU, so that a seed means the same noise on every device.
+    # Drawn on the CPU, so that a seed gives the same noise on every device.
     drawn = torch.rand(x.shape, generator=torch.Generator().manual_seed(seed)).to(x)
     low, high = x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)
     return low + drawn * (high - low)

@@ -131,7 +131,7 @@ class Space:
             )
         if not np.isfinite(found).all():
             raise Refusal(
-                "The code holds a value that is not a number (NaN or infinite).", advice="Mend or replace it."
+                "The code holds a value that is not a number (NaN or infinite).", advice="Correct or replace it."
             )
         return found
 
@@ -156,7 +156,7 @@ class Space:
             rows = [[float(value) for value in row.split(",")] for row in given.split(";")]
         except ValueError:
             raise Refusal(
-                f"{text[:60]!r} is no latent code.", advice="Give seed:NUMBER, numbers with commas, or an NPY file."
+                f"{text[:60]!r} is not a latent code.", advice="Give seed:NUMBER, numbers with commas, or an NPY file."
             ) from None
         if len({len(row) for row in rows}) > 1:
             raise Refusal("The codes are of different lengths.", advice=f"This model's codes have {self.size} numbers.")
@@ -182,9 +182,9 @@ def _seed(text: str) -> int:
     try:
         seed = int(text)
     except ValueError:
-        raise Refusal(f"{text[:60]!r} is no seed.", advice=_SEED_HELP) from None
+        raise Refusal(f"{text[:60]!r} is not a seed.", advice=_SEED_HELP) from None
     if not 0 <= seed < 1 << MOST_SEED_BITS:
-        raise Refusal(f"{text[:60]} is no seed.", advice=_SEED_HELP)
+        raise Refusal(f"{text[:60]} is not a seed.", advice=_SEED_HELP)
     return seed
 
 

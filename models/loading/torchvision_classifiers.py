@@ -1,4 +1,4 @@
-"""Which of torchvision's classifiers a state dict belongs to, by names and shapes of its tensors. Reads no file."""
+"""Recognise torchvision's classifiers by the names and shapes of the tensors in a state dict."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from models.cards.card import CLASSIFIERS
 
-# A tensor that every network of a family has and no other, and how the names of the family begin.
+# For each family, a tensor that all its networks and no others have, and the prefix of its architectures' names.
 FAMILIES = {
     "layer1.0.conv1.weight": ("resnet", "resnext", "wide_resnet"),
     "features.denseblock1.denselayer1.conv1.weight": ("densenet",),
@@ -29,21 +29,21 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def classifier(given: Shapes, shapes: Callable[[str, int], Shapes]) -> tuple[str, int] | None:
-    """Return the name and the number of classes of the classifier whose tensors these are, None for none.
+    """Return name and number of classes of the classifier that these tensors belong to, None if there is none.
 
-    `shapes(name, classes)` are the tensors of an architecture. GoogLeNet and Inception are left out: whether their
-    input is transformed first, which changes every answer, cannot be seen.
+    `shapes(name, classes)` returns the tensors of an architecture. GoogLeNet and Inception are left out: their
+    `transform_input`, which changes every result, leaves no trace in the tensors.
     """
     return next((each for each in relatives(given) if shapes(*each) == given), None)
 
 
 def relatives(given: Shapes) -> list[tuple[str, int]]:
-    """Return the classifiers of the family that these tensors seem to be of, with each number of classes possible."""
+    """Return the classifiers of the family these tensors seem to belong to, with each possible number of classes."""
     begins = next((names for tensor, names in FAMILIES.items() if tensor in given), ())
     family = [name for name in CLASSIFIERS if name.startswith(begins)] if begins else []
     return [(name, classes) for name in family for classes in classes_in(given)]
 
 
 def classes_in(given: Shapes) -> list[int]:
-    """Return how many classes the heads of a classifier may have, the most first."""
+    """Return the possible numbers of classes of a classifier's head, largest first."""
     return sorted({given[head][0] for head in HEADS if given.get(head)}, reverse=True)

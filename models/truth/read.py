@@ -91,7 +91,7 @@ def _holds(folder: Path, suffix: str, *, deep: bool = False) -> bool:
 def _unknown(path: Path) -> Refusal:
     if not path.is_dir():
         files.check(path)
-        return Refusal(f"{path.name} is no ground truth that can be read.", advice=ADVICE)
+        return Refusal(f"{path.name} is not ground truth that can be read.", advice=ADVICE)
     found = [each.name for each in _sheets(path)]
     if found:
         return Refusal(f"{path.name} holds several JSON files.", advice=f"Choose one: {', '.join(found[:8])}.")

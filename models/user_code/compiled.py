@@ -1,6 +1,6 @@
-"""Networks that were given to torch.compile, taken out of it: compiled code calls no module that could be looked into.
+"""Unwrap networks from torch.compile, whose compiled code calls no modules and so cannot be hooked.
 
-The numbers are those of the same network uncompiled, which compiling promises not to change.
+The results are those of the uncompiled network, which compilation promises to preserve.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ WRAPPED = "_orig_mod"
 
 
 def plain(net: nn.Module) -> nn.Module:
-    """Return a network without the compiled wrappers in it; what is compiled in its code runs as it is written."""
+    """Return a network without compile wrappers; functions compiled inside its code run uncompiled."""
     if "torch._dynamo" not in sys.modules:  # nothing can have been compiled, and importing it takes seconds
         return net
     net = _inside(net)

@@ -69,7 +69,7 @@ def _read(file: Path) -> dict[str, Tensor]:
         state = weights.read(file)
     except Refusal as refusal:
         # The file is a download, not the user's own, so it can be replaced.
-        raise Refusal(str(refusal), advice=f"Delete {file} to have it downloaded anew.") from refusal
+        raise Refusal(str(refusal), advice=f"Delete {file} to have it downloaded again.") from refusal
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
 
 

@@ -155,7 +155,7 @@ def test_what_is_not_there_is_told_by_the_area(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("with_it", "words"), [("gone", "no folder"), ("one", "fewer than two"), ("empty", "no picture")]
+    ("with_it", "words"), [("gone", "not a folder"), ("one", "fewer than two"), ("empty", "no picture")]
 )
 def test_folders_that_do_not_do_are_refused(tmp_path: Path, with_it: str, words: str) -> None:
     (tmp_path / "empty").mkdir()

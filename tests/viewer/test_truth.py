@@ -260,7 +260,7 @@ def test_wrong_files_are_told_and_leave_everything_as_it_was(desk: Make, made: P
     d.session.truths.open(tmp_path / what)
     d.until(lambda: len(d.messages) > 1)
     d.settle()
-    assert what in d.messages[1] or "no data set" in d.messages[1]
+    assert what in d.messages[1] or "not a data set" in d.messages[1]
     assert d.document == before and d.session.truth is truth and not d.session.truths.reading
     agrees(d)
 

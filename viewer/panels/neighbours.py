@@ -1,4 +1,4 @@
-"""Neighbours: the real pictures nearest to the generated one: has the model learnt it by heart? It compares nothing."""
+"""The Neighbours panel: the real pictures nearest to the generated one, to see whether the model memorised it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COPY, CLOSE = 0.25, 0.75
 
 
 class NeighboursPanel(Panel):
-    """The nearest pictures in order, their distances, and how usual such a distance is among real ones."""
+    """The nearest pictures in order, their distances, and how usual such a distance is among real pictures."""
 
     id: ClassVar[str] = INSPECTION
     title: ClassVar[str] = "Nearest real"
@@ -52,7 +52,7 @@ class NeighboursPanel(Panel):
         self.folder = ElidedLabel()
         self.choose = QPushButton("Choose…")
         self.choose.setAccessibleName("Choose real pictures")
-        self.choose.setToolTip("A folder of real pictures, best those that the model learnt from")
+        self.choose.setToolTip("A folder of real pictures, ideally those the model was trained on")
         self._result: Result | None = None
         foot = QGridLayout()
         foot.setHorizontalSpacing(GAP)
@@ -73,7 +73,7 @@ class NeighboursPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the nearest pictures while the panel is in view and there is a folder."""
+        """Request the nearest pictures while the panel is in view and a folder is chosen."""
         folder = reals.folder(document)
         if INSPECTION not in document.view.inside or not folder:
             return None
@@ -81,11 +81,11 @@ class NeighboursPanel(Panel):
         return request_plan.about(INSPECTION, document, description, extra=extra)
 
     def seen(self, in_view: bool) -> None:
-        """Ask while it is looked at."""
+        """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_inside(self.id, in_view))
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Name the folder, and what is compared."""
+        """Show the folder, and the features in which pictures are compared."""
         self.folder.setText(reals.words(document))
         chosen = str(document.values(INSPECTION).get("features", "pixels"))
         self.space.setCurrentIndex(max(0, self.space.findData(chosen)))
@@ -95,7 +95,7 @@ class NeighboursPanel(Panel):
             self.words.setText(WAITING)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Show the nearest."""
+        """Show the nearest pictures."""
         if slot != self.id:
             return
         self._result = result
@@ -103,7 +103,7 @@ class NeighboursPanel(Panel):
         self._tell(self.grid.chosen)
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
-        """Say in place why there is no answer; the last one stays."""
+        """Show the reason in the panel; keep the last result."""
         if slot != self.id or failure.cancelled:
             return None
         self.words.setText(failure.text)

@@ -1,4 +1,4 @@
-"""Find what was meant from a few of its letters. No Qt."""
+"""Fuzzy matching of typed letters against names."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ EXACT = 5
 
 @dataclass(frozen=True)
 class Match:
-    """How well a text matches, higher is better, and at which of its characters."""
+    """A match's score, higher is better, and the indices of the matched characters."""
 
     score: float
     places: tuple[int, ...]
 
 
 def match(query: str, text: str) -> Match | None:
-    """Match the letters of `query` in order anywhere in `text`, regardless of case and blanks; None if they are not.
+    """Match the letters of `query` in order anywhere in `text`, ignoring case and blanks; return None without a match.
 
-    Of all ways to match, the best counts: letters in a row and at the starts of words, few jumps, nothing left over.
+    Of all alignments the best-scoring one counts. Consecutive letters, starts of words and a complete match score
+    higher; jumps lower the score. An empty query matches with score 0.
     """
     wanted, folded = "".join(query.split()).lower(), text.lower()
     if not wanted:
         return Match(0.0, ())
     if len(folded) != len(text):
-        folded = text  # a letter whose lower case is two letters: places must stay those of `text`
+        folded = text  # some letters lower-case to two letters, and `places` must index `text`
     previous: dict[int, tuple[float, tuple[int, ...]]] = {-1: (0.0, ())}
     for letter in wanted:
         current: dict[int, tuple[float, tuple[int, ...]]] = {}
-        best: tuple[float, tuple[int, ...]] | None = None  # of those that end two places back or more
+        best: tuple[float, tuple[int, ...]] | None = None  # the best among matches that end at least two places back
         for place, found in enumerate(folded):
             if (older := previous.get(place - 2)) is not None and (best is None or older[0] > best[0]):
                 best = older

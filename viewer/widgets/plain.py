@@ -1,12 +1,12 @@
-"""Texts that hold names of files, where Qt would take markup in them for its own. It shows nothing."""
+"""Escape file names for widgets in which Qt would interpret markup."""
 
 from __future__ import annotations
 
 from PySide6 import QtGui
 
-Qt = QtGui.Qt  # which QtCore's lacks these two functions of
+Qt = QtGui.Qt  # QtCore.Qt lacks the two functions used below
 
 
 def plain(text: str) -> str:
-    """Return a text so that a tooltip shows it as it is: `<img src=…>` in a file's name is no picture."""
+    """Return text that a tooltip shows literally, even if a file's name contains `<img src=…>`."""
     return Qt.convertFromPlainText(text) if Qt.mightBeRichText(text) else text

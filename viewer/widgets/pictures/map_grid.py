@@ -1,4 +1,4 @@
-"""Maps over pictures in a grid, looked at together: one zoom, one place, one cursor. It asks for nothing."""
+"""A grid of heat maps over pictures that share one view, one zoom and one cursor."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ KEPT = {*STEPS, Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Ke
 
 
 class MapGrid(QWidget):
-    """Wheel and drag look closer in all cells at once; a click chooses a cell, with Ctrl a second one.
+    """A grid of maps. Wheel and drag zoom and pan all cells together; click selects a cell, Ctrl+click a second one.
 
-    `pointed` tells the place under the mouse in shares of the picture, None outside; `opened` a cell that was
-    double-clicked.
+    `pointed` emits the position under the pointer as shares of the picture, None outside; `opened` emits the key of a
+    double-clicked cell.
     """
 
     viewed = Signal(object)
@@ -57,20 +57,23 @@ class MapGrid(QWidget):
         theme.changes().connect(self._restyle)
 
     def sizeHint(self) -> QSize:
-        """Enough to tell pictures apart."""
+        """Return a size at which pictures can be told apart."""
         return QSize(480, 240)
 
     def minimumSizeHint(self) -> QSize:
-        """The least that still shows something."""
+        """Return the smallest size that still shows something."""
         return QSize(160, 120)
 
     def set_pictures(self, levels: Mapping[Any, Sequence[Pixels]]) -> None:
-        """Lend the pixels (H, W, 3) of pictures, each with its halvings; they must not be written to."""
+        """Set the pictures, each as levels (H, W, 3) of halved size.
+
+        The arrays are kept without a copy: do not modify them.
+        """
         if self._shots.lend(levels):
             self.update()
 
     def set_tiles(self, tiles: Sequence[Tile], *, across: int = 1) -> None:
-        """Show these cells, `across` of which, the methods of one class and picture, belong together."""
+        """Show these cells; each run of `across` cells are the methods for one class and picture."""
         self.tiles, self._across = tuple(tiles), max(1, across)
         self.current = max(0, min(self.current, len(tiles) - 1))
         self._shots.keep({tile.key for tile in tiles})
@@ -78,19 +81,19 @@ class MapGrid(QWidget):
         self.update()
 
     def mark(self, keys: Sequence[str]) -> None:
-        """Mark the cells that are compared."""
+        """Mark the cells that are being compared."""
         self.marked = tuple(keys)
         self.update()
 
     def look(self, view: View) -> None:
-        """Look where another grid does."""
+        """Take over the view of another grid."""
         if view != self.view:
             self.view = view
             self._shots.moved()
             self.update()
 
     def point(self, place: Share | None) -> None:
-        """Show the cursor at a place of every picture, in shares of its size, and the value there."""
+        """Show the cursor at a position (shares of the picture) in every cell, with the value there."""
         if place != self.place:
             self.place = place
             self.update()
@@ -100,7 +103,7 @@ class MapGrid(QWidget):
         self._go(View())
 
     def area(self, index: int) -> QRectF:
-        """Return where the picture of a cell is painted."""
+        """Return the rectangle in which a cell's picture is painted."""
         return map_cell.area(self._cells()[index])
 
     # painting
@@ -123,7 +126,7 @@ class MapGrid(QWidget):
             painter.drawRect(area.adjusted(0.5, 0.5, -0.5, -0.5))
         painter.end()
 
-    # where things are
+    # geometry
 
     def _cells(self) -> list[QRectF]:
         size = next((tile.size for tile in self.tiles if tile.size[0]), (1, 1))
@@ -136,7 +139,7 @@ class MapGrid(QWidget):
         return next((i for i, cell in enumerate(self._cells()) if cell.contains(position)), -1)
 
     def _share(self, position: QPointF, index: int) -> Share | None:
-        """Return where in its picture a position lies, None outside."""
+        """Return the position in a cell's picture as shares, None outside it."""
         tile = self.tiles[index]
         if not tile.size[0]:
             return None
@@ -151,7 +154,7 @@ class MapGrid(QWidget):
         self.viewed.emit(view)
 
     def _zoom(self, position: QPointF, index: int, factor: float) -> None:
-        """Look closer, the point under the mouse staying where it is."""
+        """Zoom about the point under the pointer."""
         tile, area = self.tiles[index], self.area(index)
         if not tile.size[0]:
             return
@@ -162,7 +165,7 @@ class MapGrid(QWidget):
         middle = point - (position - area.center()) / after
         self._go(View(middle.x() / tile.size[0], middle.y() / tile.size[1], zoom))
 
-    # the mouse and the keys
+    # mouse and keyboard
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         index = self._at(event.position())
@@ -235,7 +238,7 @@ class MapGrid(QWidget):
         self.update()
 
     def event(self, event: QEvent) -> bool:
-        """Say the whole of a cell in a tool tip; keep the keys that are its own from being shortcuts."""
+        """Show a cell's full text as a tooltip, and keep its own keys from triggering shortcuts."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and event.key() in KEPT:
             event.accept()
             return True

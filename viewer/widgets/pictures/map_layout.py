@@ -1,4 +1,4 @@
-"""Where the cells of a grid of maps go: in rows and columns that keep together what belongs together. No painting."""
+"""The layout of a grid of heat maps, which keeps cells that belong together in line."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from PySide6.QtCore import QPointF, QRectF
 
 
 def cells(count: int, across: int, room: QRectF, *, aspect: float, gap: float, text: float) -> list[QRectF]:
-    """Return where `count` cells go in `room`: as large as pictures of an `aspect` get, with `text` pixels of words.
+    """Return the rectangles of `count` cells in `room`, in the arrangement with the largest pictures.
 
-    `across` cells in a row belong together, as the methods of one class do. They stay side by side, or below each other
-    with their like side by side, or several such groups share a row.
+    `aspect` is a picture's width over height; each cell also needs `text` pixels of height for text. Each run of
+    `across` cells belongs together, as the methods of one class do. A group is one row, several groups share a row, or
+    the layout is transposed so that like members of the groups are side by side.
     """
     if not count:
         return []
@@ -39,7 +40,7 @@ def cells(count: int, across: int, room: QRectF, *, aspect: float, gap: float, t
 
 
 def beside(placed: list[QRectF], index: int, across: int, down: int) -> int:
-    """Return the cell beside another in a direction, itself where there is none."""
+    """Return the nearest cell in a direction (`across`, `down` in -1, 0, 1), or `index` itself if there is none."""
     here = placed[index].center()
 
     def far(other: QRectF) -> float:

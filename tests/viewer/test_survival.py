@@ -234,9 +234,7 @@ def test_memory_that_no_limit_sees_ends_the_engine_with_words(
     # Shared pages are none of a process's own data, so that no limit of it holds.
     what = "import mmap\nm = mmap.mmap(-1, 3 << 30)\nfor i in range(0, 3 << 30, 4096): m[i] = 1"
     provoke(d, model(tmp_path, "bad", what))
-    d.until(
-        lambda: told(d, "The engine stopped while opening bad.py:build: it took more memory than this machine can")
-    )
+    d.until(lambda: told(d, "The engine stopped while opening bad.py:build: it took more memory than this machine can"))
     good(d)
 
 

@@ -192,8 +192,9 @@ def test_what_it_started_ends_with_the_engine(desk: Make, pictures: list[Path], 
         f"open({str(note)!r}, 'a').write(f'{{child.pid}} ')\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     )
-    provoke(d, model(tmp_path, "bad", what))
-    d.until(lambda: "classify" in d.session.results)
+    name = model(tmp_path, "bad", what)
+    provoke(d, name)
+    d.until(lambda: d.document.model == name and "classify" in d.session.results)
     engine, children = d.session.jobs.lane.pid, [int(pid) for pid in note.read_text().split()]
     assert children and all(_lives(pid) for pid in (engine, *children))
     d.session.jobs.lane.restart()

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from models import images
-from models.idle import go_on
 from models.inspection import Inspection
 from models.latent.generative_model import colours
 from models.params import param
+from models.pictures import images
+from models.runtime.context import go_on
 from models.types import Refusal, Result, Source
 
 SLICE_S = 0.02  # the engine is busy for about this long at a time
@@ -32,7 +32,7 @@ FIRST = 16
 class Params:
     """The number of pictures."""
 
-    count: int = param(500, "Pictures", "At most so many are encoded.", low=1, high=10_000, step=1)
+    count: int = param(500, "Pictures", "How many pictures are encoded at most.", low=1, high=10_000, step=1)
 
 
 class Encoded:

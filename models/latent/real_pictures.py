@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from models import images
+from models.pictures import images
 from models.types import Float, Pixels, Refusal, Source
 
 PIXELS = "pixels"

@@ -16,13 +16,35 @@ from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
 from models.bundled import cells, digits, gan, lenet, photos, vae
 from models.cards import card
+from models.cards.card import CLASSIFIERS
 from models.detection.skeleton import COCO_POINTS
-from models.loading import checkpoint, torchvision_classifiers
+from models.loading import checkpoint
 from models.types import Refusal
+
+# For each family, a tensor that all its networks and no others have, and the prefix of its architectures' names.
+FAMILIES = {
+    "layer1.0.conv1.weight": ("resnet", "resnext", "wide_resnet"),
+    "features.denseblock1.denselayer1.conv1.weight": ("densenet",),
+    "stem.0.weight": ("regnet",),
+    "stem.0.0.weight": ("maxvit",),
+    "class_token": ("vit",),
+    "layers.0.weight": ("mnasnet",),
+    "stage2.0.branch1.0.weight": ("shufflenet",),
+    "features.0.weight": ("alexnet", "vgg", "squeezenet"),
+    "features.0.0.weight": ("convnext", "efficientnet", "mobilenet", "swin"),
+}
+HEADS = (
+    "fc.weight",
+    "head.weight",
+    "heads.head.weight",
+    "classifier.weight",
+    *(f"classifier.{number}.weight" for number in (1, 2, 3, 5, 6)),
+)
+Shapes = Mapping[str, tuple[int, ...]]
 
 ANY_CLASSES = 3
 IMAGENET = 1000
-EPS = {"title": "Epsilon", "help": "What batch normalisation adds to the variance; tensors do not tell."}
+EPS = {"title": "Epsilon", "help": "What batch normalisation adds to the variance; it is not stored in the tensors."}
 OWN_CLASSES = {
     "digits_ssd": digits.CLASSES,
     "digits_faster_rcnn": digits.CLASSES,
@@ -133,15 +155,15 @@ def recognise(state: Mapping[str, Tensor], *, file: str = "This file") -> tuple[
             for classes in own or _class_counts(state):
                 if _shapes(name, classes, points) == given:
                     return name, classes
-    if found := torchvision_classifiers.classifier(given, lambda name, classes: _shapes(name, classes, points)):
+    if found := classifier(given, lambda name, classes: _shapes(name, classes, points)):
         return found
-    for name, classes in torchvision_classifiers.relatives(given):
+    for name, classes in relatives(given):
         shared = len(_shapes(name, classes, points).items() & given.items())
         if shared > best:
             nearest, best = name, shared
     near = best > len(given) // 4
     hint = f" The nearest is {nearest}: {best} of {len(given)} tensors fit." if near else ""
-    counts = torchvision_classifiers.classes_in(given) if nearest in card.CLASSIFIERS else _class_counts(state)
+    counts = classes_in(given) if nearest in card.CLASSIFIERS else _class_counts(state)
     wanted = _shapes(nearest, next(iter(counts), ANY_CLASSES), points) if near else {}
     raise Refusal(
         f"{file} holds the weights of no network that Vitrine knows.{hint}",
@@ -275,3 +297,24 @@ def _shapes(name: str, classes: int, points: int) -> dict[str, tuple[int, ...]]:
     with torch.device("cpu" if name.startswith("regnet") else "meta"), unfilled():
         net = build(name, classes=classes, points=points)
     return {k: tuple(t.shape) for k, t in net.state_dict().items() if not k.endswith(COUNTER)}
+
+
+def classifier(given: Shapes, shapes: Callable[[str, int], Shapes]) -> tuple[str, int] | None:
+    """Return name and number of classes of the classifier that these tensors belong to, None if there is none.
+
+    `shapes(name, classes)` returns the tensors of an architecture. GoogLeNet and Inception are left out: their
+    `transform_input`, which changes every result, leaves no trace in the tensors.
+    """
+    return next((each for each in relatives(given) if shapes(*each) == given), None)
+
+
+def relatives(given: Shapes) -> list[tuple[str, int]]:
+    """Return the classifiers of the family these tensors seem to belong to, with each possible number of classes."""
+    begins = next((names for tensor, names in FAMILIES.items() if tensor in given), ())
+    family = [name for name in CLASSIFIERS if name.startswith(begins)] if begins else []
+    return [(name, classes) for name in family for classes in classes_in(given)]
+
+
+def classes_in(given: Shapes) -> list[int]:
+    """Return the possible numbers of classes of a classifier's head, largest first."""
+    return sorted({given[head][0] for head in HEADS if given.get(head)}, reverse=True)

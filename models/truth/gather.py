@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models import images
-from models.images import FOLDER_SUFFIXES
+from models.pictures import images
+from models.pictures.images import FOLDER_SUFFIXES
 from models.truth.types import Annotated, Truth
 from models.types import Bool, Int, Refusal
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from pathlib import Path
 
 from models import files
 from models.truth.gather import Progress
 from models.truth.types import Truth
-from models.types import Refusal
+from models.types import Refusal, Source
+
+MOST_KEPT = 2
+_kept: OrderedDict[Source, Truth] = OrderedDict()
 
 ROBOFLOW = "_annotations.coco.json"
 PEEKED_BYTES = 1 << 16
@@ -125,3 +129,13 @@ def _sheets(folder: Path) -> list[Path]:
     """Return the JSON files in a folder that may be COCO's."""
     found = {*folder.glob("*.json"), *folder.glob("annotations/*.json"), *folder.glob("Annotations/*.json")}
     return sorted(each for each in found if not each.is_dir())
+
+
+def truth_at(source: Source, *, progress: Progress | None = None) -> Truth:
+    """Return the ground truth of a Source, reading it again if its stamp has changed. Raises Refusal."""
+    if source not in _kept:
+        _kept[source] = read(source.path, progress=progress)
+    _kept.move_to_end(source)
+    while len(_kept) > MOST_KEPT:
+        _kept.popitem(last=False)
+    return _kept[source]

@@ -15,7 +15,9 @@ from torch import nn
 
 from models import files
 from models.types import Cancelled, Refusal
-from models.user_code import compiled, consent
+from models.user_code import consent
+
+WRAPPED = "_orig_mod"
 
 PREFIX = "vitrine_own_"
 OURS = ("models", "viewer", "main")
@@ -97,7 +99,7 @@ def member(module: ModuleType, name: str, file: Path) -> Any:
 def network(found: Any, what: str) -> nn.Module:
     """Return what user code returned if it is a network, without compile wrappers. Raises Refusal if it is not."""
     if isinstance(found, nn.Module):
-        return compiled.plain(found)
+        return plain(found)
     raise Refusal(f"{what} gave a {type(found).__name__}, not a network.", advice="It must return a torch.nn.Module.")
 
 
@@ -115,7 +117,7 @@ def told(file: Path, what: str) -> Iterator[None]:
         where = f"{file.name}, line {line}" if line else file.name
         said = str(error).splitlines()[0] if str(error) else ""
         summary = f"{type(error).__name__}{': ' if said else ''}{said}"
-        raise Refusal(f"{what} failed in {where}: {summary}.", advice="Mend it, then F5.") from error
+        raise Refusal(f"{what} failed in {where}: {summary}.", advice="Fix it, then press F5.") from error
 
 
 def where(error: BaseException) -> str:
@@ -126,3 +128,24 @@ def where(error: BaseException) -> str:
         if frame.f_globals.get("__name__", "").startswith(PREFIX) or Path(frame.f_code.co_filename) in _beside.values()
     ]
     return places[-1] if places else ""
+
+
+def plain(net: nn.Module) -> nn.Module:
+    """Return a network without compile wrappers; functions compiled inside its code run uncompiled."""
+    if "torch._dynamo" not in sys.modules:  # nothing can have been compiled, and importing it takes seconds
+        return net
+    net = _inside(net)
+    for module in list(net.modules()):
+        for name, child in module._modules.items():
+            if child is not None:
+                module._modules[name] = _inside(child)
+        module._compiled_call_impl = None
+    torch.compiler.set_stance("force_eager")
+    return net
+
+
+def _inside(module: nn.Module) -> nn.Module:
+    inside: Any = module
+    while type(inside).__name__ == "OptimizedModule" and isinstance(getattr(inside, WRAPPED, None), nn.Module):
+        inside = getattr(inside, WRAPPED)
+    return inside

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from models.engine.engine import Engine
-from models.images import save_png
 from models.latent import neighbours
 from models.latent.inversion import invert, spread
 from models.latent.space import Block, Space, write
+from models.pictures.images import save_png
 from models.requests import Request
 from models.tracing.traced_calls import gradients
 from models.types import Failure, Refusal, Result, Source

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from models.cards.card import Card
 from models.engine import registry
 from models.engine.engine import Engine
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.types import Failure, Result
 from tests.models.generators import gan, vae

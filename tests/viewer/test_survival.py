@@ -42,9 +42,9 @@ class Pulse:
         return self.longest_s
 
 
-def start(desk: Make, picture: Path) -> Any:
+def start(desk: Make, picture: Path, *, confined: bool = True) -> Any:
     """A window over an engine in a process of its own, with an answer of a good model."""
-    d = desk(picture, model=LENET, lane=ProcessLane(), settle=False)
+    d = desk(picture, model=LENET, lane=ProcessLane(confined=confined), settle=False)
     d.until(lambda: "classify" in d.session.results)
     return d
 
@@ -184,7 +184,7 @@ def test_what_it_prints_is_in_the_log(desk: Make, pictures: list[Path], tmp_path
 
 
 def test_what_it_started_ends_with_the_engine(desk: Make, pictures: list[Path], tmp_path: Path) -> None:
-    d = start(desk, pictures[0])
+    d = start(desk, pictures[0], confined=False)  # it writes a note
     note = tmp_path / "pids"
     what = (
         "threading.Thread(target=lambda: [time.sleep(1) for _ in range(10**6)]).start()\n"
@@ -202,7 +202,7 @@ def test_what_it_started_ends_with_the_engine(desk: Make, pictures: list[Path], 
 
 
 def test_children_of_an_engine_that_crashes_end_with_it(desk: Make, pictures: list[Path], tmp_path: Path) -> None:
-    d = start(desk, pictures[0])
+    d = start(desk, pictures[0], confined=False)  # it writes a note
     note = tmp_path / "pids"
     what = f"open({str(note)!r}, 'a').write(f'{{subprocess.Popen([\"sleep\", \"1000\"]).pid}} ')\nctypes.string_at(0)"
     provoke(d, model(tmp_path, "bad", what))

@@ -15,9 +15,9 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 
-from models import reading
 from models.cards.card import BUNDLED
 from models.detection.matching import match
+from models.pictures import reading
 from models.requests import Request
 from models.types import Result, Source
 from viewer.canvas.layers import CORRECT, IGNORED, MISSED, TRUTH, WRONG

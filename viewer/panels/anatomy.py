@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, 
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import reals, theme
+from viewer import theme
 from viewer.canvas.mosaic import signed, tinted
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import latent_code
@@ -108,9 +108,11 @@ class AnatomyPanel(Panel):
     @staticmethod
     def wants_folder(document: Document, description: Description | None) -> Request | None:
         """Request the aggregate posterior once the user asked for it."""
-        if not document.view.posterior or not reals.folder(document):
+        if not document.view.posterior or not latent_code.real_folder(document):
             return None
-        return request_plan.about("posterior", document, description, extra={"folder": reals.folder(document)})
+        return request_plan.about(
+            "posterior", document, description, extra={"folder": latent_code.real_folder(document)}
+        )
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the settings, and what can be requested."""
@@ -124,9 +126,9 @@ class AnatomyPanel(Panel):
             self.form.set_values({**offer.defaults, **request_plan.given(document, INSPECTION, description)})
         with QSignalBlocker(self.over):
             self.over.setChecked(document.view.posterior)
-        self.over.setEnabled(bool(reals.folder(document)))
+        self.over.setEnabled(bool(latent_code.real_folder(document)))
         if self._folder is None:
-            self.verdict.setText(WAITING if document.view.posterior else reals.words(document))
+            self.verdict.setText(WAITING if document.view.posterior else latent_code.real_words(document))
         if self._result is None:
             waits = _waits(document)
             asked = BEFORE.format(name=document.source.name) if waits and document.source else WAITING

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import reals
 from viewer.panels.base import GAP, Panel
+from viewer.presenters import latent_code
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
@@ -62,7 +62,7 @@ class CriticPanel(Panel):
         if "critic" not in document.view.inside:
             return None
         truncation = document.values("decode").get("truncation", 0.0)
-        extra = {"code": document.latent.code, "folder": reals.folder(document), "truncation": truncation}
+        extra = {"code": document.latent.code, "folder": latent_code.real_folder(document), "truncation": truncation}
         return request_plan.about("critic", document, description, extra=extra)
 
     def seen(self, in_view: bool) -> None:
@@ -71,7 +71,7 @@ class CriticPanel(Panel):
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the name of the folder with real pictures."""
-        self.folder.setText(reals.words(document))
+        self.folder.setText(latent_code.real_words(document))
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Show the score among the others."""

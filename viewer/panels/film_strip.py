@@ -17,13 +17,13 @@ from PySide6.QtWidgets import (
 )
 
 from models.inspection import Description
-from models.media import kind
+from models.pictures.media import kind
 from models.types import Pixels, Source
 from viewer import theme
 from viewer.panels.base import Panel
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.plain import plain
+from viewer.widgets.controls.elided_label import plain
 
 THUMB_PX = 64
 FRAME_PX = 4
@@ -106,6 +106,7 @@ class FilmPanel(Panel):
 
     def _clicked(self, item: QListWidgetItem) -> None:
         self.chosen.emit(self.list.row(item))
+        # The mark stays on the current picture until the clicked one has been opened.
         self.list.setCurrentRow(self.store.document.current)
 
     def _asked(self, key: int) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QToolButton
 
 from models.live.status import Facts
-from models.media import is_endless, title
+from models.pictures.media import is_endless, title
 from models.types import Source
 from viewer import theme
 from viewer.panels.base import GAP, Panel

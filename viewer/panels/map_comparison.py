@@ -22,11 +22,10 @@ from models.cards import card
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result, Source
-from viewer.export.map_grid import Sheet, Shown
 from viewer.panels.base import GAP, Levels, Panel
 from viewer.presenters import attribution, map_comparison, map_tiles
 from viewer.presenters.map_comparison import Cell, Difference
-from viewer.presenters.map_tiles import Answer
+from viewer.presenters.map_tiles import Answer, Sheet, Shown
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.lookup import label_of

@@ -17,10 +17,10 @@ from viewer.panels.base import GAP, Panel
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.widgets.controls.class_names_editor import ClassNames
+from viewer.widgets.controls.elided_label import plain
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.section import Section
 from viewer.widgets.pictures.map_readout import plain_label
-from viewer.widgets.plain import plain
 from viewer.widgets.tables.fact_card import Card
 
 WEIGHTS = "weights"

@@ -12,9 +12,9 @@ from models.cards import card as cards
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import reals
 from viewer.canvas.mosaic import tinted
 from viewer.panels.base import GAP, Panel
+from viewer.presenters import latent_code
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
@@ -74,7 +74,7 @@ class NeighboursPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Request the nearest pictures while the panel is in view and a folder is chosen."""
-        folder = reals.folder(document)
+        folder = latent_code.real_folder(document)
         if INSPECTION not in document.view.inside or not folder:
             return None
         extra = {"code": document.latent.code, "folder": folder}
@@ -86,11 +86,11 @@ class NeighboursPanel(Panel):
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the folder, and the features in which pictures are compared."""
-        self.folder.setText(reals.words(document))
+        self.folder.setText(latent_code.real_words(document))
         chosen = str(document.values(INSPECTION).get("features", "pixels"))
         self.space.setCurrentIndex(max(0, self.space.findData(chosen)))
-        if not reals.folder(document):
-            self.words.setText(reals.NONE)
+        if not latent_code.real_folder(document):
+            self.words.setText(latent_code.NO_REAL_PICTURES)
         elif self._result is None:
             self.words.setText(WAITING)
 

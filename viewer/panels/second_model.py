@@ -23,9 +23,8 @@ from viewer.presenters.model_difference import Pairs
 from viewer.session.document import Document, Look
 from viewer.session.history import Store
 from viewer.session.second_model import PREFIX, slot_of
-from viewer.widgets.controls.elided_label import ElidedLabel
+from viewer.widgets.controls.elided_label import ElidedLabel, plain
 from viewer.widgets.pictures.channel_view import copy_button
-from viewer.widgets.plain import plain
 from viewer.widgets.tables.box_pairs import PairTable
 from viewer.widgets.tables.copy_table import Cells
 from viewer.widgets.tables.fact_card import Card

@@ -15,13 +15,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
 
 from models.attributions import gradients as gradient
 from models.attributions.attribution import Heatmap, Probe, attribution
-from models.attributions.baselines import BASELINES, TITLES, baseline
 from models.attributions.target import TargetParams
 from models.params import param
+from models.subject import Subject
 from models.types import Float
+
+BASELINES = ("black", "mean", "blur", "noise")
+TITLES = ("Black", "Mean colour", "Blurred picture", "Noise")
+BLUR = 1 / 16  # standard deviation, as a share of the input's shorter side
 
 Double = NDArray[np.float64]
 
@@ -118,3 +123,21 @@ def _added(weights: Double, planes: Iterable[Float]) -> Double:
     for weight, plane in zip(weights, planes, strict=True):
         total = total + weight * plane
     return total
+
+
+def baseline(subject: Subject, kind: str, *, seed: int = 0) -> Tensor:
+    """Return a baseline (1, 3, h, w), normalised as the network expects; noise is uniform over each channel's range."""
+    x = subject.input
+    match kind:
+        case "black":
+            return subject.black.expand_as(x)
+        case "mean":
+            return subject.mean.expand_as(x)
+        case "blur":
+            sigma = BLUR * min(subject.size)
+            reach = min(int(3 * sigma), min(subject.size) - 1)
+            return gaussian_blur(x, [2 * reach + 1] * 2, [sigma] * 2)
+    # Drawn on the CPU, so that a seed gives the same noise on every device.
+    drawn = torch.rand(x.shape, generator=torch.Generator().manual_seed(seed)).to(x)
+    low, high = x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)
+    return low + drawn * (high - low)

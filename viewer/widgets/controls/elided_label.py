@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from PySide6 import QtGui
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QResizeEvent, QTextLayout, QTextOption
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
-
-from viewer.widgets.plain import plain
 
 UNLIMITED = 10_000
 
@@ -116,3 +115,8 @@ class ElidedLabel(QLabel):
             spans.append((line.textStart(), line.textStart() + line.textLength()))
         layout.endLayout()
         return spans
+
+
+def plain(text: str) -> str:
+    """Return text that a tooltip shows literally, even if a file's name contains `<img src=…>`."""
+    return QtGui.Qt.convertFromPlainText(text) if QtGui.Qt.mightBeRichText(text) else text

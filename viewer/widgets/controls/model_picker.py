@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenuBar, QWidget
 
 from models import model_name
-from viewer.widgets.plain import plain
+from viewer.widgets.controls.elided_label import plain
 
 GAP = 8
 LEAST_PX = 200

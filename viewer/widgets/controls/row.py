@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
-from viewer.widgets.plain import plain
+from viewer.widgets.controls.elided_label import plain
 
 GAP = 8
 

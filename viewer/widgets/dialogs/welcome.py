@@ -9,7 +9,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from models.media import is_endless, title
+from models.pictures.media import is_endless, title
 from viewer import theme
 
 INVITATION = "Drop a picture, a video, a folder or model weights here"

@@ -9,18 +9,16 @@ from typing import Any
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPixmap
 
-from models.types import Float, Pixels
+from models.types import Pixels
 from viewer import theme
-from viewer.canvas.layers import Heat
 from viewer.canvas.painter import as_image, paint
-from viewer.presenters.heatmap import value_at
+from viewer.presenters.map_tiles import Share, Tile
 
 GAP = 6
 LINE_PX = 16
 CROSS_PX, CROSS_HOLE_PX = 7.0, 2.5
 WIDE_PX = 120
 NEAREST_FROM_SCALE = 2.0
-Share = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -30,42 +28,6 @@ class View:
     x: float = 0.5
     y: float = 0.5
     zoom: float = 1.0
-
-
-@dataclass(frozen=True, eq=False)
-class Tile:
-    """A heat map over a picture: the map of `method` for the target `about`.
-
-    `heat` is what is painted, `values` over `extent` is what is read out. `extent` is in pixels of the picture; `size`
-    is the picture's width and height, (0, 0) if unknown. `note` is text shown instead of or with the map; `badge` is a
-    short warning and `tip` its full text; `foot` is the value at the end of the colour scale.
-    """
-
-    key: str
-    method: str
-    about: str
-    picture: Hashable
-    size: tuple[int, int] = (0, 0)
-    heat: Heat | None = None
-    values: Float | None = None
-    extent: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    note: str = ""
-    badge: str = ""
-    tip: str = ""
-    foot: str = ""
-    waits: bool = False
-
-    @property
-    def title(self) -> str:
-        """Return the method and what its map is about."""
-        return f"{self.method} · {self.about}" if self.about else self.method
-
-    def read(self, place: Share | None) -> str:
-        """Return the map's value at a position given as shares of the picture, "" if there is no map."""
-        if place is None or self.values is None or not self.size[0]:
-            return ""
-        value = value_at(self.values, self.extent, place[0] * self.size[0], place[1] * self.size[1])
-        return "–" if value is None else f"{value:.3g}"
 
 
 def area(cell: QRectF) -> QRectF:

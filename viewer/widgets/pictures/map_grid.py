@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QToolTip, QWidget
 
 from models.types import Pixels
 from viewer import theme
-from viewer.widgets.pictures import map_cell, map_layout
-from viewer.widgets.pictures.map_cell import GAP, LINE_PX, Share, Shots, Tile, View
+from viewer.presenters.map_tiles import Share, Tile
+from viewer.widgets.pictures import map_cell
+from viewer.widgets.pictures.map_cell import GAP, LINE_PX, Shots, View
 
 __all__ = ["MapGrid", "Tile", "View"]
 
@@ -131,9 +132,7 @@ class MapGrid(QWidget):
     def _cells(self) -> list[QRectF]:
         size = next((tile.size for tile in self.tiles if tile.size[0]), (1, 1))
         room = QRectF(self.rect()).adjusted(GAP, 2, -GAP, -2)
-        return map_layout.cells(
-            len(self.tiles), self._across, room, aspect=size[0] / size[1], gap=GAP, text=2 * LINE_PX
-        )
+        return cells(len(self.tiles), self._across, room, aspect=size[0] / size[1], gap=GAP, text=2 * LINE_PX)
 
     def _at(self, position: QPointF) -> int:
         return next((i for i, cell in enumerate(self._cells()) if cell.contains(position)), -1)
@@ -219,7 +218,7 @@ class MapGrid(QWidget):
         middle = self.area(self.current).center()
         match event.key():
             case key if key in STEPS:
-                self.current = map_layout.beside(self._cells(), self.current, *STEPS[Qt.Key(key)])
+                self.current = beside(self._cells(), self.current, *STEPS[Qt.Key(key)])
             case Qt.Key.Key_Space:
                 extend = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
                 self.chosen.emit(self.tiles[self.current].key, extend)
@@ -260,3 +259,53 @@ class MapGrid(QWidget):
     def _restyle(self) -> None:
         self._shots.forget()
         self.update()
+
+
+def cells(count: int, across: int, room: QRectF, *, aspect: float, gap: float, text: float) -> list[QRectF]:
+    """Return the rectangles of `count` cells in `room`, in the arrangement with the largest pictures.
+
+    `aspect` is a picture's width over height; each cell also needs `text` pixels of height for text. Each run of
+    `across` cells belongs together, as the methods of one class do. A group is one row, several groups share a row, or
+    the layout is transposed so that like members of the groups are side by side.
+    """
+    if not count:
+        return []
+    groups = -(-count // across)
+    ways = [(across * j, False) for j in range(1, groups + 1) if groups % j == 0]
+    ways += [(groups * j, True) for j in range(1, across + 1) if across % j == 0]
+
+    def large(way: tuple[int, bool]) -> float:
+        columns = way[0]
+        rows = -(-across * groups // columns)
+        width = (room.width() - (columns - 1) * gap) / columns
+        height = (room.height() - (rows - 1) * gap) / rows - text
+        return min(width, height * aspect)
+
+    columns, turned = max(ways, key=large)
+    rows = -(-across * groups // columns)
+    width = (room.width() - (columns - 1) * gap) / columns
+    height = (room.height() - (rows - 1) * gap) / rows
+    placed = []
+    for index in range(count):
+        group, member = divmod(index, across)
+        at = member * groups + group if turned else index
+        row, column = divmod(at, columns)
+        left, top = room.left() + column * (width + gap), room.top() + row * (height + gap)
+        placed.append(QRectF(round(left), round(top), round(width), round(height)))
+    return placed
+
+
+def beside(placed: list[QRectF], index: int, across: int, down: int) -> int:
+    """Return the nearest cell in a direction (`across`, `down` in -1, 0, 1), or `index` itself if there is none."""
+    here = placed[index].center()
+
+    def far(other: QRectF) -> float:
+        way: QPointF = other.center() - here
+        along = way.x() * across + way.y() * down
+        aside = abs(way.x() * down) + abs(way.y() * across)
+        # Distance to the side counts four times, so that a key press stays in its row or column.
+        return along + 4 * aside if along > 1 else float("inf")
+
+    distance = [far(one) for one in placed]
+    nearest = min(range(len(placed)), key=distance.__getitem__)
+    return nearest if distance[nearest] < float("inf") else index

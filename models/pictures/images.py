@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from models import files, picture_limits, tiff, value_range
+from models import files
 from models.files import WEIGHTS_SUFFIXES, sha256
-from models.media import VIDEO_SUFFIXES, is_endless
 from models.output_files import write_whole
-from models.picture_limits import MAX_PIXELS, Facts
+from models.pictures import picture_limits, tiff, value_range
+from models.pictures.media import VIDEO_SUFFIXES, is_endless
+from models.pictures.picture_limits import MAX_PIXELS, Facts
 from models.types import Pixels, Refusal, Source
 
 __all__ = [
@@ -256,9 +257,9 @@ def _opened(path: Path) -> Image.Image:
 
 
 def prepare() -> None:
-    """Import what the five commonest formats take, which threads need not do then."""
+    """Import the modules of the five most common formats, so that threads need not."""
     Image.preinit()
-    import_module("fractions")  # of a PNG's resolution
+    import_module("fractions")  # for the resolution of a PNG
 
 
 def _identified(path: Path) -> Image.Image:
@@ -293,7 +294,7 @@ def _too_big(path: Path, pixels: int) -> Refusal:
 def _unknown(path: Path) -> Refusal:
     what = files.kind(path)
     if what in _HEIC:
-        message = f"{path.name} is {what}, whatever its name says: as phones take them. It cannot be read here."
+        message = f"{path.name} is in fact {what}, as phones take them. It cannot be read here."
         if path.suffix.lower() in (".heic", ".heif"):
             message = f"{path.name} is {what}, as phones take them. It cannot be read here."
         return Refusal(message, advice=_ADVICE_HEIC)
@@ -432,3 +433,11 @@ def _natural(path: Path) -> list[tuple[int, int, str]]:
     """Return a sort key that compares runs of digits as numbers."""
     parts = re.split(r"(\d+)", path.name.casefold())
     return [(0, int(p), p) if p.isdecimal() else (1, 0, p) for p in parts] + [(2, 0, path.name)]
+
+
+def thumbnail(source: Source, *, side: int) -> Pixels:
+    """Return a picture (h, w, 3) uint8 whose longer side is at most `side` pixels. Raises Refusal as `read`."""
+    pixels = read(source).pixels
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side), reducing_gap=2.0)
+    return np.ascontiguousarray(image)

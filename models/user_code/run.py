@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import traceback
 from collections.abc import Iterator
@@ -15,21 +16,24 @@ from torch import nn
 
 from models import files
 from models.types import Cancelled, Refusal
-from models.user_code import compiled, consent
+from models.user_code import compiled, helpers, imports
 
 PREFIX = "vitrine_own_"
 OURS = ("models", "viewer", "main")
 
-_beside: dict[str, Path] = {}
+_beside: set[str] = set()  # names of modules
 
 
 def run(file: Path) -> ModuleType:
     """Run a file of code that the user has allowed and return it as a module. Raises Refusal when it may not, or fails.
 
-    What was allowed is what runs: the bytes that are checked are the bytes that are compiled.
+    What was allowed is what runs, of the file and of what it imports from beside it: the bytes that are checked are the
+    bytes that are compiled.
     """
     content = files.check(file).read_bytes()
-    digest = consent.check(file, content)
+    digest = helpers.check(file, content)
+    imports.guard(file.parent)
+    imports.forget()
     name = f"{PREFIX}{digest[:16]}"
     module = ModuleType(name)
     module.__file__ = str(file)
@@ -53,9 +57,10 @@ def among(file: Path) -> Iterator[None]:
     """
     import vitrine  # noqa: F401 - so that it is known by its name while ours are hidden
 
-    for name in list(_beside):
+    for name in _beside:
         sys.modules.pop(name, None)
-        del _beside[name]
+    _beside.clear()
+    importlib.invalidate_caches()
     folder = file.parent
     hidden = {}
     taken = [n for n in OURS if (folder / n).is_dir() or (folder / f"{n}.py").is_file()]
@@ -72,15 +77,16 @@ def among(file: Path) -> Iterator[None]:
         for name in set(sys.modules) - before:
             place = getattr(sys.modules[name], "__file__", None)
             if place and Path(place).is_relative_to(folder) and not name.startswith(PREFIX):
-                _beside[name] = Path(place)
                 if name in hidden or name.split(".")[0] in taken:
-                    del sys.modules[name], _beside[name]
+                    del sys.modules[name]
+                else:
+                    _beside.add(name)
         sys.modules.update(hidden)
 
 
 def beside() -> tuple[Path, ...]:
-    """Return the files that the code which ran last imported from its own folder."""
-    return tuple(_beside.values())
+    """Return the files that the code which ran last imported from beside itself."""
+    return imports.loaded()
 
 
 def member(module: ModuleType, name: str, file: Path) -> Any:
@@ -122,6 +128,6 @@ def where(error: BaseException) -> str:
     places = [
         f"{Path(frame.f_code.co_filename).name}, line {line}"
         for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_globals.get("__name__", "").startswith(PREFIX) or Path(frame.f_code.co_filename) in _beside.values()
+        if frame.f_globals.get("__name__", "").startswith(PREFIX) or Path(frame.f_code.co_filename) in imports.loaded()
     ]
     return places[-1] if places else ""

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     _debug[:] = [DEBUG in given]
     given = [_file_or_option(each) for each in given if each != DEBUG]
-    from models.module_paths import SAFE_PATH, leave_out_folder
+    from models.runtime.module_paths import SAFE_PATH, leave_out_folder
 
     leave_out_folder()
     os.environ[SAFE_PATH] = "1"
@@ -184,13 +184,13 @@ def _named(options: Any) -> str:
 
 
 def _models(*, as_json: bool, zoo: str | None) -> int:
-    from models import listing
+    from models import command_line
     from models.cards import card as cards
 
     if as_json:
         print(json.dumps([dict(card.about) for card in cards.bundled().values()], indent=2, ensure_ascii=False))
     else:
-        print("\n".join(listing.bundled() if zoo is None else listing.zoo(zoo)))
+        print("\n".join(command_line.bundled_lines() if zoo is None else command_line.zoo_lines(zoo)))
     return DONE
 
 
@@ -214,7 +214,8 @@ def _inspections(model: str, *, as_json: bool) -> int:
 
 
 def _run(options: Any) -> int:
-    from models import command_line, images
+    from models import command_line
+    from models.pictures import images
     from models.requests import Request
     from models.types import Refusal, Source
 

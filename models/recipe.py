@@ -12,8 +12,8 @@ from typing import Any
 
 from models import model_name
 from models.files import check, exists, sha256, text_of
-from models.media import is_endless, title
 from models.output_files import write_whole
+from models.pictures.media import is_endless, title
 from models.requests import Request
 from models.types import Refusal, Result, Source
 

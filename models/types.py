@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.media import is_endless, is_live, title
+from models.pictures.media import is_endless, is_live, title
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]

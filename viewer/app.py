@@ -11,9 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from models import images, model_name, output_files
+from models import model_name, output_files
 from models.cards import card
 from models.files import MODEL_SUFFIXES
+from models.pictures import images
 from models.types import Failure, Refusal, Source
 from models.zoo.fetch import missing
 from viewer.saving.session_file import is_session

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from models import model_name, places
+from models import files, model_name
 from models.files import ASSETS, code_of, text_of
 from models.output_files import write_whole
 from models.types import Refusal
@@ -204,7 +204,7 @@ def place(file: Path) -> Path:
 
 def own_place(file: Path) -> Path:
     """Return the path of the card of a file in a folder that cannot be written to."""
-    return places.home() / "cards" / f"{file.stem}-{hashlib.sha256(str(file).encode()).hexdigest()[:12]}.json"
+    return files.home() / "cards" / f"{file.stem}-{hashlib.sha256(str(file).encode()).hexdigest()[:12]}.json"
 
 
 def beside(file: Path) -> Card | None:

@@ -98,5 +98,6 @@ def written(file: Path, changed: Mapping[str, Any]) -> Path:
         return cards.write(file, about)
     except OSError as error:
         raise Refusal(
-            f"The card of {file.name} cannot be written ({error}).", advice="Free the disk, or allow it."
+            f"The card of {file.name} cannot be written ({error}).",
+            advice="Make room on the disk, or allow writing to it.",
         ) from error

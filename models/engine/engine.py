@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 
-from models import images, model_name
+from models import model_name
 from models.engine import registry
 from models.live import capture
 from models.params import build
+from models.pictures import images
 from models.requests import Request
 from models.runtime import device, failures, forward_passes, isolation
 from models.runtime.context import Context

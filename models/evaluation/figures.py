@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.evaluation import tide
-from models.evaluation.confusion import confusion
 from models.evaluation.curve import Curve, curves, operating_point, rates
 from models.evaluation.funnel import best_scores, funnel
 from models.evaluation.matched import COCO_IOUS, Matched, Setting, match, survivors
@@ -102,3 +101,22 @@ def _average_precision(matched: Matched, row: int, score: float) -> NDArray[np.f
 def _visible(matched: Matched) -> Int:
     hidden = matched.setting.hidden
     return np.flatnonzero([label not in hidden for label in matched.table.classes.tolist()])
+
+
+def confusion(matched: Matched, score: float) -> Int:
+    """Return counts (C + 1, C + 1): rows are classes of objects, columns classes of detections.
+
+    The last row counts detections on background, the last column objects without a detection.
+    """
+    table, classes = matched.table, len(matched.positives)
+    counted = np.flatnonzero(matched.counted)
+    finder = matched.finder[counted]
+    found = np.flatnonzero(finder >= 0)
+    found = found[table.score[finder[found]] > np.float32(score)]
+    row = table.truth_kind[counted].astype(np.int64)
+    column = np.full(len(counted), classes)
+    column[found] = table.kind[finder[found]]
+    matrix = np.bincount(row * (classes + 1) + column, minlength=(classes + 1) ** 2).reshape(classes + 1, classes + 1)
+    stray = ~(matched.taken | matched.excused) & (matched.score > np.float32(score))
+    matrix[classes, :classes] = np.bincount(matched.kind[stray], minlength=classes)
+    return matrix

@@ -64,7 +64,7 @@ def seen(subject: Subject, stages: Any) -> Seen:
             raise Refusal("The attention of this network is not over one row of tokens.")
         found.layout = layout_of(tuple(found.tokens[0].shape), subject.size)
         if not found.layout.spatial:
-            raise Refusal("The tokens of this network are no grid over the picture.")
+            raise Refusal("The tokens of this network do not form a grid over the picture.")
         return found
 
     return stages.run("attention inputs", make, subject.key)

@@ -39,6 +39,7 @@ def reach(subject: Subject, call: Call, stages: Any) -> Reached:
         kept_bytes: dict[int, int] = {}
 
         def count(value: Tensor) -> Tensor:
+            # Several saved tensors may share a storage, which then counts once.
             kept_bytes[value.untyped_storage().data_ptr()] = value.untyped_storage().nbytes()
             return value
 
@@ -59,7 +60,7 @@ def field(reached: Reached, channel: int, row: int, column: int) -> Float:
     with gradients():
         units = reached.planes[:, row, column]
         if not units.requires_grad:
-            text = "No gradient arrives at the picture from this layer, and what a unit sees is told by its gradient."
+            text = "No gradient arrives at the picture from this layer, so a unit's receptive field is unknown."
             raise Refusal(text, advice="The code detaches it: it uses no_grad, detach or numpy. Mend it, then F5.")
         # Distinct weights keep the channels' gradients from cancelling when all of them are summed.
         value = units[channel] if channel >= 0 else (units * torch.linspace(1, 2, len(units)).to(units)).sum()

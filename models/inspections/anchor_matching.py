@@ -24,7 +24,7 @@ from models.detection import anchor_design, anchor_layout, anchor_match
 from models.detection.anchor_match import Assignment, Overlap, Rule
 from models.inspection import Inspection
 from models.params import Value, param
-from models.truth import kept
+from models.truth import read
 from models.truth.types import Annotated
 from models.types import Float, Int, Pixels, Refusal, Result, Source
 
@@ -94,7 +94,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     counts = [h * w * a for (h, w), a in zip(cells, design.per_cell, strict=True)]
 
     source = Source.file(params.truth) if params.truth else None
-    page = kept.truth_at(source, progress=stages.progress) if source else None
+    page = read.truth_at(source, progress=stages.progress) if source else None
     picture = page.of(stages.source.path) if page else None
     boxes, labels, left_out = _objects(picture)
     scaled = resize_boxes(torch.from_numpy(boxes), list(original), list(size))

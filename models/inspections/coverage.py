@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torchvision.models.detection.transform import resize_boxes
 
-from models import images
 from models.detection import anchor_design, anchor_fit, anchor_layout, anchor_match
 from models.detection.anchor_design import Design
 from models.detection.anchor_layout import Size
 from models.inspection import Inspection
 from models.params import param
-from models.truth import kept
+from models.pictures import images
+from models.truth import read
 from models.truth.types import Truth
 from models.types import Float, Int, Refusal, Result, Source
 
@@ -88,7 +88,7 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
     generator, _ = anchor_layout.parts(net)
     like = anchor_layout.own_design(generator)
     design = anchor_design.parse(like, params.scales, params.ratios)
-    truth = kept.truth_at(source, progress=stages.progress)
+    truth = read.truth_at(source, progress=stages.progress)
     objects = stages.run("objects", lambda: _objects(truth, net.transform, stages))
     if not len(objects.boxes):
         raise Refusal(f"{truth.name} holds no object to cover.", advice="Open ground truth with boxes.")

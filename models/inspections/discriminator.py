@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from models.inspection import Inspection
-from models.latent import real_pictures, scores
+from models.latent import real_pictures, typicality
 from models.latent.space import CODE_HELP
 from models.latent.typicality import percentile
 from models.params import param
@@ -36,7 +36,7 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     """Return the score with those of others. Raises Refusal for an invalid code or a folder without pictures."""
     codes = model.space.one(params.code, truncation=params.truncation)
     score = float(model.score(model.decode(model.tensor(codes)))[0])
-    samples = scores.of_samples(model, stages)
+    samples = typicality.of_samples(model, stages)
     real, told = np.zeros(0, np.float32), {}
     if params.folder:
         found = real_pictures.reals(model, params.folder, stages)

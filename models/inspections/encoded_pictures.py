@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from models import images
-from models.idle import go_on
 from models.inspection import Inspection
 from models.latent.generative_model import colours
 from models.params import param
+from models.pictures import images
+from models.runtime.context import go_on
 from models.types import Refusal, Result, Source
 
 SLICE_S = 0.02  # the engine is busy for about this long at a time

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 
-from models import images
 from models.capabilities import Traces
 from models.cards import card
 from models.detection import decision
@@ -25,9 +24,10 @@ from models.evaluation.measure import LEAST_IOU, measure
 from models.evaluation.store import Store
 from models.inspection import Inspection
 from models.params import param
+from models.pictures import images
 from models.runtime.context import Context
 from models.runtime.stage_cache import Cache, CachedStages
-from models.truth import kept
+from models.truth import read
 from models.truth.types import Truth
 from models.types import Refusal, Result, Source
 
@@ -65,7 +65,7 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
     Raises Refusal for unsupported settings, and if the model knows none of the classes.
     """
     check_plain(params, INSPECTION.title)
-    truth = kept.truth_at(source, progress=stages.progress)
+    truth = read.truth_at(source, progress=stages.progress)
     ids = truth.label_ids(model.card.classes)
     if not (ids >= 0).any():
         known = ", ".join(model.card.classes[label] for label in card.label_ids(model.card.classes))

@@ -20,7 +20,7 @@ from torch.nn import functional
 from models.capabilities import Encodes, Scores
 from models.inspection import Inspection
 from models.latent import path_keys as texts
-from models.latent import scores
+from models.latent import typicality
 from models.latent.generative_model import BATCH, colours
 from models.latent.path import EASINGS, Path, path
 from models.latent.retime import measured, steps, variation
@@ -126,7 +126,7 @@ def _made(model: Any, way: Path, see: See, params: Params, stages: Any) -> tuple
     }
     told["remarks"] = _remarks(arrays["norms"], told["band"], int(way.off_support(codes).sum()))
     if _is(model, Scores):
-        usual = np.sort(scores.of_samples(model, stages))
+        usual = np.sort(typicality.of_samples(model, stages))
         arrays |= {"logit": logits, "score": np.searchsorted(usual, logits).astype(np.float32) * (100 / len(usual))}
         told["scored"] = f"percentile among {len(usual)} samples of the model"
     return arrays, told

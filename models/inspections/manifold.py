@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.idle import go_on
 from models.inspection import Inspection
 from models.latent import plane as planes
 from models.latent.plane import Plane
 from models.params import param
+from models.runtime.context import go_on
 from models.types import Float, Pixels, Refusal, Result
 
 STEPS = (8, 4, 2, 1)

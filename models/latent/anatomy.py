@@ -16,7 +16,7 @@ OWN = "own"
 OWN_PICTURES = 32
 FAR = 10.0  # times the largest KL divergence among the model's own pictures
 LEAST_NATS, LEAST_VARIANCE = 10.0, 1e-4
-OUTSIDE = "This picture is outside of what the model was made for"
+OUTSIDE = "This picture is unlike those the model was trained on"
 MEANINGLESS = "The numbers say nothing about it."
 
 
@@ -68,7 +68,7 @@ def outside(model: Any, encoded: Encoded, stages: Any) -> tuple[str, bool]:
     lost = float((encoded.decoded - encoded.x).square().mean())
     flat = float(encoded.x.var(unbiased=False))
     if lost >= max(flat, LEAST_VARIANCE):
-        told.append("what the model makes of it is no nearer to it than one flat tone")
+        told.append("its reconstruction is no closer to it than a flat tone")
     kl = float(_divergence(encoded.mu, encoded.logvar))
     usual = stages.run("divergence of own pictures", lambda: _usual(model, encoded))
     far = not kl <= FAR * usual

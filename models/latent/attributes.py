@@ -29,7 +29,7 @@ def difference(codes: Tensor, has: Tensor, *, beside: Tensor | None = None) -> T
         if (inside & with_it).any() and (inside & ~with_it).any():
             found.append(codes[inside & with_it].mean(0) - codes[inside & ~with_it].mean(0))
     if not found:
-        raise Refusal("There are not both pictures with and without it.", advice="Add some of the other sort.")
+        raise Refusal("There must be pictures both with and without it.", advice="Add some of the missing sort.")
     return torch.stack(found).mean(0)
 
 

@@ -26,7 +26,7 @@ class LatentModel:
         "Detects": "{name} makes pictures: it finds no boxes.",
         "Classifies": "{name} makes pictures: it tells no classes.",
         "Explains": "{name} makes pictures: it gives no score that a map could explain.",
-        "Encodes": "{name} has no encoder: it does not tell the code of a picture.",
+        "Encodes": "{name} has no encoder: it cannot find the code of a picture.",
         "Scores": "{name} has no discriminator.",
     }
 

@@ -82,5 +82,5 @@ def _stop(text: str) -> Stop:
             found[kind] = word
     if len(words) > 1 and words[-1].isalpha() and not words[-2].endswith((",", ";")):
         known = f"Paths: {', '.join(PATHS)}; easings: {', '.join(EASINGS)}."
-        raise Refusal(f"There is no path and no easing {words[-1]!r}.", advice=known)
+        raise Refusal(f"{words[-1]!r} is neither a path nor an easing.", advice=known)
     return Stop(" ".join(words), found.get("path", ""), found.get("easing", ""))

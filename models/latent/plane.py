@@ -152,10 +152,12 @@ def of_dimensions(
     rows = free(space)
     for row in (a, b):
         if row not in rows:
-            known = f"from 0 to {space.size - 1}" + ("" if len(rows) == space.size else ", those of a choice left out")
-            raise Refusal(f"There is no dimension {row} to go along.", advice=f"Take two of those {known}.")
+            known = f"from 0 to {space.size - 1}" + ("" if len(rows) == space.size else ", without those of a category")
+            raise Refusal(f"Dimension {row} cannot be an axis.", advice=f"Choose two {known}.")
     if a == b:
-        raise Refusal(f"Both axes are dimension {a}: that is a line, no plane.", advice="Take another for one of them.")
+        raise Refusal(
+            f"Both axes are dimension {a}: that gives a line, not a plane.", advice="Choose another for one of them."
+        )
     kinds = {row: block.kind for block, part in space.parts() for row in range(part.start, part.stop)}
     origin, u, v = np.array(code, np.float32), np.zeros(space.size, np.float32), np.zeros(space.size, np.float32)
     origin[[a, b]] = 0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from models import images
+from models.pictures import images
 from models.types import Float, Pixels, Refusal, Source
 
 PIXELS = "pixels"
@@ -30,7 +30,7 @@ def reals(model: Any, folder: str, stages: Any, *, most: int = MOST) -> Reals:
     """Return up to `most` pictures of a folder, spread evenly over its files. Raises Refusal if there are none."""
     path = Path(folder).expanduser()
     if not folder or not path.is_dir():
-        raise Refusal(f"{folder or 'No folder'} is no folder of pictures.", advice="Choose one with real pictures.")
+        raise Refusal(f"{folder or 'No folder'} is not a folder of pictures.", advice="Choose one with real pictures.")
     files = images.pictures_in(path)
     chosen = [files[i] for i in np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int)]
     stamps = tuple(Source.file(file).stamp for file in chosen)
@@ -64,7 +64,7 @@ def features(space: str, model: Any, pictures: Pixels, stages: Any) -> Float:
         return values.reshape(len(pictures), -1)
     other = stages.model(space)
     if not hasattr(other, "preprocess"):
-        raise Refusal(f"{space} tells no classes of a picture.", advice="Choose a classifier, such as digits-lenet.")
+        raise Refusal(f"{space} is not a classifier.", advice="Choose one, such as digits-lenet.")
     found = []
     with torch.inference_mode(False), torch.no_grad():
         for at in range(0, len(pictures), SLICE):

@@ -78,6 +78,7 @@ class Space:
         A seed gives the same codes on every machine, and the first ones do not depend on `count`. With `truncation`
         above 0, normal numbers of larger magnitude are drawn again (Brock et al. 2019, section 3.1).
         """
+        # A generator per row keeps the first codes the same whatever `count` is.
         rows = [np.random.default_rng([seed, row]) for row in range(count)]
         return np.stack([self._drawn(rng, truncation) for rng in rows]) if rows else np.zeros((0, self.size), "f4")
 
@@ -131,7 +132,7 @@ class Space:
             )
         if not np.isfinite(found).all():
             raise Refusal(
-                "The code holds a value that is not a number (NaN or infinite).", advice="Mend or replace it."
+                "The code holds a value that is not a number (NaN or infinite).", advice="Correct or replace it."
             )
         return found
 
@@ -156,7 +157,7 @@ class Space:
             rows = [[float(value) for value in row.split(",")] for row in given.split(";")]
         except ValueError:
             raise Refusal(
-                f"{text[:60]!r} is no latent code.", advice="Give seed:NUMBER, numbers with commas, or an NPY file."
+                f"{text[:60]!r} is not a latent code.", advice="Give seed:NUMBER, numbers with commas, or an NPY file."
             ) from None
         if len({len(row) for row in rows}) > 1:
             raise Refusal("The codes are of different lengths.", advice=f"This model's codes have {self.size} numbers.")
@@ -182,15 +183,15 @@ def _seed(text: str) -> int:
     try:
         seed = int(text)
     except ValueError:
-        raise Refusal(f"{text[:60]!r} is no seed.", advice=_SEED_HELP) from None
+        raise Refusal(f"{text[:60]!r} is not a seed.", advice=_SEED_HELP) from None
     if not 0 <= seed < 1 << MOST_SEED_BITS:
-        raise Refusal(f"{text[:60]} is no seed.", advice=_SEED_HELP)
+        raise Refusal(f"{text[:60]} is not a seed.", advice=_SEED_HELP)
     return seed
 
 
 def _read(path: Path) -> Any:
     try:
-        # `files.check` accepts regular files only: reading a named pipe would block for ever.
+        # `files.check` accepts regular files only: reading a named pipe would block forever.
         if files.check(path).stat().st_size > MOST_BYTES:
             raise Refusal(f"{path.name} is too large for codes.", advice=f"At most {MOST_BYTES >> 20} MB are read.")
         with path.open("rb") as file:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from models.types import Float
+
+SAMPLES, SLICE = 256, 64
 
 SHARE = 0.95
 TERMS = 10_000
@@ -35,6 +40,7 @@ def norm_share(size: int, length: float) -> float:
     a, x = size / 2, length**2 / 2
     if x == 0:
         return 0.0
+    # So far beyond the mean that the share rounds to 1; the series would need too many terms.
     if x > a + 40 * math.sqrt(a) + 800:
         return 1.0
     term = total = 1 / a
@@ -52,3 +58,17 @@ def percentile(value: float, sample: ArrayLike) -> float:
     if found.size == 0:
         return 50.0
     return 100 * float((found < value).mean() + (found == value).mean() / 2)
+
+
+def of_samples(model: Any, stages: Any) -> Float:
+    """Return the discriminator's logits (SAMPLES,) for the pictures of seeds 0, 1, …, computed once per model."""
+
+    def make() -> Float:
+        codes = np.concatenate([model.space.draw(seed) for seed in range(SAMPLES)])
+        found = []
+        for at in range(0, SAMPLES, SLICE):
+            stages.progress(at / SAMPLES, "score samples")
+            found.append(model.score(model.decode(model.tensor(codes[at : at + SLICE]))).float().cpu().numpy())
+        return np.concatenate(found)
+
+    return stages.run("scores of samples", make)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from models import files
-from models.media import camera_number, kind, title
+from models.pictures.media import camera_number, kind, title
 from models.types import Pixels, Refusal, Source
 
 OPEN_MS = 5000

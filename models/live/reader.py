@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from models.live.capture import Capture
-from models.media import is_endless
+from models.pictures.media import is_endless
 from models.types import Pixels, Refusal
 
 AHEAD = 2

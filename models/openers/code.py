@@ -71,7 +71,7 @@ def chosen(file: Path) -> str:
         raise Refusal(text, advice=f"Write a function that returns one, or {outline.ADAPTER} = your class.")
     names = ", ".join(choice.name for choice in found[:8])
     raise Refusal(
-        f"{file.name} has no {outline.ADAPTER}: say what of it is the model.",
+        f"{file.name} has no {outline.ADAPTER}: say which object in it is the model.",
         advice=f"It has {names}; {file.name}:{found[0].name} opens the first.",
         offer=("choose", str(file)),
     )

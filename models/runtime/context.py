@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from models.types import Cancelled
 
@@ -52,3 +52,48 @@ class Context:
         took_ms = (time.perf_counter() - start) * 1000
         self.timings[name] = self.timings.get(name, 0.0) + took_ms - self._inside_ms
         self._inside_ms = outer_ms + took_ms
+
+
+class Work(Protocol):
+    """Work done in steps. An exception is stored in `failure` and raised with the next answer."""
+
+    failure: Exception | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is nothing left to do."""
+        ...
+
+    def step(self) -> None:
+        """Do the next part."""
+        ...
+
+
+class _Wish:
+    """The current work of a kind, None for none."""
+
+    work: Work | None = None
+
+
+def go_on(stages: Any, kind: str, work: Work) -> None:
+    """Schedule work in the place of earlier work of its kind. Raises the work's failure since the last call, if any."""
+    if work.failure is not None:
+        failure, work.failure = work.failure, None
+        raise failure
+    if kind not in stages.cache:
+        stages.cache[kind] = _Wish()
+    wish: _Wish = stages.cache[kind]
+    wish.work = None if work.complete else work
+    if wish.work is not None:
+        stages.meanwhile(kind, _steps(wish))
+
+
+def _steps(wish: _Wish) -> Iterator[None]:
+    """Do the current work step by step until it is complete or replaced by None."""
+    while (work := wish.work) is not None and not work.complete:
+        try:
+            work.step()
+        except Exception as error:
+            work.failure = error
+            return
+        yield

@@ -130,7 +130,7 @@ def train(net: GAN, pictures: Tensor, options: argparse.Namespace) -> None:
 
             losses = torch.stack([judged.detach(), fooled.detach(), told.detach()])
             if not math.isfinite(float(losses.sum())):
-                raise FloatingPointError(f"The losses are no numbers in epoch {epoch + 1}: {losses}.")
+                raise FloatingPointError(f"The losses are not finite in epoch {epoch + 1}: {losses}.")
             recent = recent.lerp(losses, 0.02)
             bar.set_postfix_str("judge {:.3f} maker {:.3f} codes {:.3f}".format(*recent.tolist()), refresh=False)
         save_weights(plain(net, average.module, options.architecture), options.out)

@@ -56,7 +56,7 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
 
     def take(part: str, item: Any) -> None:
         if not isinstance(item, dict):
-            gather.omit(path.name, f"an entry of {part} is no object but {shown(item)}")
+            gather.omit(path.name, f"an entry of {part} is not an object but {shown(item)}")
             return
         key = _key(item.get("id"))
         if part == "categories":
@@ -64,7 +64,7 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
         elif part == "images":
             _image(gather, path.name, images, key, item)
         elif key is not None and key in seen:
-            gather.omit(path.name, f"annotation {key} comes twice; the first is used")
+            gather.omit(path.name, f"annotation {key} appears twice; the first is used")
         else:
             if key is not None:
                 seen.add(key)
@@ -77,7 +77,7 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
     found = _parse(path, take, progress)
     missing = [part for part in WANTED if part not in found]
     if missing:
-        raise Refusal(f"{path.name} has no {' and no '.join(missing)}, so it is no ground truth.", advice=_NO_COCO)
+        raise Refusal(f"{path.name} has no {' and no '.join(missing)}, so it is not ground truth.", advice=_NO_COCO)
 
     places = {key: row for row, key in enumerate(categories)}
     find = _finder(path, gather.listing)
@@ -96,7 +96,7 @@ def _category(gather: Gatherer, file: str, categories: dict[Key, str], key: Key 
     if key is None or not isinstance(name, str) or not name.strip():
         gather.omit(file, f"a category has no {'id' if key is None else 'name'}")
     elif key in categories:
-        gather.omit(file, f"category {key} ({name}) comes twice; the first is used")
+        gather.omit(file, f"category {key} ({name}) appears twice; the first is used")
     else:
         categories[key] = clean(name.strip())
 
@@ -106,7 +106,7 @@ def _image(gather: Gatherer, file: str, images: dict[Key, Any], key: Key | None,
     if key is None or not isinstance(name, str) or not name.strip() or "\0" in name:
         gather.omit(file, f"a picture has no {'id' if key is None else 'file name'}")
     elif key in images:
-        gather.omit(file, f"picture {key} ({name}) comes twice; the first is used")
+        gather.omit(file, f"picture {key} ({name}) appears twice; the first is used")
     else:
         width, height = whole(item.get("width")), whole(item.get("height"))
         images[key] = name.strip(), (max(width or 0, 0), max(height or 0, 0))
@@ -226,7 +226,7 @@ def _parse(path: Path, take: Callable[[str, Any], None], progress: Progress | No
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         message = f"{path.name} is broken at {where}: {error.msg[:1].lower()}{error.msg[1:]}."
-        raise Refusal(message, advice="Mend it there, or export it again.") from error
+        raise Refusal(message, advice="Correct it there, or export it again.") from error
     except (RecursionError, MemoryError, ValueError) as error:
         raise Refusal(f"{path.name} is nested too deep or too large to be read.", advice=_NO_COCO) from error
     if not found:
@@ -269,7 +269,7 @@ def _entries(path: Path, text: str, decode: Callable[..., Any]) -> Iterator[tupl
     if text[at : at + 1] != "{":
         decode(text, at)
         _tell_other(path, text)
-        raise Refusal("This file is no data set: it is a list or a single value.", advice=_NO_COCO)
+        raise Refusal("This file is not a data set: it is a list or a single value.", advice=_NO_COCO)
     at = _skip(text, at + 1)
     while text[at : at + 1] != "}":
         if text[at : at + 1] != '"':

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models import images
-from models.images import FOLDER_SUFFIXES
+from models.pictures import images
+from models.pictures.images import FOLDER_SUFFIXES
 from models.truth.types import Annotated, Truth
 from models.types import Bool, Int, Refusal
 
@@ -147,11 +147,11 @@ class Gatherer:
         good = finite & solid & inside
         for row in np.flatnonzero(~good).tolist():
             if not finite[row]:
-                self.omit(file, f"{what(row)} has a coordinate that is no number")
+                self.omit(file, f"{what(row)} has a coordinate that is not a number")
             elif not solid[row]:
                 self.omit(file, f"{what(row)} has no area: {_span(table[row])}{hint(row) if hint else ''}")
             else:
-                outside = f"{what(row)} lies outside of the picture, {size[0]} × {size[1]}"
+                outside = f"{what(row)} lies outside the picture, {size[0]} × {size[1]}"
                 self.omit(file, outside + (hint(row) if hint else ""))
         self._pictures[path] = Annotated(path, size, table[good].astype(np.float32), label[good], crowded[good])
 

@@ -35,9 +35,9 @@ def _polygons(rings: list[Any]) -> Box | str:
         try:
             values = [float(value) for value in ring]
         except (TypeError, ValueError, OverflowError):
-            return "has a polygon with what is no number"
+            return "has a polygon with a value that is not a number"
         if len(values) % 2 or len(values) < 4 or not all(map(math.isfinite, values)):
-            return f"has a polygon of {len(values)} numbers, which are no points"
+            return f"has a polygon of {len(values)} numbers, which do not make points"
         points += values
     if not points:
         return "has no box of four numbers and an empty polygon"
@@ -99,6 +99,7 @@ def _text(counts: str) -> NDArray[np.int64] | None:
             continue
         if group & 16:
             value -= 1 << shift
+        # As in maskApi.c, the first three run lengths are absolute.
         if len(runs) > 2:
             value += runs[-2]
         if not 0 <= value <= MOST_SIDE**2:

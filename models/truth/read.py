@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from pathlib import Path
 
 from models import files
 from models.truth.gather import Progress
 from models.truth.types import Truth
-from models.types import Refusal
+from models.types import Refusal, Source
+
+MOST_KEPT = 2
+_kept: OrderedDict[Source, Truth] = OrderedDict()
 
 ROBOFLOW = "_annotations.coco.json"
 PEEKED_BYTES = 1 << 16
@@ -91,7 +95,7 @@ def _holds(folder: Path, suffix: str, *, deep: bool = False) -> bool:
 def _unknown(path: Path) -> Refusal:
     if not path.is_dir():
         files.check(path)
-        return Refusal(f"{path.name} is no ground truth that can be read.", advice=ADVICE)
+        return Refusal(f"{path.name} is not ground truth that can be read.", advice=ADVICE)
     found = [each.name for each in _sheets(path)]
     if found:
         return Refusal(f"{path.name} holds several JSON files.", advice=f"Choose one: {', '.join(found[:8])}.")
@@ -125,3 +129,13 @@ def _sheets(folder: Path) -> list[Path]:
     """Return the JSON files in a folder that may be COCO's."""
     found = {*folder.glob("*.json"), *folder.glob("annotations/*.json"), *folder.glob("Annotations/*.json")}
     return sorted(each for each in found if not each.is_dir())
+
+
+def truth_at(source: Source, *, progress: Progress | None = None) -> Truth:
+    """Return the ground truth of a Source, reading it again if its stamp has changed. Raises Refusal."""
+    if source not in _kept:
+        _kept[source] = read(source.path, progress=progress)
+    _kept.move_to_end(source)
+    while len(_kept) > MOST_KEPT:
+        _kept.popitem(last=False)
+    return _kept[source]

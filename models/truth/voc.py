@@ -131,7 +131,7 @@ def _picture(gather: Gatherer, file: Path, home: Path) -> _Read | None:
     objects = list(tree.iter("object"))
     path = _find(gather, file, home, _text(tree, "filename"))
     if not path or gather.has(path):
-        why = f"its picture {Path(path).name} has another file" if path else "its picture is not there"
+        why = f"its picture {Path(path).name} already has another XML file" if path else "its picture is not there"
         gather.omit(file.name, f"{why}, so its {len(objects):,} boxes are left out")
         return None
     gather.claim(path)
@@ -195,7 +195,7 @@ def _name_bare(gather: Gatherer, found: list[tuple[Path, Path]]) -> None:
         for name in sorted(gather.listing.names(folder)):
             at = os.path.join(folder, name)
             if gather.listing.is_picture(name) and at not in seen and Path(name).stem not in stems:
-                gather.omit(name, "this picture has no XML file, so nothing is known of what is on it")
+                gather.omit(name, "this picture has no XML file, so its objects are unknown")
 
 
 def _tree(gather: Gatherer, file: Path) -> Any:

@@ -66,7 +66,7 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
     for row, (picture, text) in enumerate(found.pairs.items()):
         gather.progress(row, len(found.pairs), f"Reading {root.name}")
         if text is None:
-            gather.omit(os.path.basename(picture), "it has no text file, so nothing is known of what is on it")
+            gather.omit(os.path.basename(picture), "it has no text file, so its objects are unknown")
             continue
         rows = _rows(gather, Path(text), sheet)
         if rows is not None:
@@ -122,7 +122,7 @@ def _rows(gather: Gatherer, file: Path, sheet: Sheet) -> list[Row] | None:
             continue
         label, box = _label(words[0], sheet.names), _box(words[1:], pose=sheet.pose)
         if label is None:
-            gather.omit(file.name, f"line {line_number} begins with {words[0][:20]!r}, which is no class")
+            gather.omit(file.name, f"line {line_number} begins with {words[0][:20]!r}, which is not a class")
         elif isinstance(box, str):
             gather.omit(file.name, f"line {line_number} {box}")
         else:
@@ -151,7 +151,7 @@ def _box(words: list[str], *, pose: bool) -> list[float] | str:
         return "is neither a box of four numbers nor a polygon"
     count = len(values)
     if count == 5 and not (0 <= values[4] <= 1 or math.isnan(values[4])):
-        return f"has a fifth number that is no confidence ({values[4]:g}): turned boxes are read as four corners"
+        return f"has a fifth number that is not a confidence ({values[4]:g}): rotated boxes are read as four corners"
     if count in (4, 5) or (pose and count > 5) or _has_key_points(values):
         x, y, width, height = values[:4]
         return [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
@@ -236,7 +236,7 @@ def _listed(gather: Gatherer, file: Path, bases: list[Path]) -> _Set:
         if at and gather.listing.is_picture(at):
             found.pairs.setdefault(at, _text_of(gather, at))
         else:
-            gather.omit(file.name, f"{shown(line)} is not there" if not at else f"{shown(line)} is no picture")
+            gather.omit(file.name, f"{shown(line)} is not there" if not at else f"{shown(line)} is not a picture")
     return found
 
 
@@ -271,7 +271,7 @@ def _below(gather: Gatherer, root: Path) -> _Set:
     for folder, count in bare.items():
         if folder not in with_labels and with_labels:
             what = f"{count:,} pictures have no text files" if count > 1 else "its picture has no text file"
-            gather.omit(os.path.relpath(folder, root), f"{what}, so nothing is known of what is on them")
+            gather.omit(os.path.relpath(folder, root), f"{what}, so their objects are unknown")
     every.pairs = {p: t for p, t in every.pairs.items() if t is not None or os.path.dirname(p) in with_labels}
     return every
 

@@ -106,7 +106,7 @@ def _table(text: str) -> dict[str, Any]:
             raise _TooMuchError("it is nested too deep or too long")
     found = yaml.load(text, Loader=_LOADER)
     if not isinstance(found, dict):
-        raise _TooMuchError("it is no table")
+        raise _TooMuchError("it is not a mapping")
     return found
 
 

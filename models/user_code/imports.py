@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from models import files
-from models.module_paths import ROOT
+from models.runtime.module_paths import ROOT
 from models.types import Refusal
 from models.user_code import consent
 

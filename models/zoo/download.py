@@ -189,7 +189,7 @@ def _copy(body: _Body, file: IO[bytes], report: Report, cancelled: Callable[[], 
             if not (chunk := body.stream.read1(CHUNK)):
                 break
             if done + len(chunk) > MOST_BYTES:
-                raise Refusal(f"More than {_size(MOST_BYTES)} came, so it was given up.", advice=_LATER)
+                raise Refusal(f"More than {_size(MOST_BYTES)} arrived, so the download was stopped.", advice=_LATER)
             file.write(chunk)
             done += len(chunk)
             report(done, body.total)
@@ -230,7 +230,7 @@ def _refusal(error: Exception, url: str, place: Path) -> Refusal:
     if isinstance(error, urllib.error.HTTPError):
         error.close()
         if error.code in (401, 403):
-            message = f"{host} does not give {place.name} to everybody ({error.code})."
+            message = f"{host} gives {place.name} only to users who sign in ({error.code})."
             return Refusal(message, advice=f"Sign in there, download {url}, and open the file.")
         if error.code in (404, 410):
             message = f"{place.name} is not at {host} any more ({error.code})."

@@ -69,7 +69,7 @@ def _read(file: Path) -> dict[str, Tensor]:
         state = weights.read(file)
     except Refusal as refusal:
         # The file is a download, not the user's own, so it can be replaced.
-        raise Refusal(str(refusal), advice=f"Delete {file} to have it downloaded anew.") from refusal
+        raise Refusal(str(refusal), advice=f"Delete {file} to have it downloaded again.") from refusal
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
 
 
@@ -125,6 +125,7 @@ def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[Any, dict[str, Any
             net = timm.create_model(full, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(state)})
         net.pretrained_cfg.pop("state_dict", None)
     else:
+        # Fixed weights without disturbing the caller's random numbers.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             net = timm.create_model(full, pretrained=False)

@@ -111,9 +111,8 @@ def test_pythonpath_stays_the_users(trap: Path) -> None:
     mine = trap.parent / "mine"
     mine.mkdir()
     (mine / "helper_of_mine.py").write_text("VALUE = 3\n")
-    code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from models.module_paths import leave_out_folder as l; l(); "
-    )
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
+    code += "from models.runtime.module_paths import leave_out_folder as l; l(); "
     done = start(mine, "-c", code + "import helper_of_mine; print(helper_of_mine.VALUE)", PYTHONPATH=str(mine))
     assert done.stdout.strip() == "3", done.stderr
     done = start(mine, "-c", code + "import helper_of_mine")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.types import Failure, Result, Source
 from viewer.session import job_queue as jobs_module

@@ -20,16 +20,35 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from models import output_files, reading
+from models import output_files
 from models.engine.process import FLAGS, receive, send, serve
 from models.live.shared_frames import Borrower, Lender
 from models.live.status import Facts, Shown
-from models.module_paths import environment, leave_out_folder
+from models.pictures import reading
 from models.requests import Request
 from models.runtime import memory_limits, sandbox
+from models.runtime.module_paths import environment, leave_out_folder
 from models.types import Source
-from viewer.endings import OVER_MEMORY
 from viewer.session.reading_process import ReadingProcesses, Wanted
+
+OVER_MEMORY = -1000  # what stands for an exit code where the window ended it for that
+WINDOWS_CODES = {
+    0xC0000005: "it crashed (access violation)",
+    0xC00000FD: "it crashed (stack overflow)",
+    0xC0000409: "it crashed (damaged stack)",
+    0xC000001D: "it crashed (illegal instruction)",
+    0xC0000017: "it had not enough memory",
+}
+SIGNALS = {
+    "SIGKILL": "it was ended by the system, probably for want of memory",
+    "SIGSEGV": "it crashed (segmentation fault)",
+    "SIGBUS": "it crashed (bus error)",
+    "SIGILL": "it crashed (illegal instruction)",
+    "SIGFPE": "it crashed (arithmetic error)",
+    "SIGABRT": "it crashed (aborted)",
+    "SIGTERM": "it was ended by another program",
+    "SIGXCPU": "it used up the processor time it may have",
+}
 
 GRACE_S = 2.0
 ENDING_S = 0.5  # from the end of what an engine sends to its exit code
@@ -98,7 +117,7 @@ class Lane(Protocol):
     def read(
         self, task: str, source: Source, option: int = 0, *, wanted: Wanted, progress: reading.Progress | None = None
     ) -> Any:
-        """Return what `models.reading.read` does, from any thread; raises Cancelled once it is not `wanted`."""
+        """Return what `reading.read` does, from any thread; raises Cancelled once it is not `wanted`."""
 
 
 class ProcessLane:
@@ -414,3 +433,22 @@ class Pool:
     def stop(self) -> None:
         """Forget what has not begun."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def ending_words(code: int | None) -> str:
+    """Return how a process ended by its exit code, minus the signal on POSIX, as part of a sentence."""
+    if code == OVER_MEMORY:
+        return "it took more memory than this machine can spare"
+    if code is None:
+        return "it no longer answers"
+    if code & 0xFFFFFFFF in WINDOWS_CODES:
+        return WINDOWS_CODES[code & 0xFFFFFFFF]
+    if code == 1:
+        return "it ended with an error (exit code 1)"
+    if code >= 0:
+        return f"something in it called exit (exit code {code})"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return SIGNALS.get(name, f"it was ended by {name}")

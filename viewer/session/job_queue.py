@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from models import model_name, reading
+from models import model_name
+from models.pictures import reading
 from models.requests import Request
 from models.types import Answer, Cancelled, Failure, Refusal, Source
-from viewer import endings
-from viewer.saving.document_paths import of_request
+from viewer.session import engine_process
+from viewer.session.document_paths import of_request
 from viewer.session.engine_process import GRACE_S, InlineLane, Lane, Mailbox, Pool, Post, ProcessLane
 
 __all__ = ["InlineLane", "Jobs", "Lane", "Mailbox", "Post", "ProcessLane"]
@@ -180,7 +181,7 @@ class Jobs:
         wanted: Callable[[], bool] = lambda: True,
         progress: reading.Progress | None = None,
     ) -> Any:
-        """Return what `models.reading.read` does, where the lane reads; to be called by `work` of `local`."""
+        """Return what `models.pictures.reading.read` does, where the lane reads; to be called by `work` of `local`."""
         return self.lane.read(task, source, option, wanted=wanted, progress=progress)
 
     @property
@@ -222,7 +223,7 @@ class Jobs:
                 if self._starts >= MOST_STARTS:
                     self._give_up(code, details)
                     return
-                head, how = self._first(), endings.words(code)
+                head, how = self._first(), engine_process.ending_words(code)
                 at = (
                     f" at {head.inspection} with {model_name.title(head.model)}"
                     if head is not None and was_ready
@@ -230,7 +231,7 @@ class Jobs:
                 )
                 text = f"The engine stopped unexpectedly{at}: {how}. A fresh one takes over."
                 self.deliver("lost", text, details)
-                self._revive(blame=was_ready, how=how, details=details, again=code != endings.OVER_MEMORY)
+                self._revive(blame=was_ready, how=how, details=details, again=code != engine_process.OVER_MEMORY)
 
     def _all(self) -> list[Slot]:
         return list(self.slots.values())

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from models.images import Picture
 from models.live.status import Facts, Opening, Shown
-from models.media import device, is_endless, title
+from models.pictures.images import Picture
+from models.pictures.media import device, is_endless, title
 from models.requests import Request
 from models.types import Failure, Pixels, Source
 from viewer.session import request_plan

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from models import files
-from models.media import has_password
+from models.files import HOME_VARIABLE, home
 from models.output_files import write_whole
-from models.places import HOME_VARIABLE, home
+from models.pictures.media import has_password
 from models.types import Refusal
 
 __all__ = ["HOME_VARIABLE", "Settings", "home"]

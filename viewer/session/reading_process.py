@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from models import reading
-from models.module_paths import environment
+from models.pictures import reading
+from models.runtime.module_paths import environment
 from models.types import Cancelled, Refusal, Source
 
 MOST_S = 60.0  # for one picture: those of the largest size take a tenth of it

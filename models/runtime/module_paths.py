@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SAFE_PATH = "PYTHONSAFEPATH"  # as with `python -P`, for processes that this one starts, and those that they start
 
 _lock = threading.Lock()  # the environment is one for all threads

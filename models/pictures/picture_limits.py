@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from models import tiff
+from models.pictures import tiff
 from models.types import Refusal
 
 MAX_PIXELS = 100_000_000

@@ -9,7 +9,7 @@ from typing import Any
 
 from models import model_name
 from models.files import code_of
-from models.media import is_endless
+from models.pictures.media import is_endless
 from models.requests import Request
 from models.types import Source
 from viewer.saving.dataclass_json import mapped

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from models import files, picture_limits, tiff, value_range
+from models import files
 from models.files import WEIGHTS_SUFFIXES, sha256
-from models.media import VIDEO_SUFFIXES, is_endless
 from models.output_files import write_whole
-from models.picture_limits import MAX_PIXELS, Facts
+from models.pictures import picture_limits, tiff, value_range
+from models.pictures.media import VIDEO_SUFFIXES, is_endless
+from models.pictures.picture_limits import MAX_PIXELS, Facts
 from models.types import Pixels, Refusal, Source
 
 __all__ = [
@@ -432,3 +433,11 @@ def _natural(path: Path) -> list[tuple[int, int, str]]:
     """Return a sort key that compares runs of digits as numbers."""
     parts = re.split(r"(\d+)", path.name.casefold())
     return [(0, int(p), p) if p.isdecimal() else (1, 0, p) for p in parts] + [(2, 0, path.name)]
+
+
+def thumbnail(source: Source, *, side: int) -> Pixels:
+    """Return a picture (h, w, 3) uint8 whose longer side is at most `side` pixels. Raises Refusal as `read`."""
+    pixels = read(source).pixels
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side), reducing_gap=2.0)
+    return np.ascontiguousarray(image)

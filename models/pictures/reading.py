@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from models import images
-from models.images import Picture
+from models.pictures import images
+from models.pictures.images import Picture, thumbnail
 from models.runtime import memory_limits
-from models.thumbnail import thumbnail
 from models.types import Refusal, Source
 
 MOST_BYTES = 4 << 30

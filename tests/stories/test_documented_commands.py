@@ -22,7 +22,7 @@ from truths import xml
 from videos import video
 
 import main as program
-from models import cards
+from models.cards import card as cards
 
 ROOT = Path(__file__).resolve().parents[2]
 FACE = CHECKPOINTS / "face_rfb320" / "version-RFB-320.pth"

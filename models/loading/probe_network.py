@@ -132,7 +132,7 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
             head = replace(head, kind=heads.VALUES)
         found = replace(found, head=head, serves=serves)
     if serves == CLASSES:
-        offered[heads.KEY] = heads.offered(head.kind, head.count, head.evidence)
+        offered[heads.KEY] = heads.offered(head.kind, head.count, head.evidence, known=heads.KEY in card.about)
     elif serves == BOXES:
         place = _boxes(tensors, part)
         sets = anchor_sets.fitting(tensors[part][1].shape[1], size, card.about.get("anchors"))

@@ -86,10 +86,12 @@ def _loop(pipe: Connection, called_off: Flags, plan: sandbox.Plan | None) -> Non
     from models.engine.engine import Engine
     from models.live.frame_loop import Show
     from models.live.shared_frames import Borrower, Lender
+    from models.runtime import device
 
     engine = Engine()
     gc.freeze()
     gc.enable()
+    device.start_graphics()  # the driver's set-up may need rights that the sandbox takes away
     sandbox.close(plan)
     send(pipe, ("ready", {}))
     show = Show(

@@ -1,1 +1,5 @@
-"""Turns answers into layers and words. May import viewer.session and the values of viewer.canvas; no Qt."""
+"""Turns answers into layers and words.
+
+May import models.cards, models.detection, models.latent, models.truth, viewer.canvas, viewer.session and the
+vocabulary.
+"""

@@ -1,1 +1,4 @@
-"""Reads and writes session files (.vitrine). May import viewer.session; no Qt."""
+"""Reads and writes session files (.vitrine).
+
+May import models.cards, models.pictures, viewer.presenters, viewer.session and the vocabulary.
+"""

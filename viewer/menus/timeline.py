@@ -104,7 +104,7 @@ def play(w: Window) -> None:
     """Play or pause the path, or say how to make one; else what plays of itself."""
     if not plays(w):
         w.live_view.toggle()
-    elif panel(w).reel is None:
+    elif panel(w).frames is None:
         w.docks.show(TimelinePanel.id)
     else:
         panel(w).toggle()

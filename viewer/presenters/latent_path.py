@@ -63,7 +63,7 @@ def with_key(document: Document, number: int, **changed: str) -> Document:
     return document.with_latent(keys=tuple(keys))
 
 
-class Reel:
+class PathFrames:
     """The frames of an answer, in memory. Time goes from 0 at the first frame to 1 at the last, or the first again."""
 
     def __init__(self, request: Request, result: Result) -> None:

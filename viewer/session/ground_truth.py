@@ -27,7 +27,7 @@ class OpenPictures(Protocol):
         """Open the pictures."""
 
 
-class Truths:
+class GroundTruth:
     """What the document's ground truth is: `current`, None until it was read; `reading` tells whether one is."""
 
     def __init__(self, state: SessionState, *, open_pictures: OpenPictures) -> None:

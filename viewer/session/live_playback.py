@@ -23,7 +23,7 @@ MOST_DEATHS = 2
 Heard = Callable[[Failure | None], None]
 
 
-class Live:
+class LivePlayback:
     """One source that plays, or none. `facts` is the last that was heard of it.
 
     `paint` returns a frame with what is drawn over it, for recording; `after_paint` calls back once the screen is up to

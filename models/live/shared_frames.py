@@ -77,6 +77,8 @@ class SharedMemoryReader:
             from multiprocessing.shared_memory import SharedMemory
 
             self._memory = SharedMemory(shared.name)
+            # Unlinked while both sides have it open: the system frees it when the last process ends, even after a
+            # crash.
             self._memory.unlink()
         return np.ndarray(shared.shape, np.uint8, self._memory.buf).copy()
 

@@ -177,7 +177,7 @@ class Head:
         if kind == self.kind:
             return self
         titles = OFFER["titles"]
-        text = f"Chosen: {titles[kind]}. By itself it would be {titles[self.kind]}. {self.evidence}"
+        text = f"Chosen: {titles[kind]}. The automatic choice would be {titles[self.kind]}. {self.evidence}"
         return Head(kind, self.count, text)
 
     def scores(self, made: Tensor) -> Tensor:
@@ -200,10 +200,14 @@ class Head:
         return tuple(usual)
 
 
-def offered(kind: str, count: int, evidence: str) -> dict[str, Any]:
-    """Return the assumption about `count` numbers, the kind found as its first choice."""
+def offered(kind: str, count: int, evidence: str, *, known: bool = False) -> dict[str, Any]:
+    """Return the assumption about `count` numbers, the kind found as its first choice.
+
+    What is `known`, from a card or a family, is offered but not announced.
+    """
     kinds = ALONE if count == 1 else MANY
-    return {**OFFER, "choices": (kind, *(each for each in kinds if each != kind)), "evidence": evidence}
+    choices = (kind, *(each for each in kinds if each != kind))
+    return {**OFFER, "choices": choices, "evidence": evidence, "known": known}
 
 
 def recognised(run: Run, part: int, preprocess: Preprocess, device: torch.device, about: Mapping[str, Any]) -> Head:
@@ -241,7 +245,7 @@ def usual(count: int) -> Head:
     if count == 1:
         kind, _, evidence = _single(within=False, origin="", seen="It gives one number")
         return Head(kind, 1, evidence)
-    return Head(LOGITS, count, "Networks of this family are trained with a softmax, unless somebody trained it anew.")
+    return Head(LOGITS, count, "Networks of this family are trained with a softmax, unless this one was retrained.")
 
 
 def judged(table: NDArray[np.float64], origin: str) -> tuple[str, int, str]:
@@ -250,7 +254,7 @@ def judged(table: NDArray[np.float64], origin: str) -> tuple[str, int, str]:
     count = table.shape[1]
     made = f"They come from {WORDS[origin]}" if origin in WORDS else ""
     if not len(table):
-        return (VALUES if count == 1 else LOGITS), count, "On no picture tried were they numbers."
+        return (VALUES if count == 1 else LOGITS), count, "They were NaN or infinite on every picture tried."
     low, high, sums = float(table.min()), float(table.max()), table.sum(1)
     span = f"on {len(table)} pictures they go from {low:.3g} to {high:.3g}"
     seen = f"{made}; {span}" if made else span[0].upper() + span[1:]
@@ -275,7 +279,7 @@ def judged(table: NDArray[np.float64], origin: str) -> tuple[str, int, str]:
 def _single(*, within: bool, origin: str, seen: str) -> tuple[str, int, str]:
     if within and origin in BOUNDED and origin != "clamp":
         return INDEPENDENT, 1, f"{seen}: the probability of one class."
-    text = "nothing tells a regression from the logit of one class, so it is shown as it is"
+    text = "a regression and the logit of one class look the same, so it is shown as it is"
     return VALUES, 1, f"{seen.replace('they go', 'it goes').replace('They come', 'It comes')}; {text}."
 
 

@@ -68,7 +68,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     begun: list[subprocess.Popen[str]] = []
 
     def go(code: str, *words: object, **environment: str) -> subprocess.Popen[str]:
-        named = {**os.environ, "VITRINE_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1", **environment}
+        given = {"VITRINE_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        named = {**os.environ, **given, **environment}
         command = [sys.executable, "-c", code, *map(str, words)]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         begun.append(subprocess.Popen(command, cwd=ROOT, env=named, text=True, **pipes))
@@ -225,7 +226,7 @@ def test_a_folder_that_cannot_be_written_is_told_once(desk: Make, home: Path, pi
     Autosave(d.window.context, d.window.sessions, d.window.notices)
 
     def told() -> list[str]:
-        return [text for text in d.messages if "not kept for after a crash" in text]
+        return [text for text in d.messages if "cannot be saved for recovery after a crash" in text]
 
     d.until(told)
     d.set("score", 0.3)

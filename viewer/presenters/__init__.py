@@ -1,4 +1,4 @@
-"""Turns answers into layers and words.
+"""Convert results to layers and text, and document settings to requests.
 
 May import models.cards, models.detection, models.latent, models.truth, viewer.canvas, viewer.session and the
 vocabulary.

@@ -1,4 +1,4 @@
-"""Reads and writes session files (.vitrine).
+"""Read and write session files (.vitrine).
 
 May import models.cards, models.pictures, viewer.presenters, viewer.session and the vocabulary.
 """

@@ -49,7 +49,7 @@ BARE = """
 import sys, time
 import cv2
 import torch
-from models.engine import Engine
+from models.engine.engine import Engine
 path, model, warm = sys.argv[1], sys.argv[2], int(sys.argv[3])
 net = Engine().model(model).net
 for _ in sys.stdin:

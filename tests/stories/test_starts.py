@@ -37,7 +37,7 @@ class Silent:
     def submit(self, number, request): pass
     def reaches(self, path): return True
     def read(self, task, source, option=0, *, wanted, progress=None):
-        from models import reading
+        from models.pictures import reading
         return reading.read(task, source, option, progress=progress)
     def live(self, number, command, *given): pass
     def cancel(self, number): pass

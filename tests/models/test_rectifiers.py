@@ -209,7 +209,9 @@ def test_where_the_network_cuts_gradients_off_it_is_said_so_and_after_which_laye
     assert guided_relu.verdict(asked.subject, TargetParams(), asked.stages).reason == told
 
 
-@pytest.mark.parametrize("cut", [torch.round, torch.sign, lambda x: torch.sigmoid(1000 + x)], ids=str)
+@pytest.mark.parametrize(
+    "cut", [torch.round, torch.sign, lambda x: torch.sigmoid(1000 + x)], ids=["round", "sign", "saturated"]
+)
 def test_a_gradient_that_is_zero_everywhere_is_none(cut: Callable[[Tensor], Tensor]) -> None:
     asked = probe(opened(Cut(cut)), TargetParams())
     assert "zero everywhere" in gradient.missing(asked.subject, asked.stages)

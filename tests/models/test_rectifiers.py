@@ -224,7 +224,7 @@ OF_GRADIENTS = [m for m in registry.all_attributions().values() if m.gradient an
 @pytest.mark.parametrize("cut", ["detach", "numpy"])
 @pytest.mark.parametrize("method", OF_GRADIENTS, ids=lambda m: m.id)
 def test_no_method_draws_a_map_of_a_gradient_that_does_not_arrive(method: Any, cut: str) -> None:
-    with pytest.raises(Refusal, match=r"^No gradient arrives at (the picture|first)"):
+    with pytest.raises(Refusal, match=r"^No gradient arrives at (the picture|layer first)"):
         explained(method, opened(Cut(NO_WAY[cut])))
 
 

@@ -265,7 +265,7 @@ def test_code_imports_what_lies_beside_it_even_under_a_name_of_ours(tmp_path: Pa
     import models.engine.registry as ours
 
     assert ours is registry
-    assert Path(sys.modules["models"].__file__ or "").parent == Path(registry.__file__).parent
+    assert Path(sys.modules["models"].__file__ or "").parent == Path(registry.__file__).parent.parent
     (tmp_path / "one" / "models" / "nets.py").write_text(
         "from torchvision.models import resnet18\ndef net():\n    return resnet18(num_classes=9)\n"
     )

@@ -121,8 +121,10 @@ def _window(given: list[str]) -> int:
     options.model = _named(options) or None
     if options.screenshot:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from models import places
     from viewer.session.job_queue import Mailbox, ProcessLane
 
+    places.home()  # before the engine starts, which has to keep things in the same folder
     lane, mail = ProcessLane(), Mailbox()
     lane.start(mail.post)
     try:
@@ -134,7 +136,7 @@ def _window(given: list[str]) -> int:
 
 
 def _headless(given: list[str]) -> int:
-    from models import command_line
+    from models import command_line, places
 
     parser = argparse.ArgumentParser(prog="main.py", usage="\n" + USAGE)
     commands = parser.add_subparsers(dest="command")
@@ -155,6 +157,8 @@ def _headless(given: list[str]) -> int:
     again.add_argument("recipe", type=Path)
     again.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(given)
+    if told := places.note():
+        _say(told)
     match options.command:
         case "models":
             return _models(as_json=options.json, zoo=options.zoo)

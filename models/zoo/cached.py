@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from models import places
 from models.cards.zoo_catalogue import Entry
 
 PART = ".part"  # follows the name of what is not all there yet
@@ -18,14 +19,16 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 def checkpoints() -> Path:
     """Return the folder in which torch hub keeps what it downloads (`torch.hub.get_dir()`, and in it checkpoints)."""
-    home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "torch")
-    return Path(home).expanduser() / "hub" / "checkpoints"
+    home = os.environ.get("TORCH_HOME")
+    return (Path(home).expanduser() if home else places.caches() / "torch") / "hub" / "checkpoints"
 
 
 def hub_cache() -> Path:
     """Return the folder in which `huggingface_hub` keeps what it downloads."""
-    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
-    return Path(os.environ.get("HF_HUB_CACHE") or Path(home, "hub")).expanduser()
+    named, home = os.environ.get("HF_HUB_CACHE"), os.environ.get("HF_HOME")
+    if named:
+        return Path(named).expanduser()
+    return (Path(home).expanduser() if home else places.caches() / "huggingface") / "hub"
 
 
 def place(entry: Entry) -> Path:

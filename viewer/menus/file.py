@@ -8,6 +8,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QFileDialog
 
+from models import places
 from models.images import PICTURE_SUFFIXES
 from models.media import title
 from models.requests import Request
@@ -176,7 +177,7 @@ def ask_export(w: Window, kind: str) -> None:
     if found is None:
         return
     request, _ = found
-    begin = Path(w.settings.last_folder or Path.home()) / f"{request.stem}.{kind}"
+    begin = Path(w.settings.last_folder or places.user_folder()) / f"{request.stem}.{kind}"
     name, _ = QFileDialog.getSaveFileName(w, "Export", str(begin), f"*.{kind}")
     if name:
         export_to(w, Path(name), kind)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog
 
-from models import model_name
+from models import model_name, places
 from models.cards import card
 from models.files import MODEL_SUFFIXES
 from models.types import Refusal
@@ -65,7 +65,7 @@ def ask_export(w: Window) -> None:
     """Ask where to write both panes."""
     document = w.session.store.document
     stem = document.source.stem if document.source else "picture"
-    begin = Path(w.settings.last_folder or Path.home()) / f"{stem}.two-models.png"
+    begin = Path(w.settings.last_folder or places.user_folder()) / f"{stem}.two-models.png"
     name, _ = QFileDialog.getSaveFileName(w, "Export both models", str(begin), "Both panes and what differs (*.png)")
     if name:
         export_to(w, Path(name))

@@ -14,7 +14,7 @@ from typing import Any
 from models import files
 from models.media import has_password
 from models.output_files import write_whole
-from models.places import HOME_VARIABLE, home
+from models.places import HOME_VARIABLE, home, note
 from models.types import Refusal
 
 __all__ = ["HOME_VARIABLE", "Settings", "home"]
@@ -47,6 +47,8 @@ class Settings:
     def load(cls, folder: Path | None = None) -> Settings:
         """Read the settings in `folder`, else in $VITRINE_HOME, else in the user's configuration folder."""
         found = cls(folder or home())
+        if folder is None and (told := note()):
+            found.notes.append(told)
         found._take(found._read())
         return found
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 
+from models import places
 from models.images import Picture
 from models.live.record import SUFFIX
 from models.live.status import Shown
@@ -69,7 +70,7 @@ class LiveView(QObject):
         if self.recording:
             self._live.finish()
         elif source is not None:
-            begin = Path(settings.last_folder or Path.home()) / f"{source.stem}.detect{SUFFIX}"
+            begin = Path(settings.last_folder or places.user_folder()) / f"{source.stem}.detect{SUFFIX}"
             name, _ = QFileDialog.getSaveFileName(self._context.frame, "Record", str(begin), f"*{SUFFIX}")
             if name:
                 self.record_to(Path(name))

@@ -11,9 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from models import images, model_name, output_files
+from models import model_name, output_files
 from models.cards import card
 from models.files import MODEL_SUFFIXES
+from models.pictures import images
 from models.types import Failure, Refusal, Source
 from models.zoo.fetch import missing
 from viewer.saving.session_file import is_session
@@ -41,9 +42,13 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     if fetched:
         document = document.with_model(card.DEFAULT_MODEL)
     session = Session(lane, document)
+    # Shiboken walks over sys.modules once, when the first module of Qt is imported, and aborts where another thread
+    # imports something meanwhile: so threads have work only afterwards, and find what most pictures need.
+    from PySide6.QtCore import qInstallMessageHandler
+
+    images.prepare()
     session.begin(mail.post, FIRST, started=True)
 
-    from PySide6.QtCore import qInstallMessageHandler
     from PySide6.QtWidgets import QApplication
 
     from viewer.window.autosave import Autosave

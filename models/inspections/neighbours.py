@@ -1,9 +1,9 @@
-"""Neighbours: the real pictures nearest to a generated one, a check for memorisation.
+"""Neighbours: the real images nearest to a generated one, as a check for memorisation.
 
-Arrays of the Result: `picture` (H, W, 3) uint8 that was made, `pictures` (K, H, W, 3) its nearest, nearest first, and
-their `distances` (K,), Euclidean in pixels from 0 to 1 or in a classifier's scores; `typical` (M,) the distances of
-real pictures to their own nearest others. `meta["ratio"]` is the nearest's distance over the median of those,
-`percentile` the share of real pictures with a nearer neighbour, `paths` the files of the nearest.
+Arrays of the Result: `picture` (H, W, 3) uint8 the generated image, `pictures` (K, H, W, 3) its nearest real ones,
+nearest first, and their `distances` (K,), Euclidean in pixels from 0 to 1 or in a classifier's scores; `typical` (M,)
+the distances of real images to their own nearest neighbours. `meta["ratio"]` is the nearest distance over the median
+of those, `percentile` the percentage of real images with a nearer neighbour, `paths` the files of the nearest.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from models.types import Result
 
 @dataclass(frozen=True)
 class Params:
-    """Which code, and among which pictures."""
+    """The code, and the pictures to search."""
 
     code: str = param("seed:0", "Code", CODE_HELP)
     folder: str = param("", "Folder", "A folder of real pictures, best those that the model learnt from.")
@@ -29,7 +29,7 @@ class Params:
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
-    """Return the nearest real pictures. Raises Refusal for a folder without any and for what is no code."""
+    """Return the nearest real images. Raises Refusal for a folder without pictures, or an invalid code."""
     codes = model.space.one(params.code)
     real = real_pictures.reals(model, params.folder, stages)
     key = (params.folder, params.features, real.paths)

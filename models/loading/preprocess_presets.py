@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models import images, model_name
+from models import model_name
 from models.cards.card import PHOTOS, Card
 from models.loading.preprocess import FITS, ORDERS, SIZED, Preprocess
+from models.pictures import images
 
 PRESETS: dict[str, dict[str, Any]] = {
     "imagenet": {},

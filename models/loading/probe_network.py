@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models import images, model_name
+from models import model_name
 from models.cards.card import BACKGROUND, GAP, PHOTOS, Card, recognised
 from models.detection import anchor_sets, box_rows
 from models.detection.box_rows import Boxes
@@ -18,6 +18,7 @@ from models.loading.heads import Head
 from models.loading.preprocess import Preprocess
 from models.loading.returned_tensors import complaint, is_vector, tensors_of
 from models.loading.wanted_inputs import Size, size_of
+from models.pictures import images
 from models.runtime.failures import out_of_memory
 from models.types import Cancelled, Refusal
 

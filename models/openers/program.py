@@ -1,8 +1,8 @@
-"""Opens exported programs: ONNX files, torch.export programs (.pt2) and TorchScript. Their code is their graph.
+"""Opens exported programs: ONNX files, torch.export programs (.pt2) and TorchScript.
 
-None of them is run before what it says has been read, and TorchScript, which is code, not before the user has allowed
-it. What was exported has no class that anybody knows, so what a network is for is found out by running it once, within
-a budget; what that leaves open is assumed.
+A program's operators are checked before it runs, and TorchScript, which is code, runs only after the user has allowed
+it. An exported program carries no class name to recognise it by, so its task is found by running it once, within a
+budget; what that leaves open is an assumption the user can change.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Shape = tuple[int, int, int]
 
 
 def match(base: str) -> bool:
-    """Tell whether this names a file that holds a program and not weights alone."""
+    """Return whether this names a file that holds a program, as opposed to weights alone."""
     path = Path(base)
     return path.suffix.lower() in files.PROGRAM_SUFFIXES | files.WEIGHTS_SUFFIXES and files.is_program(path)
 
@@ -33,7 +33,7 @@ def match(base: str) -> bool:
 def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opened:
     """Return the program as a network.
 
-    Raises Refusal for a file that is broken, could run code, or holds what cannot be told as a network of one picture.
+    Raises Refusal for a file that is broken, could run code, or does not hold a network that takes one picture.
     """
     file = files.check(Path(base))
     card = cards.of_file(file)
@@ -45,12 +45,12 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
 
 
 def _size(file: Path, more: tuple[Path, ...]) -> int:
-    """Return the size of a program with the files that belong to it, in bytes."""
+    """Return the size in bytes of a program and the files that belong to it."""
     return sum(one.stat().st_size for one in (file, *more))
 
 
 def _read(file: Path, context: Context) -> tuple[nn.Module, Shape, tuple[Path, ...], str]:
-    """Return the network, its input's shape, the files that belong to it, and the kind of program in words."""
+    """Return the network, its input shape (C, H, W), the other files that belong to it, and the name of the format."""
     match file.suffix.lower():
         case ".onnx":
             model, more = onnx_file.read(file)

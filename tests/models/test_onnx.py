@@ -81,7 +81,7 @@ def test_gradients_and_layers_of_a_converted_network(onnx: Any, tmp_path: Path) 
     answer = engine.run(Request.make("classify", str(path), Source.file(ASTRONAUT)))
     assert isinstance(answer, Result)
     model = engine.model(str(path))
-    from models import images
+    from models.pictures import images
 
     x = model.preprocess.input(images.read(ASTRONAUT).pixels, torch.device("cpu")).numpy()
     wanted = np.sort(oracle(path, x)[0][0])[::-1]

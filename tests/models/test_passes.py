@@ -21,9 +21,9 @@ from models import model_name
 from models.cards.card import Card
 from models.engine import registry
 from models.engine.engine import Engine
-from models.images import read
 from models.loading.pass_behaviour import innocent
 from models.params import build
+from models.pictures.images import read
 from models.requests import Request
 from models.runtime.context import Context
 from models.runtime.forward_passes import Behaviour, guarded, repetition, through

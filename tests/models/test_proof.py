@@ -32,7 +32,7 @@ from models.attributions.target import TargetParams
 from models.bundled.photos import PhotosResNet
 from models.engine import registry
 from models.engine.engine import Engine
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.types import Failure, Result, Source
 

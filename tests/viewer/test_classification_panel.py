@@ -14,7 +14,7 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 from torch.nn import functional
 
-from models.images import read
+from models.pictures.images import read
 from models.types import Source
 from tests.viewer.explained import NAMES, PREPROCESSING, classifier, picture
 from viewer.session.lookup import label_of

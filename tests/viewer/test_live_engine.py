@@ -13,10 +13,9 @@ import pytest
 from videos import frames_of, number_in, video
 
 from models.requests import Request
-from viewer.canvas.painter import render
+from viewer.canvas.painter import pixels_of, render
 from viewer.panels.live import LivePanel
 from viewer.session.job_queue import ProcessLane
-from viewer.window.dropped_data import pixels_of
 
 FRAMES = 60
 Make = Callable[..., Any]

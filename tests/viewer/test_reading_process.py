@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models import reading
+from models.pictures import reading
 from models.types import Cancelled, Refusal, Source
 from viewer.session import reading_process
 from viewer.session.reading_process import ReadingProcesses

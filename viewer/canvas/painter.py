@@ -14,12 +14,11 @@ from PySide6.QtCore import QBuffer, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QTransform
 from PySide6.QtSvg import QSvgGenerator
 
+from models.types import Pixels
 from viewer.canvas import instances, label
 from viewer.canvas.frame import DARK, Frame, draw_lines, smooth
 from viewer.canvas.layers import Boxes, Heat, Hit, Labels, Layer, Links, Masks, Points, Skeletons
 from viewer.theme import class_colour, heat_lut
-
-Pixels = NDArray[np.uint8]
 
 Order = tuple[bool, tuple[int, ...]]  # whether boxes have dark edges, and their classes' numbers, the lowest first
 Orders = tuple[Order, ...]
@@ -414,3 +413,18 @@ def _translucent(frame: Frame, opacity: float) -> Iterator[Frame]:
 
 def _clear(colour: QColor, alpha: int) -> QColor:
     return QColor(colour.red(), colour.green(), colour.blue(), alpha)
+
+
+def pixels_of(image: QImage) -> Pixels:
+    """Return an image as (H, W, 3) uint8 RGB, transparent parts on white."""
+    if image.hasAlphaChannel():
+        flat = QImage(image.size(), QImage.Format.Format_RGB32)
+        flat.fill(0xFFFFFFFF)
+        painter = QPainter(flat)
+        painter.drawImage(0, 0, image)
+        painter.end()
+        image = flat
+    rgb = image.convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(rgb.constBits(), np.uint8).reshape(rgb.height(), rgb.bytesPerLine())
+    # A copy always: the rows belong to an image that is gone in a moment.
+    return rows[:, : 3 * rgb.width()].reshape(rgb.height(), rgb.width(), 3).copy()

@@ -10,7 +10,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 from viewer import theme
-from viewer.widgets.plain import plain
+from viewer.widgets.controls.elided_label import plain
 
 MENUS = ("File", "Edit", "View", "Model", "Inspect", "Help")
 NOTHING_HERE = "Nothing here yet"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
+from PySide6.QtGui import QImage
 
 from models import output_files, recipe
 from models.detection import report
@@ -12,9 +16,11 @@ from models.live.record import SUFFIX, Recording
 from models.output_files import OutputFiles
 from models.requests import Request
 from models.types import Pixels, Result
+from viewer import theme
 from viewer.canvas.layers import Layer
-from viewer.canvas.painter import png, render, svg
-from viewer.export import feature_grids, generated
+from viewer.canvas.mosaic import Atlas, sheet
+from viewer.canvas.painter import pixels_of, png, render, svg
+from viewer.export import generated
 from viewer.presenters import (
     anchor_matches,
     detections,
@@ -26,12 +32,15 @@ from viewer.presenters import (
     segmentation,
 )
 from viewer.session.document import Look
-from viewer.window.dropped_data import pixels_of
+
+RAW = {feature_maps.FILTERS: "tiles", feature_maps.ACTIVATIONS: "maps"}  # the array that holds the values themselves
+CELL_PX = 48
+GAP_PX = 2
 
 MAP = "attribution"
 PLAIN = ("classify", "layers", "verdicts")
 PROOF = faithfulness.PROOF
-GRIDS = feature_grids.RAW
+GRIDS = RAW
 KINDS = ("png", "svg", "json", "csv", "coco.json")
 # The kinds of files that the command line writes of inspections which are not painted as others are.
 KINDS_OF = {**dict.fromkeys(PLAIN, ("json",)), PROOF: ("png", "json", "csv")}
@@ -172,11 +181,11 @@ def _add(
         case _ if result.meta.get("kind") == generated.LATENT:
             generated.add(files, path, kind, request, result)
         case "png" if request.inspection in GRIDS:
-            files.add(path, feature_grids.as_png(request, result))
+            files.add(path, as_png(request, result))
         case "npy" if request.inspection in GRIDS:
             files.add(path, generated.npy(result.arrays[GRIDS[request.inspection]]))
         case "json" if request.inspection in GRIDS:
-            files.add(path, feature_grids.as_json(request, result, name=path.with_suffix(".npy").name))
+            files.add(path, as_json(request, result, name=path.with_suffix(".npy").name))
         case "png" if pixels is not None:
             files.add(path, png(render(pixels, layers)))
         case "svg" if pixels is not None:
@@ -209,3 +218,31 @@ def _add(
             path = path.with_suffix(".npz")
             files.add(path, generated.npz(result.arrays))
     return path
+
+
+def as_png(request: Request, result: Result) -> bytes:
+    """Return the grid of a result, in the order that was asked for, as a PNG file. Raises OSError."""
+    kind = request.inspection
+    atlas = (feature_maps.filter_atlas if kind == feature_maps.FILTERS else feature_maps.activation_atlas)(
+        result, theme.heat_lut
+    )
+    order = result.arrays["order"]
+    order = order if len(order) == len(atlas) else np.arange(len(atlas))  # all planes of one filter
+    pixels = np.ascontiguousarray(_picture(atlas, order))
+    height, width = pixels.shape
+    return png(QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied))
+
+
+def as_json(request: Request, result: Result, *, name: str) -> str:
+    """Return the numbers of each channel, whose values are in the file `name`."""
+    raw = RAW[request.inspection]
+    few = {key: array for key, array in result.arrays.items() if key not in ("tiles", "maps")}
+    told = {"file": name, "shape": list(result.arrays[raw].shape), "grid_order": "order"}
+    return report.as_plain_json(request, Result(few, {**result.meta, "values": told}))
+
+
+def _picture(atlas: Atlas, order: np.ndarray) -> np.ndarray:
+    height, width = atlas.tiles.shape[1:3]
+    times = max(1, CELL_PX // max(height, width))
+    columns = math.ceil(math.sqrt(len(order) * atlas.aspect))
+    return sheet(atlas, order, columns=columns, cell=(height * times, width * times), gap=GAP_PX)

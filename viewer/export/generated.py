@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from models.detection import report
-from models.images import png
 from models.live.record import write_film
 from models.output_files import OutputFiles
+from models.pictures.images import png
 from models.requests import Request
 from models.types import Pixels, Result
 

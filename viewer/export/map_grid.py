@@ -7,7 +7,6 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,11 @@ from PySide6.QtGui import QFont, QImage, QPainter
 
 from models import output_files, recipe
 from models.output_files import OutputFiles
-from models.requests import Request
-from models.types import Pixels, Refusal, Result, Source
+from models.types import Pixels, Refusal, Source
 from viewer import theme
 from viewer.canvas.painter import as_image, default_unit, paint, png
 from viewer.export.generated import npz
-from viewer.presenters.map_comparison import Cell, Difference
-from viewer.session.document import Look
+from viewer.presenters.map_tiles import Sheet, Shown
 from viewer.widgets.pictures.map_grid import Tile
 
 KINDS = ("png", "npz", "json")
@@ -31,30 +28,6 @@ MOST_PX = 12_000
 GAP = 8
 LINE = 18
 BAR_PX = 14
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """A cell as shown: what was asked, the answer if there is one, and where its scale ends."""
-
-    cell: Cell
-    tile: Tile
-    request: Request | None
-    result: Result | None
-    end: float = 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class Sheet:
-    """All that is compared: cells, `across` methods side by side, drawn by `look` on one `scale`, and its colours."""
-
-    shown: Sequence[Shown]
-    across: int
-    look: Look
-    scale: str
-    bar: tuple[float, float, str]
-    bar_text: str
-    difference: tuple[str, str, Difference] | None = None
 
 
 def write(

@@ -9,8 +9,8 @@ from typing import Any
 from PySide6.QtWidgets import QFileDialog
 
 from models import places
-from models.images import PICTURE_SUFFIXES
-from models.media import title
+from models.pictures.images import PICTURE_SUFFIXES
+from models.pictures.media import title
 from models.requests import Request
 from models.types import Refusal, Result
 from viewer.commands.command import Command

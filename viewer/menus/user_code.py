@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.user_code import consent, kept_adapters
 from viewer.commands.command import Command
+from viewer.session.engine_process import ProcessLane
 from viewer.window.main_window import Window
 
 
@@ -30,6 +31,16 @@ def commands(window: Window) -> list[Command]:
             enabled=lambda: _adapter(window) is not None,
             checked=lambda: (path := _adapter(window)) is not None and str(path) in kept_adapters.paths(),
             help="Weights that it recognises open with it from now on",
+        ),
+        Command(
+            "confine",
+            "Close the models' process in",
+            lambda: _confine(window),
+            menu="Model",
+            group="code",
+            enabled=lambda: isinstance(window.session.jobs.lane, ProcessLane),
+            checked=lambda: _is_confined(window),
+            help="It may write only to a folder of its own and the caches, and read no keys; off for code that must",
         ),
         Command(
             "forget-code",
@@ -62,6 +73,24 @@ def _keep(window: Window) -> None:
         return
     text = f"{path.name} is forgotten." if known else f"Weights that {path.name} recognises open with it from now on."
     window.tell(text, key="adapter")
+    window.refresh()
+
+
+def _is_confined(window: Window) -> bool:
+    lane = window.session.jobs.lane
+    return isinstance(lane, ProcessLane) and lane.confined
+
+
+def _confine(window: Window) -> None:
+    """Close the engine in from now on, or no longer: a fresh one takes over, as nothing opens one that is closed in."""
+    lane = window.session.jobs.lane
+    if not isinstance(lane, ProcessLane):
+        return
+    lane.confined = window.settings.confined = not lane.confined
+    window.settings.save()
+    what = "is closed in" if lane.confined else "may read and write what you may"
+    window.session.jobs.renew(f"The models' process {what} from now on. A fresh one takes over.")
+    window.session.again()
     window.refresh()
 
 

@@ -15,6 +15,8 @@ from models.params import Parameter
 from models.types import Float, Refusal, Result, Source
 from viewer.session.document import Document
 
+NO_REAL_PICTURES = "Open or choose a folder of real pictures to compare with."
+
 REACH = 4.0
 UNUSED_NATS = 0.05
 UNUSED, NOISE = "Unused dimensions", "Noise"
@@ -157,3 +159,16 @@ def _band(size: int) -> tuple[float, float]:
 
 def _title(block: Block) -> str:
     return (block.name or block.kind).capitalize()
+
+
+def real_folder(document: Document) -> str:
+    """Return the folder, "" where there is none."""
+    if document.latent.reals or document.file is None or document.file.moving:
+        return document.latent.reals
+    return str(Path(document.file.path).parent)
+
+
+def real_words(document: Document) -> str:
+    """Return what is said of the folder."""
+    found = real_folder(document)
+    return f"Real pictures: {Path(found).name or found}" if found else NO_REAL_PICTURES

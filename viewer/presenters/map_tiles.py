@@ -9,14 +9,15 @@ import numpy as np
 
 from models import quantity
 from models.requests import Request
-from models.types import Failure, Result, Source
+from models.types import Failure, Float, Result, Source
 from viewer.canvas.layers import Heat
-from viewer.export.map_grid import Shown
 from viewer.presenters import heatmap, map_comparison
+from viewer.presenters.heatmap import value_at
 from viewer.presenters.map_comparison import Cell, Difference, within
 from viewer.session.document import SIGNED, Document, Look
 from viewer.session.lookup import title_for, word_for
-from viewer.widgets.pictures.map_grid import Tile
+
+Share = tuple[float, float]
 
 Answer = Result | Failure
 Bar = tuple[float, float, str]
@@ -200,3 +201,63 @@ def _size(answer: Answer | None) -> tuple[int, int]:
         width, height = answer.meta["size"]
         return int(width), int(height)
     return 0, 0
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """A heat map over a picture: the map of `method` for the target `about`.
+
+    `heat` is what is painted, `values` over `extent` is what is read out. `extent` is in pixels of the picture; `size`
+    is the picture's width and height, (0, 0) if unknown. `note` is text shown instead of or with the map; `badge` is a
+    short warning and `tip` its full text; `foot` is the value at the end of the colour scale.
+    """
+
+    key: str
+    method: str
+    about: str
+    picture: Hashable
+    size: tuple[int, int] = (0, 0)
+    heat: Heat | None = None
+    values: Float | None = None
+    extent: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    note: str = ""
+    badge: str = ""
+    tip: str = ""
+    foot: str = ""
+    waits: bool = False
+
+    @property
+    def title(self) -> str:
+        """Return the method and what its map is about."""
+        return f"{self.method} · {self.about}" if self.about else self.method
+
+    def read(self, place: Share | None) -> str:
+        """Return the map's value at a position given as shares of the picture, "" if there is no map."""
+        if place is None or self.values is None or not self.size[0]:
+            return ""
+        value = value_at(self.values, self.extent, place[0] * self.size[0], place[1] * self.size[1])
+        return "–" if value is None else f"{value:.3g}"
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A cell as shown: what was asked, the answer if there is one, and where its scale ends."""
+
+    cell: Cell
+    tile: Tile
+    request: Request | None
+    result: Result | None
+    end: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """All that is compared: cells, `across` methods side by side, drawn by `look` on one `scale`, and its colours."""
+
+    shown: Sequence[Shown]
+    across: int
+    look: Look
+    scale: str
+    bar: tuple[float, float, str]
+    bar_text: str
+    difference: tuple[str, str, Difference] | None = None

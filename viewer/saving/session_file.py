@@ -18,13 +18,13 @@ from typing import Any
 from models import files, output_files
 from models.cards import card as cards
 from models.cards.card import DEFAULT_MODEL
-from models.media import has_password, is_endless, is_live, title
+from models.pictures.media import has_password, is_endless, is_live, title
 from models.recipe import versions
 from models.types import Refusal, Source
 from viewer.saving import validation
 from viewer.saving.dataclass_json import mapped, plain, taken
-from viewer.saving.document_paths import moved, named, of_model
 from viewer.session.document import Document
+from viewer.session.document_paths import moved, named, of_model
 
 FORMAT = 1
 SUFFIX = ".vitrine"

@@ -17,19 +17,40 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from models import reading
+from models import output_files
 from models.engine.process import FLAGS, receive, send, serve
 from models.live.shared_frames import Borrower, Lender
-from models.live.status import Shown
+from models.live.status import Facts, Shown
+from models.pictures import reading
 from models.requests import Request
-from models.runtime import memory_limits
+from models.runtime import memory_limits, sandbox
+from models.runtime.module_paths import environment, leave_out_folder
 from models.types import Source
-from viewer.endings import OVER_MEMORY
 from viewer.session.reading_process import ReadingProcesses, Wanted
+
+OVER_MEMORY = -1000  # what stands for an exit code where the window ended it for that
+WINDOWS_CODES = {
+    0xC0000005: "it crashed (access violation)",
+    0xC00000FD: "it crashed (stack overflow)",
+    0xC0000409: "it crashed (damaged stack)",
+    0xC000001D: "it crashed (illegal instruction)",
+    0xC0000017: "it had not enough memory",
+}
+SIGNALS = {
+    "SIGKILL": "it was ended by the system, probably for want of memory",
+    "SIGSEGV": "it crashed (segmentation fault)",
+    "SIGBUS": "it crashed (bus error)",
+    "SIGILL": "it crashed (illegal instruction)",
+    "SIGFPE": "it crashed (arithmetic error)",
+    "SIGABRT": "it crashed (aborted)",
+    "SIGTERM": "it was ended by another program",
+    "SIGXCPU": "it used up the processor time it may have",
+}
 
 GRACE_S = 2.0
 ENDING_S = 0.5  # from the end of what an engine sends to its exit code
@@ -37,6 +58,7 @@ TAIL_BYTES, FRESH_BYTES, CHUNK_BYTES = 8192, 2048, 1 << 16
 TAIL_S = 0.3
 WATCH_S = 0.1
 OVER = 1.05  # of what it may have: where the system keeps the limit itself, nothing comes this far
+NUMPY_THREADS = "OPENBLAS_NUM_THREADS"  # started as numpy is imported, they could not be closed in; torch's come later
 Post = Callable[[tuple[Any, ...]], None]
 
 
@@ -87,13 +109,17 @@ class Lane(Protocol):
     def restart(self) -> None:
         """End the engine, whatever it does, and bring a fresh one up."""
 
+    def reaches(self, path: str) -> bool:
+        """Tell whether the engine can read a file that came since it started."""
+        ...
+
     def stop(self) -> None:
         """End the engine."""
 
     def read(
         self, task: str, source: Source, option: int = 0, *, wanted: Wanted, progress: reading.Progress | None = None
     ) -> Any:
-        """Return what `models.reading.read` does, from any thread; raises Cancelled once it is not `wanted`."""
+        """Return what `reading.read` does, from any thread; raises Cancelled once it is not `wanted`."""
 
 
 class ProcessLane:
@@ -102,7 +128,10 @@ class ProcessLane:
     Sending has a thread because the engine reads only between two pieces of work, and a picture does not fit the pipe.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, confined: bool = True) -> None:
+        self.confined = confined  # holds from the next start on
+        self._plan: sandbox.Plan | None = None
+        self._recording: tuple[str, str] | None = None  # where the engine writes, and where that belongs
         self._context = multiprocessing.get_context("spawn")
         self._called_off = _flags(self._context)
         self._post: Post = lambda message: None
@@ -127,16 +156,19 @@ class ProcessLane:
 
     def start(self, post: Post) -> None:
         """Spawn the engine. Return at once; ("ready", facts) follows."""
+        leave_out_folder()
         self._post = post
         if not self._generation:
             self._reading.warm()
         self._generation += 1
+        self._plan = self._planned()
         self._pipe, theirs = self._context.Pipe()
         heard, said = self._context.Pipe(duplex=False)
         self._process = self._context.Process(
-            target=serve, args=(theirs, self._called_off, said), name="vitrine-engine", daemon=True
+            target=serve, args=(theirs, self._called_off, said, self._plan), name="vitrine-engine", daemon=True
         )
-        self._process.start()
+        with environment({NUMPY_THREADS: "1"}):
+            self._process.start()
         theirs.close()
         said.close()
         self._out = queue.SimpleQueue()
@@ -148,6 +180,18 @@ class ProcessLane:
         threading.Thread(target=self._watch, args=(self._process, most), name="vitrine-watch", daemon=True).start()
         threading.Thread(target=self._listen, args=arguments, name="vitrine-listen", daemon=True).start()
         threading.Thread(target=_send_on, args=(self._pipe, self._out), name="vitrine-send", daemon=True).start()
+
+    def _planned(self) -> sandbox.Plan | None:
+        if not self.confined:
+            return None
+        try:
+            return sandbox.plan()
+        except OSError:  # no folder can be made anywhere: what is closed is told in the model's panel
+            return None
+
+    def reaches(self, path: str) -> bool:
+        """Tell whether the engine can read a file, as far as it is closed in; one that starts now could."""
+        return self._plan is None or self._plan.reaches(path)
 
     def read(
         self, task: str, source: Source, option: int = 0, *, wanted: Wanted, progress: reading.Progress | None = None
@@ -163,6 +207,8 @@ class ProcessLane:
         """Send a command about what plays; a frame that was painted goes through shared memory."""
         if self._process is None:
             return
+        if command == "record" and self._plan is not None:
+            given = (self._scratch_for(given[0]),)
         given = tuple(self._lender.put(value) if isinstance(value, np.ndarray) else value for value in given)
         self._out.put(("live", number, command, *given))
 
@@ -199,16 +245,20 @@ class ProcessLane:
         self._pipe.close()
         self._lender.close()
         self._process = None
+        if self._plan is not None:
+            sandbox.remove(self._plan.scratch)
 
     def _listen(self, pipe: Any, process: Any, generation: int, said: Callable[[], str]) -> None:
         try:
             while True:
                 message = receive(pipe)
-                if message[0] == "finished":
-                    self._finished.set()
                 if generation == self._generation and message[0] == "live" and isinstance(message[-1], Shown):
                     shown = message[-1]
                     message = (*message[:-1], replace(shown, pixels=self._borrower.fetch(shown.pixels)))
+                if self._recording is not None and generation == self._generation:
+                    message = self._recorded(message)
+                if message[0] == "finished":
+                    self._finished.set()
                 if generation == self._generation:
                     self._post(message)
         except Exception:  # what cannot be read is as good as a dead engine, which ends with EOFError or OSError
@@ -218,6 +268,40 @@ class ProcessLane:
             if process.exitcode is None:
                 _kill(process)  # it has closed its pipe, and nothing can be asked of it any more
             self._post(("lost", OVER_MEMORY if process.pid in self._over else process.exitcode, said()))
+
+    def _scratch_for(self, path: str) -> str:
+        """Return where an engine that may not write elsewhere records what belongs to `path`."""
+        assert self._plan is not None
+        within = os.path.join(self._plan.scratch, os.path.basename(path))  # noqa: PTH118, PTH119
+        self._recording = within, path
+        return within
+
+    def _recorded(self, message: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return what the engine says with the recording's own name in it; bring one that is finished to its place."""
+        assert self._recording is not None
+        within, path = self._recording
+        facts = next((part for part in message if isinstance(part, Facts)), None)
+        if message[0] == "finished" or (facts is not None and facts.recording != within and os.path.exists(within)):  # noqa: PTH110
+            note = self._bring(within, path)
+            if facts is not None and note:
+                facts = replace(facts, note=f"{facts.note} {note}".strip())
+        elif facts is not None and facts.recording == within:
+            facts = replace(facts, recording=path)
+        if facts is not None and within in facts.note:
+            facts = replace(facts, note=facts.note.replace(within, path))
+        return tuple(facts if isinstance(part, Facts) else part for part in message)
+
+    def _bring(self, within: str, path: str) -> str:
+        """Bring a finished recording to its place, on whatever disk; return why it is not there, "" where it is."""
+        self._recording = None
+        if not os.path.exists(within):  # noqa: PTH110
+            return ""
+        try:
+            output_files.bring(Path(within), Path(path))
+        except OSError as error:
+            refusal = output_files.refusal(Path(path), error)
+            return f"{refusal} {refusal.advice}"
+        return ""
 
     def _watch(self, process: Any, most_bytes: int) -> None:
         """End an engine that takes too much memory, before the whole machine stands still."""
@@ -354,6 +438,10 @@ class InlineLane:
         if self._show is not None:
             self._show.close()
 
+    def reaches(self, path: str) -> bool:
+        """Tell that it can."""
+        return True
+
     def restart(self) -> None:
         """Make a fresh engine."""
         self.stop()
@@ -378,3 +466,22 @@ class Pool:
     def stop(self) -> None:
         """Forget what has not begun."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def ending_words(code: int | None) -> str:
+    """Return how a process ended by its exit code, minus the signal on POSIX, as part of a sentence."""
+    if code == OVER_MEMORY:
+        return "it took more memory than this machine can spare"
+    if code is None:
+        return "it no longer answers"
+    if code & 0xFFFFFFFF in WINDOWS_CODES:
+        return WINDOWS_CODES[code & 0xFFFFFFFF]
+    if code == 1:
+        return "it ended with an error (exit code 1)"
+    if code >= 0:
+        return f"something in it called exit (exit code {code})"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return SIGNALS.get(name, f"it was ended by {name}")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from models import images
+from models.pictures import images
 from models.truth.types import Truth
 from models.types import Cancelled, Failure, Refusal, Source
 from viewer.session.state import SessionState

@@ -4,15 +4,18 @@ messages reach the owner through the `post` it gives, which must be safe from an
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from models import model_name, reading
+from models import model_name
+from models.pictures import reading
 from models.requests import Request
 from models.types import Answer, Cancelled, Failure, Refusal, Source
-from viewer import endings
+from viewer.session import engine_process
+from viewer.session.document_paths import of_request
 from viewer.session.engine_process import GRACE_S, InlineLane, Lane, Mailbox, Pool, Post, ProcessLane
 
 __all__ = ["InlineLane", "Jobs", "Lane", "Mailbox", "Post", "ProcessLane"]
@@ -65,6 +68,7 @@ class Jobs:
         self._starts = 0
         self._head = (0, 0.0)
         self._next = 1
+        self._missed: set[str] = set()
         self._pool = Pool()
         self._local: dict[str, int] = {}
         self._post: Post = lambda message: None
@@ -177,7 +181,7 @@ class Jobs:
         wanted: Callable[[], bool] = lambda: True,
         progress: reading.Progress | None = None,
     ) -> Any:
-        """Return what `models.reading.read` does, where the lane reads; to be called by `work` of `local`."""
+        """Return what `models.pictures.reading.read` does, where the lane reads; to be called by `work` of `local`."""
         return self.lane.read(task, source, option, wanted=wanted, progress=progress)
 
     @property
@@ -219,7 +223,7 @@ class Jobs:
                 if self._starts >= MOST_STARTS:
                     self._give_up(code, details)
                     return
-                head, how = self._first(), endings.words(code)
+                head, how = self._first(), engine_process.ending_words(code)
                 at = (
                     f" at {head.inspection} with {model_name.title(head.model)}"
                     if head is not None and was_ready
@@ -227,12 +231,28 @@ class Jobs:
                 )
                 text = f"The engine stopped unexpectedly{at}: {how}. A fresh one takes over."
                 self.deliver("lost", text, details)
-                self._revive(blame=was_ready, how=how, details=details, again=code != endings.OVER_MEMORY)
+                self._revive(blame=was_ready, how=how, details=details, again=code != engine_process.OVER_MEMORY)
 
     def _all(self) -> list[Slot]:
         return list(self.slots.values())
 
+    def freshen(self, paths: Iterable[str]) -> bool:
+        """Replace an engine that cannot read one of these files, because it came where nothing may be read, since the
+        engine started; tell whether that was so.
+        """
+        missed = [path for path in paths if path not in self._missed and not self.lane.reaches(path)]
+        self._missed.update(missed)  # once each, in case a fresh one cannot either
+        if missed:
+            self.renew(f"{os.path.basename(missed[0])} came after the engine had started, so a fresh one takes over.")  # noqa: PTH119
+        return bool(missed)
+
+    def renew(self, text: str) -> None:
+        """Bring a fresh engine up, which goes on with all that was asked."""
+        self.deliver("lost", text, "")
+        self._revive(blame=False)
+
     def _submit(self, slot: Slot, request: Request) -> None:
+        self.freshen(of_request(request))
         if self.down:
             self.down, self._starts = False, 0
             self.lane.restart()

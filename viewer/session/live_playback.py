@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from models.images import Picture
 from models.live.status import Facts, Opening, Shown
-from models.media import is_endless, title
+from models.pictures.images import Picture
+from models.pictures.media import device, is_endless, title
 from models.requests import Request
 from models.types import Failure, Pixels, Source
 from viewer.session import request_plan
@@ -89,7 +89,8 @@ class Live:
         document, description = self._state.store.document, self._state.description
         request = request_plan.ask(DETECT_SLOT, document, description, source=source)
         self._opening = self._state.jobs.number(), Opening(source, request, every=self.facts.every), heard
-        self._open(*self._opening[:2])
+        if not self._state.jobs.freshen([device(source.path)]):  # a fresh engine opens it once it is ready
+            self._open(*self._opening[:2])
 
     def stop_opening(self) -> None:
         """Forget what is being opened."""

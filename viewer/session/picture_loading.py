@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from models import reading
-from models.images import Picture
+from models.pictures import reading
+from models.pictures.images import Picture
 from models.types import Failure, Refusal, Source
 from viewer.session.document import Document
 from viewer.session.live_playback import Live

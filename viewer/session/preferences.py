@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from models import files
-from models.media import has_password
 from models.output_files import write_whole
+from models.pictures.media import has_password
 from models.places import HOME_VARIABLE, home, note
 from models.types import Refusal
 
@@ -40,6 +40,7 @@ class Settings:
     recent_pictures: tuple[str, ...] = ()
     recent_models: tuple[str, ...] = ()
     recent_sessions: tuple[str, ...] = ()
+    confined: bool = True  # whether the engine's process is closed in
     extra: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -128,6 +129,21 @@ class Settings:
                 self.notes.append(f"The setting {name} was dropped: {error}.")
 
 
+def is_confined() -> bool:
+    """Tell whether the engine is to be closed in, before anything else of the settings is needed."""
+    try:
+        found = json.loads(files.text_of(home() / FILE, most=MOST_BYTES))
+        return not isinstance(found, dict) or found.get("confined", True) is not False
+    except (OSError, ValueError, RecursionError, Refusal):
+        return True
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return value
+
+
 def _theme(value: object) -> str:
     if value not in THEMES:
         raise ValueError(f"{value!r} is not one of {', '.join(THEMES)}")
@@ -159,6 +175,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "recent_pictures": _paths,
     "recent_models": _paths,
     "recent_sessions": _paths,
+    "confined": _flag,
 }
 
 

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from models import reading
+from models.pictures import reading
+from models.runtime.module_paths import environment
 from models.types import Cancelled, Refusal, Source
 
 MOST_S = 60.0  # for one picture: those of the largest size take a tenth of it
@@ -103,7 +104,8 @@ class _Reader:
         self.sound = True
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=reading.serve, args=(theirs,), name="vitrine-reading", daemon=True)
-        self._process.start()
+        with environment():
+            self._process.start()
         theirs.close()
         self._ready = False
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from models import images
 from models.cards.card import DEFAULT_MODEL
 from models.files import MODEL_SUFFIXES
 from models.inspection import Description
+from models.pictures import images
 from models.requests import Request
 from models.truth.read import recognise
 from models.truth.types import Truth

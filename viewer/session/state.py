@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from models.inspection import Description
+from models.live.status import Shown
+from models.pictures.images import Picture
 from models.requests import Request
 from models.runtime.stage_cache import Cache
+from models.truth.types import Truth
 from models.types import Failure, Result, Source
 from viewer.session.document import Document
-from viewer.session.events import Listeners
 from viewer.session.history import Store
 from viewer.session.job_queue import Jobs, Lane
 
@@ -50,3 +53,20 @@ class SessionState:
         """Tell that something began or ended."""
         for call in self.on.state:
             call()
+
+
+@dataclass
+class Listeners:
+    """Who wants to know: each list is called with what its name says."""
+
+    picture: list[Callable[[Source, Picture], None]] = field(default_factory=list)
+    result: list[Callable[[str, Request, Result], None]] = field(default_factory=list)
+    described: list[Callable[[Description], None]] = field(default_factory=list)
+    failure: list[Callable[[str, Failure], None]] = field(default_factory=list)
+    progress: list[Callable[[float | None, str], None]] = field(default_factory=list)
+    state: list[Callable[[], None]] = field(default_factory=list)
+    unreadable: list[Callable[[Source, Failure], None]] = field(default_factory=list)
+    opened: list[Callable[[str, str], None]] = field(default_factory=list)
+    truth: list[Callable[[Truth | None], None]] = field(default_factory=list)
+    frame: list[Callable[[Shown], None]] = field(default_factory=list)
+    live: list[Callable[[], None]] = field(default_factory=list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, QRectF, Signal
 
 from models.cards.card import task
-from models.images import Picture
+from models.pictures.images import Picture
 from models.types import Pixels, Result, Source
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Pointer

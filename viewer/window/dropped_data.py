@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import numpy as np
 from PySide6.QtCore import QMimeData, QUrl
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtGui import QImage
 
 from models.files import MODEL_SUFFIXES
-from models.images import PICTURE_SUFFIXES, save_png
-from models.media import is_endless, title
+from models.pictures.images import PICTURE_SUFFIXES, save_png
+from models.pictures.media import is_endless, title
 from models.truth.read import recognise
-from models.types import Pixels, Refusal
+from models.types import Refusal
+from viewer.canvas.painter import pixels_of
 from viewer.saving.session_file import is_session
 
 LINES_MOST = 1000
@@ -93,18 +93,3 @@ def pasted_picture(data: QMimeData, folder: Path) -> Path | None:
     path = folder / f"pasted-{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1000:03d}.png"
     save_png(pixels_of(image), path)
     return path
-
-
-def pixels_of(image: QImage) -> Pixels:
-    """Return an image as (H, W, 3) uint8 RGB, transparent parts on white."""
-    if image.hasAlphaChannel():
-        flat = QImage(image.size(), QImage.Format.Format_RGB32)
-        flat.fill(0xFFFFFFFF)
-        painter = QPainter(flat)
-        painter.drawImage(0, 0, image)
-        painter.end()
-        image = flat
-    rgb = image.convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(rgb.constBits(), np.uint8).reshape(rgb.height(), rgb.bytesPerLine())
-    # A copy always: the rows belong to an image that is gone in a moment.
-    return rows[:, : 3 * rgb.width()].reshape(rgb.height(), rgb.width(), 3).copy()

@@ -10,18 +10,17 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 
 from models import places
-from models.images import Picture
 from models.live.record import SUFFIX
 from models.live.status import Shown
-from models.media import VIDEO_SUFFIXES, is_endless, title
+from models.pictures.images import Picture
+from models.pictures.media import VIDEO_SUFFIXES, is_endless, title
 from models.types import Pixels, Source
-from viewer.canvas.painter import render
+from viewer.canvas.painter import pixels_of, render
 from viewer.panels.base import Panel
 from viewer.panels.film_strip import THUMB_PX, FilmPanel
 from viewer.panels.live import LivePanel
 from viewer.window.canvas_controller import CanvasController
 from viewer.window.context import WindowContext
-from viewer.window.dropped_data import pixels_of
 
 TEXT_MS = 200  # numbers that change with every frame cannot be read
 

@@ -12,11 +12,12 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
-from models import images, model_name
+from models import model_name
 from models.cards import card
-from models.images import Picture
 from models.inspection import Description
-from models.media import is_endless
+from models.pictures import images
+from models.pictures.images import Picture
+from models.pictures.media import is_endless
 from models.requests import Request
 from models.runtime import memory_limits
 from models.truth.types import Truth
@@ -33,11 +34,11 @@ from viewer.session import second_model
 from viewer.session.document import Document
 from viewer.session.preferences import Settings
 from viewer.session.session import Session
+from viewer.widgets.controls.elided_label import plain
 from viewer.widgets.controls.model_picker import ModelBox
 from viewer.widgets.dialogs.banner import Notices
 from viewer.widgets.dialogs.toast import Toasts
 from viewer.widgets.dialogs.welcome import Welcome
-from viewer.widgets.plain import plain
 from viewer.window.autosave import Autosave
 from viewer.window.canvas_controller import SLOT, CanvasController
 from viewer.window.context import Messages, WindowContext

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from models import reading
-from models.images import Picture
 from models.live.status import Shown
+from models.pictures import reading
+from models.pictures.images import Picture
 from models.types import Pixels, Refusal, Source
 from viewer.session.session import Session
 

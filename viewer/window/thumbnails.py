@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models import reading
+from models.pictures import reading
 from models.types import Pixels, Refusal, Source
 from viewer.panels.film_strip import THUMB_PX, FilmPanel
 from viewer.window.context import WindowContext

@@ -9,7 +9,7 @@ from typing import Any
 
 from models import model_name
 from models.files import code_of
-from models.media import is_endless
+from models.pictures.media import is_endless
 from models.requests import Request
 from models.types import Source
 from viewer.saving.dataclass_json import mapped
@@ -25,6 +25,13 @@ def of_model(name: str) -> set[str]:
     found: set[str] = set()
     _model(name, lambda path: found.add(path) or path)
     return found
+
+
+def of_request(request: Request) -> set[str]:
+    """Return the absolute paths of files that a request names."""
+    found = of_model(request.model) | ({request.source.path} if request.source is not None else set())
+    found |= {value for name, value in request.settings.items() if name in PARAMETERS and isinstance(value, str)}
+    return {path for path in found if os.path.isabs(path)}  # noqa: PTH117
 
 
 def named(document: Document) -> set[str]:

@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser, *, required: bool = False) -> N
         help="a bundled or published model's name, an architecture's, weights, a program, or code: FILE.py:build",
     )
     parser.add_argument("--weights", metavar="FILE", help="the weights of what code builds")
-    parser.add_argument("--device", help="cpu, cuda:0, mps; chosen by itself if left out")
+    parser.add_argument("--device", help="cpu, cuda:0, mps; chosen automatically if left out")
     parser.add_argument("--precision", help="float32, bfloat16 or float16")
     parser.add_argument("--allow", action="store_true", help="run the code in the file that --model names")
 
@@ -45,14 +45,14 @@ def named(model: str, further: Mapping[str, str], *, allow: bool = False) -> str
     given = {key: value for key, value in further.items() if value}
     if not model:
         if given or allow:
-            raise Refusal("Of which model?", advice="Name it with --model.")
+            raise Refusal("No model was named.", advice="Name it with --model.")
         return ""
     base, assumed = model_name.split(model)
     if allow:
         code = files.code_of(base)
         path = code[0] if code is not None else Path(base).absolute()
         if code is None and not files.is_script(path):
-            raise Refusal(f"{base} is no file of code.", advice="Leave --allow out.")
+            raise Refusal(f"{base} is not a file of code.", advice="Leave --allow out.")
         consent.allow(files.check(path), files.sha256(path))
     return cards.canonical(model_name.join(base, {**assumed, **given}))
 

@@ -15,7 +15,7 @@ class DecodedAdapter(Rows):
     """An opened detector whose output boxes are already decoded."""
 
     serves: ClassVar[str] = "boxes"
-    stages: ClassVar[Mapping[str, str]] = {
+    stages: Mapping[str, str] = {
         **Rows.stages,
         "HasAnchors": "{name} gives boxes that are decoded already: it shows no anchors.",
         "Traces": "{name} gives boxes that are decoded already: it shows no stages.",

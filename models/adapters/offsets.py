@@ -21,7 +21,7 @@ class OffsetsAdapter(Rows):
     """An opened one-stage detector whose anchors are known separately from the network."""
 
     serves: ClassVar[str] = "offsets"
-    stages: ClassVar[Mapping[str, str]] = {"rpn": "{name} is a one-stage detector: it has no region proposals."}
+    stages: Mapping[str, str] = {"rpn": "{name} is a one-stage detector: it has no region proposals."}
 
     @classmethod
     def tiny(cls) -> nn.Module:

@@ -130,7 +130,7 @@ def _masks(
         mask = torch.zeros(rows, columns, device=image.device)
         mask[max(y0, 0) : max(y1, y0 + 1, 0), max(x0, 0) : max(x1, x0 + 1, 0)] = 1.0
         if not mask.any():
-            raise Refusal("The rectangle lies beside the picture.", advice="Draw it over the picture.")
+            raise Refusal("The rectangle lies outside the picture.", advice="Draw it on the picture.")
         return mask.expand(count, -1, -1), -1
     labels = _blended(coarse, image).argmax(1)[0]
     masks = functional.one_hot(labels, count).permute(2, 0, 1).float()

@@ -220,8 +220,9 @@ def scores_of(subject: Subject, stages: Any) -> Tensor:
 
 
 def told(heat: Heatmap, method: Attribution, probe: Probe) -> None:
-    """Raise Refusal for a map that is zero because the layer's gradient is; suggest the last earlier layer where it is
-    not.
+    """Raise Refusal for a map that is zero because the layer's gradient is.
+
+    Suggest the last earlier layer where it is not.
     """
     if not heat.blank:
         return

@@ -45,8 +45,9 @@ def heat_of(method: Attribution, probe: Probe, params: Any) -> Heatmap:
 
 
 def on_input(values: Float, extent: Rect, subject: Subject) -> Float:
-    """Resample a map, anywhere in the picture, to the subject's input (h, w), bilinear; edge values are repeated
-    outside.
+    """Resample a map, anywhere in the picture, to the subject's input (h, w), bilinear.
+
+    Edge values are repeated outside.
     """
     (x0, y0, x1, y1), (left, top, right, bottom) = extent, subject.extent
     (h, w), (rows, columns) = subject.size, values.shape
@@ -83,11 +84,10 @@ def ranks(values: Float, *, seed: int) -> Int:
 
 @dataclass(frozen=True)
 class Curves:
-    """Inputs of the deletion and insertion curves (Petsiuk et al. 2018) of M maps, given their pixel ranks `places` (M,
-    h, w).
+    """Inputs of the deletion and insertion curves (Petsiuk et al. 2018) of M maps.
 
-    Rows are ordered as maps x (deletion, insertion) x (`steps` + 1) levels. Deletion replaces the highest-ranked pixels
-    by `filling`; insertion reveals them in `veil`.
+    `places` (M, h, w) are the maps' pixel ranks. Rows are ordered as maps x (deletion, insertion) x (`steps` + 1)
+    levels. Deletion replaces the highest-ranked pixels by `filling`; insertion reveals them in `veil`.
     """
 
     subject: Subject
@@ -205,10 +205,9 @@ def span(curves: Sequence[Real], quantity: str) -> float:
 
 
 def verdict(deletion: Real, insertion: Real, *, span: float = 1.0) -> tuple[bool, str]:
-    """Return whether a map beats the uninformative maps, and say so in words. Entry 0 of the areas (M,) is the map's
-    own.
+    """Return whether a map beats the uninformative maps, and say so in words.
 
-    `span` is the range of the curves' values.
+    Entry 0 of the areas (M,) is the map's own. `span` is the range of the curves' values.
     """
     gain = insertion - deletion
     beaten = [name for name, other in zip(MAPS[1:], gain[1:], strict=True) if gain[0] > other + MARGIN * span]

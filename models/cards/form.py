@@ -11,7 +11,7 @@ from models.cards import card as cards
 from models.params import Value, param, parameters
 from models.types import Refusal
 
-SIZED = ("crop", "stretch", "pad", "squash")
+SIZED = ("crop", "stretch", "pad", "corner", "squash")
 FITS = (*SIZED, "whole")
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "nearest-exact")
 RANGES = {"1.0": "0 to 1", "255.0": "0 to 255"}

@@ -52,7 +52,7 @@ def parse(own: Design, scales: str, ratios: str) -> Design:
     least = 0 if own.fractions else 1
     shapes = _read(ratios, own.levels, "ratios", least=least) if ratios.strip() else own.ratios
     if own.fractions and any(len(group) != 1 for group in wanted):
-        raise Refusal("Default boxes take one scale a level.", advice=f"Write {own.levels + 1} numbers: 0.1; 0.2; …")
+        raise Refusal("Default boxes take one scale per level.", advice=f"Write {own.levels + 1} numbers: 0.1; 0.2; …")
     return Design(wanted, shapes, own.fractions)
 
 
@@ -67,7 +67,7 @@ def _read(text: str, count: int, name: str, *, least: int) -> Groups:
     if len(groups) != count:
         raise Refusal(
             f"There are {len(groups)} groups of {name}, but {count} are needed.",
-            advice="Part the levels by semicolons, or give one group for all.",
+            advice="Separate the levels by semicolons, or give one group for all.",
         )
     try:
         found = tuple(tuple(float(word) for word in group) for group in groups)

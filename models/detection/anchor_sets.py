@@ -91,7 +91,7 @@ def fitting(count: int, size: tuple[int, int], given: Mapping[str, Any] | None) 
             raise Refusal(
                 f"The card's anchors are {own.count(size):,} on an input of {size[1]} x {size[0]}, "
                 f"the network gives {count:,} boxes.",
-                advice="Mend strides and sizes in the card.",
+                advice="Correct the strides and sizes in the card.",
             )
         return {"card": own}
     return {name: known for name, known in KNOWN.items() if known.count(size) == count}

@@ -17,12 +17,12 @@ PROBABILITIES, SOFTMAX, SIGMOID = "probabilities", "softmax", "sigmoid"
 FIRST, LAST, NONE = "first", "last", "none"
 BOXES = {
     "title": "Boxes",
-    "help": "Two corners, the centre with width and height, the upper left corner with both, or offsets from anchors.",
+    "help": "Two corners; the centre, or the upper left corner, with width and height; or offsets from anchors.",
 }
-ANCHORS = {"title": "Anchors", "help": "The anchors that offsets begin at: of the card, or a known set."}
-UNIT = {"title": "Unit", "help": "Whether coordinates are shares of the input's sides, or its pixels."}
-SCORES = {"title": "Scores", "help": "Probabilities, or what a softmax or sigmoids make probabilities of."}
-BACKGROUND = {"title": "Background", "help": "Which score is that of no object."}
+ANCHORS = {"title": "Anchors", "help": "The anchors that offsets start from: those of the card, or a known set."}
+UNIT = {"title": "Unit", "help": "Whether coordinates are fractions of the input's sides, or pixels."}
+SCORES = {"title": "Scores", "help": "Probabilities, or numbers that a softmax or sigmoids turn into probabilities."}
+BACKGROUND = {"title": "Background", "help": "Which score stands for no object."}
 LEAST = 1e-30
 MOST_SHARE = 2.0
 MOSTLY = 0.9

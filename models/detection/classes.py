@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from models.cards import card
 from models.types import Refusal
 
-GROUPS_HELP = "Write names joined by +, groups parted by ;, as in cat+dog; car+truck."
-SCORES_HELP = "Write name=threshold, parted by commas, as in cat=0.6, dog=0.3."
+GROUPS_HELP = "Write names joined by +, groups separated by ;, as in cat+dog; car+truck."
+SCORES_HELP = "Write name=threshold, separated by commas, as in cat=0.6, dog=0.3."
 
 
 def label_ids(names: str, classes: tuple[str, ...]) -> frozenset[int]:
@@ -49,7 +49,7 @@ def class_scores(text: str, classes: tuple[str, ...]) -> dict[int, float]:
         except ValueError:
             threshold = -1.0
         if not equals or not 0 <= threshold <= 1:
-            raise Refusal(f"{part!r} is no threshold of a class.", advice=f"{SCORES_HELP} They go from 0 to 1.")
+            raise Refusal(f"{part!r} is not a threshold for a class.", advice=f"{SCORES_HELP} They go from 0 to 1.")
         for label in _labels(name.strip(), classes, advice=SCORES_HELP):
             if label in found:
                 raise Refusal(f"Class {name.strip()!r} has two thresholds.", advice="Leave one out.")

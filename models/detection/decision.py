@@ -53,9 +53,9 @@ class Params:
     method: str = param(
         GREEDY,
         "Method",
-        "What becomes of boxes that overlap: greedy NMS removes the lower; Soft-NMS lowers its score instead "
+        "What happens to boxes that overlap: greedy NMS removes the lower; Soft-NMS lowers its score instead "
         "(Bodla et al. 2017); DIoU-NMS spares it where the centres differ (Zheng et al. 2020); weighted boxes fusion "
-        "takes both into a mean box (Solovyev et al. 2021).",
+        "merges both into a mean box (Solovyev et al. 2021).",
         choices=tuple(METHODS),
         titles=tuple(METHODS.values()),
         needs="nms",
@@ -73,8 +73,8 @@ class Params:
     groups: str = param(
         "",
         "Class groups",
-        "A box may also remove a box of another class of its group: names joined by +, groups parted by ;, as in "
-        "cat+dog; car+truck. Classes not named stay alone.",
+        "A box may also remove a box of another class of its group: names joined by +, groups separated by ;, as in "
+        "cat+dog; car+truck. Each class not named is its own group.",
         needs="nms",
         only=("agnostic", False),
     )
@@ -98,7 +98,7 @@ class Params:
     class_scores: str = param(
         "",
         "Class scores",
-        "Thresholds of single classes, parted by commas, as in cat=0.6, dog=0.3. The others take the score.",
+        "Thresholds of single classes, separated by commas, as in cat=0.6, dog=0.3. The others use Score.",
     )
     hidden: str = param("", "Hidden classes", "Class names that are not shown, separated by commas.")
     suppressed: bool = param(

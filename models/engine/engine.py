@@ -126,7 +126,7 @@ class Engine:
         if name not in self._models or self._stamp(name) != self._stamps.get(name, ()):
             model, found = registry.opened(name, context)
             self._models[name] = model
-            # What is kept of such a model goes through the network that was open.
+            # Cached subjects and callables of such a model would run the network that was open before.
             if self._behaviour(name) is not forward_passes.INNOCENT:
                 self._openings[name] += 1
             self._watches[name] = Watch(model.net, type(model))
@@ -166,13 +166,13 @@ class Engine:
             self.work_idle(1.0)
 
     def _surroundings(self, name: str) -> AbstractContextManager[None]:
-        """Put back what a model's code changes around it; ours changes nothing."""
+        """Return a context that restores process-wide state, unless the model consists of known code only."""
         watch = self._watches.get(name)
         return isolation.kept() if watch is None or watch.own else nullcontext()
 
     @contextmanager
     def _passes(self, name: str) -> Iterator[None]:
-        """Pass through an opened model inside in its precision, each pass with what the network needs."""
+        """Run passes inside the block in the model's precision, each prepared as the network needs."""
         place, _ = device.take(model_name.split(name)[1])
         model = self._models.get(name)
         guard = nullcontext() if model is None else forward_passes.guarded(model.net, self._behaviour(name))

@@ -136,7 +136,7 @@ def _count(net: torch.nn.Module) -> int:
 def _unknown(base: str) -> Refusal:
     if cards.is_file(base):
         suffixes = ", ".join(sorted(MODEL_SUFFIXES))
-        return Refusal(f"{Path(base).name} is no kind of file that holds a model.", advice=f"Choose one of {suffixes}.")
+        return Refusal(f"{Path(base).name} is not a file that holds a model.", advice=f"Choose one of {suffixes}.")
     return Refusal(
         f"There is no model {base!r}.",
         advice=f"Bundled: {', '.join(cards.bundled())}; or give a model's file, "

@@ -50,6 +50,7 @@ def average_precision(kind: Int, place: Int, positives: Int, recalls: Double = C
     best = np.maximum.accumulate(lifted[::-1])[::-1] + 2.0 * kind
 
     number = np.maximum(positives, 1)[:, None]
+    # The least number of hits n with n / number >= recall. Rounding can put ceil one off, so check both neighbours.
     needed = np.ceil(recalls * number)
     needed -= (needed - 1) / number >= recalls
     needed += needed / number < recalls

@@ -43,6 +43,7 @@ def survival(boxes: Float, score: Float, group: Int | None) -> NDArray[np.uint8]
     reach = _BELOW[:, np.searchsorted(_LIMITS, iou[order].astype(np.float64))]
     first = np.flatnonzero(np.diff(worse, prepend=-1))
     victims = worse[first]
+    # The 101 levels of a candidate are bits of two 64-bit words, so a round handles 64 levels at once.
     words = np.full((len(_BELOW), len(score)), ~np.uint64(0))
     for survives, below in zip(words, reach, strict=True):
         while len(victims):

@@ -14,7 +14,7 @@ MOST_BITS = 256
 
 
 def _refused() -> Refusal:
-    return Refusal("It works out a number too large to be a size.", advice="It is not run.")
+    return Refusal("It computes a number too large to be a size.", advice="It is not run.")
 
 
 def multiplied(a: Any, b: Any) -> Any:

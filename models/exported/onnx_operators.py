@@ -53,7 +53,7 @@ class Build:
         """Return an input that must be constant. Raises UnsupportedError if it is computed."""
         value = self.at(number)
         if not isinstance(value, Tensor):
-            raise UnsupportedError(f"{self.kind} with an input {number} that is worked out as it runs")
+            raise UnsupportedError(f"{self.kind} with an input {number} that is computed at run time")
         return value
 
     def sides(self, number: int, name: str) -> Any:

@@ -129,7 +129,7 @@ class _Reader(pickle._Unpickler):  # type: ignore[name-defined]
         if not isinstance(storage, Mark) or storage.name != "storage" or len(size) != len(stride) or len(size) > 64:
             raise ForeignError("a tensor of no numbers")
         if not all(type(side) is int and 0 <= side < 2**62 for side in sides):
-            raise ForeignError("a tensor with sides that are none")
+            raise ForeignError("a tensor with invalid sizes")
         count, (held, width) = math.prod(size), storage.args
         if count and offset + sum((side - 1) * step for side, step in zip(size, stride, strict=True)) >= held:
             raise ForeignError("a tensor that is larger than its storage")

@@ -297,7 +297,7 @@ class _File:
                 if not known:
                     raise ForeignError(f".{name}", node.lineno)
             case _:
-                raise ForeignError("a call of what was worked out", node.lineno)
+                raise ForeignError("a call of a computed value", node.lineno)
         for one in (*node.args, *(keyword.value for keyword in node.keywords)):
             self._expression(one)
 

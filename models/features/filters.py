@@ -180,6 +180,7 @@ def blocks(weight: Tensor) -> Iterator[Tensor]:
 def _component(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Return the first principal component (N, k, l) of filters (N, I, k, l), and its share (N,)."""
     count, inputs, *size = weight.shape
+    # eigh of the Gram matrix (k l, k l), far smaller than an SVD over all inputs.
     planes = weight.reshape(count, inputs, -1).float()
     values, vectors = torch.linalg.eigh(planes.transpose(1, 2) @ planes)
     first = vectors[:, :, -1]

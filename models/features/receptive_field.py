@@ -39,6 +39,7 @@ def reach(subject: Subject, call: Call, stages: Any) -> Reached:
         kept_bytes: dict[int, int] = {}
 
         def count(value: Tensor) -> Tensor:
+            # Several saved tensors may share a storage, which then counts once.
             kept_bytes[value.untyped_storage().data_ptr()] = value.untyped_storage().nbytes()
             return value
 

@@ -31,7 +31,7 @@ class Params(LayerParams):
     sort: str = param(
         "none",
         "Order",
-        "The channels with the largest mean, the largest value, or that add most to the target first.",
+        "The channels with the largest mean or value first, or those that contribute most to the target.",
         choices=activation.SORTS,
         titles=("As they are", "Mean", "Largest value", "Class relevance"),
     )
@@ -75,7 +75,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
 INSPECTION = Inspection(
     id="activations",
     title="Activations",
-    help="What every channel of a layer answers to the picture, and what it adds to the target.",
+    help="How every channel of a layer responds to the picture, and what it contributes to the target.",
     needs=("Explains",),
     params=Params,
     answer=answer,

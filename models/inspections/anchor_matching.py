@@ -28,7 +28,7 @@ from models.truth import read
 from models.truth.types import Annotated
 from models.types import Float, Int, Pixels, Refusal, Result, Source
 
-DESIGN_HELP = "Levels between semicolons, numbers between blanks; empty for the model's own."
+DESIGN_HELP = "Separate levels by semicolons, numbers by spaces; empty for the model's own."
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Params:
     low_quality: bool = param(
         True,
         "Force best",
-        "Each object also gets the anchors that overlap it most, if little.",
+        "Each object also gets the anchors that overlap it most, however little.",
     )
-    scales: str = param("", "Scales", f"Anchor sizes in network pixels, SSD's as parts of the input. {DESIGN_HELP}")
+    scales: str = param("", "Scales", f"Anchor sizes in network pixels, SSD's as fractions of the input. {DESIGN_HELP}")
     ratios: str = param("", "Ratios", f"Aspect ratios, height over width. {DESIGN_HELP}")
     matched: bool = param(True, "Matched", "Return the anchors above the match IoU.")
     forced: bool = param(True, "Forced", "Return the anchors that are only an object's best.")

@@ -34,7 +34,7 @@ class Params:
     query: int = param(
         -1,
         "Query",
-        "The patch that looks, counted in rows from 0; -1 is the class token, or the mean of all without one.",
+        "The patch that attends, counted row by row from 0; -1 is the class token, or the mean of all without one.",
         low=-1,
         high=65535,
         step=1,

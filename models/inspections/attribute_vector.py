@@ -31,11 +31,13 @@ LEAST_TOLD = 20  # with fewer held-out pictures the AUC says little
 class Params:
     """The pictures with and without the attribute, and the reach of the strip."""
 
-    with_folder: str = param("", "With", "A folder of pictures that have it.")
-    without_folder: str = param("", "Without", "A folder of pictures that do not have it.")
-    reach: float = param(1.5, "Reach", "How many times the vector the strip goes to either side.", low=0.1, high=10.0)
-    frames: int = param(7, "Pictures", "How many the strip has.", low=3, high=31, step=2)
-    seed: int = param(0, "Seed", "Of which pictures are held out.", high=999_999_999, step=1)
+    with_folder: str = param("", "With", "A folder of pictures with the attribute.")
+    without_folder: str = param("", "Without", "A folder of pictures without the attribute.")
+    reach: float = param(
+        1.5, "Reach", "How far the strip goes to either side, in multiples of the vector.", low=0.1, high=10.0
+    )
+    frames: int = param(7, "Pictures", "How many pictures the strip has.", low=3, high=31, step=2)
+    seed: int = param(0, "Seed", "Decides which pictures are held out.", high=999_999_999, step=1)
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:

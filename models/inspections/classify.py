@@ -25,7 +25,7 @@ from models.types import Pixels, Refusal, Result
 class Params:
     """The number of classes to return."""
 
-    top: int = param(5, "Best classes", "How many of the best classes are told.", low=1, high=1000, step=1)
+    top: int = param(5, "Best classes", "How many of the best classes are listed.", low=1, high=1000, step=1)
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:

@@ -29,7 +29,7 @@ from models.types import Float, Int, Refusal, Result, Source
 BINS = 20
 SIZES = (32**2, 96**2)
 SIZE_NAMES = ("small, below 32²", "medium, below 96²", "large")
-DESIGN_HELP = "Levels between semicolons, numbers between blanks; empty for the model's own."
+DESIGN_HELP = "Separate levels by semicolons, numbers by spaces; empty for the model's own."
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Params:
     """The match IoU (default: the model's own), the anchor design, and whether to suggest another."""
 
     fg: float = param(0.5, "Foreground IoU", "An object is covered when an anchor overlaps it by this or more.")
-    scales: str = param("", "Scales", f"Anchor sizes in network pixels, SSD's as parts of the input. {DESIGN_HELP}")
+    scales: str = param("", "Scales", f"Anchor sizes in network pixels, SSD's as fractions of the input. {DESIGN_HELP}")
     ratios: str = param("", "Ratios", f"Aspect ratios, height over width. {DESIGN_HELP}")
     suggest: bool = param(False, "Suggest", "Find scales and ratios by k-means on the shapes of the objects.")
-    k: int = param(0, "Clusters", "How many shapes k-means looks for; 0: as many as the model has.", high=200, step=1)
+    k: int = param(0, "Clusters", "How many shapes k-means looks for; 0 is as many as the model has.", high=200, step=1)
     seed: int = param(0, "Seed", "The same seed gives the same suggestion.", high=9999, step=1)
 
 

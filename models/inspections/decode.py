@@ -23,7 +23,7 @@ class Params:
     truncation: float = param(
         0.0, "Truncation", "Normal numbers of a seed beyond this are drawn again; 0 takes them as they are.", high=4.0
     )
-    silent: str = param("", "Silenced units", "Units set to zero, LAYER#UNIT,UNIT; several layers with semicolons.")
+    silent: str = param("", "Silenced units", "Units set to zero, as LAYER#UNIT,UNIT; separate layers by semicolons.")
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:

@@ -45,9 +45,9 @@ class Params:
         choices=tuple(METHODS),
         titles=("Local Jacobian", "First weight", "Early layer"),
     )
-    count: int = param(5, "Directions", "How many are shown.", low=1, high=64, step=1)
-    reach: float = param(2.0, "Reach", "How far strips go to either side.", low=0.1, high=10.0, step=0.1)
-    frames: int = param(7, "Pictures", "How many a strip has.", low=3, high=31, step=2)
+    count: int = param(5, "Directions", "How many directions are shown.", low=1, high=64, step=1)
+    reach: float = param(2.0, "Reach", "How far the strips go to either side.", low=0.1, high=10.0, step=0.1)
+    frames: int = param(7, "Pictures", "How many pictures a strip has.", low=3, high=31, step=2)
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
@@ -56,7 +56,7 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     kinds = np.concatenate([[block.kind] * block.size for block in model.space.blocks])
     free = kinds != "categorical"
     if not free.any():
-        raise Refusal("This model's codes are choices alone: there is no direction.", advice="Step through them.")
+        raise Refusal("This model's codes are only choices: there is no direction.", advice="Step through them.")
     # The other two methods depend on the network alone, so they share one cache entry for all codes.
     where = params.code if params.method == "jacobian" else ""
     key = (params.method, where, params.count)

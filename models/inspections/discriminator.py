@@ -28,7 +28,7 @@ class Params:
     """The code, and the real pictures to compare with."""
 
     code: str = param("seed:0", "Code", CODE_HELP)
-    folder: str = param("", "Real pictures", "A folder of real pictures; without one only samples are compared.")
+    folder: str = param("", "Real pictures", "A folder of real pictures; without one, only samples are compared.")
     truncation: float = param(0.0, "Truncation", "Normal numbers of a seed beyond this are drawn again.", high=4.0)
 
 
@@ -59,7 +59,7 @@ def _of_pictures(model: Any, pictures: Pixels, stages: Any) -> Float:
 INSPECTION = Inspection(
     id="critic",
     title="Discriminator",
-    help="How real the discriminator takes the picture to be, against samples and real pictures.",
+    help="How real the picture is to the discriminator, compared with samples and real pictures.",
     needs=("Generates", "Scores"),
     params=Params,
     answer=answer,

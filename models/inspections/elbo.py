@@ -24,17 +24,24 @@ from models.types import Pixels, Result
 class Params:
     """The number of samples, and the likelihood."""
 
-    samples: int = param(64, "Samples", "Of the posterior; the IWAE bound rises with them.", low=1, high=4096, step=1)
-    seed: int = param(0, "Seed", "Of the samples.", high=999_999_999, step=1)
+    samples: int = param(
+        64, "Samples", "Samples of the posterior; the IWAE bound rises with their number.", low=1, high=4096, step=1
+    )
+    seed: int = param(0, "Seed", "The same seed draws the same samples.", high=999_999_999, step=1)
     likelihood: str = param(
         anatomy.OWN,
         "Likelihood",
-        "How a picture scatters about what is decoded: as the model's card says, or another.",
+        "How a picture is distributed around the decoded one: as the model's card says, or otherwise.",
         choices=(anatomy.OWN, "bernoulli", "gaussian"),
         titles=("The model's", "Bernoulli", "Gaussian"),
     )
     sigma: float = param(
-        1.0, "Sigma", "Of a Gaussian, in the decoder's range.", low=0.01, high=10.0, only=("likelihood", "gaussian")
+        1.0,
+        "Sigma",
+        "Standard deviation of the Gaussian, in the decoder's range.",
+        low=0.01,
+        high=10.0,
+        only=("likelihood", "gaussian"),
     )
 
 

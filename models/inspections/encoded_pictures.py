@@ -32,7 +32,7 @@ FIRST = 16
 class Params:
     """The number of pictures."""
 
-    count: int = param(500, "Pictures", "At most so many are encoded.", low=1, high=10_000, step=1)
+    count: int = param(500, "Pictures", "How many pictures are encoded at most.", low=1, high=10_000, step=1)
 
 
 class Encoded:

@@ -46,7 +46,7 @@ class Params(decision.Params):
         low=LEAST_IOU,
         high=1.0,
     )
-    collect: bool = param(True, "Collect", "Go on with the pictures that were not measured yet.")
+    collect: bool = param(True, "Collect", "Continue with the pictures that are not measured yet.")
 
 
 @dataclass

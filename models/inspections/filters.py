@@ -33,11 +33,13 @@ class Params:
     mode: str = param(
         "auto",
         "Show",
-        "Colours where there are three, otherwise the plane of one input or the principal component over all.",
+        "Colours if there are three inputs, otherwise the plane of one input or the principal component of all.",
         choices=filters.MODES,
         titles=("As fits", "Colours", "One input", "Principal component", "Weight of each input"),
     )
-    plane: int = param(0, "Input", "Whose plane is shown.", low=0, high=65535, step=1, only=("mode", "planes"))
+    plane: int = param(
+        0, "Input", "The input whose plane is shown.", low=0, high=65535, step=1, only=("mode", "planes")
+    )
     sort: str = param(
         "none",
         "Order",

@@ -43,26 +43,26 @@ class Params:
     from_: str = param("", "From", f"The first key: {CODE_HELP} Without any key it is seed 0.")
     to: str = param("", "To", f"The last key: {CODE_HELP} Without any key it is seed 1.")
     keys: str = param(
-        "", "Keys", "Codes on the way, parted by |, each with its path and easing: seed:1 slerp easeInOutQuad | seed:2."
+        "", "Keys", "Codes on the way, separated by |, each with path and easing: seed:1 slerp easeInOutQuad | seed:2."
     )
     frames: int = param(60, "Frames", "How many pictures the whole path has.", low=2, high=3600, step=1)
     path: str = param(
         "auto",
         "Path",
-        "How to go from key to key where the key does not say. By the prior: slerp for normal numbers, else straight.",
+        "How to go from key to key unless the key says it. By the prior: slerp for normal numbers, else straight.",
         choices=tuple(texts.PATHS),
         titles=("By the prior", "Slerp", "Lerp", "Variance-preserving"),
     )
     easing: str = param(
         "linear",
         "Easing",
-        "How time passes from key to key where the key does not say.",
+        "How time passes from key to key unless the key says it.",
         choices=tuple(EASINGS),
         titles=("Linear", "Ease in", "Ease out", "Ease in and out", "Slow in", "Slow out", "Slow in and out"),
         only=("retime", False),
     )
     loop: bool = param(False, "Loop", "Go on from the last key to the first.")
-    retime: bool = param(False, "Constant speed", "Pass through the path so that the picture changes equally fast.")
+    retime: bool = param(False, "Constant speed", "Move along the path so that the picture changes equally fast.")
     features: str = param(
         "pixels",
         "Measured in",
@@ -70,7 +70,9 @@ class Params:
         choices=tuple(SPACES),
         titles=tuple(SPACES.values()),
     )
-    fps: int = param(30, "Frames per second", "How fast it is played, and films are written.", low=1, high=120, step=1)
+    fps: int = param(
+        30, "Frames per second", "The speed at which the path is played and films are written.", low=1, high=120, step=1
+    )
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:

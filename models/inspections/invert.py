@@ -30,13 +30,22 @@ class Params:
     """The length of the search, and the pull towards the prior."""
 
     starts: int = param(
-        16, "Starts", "How many codes are begun from; half of them are dropped twice.", low=1, high=256, step=1
+        16,
+        "Starts",
+        "How many codes the search starts from; the worse half is dropped, twice.",
+        low=1,
+        high=256,
+        step=1,
     )
     steps: int = param(300, "Steps", "How many steps of descent.", low=10, high=5000, step=10)
     rate: float = param(0.05, "Rate", "The length of a step (Adam).", low=0.001, high=0.5, step=0.001)
     pull: float = param(0.01, "Pull to the prior", "How strongly the code is drawn to the prior's length.", step=0.005)
-    seed: int = param(0, "Seed", "Of the starts.", high=999_999_999, step=1)
-    control: bool = param(True, "Control", "Also find one of the model's own pictures again, with the same settings.")
+    seed: int = param(0, "Seed", "The same seed gives the same starts.", high=999_999_999, step=1)
+    control: bool = param(
+        True,
+        "Control",
+        "Also invert one of the model's own pictures with the same settings, to see how well the search works.",
+    )
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
@@ -80,7 +89,7 @@ def _sought(model: Any, target: Any, params: Params, stages: Any, *, share: tupl
 INSPECTION = Inspection(
     id="invert",
     title="Inversion",
-    help="The code whose picture is nearest to this one, and how well the model finds its own pictures again.",
+    help="The code whose picture is nearest to this one, and how well the search recovers the model's own pictures.",
     needs=("Generates",),
     params=Params,
     answer=answer,

@@ -29,7 +29,7 @@ class Params(Detections):
     heat_of: int = param(
         -1,
         "Heat maps of",
-        "The id of the detection whose heat maps are given too; -1 for none.",
+        "The id of the detection whose heat maps are shown too; -1 for none.",
         low=-1,
         high=1e12,
         step=1,

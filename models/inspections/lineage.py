@@ -26,7 +26,7 @@ MOST_BOXES = 2**31 - 1
 class Params(deciding.Params):
     """The settings of detection, and the box."""
 
-    box: int = param(-1, "Box", "Whose lineage: a detection's id; -1 is the best box shown.", low=-1, high=MOST_BOXES)
+    box: int = param(-1, "Box", "The detection to trace, by its id; -1 is the best box shown.", low=-1, high=MOST_BOXES)
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
@@ -60,7 +60,7 @@ def best_shown(decision: Decision, classes: int) -> int:
 INSPECTION = Inspection(
     id="lineage",
     title="Lineage",
-    help="The way of one box: anchor, proposal, class scores, suppression, rank.",
+    help="The path of one box: anchor, proposal, class scores, suppression, rank.",
     needs=("Detects", "Traces"),
     params=Params,
     answer=answer,

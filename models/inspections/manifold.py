@@ -34,22 +34,22 @@ WISH = "which map goes on"
 class Params:
     """The plane, and the part of it to show."""
 
-    code: str = param("seed:0", "Code", "What the other dimensions are: seed:NUMBER, numbers, or an NPY file.")
+    code: str = param("seed:0", "Code", "The values of the other dimensions: seed:NUMBER, numbers, or an NPY file.")
     a: int = param(-1, "To the right", "The dimension along the map; -1 is one that matters.", low=-1, high=1e6, step=1)
     b: int = param(-1, "Up", "The dimension up the map; -1 is one that matters.", low=-1, high=1e6, step=1)
-    through: str = param("", "Through", "Three codes, parted by semicolons, whose plane is shown instead.")
+    through: str = param("", "Through", "Three codes, separated by semicolons, whose plane is shown instead.")
     x: float = param(0.0, "Middle, right", "The coordinate in the middle of the map.", low=-1e3, high=1e3)
     y: float = param(0.0, "Middle, up", "The coordinate in the middle of the map.", low=-1e3, high=1e3)
     zoom: float = param(1.0, "Zoom", "At 1 the map holds nearly all of the prior.", low=0.1, high=1e3)
     even: str = param(
         "value",
         "Even in",
-        "Whether tiles are even in value or, of normal dimensions, in the prior's probability.",
+        "Whether tiles are evenly spaced in value or, for normal dimensions, in the prior's probability.",
         choices=("value", "probability"),
         titles=("Value", "Probability"),
     )
-    side: int = param(25, "Tiles a side", "The map has so many rows and columns.", low=2, high=100, step=1)
-    speed: bool = param(False, "Speed", "Tell how fast the picture changes at each tile.")
+    side: int = param(25, "Tiles a side", "How many rows and columns the map has.", low=2, high=100, step=1)
+    speed: bool = param(False, "Speed", "Also show how fast the picture changes at each tile.")
 
 
 class Tiles:
@@ -145,7 +145,7 @@ def _plane(model: Any, params: Params) -> tuple[Plane, tuple[int, ...]]:
     if params.through:
         codes = model.space.parse(params.through)
         if len(codes) != 3:
-            raise Refusal(f"A plane goes through three codes, not {len(codes)}.", advice="Part them by semicolons.")
+            raise Refusal(f"A plane goes through three codes, not {len(codes)}.", advice="Separate them by semicolons.")
         return planes.through(codes, **seen), ()
     codes = model.space.one(params.code)
     a, b = params.a, params.b

@@ -31,7 +31,7 @@ LEVELS = ("never", "partial", "applies")
 class Params:
     """What the methods would explain. The class is not a parameter: it changes no verdict."""
 
-    layer: str = param("", "Layer", "A call from the list of layers, by its id; empty takes the best one by itself.")
+    layer: str = param("", "Layer", "A call from the list of layers, by its id; empty chooses the best one.")
     box: int = param(
         -1, "Box", "Which detection, by its id; -1 is the best one.", low=-1, high=2**31 - 1, step=1, needs="Detects"
     )
@@ -80,7 +80,7 @@ def _text(refusal: Refusal) -> str:
 INSPECTION = Inspection(
     id="verdicts",
     title="Verdicts",
-    help="Which methods of attribution hold for this model, picture and layer, and why.",
+    help="Which attribution methods are valid for this model, picture and layer, and why.",
     needs=("Explains",),
     params=Params,
     answer=answer,

@@ -41,10 +41,22 @@ class Params(deciding.Params):
 
     x0: float = param(0.0, "Left", "The rectangle's left edge.", low=-FAR_PX, high=FAR_PX, step=1, unit="px")
     y0: float = param(0.0, "Top", "The rectangle's upper edge.", low=-FAR_PX, high=FAR_PX, step=1, unit="px")
-    x1: float = param(0.0, "Right", "The right edge; no width is all.", low=-FAR_PX, high=FAR_PX, step=1, unit="px")
-    y1: float = param(0.0, "Bottom", "The lower edge; no height is all.", low=-FAR_PX, high=FAR_PX, step=1, unit="px")
+    x1: float = param(
+        0.0, "Right", "The right edge; without a width, the whole picture.", low=-FAR_PX, high=FAR_PX, step=1, unit="px"
+    )
+    y1: float = param(
+        0.0,
+        "Bottom",
+        "The lower edge; without a height, the whole picture.",
+        low=-FAR_PX,
+        high=FAR_PX,
+        step=1,
+        unit="px",
+    )
     label: str = param("", "Class", "What should have been found, a class name; nothing means any class.")
-    match_iou: float = param(0.5, "Match IoU", "A box is the object's if it overlaps the rectangle by this.", low=0.05)
+    match_iou: float = param(
+        0.5, "Match IoU", "A box counts as the object's if it overlaps the rectangle by this.", low=0.05
+    )
 
 
 class Quiet:

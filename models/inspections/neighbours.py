@@ -23,9 +23,9 @@ class Params:
     """The code, and the pictures to search."""
 
     code: str = param("seed:0", "Code", CODE_HELP)
-    folder: str = param("", "Folder", "A folder of real pictures, best those that the model learnt from.")
-    features: str = param("pixels", "Compared in", "pixels, or the name of a classifier, whose scores are compared.")
-    count: int = param(8, "Nearest", "How many are told.", low=1, high=64, step=1)
+    folder: str = param("", "Folder", "A folder of real pictures, ideally those the model was trained on.")
+    features: str = param("pixels", "Compared in", "pixels, or the name of a classifier whose scores are compared.")
+    count: int = param(8, "Nearest", "How many pictures are listed.", low=1, high=64, step=1)
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
@@ -62,7 +62,7 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
 INSPECTION = Inspection(
     id="neighbours",
     title="Nearest real pictures",
-    help="The real pictures nearest to a generated one: is it a copy of what the model learnt from?",
+    help="The real pictures nearest to a generated one: is it a copy of one the model was trained on?",
     needs=("Generates",),
     params=Params,
     answer=answer,

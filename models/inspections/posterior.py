@@ -27,7 +27,7 @@ SLICE = 64
 class Params:
     """The folder of pictures."""
 
-    folder: str = param("", "Folder", "A folder of pictures like those that the model learnt from.")
+    folder: str = param("", "Folder", "A folder of pictures like those the model was trained on.")
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:

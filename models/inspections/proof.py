@@ -53,9 +53,9 @@ UNIT = "passes"
 class Params(TargetParams):
     """A target, the method that explains it, and how to make the curves."""
 
-    method: str = param("grad_cam", "Method", "The attribution method to put to the proof, by its id.")
+    method: str = param("grad_cam", "Method", "The attribution method to test, by its id.")
     settings: str = param("", "Its settings", "Parameters of that method, such as layer=layer4; baseline=blur.")
-    steps: int = param(20, "Steps", "In how many steps pixels are taken away or added.", low=5, high=200, step=1)
+    steps: int = param(20, "Steps", "In how many steps pixels are removed or added.", low=5, high=200, step=1)
     baseline: str = baseline_param("mean")
     seed: int = param(0, "Seed", "Another number draws another random map and other weights.", low=0, high=2**31 - 1)
 
@@ -129,7 +129,9 @@ def _given(method: Attribution, model: Any, params: Params) -> Any:
     shared = {field.name for field in fields(TargetParams)}
     settings = _settings(params.settings)
     if twice := shared & set(settings):
-        raise Refusal(f"{', '.join(sorted(twice))} is no setting of the method.", advice="Give it beside the method.")
+        raise Refusal(
+            f"{', '.join(sorted(twice))} is not a setting of the method.", advice="Give it next to the method."
+        )
     target = {name: getattr(params, name) for name in shared}
     return method.params(**{p.name: p.default for p in offer.parameters} | offer.check(settings) | target)
 
@@ -140,7 +142,9 @@ def _settings(text: str) -> Mapping[str, Any]:
         try:
             return dict(json.loads(text))
         except ValueError:
-            raise Refusal(f"The settings {text!r} are no JSON.", advice="Write name=value; name=value.") from None
+            raise Refusal(
+                f"The settings {text!r} are not valid JSON.", advice="Write name=value; name=value."
+            ) from None
     pairs = [part.partition("=") for part in text.split(";") if part.strip()]
     if any(not equals for _, equals, _ in pairs):
         raise Refusal(f"The settings {text!r} cannot be read.", advice="Write name=value; name=value.")
@@ -174,7 +178,7 @@ def _twin_map(method: Attribution, probe: Probe, given: Any, heat: Heatmap, seed
 INSPECTION = Inspection(
     id="proof",
     title="Proof",
-    help="Deletion and insertion curves of a map beside chance, and the same map of the network with random weights.",
+    help="Deletion and insertion curves of a map compared with chance, and the map of the network with random weights.",
     needs=("Explains",),
     params=Params,
     answer=answer,

@@ -25,7 +25,7 @@ from models.types import Pixels, Refusal, Result
 class Params(LayerParams):
     """A layer, and one of its units."""
 
-    channel: int = param(-1, "Channel", "Whose unit; -1 is all channels together.", low=-1, high=65535, step=1)
+    channel: int = param(-1, "Channel", "The unit's channel; -1 is all channels together.", low=-1, high=65535, step=1)
     row: int = param(-1, "Row", "The unit's row in the layer's grid; -1 is the middle.", low=-1, high=65535, step=1)
     column: int = param(-1, "Column", "The unit's column there; -1 is the middle.", low=-1, high=65535, step=1)
 

@@ -33,7 +33,7 @@ class Params:
     sort: str = param(
         "none",
         "Order",
-        "The channels with the largest mean or value first, or without which the picture changes most.",
+        "The channels with the largest mean or value first, or those whose removal changes the picture most.",
         choices=SORTS,
         titles=("As they are", "Mean", "Largest value", "Effect"),
     )
@@ -93,7 +93,7 @@ def _plain(call: Any) -> dict[str, Any]:
 INSPECTION = Inspection(
     id="units",
     title="Units of the generator",
-    help="What every channel of a layer answers to a latent code, on the way to its picture.",
+    help="How every channel of a layer responds to a latent code.",
     needs=("Generates",),
     params=Params,
     answer=answer,

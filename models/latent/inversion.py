@@ -62,6 +62,7 @@ def invert(
         errors = (decode(codes) - target).square().flatten(1).mean(1)
         if not errors.requires_grad:
             raise Refusal("The picture does not depend on the code.", advice="This model cannot be inverted.")
+        # A start that has diverged to NaN must never be the best.
         low = int(errors.detach().nan_to_num(float("inf")).argmin())
         if float(errors[low].detach()) < best.error:
             best = Found(codes[low].detach().cpu().numpy().copy(), float(errors[low].detach()), best.curve, step)

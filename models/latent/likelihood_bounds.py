@@ -104,12 +104,14 @@ def bounds(
     group = max(1, batch // samples)
     for start in range(0, len(mu), group):
         rows = slice(start, start + group)
+        # One draw per row, so that the noise does not depend on how rows are grouped.
         noise = torch.stack([torch.randn(samples, mu.shape[1], generator=generator) for _ in mu[rows]]).to(mu)
         codes = mu[rows, None] + deviation[rows, None] * noise
         whose = torch.arange(len(codes), device=mu.device).repeat_interleave(samples)
         parts = zip(codes.flatten(0, 1).split(batch), whose.split(batch), strict=True)
         found = torch.cat([observation.total(picture[rows][row], decode(code)) for code, row in parts])
         log_p.append(found.view(len(codes), samples))
+        # log p(z) - log q(z | x) for z = mu + sigma noise; the constants cancel.
         ratio = 0.5 * (noise.double() ** 2 - codes.double() ** 2 + logvar[rows, None].double())
         log_w.append(log_p[-1] + ratio.sum(2))
     weight = torch.cat(log_w)

@@ -78,6 +78,7 @@ class Space:
         A seed gives the same codes on every machine, and the first ones do not depend on `count`. With `truncation`
         above 0, normal numbers of larger magnitude are drawn again (Brock et al. 2019, section 3.1).
         """
+        # A generator per row keeps the first codes the same whatever `count` is.
         rows = [np.random.default_rng([seed, row]) for row in range(count)]
         return np.stack([self._drawn(rng, truncation) for rng in rows]) if rows else np.zeros((0, self.size), "f4")
 
@@ -190,7 +191,7 @@ def _seed(text: str) -> int:
 
 def _read(path: Path) -> Any:
     try:
-        # `files.check` accepts regular files only: reading a named pipe would block for ever.
+        # `files.check` accepts regular files only: reading a named pipe would block forever.
         if files.check(path).stat().st_size > MOST_BYTES:
             raise Refusal(f"{path.name} is too large for codes.", advice=f"At most {MOST_BYTES >> 20} MB are read.")
         with path.open("rb") as file:

@@ -40,6 +40,7 @@ def norm_share(size: int, length: float) -> float:
     a, x = size / 2, length**2 / 2
     if x == 0:
         return 0.0
+    # So far beyond the mean that the share rounds to 1; the series would need too many terms.
     if x > a + 40 * math.sqrt(a) + 800:
         return 1.0
     term = total = 1 / a

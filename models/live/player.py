@@ -141,6 +141,7 @@ class Player:
         now = self._clock()
         if self.playing and self._before >= 0 and not self.every:
             self.dropped += frame.number - self._before - 1
+        # After a jump, or when far behind, restart the clock here; catching up would skip everything in between.
         jumped = self._wanted is not None or self._before < 0
         if jumped or frame.number < self._due(now) - CATCH_UP_S * self.fps:
             self._base = (frame.number, now)

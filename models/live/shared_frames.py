@@ -74,6 +74,8 @@ class Borrower:
             from multiprocessing.shared_memory import SharedMemory
 
             self._memory = SharedMemory(loan.name)
+            # Unlinked while both sides have it open: the system frees it when the last process ends, even after a
+            # crash.
             self._memory.unlink()
         return np.ndarray(loan.shape, np.uint8, self._memory.buf).copy()
 

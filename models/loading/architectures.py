@@ -44,7 +44,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 ANY_CLASSES = 3
 IMAGENET = 1000
-EPS = {"title": "Epsilon", "help": "What batch normalisation adds to the variance; tensors do not tell."}
+EPS = {"title": "Epsilon", "help": "What batch normalisation adds to the variance; it is not stored in the tensors."}
 OWN_CLASSES = {
     "digits_ssd": digits.CLASSES,
     "digits_faster_rcnn": digits.CLASSES,

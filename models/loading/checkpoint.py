@@ -57,8 +57,9 @@ def sets(loaded: object, name: str) -> dict[str, dict[str, Tensor]]:
 
 
 def chosen(found: Mapping[str, State], entry: str, name: str) -> dict[str, Tensor]:
-    """Return one of a file's state dicts, the first if `entry` is "". Raises Refusal if the names do not say which is
-    meant.
+    """Return one of a file's state dicts, the first if `entry` is "".
+
+    Raises Refusal if the names do not say which is meant.
     """
     if entry and entry not in found:
         raise Refusal(f"{name} holds no {entry!r}.", advice=f"It holds {', '.join(found)}.")
@@ -139,8 +140,9 @@ def shape(size: Sequence[int]) -> str:
 
 
 def _parts(state: State) -> dict[str, dict[str, Tensor]]:
-    """Return the networks in one state dict whose names start with a network's attribute, as in Lightning; else all as
-    one.
+    """Return the networks in one state dict whose names start with a network's attribute, as in Lightning.
+
+    Else all as one.
     """
     firsts = dict.fromkeys(name.partition(".")[0] for name in state)
     parts = [word for word in PARTS if word in firsts]

@@ -177,7 +177,7 @@ class Head:
         if kind == self.kind:
             return self
         titles = OFFER["titles"]
-        text = f"Chosen: {titles[kind]}. By itself it would be {titles[self.kind]}. {self.evidence}"
+        text = f"Chosen: {titles[kind]}. The automatic choice would be {titles[self.kind]}. {self.evidence}"
         return Head(kind, self.count, text)
 
     def scores(self, made: Tensor) -> Tensor:
@@ -241,7 +241,7 @@ def usual(count: int) -> Head:
     if count == 1:
         kind, _, evidence = _single(within=False, origin="", seen="It gives one number")
         return Head(kind, 1, evidence)
-    return Head(LOGITS, count, "Networks of this family are trained with a softmax, unless somebody trained it anew.")
+    return Head(LOGITS, count, "Networks of this family are trained with a softmax, unless this one was retrained.")
 
 
 def judged(table: NDArray[np.float64], origin: str) -> tuple[str, int, str]:
@@ -250,7 +250,7 @@ def judged(table: NDArray[np.float64], origin: str) -> tuple[str, int, str]:
     count = table.shape[1]
     made = f"They come from {WORDS[origin]}" if origin in WORDS else ""
     if not len(table):
-        return (VALUES if count == 1 else LOGITS), count, "On no picture tried were they numbers."
+        return (VALUES if count == 1 else LOGITS), count, "They were NaN or infinite on every picture tried."
     low, high, sums = float(table.min()), float(table.max()), table.sum(1)
     span = f"on {len(table)} pictures they go from {low:.3g} to {high:.3g}"
     seen = f"{made}; {span}" if made else span[0].upper() + span[1:]
@@ -275,7 +275,7 @@ def judged(table: NDArray[np.float64], origin: str) -> tuple[str, int, str]:
 def _single(*, within: bool, origin: str, seen: str) -> tuple[str, int, str]:
     if within and origin in BOUNDED and origin != "clamp":
         return INDEPENDENT, 1, f"{seen}: the probability of one class."
-    text = "nothing tells a regression from the logit of one class, so it is shown as it is"
+    text = "a regression and the logit of one class look the same, so it is shown as it is"
     return VALUES, 1, f"{seen.replace('they go', 'it goes').replace('They come', 'It comes')}; {text}."
 
 

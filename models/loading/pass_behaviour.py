@@ -38,7 +38,7 @@ EVALUATION, AS_IT_IS = "evaluation", "as_it_is"
 OFFERED: dict[str, dict[str, Any]] = {
     PASSES: {
         "title": "Passes",
-        "help": "Its answers are random: they are averaged over so many passes, each with its own random numbers.",
+        "help": "Its answers are random: they are averaged over this many passes, each with its own random numbers.",
         "choices": ("1", "4", "16", "64"),
     },
     MODE: {
@@ -276,10 +276,10 @@ def _together(case: _Case, first: _Pass, behaviour: Behaviour, chance: str) -> _
     except Exception:  # the network does not run under observation
         second = case.ask(case.second, behaviour)
     if first.read != second.read:
-        return _Together(reason="Its code reads values of its whole input, so it is asked one input at a time.")
+        return _Together(reason="Its code reads values of its whole input, so it runs on one input at a time.")
     wanted = torch.cat([first.scores, second.scores])
     if any("quantized.dynamic" in type(module).__module__ for module in case.net.modules()):
-        text = "It is quantised dynamically, by the range of a whole batch, so it is asked one input at a time."
+        text = "It is quantised dynamically, by the range of a whole batch, so it runs on one input at a time."
         return _Together(reason=text)
     for channels_last in (True, False):
         order = torch.channels_last if channels_last else torch.contiguous_format
@@ -299,7 +299,7 @@ def _together(case: _Case, first: _Pass, behaviour: Behaviour, chance: str) -> _
             off = float((found - wanted).abs().max() / wanted.abs().max().clamp_min(1e-12))
             return _Together(
                 reason="Its answer for a picture depends on what else is in the batch "
-                f"(by {off:.2g} of the largest score for two photos), so it is asked one input at a time."
+                f"(by {off:.2g} of the largest score for two photos), so it runs on one input at a time."
             )
     return _Together()  # such as a program exported for batch size 1
 

@@ -25,7 +25,7 @@ PARTNERS = (
 NAMES = {"relu": "ReLU", "leaky_relu": "Leaky ReLU, 0.2", "elu": "ELU"}
 ACTIVATION = {
     "title": "Activation",
-    "help": "What stands between the layers; tensors do not tell.",
+    "help": "The function between the layers; it is not stored in the tensors.",
     "titles": NAMES,
 }
 OUTPUT = {"title": "Output", "help": "The last function of the generator, which gives the range of its pixels."}

@@ -16,7 +16,7 @@ from torch import nn
 
 from models import files
 from models.cards import card as cards
-from models.exported import onnx_file, onnx_graph, torch_archive, torch_export, torchscript
+from models.exported import onnx_file, onnx_graph, onnx_metadata, torch_archive, torch_export, torchscript
 from models.loading.opened_model import Opened
 from models.runtime.context import Context
 from models.user_code import consent
@@ -38,9 +38,9 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
     file = files.check(Path(base))
     card = cards.of_file(file)
     with context.stage("read program"):
-        net, shape, more, kind = _read(file, context)
+        net, shape, more, kind, names = _read(file, context)
     about: dict[str, Any] = {"program": kind, "input": shape, **card.about}
-    card = replace(card, sha256=files.sha256(file), about=about)
+    card = replace(card, sha256=files.sha256(file), about=about, classes=card.classes or names)
     return Opened(net, card, (cards.place(file), *more), assumed=assumed, measured=_size(file, more))
 
 
@@ -49,16 +49,18 @@ def _size(file: Path, more: tuple[Path, ...]) -> int:
     return sum(one.stat().st_size for one in (file, *more))
 
 
-def _read(file: Path, context: Context) -> tuple[nn.Module, Shape, tuple[Path, ...], str]:
-    """Return the network, its input shape (C, H, W), the other files that belong to it, and the name of the format."""
+def _read(file: Path, context: Context) -> tuple[nn.Module, Shape, tuple[Path, ...], str, tuple[str, ...]]:
+    """Return the network, its input shape (C, H, W), its other files, the name of the format, and its class names."""
     match file.suffix.lower():
         case ".onnx":
             model, more = onnx_file.read(file)
             size, check = _size(file, more), context.check
-            return *onnx_graph.convert(model, name=file.name, size=size, check=check), more, "ONNX"
+            net, (channels, height, width) = onnx_graph.convert(model, name=file.name, size=size, check=check)
+            told = onnx_metadata.size(model) if not height and not width else (height, width)
+            return net, (channels, *told), more, "ONNX", onnx_metadata.names(model)
         case ".pt2":
-            return *torch_export.unflatten(torch_archive.exported(file), name=file.name), (), "torch.export"
+            return *torch_export.unflatten(torch_archive.exported(file), name=file.name), (), "torch.export", ()
         case _:
             content = file.read_bytes()
             consent.check(file, content, why="It is TorchScript: a program, not weights alone.")
-            return torchscript.opened(content, name=file.name), (0, 0, 0), (), "TorchScript"
+            return torchscript.opened(content, name=file.name), (0, 0, 0), (), "TorchScript", ()

@@ -257,9 +257,9 @@ def _opened(path: Path) -> Image.Image:
 
 
 def prepare() -> None:
-    """Import what the five commonest formats take, which threads need not do then."""
+    """Import the modules of the five most common formats, so that threads need not."""
     Image.preinit()
-    import_module("fractions")  # of a PNG's resolution
+    import_module("fractions")  # for the resolution of a PNG
 
 
 def _identified(path: Path) -> Image.Image:
@@ -294,7 +294,7 @@ def _too_big(path: Path, pixels: int) -> Refusal:
 def _unknown(path: Path) -> Refusal:
     what = files.kind(path)
     if what in _HEIC:
-        message = f"{path.name} is {what}, whatever its name says: as phones take them. It cannot be read here."
+        message = f"{path.name} is in fact {what}, as phones take them. It cannot be read here."
         if path.suffix.lower() in (".heic", ".heif"):
             message = f"{path.name} is {what}, as phones take them. It cannot be read here."
         return Refusal(message, advice=_ADVICE_HEIC)

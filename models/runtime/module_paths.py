@@ -1,7 +1,7 @@
-"""Where modules may come from: not from the folder that the program happens to be started in. It imports nothing.
+"""Keep the folder in which the program was started out of the module search path.
 
-Python looks for modules in the current folder when it is started with `-c` or `-m`, which is how child processes are.
-What stands in PYTHONPATH is the user's own choice.
+Python searches the current folder for modules when started with `-c` or `-m`, which is how child processes are started.
+Folders in PYTHONPATH are the user's own choice and stay.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SAFE_PATH = "PYTHONSAFEPATH"  # as with `python -P`, for processes that this one starts, and those that they start
+SAFE_PATH = "PYTHONSAFEPATH"  # like `python -P`, and inherited by all descendant processes
 
-_lock = threading.Lock()  # the environment is one for all threads
+_lock = threading.Lock()  # all threads share the environment
 
 
 def leave_out_folder() -> None:
-    """Have this process find no module in the folder it was started in, whatever lies there."""
+    """Remove the folder in which this process was started from its module search path."""
     named = {os.path.realpath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry}
     begun = _folder()
     sys.path[:] = [entry for entry in sys.path if entry and not _is_begun(entry, begun, named)]
@@ -28,7 +28,7 @@ def leave_out_folder() -> None:
 
 @contextlib.contextmanager
 def environment(more: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Have a process that starts inside find no module in the current folder, and give it `more` variables."""
+    """Set variables for processes started inside the block: no modules from the current folder, and those in `more`."""
     values = {SAFE_PATH: "1", **(more or {})}
     with _lock:
         before = {name: os.environ.get(name) for name in values}
@@ -51,5 +51,5 @@ def _is_begun(entry: str, begun: str, named: set[str]) -> bool:
 def _folder() -> str:
     try:
         return os.path.realpath(os.getcwd())  # noqa: PTH109
-    except OSError:  # it is gone
+    except OSError:  # the folder was deleted
         return ""

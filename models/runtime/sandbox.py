@@ -1,10 +1,10 @@
-"""What the engine's process gives up once it is up: on Linux new privileges, writing elsewhere, reading private files.
+"""The sandbox of the engine's process on Linux: no new privileges, no writing elsewhere, no reading of private files.
 
-Landlock (Linux 5.13) closes files to a process and all that it starts, for good. It knows only lists of what is
-allowed, made when an engine starts. So where private files are left out of a folder, everything else in that folder is
-listed, and what comes into it later is not seen by this engine: the window starts a fresh one (`Plan.reaches`). Names
-of private files can still be listed, and what was open before stays open. It does not close the network, nor what is in
-the environment. Other systems have nothing of the kind that a program may ask for by itself.
+Landlock (Linux 5.13) restricts file access of a process and its descendants permanently. It takes only lists of what is
+allowed, made when an engine starts. To exclude private files from a folder, everything else in it has to be listed, and
+files created in it later are not readable: the window then starts a new engine (`Plan.reaches`). Names of private files
+can still be listed, and files opened before stay open. The network and the environment are not restricted. Other
+systems offer no such mechanism that a program can apply to itself.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from pathlib import Path
 
 import platformdirs
 
-CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # system calls, the same on every processor
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # system calls, the same on every architecture
 ASK_VERSION, PATH_BENEATH = 1, 1
 SET_NO_NEW_PRIVS, GET_NO_NEW_PRIVS = 38, 39  # as in sys/prctl.h
 WRITE_FILE, READ_FILE, REFER, TRUNCATE = 1 << 1, 1 << 2, 1 << 13, 1 << 14
-CHANGE = WRITE_FILE | sum(1 << bit for bit in range(4, 13))  # write, remove, make of any kind
-OF_FILES = WRITE_FILE | READ_FILE | TRUNCATE  # what may be allowed of a file; the rest is of folders
-SIGNALS_AND_SOCKETS = 3  # to processes outside
+CHANGE = WRITE_FILE | sum(1 << bit for bit in range(4, 13))  # write, remove, create any kind of file
+OF_FILES = WRITE_FILE | READ_FILE | TRUNCATE  # rights that apply to a file; the others apply to folders only
+SIGNALS_AND_SOCKETS = 3  # scopes: abstract sockets of, and signals to, processes outside
 DEVICES = ("null", "zero", "full", "random", "urandom", "shm", "dri", "kfd", "accel")
 DEVICES_NAMED = ("nvidia", "video", "media", "dma_heap")
 PRIVATE = (".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".netrc", ".git-credentials", ".pgpass", ".npmrc")
@@ -46,8 +46,8 @@ HERE = "Not closed in: models run in this process."
 
 @dataclass(frozen=True)
 class Plan:
-    """What stays open. `readable` are folders and files by path and inode, everything beneath them too; `private` are
-    left out. `writable` are folders and devices; `scratch` is the one of them that is the engine's own.
+    """What stays accessible. `readable` are folders (with their contents) and files, by path and inode; `private` are
+    excluded from them. `writable` are folders and devices; `scratch` is the engine's own writable folder.
     """
 
     scratch: str
@@ -56,7 +56,9 @@ class Plan:
     writable: tuple[str, ...]
 
     def reaches(self, path: str) -> bool:
-        """Tell whether an engine under this plan can read a file; True for what none may, or is not there."""
+        """Return whether an engine under this plan can read a file; True also for missing and private files, because a
+        new engine would not help.
+        """
         place = os.path.realpath(path)
         if not os.path.exists(place) or any(_within(place, one) for one in self.private):
             return True
@@ -72,14 +74,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Confinement:
-    """What was closed and found to be, and why anything else was not."""
+    """What the sandbox was verified to block, and why the rest stays open."""
 
     closed: tuple[str, ...] = ()
     left: str = HERE
 
     @property
     def text(self) -> str:
-        """One line for the user."""
+        """The summary shown to the user, one line."""
         told = f"Closed to this model's process: {', '.join(self.closed)}." if self.closed else ""
         return f"{told} {self.left}".strip()
 
@@ -88,12 +90,12 @@ _now = Confinement()
 
 
 def current() -> Confinement:
-    """Return what is closed to this process."""
+    """Return what the sandbox blocks in this process."""
     return _now
 
 
 def plan() -> Plan:
-    """Return what an engine that starts now may read and write, with a scratch folder made for it. Raises OSError."""
+    """Plan what an engine started now may read and write, and create its scratch folder. Raises OSError."""
     home = os.path.realpath(Path.home())
     private = tuple(sorted(p for name in PRIVATE if os.path.lexists(p := os.path.join(home, name))))
     private = tuple(dict.fromkeys(os.path.realpath(path) for path in private))
@@ -101,9 +103,9 @@ def plan() -> Plan:
 
 
 def close(given: Plan | None) -> Confinement:
-    """Close this process in, for good, and see whether it is. Nothing of it raises.
+    """Sandbox this process permanently, and verify the result by trying. Never raises.
 
-    Threads that run already stay outside: there should be none.
+    Threads that are already running are not restricted, so there should be none.
     """
     global _now  # noqa: PLW0603 - there is one process
     if given is None:
@@ -122,7 +124,7 @@ def close(given: Plan | None) -> Confinement:
 
 
 def _restrict(libc: ctypes.CDLL, given: Plan) -> str:
-    """Have the kernel allow what is planned and no more; return why it does not, "" where it does."""
+    """Make the kernel enforce the plan; return why it could not, "" on success."""
     version = libc.syscall(CREATE_RULESET, None, 0, ASK_VERSION)
     if version < 1:
         return "this kernel has no Landlock (Linux 5.13 has it), or it is turned off"
@@ -157,7 +159,7 @@ def _allow(libc: ctypes.CDLL, rules: int, path: str, access: int, inode: int = 0
 
 
 def _readable(folder: str, private: tuple[str, ...]) -> Iterator[tuple[str, int]]:
-    """Yield a folder, or what is in it besides what is private; links are passed over, for what they lead to counts."""
+    """Yield a folder, or its entries without private ones; skip links, because access depends on their target."""
     if not any(_within(one, folder) for one in private):
         yield folder, os.stat(folder).st_ino
         return
@@ -173,7 +175,7 @@ def _readable(folder: str, private: tuple[str, ...]) -> Iterator[tuple[str, int]
 
 
 def _writable(home: str) -> Iterator[str]:
-    """Yield the caches, made where they are not there yet, and the devices that calculating takes."""
+    """Yield the cache folders, created if missing, and the devices needed for computing."""
     cache = os.environ.get("XDG_CACHE_HOME") or f"{home}/.cache"
     caches = [os.environ.get("TORCH_HOME") or f"{cache}/torch", os.environ.get("HF_HOME") or f"{cache}/huggingface"]
     caches += [os.environ.get("MPLCONFIGDIR") or f"{cache}/matplotlib"]
@@ -190,7 +192,7 @@ def _writable(home: str) -> Iterator[str]:
 
 
 def _scratch() -> str:
-    """Return a new folder for an engine of this process, and remove those of programs that have ended otherwise."""
+    """Create a folder for an engine of this process, and remove those left behind by killed programs."""
     folder = platformdirs.user_cache_path("vitrine", appauthor=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -210,7 +212,7 @@ def remove(scratch: str) -> None:
 
 
 def _probes(given: Plan) -> Iterator[tuple[str, str]]:
-    """Yield what could be done before and must not be possible afterwards: ("write", folder), ("read", file)."""
+    """Yield actions that are possible now and must not be afterwards: ("write", folder), ("read", file)."""
     folders = (os.path.realpath(path) for path in (Path.home(), "/tmp", "/var/tmp", os.getcwd()))
     for folder in dict.fromkeys(folders):
         if os.access(folder, os.W_OK | os.X_OK) and not any(_within(folder, w) for w in given.writable):
@@ -223,7 +225,7 @@ def _probes(given: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _verified(libc: ctypes.CDLL, given: Plan, probes: list[tuple[str, str]], threads: int, why: str) -> Confinement:
-    """Return what is closed, of which each was tried."""
+    """Return what the sandbox blocks, after trying each action."""
     closed, failed = [], []
     if libc.prctl(GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1:
         closed.append("new privileges")
@@ -242,7 +244,7 @@ def _verified(libc: ctypes.CDLL, given: Plan, probes: list[tuple[str, str]], thr
 
 
 def _possible(kind: str, path: str) -> bool:
-    """Try what must not be possible, and clean up after it."""
+    """Try an action that must not be possible; clean up if it was. Return whether it was."""
     try:
         if kind == "read":
             os.close(os.open(path, os.O_RDONLY))

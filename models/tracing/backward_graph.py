@@ -149,8 +149,9 @@ def bottlenecks(nodes: list[Any], scores: Tensor, picture: Tensor) -> set[Any]:
 
 
 def activations(nodes: list[Any], seen: Rectified) -> Iterator[str]:
-    """Yield for each node that is an activation function its name; RECTIFIER for the nodes that `seen` recorded as
-    such.
+    """Yield the name of each activation function among the nodes.
+
+    It is RECTIFIER for the nodes that `seen` recorded as such.
     """
     for node in nodes:
         base = node.name().rpartition("::")[2].partition("Backward")[0]

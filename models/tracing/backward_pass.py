@@ -14,7 +14,7 @@ from models.types import Cancelled, Refusal
 
 PICTURE = "the picture"
 CUTS = "detach, no_grad, numpy, or whole numbers as in a quantised network"
-INSTEAD = "Methods that only ask for scores, such as occlusion, hold all the same."
+INSTEAD = "Methods that only need scores, such as occlusion, still work."
 
 
 @contextmanager

@@ -281,8 +281,9 @@ class Numbers:
 
 
 def _owner(owners: dict[int, tuple[weakref.ref[Tensor], int, str]], value: Tensor, name: str) -> str:
-    """Return the id of the earlier call that returned this same tensor unmodified; "" if there is none, and then
-    remember it.
+    """Return the id of the earlier call that returned this same tensor unmodified.
+
+    "" if there is none, and then remember it.
     """
     version = 0 if value.is_inference() else value._version
     known = owners.get(id(value))

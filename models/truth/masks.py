@@ -99,6 +99,7 @@ def _text(counts: str) -> NDArray[np.int64] | None:
             continue
         if group & 16:
             value -= 1 << shift
+        # As in maskApi.c, the first three run lengths are absolute.
         if len(runs) > 2:
             value += runs[-2]
         if not 0 <= value <= MOST_SIDE**2:

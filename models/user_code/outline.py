@@ -49,7 +49,7 @@ def choices(source: str, name: str) -> tuple[Choice, ...]:
         body = ast.parse(source).body
     except SyntaxError as error:
         summary = f"{name}, line {error.lineno}: {error.msg}"
-        raise Refusal(f"This is no Python that can run: {summary}.", advice="Mend it, then F5.") from error
+        raise Refusal(f"This is not valid Python: {summary}.", advice="Fix it, then press F5.") from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise Refusal(f"{name} cannot be read as Python ({error}).", advice="Choose another file.") from error
     found: list[Choice] = []

@@ -117,7 +117,7 @@ def told(file: Path, what: str) -> Iterator[None]:
         where = f"{file.name}, line {line}" if line else file.name
         said = str(error).splitlines()[0] if str(error) else ""
         summary = f"{type(error).__name__}{': ' if said else ''}{said}"
-        raise Refusal(f"{what} failed in {where}: {summary}.", advice="Mend it, then F5.") from error
+        raise Refusal(f"{what} failed in {where}: {summary}.", advice="Fix it, then press F5.") from error
 
 
 def where(error: BaseException) -> str:

@@ -125,6 +125,7 @@ def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[Any, dict[str, Any
             net = timm.create_model(full, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(state)})
         net.pretrained_cfg.pop("state_dict", None)
     else:
+        # Fixed weights without disturbing the caller's random numbers.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             net = timm.create_model(full, pretrained=False)

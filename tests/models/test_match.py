@@ -117,7 +117,7 @@ def test_the_networks_backbone_is_not_run_and_a_tick_works_out_no_overlap(engine
     [
         (RCNN, {"fg": 0.3, "bg": 0.5}, "is above the foreground IoU"),
         (RCNN, {"scales": "1; 2"}, "2 groups of scales, but 3 are needed"),
-        (SSD, {"scales": "0.1 0.2; 0.2; 0.3; 0.4; 0.5"}, "one scale a level"),
+        (SSD, {"scales": "0.1 0.2; 0.2; 0.3; 0.4; 0.5"}, "one scale per level"),
         (SSD, {"bg": 0.2}, "has one threshold"),
     ],
 )

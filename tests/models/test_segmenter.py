@@ -128,7 +128,7 @@ def test_attributions_follow_the_class_and_the_rectangle(engine: Engine, source:
 def test_a_rectangle_beside_the_picture_is_refused(engine: Engine, source: Source) -> None:
     answer = engine.run(Request.make("saliency", "tiny", source, {"region": "200,200,220,220"}))
     assert isinstance(answer, Failure)
-    assert "beside the picture" in answer.message
+    assert "outside the picture" in answer.message
 
 
 def test_a_boxes_edge_is_refused(engine: Engine, source: Source) -> None:

@@ -83,7 +83,7 @@ def test_the_video_that_plays_is_not_recorded_over(desk: Make, clip: Path) -> No
     d = play(desk(), clip)
     before = clip.read_bytes()
     d.window.live_view.record_to(clip)
-    assert "clip.mp4 is what plays" in d.messages[0]
+    assert "clip.mp4 is playing now" in d.messages[0]
     d.play_until(lambda: shown(d) > 2)
     assert clip.read_bytes() == before and not d.session.live.facts.recording
 

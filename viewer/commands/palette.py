@@ -1,4 +1,4 @@
-"""Find a command by a few letters and run it. It remembers nothing, and knows only the table."""
+"""The command palette: find a command by a few letters and run it."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ MATCH = 1
 JUMP = 3
 EXACT = 5
 
-WIDTH = 560  # pixels, as are the next
+WIDTH = 560  # pixels, like the following
 TOP = 64
 ROW = 32
 GAP = 8
 ROWS_MOST = 12
 ROWS_PAGE = 10
-MENU_LOSS = 1000.0  # what needs the menu's name ("edit", "file open") stands after what does not
+MENU_LOSS = 1000.0  # matches that need the menu's name ("edit", "file open") rank below others
 NOT_NOW = "Not available now"
 NONE_FOUND = "No command matches"
 
@@ -50,7 +50,7 @@ class _Hit:
 
 
 class CommandPalette(Overlay):
-    """A line to type in and the commands that match, best first."""
+    """An input line and the matching commands, best first."""
 
     def __init__(self, commands: Commands, window: QWidget) -> None:
         super().__init__(window, name="Command palette")
@@ -89,7 +89,7 @@ class CommandPalette(Overlay):
         return [self._hit(row).command for row in range(self.list.count())]
 
     def open(self) -> None:
-        """Show every command, and take the keyboard."""
+        """Show every command and take the keyboard focus."""
         self._all = [_Hit(command, command.available) for command in self._commands.flat()]
         self.search.clear()
         self._filter("")
@@ -97,13 +97,13 @@ class CommandPalette(Overlay):
         self.search.setFocus()
 
     def run_current(self) -> None:
-        """Close and run the chosen command; stay if it is not available."""
+        """Close and run the chosen command; stay open if it is not available."""
         if self.list.currentRow() >= 0 and (hit := self._hit(self.list.currentRow())).available:
             self.dismiss()
             self._commands.run(hit.command)
 
     def area(self) -> QRect:
-        """Stand below the window's top, as high as the list needs."""
+        """The area below the top of the window, as high as the list needs."""
         room = self.room()
         width = min(WIDTH, room.width())
         rows = min(max(self.list.count(), 1), ROWS_MOST)
@@ -143,7 +143,7 @@ class CommandPalette(Overlay):
 
 
 class _Line(QStyledItemDelegate):
-    """One command: its title with the matching letters bold, its menu, its keys or why it cannot be run."""
+    """One command: its title with the matching letters in bold, its menu, and its keys or why it cannot run."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(0, ROW)
@@ -179,7 +179,7 @@ class _Line(QStyledItemDelegate):
 
 
 def _title(painter: QPainter, rect: QRect, font: QFont, hit: _Hit) -> int:
-    """Paint the title, elided at its end if need be, and return the x where it ends."""
+    """Paint the title, elided at its end if necessary, and return the x where it ends."""
     title, x = hit.command.title, rect.left()
     bold = QFont(font)
     bold.setBold(True)
@@ -231,6 +231,7 @@ def match(query: str, text: str) -> Match | None:
         return Match(0.0, ())
     if len(folded) != len(text):
         folded = text  # some letters lower-case to two letters, and `places` must index `text`
+    # Dynamic programming: the best match of the letters so far, by the place of its last letter.
     previous: dict[int, tuple[float, tuple[int, ...]]] = {-1: (0.0, ())}
     for letter in wanted:
         current: dict[int, tuple[float, tuple[int, ...]]] = {}

@@ -1,4 +1,4 @@
-"""Writing what is shown: overlay as PNG and SVG, numbers as JSON, CSV and COCO, each with its recipe. No dialogs."""
+"""Write a result to files: overlay as PNG and SVG, numbers as JSON, CSV and COCO, with a recipe."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from viewer.presenters import (
 )
 from viewer.session.document import Look
 
-RAW = {feature_maps.FILTERS: "tiles", feature_maps.ACTIVATIONS: "maps"}  # the array that holds the values themselves
+RAW = {feature_maps.FILTERS: "tiles", feature_maps.ACTIVATIONS: "maps"}  # the array with the values
 CELL_PX = 48
 GAP_PX = 2
 
@@ -42,12 +42,12 @@ PLAIN = ("classify", "layers", "verdicts")
 PROOF = faithfulness.PROOF
 GRIDS = RAW
 KINDS = ("png", "svg", "json", "csv", "coco.json")
-# The kinds of files that the command line writes of inspections which are not painted as others are.
+# File kinds that the command line writes for inspections without an overlay.
 KINDS_OF = {**dict.fromkeys(PLAIN, ("json",)), PROOF: ("png", "json", "csv")}
 
 
 def layers_of(request: Request, result: Result) -> list[Layer]:
-    """Return what an inspection paints when nobody looks: no selection, everything it found."""
+    """Return the layers of a result for an export without a window: nothing selected, everything shown."""
     if result.meta.get("kind") == MAP:
         values, extent = result.arrays["map"], result.meta["extent"]
         return [heatmap.heat_layer(values, extent, Look(), signed=result.meta["signed"])]
@@ -76,7 +76,7 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
 
 
 def raw_kind(request: Request, result: Result) -> str:
-    """Return the kind of file that holds the values behind what is painted, "" where none is written by itself."""
+    """Return the kind of file that holds the values behind the overlay, "" if they have no file of their own."""
     if request.inspection == "segment":
         return "npz"
     return "npy" if result.meta.get("kind") == MAP else ""
@@ -94,9 +94,7 @@ def write(
 ) -> list[Path]:
     """Write the files of a result and its recipe into a folder, and return their paths.
 
-    What is about no picture has no `pixels`.
-
-    Raises Refusal when the folder cannot be written to.
+    `pixels` is None for a result without a picture. Raises Refusal if the folder cannot be written to.
     """
     layers = layers_of(request, result) if layers is None else layers
     begin = name or request.stem
@@ -109,9 +107,9 @@ def write(
 
 
 def write_figures(folder: Path, request: Request, result: Result, *, kinds: Iterable[str], name: str) -> list[Path]:
-    """Write what was measured of a data set as JSON, curves as CSV, and the recipe, and return the paths.
+    """Write the figures of a data set as JSON, curves as CSV, and the recipe, and return the paths.
 
-    Raises Refusal when the folder cannot be written to.
+    Raises Refusal if the folder cannot be written to.
     """
     from models.evaluation import report as figures_report
 
@@ -127,7 +125,10 @@ def write_figures(folder: Path, request: Request, result: Result, *, kinds: Iter
 
 @contextmanager
 def _written(folder: Path) -> Iterator[OutputFiles]:
-    """Give files to write into a folder, all of which appear when the block ends well. Raises Refusal."""
+    """Provide the files to write into a folder; all of them appear when the block ends without an error.
+
+    Raises Refusal.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with OutputFiles() as files:
@@ -145,9 +146,9 @@ def _add_recipe(files: OutputFiles, folder: Path, name: str, request: Request, r
 def write_video(
     folder: Path, request: Request, frames: Iterable[tuple[Request, Result, Pixels]], *, fps: float, name: str
 ) -> int:
-    """Write an MP4 file of frames with their overlay, a line of JSON for each, and the recipe.
+    """Write frames with their overlay as an MP4 file, a line of JSON for each, and the recipe.
 
-    Return how many frames there were. Raises Refusal when the folder cannot be written to.
+    Return the number of frames. Raises Refusal if the folder cannot be written to.
     """
     count = 0
     with _written(folder) as files:
@@ -175,7 +176,7 @@ def _add(
     pixels: Pixels | None,
     layers: list[Layer],
 ) -> Path:
-    """Add one kind of file of an answer, and return where it will be."""
+    """Add one kind of file for a result, and return its future path."""
     request, result = answer
     match kind:
         case _ if result.meta.get("kind") == generated.LATENT:
@@ -221,20 +222,20 @@ def _add(
 
 
 def as_png(request: Request, result: Result) -> bytes:
-    """Return the grid of a result, in the order that was asked for, as a PNG file. Raises OSError."""
+    """Return the grid of a result, in the requested order, as a PNG file. Raises OSError."""
     kind = request.inspection
     atlas = (feature_maps.filter_atlas if kind == feature_maps.FILTERS else feature_maps.activation_atlas)(
         result, theme.heat_lut
     )
     order = result.arrays["order"]
-    order = order if len(order) == len(atlas) else np.arange(len(atlas))  # all planes of one filter
+    order = order if len(order) == len(atlas) else np.arange(len(atlas))  # all input planes of one filter
     pixels = np.ascontiguousarray(_picture(atlas, order))
     height, width = pixels.shape
     return png(QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied))
 
 
 def as_json(request: Request, result: Result, *, name: str) -> str:
-    """Return the numbers of each channel, whose values are in the file `name`."""
+    """Return the numbers of each channel as JSON; the values are in the file `name`."""
     raw = RAW[request.inspection]
     few = {key: array for key, array in result.arrays.items() if key not in ("tiles", "maps")}
     told = {"file": name, "shape": list(result.arrays[raw].shape), "grid_order": "order"}

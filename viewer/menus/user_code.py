@@ -1,4 +1,4 @@
-"""The commands about the user's own code: open it, keep its adapter, forget what was allowed. A table, and no more."""
+"""Commands for the user's own code: open it, keep its adapter, revoke consent."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def commands(window: Window) -> list[Command]:
 
 
 def _adapter(window: Window) -> Path | None:
-    """Return the file of the adapter that serves the model, None where that is none of the user's."""
+    """Return the file of the adapter that the model uses, None if it is not the user's own."""
     description = window.session.description
     about = description.about if description is not None else {}
     return Path(str(about["code"])) if about.get("adapter") and about.get("code") else None
@@ -69,7 +69,7 @@ def _keep(window: Window) -> None:
     try:
         (kept_adapters.forget if known else kept_adapters.keep)(path)
     except OSError as error:
-        window.tell(f"That could not be written down: {error}.", severity="error")
+        window.tell(f"That could not be saved: {error}.", severity="error")
         return
     text = f"{path.name} is forgotten." if known else f"Weights that {path.name} recognises open with it from now on."
     window.tell(text, key="adapter")
@@ -82,7 +82,7 @@ def _is_confined(window: Window) -> bool:
 
 
 def _confine(window: Window) -> None:
-    """Close the engine in from now on, or no longer: a fresh one takes over, as nothing opens one that is closed in."""
+    """Turn the engine's sandbox on or off; a new engine starts, because a running one cannot leave its sandbox."""
     lane = window.session.jobs.lane
     if not isinstance(lane, ProcessLane):
         return
@@ -99,7 +99,7 @@ def _forget(window: Window) -> None:
     try:
         consent.withdraw()
     except OSError as error:
-        window.tell(f"What was allowed could not be forgotten: {error}.", severity="error")
+        window.tell(f"The permissions could not be revoked: {error}.", severity="error")
         return
     files = "1 file" if count == 1 else f"{count:,} files"
     window.tell(f"{files} of code may not run any more. What is open stays open.", key="allow")

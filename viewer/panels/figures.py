@@ -118,6 +118,8 @@ class FiguresPanel(Panel):
         request = request_plan.ask("figures", document, description, settings="detect", extra=extra, source=truth)
         if request is None:
             return None
+        # "suppressed" changes what is drawn and not what is found: without it the request, and its result, stay the
+        # same.
         values = {name: value for name, value in request.params if name != "suppressed"}
         return Request.make(request.inspection, request.model, request.source, values)
 

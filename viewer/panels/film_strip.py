@@ -106,6 +106,7 @@ class FilmPanel(Panel):
 
     def _clicked(self, item: QListWidgetItem) -> None:
         self.chosen.emit(self.list.row(item))
+        # The mark stays on the current picture until the clicked one has been opened.
         self.list.setCurrentRow(self.store.document.current)
 
     def _asked(self, key: int) -> None:

@@ -291,6 +291,7 @@ class ManifoldPanel(Panel):
         now = float(given.get("zoom", 1.0))
         zoom = min(max(now * factor, LEAST_ZOOM), MOST_ZOOM)
         changed: dict[str, Value | None] = {"zoom": round(zoom, 4) if abs(zoom - 1) > 1e-3 else None}
+        # The new centre m' keeps `at` in place: (at - m') * zoom = (at - m) * now.
         for name, at in zip("xy", plane.coordinates(across, down), strict=True):
             middle = float(given.get(name, 0.0))
             changed[name] = round(at + (middle - at) * now / zoom, 4) or None

@@ -1,4 +1,4 @@
-"""From answers to the cells of a grid of maps: their heat, their scale, their words. It paints nothing."""
+"""Results as the cells of a grid of maps: heat layer, scale and text of each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _heats: dict[Hashable, tuple[Result, Heat]] = {}
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """The cells, the colour bar of all, and what it means in words."""
+    """The cells, the common colour bar, and its meaning in words."""
 
     shown: list[Shown]
     bar: Bar
@@ -45,7 +45,10 @@ def tiles(
     titles: Mapping[str, str],
     sizes: Mapping[Source, tuple[int, int]],
 ) -> Found:
-    """Return the cells of a document with what was answered so far; `titles` name methods, `sizes` are of pictures."""
+    """Return a document's cells with the results so far.
+
+    `titles` name methods, `sizes` (h, w) are those of pictures.
+    """
     look, mode = document.look, document.maps.scale
     results = {cell: answer for cell, answer in answers.items() if isinstance(answer, Result)}
     ends = map_comparison.ends(results, look, scale=mode)
@@ -68,7 +71,7 @@ def tiles(
 
 
 def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile, Bar, str]:
-    """Return the difference of two cells, as a cell, with its colour bar and what it is in words."""
+    """Return the difference of two cells, as a cell, with its colour bar and a description."""
     names = f"A − B: {a.tile.title} − {b.tile.title}"
     empty = Tile("difference", "A − B", "", a.cell.source, a.tile.size)
     bar: Bar = (-1.0, 1.0, heatmap.DIVERGING)
@@ -100,7 +103,7 @@ def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile,
 
 
 def class_rows(best: Result | None, chosen: Sequence[str], classes: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Return the best classes with their probabilities or values and the others chosen, to tick."""
+    """Return the best classes with their probabilities or values, and the other chosen ones, for a list to tick."""
     rows = {}
     if best is not None:
         names, columns = best.meta["classes"], (best.arrays["labels"].tolist(), quantity.numbers(best).tolist())
@@ -152,7 +155,7 @@ def _with_map(tile: Tile, result: Result, look: Look, end: float, *, signed: boo
 
 
 def _heat(result: Result, look: Look, end: float, *, signed: bool) -> Heat:
-    """Return the layer of a map, the same one for the same question: what is painted is kept by its layer."""
+    """Return the layer of a map, the same object for the same arguments, because painting is cached by layer."""
     base = _kept((id(result), look, signed), result, lambda: _layer(result, look, signed=signed))
     low = -end if base.low < 0 else 0.0
     return _kept((id(result), look, signed, end), result, lambda: replace(base, low=low, high=end))
@@ -166,14 +169,14 @@ def _kept(key: Hashable, result: Result, make: Callable[[], Heat]) -> Heat:
     if key not in _heats:
         while len(_heats) >= KEPT_MOST:
             del _heats[next(iter(_heats))]
-        _heats[key] = (result, make())  # the result is held too, for its id to stay its own
+        _heats[key] = (result, make())  # keep the result alive, so that its id is not reused
     return _heats[key][1]
 
 
 def _scale(
     ends: Mapping[Cell, float], titles: Mapping[str, str], look: Look, mode: str, *, signed: bool
 ) -> tuple[Bar, str]:
-    """Return the one colour bar, in numbers where all maps share a scale, else in shares of each scale's end."""
+    """Return the colour bar: in values if all maps share a scale, else in shares of each scale's end."""
     around = signed and look.sign == SIGNED
     colours = heatmap.DIVERGING if around else look.colours or heatmap.SEQUENTIAL
     largest = max(ends.values(), default=1.0)
@@ -192,7 +195,7 @@ def _scale(
 
 def _target(cell: Cell, answer: Answer | None) -> str:
     if isinstance(answer, Result):
-        return str(answer.meta["target"]).partition(" of box ")[0]  # the number of a box tells nobody anything
+        return str(answer.meta["target"]).partition(" of box ")[0]  # a box's number means nothing to the user
     return cell.target or "best class"
 
 
@@ -241,7 +244,7 @@ class Tile:
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A cell as shown: what was asked, the answer if there is one, and where its scale ends."""
+    """A displayed cell: its request, its result if there is one, and the end of its scale."""
 
     cell: Cell
     tile: Tile
@@ -252,7 +255,7 @@ class Shown:
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """All that is compared: cells, `across` methods side by side, drawn by `look` on one `scale`, and its colours."""
+    """The whole comparison: cells, `across` methods side by side, drawn with `look` on one `scale`, and its colours."""
 
     shown: Sequence[Shown]
     across: int

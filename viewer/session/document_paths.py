@@ -1,4 +1,4 @@
-"""Which of a Document's values are paths of files and folders, models' names among them. It touches no file. No Qt."""
+"""Find and replace the paths of files and folders in a Document, including those in models' names."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from models.types import Source
 from viewer.saving.dataclass_json import mapped
 from viewer.session.document import Document, Latent
 
-PARAMETERS = frozenset({"folder", "truth", "with_folder", "without_folder"})  # of inspections, that hold paths
+PARAMETERS = frozenset({"folder", "truth", "with_folder", "without_folder"})  # of inspections; they hold paths
 WEIGHTS = "weights"
 Move = Callable[[str], str]
 
 
 def of_model(name: str) -> set[str]:
-    """Return the paths that a model's full name names, also what is none."""
+    """Return the paths in a model's full name; names that are not paths may be among them."""
     found: set[str] = set()
     _model(name, lambda path: found.add(path) or path)
     return found
@@ -48,7 +48,7 @@ def named(document: Document) -> set[str]:
 
 
 def moved(document: Document, places: Mapping[str, str]) -> Document:
-    """Return a document with its paths replaced; those that `places` does not hold, or not any more, stay."""
+    """Return a document with its paths replaced; paths that `places` does not contain stay."""
     return _moved(document, lambda path: places.get(path) or path)
 
 
@@ -79,7 +79,7 @@ def _values(values: Any, move: Move) -> Any:
 
 
 def _model(name: str, move: Move) -> str:
-    """Return a model's full name with the paths in it replaced: that of its file or code, and that of its weights."""
+    """Return a model's full name with its paths replaced: that of its file or code, and that of its weights."""
     base, given = model_name.split(name)
     path, _, function = base.rpartition(":")
     code, assumed = code_of(base), dict(given)

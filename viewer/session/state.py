@@ -1,4 +1,4 @@
-"""The state of a session that its parts share: document, jobs, answers, and who is told of changes. No Qt."""
+"""The state that the parts of a session share: document, jobs, results, and callbacks."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ PICTURES_BYTES = 300_000_000
 
 
 class SessionState:
-    """A store, jobs and the last good answers: `results` by slot, with the request each answers.
+    """A store, jobs and the last good results: `results` by slot, each with its request.
 
-    `wanted` are the requests that the document asks for now, `failed` those that were given up, not asked again of
-    themselves. `shown` is the picture on screen, `reading` says that another one is being read, `pictures` holds those
-    that were read last.
+    `wanted` are the document's current requests, `failed` those given up, which are not repeated automatically. `shown`
+    is the picture on screen, `reading` says that another one is being read, `pictures` holds the last pictures read.
     """
 
     def __init__(self, lane: Lane, document: Document | None, deliver: Callable[..., None]) -> None:
@@ -41,23 +40,23 @@ class SessionState:
 
     @property
     def description(self) -> Description | None:
-        """What is known of the document's model, once the engine opened it."""
+        """The description of the document's model, once the engine has opened it."""
         return self.descriptions.get(self.store.document.model)
 
     def tell_failure(self, slot: str, failure: Failure) -> None:
-        """Tell why something could not be answered or opened."""
+        """Report why something could not be answered or opened."""
         for call in self.on.failure:
             call(slot, failure)
 
     def tell_state(self) -> None:
-        """Tell that something began or ended."""
+        """Report that something started or ended."""
         for call in self.on.state:
             call()
 
 
 @dataclass
 class Listeners:
-    """Who wants to know: each list is called with what its name says."""
+    """Callbacks by event: each list is called with what its name says."""
 
     picture: list[Callable[[Source, Picture], None]] = field(default_factory=list)
     result: list[Callable[[str, Request, Result], None]] = field(default_factory=list)

@@ -247,7 +247,7 @@ class OneStage:
         if found.shape != anchors.shape:
             raise self._wrong(self.decode, f"gave {_shape(found)} for {_shape(anchors)} anchors")
         if not found.isfinite().all():
-            raise self._wrong(self.decode, "gave boxes that are no finite numbers")
+            raise self._wrong(self.decode, "gave boxes with NaN or infinite numbers")
         return box_ops.clip_boxes_to_image(found, seen.size)
 
     def _check(self) -> None:
@@ -277,7 +277,9 @@ class OneStage:
         return OrderedDict(zip(("logits", "offsets"), output, strict=True))
 
     def _wrong(self, method: Callable[..., Any], what: str) -> Refusal:
-        return _refusal(method, f"{method.__name__} of {self.card.name} {what}", "Mend the adapter file, then F5.")
+        return _refusal(
+            method, f"{method.__name__} of {self.card.name} {what}", "Correct the adapter file, then press F5."
+        )
 
 
 def _refusal(thing: Any, what: str, advice: str) -> Refusal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from models.subject import Rect, Subject
 from models.types import Candidates, Float, Pixels, Refusal
 
 LOWEST_SCORE = 0.01
+FINAL = "{name} suppresses boxes itself, or gives one box an object: there is nothing left to suppress."
 MOST_OF_A_CLASS = 400
 
 
@@ -39,7 +40,7 @@ class Output:
 class Rows:
     """An opened detector whose output is a table of scores and boxes: stages network, decode."""
 
-    stages: ClassVar[Mapping[str, str]] = {"rpn": "{name} shows no region proposals."}
+    stages: Mapping[str, str] = {"rpn": "{name} shows no region proposals."}
     behaviour: Behaviour = INNOCENT
 
     def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
@@ -48,6 +49,9 @@ class Rows:
         self.card = card
         self.preprocess = found.preprocess
         self._found, self.kind = found, found.boxes
+        self._final = found.layout is not None and found.layout.final
+        if self._final:
+            self.stages = {**self.stages, "nms": FINAL}
 
     @property
     def device(self) -> torch.device:
@@ -57,7 +61,7 @@ class Rows:
     @property
     def defaults(self) -> dict[str, Value]:
         """Common thresholds, because the network does not define any."""
-        return {"score": 0.5, "iou": 0.45, "max_detections": 100}
+        return {"score": 0.5, "iou": 1.0 if self._final else 0.45, "max_detections": 100}
 
     @property
     def floor(self) -> float:

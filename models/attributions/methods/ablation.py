@@ -68,8 +68,9 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
 
 
 def _region(subject: Subject, region: tuple[float, float, float, float]) -> Parts:
-    """Return the region as part 0 and the rest as part 1. Raises Refusal if the region lies outside the network's
-    input.
+    """Return the region as part 0 and the rest as part 1.
+
+    Raises Refusal if the region lies outside the network's input.
     """
     (left, top, right, bottom), (h, w) = subject.extent, subject.size
     x0, x1 = (round((x - left) / (right - left) * w) for x in region[::2])

@@ -74,7 +74,7 @@ def _cut(columns: Sequence[Double], first: int, last: int) -> tuple[Double, Doub
 def funnel_bars(result: Result, group: int) -> list[Bar]:
     """Return a bar per stage of the model: the share of the group's objects that can still be found after it.
 
-    `group` is a row of `report.funnel_rows`: all objects, or those of one size.
+    `group` is a row of `report.funnel_rows`: all objects, those of one size, or of one class.
     """
     name, alive, (count,) = report.funnel_rows(result)[group]
     bars, before = [], count

@@ -36,6 +36,7 @@ class SliderRow(Row):
     ) -> None:
         self.low, self.high, self.step, self.whole = low, high, (max(1, round(step)) if whole else step), whole
         super().__init__(title, self._typed(low if value is None else value), key=key, help=help, parent=parent)
+        # In binary floating point the quotient may exceed a whole number and round up to one step too many.
         steps = (Decimal(str(high)) - Decimal(str(low))) / Decimal(str(self.step))
         self.slider = _Slider(int(steps.to_integral_value(ROUND_CEILING)), parent=self)
         self.entry = Entry(low=low, high=high, step=self.step, unit=unit, parent=self)

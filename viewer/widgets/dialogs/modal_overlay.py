@@ -45,6 +45,7 @@ class Overlay(QWidget):
         if not self.isVisible():
             return
         self.hide()
+        # The widget may have been deleted while the overlay was open.
         if self._before is not None and isValid(self._before):
             self._before.setFocus()
         self._before = None

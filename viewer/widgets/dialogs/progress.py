@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QToolButto
 
 from viewer.widgets.controls.elided_label import ElidedLabel
 
+# Work shorter than the first is not shown; the second bridges gaps between requests, so that the bar does not flicker.
 DELAY_MS = 150
 LINGER_MS = 120
 PARTS = 1000

@@ -197,6 +197,7 @@ class Tile(QWidget):
             cell = atlas.tiles.shape[1:3]
             pixels = np.ascontiguousarray(sheet(atlas, np.array([row]), columns=1, cell=(cell[0], cell[1]), gap=0))
             kind = QImage.Format.Format_ARGB32_Premultiplied
+            # QImage does not keep `pixels` alive, hence the copy.
             self._image = QImage(pixels.data, cell[1], cell[0], 4 * cell[1], kind).copy()
         self.update()
 

@@ -12,6 +12,7 @@ def due(first: int, seconds: float, *, fps: float, count: int, loop: bool) -> in
 
     A loop wraps around; otherwise playback stays on the last frame.
     """
+    # The product may round to just below the number of a frame that is due now.
     number = first + int(seconds * fps + 1e-6)
     return number % count if loop else min(number, count - 1)
 

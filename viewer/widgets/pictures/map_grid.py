@@ -303,6 +303,7 @@ def beside(placed: list[QRectF], index: int, across: int, down: int) -> int:
         way: QPointF = other.center() - here
         along = way.x() * across + way.y() * down
         aside = abs(way.x() * down) + abs(way.y() * across)
+        # Distance to the side counts four times, so that a key press stays in its row or column.
         return along + 4 * aside if along > 1 else float("inf")
 
     distance = [far(one) for one in placed]

@@ -184,6 +184,7 @@ def _named(options: Any) -> str:
         options.model or "",
         {key: getattr(options, key) or "" for key in command_line.FURTHER},
         allow=options.allow,
+        say=_say,
     )
 
 

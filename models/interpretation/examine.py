@@ -86,7 +86,8 @@ class Examined:
 
 def may_detect(outputs: Outputs, size: tuple[int, int]) -> bool:
     """Return whether outputs for one picture have the shape of a detector's, before anything is computed."""
-    return any(_holds_boxes(tensor) for _, tensor in outputs) or bool(gather(outputs, size))
+    tables = [(name, t) for name, t in outputs if t.ndim > 2 or (t.ndim == 2 and t.shape[0] != 1)]
+    return any(_holds_boxes(tensor) for _, tensor in tables) or bool(gather(tables, size))
 
 
 def _holds_boxes(tensor: Tensor) -> bool:

@@ -13,11 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar
 
-import platformdirs
-
 from models.types import Refusal
-
-HOME_VARIABLE = "VITRINE_HOME"
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pt", ".pth", ".ckpt"})
@@ -233,9 +229,3 @@ class Quiet:
             if not Quiet._inside and Quiet._caught:
                 Quiet._caught.__exit__(None, None, None)
                 Quiet._caught = None
-
-
-def home() -> Path:
-    """Return the settings folder: $VITRINE_HOME if set, else the user's configuration folder."""
-    named = os.environ.get(HOME_VARIABLE)
-    return Path(named) if named else platformdirs.user_config_path("vitrine", appauthor=False)

@@ -85,13 +85,16 @@ class Examined:
 
 
 def may_detect(outputs: Outputs, size: tuple[int, int]) -> bool:
-    """Tell whether outputs for one picture have the shape of a detector's, before anything is computed."""
-    if gather(outputs, size):
-        return True
-    return any(
-        (t.ndim >= 2 and t.shape[-1] in (4, 5, 6, 7)) or (t.shape[-1] > 7 and t.ndim == 3 and t.shape[1] <= 1000)
-        for _, t in outputs
-    )
+    """Return whether outputs for one picture have the shape of a detector's, before anything is computed."""
+    tables = [(name, t) for name, t in outputs if t.ndim > 2 or (t.ndim == 2 and t.shape[0] != 1)]
+    return any(_holds_boxes(tensor) for _, tensor in tables) or bool(gather(tables, size))
+
+
+def _holds_boxes(tensor: Tensor) -> bool:
+    """Return whether the last dimension may be a box with score and class: (N, R, 4 to 7), or (R, 5 to 7) without N."""
+    if tensor.ndim < 2 or not 4 <= tensor.shape[-1] <= 7:
+        return False
+    return tensor.ndim > 2 or (tensor.shape[0] != 1 and tensor.shape[1] > 4)
 
 
 def examine(

@@ -109,9 +109,8 @@ def _by_level(outputs: Sequence[tuple[str, Tensor]], size: tuple[int, int]) -> l
             own = [piece for piece in pieces if piece[-1] == per_cell]
             strides = tuple(sorted({stride for _, _, _, stride, _, _ in own}))
             groups = _groups(own, strides)
-            if not groups or (
-                len(strides) == 1 and packed == 1 and not all(v.form == MAP for g in groups for _, v in g)
-            ):
+            alone = len(strides) == 1 and (len(groups) == 1 or any(v.form != MAP for g in groups for _, v in g))
+            if not groups or alone:  # one map of one size is what any network of features gives
                 continue
             order = FIRST if any(view.form in (ANCHOR_MAP, PACKED_MAP) for g in groups for _, view in g) else LAST
             for up in (True, False):

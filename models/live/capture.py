@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from models import files
+from models.live import multipart_stream
 from models.pictures.media import camera_number, kind, title
 from models.types import Pixels, Refusal, Source
 
@@ -41,7 +42,10 @@ class Capture:
         self.count = int(count) if 0 < count < MOST_FRAMES else 0
 
     def read(self) -> Pixels | None:
-        """Return the next frame (H, W, 3) uint8 RGB; None at the end, or if nothing arrived for `READ_MS`."""
+        """Return the next frame (H, W, 3) uint8 RGB; None at the end, or when nothing came for `READ_MS`.
+
+        Raises Refusal for a stream whose next frame is too large to be one.
+        """
         try:
             ok, frame = self._capture.read()
             if not ok or frame is None or not frame.size:
@@ -79,6 +83,9 @@ class Capture:
         if self.kind == "camera":
             self._capture: Any = cv2.VideoCapture(camera_number(self.path))
             self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        elif (found := multipart_stream.opened(self.path, cv2, seconds=READ_MS / 1000)) is not None:
+            self._capture = found
+            return
         else:
             limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_MS]
             self._capture = cv2.VideoCapture(self.path, cv2.CAP_FFMPEG, limits)

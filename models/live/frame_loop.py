@@ -153,7 +153,8 @@ class Show:
             return WHILE_OWED_S
         try:
             frame = now.player.next()
-        except Refusal:  # the file is gone, and the player has ended
+        except Refusal as refusal:  # its file is gone, or its stream is none: the player has ended
+            now.player.note = f"{refusal} {refusal.advice}"
             return None
         if frame is None:
             return now.player.look_s

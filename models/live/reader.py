@@ -153,7 +153,12 @@ class Reader:
                 self.fps = capture.fps
                 while not self._closed:
                     began = time.perf_counter()
-                    pixels = capture.read()
+                    try:
+                        pixels = capture.read()
+                    except Refusal as refusal:  # it is no camera's, and would be the same again
+                        capture.close()
+                        self.refusal, self.state = refusal, "refused"
+                        return
                     if pixels is None:
                         break
                     took = (time.perf_counter() - began) * 1000

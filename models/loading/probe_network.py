@@ -16,7 +16,7 @@ from models.detection.box_rows import Boxes
 from models.interpretation import reading
 from models.interpretation.examine import may_detect
 from models.interpretation.layout import DetectorLayout
-from models.loading import architectures, heads, preprocess_presets, wanted_inputs
+from models.loading import architectures, heads, pass_behaviour, preprocess_presets, wanted_inputs
 from models.loading.heads import Head
 from models.loading.preprocess import Preprocess
 from models.loading.returned_tensors import complaint, is_vector, leaves, tensors_of
@@ -167,7 +167,8 @@ def _detector(
     def run(x: Tensor) -> list[tuple[str, Tensor]]:
         return all_tensors(net(in_channels(x, channels)))
 
-    read = reading.read(run, size, device, given=given, preprocess=own, card=card)
+    with pass_behaviour.kept(net):  # many passes: what they change must not reach what is looked at next
+        read = reading.read(run, size, device, given=given, preprocess=own, card=card)
     if read is None:
         return None
     offered = {**offered, "output": {**OUTPUT, "choices": (BOXES, FEATURES)}, **read.offered}

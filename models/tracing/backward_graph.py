@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from models.tracing.rectifiers import Rectified
@@ -85,6 +86,35 @@ def between(scores: Tensor, picture: Tensor) -> list[Any]:
                 found.add(parent)
                 todo.append(parent)
     return list(found)
+
+
+def reached(nodes: list[Any], scores: Tensor, picture: Tensor) -> list[Any]:
+    """Return those of the `nodes` between scores and a picture that a gradient of the scores does arrive at.
+
+    A score that is picked out of what several ways are put together for, such as a detector's levels, depends on one
+    of them alone; the others are nodes of the graph too, and get zeros. All nodes where nothing arrives at the picture.
+    """
+    alive: set[Any] = set()
+
+    def see(node: Any) -> Any:
+        def hook(gradients: tuple[Tensor | None, ...]) -> None:
+            if any(g is not None and bool(g.any()) for g in gradients):
+                alive.add(node)
+
+        return hook
+
+    leaf = [n for n in nodes if getattr(n, "variable", None) is picture]
+    hooks = [n.register_prehook(see(n)) for n in nodes if n not in leaf]
+    try:
+        # No two columns weigh alike: probabilities add up to one, and that has no gradient.
+        weights = torch.linspace(1, 2, scores.numel(), dtype=scores.dtype, device=scores.device).view_as(scores)
+        (found,) = torch.autograd.grad(scores, picture, weights, allow_unused=True, retain_graph=True)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if found is None or not found.any():
+        return nodes
+    return [n for n in nodes if n in alive or n in leaf]
 
 
 def bottlenecks(nodes: list[Any], scores: Tensor, picture: Tensor) -> set[Any]:

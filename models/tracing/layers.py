@@ -13,7 +13,7 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from models.runtime.failures import out_of_memory
 from models.subject import Subject
-from models.tracing.backward_graph import between, bottlenecks
+from models.tracing.backward_graph import between, bottlenecks, reached
 from models.tracing.extra_tokens import settled
 from models.tracing.traced_calls import Call, Trace, gradients, recorded, traced
 from models.types import Refusal
@@ -127,7 +127,9 @@ def _on_the_trunk(subject: Subject, calls: Sequence[Call]) -> Choice:
         nodes = between(scores, x)
         if not nodes:
             return Choice(_last_of_branches(subject, calls) or calls[-1].id)
-        narrow = bottlenecks(nodes, scores, x)
+        nodes = reached(nodes, scores, x)
+        alive, narrow = set(nodes), bottlenecks(nodes, scores, x)
+        calls = [c for c in calls if c.id not in edges or edges[c.id].node in alive]
         trunk = [c for c in calls if c.id in edges and edges[c.id].node in narrow]
         column = scores[0, : len(subject.classes)].max()
 

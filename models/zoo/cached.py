@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from models.cards.zoo_catalogue import Entry
+from models.runtime import user_folders
 
 PART = ".part"  # suffix of an unfinished download
 
@@ -17,15 +18,17 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def checkpoints() -> Path:
-    """Return the folder for torch hub's downloads (`torch.hub.get_dir()` / "checkpoints")."""
-    home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "torch")
-    return Path(home).expanduser() / "hub" / "checkpoints"
+    """Return the folder in which torch hub keeps what it downloads (`torch.hub.get_dir()`, and in it checkpoints)."""
+    home = os.environ.get("TORCH_HOME")
+    return (Path(home).expanduser() if home else user_folders.caches() / "torch") / "hub" / "checkpoints"
 
 
 def hub_cache() -> Path:
-    """Return the folder in which `huggingface_hub` keeps its downloads."""
-    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
-    return Path(os.environ.get("HF_HUB_CACHE") or Path(home, "hub")).expanduser()
+    """Return the folder in which `huggingface_hub` keeps what it downloads."""
+    named, home = os.environ.get("HF_HUB_CACHE"), os.environ.get("HF_HOME")
+    if named:
+        return Path(named).expanduser()
+    return (Path(home).expanduser() if home else user_folders.caches() / "huggingface") / "hub"
 
 
 def place(entry: Entry) -> Path:

@@ -182,7 +182,7 @@ def test_every_family_takes_channels_last(name: str) -> None:
     asked, x = probe(model, saliency.Params(**TARGET)), input_of(model)
     both = torch.cat([x, x.flip(3)])
     with gradients():
-        found, scores = gradient.at(asked, both, channels_last=True)
+        found, scores = gradient.at(asked, both, fast=True)
     expected = model.net(both)[:, 3]
     assert found.shape == both.shape
     assert torch.allclose(scores, expected, rtol=1e-2, atol=1e-5)

@@ -13,6 +13,7 @@ import torch
 from explained import CLASSES, SIDES, network, opened, picture, stages
 from torch import Tensor, nn
 
+from models.subject import Subject
 from models.tracing.layers import automatic, chosen, trace_of
 
 TORCHVISION = {
@@ -162,3 +163,40 @@ def test_a_network_that_cuts_gradients_off_has_its_last_map() -> None:
 
     model, using = opened(Cut().eval().requires_grad_(False)), stages()
     assert automatic(model.subject(picture(), using), using) == "two"
+
+
+class Pyramid(nn.Module):
+    """Three levels, each with heads of its own; what they give is put together, level after level."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.levels = nn.ModuleList(
+            nn.Sequential(*(m for k in range(6) for m in (nn.Conv2d(8 if k else n, 8, 3, 1 if k else s, 1), nn.ReLU())))
+            for n, s in ((3, 4), (8, 2), (8, 2))
+        )
+        self.kinds = nn.ModuleList(nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 2, 1)) for _ in range(3))
+        self.boxes = nn.ModuleList(nn.Conv2d(8, 4, 3, padding=1) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = []
+        for level, kinds, boxes in zip(self.levels, self.kinds, self.boxes, strict=True):
+            x = level(x)
+            found.append(torch.cat([kinds(x), boxes(x)], 1).flatten(2).transpose(1, 2))
+        return torch.cat(found, 1)
+
+
+@pytest.mark.parametrize(("row", "level"), [(0, 0), (136, 0), (255, 0), (256 + 27, 1), (256 + 64 + 5, 2)])
+def test_a_box_has_the_level_that_it_comes_from(row: int, level: int) -> None:
+    """The other levels stand in the same graph, for all are put together before one row is taken; no gradient comes."""
+    net = Pyramid().eval().requires_grad_(False)
+    subject = Subject(
+        net=net,
+        input=torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)),
+        scores=lambda x: net(x)[:, row],
+        classes=("a", "b"),
+        extent=(0, 0, 64, 64),
+        black=torch.zeros(1, 3, 1, 1),
+        spread=2,
+    )
+    assert chosen(subject, stages()).id == f"levels.{level}"

@@ -191,7 +191,7 @@ def test_a_method_that_ignores_the_weights_is_found_out(
 def test_it_comes_in_parts_and_other_questions_can_come_between(engine: Engine, source: Source) -> None:
     request = Request.make("proof", "tiny", source, {"method": "occlusion"})
     seen = []
-    for _ in range(1000):
+    for _ in range(20_000):
         answer = engine.run(request)
         assert isinstance(answer, Result)
         seen.append((answer.meta["collected"], tuple(answer.arrays)))

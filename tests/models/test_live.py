@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from videos import SAMPLE, Stream, number_in, numbered, until, video
 
-from models.live import capture, reader
+from models.live import capture, multipart_stream, reader
 from models.live.capture import Capture, still
 from models.live.player import Player
 from models.live.reader import Frame
@@ -361,6 +361,38 @@ def test_a_stream_that_nobody_serves_is_refused(stream: Stream, play: type[Playe
     until(lambda: again.next() is None and again.lost)
     stream.away = False
     following(again)
+
+
+@pytest.mark.parametrize("before", [0, 3])
+def test_a_part_that_claims_two_gigabytes_is_refused(stream: Stream, play: type[Player], before: int) -> None:
+    """Also after parts that were pictures. FFmpeg takes all of it into memory first."""
+    player = play(stream.url)
+    for _ in range(before):
+        following(player)
+    stream.claims = 2 << 30
+    sent = stream.sent
+    with pytest.raises(Refusal, match=r"says that it has 2,147,483,648 bytes \(at most 64 MB are read\)"):
+        until(lambda: player.next() and None)
+    assert stream.sent < sent + 100
+
+
+def test_a_part_without_a_length_ends_with_its_boundary(
+    stream: Stream, play: type[Player], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream.claims = 0
+    player = play(stream.url)
+    assert number_in(following(player).pixels) < number_in(following(player).pixels)
+    monkeypatch.setattr(multipart_stream, "MOST_PART_BYTES", 1000)
+    with pytest.raises(Refusal, match="goes on beyond 1,000 bytes"):
+        until(lambda: player.next() and None)
+
+
+def test_a_picture_that_would_be_too_large_is_refused(
+    stream: Stream, play: type[Player], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multipart_stream, "MAX_PIXELS", 1000)
+    with pytest.raises(Refusal, match="is of 320 x 240 pixels"):
+        until(play(stream.url).next)
 
 
 def test_a_paused_stream_goes_on_with_what_is_new(stream: Stream, play: type[Player]) -> None:

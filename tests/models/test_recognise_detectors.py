@@ -10,6 +10,7 @@ import torch
 from detector_outputs import LAYOUTS, SIZE, Scene
 from torchvision.ops import box_iou
 
+from models.interpretation.examine import may_detect
 from models.interpretation.layout import DetectorLayout
 from models.interpretation.recognise import propose
 
@@ -88,3 +89,18 @@ def test_decoding_lets_gradients_through() -> None:
     assert raw.grad is not None
     assert bool(raw.grad[0, 100].abs().sum() > 0)
     assert float(raw.grad[0, :100].abs().sum()) == 0
+
+
+def test_networks_of_other_kinds_are_not_taken_for_detectors_before_anything_is_tried() -> None:
+    others = {
+        "five classes": torch.zeros(1, 5),
+        "a number": torch.zeros(()),
+        "numbers of a batch": torch.zeros(7),
+        "a map of features": torch.zeros(1, 512, 13, 13),
+        "classes of pixels": torch.zeros(1, 21, 52, 52),
+        "tokens": torch.zeros(1, 170, 384),
+    }
+    for name, tensor in others.items():
+        assert not may_detect([("out", tensor)], SIZE), name
+    for name in LAYOUTS:
+        assert may_detect(planted(name)[0][0], SIZE), name

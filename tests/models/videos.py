@@ -76,6 +76,7 @@ class Stream:
         self.sent = 0
         self.away = self.stalled = False
         self.breaks = 0
+        self.claims: int | None = None  # what a part says of its length, where that is not the truth; 0 for nothing
         stream = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -94,7 +95,9 @@ class Stream:
                         time.sleep(0.01)
                         continue
                     _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(stream.picture(), cv2.COLOR_RGB2BGR))
-                    head = f"--next\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                    length = len(jpeg) if stream.claims is None else stream.claims
+                    head = "--next\r\nContent-Type: image/jpeg\r\n"
+                    head += f"Content-Length: {length}\r\n\r\n" if length else "\r\n"
                     try:
                         self.wfile.write(head.encode() + jpeg.tobytes() + b"\r\n")
                     except OSError:

@@ -103,7 +103,7 @@ def test_a_code_of_decode_is_kept_as_numbers_too(model: str, tmp_path: Path) -> 
         (("from=1,0,0,0", "to=-1,0,0,0"), "opposite each other", 1),
         (("frames=1",), "a whole number from 2 to 3600", 2),
         (("path=round",), "one of auto, slerp, lerp, variance_preserving", 2),
-        (("from=gone.npy", "to=seed:1"), "gone.npy cannot be read as codes", 2),
+        (("from=gone.npy", "to=seed:1"), "gone.npy is not there", 2),
         (("form=seed:1",), "Did you mean from?", 2),
     ],
 )

@@ -7,12 +7,14 @@ Apart from `reading_process`, only this file of the window starts threads or pro
 from __future__ import annotations
 
 import contextlib
+import mmap
 import multiprocessing
 import os
 import queue
 import signal
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -133,7 +135,7 @@ class ProcessLane:
         self._plan: sandbox.Plan | None = None
         self._recording: tuple[str, str] | None = None  # the path the engine writes to, and the final path
         self._context = multiprocessing.get_context("spawn")
-        self._called_off = self._context.Array("q", FLAGS, lock=False)
+        self._called_off = _flags(self._context)
         self._post: Post = lambda message: None
         self._generation = 0
         self._over: set[int] = set()  # process ids of engines that used too much memory
@@ -316,6 +318,37 @@ class ProcessLane:
                 self._over.add(process.pid)
                 _kill(process)
                 return
+
+
+class FileFlags:
+    """The flags of requests in memory that has no name, for where there is none to be had by one.
+
+    The other process opens it by this one's number for it, which Linux offers under /proc.
+    """
+
+    def __init__(self, path: str = "") -> None:
+        self._number = os.open(path, os.O_RDWR) if path else os.memfd_create("vitrine-flags")
+        weakref.finalize(self, os.close, self._number)
+        if not path:
+            os.truncate(self._number, 8 * FLAGS)
+        self._numbers = memoryview(mmap.mmap(self._number, 8 * FLAGS)).cast("q")
+
+    def __reduce__(self) -> tuple[type[FileFlags], tuple[str]]:
+        return FileFlags, (f"/proc/{os.getpid()}/fd/{self._number}",)
+
+    def __getitem__(self, index: int) -> int:
+        return self._numbers[index]
+
+    def __setitem__(self, index: int, number: int) -> None:
+        self._numbers[index] = number
+
+
+def _flags(context: Any) -> Any:
+    """Return numbers that this process and those it starts share."""
+    try:
+        return context.Array("q", FLAGS, lock=False)
+    except OSError:  # /dev/shm is read-only, or not this user's
+        return FileFlags()
 
 
 def _send_on(pipe: Any, out: queue.SimpleQueue[Any]) -> None:

@@ -223,6 +223,7 @@ class OneStage:
             key=("box", row, label, region),
             about="the region drawn" if region is not None else f"box {row * len(self.card.classes) + label}",
             label=label,
+            spread=2,
         )
 
     def _seen(self, pixels: Pixels, stages: Any) -> tuple[Front, Tensor, Tensor]:

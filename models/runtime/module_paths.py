@@ -20,10 +20,14 @@ _lock = threading.Lock()  # all threads share the environment
 
 
 def leave_out_folder() -> None:
-    """Remove the folder in which this process was started from its module search path."""
+    """Remove the folder in which this process was started from its module search path.
+
+    Where that is the program's own folder it stays, by its full name, so that child processes find the program too.
+    """
     named = {os.path.realpath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry}
     begun = _folder()
-    sys.path[:] = [entry for entry in sys.path if entry and not _is_begun(entry, begun, named)]
+    own = [str(ROOT) if not entry and begun == str(ROOT) else entry for entry in sys.path]
+    sys.path[:] = [entry for entry in own if entry and not _is_begun(entry, begun, named)]
 
 
 @contextlib.contextmanager

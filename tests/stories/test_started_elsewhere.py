@@ -117,3 +117,12 @@ def test_pythonpath_stays_the_users(trap: Path) -> None:
     assert done.stdout.strip() == "3", done.stderr
     done = start(mine, "-c", code + "import helper_of_mine")
     assert "No module named 'helper_of_mine'" in done.stderr
+
+
+def test_the_programs_own_folder_stays_for_its_child_processes() -> None:
+    code = "from models.runtime.module_paths import leave_out_folder; leave_out_folder()\n"
+    code += "import multiprocessing, os.path\n"
+    code += "with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
+    code += "    print(pool.apply(__import__('models.files').files.sha256, (__import__('pathlib').Path('main.py'),)))"
+    done = start(ROOT, "-c", code)
+    assert len(done.stdout.strip()) == 64, done.stderr

@@ -91,7 +91,7 @@ def propose(scores: Tensor, boxes: Tensor, sets: Mapping[str, AnchorSet]) -> dic
     form = CORNERS if ordered else OFFSETS if sets and not sized else CENTRE
     form = OFFSETS if "card" in sets else form
     forms = (CORNERS, CENTRE, CORNER_SIZE, *((OFFSETS,) if sets else ()))
-    kind, background = _kind(scores)
+    kind, background = score_kind(scores)
     more = {"anchors": {**ANCHORS, "choices": tuple(sets)}} if sets else {}
     return {
         "boxes": {**BOXES, "choices": _first(form, *forms)},
@@ -102,13 +102,16 @@ def propose(scores: Tensor, boxes: Tensor, sets: Mapping[str, AnchorSet]) -> dic
     }
 
 
-def _kind(scores: Tensor) -> tuple[str, str]:
-    """Return the kind of scores and the position of the background column, which wins nearly everywhere."""
+def score_kind(scores: Tensor, *, most: float = 1.0) -> tuple[str, str]:
+    """Return the kind of scores (R, K) and the position of the background column, which wins nearly everywhere.
+
+    `most` is the highest value that still counts as a probability.
+    """
     columns = scores.shape[1]
     winner = scores.argmax(1)
     first, last = (float((winner == column).float().mean()) for column in (0, columns - 1))
     place = NONE if columns < 2 or max(first, last) < MOSTLY else FIRST if first >= last else LAST
-    if bool((scores >= 0).all() and (scores <= 1).all()):
+    if bool((scores >= 0).all() and (scores <= most).all()):
         one = bool(((scores.sum(1) - 1).abs() < 1e-3).all())
         return PROBABILITIES, place if one else NONE
     return (SIGMOID, NONE) if place == NONE else (SOFTMAX, place)

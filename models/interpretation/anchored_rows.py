@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from models.detection import anchor_sets
+from models.detection.box_rows import score_kind
 from models.interpretation.box_codes import OFFSETS, BoxCode
-from models.interpretation.layout import FIRST, LAST, NONE, PROBABILITIES, SIGMOID, SOFTMAX, Columns, DetectorLayout
+from models.interpretation.layout import MOST_PROBABILITY, Columns, DetectorLayout
 from models.interpretation.tables import ROWS, Table, View, flat_rows
 
 Outputs = Sequence[tuple[str, Tensor]]
@@ -29,7 +30,8 @@ def hypotheses(pictures: Sequence[Outputs], size: tuple[int, int]) -> Iterator[t
             for scores, other, values in others:
                 if scores == points:
                     continue
-                kind, background = _kind(torch.cat([flat_rows(one[scores][1])[0] for one in pictures]))
+                seen = torch.cat([flat_rows(one[scores][1])[0] for one in pictures])
+                kind, background = score_kind(seen, most=MOST_PROBABILITY)
                 names = (name, other, *([pictures[0][points][0]] if points is not None else []))
                 places = (boxes, scores, *([points] if points is not None else []))
                 tables = tuple(Table(n, (View(p, ROWS),), None) for n, p in zip(names, places, strict=True))
@@ -45,14 +47,3 @@ def hypotheses(pictures: Sequence[Outputs], size: tuple[int, int]) -> Iterator[t
                     ),
                     (f"{tensor.shape[1]:,} offsets, as many as {anchors} has anchors on this input",),
                 )
-
-
-def _kind(values: Tensor) -> tuple[str, str]:
-    """Return what scores (R, C) are, and where their background is: the column that wins nearly everywhere."""
-    winner = values.argmax(1)
-    first, last = (float((winner == column).float().mean()) for column in (0, values.shape[1] - 1))
-    place = NONE if values.shape[1] < 2 or max(first, last) < 0.9 else FIRST if first >= last else LAST
-    if bool((values >= 0).all() and (values <= 1 + 1e-4).all()):
-        whole = values.shape[1] > 1 and bool(((values.sum(1) - 1).abs() < 1e-3).all())
-        return PROBABILITIES, place if whole else NONE
-    return (SIGMOID, NONE) if place == NONE else (SOFTMAX, place)

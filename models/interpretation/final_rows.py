@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.detection.box_rows import FIRST, LAST, NONE, PROBABILITIES, SIGMOID, SOFTMAX
 from models.interpretation.box_codes import CENTRE, CORNERS, PIXELS, SHARES, YX, BoxCode
-from models.interpretation.layout import FIRST, LAST, NONE, PROBABILITIES, SIGMOID, SOFTMAX, Columns, DetectorLayout
+from models.interpretation.layout import Columns, DetectorLayout
 from models.interpretation.tables import Table, View, flat_rows
 
 Outputs = Sequence[tuple[str, Tensor]]

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from models.detection.box_rows import FIRST, NONE, PROBABILITIES, SIGMOID, SOFTMAX
 from models.interpretation.box_codes import BoxCode
 from models.interpretation.grids import Grid
 from models.interpretation.tables import Table
 
-PROBABILITIES, SIGMOID, SOFTMAX = "probabilities", "sigmoid", "softmax"
-NONE, FIRST, LAST = "none", "first", "last"
+MOST_PROBABILITY = 1 + 1e-4  # rounding in half precision goes above 1
 PRODUCT, ROOT = "product", "root of the product"
 LEAST = 1e-12
 

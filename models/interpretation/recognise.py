@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from models.detection.anchor_sets import KNOWN
+from models.detection.box_rows import NONE, PROBABILITIES, SIGMOID, SOFTMAX, score_kind
 from models.interpretation import anchored_rows, final_rows
 from models.interpretation.agreement import agreement
 from models.interpretation.box_codes import (
@@ -35,18 +36,7 @@ from models.interpretation.box_codes import (
     BoxCode,
 )
 from models.interpretation.grids import FIRST as ANCHOR_FIRST
-from models.interpretation.layout import (
-    FIRST,
-    LAST,
-    NONE,
-    PROBABILITIES,
-    PRODUCT,
-    ROOT,
-    SIGMOID,
-    SOFTMAX,
-    Columns,
-    DetectorLayout,
-)
+from models.interpretation.layout import MOST_PROBABILITY, PRODUCT, ROOT, Columns, DetectorLayout
 from models.interpretation.tables import Table, gather
 
 Outputs = Sequence[tuple[str, Tensor]]
@@ -353,26 +343,12 @@ def _objectness(rest: Tensor, table: Table, classes: int) -> tuple[bool, str]:
 
 
 def _scores(columns: Tensor) -> tuple[str, str, str]:
-    """Return what scores are, where their background is, and why."""
-    width = columns.shape[1]
-    if _within(columns):
-        sums = columns.sum(1)
-        if width > 1 and bool(((sums - 1).abs() < 1e-3).all()):
-            place = _background(columns)
-            return PROBABILITIES, place, f"{width} probabilities that sum to 1, the {place} of no object"
-        return PROBABILITIES, NONE, f"{width} probabilities"
-    place = _background(columns) if width > 1 else NONE
-    if place != NONE and float(columns.argmax(1).eq(0 if place == FIRST else width - 1).float().mean()) > MOSTLY:
-        return SOFTMAX, place, f"{width} logits, the {place} wins nearly everywhere: no object"
-    return SIGMOID, NONE, f"{width} logits"
-
-
-def _background(columns: Tensor) -> str:
-    winner = columns.argmax(1)
-    first, last = (float((winner == place).float().mean()) for place in (0, columns.shape[1] - 1))
-    if max(first, last) < MOSTLY:
-        return NONE
-    return FIRST if first >= last else LAST
+    """Return what scores (R, C) are, where their background is, and why."""
+    kind, background = score_kind(columns, most=MOST_PROBABILITY)
+    words = f"{columns.shape[1]} {PROBABILITIES if kind == PROBABILITIES else 'logits'}"
+    if background != NONE:
+        words += f", the {background} wins nearly everywhere: no object"
+    return kind, background, words
 
 
 def _landmarks(rest: Tensor, centres: Tensor) -> tuple[int, int] | None:
@@ -406,7 +382,7 @@ def _prototypes(outputs: Outputs, size: tuple[int, int]) -> int:
 
 
 def _within(values: Tensor) -> bool:
-    return bool((values >= 0).all() and (values <= 1 + 1e-4).all())
+    return bool((values >= 0).all() and (values <= MOST_PROBABILITY).all())
 
 
 def _correlation(a: Tensor, b: Tensor) -> float:

@@ -16,7 +16,6 @@ from torch import Tensor
 from models.interpretation.grids import FIRST, LAST, Grid, fitting, level_of
 
 ROWS, COLUMNS, MAP, ANCHOR_MAP, PACKED_MAP = "rows", "columns", "map", "anchor map", "packed map"
-MOST_FINAL_ROWS = 1000
 WIDEST = 2000
 
 
@@ -120,9 +119,6 @@ def _by_level(outputs: Sequence[tuple[str, Tensor]], size: tuple[int, int]) -> l
                     found.append(tables)
                     break
     return found
-
-
-Piece = tuple[View, int, int, int]  # view without its place, stride, columns, rows per cell
 
 
 def _pieces(tensor: Tensor, size: tuple[int, int], packed: int) -> list[tuple[str, int, int, int]]:

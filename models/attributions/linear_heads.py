@@ -58,7 +58,7 @@ def head_of(subject: Subject) -> Head | None:
 
     def see(call: Call, value: Tensor) -> None:
         if on_picture(subject, call) and not repetition():
-            planes = call.layout.planes(value)[0]
+            planes = call.layout.planes(value.float())[0]
             means.append((call, torch.stack([planes.mean((1, 2)), planes.relu().mean((1, 2))])))
 
     with torch.no_grad(), _Linears() as linears, traced(subject.net, size=subject.size, see=see):

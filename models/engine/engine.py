@@ -147,12 +147,14 @@ class Engine:
         return stages.run(PICTURE, lambda: _still(source))
 
     def work_idle(self, budget_s: float = 0.01) -> None:
-        """Continue the newest deferred work for about `budget_s` seconds; drop the work if it fails."""
+        """Continue the newest deferred work for about `budget_s` seconds, by one step at least; drop it if it fails."""
         key = next(reversed(self._idle))
         name, steps = self._idle[key]
-        until = time.perf_counter() + budget_s
         try:
             with self._surroundings(name), self._passes(name):
+                # The clock starts inside: on a slow machine entering the two contexts alone may take the whole budget.
+                until = time.perf_counter() + budget_s
+                next(steps)
                 while time.perf_counter() < until:
                     next(steps)
         except StopIteration:

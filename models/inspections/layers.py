@@ -54,7 +54,7 @@ def _seen(subject: Subject) -> tuple[list[Call], dict[str, np.ndarray]]:
 
     def see(call: Call, value: Tensor) -> None:
         if on_picture(subject, call) and not repetition():
-            plane = call.layout.planes(value)[:1].abs().mean(1, keepdim=True)
+            plane = call.layout.planes(value.float())[:1].abs().mean(1, keepdim=True)
             small = functional.interpolate(plane, (SIDE_PX, SIDE_PX), mode="nearest-exact")[0, 0]
             low, high = small.min(), small.max()
             pictures[call.id] = ((small - low) / (high - low).clamp(min=1e-12) * 255).byte().cpu().numpy()

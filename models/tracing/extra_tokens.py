@@ -54,7 +54,7 @@ def _rows(subject: Subject, x: Tensor, ids: set[str]) -> dict[str, Tensor]:
 
     def see(call: Call, value: Tensor) -> None:
         if call.id in ids:
-            kept[call.id] = value.detach().clone()
+            kept[call.id] = value.detach().float().clone()
             if len(kept) == len(ids):
                 raise _SeenEnoughError
 

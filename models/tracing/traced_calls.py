@@ -87,8 +87,9 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
     """Record the calls made inside the block in the Trace yielded, which is complete at the end of the block.
 
     `size` (h, w) is the size of the network's input, from which layouts are derived. `see` is called with each call and
-    its value, which it must read at once: later operations may modify it in place. A tensor returned by `see` replaces
-    the value. If several passes are averaged, only the first is listed, but `see` is called for all.
+    its value in the network's own precision, which it must read at once: later operations may modify it in place. A
+    tensor returned by `see` replaces the value. If several passes are averaged, only the first is listed, but `see` is
+    called for all.
     """
     names = _names(net)
     trace, counts = Trace(), Numbers()
@@ -116,7 +117,7 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
                 listed[name] = Call(name, path, kind, number, 1, shape, layout, same, depth)
                 trace.calls.append(listed[name])
             call = listed.get(name)
-            if see is not None and call is not None and (put := see(call, value.float())) is not None:
+            if see is not None and call is not None and (put := see(call, value)) is not None:
                 replaced[key] = put
                 _owner(owners, put, call.same or name)
         return _replaced(output, replaced) if replaced else None

@@ -46,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     _debug[:] = [DEBUG in given]
     given = [_file_or_option(each) for each in given if each != DEBUG]
+    from models.runtime.module_paths import SAFE_PATH, leave_out_folder
+
+    leave_out_folder()
+    os.environ[SAFE_PATH] = "1"
     from models.types import Refusal
 
     try:
@@ -116,6 +120,7 @@ def _window(given: list[str]) -> int:
     parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save what the window shows and exit")
     parser.add_argument("--sample", action="store_true", help="open a bundled sample picture")
     parser.add_argument("--theme", choices=("system", "dark", "light"), help="for this run")
+    parser.add_argument("--unconfined", action="store_true", help="let the models' process write and read anything")
     parser.add_argument("--show", action="append", default=[], choices=("suppressed", "anchors", "density", "lineage"))
     options = parser.parse_args(given)
     options.model = _named(options) or None
@@ -123,9 +128,10 @@ def _window(given: list[str]) -> int:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from models import places
     from viewer.session.job_queue import Mailbox, ProcessLane
+    from viewer.session.preferences import is_confined
 
     places.home()  # before the engine starts, which has to keep things in the same folder
-    lane, mail = ProcessLane(), Mailbox()
+    lane, mail = ProcessLane(confined=not options.unconfined and is_confined()), Mailbox()
     lane.start(mail.post)
     try:
         from viewer.app import open_window
@@ -181,13 +187,13 @@ def _named(options: Any) -> str:
 
 
 def _models(*, as_json: bool, zoo: str | None) -> int:
-    from models import listing
+    from models import command_line
     from models.cards import card as cards
 
     if as_json:
         print(json.dumps([dict(card.about) for card in cards.bundled().values()], indent=2, ensure_ascii=False))
     else:
-        print("\n".join(listing.bundled() if zoo is None else listing.zoo(zoo)))
+        print("\n".join(command_line.bundled_lines() if zoo is None else command_line.zoo_lines(zoo)))
     return DONE
 
 
@@ -211,7 +217,8 @@ def _inspections(model: str, *, as_json: bool) -> int:
 
 
 def _run(options: Any) -> int:
-    from models import command_line, images
+    from models import command_line
+    from models.pictures import images
     from models.requests import Request
     from models.types import Refusal, Source
 

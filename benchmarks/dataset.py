@@ -18,17 +18,16 @@ import numpy as np
 import torch
 
 from benchmarks.paired import Line, at_least, surroundings, table
-from models import images
 from models.cards import card
 from models.engine.engine import Engine
 from models.evaluation import tide
-from models.evaluation.confusion import confusion
 from models.evaluation.curve import curves, operating_point
-from models.evaluation.figures import figures, prepare
+from models.evaluation.figures import confusion, figures, prepare
 from models.evaluation.funnel import best_scores, funnel
 from models.evaluation.matched import Setting, match, survivors
 from models.evaluation.measure import Measured, measure
 from models.evaluation.table import Table, assemble
+from models.pictures import images
 from models.requests import Request
 from models.truth.types import Annotated
 from models.types import Candidates, Result, Source

@@ -18,7 +18,7 @@ from captum.attr import Occlusion
 
 from benchmarks.paired import SAMPLES, Line, at_least, duration, surroundings, table
 from models.engine.engine import Engine
-from models.images import read
+from models.pictures.images import read
 from models.requests import Request
 from models.runtime.context import Context
 from models.runtime.stage_cache import Cache, CachedStages

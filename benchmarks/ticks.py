@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QApplication, QGraphicsView
 
 from benchmarks.paired import SAMPLES, Line, at_least, duration, surroundings, table
 from benchmarks.startup import platform
-from models import images
+from models.pictures import images
 from models.requests import Request
 from models.types import Result, Source
 from viewer.app import Mailbox, build

@@ -1,4 +1,26 @@
-"""What an adapter can answer. An inspection asks for these, never for a class of adapter. No torch."""
+"""Capabilities: the interfaces through which inspections use an adapter, independent of its class.
+
+A minimal adapter is a file of `models/adapters`; the base `Scored` provides the capabilities Classifies and Explains:
+
+    class SquaresAdapter(Scored):
+        stages: ClassVar[Mapping[str, str]] = {"Detects": "{name} is a classifier: it finds no boxes."}
+
+        def __init__(self, net: nn.Module, card: Card) -> None:
+            self.net, self.card, self.preprocess = net.eval(), card, Preprocess(resize=32, crop=28)
+
+        @staticmethod
+        def match(net: nn.Module) -> bool:
+            return isinstance(net, SquaresNet)
+
+        @classmethod
+        def tiny(cls) -> nn.Module:
+            return SquaresNet(width=4)
+
+    ADAPTER = SquaresAdapter
+
+`stages` gives, by capability or stage, the reason why the model lacks it. `tiny` returns a random-weight miniature on
+which the contract tests run. Without a base, a class implements the methods of its capabilities itself.
+"""
 
 from __future__ import annotations
 
@@ -20,24 +42,24 @@ T = TypeVar("T")
 
 
 class Stages(Protocol):
-    """Runs the stages of one model on one picture: each is timed, cached by name and key, and may be cancelled."""
+    """Runs the stages of one model on one image: each is timed, cached by name and key, and can be cancelled."""
 
     def run(self, name: str, make: Callable[[], T], *key: object) -> T:
-        """Return the cached value of the stage, or make it."""
+        """Return the cached value of the stage, or compute and store it."""
         ...
 
     def progress(self, fraction: float | None, text: str) -> None:
-        """Report how much of a long stage is done, None for unknown. Raises Cancelled when it was called off."""
+        """Report the fraction done of a long stage, None if unknown. Raises Cancelled."""
         ...
 
     def time(self, name: str, make: Callable[[], T]) -> T:
-        """Make a value that is quicker to make than to keep, timed like a stage."""
+        """Compute a value that is cheaper to compute than to store, timed like a stage."""
         ...
 
 
 @runtime_checkable
 class Detects(Protocol):
-    """Finds boxes in a picture, stage by stage."""
+    """Finds boxes in an image, stage by stage."""
 
     card: Card
 
@@ -48,7 +70,7 @@ class Detects(Protocol):
 
     @property
     def floor(self) -> float:
-        """The lowest score that candidates are kept for."""
+        """The lowest score of a candidate."""
         ...
 
     def candidates(self, pixels: Pixels, settings: Mapping[str, Any], stages: Stages) -> Candidates:
@@ -61,7 +83,7 @@ class HasAnchors(Protocol):
     """Decodes its boxes from anchors."""
 
     def anchors(self, pixels: Pixels, stages: Stages) -> Anchors:
-        """Return the anchors for a picture, in its own pixels."""
+        """Return the anchors for an image, in pixels of the original image."""
         ...
 
 
@@ -74,19 +96,19 @@ class Proposes(Protocol):
 
 @runtime_checkable
 class Traces(Protocol):
-    """Can show what every stage held of a picture, also of boxes that came to nothing."""
+    """Can return the values of every stage for an image, including boxes that were discarded."""
 
     def evidence(self, pixels: Pixels, settings: Mapping[str, Any], stages: Stages) -> Evidence:
-        """Return what the stages held; `settings` may hold the rpn_ parameters."""
+        """Return the values of the stages; `settings` may hold the rpn_ parameters."""
         ...
 
 
 @runtime_checkable
 class Segments(Protocol):
-    """Gives each detection a mask."""
+    """Predicts a mask for each detection."""
 
     def masks(self, pixels: Pixels, boxes: Float, labels: Int, stages: Stages) -> Float:
-        """Return probabilities (K, h, w) within each of the boxes (K, 4), given in network pixels, for its label."""
+        """Return probabilities (K, h, w) within each of the boxes (K, 4), in network pixels, for its label."""
         ...
 
 
@@ -100,17 +122,17 @@ class FindsKeyPoints(Protocol):
         ...
 
     def key_points(self, pixels: Pixels, boxes: Float, stages: Stages) -> tuple[Float, Float, Float]:
-        """Return the points of boxes (K, 4), given in network pixels.
+        """Return the key points of boxes (K, 4), given in network pixels.
 
-        (K, P, 3) x and y in pixels of the original and torchvision's visibility; (K, P) their scores, which are heights
-        in the maps and no probabilities; (K, P, h, w) the maps they were found in, each stretched over its box.
+        (K, P, 3) x and y in pixels of the original image, and torchvision's visibility; (K, P) their scores, which are
+        peak heights in the maps rather than probabilities; (K, P, h, w) the maps, each stretched over its box.
         """
         ...
 
 
 @runtime_checkable
 class Classifies(Protocol):
-    """Gives each class a score, for the picture as a whole."""
+    """Scores each class for the image as a whole."""
 
     def logits(self, pixels: Pixels, stages: Stages) -> Float:
         """Return the scores (C,) before the softmax."""
@@ -119,7 +141,7 @@ class Classifies(Protocol):
 
 @runtime_checkable
 class SegmentsPicture(Protocol):
-    """Gives each pixel of a picture a class (semantic segmentation)."""
+    """Assigns a class to each pixel (semantic segmentation)."""
 
     def class_maps(self, pixels: Pixels, stages: Stages) -> Float:
         """Return the scores (C, h, w) before the softmax, for the pixels of the network's input."""
@@ -128,55 +150,55 @@ class SegmentsPicture(Protocol):
 
 @runtime_checkable
 class Explains(Protocol):
-    """Its scores can be followed back through the network to the picture."""
+    """Has scores that can be traced back through the network to the image, for attributions."""
 
     def subject(self, pixels: Pixels, stages: Stages, *, box: int = -1, region: Rect | None = None) -> Subject:
-        """Return what attributions look into: of a detector one box, by its id (-1 the best) or a drawn region."""
+        """Return what attributions explain: for a detector one box, by its id (-1 the best) or a drawn region."""
         ...
 
 
 @runtime_checkable
 class Generates(Protocol):
-    """Makes pictures of latent codes."""
+    """Generates images from latent codes."""
 
     space: Space
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of a picture."""
+        """Channels, height and width of a generated image."""
         ...
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Return pictures (N, C, H, W) from 0 to 1 of codes (N, D), C 1 or 3; gradients pass."""
+        """Return images (N, C, H, W) in 0..1 for codes (N, D), with C 1 or 3; differentiable."""
         ...
 
     def pictures(self, codes: Float) -> Pixels:
-        """Return pictures (N, H, W, 3) uint8 RGB of codes (N, D)."""
+        """Return images (N, H, W, 3) uint8 RGB for codes (N, D)."""
         ...
 
     def input(self, pixels: Pixels) -> tuple[Tensor, str]:
-        """Return a picture (H, W, 3) uint8 RGB as (1, C, h, w) from 0 to 1, and what was done to it in words."""
+        """Convert an image (H, W, 3) uint8 RGB to (1, C, h, w) in 0..1; also describe in words how it was changed."""
         ...
 
 
 @runtime_checkable
 class Encodes(Protocol):
-    """Tells the distribution of codes that a picture stands for."""
+    """Encodes an image to a normal distribution of latent codes."""
 
     likelihood: str
     sigma: float
 
     def encode(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and logarithm of the variance (N, D) of pictures (N, C, H, W) from 0 to 1."""
+        """Return mean and log variance (N, D) for images (N, C, H, W) in 0..1."""
         ...
 
 
 @runtime_checkable
 class Scores(Protocol):
-    """Has a discriminator, which tells real pictures from made ones."""
+    """Has a discriminator, which distinguishes real images from generated ones."""
 
     def score(self, pictures: Tensor) -> Tensor:
-        """Return its number (N,) before the sigmoid for pictures (N, C, H, W) from 0 to 1: larger is more real."""
+        """Return its scores (N,) before the sigmoid for images (N, C, H, W) in 0..1; higher means more likely real."""
         ...
 
 
@@ -195,7 +217,7 @@ CAPABILITIES: dict[str, type] = {
     "Scores": Scores,
 }
 
-# What is said of a model that does not have a capability.
+# What the interface says about a model without a capability, after the model's name.
 LACKS = {
     "HasAnchors": "has no anchors",
     "Detects": "finds no boxes",
@@ -204,8 +226,8 @@ LACKS = {
     "Segments": "makes no masks",
     "FindsKeyPoints": "finds no key points",
     "Classifies": "tells no classes of a picture as a whole",
-    "SegmentsPicture": "gives single pixels no class",
-    "Explains": "does not show what its scores rest on",
+    "SegmentsPicture": "does not classify pixels",
+    "Explains": "does not explain its scores",
     "Generates": "makes no pictures",
     "Encodes": "has no encoder",
     "Scores": "has no discriminator",

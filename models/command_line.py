@@ -1,60 +1,94 @@
-"""Names: of a model from what a command line says of it, of the files that an answer is written to. Opens nothing."""
+"""Names and lists on the command line: a model's full name from its options, output files, the known models."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterator, Mapping
 from itertools import chain, count
 from pathlib import Path
 
 from models import files, model_name
-from models.cards import card
+from models.cards import card as cards
+from models.cards import zoo_catalogue
+from models.cards.zoo_catalogue import NOT_STATED
 from models.requests import Request
 from models.types import Refusal
 from models.user_code import consent
+from models.zoo import cached
+from models.zoo.search import search
+
+WIDTH = 116
 
 FURTHER = ("weights", "device", "precision")
 
 
 def add_options(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
-    """Declare the options that name a model, as `named` takes them."""
+    """Declare the options that name a model; `named` reads them."""
     parser.add_argument(
         "--model",
         required=required,
         help="a bundled or published model's name, an architecture's, weights, a program, or code: FILE.py:build",
     )
     parser.add_argument("--weights", metavar="FILE", help="the weights of what code builds")
-    parser.add_argument("--device", help="cpu, cuda:0, mps; chosen by itself if left out")
+    parser.add_argument("--device", help="cpu, cuda:0, mps; chosen automatically if left out")
     parser.add_argument("--precision", help="float32, bfloat16 or float16")
     parser.add_argument("--allow", action="store_true", help="run the code in the file that --model names")
 
 
 def named(model: str, further: Mapping[str, str], *, allow: bool = False) -> str:
-    """Return the full name of a model, "" where none is named; `further` are its weights, device and precision.
+    """Return the full name of a model, "" if none is named; `further` are its weights, device and precision.
 
-    With `allow` the code in its file is allowed to run from now on. Raises Refusal where that is no file of code, and
-    for weights, a device or a precision of no model.
+    With `allow`, record consent to run the code in its file. Raises Refusal for `allow` on a file that is not code, and
+    for weights, device or precision without a model.
     """
     given = {key: value for key, value in further.items() if value}
     if not model:
         if given or allow:
-            raise Refusal("Of which model?", advice="Name it with --model.")
+            raise Refusal("No model was named.", advice="Name it with --model.")
         return ""
     base, assumed = model_name.split(model)
     if allow:
         code = files.code_of(base)
         path = code[0] if code is not None else Path(base).absolute()
         if code is None and not files.is_script(path):
-            raise Refusal(f"{base} is no file of code.", advice="Leave --allow out.")
+            raise Refusal(f"{base} is not a file of code.", advice="Leave --allow out.")
         consent.allow(files.check(path), files.sha256(path))
-    return card.canonical(model_name.join(base, {**assumed, **given}))
+    return cards.canonical(model_name.join(base, {**assumed, **given}))
 
 
 def export_name(request: Request, taken: set[str]) -> str:
-    """Return what a request's files are called and take that name: `a.detect`, if taken `a.png.detect`, and so on."""
+    """Return a name for a request's output files and add it to `taken`: `a.detect`, else `a.png.detect`, and so on."""
     longer = request.source.name if request.source else Path(request.model).name
     numbered = (f"{longer}-{number}" for number in count(2))
     further = (f"{begin}.{request.inspection}" for begin in chain((longer,), numbered))
     name = next(begin for begin in chain((request.stem,), further) if begin.lower() not in taken)
     taken.add(name.lower())
     return name
+
+
+def bundled_lines() -> Iterator[str]:
+    """Yield lines for the bundled models and for the architectures that open without weights."""
+    for card in cards.bundled().values():
+        yield f"{card.name:24} {card.task:14} {card.bytes / 1e6:4.1f} MB  {card.licence:8} {card.title}"
+    yield "\nWithout weights, for their anchors:"
+    for name, title in cards.ARCHITECTURES.items():
+        yield f"{name:38} {title}"
+    yield "\nSegmenters without weights:"
+    for name, title in cards.SEGMENTERS.items():
+        yield f"{name:38} {title}"
+    yield "\nClassifiers without weights, for their layers:"
+    yield textwrap.fill(" ".join(cards.CLASSIFIERS), WIDTH)
+
+
+def zoo_lines(text: str) -> Iterator[str]:
+    """Yield a line for each entry that matches `text` (all for ""), best match first, then a line with the totals."""
+    entries = zoo_catalogue.entries()
+    found, there = search(entries, text), cached.found(entries)
+    for entry in found:
+        size = f"{'' if entry.measured else '~'}{entry.bytes / 1e6:,.0f} MB" if entry.bytes else "no weights"
+        licence = (entry.licence or NOT_STATED) if entry.tag else ""
+        state = "in the cache" if entry.name in there else ""
+        parameters = f"{entry.parameters / 1e6:,.1f} M"
+        yield f"{entry.name:64} {entry.task:14} {parameters:>10} {size:>10}  {licence:20} {state}".rstrip()
+    yield f"{len(found):,} of {len(entries):,}; {len(there):,} in the cache"

@@ -1,4 +1,4 @@
-"""Files as such: whether one can be read, what it seems to be, its SHA-256. Neither decodes nor loads anything."""
+"""File basics: whether a file can be read, what type it appears to be, its SHA-256."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ _BOXES = {
     **dict.fromkeys((b"avif", b"avis"), "an AVIF picture"),
     b"crx ": "a camera's raw picture",
 }
-_ANY_BOXES = (b"mif1", b"msf1", b"mif2", b"miaf")  # say only that it is a still picture
+_ANY_BOXES = (b"mif1", b"msf1", b"mif2", b"miaf")  # only say that it is a still picture of some codec
 _WEB = ("<!doctype html", "<html", "<head", "<script", "<body", "<!-- ")
 
 
 def check(path: str | Path, *, empty: bool = False) -> Path:
-    """Return `path` as an absolute path to a file that can be opened and is not empty.
+    """Return `path` as an absolute path to a readable, non-empty file.
 
-    Raises Refusal if it is missing, a folder, no ordinary file (a pipe would block), empty unless it may be `empty`, or
-    not readable.
+    Raises Refusal if it is missing, a folder, not an ordinary file (a pipe would block), not readable, or empty unless
+    `empty` is set.
     """
     absolute = Path(path).absolute()
     try:
@@ -86,7 +86,7 @@ def check(path: str | Path, *, empty: bool = False) -> Path:
 
 
 def exists(path: str | Path) -> bool:
-    """Tell whether there is something at a path; what no system takes for a name is not there."""
+    """Return whether a path exists; a name that the system does not accept counts as missing."""
     try:
         return Path(path).exists()
     except (OSError, ValueError):
@@ -94,7 +94,7 @@ def exists(path: str | Path) -> bool:
 
 
 def refusal(path: Path, exc: Exception) -> Refusal:
-    """Return the refusal that tells why the file at `path` could not be opened."""
+    """Return a refusal that explains why the file at `path` could not be opened."""
     if isinstance(exc, FileNotFoundError | NotADirectoryError):
         return Refusal(f"{path.name} is not there.", advice=f"It was looked for in {path.parent}; choose it again.")
     if isinstance(exc, PermissionError):
@@ -104,9 +104,9 @@ def refusal(path: Path, exc: Exception) -> Refusal:
 
 
 def content(path: Path, *, most: int, empty: bool = False) -> bytes:
-    """Return what a file holds, of at most `most` bytes. Raises Refusal where it is longer or cannot be opened.
+    """Return a file's content, at most `most` bytes. Raises Refusal if it is longer or cannot be opened.
 
-    It is looked at once more after it was opened: a pipe that took its place would keep its reader waiting for ever.
+    The file is checked again after it was opened without blocking: reading a pipe put in its place would never end.
     """
     size = check(path, empty=empty).stat().st_size
     if size > most:
@@ -125,7 +125,7 @@ def content(path: Path, *, most: int, empty: bool = False) -> bytes:
 
 
 def text_of(path: Path, *, most: int) -> str:
-    """Return a file's text of `most` bytes. Raises Refusal where it is longer or no file, ValueError for no UTF-8."""
+    """Return a file's text, at most `most` bytes. Raises Refusal if longer or unreadable, ValueError if not UTF-8."""
     return content(path, most=most).decode("utf-8")
 
 
@@ -135,7 +135,7 @@ def _too_long(path: Path, size: int, most: int) -> Refusal:
 
 
 def kind(path: Path) -> str:
-    """Return what the first bytes of a file say it is, with its article ("a PNG picture"), or "" if unknown."""
+    """Return the file type from its first bytes, with article ("a PNG picture"), or "" if unknown."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     for magic, words in _MAGIC:
@@ -167,11 +167,11 @@ def kind(path: Path) -> str:
 
 
 def is_program(path: Path) -> bool:
-    """Tell whether a file is a program that was exported (.pt2, .onnx, TorchScript) and not weights alone."""
+    """Return whether a file is an exported program (.pt2, .onnx, TorchScript) rather than weights alone."""
     if path.suffix.lower() in PROGRAM_SUFFIXES:
         return True
     try:
-        # What is no ordinary file might never end: a pipe, a device.
+        # Check for an ordinary file first: reading a pipe or a device might never end.
         if not path.is_file() or not zipfile.is_zipfile(path):
             return False
         with zipfile.ZipFile(path) as archive:
@@ -181,12 +181,12 @@ def is_program(path: Path) -> bool:
 
 
 def is_script(path: Path) -> bool:
-    """Tell whether a file is TorchScript, which is code."""
+    """Return whether a file is TorchScript, which is code."""
     return path.suffix.lower() in WEIGHTS_SUFFIXES and is_program(path)
 
 
 def code_of(name: str) -> tuple[Path, str] | None:
-    """Return the file and the function in it that `path/file.py:build` names; the function is "" without the colon."""
+    """Return the file and the function named by `path/file.py:build`; the function is "" without the colon."""
     path, colon, function = name.rpartition(":")
     if colon and path.lower().endswith(".py") and function.isidentifier():
         return Path(path).absolute(), function
@@ -194,9 +194,9 @@ def code_of(name: str) -> tuple[Path, str] | None:
 
 
 def sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file's content in hexadecimal, read in pieces. Raises Refusal if it cannot be read."""
+    """Return the SHA-256 of a file's content in hexadecimal. Raises Refusal if it cannot be read."""
     try:
-        # A device would be read without end, and a pipe never begin.
+        # `check` refuses pipes and devices, whose content might never end.
         with check(path, empty=True).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:
@@ -204,9 +204,9 @@ def sha256(path: str | Path) -> str:
 
 
 class Quiet:
-    """Ignore Python warnings while any thread is inside: libraries warn about files where Vitrine answers in words.
+    """Suppress Python warnings while any thread is inside: Vitrine reports problems of files in its own words.
 
-    `warnings.catch_warnings` alone is not enough: two threads that overlap would restore each other's filters.
+    `warnings.catch_warnings` alone is not enough: two overlapping threads would restore each other's filters.
     """
 
     _lock: ClassVar = threading.Lock()

@@ -1,6 +1,25 @@
-"""What an inspection is: a question with declared parameters; and what the window and command line read of it.
+"""Inspections: what one declares (parameters and a function that answers), and what one offers for a model.
 
-No torch: a catalogue travels to the window's process.
+A minimal inspection, a file of `models/inspections`:
+
+    @dataclass(frozen=True)
+    class Params:
+        bins: int = param(16, "Bins", "How many bins the histogram has.", low=2, high=256, step=1)
+
+    def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
+        counts, edges = np.histogram(model.logits(pixels, stages), params.bins)
+        return Result({"counts": counts, "edges": edges}, {"classes": model.card.classes})
+
+    INSPECTION = Inspection(
+        id="score_histogram",
+        title="Score histogram",
+        help="The distribution of the scores over all classes.",
+        needs=("Classifies",),
+        params=Params,
+        answer=answer,
+    )
+
+The window, the command line and sessions get its controls from `params`. An `Offer` is pickled to the window's process.
 """
 
 from __future__ import annotations
@@ -19,10 +38,11 @@ from models.types import Refusal, Result
 class Inspection:
     """One kind of question. `needs` names capabilities; `answer(model, pixels, params, stages)` returns a Result.
 
-    What `reads` a "picture" gets its pixels, what reads "nothing" gets None; what reads a "folder" gets the Source of a
-    request instead of pixels, for example that of a data set's ground truth, and reads the pictures itself. Of a model
-    that it applies to, `own` tells values that stand in no adapter's defaults, and `lacks` why a parameter, or under ""
-    all of it, is of no use. Methods of attribution belong to a `group` and have a source to `cite`.
+    `reads` says what `answer` gets as its second argument: for "picture" the pixels, for "nothing" None, for "folder"
+    the Source of the request, such as the ground truth of a data set, whose pictures it reads itself. For a model that
+    it applies to, `own` returns default values that are not in the adapter's `defaults`, and `lacks` returns by
+    parameter why it has no effect, or under "" why the whole inspection does not apply. Attribution methods have a
+    `group` and a source to `cite`.
     """
 
     id: str
@@ -38,7 +58,7 @@ class Inspection:
     cite: str = ""
 
     def offer(self, model: Any) -> Offer:
-        """Say whether this applies to an opened model, with its parameters in the model's own ranges and defaults."""
+        """Return whether this applies to an opened model, with its parameters in the model's ranges and defaults."""
         lacking = [need for need in self.needs if not isinstance(model, CAPABILITIES[need])]
         told = [model.stages[need].format(name=model.card.name) for need in lacking if need in model.stages]
         reason = f"{model.card.name} {lacks(lacking)}." if lacking else ""
@@ -62,9 +82,9 @@ class Inspection:
 
 @dataclass(frozen=True)
 class Offer:
-    """An inspection for one model: `reason` says why it does not apply ("" = it does), `greyed` for a parameter.
+    """An inspection for one model: `reason` says why it does not apply, "" if it does; `greyed` the same by parameter.
 
-    Methods of attribution, and nothing else, have a `group`.
+    Only attribution methods have a `group`.
     """
 
     id: str
@@ -77,9 +97,9 @@ class Offer:
     cite: str = ""
 
     def check(self, given: Mapping[str, Any]) -> dict[str, Value]:
-        """Return the given parameters in their types.
+        """Return the given parameters, converted to their types.
 
-        Raises Refusal when the inspection or a parameter does not apply, is not known or is out of range.
+        Raises Refusal if the inspection or a parameter does not apply, is unknown or out of range.
         """
         if self.reason:
             raise Refusal(self.reason)
@@ -97,7 +117,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class Description:
-    """An opened model, told to the window: its names, capabilities, and what each inspection offers on it."""
+    """An opened model as described to the window: its names, capabilities, and what each inspection offers on it."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""What is taken for granted of a model's file because its tensors do not tell: `FILE?activation=relu`. No torch."""
+"""A model's full name, with the assumptions that its file leaves open: `FILE?activation=relu`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PLAIN = "/:.,_-~ "
 
 
 def split(name: str) -> tuple[str, dict[str, str]]:
-    """Return a model's name or path without its assumptions, and these by name."""
+    """Split a full name into the model's name or path and its assumptions by name."""
     base, mark, rest = name.partition(MARK)
     pairs = (part.partition("=") for part in rest.split("&") if part) if mark else ()
     return base, {key: unquote(value) for key, _, value in pairs}
@@ -25,7 +25,7 @@ def join(base: str, assumed: Mapping[str, str]) -> str:
 
 
 def title(name: str) -> str:
-    """Return what people call a model: the last parts of its path and that of its weights, and what is assumed."""
+    """Return a readable title: the last parts of its path and of that of its weights, and the assumptions."""
     base, assumed = split(name)
     weights = assumed.pop("weights", "")
     told = ", ".join(f"{key} {value}" for key, value in assumed.items())
@@ -34,9 +34,9 @@ def title(name: str) -> str:
 
 
 def check(given: Mapping[str, str], offered: Mapping[str, Mapping[str, Any]], *, name: str) -> dict[str, str]:
-    """Return every assumption in force: what was given, else the first choice of what is `offered`.
+    """Return every assumption in force: the given choice, otherwise the first of the `offered` choices.
 
-    `offered` are the assumptions by name, each with its "choices". Raises Refusal for what is not offered.
+    `offered` are the assumptions by name, each with its "choices". Raises Refusal for a choice that is not offered.
     """
     for key, value in given.items():
         if key not in offered:

@@ -1,7 +1,7 @@
-"""Writing files: each appears whole or not at all, and what belongs together appears together. The one way to write.
+"""Write files atomically: each appears complete or not at all, and files that belong together appear together.
 
-A file is written under another name beside its place, brought to the disk, and only then takes its place. So an older
-one stays as it was when the disk is full, the program is killed or the machine stops.
+All of Vitrine's files are written here. A file is written under a temporary name in its folder, flushed to the disk,
+and only then renamed. So an older file survives a full disk, a killed program and a power cut.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -19,30 +20,31 @@ from types import TracebackType
 from models.types import Refusal
 
 PART = ".part"
-LONGEST_STEM, LONGEST_SUFFIX = 40, 12  # of a part's name, which must not be longer than names may be
-FORGOTTEN_S = 3600.0  # without a change: such a part was left behind by a program that was killed
-NEW_MODE = 0o666  # less what the umask takes
+LONGEST_STEM, LONGEST_SUFFIX = 40, 12  # of a temporary name, which must stay within the file system's limit
+FORGOTTEN_S = 3600.0  # a temporary file unchanged for this long was left behind by a killed program
+COPY_BYTES = 1 << 20
+NEW_MODE = 0o666  # before the umask applies
 ADVICE = "Choose another name or folder, or make room on the disk."
 
 
 class OutputFiles:
-    """Files that take their places together when the block ends well, or none of them does.
+    """Files that appear together when the block ends without an exception; otherwise none of them does.
 
-    Raises OSError: where a place is a pipe, a device, a folder or a loop of links, may not be written to, or when the
-    disk is full. Links are followed, and permissions of older files kept. Killed between two of the last steps, which
-    only rename, some of the files are new and the others old, and each of them is whole.
+    Raises OSError if a path is a pipe, a device, a folder, a loop of links or not writable, or the disk is full.
+    Links are followed, and the permissions of older files kept. If the program is killed between the final renames,
+    some of the files are new and others old, but each of them is complete.
     """
 
     def __init__(self) -> None:
-        self._parts: dict[Path, Path] = {}  # where each file belongs, and where it is written
+        self._parts: dict[Path, Path] = {}  # temporary file by final path
 
     def add(self, path: Path, content: bytes | str) -> None:
-        """Write a file. It appears at `path` with the others."""
+        """Write a file. It appears at `path` together with the others."""
         with _naming(path), self.part(path).open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
 
     def part(self, path: Path) -> Path:
-        """Return where to write the file that will appear at `path`; it is there already, empty."""
+        """Create an empty temporary file for the file that will appear at `path`; return where to write it."""
         place = target(path)
         if place in self._parts:
             raise FileExistsError(errno.EEXIST, "two files of this name would be written", str(path))
@@ -55,7 +57,7 @@ class OutputFiles:
         self._parts[place] = part
         try:
             if mode is not None and hasattr(os, "fchmod"):
-                with contextlib.suppress(PermissionError):  # a disk that knows no permissions
+                with contextlib.suppress(PermissionError):  # file systems without permissions
                     os.fchmod(handle, mode)
         finally:
             os.close(handle)
@@ -73,14 +75,14 @@ class OutputFiles:
             self.discard()
 
     def commit(self) -> None:
-        """Bring all files to the disk and to their places, or none."""
+        """Flush all files to the disk and rename them to their final paths, or none."""
         try:
             self._place()
         finally:
             self.discard()
 
     def discard(self) -> None:
-        """Forget what has not taken its place."""
+        """Delete temporary files that have not been renamed."""
         for part in self._parts.values():
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -101,7 +103,8 @@ class OutputFiles:
                 with contextlib.suppress(OSError):
                     if older is not None:
                         older.replace(place)
-                        older.unlink(missing_ok=True)  # two names of one file are not made one
+                        # Renaming between two hard links of one file does nothing, so remove the second name.
+                        older.unlink(missing_ok=True)
                     elif len(self._parts) > 1:
                         place.unlink(missing_ok=True)
             raise
@@ -115,13 +118,13 @@ class OutputFiles:
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give a name beside `path` to write a file to, which takes its place when the block ends well. Raises OSError."""
+    """Yield a temporary path to write; it is renamed to `path` when the block ends without error. Raises OSError."""
     with OutputFiles() as files:
         yield files.part(path)
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file in full or not at all: nothing is left of it, and an older one stays, when that fails.
+    """Write a file completely or not at all: on failure nothing is left of it, and an older file stays.
 
     Raises OSError.
     """
@@ -129,13 +132,28 @@ def write_whole(path: Path, content: bytes | str) -> None:
         files.add(path, content)
 
 
-def target(path: Path) -> Path:
-    """Return the place that a file of this name is written to: `path`, or where its links lead.
+def bring(file: Path, path: Path) -> None:
+    """Move a file to `path`, also from another disk, whole or not at all. Raises OSError."""
+    with OutputFiles() as files:
+        part = files.part(path)
+        mode = stat.S_IMODE(part.stat().st_mode)
+        try:
+            file.replace(part)
+            part.chmod(mode)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            with file.open("rb") as source, part.open("wb") as copy:
+                shutil.copyfileobj(source, copy, COPY_BYTES)
+            file.unlink()
 
-    Raises OSError where nothing can be written there, or what is there is no file: who opened a pipe would wait for
-    ever.
+
+def target(path: Path) -> Path:
+    """Return the real path that a file of this name is written to: `path`, or the target of its links.
+
+    Raises OSError if it is not writable or not an ordinary file; opening a pipe, for example, would block for ever.
     """
-    place = Path(os.path.realpath(path))  # a loop of links stays one, which `stat` refuses
+    place = Path(os.path.realpath(path))  # realpath leaves a loop of links as it is, and `stat` then raises
     try:
         status = place.stat()
     except FileNotFoundError:
@@ -151,7 +169,7 @@ def target(path: Path) -> Path:
 
 
 def refusal(path: Path, error: Exception) -> Refusal:
-    """Return the refusal that tells why files could not be written to `path`, or which one of them."""
+    """Return a refusal that explains why files could not be written to `path`, or which one of them."""
     named = getattr(error, "filename", None)
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     where = named if isinstance(named, str) else path
@@ -160,7 +178,7 @@ def refusal(path: Path, error: Exception) -> Refusal:
 
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Have errors name the file that was to be written, not the part of it."""
+    """Make errors name the final file rather than the temporary one."""
     try:
         yield
     except OSError as error:
@@ -169,12 +187,12 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def _stem(place: Path) -> str:
-    """Return how the names of the parts of a file begin."""
+    """Return the prefix of the temporary names of a file."""
     return f".{place.stem.encode()[:LONGEST_STEM].decode(errors='ignore')}."
 
 
 def _forget_old(place: Path) -> None:
-    """Remove the parts of this file that a program left behind when it was killed."""
+    """Remove temporary files of this file that a killed program left behind."""
     begin, now = _stem(place), time.time()
     with contextlib.suppress(OSError):
         for entry in os.scandir(place.parent):
@@ -185,13 +203,13 @@ def _forget_old(place: Path) -> None:
 
 
 def _kept(place: Path) -> Path | None:
-    """Give an older file a second name under which it can be put back; return that, None where there is no file."""
+    """Give an older file a second name from which it can be restored; return that, None if there is no file."""
     if not place.exists():
         return None
     older = place.with_name(f"{_stem(place)}{secrets.token_hex(4)}.old{PART}{place.suffix[-LONGEST_SUFFIX:]}")
     try:
         os.link(place, older)
-    except OSError:  # the disk knows no second names
+    except OSError:  # file systems without hard links
         place.rename(older)
     return older
 
@@ -202,7 +220,7 @@ def _to_disk(part: Path) -> None:
 
 
 def _folder_to_disk(folder: Path) -> None:
-    """Have the new name survive a power cut, where folders can be brought to the disk: not on Windows."""
+    """Flush a folder so that its new name survives a power cut, where folders can be flushed (not on Windows)."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Parameters of inspections: declared once as a frozen dataclass, read here into forms, flags and checks."""
+"""Parameters of inspections, declared as a frozen dataclass and read as descriptions for forms, flags and checks."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Value = float | int | bool | str
 class Parameter:
     """One control: its type, range, unit, default and help. `needs` names the capability or stage it belongs to.
 
-    `titles` are the names of `choices` for people, one each, or nothing where the choices read well themselves. `only`
-    names another parameter and the values of it at which this one has a say; empty means always.
+    `titles` are readable names of the `choices`, one each, or empty if the choices are readable themselves. `only`
+    names another parameter, followed by those of its values at which this one has an effect; empty means always.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Parameter:
     only: tuple[Value, ...] = ()
 
     def check(self, value: Any) -> Value:
-        """Return `value` in this parameter's type, or raise Refusal naming what is valid."""
+        """Convert `value` to this parameter's type. Raises Refusal that names the valid values."""
         try:
             match self.kind:
                 case "bool":
@@ -71,7 +71,7 @@ class Parameter:
                 return "one of " + ", ".join(self.choices) if self.choices else "a text"
 
     def text(self, value: object) -> str:
-        """Return a value as people read it: the title of a choice, on or off, a number without needless digits."""
+        """Return a value in readable form: a choice's title, on or off, a number without needless digits."""
         if self.titles and value in self.choices:
             return self.titles[self.choices.index(str(value))]
         if isinstance(value, bool):
@@ -101,7 +101,7 @@ def param(
 
 @cache
 def parameters(params: type) -> tuple[Parameter, ...]:
-    """Return the declared parameters of a `Params` dataclass, in order; `from_` declares "from", a word of Python's."""
+    """Return the declared parameters of a `Params` dataclass, in order; `from_` declares "from", a Python keyword."""
     hints = get_type_hints(params)
     kinds: dict[Any, Kind] = {float: "float", int: "int", bool: "bool", str: "text"}
     found = []
@@ -114,13 +114,13 @@ def parameters(params: type) -> tuple[Parameter, ...]:
 
 
 def build(params: type, values: Mapping[str, Any]) -> Any:
-    """Return a `Params` with values by the names that `parameters` gives."""
+    """Build a `Params` from values by the names that `parameters` returns."""
     fields = {item.name.removesuffix("_"): item.name for item in dataclasses.fields(params)}
     return params(**{fields[name]: value for name, value in values.items()})
 
 
 def parse(declared: tuple[Parameter, ...], given: Mapping[str, Any]) -> dict[str, Value]:
-    """Check `given` against the declared parameters and return it in their types.
+    """Check `given` against the declared parameters and convert the values to their types.
 
     Raises Refusal that names the valid parameters, or the valid range.
     """
@@ -136,7 +136,7 @@ def parse(declared: tuple[Parameter, ...], given: Mapping[str, Any]) -> dict[str
 
 
 def without_say(declared: Sequence[Parameter], values: Mapping[str, object]) -> dict[str, str]:
-    """Return the parameters that have no say at these values of the others, each with the reason."""
+    """Return the parameters that have no effect at these values of the others, each with the reason."""
     known = {p.name: p for p in declared}
     reasons = {}
     for parameter in declared:

@@ -1,6 +1,6 @@
-"""What the numbers are that a network gives for a picture: probabilities or plain values; and as they are written.
+"""What a network's numbers for an image are (probabilities or plain values), and how they are written.
 
-No torch, no Qt: both processes speak of them.
+Both processes use it.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ def of(result: Result) -> str:
 
 
 def numbers(result: Result) -> NDArray[Any]:
-    """Return the numbers (K,) of a classification: probabilities, or values where they are none."""
+    """Return the numbers (K,) of a classification: probabilities, or else plain values."""
     return result.arrays["probabilities" if of(result) == PROBABILITY else "scores"]
 
 
 def shared(result: Result) -> bool:
-    """Tell whether the numbers of a classification are the shares of one whole, which sum to 1 over all classes."""
+    """Return whether the numbers of a classification are probabilities that sum to 1 over all classes."""
     return of(result) == PROBABILITY and bool(result.meta.get("distribution", True))
 
 
 def short(value: float, quantity: str) -> str:
-    """Return a number as it stands in a sentence: a probability in per cent, a value in four digits that count."""
+    """Format a number for a sentence: a probability in per cent, a value with four significant digits."""
     return f"{value:.1%}" if quantity == PROBABILITY else in_digits(value)
 
 
 def column(value: float, quantity: str) -> str:
-    """Return a number as it stands in a list: a probability to four places, a value in four digits that count."""
+    """Format a number for a list: a probability to four decimal places, a value with four significant digits."""
     if quantity != PROBABILITY:
         return in_digits(value)
     return f"{value:.4f}" if value >= LEAST_SHOWN or value == 0 else f"<{LEAST_SHOWN:.4f}"
 
 
 def in_digits(value: float) -> str:
-    """Return a value in four digits that count; whole thousands are written out."""
+    """Format a value with four significant digits; thousands are written out."""
     size = abs(value)
     if size >= 1e6 or size < 1:
         return f"{value:.4g}"

@@ -1,4 +1,4 @@
-"""Recipes: a request written down so fully that `replay` gives the same numbers. No torch."""
+"""Recipes: a request written down completely, so that `replay` reproduces its numbers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 from models import model_name
 from models.files import check, exists, sha256, text_of
-from models.media import is_endless, title
 from models.output_files import write_whole
+from models.pictures.media import is_endless, title
 from models.requests import Request
 from models.types import Refusal, Result, Source
 
@@ -24,14 +24,14 @@ PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
 @dataclass(frozen=True)
 class Recipe:
-    """What `read` found: the request, and the SHA-256 of the weights it was made with."""
+    """The request in a recipe, and the SHA-256 of the weights it was made with."""
 
     request: Request
     weights_sha256: str
 
 
 def write(path: Path, request: Request, result: Result) -> None:
-    """Write the recipe of a result to a file, whole or not at all. Raises OSError, and Refusal as `text`."""
+    """Write the recipe of a result to a file, atomically. Raises OSError, and Refusal as `text` does."""
     write_whole(path, text(path, request, result))
 
 
@@ -40,7 +40,7 @@ def text(path: Path, request: Request, result: Result) -> str:
 
     A folder, such as one of ground truth, has no SHA-256.
 
-    Raises Refusal when the picture has changed since, as the numbers would not be those of the file.
+    Raises Refusal if the picture has changed since, because the numbers would not be those of the file.
     """
     source = request.source
     picture = None
@@ -58,10 +58,10 @@ def text(path: Path, request: Request, result: Result) -> str:
 
 
 def read(path: Path) -> Recipe:
-    """Read a recipe; the picture is looked for relative to it, then beside it. Raises Refusal saying what is wrong."""
+    """Read a recipe; its picture is looked up relative to it, then beside it. Raises Refusal that names the fault."""
     try:
         body: Mapping[str, Any] = json.loads(text_of(path, most=MOST_BYTES))
-        json.dumps(body, ensure_ascii=False).encode()  # a lone surrogate could be written nowhere
+        json.dumps(body, ensure_ascii=False).encode()  # raises for a lone surrogate, which could not be written again
         number = body["vitrine_recipe"]
         inspection, model = str(body["inspection"]), body["model"]
         parameters = dict(body["parameters"])
@@ -90,7 +90,7 @@ def read(path: Path) -> Recipe:
 
 
 def _written(source: Source, folder: Path) -> dict[str, Any]:
-    """Return what a recipe says of its picture: file and SHA-256, in a video also the frame. Raises Refusal."""
+    """Return a recipe's entry for its picture: file and SHA-256, for a video also the frame. Raises Refusal."""
     if is_endless(source.path):
         return {"file": title(source.path), "frame": source.frame, "sha256": ""}
     if Source.file(source.path).stamp != source.stamp:
@@ -104,7 +104,7 @@ def _written(source: Source, folder: Path) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that numbers depend on."""
+    """Return the versions of the packages that numbers depend on."""
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}
@@ -128,7 +128,7 @@ def _model_name(model: str, folder: Path) -> str:
 
 
 def _places(file: str, folder: Path) -> list[Path]:
-    """Return where a file or folder named in a recipe lies: where it was, else beside the recipe."""
+    """Return where a file or folder named in a recipe exists: at its original place, or beside the recipe."""
     beside = folder / PureWindowsPath(file).name
     return [place for place in (folder / file, beside) if exists(place)]
 

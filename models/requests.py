@@ -1,4 +1,4 @@
-"""Requests: what is asked of the engine, as a frozen, hashable, picklable value that is its own cache key."""
+"""Requests to the engine: frozen, hashable, picklable values that are their own cache keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.types import Source
 
 @dataclass(frozen=True)
 class Request:
-    """One inspection of one model on one picture. Parameters left out take the model's own defaults."""
+    """One inspection of one model on one source. Omitted parameters take the model's own defaults."""
 
     inspection: str
     model: str
@@ -29,12 +29,12 @@ class Request:
 
     @property
     def subject(self) -> tuple[object, ...]:
-        """What this is about: requests that differ in parameters alone are about the same."""
+        """What the request is about: the same for requests that differ only in parameters."""
         return self.inspection, self.model, self.source
 
     @property
     def stem(self) -> str:
-        """The name that this request's files begin with: `a.detect` for a.png."""
+        """The prefix of this request's file names: `a.detect` for a.png."""
         return f"{self.source.stem if self.source else Path(self.model).stem}.{self.inspection}"
 
     @property

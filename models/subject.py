@@ -1,4 +1,4 @@
-"""What is looked into: a network's input for one picture, and the scores it leads to. No method of attribution."""
+"""What attribution methods explain: a network's input for one image, and the scores computed from it."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ PARTS = ("x0", "y0", "x1", "y1")
 
 @dataclass(frozen=True)
 class Subject:
-    """A network on one picture.
+    """A network on one image.
 
-    `input` (1, 3, h, w) is what the network gets, normalised, in float32, no inference tensor. `scores(x)` takes inputs
-    (N, 3, h, w) to scores (N, C) before softmax or sigmoid (`link`; "exp" where they are logarithms of probabilities,
-    "none" where they make none), one column for each of `classes`; with a box of a detector four columns more, its x0,
-    y0, x1, y1 in pixels of the original picture. It is differentiable and touches nothing of the network.
+    `input` (1, 3, h, w) is the network's normalised input, float32 and not an inference tensor. `scores(x)` maps inputs
+    (N, 3, h, w) to scores (N, C) before the `link` (softmax or sigmoid; "exp" if they are log-probabilities, "none" if
+    they never become probabilities), one column for each of `classes`. For a box of a detector four columns follow: x0,
+    y0, x1, y1 in pixels of the original image. `scores` is differentiable and does not change the network.
 
-    `extent` is where the input lies in pixels of the original picture: beyond it where the network pads, inside it
-    where it crops. `black` (1, 3, 1, 1) is a black pixel as the network gets it, `mean` one of its training's mean
-    colour. `body` is the path that layers must begin with to be maps of the picture ("" = any). `key` tells apart
-    subjects of one model and picture, `about` says for people what the scores are of, `label` is the class that is
-    explained by itself, a box's own, -1 for the one that scores highest. `spread` is of how many places of a layer the
-    scores must depend, at the least, for it to be taken by itself: where one place of a head makes them, the head's own
-    layers would show nothing but that place.
+    `extent` is the input's place in pixels of the original image: larger than it where the network pads, smaller where
+    it crops. `black` (1, 3, 1, 1) is a normalised black pixel, `mean` a pixel of the training data's mean colour.
+    `body` is the path prefix of layers that are maps of the image ("" = any). `key` distinguishes subjects of one model
+    and image. `about` describes for people what the scores belong to. `label` is the class explained by default: a
+    box's own, or -1 for the highest score. `spread` is the least number of positions of a layer that the scores must
+    depend on for the layer to be chosen automatically: if one position of a head produces the scores, the head's own
+    layers would show only that position.
 
-    `channels_last` tells whether inputs may lie so in memory, which is faster: the network answers alike. `steady`
-    tells that a pass leaves nothing behind and draws nothing: its parts may be followed one by one.
+    `channels_last`: whether inputs may use that memory format, which is faster, without changing the result. `steady`:
+    whether a pass changes no state and draws no random numbers, so that its parts can be run one by one.
     """
 
     net: nn.Module
@@ -56,23 +56,23 @@ class Subject:
 
     @property
     def order(self) -> torch.memory_format:
-        """How inputs lie in memory where many of them are scored."""
+        """The memory format for inputs when many of them are scored."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
     @property
     def nbytes(self) -> int:
-        """The size of the input."""
+        """The size of the input in bytes."""
         return self.input.nbytes
 
     @property
     def mean(self) -> Tensor:
-        """A pixel (1, 3, 1, 1) of the mean colour that the network's preprocessing subtracts."""
+        """A pixel (1, 3, 1, 1) of the mean colour that the preprocessing subtracts."""
         return torch.zeros_like(self.black)
 
     def probabilities(self, scores: Tensor) -> Tensor:
         """Return the probabilities (N, C) of the classes from `scores`, without a box's coordinates.
 
-        Without a `link` they are the scores themselves.
+        With the link "none" these are the scores themselves.
         """
         logits = scores[:, : len(self.classes)]
         match self.link:

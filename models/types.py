@@ -1,4 +1,4 @@
-"""The vocabulary that both processes speak: sources, results, failures, detections. Numpy at most, no torch, no Qt."""
+"""The vocabulary shared by both processes: sources, results, failures, candidates, anchors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.media import is_endless, is_live, title
+from models.pictures.media import is_endless, is_live, title
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]
@@ -22,9 +22,9 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Source:
-    """Where a picture comes from. `stamp` tells two states of one file apart, so that caches notice a change.
+    """Where a picture comes from. `stamp` distinguishes states of one file, so that caches notice a change.
 
-    `frame` is a frame's number from 0 where the path is a video, a camera or a stream; -1 for a still picture.
+    `frame` is the frame number, from 0, in a video, camera or stream; -1 for a still picture or for all of it.
     """
 
     path: str
@@ -35,20 +35,20 @@ class Source:
     def file(cls, path: str | Path) -> Source:
         """Return the source for a file: absolute path, with size in bytes and modification time in ns if it exists.
 
-        A camera or stream is stamped with the time instead: what it shows now it never shows again.
+        A camera or stream is stamped with the current time, because it never shows the same frame again.
         """
         if isinstance(path, str) and is_endless(path):
             return cls(path, (time.time_ns(), 0))
         absolute = Path(path).absolute()
         try:
             status = absolute.stat()
-        except (OSError, ValueError):  # ValueError: what no system takes for a name
+        except (OSError, ValueError):  # ValueError: a name that the system does not accept
             return cls(str(absolute))
         return cls(str(absolute), (status.st_size, status.st_mtime_ns))
 
     @property
     def moving(self) -> bool:
-        """Whether this is a video, camera or stream as a whole, none of its frames in particular."""
+        """Whether this is a video, camera or stream as a whole rather than one of its frames."""
         return self.frame < 0 and is_live(self.path)
 
     @property
@@ -58,18 +58,19 @@ class Source:
 
     @property
     def stem(self) -> str:
-        """What names of files made from this begin with."""
+        """The prefix of the names of files made from this."""
         plain = title(self.path)
         stem = re.sub(r"\W+", "-", plain).strip("-") if is_endless(self.path) else Path(plain).stem
         return stem if self.frame < 0 else f"{stem}-{self.frame}"
 
 
 class Refusal(Exception):  # noqa: N818 - an expected answer, not an error of ours
-    """Something the user gave cannot be used: `str()` says what happened, `advice` what to do about it.
+    """The user's input cannot be used: `str()` says what happened, `advice` what to do about it.
 
-    `details` are for who wants to know more. `offer` is a way out that can be taken at once: ("allow", file, its
-    SHA-256), ("model", full name, in words), ("layer", its id, in words) or ("download", name in the zoo); within what
-    opens a model also ("assume", assumption, choice, in words), which becomes the name of that model under this choice.
+    `details` hold more, for the log. `offer` is a remedy that the interface can apply: ("allow", file, its SHA-256),
+    ("model", full name, label), ("layer", its id, label) or ("download", name in the zoo). Code that opens models may
+    also raise ("assume", assumption, choice, label), which the registry turns into the full name of the model under
+    this choice.
     """
 
     def __init__(self, message: str, *, advice: str = "", details: str = "", offer: tuple[str, ...] = ()) -> None:
@@ -80,14 +81,14 @@ class Refusal(Exception):  # noqa: N818 - an expected answer, not an error of ou
 
 
 class Cancelled(Exception):  # noqa: N818
-    """The work was called off, by the user or because a newer request replaced it."""
+    """The work was cancelled, by the user or because a newer request replaced it."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """An answer that says why there is none: one sentence of what happened, one of what to do, details for the log.
+    """An answer without a result: one sentence on what happened, one on what to do, details for the log.
 
-    `offer` is that of a Refusal.
+    `offer` is that of a Refusal. `memory` marks exhausted memory.
     """
 
     message: str
@@ -105,7 +106,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Result:
-    """Named arrays and plain metadata; what each inspection puts there is said in its module."""
+    """Named arrays and plain metadata; each inspection documents its own in its module."""
 
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
@@ -116,13 +117,13 @@ Answer = Result | Failure
 
 @dataclass(frozen=True)
 class Candidates:
-    """The boxes a detector considered for one picture, before suppression, as columns of equal length N.
+    """The boxes a detector considered for one image, before suppression, as columns of equal length N.
 
-    `boxes` (N, 4) xyxy in pixels of the *resized* picture, the network's input, where suppression is decided;
-    `drawn` (N, 4) the same boxes in pixels of the original picture; `score` (N,); `label` (N,), the model's own label
-    ids, background excluded; `anchor` (N,) row of the anchor a box was decoded from; `proposal` (N,) row of its
-    proposal in `proposals`, or -1 where the family has none. `proposals` (P, 4) are in pixels of the original picture,
-    `objectness` (P,) their scores.
+    `boxes` (N, 4) xyxy in pixels of the *resized* image, the network's input, where suppression is decided; `drawn`
+    (N, 4) the same boxes in pixels of the original image; `score` (N,); `label` (N,), the model's own label ids,
+    background excluded; `anchor` (N,) row of the anchor a box was decoded from; `proposal` (N,) row of its proposal in
+    `proposals`, or -1 if the family has none. `proposals` (P, 4) are in pixels of the original image, `objectness` (P,)
+    their scores.
     """
 
     boxes: Float
@@ -139,13 +140,13 @@ class Candidates:
 
     @property
     def nbytes(self) -> int:
-        """The size of all columns."""
+        """The size of all columns in bytes."""
         return sum(getattr(self, name).nbytes for name in self.__dataclass_fields__)
 
 
 @dataclass(frozen=True)
 class Anchors:
-    """Every anchor of a detector for one picture size, in pixels of the original picture.
+    """Every anchor of a detector for one image size, in pixels of the original image.
 
     `boxes` (N, 4) xyxy ordered by level, row, column, anchor of the cell. Per level l of L: `grid` (L, 2) rows and
     columns, `per_cell` (L,) anchors per cell, `start` (L + 1,) first row of the level in `boxes`.
@@ -158,7 +159,7 @@ class Anchors:
 
     @property
     def nbytes(self) -> int:
-        """The size of all columns."""
+        """The size of all columns in bytes."""
         return self.boxes.nbytes + self.grid.nbytes + self.per_cell.nbytes + self.start.nbytes
 
     def level(self, rows: Int) -> Int:

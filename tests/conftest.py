@@ -20,6 +20,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("VITRINE_HOME", str(home))
+    monkeypatch.setenv("PYTHONSAFEPATH", "")  # which `main` sets for its children, not for those of later tests
     return home
 
 

@@ -1,4 +1,4 @@
-"""The program with a window: brings the engine up first, then Qt; carries messages between them; takes screenshots."""
+"""The program with a window: start the engine, then Qt; pass messages between them; take screenshots."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from models import images, model_name, output_files
+from models import model_name, output_files
 from models.cards import card
 from models.files import MODEL_SUFFIXES
+from models.pictures import images
 from models.types import Failure, Refusal, Source
 from models.zoo.fetch import missing
 from viewer.saving.session_file import is_session
@@ -24,16 +25,16 @@ from viewer.session.session import Session
 
 TICK_MS = 200
 IDLE_LIMIT_MS = 120_000
-CHECKED_MOST = 32  # named pictures whose headers are read before the window is there
+CHECKED_MOST = 32  # named pictures whose headers are read before the window opens
 Say = Callable[[str], None]
-# What is asked before there is a window: the first answer waits for nothing.
+# Requests that are submitted before there is a window, so that the first result need not wait for it.
 FIRST = [("detect", request_plan.detect), ("classify", request_plan.classify), ("generated", request_plan.generated)]
 
 
 def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
-    """Open the window and run until it is closed. Return the exit code; 1 when a screenshot's picture failed.
+    """Open the window and run until it is closed. Return the exit code; 1 if a screenshot's picture failed.
 
-    `lane` was started with `mail` already: the engine comes up while the window does.
+    `lane` was already started with `mail`, so that engine and window start at the same time.
     """
     faulthandler.enable()
     document, failures = _document(options)
@@ -41,9 +42,13 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     if fetched:
         document = document.with_model(card.DEFAULT_MODEL)
     session = Session(lane, document)
+    # Shiboken iterates over sys.modules once, when the first Qt module is imported, and aborts if another thread
+    # imports something meanwhile. So threads get work only later, with the modules most pictures need loaded.
+    from PySide6.QtCore import qInstallMessageHandler
+
+    images.prepare()
     session.begin(mail.post, FIRST, started=True)
 
-    from PySide6.QtCore import qInstallMessageHandler
     from PySide6.QtWidgets import QApplication
 
     from viewer.window.autosave import Autosave
@@ -77,7 +82,7 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
 def build(
     application: Any, session: Session, mail: Mailbox, *, theme_name: str | None = None, geometry: bool = True
 ) -> Any:
-    """Return the window over a session that was begun, its mail delivered on this thread from now on."""
+    """Return the window of a session that has begun; its mail is delivered on this thread from now on."""
     from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
     from viewer import theme
@@ -137,7 +142,7 @@ def build(
 
 
 def _document(options: Any) -> tuple[Document, list[Failure]]:
-    """Return the document the command line asks for, and what of it cannot be."""
+    """Return the document that the command line asks for, and failures for the parts that cannot be opened."""
     failures: list[Failure] = []
     sources: list[Source] = []
     given = [path for path in options.pictures if not is_session(path)]
@@ -167,7 +172,7 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
 
 
 def _catch(window: Any) -> None:
-    """Have exceptions that nobody caught told in the window, and on standard error."""
+    """Report uncaught exceptions in the window, and on standard error."""
 
     def caught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
@@ -187,7 +192,7 @@ def _catch(window: Any) -> None:
 
 
 def _screenshot_when_idle(application: Any, window: Any, path: Path) -> None:
-    """Save what the window shows once nothing runs any more, then quit."""
+    """Save what the window shows once nothing is running, then quit."""
     from PySide6.QtCore import QTimer
 
     from models.output_files import write_whole

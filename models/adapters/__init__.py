@@ -1,1 +1,6 @@
-"""One file per family of models: each teaches Vitrine to open it stage by stage. Adapters never import each other."""
+"""Adapters: one file per family of models, which opens a network of that family stage by stage.
+
+An adapter may import `models.adapters.base`, detection, latent, loading, bundled, cards and the vocabulary; adapters
+never import each other. `models.engine.registry` finds them by their `ADAPTER`; `models.capabilities` shows a minimal
+one.
+"""

@@ -1,4 +1,4 @@
-"""Adapter for classifiers of no known family: own code, exported programs. They gave one score for each class."""
+"""Adapter for classifiers of no known family (own code, exported programs) with one score per class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.types import Float, Pixels
 
 
 class AnyClassifierAdapter(Scored):
-    """An opened network that was found to give one score for each class."""
+    """An opened network whose output, when run, is one score per class."""
 
     serves: ClassVar[str] = "classes"
     stages: ClassVar[Mapping[str, str]] = {"Detects": "{name} gives one score for each class: it finds no boxes."}
@@ -31,14 +31,14 @@ class AnyClassifierAdapter(Scored):
 
     @classmethod
     def tiny(cls) -> nn.Module:
-        """Return a random-weight miniature for contract tests, which takes shades of grey."""
+        """Return a random-weight miniature for contract tests, with grey input."""
         torch.manual_seed(0)
         conv = nn.Conv2d(1, 4, 5, stride=4)
         return nn.Sequential(conv, nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(64, 4))
 
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
-        """What takes inputs (N, 3, h, w) to scores (N, C) before the `link`."""
+        """A function from inputs (N, 3, h, w) to scores (N, C) before the `link`."""
         found = self._found
         if found.plain and found.channels == 3 and found.head.plain:
             return through(self.behaviour, self.net)

@@ -1,4 +1,4 @@
-"""Adapter for networks that give neither classes nor boxes: maps, embeddings. Their channels are looked into."""
+"""Adapter for networks that output neither classes nor boxes but feature maps or embeddings, seen by channel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.runtime.forward_passes import through
 
 
 class AnyFeaturesAdapter(Seen):
-    """An opened network whose output is looked at channel by channel: what is explained is a channel's mean."""
+    """An opened network whose output channels are inspected; attributions explain a channel's mean."""
 
     serves: ClassVar[str] = "features"
     head: Head = Head(VALUES)
@@ -40,7 +40,7 @@ class AnyFeaturesAdapter(Seen):
 
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
-        """What takes inputs (N, 3, h, w) to the mean of each channel (N, C) over its places."""
+        """A function from inputs (N, 3, h, w) to the mean of each output channel (N, C) over its positions."""
         found = self._found
         run = through(self.behaviour, found.runner(self.net))
 

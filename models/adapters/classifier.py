@@ -1,4 +1,4 @@
-"""Adapter for classifiers: torchvision's, timm's and our own. One input, one score for each class. No detectors."""
+"""Adapter for classifiers from torchvision, timm and Vitrine itself: one input, one score per class."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ClassifierAdapter(Scored):
 
     @classmethod
     def assuming(cls, net: nn.Module, card: Card, assumed: Mapping[str, str]) -> ClassifierAdapter:
-        """Return the adapter with what its numbers are taken for: logits, unless its card or somebody says otherwise.
+        """Return the adapter with an interpretation of its numbers: logits, unless card or `assumed` say otherwise.
 
         Raises Refusal for an assumption that is not offered.
         """
@@ -55,13 +55,13 @@ class ClassifierAdapter(Scored):
 
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
-        """What takes inputs (N, 3, h, w) to scores (N, C) before the link of the `head`."""
+        """A function from inputs (N, 3, h, w) to scores (N, C) before the link of the `head`."""
         run = through(self.behaviour, self.net)
         return run if self.head.plain else lambda x: self.head.scores(run(x))
 
     @staticmethod
     def match(net: nn.Module) -> bool:
-        """Tell whether this adapter serves the network."""
+        """Return whether this adapter fits the network."""
         module = type(net).__module__
         if module.startswith(TIMM):
             return bool(getattr(net, "num_classes", 0))

@@ -1,4 +1,4 @@
-"""Adapter for detectors of no known family that decode their boxes themselves. It knows no anchors and no stages."""
+"""Adapter for detectors of no known family that output decoded boxes, without anchors or stages."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from models.adapters.base.row_outputs import Rows
 
 
 class DecodedAdapter(Rows):
-    """An opened detector whose boxes come decoded."""
+    """An opened detector whose output boxes are already decoded."""
 
     serves: ClassVar[str] = "boxes"
-    stages: ClassVar[Mapping[str, str]] = {
+    stages: Mapping[str, str] = {
         **Rows.stages,
         "HasAnchors": "{name} gives boxes that are decoded already: it shows no anchors.",
         "Traces": "{name} gives boxes that are decoded already: it shows no stages.",
@@ -29,7 +29,7 @@ class DecodedAdapter(Rows):
 
 
 class _Tiny(nn.Module):
-    """Scores and boxes of a grid of cells, each about its cell."""
+    """A miniature with the scores and boxes of a grid of cells, each box around its cell."""
 
     def __init__(self) -> None:
         super().__init__()

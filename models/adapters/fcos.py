@@ -1,4 +1,4 @@
-"""Adapter for torchvision's FCOS: one stage, no anchors, boxes as distances from the cells of a pyramid."""
+"""Adapter for torchvision's FCOS: one stage, anchor-free, boxes as distances from the cells of a pyramid."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from models.adapters.base.dense_head import Dense
 
 
 class FcosAdapter(Dense):
-    """An opened FCOS (Tian et al. 2019). Its origins are grid cells, each a square of its level's stride."""
+    """An opened FCOS (Tian et al. 2019). Its origins are grid cells: squares with the side of their level's stride."""
 
     stages: ClassVar[Mapping[str, str]] = {
         **Dense.stages,
@@ -24,7 +24,7 @@ class FcosAdapter(Dense):
 
     @staticmethod
     def match(net: nn.Module) -> bool:
-        """Tell whether this adapter serves the network."""
+        """Return whether this adapter fits the network."""
         return isinstance(net, FCOS)
 
     @classmethod
@@ -35,7 +35,7 @@ class FcosAdapter(Dense):
         torch.manual_seed(0)
         cells = AnchorGenerator(((8,), (16,), (32,)), ((1.0,),) * 3)
         sizes: Any = {"min_size": 96, "max_size": 160, "score_thresh": 0.2, "topk_candidates": 60}
-        # Its head normalises in 32 groups of channels.
+        # FCOS's head uses GroupNorm with 32 groups, so the channels must be a multiple of 32.
         net = FCOS(Pyramid(out_channels=32), 4, anchor_generator=cells, **sizes)
         heads: Any = net.head
         nn.init.zeros_(heads.classification_head.cls_logits.bias)
@@ -47,7 +47,7 @@ class FcosAdapter(Dense):
         return torch.sqrt(torch.sigmoid(output["cls_logits"]) * torch.sigmoid(output["bbox_ctrness"]))
 
     def boxes_of(self, output: Mapping[str, Tensor], origins: Tensor) -> Tensor:
-        """Return the cells' centres less and plus the regressed distances."""
+        """Return the boxes from the cells' centres and the regressed distances to the four sides."""
         return self.net.box_coder.decode(output["bbox_regression"], origins)
 
 

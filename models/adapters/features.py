@@ -1,4 +1,4 @@
-"""Adapter for timm's networks that end in features: encoders without a head. One input, numbers that have no names."""
+"""Adapter for timm's encoders without a classification head: one input, unnamed features."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOTE = "{name} ends in features: "
 
 
 class FeaturesAdapter:
-    """An opened encoder: stages preprocess. Its features stand where a classifier has classes."""
+    """An opened encoder: stage preprocess. Its features take the place of a classifier's classes."""
 
     stages: Mapping[str, str] = {
         "Detects": NOTE + "it finds no boxes.",
@@ -34,7 +34,7 @@ class FeaturesAdapter:
 
     @staticmethod
     def match(net: nn.Module) -> bool:
-        """Tell whether this adapter serves the network."""
+        """Return whether this adapter fits the network."""
         return isinstance(net, _Encoder) or (type(net).__module__.startswith(TIMM) and not _classes(net))
 
     @classmethod
@@ -45,11 +45,11 @@ class FeaturesAdapter:
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """The device of the network."""
         return next(self.net.parameters()).device
 
     def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
-        """Return what attributions look into; an encoder knows no boxes, so both are passed over."""
+        """Return what attributions explain; an encoder has no boxes, so `box` and `region` are ignored."""
 
         def make() -> Subject:
             height, width = pixels.shape[:2]
@@ -68,7 +68,7 @@ class FeaturesAdapter:
         return stages.run("preprocess", make)
 
     def _scores(self, x: Tensor) -> Tensor:
-        """Return the features (N, D) of inputs (N, 3, h, w): of maps or tokens their mean over all places."""
+        """Return the features (N, D) of inputs (N, 3, h, w); maps and tokens are averaged over all positions."""
         found = self.net(x)
         if found.ndim == 4:
             return found.mean((2, 3))
@@ -76,7 +76,7 @@ class FeaturesAdapter:
 
 
 class _Encoder(nn.Module):
-    """A few convolutions and their mean."""
+    """A miniature encoder: a few convolutions and their mean."""
 
     def __init__(self) -> None:
         super().__init__()

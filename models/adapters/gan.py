@@ -1,4 +1,4 @@
-"""Adapter for generative adversarial networks with their discriminator: codes to pictures, pictures to a score."""
+"""Adapter for generative adversarial networks: a generator from codes to images, and its discriminator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class GANAdapter(LatentModel):
 
     @staticmethod
     def match(net: nn.Module) -> bool:
-        """Tell whether this adapter serves the network."""
+        """Return whether this adapter fits the network."""
         return all(isinstance(getattr(net, part, None), nn.Module) for part in ("generator", "discriminator"))
 
     @classmethod
@@ -26,13 +26,13 @@ class GANAdapter(LatentModel):
         return PlainGAN(generator, Chain(nn.Linear(64, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1)), dims=6)
 
     def generate(self, codes: Tensor) -> Tensor:
-        """Return what the generator makes (N, C, H, W) of codes (N, D)."""
+        """Return the generator's images (N, C, H, W) for codes (N, D)."""
         return self.net.generator(codes)
 
     def score(self, pictures: Tensor) -> Tensor:
-        """Return the discriminator's number (N,) before the sigmoid for pictures (N, C, H, W) from 0 to 1.
+        """Return the discriminator's scores (N,) before the sigmoid for images (N, C, H, W) in 0..1.
 
-        The larger, the more it takes a picture for a real one. It is not calibrated: compare it with others' alone.
+        A higher score means more likely real. Scores are not calibrated: only compare them with each other.
         """
         return self.net.discriminator(self.feed(pictures)).flatten()
 

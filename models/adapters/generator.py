@@ -1,4 +1,4 @@
-"""Adapter for a generator alone, whose discriminator is not at hand: codes to pictures, and no more."""
+"""Adapter for a generator without its discriminator: codes to images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class GeneratorAdapter(LatentModel):
 
     @staticmethod
     def match(net: nn.Module) -> bool:
-        """Tell whether this adapter serves the network."""
+        """Return whether this adapter fits the network."""
         return isinstance(getattr(net, "generator", None), nn.Module) and not hasattr(net, "discriminator")
 
     @classmethod
@@ -25,7 +25,7 @@ class GeneratorAdapter(LatentModel):
         return PlainGAN(Chain(nn.Linear(5, 64), nn.Tanh(), side=8, made=True), None, dims=5)
 
     def generate(self, codes: Tensor) -> Tensor:
-        """Return what the generator makes (N, C, H, W) of codes (N, D)."""
+        """Return the generator's images (N, C, H, W) for codes (N, D)."""
         return self.net.generator(codes)
 
 

@@ -1,4 +1,4 @@
-"""Adapter for torchvision's Keypoint R-CNN: Faster R-CNN with a heat map for each point of a box. It draws nothing."""
+"""Adapter for torchvision's Keypoint R-CNN: Faster R-CNN with a heat map for each key point of a box."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class KeypointRcnnAdapter(TwoStage):
 
     @staticmethod
     def match(net: nn.Module) -> bool:
-        """Tell whether this adapter serves the network."""
+        """Return whether this adapter fits the network."""
         return isinstance(net, KeypointRCNN)
 
     @classmethod
@@ -53,12 +53,12 @@ class KeypointRcnnAdapter(TwoStage):
 
     @property
     def point_names(self) -> tuple[str, ...]:
-        """COCO's names where there are as many points, else numbers from 1."""
+        """COCO's names if the network has COCO's number of points, otherwise numbers from 1."""
         count = self.net.roi_heads.keypoint_predictor.kps_score_lowres.out_channels
         return COCO_POINTS if count == len(COCO_POINTS) else tuple(f"point {i}" for i in range(1, count + 1))
 
     def key_points(self, pixels: Pixels, boxes: Float, stages: Any) -> tuple[Float, Float, Float]:
-        """Return points (K, P, 3) in pixels of the original, scores (K, P) and maps (K, P, h, w) of boxes (K, 4)."""
+        """Return points (K, P, 3) in original pixels, scores (K, P) and maps (K, P, h, w) of boxes (K, 4)."""
         seen, heads = front(self.net, pixels, stages), self.net.roi_heads
         regions = [torch.from_numpy(boxes).to(seen.images.tensors.device)]
         pooled = heads.keypoint_roi_pool(seen.features, regions, seen.images.image_sizes)

@@ -1,4 +1,4 @@
-"""Adapter for torchvision's Mask R-CNN: Faster R-CNN with a mask head on the final boxes. Pastes no masks itself."""
+"""Adapter for torchvision's Mask R-CNN: Faster R-CNN with a mask head on the final boxes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MaskRcnnAdapter(TwoStage):
 
     @staticmethod
     def match(net: nn.Module) -> bool:
-        """Tell whether this adapter serves the network."""
+        """Return whether this adapter fits the network."""
         return isinstance(net, MaskRCNN)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Adapter for detectors of no known family that give offsets from anchors: the anchors are known, or on the card."""
+"""Adapter for detectors of no known family that output offsets from anchors of a known set or of their card."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from models.types import Anchors, Float, Int, Pixels
 
 
 class OffsetsAdapter(Rows):
-    """An opened detector with one stage whose anchors are known apart from it."""
+    """An opened one-stage detector whose anchors are known separately from the network."""
 
     serves: ClassVar[str] = "offsets"
-    stages: ClassVar[Mapping[str, str]] = {"rpn": "{name} is a one-stage detector: it has no region proposals."}
+    stages: Mapping[str, str] = {"rpn": "{name} is a one-stage detector: it has no region proposals."}
 
     @classmethod
     def tiny(cls) -> nn.Module:
@@ -30,7 +30,7 @@ class OffsetsAdapter(Rows):
         return _Tiny(KNOWN["retinaface"])
 
     def anchors(self, pixels: Pixels, stages: Any) -> Anchors:
-        """Return the anchors in pixels of the original picture."""
+        """Return the anchors in pixels of the original image."""
         known, size = self._set, self.preprocess.size
 
         def make() -> Anchors:
@@ -42,7 +42,7 @@ class OffsetsAdapter(Rows):
         return stages.run("anchors", make)
 
     def evidence(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Evidence:
-        """Return what the network gave; the scored things are the anchors, every one of them."""
+        """Return the network's scores and boxes of every anchor."""
         output = self.output(pixels, stages)
         height, width = self.preprocess.size
         most = np.array((width, height) * 2, np.float32)
@@ -71,7 +71,7 @@ class OffsetsAdapter(Rows):
 
 
 class _Tiny(nn.Module):
-    """Scores and offsets of two anchors in every cell of three levels."""
+    """A miniature with scores and offsets of two anchors in every cell of three levels."""
 
     def __init__(self, anchors: AnchorSet) -> None:
         super().__init__()

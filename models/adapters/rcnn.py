@@ -1,4 +1,4 @@
-"""Adapter for torchvision's Faster R-CNN: region proposals, then a box head per proposal. No masks, no key points."""
+"""Adapter for torchvision's Faster R-CNN: region proposals, then a box head per proposal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class RcnnAdapter(TwoStage):
 
     @staticmethod
     def match(net: nn.Module) -> bool:
-        """Tell whether this adapter serves the network."""
+        """Return whether this adapter fits the network."""
         return isinstance(net, FasterRCNN) and not isinstance(net, MaskRCNN | KeypointRCNN)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Adapter for torchvision's RetinaNet: one stage, anchors on a pyramid, a sigmoid for each class."""
+"""Adapter for torchvision's RetinaNet: one stage, anchors on a pyramid, a sigmoid per class."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RetinaNetAdapter(Dense):
 
     @staticmethod
     def match(net: nn.Module) -> bool:
-        """Tell whether this adapter serves the network."""
+        """Return whether this adapter fits the network."""
         return isinstance(net, RetinaNet)
 
     @classmethod
@@ -40,11 +40,11 @@ class RetinaNetAdapter(Dense):
         return torch.sigmoid(output["cls_logits"])
 
     def boxes_of(self, output: Mapping[str, Tensor], origins: Tensor) -> Tensor:
-        """Return the anchors moved and scaled by the regression."""
+        """Return the anchors shifted and scaled by the regression."""
         return self.net.box_coder.decode_single(output["bbox_regression"], origins)
 
     def anchors(self, pixels: Pixels, stages: Any) -> Anchors:
-        """Return the anchors in pixels of the original picture."""
+        """Return the anchors in pixels of the original image."""
         return self.origins(pixels, stages)
 
 

@@ -1,4 +1,4 @@
-"""Adapter for torchvision's segmenters: FCN, DeepLabV3, LR-ASPP. A class for each pixel. No objects, no boxes."""
+"""Adapter for torchvision's semantic segmentation networks (FCN, DeepLabV3, LR-ASPP): a class for each pixel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VOC = Preprocess(resize=520, fit="whole")
 
 
 class SegmenterAdapter:
-    """An opened segmenter: stages preprocess, scores."""
+    """An opened segmentation network: stages preprocess, scores."""
 
     stages: Mapping[str, str] = {}
 
@@ -34,7 +34,7 @@ class SegmenterAdapter:
 
     @staticmethod
     def match(net: nn.Module) -> bool:
-        """Tell whether this adapter serves the network."""
+        """Return whether this adapter fits the network."""
         return type(net).__module__.startswith(FAMILIES)
 
     @classmethod
@@ -46,13 +46,13 @@ class SegmenterAdapter:
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """The device of the network."""
         return next(self.net.parameters()).device
 
     def class_maps(self, pixels: Pixels, stages: Any) -> Float:
         """Return the scores (C, h, w) before the softmax, for the pixels of the network's input.
 
-        They are worked out at a fraction of that and blended in between, as the network's own forward pass does it.
+        The network computes them at a fraction of that size; they are interpolated as in its own forward pass.
         """
         image, coarse = self._seen(pixels, stages)
 
@@ -63,10 +63,10 @@ class SegmenterAdapter:
         return stages.time("blend", make)[0].cpu().numpy()
 
     def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
-        """Return what attributions look into: each class's mean score over the pixels that were given it.
+        """Return what attributions explain: each class's mean score over the pixels labelled with it.
 
-        A class that no pixel was given is taken over the whole picture; with a `region` all are taken over that. Which
-        pixels these are is held, while the picture changes. Raises Refusal for a region beside the picture.
+        A class without pixels is averaged over the whole image; with a `region`, all classes are averaged over that.
+        The pixels stay fixed while the input is changed. Raises Refusal for a region outside the image.
         """
         image, coarse = self._seen(pixels, stages)
         height, width = pixels.shape[:2]
@@ -95,7 +95,7 @@ class SegmenterAdapter:
         return stages.run("subject", make, region or ())
 
     def _seen(self, pixels: Pixels, stages: Any) -> tuple[Tensor, Tensor]:
-        """Return the network's input (1, 3, h, w) and the scores (1, C, h', w') that it works out for it."""
+        """Return the network's input (1, 3, h, w) and its scores (1, C, h', w') before interpolation."""
 
         def image() -> Tensor:
             with torch.inference_mode(False):
@@ -110,7 +110,7 @@ class SegmenterAdapter:
         return seen, stages.run("scores", make)
 
     def _coarse(self, x: Tensor) -> Tensor:
-        """Return the scores (N, C, h', w') for inputs (N, 3, h, w), at the resolution they are worked out at."""
+        """Return the scores (N, C, h', w') for inputs (N, 3, h, w), at the network's own coarse resolution."""
         maps = self.net.backbone(x)
         return self.net.classifier(maps if isinstance(self.net, LRASPP) else maps["out"])
 
@@ -122,7 +122,7 @@ def _blended(coarse: Tensor, image: Tensor) -> Tensor:
 def _masks(
     coarse: Tensor, image: Tensor, region: Rect | None, size: tuple[int, int], classes: tuple[str, ...]
 ) -> tuple[Tensor, int]:
-    """Return each class's pixels (C, h, w) of the input, and the class with most of them, no background, else -1."""
+    """Return each class's pixels (C, h, w) of the input, and the foreground class with most pixels, -1 for none."""
     count, (rows, columns) = coarse.shape[1], image.shape[-2:]
     if region is not None:
         x0, x1 = (round(x / size[0] * columns) for x in region[::2])
@@ -130,7 +130,7 @@ def _masks(
         mask = torch.zeros(rows, columns, device=image.device)
         mask[max(y0, 0) : max(y1, y0 + 1, 0), max(x0, 0) : max(x1, x0 + 1, 0)] = 1.0
         if not mask.any():
-            raise Refusal("The rectangle lies beside the picture.", advice="Draw it over the picture.")
+            raise Refusal("The rectangle lies outside the picture.", advice="Draw it on the picture.")
         return mask.expand(count, -1, -1), -1
     labels = _blended(coarse, image).argmax(1)[0]
     masks = functional.one_hot(labels, count).permute(2, 0, 1).float()
@@ -142,9 +142,9 @@ def _masks(
 
 
 def _shares(coarse: Tensor, image: Tensor, masks: Tensor) -> Tensor:
-    """Return what each of the coarse scores (C, h', w') counts in the mean of the blended ones over `masks` (C, h, w).
+    """Return the weight of each coarse score (C, h', w') in the mean of the interpolated scores over `masks` (C, h, w).
 
-    Blending is linear: its adjoint, which is its gradient, takes the mean to where the scores are worked out.
+    Interpolation is linear, so the weights are its adjoint applied to the masks, computed here as a gradient.
     """
     free = torch.zeros_like(coarse, requires_grad=True)
     means = (_blended(free, image)[0] * masks).sum((1, 2)) / masks.sum((1, 2))
@@ -153,7 +153,7 @@ def _shares(coarse: Tensor, image: Tensor, masks: Tensor) -> Tensor:
 
 
 class _Named(nn.Module):
-    """A backbone that gives its map the name that torchvision's segmenters ask for."""
+    """A backbone that names its output map as torchvision's segmentation networks expect."""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()

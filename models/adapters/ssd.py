@@ -35,7 +35,7 @@ class SsdAdapter:
 
     @staticmethod
     def match(net: nn.Module) -> bool:
-        """Tell whether this adapter serves the network."""
+        """Return whether this adapter fits the network."""
         return isinstance(net, SSD)
 
     @classmethod
@@ -57,11 +57,11 @@ class SsdAdapter:
 
     @property
     def floor(self) -> float:
-        """The lowest score that candidates are kept for."""
+        """The lowest score of a candidate."""
         return min(LOWEST_SCORE, self.net.score_thresh)
 
     def candidates(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Candidates:
-        """Return the `topk_candidates` best boxes of every class above the floor, in torchvision's order: by class."""
+        """Return the `topk_candidates` best boxes of every class above the floor, by class as in torchvision."""
 
         def make() -> Candidates:
             seen = front(self.net, pixels, stages)
@@ -70,7 +70,7 @@ class SsdAdapter:
         return stages.run("decode", make, self.floor)
 
     def anchors(self, pixels: Pixels, stages: Any) -> Anchors:
-        """Return the default boxes in pixels of the original picture."""
+        """Return the default boxes in pixels of the original image."""
 
         def make() -> Anchors:
             seen = front(self.net, pixels, stages)
@@ -81,7 +81,7 @@ class SsdAdapter:
         return stages.run("anchors", make)
 
     def evidence(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Evidence:
-        """Return what the head held; the scored things are the default boxes, every one of them."""
+        """Return the head's scores and boxes of every default box."""
         seen = front(self.net, pixels, stages)
         output, anchors = stages.run("head", lambda: self._head(seen))
         logits, deltas = output["cls_logits"][0], output["bbox_regression"][0]
@@ -106,8 +106,8 @@ class SsdAdapter:
         )
 
     def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
-        """Return what attributions look into: the default box that a detection comes from, or the one nearest to a
-        drawn region, held in its place.
+        """Return what attributions explain: a fixed default box, from which a detection comes or which is nearest to a
+        drawn region.
         """
         row, label = looking.chosen(self, pixels, stages, box=box, region=region)
         seen = front(self.net, pixels, stages)
@@ -154,8 +154,8 @@ class SsdAdapter:
     def _best(self, scores: Tensor) -> Tensor:
         """Return the best rows of one class, those above the model's own threshold first, in torchvision's order.
 
-        Which of equal scores a top-k takes, and in which order, depends on what else is there: so those above the
-        model's own threshold are chosen among themselves, as torchvision does, and the floor's fill up the rest.
+        Which of several equal scores topk picks, and in which order, depends on its other input. So those above the
+        model's own threshold are selected among themselves, as in torchvision; the others fill the remaining places.
         """
         own = self.net.score_thresh
         taken = torch.where(scores > own)[0]

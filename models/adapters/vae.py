@@ -1,4 +1,4 @@
-"""Adapter for variational autoencoders: a picture to a normal distribution of codes, and codes to pictures."""
+"""Adapter for variational autoencoders: an image to a normal distribution of codes, and codes to images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from models.loading.plain_layouts import ConvVAE
 
 
 class VAEAdapter(LatentModel):
-    """An opened VAE. Its likelihood, "bernoulli" or "gaussian" with `sigma`, is what the card or the layout says."""
+    """An opened VAE. Its likelihood, "bernoulli" or "gaussian" with `sigma`, comes from the card or the layout."""
 
     def __init__(self, net: nn.Module, card: Card) -> None:
         super().__init__(net, card)
@@ -20,7 +20,7 @@ class VAEAdapter(LatentModel):
 
     @staticmethod
     def match(net: nn.Module) -> bool:
-        """Tell whether this adapter serves the network."""
+        """Return whether this adapter fits the network."""
         return callable(getattr(net, "encode", None)) and callable(getattr(net, "decode", None))
 
     @classmethod
@@ -30,11 +30,11 @@ class VAEAdapter(LatentModel):
         return ConvVAE(dims=4, width=4, hidden=8)
 
     def generate(self, codes: Tensor) -> Tensor:
-        """Return the decoder's mean (N, C, H, W) of codes (N, D)."""
+        """Return the decoder's mean (N, C, H, W) for codes (N, D)."""
         return self.net.decode(codes)
 
     def encode(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and logarithm of the variance (N, D) of pictures (N, C, H, W) from 0 to 1."""
+        """Return mean and log variance (N, D) for images (N, C, H, W) in 0..1."""
         mean, log_variance = self.net.encode(self.feed(pictures))
         return mean, log_variance
 

@@ -1,4 +1,5 @@
-"""What the attribution methods have in common: targets, gradients, masks, baselines, and the proof of a map.
+"""Code shared by the attribution methods: the method interface, targets, gradients, baselines, perturbations,
+faithfulness checks.
 
-May import models.runtime, models.tracing and the vocabulary.
+May import models.runtime, models.tracing and the shared types (models.types, models.params, ...).
 """

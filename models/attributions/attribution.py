@@ -1,10 +1,29 @@
-"""What an attribution method is, and the inspection it becomes: verdict first, then the map, with its numbers.
+"""The interface of an attribution method, and the inspection built from it.
 
-A method is one file in `attributions/`: a frozen `Params` and a decorated `attribute(probe, params) -> Heatmap`.
-Arrays of the Result: `map` (h, w) float32 at the map's own resolution, signed. Meta: `extent` x0 y0 x1 y1 of the map in
-pixels of the original picture, `target` in words, `score` and `probability` of it, `quantity` what the score is, a
-"score" or a plain "value", `verdict` and `reason`, `layer`, `signed`, `delta` where the method promises completeness,
-and what the method adds.
+A method is one file in `attributions/methods/`: a frozen `Params` and a decorated `attribute(probe, params) ->
+Heatmap`. A minimal one:
+
+    @dataclass(frozen=True)
+    class Params(TargetParams):
+        pass
+
+    @attribution(
+        id="gradient",
+        title="Gradient",
+        help="The gradient of the score, summed over colours.",
+        cite="Simonyan et al. 2013.",
+        params=Params,
+        verdict=gradients.verdict,
+    )
+    def attribute(probe: Probe, params: Params) -> Heatmap:
+        return Heatmap(gradients.of_input(probe).sum(1)[0].cpu().numpy(), probe.subject.extent)
+
+The verdict runs first; the map is computed only if the verdict is not "never".
+
+Arrays of the Result: `map` (h, w) float32, signed, at the map's own resolution. Meta: `extent` x0, y0, x1, y1 of the
+map in pixels of the original picture; `target` as text; `score` and `probability` of the target; `quantity`, "score" or
+"value"; `verdict` and `reason`; `signed`; `delta` for methods that guarantee completeness; `input` (h, w); and whatever
+the method adds in `Heatmap.more`, such as `layer`.
 """
 
 from __future__ import annotations
@@ -32,14 +51,14 @@ KIND = "attribution"
 
 @dataclass(frozen=True)
 class LayerParams(TargetParams):
-    """A target, and the layer whose activations the map is made of."""
+    """A target, and the layer whose activations the map is computed from."""
 
     layer: str = param("", "Layer", "A call from the list of layers, by its id; empty takes the best one by itself.")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a method holds for a model and layer, with the reason; `partial` is shown with it, `never` is refused."""
+    """Whether a method is valid for a model and layer, and why; "partial" is shown with the map, "never" is refused."""
 
     level: Level = "applies"
     reason: str = ""
@@ -49,10 +68,11 @@ class Verdict:
 class Heatmap:
     """Attributions (h, w), signed, at their own resolution.
 
-    `extent` is where they lie in pixels of the original picture. `delta` is how far their sum is from what completeness
-    promises, as a share of that; None where a method promises nothing. `more` goes into the Result's meta, `arrays` to
-    its arrays. While `partial`, better ones follow. `blank` is the layer that it was made of where the score depends on
-    none of the layer's places: such a map is zero everywhere.
+    `extent` is their position in pixels of the original picture. `delta` is the relative error of their sum against the
+    value that completeness requires; None for methods that do not guarantee completeness. `more` is added to the
+    Result's meta, `arrays` to its arrays. `partial` marks a preliminary map that better ones will replace. `blank`
+    names the layer the map was computed from if the target's gradient there is zero everywhere, which makes the map
+    zero.
     """
 
     values: Float
@@ -66,9 +86,10 @@ class Heatmap:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a method works on: the subject, the target, the picture's own scores (1, C), and the cache of stages.
+    """The input of a method: the subject, the target, the picture's scores (1, C), the cache of stages, the picture.
 
-    Gradients are allowed while it runs; parameters are frozen, so only what is made to require gradients does.
+    Gradients are enabled while the method runs. Parameters are frozen, so a graph is built only from tensors that the
+    method sets to require gradients.
     """
 
     subject: Subject
@@ -79,17 +100,17 @@ class Probe:
 
     @property
     def score(self) -> float:
-        """The number that is explained."""
+        """The target's value for the picture."""
         return float(self.target.of(self.scores)[0])
 
     def of(self, x: Tensor) -> Tensor:
-        """Return the number to be explained (N,) for inputs (N, 3, h, w)."""
+        """Return the target's value (N,) for inputs (N, 3, h, w)."""
         return self.target.of(self.subject.scores(x))
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """A method: names, source (paper), parameters, whether its values have a sign, whether it works on a layer."""
+    """A registered method: names, citation, parameters, verdict, signed or not, with or without gradients."""
 
     id: str
     title: str
@@ -104,12 +125,12 @@ class Attribution:
 
     @property
     def layered(self) -> bool:
-        """Whether it works on a layer."""
+        """Whether the method has a layer parameter."""
         return any(parameter.name == "layer" for parameter in parameters(self.params))
 
     @property
     def inspection(self) -> Inspection:
-        """The inspection that answers with this method."""
+        """The inspection that runs this method."""
         about = f"{self.help} {self.cite}"
         kind: dict[str, Any] = {"group": self.group, "cite": self.cite}
         kind |= {"lacks": hidden} if self.layered else {}
@@ -148,7 +169,7 @@ class Attribution:
 
 
 def always(subject: Subject, params: Any, stages: Any) -> Verdict:
-    """Return that a method holds for any model."""
+    """Return the verdict of a method that is valid for every model."""
     return Verdict()
 
 
@@ -164,7 +185,7 @@ def attribution(
     group: str = "Gradients",
     gradient: bool = True,
 ) -> Callable[[Callable[[Probe, Any], Heatmap]], Attribution]:
-    """Make a function an attribution method. Without `gradient` it runs in inference mode, which is faster."""
+    """Register a function as a method. With `gradient=False` it runs in inference mode, which is faster."""
 
     def decorate(function: Callable[[Probe, Any], Heatmap]) -> Attribution:
         return Attribution(id, title, help, cite, params, function, verdict, signed, group, gradient)
@@ -173,14 +194,20 @@ def attribution(
 
 
 def subject_of(model: Any, pixels: Pixels, params: TargetParams, stages: Any) -> Subject:
-    """Return what the parameters ask to look into."""
+    """Return the subject (network input, scores, classes) that the parameters select.
+
+    Raises Refusal if a box coordinate is the target and the model has no boxes.
+    """
     if params.part in PARTS and not hasattr(model, "candidates"):
         raise Refusal(f"{model.card.name} has no boxes: it has no {params.part} either.", advice="Use part=score.")
     return model.subject(pixels, stages, box=params.box, region=region_of(params.region))
 
 
 def scores_of(subject: Subject, stages: Any) -> Tensor:
-    """Return the picture's own scores (1, C). Raises Refusal when they are not numbers, naming the first layer."""
+    """Return the picture's scores (1, C).
+
+    Raises Refusal if a score is NaN or infinite, and names the first layer that produced such a value.
+    """
 
     def make() -> Tensor:
         with torch.no_grad():
@@ -193,7 +220,10 @@ def scores_of(subject: Subject, stages: Any) -> Tensor:
 
 
 def told(heat: Heatmap, method: Attribution, probe: Probe) -> None:
-    """Raise Refusal for a map that is zero everywhere because its layer's gradient is, with a layer where it is not."""
+    """Raise Refusal for a map that is zero because the layer's gradient is.
+
+    Suggest the last earlier layer where it is not.
+    """
     if not heat.blank:
         return
     better = earlier(probe.subject, heat.blank, probe.stages)
@@ -206,14 +236,14 @@ def told(heat: Heatmap, method: Attribution, probe: Probe) -> None:
 
 
 def probe_of(subject: Subject, params: TargetParams, stages: Any, pixels: Pixels) -> Probe:
-    """Return what a method works on."""
+    """Return the Probe for a subject and parameters."""
     scores = scores_of(subject, stages)
     target = resolve(subject, params, scores[0].cpu().numpy())
     return Probe(subject, target, scores, stages, pixels)
 
 
 def _first_bad(subject: Subject) -> str:
-    """Return where the first value that is not a number comes from."""
+    """Return the first layer with a NaN or infinite output, as the end of a sentence; "" if none is found."""
     found: list[str] = []
 
     def see(call: Any, value: Tensor) -> None:

@@ -1,4 +1,6 @@
-"""What the class activation maps share: one forward pass to a layer, one backward pass to it, whatever the variant."""
+"""Shared by the class activation maps: one forward pass to a layer and one backward pass to it, cached for all
+variants.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,9 @@ CUT = f"the network cuts it off after that layer ({CUTS})"
 
 @dataclass(frozen=True)
 class Pass:
-    """One forward pass: a layer's value as a leaf of the graph that leads from it to the `scores` (1, C).
+    """One forward pass: a layer's value, as a leaf of the graph that leads from it to the `scores` (1, C).
 
-    `nbytes` is about the size of that graph: what the calls from the layer on returned.
+    `nbytes` estimates the size of that graph: the sum of the outputs from the layer on.
     """
 
     call: Call
@@ -34,7 +36,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Activations and the gradient of the target, both (C, h, w), of the layer called `layer`."""
+    """Activations of a layer and the gradient of the target there, both (C, h, w); `layer` is the layer's id."""
 
     layer: str
     activation: Tensor
@@ -42,14 +44,14 @@ class Evidence:
 
     @property
     def nbytes(self) -> int:
-        """The size of both."""
+        """Size of both arrays in bytes."""
         return self.activation.nbytes + self.gradient.nbytes
 
 
 def evidence(probe: Probe, layer: str) -> Evidence:
-    """Return what every class activation map of a layer is made of; one forward and one backward pass for all.
+    """Return a layer's activations and gradients, from one forward and one backward pass shared by all variants.
 
-    `layer` is a call's id, "" for the automatic one. Raises Refusal for a layer without places.
+    `layer` is a call's id, "" for the automatic choice. Raises Refusal for a layer without spatial positions.
     """
     target = probe.target
     through = forward(probe.subject, layer, probe.stages)
@@ -64,24 +66,24 @@ def evidence(probe: Probe, layer: str) -> Evidence:
 
 
 def weighed(found: Evidence) -> Tensor:
-    """Return Grad-CAM (h, w), signed: activations weighed by their mean gradient (Selvaraju et al. 2017, eq. 1, 2)."""
+    """Return Grad-CAM (h, w), signed: activations weighted by their mean gradient (Selvaraju et al. 2017, eq. 1, 2)."""
     return (found.gradient.mean((1, 2))[:, None, None] * found.activation).sum(0)
 
 
 def heatmap(probe: Probe, found: Evidence, values: Tensor) -> Heatmap:
-    """Return the map of values (h, w) made of a layer's evidence."""
+    """Return the Heatmap of values (h, w) computed from a layer's evidence."""
     return Heatmap(values.cpu().numpy(), probe.subject.extent, more={"layer": found.layer}, blank=blank(found))
 
 
 def blank(found: Evidence) -> str:
-    """Return the layer at which no place has a gradient, so that its map is zero everywhere; "" where one has."""
+    """Return the layer's id if the gradient is zero at all its positions, which makes any map of it zero; else ""."""
     return "" if found.gradient.any() else found.layer
 
 
 def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
-    """Return that a map of this layer holds. Raises Refusal where there is none.
+    """Return whether a map of this layer can be computed. Raises Refusal if the layer has no spatial positions.
 
-    The pass made to find out is the one that the map is made of, and the picture's own scores come with it.
+    The pass made for this check is cached and reused for the map and the scores.
     """
     through = forward(subject, params.layer, stages)
     if not through.scores.requires_grad:
@@ -92,8 +94,7 @@ def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
 def forward(subject: Subject, layer: str, stages: Any) -> Pass:
     """Run the network once, keeping the graph from a layer on.
 
-    On a picture that nothing was asked of yet, the first pass, which is to the layer if one is named, tells the trace
-    and the scores too.
+    The first pass on a picture also records the trace and the scores, so that they cost no pass of their own.
     """
     if stages.peek("trace", subject.key) is None:
         through, scores, trace = stages.time("layer forward", lambda: _run(subject, layer))

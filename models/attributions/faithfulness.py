@@ -1,5 +1,5 @@
-"""What speaks for a map or against it: deletion and insertion curves beside those of maps that know nothing, and how
-like it is to the map of a randomised network. No inspection, and no method of its own.
+"""Measures of how faithful a map is: deletion and insertion curves, compared with those of uninformative maps, and the
+similarity to the map of a randomised network.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ Real = NDArray[np.floating[Any]]
 
 MAPS = ("the map", "random", "centre")
 CENTRE_SPREAD = 0.25  # standard deviation of the centre-Gaussian map, as a share of each side
-COARSE = 5  # one level in so many comes first
-MARGIN = 0.01  # curves nearer than this share of their span are no better than each other
-ALIKE = 0.5  # a rank correlation from which on a map hardly depends on the weights
-NOTHING = 0.001  # of the largest value
-SSIM_SIGMA, SSIM_WINDOW, K1, K2 = 1.5, 11, 0.01, 0.03  # of Wang et al. 2004
+COARSE = 5  # every fifth level is computed first
+MARGIN = 0.01  # differences of area below this share of the curves' span do not count
+ALIKE = 0.5  # from this rank correlation on, a map hardly depends on the weights
+NOTHING = 0.001  # of the largest absolute value: positions below are ignored
+SSIM_SIGMA, SSIM_WINDOW, K1, K2 = 1.5, 11, 0.01, 0.03  # as in Wang et al. 2004
 
 
 def heat_of(method: Attribution, probe: Probe, params: Any) -> Heatmap:
-    """Return a method's map. Raises Refusal where the method does not apply, or the map is not numbers."""
+    """Return a method's map. Raises Refusal if the method does not apply or the map has NaN or infinite values."""
     with gradients() if method.gradient else torch.inference_mode():
         verdict = method.verdict(probe.subject, params, probe.stages)
         if verdict.level == "never":
@@ -45,7 +45,10 @@ def heat_of(method: Attribution, probe: Probe, params: Any) -> Heatmap:
 
 
 def on_input(values: Float, extent: Rect, subject: Subject) -> Float:
-    """Return a map, of anywhere in the picture, at the size of a subject's input, bilinear; its edge goes on beyond."""
+    """Resample a map, anywhere in the picture, to the subject's input (h, w), bilinear.
+
+    Edge values are repeated outside.
+    """
     (x0, y0, x1, y1), (left, top, right, bottom) = extent, subject.extent
     (h, w), (rows, columns) = subject.size, values.shape
     x = (left + (np.arange(w) + 0.5) / w * (right - left) - x0) / (x1 - x0) * columns - 0.5
@@ -56,20 +59,23 @@ def on_input(values: Float, extent: Rect, subject: Subject) -> Float:
 
 
 def random_map(like: Float, *, seed: int) -> Float:
-    """Return a map (h, w) of the same grain as another but without its places: its spectrum with random phases."""
+    """Return a random map (h, w) with the amplitude spectrum of `like` and random phases.
+
+    Same grain, other positions.
+    """
     noise = np.fft.fft2(np.random.default_rng(seed).standard_normal(like.shape))
     spectrum = np.abs(np.fft.fft2(like - like.mean()))
     return np.fft.ifft2(spectrum * noise / np.maximum(np.abs(noise), 1e-12)).real.astype(np.float32)
 
 
 def centre_map(size: tuple[int, int]) -> Float:
-    """Return the map (h, w) that points at the middle of any picture, a Gaussian."""
+    """Return a Gaussian (h, w) around the picture's centre."""
     y, x = (((np.arange(length) + 0.5) / length - 0.5) / CENTRE_SPREAD for length in size)
     return np.exp(-(y[:, None] ** 2 + x**2) / 2).astype(np.float32)
 
 
 def ranks(values: Float, *, seed: int) -> Int:
-    """Return the place (h, w) of each pixel, 0 the largest; equal ones are drawn in a random order."""
+    """Return the rank (h, w) of each pixel, 0 for the largest value; ties are broken at random."""
     chance = np.random.default_rng(seed).random(values.size)
     place = np.empty(values.size, np.int64)
     place[np.lexsort((chance, -values.ravel()))] = np.arange(values.size)
@@ -78,10 +84,10 @@ def ranks(values: Float, *, seed: int) -> Int:
 
 @dataclass(frozen=True)
 class Curves:
-    """The inputs of deletion and insertion curves (Petsiuk et al. 2018) of M maps given by their `places` (M, h, w).
+    """Inputs of the deletion and insertion curves (Petsiuk et al. 2018) of M maps.
 
-    The rows are maps x (deletion, insertion) x `steps` + 1 levels. Deletion puts `filling` over the pixels that rank
-    first, insertion uncovers them in `veil`.
+    `places` (M, h, w) are the maps' pixel ranks. Rows are ordered as maps x (deletion, insertion) x (`steps` + 1)
+    levels. Deletion replaces the highest-ranked pixels by `filling`; insertion reveals them in `veil`.
     """
 
     subject: Subject
@@ -92,18 +98,18 @@ class Curves:
 
     @property
     def levels(self) -> Float:
-        """The shares (L,) of the pixels."""
+        """Shares of the pixels (L,), 0 to 1."""
         return np.linspace(0, 1, self.steps + 1, dtype=np.float32)
 
     @property
     def order(self) -> tuple[Int, int]:
-        """Return the rows with the coarse levels of every curve first, and how many those are."""
+        """Return the rows, the coarse levels of every curve first, and the number of coarse rows."""
         level = np.tile(np.arange(self.steps + 1), 2 * len(self.places))
         coarse = (level % COARSE == 0) | (level == self.steps)
         return np.argsort(~coarse, kind="stable"), int(coarse.sum())
 
     def inputs(self, rows: Int) -> Tensor:
-        """Return the inputs (n, 3, h, w) of some rows."""
+        """Return the inputs (n, 3, h, w) of the given rows."""
         one, level = np.divmod(rows, self.steps + 1)
         picked, insertion = np.divmod(one, 2)
         counts = np.rint(self.levels[level].astype(np.float64) * self.places[0].size).astype(np.int64)
@@ -114,11 +120,14 @@ class Curves:
         return torch.where(adds, torch.where(first, picture, self.veil), torch.where(first, self.filling, picture))
 
     def sweep(self, columns: int) -> Sweep:
-        """Return the sweep that scores them."""
+        """Return the sweep that scores all rows."""
         return Sweep(self.subject, self.inputs, self.order[0], columns=columns)
 
     def read(self, values: Float, known: Bool) -> tuple[Float, Float]:
-        """Return deletion and insertion (M, L) from the values of the rows; levels not known yet are interpolated."""
+        """Return deletion and insertion (M, L) from the values of the rows.
+
+        Levels not computed yet are interpolated.
+        """
         curves = values.reshape(-1, self.steps + 1)
         there = known.reshape(-1, self.steps + 1)
         full = [np.interp(self.levels, self.levels[k], v[k]) for v, k in zip(curves, there, strict=True)]
@@ -127,15 +136,16 @@ class Curves:
 
 
 def curves_of(subject: Subject, maps: Sequence[Float], *, steps: int, filling: str, seed: int) -> Curves:
-    """Return the curves of some maps (h, w) of the input's size."""
+    """Return the curves of maps (h, w) that have the input's size."""
     places = np.stack([ranks(one, seed=seed) for one in maps])
     return Curves(subject, places, steps, baseline(subject, filling), baseline(subject, "blur"))
 
 
 def explained(probe: Probe, scores: Float) -> Float:
-    """Return what curves follow (P,): the probability of the target's class, or of one against another the score.
+    """Return what the curves show (P,): the probability of the target's class.
 
-    Where scores are plain values, the value.
+    For a class against another the difference of scores, and for a plain value (regression, a box coordinate) the
+    value.
     """
     made, target = torch.from_numpy(scores), probe.target
     if target.minus >= 0 or target.plus >= len(probe.subject.classes):
@@ -149,9 +159,10 @@ def area(levels: Real, curves: Real) -> Real:
 
 
 def spearman(a: Real, b: Real) -> float:
-    """Return the rank correlation of two maps, equal values sharing their mean rank; 0 where one is constant.
+    """Return Spearman's rank correlation of two maps, with mean ranks for ties; 0 if one is constant.
 
-    Where both are next to nothing, as far from a box, they are alike for any weights: such places are left out.
+    Positions where both maps are nearly zero, such as those far from a detected box, are left out: they agree for any
+    weights and would raise the correlation.
     """
     counts = np.logical_or(*(np.abs(v) > NOTHING * np.abs(v).max() for v in (a, b)))
     if counts.sum() < 2:
@@ -163,7 +174,7 @@ def spearman(a: Real, b: Real) -> float:
 
 
 def ssim(a: Real, b: Real) -> float:
-    """Return the structural similarity (Wang et al. 2004) of two maps (h, w), each stretched to 0..1."""
+    """Return the structural similarity (Wang et al. 2004) of two maps (h, w), each rescaled to 0..1."""
     x, y = (_stretched(v) for v in (a, b))
 
     def blur(v: Real) -> Real:
@@ -179,7 +190,7 @@ def ssim(a: Real, b: Real) -> float:
 
 
 def quantity(probe: Probe) -> str:
-    """Return what curves follow: PROBABILITY, VALUE, or the difference of two of them."""
+    """Return the name of what the curves show: PROBABILITY, VALUE, or a difference."""
     value = probe.subject.link == "none"
     if probe.target.minus >= 0:
         return f"{VALUE if value else SCORE} difference"
@@ -187,16 +198,16 @@ def quantity(probe: Probe) -> str:
 
 
 def span(curves: Sequence[Real], quantity: str) -> float:
-    """Return how far apart the values of curves lie, which is what their areas are compared by; 1 of probabilities."""
+    """Return the range of the curves' values, the unit in which areas are compared; 1 for probabilities."""
     if quantity == PROBABILITY:
         return 1.0
     return float(max(curve.max() for curve in curves) - min(curve.min() for curve in curves))
 
 
 def verdict(deletion: Real, insertion: Real, *, span: float = 1.0) -> tuple[bool, str]:
-    """Return whether a map explains more than the others, whose areas follow its own (M,), and that in words.
+    """Return whether a map beats the uninformative maps, and say so in words.
 
-    `span` is what values of the curves may differ by.
+    Entry 0 of the areas (M,) is the map's own. `span` is the range of the curves' values.
     """
     gain = insertion - deletion
     beaten = [name for name, other in zip(MAPS[1:], gain[1:], strict=True) if gain[0] > other + MARGIN * span]
@@ -209,7 +220,7 @@ def verdict(deletion: Real, insertion: Real, *, span: float = 1.0) -> tuple[bool
 
 
 def twin_words(correlation: float) -> str:
-    """Say what the likeness to the twin's map means."""
+    """Say what the rank correlation with the randomised network's map means."""
     if abs(correlation) >= ALIKE:
         return f"It hardly depends on the weights: drawn at random they give much the same map (ρ {correlation:.2f})."
     return f"It depends on the weights: drawn at random they give another map (ρ {correlation:.2f})."

@@ -1,4 +1,4 @@
-"""Gradients of a target with respect to the network's input: of the picture itself, and of many variants in batches."""
+"""Gradients of a target with respect to the network's input: for the picture, and for many variants in batches."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ ZERO = (
 )
 
 MOST_IN_BATCH = 16
-# On processors a pass of more is hardly quicker, and its way back cannot be called off.
+# Larger batches are hardly faster on a CPU, and a backward pass cannot be cancelled.
 BATCH_PX = {"cpu": 4 * 224 * 224, "cuda": MOST_IN_BATCH * 224 * 224}
 
 
 def of_input(probe: Probe) -> Tensor:
-    """Return the gradient (1, 3, h, w) at the picture, once for all methods that begin with it."""
+    """Return the gradient (1, 3, h, w) at the picture, computed once for all methods that use it."""
     subject, target = probe.subject, probe.target
 
     def make() -> Tensor:
@@ -41,16 +41,16 @@ def of_input(probe: Probe) -> Tensor:
 
 
 def at(probe: Probe, inputs: Tensor, *, fast: bool = False) -> tuple[Tensor, Tensor]:
-    """Return the gradients (N, 3, h, w) at inputs, and the numbers explained (N,) there.
+    """Return the gradients (N, 3, h, w) at inputs, and the target's values (N,) there.
 
-    With `fast` they lie channels last in memory where the network takes that: convolutions are up to a fifth faster,
-    and round otherwise, so that a ReLU at its kink may turn. The network's weights stay as they are. Raises Refusal
-    where no gradient arrives.
+    With `fast` the pass uses the channels-last memory format if the network supports it. Convolutions are then up to a
+    fifth faster but round differently, so that a ReLU whose input is almost zero may switch. The weights keep their
+    format. Raises Refusal if no gradient reaches the inputs.
     """
     if fast and probe.subject.channels_last:
         try:
             return _at(probe, inputs, torch.channels_last)
-        except Refusal:  # that the network takes them so says nothing of its way back
+        except Refusal:  # the forward pass supports channels last, but the backward pass may not
             pass
     return _at(probe, inputs, torch.preserve_format)
 
@@ -68,16 +68,17 @@ def _at(probe: Probe, inputs: Tensor, order: torch.memory_format) -> tuple[Tenso
 
 
 def batch_of(subject: Subject) -> int:
-    """Return how many inputs go through the network at once: fewer of large ones, for the graphs fill the memory."""
+    """Return how many inputs form a batch: fewer for large inputs, because the graphs fill the memory."""
     height, width = subject.size
     return max(1, min(MOST_IN_BATCH, BATCH_PX.get(subject.input.device.type, BATCH_PX["cpu"]) // (height * width)))
 
 
 @dataclass(frozen=True)
 class Way:
-    """A gradient's way from the scores back to the picture: `missing` says why none arrives, "" where one does.
+    """The path of a gradient from the scores to the picture; `missing` says why no gradient arrives, "" if one does.
 
-    `rectifiers` counts what turns x into max(x, 0) on it, `others` the other activation functions by name.
+    `rectifiers` counts the operations on the path that compute max(x, 0), `others` the other activation functions by
+    name.
     """
 
     missing: str = ""
@@ -86,20 +87,20 @@ class Way:
 
 
 def way(subject: Subject, stages: Any) -> Way:
-    """Return a gradient's way through the network, seen in one pass forth and back, once for all methods.
+    """Return the gradient's path through the network, found in one forward and backward pass for all methods.
 
-    The picture's own scores come with it, and the gradient of the class that is explained by itself.
+    That pass also caches the picture's scores and the gradient of the default class.
     """
     return stages.run("gradient's way", lambda: _way(subject, stages), subject.key)
 
 
 def missing(subject: Subject, stages: Any) -> str:
-    """Return in one sentence why no gradient arrives at the picture, "" where one does."""
+    """Return in one sentence why no gradient reaches the picture, "" if one does."""
     return way(subject, stages).missing
 
 
 def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
-    """Return that a method which is made of gradients holds where one arrives."""
+    """Return the verdict of a gradient method: valid if a gradient reaches the picture."""
     told = missing(subject, stages)
     return Verdict("never", told) if told else Verdict()
 
@@ -115,12 +116,12 @@ def _way(subject: Subject, stages: Any) -> Way:
     with gradients():
         try:
             with arriving(), Rectified(None) as seen, traced(subject.net, size=subject.size, see=see):
-                # A network may write into what it is given, though not into a leaf.
+                # The network may modify its input in place, which PyTorch forbids for a leaf: pass a copy.
                 scores = subject.scores(x.clone())
         except Refusal as refusal:
             return Way(f"{refusal} {refusal.advice}")
         if not torch.isfinite(scores).all():
-            return Way()  # which is told by whoever asks for the scores
+            return Way()  # reported by `scores_of`
         stages.keep("scores", scores.detach(), subject.key)
         nodes = between(scores, x)
         if not nodes:
@@ -132,7 +133,8 @@ def _way(subject: Subject, stages: Any) -> Way:
             found = back(target.of(scores).sum(), x, retain_graph=True)
             stages.keep("input gradient", found, subject.key, target.plus, target.minus)
             if not found.any():
-                # Another class may have one: each has a weight of its own, so that none makes up for another.
+                # The gradient of another class may not be zero. With a different weight for each class, gradients of
+                # several classes do not cancel (those of softmax outputs sum to zero).
                 weights = torch.rand(scores.shape[1:], generator=torch.Generator().manual_seed(0)).to(scores) + 0.5
                 found = back((scores * weights).sum(), x)
         except Refusal as refusal:

@@ -1,4 +1,4 @@
-"""Guided backpropagation and deconvnet: a gradient for which rectifiers have another backward pass, and its verdict."""
+"""The modified gradients of guided backpropagation and deconvnet, and the verdict on both methods."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CAUTION = "It hardly depends on the network's weights (Adebayo et al. 2018): it 
 
 
 def gradient(probe: Probe, rule: Rule) -> Tensor:
-    """Return the gradient (1, 3, h, w) of the target with respect to the input, by the rule."""
+    """Return the gradient (1, 3, h, w) of the target with respect to the input, with rectifiers following `rule`."""
 
     def make() -> Tensor:
         x = probe.subject.input.detach().clone().requires_grad_()
@@ -30,9 +30,9 @@ def gradient(probe: Probe, rule: Rule) -> Tensor:
 
 
 def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
-    """Return how many of the activations on the gradient's way to the picture are rectifiers, whatever they are called.
+    """Return the verdict: which share of the activations between score and picture are rectifiers, found by behaviour.
 
-    Where no gradient arrives at all it says so.
+    Invalid if no gradient reaches the picture.
     """
     if isinstance(subject.net, torch.jit.ScriptModule):
         return Verdict(
@@ -43,7 +43,7 @@ def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
 
 
 def judged(covered: int, others: Counter[str]) -> Verdict:
-    """Return the verdict on a network with so many rectifiers, and other activations by name."""
+    """Return the verdict for `covered` rectifiers and `others`, the other activation functions by name."""
     total = covered + others.total()
     rest = ", ".join(f"{count} {name}" for name, count in others.most_common())
     if not total:

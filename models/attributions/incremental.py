@@ -1,9 +1,9 @@
-"""Scores of inputs that differ from one picture in a small box: only what the box changes is computed anew. Exact.
+"""Exact incremental inference: scores of inputs that differ from one picture inside a small box.
 
-The network is traced into a graph of calls; of every call the value for the picture itself is kept, and a convolution
-or a pool of a changed input works on the window that it changes, cut out of the kept value around the change (Nakandala
-et al. 2019, "Incremental and approximate inference for faster occlusion-based deep CNN explanations", the exact part).
-What knows no windows gets the whole. The network itself is never changed. No attribution.
+The network is traced into a torch.fx graph and the value of every call for the unchanged picture is kept. A convolution
+or pooling of a changed input is computed only on the window that the change affects, cut out of the kept value around
+it (the exact part of Nakandala et al. 2019, "Incremental and approximate inference for faster occlusion-based deep CNN
+explanations"). Other operations get the whole tensor. The network itself is not modified.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
+import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, fx, nn
 from torch.fx.node import map_arg
 from torch.nn.utils.fusion import fuse_conv_bn_weights
@@ -24,7 +24,7 @@ from models.runtime.forward_passes import apart
 from models.subject import Subject
 from models.types import Int
 
-TOLERANCE = 1e-4  # of the largest score: two ways that differ by more do not compute the same
+TOLERANCE = 1e-4  # of the largest score: larger differences are not rounding
 POINTWISE: tuple[Any, ...] = (
     *(nn.ReLU, nn.ReLU6, nn.Hardtanh, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Hardsigmoid, nn.Sigmoid),
     *(nn.BatchNorm2d, nn.Identity, nn.Dropout, nn.Dropout2d, F.relu, F.relu6, F.silu, F.hardswish, torch.relu),
@@ -36,19 +36,24 @@ Pair = tuple[int, int]
 
 
 class UncoveredError(Exception):
-    """The network does something that is not followed here."""
+    """The network does something that incremental inference does not support."""
 
 
 @dataclass(frozen=True)
 class Changed:
-    """What differs from the kept value of a call: `crop` (n, c, h, w) holds all of `box` y0, y1, x0, x1 (n,) each."""
+    """A changed part of a call's `kept` value: `crop` (n, c, h, w) contains the whole of `box` y0, y1, x0, x1 (n,)
+    each.
+    """
 
     crop: Tensor
     box: Box
     kept: Tensor
 
     def window(self, place: tuple[Int, Int], size: Pair, around: Tensor, pad: Pair = (0, 0)) -> Tensor:
-        """Return the values (n, c, *size) from rows and columns `place` of `around`: what is kept, padded by `pad`."""
+        """Return windows (n, c, *size) at rows and columns `place` of `around`, with the crops pasted in.
+
+        `around` is the kept value, padded by `pad`.
+        """
         shape = len(self.crop), around.shape[1], *size
         found = torch.empty(shape, dtype=around.dtype, device=around.device, memory_format=torch.channels_last)
         height, width = self.crop.shape[-2:]
@@ -62,14 +67,14 @@ class Changed:
         return found
 
     def whole(self) -> Tensor:
-        """Return the values (n, c, H, W) with what did not change around them."""
+        """Return the full values (n, c, H, W): the crops in their unchanged surroundings."""
         zero = np.zeros(len(self.crop), np.int64)
         return self.window((zero, zero), _size(self.kept), self.kept)
 
 
 @dataclass
 class Call:
-    """A convolution or a pool: `run(x, padding)`. `kernel` is how far it sees, dilation included."""
+    """A convolution or pooling: `run(x, padding)`. `kernel` is its extent including dilation."""
 
     run: Callable[[Tensor, Pair], Tensor]
     kernel: Pair
@@ -80,12 +85,13 @@ class Call:
     padded: Tensor | None = None
 
     def changed(self, given: Changed, kept: Tensor) -> Tensor | Changed:
-        """Return what changes of `kept`, its value for the picture, when its input changes."""
+        """Return the change of `kept`, the call's value for the picture, when its input changes."""
         before, after = _size(given.kept), _size(kept)
         spans: list[Int] = []
         for axis in (0, 1):
             low, high = (edge + self.pad[axis] for edge in given.box[2 * axis : 2 * axis + 2])
-            # A window that no call sees changes nothing: one value is computed all the same.
+            # A change that falls between the windows of a strided call affects no output; compute one value all the
+            # same, so that a crop is never empty.
             first = np.clip(-((low - self.kernel[axis] + 1) // -self.stride[axis]), 0, after[axis] - 1)
             spans += [first, np.clip((high - 1) // self.stride[axis] + 1, first + 1, after[axis])]
         box = cast(Box, tuple(spans))
@@ -102,9 +108,9 @@ class Call:
 
 
 class Incremental:
-    """A network whose values for one picture are kept. Call it with inputs (n, 3, h, w) and the box of their change.
+    """A network with its values for one picture. Call it with inputs (n, 3, h, w) and the box of their change.
 
-    Raises UncoveredError for a graph whose calls overwrite what others read.
+    Raises UncoveredError for a graph in which a call overwrites a value that another one reads.
     """
 
     def __init__(self, graph: fx.GraphModule, picture: Tensor) -> None:
@@ -119,11 +125,11 @@ class Incremental:
             self._run(picture, None)
         for node in self._moving & self._kept.keys():
             if not isinstance(self._kept[node], Tensor) or self._kept[node].dim() != 4:
-                del self._kept[node]  # no map: never computed in part
+                del self._kept[node]  # not a feature map: always computed as a whole
 
     @property
     def nbytes(self) -> int:
-        """The size of what is kept: values, as much again where they are padded, and folded weights."""
+        """Size in bytes: values, their padded copies (about as much again), and folded weights."""
         kept = {id(value): value.nbytes for value in self._kept.values() if isinstance(value, Tensor)}
         return 2 * sum(kept.values()) + sum(call.nbytes for call in self._calls.values())
 
@@ -167,7 +173,7 @@ class Incremental:
         return Call(run, _reach(_pair(conv.kernel_size), dilation), stride, _pair(conv.padding), nbytes=weight.nbytes)
 
     def _run(self, inputs: Tensor, box: Box | None) -> Tensor:
-        """Return the scores; without a box the inputs are the picture, and all values are kept."""
+        """Return the scores. Without a box, `inputs` is the picture and all values are kept."""
         values: dict[fx.Node, Any] = self._kept if box is None else {}
         left = {node: len(node.users) for node in self._graph.graph.nodes}
         for node in self._graph.graph.nodes:
@@ -204,7 +210,7 @@ class Incremental:
         return _settled(self._ask(node, crops), box, self._kept[node])
 
     def _pointwise(self, node: fx.Node, changes: Sequence[Changed]) -> bool:
-        """Tell whether each place of the value depends on that place of the inputs alone."""
+        """Return whether each position of the output depends only on the same position of the inputs."""
         module = self._module(node)
         kind: Any = node.target if module is None else type(module)
         if kind not in POINTWISE or any(change.kept.dim() != 4 for change in changes):
@@ -231,17 +237,17 @@ class Incremental:
 
 
 def incremental(subject: Subject) -> Incremental | None:
-    """Return the way of a subject's scores that computes only what changes; None where its network has none."""
+    """Return the incremental form of a subject's network; None if the network does not support it."""
     if subject.scores is not subject.net or not (subject.channels_last and subject.steady):
         return None
     try:
         return Incremental(fx.symbolic_trace(subject.net), subject.input.contiguous(memory_format=torch.channels_last))
-    except Exception:  # tracing runs the network's own code on stand-ins, which may raise anything
+    except Exception:  # tracing runs the network's own code on proxies, which may raise anything
         return None
 
 
 def agree(found: Tensor, wanted: Tensor) -> bool:
-    """Tell whether two ways came to the same scores (n, C)."""
+    """Return whether two computations gave the same scores (n, C) up to rounding."""
     return found.shape == wanted.shape and bool(((found - wanted).abs() <= TOLERANCE * wanted.abs().max()).all())
 
 
@@ -249,7 +255,7 @@ def _max_pool(module: nn.MaxPool2d) -> Call:
     size, stride, dilation = _pair(module.kernel_size), _pair(module.stride), _pair(module.dilation)
 
     def run(x: Tensor, pad: Pair) -> Tensor:
-        # A crop is as long as its windows need, so that rounding up adds none to it.
+        # The crop is exactly as long as its windows need, so ceil_mode adds no further window.
         return F.max_pool2d(x, size, stride, pad, dilation, module.ceil_mode)
 
     return Call(run, _reach(size, dilation), stride, _pair(module.padding), float("-inf"))
@@ -263,7 +269,7 @@ def _cut(inputs: Tensor, box: Box, kept: Tensor) -> Tensor | Changed:
 
 
 def _settled(crop: Tensor, box: Box, kept: Tensor) -> Tensor | Changed:
-    """Return a change; of the whole as what it is."""
+    """Return the crop itself if it covers the whole map, else a Changed."""
     return crop if _size(crop) == _size(kept) else Changed(crop, box, kept)
 
 
@@ -272,13 +278,13 @@ def _whole(value: Any) -> Any:
 
 
 def _corner(box: Box, size: Pair, kept: Tensor) -> tuple[Int, Int]:
-    """Return the row and column at which crops begin that hold their boxes and do not pass the edge."""
+    """Return the top rows and left columns of crops that contain their boxes and stay inside the map."""
     height, width = _size(kept)
     return np.minimum(box[0], height - size[0]), np.minimum(box[2], width - size[1])
 
 
 def _extent(box: Box) -> Pair:
-    """Return the height and width that hold each of the boxes."""
+    """Return the largest height and width of the boxes."""
     return int((box[1] - box[0]).max()), int((box[3] - box[2]).max())
 
 

@@ -1,7 +1,7 @@
-"""Heads that are linear in a pooled map, found in a pass and checked by its numbers: there CAM is exact. No methods.
+"""Detect heads that are linear in a pooled map, for which CAM is exact: found in one pass and verified numerically.
 
-Either the scores are a linear layer of the mean over a map's places (ResNet), or they are the mean of a map that has a
-channel for each class (SqueezeNet). A ReLU between the map and the pooling may be a function (DenseNet).
+The scores are either a linear layer of the spatial mean of a map (ResNet), or the spatial mean of a map with one
+channel per class (SqueezeNet). The ReLU between map and pooling may be a function (DenseNet).
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from models.subject import Subject
 from models.tracing.layers import on_picture
 from models.tracing.traced_calls import Call, recorded, traced
 
-CLOSE = 1e-4  # of the largest value compared: float32 sums over places in another order
+CLOSE = 1e-4  # of the largest value: float32 sums over positions in a different order differ by rounding
 
 
 @dataclass(frozen=True)
 class Head:
-    """A layer, whether a ReLU comes after it, its value (K, h, w), and the linear map `weight` (C, K), `bias` (C,) from
-    the mean of its places to the scores; None where that mean is the scores.
+    """A pooled linear head: the layer, whether a ReLU follows it, its value (K, h, w), and the linear map to the
+    scores.
+
+    `weight` (C, K) and `bias` (C,) map the spatial mean to the scores; None if the mean is the scores.
     """
 
     call: Call
@@ -37,21 +39,21 @@ class Head:
 
     @property
     def nbytes(self) -> int:
-        """The size of the layer's value; the weights are the network's."""
+        """Size of the layer's value in bytes; the weights belong to the network."""
         return self.value.nbytes
 
     def plane(self, column: int) -> Tensor:
-        """Return the map (h, w) whose mean plus `offset` is this column of the scores."""
+        """Return the map (h, w) whose mean plus `offset` equals this column of the scores."""
         value = self.value.relu() if self.rectified else self.value
         return value[column] if self.weight is None else torch.tensordot(self.weight[column], value, 1)
 
     def offset(self, column: int) -> float:
-        """Return what a column of the scores has beyond the mean of its map: the bias."""
+        """Return the bias of a column of the scores: its score minus the mean of its map."""
         return 0.0 if self.bias is None else float(self.bias[column])
 
 
 def head_of(subject: Subject) -> Head | None:
-    """Return the head of a subject's network if it is linear in a pooled map, None if it is not."""
+    """Return the head of a subject's network if it is linear in a pooled map, else None."""
     means: list[tuple[Call, Tensor]] = []
 
     def see(call: Call, value: Tensor) -> None:
@@ -74,7 +76,7 @@ def head_of(subject: Subject) -> Head | None:
 
 
 class _Linears(TorchFunctionMode):
-    """Keep what the last linear function called inside was given: input, weight and bias; and what it returned."""
+    """Record the input, weight, bias and output of the last linear function called inside."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,7 +85,7 @@ class _Linears(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Call `func`."""
+        """Call `func` and record it if it is a linear function."""
         out = func(*args, **(kwargs or {}))
         if func is functional.linear:
             value, weight, *rest = args

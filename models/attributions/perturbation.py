@@ -1,7 +1,7 @@
-"""What the methods that change the picture share: what is put in its place, and many changed inputs scored in batches.
+"""Shared by the perturbation methods: the values that replace parts of the picture, and batched scoring of inputs.
 
-The scores of all classes are kept, so that another target costs nothing. A sweep goes on while the engine is idle: its
-first part makes a coarse picture, the last the exact one. No gradients.
+The scores of all classes are kept, so that another target needs no new pass. A sweep continues while the engine is
+idle: its first part gives a coarse map, the rest the exact one.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from models.types import Bool, Float, Int
 
 BASELINES = ("black", "mean", "blur")
 BLUR = 1 / 16  # standard deviation of the blurred baseline, as a share of the input's shorter side
-SLICE_S = 0.4  # at most so long is the engine not free
+SLICE_S = 0.4  # longest time per batch, during which the engine cannot answer
 BATCH_PX = {"cpu": 4 * 224 * 224, "cuda": 32 * 224 * 224}
-CHANGED = 0.5  # about how much of the work is left where only what changes is computed
+CHANGED = 0.5  # approximate cost of an input in incremental inference, relative to a plain pass
 MOST_SMALL = 128
 
 Make = Callable[[Int], Tensor]
@@ -35,7 +35,7 @@ Boxes = Callable[[Int], Box]
 
 
 def baseline_param(default: str = "mean") -> Any:
-    """Declare the parameter that names what is put in place of what is taken away."""
+    """Declare the parameter that selects what replaces the removed parts."""
     return param(
         default,
         "Baseline",
@@ -46,7 +46,7 @@ def baseline_param(default: str = "mean") -> Any:
 
 
 def baseline(subject: Subject, name: str) -> Tensor:
-    """Return what replaces the input (1, 3, h, w), named as in `BASELINES`."""
+    """Return the replacement of the input (1, 3, h, w), by its name in `BASELINES`."""
     match name:
         case "black":
             return subject.black.expand_as(subject.input)
@@ -58,37 +58,38 @@ def baseline(subject: Subject, name: str) -> Tensor:
 
 
 class Pace:
-    """Finds how many inputs a batch should have, by timing two sizes twice, within `SLICE_S` a batch.
+    """Chooses the batch size by timing two sizes twice each; a batch takes at most about `SLICE_S` seconds.
 
-    `work` is how much of a plain pass an input costs.
+    `work` is the cost of an input relative to a plain pass.
     """
 
     def __init__(self, size: tuple[int, int], device: str, *, work: float = 1.0) -> None:
         budget = BATCH_PX.get(device, BATCH_PX["cpu"]) / work
         small = min(MOST_SMALL, max(1, int(budget / (size[0] * size[1]))))
-        # The first pass of a size is slower than the next.
+        # The first pass of each size is slower (allocations, kernel selection): time each size twice.
         self._tries = [1, small, small, 2 * small, 2 * small]
         self._least: dict[int, float] = {}
 
     @property
     def count(self) -> int:
-        """The size of the next batch."""
+        """Size of the next batch."""
         if not self._least:
             return self._tries[0]
         wanted = self._tries[0] if self._tries else min(self._least, key=self._least.__getitem__)
         return max(1, min(wanted, int(SLICE_S / min(self._least.values()))))
 
     def tell(self, count: int, seconds: float) -> None:
-        """Take note of how long a batch took."""
+        """Record how long a batch took."""
         self._least[count] = min(self._least.get(count, math.inf), seconds / count)
         self._tries = self._tries[1:]
 
 
 class Sweep:
-    """The scores (P, C) of P changed inputs, filled in the order given; `known` (P,) tells which are there.
+    """The scores (P, C) of P changed inputs, filled in the given order; `known` (P,) marks those computed so far.
 
-    `make(rows)` returns the inputs (n, 3, h, w) of some rows. Where each differs from the picture in a box only,
-    `boxes(rows)` says where (y0, y1, x0, x1), and no more than what the box changes is computed if the network allows.
+    `make(rows)` returns the inputs (n, 3, h, w) of the given rows. If each differs from the picture only inside a box,
+    `boxes(rows)` returns it as y0, y1, x0, x1 (n,) each, and only what the box affects is computed if the network
+    supports that.
     """
 
     def __init__(self, subject: Subject, make: Make, order: Int, *, columns: int, boxes: Boxes | None = None) -> None:
@@ -106,29 +107,29 @@ class Sweep:
 
     @property
     def of(self) -> int:
-        """How many inputs there are."""
+        """Number of inputs."""
         return len(self._order)
 
     @property
     def complete(self) -> bool:
-        """Whether all are scored."""
+        """Whether all inputs are scored."""
         return self.done == self.of
 
     @property
     def nbytes(self) -> int:
-        """The size of the scores and of what is kept of the network."""
+        """Size of the scores and of the values kept for incremental inference, in bytes."""
         return self.scores.nbytes + (self._local.nbytes if self._local else 0)
 
     def of_target(self, target: Target) -> Float:
-        """Return the number to be explained (P,) of each input; 0 of those not known yet."""
+        """Return the target's value (P,) for each input; 0 for those not scored yet."""
         return target.of(torch.from_numpy(self.scores)).numpy()
 
     def step(self, most: int) -> None:
-        """Score the next batch, of no more than `most`."""
+        """Score the next batch, of at most `most` inputs."""
         rows = self._order[self.done : self.done + min(most, self._pace.count)]
         begin = time.perf_counter()
         with torch.inference_mode():
-            # Channels last is as fast or faster in every family on a processor's cores, where the network takes it.
+            # On a CPU, channels last is as fast or faster in every family; `order` falls back where unsupported.
             inputs = self._make(rows).contiguous(memory_format=self._subject.order)
             self.scores[rows] = self._scored(inputs, rows).float().cpu().numpy()
         self._pace.tell(len(rows), time.perf_counter() - begin)
@@ -145,7 +146,8 @@ class Sweep:
             return self._plain(inputs)
         try:
             scores = self._local(inputs, self._boxes(rows))
-            # The first batch is of one input, the second of many: both must come to what a plain pass does.
+            # Check the first two batches (one input, then many) against a plain pass: incremental inference may only be
+            # used if it gives the same scores.
             if self.done > 1 or agree(scores[-1:], self._subject.scores(inputs[-1:])):
                 return scores
         except (RuntimeError, TypeError, ValueError):
@@ -154,7 +156,7 @@ class Sweep:
         return self._plain(inputs)
 
     def rest(self) -> Iterator[None]:
-        """Score what is left, a batch a slice; what goes wrong is kept as `failure`."""
+        """Score the remaining inputs, one batch per step; an exception is kept in `failure`."""
         try:
             while not self.complete:
                 self.step(self.of)
@@ -164,9 +166,9 @@ class Sweep:
 
 
 def swept(stages: Any, name: str, make: Callable[[], Sweep], *key: object, first: int, unit: str) -> Sweep:
-    """Return the sweep of a stage with at least its `first` inputs scored; the others follow while the engine is idle.
+    """Return the sweep of a stage with at least its `first` inputs scored; the rest follow while the engine is idle.
 
-    Where nothing can be put off all are scored at once. `unit` says for people what is counted.
+    If nothing can be deferred, all are scored at once. `unit` is the plural shown to the user for what is counted.
     """
     sweep = stages.run(name, make, *key)
     if sweep.failure is not None:
@@ -182,5 +184,5 @@ def swept(stages: Any, name: str, make: Callable[[], Sweep], *key: object, first
 
 
 def told(sweep: Sweep, unit: str) -> dict[str, Any]:
-    """Return what the meta says of a sweep's progress."""
+    """Return the entries of a Result's meta that report a sweep's progress."""
     return {"collected": sweep.done, "failed": 0, "of": sweep.of, "unit": unit}

@@ -1,8 +1,9 @@
-"""The randomised twin: the same network with every parameter drawn anew, to see whether a map depends on the weights.
+"""The randomised twin: the same network with every parameter redrawn, to test whether a map depends on the weights.
 
-Each tensor is drawn from a normal distribution with its own mean and spread, so that the scores keep about their size
-(Adebayo et al. 2018, all layers at once). Nothing of the network is changed or copied: while the twin runs, PyTorch's
-functions are handed its tensors instead. So a box of a detector stays the same box, held in its place.
+Each tensor is drawn from a normal distribution with its own mean and standard deviation, so that scores keep about
+their magnitude (Adebayo et al. 2018, all layers at once). The network is neither modified nor copied: while the twin
+runs, PyTorch functions receive the redrawn tensors in place of the parameters. A subject that explains a detector's box
+therefore still follows the same box.
 """
 
 from __future__ import annotations
@@ -21,24 +22,24 @@ from models.subject import Subject
 
 @dataclass(frozen=True)
 class Twin:
-    """The drawn tensors by the identity of the parameter that they stand for, which `net` keeps alive."""
+    """The redrawn tensors by the `id` of the parameter they replace; `net` keeps the parameters alive."""
 
     net: nn.Module
     tensors: Mapping[int, Tensor]
 
     @property
     def nbytes(self) -> int:
-        """The size of the tensors."""
+        """Size of the tensors in bytes."""
         return sum(tensor.nbytes for tensor in self.tensors.values())
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Have every function called inside see the twin's tensors in place of the parameters."""
+        """Make every PyTorch function called inside receive the twin's tensors in place of the parameters."""
         with _Instead(self.tensors):
             yield
 
     def of(self, subject: Subject) -> Subject:
-        """Return a subject whose scores are the twin's."""
+        """Return a copy of a subject whose scores are the twin's."""
 
         def scores(x: Tensor) -> Tensor:
             with self.running():
@@ -60,7 +61,7 @@ def twin(net: nn.Module, *, seed: int) -> Twin:
 
 
 class _Instead(TorchFunctionMode):
-    """Replaces some tensors among the arguments of every PyTorch function."""
+    """Replaces tensors among the arguments of every PyTorch function."""
 
     def __init__(self, tensors: Mapping[int, Tensor]) -> None:
         super().__init__()

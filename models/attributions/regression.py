@@ -1,4 +1,4 @@
-"""Weighted least squares, with a penalty or with completeness: what LIME and KernelSHAP fit. Numpy alone."""
+"""Weighted least squares, with an L2 penalty or a sum constraint, as fitted by LIME and KernelSHAP."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Array = NDArray[np.floating[Any]]
 
 
 def ridge(z: Array, y: Array, weights: Array, *, penalty: float) -> tuple[Array, float]:
-    """Return the slopes (M,) and the intercept of a weighted ridge regression of y (n,) on z (n, M).
+    """Return the slopes (M,) and intercept of a weighted ridge regression of y (n,) on z (n, M).
 
     The intercept is not penalised.
     """
@@ -24,7 +24,7 @@ def ridge(z: Array, y: Array, weights: Array, *, penalty: float) -> tuple[Array,
 
 
 def complete(z: Array, y: Array, weights: Array, *, total: float) -> Array:
-    """Return the slopes (M,) of a weighted regression of y (n,) on z (n, M) that add up to `total`; no intercept."""
+    """Return the slopes (M,) of a weighted regression of y (n,) on z (n, M) that sum to `total`, without intercept."""
     last = z[:, -1:]
     root = np.sqrt(weights)
     slopes: Array = np.linalg.lstsq((z[:, :-1] - last) * root[:, None], (y - last[:, 0] * total) * root, rcond=None)[0]
@@ -32,7 +32,7 @@ def complete(z: Array, y: Array, weights: Array, *, total: float) -> Array:
 
 
 def explained(y: Array, fitted: Array, weights: Array) -> float:
-    """Return R²: the share of the weighted variance of y (n,) that a fit explains; 1 where there is none."""
+    """Return the weighted R² of a fit to y (n,); 1 if y is constant."""
     rest = (weights * (y - fitted) ** 2).sum()
     whole = (weights * (y - weights @ y / weights.sum()) ** 2).sum()
     return float(1 - rest / whole) if whole > 0 else 1.0

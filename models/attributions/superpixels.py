@@ -1,7 +1,7 @@
-"""Superpixels of the picture as the network gets it, and inputs with some of them hidden. No network is run here.
+"""Superpixels of the network's input picture, and inputs with some of them hidden.
 
-SLIC (Achanta et al. 2012), each pixel choosing among the nine clusters around its cell of the grid: forty lines over
-OpenCV, where scikit-image would bring six more packages to everybody who opens the program.
+SLIC (Achanta et al. 2012) in about forty lines on top of OpenCV; each pixel chooses among the nine nearest cluster
+centres of the initial grid. scikit-image has it too, but would add six packages to every installation.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from models.params import param
 from models.subject import Subject
 from models.types import Bool, Float, Int, Pixels
 
-COMPACTNESS = 10.0  # how many units of Lab weigh as much as the distance between two clusters
+COMPACTNESS = 10.0  # distance in Lab that weighs as much as the spacing of the clusters
 TURNS = 10
-SIDE_PX = 256  # larger inputs are cut up at this size
+SIDE_PX = 256  # larger inputs are segmented at this size
 
 
 @dataclass(frozen=True)
 class PartParams(TargetParams):
-    """A target, and the parts that the picture is cut into."""
+    """A target, and the number of parts of the picture."""
 
     segments: int = param(50, "Superpixels", "Into about how many parts the picture is cut.", low=2, high=1000, step=1)
     baseline: str = baseline_param()
@@ -35,17 +35,17 @@ class PartParams(TargetParams):
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of an input: `labels` (h, w) from 0 to `count` - 1."""
+    """The segmentation of an input: `labels` (h, w), 0 to `count` - 1."""
 
     labels: Int
     count: int
 
     def paint(self, values: Float) -> Float:
-        """Return the values (M,) of the parts as a map (h, w)."""
+        """Return a map (h, w) with each part's value (M,) at its pixels."""
         return values.astype(np.float32)[self.labels]
 
     def spans(self, rows: Int) -> tuple[Int, Int, Int, Int]:
-        """Return the y0, y1, x0, x1 (n,) that hold some parts."""
+        """Return the bounding boxes y0, y1, x0, x1 (n,) of some parts."""
         found = []
         for axis in (1, 0):
             there = np.stack([(self.labels == row).any(axis) for row in rows])
@@ -54,14 +54,14 @@ class Parts:
         return y0, y1, x0, x1
 
     def inputs(self, subject: Subject, filling: Tensor, shown: Bool) -> Tensor:
-        """Return the inputs (n, 3, h, w) in which only the parts `shown` (n, M) are seen."""
+        """Return the inputs (n, 3, h, w) in which only the parts marked in `shown` (n, M) are visible."""
         device = subject.input.device
         seen = torch.from_numpy(shown).to(device)[:, torch.from_numpy(self.labels).to(device)]
         return torch.where(seen[:, None], subject.input, filling)
 
 
 def parts_of(subject: Subject, pixels: Pixels, count: int, stages: Any) -> Parts:
-    """Return the superpixels of what a subject sees of a picture, about `count` of them."""
+    """Return about `count` superpixels of the part of the picture that the subject sees."""
 
     def make() -> Parts:
         labels = superpixels(seen(subject, pixels), count)
@@ -71,7 +71,10 @@ def parts_of(subject: Subject, pixels: Pixels, count: int, stages: Any) -> Parts
 
 
 def seen(subject: Subject, pixels: Pixels) -> Pixels:
-    """Return what the network gets of the picture, at its size, before normalisation; the edge goes on beyond it."""
+    """Return the picture as the network sees it, at input size, before normalisation.
+
+    Edge pixels are repeated outside.
+    """
     x0, y0, x1, y1 = (round(v) for v in subject.extent)
     height, width = pixels.shape[:2]
     rows = np.arange(y0, max(y1, y0 + 1)).clip(0, height - 1)
@@ -81,7 +84,10 @@ def seen(subject: Subject, pixels: Pixels) -> Pixels:
 
 
 def superpixels(picture: Pixels, count: int) -> Int:
-    """Cut a picture (H, W, 3) uint8 RGB into about `count` connected parts of like colour; labels (H, W) from 0."""
+    """Segment a picture (H, W, 3) uint8 RGB into about `count` connected parts of similar colour.
+
+    Labels (H, W) from 0.
+    """
     height, width = picture.shape[:2]
     scale = min(1.0, SIDE_PX / max(height, width))
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -105,7 +111,7 @@ def _clusters(lab: Float, count: int) -> Int:
     for _ in range(TURNS):
         sizes = np.bincount(labels.ravel(), minlength=rows * columns)
         sums = [np.bincount(labels.ravel(), plane.ravel(), rows * columns) for plane in np.moveaxis(features, 2, 0)]
-        # A cluster that lost all its pixels is chosen by nobody again.
+        # A cluster without pixels gets an infinite centre, so that no pixel chooses it again.
         centres = np.where(sizes, np.array(sums) / np.maximum(sizes, 1), np.inf).T.astype(np.float32)
         least = np.full((h, w), np.inf, np.float32)
         chosen = labels.copy()
@@ -120,7 +126,7 @@ def _clusters(lab: Float, count: int) -> Int:
 
 
 def _connected(labels: Int) -> Int:
-    """Give the pieces cut off from the largest of their cluster to the neighbours."""
+    """Merge each piece that is cut off from the largest piece of its cluster into a neighbour."""
     whole = np.full(labels.shape, -1, np.int64)
     for label in np.unique(labels):
         _, pieces, stats, _ = cv2.connectedComponentsWithStats((labels == label).astype(np.uint8), connectivity=4)

@@ -1,4 +1,4 @@
-"""Targets: the one number that an attribution explains. A class, a class against another, a coordinate of a box."""
+"""Targets: the single number that an attribution explains: a class, a class against another, a box coordinate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.types import Float, Refusal
 
 @dataclass(frozen=True)
 class TargetParams:
-    """What is explained. The window fills `box` and `region` from what is selected and drawn."""
+    """What to explain. The window fills in `box` and `region` from the selected box and the drawn region."""
 
     target: str = param("", "Target", "The class to explain, by name; empty is the one that scores highest.")
     against: str = param("", "Against", "Explain what speaks for the target rather than for this class.")
@@ -41,22 +41,22 @@ class TargetParams:
 
 @dataclass(frozen=True)
 class Target:
-    """Column `plus` of a subject's scores, less column `minus` unless that is -1; `title` for people."""
+    """Column `plus` of a subject's scores, minus column `minus` unless that is -1; `title` is shown to the user."""
 
     plus: int
     minus: int = -1
     title: str = ""
 
     def of(self, scores: Tensor) -> Tensor:
-        """Return the number (N,) to be explained from scores (N, C)."""
+        """Return the target's value (N,) from scores (N, C)."""
         value = scores[:, self.plus]
         return value if self.minus < 0 else value - scores[:, self.minus]
 
 
 def resolve(subject: Subject, params: TargetParams, scores: Float) -> Target:
-    """Return the target that the parameters mean, given the picture's own scores (C,).
+    """Return the target that the parameters select, given the picture's scores (C,).
 
-    Raises Refusal for a class that is not there, or that is the one it is set against.
+    Raises Refusal for a class that does not exist or is compared with itself.
     """
     classes = subject.classes
     if params.part in PARTS:
@@ -74,7 +74,7 @@ def resolve(subject: Subject, params: TargetParams, scores: Float) -> Target:
 
 
 def column(name: str, classes: Sequence[str]) -> int:
-    """Return the label id of a class by its name, or by its number. Raises Refusal when there is none."""
+    """Return the label id of a class given by name or number. Raises Refusal if there is no such class."""
     if name in classes:
         return classes.index(name)
     if name.isascii() and name.isdigit():
@@ -87,7 +87,7 @@ def column(name: str, classes: Sequence[str]) -> int:
 
 
 def region_of(text: str) -> Rect | None:
-    """Return the rectangle in a text x0,y0,x1,y1, None where it is empty. Raises Refusal when it is none."""
+    """Parse a rectangle "x0,y0,x1,y1"; None if the text is empty. Raises Refusal if it is malformed."""
     if not text:
         return None
     try:

@@ -1,1 +1,4 @@
-"""Our own architectures, for the bundled weights."""
+"""Network architectures of the bundled weights.
+
+Imports torch and torchvision only, so that the training scripts and the program build the same networks.
+"""

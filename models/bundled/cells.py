@@ -1,4 +1,4 @@
-"""The bundled blood cell detector: torchvision's FasterRCNN on our small pyramid. No weights here."""
+"""The bundled blood cell detector: torchvision's FasterRCNN on a small feature pyramid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two bundled digit detectors: torchvision's own SSD and FasterRCNN on our small pyramid. No weights here."""
+"""The two bundled digit detectors: torchvision's SSD and FasterRCNN on a small feature pyramid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bundled generative adversarial networks of digits: DCGAN and InfoGAN for 32x32 px. No weights here."""
+"""The bundled generative adversarial networks of digits, 32x32 px: DCGAN and InfoGAN."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CODES = (
 
 
 class Generator(nn.Sequential):
-    """Codes (N, D) to pictures (N, 1, 32, 32) in [-1, 1] (Radford et al. 2016)."""
+    """Maps codes (N, D) to pictures (N, 1, 32, 32) in [-1, 1] (Radford et al. 2016)."""
 
     def __init__(self, *, dimensions: int, width: int) -> None:
         flat = 4 * width * LEAST_PX**2
@@ -38,7 +38,7 @@ class Generator(nn.Sequential):
 
 
 class Discriminator(nn.Module):
-    """Pictures (N, 1, 32, 32) in [-1, 1] to logits (N,), above 0 for what it takes for real."""
+    """Maps pictures (N, 1, 32, 32) in [-1, 1] to logits (N,), above 0 for pictures judged real."""
 
     def __init__(self, *, width: int) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Discriminator(nn.Module):
 
 
 class Recogniser(nn.Module):
-    """Pictures to what they tell of their codes: logits (N, 10) of the category, means (N, 2) of the uniform codes."""
+    """Predicts codes from pictures: logits (N, 10) of the category, means (N, 2) of the uniform codes."""
 
     def __init__(self, *, width: int, hidden: int = 128) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Recogniser(nn.Module):
 
 
 class GAN(nn.Module):
-    """A generator with the discriminator it was trained against; InfoGAN (Chen et al. 2016) has a recogniser too."""
+    """A generator with the discriminator it was trained against; InfoGAN (Chen et al. 2016) also has a recogniser."""
 
     def __init__(self, *, latent: Sequence[Mapping[str, Any]], width: int = 16, recognises: bool = False) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class GAN(nn.Module):
             self.recogniser = Recogniser(width=width)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Return the pictures (N, 1, 32, 32) in [-1, 1] of codes (N, D)."""
+        """Return the pictures (N, 1, 32, 32) in [-1, 1] for codes (N, D)."""
         return self.generator(z)
 
 
@@ -99,17 +99,17 @@ def _body(width: int, *, normalised: bool = False) -> nn.Sequential:
 
 
 def digits_gan() -> GAN:
-    """Build the plain network: 64 gaussian dimensions."""
+    """Build the DCGAN: 64 gaussian dimensions."""
     return GAN(latent=(NOISE,))
 
 
 def digits_infogan() -> GAN:
-    """Build the network with codes: a category of 10, two uniform codes in [-1, 1], 52 gaussian dimensions."""
+    """Build the InfoGAN: a category of 10, two uniform codes in [-1, 1], 52 gaussian dimensions."""
     return GAN(latent=CODES, recognises=True)
 
 
 def draw(latent: Sequence[Mapping[str, Any]], count: int, generator: torch.Generator) -> Tensor:
-    """Draw codes (count, D) from the prior of blocks, in their order."""
+    """Draw codes (count, D) from the prior of the blocks, in their order."""
     parts = []
     for block in latent:
         size = block["size"]

@@ -1,4 +1,4 @@
-"""The bundled classifier of digits: a LeNet with modern activations for 32x32 px. No weights here."""
+"""The bundled digit classifier: a LeNet with ReLU for 32x32 px."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ MEAN, STD = (0.13, 0.13, 0.13), (0.3, 0.3, 0.3)
 
 
 class LeNet(nn.Module):
-    """Two convolutions of 5x5 px with pooling and three linear layers (LeCun et al. 1998, figure 2), with ReLU.
+    """Two 5x5 convolutions with pooling and three linear layers (LeCun et al. 1998, figure 2), with ReLU.
 
-    It takes normalised RGB (N, 3, 32, 32) and looks at the mean of the colours.
+    Takes normalised RGB (N, 3, 32, 32) and averages the colours.
     """
 
     def __init__(self, *, width: int = 16, hidden: int = 96, classes: int = len(CLASSES)) -> None:

@@ -1,4 +1,4 @@
-"""The bundled classifiers of small photographs: a residual network and a vision transformer. No weights here."""
+"""The bundled classifiers of small photographs: a residual network and a vision transformer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
 
 class PhotosResNet(nn.Module):
-    """A residual network for 32x32 px (He et al. 2016, section 4.2) that ends in global average pooling and one linear
-    layer, so that class activation maps (Zhou et al. 2016) are exact. Maps of 32, 16 and 8 px.
+    """A residual network for 32x32 px (He et al. 2016, section 4.2), with maps of 32, 16 and 8 px.
+
+    It ends in global average pooling and one linear layer, so that class activation maps (Zhou et al. 2016) are exact.
     """
 
     def __init__(self, *, width: int = 24, blocks: int = 3, classes: int = len(CLASSES)) -> None:
@@ -48,9 +49,10 @@ def photos_resnet() -> PhotosResNet:
 
 
 def photos_vit() -> VisionTransformer:
-    """Build torchvision's own vision transformer (Dosovitskiy et al. 2021) small: 64 tokens of 4x4 px, 6 layers,
-    4 heads of 32. Its patches come from two strided convolutions (Xiao et al. 2021), which learn far faster from few
-    pictures.
+    """Build a small version of torchvision's vision transformer (Dosovitskiy et al. 2021).
+
+    It has 64 tokens of 4x4 px, 6 layers, and 4 heads of 32. Its patches come from two strided convolutions (Xiao et al.
+    2021), which learn far faster from few pictures.
     """
     stem = [ConvStemConfig(out_channels=channels, kernel_size=3, stride=2) for channels in (64, 128)]
     return VisionTransformer(

@@ -1,4 +1,4 @@
-"""A small residual backbone with a feature pyramid: what the bundled detectors see with. Not a detector itself."""
+"""A small residual backbone with a feature pyramid, shared by the bundled detectors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn import functional
 
 
 def conv(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
-    """Return a 3x3 convolution, batch normalisation and ReLU."""
+    """Return a 3x3 convolution with batch normalisation and ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
         nn.BatchNorm2d(outputs),

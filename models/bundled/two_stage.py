@@ -1,4 +1,4 @@
-"""torchvision's FasterRCNN on our small pyramid: what the bundled two-stage detectors share. No weights here."""
+"""torchvision's FasterRCNN on the small feature pyramid, shared by the bundled two-stage detectors."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def small_faster_rcnn(
     mean: Sequence[float],
     std: Sequence[float],
 ) -> FasterRCNN:
-    """Build a detector of `classes`, background counted, with anchors of `sizes` (px) per stride 8, 16 and 32.
+    """Build a detector of `classes`, including background, with anchors of `sizes` (px) for strides 8, 16 and 32.
 
-    Pictures are resized to `short_px` on the shorter side, at most `long_px` on the longer.
+    Pictures are resized to `short_px` on the shorter side, with at most `long_px` on the longer.
     """
     backbone = Pyramid(out_channels=96)
     return FasterRCNN(

@@ -1,4 +1,4 @@
-"""The bundled variational autoencoders of digits: an encoder and a decoder for 32x32 px. No weights here."""
+"""The bundled variational autoencoders of digits, for 32x32 px."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ LEAST_PX = 4
 class VAE(nn.Module):
     """A convolutional variational autoencoder (Kingma, Welling 2014) of one channel and 32x32 px.
 
-    The posterior is a gaussian with a diagonal covariance, the prior N(0, I). Its smooth activation (SiLU) keeps the
-    decoder differentiable, so that paths have no kinks.
+    The posterior is a gaussian with diagonal covariance, the prior N(0, I). The smooth activation (SiLU) makes the
+    decoder differentiable everywhere, so that paths have no kinks.
     """
 
     def __init__(self, *, dimensions: int, width: int = 32, hidden: int = 256) -> None:
@@ -42,20 +42,20 @@ class VAE(nn.Module):
         )
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance (N, D) of the posterior of pictures (N, 1, 32, 32) in [0, 1]."""
+        """Return the posterior's mean and log variance (N, D) for pictures (N, 1, 32, 32) in [0, 1]."""
         h = self.encoder(x)
         return self.mu(h), self.logvar(h)
 
     def logits(self, z: Tensor) -> Tensor:
-        """Return what codes (N, D) decode to, before the sigmoid, (N, 1, 32, 32)."""
+        """Return the logits (N, 1, 32, 32) that codes (N, D) decode to."""
         return self.decoder(z)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return the pictures (N, 1, 32, 32) in [0, 1] of codes (N, D)."""
+        """Return the pictures (N, 1, 32, 32) in [0, 1] for codes (N, D)."""
         return torch.sigmoid(self.logits(z))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the reconstructions of pictures, each decoded from its posterior's mean."""
+        """Return the reconstructions of pictures, decoded from the posterior's mean."""
         return self.decode(self.encode(x)[0])
 
 
@@ -72,10 +72,10 @@ def _dense(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
 
 
 def digits_vae() -> VAE:
-    """Build the autoencoder with 10 latent dimensions: 1.5 million parameters."""
+    """Build the autoencoder with 10 latent dimensions, 1.5 million parameters."""
     return VAE(dimensions=10)
 
 
 def digits_vae_2d() -> VAE:
-    """Build the autoencoder with 2 latent dimensions, whose whole latent space fits on a plane."""
+    """Build the autoencoder with 2 latent dimensions, whose latent space fits on a plane."""
     return VAE(dimensions=2)

@@ -1,4 +1,4 @@
-"""What is known about a model beside its weights: its card, its class names, the catalogue of published models.
+"""Model cards, class names, and the catalogue of published models.
 
-May import the vocabulary; no torch.
+Never imports torch, so the window may import all of it. May import the vocabulary.
 """

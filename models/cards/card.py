@@ -1,4 +1,4 @@
-"""Model cards: what is known of a model before its weights are read. No torch."""
+"""Model cards: what is known of a model before its weights are read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BACKGROUND = ("__background__", "background")
 GAP = "N/A"
 NO_WEIGHTS = "No weights: random numbers. Its anchors are real, its detections are not."
 
-# torchvision's detectors, which open by name without weights too.
+# torchvision's detectors, which also open by name without weights.
 ARCHITECTURES = {
     "ssd300_vgg16": "SSD300, VGG-16",
     "ssdlite320_mobilenet_v3_large": "SSDLite320, MobileNet V3",
@@ -50,7 +50,7 @@ ARCHITECTURES = {
     "keypointrcnn_resnet50_fpn": "Keypoint R-CNN, ResNet-50 FPN",
 }
 
-# torchvision's classifiers, which open by name too: their layers are real, their answers are not.
+# torchvision's classifiers, which also open by name, with random weights.
 _CLASSIFIERS = """
 alexnet convnext_base convnext_large convnext_small convnext_tiny densenet121 densenet161 densenet169 densenet201
 efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_b5 efficientnet_b6
@@ -78,7 +78,7 @@ NO_WEIGHTS_CLASSIFIER = "No weights: random numbers. Its layers are real, its an
 
 @dataclass(frozen=True)
 class Card:
-    """A model's name, task, architecture, class names (index = label id), weights and where they come from."""
+    """A model's name, task, architecture, class names (index = label id), weights and their origin."""
 
     name: str
     title: str = ""
@@ -93,16 +93,16 @@ class Card:
 
 
 def label_ids(classes: Sequence[str]) -> tuple[int, ...]:
-    """Return the label ids that are classes: without a background, which its name at 0 tells, and without gaps.
+    """Return the label ids that are classes, without the background and without gaps in the numbering.
 
-    Detectors with a softmax have a background at 0; those with sigmoids have none, so their label 0 is a class unless
-    it bears that name, as in weights trained on COCO, whose numbering begins at 1 and has gaps.
+    Detectors with a softmax have a background at 0. Those with sigmoids have none, so label 0 is a class unless it is
+    named as background. That is the case for weights trained on COCO, whose numbering begins at 1 and has gaps.
     """
     return tuple(i for i, name in enumerate(classes) if name != GAP and (i or name not in BACKGROUND))
 
 
 def read(path: Path) -> Card:
-    """Read a card; its `weights` are taken relative to it. Raises Refusal when it is not a card."""
+    """Read a card; its `weights` path is relative to it. Raises Refusal when the file is not a card."""
     try:
         raw = json.loads(text_of(path, most=MOST_BYTES))
         _check(raw)
@@ -124,8 +124,8 @@ def read(path: Path) -> Card:
 
 
 def _check(raw: Any) -> None:
-    """Raise TypeError or ValueError for what a card cannot say under the names that are read later."""
-    json.dumps(raw, ensure_ascii=False).encode()  # halves of characters can be neither shown nor written
+    """Raise TypeError or ValueError if a known field has the wrong type or size."""
+    json.dumps(raw, ensure_ascii=False).encode()  # lone surrogates can be neither shown nor written
     for key, kind in KINDS.items():
         if raw.get(key) is not None and not isinstance(raw[key], kind):
             raise TypeError(f"{key} is a {type(raw[key]).__name__}")
@@ -137,14 +137,14 @@ def _check(raw: Any) -> None:
 
 
 def bundled() -> dict[str, Card]:
-    """Return the cards of the models that come with Vitrine by name, those of a task together."""
+    """Return the cards of the bundled models by name, grouped by task."""
     cards = [read(path) for path in sorted(BUNDLED.glob("*.json"))]
     cards.sort(key=lambda card: TASKS.index(card.task))
     return {card.name: card for card in cards}
 
 
 def untrained(architecture: str) -> Card:
-    """Return the card of one of torchvision's architectures without weights."""
+    """Return the card of a torchvision architecture without weights."""
     detector = architecture in ARCHITECTURES
     note = NO_WEIGHTS if detector else NO_WEIGHTS_CLASSIFIER
     about = {"architecture": architecture, "note": note, "weights": "none"}
@@ -154,7 +154,7 @@ def untrained(architecture: str) -> Card:
 
 
 def samples(model: str) -> Path:
-    """Return the folder of the bundled sample pictures that suit a model."""
+    """Return the folder of bundled sample pictures that suit a model."""
     if task(model) == "generation" or model_name.split(model)[0] == "digits-lenet":
         return DIGITS
     return PHOTOS if task(model) in ("classification", "segmentation", "features") else SAMPLES
@@ -162,7 +162,7 @@ def samples(model: str) -> Path:
 
 @cache
 def task(name: str) -> str:
-    """Return the task of a model that is known by name or by the card beside its weights, "" for one that is not."""
+    """Return the task of a model known by name or by the card beside its weights, "" if unknown."""
     name = model_name.split(name)[0]
     if is_zoo(name):
         from models.cards import zoo_catalogue
@@ -176,17 +176,17 @@ def task(name: str) -> str:
 
 
 def is_zoo(base: str) -> bool:
-    """Tell whether a name is that of a published model, be there such a one or not."""
+    """Return whether a name has the form of a published model's; it need not exist."""
     return base.startswith(ZOO)
 
 
 def is_file(base: str) -> bool:
-    """Tell whether the name of a model is the path of a file, or of a function in one."""
+    """Return whether a model's name is the path of a file, or of a function in one."""
     return not is_zoo(base) and bool(Path(base).suffix)
 
 
 def canonical(name: str) -> str:
-    """Return a model's full name with absolute paths, its own and that of its weights; never raises."""
+    """Return a model's full name with absolute paths for its file and its weights. Never raises."""
     base, assumed = model_name.split(name)
     if "weights" in assumed:
         assumed["weights"] = _absolute(assumed["weights"])
@@ -194,24 +194,27 @@ def canonical(name: str) -> str:
 
 
 def place(file: Path) -> Path:
-    """Return where the card of a file is, or belongs: beside it, under its name, in full where a card has taken it."""
+    """Return the path of a file's card, beside it.
+
+    It has the suffix .json in place of the file's own or, if the card of another file has that path, added to it.
+    """
     plain = file.with_suffix(".json")
     return plain if not plain.exists() or _names(plain) == file.name else file.with_name(f"{file.name}.json")
 
 
 def own_place(file: Path) -> Path:
-    """Return where the card of a file is kept whose folder cannot be written to."""
+    """Return the path of the card of a file in a folder that cannot be written to."""
     return places.home() / "cards" / f"{file.stem}-{hashlib.sha256(str(file).encode()).hexdigest()[:12]}.json"
 
 
 def beside(file: Path) -> Card | None:
-    """Return the card beside a model's file, or the newer one kept elsewhere, if it names that file and no other."""
+    """Return the card beside a model's file, or the one kept in the user's folder, if it names exactly that file."""
     found = (path for path in (own_place(file), place(file)) if _names(path) == file.name)
     return next((replace(read(path), weights=file) for path in found), None)
 
 
 def write(file: Path, about: Mapping[str, Any]) -> Path:
-    """Write the card of a model's file, beside it or where that cannot be in the user's folder; return where.
+    """Write the card of a model's file beside it, or in the user's folder if that fails. Return the path written.
 
     Raises OSError.
     """
@@ -229,7 +232,7 @@ def write(file: Path, about: Mapping[str, Any]) -> Path:
 
 
 def file_of(name: str) -> Path | None:
-    """Return the file that a model's card belongs to: its weights, else its own; None for one that is no file."""
+    """Return the file that a model's card belongs to: its weights, else its own file; None for another kind of name."""
     base, assumed = model_name.split(name)
     if "weights" in assumed:
         return Path(assumed["weights"])
@@ -238,16 +241,17 @@ def file_of(name: str) -> Path | None:
 
 
 def of_file(file: Path) -> Card:
-    """Return the card beside a model's file, one that says nothing where there is none."""
+    """Return the card beside a model's file, or an empty one."""
     return beside(file) or Card(file.name, task="", weights=file)
 
 
 def recognised(
     card: Card, *, architecture: str, task: str, classes: Sequence[str] = (), about: Mapping[str, Any]
 ) -> Card:
-    """Return a card with what was found out of its network added; what somebody has written in it stands.
+    """Return a card with the properties found from its network added. Values the card already has take precedence.
 
-    Where that names another number of classes than the network has, its names are left out, and the note says so.
+    If the card names another number of classes than the network has, the classes are numbered instead and the note says
+    so.
     """
     given = card.classes
     about = {"architecture": architecture, **about, **card.about}
@@ -264,7 +268,7 @@ def _absolute(path: str) -> str:
 
 
 def _names(path: Path) -> str:
-    """Return the weights that a file names as a card does, "" where it is none."""
+    """Return the weights named in a card's file, "" if the file is not a card."""
     try:
         return str(read(path).about["weights"]) if path.is_file() else ""
     except Refusal:

@@ -1,4 +1,4 @@
-"""Class names that are known by the data they belong to: ImageNet, COCO, VOC, CIFAR, digits. No torch."""
+"""Class names of known data sets: ImageNet, COCO, VOC, CIFAR, digits; and class names read from text files."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ MOST_NAMES, MOST_BYTES = 100_000, 4_000_000
 
 @cache
 def names(data: str) -> tuple[str, ...]:
-    """Return the class names of a data set in `TITLES`, in the order of their numbers."""
+    """Return the class names of a data set in `TITLES`, in label order."""
     return tuple((FOLDER / f"{data}.txt").read_text(encoding="utf-8").splitlines())
 
 
 def read(path: Path) -> tuple[str, ...]:
-    """Return class names from a text file, one a line; empty lines at the end do not count.
+    """Return the class names in a text file, one per line; trailing empty lines are ignored.
 
-    Raises Refusal where it cannot be read, is no text or much too long.
+    Raises Refusal if it cannot be read, is not text, or is far too long.
     """
     try:
         if path.stat().st_size > MOST_BYTES:
@@ -43,7 +43,7 @@ def read(path: Path) -> tuple[str, ...]:
 
 
 def split(text: str) -> tuple[str, ...]:
-    """Return the class names in a text, one a line. Raises Refusal for more than anybody has."""
+    """Return the class names in a text, one per line. Raises Refusal for more than MOST_NAMES."""
     found = tuple(line.strip() for line in text.rstrip().splitlines())
     if len(found) > MOST_NAMES:
         raise Refusal(f"{len(found):,} names are too many.", advice=f"At most {MOST_NAMES:,} can be kept.")

@@ -1,4 +1,4 @@
-"""What of a card can be edited, as declared parameters, and the card that comes of it. No torch, no widget."""
+"""The editable preprocessing of a card, as declared parameters, and the card written from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from models.cards import card as cards
 from models.params import Value, param, parameters
 from models.types import Refusal
 
-SIZED = ("crop", "stretch", "pad", "squash")
+SIZED = ("crop", "stretch", "pad", "corner", "squash")
 FITS = (*SIZED, "whole")
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "nearest-exact")
 RANGES = {"1.0": "0 to 1", "255.0": "0 to 255"}
@@ -51,7 +51,7 @@ PARAMETERS = parameters(Preprocessing)
 
 
 def values(preprocessing: Mapping[str, Any]) -> dict[str, Value]:
-    """Return what the form shows of a card's preprocessing."""
+    """Return the form's values for a card's preprocessing."""
     own: dict[str, Any] = {p.name: p.default for p in PARAMETERS} | dict(preprocessing)
     crop = own.pop("crop", 224)
     own["height"], own["width"] = crop if isinstance(crop, list | tuple) else (crop, crop)
@@ -63,7 +63,7 @@ def values(preprocessing: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def preprocessing(shown: Mapping[str, Value]) -> dict[str, Any]:
-    """Return a card's preprocessing from what the form shows. Raises Refusal for what makes no picture."""
+    """Return a card's preprocessing from the form's values. Raises Refusal for values that cannot be used."""
     made = dict(shown)
     height, width = int(made.pop("height")), int(made.pop("width"))
     found: dict[str, Any] = {**made, "resize": int(made["resize"]), "range": float(made["range"])}
@@ -87,10 +87,10 @@ def preprocessing(shown: Mapping[str, Value]) -> dict[str, Any]:
 
 
 def written(file: Path, changed: Mapping[str, Any]) -> Path:
-    """Write what was changed into the card of a model's file, and return where that is.
+    """Write the changes into the card of a model's file, and return the card's path.
 
-    What the card says besides stays. Beside the file, or where that folder cannot be written to in the user's own.
-    Raises Refusal where neither can be.
+    Other fields are kept. The card is written beside the file, or in the user's own folder if that cannot be written
+    to. Raises Refusal if neither works.
     """
     card = cards.of_file(file)
     about = {"name": file.stem, **({} if card.weights is None else dict(card.about)), **changed, "weights": file.name}
@@ -98,5 +98,6 @@ def written(file: Path, changed: Mapping[str, Any]) -> Path:
         return cards.write(file, about)
     except OSError as error:
         raise Refusal(
-            f"The card of {file.name} cannot be written ({error}).", advice="Free the disk, or allow it."
+            f"The card of {file.name} cannot be written ({error}).",
+            advice="Make room on the disk, or allow writing to it.",
         ) from error

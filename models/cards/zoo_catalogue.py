@@ -1,4 +1,4 @@
-"""Every published model by name, and what is known of it, from assets/zoo. Opens and downloads nothing. No torch."""
+"""The catalogue of published models, read from assets/zoo."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ IMAGENET = 1000
 
 @dataclass(frozen=True)
 class Entry:
-    """A published model: an architecture with one of its weights, or without where `tag` is "".
+    """A published model: an architecture with one of its weights, or without weights if `tag` is "".
 
-    `name` opens it. `bytes` are what is downloaded, worked out from the parameters unless `measured`; `size` is the
-    input's side in pixels, 0 for any; `classes` counts a detector's background, and is 0 where the network ends in
+    `name` opens it. `bytes` is the download size, estimated from the parameters unless `measured`; `size` is the
+    input's side in pixels, 0 for any; `classes` includes a detector's background, and is 0 if the network outputs
     features. `licence` is that of the weights.
     """
 
@@ -49,7 +49,7 @@ class Entry:
 
     @cached_property
     def words(self) -> str:
-        """What is searched, in lower case."""
+        """The text that is searched, in lower case."""
         return f"{self.architecture} {self.tag} {self.library} {self.family} {self.task} {self.name}".lower()
 
     @property
@@ -60,19 +60,21 @@ class Entry:
 
 @cache
 def raw(library: str) -> Mapping[str, Any]:
-    """Return what the file of a library holds: its "version", and its "models" by architecture."""
+    """Return the contents of a library's file: its "version", and its "models" by architecture."""
     return json.loads((FOLDER / f"{library}.json").read_text(encoding="utf-8"))
 
 
 @cache
 def entries() -> tuple[Entry, ...]:
-    """Return every entry, torchvision's first; architectures without published weights have one, without a tag."""
+    """Return all entries, torchvision's first. An architecture without published weights has one, without a tag."""
     return (*_torchvision(), *_timm())
 
 
 def find(name: str) -> Entry:
-    """Return the entry of a name: `torchvision:NAME:WEIGHTS` (also DEFAULT), `timm:NAME.TAG`, or `timm:NAME` without
-    weights. Raises Refusal for any other, with those most like it.
+    """Return the entry of a name.
+
+    Names are `torchvision:NAME:WEIGHTS` (or DEFAULT), `timm:NAME.TAG`, and `timm:NAME` without weights. Raises Refusal
+    for an unknown name, suggesting similar ones.
     """
     known = _by_name()
     if name in known:
@@ -95,7 +97,7 @@ def find(name: str) -> Entry:
 
 
 def task(name: str) -> str:
-    """Return the task of a name in the zoo, "" for one that there is not."""
+    """Return the task of a name in the zoo, "" if it is unknown."""
     try:
         return find(name).task
     except Refusal:

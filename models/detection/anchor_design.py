@@ -1,4 +1,4 @@
-"""The anchors of a detector as a design: scales and ratios per level that can be written down and read. No torch."""
+"""Anchor designs: the scales and aspect ratios of each pyramid level, parsed from text and written as text."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ Groups = tuple[tuple[float, ...], ...]
 class Design:
     """Scales and ratios per pyramid level.
 
-    Anchors of a grid (RPN, RetinaNet, FCOS): scales in network pixels, the side of a square of the same area; ratios
-    are height over width. Default boxes (SSD, `fractions`): one scale a level as a fraction of the input's side, and
-    one more after the last; ratios are taken both ways up, and 1 is always there (Liu et al. 2016, section 2.2).
+    Grid anchors (RPN, RetinaNet, FCOS): a scale is the side, in network pixels, of a square of the same area; a ratio
+    is height over width. Default boxes (SSD, `fractions`): one scale per level as a fraction of the input's side, plus
+    one after the last level; each ratio is used both ways up, and ratio 1 is always included (Liu et al. 2016,
+    section 2.2).
     """
 
     scales: Groups
@@ -26,7 +27,7 @@ class Design:
 
     @property
     def levels(self) -> int:
-        """How many levels the pyramid has."""
+        """The number of pyramid levels."""
         return len(self.ratios)
 
     @property
@@ -38,20 +39,20 @@ class Design:
 
     @property
     def texts(self) -> tuple[str, str]:
-        """Scales and ratios as text: levels between semicolons, numbers between blanks."""
+        """Scales and ratios as text: semicolons between levels, spaces between numbers."""
         return _text(self.scales), _text(self.ratios)
 
 
 def parse(own: Design, scales: str, ratios: str) -> Design:
-    """Return the design that two texts ask for; empty ones are the model's own.
+    """Parse the scales and ratios of a design; for an empty text keep those of `own`, the model's design.
 
-    One group stands for every level. Raises Refusal that says what is wrong with which text.
+    A single group applies to every level. Raises Refusal that says which text is wrong and how.
     """
     wanted = _read(scales, len(own.scales), "scales", least=1) if scales.strip() else own.scales
     least = 0 if own.fractions else 1
     shapes = _read(ratios, own.levels, "ratios", least=least) if ratios.strip() else own.ratios
     if own.fractions and any(len(group) != 1 for group in wanted):
-        raise Refusal("Default boxes take one scale a level.", advice=f"Write {own.levels + 1} numbers: 0.1; 0.2; …")
+        raise Refusal("Default boxes take one scale per level.", advice=f"Write {own.levels + 1} numbers: 0.1; 0.2; …")
     return Design(wanted, shapes, own.fractions)
 
 
@@ -66,7 +67,7 @@ def _read(text: str, count: int, name: str, *, least: int) -> Groups:
     if len(groups) != count:
         raise Refusal(
             f"There are {len(groups)} groups of {name}, but {count} are needed.",
-            advice="Part the levels by semicolons, or give one group for all.",
+            advice="Separate the levels by semicolons, or give one group for all.",
         )
     try:
         found = tuple(tuple(float(word) for word in group) for group in groups)

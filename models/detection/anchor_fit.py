@@ -1,4 +1,4 @@
-"""How well anchors fit the objects of a data set, and which would fit better. Shapes and places only; no network."""
+"""How well anchors fit the objects of a data set, and k-means suggestions of anchors that fit better."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Told = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Clusters:
-    """`shapes` (k, 2) width and height in network pixels, smallest first, `members` (k,), the `mean` best IoU."""
+    """`shapes` (k, 2): width and height in network pixels, smallest first; `members` (k,); `mean` best IoU."""
 
     shapes: Numbers
     members: Int
@@ -32,10 +32,10 @@ class Clusters:
 def best_overlaps(
     truth: Numbers, anchors: Numbers, cells: Sequence[tuple[int, int]], per_cell: Sequence[int]
 ) -> Numbers:
-    """Return each object's highest IoU (M,) with any of the anchors (N, 4), all in network pixels.
+    """Return each object's highest IoU (M,) with any anchor (N, 4); both in network pixels.
 
-    The anchors of one shape stand on a grid, and their IoU with an object falls with the distance of the middles along
-    either axis: only the nearest of each shape has to be looked at, a few for each object instead of all.
+    The anchors of one shape stand on a grid, and their IoU with an object falls with the distance of the centres along
+    either axis. So only the nearest anchor of each shape has to be compared with an object.
     """
     best, start = np.zeros(len(truth), np.float32), 0
     middle = (truth[:, :2] + truth[:, 2:]) / 2
@@ -52,15 +52,17 @@ def best_overlaps(
 
 
 def shape_overlap(a: Numbers, b: Numbers) -> Numbers:
-    """Return the IoU (N, k) of shapes (N, 2) and (k, 2) laid on one middle."""
+    """Return the IoU (N, k) of shapes (N, 2) and (k, 2) that share a centre."""
     shared = np.minimum(a[:, :1], b[:, 0]) * np.minimum(a[:, 1:], b[:, 1])
     return shared / (a.prod(axis=1)[:, None] + b.prod(axis=1) - shared)
 
 
 def cluster(shapes: Numbers, count: int, *, seed: int = 0, told: Told = lambda part: None) -> Clusters:
-    """Return the `count` shapes that k-means finds among shapes (N, 2) with the distance 1 - IoU (Redmon & Farhadi
-    2017, "YOLO9000", section 2), by k-means++ and the best of some restarts; the same seed gives the same.
-    Of very many shapes a sample is clustered.
+    """Cluster shapes (N, 2) into `count` shapes by k-means with the distance 1 - IoU (Redmon & Farhadi 2017,
+    "YOLO9000", section 2).
+
+    Seed with k-means++ and keep the best of `RESTARTS` runs; the same seed gives the same result. Above `MOST_SHAPES`
+    shapes, cluster a random sample.
     """
     rng = np.random.default_rng(seed)
     shapes = np.asarray(shapes, np.float64)
@@ -86,11 +88,11 @@ def cluster(shapes: Numbers, count: int, *, seed: int = 0, told: Told = lambda p
 
 
 def suggest(found: Clusters, like: Design, side: float) -> Design:
-    """Return a design of as many scales and ratios per level as `like` has, made from clusters.
+    """Return a design made from clusters, with as many scales and ratios per level as `like` has.
 
-    Each cluster goes to the level whose own anchors are nearest in size, as larger steps suit larger objects; a
-    level's scales, and its ratios, are the means of equal parts of its clusters by members. A level that no cluster
-    belongs to stays as it is. `side` is the input's side in pixels, for default boxes.
+    Each cluster goes to the level of `like` whose anchors are nearest in size, because the strides of later levels suit
+    larger objects. A level's scales and ratios are the means of equal parts of its clusters, weighted by members.
+    A level without clusters keeps its own. `side` is the input's side in pixels, needed for default boxes.
     """
     sizes, ratios = np.sqrt(found.shapes.prod(axis=1)), found.shapes[:, 1] / found.shapes[:, 0]
     unit = side if like.fractions else 1.0
@@ -106,7 +108,7 @@ def suggest(found: Clusters, like: Design, side: float) -> Design:
 
 
 def _nearest(places: Numbers, wanted: Numbers) -> Int:
-    """Return the index of the place, of some in order, that is nearest to each wanted one."""
+    """Return for each value of `wanted` the index of the nearest of the sorted `places`."""
     return np.searchsorted((places[1:] + places[:-1]) / 2, wanted)
 
 
@@ -122,11 +124,11 @@ def _seeded(shapes: Numbers, count: int, rng: np.random.Generator) -> Numbers:
 
 
 def _means(values: Numbers, weights: Int, count: int) -> list[float]:
-    """Return the geometric means of `count` neighbouring parts of equal weight, the lowest first."""
+    """Return the geometric means of `count` consecutive parts of equal weight, lowest first."""
     logs = np.sort(np.repeat(np.log(values), np.maximum(weights, 1) * count))
     return [float(np.exp(part.mean())) for part in np.array_split(logs, count)] if count else []
 
 
 def _tidy(groups: Sequence[Sequence[float]]) -> Groups:
-    """Return groups of numbers of three digits."""
+    """Round groups of numbers to three significant digits."""
     return tuple(tuple(float(f"{value:.3g}") for value in group) for group in groups)

@@ -1,4 +1,4 @@
-"""The anchors of a torchvision detector laid out on a picture, without running its network."""
+"""Lay out the anchors of a torchvision detector on an image; feature map sizes come from a meta-device copy."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _twins: WeakKeyDictionary[nn.Module, tuple[nn.Module, dict[Size, list[Size]]]] =
 
 
 def owner(model: Any) -> Any:
-    """Return what holds a model's transform and anchor generator: torchvision's networks do, else the adapter does."""
+    """Return what holds the transform and anchor generator: a torchvision network, else the adapter's `net`."""
     return model if hasattr(model, "anchor_generator") else model.net
 
 
 def parts(net: Any) -> tuple[Any, Any]:
-    """Return the anchor generator and the matcher of an owner; the matcher is None where none is (FCOS)."""
+    """Return an owner's anchor generator and its matcher, which is None for FCOS."""
     held = getattr(net, "rpn", net)
     return held.anchor_generator, getattr(held, "proposal_matcher", None)
 
 
 def why_none(model: Any) -> str:
-    """Return why a model has no anchors that objects are matched to, "" if it has: boxes, or the cells of FCOS."""
+    """Return why objects are not matched to anchors (or FCOS cells) in this model, "" if they are."""
     held = owner(model)
     return (
         ""
@@ -44,7 +44,7 @@ def why_none(model: Any) -> str:
 
 
 def own_design(generator: Any) -> Design:
-    """Return the design of a generator. Raises Refusal for one that is not torchvision's."""
+    """Return the design of a generator. Raises Refusal for a type other than torchvision's two."""
     if isinstance(generator, AnchorGenerator):
         return Design(_groups(generator.sizes), _groups(generator.aspect_ratios))
     if isinstance(generator, DefaultBoxGenerator):
@@ -56,7 +56,7 @@ def own_design(generator: Any) -> Design:
 
 
 def generator_of(design: Design, like: Any) -> nn.Module:
-    """Return torchvision's own generator for a design, with whatever else another generator has."""
+    """Return a torchvision generator for a design; steps, strides and clipping come from the generator `like`."""
     if isinstance(like, GridAnchors):
         return like.like_this(design.scales, design.ratios)
     if not design.fractions:
@@ -67,7 +67,7 @@ def generator_of(design: Design, like: Any) -> nn.Module:
 
 
 def network_size(transform: Any, height: int, width: int) -> Size:
-    """Return height and width of a picture as the network gets it, padding excluded, as torchvision resizes it."""
+    """Return (height, width) of an image after torchvision's resizing, before padding."""
     if transform.fixed_size is not None:
         return int(transform.fixed_size[1]), int(transform.fixed_size[0])
     scale = min(transform.min_size[-1] / min(height, width), transform.max_size / max(height, width))
@@ -75,13 +75,13 @@ def network_size(transform: Any, height: int, width: int) -> Size:
 
 
 def padded_size(transform: Any, size: Size) -> Size:
-    """Return height and width with the padding, as one picture is batched alone."""
+    """Return (height, width) after padding, for a batch of one image."""
     step = transform.size_divisible
     return math.ceil(size[0] / step) * step, math.ceil(size[1] / step) * step
 
 
 def grids(net: Any, padded: Size) -> list[Size]:
-    """Return rows and columns of each feature map for an input size, by a run of the backbone without numbers."""
+    """Return (rows, columns) of each feature map for an input size, from a run of the backbone on the meta device."""
     if isinstance(generator := getattr(net, "anchor_generator", None), GridAnchors):
         return generator.grids(padded)
     if net not in _twins:
@@ -95,14 +95,14 @@ def grids(net: Any, padded: Size) -> list[Size]:
 
 
 def lay_out(generator: Any, padded: Size, cells: list[Size]) -> Tensor:
-    """Return the anchors (N, 4) in network pixels by level, row, column, anchor."""
+    """Return the anchors (N, 4) in network pixels, ordered by level, row, column, anchor of the cell."""
     one = torch.zeros(1)
     images = ImageList(one.expand(1, 3, *padded), [padded])
     return generator(images, [one.expand(1, 1, *size) for size in cells])[0]
 
 
 def _weightless(module: nn.Module) -> nn.Module:
-    """Return a copy on the meta device, without copying a weight."""
+    """Return a copy of a module on the meta device, without allocating its weights."""
     empty: dict[int, Any] = {
         id(p): nn.Parameter(torch.empty_like(p, device="meta"), requires_grad=False) for p in module.parameters()
     }

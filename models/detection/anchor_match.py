@@ -1,7 +1,7 @@
-"""Which anchor learns which object, by the rule each torchvision family trains with. No losses, no sampling.
+"""Assign anchors to objects by the rule each torchvision family trains with.
 
-What does not depend on thresholds is worked out once (`overlap`), so that a threshold's move is a few comparisons of
-columns. The answers equal those of torchvision's `Matcher`, `SSDMatcher` and FCOS, ties included.
+`overlap` computes once what does not depend on thresholds, so moving a threshold costs only a few comparisons of
+columns. The results equal those of torchvision's `Matcher`, `SSDMatcher` and FCOS, ties included.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ Told = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Rule:
-    """How a family assigns anchors. `iou`: at IoU `fg` and above matched, below `bg` background, between ignored; with
-    `low_quality` each object also gets the anchors that overlap it most. `best` (SSD): one threshold, and each object
-    gets its best anchor. `centre` (FCOS): by place and scale, no IoU.
+    """How a family assigns anchors.
+
+    `iou`: matched at IoU `fg` and above, background below `bg`, ignored between; with `low_quality` each object also
+    gets the anchors that overlap it most. `best` (SSD): one threshold, and each object gets its best anchor.
+    `centre` (FCOS): by position and scale, without IoU.
     """
 
     kind: Kind
@@ -40,8 +42,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Overlap:
-    """N anchors against M objects: `best` (N,) an anchor's highest IoU, `row` (N,) the object it has it with;
-    `truth_best` (M,) an object's highest IoU, `first` (M,) the first anchor it has it with, `ties` (K,) all of them."""
+    """IoU of N anchors with M objects, reduced to columns.
+
+    Per anchor: `best` (N,) its highest IoU, `row` (N,) the object with that IoU. Per object: `truth_best` (M,) its
+    highest IoU, `first` (M,) the first anchor with that IoU. `ties` (K,): all anchors that are an object's best.
+    """
 
     best: Float
     row: Int
@@ -51,14 +56,17 @@ class Overlap:
 
     @property
     def nbytes(self) -> int:
-        """The size of all columns."""
+        """The size of all columns in bytes."""
         return sum(getattr(self, name).nbytes for name in self.__dataclass_fields__)
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """Per anchor: `row` (N,) of its object, -1 background, -2 ignored; `iou` (N,) with that object or, of none, the
-    highest with any; `state` (N,) MATCHED, FORCED, IGNORED or BACKGROUND."""
+    """What N anchors learn.
+
+    `row` (N,): the object, -1 for background, -2 for ignored; `iou` (N,): the IoU with that object, or the highest IoU
+    with any object where there is none; `state` (N,): MATCHED, FORCED, IGNORED or BACKGROUND.
+    """
 
     row: Int
     iou: Float
@@ -66,7 +74,7 @@ class Assignment:
 
 
 def rule_of(matcher: Any) -> Rule:
-    """Return the rule of a network's matcher; None is FCOS, which has none."""
+    """Return the rule of a network's matcher; None means FCOS, which has no matcher."""
     if matcher is None:
         return Rule("centre")
     kind: Kind = "best" if isinstance(matcher, SSDMatcher) else "iou"
@@ -76,7 +84,7 @@ def rule_of(matcher: Any) -> Rule:
 
 
 def overlap(truth: Tensor, anchors: Tensor, *, told: Told = lambda part: None) -> Overlap:
-    """Compare objects (M, 4), M > 0, with anchors (N, 4), both in network pixels, some anchors at a time."""
+    """Compare objects (M, 4), M > 0, with anchors (N, 4), both in network pixels, in blocks of anchors."""
     count, step = len(anchors), max(1, PAIRS_AT_ONCE // len(truth))
     best, row = np.empty(count, np.float32), np.empty(count, np.int64)
     truth_best, first = torch.full((len(truth),), -1.0), torch.zeros(len(truth), dtype=torch.int64)
@@ -95,13 +103,14 @@ def overlap(truth: Tensor, anchors: Tensor, *, told: Told = lambda part: None) -
 
     owner, anchor, value = (torch.cat(column) for column in zip(*pairs, strict=True))
     ties = anchor[value == truth_best[owner]].unique()
-    if (truth_best == 0).any():  # torchvision then takes every anchor for a tie
+    # An object that overlaps no anchor has highest IoU 0, and torchvision then counts every anchor as a tie.
+    if (truth_best == 0).any():
         ties = torch.arange(count)
     return Overlap(best, row, truth_best.numpy(), first.numpy(), ties.numpy())
 
 
 def assign(found: Overlap, rule: Rule) -> Assignment:
-    """Return what `Matcher` and `SSDMatcher` of torchvision return, and why."""
+    """Return the assignment that torchvision's `Matcher` or `SSDMatcher` makes, with the state of each anchor."""
     row, iou = found.row.copy(), found.best.copy()
     row[found.best < rule.fg] = -2
     row[found.best < rule.bg] = -1
@@ -118,8 +127,9 @@ def assign(found: Overlap, rule: Rule) -> Assignment:
 def assign_by_centre(truth: Tensor, anchors: Tensor, counts: list[int], radius: float) -> Int:
     """Return FCOS's assignment (N,): the object of each anchor, -1 for none (Tian et al. 2019, with centre sampling).
 
-    `counts` are the anchors of each level. An anchor's middle must lie in the object and within `radius` anchor sides
-    of its middle; its farthest side must suit the level; of several objects the smallest takes it.
+    `counts` is the number of anchors of each level. An anchor's centre must lie inside the object and within `radius`
+    anchor sides of the object's centre, and its distance to the farthest side must suit the level. Where several
+    objects qualify, the smallest wins.
     """
     centres, middles = (anchors[:, :2] + anchors[:, 2:]) / 2, (truth[:, :2] + truth[:, 2:]) / 2
     sides = anchors[:, 2] - anchors[:, 0]
@@ -142,10 +152,10 @@ def assign_by_centre(truth: Tensor, anchors: Tensor, counts: list[int], radius: 
 
 
 def centre_assignment(row: Int, found: Overlap) -> Assignment:
-    """Return FCOS's rows with their states; the IoU is the anchor's highest, for what it is worth."""
+    """Return FCOS's rows with their states. FCOS does not use IoU; the column holds each anchor's highest."""
     return Assignment(row, found.best, np.where(row >= 0, MATCHED, BACKGROUND))
 
 
 def no_truth(count: int) -> Assignment:
-    """Return the assignment where there is no object: all background."""
+    """Return the assignment for an image without objects: all background."""
     return Assignment(np.full(count, -1), np.zeros(count, np.float32), np.full(count, BACKGROUND))

@@ -1,4 +1,4 @@
-"""Sets of anchors that decode what a network leaves undecoded: known ones, and those a card gives. No network."""
+"""Anchor sets that decode box offsets a network leaves undecoded: known sets, and those described in a card."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch import Tensor
 
 from models.types import Refusal
 
-LARGEST_LOG = math.log(1000 / 16)  # as torchvision bounds it
+LARGEST_LOG = math.log(1000 / 16)  # the bound that torchvision's BoxCoder uses
 
 
 @dataclass(frozen=True)
 class AnchorSet:
-    """Square anchors of `sizes` px in every cell of each level, whose cells are `strides` px wide.
+    """Square anchors of `sizes` px in every cell of each level; cells are `strides` px wide.
 
-    Boxes are offsets from them (Liu et al. 2016, equation 2): of the centre in shares of the anchor, and the logarithm
-    of the scale, both over their `variances`. With `clip` anchors are cut to the input's size.
+    Boxes are encoded as in Liu et al. 2016, equation 2: the centre's offset in anchor sizes and the logarithm of the
+    scale, each divided by its entry of `variances`. With `clip`, anchors are cut to the input's size.
     """
 
     strides: tuple[int, ...]
@@ -30,7 +30,7 @@ class AnchorSet:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> AnchorSet:
-        """Read it from a card's `anchors`. Raises Refusal for what is none."""
+        """Read the set from a card's `anchors`. Raises Refusal for a malformed entry."""
         try:
             sizes = tuple(tuple(float(v) for v in level) for level in given["sizes"])
             centre, scale = (float(v) for v in given.get("variances", (0.1, 0.2)))
@@ -45,15 +45,15 @@ class AnchorSet:
             ) from error
 
     def grids(self, size: tuple[int, int]) -> list[tuple[int, int]]:
-        """Return rows and columns of each level for an input of `size` (h, w)."""
+        """Return (rows, columns) of each level for an input of `size` (h, w)."""
         return [(math.ceil(size[0] / stride), math.ceil(size[1] / stride)) for stride in self.strides]
 
     def count(self, size: tuple[int, int]) -> int:
-        """Return how many anchors there are."""
+        """Return the number of anchors for an input of `size` (h, w)."""
         return sum(h * w * len(sizes) for (h, w), sizes in zip(self.grids(size), self.sizes, strict=True))
 
     def centred(self, size: tuple[int, int]) -> Tensor:
-        """Return the anchors (R, 4), centre, width and height in pixels of the input, by level, row, column, size."""
+        """Return the anchors (R, 4) as centre, width, height in input pixels, ordered by level, row, column, size."""
         made = []
         for stride, (rows, columns), sizes in zip(self.strides, self.grids(size), self.sizes, strict=True):
             y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
@@ -64,11 +64,11 @@ class AnchorSet:
         return found.minimum(found.new_tensor((*size[::-1], *size[::-1]))) if self.clip else found
 
     def decode(self, offsets: Tensor, size: tuple[int, int]) -> Tensor:
-        """Return offsets (..., R, 4) as boxes x0 y0 x1 y1 in pixels of the input."""
+        """Decode offsets (..., R, 4) to boxes x0 y0 x1 y1 in input pixels."""
         return self.decode_rows(offsets, self.centred(size).to(offsets))
 
     def decode_rows(self, offsets: Tensor, anchors: Tensor) -> Tensor:
-        """Return offsets (..., 4) from anchors (..., 4), centre and size, as x0 y0 x1 y1."""
+        """Decode offsets (..., 4) from anchors (..., 4), given as centre and size, to x0 y0 x1 y1."""
         centre = anchors[..., :2] + offsets[..., :2] * self.variances[0] * anchors[..., 2:]
         half = anchors[..., 2:] * (offsets[..., 2:] * self.variances[1]).clamp_max(LARGEST_LOG).exp() / 2
         return torch.cat([centre - half, centre + half], -1)
@@ -81,9 +81,9 @@ KNOWN = {
 
 
 def fitting(count: int, size: tuple[int, int], given: Mapping[str, Any] | None) -> dict[str, AnchorSet]:
-    """Return the sets by name that have so many anchors on an input of `size` (h, w), the card's own `given` first.
+    """Return by name the sets that have `count` anchors on an input of `size` (h, w); `given` is the card's own.
 
-    Raises Refusal where the card's own do not fit.
+    With `given`, return only that. Raises Refusal where the card's anchors do not fit.
     """
     if given is not None:
         own = AnchorSet.of(given)
@@ -91,7 +91,7 @@ def fitting(count: int, size: tuple[int, int], given: Mapping[str, Any] | None) 
             raise Refusal(
                 f"The card's anchors are {own.count(size):,} on an input of {size[1]} x {size[0]}, "
                 f"the network gives {count:,} boxes.",
-                advice="Mend strides and sizes in the card.",
+                advice="Correct the strides and sizes in the card.",
             )
         return {"card": own}
     return {name: known for name, known in KNOWN.items() if known.count(size) == count}

@@ -1,4 +1,4 @@
-"""What the rows of boxes and scores are that a network gives, guessed from their numbers. No adapter."""
+"""How to read a network's rows of boxes and scores (box form, unit, score scale), guessed from their values."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PROBABILITIES, SOFTMAX, SIGMOID = "probabilities", "softmax", "sigmoid"
 FIRST, LAST, NONE = "first", "last", "none"
 BOXES = {
     "title": "Boxes",
-    "help": "Two corners, the centre with width and height, the upper left corner with both, or offsets from anchors.",
+    "help": "Two corners; the centre, or the upper left corner, with width and height; or offsets from anchors.",
 }
-ANCHORS = {"title": "Anchors", "help": "The anchors that offsets begin at: of the card, or a known set."}
-UNIT = {"title": "Unit", "help": "Whether coordinates are shares of the input's sides, or its pixels."}
-SCORES = {"title": "Scores", "help": "Probabilities, or what a softmax or sigmoids make probabilities of."}
-BACKGROUND = {"title": "Background", "help": "Which score is that of no object."}
+ANCHORS = {"title": "Anchors", "help": "The anchors that offsets start from: those of the card, or a known set."}
+UNIT = {"title": "Unit", "help": "Whether coordinates are fractions of the input's sides, or pixels."}
+SCORES = {"title": "Scores", "help": "Probabilities, or numbers that a softmax or sigmoids turn into probabilities."}
+BACKGROUND = {"title": "Background", "help": "Which score stands for no object."}
 LEAST = 1e-30
 MOST_SHARE = 2.0
 MOSTLY = 0.9
@@ -30,7 +30,7 @@ MOSTLY = 0.9
 
 @dataclass(frozen=True)
 class Boxes:
-    """What boxes are: the place `part` of their tensor, form and unit, the anchors of offsets; and what scores are."""
+    """How to read boxes and scores; `part` is the index of the box tensor, `anchors` belong to offsets."""
 
     part: int
     form: str
@@ -41,17 +41,17 @@ class Boxes:
 
     @classmethod
     def of(cls, part: int, assumed: Mapping[str, str], sets: Mapping[str, AnchorSet]) -> Boxes:
-        """Return it from assumptions by name."""
+        """Build it from assumptions by name."""
         form, unit, scores, background = (assumed[name] for name in ("boxes", "unit", "scores", "background"))
         return cls(part, form, unit, scores, background, sets[assumed["anchors"]] if form == OFFSETS else None)
 
     @property
     def link(self) -> Literal["softmax", "sigmoid"]:
-        """What makes probabilities of `logits`."""
+        """The function that turns `logits` into probabilities."""
         return "softmax" if self.scores == SOFTMAX else "sigmoid"
 
     def corners(self, boxes: Tensor, size: tuple[int, int]) -> Tensor:
-        """Return boxes (..., R, 4) as x0 y0 x1 y1 in pixels of an input of `size` (h, w)."""
+        """Convert boxes (..., R, 4) to x0 y0 x1 y1 in pixels of an input of `size` (h, w)."""
         if self.anchors is not None:
             return self.anchors.decode(boxes, size)
         first, second = boxes[..., :2], boxes[..., 2:]
@@ -63,14 +63,14 @@ class Boxes:
         return found * found.new_tensor((*size[::-1], *size[::-1])) if self.unit == SHARE else found
 
     def probabilities(self, scores: Tensor) -> Tensor:
-        """Return the probabilities (..., K) of scores."""
+        """Convert scores (..., K) to probabilities."""
         return {SOFTMAX: scores.softmax(-1), SIGMOID: scores.sigmoid()}.get(self.scores, scores)
 
     def logits(self, scores: Tensor) -> Tensor:
-        """Return scores before the `link`: of a probability the logarithm of its odds.
+        """Return the scores before the `link`; for probabilities, their log-odds.
 
-        Where the columns are one distribution the rest of it is the sum of the others, which does not round to 0 when
-        the network is sure.
+        Where the columns form one distribution, 1 - p is computed as the sum of the other columns, which does not
+        round to 0 when the network is certain.
         """
         if self.scores != PROBABILITIES:
             return scores
@@ -81,9 +81,9 @@ class Boxes:
 
 
 def propose(scores: Tensor, boxes: Tensor, sets: Mapping[str, AnchorSet]) -> dict[str, dict[str, Any]]:
-    """Return the assumptions about boxes (R, 4) and scores (R, K) of a picture, the likeliest choice of each first.
+    """Return the assumptions about boxes (R, 4) and scores (R, K) of an image, the likeliest choice of each first.
 
-    `sets` are the anchors by name that there are as many of as boxes.
+    `sets` are the anchor sets by name whose count equals the number of boxes.
     """
     share = bool((boxes.abs() <= MOST_SHARE).float().mean() > MOSTLY)
     ordered = bool(((boxes[:, 2:] >= boxes[:, :2]).all(1)).float().mean() > MOSTLY)
@@ -103,7 +103,7 @@ def propose(scores: Tensor, boxes: Tensor, sets: Mapping[str, AnchorSet]) -> dic
 
 
 def _kind(scores: Tensor) -> tuple[str, str]:
-    """Return what scores are, and where their background is: the column that wins nearly everywhere."""
+    """Return the kind of scores and the position of the background column, which wins nearly everywhere."""
     columns = scores.shape[1]
     winner = scores.argmax(1)
     first, last = (float((winner == column).float().mean()) for column in (0, columns - 1))

@@ -1,4 +1,4 @@
-"""What a setting's text says of classes: which are hidden, which are grouped, which have a threshold. No torch."""
+"""Parse the settings that name classes: hidden classes, class groups, thresholds per class."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from models.cards import card
 from models.types import Refusal
 
-GROUPS_HELP = "Write names joined by +, groups parted by ;, as in cat+dog; car+truck."
-SCORES_HELP = "Write name=threshold, parted by commas, as in cat=0.6, dog=0.3."
+GROUPS_HELP = "Write names joined by +, groups separated by ;, as in cat+dog; car+truck."
+SCORES_HELP = "Write name=threshold, separated by commas, as in cat=0.6, dog=0.3."
 
 
 def label_ids(names: str, classes: tuple[str, ...]) -> frozenset[int]:
-    """Return the label ids of comma-separated class names. Raises Refusal naming the classes there are."""
+    """Return the label ids of comma-separated class names. Raises Refusal that lists the known classes."""
     return frozenset(label for name in _parts(names, ",") for label in _labels(name, classes))
 
 
 def class_groups(text: str, classes: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
-    """Return the label ids of each group, as in "cat+dog; car+truck"; a class that is not named is not among them.
+    """Return the label ids of each group, as in "cat+dog; car+truck"; a class that is not named is in no group.
 
-    Raises Refusal naming the classes there are, or the class that is named twice.
+    Raises Refusal that lists the known classes, or names a class that occurs twice.
     """
     found = []
     seen: set[int] = set()
@@ -37,9 +37,9 @@ def class_groups(text: str, classes: tuple[str, ...]) -> tuple[tuple[int, ...], 
 
 
 def class_scores(text: str, classes: tuple[str, ...]) -> dict[int, float]:
-    """Return the score threshold of each label id that has its own, as in "cat=0.6, dog=0.3".
+    """Return the score thresholds by label id, as in "cat=0.6, dog=0.3".
 
-    Raises Refusal naming the classes there are, or what is no threshold.
+    Raises Refusal that lists the known classes, or quotes an invalid threshold.
     """
     found: dict[int, float] = {}
     for part in _parts(text, ","):
@@ -49,7 +49,7 @@ def class_scores(text: str, classes: tuple[str, ...]) -> dict[int, float]:
         except ValueError:
             threshold = -1.0
         if not equals or not 0 <= threshold <= 1:
-            raise Refusal(f"{part!r} is no threshold of a class.", advice=f"{SCORES_HELP} They go from 0 to 1.")
+            raise Refusal(f"{part!r} is not a threshold for a class.", advice=f"{SCORES_HELP} They go from 0 to 1.")
         for label in _labels(name.strip(), classes, advice=SCORES_HELP):
             if label in found:
                 raise Refusal(f"Class {name.strip()!r} has two thresholds.", advice="Leave one out.")
@@ -58,17 +58,17 @@ def class_scores(text: str, classes: tuple[str, ...]) -> dict[int, float]:
 
 
 def can_be_named(name: str) -> bool:
-    """Tell whether a class can stand in a setting's text, where commas part names and blanks around them are lost."""
+    """Return whether a class name survives in a setting's text, where commas separate names and spaces are stripped."""
     return bool(name) and "," not in name and name == name.strip()
 
 
 def write_scores(thresholds: Mapping[str, float]) -> str:
-    """Return thresholds by class name as the text that `class_scores` reads."""
+    """Write thresholds by class name as the text that `class_scores` reads."""
     return ", ".join(f"{name}={threshold:g}" for name, threshold in thresholds.items())
 
 
 def check(settings: Mapping[str, object], classes: tuple[str, ...]) -> None:
-    """Raise Refusal for a setting that names a class there is not, or says of classes what cannot be."""
+    """Raise Refusal for a setting that names an unknown class or is otherwise invalid."""
     for name, read in (("hidden", label_ids), ("groups", class_groups), ("class_scores", class_scores)):
         read(str(settings.get(name, "")), classes)
 

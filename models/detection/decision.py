@@ -1,5 +1,6 @@
-"""The decision on one picture: which candidates are shown at which settings. Shared by every inspection that shows or
-explains detections.
+"""The decision on one image: which candidates are shown at which settings.
+
+Every inspection that shows or explains detections uses `decide`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ METHODS = {
 
 @dataclass(frozen=True)
 class Params:
-    """Thresholds of the stages after the network. Their defaults are replaced by the model's own."""
+    """Thresholds of the stages after the network. The model's own values replace these defaults."""
 
     score: float = param(0.5, "Score", "Boxes with a higher score are shown.")
     iou: float = param(
@@ -52,9 +53,9 @@ class Params:
     method: str = param(
         GREEDY,
         "Method",
-        "What becomes of boxes that overlap: greedy NMS removes the lower; Soft-NMS lowers its score instead "
+        "What happens to boxes that overlap: greedy NMS removes the lower; Soft-NMS lowers its score instead "
         "(Bodla et al. 2017); DIoU-NMS spares it where the centres differ (Zheng et al. 2020); weighted boxes fusion "
-        "takes both into a mean box (Solovyev et al. 2021).",
+        "merges both into a mean box (Solovyev et al. 2021).",
         choices=tuple(METHODS),
         titles=tuple(METHODS.values()),
         needs="nms",
@@ -72,8 +73,8 @@ class Params:
     groups: str = param(
         "",
         "Class groups",
-        "A box may also remove a box of another class of its group: names joined by +, groups parted by ;, as in "
-        "cat+dog; car+truck. Classes not named stay alone.",
+        "A box may also remove a box of another class of its group: names joined by +, groups separated by ;, as in "
+        "cat+dog; car+truck. Each class not named is its own group.",
         needs="nms",
         only=("agnostic", False),
     )
@@ -97,7 +98,7 @@ class Params:
     class_scores: str = param(
         "",
         "Class scores",
-        "Thresholds of single classes, parted by commas, as in cat=0.6, dog=0.3. The others take the score.",
+        "Thresholds of single classes, separated by commas, as in cat=0.6, dog=0.3. The others use Score.",
     )
     hidden: str = param("", "Hidden classes", "Class names that are not shown, separated by commas.")
     suppressed: bool = param(
@@ -107,11 +108,11 @@ class Params:
 
 @dataclass(frozen=True)
 class Decision:
-    """The candidates of a picture, those that suppression `kept` (K,), best first, and the rows `shown` of them.
+    """The candidates of an image, the rows that suppression `kept` (K,), best first, and which of those are `shown`.
 
-    `suppression` tells who removed whom; None unless it was asked for or had to be worked out, and None for methods
-    that lower scores or fuse boxes. `limits` (N,) are the scores that candidates must be above, their class's own or
-    the one for all. `outcome` holds the scores and boxes that the method left.
+    `suppression` holds which box removed which. It is None for methods that lower scores or fuse boxes, and where it
+    was neither requested nor needed. `limits` (N,) are the scores that candidates must exceed: their class's own or the
+    common one. `outcome` holds the scores and boxes after the method.
     """
 
     candidates: Candidates
@@ -124,8 +125,8 @@ class Decision:
 
 @dataclass(frozen=True)
 class _Task:
-    """What a method works on: the candidates, the `group` (N,) within which they act on each other or None for one, who
-    is `alive` (N,) or None for all; `key` tells the candidates and the grouping from others.
+    """What a method works on: `candidates`; `group` (N,) within which they act on each other, None for a single group;
+    `alive` (N,) which take part, None for all. `key` identifies candidates and grouping in the stage cache.
     """
 
     candidates: Candidates
@@ -136,12 +137,12 @@ class _Task:
 
 
 def rpn_settings(model: Any, params: Params) -> dict[str, Value]:
-    """Return the settings of the first stage that this model has."""
+    """Return the settings of the first stage (RPN) that this model has."""
     return {name: getattr(params, name) for name in RPN if name in model.defaults}
 
 
 def check_plain(params: Params, what: str) -> None:
-    """Raise Refusal for settings that `what` cannot follow: it holds for greedy NMS and one score for all classes."""
+    """Raise Refusal for settings that `what` does not support: only greedy NMS and one score for all classes."""
     asked = {
         METHODS.get(params.method, params.method): params.method != GREEDY,
         "class groups": bool(params.groups) and not params.agnostic,
@@ -155,7 +156,10 @@ def check_plain(params: Params, what: str) -> None:
 
 
 def decide(model: Any, pixels: Pixels, params: Params, stages: Any, *, explain: bool = False) -> Decision:
-    """Return what is shown of `pixels` (H, W, 3) uint8 RGB at these settings; with `explain` also who removed whom."""
+    """Return what is shown of `pixels` (H, W, 3) uint8 RGB at these settings; with `explain` also who removed whom.
+
+    At the model's own settings the kept rows come from torchvision's `batched_nms`, so that they equal the model's.
+    """
     classes = model.card.classes
     rpn = rpn_settings(model, params)
     candidates: Candidates = model.candidates(pixels, rpn, stages)
@@ -165,7 +169,8 @@ def decide(model: Any, pixels: Pixels, params: Params, stages: Any, *, explain: 
     limits = np.full(len(candidates), params.score, np.float32)
     for label, limit in own_limits.items():
         limits[candidates.label == label] = limit
-    # A box of a class that is held back must not act on other classes; on its own class it could not.
+    # Candidates below their class's own limit must not remove boxes of other classes. Within a class the limit is the
+    # same for all, and a lower score never removes a higher one, so the mask is needed only across classes.
     alive = candidates.score > limits if own_limits and (groups or params.agnostic) else None
     key = (tuple(rpn.items()), groups or params.agnostic)
     task = _Task(candidates, _group(candidates.label, groups, agnostic=params.agnostic), alive, key, limits)
@@ -194,7 +199,7 @@ def decide(model: Any, pixels: Pixels, params: Params, stages: Any, *, explain: 
 
 
 def _group(label: Int, groups: tuple[tuple[int, ...], ...], *, agnostic: bool) -> Int | None:
-    """Return the group of each candidate (N,): its class, or the first class of its group; None for one of all."""
+    """Return the group of each candidate (N,): its class, or the first class of its group; None for a single group."""
     if agnostic:
         return None
     group = label.copy()
@@ -204,7 +209,7 @@ def _group(label: Int, groups: tuple[tuple[int, ...], ...], *, agnostic: bool) -
 
 
 def _graph(task: _Task, stages: Any, *, distance: bool) -> SuppressionGraph | None:
-    """Return the graph of the overlapping pairs if it is there already; else have it made in idle time."""
+    """Return the graph of overlapping pairs if it is cached; otherwise schedule it for idle time and return None."""
     candidates, name = task.candidates, "distance graph" if distance else "graph"
     graph: SuppressionGraph | None = stages.peek(name, *task.key)
     if graph is None and len(candidates) > 1:
@@ -223,7 +228,7 @@ def _suppressed(task: _Task, graph: SuppressionGraph | None, params: Params) -> 
 
 
 def _softened(task: _Task, params: Params, stages: Any) -> soft_nms.Softened:
-    """Return Soft-NMS at these settings, kept for every position of the score."""
+    """Run Soft-NMS; the result is cached without the score threshold, which does not change it."""
     score, boxes = task.candidates.score, task.candidates.boxes
     gaussian = params.method == GAUSSIAN
     decay = soft_nms.gaussian(params.sigma) if gaussian else soft_nms.linear(params.iou)
@@ -234,7 +239,7 @@ def _softened(task: _Task, params: Params, stages: Any) -> soft_nms.Softened:
 
 
 def _fused(task: _Task, params: Params) -> Outcome:
-    """Return weighted boxes fusion of what is above its limit: what is below must not pull at the mean."""
+    """Fuse the boxes above their limit; those below must not pull at the mean."""
     candidates = task.candidates
     alive = candidates.score > task.limits
     return fusing(candidates, soft_nms.fuse(candidates.boxes, candidates.score, task.group, params.iou, alive))

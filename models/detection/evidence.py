@@ -1,4 +1,4 @@
-"""Evidence: what every stage of a detector held of one picture, for lineage and for misses. Numbers only, no torch."""
+"""Evidence: the values of every detector stage for one image, from which lineage and misses are explained."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from models.types import Anchors, Float, Int
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the stages of one picture held. Boxes are in network pixels (the resized picture) unless said otherwise.
+    """The values of the stages for one image. Boxes are in network pixels (the resized image) unless stated otherwise.
 
-    `origins`: the N anchors, or the cells of an anchor-free detector (`anchor_free`), in pixels of the original.
-    `source` (M,): the origin of each of M scored things: the proposals of two stages, every origin of one stage.
-    `scores(rows)` (k, C): probabilities of some of the M; the column is the label id, and column 0 is background where
-    `has_background`. `decoded(rows)` (k, C, 4): their boxes for each label, clipped to the picture.
-    `drawn(boxes)`: boxes (n, 4) in pixels of the original picture.
+    `origins`: the N anchors, or the cells of an anchor-free detector (`anchor_free`), in pixels of the original image.
+    `source` (M,): the origin of each of the M scored boxes. With two stages these are the proposals, with one stage all
+    origins. `scores(rows)` (k, C): probabilities of some of the M; the column is the label id, and column 0 is
+    background where `has_background`. `decoded(rows)` (k, C, 4): their boxes for each label, clipped to the image.
+    `drawn(boxes)`: boxes (n, 4) converted to pixels of the original image.
 
-    With two stages, else None: `objectness` (N,) of every anchor in 0..1; `regions` (N, 4) its decoded box, clipped;
-    `pool` (P,) the anchors that the RPN took up before its suppression; `proposals` (M,) rows of `pool` that went on.
+    Two stages only, else None: `objectness` (N,) of every anchor in 0..1; `regions` (N, 4) its decoded box, clipped;
+    `pool` (P,) the anchors that enter the RPN's suppression; `proposals` (M,) the rows of `pool` that became proposals.
     """
 
     origins: Anchors
@@ -36,6 +36,6 @@ class Evidence:
 
     @property
     def nbytes(self) -> int:
-        """The size of the columns; what the functions look into is counted where it is cached."""
+        """The size of the columns in bytes; tensors that the functions hold are counted where they are cached."""
         columns = (self.source, self.objectness, self.regions, self.pool, self.proposals)
         return self.origins.nbytes + sum(column.nbytes for column in columns if column is not None)

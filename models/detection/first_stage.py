@@ -1,4 +1,4 @@
-"""What became of the RPN's regions: which went on as proposals, and what stopped the others. Numpy only, no network."""
+"""The fate of each RPN region: which became proposals, and what stopped the others."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ PROPOSAL, LOW_SCORE, REMOVED, OUTRANKED = range(4)
 
 @dataclass(frozen=True)
 class FirstStage:
-    """The P regions of the pool: `fate` (P,) one of PROPOSAL, LOW_SCORE, REMOVED, OUTRANKED; `by` (P,) the row of the
-    pool that removed it at `iou` (P,), -1 and 0 for none; `place` (P,) its place after suppression from 0, -1 for none.
+    """The fate of the P regions of the pool.
+
+    `fate` (P,): PROPOSAL, LOW_SCORE, REMOVED or OUTRANKED; `by` (P,): the row of the pool that removed it, -1 for none;
+    `iou` (P,): the IoU with that row, 0 for none; `place` (P,): the place after suppression, from 0, -1 for none.
     """
 
     fate: Int
@@ -28,7 +30,7 @@ class FirstStage:
 def pooled(evidence: Evidence) -> tuple[Float, Float, Int]:
     """Return the pool's regions (P, 4) in network pixels, their objectness (P,) and pyramid levels (P,).
 
-    Raises ValueError for a detector of one stage.
+    Raises ValueError for a one-stage detector.
     """
     if evidence.pool is None or evidence.regions is None or evidence.objectness is None:
         raise ValueError("a detector of one stage has no proposals")
@@ -39,14 +41,15 @@ def pooled(evidence: Evidence) -> tuple[Float, Float, Int]:
 def ranked(evidence: Evidence, *, iou: float) -> Int:
     """Return the rows of the pool that survive suppression within their level, best objectness first.
 
-    Those at any score and number of proposals are the first of them: suppression is closed under order.
+    The proposals at any minimum score and any maximum count are a prefix of these rows, because greedy suppression lets
+    only higher scores remove lower ones.
     """
     boxes, objectness, level = pooled(evidence)
     return plain(boxes, objectness, level, iou).kept
 
 
 def first_stage(evidence: Evidence, *, score: float, iou: float) -> FirstStage:
-    """Tell what became of each region of the pool at the settings that `evidence` was made with."""
+    """Return the fate of each region of the pool at the settings that `evidence` was made with."""
     boxes, objectness, level = pooled(evidence)
     assert evidence.proposals is not None
     outcome = plain(boxes, objectness, level, iou)

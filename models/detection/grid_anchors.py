@@ -1,4 +1,7 @@
-"""Anchors on grids whose strides are given: centres within the cells, not rounded. torchvision's differ in both."""
+"""An anchor generator with given strides and cell-centred anchors.
+
+torchvision's AnchorGenerator derives strides from the feature maps, starts at the cells' corners and rounds anchors.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ Size = tuple[int, int]
 
 
 class GridAnchors(AnchorGenerator):
-    """Makes for level l, whose cells are `strides[l]` network pixels apart, one anchor a cell for each of its ratios
-    (height over width) and sizes (side of a square of the same area), in that order.
+    """Generator of anchors on a grid of `strides[l]` network pixels for level l: one anchor per cell for each of its
+    ratios (height over width) and sizes (side of a square of the same area), in that order.
 
-    The centres are at `offset` of a cell; with `clip` the anchors end where the input does.
+    Centres are at `offset` of a cell; with `clip`, anchors are cut to the input.
     """
 
     def __init__(
@@ -46,11 +49,11 @@ class GridAnchors(AnchorGenerator):
         return GridAnchors(self.strides, sizes, ratios, offset=self.offset, clip=self.clip)
 
     def grids(self, size: Size) -> list[Size]:
-        """Return rows and columns of each level for an input of a height and width."""
+        """Return (rows, columns) of each level for an input of (height, width)."""
         return [(math.ceil(size[0] / stride), math.ceil(size[1] / stride)) for stride in self.strides]
 
     def forward(self, image_list: ImageList, feature_maps: Any) -> list[Tensor]:
-        """Return the anchors (N, 4) by level, row, column, anchor, for each picture of the batch, which are equal."""
+        """Return the anchors (N, 4) by level, row, column, anchor, once for each image of the batch (all the same)."""
         height, width = (int(v) for v in image_list.tensors.shape[-2:])
         device, found = image_list.tensors.device, []
         for cell, stride, (rows, columns) in zip(

@@ -1,4 +1,4 @@
-"""What a head gives each shown detection, computed for the new ones alone and kept by detection id. Not the head."""
+"""Per-detection outputs of a head (masks, key points), computed only for new detections and cached by detection id."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OWN = ("own",)
 
 
 def shown(model: Any, pixels: Pixels, params: Params, stages: Any) -> tuple[Candidates, Shown, Int]:
-    """Return the candidates, what is shown of them, best first, and the detection ids."""
+    """Return the candidates, the shown ones (best first), and the detection ids of the shown ones."""
     decision = decide(model, pixels, params, stages)
     rows, found = decision.shown.rows, decision.candidates
     return found, decision.shown, found.anchor[rows] * len(model.card.classes) + found.label[rows]
@@ -26,11 +26,11 @@ def shown(model: Any, pixels: Pixels, params: Params, stages: Any) -> tuple[Cand
 def each(
     name: str, model: Any, params: Params, ids: Int, stages: Any, *, boxes: Float, make: Callable[[Int], Sequence[T]]
 ) -> list[T]:
-    """Return one value for each detection; `make(positions)` gives those of some positions in `ids`.
+    """Return one value for each detection; `make(positions)` computes those at some positions in `ids`.
 
-    Values are kept by id and by place, for fusion moves `boxes` (K, 4). A box's numbers depend in their last bits on
-    the batch it is in: so at the model's own settings all are made in one batch of their own, as the model does, and
-    those of other RPN settings are kept apart.
+    Values are cached by id and by box, because fusion moves `boxes` (K, 4). The last bits of a box's numbers depend on
+    the batch it is computed in. So at the model's own settings all detections go into one batch, as in the model, and
+    values computed under other RPN settings are cached separately.
     """
     kinds = _kinds(model, params)
     values: dict[int, T] = {}
@@ -51,7 +51,7 @@ def each(
 
 
 def _kinds(model: Any, params: Params) -> tuple[str, ...]:
-    """Return under which names values may be found, the first being where new ones go."""
+    """Return the names under which values may be cached; new values go under the first."""
     own = model.defaults
     if any(own[key] != value for key, value in rpn_settings(model, params).items()):
         return ("other proposals",)

@@ -1,7 +1,7 @@
-"""How much boxes overlap: IoU, GIoU, DIoU, CIoU, in float32 as torchvision reckons. Numbers only, no torch.
+"""IoU, GIoU, DIoU and CIoU of boxes, in float32 with torchvision's arithmetic.
 
 Boxes are (..., 4) xyxy and pair up by broadcasting: `iou(a, b)` for N pairs, `iou(a[:, None], b)` for a matrix. Where a
-quotient has no value, as for two boxes without area, the answer is NaN.
+quotient is undefined, as for two boxes without area, the result is NaN.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def iou(a: Numbers, b: Numbers) -> Numbers:
 
 
 def giou(a: Numbers, b: Numbers) -> Numbers:
-    """Return generalised IoU, -1 to 1: less the part of the enclosing box that neither covers (Rezatofighi 2019)."""
+    """Return generalised IoU, -1 to 1: IoU minus the uncovered share of the enclosing box (Rezatofighi 2019)."""
     _, union = areas(a, b)
     whole = _enclosing(a, b)
     area = whole[..., 0] * whole[..., 1]
@@ -41,7 +41,7 @@ def giou(a: Numbers, b: Numbers) -> Numbers:
 
 
 def diou(a: Numbers, b: Numbers) -> Numbers:
-    """Return distance IoU: less the squared distance of the centres in enclosing diagonals (Zheng 2020)."""
+    """Return distance IoU: IoU minus the squared centre distance over the squared enclosing diagonal (Zheng 2020)."""
     whole = _enclosing(a, b)
     diagonal = whole[..., 0] ** 2 + whole[..., 1] ** 2 + EPS
     x, y = _apart(a, b)
@@ -49,7 +49,7 @@ def diou(a: Numbers, b: Numbers) -> Numbers:
 
 
 def ciou(a: Numbers, b: Numbers) -> Numbers:
-    """Return complete IoU: distance IoU less a penalty for another aspect ratio (Zheng 2020)."""
+    """Return complete IoU: distance IoU minus a penalty for differing aspect ratios (Zheng 2020)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         angle = _angle(a) - _angle(b)
         v = np.float32(4 / np.pi**2) * angle**2
@@ -57,7 +57,7 @@ def ciou(a: Numbers, b: Numbers) -> Numbers:
 
 
 def centre_distance(a: Numbers, b: Numbers) -> Numbers:
-    """Return how far the centres lie apart, in pixels."""
+    """Return the distance of the centres in pixels."""
     return np.hypot(*_apart(a, b))
 
 
@@ -66,7 +66,7 @@ def _area(boxes: Numbers) -> Numbers:
 
 
 def _enclosing(a: Numbers, b: Numbers) -> Numbers:
-    """Return width and height (..., 2) of the smallest box around both."""
+    """Return width and height (..., 2) of the smallest box around each pair."""
     a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
     return (np.maximum(a[..., 2:], b[..., 2:]) - np.minimum(a[..., :2], b[..., :2])).clip(min=0)
 

@@ -1,4 +1,4 @@
-"""The lineage of one box: origin, proposal, class scores, suppression, rank. Numpy only; shows nothing."""
+"""The lineage of one box: origin, proposal, class scores, suppression, rank."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ NO_PROPOSAL, NO_CANDIDATE = "no proposal", "no candidate"
 
 @dataclass(frozen=True)
 class Lineage:
-    """One box's way: plain numbers by step in `steps`, and arrays with the boxes in pixels of the original picture.
+    """One box's path through the stages: plain numbers by step in `steps`, boxes in pixels of the original image.
 
     `arrays`: `origin` (1, 4), `origin_network` (1, 4) in network pixels, `proposal` (n, 4), `box` (n, 4), `remover`
-    (n, 4) with n 0 or 1, `class_scores` (C,) or (0,), and what it removed, best first: `removed_ids` (R,),
-    `removed_boxes` (R, 4), `removed_scores`, `removed_labels`, `removed_iou` (R,).
+    (n, 4) with n 0 or 1, `class_scores` (C,) or (0,), and the boxes it removed, best first: `removed_ids` (R,),
+    `removed_boxes` (R, 4), `removed_scores` (R,), `removed_labels` (R,), `removed_iou` (R,).
     """
 
     steps: dict[str, Any]
@@ -40,9 +40,9 @@ def trace(
     hidden: frozenset[int],
     first: FirstStage | None,
 ) -> Lineage:
-    """Return the lineage of the detection with id `box`, an anchor's row times `classes` plus a label.
+    """Return the lineage of the detection with id `box`, which is anchor row times `classes` plus label.
 
-    `first` is what became of the RPN's regions, with two stages. Raises ValueError for an id that no anchor has.
+    `first` is the fate of the RPN's regions, None with one stage. Raises ValueError for an id whose anchor is unknown.
     """
     anchor, label = divmod(box, classes)
     if not 0 <= anchor < len(evidence.origins.boxes):
@@ -68,7 +68,7 @@ def trace(
 
 
 def rank(values: Float, own: float) -> int:
-    """Return the place of a value from 1, the greatest; equal values share the best place."""
+    """Return the rank of a value, 1 for the greatest; equal values share the best rank."""
     return int((values > own).sum()) + 1
 
 
@@ -100,7 +100,7 @@ def _origin(evidence: Evidence, anchor: int) -> tuple[dict[str, Any], dict[str, 
 
 
 def _objectness(evidence: Evidence, anchor: int, first: FirstStage | None) -> tuple[dict[str, Any] | None, np.ndarray]:
-    """Return the numbers of the first stage, and the proposal's box (1, 4); None and no box with one stage."""
+    """Return the numbers of the first stage and the proposal's box (1, 4); None and no box for a one-stage detector."""
     every, pool = evidence.objectness, evidence.pool
     if every is None or pool is None or evidence.regions is None or first is None:
         return None, np.zeros((0, 4), np.float32)
@@ -146,7 +146,7 @@ def _class(scores: Float, label: int, *, has_background: bool) -> dict[str, Any]
 def _ending(
     decision: Decision, box: int, *, classes: int, hidden: frozenset[int]
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return what became of the box, by which box, and what it removed of what lies above the score."""
+    """Return the fate of the box, which box removed it, and which boxes above the score it removed."""
     found, limits = decision.candidates, decision.limits
     removed_by, removed_iou = decision.outcome.explain(decision.kept)
     ids = found.anchor * classes + found.label
@@ -158,7 +158,8 @@ def _ending(
     if len(at):
         row = int(at[0])
         facts["fate"] = _fate(decision, row, hidden=hidden)
-        facts["threshold"] = float(str(limits[row]))  # in the digits of single precision: 0.4, not 0.4000000059
+        # Go through str to get the digits of single precision: 0.4, not 0.4000000059.
+        facts["threshold"] = float(str(limits[row]))
         if facts["fate"] == SHOWN:
             facts["rank"] = int(np.flatnonzero(shown == row)[0]) + 1
         elif facts["fate"] == CUT:

@@ -1,4 +1,4 @@
-"""Outlines of small masks, and where torchvision would paste them. Numbers only: nothing is painted here."""
+"""Outlines of small masks as polygons, and where torchvision would paste the masks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ THRESHOLD = 0.5
 PADDING = 1
 FINER = 4
 
-# Around a cell from its top left corner: top, right, bottom, left edge. For each of the 16 ways in which its corners
-# (weights 8, 4, 2, 1) are inside, the outline runs from an edge where that walk leaves the mask to one where it enters.
+# The edges of a cell in clockwise order from the top: top, right, bottom, left. For each of the 16 combinations of
+# corners inside the mask (weights 8, 4, 2, 1 from the top left corner), the outline runs from the edge where the walk
+# around the cell leaves the mask to the edge where it enters.
 _TOP, _RIGHT, _BOTTOM, _LEFT = range(4)
 _STEPS: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = (
     (0b1000, ((_TOP, _LEFT),)),
@@ -30,7 +31,7 @@ _STEPS: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = (
     (0b1011, ((_TOP, _RIGHT),)),
     (0b1101, ((_RIGHT, _BOTTOM),)),
     (0b1110, ((_BOTTOM, _LEFT),)),
-    # Two opposite corners: apart, or (16 more) joined through a cell whose middle is inside.
+    # Two opposite corners are ambiguous: separate, or (16 more) joined where the middle of the cell is inside.
     (0b1010, ((_TOP, _LEFT), (_BOTTOM, _RIGHT))),
     (0b0101, ((_RIGHT, _TOP), (_LEFT, _BOTTOM))),
     (0b11010, ((_TOP, _RIGHT), (_BOTTOM, _LEFT))),
@@ -41,7 +42,7 @@ _STEPS: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = (
 def placed(boxes: Float, *, side: int) -> Int:
     """Return where torchvision pastes masks of `side` x `side`: x, y, width, height (K, 4) in whole pixels.
 
-    The mask gets a border of one cell, the box grows likewise and its corners are cut to whole numbers
+    The mask gets a border of one cell, the box grows in proportion, and its corners are truncated to integers
     (`paste_masks_in_image` of torchvision).
     """
     half = (boxes[:, 2:] - boxes[:, :2]) * np.float32(0.5) * np.float32((side + 2 * PADDING) / side)
@@ -51,11 +52,11 @@ def placed(boxes: Float, *, side: int) -> Int:
 
 
 def outline(mask: Float, place: Int) -> list[Float]:
-    """Return the closed rings (n, 2), first point repeated, at which a mask (h, h) crosses one half, in pixels.
+    """Return the closed rings (n, 2), first point repeated, where a mask (h, h) crosses one half, in image pixels.
 
-    `place` is its x, y, width, height. Between the mask's cells the probability is bilinear, as where torchvision
-    pastes it; the rings are those of marching squares (Lorensen and Cline 1987) on a grid `FINER` times as fine, a
-    pixel's centre at a half. A hole is a ring too: fill by the odd-even rule.
+    `place` is the mask's x, y, width, height. Between the cells the probability is interpolated bilinearly, as in
+    torchvision's pasting. The rings come from marching squares (Lorensen and Cline 1987) on a grid `FINER` times as
+    fine; pixel centres are at halves. A hole is a ring too: fill by the even-odd rule.
     """
     side = mask.shape[0] + 2 * PADDING
     finer = _finer(side)
@@ -66,7 +67,7 @@ def outline(mask: Float, place: Int) -> list[Float]:
 
 
 def joined(rings: Sequence[Sequence[Float]]) -> tuple[Float, Int, Int]:
-    """Return the rings of K masks as columns: points (T, 2), first point of each ring (R + 1,), its mask (R,)."""
+    """Join the rings of K masks into columns: points (T, 2), start of each ring (R + 1,), mask of each ring (R,)."""
     flat = [ring for own in rings for ring in own]
     start = np.cumsum([0, *(len(ring) for ring in flat)]).astype(np.int64)
     points = np.concatenate([np.zeros((0, 2), np.float32), *flat])
@@ -75,7 +76,7 @@ def joined(rings: Sequence[Sequence[Float]]) -> tuple[Float, Int, Int]:
 
 @cache
 def _finer(side: int) -> NDArray[np.float64]:
-    """Return the weights (n, side) of linear interpolation at every `FINER`th of a step."""
+    """Return the weights (n, side) of linear interpolation at steps of 1 / `FINER`."""
     at = np.arange((side - 1) * FINER + 1) / FINER
     low = np.minimum(at.astype(np.int64), side - 2)
     weights = np.zeros((len(at), side))
@@ -86,7 +87,7 @@ def _finer(side: int) -> NDArray[np.float64]:
 
 
 def _rings(level: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Return the closed rings (n, 2) x y, in grid steps, on which `level` (n, n) crosses 0; its border is below."""
+    """Return the closed rings (n, 2) x y, in grid steps, where `level` (n, n) crosses 0; its border must be below 0."""
     n = level.shape[0]
     inside = level > 0
     corners = (inside[:-1, :-1], inside[:-1, 1:], inside[1:, 1:], inside[1:, :-1])
@@ -96,7 +97,7 @@ def _rings(level: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     middle = level[:-1, :-1] + level[:-1, 1:] + level[1:, 1:] + level[1:, :-1]
     kind += 16 * (((kind == 0b1010) | (kind == 0b0101)) & (middle > 0))
 
-    # An edge is named by the grid point at its top left end, vertical ones n * n later.
+    # An edge is numbered by the grid point at its top left end; vertical edges add n * n.
     offsets = np.array([0, n * n + 1, n, n * n])
     following = np.full(2 * n * n, -1, np.int64)
     for wanted, steps in _STEPS:
@@ -122,7 +123,7 @@ def _rings(level: NDArray[np.float64]) -> list[NDArray[np.float64]]:
 
 
 def _crossings(level: NDArray[np.float64], edges: Int) -> NDArray[np.float64]:
-    """Return where each edge crosses 0, (m, 2) x y in steps of the grid."""
+    """Return where each edge crosses 0: (m, 2) x y in grid steps."""
     n = level.shape[0]
     down = edges >= n * n
     at = edges % (n * n)

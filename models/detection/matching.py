@@ -1,8 +1,8 @@
-"""Detections against ground truth on one picture: which are right, which wrong, what was missed. Numpy only.
+"""Match detections to ground truth on one image: correct, wrong, missed.
 
-COCO's rule (cocoeval.evaluateImg): from the highest score down, each detection takes the object of its class that it
-overlaps most among those still free, if the IoU is at least the threshold. A crowd takes in any number of detections,
-by the share of the detection that lies inside it; those count as neither right nor wrong.
+The rule is COCO's (cocoeval.evaluateImg): in order of falling score, each detection takes the free object of its class
+that it overlaps most, if the IoU reaches the threshold. A crowd absorbs any number of detections, measured by the share
+of the detection inside it; absorbed detections count as neither correct nor wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.types import Bool, Float, Int
 
 Double = NDArray[np.float64]
-# As COCO has it: an IoU of 1 that rounding made a little less still passes a threshold of 1.
+# As in COCO: an IoU of 1 that rounding lowered slightly still passes a threshold of 1.
 ALMOST_ONE = 1 - 1e-10
 
 
@@ -23,9 +23,9 @@ ALMOST_ONE = 1 - 1e-10
 class Matches:
     """The outcome for K detections and T objects.
 
-    Per detection: `correct` (K,); `ignored` (K,) by a crowd, where `correct` is False; `truth` (K,) the row of its
-    object or crowd, for a wrong one of the object of any class that it overlaps most, -1 if it overlaps none; `iou`
-    (K,) with that. Per object: `found` (T,) the row of its detection, -1 for none; `missed` (T,), never a crowd.
+    Per detection: `correct` (K,); `ignored` (K,), absorbed by a crowd; `truth` (K,), the row of its object or crowd,
+    for a wrong detection the object of any class that it overlaps most, -1 for none; `iou` (K,) with that object.
+    Per object: `found` (T,), the row of its detection, -1 for none; `missed` (T,), always False for a crowd.
     """
 
     correct: Bool
@@ -42,13 +42,13 @@ class Matches:
 
     @property
     def precision(self) -> float:
-        """The part of the counted detections that is right, NaN without any."""
+        """The share of the counted detections that is correct; NaN if none counts."""
         right, wrong = int(self.correct.sum()), int(self.wrong.sum())
         return right / (right + wrong) if right + wrong else float("nan")
 
     @property
     def recall(self) -> float:
-        """The part of the objects that was found, NaN without any."""
+        """The share of the objects that was found; NaN if there are none."""
         right, missed = int(self.correct.sum()), int(self.missed.sum())
         return right / (right + missed) if right + missed else float("nan")
 
@@ -56,9 +56,9 @@ class Matches:
 def match(  # noqa: PLR0917 - two tables of three columns each
     boxes: Float, scores: Float, labels: Int, truth_boxes: Float, truth_labels: Int, crowd: Bool, *, iou: float
 ) -> Matches:
-    """Match detections (K) to objects (T): boxes xyxy in the same pixels, labels of the same model.
+    """Match K detections to T objects: boxes xyxy in the same pixels, labels of the same model.
 
-    An object whose label no detection can have, such as -1, is missed.
+    An object with a label that no detection can have, such as -1, counts as missed.
     """
     overlap = overlaps(boxes, truth_boxes, crowd)
     same = labels[:, None] == truth_labels[None]
@@ -66,13 +66,13 @@ def match(  # noqa: PLR0917 - two tables of three columns each
     chosen = np.full(len(boxes), -1, np.int64)
     found = np.full(len(truth_boxes), -1, np.int64)
     reach = same & (overlap >= threshold)
-    # Detections that reach nothing need no turn; of the others each looks at its own few objects.
+    # Detections that reach no object need no turn; each of the others is compared with the few objects it reaches.
     for row in np.argsort(-scores, kind="stable").tolist():
         near = np.flatnonzero(reach[row])
         if not len(near):
             continue
         free = near[(found[near] < 0) & ~crowd[near]]
-        # Of equal overlaps COCO takes the last; objects that count come before crowds.
+        # Among equal overlaps COCO takes the last; objects that count take precedence over crowds.
         pick = free if len(free) else near[crowd[near]]
         if len(pick):
             last = len(pick) - 1 - int(overlap[row, pick][::-1].argmax())
@@ -93,7 +93,7 @@ def match(  # noqa: PLR0917 - two tables of three columns each
 
 
 def overlaps(boxes: Float, truth_boxes: Float, crowd: Bool) -> Double:
-    """Return (K, T) IoU of detections with objects; with a crowd, the share of the detection inside it."""
+    """Return the IoU (K, T) of detections with objects; for a crowd, the share of the detection inside it."""
     ax0, ay0, ax1, ay1 = boxes.astype(np.float64).T[:, :, None]
     bx0, by0, bx1, by1 = truth_boxes.astype(np.float64).T[:, None]
     common = np.minimum(ax1, bx1) - np.maximum(ax0, bx0)

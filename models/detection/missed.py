@@ -1,6 +1,6 @@
-"""Why an object was missed: at which stage its boxes were lost, in numbers and in one sentence. Numpy only.
+"""At which stage the boxes of a missed object were lost.
 
-What would bring it back is in `remedy`.
+`missed_ladder` puts the result in words; `missed_remedy` finds settings that bring the object back.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ if TYPE_CHECKING:
 VALUES_AT_ONCE = 1 << 20
 Rect = tuple[float, float, float, float]
 
-# The stages a box can be lost at, in the order of the detector; those with a control have its name.
+# The stages a box can be lost at, in the detector's order. A stage with a control has the control's name.
 STAGES = ("rpn_score", "rpn_iou", "rpn_top_n", "score", "limit", "iou", "hidden", "max_detections", "shown")
 
 
 @dataclass(frozen=True)
 class Matches:
-    """The scored boxes that overlap an object enough, K pairs of an origin and a label, and what came nearest.
+    """The K scored boxes (pairs of an origin and a label) that overlap an object enough, and the closest box.
 
     `anchor` (K,) rows of origins, `label` (K,), `score` (K,), `iou` (K,) with the object, `boxes` (K, 4) in pixels of
-    the original. `nearest` (1, 4) is the box of the greatest overlap, `nearest_iou`, whether it is enough or not.
+    the original image. `nearest` (1, 4) is the box with the greatest overlap, `nearest_iou` its IoU, which may be too
+    small to count.
     """
 
     anchor: Int
@@ -49,7 +50,7 @@ class Matches:
         return self.anchor * classes + self.label
 
     def best(self, among: Bool) -> int:
-        """Return the row of the best score among some, -1 for none."""
+        """Return the row of the best score among the rows in the mask `among`, -1 for none."""
         rows = np.flatnonzero(among)
         return int(rows[np.argmax(self.score[rows])]) if len(rows) else -1
 
@@ -72,9 +73,9 @@ def matches(
     labels: Int,
     check: Callable[[float], None] = lambda fraction: None,
 ) -> Matches:
-    """Return every scored box with one of `labels` whose IoU with `region`, in original pixels, is `iou` or more.
+    """Return every scored box with one of `labels` whose IoU with `region`, in original pixels, is at least `iou`.
 
-    `check` hears how much is done.
+    `check` receives the fraction done, and may raise to cancel.
     """
     count = len(evidence.source)
     parts: list[tuple[Int, Int, Float, Float, Float]] = []
@@ -84,7 +85,7 @@ def matches(
         check(start / count)
         rows = np.arange(start, min(start + step, count))
         boxes = evidence.decoded(rows)
-        shared = boxes.strides[1] == 0  # one box for all labels: looked at once
+        shared = boxes.strides[1] == 0  # one broadcast box for all labels: compare it only once
         columns = boxes[:, :1] if shared else boxes[:, labels]
         drawn = evidence.drawn(np.array(columns.reshape(-1, 4))).reshape(columns.shape)
         iou_of = overlap(drawn, region)
@@ -120,8 +121,8 @@ def ends(
 ) -> Int:
     """Return for every match the index in STAGES of the stage it was lost at.
 
-    `proposed` are the anchors that became proposals, `pool` (P,) those of the pool and `first` what became of them;
-    None with one stage.
+    `proposed` are the anchors that became proposals, `pool` (P,) those of the pool and `first` their fate; all None for
+    a one-stage detector.
     """
     found = decision.candidates
     end = np.full(len(matching), STAGES.index("limit"), np.int64)
@@ -148,7 +149,7 @@ def ends(
 
 
 def rows_of(wanted: Int, keys: Int) -> Int:
-    """Return the row of each wanted key among unique keys, -1 where it is not there."""
+    """Return the row of each wanted key among unique keys, -1 where it is missing."""
     if not len(keys):
         return np.full(len(wanted), -1, np.int64)
     order = np.argsort(keys, kind="stable")

@@ -1,4 +1,4 @@
-"""The case of one object at some settings: where its boxes were lost, and who took their place. Numbers, no words."""
+"""The case of one missed object at given settings: where its boxes were lost, and which boxes took their place."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ POOL, HEAD, SHOWN = "pool", "head", "shown"
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """An object at `region` and all that is known of it at some `settings`; class `names` by label.
+    """An object at `region` (original pixels) with everything known about it at some `settings`.
 
-    `evidence` and `first` are those of the whole pool with two stages. `matching` are its boxes with their `end`s as
-    indices of STAGES. `foreground` is the IoU from which training takes an anchor for an object, None where the family
-    has no such rule. `nearness(stage)` is how far a stage's own control is from letting a box through.
+    `names` are the class names by label. With two stages, `evidence` and `first` cover the whole pool. `matching` are
+    the boxes over the object, `end` their last stages as indices of STAGES. `foreground` is the IoU from which training
+    assigns an anchor to an object, None where the family has no such rule. `nearness(stage)` is how far the stage's
+    control is from letting a box through.
     """
 
     region: Rect
@@ -43,10 +44,10 @@ class Case:
 
     @cached_property
     def stage(self) -> str:
-        """Where the object was lost: one of STAGES, POOL or HEAD where no box of the last stage overlaps it enough.
+        """Where the object was lost: one of STAGES; POOL or HEAD where no box of the last stage overlaps it enough.
 
-        It is the stage that the boxes above the score got to; but if others got further, to the score itself, it is
-        the one of both that is nearer to letting a box through.
+        Normally this is the furthest stage that boxes above the score reached. If other boxes got further and failed
+        only by their score, it is whichever of the two stages is nearer to letting a box through.
         """
         if not len(self.matching):
             inside, outside = self.regions_over
@@ -58,15 +59,15 @@ class Case:
 
     @cached_property
     def left(self) -> int:
-        """The row of the best match that the score stopped, where the object was lost before that, -1 for none."""
+        """The row of the best match stopped by the score, if the object was lost at an earlier stage; -1 for none."""
         at = STAGES.index("score")
         return self.matching.best(self.end == at) if self.stage in STAGES[:at] else -1
 
     @cached_property
     def best(self) -> int:
-        """The row of the match that came nearest to passing the stage it ended at, -1 for none.
+        """The row of the match that came closest to passing the stage it ended at, -1 for none.
 
-        It is one above the score, if there is one: by objectness or IoU in the first stage, else by score.
+        Matches above the score take precedence. The first stage compares objectness or IoU, the others the score.
         """
         if self.stage not in STAGES:
             return -1
@@ -88,7 +89,7 @@ class Case:
 
     @cached_property
     def description(self) -> dict[str, Any] | None:
-        """The best match in numbers: `id`, `label`, `name`, `score`, `iou` with the object; None for none."""
+        """The best match in numbers: `id`, `label`, `name`, `score`, `iou` with the object; None without a match."""
         row, found = self.best, self.matching
         if row < 0:
             return None
@@ -98,7 +99,7 @@ class Case:
 
     @cached_property
     def regions_over(self) -> tuple[int, int]:
-        """How many of the RPN's regions overlap the object enough: in the pool, and left out of it."""
+        """The number of RPN regions that overlap the object enough: inside the pool, and outside it."""
         if self.evidence.regions is None or self.evidence.pool is None:
             return 0, 0
         over = self.region_iou >= self.settings.match_iou
@@ -107,7 +108,7 @@ class Case:
 
     @cached_property
     def region_iou(self) -> Float:
-        """The IoU (N,) of every anchor's region with the object; of none with one stage."""
+        """The IoU (N,) of every anchor's region with the object; empty with one stage."""
         regions = self.evidence.regions
         return overlap(self.evidence.drawn(regions), self.region) if regions is not None else np.zeros(0, np.float32)
 
@@ -118,7 +119,7 @@ class Case:
 
     @cached_property
     def nearest(self) -> tuple[float, Float]:
-        """The greatest IoU of a box of any stage but the anchors with the object, and that box (n, 4), n 0 or 1."""
+        """The greatest IoU with the object of any region or final box, and that box (n, 4), n 0 or 1."""
         if self.region_iou.max(initial=0.0) > self.matching.nearest_iou and self.evidence.regions is not None:
             at = int(self.region_iou.argmax())
             return float(self.region_iou[at]), self.evidence.drawn(self.evidence.regions[[at]])
@@ -134,7 +135,7 @@ class Case:
 
     @cached_property
     def remover(self) -> dict[str, Any] | None:
-        """The box that suppression kept in place of the best match: `id`, `label`, `score`, `iou`, `box` (1, 4)."""
+        """The box that suppressed the best match: `id`, `label`, `score`, `iou`, `box` (1, 4); None for none."""
         found, suppression = self.decision.candidates, self.decision.suppression
         row = self._candidate
         if self.stage != "iou" or row < 0 or suppression is None or suppression.removed_by[row] < 0:
@@ -150,7 +151,7 @@ class Case:
 
     @cached_property
     def rival(self) -> dict[str, Any] | None:
-        """The proposal that the RPN's suppression kept in place of the best match's: `objectness`, `iou`, `box`."""
+        """The proposal that suppressed the best match's in the RPN: `objectness`, `iou`, `box`; None for none."""
         first, pool, row = self.first, self.evidence.pool, self.pool_row
         if self.stage != "rpn_iou" or first is None or pool is None or row < 0 or first.by[row] < 0:
             return None
@@ -164,7 +165,7 @@ class Case:
 
     @cached_property
     def place(self) -> int:
-        """The place, from 1, of the best match among what is above the score and not hidden; 0 for none."""
+        """The rank, from 1, of the best match among the boxes above the score and not hidden; 0 for none."""
         found, row = self.decision.candidates, self._candidate
         if row < 0:
             return 0
@@ -175,7 +176,7 @@ class Case:
 
     @cached_property
     def taken_for(self) -> tuple[int, float] | None:
-        """Label and score of the best box that is shown over the object with a label that was not asked for."""
+        """Label and score of the best box shown over the object whose label was not asked for; None for none."""
         found = self.decision.candidates
         rows = self.decision.shown.rows
         over = rows[overlap(found.drawn[rows], self.region) >= self.settings.match_iou]
@@ -183,14 +184,14 @@ class Case:
         return (int(found.label[over[0]]), float(found.score[over[0]])) if len(over) else None
 
     def alive(self, stage: str) -> tuple[int, int]:
-        """Return how many origins' matching boxes came to a stage of STAGES, and how many went on from it."""
+        """Return how many origins' matching boxes reached a stage of STAGES, and how many passed it."""
         at = STAGES.index(stage)
         came, went = (np.unique(self.matching.anchor[self.end >= at + later]) for later in (0, 1))
         return len(came), len(went)
 
     @cached_property
     def _candidate(self) -> int:
-        """The candidate's row of the best match, -1 for none."""
+        """The best match's row among the candidates, -1 for none."""
         if self.best < 0:
             return -1
         found, classes = self.decision.candidates, len(self.names)

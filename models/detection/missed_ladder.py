@@ -1,4 +1,4 @@
-"""The ladder of stages between an object and a shown box, in words: each with its numbers, and why it was lost."""
+"""The stages between an object and a shown box in words: the numbers of each, and why the object was lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TITLES = {
 
 
 def verdict(case: Case) -> str:
-    """Return in one sentence where the object was lost, or as what it is found."""
+    """Return one sentence that says where the object was lost, or as what it was found."""
     settings, row = case.settings, case.best
     label = case.names[case.matching.label[row]] if row >= 0 else ""
     score = float(case.matching.score[row]) if row >= 0 else 0.0
@@ -63,7 +63,7 @@ def verdict(case: Case) -> str:
 
 
 def remark(case: Case) -> str:
-    """Return what else there is to know, "" for nothing: a better box lost earlier, or one of another class shown."""
+    """Return an addition to the verdict, "" for none: a better box lost earlier, or one of another class shown."""
     parts = []
     better = case.matching.best(case.matching.score > case.settings.score)
     if case.stage == "score" and better >= 0:
@@ -80,7 +80,7 @@ def remark(case: Case) -> str:
 
 
 def rungs(case: Case) -> list[dict[str, Any]]:
-    """Return the stages in the detector's order: `id`, `title`, `state`, and their numbers in words as `text`."""
+    """Return the stages in the detector's order: `id`, `title`, `state`, and `text` with their numbers."""
     found = [] if case.evidence.anchor_free else [_anchors(case)]
     if case.first is not None:
         found += [_pool(case), *(_rung(case, name, text) for name, text in _first(case).items())]
@@ -90,7 +90,7 @@ def rungs(case: Case) -> list[dict[str, Any]]:
 
 
 def near(value: float, threshold: float) -> str:
-    """Return a value with as many digits as it takes to tell it from a threshold, two at least, and from nothing."""
+    """Format a value with enough digits, at least two, to differ from a threshold and from 0."""
     if 0 < value < 0.005:
         return f"{value:.1g}" if value >= 1e-4 else "under 0.0001"
     texts = (f"{value:.{digits}f}" for digits in range(2, 8))

@@ -1,7 +1,7 @@
-"""The smallest change of a control that brings an object back, on the control's own steps. Numpy only.
+"""Find the smallest change of a control, in the control's own steps, that brings a missed object back.
 
-Settings are searched with the decision's own arithmetic on boxes that are scored already, nearest value first; what is
-found is verified by really deciding at the changed settings, and only what was verified is returned.
+The search predicts decisions from boxes that are already scored, nearest value first. Each hit is then verified by a
+real decision at the changed settings; only verified changes are returned.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ FREEST |= {"rpn_score": 0.0, "rpn_iou": 1.0, "rpn_top_n": 10**9}
 
 @dataclass(frozen=True)
 class Remedy:
-    """Settings that bring a matching box back: `change`, and how far that is, in parts of the controls' ranges.
+    """Settings that bring a matching box back: `change`, and its `distance` in fractions of the controls' ranges.
 
-    `back` are the ids of matching boxes it shows, `others` those of other boxes it shows too, `lost` what it hides.
+    `back` are the ids of the matching boxes it shows, `others` the ids of other boxes it shows too, `lost` those it
+    hides.
     """
 
     change: Mapping[str, Value]
@@ -41,10 +42,10 @@ class Remedy:
 
 @dataclass
 class Foresight:
-    """Which boxes would be shown at any settings, worked out of boxes that are scored already.
+    """Predict which boxes would be shown at any settings, from boxes that are already scored.
 
-    `candidates` are those of the whole pool with two stages, where `evidence` is given, else those there are;
-    `matching` (N,) says which of them are the object; `names` are the class names by label.
+    `candidates` are those of the whole pool for two stages (where `evidence` is given), else the present ones.
+    `matching` (N,) marks those that are the object; `names` are the class names by label.
     """
 
     candidates: Candidates
@@ -55,12 +56,12 @@ class Foresight:
     _ranked: dict[float, Int] = field(default_factory=dict)
 
     def brings_back(self, settings: Any) -> bool:
-        """Whether a matching box would be shown."""
+        """Return whether a matching box would be shown."""
         place = self.place(settings)
         return 0 <= place < settings.max_detections
 
     def place(self, settings: Any) -> int:
-        """Return the place, from 0, that the best matching box would have without a maximum, -1 for none."""
+        """Return the rank, from 0, that the best matching box would have without a maximum; -1 for none."""
         rows = np.flatnonzero(self.candidates.score > settings.score)
         rows = rows[self.proposed(settings)[rows]] if self.evidence is not None else rows
         if not self.matching[rows].any():
@@ -73,7 +74,7 @@ class Foresight:
         return int(at[0]) if len(at) else -1
 
     def proposed(self, settings: Any) -> Bool:
-        """Return which candidates' proposals the RPN would let on."""
+        """Return the candidates (N,) whose proposals the RPN would pass on."""
         assert self.evidence is not None
         places, objectness = self._places(settings.rpn_iou)
         most = min(int((objectness >= settings.rpn_score).sum()), settings.rpn_top_n)
@@ -81,7 +82,7 @@ class Foresight:
         return (at >= 0) & (at < most)
 
     def tops(self, settings: Any) -> list[int]:
-        """Return the numbers of proposals at which a box above the score comes or goes."""
+        """Return the values of Proposals kept at which a box above the score appears or disappears."""
         places, _ = self._places(settings.rpn_iou)
         at = places[self.candidates.anchor[self.candidates.score > settings.score]]
         at = np.unique(at[at >= 0])
@@ -92,7 +93,7 @@ class Foresight:
         return sorted(label_ids(hidden, tuple(self.names)))
 
     def _places(self, iou: float) -> tuple[Int, np.ndarray]:
-        """Return the place of every anchor among what survives the RPN's suppression, -1 for none; and objectness."""
+        """Return the rank (N,) of every anchor after the RPN's suppression, -1 for none, and the objectness by rank."""
         assert self.evidence is not None and self.evidence.pool is not None
         if iou not in self._ranked:
             usable = self.graph is not None and iou >= self.graph.floor
@@ -111,11 +112,11 @@ def search(
     *,
     check: Callable[[str], None] = lambda name: None,
 ) -> list[Remedy]:
-    """Return for each control the smallest change of it alone that brings a matching box back, the nearest first.
+    """Return for each control the smallest change of it alone that brings a matching box back, nearest first.
 
-    Equally near ones come in the order of how many other boxes they show or hide. `settings` is a frozen dataclass with
-    a field for each control. `verify(settings)` really decides: the ids of all boxes shown, and of the matching ones.
-    `check` hears of each control and may raise.
+    Equally near changes are ordered by how many other boxes they show or hide. `settings` is a frozen dataclass with a
+    field for each control. `verify(settings)` makes the real decision and returns the ids of all shown boxes and of the
+    matching ones. `check` is called with each control's title and may raise.
     """
     search_in = _Search(settings, {c.name: c for c in controls if c.name in CONTROLS}, foresight, verify, check)
     return search_in.nearest(search_in.single(name) for name in search_in.controls)
@@ -130,9 +131,10 @@ def pairs(
     stages: Sequence[str],
     check: Callable[[str], None] = lambda name: None,
 ) -> list[Remedy]:
-    """Return changes of two controls that bring a matching box back, one of them of `stages`: where none alone does.
+    """Return changes of two controls that bring a matching box back, for objects that no single change brings back.
 
-    The first is changed as little as it can be with the other one wide open, then the other as little as it can be.
+    One of the two is among `stages`. It is changed as little as possible with the other wide open, then the other is
+    changed as little as possible.
     """
     search_in = _Search(settings, {c.name: c for c in controls if c.name in CONTROLS}, foresight, verify, check)
     found = []
@@ -143,7 +145,7 @@ def pairs(
 
 
 def sentence(remedy: Remedy, settings: Any, controls: Mapping[str, Parameter]) -> str:
-    """Return what to do, as a button says it: "Set Score to 0.37"."""
+    """Return the instruction as shown on a button: "Set Score to 0.37"."""
     numbers, others = [], []
     for name, value in remedy.change.items():
         title = controls[name].title
@@ -203,7 +205,7 @@ class _Search:
         return Remedy(change, distance, tuple(sorted(back)), tuple(others), tuple(lost))
 
     def _distance(self, name: str, value: Value) -> float:
-        """Return how far a value is from the present one: 1 is all of a control's range, or all classes."""
+        """Return the distance of a value from the present one: 1 is a control's whole range, or all classes."""
         now, control = getattr(self.settings, name), self.controls[name]
         if name == "hidden":
             labels = self.foresight.labels
@@ -213,7 +215,7 @@ class _Search:
         return abs(float(value) - float(now)) / (control.high - control.low)
 
     def _values(self, name: str, settings: Any) -> Iterator[Value]:
-        """Yield the values of a control, the nearest first, that could bring a box back."""
+        """Yield the values of a control that could bring a box back, nearest first."""
         control, now = self.controls[name], getattr(settings, name)
         for value in self._candidates(name, control, settings, now):
             self.check(control.title)
@@ -236,7 +238,7 @@ class _Search:
                 values = [v for v in self.foresight.tops(settings) if control.low <= v <= control.high and v != now]
                 yield from sorted(values, key=lambda v: abs(v - now))
             case "score":
-                # Lowering the score only adds boxes, so that where its lowest does not help, nothing does.
+                # A lower score only adds boxes: if the lowest does not help, none does.
                 if self._brings(settings, name, control.low):
                     yield from (v for v in reversed(grid(control)) if v < now)
             case _:
@@ -244,7 +246,7 @@ class _Search:
 
 
 def grid(control: Parameter) -> list[float]:
-    """Return the values of a control with a slider: whole steps and both ends, ascending."""
+    """Return the values of a slider, ascending: whole steps and both ends."""
     first, last = int(np.ceil(control.low / control.step - 1e-9)), int(np.floor(control.high / control.step + 1e-9))
     steps = {round(at * control.step, 10) for at in range(first, last + 1)}
     return sorted({*steps, float(control.low), float(control.high)})

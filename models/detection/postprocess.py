@@ -1,4 +1,4 @@
-"""From candidates to shown boxes: suppression by the chosen method, score, classes, cut. Never runs the network."""
+"""From candidates to shown boxes: suppression by the chosen method, score threshold, hidden classes, maximum."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Explain = Callable[[Int], tuple[Int, Float]]
 class Outcome:
     """What a method of suppression made of N candidates.
 
-    `kept` (K,) are the candidates that stand for what it left, best first; `score` (N,) their scores, `boxes` and
-    `drawn` (N, 4) their places in network pixels and in pixels of the original picture, after it. `explain(rows)` tells
-    of each candidate (N,) which of the kept `rows` took it away or into itself, -1 for none, and at which IoU.
+    `kept` (K,): the candidates that survive, best first, for fusion one representative per cluster. After the method:
+    `score` (N,), `boxes` (N, 4) in network pixels, `drawn` (N, 4) in pixels of the original image. `explain(rows)`
+    returns for each candidate (N,) which of the kept `rows` removed or absorbed it, -1 for none, and at which IoU.
     """
 
     kept: Int
@@ -37,10 +37,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Shown:
-    """Rows of the candidates: `rows` (K,) best first, with their final `scores` (K,), `boxes` and `drawn` (K, 4), in
-    network pixels and in pixels of the original picture; `counts` of every label before classes were hidden and the
-    cut, `cut` how many the maximum left out. `removed` (R,) rows that suppression took for the sake of a shown box,
-    `by` (R,) positions in `rows`, `iou` (R,), `removed_scores` (R,) what was left of their scores.
+    """The shown boxes, as rows of the candidates.
+
+    `rows` (K,) best first, with their final `scores` (K,), `boxes` (K, 4) in network pixels and `drawn` (K, 4) in
+    pixels of the original image; `counts` by label before classes are hidden and the maximum applies; `cut`, how many
+    the maximum left out. `removed` (R,): rows that a shown box removed, `by` (R,) its position in `rows`, `iou` (R,),
+    `removed_scores` (R,) their scores after the method.
     """
 
     rows: Int
@@ -64,8 +66,8 @@ def suppress(
     alive: Bool | None = None,
     distance: bool = False,
 ) -> Suppression:
-    """Return greedy NMS over the candidates that are `alive` (N,), within each `group` (N,): by the graph once it is
-    there. With `distance` it is DIoU-NMS.
+    """Run greedy NMS over the candidates that are `alive` (N,), within each `group` (N,), by the graph where it covers
+    `iou`. With `distance`, run DIoU-NMS.
     """
     if graph is not None and iou >= graph.floor:
         return graph.tick(iou, alive)
@@ -76,10 +78,10 @@ def suppress(
 
 
 def parity(candidates: Candidates, *, score: float, iou: float) -> Int:
-    """Return the rows that torchvision's own `batched_nms` keeps among those above `score`, best first.
+    """Return the rows above `score` that torchvision's own `batched_nms` keeps, best first.
 
-    Up to 1,000 boxes torchvision separates classes by offsetting coordinates, which rounds; at the model's own
-    thresholds its answer is taken as it is, so that the boxes equal `model([image])` bit for bit.
+    torchvision separates classes by offsetting coordinates (for up to 1,000 boxes), which rounds. At the model's own
+    thresholds its result is used unchanged, so that the boxes equal `model([image])` bit for bit.
     """
     rows = np.flatnonzero(candidates.score > score)
     boxes, scores, labels = (torch.from_numpy(c[rows]) for c in (candidates.boxes, candidates.score, candidates.label))
@@ -87,7 +89,7 @@ def parity(candidates: Candidates, *, score: float, iou: float) -> Int:
 
 
 def removing(candidates: Candidates, kept: Int, suppression: Suppression | None) -> Outcome:
-    """Return the outcome of a method that takes boxes away and leaves the others as they are."""
+    """Return the outcome of a method that removes boxes and leaves the others unchanged."""
 
     def explain(rows: Int) -> tuple[Int, Float]:
         assert suppression is not None
@@ -97,13 +99,13 @@ def removing(candidates: Candidates, kept: Int, suppression: Suppression | None)
 
 
 def softening(candidates: Candidates, softened: Softened, limits: Float) -> Outcome:
-    """Return the outcome of Soft-NMS where a box must end above its limit (N,)."""
+    """Return the outcome of Soft-NMS, where a box's final score must exceed its limit (N,)."""
     kept = softened.order[softened.score[softened.order] > limits[softened.order]]
     return Outcome(kept, softened.score, candidates.boxes, candidates.drawn, softened.blame)
 
 
 def fusing(candidates: Candidates, fused: Fused) -> Outcome:
-    """Return the outcome of weighted boxes fusion: the best member of a cluster stands for it, in its place."""
+    """Return the outcome of weighted boxes fusion: the best member of a cluster represents it, with the fused box."""
     score, boxes, drawn = (column.copy() for column in (candidates.score, candidates.boxes, candidates.drawn))
     score[fused.rows], boxes[fused.rows] = fused.score, fused.boxes
     drawn[fused.rows] = fused.mean(candidates.drawn, candidates.score)
@@ -124,11 +126,11 @@ def fusing(candidates: Candidates, fused: Fused) -> Outcome:
 def choose(
     candidates: Candidates, outcome: Outcome, *, limits: Float, hidden: frozenset[int], maximum: int, explain: bool
 ) -> Shown:
-    """Mask what was kept by the score it must be above (N,) and by class, and cut it to `maximum`.
+    """Select from the kept candidates those above their limit (N,) and not hidden, at most `maximum`.
 
-    With `explain` also tell what suppression removed.
+    With `explain`, also collect what suppression removed.
 
-    Raising the score never needs suppression again: greedy NMS and Soft-NMS let only higher scores act.
+    Raising the score never needs suppression again: in greedy NMS and Soft-NMS only higher scores act on lower ones.
     """
     kept, score = outcome.kept, outcome.score
     above = kept[score[kept] > limits[kept]]

@@ -1,4 +1,4 @@
-"""Detections as JSON, CSV and COCO, findings as JSON. Numbers only: no painting, no torch."""
+"""Detections as JSON, CSV and COCO; findings as JSON."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ FIELDS = ("file", "x0", "y0", "x1", "y1", "score", "label", "label_id")
 
 
 def detections(result: Result) -> list[dict[str, Any]]:
-    """Return the shown detections, best first: id, box in pixels of the original picture, score, label, label_id.
+    """Return the shown detections, best first: id, box in pixels of the original image, score, label, label_id.
 
-    The id is what `--set box=` of lineage and of the attributions takes. Where the method of suppression changed
-    scores, the model's own stands beside as original_score.
+    `--set box=` of lineage and of the attributions takes this id. Where suppression changed a score, the model's own is
+    added as original_score.
     """
     classes = result.meta["classes"]
     columns = zip(result.arrays["boxes"], result.arrays["scores"], result.arrays["labels"], strict=True)
@@ -40,20 +40,20 @@ def detections(result: Result) -> list[dict[str, Any]]:
 
 
 def as_json(request: Request, result: Result) -> str:
-    """Return one picture's detections with the picture, the model and every parameter."""
+    """Write one image's detections with the image, the model and every parameter."""
     body = {**_about(request, result), "detections": detections(result)}
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
 def as_finding(request: Request, result: Result) -> str:
-    """Return what an inspection found out in plain numbers, `meta["finding"]`, with its arrays and where it is from."""
+    """Write an inspection's numeric findings (`meta["finding"]`) with its arrays, image, model and parameters."""
     arrays = {name: values.tolist() for name, values in result.arrays.items()}
     body = {**_about(request, result), "finding": result.meta["finding"], "arrays": arrays}
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
 def as_plain_json(request: Request, result: Result) -> str:
-    """Return every number of a result as it is, with the model and every parameter."""
+    """Write every number of a result, with the model and every parameter."""
     told = {key: value for key, value in result.meta.items() if key not in ("timings", "total_ms", "size", "sha256")}
     body = {
         "file": request.source.name if request.source else "",
@@ -65,7 +65,7 @@ def as_plain_json(request: Request, result: Result) -> str:
 
 
 def as_map(request: Request, result: Result, *, name: str) -> str:
-    """Return the numbers of a heat map, whose values are in the file `name`: target, verdict, scale and placement."""
+    """Write target, verdict, scale and placement of a heat map whose values are in the file `name`."""
     told = {key: value for key, value in result.meta.items() if key not in ("timings", "total_ms", "size", "sha256")}
     values = result.arrays["map"]
     placed = {
@@ -82,14 +82,14 @@ def as_map(request: Request, result: Result, *, name: str) -> str:
 
 
 def as_line(request: Request, result: Result, *, fps: float) -> str:
-    """Return the detections of one frame of a video as a line of JSON, with its number and its time in seconds."""
+    """Write the detections of one video frame as a line of JSON, with the frame's number and its time in seconds."""
     frame = request.source.frame if request.source else 0
     body = {"frame": frame, "time_s": round(frame / fps, 6), "detections": detections(result)}
     return json.dumps(body, ensure_ascii=False) + "\n"
 
 
 def as_csv(answers: Sequence[tuple[Request, Result]]) -> str:
-    """Return one line per detection, with the file it is on."""
+    """Write one line per detection, with the name of its image file."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(FIELDS)
@@ -101,7 +101,7 @@ def as_csv(answers: Sequence[tuple[Request, Result]]) -> str:
 
 
 def as_coco(answers: Sequence[tuple[Request, Result]]) -> str:
-    """Return a COCO data set: images, categories, and annotations that carry a score; boxes are x, y, width, height."""
+    """Write a COCO data set: images, categories, and annotations with scores; boxes are x, y, width, height."""
     images, annotations, categories = [], [], {}
     for number, (request, result) in enumerate(answers, 1):
         width, height = result.meta["size"]

@@ -1,4 +1,4 @@
-"""COCO's seventeen points of a person and the limbs between them. No torch, no painting."""
+"""COCO's 17 key points of a person and the limbs between them."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ COCO_LIMBS = (
 
 
 def limbs(points: int) -> tuple[tuple[int, int], ...]:
-    """Return the pairs of points to join: COCO's for as many points as COCO has, else none."""
+    """Return the pairs of points to join: COCO's for 17 points, else none."""
     return COCO_LIMBS if points == len(COCO_POINTS) else ()

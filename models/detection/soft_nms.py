@@ -1,4 +1,4 @@
-"""Soft-NMS and weighted boxes fusion: methods that change scores or boxes instead of only removing. No torch."""
+"""Soft-NMS and weighted boxes fusion: suppression methods that change scores or boxes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Decay = Callable[[Float], Doubles]
 
 @dataclass(frozen=True, eq=False)
 class Overlaps:
-    """Every pair of a picture's N candidates that overlap and are of one group, both ways round.
+    """Every overlapping pair of an image's N candidates within a group, stored in both directions.
 
-    Nodes are ranks; `order` (N,) leads back to candidates. The partners of rank r are `other[start[r] : start[r + 1]]`,
+    Nodes are ranks; `order` (N,) maps them to candidates. The partners of rank r are `other[start[r] : start[r + 1]]`,
     with `iou`.
     """
 
@@ -30,7 +30,7 @@ class Overlaps:
 
     @classmethod
     def build(cls, boxes: Float, score: Float, group: Int | None = None) -> Overlaps:
-        """Return the pairs of `boxes` (N, 4) xyxy with an IoU above 0, within each `group` (N,) or, with None, all.
+        """Return the pairs of `boxes` (N, 4) xyxy with an IoU above 0, within each `group` (N,); None is one group.
 
         Raises MemoryError for more than `MOST_EDGES` pairs (16 bytes each).
         """
@@ -50,13 +50,13 @@ class Overlaps:
 
     @property
     def nbytes(self) -> int:
-        """The size of all columns."""
+        """The size of all columns in bytes."""
         return self.order.nbytes + self.start.nbytes + self.other.nbytes + self.iou.nbytes
 
 
 @dataclass(frozen=True, eq=False)
 class Softened:
-    """The outcome of Soft-NMS for N candidates: `score` (N,) after all decays, `order` (N,) best of those first."""
+    """The outcome of Soft-NMS for N candidates: `score` (N,) after all decays, `order` (N,) by falling new score."""
 
     score: Float
     order: Int
@@ -66,14 +66,13 @@ class Softened:
 
     @property
     def nbytes(self) -> int:
-        """The size of its own columns."""
+        """The size in bytes, without the shared overlaps."""
         return self.score.nbytes + self.order.nbytes + self._place.nbytes + self._acts.nbytes
 
     def blame(self, rows: Int) -> tuple[Int, Float]:
-        """Return for each candidate (N,) which of the candidates `rows` (K,) cost it most, -1 for none, at which IoU.
+        """Return for each candidate (N,) which of the candidates `rows` (K,) lowered it most, -1 for none, and the IoU.
 
-        Both decays cost more the larger the IoU; of equal ones the box that was taken first is named. The `rows`
-        themselves have nobody to blame.
+        Both decays grow with the IoU; among equal IoUs the box taken first is named. The `rows` themselves get -1.
         """
         at, count = self._overlaps, len(self.score)
         blamed, largest = np.full(count, -1, np.int64), np.zeros(count, np.float32)
@@ -93,12 +92,11 @@ class Softened:
 
 
 def soft(overlaps: Overlaps, score: Float, decay: Decay, alive: Bool | None = None) -> Softened:
-    """Return Soft-NMS (Bodla et al. 2017, algorithm 1) over candidates with `score` (N,).
+    """Run Soft-NMS (Bodla et al. 2017, algorithm 1) over candidates with `score` (N,).
 
-    The best box left is taken, of equal ones the one with the higher score at first; the scores of those left that
-    overlap it are multiplied by `decay(iou)`. A box takes no notice of boxes that are taken after it, so the outcome
-    holds for every score threshold: what is above it is decided by what is above it. Candidates that are not `alive`
-    (N,) end at 0 and take no part.
+    Take the best remaining box (among equals, the one with the higher original score), then multiply the scores of the
+    remaining boxes that overlap it by `decay(iou)`. Boxes taken later never change those taken earlier, so one outcome
+    holds for every score threshold. Candidates that are not `alive` (N,) end at 0 and take no part.
     """
     order, start, other = overlaps.order, overlaps.start.tolist(), overlaps.other
     factor = decay(overlaps.iou)
@@ -109,7 +107,7 @@ def soft(overlaps: Overlaps, score: Float, decay: Decay, alive: Bool | None = No
         acts &= alive[order][other]
     final, place = current.copy(), np.full(len(order), len(order), np.int64)
     left = current
-    # Who overlaps nobody neither decays nor is decayed.
+    # A box without overlaps neither decays nor causes decay.
     alone = np.diff(overlaps.start) == 0
     left[alone] = -1
     for turn in range(len(order)):
@@ -129,14 +127,14 @@ def soft(overlaps: Overlaps, score: Float, decay: Decay, alive: Bool | None = No
 
 
 def gaussian(sigma: float) -> Decay:
-    """Return Soft-NMS's continuous decay exp(-IoU^2 / sigma) (Bodla et al. 2017, equation 3)."""
+    """Return Soft-NMS's Gaussian decay exp(-IoU^2 / sigma) (Bodla et al. 2017, equation 3)."""
     return lambda iou: np.exp(-np.square(iou, dtype=np.float64) / sigma)
 
 
 def linear(threshold: float) -> Decay:
-    """Return Soft-NMS's linear decay 1 - IoU (Bodla et al. 2017, equation 2) of boxes that overlap by more.
+    """Return Soft-NMS's linear decay 1 - IoU for IoU above the threshold (Bodla et al. 2017, equation 2).
 
-    The paper decays at the threshold as well, its code and NMS in torchvision above it only; so does this.
+    The paper decays at the threshold too; its code, like torchvision's NMS, only above it. This follows the code.
     """
     return lambda iou: np.where(iou > threshold, 1 - iou.astype(np.float64), 1.0)
 
@@ -145,8 +143,8 @@ def linear(threshold: float) -> Decay:
 class Fused:
     """The outcome of weighted boxes fusion: C clusters, best first.
 
-    `rows` (C,) the best member of each, `score` (C,) and the members' `boxes` (C, 4) fused; `cluster` (N,) is the
-    position of each candidate's cluster, -1 for those that took no part.
+    `rows` (C,): the best member of each cluster; `score` (C,) and `boxes` (C, 4): fused from the members; `cluster`
+    (N,): the position of each candidate's cluster, -1 for candidates that took no part.
     """
 
     rows: Int
@@ -160,11 +158,11 @@ class Fused:
 
 
 def fuse(boxes: Float, score: Float, group: Int | None, iou: float, alive: Bool) -> Fused:
-    """Return weighted boxes fusion (Solovyev et al. 2021, section 3) of one model's `boxes` (N, 4) that are `alive`.
+    """Run weighted boxes fusion (Solovyev et al. 2021, section 3) on one model's `boxes` (N, 4) that are `alive` (N,).
 
-    In order of score each box joins the cluster whose fused box it overlaps most, if by more than `iou`, or opens one;
-    the fused box is the mean of its members, weighted by their scores. The score of a cluster is the mean of its
-    members': the paper's rescaling by min(T, M) / M for T boxes of M models is 1 for one model.
+    In order of score, each box joins the cluster whose fused box it overlaps most, if by more than `iou`, or starts a
+    new cluster. The fused box is the mean of its members, weighted by their scores; the score is the mean of theirs.
+    The paper's rescaling by min(T, M) / M, for T boxes of M models, is 1 for one model.
     """
     order = ranking(score)
     order = order[alive[order]]
@@ -180,7 +178,7 @@ def fuse(boxes: Float, score: Float, group: Int | None, iou: float, alive: Bool)
     rows = np.array(lead, np.int64)
     members = np.maximum(np.bincount(cluster[order], minlength=len(rows)), 1)
     mean = (np.bincount(cluster[order], score[order], len(rows)) / members).astype(np.float32)
-    # Of equal means the one whose best member has the higher score comes first.
+    # Among equal means, the cluster whose best member has the higher score comes first.
     falling = np.lexsort((rows, -score[rows], -mean))
     position = np.full(len(rows) + 1, -1, np.int64)
     position[falling] = np.arange(len(rows))
@@ -197,9 +195,9 @@ def _mean(values: Float, score: Float, cluster: Int, count: int) -> Float:
 
 @np.errstate(all="ignore")
 def _clusters(boxes: Float, score: Float, iou: float) -> tuple[Int, Int]:
-    """Return the cluster of each box (n,) of one group, best first, and the box that opened each cluster (c,).
+    """Return the cluster of each box (n,) of one group, given best first, and the box that started each cluster (c,).
 
-    In double precision, and in plain numbers where numpy would take longer to begin than to end.
+    Computed in double precision, with plain Python numbers where numpy's overhead per call would dominate.
     """
     joined, opened = [], []
     left, top, right, bottom, area = np.zeros((5, len(boxes)))
@@ -229,6 +227,6 @@ def _clusters(boxes: Float, score: Float, iou: float) -> tuple[Int, Int]:
             known[side] += value
         fused = [value / known[4] for value in known[:4]]
         left[best], top[best], right[best], bottom[best] = fused
-        # An inverted box has no area: a negative one could make a union 0, and the ratio no number.
+        # An inverted box has no area. A negative area could make a union 0, and the ratio NaN.
         area[best] = max(fused[2] - fused[0], 0.0) * max(fused[3] - fused[1], 0.0)
     return np.array(joined, np.int64), np.array(opened, np.int64)

@@ -1,4 +1,4 @@
-"""Non-maximum suppression under a moving IoU threshold, and which box removed which. Not the decoding of boxes."""
+"""Non-maximum suppression under a moving IoU threshold, with a record of which box removed which."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Edges = tuple[NDArray[np.int32], NDArray[np.int32], Float]
 
 @dataclass(frozen=True, eq=False)
 class Suppression:
-    """The outcome of greedy suppression at one threshold, for N candidates.
+    """The outcome of greedy suppression of N candidates at one threshold.
 
-    `kept` (K,) are candidate indices, best score first, equal scores in the order given.
+    `kept` (K,) are candidate indices, best score first; equal scores keep their input order.
     """
 
     kept: Int
@@ -34,21 +34,21 @@ class Suppression:
 
     @property
     def removed_by(self) -> Int:
-        """(N,) the best-ranked kept candidate that overlaps each removed one too much, -1 for kept ones."""
+        """(N,) the best-ranked kept candidate whose overlap with each removed one is too large; -1 for the others."""
         return self._removal[0]
 
     @property
     def removed_iou(self) -> Float:
-        """(N,) the IoU with `removed_by`, 0 for kept ones."""
+        """(N,) the IoU with `removed_by`, 0 where that is -1."""
         return self._removal[1]
 
 
 @dataclass(frozen=True, eq=False)
 class SuppressionGraph:
-    """The overlapping pairs of one picture's candidates, built once; each `tick` is then exact greedy suppression.
+    """The overlapping pairs of one image's candidates, built once; each `tick` is then exact greedy suppression.
 
-    A pair is an edge from the better to the worse ranked box, kept where the IoU is above `floor`. Ascending `_iou`
-    makes the edges of any higher threshold a suffix. Nodes are ranks, `_order` (N,) leads back to candidates.
+    A pair is an edge from the better ranked box to the worse, stored where the IoU is above `floor`. `_iou` ascends, so
+    the edges of any higher threshold are a suffix. Nodes are ranks; `_order` (N,) maps them to candidates.
     """
 
     floor: float
@@ -63,7 +63,7 @@ class SuppressionGraph:
     def build(
         cls, boxes: Float, score: Float, group: Int | None = None, *, floor: float = 0.1, distance: bool = False
     ) -> SuppressionGraph:
-        """Return the graph of `boxes` (N, 4) xyxy in any unit and `score` (N,); see `steps`."""
+        """Build the graph of `boxes` (N, 4) xyxy in any unit and `score` (N,); see `steps`."""
         stages = cls.steps(boxes, score, group, floor=floor, distance=distance)
         while True:
             try:
@@ -75,12 +75,12 @@ class SuppressionGraph:
     def steps(
         cls, boxes: Float, score: Float, group: Int | None = None, *, floor: float = 0.1, distance: bool = False
     ) -> Generator[None, None, SuppressionGraph]:
-        """Build the graph in slices of a few milliseconds, for an idle loop that may stop at any of them.
+        """Build the graph in slices of a few milliseconds, for an idle loop that may stop after any of them.
 
-        Boxes suppress only within their `group` (N,), such as the label; None lets every box suppress every other.
-        With `distance` the measure is DIoU instead of IoU (Zheng et al. 2020): boxes whose centres differ are spared.
-        The longest slices sort all edges, about 20 ms for a million. Raises ValueError for a negative floor,
-        MemoryError for more than `MOST_EDGES` pairs (20 bytes each).
+        Boxes suppress each other only within their `group` (N,), such as the label; None is one group for all. With
+        `distance`, DIoU replaces IoU (Zheng et al. 2020), which spares boxes with different centres. The longest slices
+        sort all edges: about 20 ms for a million. Raises ValueError for a negative floor, MemoryError for more than
+        `MOST_EDGES` pairs (20 bytes each).
         """
         if not floor >= 0:
             raise ValueError(f"the floor is {floor}, it must be 0 or more")
@@ -97,7 +97,8 @@ class SuppressionGraph:
             yield
         better, worse, iou = (np.concatenate(part) for part in zip(*found, strict=True))
         yield
-        # IoUs above 0 are ordered as their bits are, and numpy sorts 16 bits in linear time.
+        # IoUs are positive, and positive floats sort like their bits. numpy sorts 16-bit integers in linear time, so
+        # two stable passes (low half, high half) are a radix sort.
         bits = iou.view(np.uint32)
         fine = np.argsort(bits.astype(np.uint16), kind="stable")
         yield
@@ -113,7 +114,7 @@ class SuppressionGraph:
         yield
         iou = iou[ascending]
         peak = np.zeros(len(order), np.float32)
-        peak[worse] = iou  # ascending, and numpy lets the last of repeated writes stand
+        peak[worse] = iou  # the highest IoU wins: `iou` ascends, and numpy keeps the last of repeated writes
         return cls(float(floor), order, columns, better, worse, iou, peak)
 
     @property
@@ -128,9 +129,9 @@ class SuppressionGraph:
         return len(self._iou)
 
     def tick(self, iou: float, alive: Bool | None = None) -> Suppression:
-        """Return what greedy suppression keeps when IoU above `iou` removes; ValueError below `floor`.
+        """Return what greedy suppression keeps when an IoU above `iou` removes. Raises ValueError below `floor`.
 
-        In each round a box that no undecided box could remove is kept and removes its neighbours. Candidates that are
+        In each round, a box that no undecided box could remove is kept and removes its neighbours. Candidates that are
         not `alive` (N,) take no part.
         """
         if not iou >= self.floor:
@@ -172,9 +173,9 @@ class SuppressionGraph:
 
 
 def plain(boxes: Float, score: Float, group: Int | None, iou: float, alive: Bool | None = None) -> Suppression:
-    """Return torchvision's own suppression, group by group, at any `iou` from 0 to 1.
+    """Run torchvision's NMS group by group, at any `iou` from 0 to 1.
 
-    For use until the graph is ready and below its floor; arguments as in `SuppressionGraph.steps` and its `tick`.
+    Used until the graph is ready, and below its floor. Arguments as in `SuppressionGraph.steps` and `tick`.
     """
     import torch
     from torchvision.ops import nms
@@ -187,6 +188,7 @@ def plain(boxes: Float, score: Float, group: Int | None, iou: float, alive: Bool
     members = [np.flatnonzero((kind == one) & partaking) for one in np.unique(kind)]
     kept = np.zeros(len(order), np.bool_)
     for rows in members:
+        # nms sorts by score and does not promise an order for ties, so pass ranks as scores.
         falling = -torch.arange(len(rows), dtype=torch.float32)
         kept[rows[nms(torch.from_numpy(boxes[rows]), falling, float(iou)).numpy()]] = True
 
@@ -205,19 +207,22 @@ def plain(boxes: Float, score: Float, group: Int | None, iou: float, alive: Bool
 
 
 def ranking(score: Float) -> Int:
-    """Return the rows by falling score (N,), equal scores in the order given."""
+    """Return the rows by falling score (N,); equal scores keep their input order."""
     return np.argsort(-np.asarray(score, np.float32), kind="stable")
 
 
 def _single(value: float) -> np.float32:
-    """Return the largest float32 not above `value`: no float32 lies between, so `>` decides as torchvision's double."""
+    """Return the largest float32 not above `value`.
+
+    No float32 lies between the two, so `>` in float32 decides exactly as torchvision's comparison with the double.
+    """
     near = np.float32(value)
     return near if float(near) <= value else np.nextafter(near, np.float32(-np.inf))
 
 
 @np.errstate(all="ignore")
 def columns_of(boxes: Float) -> Float:
-    """Return (5, N): x0, y0, x1, y1 and the area."""
+    """Return the columns (5, N): x0, y0, x1, y1 and the area."""
     corners: Float = np.asarray(boxes, np.float32).reshape(-1, 4).T
     area: Float = (corners[2] - corners[0]) * (corners[3] - corners[1])
     return np.concatenate([corners, area[None]])
@@ -241,9 +246,9 @@ def overlap(one: Float, other: Float) -> Float:
 
 @np.errstate(all="ignore")
 def shift(one: Float, other: Float) -> Float:
-    """Return the squared distance of the centres of columns that broadcast over the squared diagonal around both.
+    """Return the squared distance of the centres over the squared enclosing diagonal, for columns that broadcast.
 
-    DIoU is IoU less this (Zheng et al. 2020, equation 6). In float32 and in torchvision's order of operations.
+    DIoU is IoU minus this (Zheng et al. 2020, equation 6). In float32, in torchvision's order of operations.
     """
     across = np.maximum(one[2], other[2]) - np.minimum(one[0], other[0])
     down = np.maximum(one[3], other[3]) - np.minimum(one[1], other[1])
@@ -253,7 +258,7 @@ def shift(one: Float, other: Float) -> Float:
 
 
 def _provenance(order: Int, removed: Int, by: Int, columns: Float) -> tuple[Int, Float]:
-    """Return `removed_by` and `removed_iou` of the candidates, from the ranks of removed boxes and their removers."""
+    """Return `removed_by` and `removed_iou` (N,) from the ranks of removed boxes and of the boxes that removed them."""
     removed_by, removed_iou = np.full(len(order), -1, np.int64), np.zeros(len(order), np.float32)
     removed_by[order[removed]] = order[by]
     removed_iou[order[removed]] = overlap(columns[:, by], columns[:, removed])
@@ -261,11 +266,12 @@ def _provenance(order: Int, removed: Int, by: Int, columns: Float) -> tuple[Int,
 
 
 def pairs_above(columns: Float, kind: Int, floor: float, *, distance: bool = False) -> Generator[Edges, None, None]:
-    """Yield ranks (better, worse) and IoU of the pairs of a kind whose IoU is above `floor`, a block at a time.
-    With `distance` it is DIoU, which is never above IoU.
+    """Yield the pairs of a kind with an IoU above `floor` as (better rank, worse rank, IoU), a block at a time.
 
-    Boxes of similar size and place share a tile. A box is compared with a tile only if it meets the tile's hull
-    and if the areas allow that IoU: it cannot exceed the ratio of the smaller to the larger.
+    With `distance` the measure is DIoU, which is never above IoU.
+
+    Boxes of similar size and place share a tile. A box is compared with a tile only if it meets the tile's hull and if
+    the areas allow such an IoU, which cannot exceed the ratio of the smaller area to the larger.
     """
     yield np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32)
     x0, y0, x1, y1, area = columns

@@ -1,4 +1,4 @@
-"""Answers requests: the engine, its process, and the registry of adapters, inspections and openers.
+"""Answering requests: the engine, the process it runs in, and the registry of adapters, inspections and openers.
 
-May import every room of models.
+May import every folder of models.
 """

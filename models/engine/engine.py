@@ -1,4 +1,4 @@
-"""The engine: answers requests. The only place where models run and where their exceptions are caught."""
+"""The engine, which answers requests: the only place where models run and where their exceptions are caught."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 
-from models import images, model_name
+from models import model_name
 from models.engine import registry
 from models.live import capture
 from models.params import build
+from models.pictures import images
 from models.requests import Request
 from models.runtime import device, failures, forward_passes, isolation
 from models.runtime.context import Context
@@ -34,7 +35,7 @@ PICTURE = "decode picture"
 
 
 class Engine:
-    """Runs requests on opened models, over one cache of stages. Not thread-safe: one lane owns it."""
+    """Runs requests on opened models, over one cache of stages. Not thread-safe: it belongs to one lane."""
 
     def __init__(self, *, threads: int | None = None) -> None:
         torch.set_num_threads(threads or device.threads())
@@ -50,27 +51,27 @@ class Engine:
 
     @property
     def idle_work(self) -> bool:
-        """Whether there is work put off until nothing is asked."""
+        """Whether there is deferred work for idle time."""
         return bool(self._idle)
 
     def run(self, request: Request, context: Context | None = None) -> Answer:
-        """Answer a request. Never raises: what goes wrong is a Failure."""
+        """Answer a request. Never raises: errors become a Failure."""
         context = context or Context()
         context.later = lambda key, steps: self._later(request.model, key, steps)
         context.model = lambda name: self.model(name, context)
         return self._caught(request, context, self.cache)
 
     def take_frame(self, source: Source, pixels: Pixels) -> None:
-        """Take a frame of what plays, and forget the one before it with all that its stages made."""
+        """Set the current frame of a video or camera, and drop the previous one with all its stages."""
         self._frame = Cache(self.cache.budget_bytes)
         CachedStages(self._frame, source, Context()).run(PICTURE, lambda: pixels)
 
     def run_frame(self, request: Request, context: Context) -> Answer:
-        """Answer a request on the frame taken, as `run` does."""
+        """Answer a request on the current frame, as `run` does."""
         return self._caught(request, context, self._frame)
 
     def keep_frame(self) -> None:
-        """Keep the frame and its stages like those of a picture: somebody stays at it, to look closer."""
+        """Move the current frame and its stages to the cache of still images, for when playback pauses on it."""
         self.cache.update(self._frame)
 
     def _caught(self, request: Request, context: Context, cache: Cache) -> Answer:
@@ -81,20 +82,22 @@ class Engine:
             return Failure("Cancelled.", cancelled=True)
         except Refusal as refusal:
             answer = Failure(str(refusal), refusal.advice, refusal.details, offer=refusal.offer)
-        except BaseException as error:  # a model's code may raise anything, and must not end the engine with it
+        except BaseException as error:  # a model's code may raise anything, which must not end the engine
+            # In the engine's own process SIGINT is ignored, so a KeyboardInterrupt there comes from the model's code.
             if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
                 raise
             answer = failures.failure(request, error)
-        if isinstance(answer, Failure) and answer.memory:  # here the frames that hold what was asked for are gone
+        # Free memory only here: inside the handler the traceback's frames still hold the large tensors.
+        if isinstance(answer, Failure) and answer.memory:
             self._forget(request.model)
             self.cache = Cache(self.cache.budget_bytes)
             gc.collect()
         return self._watched(request.model, answer, context)
 
     def _watched(self, name: str, answer: Answer, context: Context) -> Answer:
-        """Return an answer that also tells, once, when its model has changed itself, or gave what is not a number.
+        """Add a warning to an answer, once, if its model has changed itself or produced NaN or infinite values.
 
-        A model that has changed is opened afresh the next time.
+        A model that has changed is reopened for the next request.
         """
         watch = self._watches.get(name)
         part = watch.changed() if watch is not None else ""
@@ -112,18 +115,18 @@ class Engine:
         return Result(answer.arrays, {**answer.meta, "warning": text})
 
     def _forget(self, name: str) -> None:
-        """Let go of an opened model, and of what was made with it."""
+        """Drop an opened model, its cached results and the idle work."""
         self._openings[name] += 1
         self._models.pop(name, None)
         self._watches.pop(name, None)
         self._idle.clear()
 
     def model(self, name: str, context: Context | None = None) -> Any:
-        """Return the opened model, opening it first, or again when a file of it has changed. Raises Refusal."""
+        """Return the opened model; open it first if needed, or again if one of its files changed. Raises Refusal."""
         if name not in self._models or self._stamp(name) != self._stamps.get(name, ()):
             model, found = registry.opened(name, context)
             self._models[name] = model
-            # What is kept of such a model goes through the network that was open.
+            # Cached subjects and callables of such a model would run the network that was open before.
             if self._behaviour(name) is not forward_passes.INNOCENT:
                 self._openings[name] += 1
             self._watches[name] = Watch(model.net, type(model))
@@ -136,7 +139,7 @@ class Engine:
         return self._models[name]
 
     def pixels(self, request: Request, context: Context, cache: Cache | None = None) -> Pixels:
-        """Return the decoded picture of a request, or its frame of a video. Raises Refusal."""
+        """Return the decoded image of a request, or its video frame. Raises Refusal."""
         if request.source is None:
             raise Refusal("No picture was given.", advice="Open or drop one.")
         source = request.source
@@ -144,7 +147,7 @@ class Engine:
         return stages.run(PICTURE, lambda: _still(source))
 
     def work_idle(self, budget_s: float = 0.01) -> None:
-        """Go on with the newest put-off work for about `budget_s` seconds. Its failure only means it is not there."""
+        """Continue the newest deferred work for about `budget_s` seconds; drop the work if it fails."""
         key = next(reversed(self._idle))
         name, steps = self._idle[key]
         until = time.perf_counter() + budget_s
@@ -154,22 +157,22 @@ class Engine:
                     next(steps)
         except StopIteration:
             del self._idle[key]
-        except BaseException:  # as of an answer
+        except BaseException:  # a model's code may raise anything, as in _caught
             del self._idle[key]
 
     def finish_idle(self) -> None:
-        """Do all put-off work now."""
+        """Finish all deferred work now."""
         while self.idle_work:
             self.work_idle(1.0)
 
     def _surroundings(self, name: str) -> AbstractContextManager[None]:
-        """Put back what a model's code changes around it; ours changes nothing."""
+        """Return a context that restores process-wide state, unless the model consists of known code only."""
         watch = self._watches.get(name)
         return isolation.kept() if watch is None or watch.own else nullcontext()
 
     @contextmanager
     def _passes(self, name: str) -> Iterator[None]:
-        """Pass through an opened model inside in its precision, each pass with what the network needs."""
+        """Run passes inside the block in the model's precision, each prepared as the network needs."""
         place, _ = device.take(model_name.split(name)[1])
         model = self._models.get(name)
         guard = nullcontext() if model is None else forward_passes.guarded(model.net, self._behaviour(name))
@@ -186,7 +189,7 @@ class Engine:
             self._idle.popitem(last=False)
 
     def _stamp(self, name: str) -> Stamp:
-        """Return size and time of the files that a model was made from; what is gone counts as unchanged."""
+        """Return size and time of the files that a model was made from; a missing file counts as unchanged."""
         found = [Source.file(path).stamp for path in self._files.get(name, ())]
         known = self._stamps.get(name) or found
         return tuple(new if any(new) else old for new, old in zip(found, known, strict=True))

@@ -1,8 +1,8 @@
-"""The engine's process: a loop that answers messages from the window. Started by the window's jobs, never by itself.
+"""The engine's process: a loop that answers messages from the window. Only the window's jobs start it.
 
 To the engine: ("run", id, Request), ("live", id, command, ...), ("finish",). From it: ("ready", facts), ("done", id,
-Answer), ("progress", id, fraction, text), ("finished",), ("live", id, ...) as in `models.live.frame_loop`. Between
-requests, what plays goes on.
+Answer), ("progress", id, fraction, text), ("finished",), ("live", id, ...) as in `models.live.frame_loop`. Playback
+continues between requests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from models.runtime import failures, memory_limits
+from models.runtime import failures, memory_limits, sandbox
 from models.runtime.context import Context
 
 FLAGS = 64
@@ -27,13 +27,13 @@ KEPT_BYTES, LARGEST_KEPT_BYTES = 256 << 20, 32 << 20
 
 
 class Flags(Protocol):
-    """Numbers shared by both processes: request n is called off while the flag at n modulo `FLAGS` is n."""
+    """Numbers shared by both processes: request n is cancelled while the flag at n modulo `FLAGS` equals n."""
 
     def __getitem__(self, index: int, /) -> int: ...
 
 
 def send(pipe: Connection, message: object) -> None:
-    """Send a message; the arrays in it travel as pickle-5 buffers of their own."""
+    """Send a message; its arrays travel as separate pickle-5 buffers."""
     buffers: list[pickle.PickleBuffer] = []
     body = pickle.dumps(message, protocol=5, buffer_callback=buffers.append)
     pipe.send_bytes(len(buffers).to_bytes(4, "little") + body)
@@ -48,20 +48,26 @@ def receive(pipe: Connection) -> Any:
     return pickle.loads(memoryview(head)[4:], buffers=buffers)
 
 
-def serve(pipe: Connection, called_off: Flags, said: Connection) -> None:
-    """Answer requests until the window is gone; between them, go on with idle work. What is printed goes to `said`."""
+def serve(pipe: Connection, called_off: Flags, said: Connection, plan: sandbox.Plan | None = None) -> None:
+    """Answer requests until the window is gone; do idle work between them. Printed text goes to `said`.
+
+    Once everything is imported, and before any file is opened, the process is sandboxed according to `plan`.
+    """
     _print_to(said)
     memory_limits.keep()
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        _loop(pipe, called_off)
+        _loop(pipe, called_off, plan)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
 
 def _print_to(said: Connection) -> None:
-    """Have this process and those it starts print to a pipe that the window empties: no terminal, no disk fills up."""
+    """Redirect stdout and stderr of this process and its children to a pipe that the window empties.
+
+    Otherwise a model's output would fill the terminal or a log file.
+    """
     if sys.platform == "win32":
         import msvcrt
 
@@ -74,9 +80,9 @@ def _print_to(said: Connection) -> None:
     sys.stderr = io.open(2, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115, UP020
 
 
-def _loop(pipe: Connection, called_off: Flags) -> None:
+def _loop(pipe: Connection, called_off: Flags, plan: sandbox.Plan | None) -> None:
     _keep_memory()
-    gc.disable()  # collecting while torch is imported takes a sixth of the time and frees nothing
+    gc.disable()  # during the import of torch, collection would take a sixth of the time and free nothing
     from models.engine.engine import Engine
     from models.live.frame_loop import Show
     from models.live.shared_frames import Borrower, Lender
@@ -84,6 +90,7 @@ def _loop(pipe: Connection, called_off: Flags) -> None:
     engine = Engine()
     gc.freeze()
     gc.enable()
+    sandbox.close(plan)
     send(pipe, ("ready", {}))
     show = Show(
         engine,
@@ -100,10 +107,10 @@ def _loop(pipe: Connection, called_off: Flags) -> None:
 
 
 def _keep_memory() -> None:
-    """Have the C library keep the memory that tensors leave, up to `KEPT_BYTES`.
+    """Make the C library keep freed tensor memory, up to `KEPT_BYTES`.
 
-    Given back and taken again, as glibc does by itself, every page of it costs a fault: a third of the time with large
-    frames. Other systems have other ways, and no `mallopt`.
+    By default glibc returns it to the system, and every page allocated again costs a fault: a third of the time with
+    large frames. Other systems have no `mallopt`.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -113,7 +120,7 @@ def _keep_memory() -> None:
 
 
 def _answer(pipe: Connection, called_off: Flags, engine: Any, show: Any) -> None:
-    """Answer the next message, or do what is due while there is none."""
+    """Answer the next message; if there is none, advance playback or idle work."""
     if not pipe.poll(0):
         wait = show.advance()
         if wait is None and engine.idle_work:
@@ -135,7 +142,7 @@ def _answer(pipe: Connection, called_off: Flags, engine: Any, show: Any) -> None
                 send(pipe, ("done", number, answer))
             except (EOFError, OSError):
                 raise
-            except Exception as error:  # something in it is of a kind that cannot be sent
+            except Exception as error:  # the answer holds something that cannot be pickled
                 send(pipe, ("done", number, failures.failure(request, error)))
         case ("finish",):
             show.close()

@@ -1,4 +1,4 @@
-"""Finds adapters and inspections by walking their packages, and opens a model by name or file."""
+"""Find adapters, inspections and openers by walking their packages; open a model by name or file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from models.files import MODEL_SUFFIXES
 from models.inspection import Description, Inspection
 from models.loading import architectures, pass_behaviour, probe_network
 from models.loading.opened_model import Opened
-from models.runtime import device, failures
+from models.runtime import device, failures, sandbox
 from models.runtime.context import Context
 from models.types import Cancelled, Refusal
 
@@ -45,17 +45,17 @@ def all_attributions() -> dict[str, Attribution]:
 
 @cache
 def all_inspections() -> dict[str, Inspection]:
-    """Return the inspections by id, the attribution methods among them."""
+    """Return the inspections by id, including the attribution methods."""
     found = [module.INSPECTION for module in _walk(inspections)]
     found += [method.inspection for method in all_attributions().values()]
     return {inspection.id: inspection for inspection in found}
 
 
 def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = None) -> Any:
-    """Return the adapter for a network: its family's, or where it has none a general one, by what running it tells.
+    """Return the adapter for a network: its family's, otherwise a general one chosen by running the network.
 
-    A general adapter says in `serves` what for. How passes of a network that is not of a known family all through
-    behave is found out too. Raises Refusal for a network that no picture runs through, and for
+    A general adapter names the kind of output it handles in `serves`. For networks that are not entirely of a known
+    family, also find out how their passes behave. Raises Refusal for a network that no image runs through, and for
     assumptions that are not offered.
     """
     own, rest = pass_behaviour.taken(assumed or {})
@@ -64,7 +64,7 @@ def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = 
     for candidate in adapter_classes():
         if candidate not in general.values() and candidate.match(net):
             if hasattr(candidate, "assuming"):
-                if "code" in card.about:  # somebody's code may have given it another head: running it tells
+                if "code" in card.about:  # the user's code may have replaced the head, so run the network to find out
                     continue
                 return pass_behaviour.settle(candidate.assuming(net, card, rest), own)
             model_name.check(rest, {}, name=card.name)
@@ -81,16 +81,17 @@ def all_openers() -> tuple[ModuleType, ...]:
 
 
 def open_model(name: str, context: Context | None = None) -> Any:
-    """Return the adapter of a model by its full name, as `opened` does."""
+    """Open a model by its full name and return its adapter; see `opened`."""
     return opened(name, context)[0]
 
 
 def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
-    """Open a model by its full name, with frozen parameters, in evaluation mode, where and as precise as that says.
+    """Open a model by its full name; return its adapter and what it was made from.
 
-    A name is that of a bundled model or of an architecture without weights, or the path of a file; what a file leaves
-    open is assumed, and another choice follows: `FILE?activation=leaky_relu&precision=bfloat16`. Return its adapter
-    and what it was made from. Raises Refusal saying which names there are, or what is wrong with the file.
+    The network gets frozen parameters and evaluation mode, on the device and in the precision that the name requests.
+    A name is that of a bundled model or of an architecture without weights, or the path of a file. What a file leaves
+    open is assumed; another choice is appended: `FILE?activation=leaky_relu&precision=bfloat16`. Raises Refusal that
+    lists the known names, or says what is wrong with the file.
     """
     base, given = model_name.split(name)
     place, assumed = device.take(given)
@@ -100,7 +101,7 @@ def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
             raise _unknown(base)
         return _opened(opener, base, assumed, place, context or Context())
     except Refusal as refusal:
-        if refusal.offer[:1] == ("assume",):  # another choice is another name, which is known here
+        if refusal.offer[:1] == ("assume",):  # turn the offered assumption into the full name of a model
             _, key, value, words = refusal.offer
             refusal.offer = ("model", model_name.join(base, {**given, key: value}), words)
         raise
@@ -108,8 +109,8 @@ def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
         raise
     except Exception as error:
         if failures.out_of_memory(error):
-            raise  # told with what there is
-        # A reader met what it does not know: a sentence for the user, and all of it for the log.
+            raise  # the engine reports it with the available memory
+        # The file's reader failed on something unknown: a sentence for the user, the traceback for the log.
         raise failures.unreadable(name, error) from error
 
 
@@ -135,7 +136,7 @@ def _count(net: torch.nn.Module) -> int:
 def _unknown(base: str) -> Refusal:
     if cards.is_file(base):
         suffixes = ", ".join(sorted(MODEL_SUFFIXES))
-        return Refusal(f"{Path(base).name} is no kind of file that holds a model.", advice=f"Choose one of {suffixes}.")
+        return Refusal(f"{Path(base).name} is not a file that holds a model.", advice=f"Choose one of {suffixes}.")
     return Refusal(
         f"There is no model {base!r}.",
         advice=f"Bundled: {', '.join(cards.bundled())}; or give a model's file, "
@@ -144,9 +145,9 @@ def _unknown(base: str) -> Refusal:
 
 
 def describe(model: Any) -> Description:
-    """Return what the window needs to know of an opened model."""
+    """Return what the window needs to know about an opened model."""
     generates = CAPABILITIES["Generates"]
-    about = dict(model.card.about)
+    about = {**model.card.about, "confinement": sandbox.current().text}
     if isinstance(model, generates):
         about |= {"latent": model.space.plain, "shape": model.shape}
     return Description(

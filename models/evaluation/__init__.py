@@ -1,1 +1,4 @@
-"""Figures of a whole data set that follow the sliders: what is collected once, and what a tick works out. No torch."""
+"""Detection metrics over a data set that follow the sliders: measured once per picture, recomputed on every change.
+
+Needs numpy at most, so the window may import it. May import models.detection, models.truth and the vocabulary.
+"""

@@ -1,4 +1,4 @@
-"""Precision and recall over all scores, where the current score stands on them, and the score with the best F1."""
+"""Precision-recall curves, the operating point at a score, and the score with the best F1."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MOST_POINTS = 256
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """The M points of one class, or of all together, by falling score: `recall`, `precision`, `score` (M,).
+    """The M points of one class, or of all classes pooled, by falling score: `recall`, `precision`, `score` (M,).
 
-    `best_f1` is the highest F1 of any score threshold, `best_score` a threshold that gives it, halfway between two
-    detections, so that rounding it does not matter; both 0 without a correct detection.
+    `best_f1` is the highest F1 over all score thresholds. `best_score` is a threshold that reaches it, halfway between
+    two detections so that rounding does not matter. Both are 0 without a correct detection.
     """
 
     recall: Double
@@ -30,7 +30,7 @@ class Curve:
 
 
 def curves(matched: Matched) -> list[Curve]:
-    """Return the curve of all classes pooled, then one for each class (C,)."""
+    """Return the curve of all classes pooled, followed by one for each class (C,)."""
     correct = np.zeros(len(matched.rows), np.bool_)
     correct[matched.hits.at] = True
     counts = ~matched.ignored
@@ -49,7 +49,7 @@ def _curve(score: Float, correct: Bool, counts: Bool, positives: int) -> Curve:
         none = np.zeros(0)
         return Curve(none, none, none, 0.0, 0.0)
     number = np.arange(1, len(hits) + 1)
-    # Equal scores come and go together: a threshold lies behind the last of them.
+    # A threshold cannot separate equal scores, so it lies after the last of them.
     behind = np.searchsorted(-score, -score[hits], side="right")
     together = np.searchsorted(hits, behind)
     f1 = 2 * together / (behind + positives)
@@ -59,7 +59,7 @@ def _curve(score: Float, correct: Bool, counts: Bool, positives: int) -> Curve:
     best_score = (float(score[end - 1]) + below) / 2
 
     chosen = np.unique(np.linspace(0, len(hits) - 1, min(len(hits), MOST_POINTS)).astype(np.intp))
-    # The curve falls to the point before the next correct detection, then jumps up to it.
+    # Precision falls until just before the next correct detection, then recall and precision jump up at it.
     last = np.append(hits[1:], len(score))[chosen]
     at = np.stack([hits[chosen] + 1, last], axis=1).ravel()
     k = np.repeat(number[chosen], 2)
@@ -67,7 +67,7 @@ def _curve(score: Float, correct: Bool, counts: Bool, positives: int) -> Curve:
 
 
 def operating_point(matched: Matched, score: float) -> tuple[Int, Int, Int]:
-    """Return of each class (C,) at a score: correct detections, wrong ones, and objects not found."""
+    """Return the true positives, false positives and false negatives of each class (C,) at a score."""
     correct = np.bincount(matched.hits.kind[matched.hits.score > score], minlength=len(matched.positives))
     shown = matched.detections(score)
     if matched.ignored.any():
@@ -76,7 +76,7 @@ def operating_point(matched: Matched, score: float) -> tuple[Int, Int, Int]:
 
 
 def rates(correct: Int, wrong: Int, missed: Int) -> tuple[Double, Double, Double]:
-    """Return precision, recall and F1; 0 where there is nothing to divide by."""
+    """Return precision, recall and F1; 0 where the denominator is 0."""
     shown, objects = correct + wrong, correct + missed
     precision = np.divide(correct, shown, out=np.zeros(np.shape(correct)), where=np.asarray(shown) > 0)
     recall = np.divide(correct, objects, out=np.zeros(np.shape(correct)), where=np.asarray(objects) > 0)

@@ -1,4 +1,4 @@
-"""All figures of a data set at one setting, as arrays and numbers; what a score tick can reuse is worked out once."""
+"""All figures of a data set at one setting, as arrays and numbers, with what a score change can reuse computed once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.evaluation import tide
-from models.evaluation.confusion import confusion
 from models.evaluation.curve import Curve, curves, operating_point, rates
 from models.evaluation.funnel import best_scores, funnel
 from models.evaluation.matched import COCO_IOUS, Matched, Setting, match, survivors
@@ -20,7 +19,7 @@ from models.types import Int, Result
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What holds at every score."""
+    """The intermediate values that do not depend on the score."""
 
     matched: Matched
     curves: list[Curve]
@@ -29,7 +28,7 @@ class Prepared:
 
 
 def prepare(table: Table, setting: Setting) -> Prepared:
-    """Return what a change of anything but the score needs."""
+    """Compute everything that must be redone when a setting other than the score changes."""
     matched = match(table, setting, survivors(table, setting.iou, agnostic=setting.agnostic))
     return Prepared(matched, curves(matched), tide.errors(matched), best_scores(matched))
 
@@ -37,10 +36,10 @@ def prepare(table: Table, setting: Setting) -> Prepared:
 def figures(prepared: Prepared, score: float) -> Result:
     """Return the figures at a score; only detections with a higher score count.
 
-    Arrays, over the K classes that are evaluated: `labels` (K,) the model's label ids; `objects` (K,); `ap` (K, 10) at
-    `ious` (10,), -1 for a class without objects; `correct`, `wrong`, `missed` (K,) at the score; `precision`, `recall`,
-    `f1` (K,); `confusion` (K + 1, K + 1), see `confusion`; `funnel` (7, 4 + K) and `funnel_of` (4 + K,), see `funnel`;
-    `tide` (8,) and `tide_count` (6,), see `tide`. Curves of all classes together, then of each, one after the other:
+    Arrays over the K evaluated classes: `labels` (K,) the model's label ids; `objects` (K,); `ap` (K, 10) at `ious`
+    (10,), -1 for a class without objects; `correct`, `wrong`, `missed` (K,) at the score; `precision`, `recall`, `f1`
+    (K,); `confusion` (K + 1, K + 1), see `confusion`; `funnel` (7, 4 + K) and `funnel_of` (4 + K,), see `funnel`;
+    `tide` (8,) and `tide_count` (6,), see `tide`. Curves of all classes pooled, then of each class, concatenated:
     `curve_start` (K + 2,), `curve_recall`, `curve_precision`, `curve_score`; `best_f1` and `best_score` (1 + K,).
     """
     matched = prepared.matched
@@ -102,3 +101,22 @@ def _average_precision(matched: Matched, row: int, score: float) -> NDArray[np.f
 def _visible(matched: Matched) -> Int:
     hidden = matched.setting.hidden
     return np.flatnonzero([label not in hidden for label in matched.table.classes.tolist()])
+
+
+def confusion(matched: Matched, score: float) -> Int:
+    """Return counts (C + 1, C + 1): rows are classes of objects, columns classes of detections.
+
+    The last row counts detections on background, the last column objects without a detection.
+    """
+    table, classes = matched.table, len(matched.positives)
+    counted = np.flatnonzero(matched.counted)
+    finder = matched.finder[counted]
+    found = np.flatnonzero(finder >= 0)
+    found = found[table.score[finder[found]] > np.float32(score)]
+    row = table.truth_kind[counted].astype(np.int64)
+    column = np.full(len(counted), classes)
+    column[found] = table.kind[finder[found]]
+    matrix = np.bincount(row * (classes + 1) + column, minlength=(classes + 1) ** 2).reshape(classes + 1, classes + 1)
+    stray = ~(matched.taken | matched.excused) & (matched.score > np.float32(score))
+    matrix[classes, :classes] = np.bincount(matched.kind[stray], minlength=classes)
+    return matrix

@@ -1,4 +1,4 @@
-"""The recall funnel: how many objects are still within reach after each stage of the detector."""
+"""The recall funnel: how many objects can still be detected after each stage of the detector."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ SMALL_PX2, LARGE_PX2 = 32.0**2, 96.0**2
 
 
 def funnel(matched: Matched, best: NDArray[np.float32], score: float) -> tuple[Int, Int]:
-    """Return (7, 4 + C) counts of objects and (4 + C,) of how many there are: all, by COCO's sizes, by class.
+    """Return counts of objects (7, 4 + C) per stage, and their totals (4 + C,). Columns: all, COCO's sizes, classes.
 
-    An object is within reach of a stage if one of its boxes has at least the IoU asked for; from the candidates on it
-    must also be of the object's class. -1 for a stage that the detector does not have. `best` are the `best_scores`.
+    An object survives a stage if one of the stage's boxes has at least the required IoU with it; from the candidates on
+    the box must also have the object's class. -1 marks a stage that the detector does not have. `best` comes from
+    `best_scores`.
     """
     table, counted = matched.table, np.flatnonzero(matched.counted)
     iou = matched.setting.match_iou
@@ -31,7 +32,10 @@ def funnel(matched: Matched, best: NDArray[np.float32], score: float) -> tuple[I
 
 
 def best_scores(matched: Matched) -> NDArray[np.float32]:
-    """Return (3, T): the best score of the candidates that reach an object: of all, those kept, those shown."""
+    """Return (3, T): the best score of the candidates that match an object.
+
+    The rows consider all candidates, those left by NMS, and those left by the maximum per picture.
+    """
     table = matched.table
     candidate, item, found = table.same
     near = found >= matched.setting.match_iou
@@ -39,7 +43,7 @@ def best_scores(matched: Matched) -> NDArray[np.float32]:
     best = np.zeros((3, len(table.crowd)), np.float32)
     for row, mask in zip(best, (None, matched.kept, matched.alive), strict=True):
         who, what = (candidate, item) if mask is None else (candidate[mask[candidate]], item[mask[candidate]])
-        row[what[::-1]] = table.score[who[::-1]]  # falling within a picture, and the last of repeated writes stands
+        row[what[::-1]] = table.score[who[::-1]]  # numpy keeps the last of repeated writes: the best score
     return best
 
 

@@ -1,6 +1,7 @@
-"""A data set at one setting of everything but the score: what survives, and who found what. Numpy only.
+"""Detections matched to objects at one setting of everything but the score.
 
-Raising the score changes none of it: only better detections suppress, and each takes its turn before those behind it.
+Raising the score threshold changes nothing here: a box is only suppressed by boxes with a higher score, and each
+detection is matched before those with a lower score.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from models.detection.matching import ALMOST_ONE
 from models.evaluation.precision import Hits
 from models.evaluation.survival import at, level_of
 from models.evaluation.table import Table
-from models.evaluation.turns import take_turns
 from models.types import Bool, Float, Int
 
 Double = NDArray[np.float64]
@@ -24,7 +24,7 @@ MOST_OF_A_CLASS = 100
 
 @dataclass(frozen=True)
 class Setting:
-    """What a tick can change besides the score. `hidden` are label ids that are left out of everything."""
+    """The settings other than the score. `hidden` are label ids to leave out of every figure."""
 
     iou: float
     agnostic: bool
@@ -35,13 +35,16 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class Matched:
-    """The D evaluated detections by class, then best first: `rows` (D,) of the table, `kind`, `score`; `first` (C + 1,)
-    where each class begins. `positives` (C,) objects that should be found, `counted` (T,) marks them.
+    """The D evaluated detections, sorted by class, then by falling score, and the objects they match.
 
-    `coco` are the correct ones at COCO's ten IoUs, `hits` those at the setting's `match_iou`, `half` those at 0.5;
-    `ignored` and `ignored_half` (D,) mark detections that a crowd excuses. `finder` (T,) is the detection that finds an
-    object whatever their classes, -1 for none; `taken` and `excused` (D,) say the same of detections. `alive` (N,) are
-    the candidates left by suppression and maximum, `kept` (N,) those left by suppression alone.
+    `rows` (D,) of the table, `kind`, `score`; `first` (C + 1,) is where each class begins. `positives` (C,) counts the
+    objects to be found, `counted` (T,) marks them.
+
+    `coco` are the correct detections at COCO's ten IoUs, `hits` those at the setting's `match_iou`, `half` those at
+    0.5. `ignored` and `ignored_half` (D,) mark detections excused by a crowd. `finder` (T,) is the detection matched to
+    an object regardless of class, -1 for none; `taken` and `excused` (D,) are the counterparts for detections. `alive`
+    (N,) are the candidates left by suppression and the maximum per picture, `kept` (N,) those left by suppression
+    alone.
     """
 
     table: Table
@@ -69,7 +72,7 @@ class Matched:
 
 
 def match(table: Table, setting: Setting, kept: Bool) -> Matched:
-    """Return what becomes of the candidates that suppression `kept` (N,)."""
+    """Match the candidates that suppression left, `kept` (N,), to the objects."""
     hidden = np.isin(table.label, list(setting.hidden)) if setting.hidden else None
     kept = kept if hidden is None else kept & ~hidden
     alive = _within(kept, table.start, setting.maximum)
@@ -117,7 +120,10 @@ def match(table: Table, setting: Setting, kept: Bool) -> Matched:
 
 
 def survivors(table: Table, iou: float, *, agnostic: bool) -> Bool:
-    """Return the candidates (N,) that greedy suppression keeps: one bit each, or worked out between two levels."""
+    """Return the candidates (N,) that greedy NMS keeps.
+
+    They are read from the stored bits, or computed again for a threshold between two of their levels.
+    """
     level = level_of(iou)
     if level is not None:
         return at(table.survives, level)
@@ -132,7 +138,7 @@ def survivors(table: Table, iou: float, *, agnostic: bool) -> Bool:
 
 @dataclass(frozen=True, eq=False)
 class _Finder:
-    """Lets the judged detections take turns at the objects, at any IoU."""
+    """Matches the evaluated detections to the objects, at any IoU."""
 
     table: Table
     judged: Bool
@@ -151,7 +157,7 @@ class _Finder:
             object.__setattr__(self, f"_{name}", (candidate[keep], item[keep], iou[keep]))
 
     def hits(self, iou: float) -> tuple[Hits, Bool]:
-        """Return the correct detections of the right class, and which a crowd of their class excuses (D,)."""
+        """Return the correct detections of the right class, and which detections (D,) a crowd of that class excuses."""
         candidate, item = self._turns("_same", iou)
         found = np.full(len(self.rows), -1, np.int64)
         found[self.stand[candidate]] = item
@@ -166,7 +172,7 @@ class _Finder:
         return Hits(candidate, item, kind, self.table.score[candidate], stand, place), ignored
 
     def of_any_class(self, iou: float) -> tuple[Int, Bool, Bool]:
-        """Return who finds each object (T,) whatever the classes; which detections (D,) find one, which are excused."""
+        """Return the match of each object (T,) regardless of class, and the matched and excused detections (D,)."""
         candidate, item = self._turns("_any", iou)
         finder = np.full(len(self.counted), -1, np.int64)
         finder[item] = candidate
@@ -182,7 +188,7 @@ class _Finder:
         return candidate[rows], item[rows]
 
     def _excused(self, iou: float, taken: Int, *, own: bool) -> Bool:
-        """Return the detections (D,) that found nothing and lie in a crowd, one of their `own` class or any."""
+        """Return the unmatched detections (D,) that lie in a crowd, one of their `own` class or of any."""
         candidate, item, share = self._covered  # type: ignore[attr-defined]
         fit = share >= min(iou, ALMOST_ONE)
         if own:
@@ -202,7 +208,7 @@ def _within(kept: Bool, start: Int, maximum: int) -> Bool:
 
 
 def _best_of_class(table: Table, rows: Int) -> Int:
-    """Return the rows less those beyond COCO's maximum of a class in one picture."""
+    """Return the rows within COCO's maximum number of detections per class and picture."""
     picture, kind = table.picture[rows], table.kind[rows].astype(np.int64)
     group = picture * len(table.classes) + kind
     order = np.argsort(group, kind="stable")
@@ -214,5 +220,30 @@ def _best_of_class(table: Table, rows: Int) -> Int:
 
 
 def _above(falling: Float, score: float) -> int:
-    """Return how many of falling scores are higher: compared in single precision, as `>` on the column does."""
+    """Return how many of falling scores are higher, compared in single precision as `>` on the column does."""
     return int(np.searchsorted(-falling, -np.float32(score), side="left"))
+
+
+def take_turns(candidate: Int, item: Int, *, candidates: int, items: int) -> Int:
+    """Return the rows of the pairs in which the candidate gets the object.
+
+    The pairs (P,) are sorted by the rank of their candidates, each candidate's best object first. Candidates are served
+    in order of rank, but one need not wait for others that compete for different objects: each round serves every
+    candidate that comes first at the best object left to it.
+    """
+    left = np.arange(len(candidate))
+    first_at = np.empty(items, np.intp)
+    served: Bool = np.zeros(candidates, np.bool_)
+    gone: Bool = np.zeros(items, np.bool_)
+    taken = [left[:0]]
+    while len(left):
+        who, what = candidate[left], item[left]
+        rows = np.arange(len(left))
+        first_at[what[::-1]] = rows[::-1]  # numpy keeps the last of repeated writes: the first row
+        now = first_at[what] == rows
+        now[1:] &= who[1:] != who[:-1]
+        taken.append(left[now])
+        served[who[now]] = True
+        gone[what[now]] = True
+        left = left[~(served[who] | gone[what])]
+    return np.concatenate(taken)

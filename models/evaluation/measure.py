@@ -1,7 +1,4 @@
-"""What is kept of one picture for the figures of a data set: its candidates, their survival, and what they overlap.
-
-Numbers only: it runs no model and knows no other picture.
-"""
+"""The measurements stored per picture for the metrics of a data set: candidates, their survival, and their overlaps."""
 
 from __future__ import annotations
 
@@ -25,10 +22,10 @@ LEAST_IOU = 0.1
 class Measured:
     """One picture's N candidates, best first, and its T objects.
 
-    `boxes` (N, 4) in network pixels, where suppression is decided, `score` (N,), `label` (N,) the model's label ids;
-    `survives` (N, BYTES) within the class, see `survival`. The P pairs whose IoU is at least `LEAST_IOU`, by candidate,
-    then by falling IoU: `pair` (2, P) rows of candidates and objects, `iou` (P,), with a crowd the share of the
-    candidate in it. `reach` (3, T) as in `reach`.
+    `boxes` (N, 4) in network pixels, where suppression is decided; `score` (N,); `label` (N,) the model's label ids;
+    `survives` (N, BYTES) within the class, see `survival`. The P pairs with an IoU of at least `LEAST_IOU`, by
+    candidate, then by falling IoU: `pair` (2, P) holds rows of candidates and objects, `iou` (P,), which for a crowd is
+    the share of the candidate inside it. `reach` (3, T) as in `reach`.
     """
 
     boxes: Float
@@ -41,18 +38,18 @@ class Measured:
 
     @property
     def nbytes(self) -> int:
-        """The size of all columns."""
+        """The size of all columns in bytes."""
         return sum(getattr(self, name).nbytes for name in self.__dataclass_fields__)
 
 
 def measure(candidates: Candidates, evidence: Evidence | None, truth: Annotated) -> Measured:
-    """Return what is kept of a picture. Overlaps with objects are in pixels of the original, in double, as COCO's."""
+    """Measure one picture. Overlaps with objects are computed in original pixels and double precision, as COCO does."""
     order = ranking(candidates.score)
     boxes, score, label = candidates.boxes[order], candidates.score[order], candidates.label[order]
     iou = overlaps(candidates.drawn[order], truth.boxes, truth.crowd)
     row, item = np.nonzero(iou >= LEAST_IOU)
     found = iou[row, item]
-    # Of equal overlaps COCO takes the last object.
+    # COCO takes the last object among equal overlaps.
     falling = np.lexsort((-item, -found, row))
     return Measured(
         boxes,

@@ -1,4 +1,4 @@
-"""How close the boxes of each stage of a detector come to the objects of a picture, for the recall funnel."""
+"""Best overlap of each detector stage's boxes with the objects of a picture, for the recall funnel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ABSENT = -1.0
 
 
 def reach(evidence: Evidence | None, truth_boxes: Float) -> Float:
-    """Return (3, T): the best IoU of the anchors, the pool before the RPN's suppression, and the proposals.
+    """Return (3, T): the best IoU of the anchors, of the pool before the RPN's suppression, and of the proposals.
 
     `truth_boxes` (T, 4) xyxy in pixels of the original picture; `ABSENT` for a stage that the detector does not have.
     """

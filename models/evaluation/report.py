@@ -1,4 +1,4 @@
-"""Figures of a data set as JSON, as a CSV of the curves, and as text for the clipboard. Numbers only."""
+"""Metrics of a data set as JSON, as a CSV file of the curves, and as text for the clipboard."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ CLASS_FIELDS = ("class", "objects", "ap", "ap50", "ap75", "precision", "recall",
 
 
 def left_out(result: Result) -> list[str]:
-    """Return what the figures are not of, or not as it was written, a line each: classes, pictures, annotations."""
+    """Return what the figures leave out or changed, one line each: classes, pictures, annotations."""
     return [*result.meta["notes"], *result.meta["problems"], *result.meta.get("told", ())]
 
 
 def names(result: Result) -> list[str]:
-    """Return the names of the classes that the figures are about."""
+    """Return the names of the evaluated classes."""
     classes = result.meta["classes"]
     return [classes[label] for label in result.arrays["labels"].tolist()]
 
 
 def class_rows(result: Result) -> list[dict[str, Any]]:
-    """Return the figures of all classes together, then of each; AP is None for a class without objects."""
+    """Return the figures of all classes together, then of each class; AP is None for a class without objects."""
     arrays, meta = result.arrays, result.meta
     of_all = (int(arrays["objects"].sum()), _known(meta["map"]), _known(meta["map50"]), _known(meta["map75"]))
     rates = (meta["all_precision"], meta["all_recall"], meta["all_f1"])
@@ -53,15 +53,17 @@ def class_rows(result: Result) -> list[dict[str, Any]]:
 
 
 def funnel_rows(result: Result) -> list[tuple[str, list[int], list[int]]]:
-    """Return of each group of objects its name, how many are within reach after each stage, -1 for a stage that the
-    model does not have, and how many there are."""
+    """Return, for each group of objects, its name, the count after each stage, and the total.
+
+    The count is -1 for a stage that the model does not have.
+    """
     groups = [ALL, *SIZES, *names(result)]
     alive, of = result.arrays["funnel"], result.arrays["funnel_of"]
     return [(name, alive[:, row].tolist(), [int(of[row])]) for row, name in enumerate(groups)]
 
 
 def as_json(request: Request, result: Result) -> str:
-    """Return the figures with the ground truth, the model and every parameter."""
+    """Return the figures with the ground truth, the model and every parameter, as JSON."""
     arrays, meta = result.arrays, result.meta
     body = {
         "truth": {"file": request.source.name if request.source else "", "name": meta["truth"]},
@@ -95,7 +97,7 @@ def as_json(request: Request, result: Result) -> str:
 
 
 def as_csv(result: Result) -> str:
-    """Return the points of the precision-recall curves, of all classes together and of each."""
+    """Return the points of the precision-recall curves, of all classes together and of each, as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CURVE_FIELDS)

@@ -1,4 +1,4 @@
-"""The measured pictures of a data set as they come in, and the table of those there are. It runs no model."""
+"""The measured pictures of a data set as they arrive, and the metrics over those available so far."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class _Built:
 
 
 class Store:
-    """Pictures by their row in the truth: `measured`, or why not in `failed`. 17 KB for 350 candidates.
+    """Pictures by their row in the truth: `measured`, or the reason in `failed`. About 17 KB for 350 candidates.
 
-    `anchors` are those of the last picture by its size, on which alone they depend.
+    `anchors` are those of the last picture, keyed by its size, on which alone they depend.
     """
 
     def __init__(self, truth: Truth, label_ids: Int) -> None:
@@ -41,31 +41,32 @@ class Store:
         self._result: tuple[object, Result] | None = None
 
     def add(self, row: int, measured: Measured) -> None:
-        """Take in a picture."""
+        """Add a measured picture."""
         self.measured[row] = measured
         self.nbytes += measured.nbytes
 
     def fail(self, row: int, why: str) -> None:
-        """Note that a picture cannot be measured."""
+        """Record why a picture cannot be measured."""
         self.failed[row] = why
 
     def missing(self, *, agnostic: bool) -> int | None:
-        """Return the first row that is still to be done, None when all are."""
+        """Return the first row still to be done, or None."""
         done = self._across if agnostic else self.measured
         return next(
             (row for row in range(len(self.truth.pictures)) if row not in done and row not in self.failed), None
         )
 
     def across(self, row: int) -> None:
-        """Work out a measured picture's survival across classes."""
+        """Compute a measured picture's survival under suppression across classes."""
         one = self.measured[row]
         self._across[row] = survival(one.boxes, one.score, None)
         self.nbytes += self._across[row].nbytes
 
     def figures(self, setting: Setting, score: float) -> Result:
-        """Return the figures of the pictures there are.
+        """Return the figures of the pictures available so far.
 
-        While pictures come in they are renewed as their number grows by a fifth, and with the last one.
+        While pictures arrive, the figures are recomputed whenever their number has grown by a fifth, and after the last
+        one.
         """
         prepared = self._prepare(setting)
         if self._result is None or self._result[0] != (prepared, score):

@@ -1,6 +1,6 @@
-"""At which suppression thresholds each candidate survives, worked out once, for all positions of a slider. One picture.
+"""The NMS thresholds at which each candidate of a picture survives, computed once for all positions of the slider.
 
-A tick over a whole data set then reads one bit a candidate, and is exactly greedy suppression.
+A slider change over a whole data set then reads one bit per candidate, with exactly the result of greedy NMS.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LIMITS = np.arange(LEVELS) / 100
 
 
 def _below() -> NDArray[np.uint64]:
-    """Return (2, LEVELS + 1): two words whose first n bits are set, by n."""
+    """Return (2, LEVELS + 1): for each n, two words with the first n bits set."""
     bits = np.arange(128) < np.arange(LEVELS + 1)[:, None]
     return np.ascontiguousarray(np.packbits(bits, axis=1, bitorder="little").view(np.uint64).T)
 
@@ -26,12 +26,14 @@ _BELOW = _below()
 
 
 def survival(boxes: Float, score: Float, group: Int | None) -> NDArray[np.uint8]:
-    """Return (N, BYTES): bit l of a row tells whether its box survives greedy suppression at IoU l / 100.
+    """Return (N, BYTES): bit l of a row is set if its box survives greedy NMS at IoU l / 100.
 
-    `boxes` (N, 4) xyxy in network pixels and `score` (N,) must be best first; boxes suppress within their `group` (N,).
+    `boxes` (N, 4) xyxy in network pixels and `score` (N,) must be sorted best first; boxes suppress only within their
+    `group` (N,).
 
-    A box is removed at a level if a better one survives there and their IoU is above it. Starting from the belief that
-    all survive, each round is right for boxes one step further down; what no longer changes is right for all.
+    At a level, a box is removed if a better box survives there and their IoU is above it. This is solved as a fixpoint:
+    starting with all boxes surviving, each round settles the boxes one step further down the chains of suppression, so
+    once nothing changes all boxes are settled.
     """
     kind = np.zeros(len(score), np.int64) if group is None else group
     found = pairs_above(columns_of(boxes), kind, 0.0)
@@ -41,6 +43,7 @@ def survival(boxes: Float, score: Float, group: Int | None) -> NDArray[np.uint8]
     reach = _BELOW[:, np.searchsorted(_LIMITS, iou[order].astype(np.float64))]
     first = np.flatnonzero(np.diff(worse, prepend=-1))
     victims = worse[first]
+    # The 101 levels of a candidate are bits of two 64-bit words, so a round handles 64 levels at once.
     words = np.full((len(_BELOW), len(score)), ~np.uint64(0))
     for survives, below in zip(words, reach, strict=True):
         while len(victims):
@@ -52,11 +55,11 @@ def survival(boxes: Float, score: Float, group: Int | None) -> NDArray[np.uint8]
 
 
 def level_of(iou: float) -> int | None:
-    """Return the level of a threshold, None where it lies between two."""
+    """Return the level of a threshold, or None between two levels."""
     level = round(iou * 100)
     return level if abs(level / 100 - iou) < 1e-9 else None
 
 
 def at(columns: NDArray[np.uint8], level: int) -> Bool:
-    """Return which rows survive at a level, from `survival` transposed, (BYTES, N)."""
+    """Return which rows survive at a level, given the transpose of `survival`, (BYTES, N)."""
     return (columns[level >> 3] & np.uint8(1 << (level & 7))) != 0

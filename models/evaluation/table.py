@@ -1,4 +1,4 @@
-"""All measured pictures of a data set as one table, sorted once, so that a tick only masks and counts. Numpy only."""
+"""All measured pictures of a data set as one table, sorted once so that a slider change only has to mask and count."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """N candidates, picture after picture, within a picture best first; and T objects in the same order of pictures.
+    """N candidates, picture by picture, best first within a picture; and T objects in the same order of pictures.
 
     `classes` (C,) are the label ids that both the model and the ground truth have; `kind` (N,) and `truth_kind` (T,)
-    rows of it, -1 for others. `start` (P + 1,) the first candidate of each picture, `truth_start` the first object.
-    `survives` (BYTES, N), see `survival`. `ranked` are the candidates of the C classes by class, then best first, then
-    in their own order. `area` (T,) in square pixels; `crowd` (T,); `reach` (3, T).
+    are rows of it, -1 for others. `start` (P + 1,) is the first candidate of each picture, `truth_start` the first
+    object. `survives` (BYTES, N), see `survival`. `ranked` are the candidates of the C classes by class, then by
+    falling score, then in their own order. `area` (T,) in square pixels of the original; `crowd` (T,); `reach` (3, T).
 
-    Pairs of a candidate and an object of the C classes, in order of candidates, each by falling IoU: `same` of one
-    class, `any`, and `covered` candidates within a crowd with the share. Each is (candidate, object, IoU).
+    Pairs of a candidate and an object of the C classes, ordered by candidate, then by falling IoU: `same` with the same
+    class, `any` with any class, and `covered` for candidates inside a crowd, with the share inside. Each is (candidate,
+    object, IoU).
     """
 
     classes: Int
@@ -49,7 +50,7 @@ class Table:
 
     @property
     def pictures(self) -> int:
-        """How many pictures there are."""
+        """The number of pictures."""
         return len(self.start) - 1
 
     @property
@@ -59,7 +60,7 @@ class Table:
 
     @property
     def nbytes(self) -> int:
-        """The size of all columns, without the pictures' own."""
+        """The size of all columns in bytes, without the `measured` pictures."""
         columns: list[Any] = [*self.same, *self.any, *self.covered]
         columns += [getattr(self, name) for name in self.__dataclass_fields__ if name != "measured"]
         return sum(getattr(column, "nbytes", 0) for column in columns)
@@ -68,10 +69,10 @@ class Table:
 def assemble(
     measured: Sequence[Measured], truth: Sequence[Annotated], label_ids: Int, survives: Sequence[Bytes] | None = None
 ) -> Table:
-    """Return the table of measured pictures and their ground truth, in the same order.
+    """Build the table from measured pictures and their ground truth, in the same order.
 
-    `label_ids` are the model's label id of each class of the truth, -1 for none. `survives` replaces what the pictures
-    say of their survival, such as by survival across classes.
+    `label_ids` holds the model's label id for each class of the truth, -1 for none. `survives` replaces the pictures'
+    own survival, for example by survival across classes.
     """
     start = _starts([len(one.score) for one in measured])
     truth_start = _starts([len(one) for one in truth])

@@ -1,7 +1,8 @@
-"""What costs average precision: errors by type and what fixing each would gain, at IoU 0.5 (TIDE, Bolya et al. 2020).
+"""TIDE: detection errors by type, and the AP gained by fixing each type, at IoU 0.5 (Bolya et al. 2020).
 
-A detection that found nothing is, in this order: Loc, right class but too far off; Cls, on an object of another class;
-Dupe, on an object already found; Bkg, on nothing; else Both. Miss is an object that no Loc or Cls error lies on.
+An unmatched detection is, in this order: Loc, right class but too little overlap; Cls, on an object of another class;
+Dupe, on an object already found; Bkg, on background; otherwise Both. Miss is an object that no Loc or Cls error lies
+on.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ RECALLS: Double = np.arange(101) / 100
 
 @dataclass(frozen=True, eq=False)
 class Errors:
-    """What of the errors does not depend on the score.
+    """The part of the error analysis that does not depend on the score.
 
-    `type` (D,) of each evaluated detection that found nothing, -1 for others. `fixer` (T,) is the best Loc or Cls error
-    on each object, as a row of D, -1 for none; `finder_score` (T,) the score of what found it, 0 for none.
+    `type` (D,) of each unmatched evaluated detection, -1 for others. `fixer` (T,) is the best Loc or Cls error on each
+    object, as a row of D, -1 for none; `finder_score` (T,) is the score of the detection matched to it, 0 for none.
     """
 
     matched: Matched
@@ -39,16 +40,16 @@ class Errors:
 
     @cached_property
     def _behind(self) -> dict[int, Int]:
-        """By type of error (-1: none is fixed): how many detections before each one (D + 1,) do not count."""
+        """By type of error (-1: none is fixed), how many detections before each index (D + 1,) do not count."""
         ignored = self.matched.ignored_half
         lost = [ignored | (self.type == kind) if kind >= 0 else ignored for kind in range(-1, MISS)]
         return {kind: np.concatenate([[0], np.cumsum(out)]) for kind, out in zip(range(-1, MISS), lost, strict=True)}
 
     def tick(self, score: float) -> tuple[Double, Int, float]:
-        """Return at a score the gain in AP of fixing each of `TYPES` and `SPECIAL` (8,), how many errors of each
-        type (6,), and the AP itself, all AP in 0..1.
+        """Return the gains in AP from fixing each type of error, the counts of errors, and the AP, all at a score.
 
-        AP is the mean over classes that have objects or detections, as in TIDE's own evaluation.
+        The gains (8,) are in the order of `TYPES` and `SPECIAL`, the counts (6,) in that of `TYPES`. All AP values are
+        from 0 to 1. AP is the mean over the classes that have objects or detections, as TIDE computes it.
         """
         matched, limit = self.matched, np.float32(score)
         hits = matched.half.above(score)
@@ -81,10 +82,10 @@ class Errors:
         return np.concatenate([main, special]), count, base
 
     def _ap(self, hits: Hits, kind: int, points: Int, positives: Int, items: Int | None = None) -> float:
-        """Return the AP without the errors of a type, `items` having been found by their fixers."""
+        """Return the AP without the errors of one type, with `items` found by their fixers."""
         behind, first = self._behind[kind], self.matched.first
         at, label = hits.at.astype(np.float64), hits.kind
-        # What stands at `at` has `at + 1` before it or at it; those out of the count are none of them.
+        # The rank is the index within the class, from 1, minus the detections before it that do not count.
         place = hits.at - first[label] + 1 - (behind[hits.at] - behind[first[label]])
         if items is not None and len(items):
             new_at, new_label, before = self._moved(items)
@@ -102,8 +103,11 @@ class Errors:
         return _mean(average_precision(label, place, positives, RECALLS), points, positives)
 
     def _moved(self, items: Int) -> tuple[Double, Int, Int]:
-        """Return where the fixers of some objects stand in the class of the object, that class, and how many
-        detections of the whole order stand before them there."""
+        """Return where the fixers of some objects rank within the objects' classes.
+
+        The three arrays are a sort key within the class, the class, and how many detections come before in the whole
+        order.
+        """
         matched = self.matched
         fixer, label = self.fixer[items], matched.table.truth_kind[items].astype(np.int64)
         before = fixer.copy()
@@ -113,13 +117,13 @@ class Errors:
             moved = (label == kind) & (matched.kind[fixer] != kind)
             score = matched.score[fixer[moved]]
             before[moved] = a + np.searchsorted(-matched.score[a:b], -score, side="left")
-            # Between two detections, better scores first.
+            # Place it between two detections, better scores first.
             at[moved] = before[moved] - 0.5 - score / 4
         return at, label, before
 
 
 def errors(matched: Matched) -> Errors:
-    """Sort the detections that found nothing into types."""
+    """Sort the unmatched detections into types of error."""
     table = matched.table
     stand = np.full(len(table.score), -1, np.int64)
     stand[matched.rows] = np.arange(len(matched.rows))
@@ -137,14 +141,14 @@ def errors(matched: Matched) -> Errors:
     wants = np.where(kind == LOC, own_item, np.where(kind == CLS, other_item, -1))
     rows = np.flatnonzero(wants >= 0)
     rows = rows[np.argsort(-matched.score[rows], kind="stable")]
-    fixer[wants[rows[::-1]]] = rows[::-1]  # the best of them is written last, and stands
+    fixer[wants[rows[::-1]]] = rows[::-1]  # the best is written last, so it stays
     found = np.zeros(len(table.crowd), np.float32)
     found[matched.half.item] = matched.half.score
     return Errors(matched, kind, fixer, found)
 
 
 def _best(matched: Matched, stand: Int, *, same: bool) -> tuple[Double, Int]:
-    """Return of each evaluated detection (D,) the best IoU with an object of its class, or of others, and which."""
+    """Return the best IoU of each evaluated detection (D,) with an object of its class or others, and that object."""
     table = matched.table
     candidate, item, iou = table.same if same else table.any
     fit = (stand[candidate] >= 0) & matched.counted[item]
@@ -157,7 +161,7 @@ def _best(matched: Matched, stand: Int, *, same: bool) -> tuple[Double, Int]:
 
 
 def _before(new_at: Double, new_label: Int, at: Double, label: Int) -> Int:
-    """Return how many of the new stand before each of the old in its class; both are sorted by class, then place."""
+    """Return how many new detections precede each old one in its class; both are sorted by class, then by position."""
     scale = max(new_at.max(initial=0), at.max(initial=0)) + 2
     arrivals = np.searchsorted(new_label, np.arange(max(new_label.max(), label.max(initial=0)) + 1))
     return np.searchsorted(new_label * scale + new_at, label * scale + at) - arrivals[label]

@@ -1,1 +1,4 @@
-"""Exported programs, one file for each thing that is done to read one safely. No opener, no adapter."""
+"""Open exported programs (ONNX, torch.export, TorchScript) safely; one file per step of checking and conversion.
+
+May import models.runtime and the shared types; never an opener or an adapter.
+"""

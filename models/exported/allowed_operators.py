@@ -1,7 +1,7 @@
-"""The operators that an exported program may call, by name: those of networks. What is not named here is refused.
+"""The allow-list of operators in exported programs: those that networks use. Anything else is refused.
 
-A tensor's operators bear the names of ATen, in place with "_" at their end. Left out is what reads or writes files,
-changes the process (seeds, threads), or reaches other processes and devices.
+Operators on tensors have ATen names, with a trailing "_" for the in-place form. Excluded are operators that read or
+write files, change the process (seeds, threads), or reach other processes and devices.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ linear_prepack_fp16 linear_relu linear_relu_dynamic linear_unpack linear_unpack_
 mul_relu mul_scalar mul_scalar_relu prelu relu6 sigmoid softmax threshold
 """
 QUANTIZED = frozenset(_QUANTIZED.split())
-QUANTISING = frozenset(  # of ATen, in quantised networks
+QUANTISING = frozenset(  # ATen operators of quantised networks
     [
         "dequantize",
         "fake_quantize_per_channel_affine",
@@ -108,13 +108,13 @@ MATH = frozenset({"ceil", "floor", "trunc", "sqrt"})
 
 
 def tensor_operator(name: str) -> bool:
-    """Tell whether a name of ATen's is a network's, in place or not."""
+    """Return whether an ATen operator, in place or not, is on the list."""
     known = ATEN | QUANTISING
     return name in known or (name.endswith("_") and not name.endswith("__") and name[:-1] in known)
 
 
 def target(text: str) -> bool:
-    """Tell whether the target of a node of torch.export is an operator of a network, or arithmetic on sizes."""
+    """Return whether the target of a torch.export node is an allowed operator, or arithmetic on sizes."""
     match text.split("."):
         case ["torch", "ops", "aten", name, overload] if overload.isidentifier():
             return tensor_operator(name)
@@ -133,7 +133,7 @@ def target(text: str) -> bool:
     return False
 
 
-# Of ATen, in TorchScript: its numbers, texts, lists and dictionaries
+# ATen operators in TorchScript on numbers, strings, lists and dictionaries
 _LANGUAGE = """
 __contains__ __derive_index __getitem__ __is__ __isnot__ __not__ __range_length __round_to_zero_floordiv _set_item
 _list_to_tensor _tensor_to_list _unwrap_optional append bin capitalize chr clear count degrees dict divmod endswith
@@ -150,7 +150,7 @@ multilabel_margin_loss ctc_loss poisson_nll_loss gaussian_nll_loss _upsample_lan
 __upsample_bilinear __upsample_nearest
 """
 LANGUAGE = frozenset(_LANGUAGE.split())
-# TorchScript's own: values, control, what is known of a tensor
+# TorchScript's own operators (prim): values, control flow, properties of tensors
 _PRIM = """
 AutocastDim BroadcastSizes CallFunction CallMethod Constant ConstantChunk CreateObject DictConstruct DictIndex Enter
 EnumName EnumValue Exit GetAttr If ImplicitTensorToNum ListConstruct ListUnpack Load Loop NumToTensor Param Print
@@ -163,7 +163,7 @@ PRIM = frozenset(_PRIM.split())
 
 
 def script_operator(space: str, name: str) -> bool:
-    """Tell whether an operator of TorchScript's, `SPACE::NAME`, is a network's."""
+    """Return whether a TorchScript operator `SPACE::NAME` is on the list."""
     match space:
         case "aten":
             return tensor_operator(name) or name in LANGUAGE

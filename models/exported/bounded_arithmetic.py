@@ -1,4 +1,4 @@
-"""Arithmetic on whole numbers as a program does it while it runs, within bounds: `9 ** 9 ** 9` would never end."""
+"""Bounded integer arithmetic for programs at run time: an expression such as `9 ** 9 ** 9` would never finish."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ MOST_BITS = 256
 
 
 def _refused() -> Refusal:
-    return Refusal("It works out a number too large to be a size.", advice="It is not run.")
+    return Refusal("It computes a number too large to be a size.", advice="It is not run.")
 
 
 def multiplied(a: Any, b: Any) -> Any:
-    """Multiply. Raises Refusal for whole numbers that come to more than a size."""
+    """Multiply. Raises Refusal if an integer result is larger than any tensor size."""
     if isinstance(a, int) and isinstance(b, int) and a.bit_length() + b.bit_length() > MOST_BITS:
         raise _refused()
     return operator.mul(a, b)
 
 
 def raised(a: Any, b: Any) -> Any:
-    """Raise to a power. Raises Refusal for whole numbers that come to more than a size."""
+    """Raise to a power. Raises Refusal if an integer result is larger than any tensor size."""
     if isinstance(a, int) and isinstance(b, int) and max(1, a.bit_length()) * abs(b) > MOST_BITS:
         raise _refused()
     return operator.pow(a, b)
 
 
 def shifted(a: Any, b: Any) -> Any:
-    """Shift to the left. Raises Refusal for whole numbers that come to more than a size."""
+    """Shift left. Raises Refusal if the result is larger than any tensor size."""
     if isinstance(a, int) and isinstance(b, int) and a.bit_length() + abs(b) > MOST_BITS:
         raise _refused()
     return operator.lshift(a, b)
@@ -46,7 +46,7 @@ BOUNDED: dict[Any, Callable[[Any, Any], Any]] = {
 
 
 def bound(modules: Iterable[nn.Module]) -> None:
-    """Put these in the place of Python's own in graphs, which are to be compiled afterwards."""
+    """Replace Python's operators by the bounded ones in graphs; compile the graphs afterwards."""
     for module in modules:
         graph = getattr(module, "graph", None)
         for node in graph.nodes if isinstance(graph, fx.Graph) else ():

@@ -1,4 +1,4 @@
-"""How a network made of a graph is called: what goes wrong in it is raised, and nothing is printed."""
+"""Call graph modules without printing: an error inside one is raised only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads an ONNX file without trusting it: bounds first, external data only from its own folder. It converts nothing."""
+"""Read an ONNX file that is not trusted: size limits first, external data only from the file's own folder."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import Any
 from models import files
 from models.types import Refusal
 
-MOST_BYTES = 2**31 - 1  # what protobuf holds
+MOST_BYTES = 2**31 - 1  # protobuf's limit for a message
 MOST_PIECES = 2_000_000
 MOST_VALUES = 2**28
-MOST_PLACE = 1024  # characters of a path
+MOST_PLACE = 1024  # characters in a path of external data
 CHUNKED = 2
 GRAPH, INITIALIZER = 7, 5
 INSTALL = 'Install it with pip install "vitrine[onnx]", or pip install onnx.'
 
 
 def read(path: Path) -> tuple[Any, tuple[Path, ...]]:
-    """Return the ModelProto in a file with all its tensors inside, and the files of external data that they came from.
+    """Return the ModelProto in a file with all tensors loaded, and the files of external data they came from.
 
-    Raises Refusal where the onnx package is missing, for what is no such file or a bomb, and for external data that is
-    missing, too short or anywhere but in the file's own folder.
+    Raises Refusal if the onnx package is missing, if the file is not ONNX or has an excessive number of messages, and
+    if external data is missing, too short, or outside the file's own folder.
     """
     onnx = package()
     path = files.check(path)
@@ -35,7 +35,7 @@ def read(path: Path) -> tuple[Any, tuple[Path, ...]]:
     _bounded(content, path)
     try:
         model = onnx.load_model_from_string(content)
-    except Exception as error:  # protobuf's errors have no common type
+    except Exception as error:  # protobuf's errors have no common base class
         raise Refusal(
             f"{path.name} is no ONNX file, or a broken one.", advice="Export or download it again."
         ) from error
@@ -45,7 +45,7 @@ def read(path: Path) -> tuple[Any, tuple[Path, ...]]:
 
 
 def package(name: str = "onnx") -> Any:
-    """Return a module of the onnx package. Raises Refusal that says how to install it."""
+    """Return a module of the onnx package. Raises Refusal with instructions if it is not installed."""
     try:
         with files.Quiet():
             return importlib.import_module(name)
@@ -54,7 +54,7 @@ def package(name: str = "onnx") -> Any:
 
 
 def tensors(onnx: Any, graph: Any) -> Iterator[Any]:
-    """Yield every tensor of a graph, those inside its nodes and their graphs too."""
+    """Yield every tensor of a graph, including those in attributes of nodes and in nested graphs."""
     yield from graph.initializer
     for sparse in graph.sparse_initializer:
         yield sparse.values
@@ -77,7 +77,7 @@ def _of_node(onnx: Any, node: Any) -> Iterator[Any]:
 
 
 def _take_in(onnx: Any, model: Any, path: Path) -> tuple[Path, ...]:
-    """Put external data inside, after looking at every place that is named."""
+    """Load external data into the model, after checking every location it names."""
     found: dict[Path, int] = {}
     every = [*tensors(onnx, model.graph), *(t for f in model.functions for n in f.node for t in _of_node(onnx, n))]
     outside = [tensor for tensor in every if tensor.data_location == onnx.TensorProto.EXTERNAL]
@@ -95,7 +95,7 @@ def _take_in(onnx: Any, model: Any, path: Path) -> tuple[Path, ...]:
 
 
 def _piece(onnx: Any, tensor: Any, path: Path) -> tuple[Path, int, int]:
-    """Return file, offset and length of a tensor's external data. Raises Refusal before anything is read."""
+    """Return file, offset and length of a tensor's external data, checked before anything is read. Raises Refusal."""
     told = {entry.key: entry.value for entry in tensor.external_data}
     location = told.get("location", "")
     if len(location) > MOST_PLACE:
@@ -134,14 +134,18 @@ def _piece(onnx: Any, tensor: Any, path: Path) -> tuple[Path, int, int]:
 
 
 def _bounded(content: bytes, path: Path) -> None:
-    """Raise Refusal for more messages than a network has: parsed, each takes many times its two bytes."""
+    """Raise Refusal for more messages than a network has.
+
+    A parsed message takes many times the two bytes it needs in the file.
+    """
     pieces = 0
     for number, chunk in _fields(memoryview(content)):
         pieces += 1
         if number == GRAPH:
             for inner, part in _fields(chunk):
                 pieces += 1
-                # A tensor's numbers are one piece; everything else may hide a message in every other byte.
+                # The raw data of a tensor counts as one message; any other field may hold a message in every second
+                # byte.
                 pieces += sum(1 for _ in _fields(part)) if inner == INITIALIZER else len(part) // 16
                 if pieces > MOST_PIECES:
                     break
@@ -152,7 +156,7 @@ def _bounded(content: bytes, path: Path) -> None:
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield number and content of a message's fields; it ends where they make no sense, which protobuf will tell."""
+    """Yield number and content of a message's fields; stop at malformed data, which protobuf will report."""
     at = 0
     while at < len(data):
         key, at = _varint(data, at)

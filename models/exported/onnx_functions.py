@@ -1,4 +1,4 @@
-"""ONNX operators that PyTorch has no module for, as functions of tensors (ONNX operators, opset 7 to 23). No graph."""
+"""ONNX operators without a PyTorch module, as functions of tensors (opset 7 to 23)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
+import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
-MOST_SIDES = 4096  # that a tensor of sides, axes or places may hold
+MOST_SIDES = 4096  # limit for tensors of sizes, axes or indices
 
 
 def ints(value: Tensor | list[int]) -> list[int]:
-    """Return whole numbers of a tensor that holds a shape. Raises ValueError where it holds more than one can."""
+    """Return the integers in a tensor that holds a shape. Raises ValueError if there are more than a shape can have."""
     if not isinstance(value, Tensor):
         return value
     if value.numel() > MOST_SIDES:
@@ -22,12 +22,12 @@ def ints(value: Tensor | list[int]) -> list[int]:
 
 
 def shape(x: Tensor, start: int = 0, end: int | None = None) -> Tensor:
-    """Return the shape of a tensor, as one."""
+    """Return the shape of a tensor as an int64 tensor."""
     return torch.tensor(list(x.shape)[start:end], dtype=torch.int64, device=x.device)
 
 
 def reshape(x: Tensor, wanted: Tensor | list[int], allow_zero: bool = False) -> Tensor:
-    """Reshape, where 0 keeps a side unless it is allowed as one."""
+    """Reshape; a 0 in the shape copies the input's size unless `allow_zero`."""
     sides = ints(wanted)
     if not allow_zero:
         sides = [x.shape[at] if side == 0 else side for at, side in enumerate(sides)]
@@ -35,18 +35,18 @@ def reshape(x: Tensor, wanted: Tensor | list[int], allow_zero: bool = False) -> 
 
 
 def flatten(x: Tensor, axis: int = 1) -> Tensor:
-    """Return a matrix: the sides before an axis, and the rest."""
+    """Return a matrix: the dimensions before `axis` and the rest, each flattened."""
     axis = axis + x.ndim if axis < 0 else axis
     return x.reshape(math.prod(x.shape[:axis]), -1)
 
 
 def squeeze(x: Tensor, axes: Tensor | list[int] | None = None) -> Tensor:
-    """Take sides of 1 away."""
+    """Remove dimensions of size 1."""
     return x.squeeze() if axes is None else x.squeeze(tuple(ints(axes)))
 
 
 def unsqueeze(x: Tensor, axes: Tensor | list[int]) -> Tensor:
-    """Put sides of 1 in, counted in what comes out."""
+    """Insert dimensions of size 1; axes refer to the result."""
     places = ints(axes)
     rank = x.ndim + len(places)
     for axis in sorted(a + rank if a < 0 else a for a in places):
@@ -55,7 +55,7 @@ def unsqueeze(x: Tensor, axes: Tensor | list[int]) -> Tensor:
 
 
 def sliced(x: Tensor, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Tensor:
-    """Cut along axes, backwards where a step is negative."""
+    """Slice along axes; a negative step goes backwards."""
     first, last = ints(starts), ints(ends)
     along = ints(axes) if axes is not None else list(range(len(first)))
     by = ints(steps) if steps is not None else [1] * len(first)
@@ -74,7 +74,7 @@ def sliced(x: Tensor, starts: Any, ends: Any, axes: Any = None, steps: Any = Non
 
 
 def gather(x: Tensor, at: Tensor, axis: int = 0) -> Tensor:
-    """Take slices along an axis, in the shape of the indices."""
+    """Select slices along an axis by index (Gather)."""
     axis = axis + x.ndim if axis < 0 else axis
     at = at.to(x.device)
     rows = torch.where(at < 0, at + x.shape[axis], at)
@@ -82,42 +82,42 @@ def gather(x: Tensor, at: Tensor, axis: int = 0) -> Tensor:
 
 
 def gather_elements(x: Tensor, at: Tensor, axis: int = 0) -> Tensor:
-    """Take values along an axis, each by its own index."""
+    """Select values along an axis, each by its own index (GatherElements)."""
     return x.gather(axis, torch.where(at < 0, at + x.shape[axis], at))
 
 
 def gather_nd(x: Tensor, at: Tensor) -> Tensor:
-    """Take what the last side of the indices points at."""
+    """Select the elements or slices at the index tuples in the last dimension of `at` (GatherND)."""
     return x[tuple(at.movedim(-1, 0))]
 
 
 def scatter_nd(x: Tensor, at: Tensor, values: Tensor) -> Tensor:
-    """Return a copy with values put where the last side of the indices points."""
+    """Return a copy with values written at the index tuples in the last dimension of `at` (ScatterND)."""
     return x.index_put(tuple(at.movedim(-1, 0)), values.to(x.dtype))
 
 
 def scatter_elements(x: Tensor, at: Tensor, values: Tensor, axis: int = 0) -> Tensor:
-    """Return a copy with values put along an axis, each at its own index."""
+    """Return a copy with values written along an axis, each at its own index (ScatterElements)."""
     return x.scatter(axis, torch.where(at < 0, at + x.shape[axis], at), values)
 
 
 def expand(x: Tensor, wanted: Tensor | list[int]) -> Tensor:
-    """Repeat sides of 1, of either shape."""
+    """Broadcast two-way: dimensions of size 1 in either shape are repeated."""
     return x.expand(torch.broadcast_shapes(x.shape, tuple(ints(wanted))))
 
 
 def tile(x: Tensor, times: Tensor | list[int]) -> Tensor:
-    """Repeat along every side."""
+    """Repeat along every dimension."""
     return x.repeat(ints(times))
 
 
 def filled(sides: Tensor | list[int], value: Tensor) -> Tensor:
-    """Return a tensor of one value."""
+    """Return a tensor filled with one value."""
     return value.reshape(()).expand(ints(sides)).clone()
 
 
 def pad(x: Tensor, pads: Any, value: Any = None, axes: Any = None, mode: str = "constant") -> Tensor:
-    """Pad by all begins, then all ends."""
+    """Pad; `pads` lists the beginnings of all axes, then the ends."""
     given = ints(pads)
     along = [a + x.ndim if a < 0 else a for a in ints(axes)] if axes is not None else list(range(x.ndim))
     sides = [0] * (2 * x.ndim)
@@ -131,7 +131,7 @@ def pad(x: Tensor, pads: Any, value: Any = None, axes: Any = None, mode: str = "
 
 
 def same(x: Tensor, windows: list[tuple[int, int, int]], lower: bool, fill: float) -> Tensor:
-    """Pad so that windows (kernel, stride, dilation) come to the input's sides over the strides, rounded up."""
+    """Pad so that each window (kernel, stride, dilation) gives ceil(input / stride) outputs (auto_pad SAME)."""
     sides: list[int] = []
     for size, (k, s, d) in zip(reversed(x.shape[2:]), reversed(windows), strict=True):
         more = max(0, (-(-size // s) - 1) * s + (k - 1) * d + 1 - size)
@@ -140,46 +140,46 @@ def same(x: Tensor, windows: list[tuple[int, int, int]], lower: bool, fill: floa
 
 
 def divide(a: Tensor, b: Tensor) -> Tensor:
-    """Divide; whole numbers towards 0."""
+    """Divide; integers are truncated towards 0."""
     whole = not (a.is_floating_point() or b.is_floating_point())
     return torch.div(a, b, rounding_mode="trunc" if whole else None)
 
 
 def modulo(a: Tensor, b: Tensor, fmod: bool = False) -> Tensor:
-    """Return the remainder, with the sign of the divisor or of C's fmod."""
+    """Return the remainder, with the sign of the divisor, or as C's fmod."""
     return torch.fmod(a, b) if fmod else torch.remainder(a, b)
 
 
 def power(a: Tensor, b: Tensor) -> Tensor:
-    """Raise, in the type of the base."""
+    """Raise to a power; the result has the type of the base."""
     return torch.pow(a, b).to(a.dtype)
 
 
 def clip(x: Tensor, low: Tensor | None = None, high: Tensor | None = None) -> Tensor:
-    """Bound."""
+    """Clamp to bounds, either of which may be missing."""
     x = x if low is None else torch.maximum(x, low.to(x))
     return x if high is None else torch.minimum(x, high.to(x))
 
 
 def where(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """Choose."""
+    """Select from two tensors by a condition."""
     return torch.where(condition, a, b)
 
 
 def concat(*parts: Tensor, axis: int) -> Tensor:
-    """Join."""
+    """Concatenate along an axis."""
     return torch.cat(parts, axis)
 
 
 def split(x: Tensor, sizes: Any = None, axis: int = 0, count: int = 0) -> tuple[Tensor, ...]:
-    """Part along an axis: in sizes, or in a number of equal parts of which the last may be smaller."""
+    """Split along an axis, into given sizes or into `count` equal parts of which the last may be smaller."""
     if sizes is not None:
         return x.split(ints(sizes), axis)
     return x.split(-(-x.shape[axis] // count), axis)
 
 
 def reduced(x: Tensor, axes: Any = None, kind: str = "ReduceMean", keep: bool = True, none: bool = False) -> Tensor:
-    """Reduce along axes: all where none are named, unless `none` says that these are none."""
+    """Reduce along axes. An empty list of axes means all, or none if `none` (the operator's noop_with_empty_axes)."""
     along = ints(axes) if axes is not None else []
     if not along:
         if none:
@@ -210,7 +210,7 @@ def reduced(x: Tensor, axes: Any = None, kind: str = "ReduceMean", keep: bool = 
 
 
 def spread(x: Tensor, scales: Any, sizes: Any, mode: str, corners: bool) -> Tensor:
-    """Resize maps (N, C, h, w) to sizes, or by scales."""
+    """Resize maps (N, C, h, w) to the given sizes or by scales."""
     align = {"align_corners": corners} if mode in ("bilinear", "bicubic") else {}
     if sizes is not None:
         return F.interpolate(x, size=ints(sizes)[2:], mode=mode, **align)
@@ -219,29 +219,29 @@ def spread(x: Tensor, scales: Any, sizes: Any, mode: str, corners: bool) -> Tens
 
 
 def ranged(start: Tensor, end: Tensor, step: Tensor) -> Tensor:
-    """Count."""
+    """Return the range from start to end by step."""
     return torch.arange(start.item(), end.item(), step.item(), dtype=start.dtype, device=start.device)
 
 
 def top(x: Tensor, count: Any, axis: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
-    """Return the largest values and where they are."""
+    """Return the `count` largest (or smallest) values along an axis, and their indices."""
     values, at = x.topk(ints(count)[0], axis, largest=largest)
     return values, at
 
 
 def best(x: Tensor, axis: int = 0, keep: bool = True, least: bool = False) -> Tensor:
-    """Return where the largest, or least, value is."""
+    """Return the index of the largest (or smallest) value along an axis."""
     return x.argmin(axis, keepdim=keep) if least else x.argmax(axis, keepdim=keep)
 
 
 def gemm(a: Tensor, b: Tensor, c: Tensor | None, scales: tuple[float, float], turned: tuple[bool, bool]) -> Tensor:
-    """Multiply matrices, each turned or not, and add, each term by its scale."""
+    """Multiply two matrices, each optionally transposed, and add a third, with a scale for each term (Gemm)."""
     found = scales[0] * ((a.T if turned[0] else a) @ (b.T if turned[1] else b))
     return found if c is None else found + scales[1] * c
 
 
 def depth_to_space(x: Tensor, block: int, mode: str = "DCR") -> Tensor:
-    """Move channels into places."""
+    """Move channels into spatial blocks (DepthToSpace)."""
     n, c, h, w = x.shape
     if mode == "CRD":
         return F.pixel_shuffle(x, block)
@@ -250,26 +250,26 @@ def depth_to_space(x: Tensor, block: int, mode: str = "DCR") -> Tensor:
 
 
 def space_to_depth(x: Tensor, block: int) -> Tensor:
-    """Move places into channels."""
+    """Move spatial blocks into channels (SpaceToDepth)."""
     n, c, h, w = x.shape
     x = x.reshape(n, c, h // block, block, w // block, block).permute(0, 3, 5, 1, 2, 4)
     return x.reshape(n, c * block**2, h // block, w // block)
 
 
 def softmax_flat(x: Tensor, axis: int, log: bool) -> Tensor:
-    """Take the softmax over everything from an axis on, as it was before opset 13."""
+    """Apply softmax over all dimensions from an axis on, as defined before opset 13."""
     flat = flatten(x, axis)
     return (flat.log_softmax(1) if log else flat.softmax(1)).reshape(x.shape)
 
 
 def trilu(x: Tensor, k: Any = None, upper: bool = True) -> Tensor:
-    """Keep a triangle."""
+    """Keep the upper or lower triangle."""
     offset = 0 if k is None else int(k)
     return x.triu(offset) if upper else x.tril(offset)
 
 
 def summed(*parts: Tensor, mean: bool = False) -> Tensor:
-    """Add up."""
+    """Add tensors, or average them."""
     total = parts[0]
     for part in parts[1:]:
         total = total + part
@@ -277,7 +277,7 @@ def summed(*parts: Tensor, mean: bool = False) -> Tensor:
 
 
 def extreme(*parts: Tensor, least: bool = False) -> Tensor:
-    """Return the largest, or least, of tensors."""
+    """Return the elementwise maximum (or minimum) of tensors."""
     found = parts[0]
     for part in parts[1:]:
         found = torch.minimum(found, part) if least else torch.maximum(found, part)

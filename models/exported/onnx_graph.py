@@ -1,4 +1,4 @@
-"""An ONNX graph as PyTorch modules: layers keep the names they were exported with, gradients pass. It reads no file."""
+"""Convert an ONNX graph to PyTorch modules that keep the exported layer names and let gradients through."""
 
 from __future__ import annotations
 
@@ -26,12 +26,11 @@ ELSEWHERE = "Open its weights, or a torch.export program (.pt2) of it, instead."
 def convert(
     model: Any, *, name: str, size: int = 0, check: Callable[[], None] | None = None
 ) -> tuple[nn.Module, tuple[int, int, int]]:
-    """Return the network of a ModelProto, and its input's channels, height and width, 0 where any will do.
+    """Return the network of a ModelProto, and its input's channels, height and width; 0 for a size that is free.
 
-    What is known before any picture is worked out, within a budget for a file of `size` bytes; `check` may stop it.
-
-    It takes one tensor (N, C, h, w) and returns a dictionary of them by the names of the graph's outputs, or the only
-    one. Raises Refusal for operators that are not supported, naming them, and for inputs that are no picture.
+    The network takes one tensor (N, C, h, w) and returns its only output, or a dictionary of outputs by name. Values
+    that depend only on constants are computed here, within a budget for a file of `size` bytes; `check` may cancel.
+    Raises Refusal for unsupported operators, which it names, and for inputs that are not one picture.
     """
     value = _input(model, name)
     sides = [max(0, d.dim_value) for d in value.type.tensor_type.shape.dim]
@@ -53,7 +52,7 @@ def _known(node: Any) -> bool:
 
 
 def _input(model: Any, name: str) -> Any:
-    """Return the one input that is a picture. Raises Refusal where there is another."""
+    """Return the graph's only input, if it is a picture. Raises Refusal otherwise."""
     held = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in held]
     if len(inputs) != 1:
@@ -70,7 +69,7 @@ def _input(model: Any, name: str) -> Any:
 
 
 class _Converter:
-    """The graph under construction: a value by name is a node of it, or a tensor that is known before any picture."""
+    """The graph under construction: each named value is a node of it, or a tensor if it depends only on constants."""
 
     def __init__(self, model: Any, version: int, name: str) -> None:
         self._graph, self._name, self._version = model.graph, name, version
@@ -83,7 +82,7 @@ class _Converter:
     def net(self, entry: str, *, channels_last: bool) -> nn.Module:
         """Return the network. Raises Refusal for a node that cannot be built."""
         start = self._nodes.placeholder("input")
-        # Channels last is turned, so that all pictures come as N, C, h, w.
+        # Graphs with channels-last input get a transpose in front, so that every network takes N, C, h, w.
         self._values[entry] = (
             self._nodes.call_function(torch.permute, (start, (0, 2, 3, 1))) if channels_last else start
         )
@@ -95,7 +94,7 @@ class _Converter:
             except UnsupportedError as error:
                 said = f"{self._name} uses operators that are not supported: {error}."
                 raise Refusal(said, advice=ELSEWHERE) from error
-            except Exception as error:  # a broken graph leads to whatever it leads to
+            except Exception as error:  # a broken graph may raise anything
                 raise _broken(self._name, f"{node.op_type} {path}", error) from error
         outputs = {value.name: self._given(self._values.get(value.name)) for value in self._graph.output}
         if not outputs or None in outputs.values():
@@ -106,7 +105,7 @@ class _Converter:
             net.graph.eliminate_dead_code()
             net.delete_all_unused_submodules()
             net.recompile()
-        except Exception as error:  # a graph that makes no sense leads to whatever it leads to
+        except Exception as error:  # a malformed graph may raise anything
             raise _broken(self._name, "its graph", error) from error
         net.__class__.__name__ = "OnnxGraph"
         return quiet(net).eval()
@@ -139,14 +138,14 @@ class _Converter:
             if len(node.output) == 1:
                 self._values[name] = made
             elif isinstance(made, fx.Node):
-                # What dropout and normalisations also return in training is not there.
+                # The further outputs of dropout and normalisation, used in training only, are not built.
                 alone = node.op_type in onnx_operators.MODULES
                 self._values[name] = made if alone else self._nodes.call_function(_item, (made, at))
             elif name:
                 self._values[name] = made if isinstance(made, Tensor) else made[at]
 
     def _given(self, value: Any) -> Any:
-        """Return a value as the graph takes it: a constant tensor is held by it."""
+        """Return a value as a node of the graph; a constant tensor is stored in the network first."""
         if not isinstance(value, Tensor):
             return value
         if id(value) not in self._held:
@@ -166,16 +165,16 @@ class _Converter:
 
 
 def _told_ranks(graph: Any) -> dict[str, int]:
-    """Return how many dimensions values have, by name, as far as the file says.
+    """Return the number of dimensions of values, by name, as far as the file states them.
 
-    onnx's own inference of shapes is not asked: a graph that makes no sense ends its process.
+    onnx's own shape inference is not used: a malformed graph can crash the process in it.
     """
     values = (*graph.input, *graph.value_info)
     return {v.name: len(v.type.tensor_type.shape.dim) for v in values if v.type.tensor_type.HasField("shape")}
 
 
 def _rank(node: Any, first: int, inputs: list[Any], attributes: dict[str, Any]) -> int:
-    """Return how many dimensions a node's output has, told by its first input's, 0 where that is not known."""
+    """Return the number of dimensions of a node's output, derived from its first input's; 0 if unknown."""
     match node.op_type:
         case "Flatten" | "Gemm":
             return 2
@@ -189,10 +188,10 @@ def _rank(node: Any, first: int, inputs: list[Any], attributes: dict[str, Any]) 
 
 
 def _held(tensor: Any, name: str) -> Tensor:
-    """Return an initializer. Raises Refusal for one whose numbers are not there."""
+    """Return an initializer as a tensor. Raises Refusal if its data is missing."""
     try:
         return _tensor(tensor)
-    except Exception as error:  # numpy and onnx raise whatever a broken tensor leads to
+    except Exception as error:  # a broken tensor may raise anything
         raise _broken(name, f"its tensor {plain(tensor.name)}", error) from error
 
 
@@ -201,7 +200,7 @@ def _few(names: list[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a name out of a file as it can be shown: on one line, short, with what cannot be seen written out."""
+    """Return a name from a file in displayable form: one line, shortened, with non-printable characters escaped."""
     return ascii(text)[1:-1][:80]
 
 
@@ -215,14 +214,14 @@ def _item(values: Any, at: int) -> Any:
 
 
 def _bounded(value: Any, path: str) -> Any:
-    """Return what constants came to. Raises Refusal for more than a network's constants are."""
+    """Return the value computed from constants. Raises Refusal if it is larger than a network's constants are."""
     if isinstance(value, Tensor) and value.numel() > onnx_file.MOST_VALUES:
         raise Refusal(f"{path} makes a constant of {value.numel():,} numbers.", advice="It is not run.")
     return value
 
 
 def _tensor(proto_tensor: Any) -> Tensor:
-    """Return a tensor; of half precision in single."""
+    """Return a tensor, converted from half to single precision."""
     array = onnx_file.package("onnx.numpy_helper").to_array(proto_tensor)
     array = array.astype(np.float32) if proto_tensor.data_type in FLOATS else array
     return torch.from_numpy(np.array(array))

@@ -1,4 +1,4 @@
-"""How each ONNX operator becomes a PyTorch module or a function. It builds one node; the graph is somebody else's."""
+"""Convert one ONNX node at a time to a PyTorch module or a function of `onnx_functions`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
+import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, fx, nn
 
 from models.exported import onnx_functions as fn
@@ -21,16 +21,15 @@ TYPES = {
 
 
 class UnsupportedError(Exception):
-    """The operator is known, but not with these attributes: they are told."""
+    """The operator is supported, but not with these attributes, which the message names."""
 
 
 @dataclass(frozen=True)
 class Build:
     """One node under construction: its `inputs`, attributes by name, number of outputs, and the `opset`.
 
-    `rank` is how many dimensions its first input has, 0 where that is not known.
-
-    `module(made, *args)` and `call(function, *args)` put it into the graph; of constants alone it is worked out.
+    `rank` is the number of dimensions of the first input, 0 if unknown. `module(made, *args)` and `call(function,
+    *args)` add to the graph, or compute the result at once if all arguments are constants.
     """
 
     kind: str
@@ -43,22 +42,22 @@ class Build:
     call: Callable[..., Any]
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return an attribute."""
+        """Return an attribute, or the default."""
         return self.attributes.get(name, default)
 
     def at(self, number: int) -> Value:
-        """Return an input, None where it is left out."""
+        """Return an input, None if it is omitted."""
         return self.inputs[number] if number < len(self.inputs) else None
 
     def held(self, number: int) -> Tensor:
-        """Return an input that must be a constant."""
+        """Return an input that must be constant. Raises UnsupportedError if it is computed."""
         value = self.at(number)
         if not isinstance(value, Tensor):
-            raise UnsupportedError(f"{self.kind} with an input {number} that is worked out as it runs")
+            raise UnsupportedError(f"{self.kind} with an input {number} that is computed at run time")
         return value
 
     def sides(self, number: int, name: str) -> Any:
-        """Return numbers that older opsets give as an attribute and newer ones as an input."""
+        """Return integers that are an attribute in older opsets and an input in newer ones."""
         value = self.at(number)
         return self.get(name) if value is None else fn.ints(value) if isinstance(value, Tensor) else value
 
@@ -78,7 +77,7 @@ def build(b: Build) -> Any:
 
 
 def known(kind: str) -> bool:
-    """Tell whether there is a way to build an operator."""
+    """Return whether an operator is supported."""
     return kind in FUNCTIONS or kind in MODULES or kind in SPECIAL or kind in REDUCED
 
 
@@ -91,7 +90,9 @@ def _weighted(module: Any, weight: Tensor, bias: Value) -> Any:
 
 
 def _window(b: Build, rank: int, x: Any, kernel: list[int], fill: float) -> tuple[Any, list[int]]:
-    """Return the input, padded where a module cannot, and the padding left to the module."""
+    """Return the input, padded here if the module cannot do it (auto_pad, asymmetric), and the padding left to the
+    module.
+    """
     stride, dilation = b.get("strides", [1] * rank), b.get("dilations", [1] * rank)
     auto, pads = b.get("auto_pad", "NOTSET"), b.get("pads", [0] * 2 * rank)
     if auto.startswith("SAME"):
@@ -298,7 +299,7 @@ def _filled(b: Build) -> Any:
 
 
 def _bound(function: Any, **names: tuple[str, Any]) -> Callable[[Build], Any]:
-    """Return what calls a function with all inputs and some attributes, by its own names for them."""
+    """Return a builder that calls a function with all inputs and the named attributes as keyword arguments."""
 
     def made(b: Build) -> Any:
         return b.call(

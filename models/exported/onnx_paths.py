@@ -1,4 +1,4 @@
-"""The path of a module for each node of an ONNX graph, after the module it was exported from. It converts nothing."""
+"""Derive a module path for each node of an ONNX graph from the name of the module it was exported from."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import nn
 PARAMETRIC = {"Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization", "PRelu"}
 MOST_PIECES, MOST_CHARACTERS = 24, 300
 OCCUPIED = nn.Module()
-OCCUPIED.add_module("constants", None)  # where a converted network holds tensors of its own
+OCCUPIED.add_module("constants", None)  # the module in which a converted network keeps its constants
 ENDS = ("weight", "bias", "running_mean", "running_var", "gamma", "beta", "kernel")
 
 
 def paths(graph: Any) -> list[str]:
-    """Return a path for each node, no two alike, none inside another: a module's own as far as names tell it."""
+    """Return a path for each node: unique, none nested in another, and the original module's path where it is known."""
     known = {tensor.name for tensor in graph.initializer}
     found = [_path(node, known) for node in graph.node]
     often = Counter(found)
@@ -46,7 +46,7 @@ def _path(node: Any, known: set[str]) -> str:
 
 
 def _scope(name: str) -> str:
-    """Return `layer1.0.conv1` of `/layer1/layer1.0/conv1/Conv`, as torch names nodes."""
+    """Return `layer1.0.conv1` for `/layer1/layer1.0/conv1/Conv`, the form of node names that torch writes."""
     parts = [part for part in name.split("/") if part]
     path = ""
     for part in parts[:-1] or parts:
@@ -55,7 +55,7 @@ def _scope(name: str) -> str:
 
 
 def _clean(path: str) -> str:
-    """Return a path whose parts can be names of modules: no keywords, none that modules have already, not too deep."""
+    """Return a path whose parts are valid module names: no keywords, no existing attributes, limited depth."""
     kept = "".join(c if (c.isascii() and c.isalnum()) or c in "._" else "_" for c in path[-MOST_CHARACTERS:])
     pieces = [piece for piece in kept.split(".") if piece][-MOST_PIECES:]
     return (

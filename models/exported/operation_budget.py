@@ -1,7 +1,7 @@
-"""What a program may take when it is run for the first time: each result is measured before it is worked out.
+"""Limits on memory and computation of a program's first run, checked before each operation.
 
-A file of a few bytes can ask for a tensor of gigabytes. So while an unknown program runs first, every operation is done
-on shapes alone before it is done on numbers (PyTorch's meta tensors), and one that goes beyond the budget is refused.
+A file of a few bytes can ask for gigabytes. During the first run of an unknown program every operation is first
+performed on shapes only (PyTorch's meta tensors), and refused if it exceeds the budget.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from torch.utils.flop_counter import flop_registry
 
 from models.types import Cancelled, Refusal
 
-LIVE_BYTES = 768 * 2**20  # held at once, besides what grows with the file
-PER_BYTE = 4  # a large network may hold more: so many bytes for each of its file
-MOST_NUMBERS = 2**30  # in a tensor, though it may be a view that takes no memory
+LIVE_BYTES = 768 * 2**20  # live memory allowed for every program
+PER_BYTE = 4  # further live memory per byte of the file, for large networks
+MOST_NUMBERS = 2**30  # elements of one tensor, even of a view, which takes no memory
 MOST_WRITTEN_BYTES = 2**39
 MOST_FLOPS = 5e13
 UNMEASURED = (NotImplementedError, RuntimeError, TypeError, ValueError, IndexError, AssertionError)
 
 
 class Budget(TorchDispatchMode):
-    """Refuses, while it is entered, operations that would hold or take too much; `check` is called before each.
+    """While active, refuse operations that exceed the budget; call `check` before each, which may cancel.
 
-    `size` is that of the program's file in bytes.
+    `size` is the size of the program's file in bytes.
     """
 
     def __init__(self, size: int, *, name: str, check: Callable[[], None] | None = None) -> None:
@@ -41,7 +41,7 @@ class Budget(TorchDispatchMode):
         self._flops = 0.0
 
     def __torch_dispatch__(self, func: Any, kinds: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Measure an operation, then do it."""
+        """Check an operation against the budget, then run it."""
         self._check()
         given = kwargs or {}
         self._measure(func, args, given)
@@ -52,7 +52,7 @@ class Budget(TorchDispatchMode):
         return found
 
     def _measure(self, func: Any, args: Any, kwargs: Any) -> None:
-        """Raise Refusal for an operation whose results are too large, or take too long to work out."""
+        """Raise Refusal for an operation whose results are too large, or take too much computation."""
         try:
             shaped = tree_map_only(Tensor, _shape, (args, kwargs))
             if "device" in shaped[1] or not any(isinstance(one, Tensor) for one in tree_leaves(shaped)):
@@ -63,7 +63,7 @@ class Budget(TorchDispatchMode):
             flops = float(count(*shaped[0], **shaped[1], out_val=made)) if count else 0.0
         except (Cancelled, Refusal):
             raise
-        except UNMEASURED:  # no shapes without numbers: such results are no larger than their inputs by far
+        except UNMEASURED:  # shape depends on the data (nonzero, ...): hardly larger than the input
             return
         for one in results:
             if one.numel() > MOST_NUMBERS:
@@ -98,6 +98,6 @@ def _shape(tensor: Tensor) -> Tensor:
 
 
 def _aliases(func: Any) -> bool:
-    """Tell whether an operation returns what it was given: a view of it, or itself."""
+    """Return whether an operation returns its input or a view of it, which takes no new memory."""
     schema = getattr(func, "_schema", None)
     return schema is not None and any(result.alias_info is not None for result in schema.returns)

@@ -1,4 +1,4 @@
-"""The small language of sizes in a torch.export program: whole numbers, symbols, arithmetic. It evaluates nothing."""
+"""Validate size expressions (integers, symbols, arithmetic) of a torch.export program without evaluating them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 MOST_CHARACTERS = 20_000
 MOST_PARTS = 3_000
 MOST_DEPTH = 60
-MOST_BITS = 512  # of any number that an expression could come to, were it evaluated
+MOST_BITS = 512  # bound on the value an expression could have if it were evaluated
 SYMBOL = re.compile(r"(s|u|zf|zuf)\d{1,6}", re.ASCII)
 MARKS = {"positive", "nonnegative", "integer", "real", "negative", "nonpositive", "finite", "zero"}
 CONSTANTS = {"oo", "int_oo", "zoo", "nan", "true", "false"}
@@ -25,16 +25,16 @@ CHOICES = ("sym_max", "sym_min", "sym_not", "sym_ite", "sym_float", "sym_int")
 
 
 class OutsideError(Exception):
-    """The expression says something that no size is made of."""
+    """The expression contains something that sizes do not."""
 
 
 def size(text: str) -> bool:
-    """Tell whether an expression is a size: symbols, numbers and functions of them, none of which could grow large."""
+    """Return whether an expression is a size: symbols, numbers and functions of them that cannot become large."""
     return _fits(text, _Sizes())
 
 
 def guard(text: str) -> bool:
-    """Tell whether a guard only compares sizes of inputs, as `L['x'].size()[2] >= 3` does."""
+    """Return whether a guard only compares sizes of inputs, such as `L['x'].size()[2] >= 3`."""
     return _fits(text, _Guards())
 
 
@@ -48,7 +48,7 @@ def _fits(text: str, grammar: _Sizes) -> bool:
 
 
 class _Sizes:
-    """Walks an expression, adding up how many bits its numbers could come to."""
+    """Walks an expression and bounds the number of bits its value could have."""
 
     def __init__(self) -> None:
         self._parts = 0
@@ -108,7 +108,7 @@ class _Sizes:
 
 
 class _Guards(_Sizes):
-    """Sizes as guards name them."""
+    """Size expressions in guards, which refer to inputs as `L['x']`."""
 
     def other(self, node: ast.expr, depth: int) -> int:
         match node:
@@ -129,7 +129,7 @@ class _Guards(_Sizes):
         raise OutsideError
 
     def _place(self, node: ast.expr) -> bool:
-        """Tell whether this names an input: `L['x']`, or a part of it by key or number."""
+        """Return whether this refers to an input: `L['x']`, or a part of it by key or index."""
         if isinstance(node, ast.Name):
             return node.id == "L"
         if not isinstance(node, ast.Subscript) or not isinstance(node.slice, ast.Constant):

@@ -1,7 +1,8 @@
-"""Reads torch.export programs without trusting them: what is not known to be a network's is refused.
+"""Read torch.export programs that are not trusted: anything that a network's program does not contain is refused.
 
-A .pt2 is an archive of JSON and tensors. The JSON is held against its schema and written anew (`torch_export_schema`),
-tensors are read here by what the archive really holds, and nothing else in it is used: no pickle, no sample inputs.
+A .pt2 file is an archive of JSON and tensors. The JSON is validated against a schema and written anew
+(`torch_export_schema`), tensors are read here with the sizes the archive really has, and nothing else in the archive is
+used: no pickles, no sample inputs.
 """
 
 from __future__ import annotations
@@ -47,14 +48,14 @@ TYPES = {
 
 @dataclass(frozen=True)
 class Exported:
-    """A program of torch.export, and which sides of its tensors may be of any size, by name."""
+    """A torch.export program, and the dynamic dimensions of its tensors by name."""
 
     program: Any
     free: dict[str, tuple[int, ...]]
 
 
 def exported(path: Path) -> Exported:
-    """Return the program of a .pt2 file. Raises Refusal for one that is broken or says more than a network does."""
+    """Return the program of a .pt2 file. Raises Refusal if it is broken or contains more than a network does."""
     reader = opened(path)
     names = set(reader.get_all_records())
     if any(name.startswith("data/aotinductor") for name in names):
@@ -68,7 +69,7 @@ def exported(path: Path) -> Exported:
     if strange := sorted(name for name in names if name not in known and not BESIDE.fullmatch(name)):
         raise Refusal(f"{path.name} holds {ascii(strange[0])[:80]}, which no plain program does.", advice=ADVICE)
     if SAMPLES in names and (foreign := weights.imports(record(reader, SAMPLES, path.name))):
-        # They are not read. But nobody puts this there for a good end.
+        # These members would not be read, but no exporter writes them: refuse the file.
         said = ascii(foreign[0])[1:-1][:80]
         raise Refusal(f"{path.name} has sample inputs that could run code ({said}).", advice=ADVICE)
     given = _json(reader, MODEL, path)
@@ -88,12 +89,12 @@ def exported(path: Path) -> Exported:
     try:
         with files.Quiet():
             return Exported(deserialize(artifact), torch_export_schema.free_sides(given))
-    except Exception as error:  # torch raises whatever a broken graph leads to
+    except Exception as error:  # torch may raise anything for a broken graph
         raise broken(path, error) from error
 
 
 def broken(path: Path, error: Exception) -> Refusal:
-    """Return what to tell of a program that torch could make nothing of; the details have the rest."""
+    """Return the refusal of a program that torch cannot load, with the error in its details."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = ascii(lines[-1] if lines else "")[1:-1][:200]
     text = f"{path.name} is broken: {type(error).__name__}{': ' if said else ''}{said}"
@@ -101,9 +102,9 @@ def broken(path: Path, error: Exception) -> Refusal:
 
 
 def opened(path: Path | io.BytesIO, *, name: str = "", size: int = 0) -> Any:
-    """Return torch's own reader of an archive, so that what is checked is what torch will see.
+    """Return torch's own reader of an archive, so that the bytes checked are the bytes torch uses.
 
-    Raises Refusal for what is no archive, or one that unpacks to far more than it is.
+    Raises Refusal if the file is no archive, or unpacks to far more than its size.
     """
     if isinstance(path, Path):
         name, size = path.name, path.stat().st_size
@@ -121,7 +122,7 @@ def opened(path: Path | io.BytesIO, *, name: str = "", size: int = 0) -> Any:
 
 
 def record(reader: Any, name: str, file: str) -> bytes:
-    """Return a member of an archive. Raises Refusal where its checksum is wrong, or it ends before its end."""
+    """Return a member of an archive. Raises Refusal if its checksum is wrong or it is truncated."""
     try:
         return reader.get_record(name)
     except (RuntimeError, ValueError, MemoryError) as error:
@@ -148,7 +149,7 @@ def _wrong(path: Path, error: torch_export_schema.WrongError) -> Refusal:
 
 
 def _tensors(reader: Any, folder: str, config: dict[str, Any], path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a list, views of the numbers that the archive holds. Raises Refusal for any other."""
+    """Return the tensors of a list as views of the archive's data. Raises Refusal for anything else."""
     flat: dict[tuple[str, torch.dtype], Tensor] = {}
     made, claimed = {}, 0
     for name, meta in config.items():

@@ -1,4 +1,4 @@
-"""A torch.export program as modules under their original paths, plain layers as PyTorch's own. It reads no file."""
+"""Convert a torch.export program to modules under their original paths, plain layers to PyTorch's own classes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ ONE |= {"mish": nn.Mish, "hardsigmoid": nn.Hardsigmoid, "softplus": nn.Softplus,
 
 
 def unflatten(given: Exported, *, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
-    """Return the network of a program, and its input's channels, height and width, 0 where any will do.
+    """Return the network of a program, and its input's channels, height and width; 0 for a size that is free.
 
-    It takes one tensor and returns what was exported, in a dictionary by name where that was one. What the program
-    checks of its input before it runs is left out: whether more than one fits is tried. Raises Refusal for a program
-    that takes anything but one picture.
+    The network takes one tensor and returns what was exported, as a dictionary by name if it was one. The program's own
+    input checks are left out; whether batches work is found out by trying. Raises Refusal for a program with any input
+    but one picture.
     """
     program = given.program
     shape = _input(given, name)
@@ -35,7 +35,7 @@ def unflatten(given: Exported, *, name: str) -> tuple[nn.Module, tuple[int, int,
     bounded_arithmetic.bound(tree.modules())
     for module in list(tree.modules()):
         if isinstance(module, InterpreterModule):
-            # What it was called with is compiled again: a module that is called twice has another name by now.
+            # Recompile: unflattening renames a module that is called twice, and the interpreter would use the old name.
             module.__dict__["_run_with_interpreter"] = False
             module.finalize()
             _call_by_kind(module)
@@ -67,19 +67,19 @@ def _input(given: Exported, name: str) -> tuple[int, int, int]:
 
 
 def _kind(module: Any) -> str:
-    """Return the class that a module had, without its package."""
+    """Return the name of a module's original class, without its package."""
     name = str(getattr(module, "_ty", "") or "").rpartition(".")[2].partition("@")[0]
     return name if name.isidentifier() and len(name) < 64 else ""
 
 
 def _call_by_kind(module: Any) -> None:
-    """Let a module bear the name of the class that it had."""
+    """Set the module's class name to that of its original class."""
     if (kind := _kind(module)) and type(module).__name__ == "InterpreterModule":
         module.__class__ = type(kind, (type(module),), {})
 
 
 def _plain(module: nn.Module) -> nn.Module | None:
-    """Return PyTorch's own layer where a module does what one does, with the same parameters; None for any other."""
+    """Return a PyTorch layer equivalent to the module, with the same parameters; None if there is none."""
     graph = getattr(module, "graph", None)
     if graph is None or any(module.children()):
         return None
@@ -103,14 +103,14 @@ def _plain(module: nn.Module) -> nn.Module | None:
 
 
 def _reached(module: nn.Module, value: Any) -> Any:
-    """Return what a node of a module's graph stands for, if that is one of its tensors."""
+    """Return the tensor that a node refers to, None for other nodes; any other value unchanged."""
     if isinstance(value, fx.Node):
         return getattr(module, str(value.target), None) if value.op == "get_attr" else None
     return value
 
 
 def _holding(made: nn.Module, given: dict[str, Any], *names: str) -> nn.Module:
-    """Give a layer the tensors of a program."""
+    """Assign a program's tensors to a layer."""
     for name in names:
         if given.get(name) is None and getattr(made, name, None) is not None:
             setattr(made, name, None)

@@ -1,9 +1,10 @@
-"""Holds the JSON of a torch.export program against torch's schema: each field by its own rule, and what none knows out.
+"""Validate the JSON of a torch.export program against torch's schema, with a rule for each text field.
 
-torch writes the names of a program into source code that it executes, evaluates sizes as Python, looks operators up by
-name and imports types. So every text has a rule by its class and field, a field of text without a rule is refused, and
-what the rules let through is written anew: torch sees that, never the file's own bytes. Sizes that depend on the input
-become the numbers that the program was exported with, as they only describe: a program works its sizes out as it runs.
+torch writes names from a program into source code that it executes, evaluates sizes as Python, looks operators up by
+name and imports types. Therefore each text field has a rule by class and field name, a text field without a rule is
+refused, and the validated values are written anew: torch never sees the file's own bytes. Sizes that depend on the
+input are replaced by the numbers of the export; they are only descriptive, because a program computes its sizes at run
+time.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ MOST_INT = 2**63
 MOST_NAME = 400
 MOST_TEXT = 2_000
 MOST_DEPTH = 100
-UNKNOWN_SIZE = 2  # stands for one that nobody knew when the program was exported
+UNKNOWN_SIZE = 2  # stands for a size that was unknown at export
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-PIECE = re.compile(r"\w+(-\w+)*(@\d+)?", re.ASCII)  # torchvision's RegNet has a "block1-0"; quoted in source
+PIECE = re.compile(r"\w+(-\w+)*(@\d+)?", re.ASCII)  # "-" as in RegNet's "block1-0": in source such names are quoted
 STACK_KEY = re.compile(r"[\w.@-]*", re.ASCII)
 STACK_TYPE = re.compile(r"[\w.<>]*", re.ASCII)
 SPECS = {None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict"}
@@ -39,7 +40,7 @@ Rule = Callable[[str], bool]
 
 
 class WrongError(Exception):
-    """A value that no network's program holds; it says which, and in what field."""
+    """A value that no network's program contains; the message names it and its field."""
 
     def __init__(self, field: str, value: object) -> None:
         super().__init__(f"{field} {_shown(value)}")
@@ -47,18 +48,18 @@ class WrongError(Exception):
 
 
 def name(text: str) -> bool:
-    """Tell whether a text can be the name of a value in source code, and nothing but that."""
+    """Return whether a text can be the name of a value in source code, and nothing else."""
     dunder = text.startswith("__") and text.endswith("__")
     return NAME.fullmatch(text) is not None and len(text) <= MOST_NAME and not keyword.iskeyword(text) and not dunder
 
 
 def path(text: str) -> bool:
-    """Tell whether a text is the path of a module or a tensor: names or numbers joined by dots; "" is the network."""
+    """Return whether a text is the path of a module or tensor: names or numbers joined by dots; "" is the network."""
     return not text or (len(text) <= MOST_NAME and all(_piece(piece) for piece in text.split(".")))
 
 
 def plain(text: str) -> bool:
-    """Tell whether a text is one line of printable characters, as modes and equations are."""
+    """Return whether a text is one line of printable characters, as modes and equations are."""
     return text.isascii() and text.isprintable() and len(text) <= MOST_TEXT
 
 
@@ -72,7 +73,7 @@ def _named(text: str) -> bool:
 
 
 def _spec(text: str) -> bool:
-    """Tell whether a description of containers names none but plain ones."""
+    """Return whether a tree specification contains only plain containers."""
     if not text:
         return True
     try:
@@ -145,12 +146,12 @@ RULES: dict[tuple[str, str], Rule] = {
     ("PayloadConfig", "config"): path,
     ("PayloadMeta", "path_name"): lambda text: re.fullmatch(r"(weight|tensor)_\d{1,6}", text, re.ASCII) is not None,
 }
-# What a program can be read without: it is looked at as the rest is, and left out.
+# Fields a program can be read without: they are validated like the rest and then removed.
 LEFT_OUT: dict[tuple[str, str], Any] = {
     ("ExportedProgram", "guards_code"): [],
     ("ExportedProgram", "range_constraints"): {},
 }
-# What is not looked at, as it is left out whatever it says: comments on where a node comes from.
+# Fields that are removed without validation: comments on the origin of nodes.
 UNREAD: dict[tuple[str, str], Any] = {
     ("GraphModule", "metadata"): {},
     ("GraphModule", "treespec_namedtuple_fields"): {},
@@ -158,17 +159,17 @@ UNREAD: dict[tuple[str, str], Any] = {
 
 
 def program(value: Any) -> dict[str, Any]:
-    """Return a program's JSON as torch may see it. Raises WrongError."""
+    """Return a program's JSON, validated and reduced to what torch may see. Raises WrongError."""
     return _checked(schema.ExportedProgram, value, "program", 0)
 
 
 def payload(value: Any) -> dict[str, Any]:
-    """Return the JSON of a list of tensors. Raises WrongError."""
+    """Return the JSON of a list of tensors, validated. Raises WrongError."""
     return _checked(schema.PayloadConfig, value, "config", 0)
 
 
 def free_sides(value: Any) -> dict[str, tuple[int, ...]]:
-    """Return which sides of a program's tensors depend on its input, by name, from its JSON as it came."""
+    """Return the dynamic dimensions of a program's tensors by name, from the original JSON."""
     found = value["graph_module"]["graph"]["tensor_values"]
     return {key: tuple(at for at, one in enumerate(meta["sizes"]) if "as_expr" in one) for key, meta in found.items()}
 
@@ -182,7 +183,7 @@ def _fields(kind: type) -> dict[str, Any]:
 
 
 def _checked(kind: Any, value: Any, where: str, depth: int) -> Any:
-    """Return a value of a type of the schema, each text in it by the rule of its field."""
+    """Return a value of a schema type, with each text checked by its field's rule."""
     if depth > MOST_DEPTH:
         raise WrongError(where, "too deep")
     if not isinstance(value, dict):
@@ -210,7 +211,7 @@ def _checked(kind: Any, value: Any, where: str, depth: int) -> Any:
 
 @cache
 def _needed(kind: type) -> frozenset[str]:
-    """Return the fields that a class of the schema has no default for."""
+    """Return the fields of a schema class that have no default."""
     none = dataclasses.MISSING
     every = dataclasses.fields(kind)
     return frozenset(one.name for one in every if one.default is none and one.default_factory is none)
@@ -259,7 +260,7 @@ def _typed(hint: Any, value: Any, place: tuple[str, str], depth: int) -> Any:
 
 
 def _number(label: str, expression: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the number that an expression stood for when it was exported."""
+    """Return the number that a size expression had at export."""
     hint = next(iter((expression.get("hint") or {"as_none": None}).values()))
     match label:
         case "SymInt":
@@ -271,7 +272,7 @@ def _number(label: str, expression: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _metadata(value: Any) -> dict[str, str]:
-    """Return what a node says of the modules that it was called in: key, path and type of each."""
+    """Return the modules a node was called in: key, path and type of each."""
     if not isinstance(value, dict):
         raise WrongError("metadata", value)
     stack = value.get("nn_module_stack")
@@ -289,5 +290,5 @@ def _metadata(value: Any) -> dict[str, str]:
 
 
 def _shown(value: object) -> str:
-    """Return a value as it can be told: short, on one line, with what cannot be seen written out."""
+    """Return a value in displayable form: one line, shortened, with non-printable characters escaped."""
     return ascii(value)[:80]

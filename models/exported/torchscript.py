@@ -1,8 +1,8 @@
-"""Opens TorchScript, which is code: what it would run is looked through before torch sees it, and once more as parsed.
+"""Open TorchScript, which is code: check its source and pickles before torch loads it, and its graphs afterwards.
 
-It has operators that write and read files, classes that reach further, and methods that run while it is loaded. So the
-source is held against what a network's says (`torchscript_source`), the pickles against what one keeps
-(`torchscript_objects`), and after loading each node of each function against a list (`allowed_operators`).
+TorchScript has operators that read and write files, classes that reach further, and methods that run during loading. So
+the source is compared with what networks contain (`torchscript_source`), the pickles likewise (`torchscript_objects`),
+and after loading every node of every function with an allow-list (`allowed_operators`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-import torchvision  # noqa: F401 - so that its operators are known
+import torchvision  # noqa: F401 - registers its operators
 from torch.jit._recursive import wrap_cpp_module
 
 from models import files
@@ -32,9 +32,9 @@ ADVICE = "Nothing of it was run. Save it again without that, or open the network
 
 
 def opened(content: bytes, *, name: str) -> torch.jit.ScriptModule:
-    """Return the module of a TorchScript file, on the CPU, from the file's bytes; `name` is the file's, to be told.
+    """Return the module of a TorchScript file, on the CPU, from the file's bytes; `name` is used in messages.
 
-    Raises Refusal for one that is broken, or that calls or keeps what no network does.
+    Raises Refusal if it is broken, or calls or contains what no network does.
     """
     reader = torch_archive.opened(io.BytesIO(content), name=name, size=len(content))
     names = reader.get_all_records()
@@ -64,7 +64,7 @@ def opened(content: bytes, *, name: str) -> torch.jit.ScriptModule:
             module = wrap_cpp_module(found)
             functions: Any = unit.get_functions()
             nodes = [node for function in functions for node in _nodes(function.graph)]
-    except Exception as error:  # torch raises whatever a broken file leads to
+    except Exception as error:  # torch may raise anything for a broken file
         lines = [line for line in str(error).strip().splitlines() if line.strip()]
         said = ascii(lines[0] if lines else "")[1:-1][:200]
         raise Refusal(f"{name} is broken: {said}", advice="Save it again.") from error
@@ -80,7 +80,7 @@ def _refusal(name: str, what: str) -> Refusal:
 
 
 def _sources(reader: Any, names: list[str], name: str) -> list[tuple[str, str]]:
-    """Return the source files of an torch_archive. Raises Refusal for more than a network has, or what is no text."""
+    """Return the source files of an archive. Raises Refusal for more than a network has, or for invalid text."""
     found, total = [], 0
     for one in names:
         if not one.startswith("code/") or not one.endswith(".py"):
@@ -96,7 +96,7 @@ def _sources(reader: Any, names: list[str], name: str) -> list[tuple[str, str]]:
 
 
 def _nodes(graph: Any) -> Iterator[Any]:
-    """Yield every node of a graph, those in its blocks and in the graphs that nodes hold too."""
+    """Yield every node of a graph, including those in its blocks and in graphs held as attributes."""
     waiting = [graph]
     while waiting:
         for node in waiting.pop().nodes():

@@ -1,6 +1,7 @@
-"""What a TorchScript file keeps: its pickles are read with nothing behind their names, and their tensors are counted.
+"""Check the pickles of a TorchScript file without creating any of their objects.
 
-No object is made and no function called: each name that a pickle may hold stands for a mark that remembers what it got.
+Each name in a pickle stands for a placeholder that records its arguments; no object is created and no function called.
+Tensors are checked against the size of their storages.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, ClassVar
 
 from models.exported.torchscript_source import PARAMETERS
 
-MOST_BYTES = 8 << 20  # of a pickle, twenty times DenseNet-201's
+MOST_BYTES = 8 << 20  # of a pickle: twenty times that of DenseNet-201
 RATIO, ROOM_BYTES = 8, 1 << 24
 CLASS = re.compile(r"__torch__(\.[\w]+)*", re.ASCII)
 STORAGES = {
@@ -36,7 +37,7 @@ KNOWN = {
     *(("torch._utils", name) for name in ("_rebuild_tensor_v2", "_rebuild_qtensor", "_rebuild_parameter")),
     ("collections", "OrderedDict"),
 }
-# That TorchScript writes, of protocol 2
+# The opcodes that TorchScript writes, pickle protocol 2
 _OPCODES = """
 PROTO STOP MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE EMPTY_TUPLE TUPLE TUPLE1 TUPLE2
 TUPLE3 EMPTY_LIST APPEND APPENDS EMPTY_DICT SETITEM SETITEMS BINPUT LONG_BINPUT BINGET LONG_BINGET BINPERSID GLOBAL
@@ -45,11 +46,13 @@ OPCODES = tuple(_OPCODES.split())
 
 
 class ForeignError(Exception):
-    """A pickle holds what no TorchScript file keeps."""
+    """A pickle contains what no TorchScript file does."""
 
 
 class Mark:
-    """Stands for a name in a pickle, and for what was made with it: its arguments and its state are kept, not used."""
+    """Placeholder for a name in a pickle and for the objects made with it: arguments and state are recorded, never
+    used.
+    """
 
     def __init__(self, name: str, args: tuple[Any, ...] = ()) -> None:
         self.name, self.args = name, args
@@ -58,14 +61,14 @@ class Mark:
         return Mark(self.name, args)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        """Take an item of a dictionary."""
+        """Accept an item of a dictionary."""
 
     def __setstate__(self, state: Any) -> None:
-        """Take a state."""
+        """Accept a state."""
 
 
 class _Reader(pickle._Unpickler):  # type: ignore[name-defined]
-    """Reads a pickle of protocol 2 into marks and plain values."""
+    """Reads a pickle of protocol 2 into placeholders and plain values."""
 
     dispatch: ClassVar[Any] = {
         getattr(pickle, code)[0]: pickle._Unpickler.dispatch[getattr(pickle, code)[0]]  # type: ignore[attr-defined]
@@ -78,7 +81,7 @@ class _Reader(pickle._Unpickler):  # type: ignore[name-defined]
         self.claimed = 0
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return the mark of a name. Raises ForeignError for one that is none of TorchScript's."""
+        """Return the placeholder of a name. Raises ForeignError for a name that TorchScript does not write."""
         full = f"{module}.{name}"
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return self._tensor
@@ -92,7 +95,7 @@ class _Reader(pickle._Unpickler):  # type: ignore[name-defined]
         raise ForeignError(full)
 
     def persistent_load(self, pid: Any) -> Any:
-        """Return the mark of a storage. Raises ForeignError where the file holds fewer bytes than it claims."""
+        """Return the placeholder of a storage. Raises ForeignError if the file holds fewer bytes than it claims."""
         match pid:
             case ("storage", Mark(name=kind), str(key), str(), int(count)):
                 size = STORAGES.get(kind.removeprefix("torch."), 0)
@@ -120,13 +123,13 @@ class _Reader(pickle._Unpickler):  # type: ignore[name-defined]
             raise ForeignError("a state of no object")
 
     def _tensor(self, *args: Any) -> Mark:
-        """Return the mark of a tensor. Raises ForeignError for one that reaches beyond its storage."""
+        """Return the placeholder of a tensor. Raises ForeignError if it reaches beyond its storage."""
         storage, offset, size, stride = args[:4]
         sides = [*size, *stride, offset]
         if not isinstance(storage, Mark) or storage.name != "storage" or len(size) != len(stride) or len(size) > 64:
             raise ForeignError("a tensor of no numbers")
         if not all(type(side) is int and 0 <= side < 2**62 for side in sides):
-            raise ForeignError("a tensor with sides that are none")
+            raise ForeignError("a tensor with invalid sizes")
         count, (held, width) = math.prod(size), storage.args
         if count and offset + sum((side - 1) * step for side, step in zip(size, stride, strict=True)) >= held:
             raise ForeignError("a tensor that is larger than its storage")
@@ -143,7 +146,10 @@ _Reader.dispatch = {  # type: ignore[misc]
 
 
 def check(content: bytes, sizes: Mapping[str, int], *, file_bytes: int) -> None:
-    """Raise ForeignError unless a pickle holds only what TorchScript keeps, of storages of these sizes in bytes."""
+    """Raise ForeignError unless a pickle holds only what TorchScript writes.
+
+    `sizes` are the storages' bytes by name.
+    """
     if len(content) > MOST_BYTES:
         raise ForeignError(f"a list of {len(content):,} bytes")
     reader = _Reader(content, sizes)
@@ -151,7 +157,7 @@ def check(content: bytes, sizes: Mapping[str, int], *, file_bytes: int) -> None:
         reader.load()
     except ForeignError:
         raise
-    except Exception as error:  # a broken pickle leads to whatever it leads to
+    except Exception as error:  # a broken pickle may raise anything
         raise ForeignError(f"what cannot be read ({type(error).__name__})") from error
     if reader.claimed > RATIO * file_bytes + ROOM_BYTES:
         raise ForeignError("tensors that claim far more than the file holds")

@@ -1,8 +1,9 @@
-"""Holds the source of a TorchScript file against what TorchScript's own printer writes, before torch sees any of it.
+"""Check the source in a TorchScript file against what TorchScript's own printer writes, before torch sees it.
 
-torch reads the source when it loads a file, and runs the methods `__setstate__` in it. So it is parsed here first, by
-Python's parser, and only what both languages read alike is let through: no comments, no joined lines, plain texts.
-In it a name may stand for an operator in three ways alone: `torch.NAME(...)`, `ops.SPACE.NAME(...)` and `x.NAME(...)`.
+torch parses the source when it loads a file, and runs its `__setstate__` methods. So it is first parsed here with
+Python's parser, and only constructs that both languages read alike are allowed: no comments, no line continuations,
+plain string literals. A name may refer to an operator in three forms only: `torch.NAME(...)`, `ops.SPACE.NAME(...)` and
+`x.NAME(...)`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 
 from models.exported import allowed_operators
 
-MOST_CHARACTERS = 4_000_000  # of a file, ten times DenseNet-201's
+MOST_CHARACTERS = 4_000_000  # of a file: ten times that of DenseNet-201
 MOST_LINE = 200_000
 TEXT = re.compile(r'"(?:[^"\\\n]|\\.)*"', re.ASCII)
 NUMBER = re.compile(r"\d+(\.\d*)?([eE][+-]?\d+)?j?|\.\d+([eE][+-]?\d+)?", re.ASCII)
@@ -48,14 +49,14 @@ EXPRESSIONS = (
 
 
 class ForeignError(Exception):
-    """The source says something that no network's does; it says what, and where."""
+    """The source contains what no network's does; the message says what and where."""
 
     def __init__(self, what: str, line: int = 0) -> None:
         super().__init__(f"{ascii(what)[1:-1][:80]}{f' in line {line}' if line else ''}")
 
 
 def check(sources: Iterable[tuple[str, str]]) -> None:
-    """Raise ForeignError unless every source, by name, is made of what a network's is."""
+    """Raise ForeignError unless every source, given by name, contains only what networks contain."""
     trees = [(name, _parsed(text)) for name, text in sources]
     defined = {node.name for _, tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     for _, tree in trees:
@@ -63,7 +64,10 @@ def check(sources: Iterable[tuple[str, str]]) -> None:
 
 
 def _parsed(text: str) -> ast.Module:
-    """Return a source's tree, where Python and TorchScript cannot read it differently."""
+    """Return the syntax tree of a source.
+
+    Raises ForeignError where Python and TorchScript could read it differently.
+    """
     if len(text) > MOST_CHARACTERS:
         raise ForeignError(f"{len(text):,} characters of source")
     if not text.isascii() or re.search(r"[^\x20-\x7e\n]", text) or "\\\n" in text:
@@ -89,17 +93,17 @@ def _parsed(text: str) -> ast.Module:
 
 
 def operator(name: str) -> bool:
-    """Tell whether an operator of TorchScript's, `aten::NAME`, is a network's."""
+    """Return whether a TorchScript operator `aten::NAME` is on the allow-list."""
     return allowed_operators.tensor_operator(name) or name in allowed_operators.LANGUAGE
 
 
 def exists(name: str) -> bool:
-    """Tell whether any operator of torch bears a name, be it a network's or not."""
+    """Return whether torch has any operator of this name, allowed or not."""
     return any(torch._C._jit_get_schemas_for_operator(f"{space}::{name}") for space in ("aten", "prim"))
 
 
 class _File:
-    """Walks one source: statements and expressions by kind, each name by what it may stand for where it is."""
+    """Walks one source: statements and expressions by kind, and each name by what it may refer to there."""
 
     def __init__(self, defined: set[str]) -> None:
         self._defined = defined
@@ -147,7 +151,7 @@ class _File:
         self._class = set()
 
     def _type(self, node: ast.expr) -> None:
-        """Check what stands where a type, or a plain value, is expected: nothing is called there."""
+        """Check an expression where a type or a plain value is expected: calls are not allowed."""
         for one in ast.walk(node):
             if isinstance(one, ast.Attribute):
                 _chain(one)
@@ -293,7 +297,7 @@ class _File:
                 if not known:
                     raise ForeignError(f".{name}", node.lineno)
             case _:
-                raise ForeignError("a call of what was worked out", node.lineno)
+                raise ForeignError("a call of a computed value", node.lineno)
         for one in (*node.args, *(keyword.value for keyword in node.keywords)):
             self._expression(one)
 
@@ -306,7 +310,7 @@ class _File:
 
 
 def _aliases(function: ast.FunctionDef) -> set[str]:
-    """Return the names in a function that stand for functions of the file, and for nothing else anywhere in it."""
+    """Return the names in a function that refer only to functions of the file, everywhere in that function."""
     good, bad = set(), {one.arg for one in function.args.args}
     for node in ast.walk(function):
         match node:
@@ -322,14 +326,14 @@ def _aliases(function: ast.FunctionDef) -> set[str]:
 
 
 def _root(node: ast.expr) -> str:
-    """Return the name that a chain of attributes begins with, "" where it begins with anything else."""
+    """Return the name at the root of a chain of attributes, "" if the root is not a name."""
     while isinstance(node, ast.Attribute):
         node = node.value
     return node.id if isinstance(node, ast.Name) else ""
 
 
 def _chain(node: ast.Attribute) -> str:
-    """Return a chain of attributes as text. Raises ForeignError where it does not begin with a name of a file."""
+    """Return a chain of attributes as text. Raises ForeignError if its root is not a name of the file."""
     parts = []
     inner: ast.expr = node
     while isinstance(inner, ast.Attribute):
@@ -341,7 +345,7 @@ def _chain(node: ast.Attribute) -> str:
 
 
 def _path(node: ast.Attribute) -> None:
-    """Raise ForeignError for a class that is torch's and not the file's, but for those of quantised weights."""
+    """Raise ForeignError for a class of torch's own, except those of quantised weights."""
     text = _chain(node)
     if text.startswith("__torch__.torch.classes") and not PARAMETERS.fullmatch(text):
         raise ForeignError(text, node.lineno)

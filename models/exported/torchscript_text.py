@@ -1,4 +1,4 @@
-"""The code in a TorchScript file as text, to be read before it is allowed. It runs nothing; no torch."""
+"""Show the source in a TorchScript file as text, for the user to read before allowing it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import io
 import zipfile
 import zlib
 
-MOST_BYTES = 4 << 20  # of code that is shown
+MOST_BYTES = 4 << 20  # most source shown
 BROKEN = (OSError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, KeyError)
 
 
 def text_of(content: bytes) -> str:
-    """Return what a file of code says: a TorchScript file's sources one after the other, any other as text."""
+    """Return the text of a file of code: the sources of a TorchScript file one after the other, any other file as it
+    is.
+    """
     return sources(content) or content.decode("utf-8", "replace")
 
 
 def sources(content: bytes) -> str:
-    """Return the sources in a TorchScript file, each under its name, "" for any other file."""
+    """Return the sources in a TorchScript file, each preceded by its name; "" for any other file."""
     if not content.startswith(b"PK"):
         return ""
     found: list[str] = []

@@ -1,1 +1,5 @@
-"""What a network's layers are made of and respond to: filters, activations, receptive fields, attention."""
+"""What the layers of a network contain and respond to: filters, activations, receptive fields, attention.
+
+Needs torch, so the window never imports it. May import models.attributions, models.tracing, models.subject and the
+vocabulary.
+"""

@@ -1,4 +1,4 @@
-"""What a layer answers to a picture: all its channels, their statistics, and how each speaks for the target."""
+"""A layer's activations for a picture: all channels, their statistics, and their relevance to the target."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from models.tracing.tensor_layout import VECTOR
 from models.tracing.traced_calls import Call, gradients, recorded
 from models.types import Bool, Float, Int, Refusal
 
-FULL_BYTES = 8 << 20  # maps larger than this travel in half precision
+FULL_BYTES = 8 << 20  # larger maps are sent in half precision
 TILE_CELLS = 64
 SORTS = ("none", "mean", "max", "relevance")
 
 
 @dataclass(frozen=True)
 class Channels:
-    """The channels (C, h, w) of a call, a vector's as (C, 1, 1); `gradient` of the target at them, None where the
-    target does not depend on this layer."""
+    """The channels (C, h, w) of a call, (C, 1, 1) for a vector.
+
+    `gradient` is that of the target with respect to them, None if the target does not depend on this layer.
+    """
 
     call: Call
     value: Tensor
@@ -32,7 +34,7 @@ class Channels:
 
 
 def channels(probe: Probe, layer: str) -> Channels:
-    """Return a layer's channels for the picture. Raises Refusal for a layer that holds no single answer to it."""
+    """Return a layer's channels for the picture. Raises Refusal for a layer that is neither a map nor a vector."""
     subject, stages = probe.subject, probe.stages
     call = call_of(subject, layer or automatic(subject, stages), stages)
     if on_picture(subject, call):
@@ -51,21 +53,21 @@ def channels(probe: Probe, layer: str) -> Channels:
 
 
 def relevance(found: Channels) -> Float:
-    """Return the mean of gradient times activation (C,): what each channel adds to the target, to first order."""
+    """Return the mean of gradient times activation (C,): each channel's contribution to the target, to first order."""
     if found.gradient is None:
         return np.zeros(len(found.value), np.float32)
     return (found.gradient * found.value).mean((1, 2)).float().cpu().numpy()
 
 
 def maps(value: Tensor) -> np.ndarray:
-    """Return channels as an array, in half precision where that saves much and loses no range."""
+    """Return channels as an array, in half precision if the array is large and its values fit the range."""
     array = value.float().cpu().numpy()
     small = array.nbytes <= FULL_BYTES or float(np.abs(array).max()) > float(np.finfo(np.float16).max)
     return np.ascontiguousarray(array if small else array.astype(np.float16))
 
 
 def thumbnails(value: Tensor) -> Float:
-    """Return channels (C, h, w) with at most `TILE_CELLS` cells a side: means of blocks where they have more."""
+    """Return channels (C, h, w) with at most `TILE_CELLS` cells per side; larger ones are averaged over blocks."""
     factor = -(-max(value.shape[1:]) // TILE_CELLS)
     small = value.float()
     if factor > 1:
@@ -74,19 +76,19 @@ def thumbnails(value: Tensor) -> Float:
 
 
 def statistics(value: Tensor) -> dict[str, Float]:
-    """Return per channel (C,) the mean, the largest and the smallest value, and the share of zeros."""
+    """Return the mean, maximum, minimum and share of zeros of each channel (C,)."""
     flat = value.float().flatten(1)
     found = {"mean": flat.mean(1), "max": flat.amax(1), "min": flat.amin(1), "zeros": (flat == 0).float().mean(1)}
     return {name: values.cpu().numpy() for name, values in found.items()}
 
 
 def dead(zeros: Float) -> Bool:
-    """Tell which channels are silent in this picture: zero everywhere."""
+    """Return which channels are zero everywhere for this picture."""
     return zeros >= 1.0
 
 
 def order(sort: str, columns: dict[str, Float]) -> Int:
-    """Return the channels' rows, the largest first by the column that `sort` names, or as they are."""
+    """Return the channels' rows sorted by the column `sort`, largest first, or in their own order for another name."""
     count = len(columns["mean"])
     if sort not in columns:
         return np.arange(count, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Attention of a vision transformer, recomputed from what goes into each block; its modules return none of it."""
+"""Attention of a vision transformer, recomputed from each block's input, since the modules do not return it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from models.types import Refusal
 
 @dataclass
 class Seen:
-    """What goes into each block's self-attention: B modules with their paths and inputs (1, T, D)."""
+    """The input of each block's self-attention: B modules with their paths and inputs (1, T, D)."""
 
     paths: list[str] = field(default_factory=list)
     modules: list[Any] = field(default_factory=list)
@@ -30,17 +30,17 @@ class Seen:
 
     @property
     def nbytes(self) -> int:
-        """The size of the inputs."""
+        """The size of the inputs in bytes."""
         return sum(one.nbytes for one in self.tokens)
 
     @property
     def has_class_token(self) -> bool:
-        """Whether the first token stands for no place."""
+        """Whether the first token is a class token, which has no position in the picture."""
         return self.layout.name == CLASS_TOKEN
 
 
 def attends(net: nn.Module) -> bool:
-    """Tell whether a network has attention over all of its tokens, as PyTorch's or timm's modules have it."""
+    """Return whether a network has self-attention modules of PyTorch or timm, over all of its tokens."""
     return any(_is_own(module) for module in net.modules())
 
 
@@ -49,12 +49,12 @@ def _is_own(module: nn.Module) -> bool:
 
 
 def _is_timms(module: nn.Module) -> bool:
-    """Tell whether a module is timm's plain attention, which need not be installed."""
+    """Return whether a module is timm's plain attention, compared by name because timm need not be installed."""
     return (type(module).__module__, type(module).__name__) == ("timm.layers.attention", "Attention")
 
 
 def seen(subject: Subject, stages: Any) -> Seen:
-    """Return what goes into each block. Raises Refusal where the tokens are no grid of the picture."""
+    """Return the inputs of all blocks. Raises Refusal if the tokens do not form a grid over the picture."""
 
     def make() -> Seen:
         found = Seen()
@@ -64,17 +64,17 @@ def seen(subject: Subject, stages: Any) -> Seen:
             raise Refusal("The attention of this network is not over one row of tokens.")
         found.layout = layout_of(tuple(found.tokens[0].shape), subject.size)
         if not found.layout.spatial:
-            raise Refusal("The tokens of this network are no grid over the picture.")
+            raise Refusal("The tokens of this network do not form a grid over the picture.")
         return found
 
     return stages.run("attention inputs", make, subject.key)
 
 
 def weights(module: Any, tokens: Tensor, query: slice = slice(None)) -> Tensor:
-    """Return softmax(Q K^T / sqrt d) (heads, Q, T) of tokens (1, T, D), of all queries or of some.
+    """Return softmax(Q K^T / sqrt d) (heads, Q, T) of tokens (1, T, D), for all queries or some.
 
-    Vaswani et al. 2017, equation 1; as `nn.MultiheadAttention` returns it with `need_weights` and without averaging.
-    timm's may normalise queries and keys before.
+    Vaswani et al. 2017, equation 1; equal to what `nn.MultiheadAttention` returns with `need_weights` and no averaging.
+    timm's modules may normalise queries and keys first.
     """
     heads, size = module.num_heads, module.head_dim
     width, timms = heads * size, _is_timms(module)
@@ -93,8 +93,8 @@ def weights(module: Any, tokens: Tensor, query: slice = slice(None)) -> Tensor:
 def rollout(blocks: Iterable[Tensor], *, discard: float = 0.0) -> Tensor:
     """Return how tokens mix from the input to the last block (T, T), row by row (Abnar & Zuidema 2020, section 3).
 
-    `blocks` yields the attention (heads, T, T) of one block after the other. Heads are averaged; in each row the
-    lowest share `discard` is set to zero; half of each token is the skip connection. Rows sum to 1.
+    `blocks` yields the attention (heads, T, T) of one block after the other. Heads are averaged; in each row the lowest
+    share `discard` is set to zero; the skip connection adds half of the identity. Rows sum to 1.
     """
     joined: Tensor | None = None
     for attention in blocks:
@@ -110,7 +110,7 @@ def rollout(blocks: Iterable[Tensor], *, discard: float = 0.0) -> Tensor:
 
 
 def rolled(found: Seen, discard: float, check: Callable[[float], None]) -> Tensor:
-    """Return the rollout of what was seen; a block's attention is made when it is its turn. `check` may raise."""
+    """Return the rollout of the recorded blocks, computing one block's attention at a time. `check` may raise."""
 
     def blocks() -> Iterator[Tensor]:
         for number, (module, tokens) in enumerate(zip(found.modules, found.tokens, strict=True)):
@@ -121,7 +121,7 @@ def rolled(found: Seen, discard: float, check: Callable[[float], None]) -> Tenso
 
 
 def position_embedding(net: nn.Module, tokens: int) -> Tensor | None:
-    """Return the learned position embedding (T, D) of so many tokens, None where the network has none."""
+    """Return the learned position embedding (T, D) for this number of tokens, or None if the network has none."""
     for name, value in net.named_parameters():
         if name.endswith(("pos_embedding", "pos_embed", "position_embedding")) and value.shape[-2:-1] == (tokens,):
             return value.detach().reshape(tokens, -1).float()
@@ -130,7 +130,7 @@ def position_embedding(net: nn.Module, tokens: int) -> Tensor | None:
 
 @contextmanager
 def _watched(net: nn.Module, found: Seen) -> Iterator[None]:
-    """Keep clones of what goes into self-attention inside."""
+    """Record clones of the inputs of self-attention inside the context."""
     names = {id(m): name for name, m in net.named_modules() if _is_own(m)}
     counts, places = Numbers(), dict[tuple[str, int], int]()
 
@@ -146,7 +146,7 @@ def _watched(net: nn.Module, found: Seen) -> Iterator[None]:
             raise Refusal(f"{names[id(module)]} is not self-attention of the usual kind.")
         number = counts.next(names[id(module)])
         at = (names[id(module)], number)
-        if again := repetition():  # of passes that are averaged
+        if again := repetition():  # a repeated pass of a random network: keep the running mean
             found.tokens[places[at]] += (query.detach() - found.tokens[places[at]]) / (again + 1)
             return
         places[at] = len(found.tokens)

@@ -1,4 +1,4 @@
-"""The kernels of a convolution as small pictures, with norms and likenesses. It reads weights and runs nothing."""
+"""The kernels of a convolution as small pictures, with their norms and similarities."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from models.types import Bool, Float, Int, Refusal
 
 MODES = ("auto", "rgb", "planes", "pca", "inputs")
-DEAD = 1e-3  # of the layer's root mean square norm
+DEAD = 1e-3  # relative to the layer's root mean square norm
 DUPLICATE = 0.99  # cosine
 BLOCK_BYTES = 32 << 20
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
@@ -22,7 +22,7 @@ _NORMS = ("BatchNorm2d", "FrozenBatchNorm2d", "SyncBatchNorm")
 
 @dataclass(frozen=True)
 class Kernels:
-    """The weights (N, I, k, l) of a layer of `groups`: N filters over I inputs each, and how they are laid."""
+    """The weights (N, I, k, l) of a layer with `groups`: N filters over I inputs each, and the layer's geometry."""
 
     weight: Tensor
     groups: int = 1
@@ -32,7 +32,7 @@ class Kernels:
 
     @property
     def mode(self) -> str:
-        """How they are best seen: colours, their one plane, one place for each input, or the principal component."""
+        """The best way to show them: in colour, as the only plane, one cell per input, or by principal component."""
         inputs, height, width = self.weight.shape[1:]
         if height * width == 1:
             return "inputs"
@@ -42,7 +42,7 @@ class Kernels:
 
 
 def kernels_of(module: nn.Module) -> Kernels | None:
-    """Return a layer's kernels, None where it has none. Those of a transposed convolution are turned: outputs first."""
+    """Return a layer's kernels, outputs first, or None if it has none. A transposed convolution stores inputs first."""
     if not isinstance(module, _CONVOLUTIONS):
         return None
     weight = module.weight.detach()
@@ -55,13 +55,14 @@ def kernels_of(module: nn.Module) -> Kernels | None:
 
 
 def tiles(kernels: Kernels, *, mode: str = "auto", channel: int = -1, plane: int = 0) -> tuple[Float, Float]:
-    """Return a picture (N, h, w), or (N, h, w, 3) in `rgb`, of each filter, and how much of it each shows, 0 to 1.
+    """Return a picture of each filter (N, h, w), or (N, h, w, 3) in `rgb`, and how much of the filter it shows (N,).
 
-    `planes` are the raw weights over one input, `plane`; with a `channel` all planes of that filter instead, one tile
-    each. `inputs` is for kernels of one place: the weight of every input, in rows. `pca` is the first principal
-    component over inputs: of the inputs' planes as rows of a matrix (I, k l) the first right singular vector, times its
-    singular value and the root of 1 / I, so that its square sum is that of a mean plane; its share is that of the sum
-    of squares. Its sign is that of the mean plane. Raises Refusal for a mode that does not fit, or a missing channel.
+    That share is 0 to 1. `planes` are the raw weights for one input, `plane`; with a `channel` all planes of that
+    filter instead, one tile each. `inputs` is for 1 x 1 kernels: the weight of every input, in rows. `pca` is the first
+    principal component over inputs: of the matrix (I, k l) with the inputs' planes as rows, the first right singular
+    vector times its singular value times the root of 1 / I, so that its sum of squares equals that of a mean plane; its
+    share is the share of the sum of squares. Its sign follows the mean plane. Raises Refusal for a mode that does not
+    fit, or a missing channel.
     """
     weight = kernels.weight
     count, inputs, height, width = weight.shape
@@ -103,8 +104,11 @@ def norms(weight: Tensor) -> Float:
 
 @dataclass(frozen=True)
 class Likeness:
-    """Of each filter the highest cosine to another, which one that is (-1: there is no other), and whether one of its
-    own group, which sees the same inputs, is as good as the same."""
+    """Similarity of each filter to the others (N,): highest cosine, the row of that filter, and near-duplicates.
+
+    `nearest` is -1 if there is no other filter. `duplicate` only considers filters of the same group, which see the
+    same inputs.
+    """
 
     cosine: Float
     nearest: Int
@@ -112,14 +116,14 @@ class Likeness:
 
     @property
     def nbytes(self) -> int:
-        """The size of all columns."""
+        """The size of all columns in bytes."""
         return self.cosine.nbytes + self.nearest.nbytes + self.duplicate.nbytes
 
 
 def likeness(kernels: Kernels, *, check: Callable[[float], None] = lambda share: None) -> Likeness:
-    """Compare each filter with all others. `check` is told how much is done, and may raise.
+    """Compare each filter with all others. `check` is called with the share done, and may raise.
 
-    Across groups it is the patterns that are compared: only filters of one group can duplicate each other.
+    Across groups only the patterns are comparable: only filters of the same group can duplicate each other.
     """
     weight = kernels.weight.flatten(1)
     count = len(weight)
@@ -144,7 +148,7 @@ def likeness(kernels: Kernels, *, check: Callable[[float], None] = lambda share:
 
 
 def gains(norm: nn.Module | None, count: int) -> Float | None:
-    """Return what a batch normalisation multiplies each of `count` channels by, |gamma| / sqrt(var + eps)."""
+    """Return the factor by which a batch normalisation scales each of `count` channels, |gamma| / sqrt(var + eps)."""
     if norm is None or type(norm).__name__ not in _NORMS:
         return None
     var, weight = getattr(norm, "running_var", None), getattr(norm, "weight", None)
@@ -155,12 +159,12 @@ def gains(norm: nn.Module | None, count: int) -> Float | None:
 
 
 def dead(strength: Float) -> Bool:
-    """Tell which filters have next to no effect: a norm below a thousandth of the layer's root mean square."""
+    """Return which filters have almost no effect: a norm below a thousandth of the layer's root mean square."""
     return strength <= DEAD * float(np.sqrt(np.mean(np.square(strength, dtype=np.float64))))
 
 
 def order(sort: str, sizes: Float, alike: Likeness) -> Int:
-    """Return the filters' rows, the largest norm first, the most alike first, or as they are."""
+    """Return the filters' rows by falling norm, by falling similarity, or in their own order."""
     keys = {"norm": sizes, "similarity": alike.cosine}
     if sort not in keys:
         return np.arange(len(sizes), dtype=np.int64)
@@ -168,14 +172,15 @@ def order(sort: str, sizes: Float, alike: Likeness) -> Int:
 
 
 def blocks(weight: Tensor) -> Iterator[Tensor]:
-    """Yield the filters a few at a time, so that what is made of them stays small."""
+    """Yield the filters a few at a time, to bound the memory of what is computed from them."""
     step = max(1, BLOCK_BYTES // (4 * math.prod(weight.shape[1:])))
     return iter(weight.split(step))
 
 
 def _component(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the first principal component (N, k, l) of filters (N, I, k, l) and its share (N,)."""
+    """Return the first principal component (N, k, l) of filters (N, I, k, l), and its share (N,)."""
     count, inputs, *size = weight.shape
+    # eigh of the Gram matrix (k l, k l), far smaller than an SVD over all inputs.
     planes = weight.reshape(count, inputs, -1).float()
     values, vectors = torch.linalg.eigh(planes.transpose(1, 2) @ planes)
     first = vectors[:, :, -1]
@@ -195,7 +200,7 @@ def _numpy(values: Tensor) -> Float:
 
 
 def with_kernels(net: nn.Module) -> Sequence[tuple[str, nn.Module]]:
-    """Return the layers that have kernels, with their paths, in the order in which they were made."""
+    """Return the layers that have kernels, with their paths, in the order in which they were created."""
     return [(name, module) for name, module in net.named_modules() if isinstance(module, _CONVOLUTIONS)]
 
 

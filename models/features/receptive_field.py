@@ -1,4 +1,4 @@
-"""The receptive field of one unit: which pixels of the input it depends on for this picture, by its own gradient."""
+"""The receptive field of one unit for this picture: the input pixels it depends on, from its gradient."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Enough(Exception):  # noqa: N818 - it carries no error: it ends a pass on
 
 @dataclass(frozen=True)
 class Reached:
-    """A pass from the input to a layer, with the graph between them; `nbytes` counts what the graph keeps."""
+    """A forward pass from the input to a layer, with its graph; `nbytes` counts the tensors the graph keeps."""
 
     input: Tensor
     planes: Tensor
@@ -33,12 +33,13 @@ class Reached:
 
 
 def reach(subject: Subject, call: Call, stages: Any) -> Reached:
-    """Run the network up to a call that has places, and no further."""
+    """Run the network up to a call with a spatial output, and stop there."""
 
     def make() -> Reached:
         kept_bytes: dict[int, int] = {}
 
         def count(value: Tensor) -> Tensor:
+            # Several saved tensors may share a storage, which then counts once.
             kept_bytes[value.untyped_storage().data_ptr()] = value.untyped_storage().nbytes()
             return value
 
@@ -52,23 +53,23 @@ def reach(subject: Subject, call: Call, stages: Any) -> Reached:
 
 
 def field(reached: Reached, channel: int, row: int, column: int) -> Float:
-    """Return the absolute gradient (h, w) of one unit, or of all channels at its place at -1, summed over colours.
+    """Return the absolute gradient (h, w) of one unit, summed over colours; channel -1 means all channels.
 
-    Raises Refusal where none arrives.
+    Raises Refusal if no gradient arrives.
     """
     with gradients():
         units = reached.planes[:, row, column]
         if not units.requires_grad:
-            text = "No gradient arrives at the picture from this layer, and what a unit sees is told by its gradient."
+            text = "No gradient arrives at the picture from this layer, so a unit's receptive field is unknown."
             raise Refusal(text, advice="The code detaches it: it uses no_grad, detach or numpy. Mend it, then F5.")
-        # Weights that differ keep channels from cancelling each other where all of them are asked.
+        # Distinct weights keep the channels' gradients from cancelling when all of them are summed.
         value = units[channel] if channel >= 0 else (units * torch.linspace(1, 2, len(units)).to(units)).sum()
         gradient = back(value, reached.input, retain_graph=True)
     return gradient.abs().sum(1)[0].float().cpu().numpy()
 
 
 def box(values: Float) -> tuple[int, int, int, int] | None:
-    """Return x0 y0 x1 y1, in cells, of all that is not zero; None where everything is."""
+    """Return the bounding box x0 y0 x1 y1, in cells, of all nonzero values, or None."""
     rows, columns = np.flatnonzero(values.any(1)), np.flatnonzero(values.any(0))
     if not len(rows):
         return None
@@ -78,7 +79,7 @@ def box(values: Float) -> tuple[int, int, int, int] | None:
 def effective(values: Float, *, share: float = EFFECTIVE) -> tuple[int, int, int, int] | None:
     """Return x0 y0 x1 y1, in cells, of a box inside `box` that holds at least a share of the sum.
 
-    From each of its four sides as much is cut off as holds at most a fourth of the rest.
+    Each of the four sides is cut by as much as holds at most a quarter of the rest.
     """
     total = float(values.sum(dtype=np.float64))
     if not total:
@@ -95,7 +96,7 @@ def effective(values: Float, *, share: float = EFFECTIVE) -> tuple[int, int, int
 
 
 def on_picture(cells: tuple[int, int, int, int], size: tuple[int, int], extent: Rect) -> Rect:
-    """Return a box in cells of the input, of `size` (h, w), in pixels of the picture."""
+    """Convert a box from cells of the input, of `size` (h, w), to pixels of the picture."""
     left, top, right, bottom = extent
     scale_x, scale_y = (right - left) / size[1], (bottom - top) / size[0]
     x0, y0, x1, y1 = cells
@@ -104,7 +105,7 @@ def on_picture(cells: tuple[int, int, int, int], size: tuple[int, int], extent: 
 
 @contextmanager
 def _until(kept: dict[str, Tensor], name: str) -> Iterator[None]:
-    """End the pass inside as soon as a value has been recorded."""
+    """Stop the forward pass inside as soon as a value has been recorded."""
 
     def after(module: nn.Module, inputs: Any, output: Any) -> None:
         if name in kept:

@@ -1,11 +1,11 @@
-"""Activations: every channel of a layer for the picture, with its statistics and what it adds to the target.
+"""Activations: every channel of a layer for the image, with its statistics and its contribution to the target.
 
-Arrays of the Result: `maps` (C, h, w) float32, of a large layer float16, a vector's (C, 1, 1); `tiles` the same with at
-most 64 cells a side, means of blocks, to be looked at side by side; `mean`, `max`, `min`, `zeros` (the share of places
-that are exactly 0) and `relevance` (mean of gradient times activation for the target), all (C,); `dead` (C,) flags of
-the channels that are 0 everywhere; `order` (C,) the channels in the order asked for. Meta: `extent` x0 y0 x1 y1 of the
-maps in pixels of the original picture, `layer`, `layout`, `grid`, `target`, `scale`, the largest absolute value of all,
-and `counts`, whether the target depends on the layer at all.
+Arrays of the Result: `maps` (C, h, w) float32, float16 for a large layer, (C, 1, 1) for a vector; `tiles` the same
+reduced to at most 64 cells a side by block means, for showing side by side; per channel (C,): `mean`, `max`, `min`,
+`zeros` (the share of positions that are exactly 0), `relevance` (mean of gradient times activation for the target),
+`dead` (0 everywhere) and `order` (the channels in the requested order). Meta: `extent` x0 y0 x1 y1 of the maps in
+pixels of the original image, `layer`, `layout`, `grid`, `target`, `scale` (the largest absolute value of all), and
+`counts` (whether the target depends on the layer at all).
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class Params(LayerParams):
     sort: str = param(
         "none",
         "Order",
-        "The channels with the largest mean, the largest value, or that add most to the target first.",
+        "The channels with the largest mean or value first, or those that contribute most to the target.",
         choices=activation.SORTS,
         titles=("As they are", "Mean", "Largest value", "Class relevance"),
     )
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return the channels of a layer. Raises Refusal for a layer that holds no answer to the picture as a whole."""
+    """Return the channels of a layer. Raises Refusal for a layer that does not hold values of the whole image."""
     subject = subject_of(model, pixels, params, stages)
     with gradients():
         probe = probe_of(subject, params, stages, pixels)
@@ -75,7 +75,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
 INSPECTION = Inspection(
     id="activations",
     title="Activations",
-    help="What every channel of a layer answers to the picture, and what it adds to the target.",
+    help="How every channel of a layer responds to the picture, and what it contributes to the target.",
     needs=("Explains",),
     params=Params,
     answer=answer,

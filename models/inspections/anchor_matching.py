@@ -1,10 +1,11 @@
-"""Anchor matching: which anchors of a picture would learn which object, by the model's own rule. Runs no network.
+"""Anchor matching: which anchors of an image would learn which object, by the model's own rule.
 
-Arrays of the Result, boxes in pixels of the original picture: of the anchors drawn `boxes` (K, 4), `state` (K,) (0
-matched, 1 forced, 2 ignored), `truth` (K,) row of their object or -1, `iou` (K,), `level` (K,), `anchor` (K,) row among
-all. Of the objects `truth_boxes` (M, 4), `truth_labels` (M,), `truth_best` (M,) highest IoU, `truth_box` (M, 4) the
-anchor that has it, `truth_anchors` (M,) how many anchors learn it, `covered` (M,). `counts` (L, 4) anchors per level
-and state, the fourth background.
+Arrays of the Result, boxes in pixels of the original image. Of the K anchors drawn: `boxes` (K, 4), `state` (K,)
+(0 matched, 1 forced, 2 ignored), `truth` (K,) the row of their object or -1, `iou` (K,), `level` (K,), `anchor` (K,)
+the row among all anchors. Of the M objects: `truth_boxes` (M, 4), `truth_labels` (M,), `truth_best` (M,) the highest
+IoU, `truth_box` (M, 4) the anchor that has it, `truth_anchors` (M,) the number of anchors that learn it, `covered`
+(M,). `counts` (L, 4): anchors per level and state, the fourth state being background; `start` (L + 1,) first row of
+each level.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ from models.detection import anchor_design, anchor_layout, anchor_match
 from models.detection.anchor_match import Assignment, Overlap, Rule
 from models.inspection import Inspection
 from models.params import Value, param
-from models.truth import kept
+from models.truth import read
 from models.truth.types import Annotated
 from models.types import Float, Int, Pixels, Refusal, Result, Source
 
-DESIGN_HELP = "Levels between semicolons, numbers between blanks; empty for the model's own."
+DESIGN_HELP = "Separate levels by semicolons, numbers by spaces; empty for the model's own."
 
 
 @dataclass(frozen=True)
 class Params:
-    """The rule, with the model's own values as defaults; the design; what of the anchors is returned."""
+    """The rule (the model's own values are the defaults), the anchor design, and which anchors are returned."""
 
     truth: str = param("", "Ground truth", "Path of a COCO file, or of a Pascal VOC or YOLO folder.")
     fg: float = param(
@@ -44,9 +45,9 @@ class Params:
     low_quality: bool = param(
         True,
         "Force best",
-        "Each object also gets the anchors that overlap it most, if little.",
+        "Each object also gets the anchors that overlap it most, however little.",
     )
-    scales: str = param("", "Scales", f"Anchor sizes in network pixels, SSD's as parts of the input. {DESIGN_HELP}")
+    scales: str = param("", "Scales", f"Anchor sizes in network pixels, SSD's as fractions of the input. {DESIGN_HELP}")
     ratios: str = param("", "Ratios", f"Aspect ratios, height over width. {DESIGN_HELP}")
     matched: bool = param(True, "Matched", "Return the anchors above the match IoU.")
     forced: bool = param(True, "Forced", "Return the anchors that are only an object's best.")
@@ -54,7 +55,7 @@ class Params:
 
 
 def own(model: Any) -> Mapping[str, Value]:
-    """Return the thresholds that the model was made with."""
+    """Return the thresholds of the model's own matcher."""
     if anchor_layout.why_none(model):
         return {}
     rule = anchor_match.rule_of(anchor_layout.parts(anchor_layout.owner(model))[1])
@@ -62,7 +63,7 @@ def own(model: Any) -> Mapping[str, Value]:
 
 
 def lacks(model: Any) -> Mapping[str, str]:
-    """Return why a model has no use for a threshold, or for all of it."""
+    """Return by parameter why the model has no use for it; under "" why the inspection does not apply."""
     if why := anchor_layout.why_none(model):
         return {"": why}
     match anchor_match.rule_of(anchor_layout.parts(anchor_layout.owner(model))[1]).kind:
@@ -76,7 +77,7 @@ def lacks(model: Any) -> Mapping[str, str]:
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return the assignment on `pixels` (H, W, 3). Raises Refusal for a design or ground truth that cannot be used."""
+    """Return the assignment on `pixels` (H, W, 3). Raises Refusal for an unusable design or ground truth."""
     net = anchor_layout.owner(model)
     generator, matcher = anchor_layout.parts(net)
     like = anchor_layout.own_design(generator)
@@ -93,7 +94,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     counts = [h * w * a for (h, w), a in zip(cells, design.per_cell, strict=True)]
 
     source = Source.file(params.truth) if params.truth else None
-    page = kept.truth_at(source, progress=stages.progress) if source else None
+    page = read.truth_at(source, progress=stages.progress) if source else None
     picture = page.of(stages.source.path) if page else None
     boxes, labels, left_out = _objects(picture)
     scaled = resize_boxes(torch.from_numpy(boxes), list(original), list(size))
@@ -140,7 +141,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
 def _assigned(
     truth: Tensor, anchors: Tensor, rule: Rule, centre: tuple[list[int], float], *, stages: Any, key: object
 ) -> tuple[Overlap | None, Assignment]:
-    """Return what does not depend on thresholds, kept by `key`, and the assignment; `centre` is FCOS's."""
+    """Return the overlaps, cached by `key` as no threshold changes them, and the assignment; `centre` is for FCOS."""
     if not len(truth):
         return None, anchor_match.no_truth(len(anchors))
 
@@ -166,7 +167,7 @@ def _rule(own_rule: Rule, params: Params) -> Rule:
 
 
 def _objects(picture: Annotated | None) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return boxes and labels of what a training would see, and how many are left out: crowds, boxes without area."""
+    """Return boxes and labels of the objects training would use, and the number left out (crowds, empty boxes)."""
     if picture is None:
         return np.zeros((0, 4), np.float32), np.zeros(0, np.int64), 0
     boxes = np.ascontiguousarray(picture.boxes, np.float32).reshape(-1, 4)

@@ -1,8 +1,8 @@
-"""Anchors: every box a detector starts from on this picture, and how densely they cover it.
+"""Anchors: every box a detector starts from on this image, and how densely they cover it.
 
-Arrays of the Result, in pixels of the original picture: `boxes` (N, 4) xyxy by level, row, column, anchor;
+Arrays of the Result, in pixels of the original image: `boxes` (N, 4) xyxy by level, row, column, anchor;
 `start` (L + 1,) first row of each level; `grid` (L, 2) rows and columns; `per_cell` (L,);
-`density` (L, h, w) how many anchors of the level cover each of h x w parts of the picture.
+`density` (L, h, w) how many anchors of the level cover each cell of an h x w grid over the image.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DENSITY_PARTS = 96
 
 @dataclass(frozen=True)
 class Params:
-    """Nothing to set: the picture's size decides."""
+    """No parameters: the anchors depend only on the image's size."""
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
@@ -33,9 +33,9 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
 
 
 def coverage(boxes: Float, width: float, height: float, *, columns: int, rows: int) -> Float:
-    """Return how many boxes (N, 4) contain the centre of each part of a width x height picture, (rows, columns).
+    """Count the boxes (N, 4) over the centre of each cell of a (rows, columns) grid on a width x height image.
 
-    A two-dimensional difference array: each box adds at its corners, one cumulative sum counts (Crow 1984).
+    Uses a two-dimensional difference array: each box adds at its corners, then one cumulative sum counts (Crow 1984).
     """
     left, right = (_part(boxes[:, i], columns / width, columns) for i in (0, 2))
     top, bottom = (_part(boxes[:, i], rows / height, rows) for i in (1, 3))
@@ -46,7 +46,7 @@ def coverage(boxes: Float, width: float, height: float, *, columns: int, rows: i
 
 
 def _part(edge: Float, scale: float, count: int) -> Int:
-    """Return the first part whose centre lies at or past each edge."""
+    """Return the index of the first cell whose centre lies at or past each edge."""
     return np.ceil(edge * scale - 0.5).clip(0, count).astype(np.int64)
 
 

@@ -1,10 +1,10 @@
-"""Attention: where the tokens of a vision transformer look, block by block and head by head, and all blocks rolled out.
+"""Attention: where the tokens of a vision transformer attend, per block and head, and rolled out over all blocks.
 
-Arrays of the Result, all over the grid (h, w) of patches and from one query, the class token or a patch: `map` (h, w)
-what was asked for; `heads` (H, h, w) of that block, of the last one for a rollout; `blocks` (B, h, w) each block's mean
-over heads; `all` (B, H, h, w); `rollout` (h, w); `position` (h, w) the cosine of the position embeddings, absent where
-the network learned none; `entropy` (B, H) of the query's attention, in bits. Rows of attention sum to 1 over all
-tokens: `to_class` (B, H) is the part that goes to the class token, absent without one.
+Arrays of the Result, over the grid (h, w) of patches and for one query, the class token or a patch: `map` (h, w) the
+requested one; `heads` (H, h, w) of the requested block, of the last block for a rollout; `blocks` (B, h, w) each
+block's mean over heads; `all` (B, H, h, w); `rollout` (h, w); `position` (h, w) the cosine similarity of the position
+embeddings, absent where the network has none that are learned; `entropy` (B, H) of the query's attention, in bits. Rows
+of attention sum to 1 over all tokens: `to_class` (B, H) is the share of the class token, absent without one.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from models.types import Pixels, Refusal, Result
 
 @dataclass(frozen=True)
 class Params:
-    """Whose attention, and how it is joined."""
+    """Whose attention to show, and how to combine blocks and heads."""
 
     block: int = param(-1, "Block", "Counted from 0; -1 is the rollout through all of them.", low=-1, high=999, step=1)
     head: int = param(-1, "Head", "Counted from 0; -1 is the mean of all.", low=-1, high=999, step=1)
     query: int = param(
         -1,
         "Query",
-        "The patch that looks, counted in rows from 0; -1 is the class token, or the mean of all without one.",
+        "The patch that attends, counted row by row from 0; -1 is the class token, or the mean of all without one.",
         low=-1,
         high=65535,
         step=1,
@@ -45,7 +45,7 @@ class Params:
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return the attention of one query. Raises Refusal for a block, head or patch that is not there."""
+    """Return the attention of one query. Raises Refusal for a block, head or patch that does not exist."""
     subject = model.subject(pixels, stages)
     found = attention.seen(subject, stages)
     (rows, columns), skipped = found.layout.grid, int(found.has_class_token)
@@ -110,7 +110,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
 
 
 def _token(query: int, skipped: int) -> slice:
-    """Return the rows of a query: one patch, the class token, or all tokens where there is none."""
+    """Return the rows of a query: one patch, the class token, or all tokens if there is no class token."""
     if query >= 0:
         return slice(query + skipped, query + skipped + 1)
     return slice(0, 1) if skipped else slice(None)

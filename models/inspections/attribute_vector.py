@@ -1,9 +1,10 @@
-"""Attribute: the direction in the latent space from pictures without something to pictures with it, from two folders.
+"""Attribute vector: the latent direction from images without an attribute to images with it, from two folders.
 
-Arrays of the Result: `vector` (D,), the difference of the mean codes, to be added or taken away; `normal` (D,) of
-length 1, across the plane that best parts the two; `code` (D,) the mean of all codes; `strip` (F, H, W, 3) uint8, the
-pictures from there at `offsets` (F,) times the vector. Meta: `auc` of the plane on `held_out` pictures that it was not
-fitted to, 0.5 by chance; `cosine` between vector and normal; `with_count`, `without_count` and `unreadable`.
+Arrays of the Result: `vector` (D,) the difference of the mean codes, to be added or subtracted; `normal` (D,) the unit
+normal of the plane that best separates the two sets; `code` (D,) the mean of all codes; `strip` (F, H, W, 3) uint8, the
+images at `code` plus `offsets` (F,) times the vector. Meta: `auc` of the plane on `held_out` images that it was not
+fitted to (0.5 is chance), `few` if those are too few to mean much, `cosine` between vector and normal, `with_count`,
+`without_count` and `unreadable`.
 """
 
 from __future__ import annotations
@@ -23,22 +24,24 @@ from models.tracing.traced_calls import gradients
 from models.types import Result
 
 SLICE = 64
-LEAST_TOLD = 20  # held-out pictures below which the area says little
+LEAST_TOLD = 20  # with fewer held-out pictures the AUC says little
 
 
 @dataclass(frozen=True)
 class Params:
-    """The pictures with it and without, and how far the strip goes."""
+    """The pictures with and without the attribute, and the reach of the strip."""
 
-    with_folder: str = param("", "With", "A folder of pictures that have it.")
-    without_folder: str = param("", "Without", "A folder of pictures that do not have it.")
-    reach: float = param(1.5, "Reach", "How many times the vector the strip goes to either side.", low=0.1, high=10.0)
-    frames: int = param(7, "Pictures", "How many the strip has.", low=3, high=31, step=2)
-    seed: int = param(0, "Seed", "Of which pictures are held out.", high=999_999_999, step=1)
+    with_folder: str = param("", "With", "A folder of pictures with the attribute.")
+    without_folder: str = param("", "Without", "A folder of pictures without the attribute.")
+    reach: float = param(
+        1.5, "Reach", "How far the strip goes to either side, in multiples of the vector.", low=0.1, high=10.0
+    )
+    frames: int = param(7, "Pictures", "How many pictures the strip has.", low=3, high=31, step=2)
+    seed: int = param(0, "Seed", "Decides which pictures are held out.", high=999_999_999, step=1)
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
-    """Return the vector. Raises Refusal for a folder without pictures, or with fewer than two."""
+    """Return the vector. Raises Refusal for a folder with fewer than two pictures."""
     codes, has, unreadable = [], [], 0
     for folder, there in ((params.with_folder, True), (params.without_folder, False)):
         found = real_pictures.reals(model, folder, stages)
@@ -72,7 +75,7 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
 
 
 def _means(model: Any, found: real_pictures.Reals, stages: Any) -> Tensor:
-    """Return the mean codes (N, D) of pictures, on the CPU."""
+    """Encode pictures to mean codes (N, D) on the CPU."""
     channels, made = model.shape[0], []
     for at in range(0, len(found.pictures), SLICE):
         stages.progress(at / len(found.pictures), "encode pictures")

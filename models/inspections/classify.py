@@ -1,11 +1,10 @@
-"""Classify: what a classifier takes the picture for.
+"""Classify: the best classes of the image, or the values of a regression.
 
-Arrays of the Result: `labels` (K,), `scores` (K,) before softmax or sigmoid and `probabilities` (K,) of the best
-classes, best first; of a regression the `scores` are its values, as they come, and there are no probabilities. Meta:
-`classes` all names, `extent` where the network's input lies in pixels of the picture, `quantity` what the numbers are,
-`head` and `evidence` what the network's output is taken for and why, `distribution` whether probabilities are shares of
-one whole, `readings` where it is assumed how values are scaled: what the answer would be under each way, so that the
-right one can be told and chosen.
+Arrays of the Result, best class first: `labels` (K,), `scores` (K,) before softmax or sigmoid, `probabilities` (K,).
+For a regression `scores` are the values in the network's order, and there are no probabilities. Meta: `classes` all
+names, `extent` of the network's input in pixels of the image, `quantity` (what the numbers are), `head` and `evidence`
+(how the network's output is interpreted and why), `distribution` (whether the probabilities sum to 1), `readings`
+(what the answer would be under each way to scale values, where that is assumed).
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from models.types import Pixels, Refusal, Result
 
 @dataclass(frozen=True)
 class Params:
-    """How many classes."""
+    """The number of classes to return."""
 
-    top: int = param(5, "Best classes", "How many of the best classes are told.", low=1, high=1000, step=1)
+    top: int = param(5, "Best classes", "How many of the best classes are listed.", low=1, high=1000, step=1)
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return the best classes of `pixels` (H, W, 3) uint8 RGB. Raises Refusal when the output is not a number."""
+    """Return the best classes of `pixels` (H, W, 3) uint8 RGB. Raises Refusal for a NaN or infinite output."""
     logits = model.logits(pixels, stages).astype(np.float64)
     if not np.isfinite(logits).all():
         raise Refusal("The network's output is not a number (NaN or infinite).", advice="Look at its weights.")
@@ -68,7 +67,7 @@ def _readings(model: Any, pixels: Pixels, stages: Any, link: str, *, plain: bool
 
 
 def _probabilities(scores: NDArray[np.float64], link: str) -> NDArray[np.float64]:
-    """Return the probabilities (C,) that scores stand for."""
+    """Convert scores (C,) to probabilities (C,); any other link than sigmoid and exp means softmax."""
     match link:
         case "sigmoid":
             return np.asarray(1 / (1 + np.exp(-scores)))

@@ -1,9 +1,9 @@
-"""Anchor coverage: how well anchors fit the objects of a whole data set, and what k-means would suggest. No network.
+"""Anchor coverage: how well anchors fit the objects of a whole data set, and what k-means would suggest.
 
 Arrays of the Result: `histogram` (20,) objects by their best anchor's IoU in steps of 0.05; `class_objects` and
-`class_covered` (C,) in the order of the truth's classes; `size_objects` and `size_covered` (3,) by COCO's areas in
-pixels of the pictures: below 32², below 96², above. With `suggest`: `shapes` (k, 2) width and height of the clusters in
-network pixels, `members` (k,), `suggested_histogram` (20,).
+`class_covered` (C,) in the order of the ground truth's classes; `size_objects` and `size_covered` (3,) by COCO's areas
+in pixels of the original images: below 32², below 96², above. With `suggest`: `shapes` (k, 2) width and height of the
+clusters in network pixels, `members` (k,), `suggested_histogram` (20,).
 """
 
 from __future__ import annotations
@@ -16,38 +16,41 @@ import numpy as np
 import torch
 from torchvision.models.detection.transform import resize_boxes
 
-from models import images
 from models.detection import anchor_design, anchor_fit, anchor_layout, anchor_match
 from models.detection.anchor_design import Design
 from models.detection.anchor_layout import Size
 from models.inspection import Inspection
 from models.params import param
-from models.truth import kept
+from models.pictures import images
+from models.truth import read
 from models.truth.types import Truth
 from models.types import Float, Int, Refusal, Result, Source
 
 BINS = 20
 SIZES = (32**2, 96**2)
 SIZE_NAMES = ("small, below 32²", "medium, below 96²", "large")
-DESIGN_HELP = "Levels between semicolons, numbers between blanks; empty for the model's own."
+DESIGN_HELP = "Separate levels by semicolons, numbers by spaces; empty for the model's own."
 
 
 @dataclass(frozen=True)
 class Params:
-    """The match IoU with the model's own value as default, the design, and whether another is suggested."""
+    """The match IoU (default: the model's own), the anchor design, and whether to suggest another."""
 
     fg: float = param(0.5, "Foreground IoU", "An object is covered when an anchor overlaps it by this or more.")
-    scales: str = param("", "Scales", f"Anchor sizes in network pixels, SSD's as parts of the input. {DESIGN_HELP}")
+    scales: str = param("", "Scales", f"Anchor sizes in network pixels, SSD's as fractions of the input. {DESIGN_HELP}")
     ratios: str = param("", "Ratios", f"Aspect ratios, height over width. {DESIGN_HELP}")
     suggest: bool = param(False, "Suggest", "Find scales and ratios by k-means on the shapes of the objects.")
-    k: int = param(0, "Clusters", "How many shapes k-means looks for; 0: as many as the model has.", high=200, step=1)
+    k: int = param(0, "Clusters", "How many shapes k-means looks for; 0 is as many as the model has.", high=200, step=1)
     seed: int = param(0, "Seed", "The same seed gives the same suggestion.", high=9999, step=1)
 
 
 @dataclass(frozen=True)
 class Objects:
-    """The objects of a data set as the network would get them: `boxes` (M, 4) in network pixels, `label` (M,), `area`
-    (M,) in pixels of the picture, `group` (M,) row in `padded`, the sizes of the inputs they are on."""
+    """The objects of a data set as the network would see them.
+
+    `boxes` (M, 4) in network pixels, `label` (M,), `area` (M,) in pixels of the original image, `group` (M,) the row of
+    their input size in `padded`.
+    """
 
     boxes: Float
     label: Int
@@ -59,19 +62,19 @@ class Objects:
 
     @property
     def nbytes(self) -> int:
-        """The size of all columns."""
+        """The size of all columns in bytes."""
         return self.boxes.nbytes + self.label.nbytes + self.area.nbytes + self.group.nbytes
 
 
 def own(model: Any) -> dict[str, float]:
-    """Return the threshold that the model was made with."""
+    """Return the foreground threshold of the model's own matcher."""
     if anchor_layout.why_none(model):
         return {}
     return {"fg": anchor_match.rule_of(anchor_layout.parts(anchor_layout.owner(model))[1]).fg}
 
 
 def lacks(model: Any) -> dict[str, str]:
-    """Return why this is no question for a model that does not match by IoU."""
+    """Return why the inspection does not apply: the model does not match anchors by IoU."""
     if why := anchor_layout.why_none(model):
         return {"": why}
     if anchor_match.rule_of(anchor_layout.parts(anchor_layout.owner(model))[1]).kind == "centre":
@@ -80,12 +83,12 @@ def lacks(model: Any) -> dict[str, str]:
 
 
 def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
-    """Return how the ground truth at `source` is covered. Raises Refusal where it holds no object."""
+    """Return how anchors cover the ground truth at `source`. Raises Refusal if it holds no object."""
     net = anchor_layout.owner(model)
     generator, _ = anchor_layout.parts(net)
     like = anchor_layout.own_design(generator)
     design = anchor_design.parse(like, params.scales, params.ratios)
-    truth = kept.truth_at(source, progress=stages.progress)
+    truth = read.truth_at(source, progress=stages.progress)
     objects = stages.run("objects", lambda: _objects(truth, net.transform, stages))
     if not len(objects.boxes):
         raise Refusal(f"{truth.name} holds no object to cover.", advice="Open ground truth with boxes.")
@@ -137,7 +140,7 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
 
 
 def _objects(truth: Truth, transform: Any, stages: Any) -> Objects:
-    """Return what a training would see of a data set; a picture's header is read where no annotation gives its size."""
+    """Return the objects training would use; image sizes missing from the annotations are read from file headers."""
     sizes: dict[Size, int] = {}
     parts: list[tuple[Float, Int, Float, Int]] = []
     left_out = pictures = 0
@@ -165,7 +168,7 @@ def _objects(truth: Truth, transform: Any, stages: Any) -> Objects:
 
 
 def _size(path: str, given: tuple[int, int]) -> Size | None:
-    """Return height and width of a picture, None where it cannot be read."""
+    """Return (height, width) of a picture, None if it cannot be read."""
     try:
         width, height = given if all(given) else images.size(path)
     except Refusal:
@@ -174,7 +177,7 @@ def _size(path: str, given: tuple[int, int]) -> Size | None:
 
 
 def _best(net: Any, generator: Any, design: Design, objects: Objects, stages: Any) -> Float:
-    """Return each object's highest IoU with an anchor of the design."""
+    """Return each object's highest IoU (M,) with an anchor of the design."""
     made = anchor_layout.generator_of(design, generator)
     best = np.zeros(len(objects.boxes), np.float32)
     for row, (group, padded) in enumerate(_groups(objects)):

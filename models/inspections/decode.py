@@ -1,4 +1,4 @@
-"""Decode: the picture that a latent code stands for.
+"""Decode: the image that the generator makes of a latent code.
 
 Arrays of the Result: `picture` (H, W, 3) uint8 RGB, `code` (D,) float32, `norm` (1,) the length of its normal part.
 """
@@ -17,17 +17,17 @@ from models.types import Result
 
 @dataclass(frozen=True)
 class Params:
-    """Which code, and what of the generator is silenced."""
+    """The code, and the generator's units to silence."""
 
     code: str = param("seed:0", "Code", CODE_HELP)
     truncation: float = param(
         0.0, "Truncation", "Normal numbers of a seed beyond this are drawn again; 0 takes them as they are.", high=4.0
     )
-    silent: str = param("", "Silenced units", "Units set to zero, LAYER#UNIT,UNIT; several layers with semicolons.")
+    silent: str = param("", "Silenced units", "Units set to zero, as LAYER#UNIT,UNIT; separate layers by semicolons.")
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
-    """Return the picture of one code. Raises Refusal for a code that is none of this model's."""
+    """Return the image of one code. Raises Refusal for an invalid code."""
     codes = model.space.one(params.code, truncation=params.truncation)
     with units.silenced(model, params.silent):
         picture = stages.time("generate", lambda: model.pictures(codes))[0]

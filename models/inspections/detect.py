@@ -1,12 +1,12 @@
-"""Detect: the boxes a model finds at the thresholds asked for; on demand those suppression removed, and by which box.
+"""Detect: the boxes a model finds at given thresholds, and on request those that suppression removed, and by which box.
 
-Arrays of the Result, all boxes xyxy in pixels of the original picture, best first: `boxes` (K, 4), `scores` (K,),
-`labels` (K,), `ids` (K,) that stay a box's own at any setting, `levels` (K,) and `anchors` (K, 4) behind each box,
-`proposals` (K, 4) and `objectness` (K,) with two stages. With `suppressed`: `removed_boxes` (R, 4), `removed_scores` as
-the model gave them, `removed_labels`, `removed_by` (R,) rows of `boxes`, `removed_iou`.
+Arrays of the Result, all boxes xyxy in pixels of the original image, best first: `boxes` (K, 4), `scores` (K,),
+`labels` (K,), `ids` (K,) which identify a box at any setting, `levels` (K,) and `anchors` (K, 4) behind each box, and
+for two stages `proposals` (K, 4) and `objectness` (K,). With `suppressed`: `removed_boxes` (R, 4), `removed_scores`
+(R,) from the model, `removed_labels` (R,), `removed_by` (R,) rows of `boxes`, `removed_iou` (R,).
 
-Where the method changes scores, `original_scores` (K,) are the model's own, of a fused box those of its best member.
-With `suppressed`, Soft-NMS adds `removed_left` (R,), what is left of the scores, and DIoU-NMS `removed_diou` (R,).
+Where the method changes scores, `original_scores` (K,) are the model's own; a fused box has those of its best member.
+With `suppressed`, Soft-NMS adds `removed_left` (R,), the lowered scores, and DIoU-NMS adds `removed_diou` (R,).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
 
 
 def _of_method(method: str, candidates: Candidates, shown: Shown) -> dict[str, np.ndarray]:
-    """Return what one method of suppression has to say and others have not."""
+    """Return the arrays that only some methods of suppression have."""
     if method == GREEDY:
         return {}
     if method == DIOU:

@@ -1,9 +1,9 @@
-"""Directions: what changes the picture most at a latent code, each with a strip of pictures along it.
+"""Directions: what changes the image most at a latent code, each direction with a strip of images along it.
 
-Arrays of the Result: `vectors` (k, D) of unit length, the strongest first; `strength` (k,); `strips` (k, F, H, W, 3)
-uint8, the pictures at the `offsets` (F,) from the code along each; `code` (D,); `cosines` (k, k) of the vectors. Meta:
-`method`, and `strength_text`, what `strength` is in words. Choices of one stay as they are; uniform numbers stay from
--1 to 1.
+Arrays of the Result: `vectors` (k, D) of unit length, strongest first; `strength` (k,); `strips` (k, F, H, W, 3) uint8,
+the images at the `offsets` (F,) from the code along each vector; `code` (D,); `cosines` (k, k) between the vectors.
+Meta: `method`, and `strength_text`, the meaning of `strength` in words. Categorical parts of the code stay unchanged;
+uniform parts are clipped to -1..1.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ METHODS = {
     "weights": "singular values of the generator's first weight",
     "layer": "share of an early layer's variance",
 }
-DRAWN = 20  # codes a dimension, for the early layer
+DRAWN = 20  # codes drawn per dimension, for the early layer
 LEAST_DRAWN = 500
 MOST_VALUES = 1 << 26
 
@@ -45,19 +45,19 @@ class Params:
         choices=tuple(METHODS),
         titles=("Local Jacobian", "First weight", "Early layer"),
     )
-    count: int = param(5, "Directions", "How many are shown.", low=1, high=64, step=1)
-    reach: float = param(2.0, "Reach", "How far strips go to either side.", low=0.1, high=10.0, step=0.1)
-    frames: int = param(7, "Pictures", "How many a strip has.", low=3, high=31, step=2)
+    count: int = param(5, "Directions", "How many directions are shown.", low=1, high=64, step=1)
+    reach: float = param(2.0, "Reach", "How far the strips go to either side.", low=0.1, high=10.0, step=0.1)
+    frames: int = param(7, "Pictures", "How many pictures a strip has.", low=3, high=31, step=2)
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
-    """Return the directions at a code. Raises Refusal where the method does not apply to the network."""
+    """Return the directions at a code. Raises Refusal if the method does not apply to the network."""
     codes = model.space.one(params.code)
     kinds = np.concatenate([[block.kind] * block.size for block in model.space.blocks])
     free = kinds != "categorical"
     if not free.any():
-        raise Refusal("This model's codes are choices alone: there is no direction.", advice="Step through them.")
-    # What is found by the network alone is the same at every code.
+        raise Refusal("This model's codes are only choices: there is no direction.", advice="Step through them.")
+    # The other two methods depend on the network alone, so they share one cache entry for all codes.
     where = params.code if params.method == "jacobian" else ""
     key = (params.method, where, params.count)
     with gradients():

@@ -1,8 +1,8 @@
-"""Critic: what the discriminator says of a generated picture, against what it says of others.
+"""Discriminator: the score of a generated image, compared with the scores of samples and of real images.
 
-Arrays of the Result: `score` (1,) before the sigmoid, `samples` (N,) those of a sample of the model, `reals` (M,)
-those of real pictures, empty without a folder; `code` (D,). Meta: `percentile` among the samples and `real_percentile`
-among the real pictures, the share of them, in percent, with a lower score. The score itself is not calibrated.
+Arrays of the Result: `score` (1,) before the sigmoid, `samples` (N,) the scores of a sample of the model, `reals` (M,)
+those of real images, empty without a folder; `code` (D,). Meta: `percentile` among the samples and `real_percentile`
+among the real images, the percentage with a lower score. The score itself is not calibrated.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from models.inspection import Inspection
-from models.latent import real_pictures, scores
+from models.latent import real_pictures, typicality
 from models.latent.space import CODE_HELP
 from models.latent.typicality import percentile
 from models.params import param
@@ -25,18 +25,18 @@ SLICE = 64
 
 @dataclass(frozen=True)
 class Params:
-    """Which code, and against which real pictures."""
+    """The code, and the real pictures to compare with."""
 
     code: str = param("seed:0", "Code", CODE_HELP)
-    folder: str = param("", "Real pictures", "A folder of real pictures; without one only samples are compared.")
+    folder: str = param("", "Real pictures", "A folder of real pictures; without one, only samples are compared.")
     truncation: float = param(0.0, "Truncation", "Normal numbers of a seed beyond this are drawn again.", high=4.0)
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
-    """Return the score with those of others. Raises Refusal for what is no code, or a folder without pictures."""
+    """Return the score with those of others. Raises Refusal for an invalid code or a folder without pictures."""
     codes = model.space.one(params.code, truncation=params.truncation)
     score = float(model.score(model.decode(model.tensor(codes)))[0])
-    samples = scores.of_samples(model, stages)
+    samples = typicality.of_samples(model, stages)
     real, told = np.zeros(0, np.float32), {}
     if params.folder:
         found = real_pictures.reals(model, params.folder, stages)
@@ -59,7 +59,7 @@ def _of_pictures(model: Any, pictures: Pixels, stages: Any) -> Float:
 INSPECTION = Inspection(
     id="critic",
     title="Discriminator",
-    help="How real the discriminator takes the picture to be, against samples and real pictures.",
+    help="How real the picture is to the discriminator, compared with samples and real pictures.",
     needs=("Generates", "Scores"),
     params=Params,
     answer=answer,

@@ -1,11 +1,11 @@
-"""ELBO: what a VAE's bound on a picture is made of, in nats.
+"""ELBO: the terms of a VAE's bound on the log-likelihood of an image, in nats.
 
 Arrays of the Result: those of `reconstruct`, and `kl` (D,) the divergence of each dimension from the prior.
 
 Meta: `rec` the mean log-likelihood over the posterior's samples, `kl_total`, `elbo` = rec - kl_total, `iwae` the
 importance-weighted bound of `samples` samples with its effective sample size `ess`, `bits_per_value` of that bound, the
-`likelihood` and, of a gaussian, its `sigma`; `outside` says that the model was not made for such a picture and that the
-numbers mean nothing, "" where it seems to be, and `far` that its code is none of the prior's.
+`likelihood` and, for a Gaussian, its `sigma`. `outside` explains that the image is unlike those the model was made for,
+so that the numbers mean nothing; `far` that the code is unlike the prior's. Both are "" otherwise.
 """
 
 from __future__ import annotations
@@ -22,24 +22,31 @@ from models.types import Pixels, Result
 
 @dataclass(frozen=True)
 class Params:
-    """How many samples, and which likelihood."""
+    """The number of samples, and the likelihood."""
 
-    samples: int = param(64, "Samples", "Of the posterior; the IWAE bound rises with them.", low=1, high=4096, step=1)
-    seed: int = param(0, "Seed", "Of the samples.", high=999_999_999, step=1)
+    samples: int = param(
+        64, "Samples", "Samples of the posterior; the IWAE bound rises with their number.", low=1, high=4096, step=1
+    )
+    seed: int = param(0, "Seed", "The same seed draws the same samples.", high=999_999_999, step=1)
     likelihood: str = param(
         anatomy.OWN,
         "Likelihood",
-        "How a picture scatters about what is decoded: as the model's card says, or another.",
+        "How a picture is distributed around the decoded one: as the model's card says, or otherwise.",
         choices=(anatomy.OWN, "bernoulli", "gaussian"),
         titles=("The model's", "Bernoulli", "Gaussian"),
     )
     sigma: float = param(
-        1.0, "Sigma", "Of a Gaussian, in the decoder's range.", low=0.01, high=10.0, only=("likelihood", "gaussian")
+        1.0,
+        "Sigma",
+        "Standard deviation of the Gaussian, in the decoder's range.",
+        low=0.01,
+        high=10.0,
+        only=("likelihood", "gaussian"),
     )
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return the terms. Raises Refusal when the code is not a number or the likelihood does not fit."""
+    """Return the terms of the bound. Raises Refusal for a NaN or infinite code, or an unsuitable likelihood."""
     seen = anatomy.observation(model, params.likelihood, params.sigma)
     found = stages.time("encode", lambda: anatomy.encode(model, pixels))
     stages.progress(None, "sample the posterior")

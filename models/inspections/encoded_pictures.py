@@ -1,10 +1,10 @@
 """Encoded pictures: where the pictures of a folder lie in the latent space.
 
-The source is a folder, or a file in it. Its pictures are taken, or where it has none those of the folders in it, whose
-names are their classes; of more than `count` some, evenly spread. Arrays of the Result: `means` and `spreads` (N, D) of
-the normal distributions that the encoder gives, `thumbs` (N, H, W, 3) uint8 RGB what it saw, `label` (N,) the row in
-the meta's `classes`, -1 for none. The meta has the `names` of the pictures, `problems` a line for each that cannot be
-read, and `partial` until all are encoded: they are while the engine is idle.
+The source is a folder or a file in it. If the folder has no pictures itself, its subfolders are read, and their names
+are the classes. Of more than `count` pictures an evenly spread subset is taken. Arrays of the Result: `means` and
+`spreads` (N, D) of the encoder's normal distributions, `thumbs` (N, H, W, 3) uint8 RGB the encoder's input, `label`
+(N,) the row in the meta's `classes`, -1 for none. Meta: `names` of the pictures, `problems` with a line for each that
+cannot be read, and `partial` until all are encoded, which happens while the engine is idle.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from models import images
-from models.idle import go_on
 from models.inspection import Inspection
 from models.latent.generative_model import colours
 from models.params import param
+from models.pictures import images
+from models.runtime.context import go_on
 from models.types import Refusal, Result, Source
 
-SLICE_S = 0.02  # about so long is the engine not free
+SLICE_S = 0.02  # the engine is busy for about this long at a time
 FIRST = 16
 
 
 @dataclass(frozen=True)
 class Params:
-    """How many pictures."""
+    """The number of pictures."""
 
-    count: int = param(500, "Pictures", "At most so many are encoded.", low=1, high=10_000, step=1)
+    count: int = param(500, "Pictures", "How many pictures are encoded at most.", low=1, high=10_000, step=1)
 
 
 class Encoded:
-    """The pictures of a folder and what was found of them so far, in an order that spreads over them."""
+    """The pictures of a folder and the codes found so far, in a random order so that any part is representative."""
 
     def __init__(self, model: Any, files: list[Path], classes: list[str]) -> None:
         self.model, self.files, self.classes = model, files, classes
@@ -51,16 +51,16 @@ class Encoded:
 
     @property
     def nbytes(self) -> int:
-        """The size of what was found."""
+        """The size of the codes and thumbnails in bytes."""
         return sum(each.nbytes for kind in (self.means, self.spreads, self.thumbs) for each in kind)
 
     @property
     def complete(self) -> bool:
-        """Whether all were tried."""
+        """Whether every picture was tried."""
         return self.done == len(self.files)
 
     def step(self) -> None:
-        """Encode as many pictures as take a slice, one at least."""
+        """Encode pictures for one time slice, at least one picture."""
         until = time.perf_counter() + SLICE_S
         while not self.complete:
             row = self._order[self.done]
@@ -83,7 +83,7 @@ class Encoded:
 
 
 def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
-    """Return what is known of the pictures so far. Raises Refusal for a folder without pictures."""
+    """Return the codes found so far. Raises Refusal for a folder without pictures."""
     encoded: Encoded = stages.run("encoded", lambda: Encoded(model, *_files(Path(source.path), params.count)), params)
     first = min(FIRST, len(encoded.files)) if stages.context.later is not None else len(encoded.files)
     while encoded.done < first:
@@ -107,7 +107,7 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
 
 
 def _files(folder: Path, count: int) -> tuple[list[Path], list[str]]:
-    """Return the pictures of a folder, `count` at most, and the names of their classes, none where it has its own."""
+    """Return at most `count` pictures of a folder, and the class names if they come from its subfolders."""
     folder = folder if folder.is_dir() else folder.parent
     try:
         found, classes = images.pictures_in(folder), []

@@ -1,9 +1,9 @@
-"""Figures: how well a model does on a whole data set with ground truth, at the thresholds asked for.
+"""Figures: how well a model does on a whole data set with ground truth, at given thresholds.
 
-The source is the ground truth. The answer comes at once, of the pictures measured so far; the others are measured while
-the engine is idle, and the meta says `partial` until all are. The arrays are those of `models.evaluation.figures`.
-The meta has their totals, `collected`, `failed` and `of` pictures, and lines of text: `problems` are of pictures that
-could not be measured, `notes` of classes, `told` of how the ground truth was read, `omitted` how much of it was not.
+The source is the ground truth. The answer covers the pictures measured so far; the others are measured while the engine
+is idle, and the meta says `partial` until all are done. The arrays are those of `models.evaluation.figures`. The meta
+has their totals, the counts `collected`, `failed` and `of`, and lines of text: `problems` lists pictures that could not
+be measured, `notes` classes left out, `told` how the ground truth was read, `omitted` how much of it was not.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 
-from models import images
 from models.capabilities import Traces
 from models.cards import card
 from models.detection import decision
@@ -25,9 +24,10 @@ from models.evaluation.measure import LEAST_IOU, measure
 from models.evaluation.store import Store
 from models.inspection import Inspection
 from models.params import param
+from models.pictures import images
 from models.runtime.context import Context
 from models.runtime.stage_cache import Cache, CachedStages
-from models.truth import kept
+from models.truth import read
 from models.truth.types import Truth
 from models.types import Refusal, Result, Source
 
@@ -37,7 +37,7 @@ WISH = "what figures are collected for"
 
 @dataclass(frozen=True)
 class Params(decision.Params):
-    """The thresholds of a detection, and what counts as found."""
+    """The thresholds of detection, and the overlap at which an object counts as found."""
 
     match_iou: float = param(
         0.5,
@@ -46,12 +46,12 @@ class Params(decision.Params):
         low=LEAST_IOU,
         high=1.0,
     )
-    collect: bool = param(True, "Collect", "Go on with the pictures that were not measured yet.")
+    collect: bool = param(True, "Collect", "Continue with the pictures that are not measured yet.")
 
 
 @dataclass
 class _Wish:
-    """The collection that goes on while the engine is idle: that of the newest question, None for none."""
+    """The collection that continues while the engine is idle: that of the newest request, None for none."""
 
     store: Store | None = None
     model: Any = None
@@ -60,9 +60,12 @@ class _Wish:
 
 
 def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
-    """Return the figures of the pictures measured so far."""
+    """Return the figures of the pictures measured so far.
+
+    Raises Refusal for unsupported settings, and if the model knows none of the classes.
+    """
     check_plain(params, INSPECTION.title)
-    truth = kept.truth_at(source, progress=stages.progress)
+    truth = read.truth_at(source, progress=stages.progress)
     ids = truth.label_ids(model.card.classes)
     if not (ids >= 0).any():
         known = ", ".join(model.card.classes[label] for label in card.label_ids(model.card.classes))
@@ -73,7 +76,7 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
     rpn = rpn_settings(model, params)
     name, key = "pictures of the data set", tuple(rpn.items())
     store: Store = stages.run(name, lambda: Store(truth, ids), *key)
-    stages.keep(name, store, *key)  # it grows: its size is counted anew
+    stages.keep(name, store, *key)  # the store grows: store it again so that the cache counts its new size
     complete = store.missing(agnostic=params.agnostic) is None
     _go_on(stages, _Wish(store, model, rpn, params.agnostic) if params.collect and not complete else _Wish())
 
@@ -99,7 +102,7 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
 
 
 def _go_on(stages: Any, wish: _Wish) -> None:
-    """Have a collection go on instead of the one before, if any."""
+    """Replace the collection that continues in idle time with this one."""
     if WISH not in stages.cache:
         stages.cache[WISH] = _Wish()
     current: _Wish = stages.cache[WISH]
@@ -109,7 +112,7 @@ def _go_on(stages: Any, wish: _Wish) -> None:
 
 
 def _collect(wish: _Wish) -> Iterator[None]:
-    """Measure one picture a slice, as long as there is one wished for."""
+    """Measure one picture per slice for as long as a collection is wanted."""
     while wish.store is not None:
         store = wish.store
         row = store.missing(agnostic=wish.agnostic)
@@ -123,7 +126,7 @@ def _collect(wish: _Wish) -> Iterator[None]:
 
 
 def _measure(store: Store, row: int, wish: _Wish) -> None:
-    """Measure a picture, or note why it cannot be. Nothing but the outcome is kept of it."""
+    """Measure a picture, or record why it cannot be measured; drop its pixels and stages afterwards."""
     truth = store.truth.pictures[row]
     try:
         pixels = images.read(truth.path).pixels
@@ -141,12 +144,12 @@ def _measure(store: Store, row: int, wish: _Wish) -> None:
             store.anchors = {size: evidence.origins}
     except Refusal as refusal:
         store.fail(row, str(refusal))
-    except Exception as error:  # whatever it is, the next picture is not to wait for this one for ever
+    except Exception as error:  # one failing picture must not block the others
         store.fail(row, f"the model failed: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
 
 
 def _notes(model: Any, truth: Truth, ids: Any) -> list[str]:
-    """Return what the figures leave out, a line each."""
+    """Return the classes that the figures leave out, one line each."""
     lines = [
         f"{model.card.name} does not know {name}: {truth.objects[row]:,} objects are left out."
         for row, name in enumerate(truth.classes)

@@ -1,11 +1,11 @@
-"""Filters: the kernels of a convolution as small pictures, how strong each is, and which are dead or duplicates.
+"""Filters: the kernels of a convolution as small images, their strength, and which are dead or duplicates.
 
-Arrays of the Result: `tiles` (N, h, w) or in colour (N, h, w, 3), raw weights, in the order of the channels; `share`
-(N,) how much of the filter's squared weights its tile shows; `norms` (N,) and `strength` (N,), the norm times what a
-batch normalisation right after it multiplies it by; `similarity` (N,) cosine to the nearest other filter and `nearest`
-(N,) which that is, -1 for none; `dead` and `duplicate` (N,) flags; `order` (N,) the rows in the order asked for. With a
-`channel`, `tiles` and `share` are of its planes alone. `meta["scale"]` is the largest absolute weight among the tiles,
-`meta["layers"]` are the layers that have kernels.
+Arrays of the Result, in channel order: `tiles` (N, h, w), in colour (N, h, w, 3), raw weights; `share` (N,) the share
+of the filter's squared weights that its tile shows; `norms` (N,); `strength` (N,) the norm times the gain of a batch
+normalisation that follows directly; `similarity` (N,) the cosine to the nearest other filter and `nearest` (N,) its
+index, -1 for none; `dead` and `duplicate` (N,) flags; `order` (N,) the rows in the requested order. With a `channel`,
+`tiles` and `share` are of that filter's planes. `meta["scale"]` is the largest absolute weight among the tiles,
+`meta["layers"]` the layers that have kernels.
 """
 
 from __future__ import annotations
@@ -27,17 +27,19 @@ from models.types import Pixels, Refusal, Result
 
 @dataclass(frozen=True)
 class Params:
-    """Which layer, and how its kernels are shown."""
+    """The layer, and how to show its kernels."""
 
     layer: str = param("", "Layer", "A layer with kernels, by its path or its call; empty is the first convolution.")
     mode: str = param(
         "auto",
         "Show",
-        "Colours where there are three, otherwise the plane of one input or the principal component over all.",
+        "Colours if there are three inputs, otherwise the plane of one input or the principal component of all.",
         choices=filters.MODES,
         titles=("As fits", "Colours", "One input", "Principal component", "Weight of each input"),
     )
-    plane: int = param(0, "Input", "Whose plane is shown.", low=0, high=65535, step=1, only=("mode", "planes"))
+    plane: int = param(
+        0, "Input", "The input whose plane is shown.", low=0, high=65535, step=1, only=("mode", "planes")
+    )
     sort: str = param(
         "none",
         "Order",
@@ -49,7 +51,7 @@ class Params:
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return the kernels of a layer. Raises Refusal for a layer without any."""
+    """Return the kernels of a layer. Raises Refusal for a layer without kernels."""
     layers = filters.with_kernels(model.net)
     if not layers:
         raise Refusal(f"{model.card.name} has no convolution: there are no kernels to show.")
@@ -108,14 +110,14 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
 
 
 def _subject(model: Any, pixels: Pixels, stages: Any) -> Subject:
-    """Return a subject whatever is found in the picture: of a detector the anchor nearest the whole of it."""
+    """Return a subject independent of detections: for a detector, the anchor nearest to the whole image."""
     height, width = pixels.shape[:2]
     whole = (0.0, 0.0, float(width), float(height)) if hasattr(model, "candidates") else None
     return model.subject(pixels, stages, region=whole)
 
 
 def _path(layer: str, net: nn.Module, layers: Any, calls: list[str]) -> str:
-    """Return the path of the layer that is meant. Raises Refusal that names layers that have kernels."""
+    """Return the path of the named layer. Raises Refusal that suggests layers with kernels."""
     paths = [name for name, _ in layers]
     if not layer:
         return next((name for name in calls if name in paths), paths[0])
@@ -131,7 +133,7 @@ def _path(layer: str, net: nn.Module, layers: Any, calls: list[str]) -> str:
 
 
 def _follower(path: str, net: nn.Module, calls: list[str]) -> nn.Module | None:
-    """Return the module called right after the layer, None where it is called more than once, or never."""
+    """Return the module called right after the layer, None if the layer is not called exactly once."""
     if calls.count(path) != 1 or calls.index(path) + 1 == len(calls):
         return None
     return dict(net.named_modules())[calls[calls.index(path) + 1]]

@@ -1,9 +1,9 @@
-"""Interpolate: the pictures along a path through latent codes, frame by frame, with what tells how good they are.
+"""Interpolate: the images along a path through latent codes, frame by frame, with measures of their quality.
 
 Arrays of the Result: `pictures` (N, H, W, 3) uint8 RGB, `codes` (N, D) float32, `norms` (N,) the lengths of their
-normal parts, `segment` (N,) the key that each frame comes after, `speed` (N - 1,) the step in the named features from
-each frame to the next, of a loop (N,), `keys` (K, H, W, 3) the keys' own pictures. Where the model has a discriminator:
-`logit` (N,) what it says, `score` (N,) the share in percent of the model's own samples that it finds less real.
+normal parts, `segment` (N,) the key that each frame follows, `speed` (N - 1,) or for a loop (N,) the distance in the
+chosen features from each frame to the next, `keys` (K, H, W, 3) the images of the keys. Where the model has a
+discriminator: `logit` (N,) its score, `score` (N,) the percentage of the model's own samples with a lower one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch.nn import functional
 from models.capabilities import Encodes, Scores
 from models.inspection import Inspection
 from models.latent import path_keys as texts
-from models.latent import scores
+from models.latent import typicality
 from models.latent.generative_model import BATCH, colours
 from models.latent.path import EASINGS, Path, path
 from models.latent.retime import measured, steps, variation
@@ -30,7 +30,7 @@ from models.types import Float, Pixels, Refusal, Result
 
 CODE_HELP = "seed:NUMBER, numbers with commas, or an NPY file of this model's length."
 MOST_BYTES = 1 << 30
-MOST_PX = 128  # of a side, where pictures are compared
+MOST_PX = 128  # longest side at which images are compared
 SPACES = {"pixels": "Pixels", "encoder": "Encoder's means", "discriminator": "Discriminator's last layer but one"}
 See = Callable[[Tensor], Tensor]
 Double = NDArray[np.float64]
@@ -38,31 +38,31 @@ Double = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Params:
-    """Which path, in how many frames."""
+    """The path, and the number of frames."""
 
     from_: str = param("", "From", f"The first key: {CODE_HELP} Without any key it is seed 0.")
     to: str = param("", "To", f"The last key: {CODE_HELP} Without any key it is seed 1.")
     keys: str = param(
-        "", "Keys", "Codes on the way, parted by |, each with its path and easing: seed:1 slerp easeInOutQuad | seed:2."
+        "", "Keys", "Codes on the way, separated by |, each with path and easing: seed:1 slerp easeInOutQuad | seed:2."
     )
     frames: int = param(60, "Frames", "How many pictures the whole path has.", low=2, high=3600, step=1)
     path: str = param(
         "auto",
         "Path",
-        "How to go from key to key where the key does not say. By the prior: slerp for normal numbers, else straight.",
+        "How to go from key to key unless the key says it. By the prior: slerp for normal numbers, else straight.",
         choices=tuple(texts.PATHS),
         titles=("By the prior", "Slerp", "Lerp", "Variance-preserving"),
     )
     easing: str = param(
         "linear",
         "Easing",
-        "How time passes from key to key where the key does not say.",
+        "How time passes from key to key unless the key says it.",
         choices=tuple(EASINGS),
         titles=("Linear", "Ease in", "Ease out", "Ease in and out", "Slow in", "Slow out", "Slow in and out"),
         only=("retime", False),
     )
     loop: bool = param(False, "Loop", "Go on from the last key to the first.")
-    retime: bool = param(False, "Constant speed", "Pass through the path so that the picture changes equally fast.")
+    retime: bool = param(False, "Constant speed", "Move along the path so that the picture changes equally fast.")
     features: str = param(
         "pixels",
         "Measured in",
@@ -70,24 +70,26 @@ class Params:
         choices=tuple(SPACES),
         titles=tuple(SPACES.values()),
     )
-    fps: int = param(30, "Frames per second", "How fast it is played, and films are written.", low=1, high=120, step=1)
+    fps: int = param(
+        30, "Frames per second", "The speed at which the path is played and films are written.", low=1, high=120, step=1
+    )
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
-    """Return the frames of a path. Raises Refusal for keys that are no codes of this model, or fewer than two."""
+    """Return the frames of a path. Raises Refusal for invalid keys, fewer than two, or too many frames for memory."""
     way = _way(model, params)
     _, height, width = model.shape
     if params.frames * height * width * 3 > MOST_BYTES:
         most = MOST_BYTES // (height * width * 3)
         raise Refusal(f"{params.frames:,} frames of this model take too much memory.", advice=f"Ask for {most:,}.")
     see = _features(model, params.features)
-    # What is played faster or slower is the same path.
+    # The frame rate does not change the frames, so it is left out of the cache key.
     arrays, told = stages.run("frames", lambda: _made(model, way, see, params, stages), replace(params, fps=1))
     return Result(dict(arrays), {"kind": "latent", **told, "fps": params.fps, "loop": params.loop})
 
 
 def _way(model: Any, params: Params) -> Path:
-    """Return the path that the parameters name."""
+    """Return the path that the parameters describe."""
     stops = [
         *([texts.Stop(params.from_)] if params.from_.strip() else []),
         *texts.read(params.keys),
@@ -100,7 +102,7 @@ def _way(model: Any, params: Params) -> Path:
 
 
 def _made(model: Any, way: Path, see: See, params: Params, stages: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the arrays of a path, and what is told of it."""
+    """Return the arrays of a path, and the meta about it."""
     positions, uneven, probed = way.positions(params.frames), None, 0
     if params.retime:
         speed = measured(lambda at: np.concatenate([f for _, f, _ in _seen(model, way.at(at), see, stages)]), way.span)
@@ -126,7 +128,7 @@ def _made(model: Any, way: Path, see: See, params: Params, stages: Any) -> tuple
     }
     told["remarks"] = _remarks(arrays["norms"], told["band"], int(way.off_support(codes).sum()))
     if _is(model, Scores):
-        usual = np.sort(scores.of_samples(model, stages))
+        usual = np.sort(typicality.of_samples(model, stages))
         arrays |= {"logit": logits, "score": np.searchsorted(usual, logits).astype(np.float32) * (100 / len(usual))}
         told["scored"] = f"percentile among {len(usual)} samples of the model"
     return arrays, told
@@ -135,7 +137,7 @@ def _made(model: Any, way: Path, see: See, params: Params, stages: Any) -> tuple
 def _seen(
     model: Any, codes: Float, see: See, stages: Any, *, scored: bool = False
 ) -> Iterator[tuple[Pixels, Float, Float]]:
-    """Yield the pictures of codes in batches, with their features; if `scored`, what a discriminator says of them."""
+    """Yield the images of codes in batches, with their features and, if `scored`, the discriminator's scores."""
     for at in range(0, len(codes), BATCH):
         stages.progress(at / len(codes), "generate")
         made = model.decode(model.tensor(codes[at : at + BATCH]))
@@ -144,7 +146,7 @@ def _seen(
 
 
 def _frames(batches: Iterable[tuple[Pixels, Float, Float]], *, loop: bool) -> tuple[Pixels, Double, Float]:
-    """Return all pictures, the steps between their features, of which one batch at a time is kept, and all scores."""
+    """Return all images, the feature distances between them and all scores; hold one batch of features at a time."""
     pictures, taken, logits = [], [], []
     first = last = np.zeros((0, 0), np.float32)
     for made, features, said in batches:
@@ -163,7 +165,7 @@ def _is(model: Any, capability: type) -> bool:
 
 
 def _features(model: Any, name: str) -> See:
-    """Return what measures pictures (N, C, H, W) as rows (N, F). Raises Refusal where the model has none of it."""
+    """Return a function from images (N, C, H, W) to feature rows (N, F). Raises Refusal if the model lacks the part."""
     if name == "encoder":
         if not _is(model, Encodes):
             raise Refusal(f"{model.card.name} has no encoder to measure with.", advice="Measure in pixels.")
@@ -178,7 +180,7 @@ def _features(model: Any, name: str) -> See:
 
 
 def _entering(module: nn.Module, run: Callable[[], object]) -> Tensor:
-    """Return what enters a module while something runs."""
+    """Return a copy of a module's first input while `run` executes."""
     found: list[Tensor] = []
     hook = module.register_forward_pre_hook(lambda _, given: found.append(given[0].clone()))
     try:

@@ -1,10 +1,10 @@
-"""Invert: the code whose picture is nearest to the opened one, found by gradient descent, with a control.
+"""Invert: the code whose image is nearest to the opened one, found by gradient descent, with a control.
 
-Arrays of the Result: `target` (H, W, 3) uint8 as the model has it, `picture` what it makes of the `code` (D,) found,
-`residual` (H, W) float32 of their difference from 0 to 1, mean over colours; `curve` (steps,) the best mean squared
-error of each step. Meta: `error`, the last of them; `control`, the error at which a picture that the model made itself
-was found again with the same settings (what cannot be told from a failure of the search); `norm` and what was done to
-the picture, `note`.
+Arrays of the Result: `target` (H, W, 3) uint8 the opened image at the model's size, `picture` (H, W, 3) what the model
+makes of the `code` (D,) found, `residual` (H, W) float32 their difference, mean over colours, in units of 0..1;
+`curve` (steps,) the lowest mean squared error at each step. Meta: `error`, the last value of the curve; `control`, the
+error of the same search for an image that the model made itself, which shows how much of the error is due to the
+search; `norm`, and `note`, what was done to the image.
 """
 
 from __future__ import annotations
@@ -27,20 +27,29 @@ CONTROL_SEED = 987_654_321
 
 @dataclass(frozen=True)
 class Params:
-    """How long is sought, and how near to the prior."""
+    """The length of the search, and the pull towards the prior."""
 
     starts: int = param(
-        16, "Starts", "How many codes are begun from; half of them are dropped twice.", low=1, high=256, step=1
+        16,
+        "Starts",
+        "How many codes the search starts from; the worse half is dropped, twice.",
+        low=1,
+        high=256,
+        step=1,
     )
     steps: int = param(300, "Steps", "How many steps of descent.", low=10, high=5000, step=10)
     rate: float = param(0.05, "Rate", "The length of a step (Adam).", low=0.001, high=0.5, step=0.001)
     pull: float = param(0.01, "Pull to the prior", "How strongly the code is drawn to the prior's length.", step=0.005)
-    seed: int = param(0, "Seed", "Of the starts.", high=999_999_999, step=1)
-    control: bool = param(True, "Control", "Also find one of the model's own pictures again, with the same settings.")
+    seed: int = param(0, "Seed", "The same seed gives the same starts.", high=999_999_999, step=1)
+    control: bool = param(
+        True,
+        "Control",
+        "Also invert one of the model's own pictures with the same settings, to see how well the search works.",
+    )
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return the code found. Raises Refusal when pictures do not depend on the code."""
+    """Return the code found. Raises Refusal if the images do not depend on the code."""
     with gradients():
         target, note = model.input(pixels)
         found = _sought(model, target, params, stages, share=(0.0, 0.5 if params.control else 1.0))
@@ -80,7 +89,7 @@ def _sought(model: Any, target: Any, params: Params, stages: Any, *, share: tupl
 INSPECTION = Inspection(
     id="invert",
     title="Inversion",
-    help="The code whose picture is nearest to this one, and how well the model finds its own pictures again.",
+    help="The code whose picture is nearest to this one, and how well the search recovers the model's own pictures.",
     needs=("Generates",),
     params=Params,
     answer=answer,

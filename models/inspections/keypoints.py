@@ -1,9 +1,10 @@
-"""Key points: named points of each shown detection, and the heat maps of one. Detections are those of detect.
+"""Key points: the named points of each shown detection, and optionally the heat maps of one.
 
-Arrays of the Result, in pixels of the original picture, best first: `boxes` (K, 4) xyxy, `scores`, `labels`, `ids` (K,)
-as of detect; `points` (K, P, 3) x, y and torchvision's visibility (always 1); `point_scores` (K, P), heights in the
-heat maps and no probabilities. With `heat_of` the id of a shown detection: `heat` (P, h, w), its maps stretched over
-`heat_box` (4,). Meta: `point_names` (P,), `limbs` pairs of points to join, `heat_of`.
+Detections are those of detect. Arrays of the Result, in pixels of the original image, best first: `boxes` (K, 4) xyxy,
+`scores`, `labels`, `ids` (K,) as in detect; `points` (K, P, 3) x, y and torchvision's visibility (always 1);
+`point_scores` (K, P), the heights of the heat maps' peaks, which are not probabilities. If `heat_of` is the id of a
+shown detection: `heat` (P, h, w), its maps, which stretch over `heat_box` (4,). Meta: `point_names` (P,), `limbs`
+pairs of points to join, `heat_of`.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from models.types import Float, Int, Pixels, Result
 
 @dataclass(frozen=True)
 class Params(Detections):
-    """Those of detect, and whose heat maps to show."""
+    """The parameters of detect, and the detection whose heat maps to return."""
 
     heat_of: int = param(
         -1,
         "Heat maps of",
-        "The id of the detection whose heat maps are given too; -1 for none.",
+        "The id of the detection whose heat maps are shown too; -1 for none.",
         low=-1,
         high=1e12,
         step=1,
@@ -36,7 +37,7 @@ class Params(Detections):
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return the key points of what is shown of `pixels` (H, W, 3) uint8 RGB."""
+    """Return the key points of the detections shown on `pixels` (H, W, 3) uint8 RGB."""
     found, shown, ids = instances.shown(model, pixels, params, stages)
     names = model.point_names
 

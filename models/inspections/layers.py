@@ -1,9 +1,9 @@
-"""Layers: every call that the network makes for the picture, with its shape, its layout and a thumbnail.
+"""Layers: every call that the network makes for the image, with its shape, layout and thumbnail.
 
-Arrays of the Result: `thumbnails` (M, s, s) uint8, the mean absolute activation over channels, of the M calls that are
-maps of the picture; `thumbnail` (N,) the row of a call in them, -1 for none. `meta["calls"]` are the N calls in order,
-a dictionary each; `meta["automatic"]` is the id of the best layer for class activation maps, `meta["silent"]` are the
-modules with parameters that are never called.
+Arrays of the Result: `thumbnails` (M, s, s) uint8, the mean absolute activation over channels of the M calls whose
+output is a map of the image; `thumbnail` (N,) the row of a call in them, -1 for none. `meta["calls"]` lists the N calls
+in order, a dictionary each; `meta["automatic"]` is the id of the best layer for class activation maps; `meta["silent"]`
+are the modules with parameters that are never called.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SIDE_PX = 32
 
 @dataclass(frozen=True)
 class Params(TargetParams):
-    """Of a detector, the box whose way through the network is listed."""
+    """For a detector, the box whose path through the network is listed."""
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:

@@ -1,7 +1,7 @@
-"""Lineage: the way of one box from its anchor to its place among the shown, also of a box that is not shown.
+"""Lineage: the path of one box, shown or not, from its anchor to its rank among the shown boxes.
 
-The Result's arrays are those of `models.detection.lineage.Lineage`; `meta["finding"]` holds its steps in plain numbers,
-with class names.
+The arrays are those of `models.detection.lineage.Lineage`; `meta["finding"]` holds its steps in plain numbers, with
+class names.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ MOST_BOXES = 2**31 - 1
 
 @dataclass(frozen=True)
 class Params(deciding.Params):
-    """The detection's settings, and which box."""
+    """The settings of detection, and the box."""
 
-    box: int = param(-1, "Box", "Whose lineage: a detection's id; -1 is the best box shown.", low=-1, high=MOST_BOXES)
+    box: int = param(-1, "Box", "The detection to trace, by its id; -1 is the best box shown.", low=-1, high=MOST_BOXES)
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return the lineage of a box of `pixels` (H, W, 3) uint8 RGB. Raises Refusal for a box that cannot be."""
+    """Return the lineage of a box of `pixels` (H, W, 3) uint8 RGB. Raises Refusal for an id that does not exist."""
     classes = model.card.classes
     decision = decide(model, pixels, params, stages, explain=True)
     rpn = rpn_settings(model, params)
@@ -50,7 +50,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
 
 
 def best_shown(decision: Decision, classes: int) -> int:
-    """Return the id of the best box that is shown, of the best candidate where none is, 0 where there is none."""
+    """Return the id of the best shown box; if none is shown, of the best candidate; 0 without candidates."""
     found, rows = decision.candidates, decision.shown.rows
     if not len(rows):
         rows = found.score.argsort()[::-1]
@@ -60,7 +60,7 @@ def best_shown(decision: Decision, classes: int) -> int:
 INSPECTION = Inspection(
     id="lineage",
     title="Lineage",
-    help="The way of one box: anchor, proposal, class scores, suppression, rank.",
+    help="The path of one box: anchor, proposal, class scores, suppression, rank.",
     needs=("Detects", "Traces"),
     params=Params,
     answer=answer,

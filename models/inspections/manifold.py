@@ -1,11 +1,11 @@
-"""Manifold: pictures of a grid of codes in a plane of the latent space, coarse at first, then all.
+"""Manifold: images of a grid of codes in a plane of the latent space, first coarse, then complete.
 
 Arrays of the Result: `pictures` (n, n, H, W, 3) uint8 RGB, the first row at the top, black where `known` (n, n) is not
-set; `origin`, `u`, `v` (D,) and `sides` (2, 3): low, high and whether even in probability, of x and of y, from which
-`models.latent.plane.Plane` tells the code of any place. With `speed` also `speed` (n, n): how fast the picture changes,
-the length of its gradient along the plane in values from 0 to 1 over a length of 1 in the latent space.
-The meta has `step`, of which every so-many-th row and column is complete, `axes`, the two dimensions or nothing, and
-`partial` until all are known: the others are made while the engine is idle.
+set; `origin`, `u`, `v` (D,) and `sides` (2, 3), which are low, high and whether spacing is even in probability, for x
+and for y: from these `models.latent.plane.Plane` computes the code of any position. With `speed`, once complete, also
+`speed` (n, n), how fast the image changes: the length of its gradient along the plane, in values from 0 to 1 per unit
+length in the latent space. Meta: `step`, such that every `step`-th row and column is complete; `axes`, the two
+dimensions or empty; and `partial` until all are known, since the remaining ones are made while the engine is idle.
 """
 
 from __future__ import annotations
@@ -17,43 +17,43 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.idle import go_on
 from models.inspection import Inspection
 from models.latent import plane as planes
 from models.latent.plane import Plane
 from models.params import param
+from models.runtime.context import go_on
 from models.types import Float, Pixels, Refusal, Result
 
 STEPS = (8, 4, 2, 1)
-SLICE_S = 0.012  # about so long is the engine not free
+SLICE_S = 0.012  # the engine is busy for about this long at a time
 LEAST, MOST = 8, 64
 WISH = "which map goes on"
 
 
 @dataclass(frozen=True)
 class Params:
-    """Which plane, and how much of it."""
+    """The plane, and the part of it to show."""
 
-    code: str = param("seed:0", "Code", "What the other dimensions are: seed:NUMBER, numbers, or an NPY file.")
+    code: str = param("seed:0", "Code", "The values of the other dimensions: seed:NUMBER, numbers, or an NPY file.")
     a: int = param(-1, "To the right", "The dimension along the map; -1 is one that matters.", low=-1, high=1e6, step=1)
     b: int = param(-1, "Up", "The dimension up the map; -1 is one that matters.", low=-1, high=1e6, step=1)
-    through: str = param("", "Through", "Three codes, parted by semicolons, whose plane is shown instead.")
+    through: str = param("", "Through", "Three codes, separated by semicolons, whose plane is shown instead.")
     x: float = param(0.0, "Middle, right", "The coordinate in the middle of the map.", low=-1e3, high=1e3)
     y: float = param(0.0, "Middle, up", "The coordinate in the middle of the map.", low=-1e3, high=1e3)
     zoom: float = param(1.0, "Zoom", "At 1 the map holds nearly all of the prior.", low=0.1, high=1e3)
     even: str = param(
         "value",
         "Even in",
-        "Whether tiles are even in value or, of normal dimensions, in the prior's probability.",
+        "Whether tiles are evenly spaced in value or, for normal dimensions, in the prior's probability.",
         choices=("value", "probability"),
         titles=("Value", "Probability"),
     )
-    side: int = param(25, "Tiles a side", "The map has so many rows and columns.", low=2, high=100, step=1)
-    speed: bool = param(False, "Speed", "Tell how fast the picture changes at each tile.")
+    side: int = param(25, "Tiles a side", "How many rows and columns the map has.", low=2, high=100, step=1)
+    speed: bool = param(False, "Speed", "Also show how fast the picture changes at each tile.")
 
 
 class Tiles:
-    """The pictures of a plane's grid, filled coarse to fine; `known` (n, n) tells which are there."""
+    """The images of a plane's grid, filled from coarse to fine; `known` marks those that are done."""
 
     def __init__(self, model: Any, plane: Plane, side: int) -> None:
         self.model, self.side = model, side
@@ -71,21 +71,21 @@ class Tiles:
 
     @property
     def nbytes(self) -> int:
-        """The size of the pictures and codes."""
+        """The size of the images and codes in bytes."""
         return self.pictures.nbytes + self.codes.nbytes
 
     @property
     def complete(self) -> bool:
-        """Whether all are there."""
+        """Whether all images are done."""
         return self.done == len(self._order)
 
     @property
     def fineness(self) -> int:
-        """Of which every so-many-th row and column is complete."""
+        """The smallest step such that every step-th row and column is complete."""
         return next(step for step, end in zip(STEPS[::-1], self._ends[::-1], strict=True) if self.done >= end)
 
     def step(self) -> None:
-        """Make the next tiles, about as many as take a slice."""
+        """Generate the next tiles, about as many as fit into one time slice."""
         fitting = max(LEAST, min(int(SLICE_S * self._per_s), MOST))
         most = fitting if self.done >= self.first else self.first - self.done
         rows = self._order[self.done : self.done + most]
@@ -98,7 +98,7 @@ class Tiles:
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
-    """Return the map as far as it is known. Raises Refusal for codes or dimensions that span no plane."""
+    """Return the map as far as it is done. Raises Refusal for codes or dimensions that do not span a plane."""
     plane, axes = _plane(model, params)
     key = (plane.origin.tobytes(), plane.u.tobytes(), plane.v.tobytes(), plane.x, plane.y, params.side)
     tiles: Tiles = stages.run("map", lambda: Tiles(model, plane, params.side), *key)
@@ -109,7 +109,7 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
         stages.time("generate", tiles.step)
     go_on(stages, WISH, tiles)
     grid = (params.side, params.side)
-    shown = tiles.pictures if tiles.complete else tiles.pictures.copy()  # idle work writes on
+    shown = tiles.pictures if tiles.complete else tiles.pictures.copy()  # idle work keeps writing to the original
     sides = [[axis.low, axis.high, axis.normal] for axis in (plane.x, plane.y)]
     arrays = {
         "pictures": shown.reshape(*grid, *tiles.pictures.shape[1:]),
@@ -126,10 +126,10 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
 
 
 def speed(pictures: Pixels, codes: Float) -> Float:
-    """Return how fast the picture changes (n, n) at each tile of (n, n, H, W, 3), whose codes are (n, n, D).
+    """Return how fast the image changes (n, n) at each tile of (n, n, H, W, 3), whose codes are (n, n, D).
 
-    It is the root of the squared derivatives along the two axes, by central differences, summed over all pixels and
-    channels that differ: a coarse |J| of the plane.
+    The value is the root of the squared derivatives along the two axes (central differences), summed over all pixels
+    and channels; grey images count one channel. It is a coarse |J| on the plane.
     """
     grey = bool((pictures[..., 0] == pictures[..., 1]).all() and (pictures[..., 0] == pictures[..., 2]).all())
     values = (pictures[..., :1] if grey else pictures).reshape(*pictures.shape[:2], -1).astype(np.float32) / 255
@@ -145,7 +145,7 @@ def _plane(model: Any, params: Params) -> tuple[Plane, tuple[int, ...]]:
     if params.through:
         codes = model.space.parse(params.through)
         if len(codes) != 3:
-            raise Refusal(f"A plane goes through three codes, not {len(codes)}.", advice="Part them by semicolons.")
+            raise Refusal(f"A plane goes through three codes, not {len(codes)}.", advice="Separate them by semicolons.")
         return planes.through(codes, **seen), ()
     codes = model.space.one(params.code)
     a, b = params.a, params.b
@@ -157,7 +157,7 @@ def _plane(model: Any, params: Params) -> tuple[Plane, tuple[int, ...]]:
 
 
 def _lacks(model: Any) -> dict[str, str]:
-    """Return why there is no map of a model's space."""
+    """Return why a model's latent space has no map."""
     try:
         planes.pair(model.space)
     except Refusal as refusal:

@@ -1,7 +1,7 @@
 """Masks: the shape of each shown detection. Thresholds and detections are those of detect.
 
-Arrays of the Result, in pixels of the original picture, best first: `boxes` (K, 4) xyxy, `scores`, `labels`, `ids` (K,)
-as of detect; `masks` (K, h, w) float32, the mask head's probability for the label, its cells spread evenly over the
+Arrays of the Result, in pixels of the original image, best first: `boxes` (K, 4) xyxy, `scores`, `labels`, `ids` (K,)
+as in detect; `masks` (K, h, w) float32, the mask head's probability for the label, its cells spread evenly over the
 box; `places` (K, 4) x, y, width, height where torchvision pastes a mask with a border of one cell; `outline` (T, 2) the
 points of all rings where the pasted mask crosses one half, `ring_start` (R + 1,) the first point of each ring and
 `ring_of` (R,) its row of `boxes`.
@@ -20,7 +20,7 @@ from models.types import Float, Int, Pixels, Result
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return the masks of what is shown of `pixels` (H, W, 3) uint8 RGB."""
+    """Return the masks of the detections shown on `pixels` (H, W, 3) uint8 RGB."""
     found, shown, ids = instances.shown(model, pixels, params, stages)
     labels = found.label[shown.rows]
 

@@ -1,8 +1,8 @@
-"""Verdicts: which methods of attribution hold for this model, picture and layer, before any of them is run.
+"""Verdicts: which attribution methods are valid for this model, image and layer, checked before any of them runs.
 
-Arrays of the Result: `levels` (M,) 2 applies, 1 in part, 0 not at all. `meta["methods"]` are the M methods, a
-dictionary each: id, title, group, cite, layered, level and the reason; `meta["automatic"]` is the layer that methods
-take by themselves, `meta["layer"]` the one they take now, "" where none serves.
+Arrays of the Result: `levels` (M,) 2 applies, 1 partly, 0 not at all. `meta["methods"]` are the M methods, a dictionary
+each: id, title, group, cite, layered, level and the reason. `meta["automatic"]` is the layer that methods choose by
+themselves, `meta["layer"]` the one they use now, "" where none is suitable.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ LEVELS = ("never", "partial", "applies")
 
 @dataclass(frozen=True)
 class Params:
-    """What methods would look into. Which class is explained changes no verdict."""
+    """What the methods would explain. The class is not a parameter: it changes no verdict."""
 
-    layer: str = param("", "Layer", "A call from the list of layers, by its id; empty takes the best one by itself.")
+    layer: str = param("", "Layer", "A call from the list of layers, by its id; empty chooses the best one.")
     box: int = param(
         -1, "Box", "Which detection, by its id; -1 is the best one.", low=-1, high=2**31 - 1, step=1, needs="Detects"
     )
@@ -55,7 +55,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
 
 
 def _verdict(method: Attribution, subject: Subject, params: Params, stages: Any) -> Verdict:
-    """Return what a method says itself; before that, whether its layer has a map of the picture at all."""
+    """Return a method's own verdict, after checking that its layer has a map of the image."""
     known = {field.name for field in fields(method.params)}
     given = {name: value for name, value in vars(params).items() if name in known}
     allowed: AbstractContextManager[Any] = gradients() if method.gradient else torch.inference_mode()
@@ -80,7 +80,7 @@ def _text(refusal: Refusal) -> str:
 INSPECTION = Inspection(
     id="verdicts",
     title="Verdicts",
-    help="Which methods of attribution hold for this model, picture and layer, and why.",
+    help="Which attribution methods are valid for this model, picture and layer, and why.",
     needs=("Explains",),
     params=Params,
     answer=answer,

@@ -1,10 +1,10 @@
 """Missed: why nothing was found in a rectangle, at which stage it was lost, and what would bring it back.
 
-`meta["finding"]`: `verdict` and `remark` in words, `stage` where it was lost ("shown" if it was not), `rungs` of the
-ladder, `remedies`: settings to `set`, as `text`, how many `others` they show and how many `lost` they hide, and the
-`distance` in parts of the controls' ranges; `best` and `taker` are the boxes of the arrays in numbers. Arrays in pixels
-of the original picture: `region` (1, 4), `best` (n, 4) the object's best box at that stage, `remover` (n, 4) the box or
-proposal that took its place, n 0 or 1.
+`meta["finding"]`: `verdict` and `remark` in words; `stage` where it was lost ("shown" if it was not); `rungs`, the
+stages in order; `remedies`, each with the settings to `set`, its `text`, how many `others` it shows, how many `lost` it
+hides, and the `distance` in fractions of the controls' ranges; `best` and `taker`, which describe the boxes in the
+arrays. Arrays in pixels of the original image: `region` (1, 4), `best` (n, 4) the object's best box at that stage,
+`remover` (n, 4) the box or proposal kept in its place, n 0 or 1.
 """
 
 from __future__ import annotations
@@ -37,28 +37,43 @@ MOST_REMEDIES = 6
 
 @dataclass(frozen=True)
 class Params(deciding.Params):
-    """The detection's settings, a rectangle, and what should have been found there."""
+    """The settings of detection, a rectangle, and the class that should have been found in it."""
 
     x0: float = param(0.0, "Left", "The rectangle's left edge.", low=-FAR_PX, high=FAR_PX, step=1, unit="px")
     y0: float = param(0.0, "Top", "The rectangle's upper edge.", low=-FAR_PX, high=FAR_PX, step=1, unit="px")
-    x1: float = param(0.0, "Right", "The right edge; no width is all.", low=-FAR_PX, high=FAR_PX, step=1, unit="px")
-    y1: float = param(0.0, "Bottom", "The lower edge; no height is all.", low=-FAR_PX, high=FAR_PX, step=1, unit="px")
+    x1: float = param(
+        0.0, "Right", "The right edge; without a width, the whole picture.", low=-FAR_PX, high=FAR_PX, step=1, unit="px"
+    )
+    y1: float = param(
+        0.0,
+        "Bottom",
+        "The lower edge; without a height, the whole picture.",
+        low=-FAR_PX,
+        high=FAR_PX,
+        step=1,
+        unit="px",
+    )
     label: str = param("", "Class", "What should have been found, a class name; nothing means any class.")
-    match_iou: float = param(0.5, "Match IoU", "A box is the object's if it overlaps the rectangle by this.", low=0.05)
+    match_iou: float = param(
+        0.5, "Match IoU", "A box counts as the object's if it overlaps the rectangle by this.", low=0.05
+    )
 
 
 class Quiet:
-    """The stages of a trial: they put nothing off until idle, for the user may never choose those settings."""
+    """The stages of a trial. They schedule no idle work, because the user may never choose the settings tried."""
 
     def __init__(self, stages: Any) -> None:
         self.run, self.peek, self.time, self.progress = stages.run, stages.peek, stages.time, stages.progress
 
     def later(self, name: str, steps: Callable[[], Any], *key: object) -> None:
-        """Leave it."""
+        """Ignore the request."""
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return why the object in a rectangle of `pixels` (H, W, 3) uint8 RGB is not shown. Raises Refusal."""
+    """Return why the object in a rectangle of `pixels` (H, W, 3) uint8 RGB is not shown.
+
+    Raises Refusal for unsupported settings, an unknown class, or a rectangle outside the image.
+    """
     check_plain(params, INSPECTION.title.rstrip("?"))
     names, region = model.card.classes, _region(params, pixels)
     decision = decide(model, pixels, params, stages, explain=True)
@@ -112,7 +127,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
 
 
 class _Trial:
-    """Other settings, tried on a case."""
+    """Tries other settings on a case."""
 
     def __init__(
         self, model: Any, pixels: Pixels, params: Params, stages: Any, *, evidence: Evidence, labels: Int
@@ -146,7 +161,7 @@ class _Trial:
         )
 
     def verify(self, params: Params) -> tuple[frozenset[int], frozenset[int]]:
-        """Return the ids of all boxes shown at some settings, and of the object's."""
+        """Return the ids of all boxes shown at some settings, and of those that match the object."""
         if params not in self.known:
             decision = decide(self.model, self.pixels, params, Quiet(self.stages))
             found, rows = decision.candidates, decision.shown.rows
@@ -156,7 +171,7 @@ class _Trial:
         return self.known[params]
 
     def check(self, title: str) -> None:
-        """Tell which control is tried. Raises Cancelled."""
+        """Report which control is being tried. Raises Cancelled."""
         self.stages.progress(None, f"what brings it back: {title}")
 
     def _matching(self, found: Candidates) -> Bool:
@@ -196,7 +211,7 @@ def _result(case: Case, remedies: list[Remedy]) -> Result:
 
 
 def _taker(case: Case) -> dict[str, Any] | None:
-    """Return what took the place of the object's best box: a box, or a proposal, which has no class."""
+    """Describe what was kept instead of the object's best box: a box, or a proposal, which has no class."""
     if case.remover is not None:
         found = case.remover
         name = f"{case.names[found['label']]} {found['score']:.2f}"
@@ -207,7 +222,7 @@ def _taker(case: Case) -> dict[str, Any] | None:
 
 
 def _region(params: Params, pixels: Pixels) -> Rect:
-    """Return the rectangle, its corners in order, cut to the picture; the whole picture for an empty one."""
+    """Return the rectangle with sorted corners, clipped to the image; an empty one stands for the whole image."""
     height, width = pixels.shape[:2]
     x0, x1 = np.clip(sorted((params.x0, params.x1)), 0, width).tolist()
     y0, y1 = np.clip(sorted((params.y0, params.y1)), 0, height).tolist()
@@ -225,7 +240,7 @@ def _labels(name: str, names: tuple[str, ...], *, has_background: bool) -> Int:
 
 
 def _foreground(model: Any) -> float | None:
-    """Return the IoU from which training takes an anchor for an object, as torchvision's matchers hold it."""
+    """Return the IoU from which training assigns an anchor to an object (torchvision's matcher), None without one."""
     held = anchor_layout.owner(model)
     matcher = getattr(getattr(held, "rpn", held), "proposal_matcher", None)
     return None if matcher is None else float(matcher.high_threshold)

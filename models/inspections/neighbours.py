@@ -1,9 +1,9 @@
-"""Neighbours: the real pictures nearest to a generated one, a check for memorisation.
+"""Neighbours: the real images nearest to a generated one, as a check for memorisation.
 
-Arrays of the Result: `picture` (H, W, 3) uint8 that was made, `pictures` (K, H, W, 3) its nearest, nearest first, and
-their `distances` (K,), Euclidean in pixels from 0 to 1 or in a classifier's scores; `typical` (M,) the distances of
-real pictures to their own nearest others. `meta["ratio"]` is the nearest's distance over the median of those,
-`percentile` the share of real pictures with a nearer neighbour, `paths` the files of the nearest.
+Arrays of the Result: `picture` (H, W, 3) uint8 the generated image, `pictures` (K, H, W, 3) its nearest real ones,
+nearest first, and their `distances` (K,), Euclidean in pixels from 0 to 1 or in a classifier's scores; `typical` (M,)
+the distances of real images to their own nearest neighbours. `meta["ratio"]` is the nearest distance over the median
+of those, `percentile` the percentage of real images with a nearer neighbour, `paths` the files of the nearest.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from models.types import Result
 
 @dataclass(frozen=True)
 class Params:
-    """Which code, and among which pictures."""
+    """The code, and the pictures to search."""
 
     code: str = param("seed:0", "Code", CODE_HELP)
-    folder: str = param("", "Folder", "A folder of real pictures, best those that the model learnt from.")
-    features: str = param("pixels", "Compared in", "pixels, or the name of a classifier, whose scores are compared.")
-    count: int = param(8, "Nearest", "How many are told.", low=1, high=64, step=1)
+    folder: str = param("", "Folder", "A folder of real pictures, ideally those the model was trained on.")
+    features: str = param("pixels", "Compared in", "pixels, or the name of a classifier whose scores are compared.")
+    count: int = param(8, "Nearest", "How many pictures are listed.", low=1, high=64, step=1)
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
-    """Return the nearest real pictures. Raises Refusal for a folder without any and for what is no code."""
+    """Return the nearest real images. Raises Refusal for a folder without pictures, or an invalid code."""
     codes = model.space.one(params.code)
     real = real_pictures.reals(model, params.folder, stages)
     key = (params.folder, params.features, real.paths)
@@ -62,7 +62,7 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
 INSPECTION = Inspection(
     id="neighbours",
     title="Nearest real pictures",
-    help="The real pictures nearest to a generated one: is it a copy of what the model learnt from?",
+    help="The real pictures nearest to a generated one: is it a copy of one the model was trained on?",
     needs=("Generates",),
     params=Params,
     answer=answer,

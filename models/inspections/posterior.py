@@ -1,9 +1,9 @@
-"""Posterior: what an encoder does over a folder of pictures: which dimensions it uses, and whether it collapsed.
+"""Posterior: an encoder's codes over a folder of images: which dimensions it uses, and whether it collapsed.
 
-Arrays of the Result, all (D,): `mean` and `variance` of mu over the pictures, `sd` of the aggregate posterior, which is
-1 where it matches the prior, `kl` the mean divergence from the prior in nats, `active` flags (variance over 0.01, Burda
-et al. 2016); `mu` (N, D) of the pictures. Meta: the `verdict` in words, `count`, `norm` and `band` of the
-codes' lengths.
+Arrays of the Result, all (D,): `mean` and `variance` of mu over the images, `sd` of the aggregate posterior, which is 1
+where it matches the prior, `kl` the mean divergence from the prior in nats, `active` flags (variance over 0.01, Burda
+et al. 2016); also `mu` (N, D) of the images. Meta: the `verdict` in words, `count`, `norm` and `band` of the codes'
+lengths.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ SLICE = 64
 
 @dataclass(frozen=True)
 class Params:
-    """Over which pictures."""
+    """The folder of pictures."""
 
-    folder: str = param("", "Folder", "A folder of pictures like those that the model learnt from.")
+    folder: str = param("", "Folder", "A folder of pictures like those the model was trained on.")
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:

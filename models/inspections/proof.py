@@ -1,10 +1,10 @@
-"""Proof: whether a map explains more than chance does, and whether it depends on the network's weights.
+"""Proof: whether an attribution map explains more than chance, and whether it depends on the network's weights.
 
-It comes in parts. Arrays of the Result: `map` (h, w) and `levels` (L,); once the map is whole, `deletion` and
-`insertion` (3, L) of it, of a random one of the same grain and of one of the centre; at last `twin` (h, w), the same
-method's map of the network with random weights. Meta: `maps` names the three; with the curves `deletion_areas` and
-`insertion_areas` (3), `better`, `verdict_text` and the `quantity` that they follow; with the twin `correlation`
-(Spearman), `similarity` (SSIM) and `twin_text`.
+The Result arrives in parts. Arrays: `map` (h, w) and `levels` (L,); once the map is complete, `deletion` and
+`insertion` (3, L) of the map, of a random map with the same grain and of a map of the centre; finally `twin` (h, w),
+the same method's map for the network with random weights. Meta: `maps` names the three; with the curves
+`deletion_areas` and `insertion_areas` (3), `better`, `verdict_text` and the `quantity` that they follow; with the twin
+`correlation` (Spearman), `similarity` (SSIM) and `twin_text`.
 """
 
 from __future__ import annotations
@@ -51,17 +51,20 @@ UNIT = "passes"
 
 @dataclass(frozen=True)
 class Params(TargetParams):
-    """A target, the method that explains it, and how the curves are made."""
+    """A target, the method that explains it, and how to make the curves."""
 
-    method: str = param("grad_cam", "Method", "The attribution method to put to the proof, by its id.")
+    method: str = param("grad_cam", "Method", "The attribution method to test, by its id.")
     settings: str = param("", "Its settings", "Parameters of that method, such as layer=layer4; baseline=blur.")
-    steps: int = param(20, "Steps", "In how many steps pixels are taken away or added.", low=5, high=200, step=1)
+    steps: int = param(20, "Steps", "In how many steps pixels are removed or added.", low=5, high=200, step=1)
     baseline: str = baseline_param("mean")
     seed: int = param(0, "Seed", "Another number draws another random map and other weights.", low=0, high=2**31 - 1)
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return the proof as far as it is there, for `pixels` (H, W, 3) uint8 RGB."""
+    """Return the parts of the proof that are done, for `pixels` (H, W, 3) uint8 RGB.
+
+    Raises Refusal for a target that is a position, an unknown method or invalid settings.
+    """
     if params.part in PARTS:
         raise Refusal(f"Deletion and insertion follow a score, {params.part} is a place.", advice="Use part=score.")
     method = _method(params.method)
@@ -76,7 +79,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
 
     arrays = {"map": heat.values.astype(np.float32), "levels": np.linspace(0, 1, params.steps + 1, dtype=np.float32)}
     if heat.partial:
-        # A better map comes: its curves would be of no use.
+        # The map will still improve, so curves of this one would be wasted.
         total = 2 * of + 2 * len(MAPS) * (params.steps + 1)
         return Result(arrays, {**meta, "collected": done, "of": total, "partial": True})
     own = on_input(heat.values, heat.extent, subject)
@@ -111,7 +114,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
 
 
 def _method(name: str) -> Attribution:
-    """Return the method of that id. Raises Refusal naming those that are there."""
+    """Return the method with that id. Raises Refusal that suggests known ones."""
     methods = registry.all_attributions()
     if name not in methods:
         near = difflib.get_close_matches(name, methods, 1)
@@ -121,23 +124,27 @@ def _method(name: str) -> Attribution:
 
 
 def _given(method: Attribution, model: Any, params: Params) -> Any:
-    """Return the method's own parameters: its settings as given, and the target."""
+    """Return the method's own parameters: the given settings and the target."""
     offer = method.inspection.offer(model)
     shared = {field.name for field in fields(TargetParams)}
     settings = _settings(params.settings)
     if twice := shared & set(settings):
-        raise Refusal(f"{', '.join(sorted(twice))} is no setting of the method.", advice="Give it beside the method.")
+        raise Refusal(
+            f"{', '.join(sorted(twice))} is not a setting of the method.", advice="Give it next to the method."
+        )
     target = {name: getattr(params, name) for name in shared}
     return method.params(**{p.name: p.default for p in offer.parameters} | offer.check(settings) | target)
 
 
 def _settings(text: str) -> Mapping[str, Any]:
-    """Return settings from name=value; … or from JSON. Raises Refusal when they are neither."""
+    """Parse settings from "name=value; …" or from JSON. Raises Refusal if they are neither."""
     if text.lstrip().startswith("{"):
         try:
             return dict(json.loads(text))
         except ValueError:
-            raise Refusal(f"The settings {text!r} are no JSON.", advice="Write name=value; name=value.") from None
+            raise Refusal(
+                f"The settings {text!r} are not valid JSON.", advice="Write name=value; name=value."
+            ) from None
     pairs = [part.partition("=") for part in text.split(";") if part.strip()]
     if any(not equals for _, equals, _ in pairs):
         raise Refusal(f"The settings {text!r} cannot be read.", advice="Write name=value; name=value.")
@@ -145,7 +152,7 @@ def _settings(text: str) -> Mapping[str, Any]:
 
 
 def _kept(method: Attribution, probe: Probe, given: Any) -> Heatmap:
-    """Return the method's map, kept once it is whole."""
+    """Return the method's map; cache it once it is complete."""
     key = ("map to prove", probe.subject.key, method.id, given)
     found = probe.stages.peek(*key)
     if found is None:
@@ -156,7 +163,7 @@ def _kept(method: Attribution, probe: Probe, given: Any) -> Heatmap:
 
 
 def _twin_map(method: Attribution, probe: Probe, given: Any, heat: Heatmap, seed: int) -> Heatmap:
-    """Return the same method's map of the same target and layer with random weights, from stages of its own."""
+    """Return the same method's map of the same target and layer with random weights, under its own cache scope."""
     stages, subject = probe.stages, probe.subject
     drawn: Twin = stages.run("random weights", lambda: twin(subject.net, seed=seed), seed)
     if "layer" in heat.more:
@@ -171,7 +178,7 @@ def _twin_map(method: Attribution, probe: Probe, given: Any, heat: Heatmap, seed
 INSPECTION = Inspection(
     id="proof",
     title="Proof",
-    help="Deletion and insertion curves of a map beside chance, and the same map of the network with random weights.",
+    help="Deletion and insertion curves of a map compared with chance, and the map of the network with random weights.",
     needs=("Explains",),
     params=Params,
     answer=answer,

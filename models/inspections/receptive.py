@@ -1,9 +1,9 @@
-"""Receptive field: which pixels one unit of a layer depends on in this picture, by its gradient.
+"""Receptive field: which pixels one unit of a layer depends on in this image, measured by its gradient.
 
-Arrays of the Result: `field` (h, w) of the network's input, the absolute gradient summed over colours; `box` (1, 4) in
-pixels of the original picture around all that is not zero, `effective` (1, 4) a box in it with 95 % of the sum; `place`
-(1, 4) the unit's own cell there. A silent unit, behind a ReLU for example, has no gradient: then `meta["silent"]` is
-True and all of it is of every channel at that place together.
+Arrays of the Result: `field` (h, w) over the network's input, the absolute gradient summed over colours; in pixels of
+the original image, `box` (1, 4) around everything that is not zero, `effective` (1, 4) a box inside it with 95 % of the
+sum, and `place` (1, 4) the unit's own cell. A silent unit, such as one behind a ReLU, has no gradient; then
+`meta["silent"]` is True and everything refers to all channels at that position together.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from models.types import Pixels, Refusal, Result
 
 @dataclass(frozen=True)
 class Params(LayerParams):
-    """A layer and a unit of it."""
+    """A layer, and one of its units."""
 
-    channel: int = param(-1, "Channel", "Whose unit; -1 is all channels together.", low=-1, high=65535, step=1)
+    channel: int = param(-1, "Channel", "The unit's channel; -1 is all channels together.", low=-1, high=65535, step=1)
     row: int = param(-1, "Row", "The unit's row in the layer's grid; -1 is the middle.", low=-1, high=65535, step=1)
     column: int = param(-1, "Column", "The unit's column there; -1 is the middle.", low=-1, high=65535, step=1)
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return the receptive field of a unit. Raises Refusal for a layer without places, or a unit that is not there."""
+    """Return the receptive field of a unit. Raises Refusal for a layer without a grid, or an unknown unit."""
     subject = subject_of(model, pixels, params, stages)
     call = call_of(subject, params.layer, stages, spatial=True)
     rows, columns = call.layout.grid

@@ -1,9 +1,9 @@
-"""Reconstruct: a picture through a VAE and back.
+"""Reconstruct: an image through a VAE's encoder and decoder.
 
-Arrays of the Result: `target` (H, W, 3) uint8 as the model has it, `picture` its reconstruction from the mean code,
-`residual` (H, W) float32, reconstruction less picture from -1 to 1, mean over colours; `code` and `mu` (D,) the mean,
-`sigma` (D,) the standard deviation of the posterior. Meta: `mse` over pixels from 0 to 1, `note`, what was done to the
-picture, and `outside`, that the model was not made for such a picture, "" where it seems to be.
+Arrays of the Result: `target` (H, W, 3) uint8 the image at the model's size, `picture` (H, W, 3) its reconstruction
+from the mean code, `residual` (H, W) float32 reconstruction minus image, -1 to 1, mean over colours; `code` and `mu`
+(D,) the mean, `sigma` (D,) the standard deviation of the posterior. Meta: `mse` over pixels from 0 to 1; `note`, what
+was done to the image; `outside`, that the image is unlike those the model was made for, "" otherwise.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from models.types import Pixels, Result
 
 @dataclass(frozen=True)
 class Params:
-    """There are none."""
+    """No parameters."""
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return the reconstruction. Raises Refusal when the code is not a number."""
+    """Return the reconstruction. Raises Refusal for a NaN or infinite code."""
     found = stages.time("encode", lambda: anatomy.encode(model, pixels))
     mse = float((found.decoded - found.x).square().mean())
     outside, _ = anatomy.outside(model, found, stages)

@@ -1,7 +1,7 @@
-"""Sample: pictures of codes drawn from the prior.
+"""Sample: images of codes drawn from the prior.
 
 Arrays of the Result: `pictures` (N, H, W, 3) uint8 RGB, `codes` (N, D) float32, `norms` (N,) the lengths of their
-normal parts. Row i is the code of seed + i, so that a larger sample begins with a smaller one.
+normal parts. Row i is the code of seed + i, so a larger sample starts with a smaller one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SLICE = 16
 
 @dataclass(frozen=True)
 class Params:
-    """Which sample."""
+    """The seed and size of the sample."""
 
     seed: int = param(0, "Seed", "The first seed; each picture has the next one.", high=999_999_999, step=1)
     count: int = param(64, "Pictures", "How many pictures are drawn.", low=1, high=4096, step=1)
@@ -30,7 +30,7 @@ class Params:
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
-    """Return a sample of pictures with their codes."""
+    """Return a sample of images with their codes."""
     seeds = range(params.seed, params.seed + params.count)
     codes = np.concatenate([model.space.draw(seed, truncation=params.truncation) for seed in seeds])
     made = []

@@ -1,10 +1,10 @@
-"""Segment: a class for each pixel of the picture, and how sure of it the network is.
+"""Segment: the class of each pixel, and the network's confidence.
 
-Arrays of the Result: `labels` (h, w) and `probability` (h, w) float32 of the best class, for the pixels of the input of
-the network; `labels_full` (H, W) the class of each pixel of the picture, that of the input's pixel below it. Labels are
-the model's own ids, uint8 where they fit. `classes` (K,) are those with any pixel, the largest first, `share` (K,) how
-much of the picture they cover, `mean` (K,) the mean probability over their pixels. `meta["names"]` are the names of
-all classes, `meta["extent"]` is where the input lies in pixels of the picture.
+Arrays of the Result: `labels` (h, w) and `probability` (h, w) float32 of the best class, for the pixels of the
+network's input; `labels_full` (H, W) the class of each original pixel, taken from the input pixel at its centre.
+Labels are the model's own ids, uint8 where they fit. `classes` (K,) are those with any pixel, largest area first,
+`share` (K,) the share of the image they cover, `mean` (K,) the mean probability over their pixels. `meta["names"]` are
+the names of all classes, `meta["extent"]` the input's place in pixels of the original image.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from models.types import Pixels, Refusal, Result
 
 @dataclass(frozen=True)
 class Params:
-    """Nothing: every pixel gets its best class."""
+    """No parameters: every pixel gets its best class."""
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return the classes of `pixels` (H, W, 3) uint8 RGB. Raises Refusal when the output is not a number."""
+    """Return the class of each pixel of `pixels` (H, W, 3) uint8 RGB. Raises Refusal for a NaN or infinite output."""
     scores = model.class_maps(pixels, stages)
     if not np.isfinite(scores).all():
         raise Refusal("The network's output is not a number (NaN or infinite).", advice="Look at its weights.")
@@ -51,7 +51,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
 
 
 def _below(count: int, cells: int) -> np.ndarray:
-    """Return the cell, of `cells` in a row, in which the middle of each of `count` pixels lies."""
+    """Return which of `cells` equal cells in a row contains the centre of each of `count` pixels."""
     return ((np.arange(count) + 0.5) * cells / count).astype(np.int64)
 
 

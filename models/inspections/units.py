@@ -1,10 +1,10 @@
-"""Units: every channel of a layer of a generator for a code, as `activations` tells those of a picture's network.
+"""Units: every channel of a generator's layer for a code; the counterpart of `activations` for generated images.
 
-Arrays of the Result: `maps` (C, h, w), a vector's (C, 1, 1); `tiles` the same with at most 64 cells a side; `mean`,
-`max`, `min`, `zeros` (C,); `dead` (C,) flags; `order` (C,) the channels in the order asked for; `relevance` (C,) their
-effect, the mean absolute change of the picture without each, where that is the order asked for, else 0. Meta: `calls`,
-the layers there are, `layer`, `layout`, `grid`, `shape`, `extent` of the maps in pixels of the generated picture,
-`scale`.
+Arrays of the Result: `maps` (C, h, w), (C, 1, 1) for a vector; `tiles` the same reduced to at most 64 cells a side;
+per channel (C,): `mean`, `max`, `min`, `zeros`, the flags `dead`, `order` (the channels in the requested order) and
+`relevance` (the mean absolute change of the image without the channel, if that order was requested, else 0). Meta:
+`calls`, the generator's layers, `layer`, `layout`, `grid`, `shape`, `extent` of the maps in pixels of the generated
+image, `scale`.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ SORTS = ("none", "mean", "max", "relevance")
 
 @dataclass(frozen=True)
 class Params:
-    """Which code, which layer, and the order of its channels."""
+    """The code, the layer, and the order of its channels."""
 
     code: str = param("seed:0", "Code", CODE_HELP)
     layer: str = param("", "Layer", "A call of the generator by its id; empty is the last one before the picture.")
     sort: str = param(
         "none",
         "Order",
-        "The channels with the largest mean or value first, or without which the picture changes most.",
+        "The channels with the largest mean or value first, or those whose removal changes the picture most.",
         choices=SORTS,
         titles=("As they are", "Mean", "Largest value", "Effect"),
     )
 
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
-    """Return the channels of a layer. Raises Refusal for a layer without channels, and for what is no code."""
+    """Return the channels of a layer. Raises Refusal for a layer without channels, or an invalid code."""
     codes = model.space.one(params.code)
     code = model.tensor(codes)
     trace = stages.run("generator's layers", lambda: units.trace(model, code))
@@ -93,7 +93,7 @@ def _plain(call: Any) -> dict[str, Any]:
 INSPECTION = Inspection(
     id="units",
     title="Units of the generator",
-    help="What every channel of a layer answers to a latent code, on the way to its picture.",
+    help="How every channel of a layer responds to a latent code.",
     needs=("Generates",),
     params=Params,
     answer=answer,

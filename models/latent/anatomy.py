@@ -1,4 +1,4 @@
-"""What a VAE does with one picture: its code, what it makes of that, and the terms of its bound."""
+"""Analysis of one picture by a VAE: its posterior, its reconstruction, and the terms of the evidence lower bound."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from models.types import Pixels, Refusal
 
 OWN = "own"
 OWN_PICTURES = 32
-FAR = 10.0  # times the largest divergence of the model's own pictures
+FAR = 10.0  # times the largest KL divergence among the model's own pictures
 LEAST_NATS, LEAST_VARIANCE = 10.0, 1e-4
-OUTSIDE = "This picture is outside of what the model was made for"
+OUTSIDE = "This picture is unlike those the model was trained on"
 MEANINGLESS = "The numbers say nothing about it."
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A picture as the model has it, `x` (1, C, h, w) from 0 to 1, its posterior's `mu` and `logvar` (1, D), the mean
-    `decoded` of mu (1, C, h, w), and what was done to the picture in words.
+    """A picture with its posterior and its reconstruction.
+
+    `x` (1, C, h, w) from 0 to 1 at the model's size, the posterior's `mu` and `logvar` (1, D), `decoded` (1, C, h, w)
+    from mu, and `note`, a sentence on how the picture was changed to fit the model.
     """
 
     x: Tensor
@@ -34,7 +36,7 @@ class Encoded:
 
     @property
     def arrays(self) -> dict[str, Any]:
-        """The picture, its reconstruction, their difference (h, w), mean over colours, and the code."""
+        """The picture, its reconstruction (h, w, 3), the difference (h, w) averaged over the channels, and the code."""
         difference = (self.decoded - self.x)[0].mean(0)
         return {
             "target": colours(self.x)[0],
@@ -47,7 +49,7 @@ class Encoded:
 
 
 def encode(model: Any, pixels: Pixels) -> Encoded:
-    """Return what a model makes of a picture (H, W, 3). Raises Refusal when its code is not a number."""
+    """Return the encoding of a picture (H, W, 3). Raises Refusal when the encoder returns NaN or infinity."""
     x, note = model.input(pixels)
     mu, logvar = model.encode(x)
     if not bool(torch.isfinite(mu).all() and torch.isfinite(logvar).all()):
@@ -56,17 +58,17 @@ def encode(model: Any, pixels: Pixels) -> Encoded:
 
 
 def outside(model: Any, encoded: Encoded, stages: Any) -> tuple[str, bool]:
-    """Return in words that a picture is outside of what a model was made for, "" where it seems to be inside; and
-    whether its code is far from the prior.
+    """Return a warning that the picture is unlike the training data, or "", and whether its code is far from the prior.
 
-    It is outside where what comes back is no nearer to it than one flat tone, or where its code is far from the prior:
-    further than those of pictures that the model makes itself.
+    A picture counts as unlike the training data if its reconstruction error is at least its own variance (a flat tone
+    would do as well), or if the KL divergence of its posterior exceeds FAR times the largest one found for pictures
+    that the model generated itself.
     """
     told = []
     lost = float((encoded.decoded - encoded.x).square().mean())
     flat = float(encoded.x.var(unbiased=False))
     if lost >= max(flat, LEAST_VARIANCE):
-        told.append("what the model makes of it is no nearer to it than one flat tone")
+        told.append("its reconstruction is no closer to it than a flat tone")
     kl = float(_divergence(encoded.mu, encoded.logvar))
     usual = stages.run("divergence of own pictures", lambda: _usual(model, encoded))
     far = not kl <= FAR * usual
@@ -76,7 +78,7 @@ def outside(model: Any, encoded: Encoded, stages: Any) -> tuple[str, bool]:
 
 
 def _usual(model: Any, encoded: Encoded) -> float:
-    """Return the largest divergence of codes of pictures that the model made of codes of the prior."""
+    """Return the largest KL divergence, in nats, of pictures decoded from the prior and encoded again."""
     drawn = torch.randn(OWN_PICTURES, encoded.mu.shape[1], generator=torch.Generator().manual_seed(0))
     mu, logvar = model.encode(model.decode(drawn.to(encoded.mu)).clamp(0, 1))
     found = _divergence(mu, logvar)
@@ -91,7 +93,7 @@ def _divergence(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def observation(model: Any, likelihood: str, sigma: float) -> Observation:
-    """Return the likelihood asked for, or the model's own. Raises Refusal for one that is not known."""
+    """Return the observation model asked for, or the model's own. Raises Refusal for an unknown likelihood."""
     name = model.likelihood if likelihood == OWN else likelihood
     if name not in LIKELIHOODS:
         raise Refusal(f"The likelihood {name!r} is not known.", advice=f"Choose {' or '.join(LIKELIHOODS)}.")
@@ -99,7 +101,7 @@ def observation(model: Any, likelihood: str, sigma: float) -> Observation:
 
 
 def bounded(model: Any, encoded: Encoded, seen: Observation, *, samples: int, seed: int) -> Bounds:
-    """Return the bounds of one picture. A gaussian is over the decoder's own range, Bernoulli over 0 to 1."""
+    """Return the bounds of one picture. A gaussian likelihood uses the decoder's own value range, Bernoulli 0 to 1."""
     plain = seen.likelihood == "bernoulli"
 
     def decode(codes: Tensor) -> Tensor:

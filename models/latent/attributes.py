@@ -1,4 +1,4 @@
-"""Attribute vectors: from codes that have something and codes that do not, a direction towards it. No network."""
+"""Attribute vectors: the latent direction from codes without an attribute towards codes with it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch.nn import functional
 
 from models.types import Refusal
 
-PENALTY = 1.0  # half the squared length of the weights against the summed loss: scikit-learn's C = 1
+PENALTY = 1.0  # weight of half the squared norm against the summed loss; the same as scikit-learn's C = 1
 TURNS = 200
 
 
 def difference(codes: Tensor, has: Tensor, *, beside: Tensor | None = None) -> Tensor:
-    """Return the mean of codes (N, D) that have an attribute less the mean of those that do not, (D,).
+    """Return the mean of the codes (N, D) with an attribute minus the mean of those without it, (D,).
 
-    `beside` (N,) are labels of something else that goes along with it in this data, such as gender with smiles: the
-    difference is then taken within each and averaged, as if both were equally often in all of them (White 2016,
-    1609.04468, section 3.3). Raises Refusal where there is nothing to compare.
+    `beside` (N,) holds labels of a second attribute that correlates with the first in this data, such as gender with
+    smiling. The difference is then computed within each of its groups and averaged, which balances the groups (White
+    2016, 1609.04468, section 3.3). Raises Refusal if no group has codes of both sorts.
     """
     with_it = has.bool()
     groups = [None] if beside is None else beside.unique().tolist()
@@ -29,16 +29,17 @@ def difference(codes: Tensor, has: Tensor, *, beside: Tensor | None = None) -> T
         if (inside & with_it).any() and (inside & ~with_it).any():
             found.append(codes[inside & with_it].mean(0) - codes[inside & ~with_it].mean(0))
     if not found:
-        raise Refusal("There are not both pictures with and without it.", advice="Add some of the other sort.")
+        raise Refusal("There must be pictures both with and without it.", advice="Add some of the missing sort.")
     return torch.stack(found).mean(0)
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """A plane that parts codes with an attribute from those without: `normal` (D,) of length 1 towards them.
+    """A hyperplane separating codes with an attribute from those without it.
 
-    `offset` is where it lies: normal · z + offset is 0 on it, in units of codes. `auc` is the area under the ROC curve
-    of `held_out` codes that were not fitted: 0.5 by chance, 1 where the attribute can be told by the side alone.
+    `normal` (D,) has length 1 and points towards the codes with the attribute; on the plane normal · z + offset = 0, in
+    units of codes. `auc` is the area under the ROC curve on the `held_out` codes left out of the fit: 0.5 at chance
+    level, 1 if the side of the plane decides the attribute.
     """
 
     normal: Tensor
@@ -48,10 +49,11 @@ class Boundary:
 
 
 def boundary(codes: Tensor, has: Tensor, *, held_out: float = 0.25, seed: int = 0) -> Boundary:
-    """Return the plane that a logistic regression of an attribute (N,) on codes (N, D) finds.
+    """Fit a logistic regression of an attribute (N,) on codes (N, D) and return its decision boundary.
 
-    Its normal is the direction of InterFaceGAN (Shen et al. 2020, 1907.10786), which fits a support vector machine. A
-    share `held_out` of each sort, drawn by `seed`, is put aside. Raises Refusal for fewer than two of a sort.
+    The normal is the direction InterFaceGAN uses (Shen et al. 2020, 1907.10786), there from a support vector machine. A
+    share `held_out` of each sort, drawn with `seed`, is kept out of the fit. Raises Refusal for fewer than two codes of
+    either sort.
     """
     kept, aside = _split(has.bool(), held_out, seed)
     weight, bias = logistic(codes[kept], has[kept])
@@ -61,7 +63,7 @@ def boundary(codes: Tensor, has: Tensor, *, held_out: float = 0.25, seed: int = 
 
 
 def logistic(codes: Tensor, has: Tensor, *, penalty: float = PENALTY) -> tuple[Tensor, Tensor]:
-    """Return weights (D,) and bias () of a logistic regression with a ridge penalty on the weights, in float64."""
+    """Return the weights (D,) and bias () of a logistic regression with a ridge penalty on the weights, in float64."""
     x, y = codes.detach().double(), has.double()
     free = torch.zeros(x.shape[1] + 1, dtype=torch.float64, device=x.device, requires_grad=True)
     solver = torch.optim.LBFGS([free], max_iter=TURNS, tolerance_grad=1e-9, line_search_fn="strong_wolfe")
@@ -78,20 +80,20 @@ def logistic(codes: Tensor, has: Tensor, *, penalty: float = PENALTY) -> tuple[T
 
 
 def ranked(scores: Tensor, has: Tensor) -> float:
-    """Return the area under the ROC curve: how often one that has it scores higher than one that has not, ties half."""
+    """Return the area under the ROC curve: how often a positive scores above a negative, counting ties as half."""
     yes, no = scores[has.bool()], scores[~has.bool()]
     above = (yes[:, None] > no).double() + 0.5 * (yes[:, None] == no).double()
     return float(above.mean())
 
 
 def cosines(directions: Tensor) -> Tensor:
-    """Return how alike directions (m, D) are, (m, m): 1 the same, 0 independent, -1 opposite."""
+    """Return the cosine similarities (m, m) of directions (m, D): 1 the same, 0 orthogonal, -1 opposite."""
     unit = functional.normalize(directions.double(), dim=1)
     return (unit @ unit.T).float()
 
 
 def _split(has: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Return rows to fit and rows to put aside, with the same share of both sorts."""
+    """Return the rows to fit and the rows to hold out, the same share of both sorts."""
     generator = torch.Generator().manual_seed(seed)
     kept, aside = [], []
     for sort in (has, ~has):

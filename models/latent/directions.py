@@ -1,7 +1,7 @@
-"""Directions in a latent space that change the picture: at one code, by the first weights, by an early layer.
+"""Latent directions that change the picture: from the Jacobian at a code, the first weights, or an early layer.
 
-Directions are rows (k, D) of unit length, the strongest first. A direction and its opposite are the same: the sign is
-such that its largest entry is positive. The network is called, never changed; gradients must be allowed by the caller.
+Directions are rows (k, D) of unit length, strongest first. Since a direction and its opposite are equivalent, the sign
+is chosen so that the largest entry in magnitude is positive. The caller must enable gradients.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from models.types import Refusal
 Decode = Callable[[Tensor], Tensor]
 WEIGHTS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
-MOST_EXACT = 128  # dimensions up to which the whole Jacobian is formed
-EXTRA = 6  # vectors iterated beside the k asked for: they make the k-th converge
+MOST_EXACT = 128  # up to this many dimensions the whole Jacobian is formed
+EXTRA = 6  # oversampling: extra vectors beyond k make the k-th one converge
 TURNS = 12
 
 
 @dataclass(frozen=True)
 class Directions:
-    """Directions (k, D), and `strength` (k,): what each is ranked by, as the function that made them says."""
+    """Directions (k, D), and `strength` (k,), which ranks them; its meaning depends on the function that made them."""
 
     vectors: Tensor
     strength: Tensor
@@ -35,16 +35,18 @@ class Directions:
 def singular(decode: Decode, code: Tensor, *, k: int, seed: int = 0) -> Directions:
     """Return the top right singular directions of the decoder's Jacobian at a code (D,), with its singular values.
 
-    A step of e along direction i changes the picture by e times value i, to first order: a Euclidean distance over all
-    its values. Exact for up to MOST_EXACT dimensions; beyond it by block power iteration on JᵀJ (Halko et al. 2011,
-    algorithm 4.4) from a seeded start, with products of J alone. Ramesh et al. 2018 (1812.01161) for the use.
+    To first order, a step of length e along direction i changes the picture by e times value i (Euclidean distance over
+    all its values). Exact for up to MOST_EXACT dimensions; beyond that, block power iteration on JᵀJ (Halko et al.
+    2011, algorithm 4.4) from a seeded start, using only Jacobian products. The use follows Ramesh et al. 2018
+    (1812.01161).
     """
 
     def flat(z: Tensor) -> Tensor:
         return decode(z[None])[0].flatten()
 
     with warnings.catch_warnings():
-        # The first product of the kind imports what PyTorch itself warns of; other warnings tell that a layer is slow.
+        # The first forward-mode product makes PyTorch import modules that warn, and it warns when a layer has only a
+        # slow rule.
         warnings.simplefilter("ignore")
         small = len(code) <= MOST_EXACT
         basis = torch.eye(len(code)).to(code) if small else _iterated(flat, code, k + EXTRA, seed)
@@ -56,9 +58,9 @@ def singular(decode: Decode, code: Tensor, *, k: int, seed: int = 0) -> Directio
 def factorised(weight: Tensor, *, k: int) -> Directions:
     """Return the right singular directions of the generator's first weight, with its singular values.
 
-    SeFa (Shen & Zhou 2021, 2007.06600, equation 4): the eigenvectors of AᵀA. `weight` is that of a linear layer
-    (M, D), or of a transposed convolution (D, M, h, w). What comes before the first weight, it knows nothing of.
-    Raises Refusal for another shape.
+    SeFa (Shen & Zhou 2021, 2007.06600, equation 4): the eigenvectors of AᵀA. `weight` belongs to a linear layer (M, D)
+    or a transposed convolution (D, M, h, w). Anything the code passes through before that layer is ignored. Raises
+    Refusal for another shape.
     """
     match weight.ndim:
         case 2:
@@ -73,11 +75,12 @@ def factorised(weight: Tensor, *, k: int) -> Directions:
 
 
 def principal(activations: Tensor, codes: Tensor, *, k: int) -> Directions:
-    """Return the directions of codes (N, D) that go with the principal components of an early layer (N, ...).
+    """Return the latent directions (k, D) that follow the principal components of an early layer (N, ...).
 
-    GANSpace (Härkönen et al. 2020, 2004.02546, section 2.2): the codes are regressed on the components' coordinates.
-    `strength` is the share of the layer's variance that each component explains. Components without variance are left
-    out, so there may be fewer than `k`. Raises Refusal unless there are more codes than their dimensions.
+    GANSpace (Härkönen et al. 2020, 2004.02546, section 2.2): the codes (N, D) are regressed on the coordinates of the
+    layer's activations along the components. `strength` is the share of the layer's variance that each component
+    explains. Components without variance are left out, so there may be fewer than `k`. Raises Refusal unless there are
+    more codes than dimensions.
     """
     count, size = codes.shape
     if count <= size:
@@ -89,15 +92,15 @@ def principal(activations: Tensor, codes: Tensor, *, k: int) -> Directions:
     coordinates = (u * values)[:, there][:, :k]
     share = (values**2 / (values**2).sum())[there][:k]
     centred = codes.double() - codes.double().mean(0)
-    # The columns are orthogonal: least squares falls apart into one division for each.
+    # The columns are orthogonal, so least squares reduces to one division per component.
     vectors = (coordinates / (coordinates**2).sum(0)).T @ centred
     return _ranked(vectors, share)
 
 
 def early(decode: Decode, codes: Tensor) -> tuple[nn.Module, Tensor]:
-    """Return the first layer with weights that codes (N, D) meet on their way, and what the second one gives (N, ...).
+    """Return the first layer with weights that codes (N, D) pass through, and the output (N, ...) of the second one.
 
-    Raises Refusal where there are not two.
+    Raises Refusal if there are fewer than two.
     """
     met: list[tuple[nn.Module, Tensor]] = []
 
@@ -117,12 +120,12 @@ def early(decode: Decode, codes: Tensor) -> tuple[nn.Module, Tensor]:
 
 
 def _forth(flat: Decode, code: Tensor, block: Tensor) -> Tensor:
-    """Return J V (P, n) of the columns of V (D, n)."""
+    """Return J V (P, n) for the columns of V (D, n), by forward-mode products."""
     return torch.func.vmap(lambda v: torch.func.jvp(flat, (code,), (v,))[1], in_dims=1, out_dims=1)(block)
 
 
 def _iterated(flat: Decode, code: Tensor, width: int, seed: int) -> Tensor:
-    """Return an orthonormal basis (D, n) of about the strongest right singular directions."""
+    """Return an orthonormal basis (D, n) that approximates the strongest right singular directions."""
     found: Any = torch.func.vjp(flat, code)
     back = found[1]
     generator = torch.Generator().manual_seed(seed)

@@ -1,4 +1,4 @@
-"""What adapters of generative models share: codes to pictures, pictures to its input. No capability itself."""
+"""Base class of generative models: codes to pictures, and pictures to the network's input."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ BATCH = 64
 
 
 class LatentModel:
-    """An opened model with a latent space. Subclasses say how it generates, from which values to which."""
+    """An opened model with a latent space. Subclasses implement `generate`, and `encode` or `score` where they can."""
 
     stages: Mapping[str, str] = {
         "Detects": "{name} makes pictures: it finds no boxes.",
         "Classifies": "{name} makes pictures: it tells no classes.",
         "Explains": "{name} makes pictures: it gives no score that a map could explain.",
-        "Encodes": "{name} has no encoder: it does not tell the code of a picture.",
+        "Encodes": "{name} has no encoder: it cannot find the code of a picture.",
         "Scores": "{name} has no discriminator.",
     }
 
@@ -39,41 +39,41 @@ class LatentModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """The device of the network."""
         return next(self.net.parameters()).device
 
     def generate(self, codes: Tensor) -> Tensor:
-        """Return the network's own output (N, C, H, W) of codes (N, D)."""
+        """Return the network's own output (N, C, H, W) for codes (N, D)."""
         raise NotImplementedError
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Return pictures (N, C, H, W) from 0 to 1 of codes (N, D), C 1 or 3; gradients pass."""
+        """Return pictures (N, C, H, W) from 0 to 1 for codes (N, D), C 1 or 3. Differentiable."""
         made = self.generate(codes)
         return made if (self.low, self.high) == (0.0, 1.0) else (made - self.low) / (self.high - self.low)
 
     def feed(self, pictures: Tensor) -> Tensor:
-        """Return pictures (N, C, H, W) from 0 to 1 in the values that the network takes."""
+        """Return pictures (N, C, H, W) from 0 to 1 rescaled to the network's own value range."""
         plain = (self.low, self.high) == (0.0, 1.0)
         return pictures if plain else pictures * (self.high - self.low) + self.low
 
     @cached_property
     def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of a picture."""
+        """Channels, height and width of a generated picture."""
         with torch.inference_mode():
             made = self.generate(torch.from_numpy(self.space.origin()[None]).to(self.device))
         return int(made.shape[1]), int(made.shape[2]), int(made.shape[3])
 
     def tensor(self, codes: Float) -> Tensor:
-        """Return codes (N, D) where the network is."""
+        """Return codes (N, D) as a tensor on the network's device."""
         return torch.from_numpy(np.ascontiguousarray(codes, np.float32)).to(self.device)
 
     def pictures(self, codes: Float) -> Pixels:
-        """Return pictures (N, H, W, 3) uint8 RGB of codes (N, D). Raises Refusal when they are not numbers."""
+        """Return pictures (N, H, W, 3) uint8 RGB for codes (N, D). Raises Refusal if the output has NaN or infinity."""
         made = [self.decode(self.tensor(codes[at : at + BATCH])) for at in range(0, len(codes), BATCH)]
         return colours(torch.cat(made))
 
     def input(self, pixels: Pixels) -> tuple[Tensor, str]:
-        """Return a picture (H, W, 3) uint8 RGB as (1, C, h, w) from 0 to 1, and what was done to it in words."""
+        """Return a picture (H, W, 3) uint8 RGB as (1, C, h, w) from 0 to 1, and a sentence on how it was changed."""
         channels, height, width = self.shape
         x = torch.from_numpy(np.array(pixels)).to(self.device).permute(2, 0, 1)[None].float() / 255
         done = []
@@ -89,7 +89,10 @@ class LatentModel:
 
 
 def colours(pictures: Tensor) -> Pixels:
-    """Return pictures (N, C, H, W) from 0 to 1 as (N, H, W, 3) uint8 RGB. Raises Refusal when they are not numbers."""
+    """Convert pictures (N, C, H, W) from 0 to 1 to (N, H, W, 3) uint8 RGB.
+
+    Raises Refusal for NaN, infinity, or a number of channels other than 1 and 3.
+    """
     if not bool(torch.isfinite(pictures).all()):
         raise Refusal("The network's output is not a number (NaN or infinite).", advice="Look at its weights.")
     if pictures.shape[1] not in (1, 3):

@@ -1,8 +1,9 @@
-"""Inversion: the code whose picture is nearest to a given one, sought by gradient descent from many starts at once.
+"""Inversion: find the code whose picture is nearest to a given one, by gradient descent from many starts.
 
 The loss is the mean squared error over pixels from 0 to 1, plus `pull` times (|z| / sqrt(D) - 1)^2 over the D normal
-numbers, which draws the code to where the prior has its mass. The method of Zhu et al. (2016), section 4.1, without
-its encoder; half of the starts, the worse one, is dropped after a sixth and again after a third of the steps.
+numbers, which keeps the code near the shell where the prior has its mass. This is the method of Zhu et al. (2016),
+section 4.1, without their encoder. All starts run as one batch; the worse half is dropped after a sixth of the steps,
+and again after a third.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ CUTS = (6, 3)
 
 @dataclass(frozen=True)
 class Found:
-    """The best code (D,) so far, its mean squared error over pixels, and that of the best of each step so far."""
+    """The best code (D,) so far, its mean squared error over pixels, and the best error after each step so far."""
 
     code: Float
     error: float
@@ -43,11 +44,11 @@ def invert(
     pull: float = 0.01,
     seed: int = 0,
 ) -> Iterator[Found]:
-    """Yield the best code after each step. `target` is (1, C, H, W) from 0 to 1, as `decode` makes them.
+    """Yield the best code after each step. `target` is (1, C, H, W) from 0 to 1, in the form `decode` returns.
 
-    The starts are drawn from the prior. Uniform numbers stay within their bounds; a choice stays what it was at the
-    start, and the starts are spread over the choices. Gradients must be allowed by the caller. Raises Refusal when the
-    pictures do not depend on the code.
+    The starts are drawn from the prior. Uniform numbers stay within their bounds. Categorical blocks keep the category
+    of their start, and the starts are spread evenly over the categories. The caller must enable gradients. Raises
+    Refusal when the pictures do not depend on the code.
     """
     drawn = torch.from_numpy(spread(space, starts, seed)).to(target)
     free, mask = _free(drawn, space)
@@ -61,6 +62,7 @@ def invert(
         errors = (decode(codes) - target).square().flatten(1).mean(1)
         if not errors.requires_grad:
             raise Refusal("The picture does not depend on the code.", advice="This model cannot be inverted.")
+        # A start that has diverged to NaN must never be the best.
         low = int(errors.detach().nan_to_num(float("inf")).argmin())
         if float(errors[low].detach()) < best.error:
             best = Found(codes[low].detach().cpu().numpy().copy(), float(errors[low].detach()), best.curve, step)
@@ -74,7 +76,7 @@ def invert(
 
 
 def spread(space: Space, count: int, seed: int) -> Float:
-    """Return codes (count, D) drawn from the prior whose choices are spread evenly."""
+    """Return codes (count, D) drawn from the prior, with their categories spread evenly."""
     codes = space.draw(seed, count=count)
     for block, part in space.parts():
         if block.kind == "categorical":
@@ -83,7 +85,7 @@ def spread(space: Space, count: int, seed: int) -> Float:
 
 
 def _free(codes: Tensor, space: Space) -> tuple[Tensor, dict[str, Any]]:
-    """Return what is sought, uniform numbers through the inverse of tanh, and the flags (D,) of each kind."""
+    """Return the variables to optimise, uniform numbers through the inverse of tanh, and masks (D,) by block kind."""
     kinds = np.concatenate([[block.kind] * block.size for block in space.blocks])
     mask = {kind: torch.from_numpy(kinds == kind).to(codes.device) for kind in ("uniform", "categorical")}
     inside = codes.clamp(-EDGE, EDGE).atanh()
@@ -96,7 +98,7 @@ def _codes(free: Tensor, fixed: Tensor, mask: dict[str, Any]) -> Tensor:
 
 
 def _away(codes: Tensor, space: Space) -> Tensor:
-    """Return how far each code (N, D) is from the shell where the prior has its mass, (|z| / sqrt(D) - 1)^2."""
+    """Return each code's (N, D) squared distance from the shell where the prior has its mass, (|z| / sqrt(D) - 1)^2."""
     parts = [codes[:, part] for block, part in space.parts() if block.kind == "gaussian"]
     if not parts:
         return codes.new_zeros(len(codes))
@@ -105,7 +107,10 @@ def _away(codes: Tensor, space: Space) -> Tensor:
 
 
 def _adam(values: Tensor, gradient: Tensor, moments: list[Tensor], step: int, rate: float) -> Tensor:
-    """Return values after one step of Adam (Kingma and Ba 2015), row by row, so that rows can be dropped."""
+    """Return the values after one step of Adam (Kingma and Ba 2015).
+
+    Written out, and not torch.optim.Adam, so that rows and their moments can be dropped between steps.
+    """
     gradient = gradient.nan_to_num(0.0)
     moments[0] = moments[0].lerp(gradient, 0.1)
     moments[1] = moments[1].lerp(gradient.square(), 0.001)

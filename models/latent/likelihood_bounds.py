@@ -1,7 +1,7 @@
-"""What a VAE's bound is made of: KL per dimension, named reconstruction likelihoods, ELBO, IWAE. All in nats.
+"""Terms of a VAE's likelihood bounds: KL per dimension, reconstruction likelihoods, ELBO and IWAE. All in nats.
 
-Pictures are (N, ...) in the decoder's own range, one row each. What the training minimised does not enter: it mixes
-means with sums, weights and signs. Kingma & Welling 2014 (1312.6114); Burda et al. 2016 (1509.00519).
+Pictures are (N, ...) in the decoder's own range, one row each. The training loss is not used, because published losses
+mix means and sums, weights and signs. Kingma & Welling 2014 (1312.6114); Burda et al. 2016 (1509.00519).
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ Likelihood = Literal["bernoulli", "gaussian"]
 LIKELIHOODS: tuple[Likelihood, ...] = ("bernoulli", "gaussian")
 
 BATCH = 256
-ZERO_ONE = 1e-4  # how far beyond 0 to 1 rounding may carry a picture
+ZERO_ONE = 1e-4  # tolerance for rounding outside 0 to 1
 
 
 @dataclass(frozen=True)
 class Observation:
-    """p(x | z): how a picture scatters about what the decoder gives for its code.
+    """The observation model p(x | z): how a picture is distributed around the decoder's output.
 
-    "bernoulli": the negative binary cross-entropy of values in 0 to 1, the decoder giving probabilities or, with
-    `logits`, their logits. Of pixels that are neither 0 nor 1 it is no normalised density (Loaiza-Ganem & Cunningham
-    2019, 1907.06845). "gaussian": the density of N(decoded, sigma²) per value, normalised; it changes with the range.
+    "bernoulli": the negative binary cross-entropy of values in 0 to 1; the decoder returns probabilities or, with
+    `logits`, their logits. For pixels other than 0 and 1 it is not a normalised density (Loaiza-Ganem & Cunningham
+    2019, 1907.06845). "gaussian": the density of N(decoded, sigma²) per value, normalised; it depends on the value
+    range.
     """
 
     likelihood: Likelihood = "bernoulli"
@@ -38,9 +39,9 @@ class Observation:
     logits: bool = False
 
     def log(self, picture: Tensor, decoded: Tensor) -> Tensor:
-        """Return log p(x | z) (...) per value of pictures, given what was decoded. Raises Refusal outside 0 to 1.
+        """Return log p(x | z) (...) per value of the pictures. Raises Refusal for values outside 0 to 1.
 
-        Probabilities of exactly 0 and 1 count as if their logarithm were -100, as in PyTorch.
+        The logarithm of a probability of exactly 0 or 1 is clamped to -100, as PyTorch does.
         """
         if self.likelihood == "gaussian":
             return -0.5 * ((picture - decoded) / self.sigma) ** 2 - math.log(self.sigma) - 0.5 * math.log(2 * math.pi)
@@ -52,22 +53,22 @@ class Observation:
         return -functional.binary_cross_entropy(decoded.clamp(0, 1), target, reduction="none")
 
     def total(self, picture: Tensor, decoded: Tensor) -> Tensor:
-        """Return log p(x | z) (N,) of pictures, summed in double precision."""
+        """Return log p(x | z) (N,) per picture, summed in double precision."""
         return self.log(picture, decoded).flatten(1).sum(1, dtype=torch.float64)
 
 
 def kl(mu: Tensor, logvar: Tensor) -> Tensor:
-    """Return the divergence of N(mu, exp(logvar)) from N(0, 1) per picture and dimension, (N, D)."""
+    """Return the KL divergence of N(mu, exp(logvar)) from N(0, 1) per picture and dimension, (N, D)."""
     return 0.5 * (mu**2 + logvar.exp() - 1 - logvar)
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What K samples of the posterior say of N pictures, in nats; tensors in double precision.
+    """Bounds of N pictures from K posterior samples, in nats; double precision.
 
-    `rec` (N,) the mean of log p(x | z_k); `kl` (N, D) in closed form; `iwae` (N,) the importance-weighted bound;
-    `ess` (N,) the effective number of the K samples, 1 / sum of squared normalised weights: near 1 one sample alone
-    carries the bound, which is then loose.
+    `rec` (N,) is the mean of log p(x | z_k); `kl` (N, D) in closed form; `iwae` (N,) the importance-weighted bound;
+    `ess` (N,) the effective sample size, 1 / sum of squared normalised weights: near 1 a single sample dominates and
+    the bound is loose.
     """
 
     rec: Tensor
@@ -92,22 +93,25 @@ def bounds(
     seed: int = 0,
     batch: int = BATCH,
 ) -> Bounds:
-    """Return ELBO and IWAE bound of pictures (N, ...) with posteriors N(mu, exp(logvar)), each (N, D), and K samples.
+    """Return the ELBO and the IWAE bound of pictures (N, ...), from K samples of their posteriors.
 
-    The noise is drawn on the CPU, so it is the same on every device and for every `batch`, the number of codes that are
-    decoded at once. Both are lower bounds of log p(x); the second rises to it with K (Burda et al., theorem 1).
+    The posteriors are N(mu, exp(logvar)), each (N, D). The noise is drawn on the CPU, so results are the same on every
+    device and for every `batch`, the number of codes decoded at once. Both are lower bounds of log p(x); the IWAE bound
+    approaches it as K grows (Burda et al., theorem 1).
     """
     generator = torch.Generator().manual_seed(seed)
     deviation, log_p, log_w = (0.5 * logvar).exp(), [], []
     group = max(1, batch // samples)
     for start in range(0, len(mu), group):
         rows = slice(start, start + group)
+        # One draw per row, so that the noise does not depend on how rows are grouped.
         noise = torch.stack([torch.randn(samples, mu.shape[1], generator=generator) for _ in mu[rows]]).to(mu)
         codes = mu[rows, None] + deviation[rows, None] * noise
         whose = torch.arange(len(codes), device=mu.device).repeat_interleave(samples)
         parts = zip(codes.flatten(0, 1).split(batch), whose.split(batch), strict=True)
         found = torch.cat([observation.total(picture[rows][row], decode(code)) for code, row in parts])
         log_p.append(found.view(len(codes), samples))
+        # log p(z) - log q(z | x) for z = mu + sigma noise; the constants cancel.
         ratio = 0.5 * (noise.double() ** 2 - codes.double() ** 2 + logvar[rows, None].double())
         log_w.append(log_p[-1] + ratio.sum(2))
     weight = torch.cat(log_w)
@@ -117,9 +121,9 @@ def bounds(
 
 
 def bits_per_dim(nats: float, values: int) -> float:
-    """Return a log-likelihood or bound in nats as bits per value of the picture, of which it has `values`.
+    """Convert a log-likelihood or bound in nats to bits per value, for a picture of `values` values.
 
-    Lower is better. Of a gaussian it is that of a density, so it depends on the range and may be negative.
+    Lower is better. With a gaussian likelihood it comes from a density, so it depends on the range and may be negative.
     """
     return -nats / (values * math.log(2))
 

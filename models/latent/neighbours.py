@@ -1,4 +1,4 @@
-"""Nearest real pictures of a generated one, and whether it is nearer to them than they are to each other."""
+"""Nearest real pictures of a generated one, and how that distance compares with distances among the real ones."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ TYPICAL_OF = 256
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The rows (K,) of the nearest, nearest first, and their distances (K,); `typical` (M,) are the distances of some
-    real ones to their own nearest others.
+    """The rows (K,) of the nearest pictures, nearest first, and their distances (K,).
+
+    `typical` (M,) are the distances of a sample of real pictures to their own nearest neighbours.
     """
 
     rows: Int
@@ -24,18 +25,18 @@ class Neighbours:
 
     @property
     def ratio(self) -> float:
-        """The nearest's distance over the median of the typical ones: a copy has one near 0, others about 1."""
+        """The nearest distance over the median typical one: near 0 for a copy, about 1 for an ordinary picture."""
         middle = float(np.median(self.typical)) if len(self.typical) else 0.0
         return float(self.distances[0]) / max(middle, 1e-12)
 
     @property
     def percentile(self) -> float:
-        """The share of real pictures, in percent, that have a real neighbour nearer than this one has."""
+        """The percentage of real pictures whose nearest real neighbour is closer than this picture's."""
         return 100.0 * float((self.typical < self.distances[0]).mean()) if len(self.typical) else 100.0
 
 
 def nearest(query: Float, real: Float, *, count: int) -> tuple[Int, Float]:
-    """Return the rows (K,) of `real` (N, F) nearest to `query` (F,) by Euclidean distance, and these distances (K,)."""
+    """Return the rows (K,) of `real` (N, F) nearest to `query` (F,) by Euclidean distance, and those distances (K,)."""
     distances = np.concatenate(
         [np.linalg.norm(real[at : at + CHUNK].astype(np.float64) - query, axis=1) for at in range(0, len(real), CHUNK)]
     )
@@ -44,7 +45,7 @@ def nearest(query: Float, real: Float, *, count: int) -> tuple[Int, Float]:
 
 
 def typical(real: Float, *, most: int = TYPICAL_OF, seed: int = 0) -> Float:
-    """Return the distances (M,) of up to `most` of `real` (N, F), drawn by a seed, to their nearest others."""
+    """Return the nearest-neighbour distances (M,) within `real` (N, F), for up to `most` rows drawn with `seed`."""
     if len(real) < 2:
         return np.zeros(0, np.float32)
     rows = np.random.default_rng(seed).permutation(len(real))[:most]
@@ -56,6 +57,6 @@ def typical(real: Float, *, most: int = TYPICAL_OF, seed: int = 0) -> Float:
 
 
 def among(query: Float, real: Float, spread: Float, *, count: int) -> Neighbours:
-    """Return the nearest of `real` (N, F) to `query` (F,), to be judged by the `spread` that `typical` gave."""
+    """Return the `count` rows of `real` (N, F) nearest to `query` (F,), with `spread` from `typical` for comparison."""
     rows, distances = nearest(query, real, count=count)
     return Neighbours(rows, distances, spread)

@@ -1,7 +1,7 @@
-"""Paths through latent codes: interpolation by the prior of each block, easing, frames by number. Nothing is decoded.
+"""Paths through latent codes: interpolation suited to each block's prior, easing, and frame positions.
 
 A code is a row of D numbers made of blocks, each a (kind, size): "gaussian" z ~ N(0, I), "uniform" on [-1, 1],
-"categorical" one-hot over its size, "w" what a mapping network gives. Numpy alone; float64 inside, float32 out.
+"categorical" one-hot over its size, "w" the output of a mapping network. Computed in float64, returned in float32.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from models.types import Bool, Float, Int, Refusal
 Real = NDArray[np.floating[Any]]
 Blocks = Sequence[tuple[str, int]]
 
-PARALLEL = 1e-4  # below this sine of the angle slerp is lerp: the two differ by less than its square
+PARALLEL = 1e-4  # sine of the angle below which slerp falls back to lerp: they then differ by less than its square
 ONE_HOT = 1e-6
 
 EASINGS: Mapping[str, Callable[[Real], Real]] = {
@@ -38,12 +38,12 @@ def lerp(a: ArrayLike, b: ArrayLike, t: ArrayLike) -> Float:
 
 
 def slerp(a: ArrayLike, b: ArrayLike, t: ArrayLike) -> Float:
-    """Return (T, D): directions along the great circle from a (D,) to b, norms linear in t (T,); both ends exact.
+    """Return (T, D): directions on the great circle from a (D,) to b, with norms linear in t (T,); both ends exact.
 
-    Where the directions are parallel, one code is zero, or D is 1, it is lerp. Between opposite directions there are as
-    many great circles as there are directions, and whichever were taken, the user did not choose it: raises Refusal.
-    Source: Shoemake 1985 for the directions; White 2016 (1609.04468) for latent codes, who puts the
-    codes themselves in their place: the norms between are linear only here.
+    Falls back to lerp where the directions are parallel, a code is zero, or D is 1. Between opposite directions the
+    great circle is not unique, and picking one would be arbitrary: raises Refusal. Source: Shoemake 1985 for the
+    directions; White 2016 (1609.04468) for latent codes. White applies the formula to the codes themselves; only here
+    are the norms linear.
     """
     return _between(_slerp, a, b, t)
 
@@ -51,7 +51,7 @@ def slerp(a: ArrayLike, b: ArrayLike, t: ArrayLike) -> Float:
 def variance_preserving(a: ArrayLike, b: ArrayLike, t: ArrayLike) -> Float:
     """Return ((1 - t) a + t b) / sqrt((1 - t)² + t²) as (T, D), N(0, I) at every t for independent draws a and b (D,).
 
-    Codes that are alike are no independent draws: between them it swells, by sqrt(2) at most.
+    Similar codes are not independent draws: between them the norm grows, by a factor of sqrt(2) at most.
     """
     return _between(_variance_preserving, a, b, t)
 
@@ -61,10 +61,10 @@ METHODS = ("prior", "lerp", "slerp", "variance-preserving")
 
 @dataclass(frozen=True)
 class Segment:
-    """How to go from one key to the next: a method for the gaussian blocks ("prior" is slerp), and an easing.
+    """The interpolation from one key to the next: a method for gaussian blocks ("prior" means slerp), and an easing.
 
-    The other blocks have one way that stays on or near their prior: uniform and w go straight, a categorical one
-    cross-fades over the simplex.
+    Other blocks have one method that stays on or near their prior: uniform and w blocks use a straight line,
+    categorical ones cross-fade over the simplex.
     """
 
     method: str = "prior"
@@ -73,9 +73,9 @@ class Segment:
 
 @dataclass(frozen=True)
 class Path:
-    """A way through K `keys` (K, D): one of `segments` from each to the next, with `loop` also from last to first.
+    """A path through K `keys` (K, D), with one segment from each key to the next; `loop` adds one from last to first.
 
-    Positions on it run from 0 to `span`, the number of segments: key k lies at k. Make it with `path`.
+    Positions run from 0 to `span`, the number of segments; key k is at position k. Build it with `path`.
     """
 
     keys: NDArray[np.float64]
@@ -85,11 +85,11 @@ class Path:
 
     @property
     def span(self) -> int:
-        """The position of the end."""
+        """The position of the end: the number of segments."""
         return len(self.segments)
 
     def at(self, positions: ArrayLike) -> Float:
-        """Return the codes (N, D) at positions (N,), easing not applied. Raises Refusal as `slerp` does."""
+        """Return the codes (N, D) at positions (N,), without easing. Raises Refusal as `slerp` does."""
         segment, t = self.local(positions)
         codes = np.empty((len(segment), self.keys.shape[1]), np.float32)
         for row in np.unique(segment):
@@ -99,15 +99,15 @@ class Path:
         return codes
 
     def local(self, positions: ArrayLike) -> tuple[Int, NDArray[np.float64]]:
-        """Return the segment (N,) and the t (N,) in 0 to 1 within it of positions (N,)."""
+        """Return the segment (N,) of each position (N,), and t (N,) from 0 to 1 within it."""
         at = np.clip(np.atleast_1d(np.asarray(positions, np.float64)), 0, self.span)
         segment = np.minimum(at.astype(np.int64), self.span - 1)
         return segment, at - segment
 
     def positions(self, frames: int) -> NDArray[np.float64]:
-        """Return where each frame (N,) lies: segments take equal time, eased each by its own curve.
+        """Return the position (N,) of each frame: all segments take equal time, each with its own easing.
 
-        The last frame is the last key; of a loop it is the one before the first comes again. Raises Refusal for fewer
+        The last frame is the last key. In a loop it is the frame before the first key returns. Raises Refusal for fewer
         than one frame.
         """
         segment, t = self.local(shares(frames, loop=self.loop) * self.span)
@@ -117,7 +117,7 @@ class Path:
         return np.add(segment, t)
 
     def off_support(self, codes: Float) -> Bool:
-        """Return which codes (N, D) have a categorical block that is no one-hot: nothing the model was trained on."""
+        """Return which codes (N, D) have a categorical block that is not one-hot, unlike the training inputs."""
         off = np.zeros(len(codes), np.bool_)
         for kind, part in parts(self.blocks):
             if kind == "categorical":
@@ -126,10 +126,10 @@ class Path:
 
 
 def path(keys: ArrayLike, blocks: Blocks, *, segments: Sequence[Segment] = (), loop: bool = False) -> Path:
-    """Return the path through keys (K, D). Segments left out are default ones.
+    """Build the path through keys (K, D). Missing segments get the defaults.
 
     Raises Refusal for fewer than two keys, keys of another length than the blocks, values that are not finite, more
-    segments than lie between the keys, and unknown methods, easings or kinds of block.
+    segments than gaps between keys, and unknown methods, easings or kinds of block.
     """
     rows = np.asarray(keys, np.float64)
     if rows.size == 0 or len(rows) < 2:
@@ -156,13 +156,13 @@ def path(keys: ArrayLike, blocks: Blocks, *, segments: Sequence[Segment] = (), l
 
 
 def parts(blocks: Blocks) -> list[tuple[str, slice]]:
-    """Return the kind of each block and where it lies in a code."""
+    """Return each block's kind and its slice of the code."""
     ends = np.cumsum([0, *(count for _, count in blocks)]).tolist()
     return [(kind, slice(ends[row], ends[row + 1])) for row, (kind, _) in enumerate(blocks)]
 
 
 def shares(frames: int, *, loop: bool) -> NDArray[np.float64]:
-    """Return the time (N,) of each frame as a share of the whole, by its number alone. Raises Refusal for no frame."""
+    """Return the time (N,) of each frame as a share of the whole. Raises Refusal for fewer than one frame."""
     if frames < 1:
         raise Refusal(f"A path cannot have {frames} frames.", advice="Ask for one or more.")
     return np.arange(frames) / (frames if loop else max(frames - 1, 1))
@@ -195,7 +195,7 @@ def _slerp(a: Real, b: Real, t: Real) -> Real:
     if len(a) == 1 or norm_a == 0 or norm_b == 0:
         return _lerp(a, b, t)
     u, v = a / norm_a, b / norm_b
-    # Kahan's angle: the arc cosine loses half the digits where it matters, near 0 and pi.
+    # Kahan's formula for the angle: the arc cosine loses half its digits near 0 and pi, where they matter here.
     omega = 2 * np.arctan2(np.linalg.norm(u - v), np.linalg.norm(u + v))
     if np.sin(omega) < PARALLEL:
         if omega > 1:

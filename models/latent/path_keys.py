@@ -1,7 +1,8 @@
-"""The keys of a path as one text, and codes of files put into it as numbers. Nothing is decoded. No torch.
+"""The keys of a path as text, and NPY files in such a text replaced by their numbers.
 
-`seed:1 slerp | seed:2 lerp easeInOutQuad | 0.1,-0.7` are three codes parted by bars. After a code may stand how the
-path goes on from it, and with which easing; what is left out is the path's own. A code of several rows is as many keys.
+`seed:1 slerp | seed:2 lerp easeInOutQuad | 0.1,-0.7` are three codes separated by bars. A code may be followed by the
+interpolation and the easing of the segment after it; if left out, the path's own apply. A code with several rows makes
+several keys.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from models.latent.space import Space
 from models.types import Float, Refusal
 
 BETWEEN = "|"
-# As users write them, to what `models.latent.path` calls them.
+# From the names that users write to those in `models.latent.path`.
 PATHS = {"auto": "prior", "slerp": "slerp", "lerp": "lerp", "variance_preserving": "variance-preserving"}
 
 
 @dataclass(frozen=True)
 class Stop:
-    """A code as text, the path that goes on from it and its easing, "" for the whole path's own."""
+    """A code as text, and the interpolation and easing of the segment after it; "" means the path's own."""
 
     code: str
     path: str = ""
@@ -31,17 +32,17 @@ class Stop:
 
 
 def read(text: str) -> list[Stop]:
-    """Return the stops that a text names, none for an empty one. Raises Refusal for a path or easing given twice."""
+    """Parse a text into stops; an empty text has none. Raises Refusal for an interpolation or easing given twice."""
     return [_stop(part.strip()) for part in text.split(BETWEEN) if part.strip()]
 
 
 def write(stops: Iterable[Stop]) -> str:
-    """Return stops as a text that `read` reads."""
+    """Format stops as a text that `read` parses."""
     return f" {BETWEEN} ".join(" ".join(part for part in (s.code, s.path, s.easing) if part) for s in stops)
 
 
 def keys_of(stops: Iterable[Stop], space: Space, *, path: str, easing: str) -> tuple[Float, list[Segment]]:
-    """Return the codes (K, D) of stops, and how to go on from each. Raises Refusal that says which key is wrong."""
+    """Return the codes (K, D) of stops, and the segment after each. Raises Refusal naming the key that is wrong."""
     codes: list[Float] = []
     segments: list[Segment] = []
     for number, stop in enumerate(stops, 1):
@@ -55,7 +56,7 @@ def keys_of(stops: Iterable[Stop], space: Space, *, path: str, easing: str) -> t
 
 
 def settled(text: str, space: Space) -> str:
-    """Return a text of codes with numbers in place of files, so that it means the same when these change.
+    """Return the text with numbers in place of NPY files, so that it keeps its meaning when the files change.
 
     Raises Refusal for a file that cannot be read or holds no codes of this space.
     """
@@ -69,7 +70,7 @@ def settled(text: str, space: Space) -> str:
 
 
 def _stop(text: str) -> Stop:
-    """Read one stop: the words of a path or an easing at its end are taken off, what is before them is the code."""
+    """Parse one stop: trailing words that name an interpolation or easing are split off; the rest is the code."""
     found: dict[str, str] = {}
     words = text.split(" ")
     while len(words) > 1 and (words[-1] in PATHS or words[-1] in EASINGS or not words[-1]):
@@ -81,5 +82,5 @@ def _stop(text: str) -> Stop:
             found[kind] = word
     if len(words) > 1 and words[-1].isalpha() and not words[-2].endswith((",", ";")):
         known = f"Paths: {', '.join(PATHS)}; easings: {', '.join(EASINGS)}."
-        raise Refusal(f"There is no path and no easing {words[-1]!r}.", advice=known)
+        raise Refusal(f"{words[-1]!r} is neither a path nor an easing.", advice=known)
     return Stop(" ".join(words), found.get("path", ""), found.get("easing", ""))

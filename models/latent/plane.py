@@ -1,4 +1,4 @@
-"""Planes through a latent space: two of its dimensions, or through three codes. Codes and places alone, no network."""
+"""Planes through a latent space, spanned by two of its dimensions or by three codes."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from models.latent.space import Space
 from models.types import Float, Refusal
 
 REACH = {"gaussian": 3.0, "w": 3.0, "uniform": 1.0}
-REACH_CODES = 1.25  # the three codes lie at 1 from the middle
+REACH_CODES = 1.25  # the three codes are at distance 1 from the centre
 NEARLY_A_LINE = 1e-3  # sine of the angle between the two directions
-OFF = 1e-3  # share of the plane's own measure
+OFF = 1e-3  # as a share of the plane's `measure`
 NORMAL = NormalDist()
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One side of the map, from `low` to `high`. With `normal` it is even in the standard normal's probability."""
+    """One side of the map, from `low` to `high`. With `normal` it is spaced evenly in standard normal probability."""
 
     low: float
     high: float
     normal: bool = False
 
     def value(self, share: float) -> float:
-        """Return the coordinate at a share of the side, 0 at `low` and 1 at `high`."""
+        """Return the coordinate at a share of the side: 0 is `low`, 1 is `high`."""
         if not self.normal:
             return self.low + (self.high - self.low) * share
         low, high = NORMAL.cdf(self.low), NORMAL.cdf(self.high)
         return NORMAL.inv_cdf(min(max(low + (high - low) * share, 1e-12), 1 - 1e-12))
 
     def share(self, value: float) -> float:
-        """Return where a coordinate lies on the side, beyond 0 and 1 outside."""
+        """Return the share of the side at which a coordinate lies; below 0 or above 1 outside the map."""
         if not self.normal:
             return (value - self.low) / (self.high - self.low)
         low, high = NORMAL.cdf(self.low), NORMAL.cdf(self.high)
@@ -43,9 +43,10 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """The codes origin + x u + y v, seen where x and y lie on the two axes: x to the right, y up.
+    """The codes origin + x u + y v, for x and y on the two axes: x to the right, y up.
 
-    `origin`, `u` and `v` are (D,) float32. A place on the map is given by its shares, from the left and from the top.
+    `origin`, `u` and `v` are (D,) float32. A place on the map is given as shares of its width and height, from the top
+    left.
     """
 
     origin: Float
@@ -55,7 +56,7 @@ class Plane:
     y: Axis
 
     def code(self, x: float, y: float) -> Float:
-        """Return the code (D,) at two coordinates."""
+        """Return the code (D,) at a pair of coordinates."""
         return self.codes(np.array([[x, y]]))[0]
 
     def codes(self, coordinates: np.ndarray) -> Float:
@@ -65,22 +66,22 @@ class Plane:
         return made.astype(np.float32)
 
     def coordinates(self, across: float, down: float) -> tuple[float, float]:
-        """Return the coordinates of a place."""
+        """Return the coordinates of a place on the map."""
         return self.x.value(across), self.y.value(1 - down)
 
     def place(self, x: float, y: float) -> tuple[float, float]:
-        """Return the place of two coordinates, which may lie outside the map."""
+        """Return the place of a pair of coordinates, which may lie outside the map."""
         return self.x.share(x), 1 - self.y.share(y)
 
     def grid(self, side: int) -> np.ndarray:
-        """Return the coordinates (side, side, 2) of the middles of tiles, the first row at the top."""
+        """Return the coordinates (side, side, 2) of the centres of tiles, first row at the top."""
         middles = (np.arange(side) + 0.5) / side
         x = np.array([self.x.value(share) for share in middles])
         y = np.array([self.y.value(1 - share) for share in middles])
         return np.stack(np.meshgrid(x, y), -1)
 
     def project(self, codes: Float) -> tuple[np.ndarray, np.ndarray]:
-        """Return the coordinates (N, 2) of the nearest codes of the plane, and how far (N,) codes (N, D) are off it."""
+        """Project codes (N, D) onto the plane. Return their coordinates (N, 2) and distances from it (N,)."""
         axes = np.stack([self.u, self.v], 1).astype(np.float64)
         away = np.atleast_2d(codes).astype(np.float64) - self.origin
         found = np.linalg.lstsq(axes, away.T, rcond=None)[0].T
@@ -88,24 +89,26 @@ class Plane:
 
     @property
     def measure(self) -> float:
-        """The length in the latent space that the map is across, the shorter side of the two."""
+        """The extent of the map in latent space along its shorter side."""
         return float(
             min((axis.high - axis.low) * np.linalg.norm(way) for axis, way in ((self.x, self.u), (self.y, self.v)))
         )
 
     def holds(self, distance: float) -> bool:
-        """Tell whether a code so far off lies in the plane, but for rounding."""
+        """Return whether a code at this distance lies in the plane, up to rounding."""
         return distance <= OFF * self.measure
 
 
 def free(space: Space) -> list[int]:
-    """Return the dimensions that a code can go along: those of a choice of one are none."""
+    """Return the dimensions a code can move along: all except those of categorical blocks."""
     return [row for block, part in space.parts() if block.kind != "categorical" for row in range(part.start, part.stop)]
 
 
 def pair(space: Space, nats: Sequence[float] | Float = ()) -> tuple[int, int]:
-    """Return the two dimensions that are worth a look first: those with the largest KL divergence `nats` where that is
-    known, else uniform ones, which were given a meaning by training, else the first two. Raises Refusal.
+    """Return the two dimensions to show first.
+
+    These are the ones with the largest KL divergence `nats` (D,) if known, else the first two uniform ones (training
+    gave them a meaning), else the first two. Raises Refusal if there are fewer than two.
     """
     rows = free(space)
     if len(rows) < 2:
@@ -123,7 +126,7 @@ def pair(space: Space, nats: Sequence[float] | Float = ()) -> tuple[int, int]:
 
 
 def filled(a: int, b: int, own: tuple[int, int]) -> tuple[int, int]:
-    """Return two dimensions where -1 stands for one of the model's `own`, never the same twice."""
+    """Replace each -1 in the pair by one of the model's `own` dimensions, never the same one twice."""
     if a < 0 and b < 0:
         return own
     left = [row for row in own if row not in (a, b)]
@@ -141,17 +144,20 @@ def of_dimensions(
     zoom: float = 1.0,
     probability: bool = False,
 ) -> Plane:
-    """Return the plane of dimensions `a` (to the right) and `b` (up), the others as in `code` (D,), around (x, y).
+    """Return the plane of dimensions `a` (right) and `b` (up) centred on (x, y), the others fixed as in `code` (D,).
 
-    With `probability` normal dimensions are even in probability (Kingma and Welling 2014, figure 4). Raises Refusal.
+    With `probability`, gaussian dimensions are spaced evenly in probability (Kingma and Welling 2014, figure 4). Raises
+    Refusal for a dimension that cannot be moved along, or the same one twice.
     """
     rows = free(space)
     for row in (a, b):
         if row not in rows:
-            known = f"from 0 to {space.size - 1}" + ("" if len(rows) == space.size else ", those of a choice left out")
-            raise Refusal(f"There is no dimension {row} to go along.", advice=f"Take two of those {known}.")
+            known = f"from 0 to {space.size - 1}" + ("" if len(rows) == space.size else ", without those of a category")
+            raise Refusal(f"Dimension {row} cannot be an axis.", advice=f"Choose two {known}.")
     if a == b:
-        raise Refusal(f"Both axes are dimension {a}: that is a line, no plane.", advice="Take another for one of them.")
+        raise Refusal(
+            f"Both axes are dimension {a}: that gives a line, not a plane.", advice="Choose another for one of them."
+        )
     kinds = {row: block.kind for block, part in space.parts() for row in range(part.start, part.stop)}
     origin, u, v = np.array(code, np.float32), np.zeros(space.size, np.float32), np.zeros(space.size, np.float32)
     origin[[a, b]] = 0
@@ -164,9 +170,9 @@ def of_dimensions(
 
 
 def through(codes: Float, *, x: float = 0.0, y: float = 0.0, zoom: float = 1.0) -> Plane:
-    """Return the plane through three codes (3, D), at (-1, -1), (1, -1) and (-1, 1); at (1, 1) lies B + C - A.
+    """Return the plane through three codes (3, D), placed at (-1, -1), (1, -1) and (-1, 1); at (1, 1) lies B + C - A.
 
-    Raises Refusal where they lie on one line.
+    Raises Refusal if they are collinear.
     """
     a, b, c = codes.astype(np.float64)
     u, v = (b - a) / 2, (c - a) / 2

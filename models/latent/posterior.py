@@ -1,6 +1,6 @@
-"""The aggregate posterior: what an encoder does over many pictures. Which dimensions it uses, and whether it collapsed.
+"""The aggregate posterior of an encoder over many pictures: active dimensions and posterior collapse.
 
-Numpy alone. Posteriors are given by mu and logvar, (N, D) each, one row a picture.
+Posteriors are given by mu and logvar, (N, D) each, one row per picture.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ BAND = (2.5, 97.5)
 
 @dataclass(frozen=True)
 class Aggregate:
-    """What N pictures' posteriors have in common, per dimension (D,).
+    """Statistics of the posteriors of N pictures, per dimension (D,).
 
-    `mean` and `variance` of mu over the pictures; `sd` of the aggregate posterior itself, the mixture of all N
-    gaussians, which is 1 where it matches the prior; `noise`, the root of the mean posterior variance; `kl` the mean
-    divergence from N(0, 1) in nats. `norm` is the median length of mu, `band` that within which 95 % of them lie.
+    `mean` and `variance` of mu over the pictures; `sd` of the aggregate posterior, the mixture of all N gaussians,
+    which is 1 where it matches the prior; `noise`, the root of the mean posterior variance; `kl`, the mean divergence
+    from N(0, 1) in nats. `norm` is the median length of mu, `band` the interval that holds 95 % of the lengths.
     """
 
     count: int
@@ -41,27 +41,27 @@ class Aggregate:
 
     @property
     def active(self) -> Bool:
-        """Which dimensions move with the picture, by Burda's rule."""
+        """Dimensions that vary with the picture, by Burda's criterion."""
         return self.variance > ACTIVE
 
     @property
     def weak(self) -> Bool:
-        """Which dimensions carry less than WEAK_NATS of the picture, active or not."""
+        """Dimensions with a mean KL below WEAK_NATS, active or not."""
         return self.kl < WEAK_NATS
 
     @property
     def collapsed(self) -> Bool:
-        """Which dimensions are the prior whatever the picture: neither active nor carrying anything."""
+        """Dimensions whose posterior equals the prior for every picture: neither active nor informative."""
         return self.weak & ~self.active
 
     @property
     def verdict(self) -> str:
-        """What the dimensions do, in words."""
+        """A summary in words."""
         return _verdict(self)
 
 
 def aggregate(mu: Real, logvar: Real) -> Aggregate:
-    """Return what the posteriors of N pictures, mu and logvar (N, D), have in common."""
+    """Aggregate the posteriors of N pictures, mu and logvar (N, D)."""
     means, variances = mu.astype(np.float64), np.exp(logvar.astype(np.float64))
     kl = 0.5 * (means**2 + variances - 1 - logvar).mean(0)
     lengths = np.linalg.norm(means, axis=1)

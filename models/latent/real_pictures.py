@@ -1,4 +1,4 @@
-"""Real pictures of a folder at the size of a generative model, and what they are compared in. It judges nothing."""
+"""Real pictures of a folder, resized to a generative model's pictures, and the features in which they are compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from models import images
+from models.pictures import images
 from models.types import Float, Pixels, Refusal, Source
 
 PIXELS = "pixels"
@@ -19,7 +19,7 @@ SLICE = 64
 
 @dataclass(frozen=True)
 class Reals:
-    """Pictures (N, H, W, 3) uint8 as the model has them, their `paths`, and how many could not be read."""
+    """Pictures (N, H, W, 3) uint8 at the model's size, their `paths`, and how many files could not be read."""
 
     pictures: Pixels
     paths: tuple[str, ...]
@@ -27,10 +27,10 @@ class Reals:
 
 
 def reals(model: Any, folder: str, stages: Any, *, most: int = MOST) -> Reals:
-    """Return up to `most` pictures of a folder, spread over all of it. Raises Refusal when there is none."""
+    """Return up to `most` pictures of a folder, spread evenly over its files. Raises Refusal if there are none."""
     path = Path(folder).expanduser()
     if not folder or not path.is_dir():
-        raise Refusal(f"{folder or 'No folder'} is no folder of pictures.", advice="Choose one with real pictures.")
+        raise Refusal(f"{folder or 'No folder'} is not a folder of pictures.", advice="Choose one with real pictures.")
     files = images.pictures_in(path)
     chosen = [files[i] for i in np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int)]
     stamps = tuple(Source.file(file).stamp for file in chosen)
@@ -55,16 +55,16 @@ def _read(model: Any, files: list[Path], folder: Path, stages: Any) -> Reals:
 
 
 def features(space: str, model: Any, pictures: Pixels, stages: Any) -> Float:
-    """Return what pictures (N, H, W, 3) are compared in (N, F): their pixels from 0 to 1, or a classifier's scores.
+    """Return the features (N, F) of pictures (N, H, W, 3): their pixels from 0 to 1, or a classifier's scores.
 
-    Raises Refusal when the model named by `space` tells no classes.
+    Raises Refusal if the model named by `space` is not a classifier.
     """
     if space == PIXELS:
         values = np.divide(pictures[..., : model.shape[0]], 255, dtype=np.float32)
         return values.reshape(len(pictures), -1)
     other = stages.model(space)
     if not hasattr(other, "preprocess"):
-        raise Refusal(f"{space} tells no classes of a picture.", advice="Choose a classifier, such as digits-lenet.")
+        raise Refusal(f"{space} is not a classifier.", advice="Choose one, such as digits-lenet.")
     found = []
     with torch.inference_mode(False), torch.no_grad():
         for at in range(0, len(pictures), SLICE):

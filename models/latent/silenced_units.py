@@ -1,4 +1,4 @@
-"""Silenced units of a generator as text: `layer#3,17`, several layers parted by semicolons. No torch."""
+"""Silenced units of a generator as text: `layer#3,17`, several layers separated by semicolons."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MARK = "#"
 
 
 def parse(text: str) -> dict[str, tuple[int, ...]]:
-    """Return the units by layer that a text names. Raises Refusal when it cannot be read."""
+    """Parse a text into units by layer. Raises Refusal for a malformed text."""
     found: dict[str, tuple[int, ...]] = {}
     for part in filter(None, text.split(";")):
         layer, mark, rows = part.rpartition(MARK)
@@ -24,5 +24,5 @@ def parse(text: str) -> dict[str, tuple[int, ...]]:
 
 
 def write(units: Mapping[str, tuple[int, ...]]) -> str:
-    """Return units by layer as a text that `parse` reads."""
+    """Format units by layer as a text that `parse` reads."""
     return ";".join(f"{layer}{MARK}{','.join(map(str, rows))}" for layer, rows in units.items() if rows)

@@ -1,4 +1,4 @@
-"""The latent space of a model: its blocks, and codes as arrays and as text. No torch, no network."""
+"""The latent space of a model: its blocks, and codes as arrays and as text."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ MOST_BYTES = 1 << 24
 
 @dataclass(frozen=True)
 class Block:
-    """One part of a code: `size` numbers of standard normal noise ("gaussian"), uniform from -1 to 1 ("uniform"),
-    a choice of one as 0 and 1 ("categorical"), or of an intermediate space without a known prior ("w").
+    """One part of a code: `size` numbers of one kind.
+
+    "gaussian" is standard normal, "uniform" from -1 to 1, "categorical" one-hot, and "w" an intermediate space without
+    a known prior.
     """
 
     kind: Kind
@@ -36,13 +38,13 @@ class Block:
 
 @dataclass(frozen=True)
 class Space:
-    """The blocks of a code, in order. A code is a vector (D,) float32 of them joined."""
+    """The blocks of a code, in order. A code is their concatenation, a vector (D,) float32."""
 
     blocks: tuple[Block, ...]
 
     @classmethod
     def of(cls, given: Iterable[Mapping[str, Any]]) -> Space:
-        """Read blocks as a card has them. Raises Refusal when they are none."""
+        """Read the blocks of a card. Raises Refusal for malformed ones."""
         try:
             blocks = tuple(Block(b["kind"], int(b["size"]), str(b.get("name", b["kind"]))) for b in given)
         except (TypeError, KeyError, ValueError) as error:
@@ -59,11 +61,11 @@ class Space:
 
     @property
     def plain(self) -> list[dict[str, Any]]:
-        """The blocks as a card has them."""
+        """The blocks in the form a card stores."""
         return [{"kind": b.kind, "size": b.size, "name": b.name} for b in self.blocks]
 
     def parts(self) -> list[tuple[Block, slice]]:
-        """Return each block with where it lies in a code."""
+        """Return each block with its slice of the code."""
         found, start = [], 0
         for block in self.blocks:
             found.append((block, slice(start, start + block.size)))
@@ -71,10 +73,12 @@ class Space:
         return found
 
     def draw(self, seed: int, *, count: int = 1, truncation: float = 0.0) -> Float:
-        """Draw codes (count, D) from the prior, the same for a seed on every machine; the first do not depend on count.
+        """Draw codes (count, D) from the prior.
 
-        With `truncation` above 0, normal numbers beyond it in size are drawn again (Brock et al. 2019, section 3.1).
+        A seed gives the same codes on every machine, and the first ones do not depend on `count`. With `truncation`
+        above 0, normal numbers of larger magnitude are drawn again (Brock et al. 2019, section 3.1).
         """
+        # A generator per row keeps the first codes the same whatever `count` is.
         rows = [np.random.default_rng([seed, row]) for row in range(count)]
         return np.stack([self._drawn(rng, truncation) for rng in rows]) if rows else np.zeros((0, self.size), "f4")
 
@@ -94,7 +98,7 @@ class Space:
         return code
 
     def origin(self) -> Float:
-        """Return the middle of the prior (D,): zeros, and of each choice the first."""
+        """Return the centre of the prior (D,): zeros, and the first category of each categorical block."""
         code = np.zeros(self.size, np.float32)
         for block, part in self.parts():
             if block.kind == "categorical":
@@ -102,7 +106,7 @@ class Space:
         return code
 
     def norm(self, codes: Float) -> Float:
-        """Return the length (N,) of the normal parts of codes (N, D): what is told of the others says nothing."""
+        """Return the length (N,) of the gaussian parts of codes (N, D); only for these is a length informative."""
         kept = [codes[:, part] for block, part in self.parts() if block.kind == "gaussian"]
         if not kept:
             return np.zeros(len(codes), np.float32)
@@ -110,11 +114,11 @@ class Space:
 
     @property
     def gaussian(self) -> int:
-        """How many numbers of a code are standard normal."""
+        """The number of standard normal entries in a code."""
         return sum(block.size for block in self.blocks if block.kind == "gaussian")
 
     def check(self, codes: Any) -> Float:
-        """Return codes (N, D) float32 from one (D,) or several. Raises Refusal for a wrong length, NaN or infinity."""
+        """Return one code (D,) or several as (N, D) float32. Raises Refusal for a wrong length, NaN or infinity."""
         found = np.asarray(codes)
         if found.dtype.kind not in "fiu":
             raise Refusal("A latent code is made of numbers.", advice=f"This model's codes have {self.size}.")
@@ -128,21 +132,21 @@ class Space:
             )
         if not np.isfinite(found).all():
             raise Refusal(
-                "The code holds a value that is not a number (NaN or infinite).", advice="Mend or replace it."
+                "The code holds a value that is not a number (NaN or infinite).", advice="Correct or replace it."
             )
         return found
 
     def one(self, text: str, *, truncation: float = 0.0) -> Float:
-        """Return the code that a text names, as one row (1, D). Raises Refusal when there are several."""
+        """Return the single code named by a text, as (1, D). Raises Refusal if it names several."""
         codes = self.parse(text, truncation=truncation)
         if len(codes) != 1:
             raise Refusal(f"There are {len(codes):,} codes, not one.", advice="Give one row.")
         return codes
 
     def parse(self, text: str, *, truncation: float = 0.0) -> Float:
-        """Return the codes (N, D) that a text names: `seed:7` or `7`, numbers with commas, or a path of an NPY file.
+        """Return the codes (N, D) named by a text: `seed:7` or `7`, numbers with commas, or the path of an NPY file.
 
-        An empty text is seed 0. Codes of several rows are parted by semicolons. Raises Refusal.
+        An empty text means seed 0. Rows are separated by semicolons. Raises Refusal for a malformed text or code.
         """
         given = text.strip()
         if not given or given.startswith(SEED) or (given.removeprefix("-").isdigit() and self.size > 1):
@@ -153,7 +157,7 @@ class Space:
             rows = [[float(value) for value in row.split(",")] for row in given.split(";")]
         except ValueError:
             raise Refusal(
-                f"{text[:60]!r} is no latent code.", advice="Give seed:NUMBER, numbers with commas, or an NPY file."
+                f"{text[:60]!r} is not a latent code.", advice="Give seed:NUMBER, numbers with commas, or an NPY file."
             ) from None
         if len({len(row) for row in rows}) > 1:
             raise Refusal("The codes are of different lengths.", advice=f"This model's codes have {self.size} numbers.")
@@ -161,12 +165,12 @@ class Space:
 
 
 def write(codes: Float) -> str:
-    """Return codes (N, D) or (D,) as a text that `Space.parse` reads to the same bits."""
+    """Format codes (N, D) or (D,) as a text that `Space.parse` reads back exactly."""
     return ";".join(",".join(f"{value:.9g}" for value in row) for row in np.atleast_2d(codes).tolist())
 
 
 def seed_of(text: str) -> int | None:
-    """Return the seed that `seed:7` names, None for a text that names none."""
+    """Return the seed named by `seed:7`; None for any other text."""
     if not text.startswith(SEED):
         return None
     try:
@@ -179,15 +183,15 @@ def _seed(text: str) -> int:
     try:
         seed = int(text)
     except ValueError:
-        raise Refusal(f"{text[:60]!r} is no seed.", advice=_SEED_HELP) from None
+        raise Refusal(f"{text[:60]!r} is not a seed.", advice=_SEED_HELP) from None
     if not 0 <= seed < 1 << MOST_SEED_BITS:
-        raise Refusal(f"{text[:60]} is no seed.", advice=_SEED_HELP)
+        raise Refusal(f"{text[:60]} is not a seed.", advice=_SEED_HELP)
     return seed
 
 
 def _read(path: Path) -> Any:
     try:
-        # A pipe would keep its reader waiting for ever.
+        # `files.check` accepts regular files only: reading a named pipe would block forever.
         if files.check(path).stat().st_size > MOST_BYTES:
             raise Refusal(f"{path.name} is too large for codes.", advice=f"At most {MOST_BYTES >> 20} MB are read.")
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The layers of a generator for one code: its calls as those of a picture's network are, and units of it silenced."""
+"""The layers of a generator for one code: their traced calls, and the effect of silencing units."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ COLOURS = 3
 
 
 def trace(model: Any, code: Tensor) -> Trace:
-    """Return the calls that lead from a code (1, D) to its picture."""
+    """Return the calls on the way from a code (1, D) to its picture."""
     with torch.inference_mode(False), torch.no_grad(), traced(model.net, size=model.shape[1:]) as found:
         model.generate(code.clone())
     return found
 
 
 def call(found: Trace, layer: str) -> Call:
-    """Return the call named, or for "" the last one before the picture. Raises Refusal."""
+    """Return the named call, or for "" the last one before the picture. Raises Refusal for an unknown name."""
     if not layer:
         maps = [one for one in found.calls if one.layout.spatial and one.layout.channels > COLOURS]
         flat = [one for one in found.calls if one.layout.name == VECTOR]
-        # A chain of linear layers ends in the picture's own pixels.
+        # A chain of linear layers ends in the picture's own pixels, so its last layer is skipped.
         inner = [one for one in flat if one.layout.channels != flat[-1].layout.channels]
         return (maps or inner or found.calls)[-1]
     if layer not in found:
@@ -41,7 +41,7 @@ def call(found: Trace, layer: str) -> Call:
 
 
 def values(model: Any, code: Tensor, one: Call) -> Tensor:
-    """Return a call's value (C, h, w) for a code (1, D); of a vector (C, 1, 1)."""
+    """Return a call's output (C, h, w) for a code (1, D); (C, 1, 1) for a vector."""
     with torch.inference_mode(False), torch.no_grad(), recorded(model.net, [one.id]) as kept:
         model.generate(code.clone())
     value = kept[one.id]
@@ -49,7 +49,7 @@ def values(model: Any, code: Tensor, one: Call) -> Tensor:
 
 
 def effects(model: Any, code: Tensor, one: Call, stages: Any) -> Float:
-    """Return how much the picture of a code (1, D) changes without each unit (C,): mean absolute change, 0 to 1."""
+    """Return how much silencing each unit (C,) changes the picture of a code (1, D): mean absolute change, 0 to 1."""
     count, found = one.layout.channels, []
     base = model.decode(code)
     for at in range(0, count, SLICE):
@@ -73,9 +73,10 @@ def effects(model: Any, code: Tensor, one: Call, stages: Any) -> Float:
 
 @contextmanager
 def silenced(model: Any, text: str) -> Iterator[None]:
-    """Set units to zero inside (Bau et al. 2019, section 3.2): `layer#3,17`, several layers parted by semicolons.
+    """Set units to zero inside the context (Bau et al. 2019, section 3.2).
 
-    Raises Refusal for a text that names none, or units that are not there.
+    The text is `layer#3,17`, several layers separated by semicolons; an empty one changes nothing. Raises Refusal for a
+    malformed text, and for layers or units that do not exist.
     """
     wanted = silenced_units.parse(text)
     if not wanted:

@@ -1,1 +1,5 @@
-"""Moving pictures: video files, cameras, streams. What they are, reading them, playing them, recording them. No Qt."""
+"""Video files, cameras and streams: opening, reading, playing and recording them.
+
+The window may import `status`, `record` and `shared_frames`. May import models.runtime, models.pictures and the
+vocabulary. OpenCV is imported only when a source is opened or a file is recorded, and torch not at all.
+"""

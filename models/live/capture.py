@@ -1,6 +1,7 @@
-"""A video file, camera or stream, opened with OpenCV: RGB frames one after the other, or from a place on. It knows no
-clock and starts no thread. OpenCV is imported only once something moving is opened, which is in the engine's process;
-in the window's only to write a path through codes as a film.
+"""A video file, camera or stream opened with OpenCV: RGB frames in order, with seeking in files.
+
+OpenCV is imported on first use. That is in the engine's process, except that the window imports it to write a path
+through codes as a film.
 """
 
 from __future__ import annotations
@@ -11,21 +12,21 @@ from typing import Any
 
 from models import files
 from models.live import multipart_stream
-from models.media import camera_number, kind, title
+from models.pictures.media import camera_number, kind, title
 from models.types import Pixels, Refusal, Source
 
 OPEN_MS = 5000
 READ_MS = 5000
-NEAR = 32  # frames: up to here, reading on is quicker than a seek
+NEAR = 32  # frames: up to this distance, reading on is faster than seeking
 USUAL_FPS = 25.0
 MOST_FPS = 1000.0
 MOST_FRAMES = 1 << 31
 
 
 class Capture:
-    """An opened source. `next` is the number of the frame that `read` gives; `count` is 0 where nobody knows it.
+    """An opened source. `next` is the number of the next frame; `count` is 0 if the length is unknown.
 
-    Raises Refusal when it cannot be opened, after `OPEN_MS` at the latest where it is a stream.
+    Raises Refusal when it cannot be opened; for a stream, after at most `OPEN_MS`.
     """
 
     def __init__(self, path: str) -> None:
@@ -57,13 +58,13 @@ class Capture:
         return pixels
 
     def skip(self) -> bool:
-        """Pass over the next frame; False at the end."""
+        """Skip the next frame. Return False at the end."""
         ok = bool(self._capture.grab())
         self.next += ok
         return ok
 
     def seek(self, number: int) -> None:
-        """Have `read` give frame `number` next. Only for files; beyond the end there is nothing to read."""
+        """Make `number` the next frame to read. Only for files; past the end, `read` returns None."""
         if not 0 <= number - self.next <= NEAR:
             self._capture.set(self._cv2.CAP_PROP_POS_FRAMES, number)
             self.next = number
@@ -74,7 +75,7 @@ class Capture:
             pass
 
     def close(self) -> None:
-        """Let go of the file, the device or the connection."""
+        """Release the file, device or connection."""
         self._capture.release()
 
     def _open(self) -> None:
@@ -93,7 +94,7 @@ class Capture:
 
 
 def opencv() -> Any:
-    """Return the cv2 module, told to be silent: what goes wrong is said in Vitrine's own words."""
+    """Import cv2 and silence its log: Vitrine words its own messages."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_MS // 1000))
     import cv2
@@ -104,7 +105,7 @@ def opencv() -> Any:
 
 
 def still(source: Source) -> Pixels:
-    """Return one frame of a video file. Raises Refusal when it cannot be had, or for a camera or stream."""
+    """Return one frame of a video file. Raises Refusal when it cannot be read, and for a camera or stream."""
     if kind(source.path) != "video":
         what = f"Frame {source.frame} of {title(source.path)} is gone."
         raise Refusal(what, advice="Play on and pause at another one.")

@@ -1,8 +1,8 @@
-"""What moves, in the engine: each frame that is due is put to the model and sent, and the window's commands are heeded.
+"""The engine's loop for moving sources: runs the model on each frame that is due and obeys the window's commands.
 
-From the window: ("live", number, command, *given), the commands as below. To it ("live", number, ...): "shown",
-Facts, Shown; "facts", Facts; "refused", Failure for what could not be opened. At most one Shown is on its way until the
-window has painted it and says "ack"; the next is worked out meanwhile, and waits.
+From the window: ("live", number, command, *given), with the commands below. To the window: ("live", number, ...) with
+"shown", Facts, Shown; "facts", Facts; or "refused", Failure when a source cannot be opened. At most one Shown is in
+flight until the window has painted it and sends "ack"; the next one is computed meanwhile and held back.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ class _Open:
 
 
 class Show:
-    """Plays one source at a time over an engine. What is opened replaces what plays with its first frame.
+    """Plays one source at a time through an engine.
 
-    `lend` and `fetch` carry frames to and from another process, where there is one.
+    A newly opened source replaces the current one when its first frame is there. `lend` and `fetch` carry frames to and
+    from another process, if there is one.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Show:
         self._recording: Recording | None = None
 
     def handle(self, number: int, command: str, *given: Any) -> None:
-        """Heed a command of the window."""
+        """Carry out a command from the window."""
         if command == "open":
             self._open(number, *given)
         elif command == "close" and self._opening is not None and self._opening.number == number:
@@ -67,13 +68,13 @@ class Show:
             self._heed(self._now, command, *given)
 
     def advance(self) -> float | None:
-        """Do what is due. Return the seconds after which there may be more, None where only a message brings more."""
+        """Do what is due. Return the seconds until more may be due, or None if only a message can bring more."""
         waits = [self._first_frame(), self._next_frame()]
         self._tell_state()
         return min((wait for wait in waits if wait is not None), default=None)
 
     def close(self) -> None:
-        """Let go of everything, and finish what is recorded."""
+        """Release everything, and finish the recording."""
         for each in (self._opening, self._now):
             if each is not None:
                 each.player.close()
@@ -85,7 +86,7 @@ class Show:
             self._opening.player.close()
         path = opening.source.path
         if self._now is not None and self._now.source.path == path:
-            self._leave()  # a camera serves only one
+            self._leave()  # a camera cannot be opened twice
         player = Player(path, at=opening.at, playing=opening.playing, every=opening.every, again=opening.again)
         self._opening = _Open(number, opening.source, opening.request, player)
 
@@ -243,7 +244,7 @@ class Show:
 
 
 def _state(facts: Facts) -> tuple[object, ...]:
-    """Return what is told even where no frame comes with it."""
+    """Return the part of the facts whose change is sent even without a frame."""
     told = facts.state, facts.lost, facts.number, facts.count, facts.every, facts.recording, facts.note
     return *told, round(facts.retry_s)
 

@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import numpy as np
 
-from models.media import title
-from models.picture_limits import MAX_PIXELS
+from models.pictures.media import title
+from models.pictures.picture_limits import MAX_PIXELS
 from models.types import Pixels, Refusal
 
 KIND = "multipart/x-mixed-replace"

@@ -1,4 +1,4 @@
-"""What is shown when: play, pause, step, seek, pace, over a reader. It runs no model and tells nobody."""
+"""Playback over a reader: play, pause, step, seek and pace, and which frame is due when."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from collections.abc import Callable
 
 from models.live.reader import Frame, Reader
 from models.live.status import State
-from models.media import is_endless, title
+from models.pictures.media import is_endless, title
 from models.types import Refusal
 
 LATE_S = 0.25
 CATCH_UP_S = 0.5
 RATE_FRAMES = 30
 RATE_S = 2.0
-MISSING_PART = 0.02  # containers often claim a frame or two more than there are
+MISSING_PART = 0.02  # containers often claim a frame or two more than they hold
 NEXT_LOOK_S = 0.002
 LAZY_LOOK_S = 0.05
 
 
 class Player:
-    """Plays one source. `next` gives each frame when it is due.
+    """Plays one source. `next` returns each frame when it is due.
 
-    A file plays in real time, passing over frames where the model is slower, or `every` frame one after the other. Of
-    a camera or stream the newest frame is shown, and the others are counted as dropped. `again`: it was open before.
+    A file plays in real time, skipping frames when the model is slower, or plays `every` frame at the model's pace. Of
+    a camera or stream the newest frame is shown and the others count as dropped. `again`: it was open before, so a
+    failure to open it is retried.
     """
 
     def __init__(
@@ -45,14 +46,14 @@ class Player:
         self.note = ""
         self._clock = clock
         self._reader = Reader(path, start=at, again=again)
-        self._wanted: int | None = at  # one frame that is shown whether it plays or not
+        self._wanted: int | None = at  # a frame to show once, playing or paused
         self._base = (0, 0.0)
-        self._before = -1  # the frame before the next in one run of playing; -1 where a gap is no loss
+        self._before = -1  # number of the previous frame in this run; -1 if a gap before the next one is not a loss
         self._shown: deque[float] = deque(maxlen=RATE_FRAMES)
         self._told_end = False
 
     def play(self) -> None:
-        """Play on; from the end, play again."""
+        """Continue playing; at the end, start again."""
         if self._reader.finished() and self.last is not None and not self.endless:
             self.seek(0)
         self.playing, self._before = True, -1
@@ -60,12 +61,12 @@ class Player:
         self._shown.clear()
 
     def pause(self) -> None:
-        """Stay at the frame shown."""
+        """Stop at the frame shown."""
         self.playing = False
         self._shown.clear()
 
     def step(self, by: int) -> None:
-        """Pause, and go some frames on or back; of a camera or stream, take one new frame."""
+        """Pause and move by some frames; for a camera or stream, take one new frame."""
         self.pause()
         if self.endless:
             self._wanted = 0
@@ -73,28 +74,28 @@ class Player:
             self.seek(self.last.number + by if self._wanted is None else self._wanted + by)
 
     def seek(self, number: int) -> None:
-        """Show another frame, and play on from there if it plays. Only for files."""
+        """Show another frame, and continue from there if playing. Files only."""
         if not self.endless:
             last = max(self.count - 1, 0) if self.count else number
             self._wanted = max(0, min(number, last))
             self._reader.seek(self._wanted)
 
     def pace(self, *, every: bool) -> None:
-        """Pass over no frame of a file, or play it in real time."""
+        """Show every frame of a file, or play it in real time."""
         self.every = every
         self._base = (self.last.number if self.last else 0, self._clock())
         self._before = -1
 
     @property
     def state(self) -> State:
-        """How it is going."""
+        """The state of playback."""
         if self.playing:
             return "playing"
         return "ended" if self._reader.finished() and self._wanted is None else "paused"
 
     @property
     def lost(self) -> bool:
-        """Whether a camera or stream is gone and tried again."""
+        """Whether the connection to a camera or stream is lost and being retried."""
         return self._reader.state == "lost"
 
     @property
@@ -104,7 +105,7 @@ class Player:
 
     @property
     def count(self) -> int:
-        """The number of frames, 0 where nobody knows."""
+        """The number of frames, 0 if unknown."""
         return self._reader.count if self._reader.length < 0 else self._reader.length
 
     @property
@@ -114,20 +115,20 @@ class Player:
 
     @property
     def rate(self) -> float:
-        """Frames per second shown lately, 0 where too few were."""
+        """Frames per second shown over the last RATE_S seconds, 0 if there were too few."""
         now = self._clock()
         recent = [at for at in self._shown if now - at <= RATE_S]
         return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 and recent[-1] > recent[0] else 0.0
 
     @property
     def look_s(self) -> float | None:
-        """Seconds after which `next` is worth another call; None where only a command changes anything."""
+        """Seconds until `next` is worth calling again; None if only a command changes anything."""
         if self.playing or self._wanted is not None:
             return LAZY_LOOK_S if self.lost else NEXT_LOOK_S
         return LAZY_LOOK_S if self.endless else None
 
     def next(self) -> Frame | None:
-        """Return the frame that is due now, if there is one. Raises Refusal where there will never be any."""
+        """Return the frame that is due now, or None. Raises Refusal if there will never be one."""
         if self._reader.refusal is not None:
             raise self._reader.refusal
         if not self.playing and self._wanted is None:
@@ -140,6 +141,7 @@ class Player:
         now = self._clock()
         if self.playing and self._before >= 0 and not self.every:
             self.dropped += frame.number - self._before - 1
+        # After a jump, or when far behind, restart the clock here; catching up would skip everything in between.
         jumped = self._wanted is not None or self._before < 0
         if jumped or frame.number < self._due(now) - CATCH_UP_S * self.fps:
             self._base = (frame.number, now)
@@ -148,7 +150,7 @@ class Player:
         return frame
 
     def close(self) -> None:
-        """Let go of the source."""
+        """Release the source."""
         self._reader.close()
 
     def _take(self) -> Frame | None:

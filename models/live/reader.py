@@ -1,6 +1,6 @@
-"""A capture read on a thread of its own, so that nobody waits for a slow file, camera or network. It shows nothing.
+"""Reads a capture on a thread of its own, so that nothing else waits for a slow file, camera or network.
 
-Next to the window's lanes this is the only file that starts a thread: OpenCV blocks until a frame is there.
+Besides the window's lanes this is the only module that starts a thread: OpenCV blocks until a frame arrives.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from models.live.capture import Capture
-from models.media import is_endless
+from models.pictures.media import is_endless
 from models.types import Pixels, Refusal
 
 AHEAD = 2
@@ -23,7 +23,7 @@ State = Literal["opening", "reading", "ended", "lost", "refused"]
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame with its number from 0, `read_ms` it took to read, `at` in monotonic seconds when it was there."""
+    """A frame with its number from 0, the `read_ms` it took to read, and `at`, its arrival in monotonic seconds."""
 
     number: int
     pixels: Pixels
@@ -32,11 +32,11 @@ class Frame:
 
 
 class Reader:
-    """Reads on from frame `start`. Of a file at most `AHEAD` frames wait, in order; of all else only the newest.
+    """Reads on from frame `start`. For a file up to `AHEAD` frames are queued in order, else only the newest is kept.
 
-    `state` tells how it is going. A camera or stream that is lost is tried again after 1, 2, 4, ... seconds,
-    `retry_at` in monotonic seconds; one that could never be opened is "refused", for `refusal`, unless
-    it was open before and is opened `again`. `length` is the true number of frames once the end was read, else -1.
+    `state` is the state of reading. A lost camera or stream is retried after 1, 2, 4, ... seconds, at `retry_at` in
+    monotonic seconds. One that could never be opened is "refused", with the reason in `refusal`, unless it was open
+    before (`again`). `length` is the true number of frames once the end has been read, else -1.
     """
 
     def __init__(self, path: str, *, start: int = 0, again: bool = False) -> None:
@@ -56,7 +56,7 @@ class Reader:
         self._thread.start()
 
     def take(self) -> Frame | None:
-        """Return the next frame if it is there; of a camera or stream the newest."""
+        """Return the next frame if it has been read; for a camera or stream the newest."""
         with self._turn:
             frame = self._frames.popleft() if self._frames else None
             self._skip_to = 0
@@ -64,12 +64,13 @@ class Reader:
         return frame
 
     def take_due(self, due: int, *, late: int) -> Frame | None:
-        """Return the newest frame up to number `due` if it is there. What is more than `late` behind is passed over."""
+        """Return the newest queued frame up to number `due`, or None. A frame more than `late` behind is skipped."""
         with self._turn:
             frame = None
             while self._frames and self._frames[0].number <= due:
                 frame = self._frames.popleft()
-            # What was waited for is shown however late it is: on a slow disk nothing would ever be shown.
+            # A frame that was waited for is shown however late it is; on a slow disk nothing would ever be shown
+            # otherwise.
             if frame is not None and frame.number < due - late and not 0 < self._awaited <= frame.number:
                 self._awaited, frame = due, None
             elif frame is not None:
@@ -79,7 +80,7 @@ class Reader:
         return frame
 
     def seek(self, number: int) -> None:
-        """Go on from another frame."""
+        """Continue from another frame."""
         with self._turn:
             self._skip_to = self._awaited = 0
             if self._target is None and self._frames and self._frames[0].number == number:
@@ -89,12 +90,12 @@ class Reader:
             self._turn.notify_all()
 
     def finished(self) -> bool:
-        """Tell whether the file's end was read and every frame taken."""
+        """Return whether the file's end has been read and every frame taken."""
         with self._turn:
             return self.state == "ended" and not self._frames
 
     def close(self) -> None:
-        """Stop reading; a thread that waits for the network ends when that gives up."""
+        """Stop reading. A thread blocked on the network ends when its read times out."""
         with self._turn:
             self._closed = True
             self._frames.clear()
@@ -108,7 +109,7 @@ class Reader:
             self.refusal, self.state = refusal, "refused"
             return
         self.fps, self.count = capture.fps, capture.count
-        known = True  # whether all before `capture.next` is there: not after a seek into the blue
+        known = True  # whether the frame before `capture.next` is known to exist, so that a failed read is the true end
         while True:
             with self._turn:
                 self._turn.wait_for(self._has_work)

@@ -1,4 +1,4 @@
-"""Writing painted frames to an MP4 file: its time follows a file's frames, or a camera's clock. It paints nothing."""
+"""Writes frames to an MP4 file, timed by the source file's frames or by a camera's clock."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from models.output_files import OutputFiles
 from models.types import Pixels, Refusal
 
 SUFFIX = ".mp4"
-CODE = "mp4v"  # MPEG-4 part 2: the wheels of OpenCV carry no encoder for H.264
+CODE = "mp4v"  # MPEG-4 part 2: OpenCV's wheels include no H.264 encoder
 ROOM_BYTES = 64 << 20
 LOOK_EVERY = 30
 LONGEST_GAP_S = 60.0
 
 
 class Recording:
-    """One MP4 file that is being written. The first frame's size is the file's; others are scaled to it.
+    """One MP4 file being written. Its size is that of the first frame; other frames are scaled to it.
 
-    It appears once it is closed, or with other `files` when those do. Raises Refusal when it cannot be written.
+    The file appears when it is closed, or together with other `files`. Raises Refusal when it cannot be written.
     """
 
     def __init__(self, path: str, *, fps: float, files: OutputFiles | None = None) -> None:
@@ -47,14 +47,15 @@ class Recording:
             raise
 
     def write(self, pixels: Pixels, *, at: float | None = None) -> None:
-        """Append a frame (H, W, 3) RGB; with `at` in seconds as often as the time since the first one asks for.
+        """Append a frame (H, W, 3) RGB.
 
-        Raises Refusal when the disk is as good as full; what was written can be played.
+        With `at` in seconds it is repeated, or dropped, to match the time since the first frame. Raises Refusal when
+        the disk is nearly full; what was written so far is playable.
         """
         cv2 = opencv()
         if self._writer is None:
             height, width = pixels.shape[:2]
-            # The codec works on pairs of pixels; OpenCV would cut off an odd row.
+            # The codec needs even sizes, and OpenCV would cut off an odd row, so the last row or column is repeated.
             self._size = (width + width % 2, height + height % 2)
             code = cv2.VideoWriter_fourcc(*CODE)
             self._writer = cv2.VideoWriter(str(self._part), cv2.CAP_FFMPEG, code, self.fps, self._size)
@@ -74,10 +75,10 @@ class Recording:
             self.written += 1
 
     def close(self) -> None:
-        """Finish the file; one without a frame is taken away.
+        """Finish the file; one without frames is removed.
 
-        The encoder does not say when it fails, so what was written is counted. Raises Refusal where frames are missing:
-        of a file of its own those that are there are kept, and can be played.
+        The encoder does not report failures, so the frames in the file are counted. Raises Refusal when some are
+        missing. A file of its own keeps the frames it has, and is playable.
         """
         if self._writer is not None:
             self._writer.release()
@@ -114,7 +115,10 @@ class Recording:
 
 
 def write_film(files: OutputFiles, path: Path, frames: Iterable[Pixels], *, fps: float) -> None:
-    """Write frames (H, W, 3) RGB as an MP4 file among others. Raises OSError, also where frames are missing in it."""
+    """Write frames (H, W, 3) RGB as an MP4 file together with others.
+
+    Raises OSError, also when frames are missing in the file.
+    """
     try:
         recording = Recording(str(path), fps=fps, files=files)
         try:
@@ -127,7 +131,7 @@ def write_film(files: OutputFiles, path: Path, frames: Iterable[Pixels], *, fps:
 
 
 def _count(file: Path) -> int:
-    """Return how many frames can be read in a file."""
+    """Return the number of frames a file claims to hold."""
     cv2 = opencv()
     film = cv2.VideoCapture(str(file), cv2.CAP_FFMPEG)
     count = int(film.get(cv2.CAP_PROP_FRAME_COUNT)) if film.isOpened() else 0

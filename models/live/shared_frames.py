@@ -1,5 +1,7 @@
-"""Frames between the two processes through shared memory. A pipe takes a frame in dozens of pieces, for each of which
-both sides must get their turn on a processor; with all of them busy that costs more than the model does.
+"""Frames passed between the two processes through shared memory.
+
+A pipe splits a frame into dozens of pieces, and both sides must be scheduled for each. With all cores busy that costs
+more than running the model.
 """
 
 from __future__ import annotations
@@ -19,27 +21,27 @@ from models.types import Pixels
 if TYPE_CHECKING:
     from multiprocessing.shared_memory import SharedMemory
 
-MEMORY = Path("/dev/shm")  # where Linux keeps it; writing beyond its room kills the process that does
+MEMORY = Path("/dev/shm")  # where Linux keeps shared memory; writing beyond the free space kills the process
 ROOM_BYTES = 16 << 20
 _numbers = count()
 
 
 @dataclass(frozen=True)
 class Loan:
-    """Where the other process finds an array: the name of the memory, and the array's shape."""
+    """Where the other process finds an array: the name of the shared memory, and the array's shape."""
 
     name: str
     shape: tuple[int, ...]
 
 
 class Lender:
-    """Puts one array at a time where the other process can read it; the next only once that one was fetched."""
+    """Puts one array at a time into shared memory. The next may be put only after the other process fetched it."""
 
     def __init__(self) -> None:
         self._memory: SharedMemory | None = None
 
     def put(self, pixels: Pixels) -> Loan | Pixels:
-        """Return where the array can be fetched, or the array itself where there is no room for it."""
+        """Return a loan of the array, or the array itself if there is no room in shared memory."""
         if self._memory is None or self._memory.size < pixels.nbytes:
             self.close()
             self._memory = _made(pixels.nbytes)
@@ -49,7 +51,7 @@ class Lender:
         return Loan(self._memory.name, pixels.shape)
 
     def close(self) -> None:
-        """Give the memory back, also where nobody fetched from it."""
+        """Release the memory, fetched or not."""
         if self._memory is not None:
             self._memory.close()
             with contextlib.suppress(FileNotFoundError):
@@ -58,13 +60,13 @@ class Lender:
 
 
 class Borrower:
-    """Fetches arrays that a Lender put. Its name is taken off the memory at once, so that nothing outlives a crash."""
+    """Fetches arrays put by a Lender. It unlinks the memory on opening it, so that none is left over after a crash."""
 
     def __init__(self) -> None:
         self._memory: SharedMemory | None = None
 
     def fetch(self, loan: Loan | Pixels) -> Pixels:
-        """Return a copy of an array that was put, or one that needed no loan."""
+        """Return a copy of a lent array, or the array itself if it was not lent."""
         if not isinstance(loan, Loan):
             return loan
         if self._memory is None or self._memory.name != loan.name:
@@ -72,11 +74,13 @@ class Borrower:
             from multiprocessing.shared_memory import SharedMemory
 
             self._memory = SharedMemory(loan.name)
+            # Unlinked while both sides have it open: the system frees it when the last process ends, even after a
+            # crash.
             self._memory.unlink()
         return np.ndarray(loan.shape, np.uint8, self._memory.buf).copy()
 
     def close(self) -> None:
-        """Let go of the memory."""
+        """Release the memory."""
         if self._memory is not None:
             self._memory.close()
             self._memory = None

@@ -1,4 +1,4 @@
-"""What the window is told of a source that moves: where it is, how fast, and what is wrong. Plain values alone."""
+"""State of a moving source as sent to the window: position, rate, problems, and the frame shown."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ State = Literal["playing", "paused", "ended"]
 
 @dataclass(frozen=True)
 class Facts:
-    """The state of what plays.
+    """The state of what is playing.
 
-    `number` is the frame shown, -1 before the first; `count` the frames there are, 0 where nobody knows; `fps` the
-    source's own rate; `rate` frames per second shown lately; `dropped` frames passed over since it was opened because
-    newer ones were there; `stages` ms by stage, smoothed; `lost` with the seconds `retry_s` until it is tried again;
-    `every` says that no frame of a file is passed over; `recording` is the file that is written, with `recorded`
-    frames; `note` is a sentence to tell the user.
+    `number` is the frame shown, -1 before the first; `count` the number of frames, 0 if unknown; `fps` the source's own
+    rate; `rate` the frames per second shown recently; `dropped` the frames skipped since opening because newer ones had
+    arrived; `stages` milliseconds per stage, smoothed; `lost` whether the connection is lost, with `retry_s` seconds
+    until the next try; `every` whether every frame of a file is shown; `recording` the file being written, with
+    `recorded` frames; `note` a sentence for the user.
     """
 
     state: State = "playing"
@@ -40,7 +40,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Opening:
-    """What is to play: from frame `at`, playing or not, `every` frame or in real time. `again`: it was open before."""
+    """What to play: from frame `at`, playing or paused, `every` frame or in real time. `again`: it was open before."""
 
     source: Source
     request: Request | None
@@ -52,7 +52,7 @@ class Opening:
 
 @dataclass(frozen=True)
 class Shown:
-    """A frame, when it was read in seconds, what was asked of it, and the answer; None where nothing was asked."""
+    """A frame, the time it was read in seconds, and the request made for it with its answer; None without a request."""
 
     source: Source
     pixels: Pixels

@@ -1,4 +1,4 @@
-"""Turns a file of weights into a network that can be asked.
+"""Load weights into networks: recognise architectures, build networks, probe what they take and return.
 
-May import models.bundled, models.cards, models.runtime, models.tracing and the vocabulary.
+May import models.bundled, models.cards, models.runtime, models.tracing and the shared types.
 """

@@ -1,4 +1,4 @@
-"""Networks that can be built by name or recognised by their tensors: ours and torchvision's detectors. No weights."""
+"""Architectures that can be built by name or recognised by their tensors: Vitrine's own and torchvision's detectors."""
 
 from __future__ import annotations
 
@@ -16,13 +16,35 @@ from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
 from models.bundled import cells, digits, gan, lenet, photos, vae
 from models.cards import card
+from models.cards.card import CLASSIFIERS
 from models.detection.skeleton import COCO_POINTS
-from models.loading import checkpoint, torchvision_classifiers
+from models.loading import checkpoint
 from models.types import Refusal
+
+# For each family, a tensor that all its networks and no others have, and the prefix of its architectures' names.
+FAMILIES = {
+    "layer1.0.conv1.weight": ("resnet", "resnext", "wide_resnet"),
+    "features.denseblock1.denselayer1.conv1.weight": ("densenet",),
+    "stem.0.weight": ("regnet",),
+    "stem.0.0.weight": ("maxvit",),
+    "class_token": ("vit",),
+    "layers.0.weight": ("mnasnet",),
+    "stage2.0.branch1.0.weight": ("shufflenet",),
+    "features.0.weight": ("alexnet", "vgg", "squeezenet"),
+    "features.0.0.weight": ("convnext", "efficientnet", "mobilenet", "swin"),
+}
+HEADS = (
+    "fc.weight",
+    "head.weight",
+    "heads.head.weight",
+    "classifier.weight",
+    *(f"classifier.{number}.weight" for number in (1, 2, 3, 5, 6)),
+)
+Shapes = Mapping[str, tuple[int, ...]]
 
 ANY_CLASSES = 3
 IMAGENET = 1000
-EPS = {"title": "Epsilon", "help": "What batch normalisation adds to the variance; tensors do not tell."}
+EPS = {"title": "Epsilon", "help": "What batch normalisation adds to the variance; it is not stored in the tensors."}
 OWN_CLASSES = {
     "digits_ssd": digits.CLASSES,
     "digits_faster_rcnn": digits.CLASSES,
@@ -40,9 +62,9 @@ COUNTER = ".num_batches_tracked"
 COCO = tuple(FasterRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"])
 PERSON = ("__background__", "person")
 KEYPOINTS = "keypointrcnn_resnet50_fpn"
-# Their published weights were trained with a frozen normalisation whose epsilon was 0 (`overwrite_eps` in torchvision).
+# The published weights were trained with frozen batch normalisation with eps 0 (`overwrite_eps` in torchvision).
 EPS_0 = ("fasterrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn", KEYPOINTS, "retinanet_resnet50_fpn")
-# Larger than any layer of a detector; only layers of VGG's classifier are, which SSD throws away.
+# Larger than any layer of a detector; only layers of VGG's classifier exceed it, and SSD does not use those.
 LARGEST_LAYER = 16_000_000
 RANDOM = {"normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_"}
 
@@ -53,7 +75,7 @@ def _torchvision(name: str, classes: int, points: int) -> nn.Module:
 
 
 def _segmenter(name: str, classes: int, points: int) -> nn.Module:
-    # Published weights have the auxiliary head that they were trained with.
+    # The published weights include the auxiliary head used in training.
     more = {} if name.startswith("lraspp") else {"aux_loss": True}
     return get_model(name, weights=None, weights_backbone=None, num_classes=classes, **more)
 
@@ -81,7 +103,7 @@ BUILDERS: dict[str, Callable[[int, int], nn.Module]] = {
 
 
 def build(architecture: str, *, classes: int, points: int = len(COCO_POINTS)) -> nn.Module:
-    """Build a network by name with `classes` classes, background counted, and `points` key points if it finds any.
+    """Build a network by name with `classes` classes, including background, and `points` key points if it has any.
 
     Raises Refusal for an unknown name.
     """
@@ -91,7 +113,7 @@ def build(architecture: str, *, classes: int, points: int = len(COCO_POINTS)) ->
 
 
 def untrained(architecture: str, *, classes: int) -> nn.Module:
-    """Build a network with random weights, the same ones every time."""
+    """Build a network with random weights from a fixed seed."""
     most = LARGEST_LAYER if architecture in card.ARCHITECTURES else sys.maxsize
     with torch.random.fork_rng(devices=[]), unfilled(above=most):
         torch.manual_seed(0)
@@ -100,7 +122,7 @@ def untrained(architecture: str, *, classes: int) -> nn.Module:
 
 @contextmanager
 def unfilled(*, above: int = 0) -> Iterator[None]:
-    """Leave tensors of more than `above` numbers without random values while networks are built, which takes long."""
+    """Skip the slow random initialisation of tensors with more than `above` elements while networks are built."""
 
     class Unfilled(TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -115,10 +137,10 @@ def unfilled(*, above: int = 0) -> Iterator[None]:
 
 
 def recognise(state: Mapping[str, Tensor], *, file: str = "This file") -> tuple[str, int]:
-    """Return the architecture, and the number of classes with background, whose tensors these are.
+    """Return the architecture that these tensors belong to, and its number of classes including background.
 
-    The 320-pixel MobileNet has the same tensors as the larger one, which is proposed. Raises Refusal when none fits,
-    with the nearest one and how it differs.
+    The 320 px MobileNet detector has the same tensors as the larger one, which is proposed. Raises Refusal if none
+    fits, naming the closest one and the differences.
     """
     given = {k: tuple(t.shape) for k, t in state.items() if not k.endswith(COUNTER)}
     points = points_in(state)
@@ -133,15 +155,15 @@ def recognise(state: Mapping[str, Tensor], *, file: str = "This file") -> tuple[
             for classes in own or _class_counts(state):
                 if _shapes(name, classes, points) == given:
                     return name, classes
-    if found := torchvision_classifiers.classifier(given, lambda name, classes: _shapes(name, classes, points)):
+    if found := classifier(given, lambda name, classes: _shapes(name, classes, points)):
         return found
-    for name, classes in torchvision_classifiers.relatives(given):
+    for name, classes in relatives(given):
         shared = len(_shapes(name, classes, points).items() & given.items())
         if shared > best:
             nearest, best = name, shared
     near = best > len(given) // 4
     hint = f" The nearest is {nearest}: {best} of {len(given)} tensors fit." if near else ""
-    counts = torchvision_classifiers.classes_in(given) if nearest in card.CLASSIFIERS else _class_counts(state)
+    counts = classes_in(given) if nearest in card.CLASSIFIERS else _class_counts(state)
     wanted = _shapes(nearest, next(iter(counts), ANY_CLASSES), points) if near else {}
     raise Refusal(
         f"{file} holds the weights of no network that Vitrine knows.{hint}",
@@ -153,29 +175,29 @@ def recognise(state: Mapping[str, Tensor], *, file: str = "This file") -> tuple[
 
 
 def points_in(state: Mapping[str, Tensor]) -> int:
-    """Return how many key points the heads in `state` find; COCO's number where they find none."""
+    """Return the number of key points of the heads in `state`; COCO's number if there are none."""
     weight = state.get("roi_heads.keypoint_predictor.kps_score_lowres.weight")
     return len(COCO_POINTS) if weight is None or weight.ndim < 2 else weight.shape[1]
 
 
 def set_frozen_eps(net: nn.Module, architecture: str, state: Mapping[str, Tensor]) -> None:
-    """Use the epsilon of torchvision's published weights where a new network has another.
+    """Set the epsilon of batch normalisation that torchvision's published weights were trained with.
 
-    Their frozen normalisation leaves no batch counters; that of some had 0 for its epsilon.
+    Weights of frozen normalisation are recognised by their missing batch counters; some were trained with eps 0.
     """
     if architecture in EPS_0 and not any(k.endswith(COUNTER) for k in state):
         set_eps(net, 0.0)
 
 
 def set_eps(net: nn.Module, eps: float) -> None:
-    """Set what batch normalisation adds to the variance."""
+    """Set the epsilon of all batch normalisation layers."""
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps = eps
 
 
 def normalisation(net: nn.Module) -> dict[str, dict[str, Any]]:
-    """Return the assumption about batch normalisation's epsilon, its own value first; none where there is none."""
+    """Return the assumption about batch normalisation's epsilon, current value first; {} if the network has none."""
     own = next((m.eps for m in net.modules() if isinstance(m, nn.BatchNorm2d)), None)
     if own is None:
         return {}
@@ -183,13 +205,13 @@ def normalisation(net: nn.Module) -> dict[str, dict[str, Any]]:
 
 
 def classifier_about(architecture: str) -> dict[str, Any]:
-    """Return the preprocessing and the class names of torchvision's published weights of a classifier or segmenter."""
+    """Return preprocessing and class names of torchvision's published weights of a classifier or segmenter."""
     weights = get_model_weights(architecture).DEFAULT  # pyright: ignore[reportAttributeAccessIssue]
     return {"preprocessing": preset(weights), "classes": tuple(weights.meta["categories"])}
 
 
 def preset(weights: Any) -> dict[str, Any]:
-    """Return the preprocessing of torchvision's published weights of a classifier or segmenter, as cards keep it."""
+    """Return the preprocessing of torchvision's published weights of a classifier or segmenter, in a card's format."""
     given = weights.transforms()
     crop = getattr(given, "crop_size", None)
     return {
@@ -202,16 +224,16 @@ def preset(weights: Any) -> dict[str, Any]:
 
 
 def task(architecture: str) -> str:
-    """Return what networks of an architecture are for, as a card tells it."""
+    """Return the task of an architecture, in a card's terms."""
     if architecture in card.SEGMENTERS:
         return "segmentation"
     return "classification" if architecture in card.CLASSIFIERS else OWN_TASKS.get(architecture, "detection")
 
 
 def class_names(architecture: str, classes: int) -> tuple[str, ...]:
-    """Return names for labels of weights without a card: our own, COCO's where the count fits, or numbers.
+    """Return label names for weights without a card: Vitrine's own, COCO's if the count matches, or numbers.
 
-    Where there is no background column, label 0 is taken for a class.
+    Without a background column, label 0 is a class.
     """
     if architecture in OWN_CLASSES:
         return OWN_CLASSES[architecture]
@@ -229,7 +251,7 @@ def class_names(architecture: str, classes: int) -> tuple[str, ...]:
 
 
 def names_for(net: nn.Module) -> tuple[str, ...]:
-    """Return names for the labels of a detector or segmenter that somebody's code built, () for another network."""
+    """Return label names for a detector or segmenter built by user code, () for other networks."""
     kind = type(net).__name__
     head = getattr(getattr(net, "head", None), "classification_head", None)
     counts = [n for name in ("num_columns", "num_classes") if isinstance(n := getattr(head, name, None), int)]
@@ -245,12 +267,12 @@ def names_for(net: nn.Module) -> tuple[str, ...]:
 
 
 def numbered(count: int) -> tuple[str, ...]:
-    """Return names for so many classes that nobody named: ImageNet's where there are as many, else numbers."""
+    """Return names for unnamed classes: ImageNet's if the count matches, else numbers."""
     return classifier_about("resnet18")["classes"] if count == IMAGENET else tuple(f"class {i}" for i in range(count))
 
 
 def _class_counts(state: Mapping[str, Tensor]) -> list[int]:
-    """Return how many classes the heads in `state` may have."""
+    """Return the numbers of classes that the heads in `state` may have."""
     predictor = state.get("roi_heads.box_predictor.cls_score.weight")
     if predictor is not None:
         return [predictor.shape[0]]
@@ -271,7 +293,28 @@ def _class_counts(state: Mapping[str, Tensor]) -> list[int]:
 
 @cache
 def _shapes(name: str, classes: int, points: int) -> dict[str, tuple[int, ...]]:
-    # RegNet works its widths out with tensors, which must hold numbers.
+    # RegNet computes its widths with tensors, which need real values: it cannot be built on the meta device.
     with torch.device("cpu" if name.startswith("regnet") else "meta"), unfilled():
         net = build(name, classes=classes, points=points)
     return {k: tuple(t.shape) for k, t in net.state_dict().items() if not k.endswith(COUNTER)}
+
+
+def classifier(given: Shapes, shapes: Callable[[str, int], Shapes]) -> tuple[str, int] | None:
+    """Return name and number of classes of the classifier that these tensors belong to, None if there is none.
+
+    `shapes(name, classes)` returns the tensors of an architecture. GoogLeNet and Inception are left out: their
+    `transform_input`, which changes every result, leaves no trace in the tensors.
+    """
+    return next((each for each in relatives(given) if shapes(*each) == given), None)
+
+
+def relatives(given: Shapes) -> list[tuple[str, int]]:
+    """Return the classifiers of the family these tensors seem to belong to, with each possible number of classes."""
+    begins = next((names for tensor, names in FAMILIES.items() if tensor in given), ())
+    family = [name for name in CLASSIFIERS if name.startswith(begins)] if begins else []
+    return [(name, classes) for name in family for classes in classes_in(given)]
+
+
+def classes_in(given: Shapes) -> list[int]:
+    """Return the possible numbers of classes of a classifier's head, largest first."""
+    return sorted({given[head][0] for head in HEADS if given.get(head)}, reverse=True)

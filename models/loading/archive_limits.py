@@ -1,4 +1,4 @@
-"""What a file of weights may claim, looked at before it is unpacked and before its tensors are used. It reads none."""
+"""Limits on files of weights, checked before they are unpacked and before their tensors are used."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import torch
 
 from models.types import Refusal
 
-# PyTorch stores tensors as they are. Who has packed the archive again saves a little; a bomb "saves" a thousandfold.
+# PyTorch stores tensors uncompressed. Recompressing an archive saves little; a zip bomb inflates a thousandfold.
 RATIO = 8
 ROOM_BYTES = 1 << 24
 MOST_PICKLE_BYTES = 1 << 24
 MOST_TENSORS = 50_000
-MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the number that PyTorch's older format begins with, pickled
+MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # start of PyTorch's older format: a pickled magic number
 ADVICE = "Nothing of it was used. Get the file from where it was made."
 
 
 def archive(path: Path) -> None:
-    """Raise Refusal for a zip archive that unpacks to far more than itself, or whose list of tensors is endless."""
+    """Raise Refusal for a zip archive that inflates to far more than its size, or has an excessive list of tensors."""
     try:
         with zipfile.ZipFile(path) as opened:
             members = opened.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return  # told by who reads it
+        return  # reported when the file is read
     total, size = sum(member.file_size for member in members), path.stat().st_size
     if total > RATIO * size + ROOM_BYTES:
         raise Refusal(f"{path.name} has {_size(size)} and would unpack to {_size(total)}.", advice=ADVICE)
@@ -35,7 +35,7 @@ def archive(path: Path) -> None:
 
 
 def older(path: Path) -> bool:
-    """Tell whether a file that is no zip archive begins as PyTorch's older formats do."""
+    """Return whether a file that is no zip archive starts like PyTorch's older formats."""
     with path.open("rb") as file:
         head = file.read(512)
     return MAGIC in head[:32] or head[257:262] == b"ustar"
@@ -48,7 +48,7 @@ def count(tensors: int, path: Path) -> None:
 
 
 def tensors(found: Mapping[str, Mapping[str, torch.Tensor]], path: Path) -> None:
-    """Raise Refusal for tensors that are no plain numbers, or that claim more of them than their file holds."""
+    """Raise Refusal for tensors that are not plain numbers, or claim more elements than their file holds."""
     every = [(name, tensor) for state in found.values() for name, tensor in state.items()]
     count(len(every), path)
     for name, tensor in every:

@@ -1,7 +1,4 @@
-"""Which state dicts a checkpoint holds, under wrappers, prefixes and moving averages; how one differs from a network.
-
-It reads no file and builds no network.
-"""
+"""Find the state dicts in a checkpoint (under wrappers, prefixes, moving averages), and compare one with a network."""
 
 from __future__ import annotations
 
@@ -16,12 +13,13 @@ from models.types import Refusal
 State = Mapping[str, Tensor]
 Shapes = Mapping[str, Sequence[int]]
 
-# Keys that trainings wrap a state dict in, and modules that they wrap a network in: the plain weights before averages.
+# Keys under which training scripts store a state dict, and attributes under which they store a network, in order of
+# preference: plain weights before averages.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "params", "weights")
 AVERAGES = ("ema", "model_ema", "ema_model", "state_dict_ema", "params_ema", "ema_state_dict", "ema_net")
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
 PARTS = ("module", "model", "net", "network", *AVERAGES)
-# What a training keeps beside its network: no part of it.
+# What training scripts store beside the network.
 BESIDE = ("loss", "criterion", "loss_fn", "loss_func", "metric", "metrics", "train_acc", "val_acc", "n_averaged")
 ENTRY = {
     "title": "Weights in the file",
@@ -32,10 +30,10 @@ _SHOWN, _LISTED = 3, 200
 
 
 def sets(loaded: object, name: str) -> dict[str, dict[str, Tensor]]:
-    """Return the state dicts in what a file held, by the word it has for each; the one that is meant first.
+    """Return the state dicts in a loaded file by the names the file gives them, the preferred one first.
 
-    A set is as it was saved, less wrappers such as {"state_dict": ...} and less modules such as Lightning's "model."
-    where an average or a loss stands beside them. Raises Refusal if there is none.
+    Each is as saved, without wrappers such as {"state_dict": ...}, and without a module prefix such as Lightning's
+    "model." if an average or a loss is stored beside it. Raises Refusal if there is none.
     """
     if _is_state(loaded):
         return _parts(loaded)  # pyright: ignore[reportArgumentType]
@@ -59,7 +57,10 @@ def sets(loaded: object, name: str) -> dict[str, dict[str, Tensor]]:
 
 
 def chosen(found: Mapping[str, State], entry: str, name: str) -> dict[str, Tensor]:
-    """Return one of a file's sets, the first where `entry` is "". Raises Refusal where no word tells which is meant."""
+    """Return one of a file's state dicts, the first if `entry` is "".
+
+    Raises Refusal if the names do not say which is meant.
+    """
     if entry and entry not in found:
         raise Refusal(f"{name} holds no {entry!r}.", advice=f"It holds {', '.join(found)}.")
     first = next(iter(found))
@@ -72,12 +73,12 @@ def chosen(found: Mapping[str, State], entry: str, name: str) -> dict[str, Tenso
 
 
 def plain(state: State) -> dict[str, Tensor]:
-    """Return a state dict less the prefixes that all its names have, such as that of DataParallel."""
+    """Return a state dict without prefixes that all its names share, such as DataParallel's."""
     return versions(state)[-1]
 
 
 def versions(state: State) -> list[dict[str, Tensor]]:
-    """Return a state dict as it is, and after each prefix that is taken off all its names."""
+    """Return a state dict as it is, and after removing each prefix shared by all names."""
     found = [{name: tensor.detach() for name, tensor in state.items()}]
     while prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in found[-1])), ""):
         found.append({name.removeprefix(prefix): tensor for name, tensor in found[-1].items()})
@@ -85,15 +86,15 @@ def versions(state: State) -> list[dict[str, Tensor]]:
 
 
 def suited(state: State, wanted: Shapes) -> dict[str, Tensor]:
-    """Return that version of a state dict whose names a network knows most of."""
+    """Return the version of a state dict in which a network knows the most names."""
     return max(versions(state), key=lambda version: len(version.keys() & wanted.keys()))
 
 
 def fits(wanted: Shapes, given: State, *, name: str = "This file") -> None:
-    """Raise Refusal unless `given` has the names and shapes that a model wants; `name` is the file's, to be told.
+    """Raise Refusal unless `given` has the names and shapes a model needs; `name` is the file's, used in the message.
 
-    Counters of seen batches may be missing: PyTorch fills them in, as old files lack them. The refusal's details list
-    every difference, and for a missing tensor the unexpected one of its shape whose name is nearest.
+    Batch counters (`num_batches_tracked`) may be missing, as in old files; PyTorch fills them in. The refusal's details
+    list every difference, and for each missing tensor the unexpected one of its shape with the most similar name.
     """
     missing = [n for n in wanted if n not in given and not n.endswith(COUNTER)]
     unexpected = [n for n in given if n not in wanted]
@@ -110,7 +111,7 @@ def fits(wanted: Shapes, given: State, *, name: str = "This file") -> None:
 
 
 def differences(wanted: Shapes, given: State) -> str:
-    """Return every difference between the tensors a network wants and those it is given, a line each."""
+    """Return every difference between the tensors a network needs and those given, one per line."""
     missing = {n: tuple(s) for n, s in wanted.items() if n not in given and not n.endswith(COUNTER)}
     unexpected = {n: tuple(t.shape) for n, t in given.items() if n not in wanted}
     other = [n for n in wanted if n in given and tuple(given[n].shape) != tuple(wanted[n])]
@@ -134,12 +135,15 @@ def differences(wanted: Shapes, given: State) -> str:
 
 
 def shape(size: Sequence[int]) -> str:
-    """Return a shape in words."""
+    """Return a shape as text."""
     return " x ".join(map(str, size)) or "a single number"
 
 
 def _parts(state: State) -> dict[str, dict[str, Tensor]]:
-    """Return the networks in one state dict whose names begin with words for them, as Lightning's do, else all."""
+    """Return the networks in one state dict whose names start with a network's attribute, as in Lightning.
+
+    Else all as one.
+    """
     firsts = dict.fromkeys(name.partition(".")[0] for name in state)
     parts = [word for word in PARTS if word in firsts]
     if not parts or set(firsts) - {*parts, *BESIDE} or set(firsts) == {*parts[:1]}:

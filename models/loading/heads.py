@@ -1,6 +1,7 @@
-"""What the last numbers of a network are: logits, probabilities or plain values. Told by running it on pictures.
+"""Determine what a network's final numbers are (logits, probabilities, plain values) by running it on pictures.
 
-Where nothing tells, the likelier is assumed and the other can be chosen; the evidence goes with it in words.
+If the evidence is not conclusive, the most likely kind is assumed and the user can choose another; the evidence is
+given as a sentence.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from models import images
 from models.cards.card import PHOTOS
 from models.loading.preprocess import Preprocess
+from models.pictures import images
 from models.quantity import PROBABILITY, VALUE
 from models.types import Refusal
 
@@ -25,9 +26,9 @@ KEY = "scores"
 LOGITS, SIGMOID = "logits", "sigmoid"
 PROBABILITIES, INDEPENDENT, LOG_PROBABILITIES = "probabilities", "independent", "log_probabilities"
 VALUES = "values"
-EMBEDDING = "embedding"  # told by its length, of no kind that is chosen
+EMBEDDING = "embedding"  # recognised by its length; cannot be chosen
 MANY = (LOGITS, SIGMOID, PROBABILITIES, INDEPENDENT, LOG_PROBABILITIES, VALUES)
-ALONE = (VALUES, SIGMOID, INDEPENDENT)  # what a single number may be: one class has no other to share a whole with
+ALONE = (VALUES, SIGMOID, INDEPENDENT)  # kinds of a single number; a softmax needs two
 OFFER = {
     "title": "Scores",
     "help": "What the network's numbers are. It changes how they are read, never what the network calculates.",
@@ -52,8 +53,8 @@ LINKS: dict[str, Link] = {
 SIGNS = ("negative", "positive")
 LEAST = 1e-30
 SUM_OFF = 1e-3
-SHORTEST_EMBEDDING = 16  # numbers
-# What leaves numbers as they are, or moves them only.
+SHORTEST_EMBEDDING = 16  # elements
+# Operations that keep values as they are or only move them.
 PASSING = frozenset(
     [
         "view",
@@ -137,9 +138,9 @@ Run = Callable[[Tensor], Sequence[Tensor]]
 
 @dataclass(frozen=True)
 class Head:
-    """What the `count` numbers of a picture are taken for (`kind`), and the `evidence` for it in a sentence.
+    """The interpretation (`kind`) of the `count` numbers per picture, and the `evidence` for it in a sentence.
 
-    A single number of a class makes two columns of scores, those of no and yes, whose probabilities sum to 1.
+    The single number of a binary classifier is expanded to two columns, no and yes, whose probabilities sum to 1.
     """
 
     kind: str = LOGITS
@@ -148,41 +149,41 @@ class Head:
 
     @property
     def link(self) -> Link:
-        """What makes probabilities of `scores`."""
+        """The function that turns `scores` into probabilities."""
         return LINKS[self.kind]
 
     @property
     def single(self) -> bool:
-        """Whether one number stands for yes and no."""
+        """Whether a single number stands for yes and no."""
         return self.count == 1 and self.link == "sigmoid"
 
     @property
     def quantity(self) -> str:
-        """What is shown of a class: its probability, or the value as it is."""
+        """What is shown for a class: its probability, or the plain value."""
         return VALUE if self.kind == VALUES else PROBABILITY
 
     @property
     def distribution(self) -> bool:
-        """Whether probabilities are shares of one whole."""
+        """Whether the probabilities sum to 1."""
         return self.kind in (LOGITS, PROBABILITIES, LOG_PROBABILITIES) or self.single
 
     @property
     def plain(self) -> bool:
-        """Whether scores are just what the network returns."""
+        """Whether scores equal the network's output."""
         return self.kind in (LOGITS, VALUES, LOG_PROBABILITIES) or (self.kind == SIGMOID and not self.single)
 
     def taken_for(self, kind: str) -> Head:
-        """Return the head as somebody chose it."""
+        """Return the head with the kind that the user chose."""
         if kind == self.kind:
             return self
         titles = OFFER["titles"]
-        text = f"Chosen: {titles[kind]}. By itself it would be {titles[self.kind]}. {self.evidence}"
+        text = f"Chosen: {titles[kind]}. The automatic choice would be {titles[self.kind]}. {self.evidence}"
         return Head(kind, self.count, text)
 
     def scores(self, made: Tensor) -> Tensor:
-        """Return scores (N, C) before the `link` of what a network made (N, count).
+        """Return scores (N, C), the input of `link`, from a network's output (N, count).
 
-        Of probabilities that share a whole they are the logarithms, of others those of the odds.
+        Scores of softmax probabilities are their logarithms, those of sigmoid probabilities the logarithms of the odds.
         """
         if self.kind == PROBABILITIES:
             made = made.clamp_min(LEAST).log()
@@ -191,7 +192,7 @@ class Head:
         return torch.cat([-made, made], 1) if self.single else made
 
     def names(self, given: Sequence[str], usual: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of the columns of `scores`: those `given` where they fit, else the `usual` ones."""
+        """Return names for the columns of `scores`: `given` if their number fits, else `usual`."""
         if self.single:
             return tuple(given) if len(given) == 2 else (f"not {given[0]}", given[0]) if len(given) == 1 else SIGNS
         if self.kind == VALUES and len(given) != self.count:
@@ -200,13 +201,13 @@ class Head:
 
 
 def offered(kind: str, count: int, evidence: str) -> dict[str, Any]:
-    """Return the assumption about `count` numbers, its first choice what they are taken for."""
+    """Return the assumption about `count` numbers, the kind found as its first choice."""
     kinds = ALONE if count == 1 else MANY
     return {**OFFER, "choices": (kind, *(each for each in kinds if each != kind)), "evidence": evidence}
 
 
 def recognised(run: Run, part: int, preprocess: Preprocess, device: torch.device, about: Mapping[str, Any]) -> Head:
-    """Return what the numbers at place `part` of what `run` returns are, by its card and by several pictures."""
+    """Return the interpretation of output `part` of `run`, from the card or by running several pictures."""
     pixels = _pictures()
     first = preprocess.input(pixels[0], device)
     with torch.no_grad():
@@ -223,7 +224,10 @@ def recognised(run: Run, part: int, preprocess: Preprocess, device: torch.device
 
 
 def told(about: Mapping[str, Any], count: int) -> Head | None:
-    """Return what a card says that `count` numbers are, None where it says nothing. Raises Refusal for what is none."""
+    """Return the interpretation a card states for `count` numbers, None if it states none.
+
+    Raises Refusal for an unknown one.
+    """
     said = about.get(KEY)
     kinds = ALONE if count == 1 else MANY
     if said is not None and said not in kinds:
@@ -233,20 +237,20 @@ def told(about: Mapping[str, Any], count: int) -> Head | None:
 
 
 def usual(count: int) -> Head:
-    """Return the head of a known family of classifiers with so many numbers, which ends in a layer of sums."""
+    """Return the head of a known family of classifiers, which ends in a linear layer with `count` outputs."""
     if count == 1:
         kind, _, evidence = _single(within=False, origin="", seen="It gives one number")
         return Head(kind, 1, evidence)
-    return Head(LOGITS, count, "Networks of this family are trained with a softmax, unless somebody trained it anew.")
+    return Head(LOGITS, count, "Networks of this family are trained with a softmax, unless this one was retrained.")
 
 
 def judged(table: NDArray[np.float64], origin: str) -> tuple[str, int, str]:
-    """Return what the numbers (P, C) of several pictures are, how many, and why; `origin` is the last operation."""
+    """Return kind, count and evidence for the outputs (P, C) of several pictures; `origin` is the last operation."""
     table = table[np.isfinite(table).all(1)]
     count = table.shape[1]
     made = f"They come from {WORDS[origin]}" if origin in WORDS else ""
     if not len(table):
-        return (VALUES if count == 1 else LOGITS), count, "On no picture tried were they numbers."
+        return (VALUES if count == 1 else LOGITS), count, "They were NaN or infinite on every picture tried."
     low, high, sums = float(table.min()), float(table.max()), table.sum(1)
     span = f"on {len(table)} pictures they go from {low:.3g} to {high:.3g}"
     seen = f"{made}; {span}" if made else span[0].upper() + span[1:]
@@ -271,7 +275,7 @@ def judged(table: NDArray[np.float64], origin: str) -> tuple[str, int, str]:
 def _single(*, within: bool, origin: str, seen: str) -> tuple[str, int, str]:
     if within and origin in BOUNDED and origin != "clamp":
         return INDEPENDENT, 1, f"{seen}: the probability of one class."
-    text = "nothing tells a regression from the logit of one class, so it is shown as it is"
+    text = "a regression and the logit of one class look the same, so it is shown as it is"
     return VALUES, 1, f"{seen.replace('they go', 'it goes').replace('They come', 'It comes')}; {text}."
 
 
@@ -285,7 +289,7 @@ def _near(values: NDArray[np.float64], wanted: float) -> bool:
 
 
 def _pictures() -> list[Any]:
-    """Return the pictures that are tried: photos, and a few plain ones that drive numbers to their ends."""
+    """Return the pictures used for probing: photos, noise, and uniform ones that drive outputs to extremes."""
     plain = [np.zeros((64, 64, 3), np.uint8) for _ in range(5)]
     plain[1][:] = 255
     for channel in range(3):
@@ -295,10 +299,10 @@ def _pictures() -> list[Any]:
 
 
 def followed(run: Callable[[], T]) -> tuple[T, dict[int, tuple[str, int]]]:
-    """Return what `run` returns, and by `id` of each living tensor the operation that its numbers come from.
+    """Return what `run` returns, and the operation that computed each living tensor's values, by the tensor's `id`.
 
-    With it stands how many operations came before: what is worked out last has the largest number. A network that does
-    not run under watch is run without, and nothing is known of it.
+    The second entry counts the operations so far, so the last computed tensor has the largest count. A network that
+    cannot run under the dispatch mode is run without it, and nothing is recorded.
     """
     watch = _Operations()
     try:
@@ -309,7 +313,7 @@ def followed(run: Callable[[], T]) -> tuple[T, dict[int, tuple[str, int]]]:
 
 
 class _Operations(TorchDispatchMode):
-    """Keeps the name of the operation that each tensor's numbers come from."""
+    """Records the operation that computed each tensor's values."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Plain chains of layers rebuilt from a state dict's numbered tensors, as generators and discriminators are saved.
+"""Rebuild plain chains of layers from numbered tensors in a state dict: saved generators and discriminators.
 
-Gaps in the numbers are activations, which tensors do not tell. Strides are those of DCGAN (Radford et al. 2016): the
-end on the side of the code has stride 1 without padding, the others have stride 2 with padding 1.
+Gaps in the numbering are activations, which have no tensors. Strides follow DCGAN (Radford et al. 2016): the layer next
+to the code has stride 1 without padding, the others stride 2 with padding 1.
 """
 
 from __future__ import annotations
@@ -29,16 +29,17 @@ NUMBERED = re.compile(r"(?:(?:main|model|net|layers|gen|disc|generator|discrimin
 
 
 class Chain(nn.Sequential):
-    """Layers one after the other from a flat vector (N, D), or from a picture, to what `side` and `flat` say.
+    """A chain of layers from a flat vector (N, D) or a picture, to a picture or a vector.
 
-    With `side` the output is a picture (N, C, side, side) or whatever the last convolution gives, else numbers (N,).
+    With `side` the output is a picture (N, C, side, side), or whatever the last convolution returns; otherwise numbers
+    (N,).
     """
 
     def __init__(self, *layers: nn.Module, side: int = 0, made: bool = False) -> None:
         super().__init__(*layers)
         self.side, self.made = side, made
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name it has in Sequential
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name in Sequential
         first = next(m for m in self if isinstance(m, nn.Linear | nn.Conv2d | nn.ConvTranspose2d))
         if isinstance(first, nn.Linear):
             input = input.flatten(1)  # noqa: A001
@@ -51,7 +52,7 @@ class Chain(nn.Sequential):
 
 
 def numbered(state: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    """Return the tensors by their layer's number, nothing where they are not those of one plain chain."""
+    """Return the tensors by layer number, {} if they do not form a single plain chain."""
     found: dict[int, dict[str, Tensor]] = {}
     for name, tensor in state.items():
         match = NUMBERED.fullmatch(name)
@@ -62,7 +63,7 @@ def numbered(state: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
 
 
 def role(layers: Mapping[int, Mapping[str, Tensor]]) -> str:
-    """Tell whether a chain is a "generator" or a "discriminator", "" for neither."""
+    """Return "generator" or "discriminator", "" if a chain is neither."""
     weights = [one["weight"].shape for one in layers.values() if one["weight"].ndim in (2, 4)]
     if not weights:
         return ""
@@ -78,7 +79,7 @@ def role(layers: Mapping[int, Mapping[str, Tensor]]) -> str:
 
 
 def side_of(pixels: int) -> int:
-    """Return the side of a square picture of one or three channels with so many numbers, 0 where there is none."""
+    """Return the side of a square picture with one or three channels and `pixels` values in all, 0 if there is none."""
     for channels in (1, 3):
         side = round((pixels / channels) ** 0.5)
         if side * side * channels == pixels:
@@ -87,9 +88,9 @@ def side_of(pixels: int) -> int:
 
 
 def rebuild(layers: Mapping[int, Mapping[str, Tensor]], assumed: Mapping[str, str]) -> tuple[Chain, int]:
-    """Return the chain with its tensors loaded, and the length of its input. Raises Refusal when they do not fit.
+    """Return the chain with its tensors loaded, and the length of its input. Raises Refusal if they do not fit.
 
-    `assumed` has the "activation"; of a generator its "output", and "eps" of batch normalisation.
+    `assumed` has the "activation", for a generator its "output", and the "eps" of batch normalisation.
     """
     makes = role(layers) == "generator"
     numbers = [n for n, one in layers.items() if one["weight"].ndim in (2, 4)]

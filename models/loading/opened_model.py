@@ -1,4 +1,4 @@
-"""What every kind of opener gives: a network with its card, and the files that both come from. It opens nothing."""
+"""The result of an opener: a network with its card and the files it was made from."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from models.cards.card import Card
 
 @dataclass(frozen=True)
 class Opened:
-    """A network and what is known of it.
+    """A network and its card.
 
-    `files` are what it was made from besides the card's weights: when one changes, it is opened again. `adapter` is the
-    class that serves it, None for the first of Vitrine's own that matches. `assumed` are assumptions of the user's that
-    the opener left to whoever tells what a network of no known family is for. `measured` is the size in bytes of the
-    file of a program that nobody has run yet: what it takes when it first is, is bounded by that; 0 for any other.
+    `files` are the files it was made from besides the card's weights; it is reopened when one changes. `adapter` is the
+    class to use, None for the first matching adapter of Vitrine's. `assumed` are the user's assumptions that are left
+    to the code which interprets networks of unknown families. `measured` is the size in bytes of an exported program's
+    file that has not run yet and bounds the resources of its first run; 0 for anything else.
     """
 
     net: nn.Module

@@ -1,8 +1,8 @@
-"""What the answers of a network of somebody else's depend on besides the picture, told at opening by asking it.
+"""Find out what the output of an unknown network depends on besides the picture, by probing it when it is opened.
 
-Two real pictures, a dark one and a bright one, go through it one by one and together; what it changes of itself, draws
-at random and reads out of tensors is watched. What is found, its passes are given (`models.runtime.forward_passes`),
-and people told.
+A dark and a bright photo pass through it separately and together, while changes of its state, random draws and values
+read out of tensors are observed. The findings configure later passes (`models.runtime.forward_passes`) and are shown to
+the user.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models import images, model_name
+from models import model_name
 from models.cards.card import PHOTOS
+from models.pictures import images
 from models.runtime.context import Context
 from models.runtime.forward_passes import CAREFUL, INNOCENT, Behaviour, guarded, seed
 from models.runtime.network_state import ATTRIBUTES, Place, State, lazy
@@ -26,18 +27,18 @@ from models.runtime.stage_cache import Cache, CachedStages
 from models.runtime.watched_pass import Reading, put_random_state, random_state
 from models.types import Cancelled, Pixels
 
-KNOWN = ("torchvision", "timm", "models")  # packages whose networks are of known families
+KNOWN = ("torchvision", "timm", "models")  # packages whose networks need no probing
 LAYERS = "torch.nn.modules"
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
-TOLERANCE = {"cpu": 1e-4}  # of the largest score: kernels for other batches and layouts round otherwise
-TOLERANCE_ELSEWHERE = 5e-3  # graphics processors may round to 10 bits
-DRAWS = 3  # passes of other random numbers each, before drawing them counts as of no consequence
+TOLERANCE = {"cpu": 1e-4}  # of the largest score: kernels for other batch sizes and layouts round differently
+TOLERANCE_ELSEWHERE = 5e-3  # GPUs may round to 10 bits (TF32)
+DRAWS = 3  # passes with other random numbers that must agree before random draws count as irrelevant
 PASSES, MODE = "passes", "mode"
 EVALUATION, AS_IT_IS = "evaluation", "as_it_is"
 OFFERED: dict[str, dict[str, Any]] = {
     PASSES: {
         "title": "Passes",
-        "help": "Its answers are random: they are averaged over so many passes, each with its own random numbers.",
+        "help": "Its answers are random: they are averaged over this many passes, each with its own random numbers.",
         "choices": ("1", "4", "16", "64"),
     },
     MODE: {
@@ -51,7 +52,7 @@ OFFERED: dict[str, dict[str, Any]] = {
 
 
 def innocent(net: nn.Module, served_by: type | None = None) -> bool:
-    """Tell whether a network is of a known family all through, so that nothing of it has to be found out."""
+    """Return whether a network consists only of classes from known packages, so that it needs no probing."""
     if type(net).__module__.partition(".")[0] not in KNOWN or (served_by is not None and not _known(served_by)):
         return False
     for module in net.modules():
@@ -69,14 +70,14 @@ def _known(kind: type) -> bool:
 
 
 def taken(given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what is assumed of a network's passes, and what else is."""
+    """Split the user's assumptions into those about passes and all others."""
     own = {name: value for name, value in given.items() if name in OFFERED}
     return own, {name: value for name, value in given.items() if name not in OFFERED}
 
 
 @contextmanager
 def kept(net: nn.Module) -> Iterator[None]:
-    """Put back what passes made inside change of a network, unless it is innocent."""
+    """Restore the network's state after the block, unless its passes are known to change nothing."""
     if innocent(net) or any(lazy(parameter) for parameter in net.parameters()):
         yield
         return
@@ -88,19 +89,19 @@ def kept(net: nn.Module) -> Iterator[None]:
 
 
 def settle(model: Any, given: Mapping[str, str]) -> Any:
-    """Return an opened model with its `behaviour`, and with what was found of it on its card.
+    """Return an opened model with its `behaviour` set, and the findings on its card.
 
-    `given` are the user's assumptions about passes. Raises Refusal for those that are not offered.
+    `given` are the user's assumptions about passes. Raises Refusal for values that are not offered.
     """
     behaviour, offered = INNOCENT, {}
     if not innocent(model.net, type(model)) and callable(getattr(model, "subject", None)):
         behaviour, offered = _observed(model, given)
         if not hasattr(model, "behaviour"):
-            offered.pop(PASSES, None)  # what such an adapter answers is no average of anything
+            offered.pop(PASSES, None)  # such an adapter does not average passes
     assumed = model_name.check(given, offered, name=model.card.name)
     if behaviour is INNOCENT:
         return model
-    own = hasattr(model, "behaviour")  # it passes through the network by that itself
+    own = hasattr(model, "behaviour")  # such an adapter applies the behaviour itself
     model.behaviour = behaviour
     if not own:
         plain = model.subject
@@ -117,7 +118,7 @@ def settle(model: Any, given: Mapping[str, str]) -> Any:
 
 @dataclass
 class _Pass:
-    """What was seen of one pass: the scores (N, C), numbers read out of tensors, modules in training mode."""
+    """Observations of one pass: scores (N, C), values read out of tensors, modules in training mode, random draws."""
 
     scores: Tensor
     read: list[Any] = field(default_factory=list)
@@ -126,14 +127,14 @@ class _Pass:
 
 
 class _Case:
-    """A model asked about the two pictures."""
+    """A model with the two probe pictures."""
 
     def __init__(self, model: Any) -> None:
         self.net: nn.Module = model.net
         self.state = State(model.net)
 
     def prepare(self, model: Any) -> None:
-        """Make the inputs."""
+        """Prepare the inputs."""
         cache, context, subjects = Cache(), Context(), []
         for number, pixels in enumerate(pictures()):
             whole = (0.0, 0.0, float(pixels.shape[1]), float(pixels.shape[0]))
@@ -145,7 +146,7 @@ class _Case:
         self.together = torch.cat([self.first, self.second])
 
     def ask(self, x: Tensor, behaviour: Behaviour, *, number: int = 0, watched: bool = False) -> _Pass:
-        """Return what one pass gives for inputs (N, 3, h, w), with the random numbers that begin with `number`."""
+        """Run one pass on inputs (N, 3, h, w) with the random seed `number`, and return what was observed."""
         names = {id(module): name for name, module in self.net.named_modules()}
         training: list[str] = []
 
@@ -167,9 +168,9 @@ class _Case:
 
 
 def _observed(model: Any, given: Mapping[str, str]) -> tuple[Behaviour, dict[str, dict[str, Any]]]:
-    """Return how a network behaves, and what may be assumed of it.
+    """Return how a network behaves, and the assumptions to offer.
 
-    One that raises is told about when it is asked, and passed through with every care.
+    A network that raises is treated with every precaution; its error is reported when it is used.
     """
     before, case = random_state(), _Case(model)
     try:
@@ -177,7 +178,7 @@ def _observed(model: Any, given: Mapping[str, str]) -> tuple[Behaviour, dict[str
         return _told(case, given)
     except (KeyboardInterrupt, Cancelled):
         raise
-    except BaseException:  # its code may raise anything
+    except BaseException:  # the network's code may raise anything
         return CAREFUL, {}
     finally:
         case.state.restore()
@@ -226,19 +227,19 @@ def _share(repeats: int) -> str:
 
 
 def _first(case: _Case, behaviour: Behaviour) -> tuple[_Pass, Behaviour]:
-    """Return what the first picture gives to the network as it was opened, and what that changes of it."""
+    """Return the first picture's pass on the network as opened, and the behaviour with the state that it changes."""
     case.ask(case.first, behaviour)
     changing = case.state.changed()
     case.state.restore()
     behaviour = replace(behaviour, changing=changing)
     try:
         return case.ask(case.first, behaviour, watched=True), behaviour
-    except Exception:  # what the watching does not go with
+    except Exception:  # the network does not run under observation
         return case.ask(case.first, behaviour), behaviour
 
 
 def _chance(case: _Case, first: _Pass, behaviour: Behaviour) -> str:
-    """Return in words that answers are random, "" where they are not."""
+    """Return a sentence if the output is random, "" if it is not."""
     if not first.draws:
         return ""
     for number in range(1, DRAWS + 1):
@@ -259,7 +260,7 @@ def _chance(case: _Case, first: _Pass, behaviour: Behaviour) -> str:
 
 @dataclass(frozen=True)
 class _Together:
-    """Whether inputs must go alone, whether they may lie channels last, and in words why they go alone."""
+    """Whether inputs must run one at a time, whether they may be channels last, and why they run one at a time."""
 
     alone: bool = True
     channels_last: bool = False
@@ -267,18 +268,18 @@ class _Together:
 
 
 def _together(case: _Case, first: _Pass, behaviour: Behaviour, chance: str) -> _Together:
-    """Return how a network takes several inputs at once: compare what it says of two with what it says of each."""
-    if first.draws:  # each input of a batch would be given other random numbers
+    """Return how a network treats batches: compare its scores for two pictures together with those for each alone."""
+    if first.draws:  # each input of a batch would get different random numbers
         return _Together()
     try:
         second = case.ask(case.second, behaviour, watched=True)
-    except Exception:  # as what the watching does not go with
+    except Exception:  # the network does not run under observation
         second = case.ask(case.second, behaviour)
     if first.read != second.read:
-        return _Together(reason="Its code reads values of its whole input, so it is asked one input at a time.")
+        return _Together(reason="Its code reads values of its whole input, so it runs on one input at a time.")
     wanted = torch.cat([first.scores, second.scores])
     if any("quantized.dynamic" in type(module).__module__ for module in case.net.modules()):
-        text = "It is quantised dynamically, by the range of a whole batch, so it is asked one input at a time."
+        text = "It is quantised dynamically, by the range of a whole batch, so it runs on one input at a time."
         return _Together(reason=text)
     for channels_last in (True, False):
         order = torch.channels_last if channels_last else torch.contiguous_format
@@ -286,7 +287,7 @@ def _together(case: _Case, first: _Pass, behaviour: Behaviour, chance: str) -> _
             both = case.ask(
                 case.together.contiguous(memory_format=order), replace(behaviour, channels_last=channels_last)
             )
-        except Exception:  # a program that was exported for one input may raise anything
+        except Exception:  # a program exported for batch size 1 may raise anything
             continue
         if _close(both.scores, wanted):
             return _Together(alone=False, channels_last=channels_last)
@@ -298,9 +299,9 @@ def _together(case: _Case, first: _Pass, behaviour: Behaviour, chance: str) -> _
             off = float((found - wanted).abs().max() / wanted.abs().max().clamp_min(1e-12))
             return _Together(
                 reason="Its answer for a picture depends on what else is in the batch "
-                f"(by {off:.2g} of the largest score for two photos), so it is asked one input at a time."
+                f"(by {off:.2g} of the largest score for two photos), so it runs on one input at a time."
             )
-    return _Together()  # as a program that was exported for one input
+    return _Together()  # such as a program exported for batch size 1
 
 
 def _unrepeatable(case: _Case, first: _Pass, again: _Pass) -> str:
@@ -313,7 +314,10 @@ def _unrepeatable(case: _Case, first: _Pass, again: _Pass) -> str:
 
 
 def _changes(net: nn.Module, changing: Sequence[Place]) -> str:
-    """Return in words what a pass changes of the network that could change an answer; a kept activation is none."""
+    """Return a sentence on the state that a pass changes, if it could affect results.
+
+    Cached activations do not count.
+    """
     modules = dict(net.named_modules())
     named = [
         place.title
@@ -347,7 +351,7 @@ def _close(a: Tensor, b: Tensor) -> bool:
 
 @cache
 def pictures() -> tuple[Pixels, Pixels]:
-    """Return the darkest and the brightest of the photos that come with Vitrine, cut square to one size."""
+    """Return the darkest and the brightest of the bundled photos, cropped to squares of the same size."""
     found = [images.read(path).pixels for path in sorted(PHOTOS.glob("*.jpg"))]
     side = min(min(pixels.shape[:2]) for pixels in found)
     cut = [np.ascontiguousarray(pixels[:side, :side]) for pixels in found]

@@ -1,4 +1,4 @@
-"""Which plain VAE or GAN a state dict is, with what its tensors leave open offered as assumptions. Opens no file."""
+"""Recognise plain VAEs and GANs by their state dict, and offer what the tensors leave open as assumptions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from models.loading.plain_layouts import LAYOUTS, MLPVAE, ConvVAE, PlainGAN
 from models.types import Refusal
 
 Read = Callable[[Path], Mapping[str, Tensor]]
-# Names of generators' files as trainings write them, with those of the discriminators beside them.
+# File names that training scripts use for generators, and for the discriminators beside them.
 PARTNERS = (
     ("netG", "netD"),
     ("generator", "discriminator"),
@@ -25,7 +25,7 @@ PARTNERS = (
 NAMES = {"relu": "ReLU", "leaky_relu": "Leaky ReLU, 0.2", "elu": "ELU"}
 ACTIVATION = {
     "title": "Activation",
-    "help": "What stands between the layers; tensors do not tell.",
+    "help": "The function between the layers; it is not stored in the tensors.",
     "titles": NAMES,
 }
 OUTPUT = {"title": "Output", "help": "The last function of the generator, which gives the range of its pixels."}
@@ -36,10 +36,10 @@ LAYOUT = {"title": "Mean, variance", "help": "Whether they alternate in the enco
 def propose(
     state: Mapping[str, Tensor], file: Path, given: Mapping[str, str], read: Read
 ) -> tuple[nn.Module, dict[str, Any]] | None:
-    """Return the network with its tensors loaded, and what a card would say of it; None where it is no such model.
+    """Return the network with its tensors loaded, and the contents of its card; None if it is no such model.
 
-    `given` are assumptions that the user chose; `read` reads the file of a discriminator beside a generator. Raises
-    Refusal for a discriminator on its own and for assumptions that are not offered.
+    `given` are the user's choices; `read` reads the file of a discriminator beside a generator. Raises Refusal for a
+    discriminator alone and for assumptions that are not offered.
     """
     if "encoder.mu_logvar_gen.weight" in state:
         return _conv_vae(state, file, given)
@@ -108,7 +108,7 @@ def _gan(
 
 
 def beside(file: Path) -> Path | None:
-    """Return the discriminator's file beside a generator's, by its name."""
+    """Return the discriminator's file beside a generator's, found by name."""
     for ours, theirs in PARTNERS:
         if ours in file.stem:
             other = file.with_name(file.name.replace(ours, theirs, 1))

@@ -1,4 +1,4 @@
-"""Layouts in which people's own plain VAEs are saved, and a GAN of two parts. No weights, no guessing."""
+"""Common layouts in which plain VAEs are saved, and a GAN made of two files."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ LAYOUTS = ("interleaved", "halves")
 
 
 class ConvVAE(nn.Module):
-    """The VAE of Burgess et al. (2018), for 32 or 64 px: strided 4x4 convolutions, two hidden layers, and back.
+    """The VAE of Burgess et al. (2018), for 32 or 64 px: 4x4 convolutions with stride 2, two hidden layers, and back.
 
-    `layout` tells whether mean and logarithm of the variance are interleaved in the last layer or its two halves.
+    `layout` says whether the last layer's outputs are means and log-variances interleaved, or as two halves.
     """
 
     def __init__(
@@ -35,15 +35,15 @@ class ConvVAE(nn.Module):
         self.decoder = _Decoder(**sizes)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and logarithm of the variance (N, D) of pictures (N, C, S, S) from 0 to 1."""
+        """Return mean and log-variance (N, D) of pictures (N, C, S, S) with values 0 to 1."""
         return self.encoder(x)
 
     def logits(self, z: Tensor) -> Tensor:
-        """Return what the sigmoid of `decode` is taken of (N, C, S, S)."""
+        """Return the logits (N, C, S, S) of `decode`'s sigmoid."""
         return self.decoder(z)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return pictures (N, C, S, S) from 0 to 1 of codes (N, D)."""
+        """Return pictures (N, C, S, S) with values 0 to 1 from codes (N, D)."""
         return torch.sigmoid(self.decoder(z))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ class _Decoder(nn.Module):
 
 
 class MLPVAE(nn.Module):
-    """The VAE of PyTorch's examples: one hidden layer, means in `fc21`, logarithms of variances in `fc22`."""
+    """The VAE of PyTorch's examples: one hidden layer, means in `fc21`, log-variances in `fc22`."""
 
     def __init__(self, *, pixels: int, hidden: int, dims: int, side: int) -> None:
         super().__init__()
@@ -110,16 +110,16 @@ class MLPVAE(nn.Module):
         self.fc4 = nn.Linear(hidden, pixels)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and logarithm of the variance (N, D) of pictures (N, C, S, S) from 0 to 1."""
+        """Return mean and log-variance (N, D) of pictures (N, C, S, S) with values 0 to 1."""
         h = functional.relu(self.fc1(x.flatten(1)))
         return self.fc21(h), self.fc22(h)
 
     def logits(self, z: Tensor) -> Tensor:
-        """Return what the sigmoid of `decode` is taken of (N, C, S, S)."""
+        """Return the logits (N, C, S, S) of `decode`'s sigmoid."""
         return self.fc4(functional.relu(self.fc3(z))).view(len(z), -1, self.side, self.side)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return pictures (N, C, S, S) from 0 to 1 of codes (N, D)."""
+        """Return pictures (N, C, S, S) with values 0 to 1 from codes (N, D)."""
         return torch.sigmoid(self.logits(z))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -127,7 +127,7 @@ class MLPVAE(nn.Module):
 
 
 class PlainGAN(nn.Module):
-    """A generator with or without its discriminator, as two files are opened as one model."""
+    """A generator, and optionally its discriminator from a second file, opened as one model."""
 
     def __init__(
         self,

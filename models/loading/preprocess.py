@@ -1,4 +1,4 @@
-"""From a picture to a network's input: fit it into a size, scale its values, normalise. Says where the input lies."""
+"""Convert pictures to network input: resize or crop, scale values, normalise; and locate the input in the picture."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from torchvision.transforms import functional as transform
 from models.subject import Rect
 from models.types import Pixels, Refusal
 
-SIZED = ("crop", "stretch", "pad", "squash")  # all pictures come to one size
+SIZED = ("crop", "stretch", "pad", "corner", "squash")  # all pictures come to one size
 FITS = (*SIZED, "whole")
 CUT = ("crop", "squash")  # resized, then cut
+PADDED = ("pad", "corner")  # resized to fit inside
 ORDERS = ("rgb", "bgr")
 INTERPOLATIONS = tuple(mode.value for mode in InterpolationMode)
 MOST_SIDE = 1 << 14  # pixels
@@ -32,7 +33,8 @@ class Preprocess:
 
     `crop` is the side of the input in px, or its height and width. `fit` says how a picture comes to that size: "crop"
     resizes its shorter side to `resize` px and cuts the middle; "stretch" resizes it to the size whatever its
-    proportions; "pad" resizes it to fit inside and puts the mean colour around it; "squash" resizes both sides to
+    proportions; "pad" resizes it to fit inside and puts the mean colour around it, or the grey value `fill` from 0 to
+    255; "corner" does the same in the upper left corner; "squash" resizes both sides to
     `resize` px whatever its proportions and cuts the middle, as some of timm's models were trained; "whole" resizes its
     shorter side to `resize` px and cuts nothing, torchvision's preset for segmentation. Then the colours
     are put in `order`, their values scaled to 0..`range`, less `mean`, over `std`, which are given in that order and
@@ -47,16 +49,22 @@ class Preprocess:
     fit: str = "crop"
     order: str = "rgb"
     range: float = 1.0
+    fill: float | None = None
+    antialias: bool = True
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Preprocess:
-        """Read it from a card's `preprocessing`; `resize` may be left out. Raises Refusal for what it cannot be."""
+        """Return the Preprocess of a card's `preprocessing`; `resize` is optional.
+
+        Raises Refusal for invalid values.
+        """
         if not isinstance(given, Mapping):
             raise Refusal("The card's preprocessing is no set of names and values.", advice="Mend it.")
         known: dict[str, Any] = {name: given[name] for name in cls.__dataclass_fields__ if name in given}
         try:
             known |= {name: tuple(float(v) for v in known[name]) for name in ("mean", "std") if name in known}
-            known |= {name: float(known[name]) for name in ("range",) if name in known}
+            known |= {name: float(known[name]) for name in ("range", "fill") if known.get(name) is not None}
+            known |= {name: bool(known[name]) for name in ("antialias",) if name in known}
             if "crop" in known and not isinstance(known["crop"], int):
                 height, width = known["crop"]
                 known["crop"] = int(height), int(width)
@@ -95,7 +103,7 @@ class Preprocess:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What a card says of it."""
+        """The values as stored in a card."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
@@ -112,18 +120,27 @@ class Preprocess:
             image = transform.center_crop(image, list(self.size))
         else:
             inside, _ = self._placed(pixels.shape[1], pixels.shape[0])
-            image = transform.resize(image, [*inside], mode, antialias=True)
+            image = transform.resize(image, [*inside], mode, antialias=self.antialias)
         image = transform.convert_image_dtype(image, torch.float)
+        if self.fit in PADDED and self.fill is not None:
+            image = functional.pad(image, self._margins(pixels), value=self.fill / 255)
         image = image if self.range == 1 else image * self.range
         image = transform.normalize(image, list(self.mean), list(self.std))
-        if self.fit == "pad":
-            (inner_h, inner_w), (top, left) = self._placed(pixels.shape[1], pixels.shape[0])
-            height, width = self.size
-            image = functional.pad(image, (left, width - inner_w - left, top, height - inner_h - top))
+        if self.fit in PADDED and self.fill is None:
+            image = functional.pad(image, self._margins(pixels))
         return image[None]
 
+    def _margins(self, pixels: Pixels) -> tuple[int, int, int, int]:
+        """Return how much is put around the picture: left, right, top, bottom."""
+        (inner_h, inner_w), (top, left) = self._placed(pixels.shape[1], pixels.shape[0])
+        height, width = self.size
+        return left, width - inner_w - left, top, height - inner_h - top
+
     def extent(self, width: int, height: int) -> Rect:
-        """Return where the input lies, x0 y0 x1 y1 in pixels of a picture of this size; padding lies beyond it."""
+        """Return the input's position, x0 y0 x1 y1 in pixels of a picture of this size.
+
+        Padding lies outside the picture.
+        """
         if self.fit == "whole":
             return 0.0, 0.0, float(width), float(height)
         if self.fit in CUT:
@@ -140,15 +157,17 @@ class Preprocess:
         return left * scale_x, top * scale_y, (left + self.size[1]) * scale_x, (top + self.size[0]) * scale_y
 
     def black(self, device: torch.device) -> Tensor:
-        """Return a black pixel (1, 3, 1, 1) as the network gets it."""
+        """Return a black pixel (1, 3, 1, 1), normalised as network input."""
         mean, std = torch.tensor(self.mean, device=device), torch.tensor(self.std, device=device)
         return (-mean / std).view(1, 3, 1, 1)
 
     def _placed(self, width: int, height: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Return height and width of the resized picture in the input, and its top and left there."""
+        """Return (height, width) of the resized picture in the input, and its (top, left) there."""
         tall, wide = self.size
         if self.fit == "stretch":
             return (tall, wide), (0, 0)
         scale = min(tall / height, wide / width)
+        if self.fit == "corner":
+            return (max(1, int(height * scale)), max(1, int(width * scale))), (0, 0)
         inner = min(tall, max(1, round(height * scale))), min(wide, max(1, round(width * scale)))
         return inner, ((tall - inner[0]) // 2, (wide - inner[1]) // 2)

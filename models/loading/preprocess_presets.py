@@ -1,4 +1,4 @@
-"""Usual ways to prepare a picture, offered as assumptions where no card says which one a network was trained with."""
+"""Common preprocessing variants, offered as assumptions if no card says how a network was trained."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models import images, model_name
+from models import model_name
 from models.cards.card import PHOTOS, Card
 from models.loading.preprocess import FITS, ORDERS, SIZED, Preprocess
+from models.pictures import images
 
 PRESETS: dict[str, dict[str, Any]] = {
     "imagenet": {},
+    "imagenet_bgr": {"mean": (0.406, 0.456, 0.485), "std": (0.225, 0.224, 0.229)},
     "zero_one": {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)},
     "minus_one_one": {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)},
     "minus_127": {"mean": (127.0, 127.0, 127.0), "std": (128.0, 128.0, 128.0), "range": 255.0},
@@ -22,12 +24,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     "caffe": {"mean": (103.939, 116.779, 123.68), "std": (1.0, 1.0, 1.0), "range": 255.0},
     "caffe_104": {"mean": (104.0, 117.0, 123.0), "std": (1.0, 1.0, 1.0), "range": 255.0},
 }
-OWN = "own"  # what the architecture itself was trained with
+OWN = "own"  # the preprocessing the architecture was trained with
 PLAIN = {name: Preprocess.__dataclass_fields__[name].default for name in ("mean", "std", "range")}
-BGR = ("caffe", "caffe_104")  # whose colours are in the order of OpenCV
+BGR = ("imagenet_bgr", "caffe", "caffe_104")  # whose colours are in the order of OpenCV
 COLOURED = ("imagenet", *BGR)
 SMALL_PX = 96
-STATISTICS_PX = 128  # photos this small tell presets apart
+STATISTICS_PX = 128  # photos of this size suffice to distinguish presets
 INPUT = {
     "title": "Values",
     "help": "How values are scaled: with ImageNet's mean and spread, 0 to 1, -1 to 1, (x - 127) / 128, 0 to 255, or "
@@ -35,6 +37,7 @@ INPUT = {
     "titles": {
         OWN: "the network's own",
         "imagenet": "ImageNet's",
+        "imagenet_bgr": "ImageNet's, BGR",
         "zero_one": "0 to 1",
         "minus_one_one": "-1 to 1",
         "minus_127": "(x - 127) / 128",
@@ -50,9 +53,9 @@ FIT = {"title": "Fit", "help": "Cut the middle out, stretch to the size, or pad 
 def propose(
     net: nn.Module, card: Card, given: Mapping[str, str], *, size: tuple[int, int], channels: int, boxes: bool
 ) -> tuple[Preprocess, dict[str, dict[str, Any]]]:
-    """Return what is done to a picture of a network whose input is `size` (h, w), and the assumptions in that.
+    """Return the preprocessing of a network whose input is `size` (h, w), and the assumptions in it.
 
-    What the card says is no assumption. Raises Refusal for a choice that there is not.
+    What the card states is no assumption. Raises Refusal for a choice that is not offered.
     """
     if "preprocessing" in card.about:
         return Preprocess.of(card.about["preprocessing"]), {}
@@ -79,9 +82,9 @@ def propose(
 
 
 def assumed(own: Preprocess, given: Mapping[str, str]) -> tuple[Preprocess, dict[str, dict[str, Any]]]:
-    """Return how pictures are prepared where the architecture tells what is usual, changed by what the user chose.
+    """Return an architecture's usual preprocessing, changed by the user's choices, and the assumptions in it.
 
-    Also what is assumed: values, fit and colours, the usual ones first. Raises Refusal for a choice that there is not.
+    The assumptions are values, fit and colours, the usual ones first. Raises Refusal for a choice that is not offered.
     """
     known = {name: replace(own, **{**PLAIN, **fields}) for name, fields in PRESETS.items()}
     first = next((name for name, made in known.items() if made == own), OWN)
@@ -106,19 +109,20 @@ def others(own: Preprocess, names: Sequence[str]) -> dict[tuple[str, str], Prepr
             continue
         made = replace(own, **{**PLAIN, **PRESETS[name]})
         orders = ORDERS if made == own else ORDERS[1:] if name in BGR else ORDERS[:1]
-        found |= {(name, order): replace(made, order=order) for order in orders}
+        ways = {(name, order): replace(made, order=order) for order in orders}
+        found |= {key: way for key, way in ways.items() if way not in found.values()}
     return found
 
 
-class _Enough(Exception):  # noqa: N818 - stops a run that has shown what was wanted
-    """The first normalisation was reached."""
+class _Enough(Exception):  # noqa: N818 - ends a pass early
+    """The first normalisation layer was reached."""
 
 
 def _by_statistics(net: nn.Module, names: list[str], *, size: tuple[int, int], channels: int) -> str:
-    """Return the preset under which photos look to the first batch normalisation most like those of its training.
+    """Return the preset under which the first batch normalisation sees photos most like its training data.
 
-    It kept their mean and variance for each channel; the least Kullback-Leibler divergence from these wins. "" where
-    there is no such layer, or none that a picture reaches.
+    The layer stores mean and variance of each channel; the preset with the smallest Kullback-Leibler divergence from
+    these wins. "" if there is no such layer, or pictures do not reach it.
     """
     norm = next((m for m in net.modules() if isinstance(m, nn.BatchNorm2d) and m.running_mean is not None), None)
     photos = [images.read(path).pixels for path in sorted(PHOTOS.glob("*.jpg"))]
@@ -137,7 +141,7 @@ def _by_statistics(net: nn.Module, names: list[str], *, size: tuple[int, int], c
 
 
 def _arriving(net: nn.Module, norm: nn.Module, x: Tensor) -> Tensor | None:
-    """Return what arrives at a layer, without running the network any further."""
+    """Return the input of a layer, without running the rest of the network."""
     kept: list[Tensor] = []
 
     def see(module: nn.Module, inputs: Any) -> None:
@@ -157,7 +161,7 @@ def _arriving(net: nn.Module, norm: nn.Module, x: Tensor) -> Tensor | None:
 
 
 def _divergence(seen: Tensor, norm: nn.BatchNorm2d) -> float:
-    """Return the mean divergence in nats of channels (N, C, h, w), taken as normal, from those of the training."""
+    """Return the mean KL divergence in nats of channels (N, C, h, w), as normal distributions, from the training's."""
     assert norm.running_mean is not None and norm.running_var is not None
     seen = seen.transpose(0, 1).flatten(1).double()
     variance, known = seen.var(1) + norm.eps, norm.running_var.double() + norm.eps

@@ -1,4 +1,4 @@
-"""What a network of no known family is for, told by running it on a blank picture. It knows no file and no adapter."""
+"""Determine the purpose of a network of an unknown family by running it on a blank picture and on photos."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models import images, model_name
+from models import model_name
 from models.cards.card import BACKGROUND, GAP, PHOTOS, Card, recognised
 from models.detection import anchor_sets, box_rows
 from models.detection.box_rows import Boxes
+from models.interpretation import reading
+from models.interpretation.examine import may_detect
+from models.interpretation.layout import DetectorLayout
 from models.loading import architectures, heads, preprocess_presets, wanted_inputs
 from models.loading.heads import Head
 from models.loading.preprocess import Preprocess
-from models.loading.returned_tensors import complaint, is_vector, tensors_of
+from models.loading.returned_tensors import complaint, is_vector, leaves, tensors_of
 from models.loading.wanted_inputs import Size, size_of
+from models.pictures import images
 from models.runtime.failures import out_of_memory
 from models.types import Cancelled, Refusal
 
@@ -27,6 +31,7 @@ PICTURE = PHOTOS / "astronaut.jpg"
 GREY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's "L"
 CLASSES, BOXES, OFFSETS, FEATURES = "classes", "boxes", box_rows.OFFSETS, "features"
 TASKS = {CLASSES: "classification", BOXES: "detection", OFFSETS: "detection", FEATURES: "features"}
+DECODED = Boxes(1, box_rows.CORNERS, box_rows.PIXELS, box_rows.PROBABILITIES, box_rows.NONE)
 OUTPUT = {"title": "Output", "help": "What the network's output is taken for."}
 PART = {"title": "Part of the output", "help": "Which of the rows of numbers that the network returns is looked at."}
 SIZE = {"title": "Input size", "help": "Width x height in pixels, of a network that takes any."}
@@ -34,14 +39,14 @@ SIZE = {"title": "Input size", "help": "Width x height in pixels, of a network t
 
 @dataclass(frozen=True, eq=False)
 class Output:
-    """What a network returned for one picture: as it is, and its tensors with their names."""
+    """A network's output for one picture: as returned, and its tensors with their names."""
 
     raw: Any
     tensors: list[tuple[str, Tensor]]
 
     @classmethod
     def of(cls, raw: Any) -> Output:
-        """Return it from what a network returned."""
+        """Return the Output for a network's return value."""
         return cls(raw, tensors_of(raw))
 
 
@@ -50,8 +55,8 @@ class Found:
     """A network of no known family: it `serves` to tell "classes", "boxes", "offsets" from anchors, or "features".
 
     `preprocess` is what is done to a picture, `channels` 1 where the network wants shades of grey, else 3.
-    `part` is the place of its scores, or features, among the tensors
-    it returns, `plain` that it returns nothing else. `head` is what scores of classes are, `boxes` what its boxes are.
+    `part` is the place of its scores, or features, among the tensors it returns, `plain` that it returns nothing else.
+    `head` is what scores of classes are, `boxes` what its boxes are, `layout` how the outputs of a detector are read.
     """
 
     serves: str
@@ -61,14 +66,20 @@ class Found:
     plain: bool
     head: Head = field(default_factory=Head)
     boxes: Boxes | None = None
+    layout: DetectorLayout | None = None
 
     def runner(self, net: nn.Module) -> Callable[[Tensor], list[Tensor]]:
-        """Return what takes inputs (N, 3, h, w) to the tensors that the network returns, one at a time if it must."""
+        """Return what takes inputs (N, 3, h, w) to the tensors that the network returns, one at a time if it must.
+
+        Of a detector whose layout was recognised they are its scores (N, R, C) and boxes (N, R, 4), decoded.
+        """
 
         def run(x: Tensor) -> list[Tensor]:
-            if self.channels == 1:
-                x = (x * x.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)
-            return [tensor for _, tensor in tensors_of(net(x), len(x))]
+            made = net(in_channels(x, self.channels))
+            if self.layout is None:
+                return [tensor for _, tensor in tensors_of(made, len(x))]
+            boxes, scores = self.layout.decode([tensor for _, tensor in all_tensors(made)], self.preprocess.size)
+            return [scores, boxes]
 
         return run
 
@@ -79,22 +90,23 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
     What the card says under `preprocessing` counts, and under `input`: channels, height and width, 0 where any will do.
     Raises Refusal for a network that no picture runs through, and for assumptions that are not offered.
     """
-    channels, sizes = _inputs(net, card)
+    options, sizes = _inputs(net, card)
     offered: dict[str, dict[str, Any]] = {}
     chosen = size_of(given["size"]) if len(sizes) > 1 and "size" in given else None
     try:
-        count, size, output, made = _first(net, card, channels, sizes)
+        channels, size, output, made = _first(net, card, options, sizes)
     except Refusal:
         if chosen is None:
             raise
-        count, size, output, made = _first(net, card, channels, [chosen])
+        channels, size, output, made = _first(net, card, options, [chosen])
     if len(sizes) > 1:
         names = [_text(one) for one in dict.fromkeys((size, *([chosen] if chosen else ()), *sizes))]
         offered["size"] = {**SIZE, "choices": tuple(names)}
     if chosen is not None and chosen != size:
-        count, size, output, made = _first(net, card, channels, [chosen])
-    channels = count
+        channels, size, output, made = _first(net, card, options, [chosen])
     tensors = output.tensors
+    if (read := _detector(net, card, given, output, size=size, channels=channels, offered=offered)) is not None:
+        return read
     place, sets = -1, {}
     serves, part, rows = _purpose(card, output, size=size, made=made)
     if len(rows) > 1 and serves == CLASSES:
@@ -133,14 +145,57 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
     return found, _told(card, net, found, tensors[part][1], {k: {**v, "value": assumed[k]} for k, v in offered.items()})
 
 
+def _detector(
+    net: nn.Module,
+    card: Card,
+    given: Mapping[str, str],
+    output: Output,
+    *,
+    size: Size,
+    channels: int,
+    offered: dict[str, dict[str, Any]],
+) -> tuple[Found, Card] | None:
+    """Return what a network is as a detector whose layout is recognised on photographs, None where it is none."""
+    tensors = all_tensors(output.raw)
+    pair = len(tensors) == 2 and any(_boxes(tensors, part) >= 0 for part in (0, 1) if tensors[part][1].ndim == 3)
+    if pair or given.get("output") == FEATURES or not may_detect(tensors, size):
+        return None
+    device = device_of(net)
+    own = Preprocess.of(card.about["preprocessing"]) if "preprocessing" in card.about else None
+
+    def run(x: Tensor) -> list[tuple[str, Tensor]]:
+        return all_tensors(net(in_channels(x, channels)))
+
+    read = reading.read(run, size, device, given=given, preprocess=own, card=card)
+    if read is None:
+        return None
+    offered = {**offered, "output": {**OUTPUT, "choices": (BOXES, FEATURES)}, **read.offered}
+    assumed = model_name.check(given, offered, name=card.name)
+    found = Found(BOXES, read.preprocess, channels, 0, plain=False, boxes=DECODED, layout=read.layout)
+    assumptions = {k: {**v, "value": assumed[k]} for k, v in offered.items()}
+    about = {"preprocessing": read.preprocess.about, "assumptions": assumptions, "note": read.note}
+    kind = str(card.about.get("architecture") or type(net).__name__)
+    return found, recognised(card, architecture=kind, task=TASKS[BOXES], classes=read.classes, about=about)
+
+
+def in_channels(x: Tensor, channels: int) -> Tensor:
+    """Return inputs (N, 3, h, w) as shades of grey where a network wants one channel."""
+    return (x * x.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True) if channels == 1 else x
+
+
+def all_tensors(output: Any) -> list[tuple[str, Tensor]]:
+    """Return every tensor that a network returned for a picture, those of whole numbers too, with names, in order."""
+    return [(name, value) for name, value in leaves(output) if isinstance(value, Tensor)]
+
+
 def device_of(net: nn.Module) -> torch.device:
-    """Return where a network is; one without any tensor is on the processor."""
+    """Return the device of a network; the CPU if it has no tensors."""
     tensor = next((t for tensors in (net.parameters(), net.buffers()) for t in tensors), None)
     return torch.device("cpu") if tensor is None else tensor.device
 
 
 def _inputs(net: nn.Module, card: Card) -> tuple[tuple[int, ...], list[Size]]:
-    """Return the numbers of channels and the sizes to try, likely ones first."""
+    """Return the numbers of channels and the input sizes to try, likely ones first."""
     told, height, width = (int(v) for v in card.about.get("input", (0, 0, 0)))
     kernel = next((p for p in net.parameters() if p.ndim == 4), None)
     first = told or (kernel.shape[1] if kernel is not None else 3)
@@ -153,9 +208,9 @@ def _inputs(net: nn.Module, card: Card) -> tuple[tuple[int, ...], list[Size]]:
 def _first(
     net: nn.Module, card: Card, channels: Sequence[int], sizes: Sequence[Size]
 ) -> tuple[int, Size, Output, dict[int, tuple[str, int]]]:
-    """Return the first channels and size that the network takes, with what it returns for a blank picture.
+    """Return the first number of channels and size that the network accepts, with its output for a blank picture.
 
-    With it is told which operation each tensor comes from, and when.
+    The last result gives, by the tensor's id, the operation that computed each tensor and its position in the run.
     """
     wanted_inputs.check_inputs(net, card)
     failure: tuple[tuple[int, Size], Exception] | None = None
@@ -181,9 +236,9 @@ def _first(
 def _purpose(
     card: Card, output: Output, *, size: Size, made: Mapping[int, tuple[str, int]]
 ) -> tuple[str, int, list[int]]:
-    """Return what the tensors of one picture are taken for, the place of its scores or features, and of all rows.
+    """Return the purpose of the tensors of one picture, the index of the scores or features, and those of all vectors.
 
-    Of several rows of numbers that with a telling name is taken, else the one worked out last: others led to it.
+    Among several vectors, one with a telling name is chosen, else the one computed last, because the others led to it.
     """
     tensors = output.tensors
     for part, (_, scores) in enumerate(tensors):
@@ -199,12 +254,12 @@ def _purpose(
 
 
 def _aside(name: str) -> bool:
-    """Tell whether a part of the output is called auxiliary."""
+    """Return whether a part of the output has an auxiliary head's name."""
     return name.rpartition(".")[2].lower().startswith("aux")
 
 
 def _parts(tensors: list[tuple[str, Tensor]], rows: Sequence[int], first: int) -> dict[str, Any]:
-    """Return the assumption which of several rows of numbers is looked at, told by place, name and length."""
+    """Return the assumption on which of several vectors to use; choices show position, name and length."""
     titles = {
         str(i + 1): f"{i + 1}: {f'{name}, ' if name and not name.isdigit() else ''}{t.numel():,} numbers"
         for i, (name, t) in enumerate(tensors)
@@ -214,17 +269,17 @@ def _parts(tensors: list[tuple[str, Tensor]], rows: Sequence[int], first: int) -
 
 
 def _boxes(tensors: list[tuple[str, Tensor]], scores: int) -> int:
-    """Return the place of the boxes (1, R, 4) that belong to scores (1, R, K), -1 where there are none."""
+    """Return the index of the boxes (1, R, 4) that belong to scores (1, R, K), -1 if there are none."""
     wanted = tensors[scores][1].shape[:2]
     found = [i for i, (_, t) in enumerate(tensors) if i != scores and t.shape == (*wanted, 4) and t.shape[1] > 1]
-    if found and tensors[scores][1].shape[2] == 4:  # both could be boxes: names tell, else the first is the scores
+    if found and tensors[scores][1].shape[2] == 4:  # both could be boxes: decide by name, else the first is the scores
         own, other = tensors[scores][0], tensors[found[0]][0]
         return found[0] if "box" not in own and ("box" in other or scores < found[0]) else -1
     return found[0] if found else -1
 
 
 def _features(card: Card, output: Output) -> int:
-    """Return the place of the tensor whose channels are looked at: the last map, else the last of all."""
+    """Return the index of the tensor whose channels are shown: the last map, else the last tensor."""
     tensors = output.tensors
     sound = [i for i, (_, t) in enumerate(tensors) if 2 <= t.ndim <= 4 and len(t) == 1 and t.numel()]
     if not sound:
@@ -235,7 +290,7 @@ def _features(card: Card, output: Output) -> int:
 
 
 def _on_picture(net: nn.Module, found: Found, boxes: int) -> tuple[Tensor, Tensor]:
-    """Return the scores (R, K) and boxes (R, 4) of a picture that comes with Vitrine: a blank one says little."""
+    """Return the scores (R, K) and boxes (R, 4) of a bundled photo, which says more than a blank picture."""
     pixels = images.read(PICTURE).pixels
     with torch.no_grad():
         tensors = found.runner(net)(found.preprocess.input(pixels, device_of(net)))
@@ -262,7 +317,7 @@ def _readings(net: nn.Module, found: Found, classes: Sequence[str], offered: Map
 
 
 def _told(card: Card, net: nn.Module, found: Found, scores: Tensor, assumptions: Mapping[str, Any]) -> Card:
-    """Return the card with what was found."""
+    """Return the card with the findings."""
     columns = found.head.count if found.serves == CLASSES else scores.shape[-1 if scores.ndim == 3 else 1]
     background = found.boxes.background if found.boxes else "none"
     names = _names(columns, found.serves, background)
@@ -284,7 +339,7 @@ def _told(card: Card, net: nn.Module, found: Found, scores: Tensor, assumptions:
 
 
 def _what(found: Found, scores: Tensor, columns: int) -> str:
-    """Return in words what a network gives."""
+    """Return in words what a network returns."""
     if found.serves in (BOXES, OFFSETS):
         return f"{scores.shape[1]:,} boxes with {columns:,} scores each"
     if found.serves == FEATURES:

@@ -1,4 +1,4 @@
-"""What a network returned, as tensors with a row for each picture; and in words where it is of no use."""
+"""Collect the tensors that a network returned, one row per picture, or explain why its output cannot be used."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ MOST_SHAPES = 8
 
 
 def tensors_of(output: Any, pictures: int = 1) -> list[tuple[str, Tensor]]:
-    """Return the floating-point tensors that a network returned for some pictures, with their names, in order.
+    """Return the floating-point tensors that a network returned, with their names, in order.
 
-    They are looked for in mappings, lists, tuples, data classes and plain objects. Each has a row for each picture: one
-    number a picture (N,), and what one picture was given without a batch (C,), are (N, 1) and (1, C) here.
+    They are collected from mappings, lists, tuples, data classes and plain objects. Each gets one row per picture: a
+    number per picture (N,) becomes (N, 1), and the unbatched output for one picture (C,) becomes (1, C).
     """
     found = [(name, value) for name, value in leaves(output) if isinstance(value, Tensor)]
     return [(name, rows(tensor, pictures)) for name, tensor in found if tensor.is_floating_point()]
 
 
 def rows(tensor: Tensor, pictures: int) -> Tensor:
-    """Return a tensor with a dimension for the pictures where it has none; others as they are."""
+    """Return a tensor with a batch dimension added if it has none."""
     if tensor.ndim == 1 and pictures > 1 and len(tensor) == pictures:
         return tensor[:, None]
     return tensor.reshape(1, -1) if tensor.ndim < 2 and pictures == 1 else tensor
 
 
 def leaves(output: Any, name: str = "", depth: int = 0) -> list[tuple[str, Any]]:
-    """Return everything that is no container in what a network returned, with names, in order."""
+    """Return all values in a network's output that are not containers, with names, in order."""
     items: Any = None
     if depth > DEEP or isinstance(output, Tensor | str | bytes | type):
         return [(name, output)]
@@ -50,12 +50,12 @@ def leaves(output: Any, name: str = "", depth: int = 0) -> list[tuple[str, Any]]
 
 
 def is_vector(tensor: Tensor) -> bool:
-    """Tell whether a tensor of one picture is a row of numbers: (1, C), (1, C, 1, 1), (1, 1, C)."""
+    """Return whether a tensor for one picture is a vector: (1, C), (1, C, 1, 1) or (1, 1, C)."""
     return len(tensor) == 1 and 0 < tensor.numel() == max(tensor.shape)
 
 
 def complaint(output: Any) -> tuple[str, str]:
-    """Return what is wrong with a network's output that has nothing for one picture, and what it should return."""
+    """Return what is wrong with an output that has no row per picture, and what should be returned instead."""
     found = leaves(output)
     tensors = [value for _, value in found if isinstance(value, Tensor)]
     wanted = "It should return (N, classes), scores (N, R, K) and boxes (N, R, 4), or maps (N, C, h, w)."

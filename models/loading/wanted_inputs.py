@@ -1,4 +1,4 @@
-"""What a network that no picture runs through wants instead, in one sentence. It is found out by trying."""
+"""Find out, by trying, what input a network needs if it does not run on a picture, and say so in one sentence."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ ALONE = "Vitrine gives a network one picture. Build it in a function that fills 
 FRAMES = (4, 8, 16)
 SIDES = (64, 112, 224)
 SMALLEST, LARGEST = 8, 1024
-STEP = 8  # the sides of an input are multiples of it, nearly always
-MOST_LONG = 6  # times as long as wide
+STEP = 8  # sides of inputs are nearly always multiples of this
+MOST_LONG = 6  # largest ratio of the sides
 NEAR = (0, -1, 1, -2, 2, -3, 3)
 MOST_TRIED, MOST_TOLD = 60, 5
 
 
 def check_inputs(net: nn.Module, card: Card) -> None:
-    """Raise Refusal for a network that must be given more than one input."""
+    """Raise Refusal for a network that requires more than one input."""
     names = _inputs(net)
     if len(names) > 1:
         text = f"{card.name} wants {len(names)} inputs ({', '.join(names)}), not one picture."
@@ -33,13 +33,13 @@ def check_inputs(net: nn.Module, card: Card) -> None:
 
 
 def of_channels(card: Card, channels: int) -> Refusal:
-    """Return the refusal of a network whose inputs have a number of channels that no picture has."""
+    """Return the refusal of a network whose number of input channels no picture has."""
     text = f"{card.name} wants inputs of {channels} channels; a picture has 3 (red, green, blue) or 1 (grey)."
     return Refusal(text, advice="Open a function that builds the network around a first layer which adds the others.")
 
 
 def size_of(text: str) -> Size:
-    """Return height and width of a text such as 192x64, which is width x height. Raises Refusal for no size."""
+    """Return (height, width) from a text such as 192x64, which is width x height. Raises Refusal if it is malformed."""
     width, _, height = text.partition("x")
     sides = [int(side) if side.isascii() and side.isdecimal() and len(side) < 6 else 0 for side in (height, width)]
     if not all(0 < side <= 8192 for side in sides):
@@ -48,7 +48,7 @@ def size_of(text: str) -> Size:
 
 
 def refusal(net: nn.Module, card: Card, shape: tuple[int, Size], error: Exception, device: torch.device) -> Refusal:
-    """Return what to say of a network that raised `error` for a blank picture of a `shape`: channels, (h, w)."""
+    """Return the refusal of a network that raised `error` for a blank picture; `shape` is channels and (h, w)."""
     channels, size = shape
     last = _Last(net, channels, size, device)
     convolution = last.module if isinstance(last.module, nn.Conv2d) else None
@@ -76,7 +76,7 @@ def refusal(net: nn.Module, card: Card, shape: tuple[int, Size], error: Exceptio
 
 
 def square(net: nn.Module, shape: tuple[int, Size], device: torch.device) -> Size | None:
-    """Return the square input that a network with a layer of fixed length runs on, None where there is none."""
+    """Return the square input size that suits a network with a fully connected layer, None if there is none."""
     channels, size = shape
     last = _Last(net, channels, size, device)
     if not isinstance(last.module, nn.Linear) or len(last.shape) == 4 or not last.shape:
@@ -87,13 +87,13 @@ def square(net: nn.Module, shape: tuple[int, Size], device: torch.device) -> Siz
 
 
 def _pixels(last: _Last, size: Size) -> float:
-    """Return about how many pixels an input has that gives a layer of fixed length as many numbers as it takes."""
+    """Return the approximate number of input pixels for which a fully connected layer gets the length it needs."""
     assert isinstance(last.module, nn.Linear)
     return size[0] * size[1] * last.module.in_features / math.prod(last.shape[1:])
 
 
 def _inputs(net: nn.Module) -> list[str]:
-    """Return the names of the inputs that a network must be given."""
+    """Return the names of a network's required inputs."""
     if isinstance(net, torch.jit.ScriptModule):
         schema: Any = getattr(net.forward, "schema", None)
         found = [a.name for a in schema.arguments if not a.has_default_value()] if schema is not None else []
@@ -107,7 +107,7 @@ def _inputs(net: nn.Module) -> list[str]:
 
 
 def _other_shape(net: nn.Module, channels: int, device: torch.device) -> str:
-    """Return what shape of input a network runs on if it is not that of pictures, "" for none of those tried."""
+    """Describe the input shape a network runs on if it is not that of pictures; "" if none of those tried works."""
     for side in SIDES:
         shapes: list[tuple[str, tuple[int, ...]]] = []
         for frames in FRAMES:
@@ -122,7 +122,7 @@ def _other_shape(net: nn.Module, channels: int, device: torch.device) -> str:
 
 
 def _sizes(net: nn.Module, channels: int, pixels: float, device: torch.device) -> list[Size]:
-    """Return the sizes (h, w) of about so many pixels that a network runs on, the squarest first."""
+    """Return the sizes (h, w) of about `pixels` pixels that a network runs on, most square first."""
     tried: list[Size] = []
     for height in range(STEP, LARGEST + 1, STEP):
         width = round(pixels / height / STEP) * STEP
@@ -136,13 +136,13 @@ def _runs(net: nn.Module, shape: Sequence[int], device: torch.device) -> bool:
     try:
         with torch.no_grad():
             net(torch.zeros(*shape, device=device))
-    except Exception:  # a network may raise anything
+    except Exception:  # any exception means that it does not run
         return False
     return True
 
 
 class _Last:
-    """The module that a blank picture came to last, the `shape` it had there, and whether it was the `first` one."""
+    """The last module that a blank picture reached, the `shape` of its input, and whether it was the `first` module."""
 
     def __init__(self, net: nn.Module, channels: int, size: Size, device: torch.device) -> None:
         self.module: nn.Module | None = None

@@ -1,4 +1,7 @@
-"""The only place that reads weights: tensors from safetensors or PyTorch files. Never runs code that a file holds."""
+"""Read weights as tensors from safetensors or PyTorch files, without running code from a file.
+
+All weights are read here and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -35,17 +38,17 @@ _ADVICE_KINDS = f"Choose a weights file ({', '.join(sorted(WEIGHTS_SUFFIXES))}).
 
 
 def read(path: str | Path, entry: str = "") -> dict[str, torch.Tensor]:
-    """Return the state dict in a file: on the CPU, in the types stored, half precision included.
+    """Return the state dict in a file, on the CPU, in the stored types, including half precision.
 
-    A wrapper such as {"state_dict": ...} is taken off, the plain weights before their moving average, and so are the
-    prefixes that DataParallel, torch.compile and Lightning put before every name. `entry` chooses one of several.
-    Raises Refusal if it cannot be read, is damaged, holds anything but tensors, or would run code.
+    Wrappers such as {"state_dict": ...} are removed, preferring the plain weights to their moving average, and so are
+    the prefixes that DataParallel, torch.compile and Lightning add to every name. `entry` selects one of several state
+    dicts. Raises Refusal if the file cannot be read, is damaged, contains anything but tensors, or would run code.
     """
     return checkpoint.plain(checkpoint.chosen(sets(path), entry, Path(path).name))
 
 
 def sets(path: str | Path) -> dict[str, dict[str, torch.Tensor]]:
-    """Return every state dict in a file by the word it has for it, the one that is meant first. Raises as `read`."""
+    """Return every state dict in a file by the name the file gives it, the preferred one first. Raises like `read`."""
     file = files.check(path)
     suffix = file.suffix.lower()
     if suffix not in WEIGHTS_SUFFIXES:
@@ -58,12 +61,18 @@ def sets(path: str | Path) -> dict[str, dict[str, torch.Tensor]]:
 
 
 def imports(content: bytes) -> list[str]:
-    """Return what the pickles in the bytes of a file would import beyond tensors. The opcodes are read, never run."""
+    """Return the names that pickles in a file's bytes would import, except those for tensors.
+
+    Found by reading opcodes.
+    """
     return _globals(io.BytesIO(content))
 
 
 def load(net: torch.nn.Module, state: Mapping[str, torch.Tensor], *, name: str) -> None:
-    """Give a network its tensors, less a prefix where its names lack that. Raises Refusal with what does not fit."""
+    """Load tensors into a network, without a prefix that its own names lack.
+
+    Raises Refusal listing what does not fit.
+    """
     wanted = {k: tuple(v.shape) for k, v in net.state_dict().items()}
     given = checkpoint.suited(state, wanted)
     checkpoint.fits(wanted, given, name=name)
@@ -75,7 +84,8 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         with safetensors.safe_open(path, "pt") as opened:
             archive_limits.count(len(opened.keys()), path)
-        # Cloned, because the tensors lie in the mapped file: if it is overwritten, reading them would end the process.
+        # Cloned, because the tensors are memory-mapped: if the file is overwritten, reading them would crash the
+        # process.
         return {name: tensor.clone() for name, tensor in safetensors.torch.load_file(path).items()}
     except Refusal:
         raise
@@ -117,7 +127,7 @@ def _not_readable(path: Path, exc: Exception, *, wanted: str) -> Refusal:
 
 
 def _other_zip(path: Path) -> bool:
-    """Tell whether a file is a whole zip archive of something else than weights."""
+    """Return whether a file is an intact zip archive that holds something other than weights."""
     try:
         with zipfile.ZipFile(path) as archive:
             return not any(n.endswith("data.pkl") for n in archive.namelist())
@@ -144,7 +154,7 @@ def _pickled(path: Path | io.BytesIO) -> Iterator[IO[bytes]]:
 
 
 def _protocol(path: Path) -> int:
-    """Return the protocol that a pickle says it has, 0 if it says none."""
+    """Return the protocol a pickle declares, 0 if it declares none."""
     with suppress(Exception), _pickled(path) as file:
         start = file.read(2)
         return start[1] if start[:1] == b"\x80" else 0
@@ -152,14 +162,14 @@ def _protocol(path: Path) -> int:
 
 
 def _globals(path: Path | io.BytesIO) -> list[str]:
-    """Return what the pickles in a file would import beyond tensors. The opcodes are read, never run."""
+    """Return the names that pickles in a file would import, except those for tensors; found by reading opcodes."""
     found: list[str] = []
-    # Whatever is wrong with the opcodes, `torch.load` has refused the file already.
+    # Errors in the opcodes are ignored here: `torch.load` has already refused the file.
     with suppress(Exception), _pickled(path) as file:
-        # The older format is a row of pickles: magic number, version, sizes, the objects.
+        # The older format is a sequence of pickles: magic number, version, sizes, the objects.
         for _ in range(4):
             for name in _imports(file):
-                found.append(name)  # one by one, to keep what comes before the damage
+                found.append(name)  # one at a time, to keep the names found before damaged data
                 if len(found) > _LOOKED_AT:
                     return found
     return found

@@ -1,1 +1,13 @@
-"""What can be opened as a model, one file for each kind of name. Nothing here answers a question about one."""
+"""Openers: one module for each kind of model name or file that can be opened.
+
+The registry in models.engine imports them; they may import models.cards, exported, loading, user_code, zoo, runtime and
+the vocabulary. An opener is a module with two functions, tried in the order of their module names:
+
+    def match(base: str) -> bool:
+        return base.endswith(".mine")
+
+    def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opened:
+        return Opened(net, card, (file,), assumed=assumed)
+
+`base` is the name without its settings, which are in `assumed`.
+"""

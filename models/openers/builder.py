@@ -1,4 +1,4 @@
-"""Opens one of torchvision's architectures by its bare name, with random weights. Downloads nothing."""
+"""Opens a torchvision architecture by its bare name, with random weights."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from models.runtime.context import Context
 
 
 def match(base: str) -> bool:
-    """Tell whether this is the name of an architecture."""
+    """Return whether this is the name of an architecture."""
     return base in cards.UNTRAINED
 
 
 def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opened:
-    """Return the network with random weights, the same ones every time."""
+    """Return the network with seeded random weights, the same ones every time."""
     card = cards.untrained(base)
     if base not in cards.ARCHITECTURES:
         about = architectures.classifier_about(base)

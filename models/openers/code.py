@@ -1,6 +1,6 @@
 """Opens the user's own code: a function or a network, `path/file.py:build`, or an adapter, `path/file.py`.
 
-The user allows that file first.
+The code runs only after the user has allowed that file.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from models.user_code import networks, outline, run
 
 
 def match(base: str) -> bool:
-    """Tell whether this names a file of code, or something in one."""
+    """Return whether this names a file of code, or an object in one."""
     return files.code_of(base) is not None
 
 
 def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opened:
-    """Return what the code builds, with the weights that `weights` names, served by its adapter where it is one.
+    """Return the network that the code builds, with the weights named by `weights`, or the user's adapter for it.
 
-    Raises Refusal when the file may not run yet, fails, or builds no network, and where the weights do not fit it.
+    Raises Refusal when the file may not run yet, fails, or builds no network, and when the weights do not fit.
     """
     place = files.code_of(base)
     assert place is not None
@@ -59,7 +59,10 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
 
 
 def chosen(file: Path) -> str:
-    """Return the adapter of a file. Raises Refusal, with what else it offers, where it has none. Nothing is run."""
+    """Return the name of a file's adapter, found without running the file.
+
+    Raises Refusal if it has none, listing what else the file offers.
+    """
     found = outline.read(file)
     if found and found[0].name == outline.ADAPTER:
         return outline.ADAPTER
@@ -68,7 +71,7 @@ def chosen(file: Path) -> str:
         raise Refusal(text, advice=f"Write a function that returns one, or {outline.ADAPTER} = your class.")
     names = ", ".join(choice.name for choice in found[:8])
     raise Refusal(
-        f"{file.name} has no {outline.ADAPTER}: say what of it is the model.",
+        f"{file.name} has no {outline.ADAPTER}: say which object in it is the model.",
         advice=f"It has {names}; {file.name}:{found[0].name} opens the first.",
         offer=("choose", str(file)),
     )

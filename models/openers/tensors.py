@@ -1,4 +1,4 @@
-"""Opens weights: bundled ones by name, anybody's by path. What they are is told by a card, else by their tensors."""
+"""Opens weights: bundled ones by name, any file by path. The network is known from a card, else from the tensors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from models.zoo import rebuild
 
 
 def match(base: str) -> bool:
-    """Tell whether this names bundled weights or a file that may hold weights."""
+    """Return whether this names bundled weights or a file that may hold weights."""
     if base in cards.bundled():
         return True
     return Path(base).suffix.lower() in files.WEIGHTS_SUFFIXES and not files.is_program(Path(base))
@@ -31,8 +31,8 @@ def match(base: str) -> bool:
 def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opened:
     """Return the network with its weights.
 
-    What a file's tensors leave open is assumed; another choice follows its path: `FILE?activation=leaky_relu`.
-    Raises Refusal when the file cannot be read safely, or belongs to no network that is known.
+    What a file's tensors leave open is assumed; another choice is added to its path: `FILE?activation=leaky_relu`.
+    Raises Refusal when the file cannot be read safely, or fits no known network.
     """
     card = cards.bundled().get(base) or cards.of_file(Path(base))
     file = card.weights
@@ -87,7 +87,7 @@ def _network(
 def _recognised(
     card: Card, state: Mapping[str, torch.Tensor], given: Mapping[str, str]
 ) -> tuple[torch.nn.Module, Card, dict[str, dict[str, Any]]]:
-    """Return the network that the tensors belong to, with its card and what is assumed: ours, torchvision's, timm's."""
+    """Return the network the tensors fit, its card and the assumptions made: ours, torchvision's or timm's."""
     try:
         architecture, classes = architectures.recognise(state, file=card.name)
     except Refusal:
@@ -103,7 +103,7 @@ def _recognised(
 
 
 def _preprocessing(architecture: str) -> dict[str, Any]:
-    """Return how the pictures of a classifier are prepared: as torchvision's published weights, or as our own."""
+    """Return the preprocessing of a classifier: that of torchvision's published weights, or of our own bundled ones."""
     if architecture in (*cards.CLASSIFIERS, *cards.SEGMENTERS):
         return architectures.classifier_about(architecture)["preprocessing"]
     own = next(card for card in cards.bundled().values() if card.architecture == architecture)

@@ -1,4 +1,4 @@
-"""Opens published models by name, from the cache or without weights. Downloads nothing: see `models.zoo.fetch`."""
+"""Opens published models by name, from the cache or with random weights. The download is in `models.zoo.fetch`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from models.zoo.open_published import open_zoo
 
 
 def match(base: str) -> bool:
-    """Tell whether this is the name of a published model."""
+    """Return whether this is the name of a published model."""
     return card.is_zoo(base)
 
 
 def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opened:
-    """Return the network with its weights, or with random ones where its name tells of none."""
+    """Return the network with its weights, or with random ones if the name asks for none."""
     model_name.check({key: value for key, value in assumed.items() if key != heads.KEY}, {}, name=base)
     with context.stage("read weights"):
         return Opened(*open_zoo(base), assumed=assumed)

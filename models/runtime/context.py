@@ -1,4 +1,4 @@
-"""What a running inspection may ask of its surroundings: report progress, notice a cancel, put work off until idle."""
+"""The context of a running inspection: report progress, notice cancellation, defer work to idle time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from models.types import Cancelled
 
@@ -14,14 +14,15 @@ Progress = Callable[[float | None, str], None]
 
 
 def _silent(fraction: float | None, text: str) -> None:
-    """Report to nobody."""
+    """Ignore a progress report."""
 
 
 @dataclass
 class Context:
-    """The surroundings of one request. `timings` collects milliseconds per stage, less what stages inside it take.
+    """The context of one request.
 
-    Cached stages are absent from it. `odd` are stages that gave what is not a number.
+    `timings` collects milliseconds per stage, without the stages nested in it; cached stages are absent. `odd` lists
+    stages whose output held NaN.
     """
 
     report: Progress = _silent
@@ -33,21 +34,66 @@ class Context:
     _inside_ms: float = 0.0
 
     def progress(self, fraction: float | None, text: str) -> None:
-        """Report what is done now and how much (0 to 1, None for unknown); raises Cancelled when it was called off."""
+        """Report the current activity and its fraction (0 to 1, None if unknown). Raises Cancelled."""
         self.check()
         self.report(fraction, text)
 
     def check(self) -> None:
-        """Raise Cancelled when the request was called off."""
+        """Raise Cancelled if the request was cancelled."""
         if self.cancelled():
             raise Cancelled
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage into `timings`, in ms, after checking for a cancel."""
+        """Time a stage into `timings`, in ms. Raises Cancelled before it starts if the request was cancelled."""
         self.check()
         start, outer_ms, self._inside_ms = time.perf_counter(), self._inside_ms, 0.0
         yield
         took_ms = (time.perf_counter() - start) * 1000
         self.timings[name] = self.timings.get(name, 0.0) + took_ms - self._inside_ms
         self._inside_ms = outer_ms + took_ms
+
+
+class Work(Protocol):
+    """Work done in steps. An exception is stored in `failure` and raised with the next answer."""
+
+    failure: Exception | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is nothing left to do."""
+        ...
+
+    def step(self) -> None:
+        """Do the next part."""
+        ...
+
+
+class _Wish:
+    """The current work of a kind, None for none."""
+
+    work: Work | None = None
+
+
+def go_on(stages: Any, kind: str, work: Work) -> None:
+    """Schedule work in the place of earlier work of its kind. Raises the work's failure since the last call, if any."""
+    if work.failure is not None:
+        failure, work.failure = work.failure, None
+        raise failure
+    if kind not in stages.cache:
+        stages.cache[kind] = _Wish()
+    wish: _Wish = stages.cache[kind]
+    wish.work = None if work.complete else work
+    if wish.work is not None:
+        stages.meanwhile(kind, _steps(wish))
+
+
+def _steps(wish: _Wish) -> Iterator[None]:
+    """Do the current work step by step until it is complete or replaced by None."""
+    while (work := wish.work) is not None and not work.complete:
+        try:
+            work.step()
+        except Exception as error:
+            work.failure = error
+            return
+        yield

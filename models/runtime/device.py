@@ -1,4 +1,4 @@
-"""Where a model runs and in what precision: `NAME?device=cuda:0&precision=bfloat16`. It knows no model."""
+"""Where a model runs and in what precision: `NAME?device=cuda:0&precision=bfloat16`."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ NARROW = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 @dataclass(frozen=True)
 class Runtime:
-    """The device a model is on, as torch names it, and the precision its layers calculate in."""
+    """A model's device, by torch's name, and the precision its layers compute in."""
 
     device: str
     precision: str = FULL
 
     @property
     def about(self) -> dict[str, Any]:
-        """What the window offers of it."""
+        """The choices shown in the window, with the current ones."""
         return {"device": self.device, "precision": self.precision, "devices": devices(), "precisions": precisions()}
 
 
 @cache
 def devices() -> dict[str, str]:
-    """Return the devices of this machine by torch's names, with what they are; the one chosen by itself first."""
+    """Return this machine's devices by torch's names, with descriptions; the default one first."""
     found = {}
     for number in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         facts = torch.cuda.get_device_properties(number)
@@ -46,15 +46,15 @@ def devices() -> dict[str, str]:
 
 
 def precisions() -> dict[str, tuple[str, ...]]:
-    """Return which precisions each device calculates in soundly, the usual one first.
+    """Return the precisions that each device supports well, the default first.
 
-    Half precision (float16) is left to graphics processors: on processors its few exponent bits save nothing.
+    Half precision (float16) is offered on graphics processors only: on a CPU its small exponent range brings no gain.
     """
     return {name: (FULL, "bfloat16") if name == "cpu" else (FULL, *NARROW) for name in devices()}
 
 
 def take(given: Mapping[str, str]) -> tuple[Runtime, dict[str, str]]:
-    """Return what a model's name says of where it runs, and the rest. Raises Refusal for what this machine lacks."""
+    """Return the device and precision in a model's name, and the other settings. Raises Refusal if unavailable."""
     rest = dict(given)
     known = devices()
     device = rest.pop(DEVICE, next(iter(known)))
@@ -68,13 +68,13 @@ def take(given: Mapping[str, str]) -> tuple[Runtime, dict[str, str]]:
 
 
 def release() -> None:
-    """Give the memory of graphics processors back that nothing uses any more."""
+    """Return unused cached memory of graphics processors to the system."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 def used_bytes(place: Runtime) -> int:
-    """Return the memory taken of a graphics processor, 0 for the processor."""
+    """Return the bytes allocated on a graphics processor, 0 for the CPU."""
     kind = torch.device(place.device).type
     if kind == "cuda":
         return torch.cuda.memory_allocated(place.device)
@@ -82,16 +82,16 @@ def used_bytes(place: Runtime) -> int:
 
 
 def threads() -> int:
-    """Return how many threads calculate: all cores that this process may use but one, which keeps the window smooth."""
+    """Return the number of compute threads: all usable cores but one, which keeps the window responsive."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
     return max(1, usable - 1)
 
 
 @contextmanager
 def calculating(runtime: Runtime) -> Iterator[None]:
-    """Have layers calculate in a model's precision inside (`torch.autocast`); its weights stay as they are.
+    """Run layers in the model's precision inside the block (`torch.autocast`); its weights stay unchanged.
 
-    What the outermost module returns is float32 again, so that scores and boxes are worked out as they always are.
+    Global hooks convert the output of each outermost module to float32, so that scores and boxes are computed as usual.
     """
     if runtime.precision == FULL:
         yield
@@ -120,7 +120,7 @@ def calculating(runtime: Runtime) -> Iterator[None]:
 
 
 def widened(value: Any) -> Any:
-    """Return a module's output with its tensors of half precision in float32, in containers of the same kind."""
+    """Convert half-precision tensors of a module's output to float32, in containers of the same type."""
     match value:
         case torch.Tensor():
             return value.float() if value.dtype in NARROW.values() else value

@@ -1,4 +1,4 @@
-"""What went wrong in a model's code, in words: of what it raised, and of what it did to itself. It catches nothing."""
+"""Failures of a model's code in words: the exceptions it raised, and changes it made to itself."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MOST_CHARACTERS = 300
 
 
 def failure(request: Request, error: BaseException) -> Failure:
-    """Return what to tell of an exception that nobody expected, with its traceback as details."""
-    from models.user_code import run  # torch: not in the window
+    """Return the failure for an unexpected exception, with its traceback as details."""
+    from models.user_code import run  # imports torch, which the window's process must not
 
     said = _said(error)
     details = "".join(traceback.format_exception(error))
@@ -33,32 +33,32 @@ def failure(request: Request, error: BaseException) -> Failure:
 
 
 def unreadable(name: str, error: Exception) -> Refusal:
-    """Return what to tell of a file that led its reader to an exception that nobody expected."""
+    """Return the refusal for a file whose reader raised an unexpected exception."""
     details = "".join(traceback.format_exception(error))
     text = f"{model_name.title(name)} could not be read: {_said(error)}."
     return Refusal(text, advice="Get it again from where it was made. The log has the details.", details=details)
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Tell whether an exception says that memory was not enough."""
+    """Return whether an exception means that memory ran out."""
     return isinstance(error, MemoryError) or any(words in _said(error) for words in OUT_OF_MEMORY)
 
 
 def changed(name: str, part: str) -> str:
-    """Return what to tell of a model that changed itself."""
+    """Return the message about a model that changed itself."""
     text = f"{model_name.title(name)} changed itself while it was asked ({part})."
     return f"{text} Its answers depend on what was asked before. It is opened afresh for the next question."
 
 
 def not_numbers(name: str, stage: str) -> str:
-    """Return what to tell of a network whose values are no numbers."""
+    """Return the message about a network whose values are NaN."""
     text = f"{model_name.title(name)} gave what is not a number (NaN) at the stage {stage}: nothing can be found there."
     return f"{text} Look at its weights and at the values of its input."
 
 
 def _out_of_memory(name: str, said: str, details: str) -> Failure:
-    """Return what to say where memory was not enough; on a graphics processor the processor is offered."""
-    from models.runtime import device as runtime  # torch: not in the window
+    """Return the failure for exhausted memory; on a graphics processor it offers to run on the CPU."""
+    from models.runtime import device as runtime  # imports torch, which the window's process must not
 
     base, given = model_name.split(name)
     device, _ = runtime.take(given)
@@ -77,7 +77,7 @@ def _out_of_memory(name: str, said: str, details: str) -> Failure:
 
 
 def _said(error: BaseException) -> str:
-    """Return an exception's kind and the first line of what it says, also where it cannot say it."""
+    """Return an exception's type and the first line of its message, even if its own `__str__` fails."""
     try:
         said = str(error).strip().splitlines()
     except BaseException:

@@ -1,8 +1,8 @@
-"""How a network of somebody else's is passed through: what each pass is given, and how many go together.
+"""Run forward passes of users' networks so that no pass affects another.
 
-What writes into its input gets copies of it, contiguous as anybody would give them; what changes itself is lent copies
-of that; what draws random numbers draws the same ones for the same question; what answers several inputs otherwise
-than one gets one at a time. Nothing of it is done to a network of a known family.
+A network that writes into its input gets contiguous copies of it. One that changes its own state gets copies of that
+state during the pass. One that draws random numbers gets the same seed for each request. One whose result depends on
+the batch gets one input at a time. Networks of known families are run without any of this.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from models.subject import Subject
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What the passes of a network need. `notes` say for people what was found of it.
+    """What the passes of a network need.
 
-    With `copies` each pass gets its own copy of the input; `changing` are the places of the network that a pass writes
-    into. `seeded`: it draws random numbers. `alone`: one input at a time. `channels_last`: its inputs may lie so in
-    memory. `repeats` passes, of other random numbers each, are averaged. With `evaluation` no module runs in training
-    mode, whatever the network's code sets.
+    `copies`: each pass gets its own copy of the input. `changing`: the places of the network that a pass writes into.
+    `seeded`: it draws random numbers. `alone`: one input at a time. `channels_last`: inputs may use that memory format.
+    `repeats`: the number of passes with different random numbers that are averaged. `evaluation`: no module runs in
+    training mode, even if the network's code sets it. `notes` describe the findings for people.
     """
 
     copies: bool = False
@@ -42,26 +42,28 @@ class Behaviour:
 
     @property
     def steady(self) -> bool:
-        """Whether a pass changes nothing of the network and draws nothing."""
+        """Whether a pass changes no state of the network and draws no random numbers."""
         return not self.changing and not self.seeded
 
     @property
     def about(self) -> dict[str, Any]:
-        """What a Subject says of the passes."""
+        """The fields of a Subject that describe passes."""
         return {"channels_last": self.channels_last, "steady": self.steady}
 
     def subject(self, found: Subject) -> Subject:
-        """Return what is looked into, so that its inputs go through the network as they must."""
+        """Return a subject whose scores are computed by passes of this behaviour."""
         return replace(found, scores=through(self, found.scores), **self.about)
 
 
 INNOCENT = Behaviour()
-CAREFUL = Behaviour(copies=True, alone=True, channels_last=False)  # of what could not be observed
+CAREFUL = Behaviour(copies=True, alone=True, channels_last=False)  # for networks whose passes could not be observed
 
 
 @dataclass
 class _Now:
-    """Which of the passes that are averaged this is, whether any are, and whether parts of a network run alone."""
+    """The state of the current pass: its number among averaged ones, whether passes are averaged, and whether parts of
+    a network are run separately.
+    """
 
     repetition: int = 0
     averaging: bool = False
@@ -72,13 +74,14 @@ _now = _Now()
 
 
 def repetition() -> int:
-    """Return which of the passes that are averaged this one is, from 0."""
+    """Return the number, from 0, of the current pass among the averaged ones."""
     return _now.repetition
 
 
 def through(behaviour: Behaviour, run: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
-    """Return `run`, which takes inputs (N, ...) to a tensor or a list of tensors with N rows, one input at a time and
-    averaged over passes where that is called for.
+    """Wrap `run`, which maps inputs (N, ...) to a tensor or a list of tensors with N rows.
+
+    Where the behaviour requires it, the wrapped function passes one input at a time and averages over passes.
     """
     if not behaviour.alone and behaviour.repeats == 1:
         return run
@@ -113,7 +116,7 @@ def _mean(run: Callable[[Tensor], Any], x: Tensor, repeats: int) -> Any:
 
 @contextmanager
 def apart() -> Iterator[None]:
-    """Let parts of a network run one by one inside, as parts: they are no passes of their own."""
+    """Mark calls inside the block as parts of a network, which `guarded` must not treat as passes of their own."""
     before, _now.apart = _now.apart, True
     try:
         yield
@@ -123,9 +126,9 @@ def apart() -> Iterator[None]:
 
 @contextmanager
 def guarded(net: nn.Module, behaviour: Behaviour) -> Iterator[None]:
-    """Give every pass made inside what its network needs; a pass is the outermost call of a module.
+    """Prepare every pass inside the block as its network needs; a pass is the outermost call of a module.
 
-    No module is touched but for what is lent to it while it runs.
+    Uses global hooks, so modules are unchanged except for the state lent to them during a pass.
     """
     if not behaviour.copies:
         yield
@@ -163,16 +166,16 @@ def guarded(net: nn.Module, behaviour: Behaviour) -> Iterator[None]:
 
 
 def seed(number: int) -> None:
-    """Let every source of random numbers begin anew."""
+    """Seed torch, Python and numpy."""
     torch.manual_seed(number)
     random.seed(number)
     np.random.seed(number)
 
 
 def _copied(value: Any, made: dict[int, Any], *, channels_last: bool) -> Any:
-    """Return a copy of the tensors in what a module is given; they are contiguous, or channels last where they may.
+    """Copy the tensors in a module's inputs, as contiguous or, where allowed, channels-last tensors.
 
-    What is given twice is one copy, which `made` keeps by identity.
+    `made` holds the copies by identity, so that an object passed twice stays one object.
     """
     if id(value) in made:
         return made[id(value)]

@@ -1,6 +1,6 @@
-"""What a model's code may change around it, put back after each request: torch's settings, randomness, this process's.
+"""Restore process-wide state that a model's code may change: torch's settings, random states, signals, streams.
 
-Not what it changes inside other modules, nor the environment: its process is the engine's own, and replaceable.
+Changes inside other modules and to the environment are not restored; the engine's process can be replaced instead.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SIGNALS = tuple(signal.valid_signals())
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Put back what changes inside: it costs a third of a millisecond, which is for foreign code alone."""
+    """Restore the state after the block. This costs a third of a millisecond, so it is used for users' code only."""
     before = _now()
     try:
         yield
@@ -79,12 +79,12 @@ def _put_back(before: dict[str, Any]) -> None:
 
 
 def _alarm() -> bool:
-    """Whether an alarm is set, after which a signal is sent."""
+    """Return whether a timer is set that will send a signal."""
     return hasattr(signal, "getitimer") and signal.getitimer(signal.ITIMER_REAL)[0] > 0
 
 
 def _folder() -> str:
     try:
         return os.getcwd()  # noqa: PTH109
-    except OSError:  # it is gone
+    except OSError:  # the folder was deleted
         return ""

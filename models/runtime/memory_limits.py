@@ -1,8 +1,8 @@
-"""What the engine's process may take of the machine: memory. It is also the first to go, and alone in its group.
+"""Limits of the engine's process: its memory, its priority when memory runs out, and its process group.
 
-On Linux the kernel refuses what goes over the limit (`RLIMIT_DATA`), which torch tells as an exception: the engine
-lives on. The window watches too, for what the limit does not see, and the kernel takes from the engine first. Other
-systems have no such limit that holds.
+On Linux the kernel refuses allocations over the limit (`RLIMIT_DATA`), which torch raises as an exception, so the
+engine survives. The window also watches the engine's memory, because the limit does not cover all of it, and when
+memory runs out the kernel ends the engine first. Other systems have no comparable limit.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ VARIABLE = "VITRINE_MEMORY_GB"
 SHARE = 0.8  # of the memory that is available when the engine starts
 LEAST_BYTES = 2 << 30
 PR_SET_PDEATHSIG = 1  # as in sys/prctl.h
-DRIVERS = ("/dev/nvidiactl", "/dev/kfd")  # they map more than they use: there the window watches instead
-SCORE = "1000"  # the kernel ends the process with the highest score first
+DRIVERS = ("/dev/nvidiactl", "/dev/kfd")  # they reserve more address space than they use; the window watches instead
+SCORE = "1000"  # the kernel's out-of-memory killer ends the process with the highest score first
 
 
 def keep() -> None:
-    """Set the limits of this process, which only answers requests, wherever the system allows."""
+    """Apply the limits to this process, which must be one that only answers requests, as far as the system supports."""
     if hasattr(os, "setsid"):
         with contextlib.suppress(OSError):
-            os.setsid()  # so that what a model starts can be ended with the engine
+            os.setsid()  # so that processes started by a model can be ended together with the engine
     if sys.platform != "linux":
         return
     parent = os.getppid()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it was gone before
+        if os.getppid() != parent:  # the parent died before prctl took effect
             os.kill(os.getpid(), signal.SIGKILL)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(SCORE)
@@ -53,19 +53,19 @@ def _limit() -> None:
 
 
 def allowed_bytes() -> int:
-    """Return how much memory an engine that starts now may have, 0 where nothing is known of the machine."""
+    """Return the memory that an engine started now may use, 0 if the machine's memory is unknown."""
     available = available_bytes()
     return _wished() or (max(LEAST_BYTES, int(SHARE * available)) if available else 0)
 
 
 def resident_bytes(pid: int) -> int:
-    """Return the memory that a process has now, 0 for unknown."""
+    """Return the resident memory of a process, 0 if unknown."""
     fields = "".join(_lines(f"/proc/{pid}/statm")).split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
 
 
 def _wished() -> int:
-    """Return the limit that the user has set for this run, 0 for none."""
+    """Return the limit that the user set in the environment, 0 for none."""
     try:
         return max(0, int(float(os.environ.get(VARIABLE, "0")) * 1e9))
     except (ValueError, OverflowError):
@@ -73,7 +73,7 @@ def _wished() -> int:
 
 
 def limit_bytes() -> int:
-    """Return how much memory this process may have, 0 where it has no limit."""
+    """Return the memory limit of this process, 0 if it has none."""
     if sys.platform != "linux":
         return 0
     import resource
@@ -83,7 +83,7 @@ def limit_bytes() -> int:
 
 
 def available_bytes() -> int:
-    """Return the memory that can be had without swapping, of the machine or the group this runs in; 0 for unknown."""
+    """Return the memory available without swapping, in the machine or its control group; 0 if unknown."""
     found = [value for value in (_machine(), _group()) if value]
     return min(found, default=0)
 
@@ -96,7 +96,7 @@ def _machine() -> int:
 
 
 def _group() -> int:
-    """Return what the control group has left, 0 where it has no limit."""
+    """Return the memory left in the control group, 0 if it has no limit."""
     for most, used in (
         ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
         ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),

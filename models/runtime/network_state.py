@@ -1,7 +1,7 @@
-"""What a network holds besides its code: tensors, and whatever its modules keep as attributes. Copied, compared, lent.
+"""The state of a network (tensors and its modules' attributes): copy it, compare it, replace it during a pass.
 
-A pass may change any of it: a running mean, a counter, a cache. While it runs it is lent copies of what it changes, and
-gets its own back afterwards, so that the next pass begins where this one began.
+A pass may change any of it: a running mean, a counter, a cache. During a pass the network gets copies of the state that
+it changes, and afterwards its own state back, so that the next pass starts from the same state.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 PARAMETERS, BUFFERS, ATTRIBUTES = "_parameters", "_buffers", ""
 DEEP = 4
-MOST_BYTES = 1 << 30  # of parameters that are compared by value, and can be put back
+MOST_BYTES = 1 << 30  # up to this size, parameters are copied, compared by value, and can be restored
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "builtins", "collections", "functools", "typing")
 RANDOM = (np.random.Generator, np.random.RandomState, random.Random)
 _ABSENT = object()
@@ -29,7 +29,7 @@ _ABSENT = object()
 
 @dataclass(frozen=True)
 class Place:
-    """Where a module keeps something: the module's path, in which of its dictionaries, under which name."""
+    """The location of a value: the module's path, which of its dictionaries, and the name in it."""
 
     module: str
     kind: str
@@ -37,12 +37,12 @@ class Place:
 
     @property
     def title(self) -> str:
-        """The name that people know it by."""
+        """The dotted name, for messages."""
         return f"{self.module}.{self.name}".lstrip(".")
 
 
 class State:
-    """What a network holds now, to tell later what has changed and to put it back."""
+    """A snapshot of a network's state, to find out later what has changed and to restore it."""
 
     def __init__(self, net: nn.Module) -> None:
         self._modules = dict(net.named_modules())
@@ -52,7 +52,7 @@ class State:
         self._held = {place: (value, _copied(value, seen)) for place, value in self._all()}
 
     def changed(self) -> tuple[Place, ...]:
-        """Return the places whose value is no longer what it was."""
+        """Return the places whose value differs from the snapshot."""
         now = dict(self._all())
         gone = [place for place in self._held if place not in now]
         seen: set[tuple[int, int]] = set()
@@ -64,14 +64,14 @@ class State:
         return tuple(sorted({*gone, *moved}, key=lambda place: place.title))
 
     def restore(self) -> None:
-        """Put back what has changed."""
+        """Restore everything that has changed."""
         for place in self.changed():
             value, kept = self._held.get(place, (_ABSENT, None))
             if isinstance(value, Tensor):
                 with torch.inference_mode(value.is_inference()), torch.no_grad():
                     value.data.copy_(kept)
             elif value is not _ABSENT and not _same(kept, value, set()):
-                value = _copied(kept, {})  # what it was, for its own was written into
+                value = _copied(kept, {})  # the original object itself was modified, so use the copy
             _put(self._modules[place.module], place, value)
 
     def _all(self) -> Iterator[tuple[Place, Any]]:
@@ -83,7 +83,7 @@ class State:
 
 
 class Loan:
-    """Copies of what a network's passes change, in its places from `give` to `take_back`."""
+    """Replaces the state that a network's passes change by copies, from `give` to `take_back`."""
 
     def __init__(self, net: nn.Module, places: tuple[Place, ...]) -> None:
         modules = dict(net.named_modules())
@@ -91,7 +91,7 @@ class Loan:
         self._own: list[Any] = []
 
     def give(self) -> None:
-        """Put copies in the places."""
+        """Replace the values by copies."""
         self.take_back()
         seen: dict[int, Any] = {}
         with torch.inference_mode(False):
@@ -102,14 +102,14 @@ class Loan:
                     _put(module, place, _copied(value, seen))
 
     def take_back(self) -> None:
-        """Put what was there before the pass back."""
+        """Put the original values back."""
         for (module, place), value in zip(self._places, self._own, strict=False):
             _put(module, place, value)
         self._own.clear()
 
 
 def _held(module: nn.Module, kind: str) -> Mapping[str, Any]:
-    """Return what a module keeps of one kind, by name."""
+    """Return a module's values of one kind, by name."""
     if isinstance(module, torch.jit.ScriptModule):
         found = {PARAMETERS: module.named_parameters, BUFFERS: module.named_buffers}
         if kind in found:
@@ -121,7 +121,7 @@ def _held(module: nn.Module, kind: str) -> Mapping[str, Any]:
 
 
 def _written(module: torch.jit.ScriptModule) -> set[str]:
-    """Return the names of the attributes, no tensors of its own, that a program writes."""
+    """Return the names of the attributes that a TorchScript module writes, without its parameters and buffers."""
     graphs = [module._c._get_method(name).graph for name in module._c._method_names()]
     nodes = [node for graph in graphs for node in graph.findAllNodes("prim::SetAttr")]
     names = {node.s("name") for node in nodes}
@@ -142,7 +142,7 @@ def _put(module: nn.Module, place: Place, value: Any) -> None:
 
 
 def _copied(value: Any, seen: dict[int, Any], depth: int = 0) -> Any:
-    """Return a copy that shares nothing which a pass could write into; of what is not known, the thing itself."""
+    """Copy a value so that the copy shares nothing a pass could write into; return unknown types as they are."""
     if id(value) in seen:
         return seen[id(value)]
     made = value
@@ -167,12 +167,12 @@ def _copied(value: Any, seen: dict[int, Any], depth: int = 0) -> Any:
 
 
 def _container(value: Any, make: Callable[[Any], Any]) -> Any:
-    """Return a container of the same kind with other items."""
+    """Return a container of the same type with `make` applied to its items."""
     if isinstance(value, tuple):
         items = [make(item) for item in value]
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     made = copy.copy(value)
-    with suppress(TypeError):  # of a kind of one's own
+    with suppress(TypeError):  # subclasses may not support item assignment
         if isinstance(value, dict):
             made.update({key: make(item) for key, item in value.items()})
         elif isinstance(value, list | deque):
@@ -182,13 +182,13 @@ def _container(value: Any, make: Callable[[Any], Any]) -> Any:
 
 
 def _same(kept: Any, now: Any, seen: set[tuple[int, int]]) -> bool:
-    """Tell whether a value is what its copy says; what is no number equals itself."""
+    """Return whether a value equals its copy; NaN equals NaN."""
     if kept is now:
         return True
     if type(kept) is not type(now):
         return False
     if isinstance(now, dict | list | tuple | deque) or _of_ones_own(now):
-        if (id(kept), id(now)) in seen:  # they hold each other
+        if (id(kept), id(now)) in seen:  # already being compared: a reference cycle
             return True
         seen.add((id(kept), id(now)))
     match now:
@@ -212,7 +212,7 @@ def _same(kept: Any, now: Any, seen: set[tuple[int, int]]) -> bool:
         return _same(vars(kept), vars(now), seen)
     try:
         return bool(kept == now) or (kept != kept and now != now)  # noqa: PLR0124 - NaN
-    except Exception:  # what compares in a way of its own
+    except Exception:  # a user's `__eq__` may raise anything
         return False
 
 
@@ -226,7 +226,7 @@ def _bits_equal(kept: Tensor, now: Tensor) -> bool:
 
 
 def _of_ones_own(value: Any) -> bool:
-    """Tell whether this is an object of somebody's own class that keeps things as attributes."""
+    """Return whether a value is an instance of a user's class with instance attributes."""
     kind = type(value)
     if isinstance(value, nn.Module | type) or callable(value) or not hasattr(value, "__dict__"):
         return False
@@ -234,5 +234,5 @@ def _of_ones_own(value: Any) -> bool:
 
 
 def lazy(value: Any) -> bool:
-    """Tell whether a parameter takes its shape from the first pass."""
+    """Return whether a parameter is uninitialised until the first pass gives it a shape."""
     return isinstance(value, UninitializedParameter | UninitializedBuffer)

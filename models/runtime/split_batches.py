@@ -1,4 +1,4 @@
-"""Running many inputs at once, in halves where memory is not enough for all of them. It knows no network."""
+"""Run a batch in one call, or in halves if memory is not enough."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Run = Callable[[Tensor], tuple[Tensor, ...]]
 
 
 def in_parts(run: Run, inputs: Tensor) -> tuple[Tensor, ...]:
-    """Return what `run` makes of inputs (N, ...), tensors with N rows each; half as many at once where memory is full.
+    """Run `run` on inputs (N, ...) and return its tensors of N rows; if memory runs out, split the inputs in halves.
 
-    Raises what `run` raises, also for want of memory where a single input is too much.
+    Raises what `run` raises, including an out-of-memory error for a single input.
     """
     try:
         return run(inputs)
     except (RuntimeError, MemoryError) as error:
         if len(inputs) == 1 or not out_of_memory(error):
             raise
-    # Here the frames that hold what did not fit are gone.
+    # Retry outside the handler: inside it, the traceback's frames still hold the tensors that did not fit.
     device.release()
     halves = [in_parts(run, part) for part in inputs.tensor_split(2)]
     return tuple(torch.cat(column) for column in zip(*halves, strict=True))

@@ -1,4 +1,4 @@
-"""The cache of stage outputs: least recently used goes first, counted in bytes. No torch."""
+"""The cache of stage outputs: least recently used, with a budget in bytes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from models.types import Refusal, Source
 
 T = TypeVar("T")
 HOST_BYTES = 1 << 30
-NETWORK = ("backbone", "head")  # stages that are the network's own values
+NETWORK = ("backbone", "head")  # stages that hold the network's own values, checked for NaN
 
 
 class Cache:
-    """Values by key within a budget of bytes. A value larger than the budget is not kept."""
+    """Values by key within a budget of bytes. A value larger than the budget is not stored."""
 
     def __init__(self, budget_bytes: int = HOST_BYTES) -> None:
         self.budget_bytes = budget_bytes
@@ -42,18 +42,18 @@ class Cache:
             self.used_bytes -= freed
 
     def update(self, other: Cache) -> None:
-        """Take over every value of another cache."""
+        """Add every value of another cache."""
         for key, (value, _) in other._values.items():
             self[key] = value
 
     def discard(self, key: Hashable) -> None:
-        """Forget a key, if it is there."""
+        """Remove a key, if present."""
         if key in self._values:
             self.used_bytes -= self._values.pop(key)[1]
 
 
 class CachedStages:
-    """The stages of one scope (a model on a picture, the `source`) over a shared cache, timed into a context."""
+    """The stages of one scope (a model on an image, the `source`) over a shared cache, timed into a context."""
 
     def __init__(self, cache: Cache, scope: Hashable, context: Context, *, source: Source | None = None) -> None:
         self.cache = cache
@@ -62,7 +62,7 @@ class CachedStages:
         self.source = source
 
     def run(self, name: str, make: Callable[[], T], *key: object) -> T:
-        """Return the cached value of stage `name` for `key`, or make it, time it and keep it."""
+        """Return the cached value of stage `name` for `key`; otherwise compute, time and store it. Raises Cancelled."""
         full = (self.scope, name, key)
         if full in self.cache:
             return self.cache[full]
@@ -75,11 +75,11 @@ class CachedStages:
         return value
 
     def progress(self, fraction: float | None, text: str) -> None:
-        """Report how much of a long stage is done, None for unknown. Raises Cancelled when it was called off."""
+        """Report the fraction done of a long stage, None if unknown. Raises Cancelled."""
         self.context.progress(fraction, text)
 
     def time(self, name: str, make: Callable[[], T]) -> T:
-        """Make a value that is quicker to make than to keep, timed like a stage."""
+        """Compute a value that is cheaper to compute than to store, timed like a stage."""
         with self.context.stage(name):
             return make()
 
@@ -91,27 +91,27 @@ class CachedStages:
         return self.cache[full]
 
     def keep(self, name: str, value: object, *key: object) -> None:
-        """Keep a value of stage `name` that was made together with others."""
+        """Store a value of stage `name` that was computed outside `run`."""
         self.cache[(self.scope, name, key)] = value
 
     def model(self, name: str) -> Any:
-        """Return another model, opened, such as one whose scores pictures are compared in. Raises Refusal."""
+        """Return another opened model, such as a classifier in whose scores images are compared. Raises Refusal."""
         if self.context.model is None:
             raise Refusal(f"{name} cannot be opened here.", advice="Ask the engine.")
         return self.context.model(name)
 
     def meanwhile(self, name: str, steps: Iterator[None]) -> None:
-        """Have work done in slices while the engine is idle, unless work of that name is under way; none of it is kept.
+        """Run work in slices while the engine is idle, unless work of that name is pending; its result is not cached.
 
-        The name is the engine's own, whatever the model and picture.
+        The name is global to the engine, not specific to this model and image.
         """
         if self.context.later is not None:
             self.context.later(name, steps)
 
     def later(self, name: str, steps: Callable[[], Generator[None, None, T]], *key: object) -> None:
-        """Have stage `name` made in slices while the engine is idle, unless it is there or under way.
+        """Compute stage `name` in slices while the engine is idle, unless it is cached or pending.
 
-        What turns out too large for memory stays absent and is not tried again.
+        A value too large for memory is cached as None and is not tried again.
         """
         full = (self.scope, name, key)
         if full not in self.cache and self.context.later is not None:
@@ -126,7 +126,7 @@ class CachedStages:
 
 
 def not_numbers(value: Any) -> bool:
-    """Tell whether a tensor in a value holds what is not a number: one sum over each tells."""
+    """Return whether a value holds a tensor with NaN; one sum per tensor shows it."""
     if dataclasses.is_dataclass(value):
         return any(not_numbers(getattr(value, part.name)) for part in dataclasses.fields(value))
     match value:
@@ -139,9 +139,9 @@ def not_numbers(value: Any) -> bool:
 
 
 def size_of(value: Any) -> int:
-    """Return the bytes of arrays and tensors in a value; 64 for anything that has none.
+    """Return the size in bytes of the arrays and tensors in a value; 64 for anything without a size.
 
-    It looks through dictionaries, lists, tuples, and dataclasses that do not tell their own `nbytes`.
+    Looks through dictionaries, lists, tuples, and dataclasses without their own `nbytes`.
     """
     if dataclasses.is_dataclass(value) and not hasattr(value, "nbytes"):
         return sum(size_of(getattr(value, part.name)) for part in dataclasses.fields(value))

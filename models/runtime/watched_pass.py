@@ -1,4 +1,4 @@
-"""What is watched of one pass: the random numbers that it draws, and the numbers that it reads out of tensors."""
+"""Observe a pass: whether it draws random numbers, and which numbers it reads out of tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 
 def random_state() -> tuple[Any, ...]:
-    """Return where every source of random numbers stands."""
+    """Return the state of all random number generators: Python, numpy, torch on the CPU and on CUDA."""
     kind, keys, *rest = np.random.get_state(legacy=True)
     drawn = torch.get_rng_state().numpy().tobytes()
     devices = [torch.cuda.get_rng_state(n).numpy().tobytes() for n in _cuda()]
@@ -22,7 +22,7 @@ def random_state() -> tuple[Any, ...]:
 
 
 def put_random_state(state: tuple[Any, ...]) -> None:
-    """Put the sources of random numbers back to where they stood."""
+    """Restore the state of all random number generators."""
     python, (kind, keys, *rest), drawn, devices = state
     random.setstate(python)
     np.random.set_state((kind, np.frombuffer(keys, np.uint32), *rest))
@@ -36,20 +36,20 @@ def _cuda() -> range:
 
 
 class Reading:
-    """Keeps the numbers that a pass reads out of tensors, in order: what Python or numpy could decide by."""
+    """Records the numbers that a pass reads out of tensors, in order: Python code could branch on them."""
 
     def __init__(self) -> None:
         self.read: list[Any] = []
 
     @contextmanager
     def modes(self) -> Iterator[None]:
-        """Watch what runs inside."""
+        """Record what runs inside the block."""
         with _Functions(self.read), _Kernels(self.read):
             yield
 
 
 class _Functions(TorchFunctionMode):
-    """Keeps what leaves torch whole: as numpy, as a list."""
+    """Records whole tensors converted to numpy arrays or lists."""
 
     def __init__(self, read: list[Any]) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class _Functions(TorchFunctionMode):
 
 
 class _Kernels(TorchDispatchMode):
-    """Keeps single numbers, whether Python or TorchScript reads them."""
+    """Records single numbers, read by Python or by TorchScript."""
 
     def __init__(self, read: list[Any]) -> None:
         super().__init__()

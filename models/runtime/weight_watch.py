@@ -1,8 +1,8 @@
-"""Whether a network has changed since it was opened, told cheaply: nobody asks it to learn here. It changes nothing.
+"""Detect whether a network has changed since it was opened, at low cost; Vitrine never trains it.
 
-Every tensor has a counter of what was done to it in place. That misses what goes through `.data`, or is done by kernels
-themselves, such as the running mean of batch normalisation. So of networks with modules of somebody's own a sample of
-every tensor's values is compared too, and which modules are in training mode.
+Every tensor counts its in-place changes. The counter misses changes through `.data` and those made inside kernels, such
+as the running mean of batch normalisation. For networks with users' modules, a sample of every tensor's values and the
+modules' training modes are therefore compared too.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import torch
 from torch import Tensor, nn
 
 SAMPLED = 16  # values of each tensor
-KNOWN = ("torch", "torchvision", "timm", "models")  # packages whose modules change nothing of themselves
+KNOWN = ("torch", "torchvision", "timm", "models")  # packages whose modules do not modify themselves
 
 
 class Watch:
-    """A network as it was. `own` tells whether code of somebody's own is in it, or in what serves it (`served_by`)."""
+    """The state of a network when opened. `own`: whether users' code is in it or in its adapter (`served_by`)."""
 
     def __init__(self, net: nn.Module, served_by: type | None = None) -> None:
         kinds = {type(module) for module in net.modules()} | ({served_by} if served_by else set())
         self.own = any(kind.__module__.partition(".")[0] not in KNOWN for kind in kinds)
         self.own |= any("forward" in vars(module) for module in net.modules())
         found = {**dict(net.named_parameters()), **dict(net.named_buffers())}
-        # What was made in inference mode has no counter.
+        # Inference tensors have no version counter.
         self._counted = {name: tensor for name, tensor in found.items() if not tensor.is_inference()}
         self._versions = [tensor._version for tensor in self._counted.values()]
         if self.own:
@@ -32,7 +32,7 @@ class Watch:
             self._sample = _sample(self._views)
 
     def changed(self) -> str:
-        """Return the name of a tensor or module that has changed, "" where none has."""
+        """Return the name of a tensor or module that has changed, "" if none has."""
         versions = [tensor._version for tensor in self._counted.values()]
         if versions != self._versions:
             pairs = zip(self._counted, versions, self._versions, strict=True)
@@ -52,13 +52,13 @@ class Watch:
 
 
 def _place(module: nn.Module) -> dict[str, object]:
-    """Return where a module's own tensors lie in memory, and whether it is in training mode."""
+    """Return the memory addresses of a module's own tensors, and its training mode."""
     own = [*module._parameters.items(), *module._buffers.items()]
     return {"training": module.training, **{key: t.data_ptr() for key, t in own if t is not None}}
 
 
 def _views(found: dict[str, Tensor]) -> list[tuple[list[str], list[Tensor]]]:
-    """Return views of a few values of each tensor, with a name for each value, those of one type together."""
+    """Return views of a few values of each tensor, grouped by dtype, with a tensor name for each value."""
     kinds: dict[torch.dtype, tuple[list[str], list[Tensor]]] = {}
     with torch.inference_mode():
         for name, tensor in found.items():
@@ -75,7 +75,7 @@ def _views(found: dict[str, Tensor]) -> list[tuple[list[str], list[Tensor]]]:
 
 
 def _sample(views: list[tuple[list[str], list[Tensor]]]) -> list[Tensor]:
-    """Return what the views show as bits (N, bytes), so that what is not a number is equal to itself."""
+    """Return the sampled values as bytes (N, bytes), so that NaN compares equal to itself."""
     with torch.inference_mode():
         joined = [torch.cat(shown) for _, shown in views]
         return [values.view(torch.uint8).reshape(len(values), -1) for values in joined]

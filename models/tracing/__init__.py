@@ -1,1 +1,4 @@
-"""Records what the layers of a network take and return while it runs. May import models.runtime and the vocabulary."""
+"""Records the inputs and outputs of a network's layers while it runs.
+
+May import models.runtime and the shared types.
+"""

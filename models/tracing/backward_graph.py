@@ -1,6 +1,7 @@
-"""What a gradient goes through on its way from scores back to a picture: the nodes of PyTorch's own backward graph.
+"""The nodes of PyTorch's backward graph between scores and a picture.
 
-Whatever a network calls, a module, a function, an operator or a backward pass of its own, leaves a node here.
+Every differentiable operation leaves a node in this graph, whether it is called by a module, a function, an operator or
+a custom autograd function.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from torch import Tensor
 
 from models.tracing.rectifiers import Rectified
 
-# What is no activation function: sums, products and means of values, their places, norms, pooling, attention.
-# Whatever is not named here counts as one.
+# Nodes that are not activation functions: sums, products, means, indexing, normalisation, pooling, attention. Anything
+# not named here counts as an activation function.
 _PLAIN = """
 AccumulateGrad Add AddBmm AddR Addbmm Addcdiv Addcmul Addmm AddmmActivation Addmv Addr Alias Amax Amin AsStrided Avg
 AvgPool1D AvgPool2D AvgPool3D AdaptiveAvgPool1D AdaptiveAvgPool2D AdaptiveAvgPool3D AdaptiveMaxPool1D
@@ -38,7 +39,7 @@ UpsampleNearestExact1D UpsampleTrilinear3D Values Var VarMean View ViewAs Where
 """
 RECTIFIER = "rectifier"
 PRIME = 2**61 - 1
-GUARD = 1e-3  # up to where a lower bound is there to keep a division finite
+GUARD = 1e-3  # clamps at a lower bound up to this only avoid a division by zero
 GATE = "choice by comparison"
 _PLAIN_NAMES = {name.lower() for name in _PLAIN.split()}
 _TITLES = {
@@ -64,7 +65,7 @@ _TITLES = {
 
 
 def between(scores: Tensor, picture: Tensor) -> list[Any]:
-    """Return the nodes of the graph through which the gradient of `scores` reaches `picture`, a leaf; [] for none."""
+    """Return the nodes through which the gradient of `scores` reaches `picture`, a leaf; [] if there are none."""
     parents: dict[Any, list[Any]] = {}
     ends, todo = [], [scores.grad_fn] if scores.grad_fn is not None else []
     known = set(todo)
@@ -117,9 +118,10 @@ def reached(nodes: list[Any], scores: Tensor, picture: Tensor) -> list[Any]:
 
 
 def bottlenecks(nodes: list[Any], scores: Tensor, picture: Tensor) -> set[Any]:
-    """Return those of the `nodes` between scores and a picture that every way from the one to the other goes through.
+    """Return those of the `nodes` between scores and a picture that lie on every path between the two.
 
-    Ways are counted, from either end, modulo a large prime.
+    A node lies on every path if (paths from it to the picture) x (paths from the scores to it) equals the number of all
+    paths. The number of paths grows exponentially, so they are counted modulo a large prime.
     """
     among = set(nodes)
     children = {n: [c for c, _ in n.next_functions if c in among] for n in nodes}
@@ -147,9 +149,9 @@ def bottlenecks(nodes: list[Any], scores: Tensor, picture: Tensor) -> set[Any]:
 
 
 def activations(nodes: list[Any], seen: Rectified) -> Iterator[str]:
-    """Yield the name of the activation function that each of the nodes is of, RECTIFIER for those that were `seen`.
+    """Yield the name of each activation function among the nodes.
 
-    Nodes of what is no activation function are passed over.
+    It is RECTIFIER for the nodes that `seen` recorded as such.
     """
     for node in nodes:
         base = node.name().rpartition("::")[2].partition("Backward")[0]
@@ -169,7 +171,7 @@ _LOWER = ("Abs", "Exp", "Erf", "Log", "Maximum", "Minimum", "Round", "Sigmoid", 
 
 
 def _cuts_nothing(node: Any) -> bool:
-    """Tell whether a clamp changes no value that matters: all are within its bounds, or it keeps a norm above zero."""
+    """Return whether a clamp has no effect: all values are within its bounds, or it only keeps a norm above zero."""
     value, low, high = (getattr(node, f"_saved_{name}", None) for name in ("self", "min", "max"))
     if not isinstance(value, Tensor):
         return False

@@ -1,4 +1,4 @@
-"""The way back through a network: gradients, and in one sentence that none arrives."""
+"""Gradients of a network, and clear refusals if no gradient arrives."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from models.types import Cancelled, Refusal
 
 PICTURE = "the picture"
 CUTS = "detach, no_grad, numpy, or whole numbers as in a quantised network"
-INSTEAD = "Methods that only ask for scores, such as occlusion, hold all the same."
+INSTEAD = "Methods that only need scores, such as occlusion, still work."
 
 
 @contextmanager
 def arriving(where: str = PICTURE) -> Iterator[None]:
-    """Tell what a network raises inside as that no gradient arrives at `where`: without gradients it has run before."""
+    """Report a RuntimeError raised inside as "no gradient arrives at `where`".
+
+    The network has already run without gradients, so the error must come from tracking them.
+    """
     try:
         yield
     except (Refusal, Cancelled):
@@ -31,7 +34,7 @@ def arriving(where: str = PICTURE) -> Iterator[None]:
 
 
 def back(value: Tensor, to: Tensor, *, where: str = PICTURE, retain_graph: bool = False) -> Tensor:
-    """Return the gradient of a number with respect to a tensor. Raises Refusal where none arrives there."""
+    """Return the gradient of a scalar with respect to a tensor. Raises Refusal if no gradient arrives there."""
     if not value.requires_grad:
         raise _none(where)
     with arriving(where):

@@ -1,4 +1,7 @@
-"""Which tokens of a transformer stand for no place: those that are the same for another picture. No layout is told."""
+"""Find the tokens of a transformer that have no position, such as class tokens.
+
+They are the ones whose values, before any attention, are the same for two different pictures.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,10 @@ class _SeenEnoughError(Exception):
 
 
 def settled(subject: Subject, trace: Trace) -> Trace:
-    """Return a trace in whose layouts the tokens without a place lie where they do, before the places or after.
+    """Return a trace whose layouts say correctly whether tokens without a position precede or follow the positions.
 
-    Each row of tokens is looked at where it comes first, before attention has mixed them. It is found out once for a
-    network.
+    Sequences are compared at the first call that has their length, before attention mixes the tokens. The result is
+    remembered for each network.
     """
     rows = {c.shape[1]: c for c in reversed(trace.calls) if c.layout.before + c.layout.after and c.shape[0] == 1}
     known = BEFORE.setdefault(subject.net, {})
@@ -46,7 +49,7 @@ def settled(subject: Subject, trace: Trace) -> Trace:
 
 
 def _rows(subject: Subject, x: Tensor, ids: set[str]) -> dict[str, Tensor]:
-    """Return the values of some calls, of a pass that goes no further than they need."""
+    """Return the outputs of some calls, in a pass that stops after the last of them."""
     kept: dict[str, Tensor] = {}
 
     def see(call: Call, value: Tensor) -> None:

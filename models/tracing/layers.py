@@ -1,4 +1,4 @@
-"""The layers of a subject: its traced calls, and which of them a class activation map should be made of by itself."""
+"""The layers of a subject: its traced calls, and the automatic choice of a layer for class activation maps."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from models.tracing.extra_tokens import settled
 from models.tracing.traced_calls import Call, Trace, gradients, recorded, traced
 from models.types import Refusal
 
-TRIED = 16  # layers from the end that are asked for a gradient at first
+TRIED = 16  # layers, counted from the end, whose gradient is tried first
 _POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Dropout)
 _POOL_NAMES = {kind.__name__ for kind in _POOLS}
 
 
 def hidden(model: Any) -> dict[str, str]:
-    """Return why a question about layers is of no use to a model: TorchScript calls its modules out of sight."""
+    """Return why inspections of layers are unavailable: the modules of a TorchScript program cannot be hooked."""
     if not isinstance(model.net, torch.jit.ScriptModule):
         return {}
     return {
@@ -33,7 +33,7 @@ def hidden(model: Any) -> dict[str, str]:
 
 
 def trace_of(subject: Subject, stages: Any) -> Trace:
-    """Return the calls of one pass over the subject's input."""
+    """Return the calls made in one pass over the subject's input."""
 
     def make() -> Trace:
         with torch.inference_mode(False), torch.no_grad(), traced(subject.net, size=subject.size) as trace:
@@ -44,9 +44,9 @@ def trace_of(subject: Subject, stages: Any) -> Trace:
 
 
 def call_of(subject: Subject, layer: str, stages: Any, *, spatial: bool = False) -> Call:
-    """Return the call named by its id, or the automatic one for "".
+    """Return the call with the given id, or the automatic choice for "".
 
-    Raises Refusal when it is never called, or has one place alone where a map is wanted.
+    Raises Refusal if there is no such call, or if it has no spatial positions and `spatial` asks for them.
     """
     trace = trace_of(subject, stages)
     wanted = layer or automatic(subject, stages)
@@ -65,14 +65,15 @@ def call_of(subject: Subject, layer: str, stages: Any, *, spatial: bool = False)
 
 
 def on_picture(subject: Subject, call: Call) -> bool:
-    """Tell whether a call's value is a map of the picture, cell for cell."""
+    """Return whether a call's output is a spatial map of the whole picture."""
     return call.layout.spatial and call.shape[0] == 1 and call.module.startswith(subject.body)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The call that class activation maps are best made of, "" where none serves, and why where that is no matter of
-    course.
+    """The best call for class activation maps, "" if there is none.
+
+    `why` explains the choice where it is not the obvious one.
     """
 
     id: str = ""
@@ -80,16 +81,16 @@ class Choice:
 
 
 def automatic(subject: Subject, stages: Any) -> str:
-    """Return the id of the call that class activation maps are best made of, "" where none serves."""
+    """Return the id of the best call for class activation maps, "" if there is none."""
     return chosen(subject, stages).id
 
 
 def chosen(subject: Subject, stages: Any) -> Choice:
-    """Return the call that class activation maps are best made of.
+    """Return the best call for class activation maps.
 
-    It is the last map, not a pooling's, that all of the score's ways to the picture go through, and on whose places it
-    depends: the last block's output, not a branch inside of it. Where the score reads a class token alone, the last
-    block's own patches do not count, and what that block reads of the one before is taken as it normalises it.
+    It is the last map (poolings excluded) that every gradient path from score to picture passes through and on whose
+    positions the score depends: the output of the last block, not of a branch inside it. If the score reads only a
+    class token, the last block's patch tokens have no influence; then it is the normalised input of that block.
     """
 
     def make() -> Choice:
@@ -99,14 +100,14 @@ def chosen(subject: Subject, stages: Any) -> Choice:
         if not calls:
             return Choice()
         if subject.body:
-            # A detector's levels are no trunk; its graph would be large.
+            # A detector has several feature levels and no common trunk, and its backward graph would be large.
             return Choice(_last_of_branches(subject, calls) or calls[-1].id)
         try:
             return _on_the_trunk(subject, calls)
         except RuntimeError as error:
             if out_of_memory(error):
                 raise
-            return Choice(_last_of_branches(subject, calls) or calls[-1].id)  # with gradients it does not run
+            return Choice(_last_of_branches(subject, calls) or calls[-1].id)  # fails with gradients
 
     return stages.run("automatic layer", make, subject.key)
 
@@ -133,7 +134,7 @@ def _on_the_trunk(subject: Subject, calls: Sequence[Call]) -> Choice:
         column = scores[0, : len(subject.classes)].max()
 
         def places(some: Sequence[Call]) -> dict[str, int]:
-            """Count the places of each call that the score depends on."""
+            """Return for each call the number of positions that the score depends on."""
             some = [c for c in some if c.id in edges]
             if not some:
                 return {}
@@ -152,7 +153,7 @@ def _on_the_trunk(subject: Subject, calls: Sequence[Call]) -> Choice:
             if best is not None:
                 break
         if branch is None:
-            # A head of zeros, as some transformers begin with, lets no gradient through: the last map has to do.
+            # A head initialised with zeros, as in some transformers, passes no gradient: use the last map.
             return Choice(_named(trunk[-1] if trunk else calls[-1], calls))
         if best is None or _cells(best) > _cells(branch):
             return Choice(_named(branch, calls))
@@ -176,7 +177,7 @@ def _is_norm(call: Call) -> bool:
 
 
 def _named(call: Call, calls: Sequence[Call]) -> str:
-    """Return the outermost module's call that returned the very same tensor."""
+    """Return the outermost module's call that returned this same tensor."""
     owner = call.same or call.id
     path = next((c.module for c in calls if c.id == owner), call.module)
     same = [c for c in calls if owner in (c.id, c.same) and (path + ".").startswith(c.module + ".")]
@@ -192,7 +193,7 @@ def _last_that_counts(subject: Subject, calls: Sequence[Call]) -> str:
     if not calls:
         return ""
     first, rest = calls[0].id, [c.id for c in calls[1:]]
-    # The graph begins at the first of them, for parameters are frozen: no more of it is kept than is looked at.
+    # Parameters are frozen, so the graph starts at the first of these calls and holds nothing before it.
     try:
         with gradients(), recorded(subject.net, [first], leaf=True) as start, recorded(subject.net, rest) as kept:
             column = subject.scores(subject.input)[0, : len(subject.classes)].max()
@@ -204,7 +205,7 @@ def _last_that_counts(subject: Subject, calls: Sequence[Call]) -> str:
     except RuntimeError as error:
         if out_of_memory(error):
             raise
-        return ""  # it runs without gradients alone
+        return ""  # the network runs only without gradients
     for call, gradient in reversed(list(zip(tried, found, strict=True))):
         if gradient is None:
             continue
@@ -215,7 +216,7 @@ def _last_that_counts(subject: Subject, calls: Sequence[Call]) -> str:
 
 
 def earlier(subject: Subject, layer: str, stages: Any) -> str:
-    """Return the id of the last call before a layer whose places the score depends on, "" where there is none."""
+    """Return the id of the last call before a layer whose positions affect the score, "" if there is none."""
     calls = [c for c in trace_of(subject, stages).calls if c.id == layer or on_picture(subject, c)]
     at = next((row for row, call in enumerate(calls) if call.id == layer), len(calls))
     same = [c for c in calls[:at] if c.layout.name == calls[at].layout.name] if at < len(calls) else []
@@ -223,7 +224,7 @@ def earlier(subject: Subject, layer: str, stages: Any) -> str:
 
 
 def activations(subject: Subject, call: Call, stages: Any) -> Tensor:
-    """Return the value (1, C, h, w) of a call that has places, without gradients."""
+    """Return the output (1, C, h, w) of a call with spatial positions, detached."""
 
     def make() -> Tensor:
         with torch.inference_mode(False), torch.no_grad(), recorded(subject.net, [call.id]) as kept:

@@ -1,9 +1,9 @@
-"""Rectifiers found by what they do, while a network runs: whatever turns x into max(x, 0). No module is touched.
+"""Detect rectifiers, operations that compute max(x, 0), by their behaviour while a network runs.
 
-A `TorchFunctionMode` sees every function, operator and method that is called on this thread, inside its block alone. A
-call whose result is max(x, 0) of what it was given, or of what led to that a few calls before, is one: `F.relu`,
-`clamp(min=0)`, `maximum(x, 0)`, `x * (x > 0)`, `x[x < 0] = 0`, `(x + x.abs()) / 2` alike. ReLU6 is none: what is far
-above zero does not come out as it was.
+A `TorchFunctionMode` intercepts every function, operator and method called on this thread inside its block. A call is a
+rectifier if its result is max(x, 0) of its input, or of a tensor a few calls earlier: `F.relu`, `clamp(min=0)`,
+`maximum(x, 0)`, `x * (x > 0)`, `x[x < 0] = 0` and `(x + x.abs()) / 2` all count. ReLU6 does not, because it changes
+large values.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from torch.autograd import Function
 from torch.overrides import TorchFunctionMode
 
 Rule = Literal["guided", "deconvnet"]
-STEPS = 4  # calls that one rectifier may be spelled out in
-REMEMBERED = 24  # results of the last calls
+STEPS = 4  # calls that may together form one rectifier
+REMEMBERED = 24  # results of recent calls kept for this
 FAR = 1e4
 _COMPARISONS = {"gt", "ge", "lt", "le", "greater", "greater_equal", "less", "less_equal"}
 _WRITERS = {"__setitem__", *(f"__i{name}__" for name in ("add", "sub", "mul", "truediv", "div", "pow", "and", "or"))}
@@ -30,7 +30,7 @@ _Known = tuple[Tensor, int]
 
 @dataclass(frozen=True)
 class _Call:
-    """A call of a function: its arguments, the tensors among them, and those of them that gradients go through."""
+    """A function call: its arguments, all tensors among them, and those that require gradients (`live`)."""
 
     func: Callable[..., Any]
     name: str
@@ -40,17 +40,17 @@ class _Call:
     live: list[Tensor]
 
     def on(self, x: Tensor, other: Tensor) -> Any:
-        """Return what it gives with one tensor in the place of another."""
+        """Return the call's result with one tensor replaced by another."""
         return self.func(*_put(self.args, x, other), **_put(self.given, x, other))
 
 
 class Rectified(TorchFunctionMode):
-    """Give each rectifier called inside the backward pass of `rule`; with None only tell which nodes they are.
+    """Give every rectifier called inside the backward pass of `rule`; if `rule` is None, only record their nodes.
 
-    It passes over what does not depend on the picture, as what makes Swin v2's position biases: what requires no
-    gradient. `covered` counts calls. Of nodes of the backward graph `marks` are rectifiers, `within` the other nodes of
-    those that are spelled out, and `gates` those that a comparison of the picture's own values lets through or not, and
-    that are no rectifiers.
+    Operations that do not depend on the picture, and therefore need no gradient, are ignored, such as those that
+    compute the position biases of Swin v2. `covered` counts rectifier calls. Nodes of the backward graph: `marks` are
+    rectifiers, `within` the other nodes of rectifiers composed of several calls, and `gates` operations that are no
+    rectifiers but select values by a comparison of the picture's own values.
     """
 
     def __init__(self, rule: Rule | None) -> None:
@@ -60,21 +60,22 @@ class Rectified(TorchFunctionMode):
         self.marks: set[Any] = set()
         self.within: set[Any] = set()
         self.gates: set[Any] = set()
-        # What a result was made of in the last calls, and which results follow the picture without a gradient.
+        # The inputs of recent results, step by step; and results that depend on the picture without a gradient
+        # (comparisons).
         self._origins: OrderedDict[int, tuple[weakref.ref[Tensor], list[list[_Known]]]] = OrderedDict()
         self._cut: dict[int, tuple[weakref.ref[Tensor], weakref.ref[Tensor] | None]] = {}
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Call `func`, or in the place of a rectifier ours."""
+        """Call `func`; if it is a rectifier, return a result with the backward pass of `rule`."""
         given = kwargs or {}
         tensors = list(_tensors((args, given)))
         live = [t for t in tensors if t.requires_grad and t.is_floating_point()] if torch.is_grad_enabled() else []
         if not live and not any(self._is_cut(t) for t in tensors):
             return func(*args, **given)
         name = getattr(func, "__name__", "").partition(".")[0]
-        # PyTorch itself says that nothing may be written into a leaf.
+        # PyTorch itself forbids writing into a leaf.
         if live and args and args[0] is live[0] and not live[0].is_leaf and _writes(func, name, args, given):
             return self._in_place(_Call(func, name, args, given, tensors, live))
         call, out = _Call(func, name, args, given, tensors, live), func(*args, **given)
@@ -86,7 +87,7 @@ class Rectified(TorchFunctionMode):
         return out
 
     def _seen(self, call: _Call, out: Tensor, *, alone: bool = True) -> Tensor:
-        """Return what stands for a call's result, `alone` or one of several."""
+        """Return the tensor that replaces a call's result, which is the only one (`alone`) or one of several."""
         if not out.requires_grad:
             self._cut_off(call, out)
             return out
@@ -98,7 +99,7 @@ class Rectified(TorchFunctionMode):
             if _rectifies(x, out):
                 if (alone and _on_others(call, x)) or ((others or len(call.live) > 1) and self._compares(call, x)):
                     return self._replace(x, out)
-                # Something that did nothing to these values, or ReLU6 where none is above six.
+                # An identity on these values, or ReLU6 with no value above six.
                 self._remember(out, [])
                 return out
         steps = self._steps(call.live)
@@ -111,7 +112,7 @@ class Rectified(TorchFunctionMode):
         return out
 
     def _in_place(self, call: _Call) -> Any:
-        """Call what writes into its first argument, tried on a copy before."""
+        """Run a call that writes into its first argument, after trying it on a copy."""
         x, rest = call.args[0], call.tensors[1:]
         others = [t for t in rest if self._is_cut(t)]
         with torch.no_grad():
@@ -140,9 +141,9 @@ class Rectified(TorchFunctionMode):
         return out
 
     def _compares(self, call: _Call, x: Tensor) -> bool:
-        """Tell whether a call that gave max(x, 0) by a comparison made before does so for sure.
+        """Return whether a call that gave max(x, 0) by means of an earlier comparison is certainly a rectifier.
 
-        x must have values below zero, or the comparison be known as one of x with zero.
+        Either x has negative values, or the comparison is known to have been between x and zero.
         """
         masks = [known[1] for t in call.tensors if (known := self._cut.get(id(t))) and known[0]() is t]
         return _has_negative(x) or any(mask is not None and mask() is x for mask in masks)
@@ -159,7 +160,7 @@ class Rectified(TorchFunctionMode):
         return made
 
     def _steps(self, live: list[Tensor]) -> list[list[_Known]]:
-        """Return what led to a result made of `live`, step by step backwards."""
+        """Return the tensors from which a result of `live` was computed, one list for each step backwards."""
         steps: list[list[_Known]] = [[(t, t._version) for t in live]]
         for t in live:
             known = self._origins.get(id(t))
@@ -181,7 +182,7 @@ class Rectified(TorchFunctionMode):
         return known is not None and known[0]() is t
 
     def _cut_off(self, call: _Call, out: Tensor) -> None:
-        """Remember a result that follows the picture, but not by its gradient; and of what it is the sign."""
+        """Record a result that depends on the picture without a gradient, and the tensor it compares with zero."""
         of, live, args = None, call.live, call.args
         if call.name.strip("_") in _COMPARISONS and len(args) == 2 and len(live) == 1:
             other = args[1] if args[0] is live[0] else args[0]
@@ -191,7 +192,7 @@ class Rectified(TorchFunctionMode):
         self._cut[id(out)] = (weakref.ref(out), of)
 
     def _gate(self, out: Tensor, direct: list[Tensor], others: list[Tensor]) -> None:
-        """Remember a call that lets values through by what the picture's own values are compared with."""
+        """Record a call that selects values by a comparison of the picture's own values."""
         for mask in others:
             if mask.shape != out.shape or mask.numel() < 2:
                 continue
@@ -202,11 +203,14 @@ class Rectified(TorchFunctionMode):
 
 
 class _Rectifier(Function):
-    """ReLU whose backward pass lets only positive gradients through; `gated` only where its input was positive too."""
+    """ReLU with a backward pass that keeps only positive gradients.
+
+    With `gated` it keeps them only where its input was positive too.
+    """
 
     @staticmethod
     def forward(ctx: Any, value: Tensor, inplace: bool, gated: bool) -> Tensor:
-        """Rectify, in place where the network does."""
+        """Apply ReLU, in place if the network does."""
         ctx.gated = gated
         if inplace:
             ctx.mark_dirty(value)
@@ -217,7 +221,7 @@ class _Rectifier(Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Springenberg et al. 2015, figure 1; Zeiler and Fergus 2014."""
+        """Guided backpropagation: Springenberg et al. 2015, figure 1; deconvnet: Zeiler and Fergus 2014."""
         passed = gradients[0].relu()
         if ctx.gated:
             (out,) = ctx.saved_tensors
@@ -226,7 +230,7 @@ class _Rectifier(Function):
 
 
 def _above(last: Any, first: Any) -> set[Any]:
-    """Return the nodes between two of the backward graph, of a few calls."""
+    """Return the nodes between two nodes that are a few calls apart in the backward graph."""
     found: set[Any] = set()
     todo = [child for child, _ in last.next_functions]
     for _ in range(2 * STEPS):
@@ -237,7 +241,7 @@ def _above(last: Any, first: Any) -> set[Any]:
 
 
 def _tensors(values: Any) -> Iterator[Tensor]:
-    """Yield the tensors among a call's arguments, also in lists of them."""
+    """Yield the tensors among a call's arguments, including those in nested lists and dictionaries."""
     match values:
         case Tensor():
             yield values
@@ -250,7 +254,7 @@ def _tensors(values: Any) -> Iterator[Tensor]:
 
 
 def _put(values: Any, x: Tensor, other: Tensor) -> Any:
-    """Return arguments with one tensor in the place of another."""
+    """Return the arguments with one tensor replaced by another."""
     match values:
         case Tensor():
             return other if values is x else values
@@ -262,7 +266,7 @@ def _put(values: Any, x: Tensor, other: Tensor) -> Any:
 
 
 def _writes(func: Callable[..., Any], name: str, args: tuple[Any, ...], given: dict[str, Any]) -> bool:
-    """Tell whether a call may write into its first argument."""
+    """Return whether a call may write into its first argument."""
     if name in _WRITERS or (name.endswith("_") and not name.endswith("__")) or given.get("inplace"):
         return True
     code = getattr(func, "__code__", None)
@@ -271,7 +275,7 @@ def _writes(func: Callable[..., Any], name: str, args: tuple[Any, ...], given: d
 
 
 def _rectifies(x: Tensor, out: Tensor) -> bool:
-    """Tell whether `out` is max(x, 0), value by value."""
+    """Return whether `out` equals max(x, 0) everywhere."""
     alike = x.shape == out.shape and x.dtype == out.dtype and x.device == out.device and x.layout == out.layout
     if not alike or x.layout != torch.strided or not x.numel():
         return False
@@ -281,7 +285,10 @@ def _rectifies(x: Tensor, out: Tensor) -> bool:
 
 
 def _on_others(call: _Call, x: Tensor, *, inplace: bool = False) -> bool:
-    """Tell whether a call rectifies values near zero and far from it too."""
+    """Return whether a call also rectifies other values: near zero and far from it.
+
+    This excludes identities on positive inputs, ReLU6, LeakyReLU and similar functions.
+    """
     with torch.no_grad():
         some = x.new_tensor([-FAR, 1e-3, -1e-3, FAR, 1.0, -1.0, 0.0])
         other = some.repeat(x.numel() // len(some) + 1)[: x.numel()].reshape(x.shape)

@@ -1,4 +1,4 @@
-"""How a tensor of activations is laid out: which of its dimensions are channels and which are places. No network."""
+"""The layout of activation tensors: which dimensions are channels and which are spatial positions."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor
 NCHW, NHWC, TOKENS, CLASS_TOKEN, VECTOR, OTHER = "NCHW", "NHWC", "tokens", "class token + tokens", "vector", "other"
 MORE_TOKENS = "more tokens + tokens"
 SPATIAL = (NCHW, NHWC, TOKENS, CLASS_TOKEN, MORE_TOKENS)
-MOST_MORE = 64  # tokens without a place, where a map before tells the grid
-MOST_GUESSED = 16  # where nothing does
+MOST_MORE = 64  # most tokens without a position if the grid is known from an earlier map
+MOST_GUESSED = 16  # the same if the grid has to be guessed
 Grid = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A layout's name, its channels, and its grid (h, w) of places; (0, 0) where it has none.
+    """A layout's name, number of channels, and grid (h, w) of positions; (0, 0) if it has none.
 
-    Tokens that stand for no place, as class tokens and registers, are `before` the places and `after` them.
+    Tokens without a position, such as class tokens and registers, come `before` or `after` the positions.
     """
 
     name: str
@@ -31,11 +31,11 @@ class Layout:
 
     @property
     def spatial(self) -> bool:
-        """Whether there is more than one place."""
+        """Whether there is more than one position."""
         return self.name in SPATIAL and self.grid[0] * self.grid[1] > 1
 
     def planes(self, value: Tensor) -> Tensor:
-        """Return activations of this layout as (N, C, h, w); tokens without a place are left out. Differentiable."""
+        """Return activations as (N, C, h, w), without the tokens that have no position. Differentiable."""
         h, w = self.grid
         match self.name:
             case "NCHW":
@@ -57,11 +57,11 @@ def layout_of(
     grids: tuple[Grid, ...] = (),
     before: int | None = None,
 ) -> Layout:
-    """Tell the layout of a tensor (N, ...) in a network whose input is `size` (h, w).
+    """Return the layout of a tensor (N, ...) in a network whose input is `size` (h, w).
 
-    Places keep the input's proportions, within one cell of rounding. Where both orders would fit equally well,
-    `channels_last` decides. `grids` are those of maps that came before in the same pass: rows of tokens have one of
-    them, and any number of tokens more, `before` of which come first (None = all).
+    Grids must have the input's proportions, up to a rounding of one cell. If both orders fit equally well,
+    `channels_last` decides. `grids` are those of earlier maps in the same pass: a sequence of tokens is matched with
+    one of them plus any number of extra tokens, `before` of which precede the positions (None = all).
     """
     match shape:
         case (_, a, b, c):
@@ -85,7 +85,7 @@ def layout_of(
 
 
 def _token_grid(tokens: int, size: tuple[int, int], grids: tuple[Grid, ...]) -> Grid | None:
-    """Return the grid of so many tokens, None where they are no grid of the picture."""
+    """Return the grid of a sequence of tokens, None if it is no grid of the picture."""
     fitting = [(tokens - h * w, (h, w)) for h, w in grids if 0 <= tokens - h * w <= min(MOST_MORE, h * w)]
     if fitting:
         return min(fitting)[1]
@@ -100,7 +100,10 @@ def _token_grid(tokens: int, size: tuple[int, int], grids: tuple[Grid, ...]) -> 
 
 
 def _misfit(grid: tuple[int, int], size: tuple[int, int]) -> float:
-    """Return how far a grid is from the proportions of the input: 0 is exact, infinite beyond one cell of rounding."""
+    """Return how far a grid deviates from the input's proportions.
+
+    0 is exact, infinite beyond a rounding of one cell.
+    """
     (h, w), (height, width) = grid, size
     if h > 2 * height or w > 2 * width:
         return math.inf
@@ -109,7 +112,7 @@ def _misfit(grid: tuple[int, int], size: tuple[int, int]) -> float:
 
 
 def _grid(count: int, size: tuple[int, int]) -> tuple[int, int] | None:
-    """Return the grid of so many places that has the proportions of the input, None if there is none."""
+    """Return the grid of `count` positions that has the input's proportions, None if there is none."""
     if count < 2:
         return None
     rows = round(math.sqrt(count * size[0] / size[1]))

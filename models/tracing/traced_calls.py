@@ -1,8 +1,8 @@
-"""What is attached to a network while it runs, and always removed again: the check for a cancel, and traced capture.
+"""Hooks that are attached while a network runs and always removed: cancellation checks, and recording of calls.
 
-A traced pass lists the *calls* of modules, not the modules: one that is called twice is there twice, one that is never
-called is not. No module is touched: the hooks are PyTorch's global ones, and values are cloned inside the hook, because
-the next operation may be in place.
+A trace lists the *calls* of modules, not the modules: one that is called twice appears twice, one that is never called
+does not appear. The hooks are PyTorch's global ones, so the modules themselves are not changed. Values are cloned
+inside the hook, because the next operation may modify them in place.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from models.runtime.forward_passes import repetition
 from models.tracing.tensor_layout import Layout, layout_of
 
 CALL_BYTES = 1024
-GRIDS = 6  # of maps before that tell how tokens lie
-# Of networks whose rows of tokens (by their number) have others than places: how many of those come first.
+GRIDS = 6  # recent maps whose grids are tried for sequences of tokens
+# Per network, for token sequences (by length) with tokens that have no position: how many of those come first.
 BEFORE: weakref.WeakKeyDictionary[nn.Module, dict[int, int]] = weakref.WeakKeyDictionary()
 
 
 @contextmanager
 def interruptible(check: Callable[[], None]) -> Iterator[None]:
-    """Call `check` before every module call inside, so that it can raise; no module is touched."""
+    """Call `check` before every module call inside the block; it may raise to cancel the pass."""
 
     def before(module: nn.Module, inputs: Any) -> None:
         check()
@@ -41,11 +41,12 @@ def interruptible(check: Callable[[], None]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Call:
-    """One tensor that one call of a module returned.
+    """One tensor returned by one call of a module.
 
-    `id` names it: the module's path, "#2" for its second call, ":key" where it returned several tensors. `module` is
-    the path, `kind` the type, `number` which of the module's `of` calls. `same` is the id of an earlier call that
-    returned this very tensor, as the last child of a container does, or "". `depth` counts the modules around it.
+    `id` is unique: the module's path, "#2" for its second call, ":key" if it returned several tensors. `module` is the
+    path, `kind` the class name, and this is the call `number` of `of` calls of the module. `same` is the id of an
+    earlier call that returned this same tensor, such as the last child of a container, or "". `depth` is the nesting
+    depth of the module.
     """
 
     id: str
@@ -61,14 +62,14 @@ class Call:
 
 @dataclass
 class Trace:
-    """The calls of one pass in the order in which they returned, and the parameters' modules that were never called."""
+    """The calls of one pass, in order of return; `silent` are modules with parameters that were never called."""
 
     calls: list[Call] = field(default_factory=list)
     silent: tuple[str, ...] = ()
 
     @property
     def nbytes(self) -> int:
-        """About the size of the calls."""
+        """Approximate size in bytes."""
         return CALL_BYTES * len(self.calls)
 
     def __getitem__(self, name: str) -> Call:
@@ -83,11 +84,11 @@ See = Callable[[Call, Tensor], Tensor | None]
 
 @contextmanager
 def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> Iterator[Trace]:
-    """Fill the Trace yielded with the calls made inside; it is complete at the end of the block.
+    """Record the calls made inside the block in the Trace yielded, which is complete at the end of the block.
 
-    `size` (h, w) is that of the network's input, which tells the layouts. `see` is called with each call and its value,
-    to be read at once: what follows may change it in place. A tensor that it returns takes the value's place. Of passes
-    that are averaged the first is listed, and each is seen.
+    `size` (h, w) is the size of the network's input, from which layouts are derived. `see` is called with each call and
+    its value, which it must read at once: later operations may modify it in place. A tensor returned by `see` replaces
+    the value. If several passes are averaged, only the first is listed, but `see` is called for all.
     """
     names = _names(net)
     trace, counts = Trace(), Numbers()
@@ -136,11 +137,11 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
 
 @contextmanager
 def recorded(net: nn.Module, ids: Collection[str], *, leaf: bool = False) -> Iterator[dict[str, Tensor]]:
-    """Keep the values of some calls made inside, as clones, in the dictionary yielded.
+    """Record clones of the outputs of some calls made inside the block, in the dictionary yielded.
 
-    Each value stays part of the graph, if there is one, and whatever follows works on a copy, so that an in-place
-    operation cannot change it. With `leaf` it is cut off from what came before and asks for gradients: what follows
-    then forms a graph back to it and no further. Of passes that are averaged the values are too.
+    Each value stays part of the autograd graph, and the network continues with a copy, so that an in-place operation
+    cannot change the recorded one. With `leaf` the value is detached and requires gradients: the graph then starts at
+    this value. If several passes are averaged, so are the values.
     """
     names = _names(net)
     wanted, counts = set(ids), Numbers()
@@ -159,7 +160,7 @@ def recorded(net: nn.Module, ids: Collection[str], *, leaf: bool = False) -> Ite
             elif name in wanted and repetition() and name in kept:
                 _meant(kept[name], value)
             elif name in wanted:
-                # Numbers of half precision have no equal in numpy.
+                # NumPy has no equivalent of bfloat16: convert to float32.
                 kept[name] = value.float().clone()
                 replaced[key] = kept[name].clone()
         return _replaced(output, replaced) if replaced else None
@@ -173,7 +174,7 @@ def recorded(net: nn.Module, ids: Collection[str], *, leaf: bool = False) -> Ite
 
 @contextmanager
 def changed(net: nn.Module, change: Mapping[str, Callable[[Tensor], Tensor]]) -> Iterator[None]:
-    """Put `change[id](value)` in the place of some calls' values inside; every other call is left alone."""
+    """Replace the outputs of some calls inside the block by `change[id](value)`."""
     names = _names(net)
     counts: dict[str, int] = {}
 
@@ -195,18 +196,20 @@ def changed(net: nn.Module, change: Mapping[str, Callable[[Tensor], Tensor]]) ->
 
 @contextmanager
 def gradients() -> Iterator[None]:
-    """Allow gradients inside, also where the caller is in inference mode."""
+    """Enable gradients inside the block, even if the caller is in inference mode."""
     with torch.inference_mode(False), torch.enable_grad():
         yield
 
 
 def call_id(path: str, number: int, key: str) -> str:
-    """Return the id of a call of the module at `path`: its number from the second on, its key where it has several."""
+    """Return the id of a call: the module's path, the number from the second call on, the key if there are several
+    tensors.
+    """
     return f"{path}{f'#{number}' if number > 1 else ''}{f':{key}' if key else ''}"
 
 
 def tensors_in(output: Any) -> list[tuple[str, Tensor]]:
-    """Return the floating-point tensors of a module's output with their keys; a lone one has none."""
+    """Return the floating-point tensors in a module's output with their keys; a single one has the key ""."""
     match output:
         case Tensor():
             found = [("", output)]
@@ -217,13 +220,13 @@ def tensors_in(output: Any) -> list[tuple[str, Tensor]]:
         case _:
             found = []
     found = [(key, value) for key, value in found if value.is_floating_point()]
-    # Attention returns (output, None): one tensor needs no key.
+    # Attention returns (output, None): a single tensor needs no key.
     alone = len(found) == 1 and not isinstance(output, Mapping)
     return [("", found[0][1])] if alone else found
 
 
 def _replaced(output: Any, replaced: Mapping[str, Tensor]) -> Any:
-    """Return an output of the same kind with some of its tensors replaced; without a key, its only tensor."""
+    """Return a copy of an output with some tensors replaced, by key; the key "" stands for its only tensor."""
     lone = replaced.get("")
     kind: Any = type(output)
     match output:
@@ -240,27 +243,27 @@ def _replaced(output: Any, replaced: Mapping[str, Tensor]) -> Any:
 
 
 def leaf_of(kept: dict[str, Tensor], name: str, value: Tensor) -> Tensor:
-    """Return what takes a value's place so that the graph begins at a leaf, `kept` by its name.
+    """Return a copy of the value that starts a new graph at a leaf, which is stored in `kept` under `name`.
 
-    Of passes that are averaged there is one leaf: its value is their mean, its gradient that of their mean.
+    If several passes are averaged there is a single leaf: its value is their mean, and its gradient that of the mean.
     """
     value = value.detach().float()
     if repetition() and name in kept:
         _meant(kept[name], value)
         return value + (kept[name] - kept[name].detach())
     kept[name] = value.clone().requires_grad_()
-    # What follows may be in place, and works on a copy.
+    # Later operations may modify the value in place: return a copy.
     return kept[name].clone()
 
 
 def _meant(kept: Tensor, value: Tensor) -> None:
-    """Make what is kept the mean of the passes so far and this one."""
+    """Update `kept` to the mean of the passes so far, including this one."""
     mean = kept.data
     mean += (value.detach().float() - mean) / (repetition() + 1)
 
 
 class Numbers:
-    """Numbers the calls of each module by its path; passes that are averaged count anew. `seen` are all paths."""
+    """Numbers the calls of each module by path, starting anew for each averaged pass. `seen` are all paths called."""
 
     def __init__(self) -> None:
         self.seen: set[str] = set()
@@ -278,7 +281,10 @@ class Numbers:
 
 
 def _owner(owners: dict[int, tuple[weakref.ref[Tensor], int, str]], value: Tensor, name: str) -> str:
-    """Return which call returned this tensor before, unchanged since; "" where none did, and remember this one then."""
+    """Return the id of the earlier call that returned this same tensor unmodified.
+
+    "" if there is none, and then remember it.
+    """
     version = 0 if value.is_inference() else value._version
     known = owners.get(id(value))
     if known is not None and known[0]() is value and known[1] == version:
@@ -288,5 +294,5 @@ def _owner(owners: dict[int, tuple[weakref.ref[Tensor], int, str]], value: Tenso
 
 
 def _names(net: nn.Module) -> dict[int, str]:
-    """Return the path of each module by its identity; a module in two places has the first one's."""
+    """Return the path of each module by its `id`; a module registered twice has its first path."""
     return {id(module): name for name, module in net.named_modules()}

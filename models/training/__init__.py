@@ -1,1 +1,1 @@
-"""One script per bundled model, with its data preparation; never imported by the program itself."""
+"""One script per bundled model, with its data preparation. The program never imports it."""

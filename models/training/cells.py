@@ -1,4 +1,4 @@
-"""The photographs of BCCD (blood cells, Pascal VOC boxes) from its archive, plain or varied for training."""
+"""The photographs of BCCD (blood cells with Pascal VOC boxes), read from its archive and augmented for training."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Photograph:
 def photographs(data: Path, *, splits: Sequence[str]) -> list[Photograph]:
     """Read the photographs of the named splits (`train`, `val`, `test`) of `bccd.zip` in the folder `data`.
 
-    Two annotations without an area are left out. Raises FileNotFoundError with the remedy when it is not there.
+    Two annotations without an area are left out. Raises FileNotFoundError saying what to do if the archive is missing.
     """
     path = Path(data) / "bccd.zip"
     if not path.exists():
@@ -61,7 +61,7 @@ def _object(item: ElementTree.Element) -> tuple[tuple[float, float, float, float
 
 
 def vary(photograph: Photograph, rng: Rng) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]:
-    """Return a varied view of 384x288 px: turned by quarters, mirrored, scaled, moved, other light and colour."""
+    """Return an augmented view of 384x288 px: quarter turns, mirroring, scale, shift, light and colour."""
     image, boxes = photograph.image, photograph.boxes
     height, width = image.shape[:2]
     scale = SHORT_PX / height * rng.uniform(0.75, 1.35)
@@ -73,7 +73,7 @@ def vary(photograph: Photograph, rng: Rng) -> tuple[NDArray[np.uint8], NDArray[n
     shift = centre - matrix @ [width / 2, height / 2]
     paper = np.median(image.reshape(-1, 3)[::101], axis=0)
     affine = np.column_stack([matrix, shift])
-    # Pixel centres lie at half: what moves corners by `affine` moves OpenCV's pixel indices by this.
+    # `affine` maps corner coordinates. OpenCV's are pixel centres, half a pixel away, so its offset differs.
     affine[:, 2] += matrix @ [0.5, 0.5] - 0.5
     view = cv2.warpAffine(image, affine, (LONG_PX, SHORT_PX), flags=cv2.INTER_LINEAR, borderValue=paper.tolist())
 
@@ -96,10 +96,10 @@ def _light(view: NDArray[np.uint8], rng: Rng) -> NDArray[np.uint8]:
 
 
 class Varied(IterableDataset[tuple[Tensor, dict[str, Tensor]]]):
-    """An endless stream of varied views of the train and val photographs; view i depends on the seed and i alone."""
+    """An endless stream of augmented train and val photographs; view i depends only on the seed and i."""
 
     def __init__(self, data: Path, *, seed: int) -> None:
-        cv2.setNumThreads(1)  # a pool of threads would not survive the fork into the loader's worker
+        cv2.setNumThreads(1)  # OpenCV's thread pool does not survive the fork into the loader's worker
         self.photographs = photographs(data, splits=("train", "val"))
         self.seed = seed
 

@@ -1,4 +1,4 @@
-"""Sort real digits into ten kinds without labels, so that InfoGAN's category has something to hold on to."""
+"""Clusters real digits into ten kinds without labels, which gives InfoGAN's category a starting point."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEAST = 1e-8
 
 
 def bent(x: Tensor) -> Tensor:
-    """Return pictures in [-1, 1], each turned, sheared, scaled, moved and its strokes swollen by chance."""
+    """Return pictures in [-1, 1], each randomly rotated, sheared, scaled, shifted, and with thicker strokes."""
     count = len(x)
     turn, shear = TURN * (2 * torch.rand(count) - 1), SHEAR * (2 * torch.rand(count) - 1)
     across, down = 1 + SCALE * (2 * torch.rand(2, count) - 1)
@@ -29,9 +29,10 @@ def bent(x: Tensor) -> Tensor:
 
 
 def agreement(net: Recogniser, x: Tensor) -> Tensor:
-    """Return the mutual information in nats of the categories of two bent versions of the same pictures.
+    """Return the mutual information in nats between the categories of two augmented versions of the same pictures.
 
-    The invariant information of Ji et al. 2019 (equation 3): largest where both agree, surely, and all ten are used.
+    The invariant information of Ji et al. 2019 (equation 3): largest when both agree with certainty and all ten
+    categories are used.
     """
     with torch.autocast("cpu", torch.bfloat16):
         category, _ = net(torch.cat([bent(x), bent(x)]).contiguous(memory_format=torch.channels_last))
@@ -42,7 +43,7 @@ def agreement(net: Recogniser, x: Tensor) -> Tensor:
 
 
 def cluster(net: Recogniser, pictures: Tensor, rng: torch.Generator, *, epochs: int) -> None:
-    """Train the recogniser's categories on real pictures (N, 1, 32, 32) uint8 by their agreement alone."""
+    """Train the recogniser's categories on real pictures (N, 1, 32, 32) uint8, using only their agreement."""
     batch = min(BATCH, len(pictures))
     steps = len(pictures) // batch
     optimiser = torch.optim.Adam(net.parameters(), RATE, fused=True)

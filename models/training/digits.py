@@ -1,4 +1,4 @@
-"""The digit detectors' training pictures: composed scenes, without end."""
+"""Training pictures of the digit detectors: an endless stream of composed scenes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.training.scene import compose, mnist
 
 
 class Scenes(IterableDataset[tuple[Tensor, dict[str, Tensor]]]):
-    """An endless stream of scenes; scene i depends on the seed and i alone."""
+    """An endless stream of scenes; scene i depends only on the seed and i."""
 
     def __init__(self, data: Path, *, seed: int) -> None:
         self.glyphs = mnist(data, split="train")

@@ -24,7 +24,7 @@ Picture = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Kind:
-    """What a card says of an architecture beside its figures."""
+    """An architecture's entries in its card, besides its metrics."""
 
     title: str
     classes: tuple[str, ...]
@@ -53,10 +53,11 @@ KINDS = {
 def average_precision(
     net: torch.nn.Module, pictures: Sequence[Picture], classes: Sequence[str], *, each: bool = False
 ) -> dict[str, float]:
-    """Return mAP@[.5:.95], mAP@0.5 and mAP@0.75 of a torchvision detector, by faster-coco-eval; of `each` class too.
+    """Return mAP@[.5:.95], mAP@0.5 and mAP@0.75 of a torchvision detector, by faster-coco-eval.
 
-    A picture is (H, W, 3) RGB uint8, boxes (N, 4) xyxy in its pixels, labels (N,) rows of `classes` (0: background).
-    The detector's own score threshold is lowered to 0.01 meanwhile, as precision is averaged over every recall.
+    With `each`, AP@0.5 of each class is included. A picture is (H, W, 3) RGB uint8, boxes (N, 4) xyxy in its pixels,
+    and labels (N,) rows of `classes` (0: background). The detector's own score threshold is lowered to 0.01 during the
+    measurement, because precision is averaged over every recall.
     """
     from faster_coco_eval import COCO, COCOeval_faster
 
@@ -98,12 +99,12 @@ def average_precision(
 
 
 def of_scenes(found: Sequence[Scene]) -> list[Picture]:
-    """Return composed scenes as pictures to measure on."""
+    """Convert composed scenes to pictures for the measurement."""
     return [(scene.image, scene.boxes, scene.digits + 1) for scene in found]
 
 
 def _measured(options: argparse.Namespace) -> dict[str, list[Picture]]:
-    """Return the pictures an architecture is measured on, by what the card calls them."""
+    """Return the test pictures of an architecture, by the name the card uses for them."""
     if options.architecture == "cells_faster_rcnn":
         found = photographs(options.data, splits=("test",))
         return {f"{len(found)} photographs of BCCD's test split": [(p.image, p.boxes, p.labels) for p in found]}
@@ -116,7 +117,7 @@ def _measured(options: argparse.Namespace) -> dict[str, list[Picture]]:
 
 
 def main() -> None:
-    """Measure and write the card beside the weights."""
+    """Measure, and write the card beside the weights."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with mnist.npz or bccd.zip")
     parser.add_argument("--architecture", choices=sorted(KINDS), required=True)

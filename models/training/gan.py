@@ -37,7 +37,7 @@ CATEGORY_WEIGHT, CONTINUOUS_WEIGHT, AGREEMENT_WEIGHT = 1.0, 0.5, 0.5
 
 
 def bounded(discriminator: nn.Module) -> nn.Module:
-    """Give every weight a spectral norm of 1 (Miyato et al. 2018) while training; `plain` bakes it in."""
+    """Constrain every weight to a spectral norm of 1 (Miyato et al. 2018) for training; `plain` makes it permanent."""
     for module in discriminator.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             parametrizations.spectral_norm(module)
@@ -45,12 +45,12 @@ def bounded(discriminator: nn.Module) -> nn.Module:
 
 
 def plain(net: GAN, generator: nn.Module, architecture: str) -> GAN:
-    """Return a new network with an averaged generator and the bounded weights baked in: what is stored."""
+    """Return a new network to be stored, with an averaged generator and the constrained weights made permanent."""
     stored = BUILDERS[architecture]()
     stored.generator.load_state_dict(generator.state_dict())
     if hasattr(net, "recogniser"):
         stored.recogniser.load_state_dict(net.recogniser.state_dict())
-    net.discriminator.eval()  # or each look at a weight would be one more power iteration
+    net.discriminator.eval()  # in training mode each read of a weight runs another power iteration
     for name, parameter in stored.discriminator.named_parameters():
         parameter.data.copy_(operator.attrgetter(name)(net.discriminator))
     net.discriminator.train()
@@ -58,10 +58,10 @@ def plain(net: GAN, generator: nn.Module, architecture: str) -> GAN:
 
 
 def information(net: GAN, made: Tensor, z: Tensor) -> Tensor:
-    """Return what the recogniser does not know of the codes, in nats but for a constant (Chen et al. 2016, equation 5).
+    """Return the negative log-likelihood of the codes under the recogniser, in nats up to a constant.
 
-    The category is read from bent pictures, so that slant, size and place cannot carry it; the continuous codes, under
-    a gaussian of fixed width, from the pictures as they are.
+    Chen et al. 2016, equation 5. The category is read from augmented pictures, so that slant, size and position cannot
+    carry it; the continuous codes are read from the unchanged pictures, under a gaussian of fixed width.
     """
     with torch.autocast("cpu", torch.bfloat16):
         category, _ = net.recogniser(bent(made))
@@ -73,15 +73,15 @@ def information(net: GAN, made: Tensor, z: Tensor) -> Tensor:
 
 
 def _fall(done: float) -> float:
-    """Return what the rates are multiplied with when a share of the steps is done: they fall in the second half."""
+    """Return the factor of the learning rates after a share of the steps: they fall in the second half."""
     return min(1.0, 0.05 + 1.9 * (1 - done))
 
 
 def train(net: GAN, pictures: Tensor, options: argparse.Namespace) -> None:
     """Train with the non-saturating loss (Goodfellow et al. 2014) and Adam; save the weights after every epoch.
 
-    InfoGAN's category may become anything that can be told from a picture. To make it the digit, the recogniser first
-    sorts real pictures without their labels, and goes on doing so beside the game.
+    InfoGAN's category may come to mean anything recognisable in a picture. To make it the digit, the recogniser first
+    clusters real pictures without their labels, and continues to do so during the adversarial training.
     """
     rng = torch.Generator().manual_seed(options.seed)
     net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -130,14 +130,14 @@ def train(net: GAN, pictures: Tensor, options: argparse.Namespace) -> None:
 
             losses = torch.stack([judged.detach(), fooled.detach(), told.detach()])
             if not math.isfinite(float(losses.sum())):
-                raise FloatingPointError(f"The losses are no numbers in epoch {epoch + 1}: {losses}.")
+                raise FloatingPointError(f"The losses are not finite in epoch {epoch + 1}: {losses}.")
             recent = recent.lerp(losses, 0.02)
             bar.set_postfix_str("judge {:.3f} maker {:.3f} codes {:.3f}".format(*recent.tolist()), refresh=False)
         save_weights(plain(net, average.module, options.architecture), options.out)
 
 
 def write_card(architecture: str, weights: Path, judge: Path, data: Path, training: str) -> dict[str, float]:
-    """Write the card of trained weights, with the figures measured on them as they are stored, and return these."""
+    """Write the card of trained weights with metrics measured on the stored weights, and return the metrics."""
     net = load(BUILDERS[architecture](), weights)
     sees = load(digits_lenet(), judge)
     figures = gan_figures(net, sees, digits(data, split="test")[0], **FIGURES)
@@ -171,7 +171,7 @@ def _options() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Train, save the weights and measure their figures for the card."""
+    """Train, save the weights, and measure the metrics for the card."""
     options = _options()
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)

@@ -1,4 +1,4 @@
-"""Train the bundled classifier of digits on MNIST. Seeded; CPU.
+"""Train the bundled digit classifier on MNIST. Seeded; CPU.
 
 Run: python -m models.training.lenet --data DIR --out FILE
 """
@@ -23,7 +23,7 @@ BENT = 0.5
 
 
 def varied(x: Tensor) -> Tensor:
-    """Return pictures in [0, 1], about half of them bent a little."""
+    """Return pictures in [0, 1], about half of them augmented."""
     return torch.where(torch.rand(len(x), 1, 1, 1) < BENT, (bent(x * 2 - 1) + 1) / 2, x)
 
 
@@ -49,12 +49,12 @@ def train(net: LeNet, pictures: Tensor, labels: Tensor, options: argparse.Namesp
 
 
 def accuracy(net: LeNet, pictures: Tensor, labels: Tensor) -> float:
-    """Return the share of pictures (N, 1, 32, 32) uint8 whose best class is their own."""
+    """Return the share of pictures (N, 1, 32, 32) uint8 whose top class is correct."""
     return float((seen(net, unit(pictures)).probabilities.argmax(1) == labels).float().mean())
 
 
 def write_card(weights: Path, data: Path, training: str) -> float:
-    """Write the card of trained weights, with the accuracy measured on them as they are stored, and return it."""
+    """Write the card of trained weights with the accuracy measured on the stored weights, and return it."""
     reached = accuracy(load(digits_lenet(), weights), *digits(data, split="test"))
     card = {
         "name": "digits-lenet",

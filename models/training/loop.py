@@ -1,4 +1,4 @@
-"""Train a torchvision detector on a stream of pictures: the loop that the scripts share. Seeded; CPU or CUDA."""
+"""Training loop for torchvision detectors on a stream of pictures, shared by the scripts. Seeded; CPU or CUDA."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _collate(batch: list[tuple[Tensor, Target]]) -> tuple[list[Tensor], list[Tar
 
 
 def arguments(description: str, *, data: str) -> argparse.Namespace:
-    """Read the options every script has; `data` says what the folder of that name holds."""
+    """Parse the options that every script has; `data` describes the contents of the data folder."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, required=True, help=data)
     parser.add_argument("--out", type=Path, required=True, help="where the weights go (.safetensors)")
@@ -43,9 +43,10 @@ def arguments(description: str, *, data: str) -> argparse.Namespace:
 def train(
     build: Callable[[], nn.Module], pictures: IterableDataset[tuple[Tensor, Target]], options: argparse.Namespace
 ) -> None:
-    """Train `build()` on an endless stream and save the average of its weights (EMA); AdamW, warm-up, cosine schedule.
+    """Train `build()` on an endless stream and save an exponential moving average of its weights.
 
-    The backbone runs in bfloat16 (2 to 3 times faster on a CPU with AVX-512 BF16), heads and losses in float32.
+    Uses AdamW, warm-up and a cosine schedule. The backbone runs in bfloat16 (2 to 3 times faster on a CPU with AVX-512
+    BF16), heads and losses in float32.
     """
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)

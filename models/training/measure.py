@@ -1,4 +1,4 @@
-"""The figures of the generative models' cards, each by its definition, over stored weights. No training."""
+"""Metrics for the cards of the generative models, each computed by its definition from the stored weights."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Net = TypeVar("Net", bound=nn.Module)
 
 
 def load(net: Net, weights: Path) -> Net:
-    """Load stored weights into a network, in single precision, and return it ready to be asked."""
+    """Load stored weights into a network in single precision, and return it in evaluation mode."""
     state = read(weights)
     net.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in state.items()})
     return net.eval()
 
 
 def rounded(figures: dict[str, float]) -> dict[str, float]:
-    """Return figures with four significant digits after the point."""
+    """Return the figures rounded to four digits after the decimal point."""
     return {name: round(value, 4) for name, value in figures.items()}
 
 
@@ -42,10 +42,10 @@ def rounded(figures: dict[str, float]) -> dict[str, float]:
 def vae_figures(
     net: VAE, pictures: Tensor, *, step: int = 20, draws: int = 200
 ) -> tuple[dict[str, float], list[float]]:
-    """Return the figures of a VAE over pictures (N, 1, 32, 32) uint8, in nats, and the KL of each dimension (D,).
+    """Return the metrics of a VAE over pictures (N, 1, 32, 32) uint8, in nats, and the KL of each dimension (D,).
 
-    The reconstruction term is the Bernoulli log-likelihood of grey values at one drawn code for each picture. The
-    bound of Burda et al. 2016 (IWAE) is over every `step`th picture, with the ELBO of the same ones beside it.
+    The reconstruction term is the Bernoulli log-likelihood of grey values at one sampled code per picture. The bound of
+    Burda et al. 2016 (IWAE) is computed over every `step`th picture, together with the ELBO of the same pictures.
     """
     rng = torch.Generator().manual_seed(SEED)
     means, terms, kls = [], [], []
@@ -89,14 +89,14 @@ def iwae(net: VAE, pictures: Tensor, draws: int, rng: torch.Generator) -> Tensor
 
 
 def normalised(pictures: Tensor) -> Tensor:
-    """Return pictures (N, 1, 32, 32) in [0, 1] as the classifier wants them, (N, 3, 32, 32)."""
+    """Convert pictures (N, 1, 32, 32) in [0, 1] to the classifier's input, (N, 3, 32, 32)."""
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in (lenet.MEAN, lenet.STD))
     return (pictures.expand(-1, 3, -1, -1) - mean) / std
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the classifier makes of N pictures: probabilities (N, 10) and features (N, F)."""
+    """The classifier's output for N pictures: probabilities (N, 10) and features (N, F)."""
 
     probabilities: Tensor
     features: Tensor
@@ -104,7 +104,7 @@ class Seen:
 
 @torch.inference_mode()
 def seen(net: lenet.LeNet, pictures: Tensor) -> Seen:
-    """Return what the classifier sees in pictures (N, 1, 32, 32) in [0, 1]."""
+    """Return the classifier's output for pictures (N, 1, 32, 32) in [0, 1]."""
     probabilities, features = [], []
     for part in pictures.split(BATCH):
         feature = net.features(normalised(part))
@@ -115,24 +115,23 @@ def seen(net: lenet.LeNet, pictures: Tensor) -> Seen:
 
 @torch.inference_mode()
 def made(net: GAN, z: Tensor) -> Tensor:
-    """Return the pictures of codes (N, D), in [-1, 1]."""
+    """Return the pictures for codes (N, D), in [-1, 1]."""
     return torch.cat([net(part) for part in z.split(BATCH)])
 
 
 def gan_figures(net: GAN, judge: lenet.LeNet, pictures: Tensor, *, count: int, of_manifold: int) -> dict[str, float]:
-    """Return the figures of a GAN, over `count` drawn pictures and the real ones (N, 1, 32, 32) uint8, as `judge`, the
-    bundled classifier, sees them.
+    """Return the metrics of a GAN, from `count` generated pictures and real ones (N, 1, 32, 32) uint8.
 
-    The Fréchet distance is between gaussians fitted to the classifier's features: it is no FID, whose features are
-    Inception's. Precision and recall are those of Kynkäänniemi et al. 2019 in the same features, with `of_manifold`
-    pictures of each kind.
+    The features are those of `judge`, the bundled classifier. The Fréchet distance is between gaussians fitted to these
+    features; it is not an FID, which uses Inception's. Precision and recall are those of Kynkäänniemi et al. 2019 in
+    the same features, with `of_manifold` pictures of each kind.
     """
     z = draw(net.latent, count, torch.Generator().manual_seed(SEED))
     drawn = made(net, z)
     fake, real = seen(judge, (drawn + 1) / 2), seen(judge, unit(pictures))
     label = fake.probabilities.argmax(1)
     share = torch.bincount(label, minlength=CATEGORIES) / count
-    each = real.features[:: max(len(pictures) // of_manifold, 1)]  # MNIST comes sorted by digit
+    each = real.features[:: max(len(pictures) // of_manifold, 1)]  # a stride, because MNIST is sorted by digit
     precision, recall = precision_recall(each[:of_manifold], fake.features[:of_manifold])
     figures = {
         "class entropy (nats)": float(-(share * share.clamp(min=1e-12).log()).sum()),
@@ -150,9 +149,9 @@ def gan_figures(net: GAN, judge: lenet.LeNet, pictures: Tensor, *, count: int, o
 
 @torch.inference_mode()
 def recovery(net: GAN, z: Tensor, drawn: Tensor, label: Tensor) -> dict[str, float]:
-    """Return how well the codes (N, D) of drawn pictures are told from these, and whether each category is one digit.
+    """Return how well the codes (N, D) of generated pictures can be recovered, and whether each category is one digit.
 
-    Purity is the share of pictures that the classifier puts in the most frequent class of their category.
+    Purity is the share of pictures that the classifier assigns to the most frequent class of their category.
     """
     told = [net.recogniser(part) for part in drawn.split(BATCH)]
     category, continuous = (torch.cat(parts) for parts in zip(*told, strict=True))
@@ -170,12 +169,12 @@ def recovery(net: GAN, z: Tensor, drawn: Tensor, label: Tensor) -> dict[str, flo
 
 
 def shown(category: Tensor, label: Tensor) -> Tensor:
-    """Return how often (10, 10) each category (rows) is seen as each digit (columns)."""
+    """Return how often (10, 10) each category (rows) is classified as each digit (columns)."""
     return torch.bincount(category * CATEGORIES + label, minlength=CATEGORIES**2).view(CATEGORIES, CATEGORIES)
 
 
 def labels(net: GAN, judge: lenet.LeNet, count: int) -> list[str]:
-    """Return for each category the digit that the classifier sees most often in its pictures."""
+    """Return, for each category, the digit that the classifier sees most often in its pictures."""
     z = draw(net.latent, count, torch.Generator().manual_seed(SEED))
     label = seen(judge, (made(net, z) + 1) / 2).probabilities.argmax(1)
     return [lenet.CLASSES[i] for i in shown(z[:, :CATEGORIES].argmax(1), label).argmax(1)]
@@ -187,7 +186,7 @@ def precision_recall(real: Tensor, fake: Tensor) -> tuple[float, float]:
 
 
 def _covered(manifold: Tensor, points: Tensor) -> float:
-    """Return the share of `points` that lie in the ball of some manifold point up to its k-th neighbour."""
+    """Return the share of `points` that lie within the distance of some manifold point to its k-th neighbour."""
     radius = torch.cdist(manifold, manifold).kthvalue(NEIGHBOURS + 1).values
     return float((torch.cdist(points, manifold) <= radius).any(1).float().mean())
 
@@ -202,7 +201,7 @@ def frechet(real: Tensor, fake: Tensor) -> float:
 
 
 def body(architecture: str, title: str, **more: Any) -> dict[str, Any]:
-    """Return what the cards of all generative models share, with `more` of this one."""
+    """Return the entries shared by the cards of all generative models, with `more` of this one."""
     return {
         "name": architecture.replace("_", "-"),
         "title": title,

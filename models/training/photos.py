@@ -36,7 +36,7 @@ Rng = np.random.Generator
 def photos(data: Path, *, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Read the `train` or `test` photographs (N, 32, 32, 3) of `cifar10-jpeg.zip` in a folder, and their labels (N,).
 
-    Raises FileNotFoundError with the remedy when it is not there.
+    Raises FileNotFoundError saying what to do if the archive is missing.
     """
     path = Path(data) / "cifar10-jpeg.zip"
     if not path.exists():
@@ -48,13 +48,13 @@ def photos(data: Path, *, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int
 
 
 def normalised(pictures: NDArray[np.uint8]) -> Tensor:
-    """Return pictures (N, H, W, 3) as the networks want them, (N, 3, H, W)."""
+    """Convert pictures (N, H, W, 3) to the networks' input, (N, 3, H, W)."""
     x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
 
 
 def varied(pictures: NDArray[np.uint8], rng: Rng, *, hole_px: int) -> NDArray[np.uint8]:
-    """Return pictures mirrored, moved by up to 4 px, with one square of mid grey each (DeVries, Taylor 2017)."""
+    """Return pictures mirrored, shifted by up to 4 px, each with one square of mid grey (DeVries, Taylor 2017)."""
     count = len(pictures)
     padded = np.pad(pictures, ((0, 0), (PAD_PX, PAD_PX), (PAD_PX, PAD_PX), (0, 0)), mode="reflect")
     left, top = rng.integers(0, 2 * PAD_PX + 1, (2, count))
@@ -67,7 +67,7 @@ def varied(pictures: NDArray[np.uint8], rng: Rng, *, hole_px: int) -> NDArray[np
 
 
 def accuracy(net: nn.Module, pictures: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
-    """Return the share of pictures whose best class is their own."""
+    """Return the share of pictures whose top class is correct."""
     net.eval()
     with torch.inference_mode():
         parts = [net(normalised(pictures[i : i + 500])).argmax(1) for i in range(0, len(pictures), 500)]
@@ -79,7 +79,7 @@ def _whole(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def write_card(architecture: str, weights: Path, data: Path, training: str) -> float:
-    """Write the card of trained weights, with the accuracy measured on them as they are stored, and return it."""
+    """Write the card of trained weights with the accuracy measured on the stored weights, and return it."""
     net = BUILDERS[architecture]()
     net.load_state_dict(_whole(read(weights)))
     pictures, labels = photos(data, split="test")
@@ -117,7 +117,7 @@ def _options() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Train with a one-cycle schedule, label smoothing and an average of weights (EMA), and save the average."""
+    """Train with a one-cycle schedule and label smoothing, and save an exponential moving average of the weights."""
     options = _options()
 
     torch.manual_seed(options.seed)

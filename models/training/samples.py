@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.images import save_png
+from models.pictures.images import save_png
 from models.training.scene import compose, sklearn_digits
 
 SEEDS = {"board": 13, "ruled-paper": 3, "slate": 8, "squared-paper": 4}

@@ -36,7 +36,7 @@ class Scene:
 def mnist(data: Path, *, split: str) -> Glyphs:
     """Read the `train` or `test` digits of `mnist.npz` in the folder `data`.
 
-    Raises FileNotFoundError with the remedy when the file is not there.
+    Raises FileNotFoundError saying what to do if the file is missing.
     """
     path = Path(data) / "mnist.npz"
     if not path.exists():
@@ -49,7 +49,7 @@ def mnist(data: Path, *, split: str) -> Glyphs:
 
 
 def sklearn_digits() -> Glyphs:
-    """Read scikit-learn's `load_digits`: 1,797 digits of 8x8 pixels by other writers than MNIST's."""
+    """Return scikit-learn's `load_digits`: 1,797 digits of 8x8 pixels by other writers than MNIST's."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
@@ -67,10 +67,9 @@ def compose(
     count: tuple[int, int] = (3, 11),
     size_px: tuple[float, float] = (16, 110),
 ) -> Scene:
-    """Draw one scene: paper, ruled lines, digits in ink, clutter, then blur and noise of a camera.
+    """Draw one scene: paper, ruled lines, digits in ink, clutter, then camera blur and noise.
 
-    `size_px` bounds the longer side of a digit's ink, drawn log-uniformly. Boxes are tight around the ink that
-    the rendered digit leaves on the paper.
+    `size_px` bounds the longer side of a digit's ink, drawn log-uniformly. Boxes are tight around the rendered ink.
     """
     paper, ink = _colours(rng)
     canvas = _paper(rng, width, height, paper)
@@ -105,12 +104,12 @@ def compose(
 
 
 def scenes(glyphs: Glyphs, count: int, *, seed: int) -> list[Scene]:
-    """Return `count` scenes that depend on `seed` and their index alone."""
+    """Return `count` scenes that depend only on `seed` and their index."""
     return [compose(glyphs, np.random.default_rng((seed, i))) for i in range(count)]
 
 
 def _write(rng: Rng, ink: NDArray[np.uint8], size: float) -> NDArray[np.float32]:
-    """Return one digit's opacity (h, w) in 0..1, cut tight, its longer side about `size` pixels."""
+    """Return one digit's opacity (h, w) in 0..1, cropped tightly, with a longer side of about `size` pixels."""
     glyph = ink
     if rng.random() < 0.15 and min(glyph.shape) > 16:
         side = int(rng.integers(10, 16))
@@ -148,7 +147,7 @@ def _write(rng: Rng, ink: NDArray[np.uint8], size: float) -> NDArray[np.float32]
 def _place(
     rng: Rng, shape: tuple[int, ...], width: int, height: int, boxes: list[tuple[int, int, int, int]]
 ) -> tuple[int, int] | None:
-    """Return a corner where the digit overlaps what is there by at most `MAX_OVERLAP` of the smaller, or None."""
+    """Return a corner where the digit overlaps earlier ones by at most `MAX_OVERLAP` of the smaller, or None."""
     h, w = shape
     if w >= width or h >= height:
         return None
@@ -183,7 +182,7 @@ def _colours(rng: Rng) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _paper(rng: Rng, width: int, height: int, colour: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return a sheet (height, width, 3) in 0..255 with a gradient of light and soft stains."""
+    """Return a sheet (height, width, 3) in 0..255 with a lighting gradient and soft stains."""
     y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j].astype(np.float32)
     angle = rng.uniform(0, 2 * np.pi)
     light = (np.cos(angle) * (x - 0.5) + np.sin(angle) * (y - 0.5)) * rng.uniform(0, 50)
@@ -193,7 +192,7 @@ def _paper(rng: Rng, width: int, height: int, colour: NDArray[np.float64]) -> ND
 
 
 def _rule(rng: Rng, canvas: NDArray[np.float32], ink: NDArray[np.float64]) -> None:
-    """Draw ruled or squared lines, fainter than the ink, a little tilted."""
+    """Draw ruled or squared lines, fainter than the ink and slightly tilted."""
     height, width = canvas.shape[:2]
     gap = rng.uniform(14, 48)
     colour = canvas.mean((0, 1)) * 0.6 + rng.uniform(0, 255, 3) * 0.2 + ink * 0.2
@@ -210,7 +209,7 @@ def _rule(rng: Rng, canvas: NDArray[np.float32], ink: NDArray[np.float64]) -> No
 
 
 def _clutter(rng: Rng, canvas: NDArray[np.float32], ink: NDArray[np.float64]) -> None:
-    """Draw a few things that are no digits: dots, dashes, an arc, a frame."""
+    """Draw a few things that are not digits: dots, dashes, an arc, a frame."""
     height, width = canvas.shape[:2]
     for _ in range(int(rng.integers(1, 5))):
         colour = (ink + rng.normal(0, 30, 3)).clip(0, 255).tolist()
@@ -230,7 +229,7 @@ def _clutter(rng: Rng, canvas: NDArray[np.float32], ink: NDArray[np.float64]) ->
 
 
 def _photograph(rng: Rng, canvas: NDArray[np.float32]) -> Image:
-    """Add what a camera adds: blur, sensor noise, JPEG blocks."""
+    """Add camera effects: blur, sensor noise, JPEG blocks."""
     if rng.random() < 0.5:
         canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.3, 1.1))
     noise = rng.normal(0, 1, (*canvas.shape[:2], 1)).astype(np.float32)

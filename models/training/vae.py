@@ -27,10 +27,10 @@ WARM_UP = 0.25
 
 
 def loss(net: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return reconstruction and KL of pictures (N, 1, 32, 32) in [0, 1], in nats each, the means of the batch.
+    """Return the reconstruction loss and the KL of pictures (N, 1, 32, 32) in [0, 1], in nats, as batch means.
 
-    The reconstruction is the Bernoulli log-likelihood of grey values, with its sign turned: binary cross entropy summed
-    over the pixels, at one drawn code for each picture (Kingma, Welling 2014, equation 10, beta 1).
+    The reconstruction loss is the negative Bernoulli log-likelihood of grey values: binary cross entropy summed over
+    the pixels, at one sampled code per picture (Kingma, Welling 2014, equation 10, beta 1).
     """
     with torch.autocast("cpu", torch.bfloat16):
         mu, logvar = net.encode(x)
@@ -46,8 +46,8 @@ def loss(net: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
 def train(net: VAE, pictures: Tensor, options: argparse.Namespace) -> None:
     """Train with Adam and a one-cycle schedule; save the weights after every epoch.
 
-    The weight of the KL grows from 0 to 1 in the first quarter, lest dimensions collapse before they are of use
-    (Bowman et al. 2016, section 3.1).
+    The weight of the KL term grows from 0 to 1 in the first quarter, so that dimensions do not collapse before they are
+    used (Bowman et al. 2016, section 3.1).
     """
     generator = torch.Generator().manual_seed(options.seed)
     net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -72,7 +72,7 @@ def train(net: VAE, pictures: Tensor, options: argparse.Namespace) -> None:
 
 
 def write_card(architecture: str, weights: Path, data: Path, training: str) -> dict[str, float]:
-    """Write the card of trained weights, with the figures measured on them as they are stored, and return these."""
+    """Write the card of trained weights with metrics measured on the stored weights, and return the metrics."""
     net = load(BUILDERS[architecture](), weights)
     figures, kl = vae_figures(net, digits(data, split="test")[0])
     card = body(
@@ -103,7 +103,7 @@ def _options() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Train, save the weights and measure their figures for the card."""
+    """Train, save the weights, and measure the metrics for the card."""
     options = _options()
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)

@@ -1,1 +1,4 @@
-"""Ground truth: annotated pictures as plain values, and one reader per format. No torch, no Qt."""
+"""Ground truth: annotated pictures as plain values, and one reader per format (COCO, Pascal VOC, YOLO).
+
+Never imports torch, so the window may import all of it. May import models.cards, models.pictures and the vocabulary.
+"""

@@ -1,6 +1,7 @@
-"""COCO's JSON to ground truth: images, annotations, categories. Not its result files, which hold detections.
+"""Reads ground truth from COCO's JSON files: images, annotations, categories.
 
-Read piece by piece: one call to the parser for a whole file of 20 MB would hold up the window's thread meanwhile.
+Result files, which hold detections, are refused. The file is parsed entry by entry: one call of the JSON parser for a
+file of 20 MB would block the window's thread.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _NO_COCO = "Ground truth in COCO's format has the lists images, annotations and categories."
 _CONVERT = "Export it as COCO, Pascal VOC or YOLO there, and open that."
 MOST_BYTES = 2_000_000_000
-MOST_ENTRY = 64_000_000  # characters: the parser of one entry cannot be stopped
-# What other programs write, by keys that stand in the outermost object, or in the first entry of a list.
+MOST_ENTRY = 64_000_000  # characters; parsing one entry cannot be interrupted
+# Formats of other programs, recognised by keys of the outermost object, or of a list's first entry (_LISTS).
 _OTHERS = (
     ({"shapes", "imagePath"}, "a LabelMe file of one picture"),
     ({"_via_img_metadata"}, "a VGG Image Annotator project"),
@@ -46,7 +47,7 @@ Entry = tuple[object, object, object, object, object]
 
 
 def read(path: Path, *, progress: Progress | None = None) -> Truth:
-    """Return the ground truth in a COCO file. Raises Refusal if it is no such file or none of its pictures is there."""
+    """Return the ground truth in a COCO file. Raises Refusal for another kind of file, or if no picture is found."""
     gather = Gatherer(progress)
     images: dict[Key, tuple[str, tuple[int, int]]] = {}
     rows: dict[Key, list[Entry]] = {}
@@ -55,7 +56,7 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
 
     def take(part: str, item: Any) -> None:
         if not isinstance(item, dict):
-            gather.omit(path.name, f"an entry of {part} is no object but {shown(item)}")
+            gather.omit(path.name, f"an entry of {part} is not an object but {shown(item)}")
             return
         key = _key(item.get("id"))
         if part == "categories":
@@ -63,7 +64,7 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
         elif part == "images":
             _image(gather, path.name, images, key, item)
         elif key is not None and key in seen:
-            gather.omit(path.name, f"annotation {key} comes twice; the first is used")
+            gather.omit(path.name, f"annotation {key} appears twice; the first is used")
         else:
             if key is not None:
                 seen.add(key)
@@ -76,7 +77,7 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
     found = _parse(path, take, progress)
     missing = [part for part in WANTED if part not in found]
     if missing:
-        raise Refusal(f"{path.name} has no {' and no '.join(missing)}, so it is no ground truth.", advice=_NO_COCO)
+        raise Refusal(f"{path.name} has no {' and no '.join(missing)}, so it is not ground truth.", advice=_NO_COCO)
 
     places = {key: row for row, key in enumerate(categories)}
     find = _finder(path, gather.listing)
@@ -95,7 +96,7 @@ def _category(gather: Gatherer, file: str, categories: dict[Key, str], key: Key 
     if key is None or not isinstance(name, str) or not name.strip():
         gather.omit(file, f"a category has no {'id' if key is None else 'name'}")
     elif key in categories:
-        gather.omit(file, f"category {key} ({name}) comes twice; the first is used")
+        gather.omit(file, f"category {key} ({name}) appears twice; the first is used")
     else:
         categories[key] = clean(name.strip())
 
@@ -105,7 +106,7 @@ def _image(gather: Gatherer, file: str, images: dict[Key, Any], key: Key | None,
     if key is None or not isinstance(name, str) or not name.strip() or "\0" in name:
         gather.omit(file, f"a picture has no {'id' if key is None else 'file name'}")
     elif key in images:
-        gather.omit(file, f"picture {key} ({name}) comes twice; the first is used")
+        gather.omit(file, f"picture {key} ({name}) appears twice; the first is used")
     else:
         width, height = whole(item.get("width")), whole(item.get("height"))
         images[key] = name.strip(), (max(width or 0, 0), max(height or 0, 0))
@@ -121,7 +122,7 @@ def _picture(
     own: list[Entry],
     places: dict[Key, int],
 ) -> None:
-    """Add a picture with its annotations, or write down why not."""
+    """Add a picture with its annotations, or record why it is left out."""
     if not path or gather.has(path):
         why = "is listed twice" if path else "is not there"
         gather.omit(name, f"this picture {why}, so its {len(own):,} boxes are left out")
@@ -148,12 +149,12 @@ def _picture(
 
 
 def _missing(given: Any) -> bool:
-    """Tell whether a box is not there: none, empty, or the four zeros that programs write in its place."""
+    """Return whether a box is missing: absent, empty, or the four zeros that some programs write instead."""
     return given in (None, [], "") or (isinstance(given, list) and len(given) == 4 and not any(given))
 
 
 def _box(given: Any) -> tuple[float, float, float, float] | None:
-    """Return COCO's x, y, width, height as x0, y0, x1, y1."""
+    """Convert COCO's x, y, width, height to x0, y0, x1, y1."""
     if not isinstance(given, list) or len(given) != 4:
         return None
     try:
@@ -169,9 +170,10 @@ def _key(given: Any) -> Key | None:
 
 
 def _finder(path: Path, listing: Listing) -> Callable[[str], str]:
-    """Return what finds a picture by its file name: beside the JSON, above it, in `images`, or in one folder nearby.
+    """Return a function that finds a picture by its file name, "" if it is not there.
 
-    Where several folders nearby have it, that one which the JSON's name speaks of: instances_val2017.json, val2017.
+    It looks beside the JSON file, one folder up, in `images`, and in the folders nearby. If several nearby folders have
+    the picture, the JSON's name decides: val2017 for instances_val2017.json.
     """
     folder = os.path.dirname(os.path.abspath(path))
     above = os.path.dirname(folder)
@@ -193,7 +195,7 @@ def _finder(path: Path, listing: Listing) -> Callable[[str], str]:
                 return own
             name = os.path.basename(name)
         parts = [part for part in name.split("/") if part not in ("", "..")]
-        # The folders it was exported with may have been left behind, one after the other.
+        # The export may have been moved without its outer folders, so drop them one by one.
         for spelled in dict.fromkeys((name, *("/".join(parts[n:]) for n in range(len(parts))))):
             for root in sure:
                 if listing.has(at := os.path.normpath(os.path.join(root, spelled))):
@@ -209,7 +211,7 @@ def _finder(path: Path, listing: Listing) -> Callable[[str], str]:
 
 
 def _parse(path: Path, take: Callable[[str, Any], None], progress: Progress | None) -> set[str]:
-    """Hand each entry of the wanted lists to `take`, and return which lists there were. Raises Refusal."""
+    """Pass each entry of the wanted lists to `take`, and return which lists the file has. Raises Refusal."""
     text = _text(path)
     found: set[str] = set()
     decode = json.JSONDecoder().raw_decode
@@ -224,7 +226,7 @@ def _parse(path: Path, take: Callable[[str, Any], None], progress: Progress | No
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         message = f"{path.name} is broken at {where}: {error.msg[:1].lower()}{error.msg[1:]}."
-        raise Refusal(message, advice="Mend it there, or export it again.") from error
+        raise Refusal(message, advice="Correct it there, or export it again.") from error
     except (RecursionError, MemoryError, ValueError) as error:
         raise Refusal(f"{path.name} is nested too deep or too large to be read.", advice=_NO_COCO) from error
     if not found:
@@ -233,11 +235,11 @@ def _parse(path: Path, take: Callable[[str, Any], None], progress: Progress | No
 
 
 def _text(path: Path) -> str:
-    """Return the text of a JSON file: UTF-8, or what its first bytes say it is. Raises Refusal."""
+    """Return the text of a JSON file in UTF-8, or in the encoding its first bytes show. Raises Refusal."""
     content = files.content(path, most=MOST_BYTES)
     try:
         text = content.decode("utf-8-sig" if content[:3] == b"\xef\xbb\xbf" else json.detect_encoding(content))
-        text.encode()  # a lone surrogate in UTF-16 could be written nowhere
+        text.encode()  # raises for a lone surrogate from UTF-16, which cannot be written to any file
     except UnicodeError as error:
         raise Refusal(f"{path.name} is not text in UTF-8.", advice="Save it in UTF-8, without compression.") from error
     except MemoryError as error:
@@ -246,7 +248,7 @@ def _text(path: Path) -> str:
 
 
 def _tell_other(path: Path, text: str) -> None:
-    """Raise a Refusal for a JSON file of another program, if it is known."""
+    """Raise a Refusal that names the program, if the JSON file has a known other format."""
     try:
         found = json.loads(text) if len(text) < MOST_ENTRY else None
     except (ValueError, RecursionError, MemoryError):
@@ -262,12 +264,12 @@ def _tell_other(path: Path, text: str) -> None:
 
 
 def _entries(path: Path, text: str, decode: Callable[..., Any]) -> Iterator[tuple[str, tuple[Any] | None, int]]:
-    """Walk through the outermost object: yield (list's name, (entry,) or None where a list begins, position)."""
+    """Walk the outermost object, yielding (list name, (entry,), position), and None for the entry at a list's start."""
     at = _skip(text, 0)
     if text[at : at + 1] != "{":
         decode(text, at)
         _tell_other(path, text)
-        raise Refusal("This file is no data set: it is a list or a single value.", advice=_NO_COCO)
+        raise Refusal("This file is not a data set: it is a list or a single value.", advice=_NO_COCO)
     at = _skip(text, at + 1)
     while text[at : at + 1] != "}":
         if text[at : at + 1] != '"':
@@ -293,7 +295,7 @@ def _entries(path: Path, text: str, decode: Callable[..., Any]) -> Iterator[tupl
 
 
 def _next(text: str, at: int, *, closing: str) -> int:
-    """Return where the next entry begins, or the bracket that closes."""
+    """Return the position of the next entry, or of the closing bracket."""
     at = _skip(text, at)
     if text[at : at + 1] == ",":
         after = _skip(text, at + 1)

@@ -1,4 +1,4 @@
-"""What every reader of ground truth needs: folders listed once, boxes checked, what is left out written down."""
+"""Shared parts of the ground truth readers: folder listings, checks of boxes, and records of what is left out."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models import images
-from models.images import FOLDER_SUFFIXES
+from models.pictures import images
+from models.pictures.images import FOLDER_SUFFIXES
 from models.truth.types import Annotated, Truth
 from models.types import Bool, Int, Refusal
 
 MOST_LINES = 100_000
-MOST_CHARACTERS = 400  # of a line or a name
+MOST_CHARACTERS = 400  # in a line or a name
 MOST_FOLDERS = 10_000
-MOST_DIGITS = 64  # of a number
-CLIP_LEAST = 1e-3  # pixels: what rounding may add to a box is not counted as cut off
+MOST_DIGITS = 64  # in a number
+CLIP_LEAST = 1e-3  # pixels; a smaller overhang is rounding, not a cut
 Progress = Callable[[float | None, str], None]
 Size = tuple[int, int]
 
 
 class Listing:
-    """Folders and what is in them, each listed once: looking for 5,000 pictures costs no 5,000 calls."""
+    """Folder listings, each read once, so that looking up 5,000 pictures takes no 5,000 system calls."""
 
     def __init__(self) -> None:
         self._names: dict[str, frozenset[str]] = {}
@@ -37,17 +37,17 @@ class Listing:
         return self._names[folder]
 
     def folders(self, folder: str) -> tuple[str, ...]:
-        """Return the paths of the folders in a folder, sorted, hidden ones left out."""
+        """Return the paths of a folder's subfolders, sorted, without hidden ones."""
         self._list(folder)
         return self._folders[folder]
 
     def has(self, path: str) -> bool:
-        """Tell whether there is a file at a path."""
+        """Return whether a file exists at a path."""
         folder, name = os.path.split(path)
         return name in self.names(folder)
 
     def picture(self, folder: str, stem: str) -> str:
-        """Return the path of the picture in a folder with a stem, "" for none; of several the first by name."""
+        """Return the path of the picture in a folder with a given stem, the first by name; "" if there is none."""
         if folder not in self._stems:
             found = sorted(n for n in self.names(folder) if Path(n).suffix.lower() in FOLDER_SUFFIXES)
             self._stems[folder] = {Path(name).stem: name for name in reversed(found)}
@@ -55,11 +55,11 @@ class Listing:
         return os.path.join(folder, name) if name else ""
 
     def is_picture(self, name: str) -> bool:
-        """Tell by its suffix whether a name is a picture's."""
+        """Return whether a name has the suffix of a picture."""
         return Path(name).suffix.lower() in FOLDER_SUFFIXES
 
     def below(self, folder: str, depth: int) -> list[str]:
-        """Return a folder and those below it, at most MOST_FOLDERS."""
+        """Return a folder and its subfolders down to `depth`, at most MOST_FOLDERS."""
         found, level = [folder], [folder]
         for _ in range(depth):
             level = [sub for each in level for sub in self.folders(each)][: MOST_FOLDERS - len(found)]
@@ -72,14 +72,14 @@ class Listing:
         try:
             with os.scandir(folder) as found:
                 entries = [(entry.name, entry.path, entry.is_dir()) for entry in found]
-        except (OSError, ValueError):  # ValueError: a name that no system has
+        except (OSError, ValueError):  # ValueError: a name that is impossible in a file system
             entries = []
         self._names[folder] = frozenset(name for name, _, is_folder in entries if not is_folder)
         self._folders[folder] = tuple(sorted(path for name, path, is_dir in entries if is_dir and name[0] != "."))
 
 
 class Gatherer:
-    """Collects a data set's pictures. `omit` writes down what cannot be used; `add` leaves out boxes that are none."""
+    """Collects a data set's pictures. `omit` records what cannot be used; `add` leaves out invalid boxes."""
 
     def __init__(self, progress: Progress | None) -> None:
         self.listing = Listing()
@@ -93,27 +93,27 @@ class Gatherer:
         self._remarks: list[str] = []
 
     def progress(self, done: int, of: int, text: str) -> None:
-        """Report how much is done, every hundredth time. What it raises, such as Cancelled, goes through."""
+        """Report progress at every hundredth call. Exceptions of the callback, such as Cancelled, propagate."""
         if self._progress is not None and done % 100 == 0:
             self._progress(done / max(of, 1), text)
 
     def omit(self, file: str, why: str) -> None:
-        """Write down that something of a file is left out: `why` goes on where the file's name ends."""
+        """Record that something in a file is left out; `why` continues the sentence after the file's name."""
         self._omitted += 1
         if len(self._lines) < MOST_LINES:
             self._lines.append(clean(f"{file}: {why}"))
 
     def remark(self, text: str) -> None:
-        """Write down what is to be known of the set as a whole."""
+        """Record a remark about the data set as a whole."""
         if text not in self._remarks and len(self._remarks) < MOST_LINES:
             self._remarks.append(clean(text))
 
     def has(self, path: str) -> bool:
-        """Tell whether a picture was added or claimed already."""
+        """Return whether a picture has been added or claimed."""
         return path in self._pictures or path in self.claimed
 
     def claim(self, path: str) -> None:
-        """Note that a picture has annotations, before they are added."""
+        """Mark a picture as annotated before its annotations are added."""
         self.claimed.add(path)
 
     def add(
@@ -128,10 +128,10 @@ class Gatherer:
         crowd: Sequence[bool] | None = None,
         hint: Callable[[int], str] | None = None,
     ) -> None:
-        """Add a picture with its boxes, xyxy in its pixels, cut at its edges where its `size` is known.
+        """Add a picture with its boxes, xyxy in its pixels, clipped to the picture if its `size` is known.
 
-        `file` and `what(row)` name a box that is left out: not numbers, without area, outside of the picture.
-        `hint(row)` ends what is said of a box without area or outside.
+        Boxes that are not finite, have no area or lie outside the picture are left out; `file` and `what(row)` name
+        them in the record, and `hint(row)` ends the sentence on a box without area or outside.
         """
         table = np.array(boxes, np.float64).reshape(-1, 4)
         label = np.array(labels, np.int64).reshape(-1)
@@ -147,20 +147,20 @@ class Gatherer:
         good = finite & solid & inside
         for row in np.flatnonzero(~good).tolist():
             if not finite[row]:
-                self.omit(file, f"{what(row)} has a coordinate that is no number")
+                self.omit(file, f"{what(row)} has a coordinate that is not a number")
             elif not solid[row]:
                 self.omit(file, f"{what(row)} has no area: {_span(table[row])}{hint(row) if hint else ''}")
             else:
-                outside = f"{what(row)} lies outside of the picture, {size[0]} × {size[1]}"
+                outside = f"{what(row)} lies outside the picture, {size[0]} × {size[1]}"
                 self.omit(file, outside + (hint(row) if hint else ""))
         self._pictures[path] = Annotated(path, size, table[good].astype(np.float32), label[good], crowded[good])
 
     def size(self, path: str, given: Size) -> Size:
-        """Return a picture's size as it was `given`, else as its file says. Raises Refusal."""
+        """Return the `given` size of a picture, or read it from its file if it is unknown. Raises Refusal."""
         return given if min(given) > 0 else images.size(path)
 
     def truth(self, name: str, kind: str, classes: Iterable[str]) -> Truth:
-        """Return what was gathered. Raises Refusal if there is no picture at all."""
+        """Return the collected data set. Raises Refusal if it has no pictures."""
         if not self._pictures:
             more = f", and {self._omitted - 1:,} more" if self._omitted > 1 else ""
             first = f" {self._lines[0]}{more}." if self._lines else ""
@@ -177,7 +177,7 @@ class Gatherer:
         return Truth(name, kind, tuple(classes), pictures, tuple(lines), self._omitted, self._clipped, tuple(cut), told)
 
     def _clip(self, table: NDArray[np.float64], size: Size, *, of: Bool) -> tuple[Bool, Int]:
-        """Cut boxes at the edges of the picture; tell which have anything left, and the rows of those that were cut."""
+        """Clip boxes to the picture. Return which have any area left, and the rows of those that were cut."""
         if min(size) <= 0 or not len(table):
             return np.ones(len(table), bool), np.zeros(0, np.int64)
         cut = np.clip(table, 0.0, np.array([*size, *size], np.float64))
@@ -191,14 +191,14 @@ class Gatherer:
 
 
 def clean(text: str) -> str:
-    """Return a text as it can be shown and written anywhere: no lone surrogates, in one line, of bounded length."""
+    """Return a text that can be shown and written anywhere: no lone surrogates, one line, bounded length."""
     plain = text[: MOST_CHARACTERS + 1].encode("utf-8", "replace").decode("utf-8")
     plain = "".join(c if c.isprintable() else " " for c in plain)
     return plain if len(plain) <= MOST_CHARACTERS else plain[:MOST_CHARACTERS] + "…"
 
 
 def shown(value: object) -> str:
-    """Return what a file says in place of something, short enough for a message."""
+    """Format a value from a file, short enough for a message."""
     try:
         return f"{value!r:.40}"
     except (RecursionError, ValueError):
@@ -211,8 +211,9 @@ def _span(box: NDArray[np.float64]) -> str:
 
 
 def number(value: object) -> float:
-    """Return a number that may be written as text, with a comma for its point. Raises ValueError, TypeError or
-    OverflowError for anything else; NaN and infinity are numbers here.
+    """Return a number that may be written as text, also with a decimal comma. NaN and infinity are allowed.
+
+    Raises ValueError, TypeError or OverflowError for anything else.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError("no number")
@@ -224,7 +225,7 @@ def number(value: object) -> float:
 
 
 def whole(value: object) -> int | None:
-    """Return a whole number that JSON or text may have written as 3, 3.0 or "3", None for anything else."""
+    """Return a whole number written as 3, 3.0 or "3" in JSON or text; None for anything else."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value if abs(value) < 1 << 62 else None
     try:

@@ -1,7 +1,7 @@
-"""Boxes around masks and polygons as COCO writes them: polygons, run lengths as numbers, run lengths as text.
+"""Bounding boxes of COCO's masks: polygons, run lengths as numbers, and compressed run lengths as text.
 
-Run lengths count pixels column by column, first those outside of the mask. As text each is a difference to the one two
-before it, in groups of five bits (pycocotools' maskApi.c is the reference).
+Run lengths count pixels column by column, starting with those outside the mask. In the compressed form each is the
+difference to the one two before it, in groups of five bits (reference: pycocotools' maskApi.c).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Box = tuple[float, float, float, float]
 
 
 def box(segmentation: Any, size: tuple[int, int]) -> Box | str:
-    """Return the x0, y0, x1, y1 around COCO's `segmentation` on a picture of `size`, or why there is none."""
+    """Return the x0, y0, x1, y1 around COCO's `segmentation` on a picture of `size`, or a text saying what is wrong."""
     if isinstance(segmentation, dict):
         return _mask(segmentation, size)
     if isinstance(segmentation, list) and segmentation:
@@ -35,9 +35,9 @@ def _polygons(rings: list[Any]) -> Box | str:
         try:
             values = [float(value) for value in ring]
         except (TypeError, ValueError, OverflowError):
-            return "has a polygon with what is no number"
+            return "has a polygon with a value that is not a number"
         if len(values) % 2 or len(values) < 4 or not all(map(math.isfinite, values)):
-            return f"has a polygon of {len(values)} numbers, which are no points"
+            return f"has a polygon of {len(values)} numbers, which do not make points"
         points += values
     if not points:
         return "has no box of four numbers and an empty polygon"
@@ -59,14 +59,14 @@ def _mask(mask: dict[str, Any], size: tuple[int, int]) -> Box | str:
     ends = np.cumsum(runs)
     if ends[-1] > height * width:
         return f"has a mask of more pixels than {width} × {height}"
-    first, last = ends[:-1:2], ends[1::2]  # of each run inside of the mask, the last one past its end
+    first, last = ends[:-1:2], ends[1::2]  # of each run inside the mask; `last` is one past its end
     first = first[: len(last)]
     there = last > first
     first, last = first[there], last[there] - 1
     if not len(first):
         return "has an empty mask"
     x0, x1 = int(first.min()) // height, int(last.max()) // height
-    # A run that goes on into the next column reaches from top to bottom.
+    # A run that continues in the next column touches both the bottom and the top row.
     if (first // height != last // height).any():
         y0, y1 = 0, height - 1
     else:
@@ -84,7 +84,7 @@ def _numbers(counts: Any) -> NDArray[np.int64] | None:
 
 
 def _text(counts: str) -> NDArray[np.int64] | None:
-    """Return the run lengths that a text stands for, None where it is none."""
+    """Decode compressed run lengths, or return None if the text is invalid."""
     if len(counts) > MOST_RUNS or not counts.isascii():
         return None
     runs: list[int] = []
@@ -99,6 +99,7 @@ def _text(counts: str) -> NDArray[np.int64] | None:
             continue
         if group & 16:
             value -= 1 << shift
+        # As in maskApi.c, the first three run lengths are absolute.
         if len(runs) > 2:
             value += runs[-2]
         if not 0 <= value <= MOST_SIDE**2:

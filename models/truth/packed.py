@@ -1,4 +1,4 @@
-"""Ground truth as a few columns, to be sent to another process: thousands of small arrays would hold both up."""
+"""Ground truth packed into a few columns for sending to another process: pickling thousands of arrays is slow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.truth.types import Annotated, Truth
 
 
 def packed(truth: Truth) -> tuple[Any, ...]:
-    """Return ground truth as plain values and whole arrays."""
+    """Pack ground truth into plain values and whole arrays."""
     pictures = truth.pictures
     boxes = np.concatenate([np.zeros((0, 4), np.float32), *(picture.boxes for picture in pictures)])
     labels = np.concatenate([np.zeros(0, np.int64), *(picture.labels for picture in pictures)])
@@ -24,7 +24,7 @@ def packed(truth: Truth) -> tuple[Any, ...]:
 
 
 def unpacked(columns: tuple[Any, ...]) -> Truth:
-    """Return what `packed` was given; the arrays of a picture are parts of those of all."""
+    """Restore what `packed` returned. The arrays of the pictures are views of the columns."""
     paths, sizes, boxes, labels, crowd, start, about = columns
     places = zip(paths.split("\0") if len(sizes) else [], sizes.tolist(), pairwise(start.tolist()), strict=True)
     pictures = tuple(

@@ -1,14 +1,18 @@
-"""Any ground truth by its path: which format it is, and that format's reader. It parses nothing itself."""
+"""Reads ground truth in any format: recognises the format by path and calls its reader."""
 
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from pathlib import Path
 
 from models import files
 from models.truth.gather import Progress
 from models.truth.types import Truth
-from models.types import Refusal
+from models.types import Refusal, Source
+
+MOST_KEPT = 2
+_kept: OrderedDict[Source, Truth] = OrderedDict()
 
 ROBOFLOW = "_annotations.coco.json"
 PEEKED_BYTES = 1 << 16
@@ -18,10 +22,10 @@ ADVICE = "Choose a COCO file (.json), a Pascal VOC folder (Annotations) or a YOL
 def read(path: str | Path, *, progress: Progress | None = None) -> Truth:
     """Return the ground truth at a path: a COCO file, a VOC folder or split, a YOLO folder or its data.yaml.
 
-    `progress` is called with what part is done, 0 to 1, and a text; what it raises, such as Cancelled, goes through.
-    Raises Refusal, and nothing else, where there is nothing to be used; what is left out is in `left_out`.
+    `progress` is called with the share done, 0 to 1, and a text; its exceptions, such as Cancelled, propagate. Raises
+    Refusal, and nothing else, if nothing can be used. What was left out is in the truth's `left_out`.
     """
-    # The readers of the formats are of no use to a window that has just been opened.
+    # Imported here, because a window that has just been opened needs none of the readers.
     from models.truth import coco, voc, yolo
 
     path = Path(path).absolute()
@@ -46,7 +50,7 @@ def read(path: str | Path, *, progress: Progress | None = None) -> Truth:
 
 
 def recognise(path: str | Path) -> str:
-    """Return COCO, VOC or YOLO by a path's name and what stands in the folder, "" for anything else. Opens no file."""
+    """Return COCO, VOC or YOLO, judged by a path's name and the folder's contents without opening files, else ""."""
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix == ".json" and not path.is_dir():
@@ -91,7 +95,7 @@ def _holds(folder: Path, suffix: str, *, deep: bool = False) -> bool:
 def _unknown(path: Path) -> Refusal:
     if not path.is_dir():
         files.check(path)
-        return Refusal(f"{path.name} is no ground truth that can be read.", advice=ADVICE)
+        return Refusal(f"{path.name} is not ground truth that can be read.", advice=ADVICE)
     found = [each.name for each in _sheets(path)]
     if found:
         return Refusal(f"{path.name} holds several JSON files.", advice=f"Choose one: {', '.join(found[:8])}.")
@@ -102,14 +106,14 @@ def _unknown(path: Path) -> Refusal:
 
 
 def _sheet(folder: Path) -> Path | None:
-    """Return the one JSON file in a folder, or the one of several that may be COCO's; None for none, or for more."""
+    """Return the only JSON file in a folder, or the only one that looks like COCO; otherwise None."""
     found = _sheets(folder)
     likely = [each for each in found if _has_lists(each)] if len(found) > 1 else found
     return likely[0] if len(likely) == 1 else None
 
 
 def _has_lists(sheet: Path) -> bool:
-    """Tell whether a JSON file names COCO's lists where it begins or ends."""
+    """Return whether a JSON file names COCO's lists near its beginning or end."""
     try:
         files.check(sheet)
         with sheet.open("rb") as file:
@@ -122,6 +126,16 @@ def _has_lists(sheet: Path) -> bool:
 
 
 def _sheets(folder: Path) -> list[Path]:
-    """Return the JSON files that may be COCO's in a folder."""
+    """Return the JSON files in a folder that may be COCO's."""
     found = {*folder.glob("*.json"), *folder.glob("annotations/*.json"), *folder.glob("Annotations/*.json")}
     return sorted(each for each in found if not each.is_dir())
+
+
+def truth_at(source: Source, *, progress: Progress | None = None) -> Truth:
+    """Return the ground truth of a Source, reading it again if its stamp has changed. Raises Refusal."""
+    if source not in _kept:
+        _kept[source] = read(source.path, progress=progress)
+    _kept.move_to_end(source)
+    while len(_kept) > MOST_KEPT:
+        _kept.popitem(last=False)
+    return _kept[source]

@@ -1,4 +1,4 @@
-"""Ground truth as plain values. Reading files is each format's own affair, comparing with detections another's."""
+"""Ground truth as plain values: annotated pictures and data sets."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from models.types import Bool, Float, Int
 class Annotated:
     """One picture's ground truth: `boxes` (N, 4) xyxy in its pixels, `labels` (N,) rows of the truth's `classes`.
 
-    `crowd` (N,) marks what must be neither found nor missed: COCO's crowds, Pascal VOC's difficult objects. `path` is
-    absolute; `size` is (width, height) as the annotation says, (0, 0) where it does not.
+    `crowd` (N,) marks objects that count neither as found nor as missed: COCO's crowds, Pascal VOC's difficult objects.
+    `path` is absolute; `size` is (width, height) as annotated, (0, 0) if not given.
     """
 
     path: str
@@ -34,10 +34,10 @@ class Annotated:
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """A data set's ground truth. `left_out` says, a line each, what could not be used and why.
+    """A data set's ground truth. `left_out` says what could not be used and why, one line each.
 
-    `omitted` counts what was left out, which may be more than there are lines; `clipped` the boxes that reached beyond
-    their picture and were cut at its edge, `cut` says which, a line each. `remarks` are about the set as a whole.
+    `omitted` counts what was left out, which may be more than the lines; `clipped` counts the boxes that extended
+    beyond their picture and were clipped, listed in `cut`, one line each. `remarks` are about the data set as a whole.
     """
 
     name: str
@@ -52,24 +52,24 @@ class Truth:
 
     @property
     def told(self) -> tuple[str, ...]:
-        """Everything that is to be known of how the files were read: remarks, what was left out, what was cut."""
+        """All notes on how the files were read: remarks, what was left out, what was clipped."""
         return (*self.remarks, *self.left_out, *self.cut)
 
     @cached_property
     def objects(self) -> Int:
-        """How many boxes there are of each class (C,)."""
+        """The number of boxes of each class (C,)."""
         labels = np.concatenate([np.zeros(0, np.int64), *(picture.labels for picture in self.pictures)])
         return np.bincount(labels, minlength=len(self.classes))
 
     @property
     def boxes(self) -> int:
-        """How many boxes there are."""
+        """The number of boxes."""
         return int(self.objects.sum())
 
     def prepare(self) -> None:
-        """Make what `of` and `objects` look into, so that the first to ask need not wait for it."""
+        """Compute the cached indexes of `of` and `objects` in advance, so that the first call is fast."""
         self.of(self.pictures[0].path if self.pictures else "")
-        self.boxes  # noqa: B018 - counted and kept
+        self.boxes  # noqa: B018 - computes and caches `objects`
 
     @cached_property
     def _by_path(self) -> dict[tuple[str, str], Annotated]:
@@ -77,15 +77,14 @@ class Truth:
         return {(folders[os.path.dirname(p.path)], os.path.basename(p.path)): p for p in self.pictures}
 
     def of(self, path: str | Path) -> Annotated | None:
-        """Return the ground truth of a picture by its path, by whichever way its folder is reached, None for none."""
+        """Return a picture's ground truth by its path, or None. Symbolic links in its folder are resolved."""
         folder, name = os.path.split(os.path.abspath(path))
         return self._by_path.get((os.path.realpath(folder), name))
 
     def label_ids(self, classes: Sequence[str]) -> Int:
-        """Return for each of the truth's classes the label id of a model whose classes are given, -1 for none.
+        """Return, for each of the truth's classes, the label id in a model's `classes` (the index), -1 if it has none.
 
-        Surrounding blanks do not count, nor does case but where a model tells "a" from "A"; the index in `classes` is
-        the label id.
+        Surrounding blanks are ignored. Case is ignored too, unless a name matches exactly.
         """
         labels = card.label_ids(classes)
         exact = {classes[label].strip(): label for label in labels}

@@ -1,7 +1,8 @@
-"""Pascal VOC's XML to ground truth: one file a picture. No entities are resolved, inside the file or outside of it.
+"""Reads ground truth from Pascal VOC's XML, one file per picture.
 
-The standard counts pixels from 1 with the last one included. Most files of this kind do not (labelImg's, BCCD's), and
-none says so: numbers are taken as they stand. Objects that are `difficult` are neither to be found nor missed.
+XML entities are refused, inside the file or outside. The standard counts pixels from 1 and includes the last one, but
+most files of this kind do not (labelImg's, BCCD's), and none says so: numbers are used as they are. `difficult` objects
+count neither as found nor as missed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 FOLDERS = ("JPEGImages", "images", "Images", "")
 DEPTH = 2
 GUESSES = ("gb18030", "cp1252")
-MOST_BYTES = 32_000_000  # of one XML file
+MOST_BYTES = 32_000_000  # per XML file
 MOST_POINTS = 10_000
 HINT = ", as if width and height stood where the far corner belongs"
 MENDED = "Export it with xmin + width as xmax and ymin + height as ymax."
@@ -48,10 +49,10 @@ _NO_TEXT = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7"}
 
 
 def read(path: Path, *, progress: Progress | None = None) -> Truth:
-    """Return the ground truth of a VOC folder, of a folder of XML files, of a folder of several such folders
-    (VOCdevkit), or of one split, ImageSets/Main/test.txt.
+    """Return the ground truth of a VOC folder or a split.
 
-    Raises Refusal if there is none.
+    The folder may hold Annotations, XML files, or several VOC folders (VOCdevkit); a split is a file such as
+    ImageSets/Main/test.txt. Raises Refusal if there is no ground truth.
     """
     root, only = (path, None) if path.is_dir() else (path.absolute().parent.parent.parent, _split(path))
     gather = Gatherer(progress)
@@ -85,7 +86,7 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
 
 @dataclass(frozen=True)
 class _Read:
-    """What an XML file says of its picture."""
+    """The contents of one XML file."""
 
     file: Path
     path: str
@@ -97,7 +98,7 @@ class _Read:
 
 
 def _files(gather: Gatherer, root: Path) -> list[tuple[Path, Path]]:
-    """Return the XML files below a folder, each with the folder in which its pictures are looked for."""
+    """Return the XML files below a folder, each with the folder to search for its picture."""
     if (root / "Annotations").is_dir():
         roots = [root]
     else:
@@ -107,7 +108,7 @@ def _files(gather: Gatherer, root: Path) -> list[tuple[Path, Path]]:
         folders = [(root, root.parent if root.name == "Annotations" else root)]
     found = []
     for folder, home in folders:
-        # Some exports sort annotations into folders, as their pictures are.
+        # Some exports sort annotations into subfolders like their pictures.
         for where in gather.listing.below(str(folder), DEPTH):
             names = sorted(name for name in gather.listing.names(where) if name.lower().endswith(".xml"))
             found += [(Path(where) / name, home) for name in names]
@@ -115,7 +116,7 @@ def _files(gather: Gatherer, root: Path) -> list[tuple[Path, Path]]:
 
 
 def _picture(gather: Gatherer, file: Path, home: Path) -> _Read | None:
-    """Return what a file says of its picture, or write down why nothing."""
+    """Return the contents of an XML file, or record why it is left out."""
     try:
         tree = _tree(gather, file)
     except Refusal as refusal:
@@ -130,7 +131,7 @@ def _picture(gather: Gatherer, file: Path, home: Path) -> _Read | None:
     objects = list(tree.iter("object"))
     path = _find(gather, file, home, _text(tree, "filename"))
     if not path or gather.has(path):
-        why = f"its picture {Path(path).name} has another file" if path else "its picture is not there"
+        why = f"its picture {Path(path).name} already has another XML file" if path else "its picture is not there"
         gather.omit(file.name, f"{why}, so its {len(objects):,} boxes are left out")
         return None
     gather.claim(path)
@@ -180,27 +181,27 @@ def _add(gather: Gatherer, each: _Read, labels: dict[str, int], *, mistaken: boo
 
 
 def _is_size(box: list[float], size: tuple[int, int]) -> bool:
-    """Tell whether the far corner of a box lies before the near one, and would be a width and height that fit."""
+    """Return whether a box's far corner lies before its near one, and would fit the picture as a width and height."""
     x, y, width, height = box
     backwards = width <= x or height <= y
     return backwards and 0 < width <= size[0] - x + 1 and 0 < height <= size[1] - y + 1
 
 
 def _name_bare(gather: Gatherer, found: list[tuple[Path, Path]]) -> None:
-    """Write down the pictures in the folders of those that have an XML file, which have none."""
+    """Record the pictures without an XML file, in the folders where others have one."""
     seen = gather.claimed
     stems = {file.stem for file, _ in found}
     for folder in sorted({os.path.dirname(path) for path in seen}):
         for name in sorted(gather.listing.names(folder)):
             at = os.path.join(folder, name)
             if gather.listing.is_picture(name) and at not in seen and Path(name).stem not in stems:
-                gather.omit(name, "this picture has no XML file, so nothing is known of what is on it")
+                gather.omit(name, "this picture has no XML file, so its objects are unknown")
 
 
 def _tree(gather: Gatherer, file: Path) -> Any:
-    """Return the root of an XML file, in whichever encoding it declares or is.
+    """Return the root of an XML file in its declared or detected encoding.
 
-    Raises Refusal where it cannot be read, ValueError where it declares entities, which could grow without end.
+    Raises Refusal if it cannot be read, ValueError if it declares entities, whose expansion is unbounded.
     """
     content = files.content(file, most=MOST_BYTES)
     if not content.strip():
@@ -214,10 +215,10 @@ def _tree(gather: Gatherer, file: Path) -> Any:
 
 
 def _decoded(content: bytes) -> tuple[str, str]:
-    """Return the text of a file, and the encoding that was guessed, "" where it is UTF-8 or declared.
+    """Return the text of a file, and its encoding if it was guessed ("" if it is UTF-8 or declared).
 
-    Raises ValueError or LookupError where its encoding is not known or not true. The parser itself reads no encodings
-    of several bytes, such as GBK.
+    Raises ValueError or LookupError if the encoding is unknown or wrong. The XML parser cannot decode multi-byte
+    encodings such as GBK itself.
     """
     for mark, name in _MARKS:
         if content.startswith(mark):
@@ -227,7 +228,7 @@ def _decoded(content: bytes) -> tuple[str, str]:
     codec = codecs.lookup(name)
     if not getattr(codec, "_is_text_encoding", True) or codec.name in _NO_TEXT:
         raise LookupError(f"unknown encoding {name}")
-    # Programs write down one encoding and use another, that of the computer.
+    # Some programs declare one encoding and write in the system's own.
     for each in dict.fromkeys((codec.name, "utf-8", *(() if declared else GUESSES))):
         try:
             return content.decode(each), each.upper() if each in GUESSES and not declared else ""
@@ -237,24 +238,24 @@ def _decoded(content: bytes) -> tuple[str, str]:
 
 
 def _find(gather: Gatherer, file: Path, home: Path, named: str) -> str:
-    """Return the picture of an XML file: by the name it gives, else by its own stem, "" for none."""
+    """Return the picture of an XML file by its own stem, else by the file name it gives; "" if there is none."""
     base = os.path.basename(named.replace("\\", "/"))
-    # The folders below Annotations are those below the pictures.
+    # Subfolders of Annotations mirror those of the pictures.
     sub = os.path.relpath(file.parent, home / "Annotations") if (home / "Annotations") in file.parents else "."
     near = [os.path.normpath(home / name / sub) for name in FOLDERS]
     folders = dict.fromkeys([*near, *(str(home / name) for name in FOLDERS), str(file.parent)])
     named_here = [at for folder in folders if base and gather.listing.has(at := os.path.join(folder, base))]
     own = [at for folder in folders if (at := gather.listing.picture(folder, file.stem))]
-    # A name copied from another picture is common; the file's own stem decides where both are there.
+    # A name copied from another picture is common, so the file's own stem wins if both exist.
     if found := next(iter([*own, *named_here]), ""):
         return found
-    # A name without its suffix, or with another than the picture has.
+    # The name may lack its suffix, or have another one than the picture.
     stems = (gather.listing.picture(folder, Path(base).stem) for folder in folders if base)
     return next((at for at in stems if at), "")
 
 
 def _box(each: Any) -> list[float] | None:
-    """Return the corners of an object, those around its polygon or turned box where it has no others."""
+    """Return the corners of an object, or those around its polygon or rotated box."""
     try:
         if each.find("bndbox") is not None:
             return [number(_text(each, f"bndbox/{corner}")) for corner in CORNERS]
@@ -276,7 +277,7 @@ def _text(node: Any, path: str) -> str:
 
 
 def _split(path: Path) -> list[str]:
-    """Return the names in a split's file: one a line; what comes after a blank is VOC's own mark for a class."""
+    """Return the names in a split's file, one per line, without those that VOC marks as -1 (class absent)."""
     try:
         text, _ = _decoded(files.content(path, most=MOST_BYTES))
     except ValueError as error:
@@ -286,7 +287,7 @@ def _split(path: Path) -> list[str]:
 
 
 def _sorted(truth: Truth) -> Truth:
-    """Return the truth with its classes in alphabetical order, whichever picture was read first."""
+    """Return the truth with its classes in alphabetical order, independent of the order of reading."""
     order = sorted(range(len(truth.classes)), key=lambda row: truth.classes[row])
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))

@@ -1,7 +1,7 @@
-"""YOLO's text files to ground truth: a line a box, class and normalised centre and size, or class and polygon.
+"""Reads ground truth from YOLO's text files: one line per box, with class, normalised centre and size, or a polygon.
 
-A picture whose text file is empty has no objects; one that has no text file is not annotated. Which pictures belong to
-a set is what its data.yaml, obj.data or list of pictures says; where none does, those in the folder.
+A picture with an empty text file has no objects; one without a text file is not annotated. The pictures of a set are
+those named by its data.yaml, obj.data or list of pictures, else those in the folder.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from models.truth.yolo_sheet import MOST_CLASSES, SHEETS, Sheet
 from models.types import Refusal
 
 DEPTH = 6
-MOST_BYTES = 32_000_000  # of one text file
-MOST_WORDS = 100_000  # of one line
+MOST_BYTES = 32_000_000  # per text file
+MOST_WORDS = 100_000  # per line
 LISTS = (".txt",)
-PIXELS_FROM = 2.0  # shares of a picture are at most 1, and some way beyond its edge
-# Text files that stand beside labels but hold none.
+PIXELS_FROM = 2.0  # normalised coordinates are at most 1, or slightly beyond the edge
+# Text files found beside labels that are not label files.
 NO_LABELS = frozenset(
     {"classes", "labels", "names", "notes", "obj", "predefined_classes", "readme", "requirements", "license"}
     | {"readme.dataset", "readme.roboflow", "test", "train", "val", "valid"}
@@ -35,14 +35,14 @@ Row = tuple[int, int, list[float]]
 
 @dataclass
 class _Set:
-    """Pictures of a set in order, each with its text file or None, and text files that belong to none of them."""
+    """Pictures of a set in order, each with its text file or None, and the text files without a picture."""
 
     pairs: dict[str, str | None] = field(default_factory=dict)
     alone: list[str] = field(default_factory=list)
 
 
 def read(path: Path, *, progress: Progress | None = None) -> Truth:
-    """Return the ground truth of a YOLO folder, of a data.yaml or obj.data, or of a list of pictures (train.txt).
+    """Return the ground truth of a YOLO folder, a data.yaml or obj.data, or a list of pictures (train.txt).
 
     Raises Refusal if there is none.
     """
@@ -66,7 +66,7 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
     for row, (picture, text) in enumerate(found.pairs.items()):
         gather.progress(row, len(found.pairs), f"Reading {root.name}")
         if text is None:
-            gather.omit(os.path.basename(picture), "it has no text file, so nothing is known of what is on it")
+            gather.omit(os.path.basename(picture), "it has no text file, so its objects are unknown")
             continue
         rows = _rows(gather, Path(text), sheet)
         if rows is not None:
@@ -102,7 +102,7 @@ def _picture(gather: Gatherer, file: str, picture: str, rows: list[Row], classes
 
 
 def _rows(gather: Gatherer, file: Path, sheet: Sheet) -> list[Row] | None:
-    """Return line number, class and normalised x0 y0 x1 y1 of each box; None if the file cannot be read."""
+    """Return the line number, class and normalised x0 y0 x1 y1 of each box; None if the file cannot be read."""
     try:
         content = files.content(file, most=MOST_BYTES, empty=True)
         text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
@@ -115,14 +115,14 @@ def _rows(gather: Gatherer, file: Path, sheet: Sheet) -> list[Row] | None:
     found = []
     for line_number, line in enumerate(text.splitlines(), 1):
         words = line.replace(";", " ").split(maxsplit=MOST_WORDS)
-        if len(words) == 1:  # separated by commas alone
+        if len(words) == 1:  # separated by commas only
             words = words[0].split(",", MOST_WORDS)
         words = [word.rstrip(",") for word in words]
         if not any(words):
             continue
         label, box = _label(words[0], sheet.names), _box(words[1:], pose=sheet.pose)
         if label is None:
-            gather.omit(file.name, f"line {line_number} begins with {words[0][:20]!r}, which is no class")
+            gather.omit(file.name, f"line {line_number} begins with {words[0][:20]!r}, which is not a class")
         elif isinstance(box, str):
             gather.omit(file.name, f"line {line_number} {box}")
         else:
@@ -131,7 +131,7 @@ def _rows(gather: Gatherer, file: Path, sheet: Sheet) -> list[Row] | None:
 
 
 def _label(word: str, names: tuple[str, ...]) -> int | None:
-    """Return the class that a line begins with, by its number, or by its name where it has one."""
+    """Return the class at the start of a line, by number or by name; None if it is unknown."""
     label = whole(word)
     if label is not None:
         return label if 0 <= label < MOST_CLASSES else None
@@ -139,7 +139,10 @@ def _label(word: str, names: tuple[str, ...]) -> int | None:
 
 
 def _box(words: list[str], *, pose: bool) -> list[float] | str:
-    """Return a box from centre and size, behind which a confidence or key points may stand, or around a polygon."""
+    """Return a line's box, normalised, or a text saying what is wrong with it.
+
+    The line has a centre and size, optionally followed by a confidence or key points, or a polygon.
+    """
     if len(words) >= MOST_WORDS:
         return "is too long to be a box or a polygon"
     try:
@@ -148,21 +151,22 @@ def _box(words: list[str], *, pose: bool) -> list[float] | str:
         return "is neither a box of four numbers nor a polygon"
     count = len(values)
     if count == 5 and not (0 <= values[4] <= 1 or math.isnan(values[4])):
-        return f"has a fifth number that is no confidence ({values[4]:g}): turned boxes are read as four corners"
+        return f"has a fifth number that is not a confidence ({values[4]:g}): rotated boxes are read as four corners"
     if count in (4, 5) or (pose and count > 5) or _has_key_points(values):
         x, y, width, height = values[:4]
         return [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
     if count >= 7 and count % 2 and 0 <= values[-1] <= 1:
-        values = values[:-1]  # a polygon with a confidence behind it
+        values = values[:-1]  # a polygon followed by a confidence
     if len(values) < 6 or len(values) % 2:
         return "is neither a box of four numbers nor a polygon"
     return [min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])]
 
 
 def _has_key_points(values: list[float]) -> bool:
-    """Tell whether a line is a box with points behind it: x, y and 0, 1 or 2 for how visible, visible ones in the box.
+    """Return whether a line is a box followed by key points.
 
-    As a polygon its corners would lie exactly on the picture's edges, one after the other.
+    Key points are x, y and a visibility of 0, 1 or 2, with the visible ones inside the box. A polygon would pass only
+    if its corners lay exactly on the picture's edges, one after the other.
     """
     if len(values) < 10 or (len(values) - 4) % 3:
         return False
@@ -173,7 +177,7 @@ def _has_key_points(values: list[float]) -> bool:
 
 
 def _named(gather: Gatherer, root: Path, sheet: Sheet) -> _Set | None:
-    """Return the pictures that a set's description names, None where it names none that are there."""
+    """Return the pictures named by a set's description, or None if none of them exists."""
     found = _Set()
     bases = [base for base in (sheet.root, sheet.file.parent if sheet.file else None, root) if base is not None]
     gone = []
@@ -196,10 +200,10 @@ def _named(gather: Gatherer, root: Path, sheet: Sheet) -> _Set | None:
 
 
 def _place(gather: Gatherer, place: str, bases: list[Path]) -> str:
-    """Return where a folder or list lies that a description names, "" for nowhere.
+    """Return the path of a folder or list named by a description, "" if it does not exist.
 
-    Exports are moved about: what does not lie where it says is looked for below the description, with ever fewer of
-    the folders before it (`../valid/images`, `data/train.txt`).
+    Exports are often moved. A path that does not exist is searched below the description, dropping its leading folders
+    one by one (`../valid/images`, `data/train.txt`).
     """
     if "\0" in place:
         return ""
@@ -218,7 +222,7 @@ def _place(gather: Gatherer, place: str, bases: list[Path]) -> str:
 
 
 def _listed(gather: Gatherer, file: Path, bases: list[Path]) -> _Set:
-    """Return the pictures that a list names, one a line."""
+    """Return the pictures named by a list, one per line."""
     found = _Set()
     try:
         lines = yolo_sheet.lines_of(file)
@@ -232,12 +236,12 @@ def _listed(gather: Gatherer, file: Path, bases: list[Path]) -> _Set:
         if at and gather.listing.is_picture(at):
             found.pairs.setdefault(at, _text_of(gather, at))
         else:
-            gather.omit(file.name, f"{shown(line)} is not there" if not at else f"{shown(line)} is no picture")
+            gather.omit(file.name, f"{shown(line)} is not there" if not at else f"{shown(line)} is not a picture")
     return found
 
 
 def _take(gather: Gatherer, found: _Set, folder: str) -> None:
-    """Add the pictures in a folder and below it."""
+    """Add the pictures in a folder and its subfolders."""
     for where in gather.listing.below(folder, DEPTH):
         for name in sorted(gather.listing.names(where)):
             picture = os.path.join(where, name)
@@ -246,7 +250,7 @@ def _take(gather: Gatherer, found: _Set, folder: str) -> None:
 
 
 def _below(gather: Gatherer, root: Path) -> _Set:
-    """Return the pictures in a folder that have a text file, and those beside them that have none."""
+    """Return the pictures in a folder that have a text file, and those beside them without one."""
     folders = gather.listing.below(str(root), DEPTH)
     every = _Set()
     _take(gather, every, str(root))
@@ -260,20 +264,20 @@ def _below(gather: Gatherer, root: Path) -> _Set:
             stem, suffix = os.path.splitext(name)
             if suffix.lower() != ".txt" or text in used or stem.lower() in NO_LABELS:
                 continue
-            # Texts beside pictures are notes where labels have a folder of their own.
+            # If labels have a folder of their own, text files beside pictures are notes.
             if within or (not apart and folder in with_labels) or not (with_labels or apart):
                 every.alone.append(text)
     bare = Counter(os.path.dirname(picture) for picture in every.pairs)
     for folder, count in bare.items():
         if folder not in with_labels and with_labels:
             what = f"{count:,} pictures have no text files" if count > 1 else "its picture has no text file"
-            gather.omit(os.path.relpath(folder, root), f"{what}, so nothing is known of what is on them")
+            gather.omit(os.path.relpath(folder, root), f"{what}, so their objects are unknown")
     every.pairs = {p: t for p, t in every.pairs.items() if t is not None or os.path.dirname(p) in with_labels}
     return every
 
 
 def _text_of(gather: Gatherer, picture: str) -> str | None:
-    """Return a picture's text file: beside it, or where `images` in its path is `labels`, the last one first."""
+    """Return a picture's text file: beside it, or with `labels` for `images` in its path, the last occurrence first."""
     return next((at for at in _texts(picture) if gather.listing.has(at)), None)
 
 
@@ -294,7 +298,7 @@ def _texts(picture: str) -> Iterator[str]:
 
 
 def is_list(path: Path) -> bool:
-    """Tell by what stands beside it whether a text file is a list of a YOLO set's pictures."""
+    """Return whether a text file is the list of a YOLO set's pictures, judged by the files beside it."""
     if path.suffix.lower() not in LISTS or path.stem.lower() not in ("train", "val", "valid", "test", "trainval"):
         return False
     folders = (path.parent, path.parent.parent)

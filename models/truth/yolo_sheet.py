@@ -1,6 +1,6 @@
-"""A YOLO data set's own description, data.yaml or obj.data: names of classes, pictures, whether lines hold key points.
+"""A YOLO data set's description, data.yaml or obj.data: class names, pictures, and whether lines hold key points.
 
-YAML is read as texts, lists and tables alone (PyYAML's base loader), without aliases, bounded in depth and size.
+YAML is read as strings, lists and mappings only (PyYAML's base loader), without aliases, bounded in depth and size.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 @dataclass(frozen=True)
 class Sheet:
-    """What is known of a data set: `names` of its classes, `splits` as written by name, `root` that they begin at.
+    """The description of a data set: class `names`, `splits` as written, by name, and their `root` folder.
 
-    `pose` tells that a line is a box with key points behind it. `problem` says why a file could not be read.
+    `pose` means that a line is a box followed by key points. `problem` says why the file could not be read.
     """
 
     file: Path | None = None
@@ -42,7 +42,7 @@ class Sheet:
 
 
 def read(folder: Path, given: Path | None) -> Sheet:
-    """Return what stands in the file that was `given`, else in a folder; an empty Sheet where nothing does."""
+    """Return the description in the `given` file, else in a folder; an empty Sheet if there is none."""
     if given is not None and given.suffix.lower() == ".data":
         return _data(given)
     found = [given] if given is not None and given.suffix.lower() in (".yaml", ".yml") else []
@@ -62,7 +62,7 @@ def read(folder: Path, given: Path | None) -> Sheet:
 
 
 def lines_of(path: Path) -> list[str]:
-    """Return the lines of a text file that are not blank. Raises Refusal, or ValueError where it is no UTF-8."""
+    """Return the non-blank lines of a text file. Raises Refusal, or ValueError if it is not UTF-8."""
     content = files.content(path, most=MOST_LIST_BYTES)
     utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
     text = content.decode("utf-16" if utf16 else "utf-8-sig")
@@ -92,11 +92,11 @@ def _yaml(place: Path) -> Sheet:
 
 
 class _TooMuchError(ValueError):
-    """YAML that is deeper or longer than any description of a data set, or that refers to itself."""
+    """YAML that is not a mapping, is nested too deep, is too long, or uses aliases."""
 
 
 def _table(text: str) -> dict[str, Any]:
-    """Return the outermost table of a YAML text. Raises ValueError or YAMLError."""
+    """Return the outermost mapping of a YAML text. Raises ValueError or YAMLError."""
     depth = 0
     for number, event in enumerate(yaml.parse(text, Loader=_LOADER)):
         if isinstance(event, yaml.AliasEvent):
@@ -106,7 +106,7 @@ def _table(text: str) -> dict[str, Any]:
             raise _TooMuchError("it is nested too deep or too long")
     found = yaml.load(text, Loader=_LOADER)
     if not isinstance(found, dict):
-        raise _TooMuchError("it is no table")
+        raise _TooMuchError("it is not a mapping")
     return found
 
 
@@ -116,7 +116,7 @@ def _places(value: Any) -> tuple[str, ...]:
 
 
 def _classes(value: Any) -> list[str]:
-    """Return the names in a list, or in a table by number."""
+    """Return the names in a list, or in a mapping by number."""
     if isinstance(value, list):
         numbered = dict(enumerate(value[:MOST_CLASSES]))
     elif isinstance(value, dict):
@@ -128,7 +128,7 @@ def _classes(value: Any) -> list[str]:
 
 
 def _names(folder: Path) -> tuple[str, ...]:
-    """Return the names in a plain list, one a line."""
+    """Return the names in a plain list, one per line."""
     lists = [folder / "classes.txt", folder / "labels" / "classes.txt", *sorted(folder.glob("*.names"))]
     for each in lists:
         try:
@@ -141,7 +141,7 @@ def _names(folder: Path) -> tuple[str, ...]:
 
 
 def _data(place: Path) -> Sheet:
-    """Return what stands in darknet's obj.data: lines of `key = value`."""
+    """Return the description in darknet's obj.data: lines of `key = value`."""
     try:
         lines = lines_of(place)
     except (Refusal, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Code of the user: the consent it needs, its outline, running it and keeping it.
+"""User code: consent, outline of a file, execution, networks and adapters made from it.
 
-May import models.loading, models.cards, models.runtime and the vocabulary.
+May import models.loading, models.cards, models.runtime and the shared types.
 """

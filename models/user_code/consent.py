@@ -1,4 +1,4 @@
-"""Which files of code the user has allowed to run, by SHA-256. It runs nothing."""
+"""The user's consent to run files of code, stored by SHA-256."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_KEPT_BYTES = 16 << 20
 
 
 class Consent(Refusal):
-    """A file of code waits for the user's word: the one at `path` with this `sha256`, and no other."""
+    """Refusal that asks for consent to run the file at `path` with exactly this `sha256`."""
 
     def __init__(self, path: Path, sha256: str, *, why: str = "") -> None:
         super().__init__(
@@ -38,18 +38,18 @@ def check(path: Path, content: bytes, *, why: str = "") -> str:
 
 
 def allow(path: Path, sha256: str) -> None:
-    """Remember that content with this SHA-256 may run, and what it says, to show what is new when the file changes.
+    """Record that content with this SHA-256 may run; keep a copy, to show the difference when the file changes.
 
-    Raises OSError where that cannot be written down.
+    Raises OSError if the record cannot be written.
     """
     known = allowed()
-    known.pop(sha256, None)  # the newest stands last
+    known.pop(sha256, None)  # reinserted, so that the newest entry is the last
     folder = places.home()
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / FILE, (json.dumps({**known, sha256: str(path)}, indent=2, ensure_ascii=False) + "\n").encode())
     with suppress(OSError):
         if path.stat().st_size > MOST_KEPT_BYTES:
-            return  # a network's numbers lie in it too: they would be kept twice
+            return  # such a file also holds weights, which need no second copy
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() == sha256:
             (folder / COPIES).mkdir(exist_ok=True)
@@ -57,7 +57,7 @@ def allow(path: Path, sha256: str) -> None:
 
 
 def before(path: Path) -> tuple[str, str | None]:
-    """Return the SHA-256 of what was allowed last under a path, "" where nothing was, and its text where it is kept."""
+    """Return SHA-256 and text of the content last allowed at a path; "" if none, and None if no valid copy is kept."""
     found = [sha256 for sha256, place in allowed().items() if place == str(path)]
     if not found:
         return "", None
@@ -70,14 +70,14 @@ def before(path: Path) -> tuple[str, str | None]:
 
 
 def withdraw() -> None:
-    """Forget everything that was allowed. Raises OSError."""
+    """Revoke every consent and delete the copies. Raises OSError."""
     (places.home() / FILE).unlink(missing_ok=True)
     for copy in (places.home() / COPIES).glob("*"):
         copy.unlink(missing_ok=True)
 
 
 def allowed() -> dict[str, str]:
-    """Return where each allowed content was when it was allowed, by SHA-256. What cannot be read allows nothing."""
+    """Return, by SHA-256, the path at which each content was allowed. An unreadable record allows nothing."""
     try:
         known: Any = json.loads((places.home() / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

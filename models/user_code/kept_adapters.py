@@ -1,6 +1,20 @@
-"""Adapters that are always offered: files the user has kept, and those of installed packages. Runs none of them.
+"""Adapters that are always offered: files kept by the user, and adapters of installed packages.
 
-Weights that one of them recognises open with it. A package offers one through the entry point group `vitrine.adapters`.
+Weights that one of them recognises are opened with it. A package registers an adapter in the entry point group
+`vitrine.adapters`. Listing them runs none of their code. A minimal adapter:
+
+    import vitrine
+
+    class MyDetector(vitrine.OneStage):
+        @classmethod
+        def match(cls, state):  # the state dict's names and tensors
+            return "my_head.weight" in state
+
+        @classmethod
+        def build(cls):
+            return MyNet()
+
+    ADAPTER = MyDetector
 """
 
 from __future__ import annotations
@@ -21,7 +35,7 @@ GROUP = "vitrine.adapters"
 
 @dataclass(frozen=True)
 class Kept:
-    """An adapter: the file its code is in, its name there, and of a package's how that names its module."""
+    """An adapter: the file of its code, its name there, and for an installed package its module."""
 
     path: Path
     name: str = outline.ADAPTER
@@ -29,13 +43,13 @@ class Kept:
 
 
 def kept() -> tuple[Kept, ...]:
-    """Return every adapter that is offered, the user's own first; files that are gone are passed over."""
+    """Return all adapters offered, the user's own first; missing files are skipped."""
     own = (Kept(Path(path)) for path in paths())
     return tuple(each for each in (*own, *_installed()) if each.path.is_file())
 
 
 def paths() -> tuple[str, ...]:
-    """Return the files the user has kept. What cannot be read keeps none."""
+    """Return the files kept by the user; none if the list cannot be read."""
     try:
         found: Any = json.loads((places.home() / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -44,12 +58,12 @@ def paths() -> tuple[str, ...]:
 
 
 def keep(path: Path) -> None:
-    """Offer a file's adapter from now on. Raises OSError where that cannot be written down."""
+    """Offer a file's adapter from now on. Raises OSError if the list cannot be written."""
     _write((*paths(), str(path.absolute())))
 
 
 def forget(path: Path) -> None:
-    """Offer a file's adapter no longer. Raises OSError."""
+    """Stop offering a file's adapter. Raises OSError."""
     _write(tuple(each for each in paths() if each != str(path.absolute())))
 
 
@@ -72,7 +86,10 @@ def _installed() -> tuple[Kept, ...]:
 
 
 def _source(module: str) -> Path | None:
-    """Return the file of a module without importing it: finding `a.b` by itself would run `a`."""
+    """Return the file of a module without importing it.
+
+    `importlib.util.find_spec("a.b")` would import, and so run, `a`.
+    """
     top, *parts = module.split(".")
     try:
         spec = importlib.util.find_spec(top)

@@ -1,4 +1,4 @@
-"""Makes networks of what the user's code offers: what a function builds, what an adapter opens. It runs no file."""
+"""Create networks from user code: the result of a function, or the network an adapter opens."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ Read = Callable[[], State | None]
 
 
 def is_adapter(thing: Any) -> bool:
-    """Tell whether this is a class that serves networks, and no network itself."""
+    """Return whether this is an adapter class: a class with `build` or `open` that is not itself a network."""
     if not isinstance(thing, type) or issubclass(thing, nn.Module):
         return False
     return callable(getattr(thing, "build", None)) or callable(getattr(thing, "open", None))
 
 
 def adapted(adapter: Any, file: Path, card: Card, *, named: str, read: Read) -> Opened:
-    """Return an adapter's network with its weights: `open(weights)` gives it whole, else `build()` does without."""
+    """Return an adapter's network with its weights: from `open(weights)`, or from `build()` and the weights loaded
+    here.
+    """
     title = adapter.__name__
     if callable(getattr(adapter, "open", None)) and (named or not hasattr(adapter, "build")):
         with run.told(file, f"{title}.open"), run.among(file):
@@ -53,7 +55,7 @@ def adapted(adapter: Any, file: Path, card: Card, *, named: str, read: Read) -> 
 
 
 def made_of(file: Path, named: str) -> tuple[Path, ...]:
-    """Return the files besides the weights that a network comes from: when one changes it is opened again."""
+    """Return the files besides the weights that a network depends on; it is reopened when one of them changes."""
     return (file, *run.beside(), cards.place(Path(named) if named else file))
 
 
@@ -68,8 +70,10 @@ def _served(adapter: Any, net: nn.Module, card: Card, file: Path) -> Any:
 
 
 def built(build: Any, what: str, file: Path, *, named: str, read: Read, classes: str | int) -> nn.Module:
-    """Return what a function builds, with its weights. It may ask for `num_classes`, and for `weights`, a path, which
-    it then reads itself.
+    """Return the network that a function builds, with its weights loaded.
+
+    The function may have the parameters `num_classes` and `weights`; the latter is a path, and the function then loads
+    the weights itself.
     """
     try:
         asks = inspect.signature(build).parameters
@@ -95,7 +99,7 @@ def built(build: Any, what: str, file: Path, *, named: str, read: Read, classes:
 
 
 def _count(given: str, state: State | None, file: Path) -> int:
-    """Return the number of classes: what is said, else the first size of the weights' last tensor, 0 unknown."""
+    """Return the number of classes: the given one, else the first size of the weights' last tensor; 0 if unknown."""
     if given:
         if not given.isdecimal() or not int(given):
             raise Refusal(f"num_classes cannot be {given!r}.", advice="It is a whole number from 1.")
@@ -105,12 +109,13 @@ def _count(given: str, state: State | None, file: Path) -> int:
 
 
 def of_weights(state: State, card: Card, named: str) -> Opened | None:
-    """Return a network of the first kept adapter that recognises these weights, None where none does, or may run."""
+    """Return the network of the first permitted kept adapter that recognises these weights, None if there is none."""
     allowed = consent.allowed()
     for each in kept_adapters.kept():
         if files.sha256(each.path) in allowed:
             adapter, right = None, False
-            # One that fails is told where it is opened itself: here it would stand in the way of all other weights.
+            # A failing adapter is reported when it is opened itself; here it must not prevent other weights from
+            # opening.
             with suppress(Refusal):
                 adapter = _found(each)
                 with run.told(each.path, f"{each.name}.match"), run.among(each.path):
@@ -121,7 +126,10 @@ def of_weights(state: State, card: Card, named: str) -> Opened | None:
 
 
 def waiting(name: str) -> None:
-    """Raise Consent for the first kept adapter that may not run, or no longer: it might know the file `name`."""
+    """Raise Consent for the first kept adapter that is not (or no longer) allowed.
+
+    It might recognise the file `name`.
+    """
     allowed = consent.allowed()
     for each in kept_adapters.kept():
         digest = files.sha256(each.path)
@@ -130,7 +138,7 @@ def waiting(name: str) -> None:
 
 
 def _found(each: kept_adapters.Kept) -> Any:
-    """Return the class of a kept adapter that may run."""
+    """Return the class of a kept adapter that is allowed to run."""
     if not each.module:
         return run.member(run.run(each.path), each.name, each.path)
     consent.check(each.path, each.path.read_bytes())

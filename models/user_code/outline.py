@@ -1,4 +1,4 @@
-"""What a file of code offers to open, read off its source: functions, networks, an adapter. It runs nothing."""
+"""What a file of code offers to open (functions, networks, an adapter), found by parsing it without running it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_BYTES = 2_000_000
 
 @dataclass(frozen=True)
 class Choice:
-    """Something in a file that a network can be had from: its `name`, the `line` it begins at, what it is and does."""
+    """Something in a file that yields a network: its `name`, the `line` where it starts, its kind and purpose."""
 
     name: str
     line: int
@@ -25,12 +25,15 @@ class Choice:
 
 
 def read(file: Path) -> tuple[Choice, ...]:
-    """Return what a file offers, its adapter first, then in its own order. Raises Refusal where it is no Python."""
+    """Return what a file offers: its adapter first, then in the file's order.
+
+    Raises Refusal if it is not valid Python.
+    """
     return choices(text(file), file.name)
 
 
 def text(file: Path) -> str:
-    """Return a file's source as Python would read it. Raises Refusal for what is no file of code."""
+    """Return a file's source, decoded as Python would. Raises Refusal if it is not a file of code."""
     content = files.check(file)
     if content.stat().st_size > MOST_BYTES:
         raise Refusal(f"{file.name} is too long to be a file of code.", advice="Choose the file that builds the model.")
@@ -41,12 +44,12 @@ def text(file: Path) -> str:
 
 
 def choices(source: str, name: str) -> tuple[Choice, ...]:
-    """Return what a source offers. Raises Refusal, with the line, where it is no Python."""
+    """Return what a source offers. Raises Refusal, with the line, if it is not valid Python."""
     try:
         body = ast.parse(source).body
     except SyntaxError as error:
         summary = f"{name}, line {error.lineno}: {error.msg}"
-        raise Refusal(f"This is no Python that can run: {summary}.", advice="Mend it, then F5.") from error
+        raise Refusal(f"This is not valid Python: {summary}.", advice="Fix it, then press F5.") from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise Refusal(f"{name} cannot be read as Python ({error}).", advice="Choose another file.") from error
     found: list[Choice] = []
@@ -72,7 +75,7 @@ def _is_network(node: ast.ClassDef, known: set[str]) -> bool:
 
 
 def _callable(node: ast.stmt | None, *, skip: int = 0) -> bool:
-    """Tell whether a function can be called with nothing but what Vitrine gives."""
+    """Return whether a function can be called with only the arguments that Vitrine passes."""
     if not isinstance(node, ast.FunctionDef):
         return node is None
     given = node.args

@@ -1,4 +1,4 @@
-"""Runs the user's own files of code once they are allowed, and tells in words what goes wrong in them."""
+"""Run the user's files of code once they are allowed, and report their errors with file and line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from torch import nn
 
 from models import files
 from models.types import Cancelled, Refusal
-from models.user_code import compiled, consent
+from models.user_code import consent
+
+WRAPPED = "_orig_mod"
 
 PREFIX = "vitrine_own_"
 OURS = ("models", "viewer", "main")
@@ -24,9 +26,10 @@ _beside: dict[str, Path] = {}
 
 
 def run(file: Path) -> ModuleType:
-    """Run a file of code that the user has allowed and return it as a module. Raises Refusal when it may not, or fails.
+    """Run a file of code that the user has allowed and return it as a module.
 
-    What was allowed is what runs: the bytes that are checked are the bytes that are compiled.
+    The bytes that are checked are the bytes that are compiled, so the file cannot change in between. Raises Refusal if
+    it is not allowed or fails.
     """
     content = files.check(file).read_bytes()
     digest = consent.check(file, content)
@@ -47,11 +50,11 @@ def run(file: Path) -> ModuleType:
 
 @contextmanager
 def among(file: Path) -> Iterator[None]:
-    """Let the code inside import what lies beside its file, as it is now.
+    """Let the code inside the block import modules from its own folder, freshly read.
 
-    Where that has the name of a package of Vitrine's, `models` say, it is the user's that is found.
+    If one of them has the name of a package of Vitrine's, such as `models`, the user's is found.
     """
-    import vitrine  # noqa: F401 - so that it is known by its name while ours are hidden
+    import vitrine  # noqa: F401 - must be imported before our own modules are hidden
 
     for name in list(_beside):
         sys.modules.pop(name, None)
@@ -79,12 +82,12 @@ def among(file: Path) -> Iterator[None]:
 
 
 def beside() -> tuple[Path, ...]:
-    """Return the files that the code which ran last imported from its own folder."""
+    """Return the files in its own folder that the code which ran last imported."""
     return tuple(_beside.values())
 
 
 def member(module: ModuleType, name: str, file: Path) -> Any:
-    """Return what a name stands for in a module. Raises Refusal, with what there is, where it is nothing to call."""
+    """Return a callable of a module by name. Raises Refusal, listing what there is, if there is none of that name."""
     found = getattr(module, name, None)
     if callable(found):
         return found
@@ -94,15 +97,15 @@ def member(module: ModuleType, name: str, file: Path) -> Any:
 
 
 def network(found: Any, what: str) -> nn.Module:
-    """Return what the user's code gave if it is a network. Raises Refusal."""
+    """Return what user code returned if it is a network, without compile wrappers. Raises Refusal if it is not."""
     if isinstance(found, nn.Module):
-        return compiled.plain(found)
+        return plain(found)
     raise Refusal(f"{what} gave a {type(found).__name__}, not a network.", advice="It must return a torch.nn.Module.")
 
 
 @contextmanager
 def told(file: Path, what: str) -> Iterator[None]:
-    """Turn what the user's code raises into a Refusal that names the line."""
+    """Turn an exception of the user's code into a Refusal that names the line."""
     try:
         with torch.inference_mode(False), torch.enable_grad():
             yield
@@ -114,14 +117,35 @@ def told(file: Path, what: str) -> Iterator[None]:
         where = f"{file.name}, line {line}" if line else file.name
         said = str(error).splitlines()[0] if str(error) else ""
         summary = f"{type(error).__name__}{': ' if said else ''}{said}"
-        raise Refusal(f"{what} failed in {where}: {summary}.", advice="Mend it, then F5.") from error
+        raise Refusal(f"{what} failed in {where}: {summary}.", advice="Fix it, then press F5.") from error
 
 
 def where(error: BaseException) -> str:
-    """Return the last line of the user's own code that an error went through, "" where it went through none."""
+    """Return file and line of the innermost frame of user code in an error's traceback, "" if there is none."""
     places = [
         f"{Path(frame.f_code.co_filename).name}, line {line}"
         for frame, line in traceback.walk_tb(error.__traceback__)
         if frame.f_globals.get("__name__", "").startswith(PREFIX) or Path(frame.f_code.co_filename) in _beside.values()
     ]
     return places[-1] if places else ""
+
+
+def plain(net: nn.Module) -> nn.Module:
+    """Return a network without compile wrappers; functions compiled inside its code run uncompiled."""
+    if "torch._dynamo" not in sys.modules:  # nothing can have been compiled, and importing it takes seconds
+        return net
+    net = _inside(net)
+    for module in list(net.modules()):
+        for name, child in module._modules.items():
+            if child is not None:
+                module._modules[name] = _inside(child)
+        module._compiled_call_impl = None
+    torch.compiler.set_stance("force_eager")
+    return net
+
+
+def _inside(module: nn.Module) -> nn.Module:
+    inside: Any = module
+    while type(inside).__name__ == "OptimizedModule" and isinstance(getattr(inside, WRAPPED, None), nn.Module):
+        inside = getattr(inside, WRAPPED)
+    return inside

@@ -1,1 +1,5 @@
-"""Published models by name: torchvision's and timm's, what is known of them, their download. No Qt."""
+"""Published models of torchvision and timm: search, download, opening, and recognition by tensors.
+
+The window may import `cached`, `fetch` and `search`, which do without torch. May import models.cards, models.loading
+and the vocabulary.
+"""

@@ -1,7 +1,7 @@
-"""Makes assets/zoo/*.json from the torchvision and timm that are installed:
-`python -m models.zoo.build_catalogue`. Takes minutes.
+"""Builds assets/zoo/*.json from the installed torchvision and timm: `python -m models.zoo.build_catalogue`.
 
-Networks are built without memory (on the meta device), with two numbers of classes, to see which tensors those shape.
+Takes minutes. Networks are built on the meta device, without memory, for two numbers of classes, to find the tensors
+whose shapes depend on it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IMAGENET = 1000
 
 
 def measured(build: Callable[[int], nn.Module]) -> dict[str, Any]:
-    """Return what the tensors of `build(classes)` are: parameters without and per class, head modules, fingerprint."""
+    """Return the properties of `build(classes)`: parameters without the head, and per class, heads, fingerprint."""
     one, other = (_tensors(build(classes)) for classes in (CLASSES, OTHER_CLASSES))
     heads = sorted({name.rpartition(".")[0] for name in one[0] if one[0][name] != other[0].get(name)})
     per_class = (other[1] - one[1]) // (OTHER_CLASSES - CLASSES)
@@ -61,7 +61,7 @@ def torchvision_zoo() -> dict[str, Any]:
 
 
 def timm_zoo(names: Iterable[str] | None = None) -> dict[str, Any]:
-    """Return timm's models with their published weights; `names` for some of them only."""
+    """Return timm's models with their published weights; with `names` only those."""
     import timm  # pyright: ignore[reportMissingImports]
     from timm.models import (  # pyright: ignore[reportMissingImports]
         get_pretrained_cfg,
@@ -86,13 +86,13 @@ def timm_zoo(names: Iterable[str] | None = None) -> dict[str, Any]:
 
 
 def compact(zoo: Mapping[str, Any]) -> str:
-    """Return a zoo as JSON with one model a line."""
+    """Format a zoo as JSON with one model per line."""
     lines = (f"{json.dumps(n)}:{json.dumps(row, separators=(',', ':'))}" for n, row in sorted(zoo["models"].items()))
     return f'{{"version":{json.dumps(zoo["version"])},"models":{{\n' + ",\n".join(lines) + "\n}}\n"
 
 
 def _built(make: Callable[..., nn.Module], name: str, classes: int, more: Mapping[str, Any]) -> nn.Module:
-    # RegNet works its widths out with tensors, which must hold numbers.
+    # RegNet computes its widths with tensors, which must hold numbers, so the meta device fails.
     device = "cpu" if name.startswith("regnet") and make.__module__.startswith("torchvision") else "meta"
     with warnings.catch_warnings(), torch.device(device), architectures.unfilled():
         warnings.simplefilter("ignore")
@@ -105,7 +105,7 @@ def _tensors(net: nn.Module) -> tuple[dict[str, tuple[int, ...]], int]:
 
 
 def _first_classes(config: Any) -> dict[str, int]:
-    """Return how many classes timm gives a network without weights, where that is not ImageNet's number."""
+    """Return timm's number of classes for a network without weights, if it is not ImageNet's."""
     return {} if config is None or config.num_classes == IMAGENET else {"classes": config.num_classes}
 
 

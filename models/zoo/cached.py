@@ -1,4 +1,4 @@
-"""Where downloaded weights are kept, and whether they are there: torch hub's cache, Hugging Face's too. No torch."""
+"""Paths of downloaded weights in the caches of torch hub and Hugging Face, and whether they exist."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from models import places
 from models.cards.zoo_catalogue import Entry
 
-PART = ".part"  # follows the name of what is not all there yet
+PART = ".part"  # suffix of an unfinished download
 
 _HASH = re.compile(r"-([0-9a-f]{8,64})\.")  # as in torch.hub
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -32,16 +32,16 @@ def hub_cache() -> Path:
 
 
 def place(entry: Entry) -> Path:
-    """Return where the weights of an entry are downloaded to, under the name that torch hub gives them.
+    """Return the path to which an entry's weights are downloaded, with the name that torch hub gives them.
 
-    Every file on the hub has the same name, so those are named after their repository.
+    All files on the Hugging Face hub have the same name, so those are named after their repository.
     """
     name = Path(urlsplit(entry.url).path).name
     return checkpoints() / (f"{entry.hub.replace('/', '--')}{Path(name).suffix}" if entry.hub else name)
 
 
 def find(entry: Entry) -> Path | None:
-    """Return the file that holds the weights of an entry, None where they were not downloaded yet."""
+    """Return the file with an entry's weights, or None if they have not been downloaded."""
     if not entry.url:
         return None
     own = place(entry)
@@ -51,14 +51,14 @@ def find(entry: Entry) -> Path | None:
 
 
 def found(entries: Iterable[Entry]) -> set[str]:
-    """Return the names of the entries whose weights are there, by one look into each cache."""
+    """Return the names of the entries whose weights are cached, listing each cache only once."""
     own, hub = _names(checkpoints()), _names(hub_cache())
     likely = (e for e in entries if e.url and (place(e).name in own or f"models--{e.hub.replace('/', '--')}" in hub))
     return {entry.name for entry in likely if find(entry) is not None}
 
 
 def begun(entry: Entry) -> int:
-    """Return how many bytes of an entry's weights came before its download stopped."""
+    """Return how many bytes of an entry's unfinished download are on disk."""
     try:
         return place(entry).with_name(place(entry).name + PART).stat().st_size if entry.url else 0
     except OSError:
@@ -66,7 +66,7 @@ def begun(entry: Entry) -> int:
 
 
 def digest(entry: Entry) -> str:
-    """Return how the SHA-256 of an entry's file begins, where its name tells, as torch hub's names do; else ""."""
+    """Return the leading digits of an entry's SHA-256 if its file's name has them, as torch hub's do; else ""."""
     found = _HASH.search(Path(urlsplit(entry.url).path).name)
     return found[1] if found else ""
 
@@ -79,7 +79,7 @@ def _names(folder: Path) -> set[str]:
 
 
 def _on_hub(hub: str, name: str) -> Path | None:
-    """Return a file of the newest known state of a repository, as `huggingface_hub` keeps it."""
+    """Return a file of a repository's newest cached revision, in the layout of `huggingface_hub`."""
     folder = hub_cache() / f"models--{hub.replace('/', '--')}"
     try:
         commit = (folder / "refs" / "main").read_text(encoding="ascii").strip()

@@ -1,4 +1,4 @@
-"""Downloads a file to `NAME.part`, going on where it stopped; checks it, then renames it. No torch, no Qt."""
+"""Downloads a file to `NAME.part`, resuming where it stopped, then verifies and renames it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from models.zoo.cached import PART
 CHUNK = 1 << 18
 TIMEOUT_S = 20.0
 MOST_BYTES = 1 << 40
-MOST_DIGITS = 21  # of a length
-SPARE_BYTES = 64 << 20  # left free on the disk
+MOST_DIGITS = 21  # in a Content-Length
+SPARE_BYTES = 64 << 20  # to leave free on the disk
 NOTE = ".part.json"
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 Report = Callable[[int, int], None]
@@ -41,14 +41,14 @@ _LATER = "Try again later; what came is kept."
 
 @dataclass
 class _Body:
-    """What a server answered: its bytes from `start` on, `total` in all (0 unknown), how to know it again, its hash."""
+    """A server's response: the bytes from `start` on, the `total` length (0 if unknown), a validator, and a hash."""
 
     stream: Any
     start: int
     total: int
     validator: str
     digest: str
-    cut: bool = False  # the answer ended before its own end, of which no length told
+    cut: bool = False  # a response without a length ended before its own end
 
 
 def download(
@@ -61,12 +61,13 @@ def download(
     free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     timeout_s: float = TIMEOUT_S,
 ) -> Path:
-    """Download `url` to `place` unless it is there, and return it. What was begun is gone on with, if it is unchanged.
+    """Download `url` to `place` unless the file exists, and return `place`.
 
-    `digest` is how its SHA-256 begins; where it is "", the server's own word for it is taken (the hub's ETag).
-    `report` hears bytes there and in all, 0 for unknown. `free` tells the bytes that a disk has left.
-    Of two downloads of the same file, the second waits for the first, and takes its file.
-    Raises Cancelled, or Refusal telling what went wrong; either leaves what came, unless its checksum is wrong.
+    An unfinished download is resumed if the file on the server has not changed. `digest` is the beginning of the
+    SHA-256; if it is "", the one the server states is used (the hub's ETag). `report` is called with the bytes present
+    and in all, 0 if unknown. `free` returns the free bytes on a disk. Of two downloads of the same file the second
+    waits for the first and uses its file. Raises Cancelled, or Refusal with the reason; both keep the partial file,
+    except after a wrong checksum.
     """
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +91,7 @@ def _fetch(
     free: Callable[[Path], int],
 ) -> None:
     part, note = place.with_name(place.name + PART), place.with_name(place.name + NOTE)
-    # The last byte is asked for again: of a file that came whole there would be nothing to ask for.
+    # Request the last byte again: for a part that is already complete the range would be empty, which is an error.
     body = answer.begin(max(0, part.stat().st_size - 1) if part.is_file() else 0, _noted(note, answer.url))
     if body.total and body.total - body.start + SPARE_BYTES > (left := free(place.parent)):
         need = _size(body.total - body.start + SPARE_BYTES)
@@ -113,14 +114,14 @@ def _fetch(
 
 
 class _Answer:
-    """A server's answer to a question for a file."""
+    """One request for a file, with its response."""
 
     def __init__(self, url: str, timeout_s: float, cancelled: Callable[[], bool]) -> None:
         self.url, self._timeout_s, self._cancelled = url, timeout_s, cancelled
         self._stream: Any = None
 
     def begin(self, have: int, validator: str) -> _Body:
-        """Ask for what is missing of a file of which `have` bytes came; for all of it where that cannot be."""
+        """Request the rest of a file of which `have` bytes are present, or all of it if that is not possible."""
         if have and validator:
             try:
                 body = self._ask(have, validator)
@@ -134,14 +135,14 @@ class _Answer:
         return self._ask(0, "")
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         if self._stream is not None:
             self._stream.close()
 
     def _ask(self, start: int, validator: str) -> _Body:
         if self._cancelled():
             raise Cancelled
-        # Compressed on the way, neither its length nor its ranges would be those of the file.
+        # With compression, the length and the ranges would not be those of the file.
         headers = {"User-Agent": "vitrine", "Accept-Encoding": "identity"}
         if start:
             headers |= {"Range": f"bytes={start}-", "If-Range": validator}
@@ -163,7 +164,7 @@ class _Answer:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, though never from https to http; keeps the checksum that the hub tells with the first."""
+    """Follows redirects, but never from https to http; keeps the checksum that the hub states in the first one."""
 
     linked = ""
 
@@ -177,34 +178,34 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _copy(body: _Body, file: IO[bytes], report: Report, cancelled: Callable[[], bool]) -> int:
-    """Write what comes, and return how many bytes of the file there are then."""
+    """Write the response to the file, and return how many bytes of the file are then present."""
     done = body.start
     report(done, body.total)
     try:
         while True:
             if cancelled():
                 raise Cancelled
-            # One read of the connection at most, so that a slow one can be called off.
+            # read1 makes at most one read of the connection, so that a slow download can be cancelled.
             if not (chunk := body.stream.read1(CHUNK)):
                 break
             if done + len(chunk) > MOST_BYTES:
-                raise Refusal(f"More than {_size(MOST_BYTES)} came, so it was given up.", advice=_LATER)
+                raise Refusal(f"More than {_size(MOST_BYTES)} arrived, so the download was stopped.", advice=_LATER)
             file.write(chunk)
             done += len(chunk)
             report(done, body.total)
-    except (http.client.IncompleteRead, ValueError):  # ValueError: the length of a piece is no number
+    except (http.client.IncompleteRead, ValueError):  # ValueError: the length of a chunk is not a number
         body.cut = True
     return done
 
 
 def _length(given: str) -> int:
-    """Return the length that a server tells, 0 where it tells none that can be."""
+    """Return the length that a server states, 0 if it is missing or impossible."""
     given = given.strip()
     return int(given) if given.isascii() and given.isdigit() and len(given) < MOST_DIGITS else 0
 
 
 def _noted(note: Path, url: str) -> str:
-    """Return how what came of `url` is known again, "" where nothing is noted of it."""
+    """Return the validator recorded for the part of `url`, "" if there is none."""
     try:
         kept = json.loads(note.read_text(encoding="utf-8"))
         return str(kept["validator"]) if kept["url"] == url else ""
@@ -229,7 +230,7 @@ def _refusal(error: Exception, url: str, place: Path) -> Refusal:
     if isinstance(error, urllib.error.HTTPError):
         error.close()
         if error.code in (401, 403):
-            message = f"{host} does not give {place.name} to everybody ({error.code})."
+            message = f"{host} gives {place.name} only to users who sign in ({error.code})."
             return Refusal(message, advice=f"Sign in there, download {url}, and open the file.")
         if error.code in (404, 410):
             message = f"{place.name} is not at {host} any more ({error.code})."

@@ -1,4 +1,4 @@
-"""Brings the weights of a model of the zoo into the cache, unless they are there. Opens none. No torch."""
+"""Gets the weights of a zoo model into the cache, downloading them if necessary."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from models.zoo import cached
 if TYPE_CHECKING:
     from models.zoo.download import Report
 
-PARTS = 10  # of a download, told one by one
+PARTS = 10  # of a download, reported one by one
 
 
 def missing(name: str) -> Entry | None:
-    """Return the entry of a model's name, without its assumptions, if it is the zoo's and is still to be downloaded."""
+    """Return the entry of a model's name, without its assumptions, if it is a zoo model that is not downloaded yet."""
     if not card.is_zoo(name):
         return None
     try:
         entry = zoo_catalogue.find(name)
     except Refusal:
-        return None  # told better by whoever opens it
+        return None  # opening it gives the better message
     return entry if entry.url and cached.find(entry) is None else None
 
 
@@ -35,19 +35,19 @@ def fetch(
     report: Report = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """Return the file of an entry's weights, downloaded if need be. Raises as `download` does."""
+    """Return the file of an entry's weights, downloading it if necessary. Raises as `download` does."""
     found = cached.find(entry)
     if found is not None:
         return found
-    from models.zoo.download import download  # and with it a client for HTTP, which most starts have no use for
+    from models.zoo.download import download  # slow to import (an HTTP client), and rarely needed
 
     return download(entry.url, cached.place(entry), digest=cached.digest(entry), report=report, cancelled=cancelled)
 
 
 def bring(name: str, say: Callable[[str], None]) -> None:
-    """Download the weights of a model of the zoo unless they are there, and `say` how far it is.
+    """Download the weights of a zoo model unless they are cached, calling `say` with the progress.
 
-    Any other name is passed over. Raises Refusal when it cannot be downloaded.
+    Other names are ignored. Raises Refusal when the download fails.
     """
     entry = missing(model_name.split(name)[0])
     if entry is None:

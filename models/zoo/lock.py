@@ -1,4 +1,4 @@
-"""A lock that one holds at a time, among threads and programs: a locked file. It protects nothing by itself."""
+"""A lock shared by threads and processes, made of a locked file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ else:
 
 @contextlib.contextmanager
 def held(path: Path, cancelled: Callable[[], bool]) -> Iterator[None]:
-    """Hold the lock at `path` once nobody else does; its file is gone afterwards. Raises Cancelled while it waits."""
+    """Hold the lock at `path`, waiting for other holders. Its file is removed afterwards.
+
+    Raises Cancelled while waiting.
+    """
     while (number := _locked(path)) < 0:
         if cancelled():
             raise Cancelled
@@ -35,7 +38,7 @@ def held(path: Path, cancelled: Callable[[], bool]) -> Iterator[None]:
     try:
         yield
     finally:
-        # On Windows a file that is open cannot be taken away; where another waits for it, it stays.
+        # Windows cannot delete an open file, so close first; if another waiter has it open, it stays.
         if os.name == "nt":
             os.close(number)
         with contextlib.suppress(OSError):
@@ -45,11 +48,11 @@ def held(path: Path, cancelled: Callable[[], bool]) -> Iterator[None]:
 
 
 def _locked(path: Path) -> int:
-    """Return the number of the lock's file, locked, or -1 while another holds it."""
+    """Return the descriptor of the locked file, or -1 while another holds the lock."""
     number = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         _take(number)
-        # Whoever held it took the file away: what was locked is not what the next one finds.
+        # The previous holder deleted the file: if the path names another file by now, this lock excludes nobody.
         if os.path.samestat(os.fstat(number), os.stat(path)):  # noqa: PTH116
             return number
     except (BlockingIOError, PermissionError, FileNotFoundError):

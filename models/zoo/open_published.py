@@ -1,4 +1,4 @@
-"""Opens a model of the zoo, with the weights in the cache or with none. Downloads nothing, adapts nothing."""
+"""Opens a model of the zoo with its cached weights, or with random ones."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from models.types import Refusal
 from models.zoo import cached
 
 IMAGENET = 1000
-FITS = {"center": "crop", "squash": "squash", "border": "pad"}  # timm's words for how a picture comes to a size
+FITS = {"center": "crop", "squash": "squash", "border": "pad"}  # timm's names for the ways to fit a picture
 NO_TIMM = "Install it where Vitrine is: pip install timm."
 
 
 def open_zoo(base: str) -> tuple[nn.Module, Card]:
-    """Return the network of a name in the zoo, and its card. Its parameters are as its library made them.
+    """Return the network of a zoo name, and its card. Its parameters are as its library created them.
 
-    Raises Refusal for a name that there is not, for weights that are not in the cache, for timm where it is missing.
+    Raises Refusal for an unknown name, for weights that are not cached, and if timm is needed but not installed.
     """
     entry = zoo_catalogue.find(base)
     file = _file(entry) if entry.url else None
@@ -68,8 +68,8 @@ def _read(file: Path) -> dict[str, Tensor]:
     try:
         state = weights.read(file)
     except Refusal as refusal:
-        # A file in the cache is not the user's own: what helps is a new one.
-        raise Refusal(str(refusal), advice=f"Delete {file} to have it downloaded anew.") from refusal
+        # The file is a download, not the user's own, so it can be replaced.
+        raise Refusal(str(refusal), advice=f"Delete {file} to have it downloaded again.") from refusal
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
 
 
@@ -91,7 +91,7 @@ def _torchvision(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, 
 
 @contextmanager
 def _given(published: Any, state: Mapping[str, Tensor]) -> Iterator[None]:
-    """Have a builder that asks for its published weights get `state`: torchvision would read the file as a pickle."""
+    """Make a builder that asks for published weights receive `state`; torchvision itself would unpickle the file."""
     published.get_state_dict = lambda *given, **named: state
     try:
         yield
@@ -101,7 +101,7 @@ def _given(published: Any, state: Mapping[str, Tensor]) -> Iterator[None]:
 
 @contextmanager
 def _told(entry: Entry) -> Iterator[None]:
-    """Tell what a library says of a state dict that does not fit as a refusal."""
+    """Turn the library's error for a state dict that does not fit into a Refusal."""
     try:
         yield
     except (RuntimeError, KeyError, AttributeError) as error:
@@ -125,6 +125,7 @@ def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[Any, dict[str, Any
             net = timm.create_model(full, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(state)})
         net.pretrained_cfg.pop("state_dict", None)
     else:
+        # Fixed weights without disturbing the caller's random numbers.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             net = timm.create_model(full, pretrained=False)
@@ -132,7 +133,7 @@ def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[Any, dict[str, Any
 
 
 def timm_about(net: Any) -> dict[str, Any]:
-    """Return the class names of a network of timm's, how its pictures are prepared, and where it is from."""
+    """Return the class names of a timm network, its preprocessing, and its origin."""
     from timm.data.config import resolve_data_config
 
     config = resolve_data_config(model=net)
@@ -153,7 +154,7 @@ def timm_about(net: Any) -> dict[str, Any]:
 
 
 def _timm_classes(net: Any) -> tuple[str, ...]:
-    """Return the names of as many classes as timm knows a set of; numbers where it does not, and of features."""
+    """Return the class names if timm knows a set of that size, else numbers; also numbers for features."""
     from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 
     count = net.num_classes or 0

@@ -1,4 +1,4 @@
-"""Builds the architecture of the zoo that somebody's own weights belong to, told by their tensors. Reads no file."""
+"""Builds the published architecture that the tensors of a user's weights file belong to."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ ARCHITECTURE = {"title": "Architecture", "help": "These have the same tensors; w
 def rebuild(
     card: Card, state: Mapping[str, Tensor], given: Mapping[str, str]
 ) -> tuple[nn.Module, Card, dict[str, dict[str, Any]]] | None:
-    """Return the network that a state dict belongs to with its tensors, its card, and what is assumed of it.
+    """Return the network for a state dict with its tensors loaded, its card, and the assumptions made.
 
-    None where the zoo has no such network. Raises Refusal where timm is needed and missing, and for tensors that do
-    not fit after all.
+    Return None if the zoo has no such network. Raises Refusal if timm is needed but not installed, and if the tensors
+    do not fit after all.
     """
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    # torchvision's classifiers that `architectures.recognise` left out cannot be told from their tensors.
+    # The classifiers of torchvision that `architectures.recognise` leaves out are ambiguous by their tensors.
     found = [candidate for candidate in recognise.candidates(shapes) if candidate.name not in cards.CLASSIFIERS]
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""Which published architectures a state dict may belong to, by a hash of its tensors. Builds no network. No torch."""
+"""Recognition of published architectures from a state dict, by a hash of its tensors."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from models.cards import zoo_catalogue
 
 COUNTER = ".num_batches_tracked"
 DIGITS = 10
-# What helps only in training, and is often left out of what is saved.
+# Heads used only in training, and often missing from saved weights.
 AUXILIARY = ("aux_classifier.", "aux1.", "aux2.", "AuxLogits.")
 Shapes = Mapping[str, Sequence[int]]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An architecture of the zoo that has the tensors of a state dict: the name that opens it without weights, and the
-    number of classes of the state's head, 0 where that was left out.
+    """A zoo architecture with the tensors of a state dict.
+
+    `name` opens it without weights; `classes` is the number of classes of the state's head, 0 if the head is missing.
     """
 
     name: str
@@ -27,10 +28,10 @@ class Candidate:
 
 
 def candidates(shapes: Shapes) -> list[Candidate]:
-    """Return the architectures that have these tensors, torchvision's first, those of one library by name.
+    """Return the architectures that have these tensors, torchvision's first, sorted by name within a library.
 
-    `shapes` are those of a state dict's tensors by name, in any order. The tensors of the head count by their names
-    alone; whether their shapes fit as well is seen when the state is loaded.
+    `shapes` holds the shapes of the state dict's tensors by name, in any order. The head is compared by its tensors'
+    names alone; a mismatch in its shapes shows when the state is loaded.
     """
     found: list[Candidate] = []
     for heads, by_print in _known().items():
@@ -43,9 +44,9 @@ def candidates(shapes: Shapes) -> list[Candidate]:
 
 
 def fingerprint(shapes: Shapes, heads: Iterable[str] = ()) -> str:
-    """Return a hash of names and shapes of tensors, less those of the modules in `heads`, which depend on the classes.
+    """Return a hash of the names and shapes of tensors, without the modules in `heads`, which depend on the classes.
 
-    Counters of seen batches are left out, as old files lack them, and auxiliary heads.
+    Auxiliary heads are left out, and counters of batches seen, which old files lack.
     """
     left_out = (*AUXILIARY, *(f"{head}." for head in heads))
     lines = sorted(
@@ -57,7 +58,7 @@ def fingerprint(shapes: Shapes, heads: Iterable[str] = ()) -> str:
 
 
 def _classes(shapes: Shapes, head: str) -> int:
-    """Return the number of classes of a head, 0 where none of its tensors tells."""
+    """Return the number of classes of a head, 0 if none of its tensors shows it."""
     return next((shapes[name][0] for name in (f"{head}.weight", f"{head}.bias") if shapes.get(name)), 0)
 
 

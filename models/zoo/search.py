@@ -1,4 +1,4 @@
-"""Which entries of the zoo a few words mean, best first. No Qt, no torch."""
+"""Search in the zoo: the entries that match a few words, best first."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from models.cards.zoo_catalogue import Entry
 
 
 def search(entries: Sequence[Entry], query: str, *, task: str = "", only: Collection[str] | None = None) -> list[Entry]:
-    """Return the entries that have every word of `query` in name, family or task, or else its letters in order.
+    """Return the entries that have every word of `query`; if there are none, those that have its letters in order.
 
-    Names that begin with the first word come first, then the shortest; without a query the order stays. `task` and
-    `only`, names of entries, leave others out.
+    Name, family and task are searched. Names that begin with the first word come first, then shorter ones; without a
+    query the order is kept. `task` and `only`, a collection of names, filter the entries.
     """
     pool = [e for e in entries if (not task or e.task == task) and (only is None or e.name in only)]
     words = query.lower().split()
@@ -20,7 +20,7 @@ def search(entries: Sequence[Entry], query: str, *, task: str = "", only: Collec
         return pool
     found = [e for e in pool if all(word in e.words for word in words)]
     if not found:
-        # Each letter passes over others, but never over one of its own kind: there is one way to match, found at once.
+        # Each letter skips over others but never over itself, so the match is unique and needs no backtracking.
         letters = re.compile("".join(f"[^{re.escape(letter)}]*{re.escape(letter)}" for letter in "".join(words)))
         spread = [(match.end(), len(e.name), e.name, e) for e in pool if (match := letters.match(e.words))]
         return [e for *_, e in sorted(spread, key=lambda row: row[:3])]

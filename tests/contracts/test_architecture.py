@@ -187,6 +187,7 @@ def test_torch_is_absent_from_the_windows_process(tmp_path: Path) -> None:
         "class Silent:\n"
         "    def start(self, post): pass\n"
         "    def submit(self, number, request): pass\n"
+        "    def reaches(self, path): return True\n"
         "    def cancel(self, number): pass\n"
         "    def stop(self): pass\n"
         "app = QApplication([])\n"

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from models import images
 from models.cards import card as cards
 from models.cards.card import Card
 from models.engine import registry
 from models.engine.engine import Engine
 from models.files import sha256
+from models.pictures import images
 from models.requests import Request
 from models.types import Result, Source
 

@@ -18,9 +18,9 @@ from torch.overrides import _get_current_function_mode_stack
 from models.cards.card import Card
 from models.engine import registry
 from models.engine.engine import Engine
-from models.images import save_png
 from models.inspection import Description
 from models.params import parameters
+from models.pictures.images import save_png
 from models.requests import Request
 from models.runtime.context import Context
 from models.runtime.stage_cache import Cache

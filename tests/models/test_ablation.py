@@ -23,7 +23,7 @@ from models.attributions.perturbation import BASELINES, baseline
 from models.attributions.regression import complete, explained, ridge
 from models.attributions.superpixels import superpixels
 from models.bundled.photos import PhotosResNet
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.types import Failure, Result, Source
 

@@ -15,7 +15,7 @@ from models.cards.card import Card
 from models.engine import registry
 from models.engine.engine import Engine
 from models.features import activation, receptive_field
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.runtime.context import Context
 from models.runtime.stage_cache import Cache, CachedStages

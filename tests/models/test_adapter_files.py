@@ -13,7 +13,7 @@ from models import files, model_name
 from models.adapters.base.one_stage import OneStage
 from models.engine import registry
 from models.engine.engine import Engine
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source
 from models.user_code import consent, kept_adapters, outline
@@ -97,7 +97,7 @@ def test_sigmoid_scores_boxes_and_gradients_are_the_networks_own(file: Path, pic
 
 
 def _pixels(source: Source) -> np.ndarray:
-    from models import images
+    from models.pictures import images
 
     return images.read(source).pixels.copy()
 

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from models.engine.engine import Engine
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.types import Failure, Result, Source
 from tests.models.generators import gan, vae

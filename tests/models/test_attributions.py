@@ -12,8 +12,8 @@ from explained import CLASSES, NAMES, SIDES, explained, input_of, network, opene
 from torch import Tensor, nn
 
 from models.attributions import gradients as gradient
-from models.attributions.baselines import BASELINES, baseline
 from models.attributions.methods import input_x_gradient, integrated_gradients, saliency, smooth_grad
+from models.attributions.methods.integrated_gradients import BASELINES, baseline
 from models.runtime.context import Context
 from models.tracing.traced_calls import gradients
 from models.types import Cancelled

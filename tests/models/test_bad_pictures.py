@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pictures import never, noise, picture, png_of, refused
 from PIL import Image
 
-from models import files, images
+from models import files
+from models.pictures import images
 from models.types import Refusal
 
 
@@ -260,5 +261,6 @@ def test_warnings_are_ignored_inside_and_heard_outside_even_when_threads_overlap
 
 
 def test_the_import_is_light() -> None:
-    code = "import sys, models.images; sys.exit(bool({'torch', 'cv2', 'PySide6', 'torchvision'} & set(sys.modules)))"
+    code = "import sys, models.pictures.images\n"
+    code += "sys.exit(bool({'torch', 'cv2', 'PySide6', 'torchvision'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0

@@ -12,8 +12,8 @@ from torchvision.models import get_model
 from models.cards import card
 from models.engine import registry
 from models.engine.engine import Engine
-from models.images import save_png
 from models.loading import architectures
+from models.pictures.images import save_png
 from models.requests import Request
 from models.runtime.context import Context
 from models.types import Refusal, Result, Source

@@ -58,16 +58,16 @@ BAD_COCO: dict[str, tuple[dict[str, Any], str]] = {
     "unknown category": ({"category_id": 9}, "annotation 5 on a.png has the unknown category 9"),
     "unknown picture": ({"image_id": 4}, "annotation 5 is of picture 4, which is not among the images"),
     "no picture": ({"image_id": None}, "annotation 5 is of picture"),
-    "duplicate": ({"id": 1}, "annotation 1 comes twice; the first is used"),
+    "duplicate": ({"id": 1}, "annotation 1 appears twice; the first is used"),
     "no box": ({"bbox": None}, "annotation 5 on a.png has no box of four numbers"),
     "three numbers": ({"bbox": [1, 2, 3]}, "annotation 5 on a.png has no box of four numbers"),
     "text": ({"bbox": [1, 2, "a", 4]}, "annotation 5 on a.png has no box of four numbers"),
-    "nan": ({"bbox": [1, 2, float("nan"), 4]}, "annotation 5 on a.png has a coordinate that is no number"),
-    "infinite": ({"bbox": [1, 2, float("inf"), 4]}, "annotation 5 on a.png has a coordinate that is no number"),
+    "nan": ({"bbox": [1, 2, float("nan"), 4]}, "annotation 5 on a.png has a coordinate that is not a number"),
+    "infinite": ({"bbox": [1, 2, float("inf"), 4]}, "annotation 5 on a.png has a coordinate that is not a number"),
     "huge": ({"bbox": [1, 2, 10**400, 4]}, "annotation 5 on a.png has no box of four numbers"),
     "no width": ({"bbox": [1, 2, 0, 4]}, "annotation 5 on a.png has no area: x 1 to 1, y 2 to 6"),
     "negative": ({"bbox": [9, 2, -5, 4]}, "annotation 5 on a.png has no area: x 9 to 4, y 2 to 6"),
-    "outside": ({"bbox": [100, 2, 5, 4]}, "annotation 5 on a.png lies outside of the picture, 100 × 80"),
+    "outside": ({"bbox": [100, 2, 5, 4]}, "annotation 5 on a.png lies outside the picture, 100 × 80"),
     "list for an id": ({"category_id": [3]}, "annotation 5 on a.png has the unknown category [3]"),
 }
 
@@ -102,13 +102,13 @@ def test_bad_images_categories_and_entries_are_left_out_and_said(tmp_path: Path)
     assert truth.pictures[0].size == (100, 80), "the picture tells its size where the file does not"
     said = "\n".join(truth.left_out)
     for part in (
-        "picture 1 (b.png) comes twice",
+        "picture 1 (b.png) appears twice",
         "gone.png: this picture is not there, so its 0 boxes are left out",
         "a picture has no file name",
         "a picture has no id",
         "a.png: this picture is listed twice",
-        "an entry of images is no object but 'no object'",
-        "category 3 (cow) comes twice",
+        "an entry of images is not an object but 'no object'",
+        "category 3 (cow) appears twice",
         "a category has no name",
         "a category has no id",
     ):
@@ -138,8 +138,8 @@ def test_a_box_that_reaches_beyond_the_picture_is_cut_and_counted(tmp_path: Path
         (b"no json", "broken at line 1, column 1"),
         (b"", "is empty"),
         (b"\xff\xfe\x00", "not text in UTF-8"),
-        (b"[]", "no data set"),
-        (b"3", "no data set"),
+        (b"[]", "not a data set"),
+        (b"3", "not a data set"),
         (b'{"images": {}, "annotations": []}', "has no images and no categories"),
         (b'{"source": "a", "parameters": {"score": 1}}', "has no images and no annotations and no categories"),
         (b'{"images": ' + b"[" * 100_000, "nested too deep"),

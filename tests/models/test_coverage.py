@@ -14,10 +14,10 @@ from models.adapters.ssd import SsdAdapter
 from models.detection import anchor_fit as fit
 from models.detection import anchor_layout as layout
 from models.engine.engine import Engine
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.runtime.context import Context
-from models.truth import kept
+from models.truth import read
 from models.truth.types import Annotated, Truth
 from models.types import Failure, Result, Source
 
@@ -48,8 +48,8 @@ def data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
     pages.append(annotated(tmp_path / "gone.png", boxes(8, 6, 160, 90), (0, 0)))
     pages.append(annotated(tmp_path / "empty.png", boxes(8, 0, 160, 90), (160, 90)))
     truth = Truth("some", "COCO", ("a", "b", "c"), tuple(pages))
-    monkeypatch.setattr(kept, "read", lambda path, progress=None: truth)
-    monkeypatch.setattr(kept, "_kept", type(kept._kept)())
+    monkeypatch.setattr(read, "read", lambda path, progress=None: truth)
+    monkeypatch.setattr(read, "_kept", type(read._kept)())
     (tmp_path / "truth.json").write_text("{}")
     return Source.file(tmp_path / "truth.json")
 
@@ -87,7 +87,7 @@ def test_coverage_equals_brute_force_on_a_small_data_set(
     """Torchvision's transform resizes pictures and boxes, its generator makes all anchors, `box_iou` compares all."""
     answer = asked(engine, Request.make("coverage", model, data_set, {"fg": fg}))
     net, best, labels, areas = engine.model(model).net, [], [], []
-    truth, generator = kept.truth_at(data_set), layout.parts(net)[0]
+    truth, generator = read.truth_at(data_set), layout.parts(net)[0]
     for page in truth.pictures:
         size = (160, 90) if page.path.endswith("unsized.png") else page.size
         if not any(size) or not len(page):
@@ -152,7 +152,7 @@ def test_a_suggestion_covers_what_the_model_does_not(
     shape = np.array([120, 22]) * np.exp(rng.normal(0, 0.15, (300, 2)))
     flat = annotated(tmp_path / "a.png", np.concatenate([corner, corner + shape], 1), (640, 640))
     truth = Truth("flat", "COCO", ("a", "b", "c"), (flat,))
-    monkeypatch.setattr(kept, "read", lambda path, progress=None: truth)
+    monkeypatch.setattr(read, "read", lambda path, progress=None: truth)
     (tmp_path / "flat.json").write_text("{}")
     source = Source.file(tmp_path / "flat.json")
     answer = asked(engine, Request.make("coverage", model, source, {"fg": 0.5, "suggest": True}))
@@ -172,7 +172,7 @@ def test_it_can_be_called_off_and_says_when_there_is_nothing(
     request = Request.make("coverage", SSD, data_set, {"suggest": True, "seed": 5})
     answer = engine.run(request, Context(cancelled=lambda: len(asks) > 12 or asks.append(1) is not None))
     assert isinstance(answer, Failure) and answer.cancelled
-    monkeypatch.setattr(kept, "read", lambda path, progress=None: Truth("none", "COCO", (), ()))
+    monkeypatch.setattr(read, "read", lambda path, progress=None: Truth("none", "COCO", (), ()))
     (Path(data_set.path).parent / "none.json").write_text("{}")
     answer = engine.run(Request.make("coverage", SSD, Source.file(Path(data_set.path).parent / "none.json")))
     assert isinstance(answer, Failure) and "holds no object" in answer.text

@@ -209,7 +209,7 @@ def test_a_redirect_from_https_to_http_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("code", "words"),
-    [(404, "is not at 127.0.0.1 any more"), (403, "does not give"), (503, "does not answer as it should")],
+    [(404, "is not at 127.0.0.1 any more"), (403, "only to users who sign in"), (503, "does not answer as it should")],
 )
 def test_what_a_server_refuses_is_told(server: Server, tmp_path: Path, code: int, words: str) -> None:
     server.code = code

@@ -12,7 +12,7 @@ from models.cards.card import Card
 from models.detection.postprocess import Shown
 from models.engine import registry
 from models.engine.engine import Engine
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.runtime.context import Context
 from models.runtime.stage_cache import Cache, CachedStages, size_of

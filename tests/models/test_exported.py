@@ -15,11 +15,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import files, images
+from models import files
 from models.attributions.attribution import subject_of
 from models.attributions.target import TargetParams
 from models.engine.engine import Engine
 from models.exported import torch_archive, torchscript
+from models.pictures import images
 from models.requests import Request
 from models.runtime.context import Context
 from models.runtime.stage_cache import Cache, CachedStages

@@ -12,10 +12,11 @@ import torch
 from latents import CHECKPOINTS, needed
 from own_code import EXAMPLES
 
-from models import files, images, model_name
+from models import files, model_name
 from models.cards import card
 from models.detection.iou import iou
 from models.engine.engine import Engine
+from models.pictures import images
 from models.requests import Request
 from models.types import Result, Source
 from models.user_code import consent

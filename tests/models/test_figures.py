@@ -12,18 +12,18 @@ import torch
 from datasets import CLASSES, dataset, matched, shown
 from torchvision.ops import box_iou, nms
 
-from models import images
 from models.cards import card
 from models.cards.card import BUNDLED
 from models.detection.anchor_fit import best_overlaps
 from models.detection.matching import overlaps
 from models.engine.engine import Engine
 from models.evaluation import curve
-from models.evaluation.confusion import confusion
+from models.evaluation.figures import confusion
 from models.evaluation.funnel import best_scores, funnel
 from models.evaluation.matched import survivors
 from models.evaluation.survival import LEVELS, at, survival
 from models.inspections import figures
+from models.pictures import images
 from models.requests import Request
 from models.types import Failure, Result, Source
 

@@ -13,11 +13,11 @@ from headed import ALONE, FORMS, Means
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models import images
 from models.cards.card import PHOTOS, Card
 from models.engine import registry
 from models.engine.engine import Engine
 from models.loading import heads
+from models.pictures import images
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source
 

@@ -8,7 +8,7 @@ import pytest
 from pictures import BLACK, BLUE, GREEN, RED, WHITE, chunk, never, noise, picture
 from PIL import Image
 
-from models import images
+from models.pictures import images
 from models.types import Source
 
 

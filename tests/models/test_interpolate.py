@@ -205,10 +205,10 @@ def test_what_is_no_path_is_refused_in_words(engine: Engine, model: str) -> None
     assert "frames=1 is out of range" in refused(engine, model, frames=1, **two)
     assert "opposite each other" in refused(engine, model, **{"from": "1,0,0,0", "to": "-1,0,0,0"})
     assert ask(engine, model, **{"from": "1,0,0,0", "to": "-1,0,0,0", "path": "lerp"})
-    assert "no path and no easing 'slurp'" in refused(engine, model, keys="seed:1 slurp | seed:2")
+    assert "'slurp' is neither a path nor an easing" in refused(engine, model, keys="seed:1 slurp | seed:2")
     assert "two ways" in refused(engine, model, keys="seed:1 slerp lerp | seed:2")
     assert "path cannot be 'geodesic'" in refused(engine, model, path="geodesic")
-    assert "cannot be read as codes" in refused(engine, model, **{"from": "missing.npy", "to": "seed:2"})
+    assert "missing.npy is not there" in refused(engine, model, **{"from": "missing.npy", "to": "seed:2"})
 
 
 def test_more_than_memory_holds_is_refused(engine: Engine, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +237,7 @@ def test_files_become_numbers_to_the_bit(tmp_path: Path) -> None:
     assert np.array_equal(rows[1:], codes) and np.array_equal(rows[:1], PLAIN.draw(3))
     assert [(one.method, one.easing) for one in segments[1:]] == [("slerp", "easeInQuad")] * 2
     assert settled("seed:1", PLAIN) == "seed:1"
-    with pytest.raises(Refusal, match="cannot be read"):
+    with pytest.raises(Refusal, match="is not there"):
         settled(str(tmp_path / "none.npy"), PLAIN)
     np.save(tmp_path / "long.npy", np.zeros(5))
     with pytest.raises(Refusal, match="5 numbers; this model's have 4"):

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from models.engine.engine import Engine
-from models.images import save_png
 from models.latent import neighbours
 from models.latent.inversion import invert, spread
 from models.latent.space import Block, Space, write
+from models.pictures.images import save_png
 from models.requests import Request
 from models.tracing.traced_calls import gradients
 from models.types import Failure, Refusal, Result, Source
@@ -169,7 +169,7 @@ def test_they_can_be_compared_in_a_classifiers_scores(tmp_path: Path) -> None:
     expected = np.sort(np.linalg.norm(np.stack(scores[1:]) - scores[0], axis=1))
     assert np.allclose(np.sort(found.arrays["distances"]), expected, atol=1e-3)
     refused = engine.run(Request.make("neighbours", model, None, {**asked, "features": "digits-ssd"}))
-    assert isinstance(refused, Failure) and "tells no classes" in refused.message
+    assert isinstance(refused, Failure) and "is not a classifier" in refused.message
 
 
 @pytest.mark.parametrize("inspection", ["neighbours", "critic"])
@@ -178,7 +178,7 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path, inspection: str) -
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.png").write_bytes(b"no picture")
-    for name, reason in (("empty", "no picture"), ("bad", "no picture"), ("gone", "no folder")):
+    for name, reason in (("empty", "no picture"), ("bad", "no picture"), ("gone", "not a folder")):
         answer = engine.run(Request.make(inspection, model, None, {"folder": str(tmp_path / name)}))
         assert isinstance(answer, Failure) and reason in answer.message.lower(), (name, answer)
 

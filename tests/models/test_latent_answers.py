@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from models.cards.card import Card
 from models.engine import registry
 from models.engine.engine import Engine
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.types import Failure, Result
 from tests.models.generators import gan, vae
@@ -155,7 +155,7 @@ def test_what_is_not_there_is_told_by_the_area(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("with_it", "words"), [("gone", "no folder"), ("one", "fewer than two"), ("empty", "no picture")]
+    ("with_it", "words"), [("gone", "not a folder"), ("one", "fewer than two"), ("empty", "no picture")]
 )
 def test_folders_that_do_not_do_are_refused(tmp_path: Path, with_it: str, words: str) -> None:
     (tmp_path / "empty").mkdir()

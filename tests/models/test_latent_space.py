@@ -76,15 +76,15 @@ def test_what_is_no_code_is_refused_with_the_reason(tmp_path: Path) -> None:
         "1,2": "2 numbers; this model's have 3",
         "1,2,nan": "NaN",
         "1,2,inf": "infinite",
-        "one,2,3": "no latent code",
+        "one,2,3": "not a latent code",
         "1,2,3;1,2": "different lengths",
-        "seed:x": "no seed",
-        "seed:-1": "no seed",
+        "seed:x": "not a seed",
+        "seed:-1": "not a seed",
         str(tmp_path / "long.npy"): "4 numbers",
         str(tmp_path / "bad.npy"): "NaN",
         str(tmp_path / "words.npy"): "made of numbers",
         str(tmp_path / "none.npy"): "cannot be read",
-        str(tmp_path / "gone.npy"): "cannot be read",
+        str(tmp_path / "gone.npy"): "is not there",
     }
     for text, reason in wrong.items():
         with pytest.raises(Refusal, match=reason):

@@ -14,7 +14,7 @@ from torchvision.ops import box_iou, clip_boxes_to_image
 from models.cards.card import SAMPLES
 from models.engine import registry
 from models.engine.engine import Engine
-from models.images import read
+from models.pictures.images import read
 from models.requests import Request
 from models.types import Failure, Result, Source
 

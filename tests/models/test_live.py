@@ -18,7 +18,7 @@ from models.live import capture, multipart_stream, reader
 from models.live.capture import Capture, still
 from models.live.player import Player
 from models.live.reader import Frame
-from models.media import is_live, kind, title
+from models.pictures.media import is_live, kind, title
 from models.types import Refusal, Source
 
 FRAMES = 120
@@ -420,7 +420,7 @@ def test_closing_ends_the_thread(clip: Path, stream: Stream) -> None:
 
 
 def test_videos_among_pictures(tmp_path: Path, clip: Path) -> None:
-    from models import images
+    from models.pictures import images
 
     shutil.copy(clip, tmp_path / "b.mp4")
     shutil.copy(SAMPLE, tmp_path / "a.png")

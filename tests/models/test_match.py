@@ -14,9 +14,9 @@ from torchvision.ops import box_iou
 from models.detection import anchor_design as design
 from models.detection import anchor_layout as layout
 from models.engine.engine import Engine
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
-from models.truth import kept
+from models.truth import read
 from models.truth.types import Annotated, Truth
 from models.types import Failure, Result, Source
 
@@ -40,8 +40,8 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
     save_png(rng.integers(0, 255, (300, 450, 3), dtype=np.uint8), tmp_path / "a.png")
     page = Annotated(str(tmp_path / "a.png"), (450, 300), BOXES, np.arange(6) % 3, CROWD)
     truth = Truth("some", "COCO", ("a", "b", "c"), (page,))
-    monkeypatch.setattr(kept, "read", lambda path, progress=None: truth)
-    monkeypatch.setattr(kept, "_kept", type(kept._kept)())
+    monkeypatch.setattr(read, "read", lambda path, progress=None: truth)
+    monkeypatch.setattr(read, "_kept", type(read._kept)())
     (tmp_path / "truth.json").write_text("{}")
     return Source.file(tmp_path / "a.png")
 
@@ -117,7 +117,7 @@ def test_the_networks_backbone_is_not_run_and_a_tick_works_out_no_overlap(engine
     [
         (RCNN, {"fg": 0.3, "bg": 0.5}, "is above the foreground IoU"),
         (RCNN, {"scales": "1; 2"}, "2 groups of scales, but 3 are needed"),
-        (SSD, {"scales": "0.1 0.2; 0.2; 0.3; 0.4; 0.5"}, "one scale a level"),
+        (SSD, {"scales": "0.1 0.2; 0.2; 0.3; 0.4; 0.5"}, "one scale per level"),
         (SSD, {"bg": 0.2}, "has one threshold"),
     ],
 )

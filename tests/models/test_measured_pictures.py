@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from models import images, tiff, value_range
+from models.pictures import images, tiff, value_range
 from models.types import Refusal
 
 H, W = 45, 70

@@ -13,8 +13,8 @@ from models.cards.card import BUNDLED
 from models.detection.classes import check, class_groups, class_scores, write_scores
 from models.detection.decision import METHODS, Params, decide
 from models.engine.engine import Engine
-from models.images import read
 from models.params import parameters, without_say
+from models.pictures.images import read
 from models.requests import Request
 from models.runtime.context import Context
 from models.runtime.stage_cache import Cache, CachedStages

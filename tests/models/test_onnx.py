@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from models.engine.engine import Engine
-from models.exported import onnx_file, onnx_graph
+from models.exported import onnx_file, onnx_graph, onnx_metadata
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source
 
@@ -81,7 +81,7 @@ def test_gradients_and_layers_of_a_converted_network(onnx: Any, tmp_path: Path) 
     answer = engine.run(Request.make("classify", str(path), Source.file(ASTRONAUT)))
     assert isinstance(answer, Result)
     model = engine.model(str(path))
-    from models import images
+    from models.pictures import images
 
     x = model.preprocess.input(images.read(ASTRONAUT).pixels, torch.device("cpu")).numpy()
     wanted = np.sort(oracle(path, x)[0][0])[::-1]
@@ -247,3 +247,20 @@ def test_grad_cam_of_the_face_score_lies_in_the_face(face: tuple[Engine, str]) -
     for inspection in ("layers", "activations", "anchors", "lineage", "filters"):
         answer = engine.run(Request.make(inspection, path, Source.file(ASTRONAUT)))
         assert isinstance(answer, Result), answer
+
+
+@pytest.mark.parametrize(
+    ("told", "names"),
+    [
+        ("{0: 'person', 1: 'bicycle'}", ("person", "bicycle")),
+        ("['cat', 'dog']", ("cat", "dog")),
+        ("{0: 'a', 2: 'b'}", ()),
+        ("{0: 1}", ()),
+        ("__import__('os').system('true')", ()),
+        ("[" * 5000, ()),
+    ],
+)
+def test_class_names_in_metadata_are_literals(onnx: Any, told: str, names: tuple[str, ...]) -> None:
+    model = programs.plain(onnx)
+    model.metadata_props.add(key="names", value=told)
+    assert onnx_metadata.names(model) == names

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from models.cards.card import PHOTOS
 from models.engine.engine import Engine
-from models.images import pictures_in
+from models.pictures.images import pictures_in
 from models.requests import Request
 from models.runtime.split_batches import in_parts
 from models.types import Failure, Result, Source

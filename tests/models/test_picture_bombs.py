@@ -12,7 +12,7 @@ import pytest
 from pictures import chunk, never, noise, refused
 from PIL import Image
 
-from models import images, picture_limits, tiff
+from models.pictures import images, picture_limits, tiff
 from models.types import Refusal
 
 

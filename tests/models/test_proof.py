@@ -32,7 +32,7 @@ from models.attributions.target import TargetParams
 from models.bundled.photos import PhotosResNet
 from models.engine import registry
 from models.engine.engine import Engine
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.types import Failure, Result, Source
 
@@ -208,9 +208,9 @@ def test_it_comes_in_parts_and_other_questions_can_come_between(engine: Engine, 
     [
         ({"method": "grad_cm"}, "Did you mean grad_cam"),
         ({"settings": "layer"}, "cannot be read"),
-        ({"settings": "{layer"}, "no JSON"),
+        ({"settings": "{layer"}, "not valid JSON"),
         ({"settings": "layr=x"}, "layr"),
-        ({"settings": "target=a"}, "no setting of the method"),
+        ({"settings": "target=a"}, "not a setting of the method"),
         ({"settings": "layer=nowhere"}, "no layer 'nowhere'"),
         ({"part": "x0"}, "part"),
         ({"target": "zebra"}, "no class 'zebra'"),

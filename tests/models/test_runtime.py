@@ -12,7 +12,7 @@ from torch import nn
 from models.cards.card import DIGITS, PHOTOS, SAMPLES
 from models.engine import registry
 from models.engine.engine import Engine
-from models.images import pictures_in
+from models.pictures.images import pictures_in
 from models.requests import Request
 from models.runtime import device
 from models.types import Failure, Refusal, Result, Source

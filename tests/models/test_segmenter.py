@@ -15,7 +15,7 @@ from models.cards import card
 from models.cards.card import Card
 from models.engine import registry
 from models.engine.engine import Engine
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.types import Failure, Result, Source
 
@@ -46,7 +46,7 @@ def ask(engine: Engine, inspection: str, source: Source, **settings: Any) -> Res
 
 def wanted(engine: Engine, source: Source) -> tuple[torch.Tensor, torch.Tensor]:
     """The input and torchvision's own output for it."""
-    from models import images
+    from models.pictures import images
 
     model = engine.model("tiny")
     image = model.preprocess.input(images.read(source).pixels, torch.device("cpu"))
@@ -97,7 +97,7 @@ def test_the_score_over_a_rectangle_is_the_mean_within_it(engine: Engine, source
 
 
 def _subject(engine: Engine, source: Source, region: Any = None) -> Any:
-    from models import images
+    from models.pictures import images
     from models.runtime.context import Context
     from models.runtime.stage_cache import Cache, CachedStages
 
@@ -128,7 +128,7 @@ def test_attributions_follow_the_class_and_the_rectangle(engine: Engine, source:
 def test_a_rectangle_beside_the_picture_is_refused(engine: Engine, source: Source) -> None:
     answer = engine.run(Request.make("saliency", "tiny", source, {"region": "200,200,220,220"}))
     assert isinstance(answer, Failure)
-    assert "beside the picture" in answer.message
+    assert "outside the picture" in answer.message
 
 
 def test_a_boxes_edge_is_refused(engine: Engine, source: Source) -> None:

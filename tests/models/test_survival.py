@@ -16,7 +16,7 @@ import torch
 from misbehaving import model
 
 from models.engine.engine import Engine
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.runtime import isolation, memory_limits
 from models.runtime.weight_watch import Watch

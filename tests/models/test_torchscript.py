@@ -57,7 +57,7 @@ def test_another_content_under_the_same_name_asks_again(plain: Path, tmp_path: P
 
 def test_weights_need_no_word_and_take_none(tmp_path: Path) -> None:
     torch.save(programs.residual().state_dict(), tmp_path / "weights.pt")
-    with pytest.raises(Refusal, match="no file of code"):
+    with pytest.raises(Refusal, match="not a file of code"):
         command_line.named(str(tmp_path / "weights.pt"), {}, allow=True)
 
 

@@ -164,9 +164,9 @@ def test_coco_polygons(tmp_path: Path) -> None:
         ({"size": [80, 100], "counts": "ooooooooooooooooooo"}, "has a mask whose run lengths cannot be read"),
         ({"size": [80, 100], "counts": "é"}, "has a mask whose run lengths cannot be read"),
         ({"counts": [1, 2]}, "has a mask without its size"),
-        ([[1, 2, 3]], "has a polygon of 3 numbers, which are no points"),
-        ([[1, 2, "x", 3]], "has a polygon with what is no number"),
-        ([[1, 2, float("nan"), 3]], "has a polygon of 4 numbers, which are no points"),
+        ([[1, 2, 3]], "has a polygon of 3 numbers, which do not make points"),
+        ([[1, 2, "x", 3]], "has a polygon with a value that is not a number"),
+        ([[1, 2, float("nan"), 3]], "has a polygon of 4 numbers, which do not make points"),
         ([[]], "has a polygon of 0 numbers"),
         ("text", "has neither a box of four numbers nor a mask"),
     ],
@@ -304,7 +304,7 @@ def test_cvat_xml_is_told_by_name_and_pictures_without_xml_are_named(tmp_path: P
     write(root / "Annotations" / "cvat.xml", '<annotations><image name="a.png"/></annotations>')
     said = read(root).left_out
     assert any(line.startswith("cvat.xml: the file is left out: it is CVAT's own XML") for line in said)
-    assert "bare.png: this picture has no XML file, so nothing is known of what is on it" in said
+    assert "bare.png: this picture has no XML file, so its objects are unknown" in said
 
 
 # YOLO.
@@ -371,7 +371,7 @@ def test_yolo_names_that_are_words_of_yaml_stay_words(tmp_path: Path) -> None:
         ("names: [a, b\nval: x", "data.yaml cannot be read as YAML at line 2"),
         ("a: &a [x]\nb: [*a, *a]\nnames: [cat, dog]\n", "it refers to parts of itself"),
         ("x: " + "[" * 50 + "]" * 50, "it is nested too deep"),
-        ("- cat\n- dog\n", "it is no table"),
+        ("- cat\n- dog\n", "it is not a mapping"),
         ("names: 'a\ufffe", "data.yaml cannot be read as YAML"),
     ],
 )
@@ -402,8 +402,8 @@ def test_pictures_and_texts_without_each_other_are_named(tmp_path: Path) -> None
     write(root / "labels" / "gone.txt", "0 0.1 0.1 0.1 0.1\n")
     truth = read(root)
     assert len(truth.pictures) == 2 and set(truth.left_out) == {
-        "bare.png: it has no text file, so nothing is known of what is on it",
-        "more/images: 2 pictures have no text files, so nothing is known of what is on them",
+        "bare.png: it has no text file, so its objects are unknown",
+        "more/images: 2 pictures have no text files, so their objects are unknown",
         "gone.txt: there is no picture with this name",
     }
 

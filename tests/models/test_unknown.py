@@ -12,7 +12,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import images
 from models.adapters.any_classifier import AnyClassifierAdapter
 from models.adapters.any_features import AnyFeaturesAdapter
 from models.adapters.decoded import DecodedAdapter
@@ -24,6 +23,7 @@ from models.detection.box_rows import Boxes
 from models.engine import registry
 from models.engine.engine import Engine
 from models.loading.preprocess import Preprocess
+from models.pictures import images
 from models.requests import Request
 from models.runtime.context import Context
 from models.runtime.stage_cache import Cache, CachedStages

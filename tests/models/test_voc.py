@@ -71,10 +71,10 @@ def test_a_bad_xml_file_is_left_out_and_said(tmp_path: Path, case: str) -> None:
     [
         (("dog", (5, 5, 5, 9)), "object 2 (dog) has no area: x 5 to 5, y 5 to 9"),
         (("dog", (9, 5, 5, 9)), "object 2 (dog) has no area: x 9 to 5, y 5 to 9"),
-        (("dog", (float("nan"), 5, 5, 9)), "object 2 (dog) has a coordinate that is no number"),
+        (("dog", (float("nan"), 5, 5, 9)), "object 2 (dog) has a coordinate that is not a number"),
         (("dog", ("", 5, 5, 9)), "object 2 has no box of four numbers"),
         (("", (1, 5, 5, 9)), "object 2 has no name"),
-        (("dog", (200, 5, 220, 9)), "object 2 (dog) lies outside of the picture, 100 × 80"),
+        (("dog", (200, 5, 220, 9)), "object 2 (dog) lies outside the picture, 100 × 80"),
     ],
 )
 def test_a_bad_object_is_left_out_and_said(tmp_path: Path, given_: Any, why: str) -> None:

@@ -92,15 +92,15 @@ def test_polygons_and_key_points(tmp_path: Path) -> None:
     ("line", "why"),
     [
         ("2 0.5 0.5 0.1 0.1", "line 2 has class 2, but there are 2 classes, from 0"),
-        ("cow 0.5 0.5 0.1 0.1", "line 2 begins with 'cow', which is no class"),
-        ("-1 0.5 0.5 0.1 0.1", "line 2 begins with '-1', which is no class"),
-        ("99999999999 0.5 0.5 0.1 0.1", "line 2 begins with '99999999999', which is no class"),
+        ("cow 0.5 0.5 0.1 0.1", "line 2 begins with 'cow', which is not a class"),
+        ("-1 0.5 0.5 0.1 0.1", "line 2 begins with '-1', which is not a class"),
+        ("99999999999 0.5 0.5 0.1 0.1", "line 2 begins with '99999999999', which is not a class"),
         ("1 0.5 0.5 0.1", "line 2 is neither a box of four numbers nor a polygon"),
         ("1 0.5 0.5 0.1 x", "line 2 is neither a box of four numbers nor a polygon"),
-        ("1 0.5 0.5 nan 0.1", "line 2 has a coordinate that is no number"),
+        ("1 0.5 0.5 nan 0.1", "line 2 has a coordinate that is not a number"),
         ("1 0.5 0.5 0 0.1", "line 2 has no area: x 50 to 50, y 36 to 44"),
         ("1 0.5 0.5 -0.1 0.1", "line 2 has no area: x 55 to 45, y 36 to 44"),
-        ("1 320 240 100 80", f"line 2 lies outside of the picture, 100 × 80{PIXELS}"),
+        ("1 320 240 100 80", f"line 2 lies outside the picture, 100 × 80{PIXELS}"),
     ],
 )
 def test_a_bad_line_is_left_out_and_said(tmp_path: Path, line: str, why: str) -> None:
@@ -122,4 +122,4 @@ def test_yolo_files_that_cannot_be_used(tmp_path: Path) -> None:
     assert "gone.txt: there is no picture with this name" in said
     assert "bytes.txt: the file is left out: it is not text in UTF-8" in said
     assert "broken.png: broken.png is not a picture" in said
-    assert said.count("it has no text file") == 1 and "bare.png: it has no text file, so nothing is known" in said
+    assert said.count("it has no text file") == 1 and "bare.png: it has no text file, so its objects are" in said

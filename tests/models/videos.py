@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from models.cards.card import BUNDLED
-from models.images import read
 from models.live.capture import Capture
+from models.pictures.images import read
 from models.types import Pixels
 
 STRIP, BITS, FPS = 16, 16, 30

@@ -13,7 +13,7 @@ import torch
 import main
 from models.engine import registry
 from models.engine.engine import Engine
-from models.images import save_png
+from models.pictures.images import save_png
 
 HEADED = Path(__file__).resolve().parents[1] / "models"
 FOLDERS = {"neighbours": ("folder",), "posterior": ("folder",), "attribute": ("with_folder", "without_folder")}

@@ -16,11 +16,11 @@ from PIL import Image, ImageSequence
 
 import main as program
 from models.engine import registry
-from models.images import save_png
 from models.latent.space import write
 from models.live import record
 from models.live.capture import Capture
 from models.output_files import OutputFiles, whole, write_whole
+from models.pictures.images import save_png
 from models.types import Result
 from tests.models.generators import gan, vae
 from viewer.export import generated

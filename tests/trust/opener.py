@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from models import files, images, recipe
+from models import files, recipe
 from models.engine.engine import Engine
 from models.latent import space
+from models.pictures import images
 from models.requests import Request
 from models.truth import read as truths
 from models.types import Failure, Refusal, Result, Source

@@ -19,7 +19,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from models import images, recipe
+from models import recipe
+from models.pictures import images
 from models.requests import Request
 from models.truth.read import read as read_truth
 from models.types import Refusal, Result, Source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -43,6 +44,11 @@ class Child:
     def __init__(self, *arguments: str, home: str) -> None:
         paths = os.pathsep.join((str(ROOT), str(Path(__file__).parent)))
         self.environment = {**os.environ, "PYTHONPATH": paths, "VITRINE_HOME": home, "OMP_NUM_THREADS": "1"}
+        # Whatever is written, by Python or not, to the current folder, the home or a temporary folder, is seen.
+        self.places = {name: str(Path(home).with_name(name)) for name in ("HOME", "TMPDIR", "cwd")}
+        for place in self.places.values():
+            Path(place).mkdir(exist_ok=True)
+        self.environment |= {"HOME": self.places["HOME"], "TMPDIR": self.places["TMPDIR"]}
         self.command = [sys.executable, str(Path(__file__).with_name("opener.py")), *arguments]
         self.start()
 
@@ -50,7 +56,7 @@ class Child:
         pipe = subprocess.PIPE
         quiet = subprocess.DEVNULL
         self.process = subprocess.Popen(
-            self.command, stdin=pipe, stdout=pipe, stderr=quiet, env=self.environment, text=True, cwd=ROOT
+            self.command, stdin=pipe, stdout=pipe, stderr=quiet, env=self.environment, text=True, cwd=self.places["cwd"]
         )
         self.lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=self._read, args=(self.process.stdout, self.lines), daemon=True).start()
@@ -64,10 +70,21 @@ class Child:
             answer: Any = json.loads(self.lines.get(timeout=3 * MOST_S) or '["died", "", 0, 0]')
         except queue.Empty:
             answer = ["hung", "", 3 * MOST_S, 0]
+        if started := self.started():
+            answer = [f"started {started}", *answer[1:]]
         if answer[0] in ("died", "hung"):
             self.stop()
             self.start()
         return Report(file, *answer)
+
+    def started(self) -> str:
+        """What the process has started, as the kernel tells it; threads are no processes."""
+        found = ""
+        for task in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                for pid in task.read_text().split():
+                    found += Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+        return found
 
     def stop(self) -> None:
         self.process.kill()

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from models.images import save_png
 from models.loading import architectures
+from models.pictures.images import save_png
 
 NAMES = (
     "airplane",

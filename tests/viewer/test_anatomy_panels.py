@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.images import save_png
 from models.latent.space import write
+from models.pictures.images import save_png
 from models.requests import Request
 from models.types import Result
 from tests.models.generators import gan, vae
 from tests.viewer.test_window import Make
-from viewer import reals
 from viewer.panels.activations import ActivationPanel
 from viewer.panels.anatomy import AnatomyPanel
 from viewer.panels.discriminator import CriticPanel
 from viewer.panels.inversion import InversionPanel
 from viewer.panels.latent_code import ExplorePanel
 from viewer.panels.neighbours import NeighboursPanel
+from viewer.presenters import latent_code
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_the_discriminator_ranks_the_picture_on_the_canvas(opened: Any) -> None:
     opened.run("panel-critic")
     opened.settle()
     panel = opened.panel(CriticPanel)
-    folder = reals.folder(opened.document)
+    folder = latent_code.real_folder(opened.document)
     assert Path(folder).name == "real" and "real" in panel.folder.text()
     wanted = asked(opened, "critic", code="seed:0", folder=folder)
     assert f"{wanted.meta['percentile']:.0f} % of the samples" in panel.words.text()
@@ -70,7 +70,7 @@ def test_the_nearest_real_pictures_follow_the_code_and_the_space(opened: Any) ->
     opened.run("panel-neighbours")
     opened.settle()
     panel = opened.panel(NeighboursPanel)
-    wanted = asked(opened, "neighbours", code="seed:0", folder=reals.folder(opened.document))
+    wanted = asked(opened, "neighbours", code="seed:0", folder=latent_code.real_folder(opened.document))
     assert f"{wanted.meta['ratio']:.2f} times" in panel.words.text()
     panel.grid.picked.emit(0)
     assert Path(wanted.meta["paths"][0]).name in panel.words.text()
@@ -87,7 +87,9 @@ def test_without_real_pictures_it_says_what_to_do(desk: Make, tmp_path: Path) ->
     d = desk(model=gan(tmp_path))
     d.run("panel-neighbours")
     d.settle()
-    assert d.panel(NeighboursPanel).words.text() == reals.NONE and "neighbours" not in d.session.wanted
+    assert (
+        d.panel(NeighboursPanel).words.text() == latent_code.NO_REAL_PICTURES and "neighbours" not in d.session.wanted
+    )
     (tmp_path / "empty").mkdir()
     d.store.update(d.document.with_latent(reals=str(tmp_path / "empty")), title="Compare")
     d.until(lambda: "no picture" in d.panel(NeighboursPanel).words.text().lower())
@@ -183,7 +185,7 @@ def test_the_folder_is_encoded_only_when_asked_for(encoded: Any) -> None:
     assert "anatomy.folder" not in encoded.session.wanted
     panel.over.setChecked(True)
     encoded.settle()
-    folder = reals.folder(encoded.document)
+    folder = latent_code.real_folder(encoded.document)
     told = encoded.engine.run(Request.make("posterior", encoded.document.model, None, {"folder": folder}))
     assert (
         isinstance(told, Result)

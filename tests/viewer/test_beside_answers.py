@@ -18,13 +18,12 @@ from models.cards.zoo_catalogue import Entry
 from models.requests import Request
 from tests.viewer.explained import classifier, picture
 from tests.viewer.second import CAT, RCNN, SAMPLES, SSD, Make, b_answer, beside_of, in_force, layer, panel
-from viewer.canvas.painter import render
+from viewer.canvas.painter import pixels_of, render
 from viewer.menus import second_model
 from viewer.panels.second_model import NOTHING
 from viewer.presenters import heatmap, model_difference
 from viewer.saving import session_file
 from viewer.window import model_zoo
-from viewer.window.dropped_data import pixels_of
 
 LEFT = Qt.MouseButton.LeftButton
 

@@ -19,7 +19,7 @@ from models.bundled.photos import CLASSES, PhotosResNet, photos_vit
 from models.cards.card import Card
 from models.engine import registry
 from models.engine.engine import Engine
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.types import Result, Source
 from viewer import theme

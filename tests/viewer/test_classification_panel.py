@@ -16,7 +16,7 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 from torch.nn import functional
 
-from models.images import read
+from models.pictures.images import read
 from models.types import Source
 from models.user_code import consent
 from tests.viewer.explained import NAMES, PREPROCESSING, classifier, picture

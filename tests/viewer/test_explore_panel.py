@@ -10,8 +10,8 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from models.images import save_png
 from models.latent.space import write
+from models.pictures.images import save_png
 from models.requests import Request
 from models.types import Result, Source
 from tests.models.generators import gan, vae

@@ -13,10 +13,10 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QGuiApplication
 
-from models import images
 from models.cards import card
 from models.engine.engine import Engine
 from models.evaluation import report
+from models.pictures import images
 from models.requests import Request
 from models.types import Result, Source
 from viewer.menus import file as file_menu

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.types import Failure, Result, Source
 from viewer.session import job_queue as jobs_module
@@ -35,6 +35,9 @@ class Recorder:
     def start(self, post: Any) -> None: ...
 
     def stop(self) -> None: ...
+
+    def reaches(self, path: str) -> bool:
+        return True
 
     def submit(self, number: int, request: Request) -> None:
         self.submitted.append((number, request))

@@ -156,7 +156,7 @@ def test_cameras_and_streams_are_opened_by_number_or_address(desk: Make, stream:
     d.play_until(lambda: d.session.live.source is not None)
     d.play_until(lambda: shown(d) > 3)
     live = panel(d)
-    assert not live.timeline.isEnabled() and "is live: there is no way back" in live.timeline.toolTip()
+    assert not live.timeline.isEnabled() and "is live: you cannot go back" in live.timeline.toolTip()
     assert not live.back.isEnabled() and not live.pace.isEnabled() and live.play.isEnabled()
 
 

@@ -13,10 +13,9 @@ import pytest
 from videos import frames_of, number_in, video
 
 from models.requests import Request
-from viewer.canvas.painter import render
+from viewer.canvas.painter import pixels_of, render
 from viewer.panels.live import LivePanel
 from viewer.session.job_queue import ProcessLane
-from viewer.window.dropped_data import pixels_of
 
 FRAMES = 60
 Make = Callable[..., Any]
@@ -84,7 +83,7 @@ def test_the_video_that_plays_is_not_recorded_over(desk: Make, clip: Path) -> No
     d = play(desk(), clip)
     before = clip.read_bytes()
     d.window.live_view.record_to(clip)
-    assert "clip.mp4 is what plays" in d.messages[0]
+    assert "clip.mp4 is playing now" in d.messages[0]
     d.play_until(lambda: shown(d) > 2)
     assert clip.read_bytes() == before and not d.session.live.facts.recording
 

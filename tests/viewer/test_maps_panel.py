@@ -24,6 +24,7 @@ from tests.viewer.explained import NAMES, classifier, picture
 from viewer.menus import maps as map_actions
 from viewer.panels.map_comparison import MapsPanel
 from viewer.presenters import map_comparison
+from viewer.session.lookup import word_for
 
 Make = Callable[..., Any]
 FAST = ("grad_cam", "saliency")
@@ -77,7 +78,7 @@ def test_nothing_is_asked_while_the_panel_is_closed(desk: Make, tmp_path: Path) 
     d.settle()
     methods = [name for name in map_comparison.USUAL if name in registry.all_attributions()]
     assert [(c.method, c.target) for c in (one.cell for one in panel(d).shown)] == [
-        (method, map_comparison.attribution.word_for(label, NAMES)) for label in best(d) for method in methods
+        (method, word_for(label, NAMES)) for label in best(d) for method in methods
     ]
     d.run("panel-maps")
     assert not [slot for slot in d.session.wanted if slot.startswith("maps.")]

@@ -10,7 +10,7 @@ import pytest
 
 from models.cards.card import BUNDLED
 from models.engine.engine import Engine
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.types import Result, Source
 from viewer.canvas.layers import Boxes, Heat, Layer, Links, Points
@@ -123,7 +123,7 @@ def test_an_image_whose_rows_need_no_padding_is_copied() -> None:
     import numpy as np
     from PySide6.QtGui import QColor, QImage
 
-    from viewer.window.dropped_data import pixels_of
+    from viewer.canvas.painter import pixels_of
 
     for width in (639, 640):
         image = QImage(width, 480, QImage.Format.Format_RGB32)

@@ -111,7 +111,7 @@ def test_the_methods_own_settings_and_layer_are_proved(proved: Any) -> None:
     proved.store.update(proved.document.with_value("integrated_gradients", baseline="blur"), title="Baseline")
     asked = proved.session.wanted[faithfulness.SLOT].settings
     assert json.loads(asked["settings"]) == {"baseline": "blur"} and asked["target"] == "dog"
-    assert "settings before" in panel(proved).state.text(), "the last proof stays, and says what it is"
+    assert "previous settings" in panel(proved).state.text(), "the last proof stays, and says what it is"
     finish(proved)
     assert not panel(proved).state.text()
     layers = proved.direct("layers").meta

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models import reading
+from models.pictures import reading
 from models.types import Cancelled, Refusal, Source
 from viewer.session import reading_process
 from viewer.session.reading_process import ReadingProcesses
@@ -91,7 +91,7 @@ def test_what_takes_too_long_is_given_up_and_the_next_is_read(
 
 def test_a_decoder_that_dies_is_told_in_words(processes: ReadingProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "serve", stuck)
-    with pytest.raises(Refusal, match=r"dies\.jpg could not be read: what decodes it ended"):
+    with pytest.raises(Refusal, match=r"dies\.jpg could not be read: its decoder crashed"):
         processes.read(reading.PICTURE, Source("/dies.jpg"))
 
 

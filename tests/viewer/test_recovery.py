@@ -225,7 +225,7 @@ def test_a_folder_that_cannot_be_written_is_told_once(desk: Make, home: Path, pi
     Autosave(d.window.context, d.window.sessions, d.window.notices)
 
     def told() -> list[str]:
-        return [text for text in d.messages if "not kept for after a crash" in text]
+        return [text for text in d.messages if "cannot be saved for recovery after a crash" in text]
 
     d.until(told)
     d.set("score", 0.3)

@@ -21,10 +21,10 @@ from models.engine.engine import Engine
 from models.loading.opened_model import Opened
 from viewer import theme
 from viewer.canvas.layers import NO_CLASS
+from viewer.canvas.painter import pixels_of
 from viewer.menus import edit as edit_menu
 from viewer.menus import file as file_menu
 from viewer.panels.segmentation import SegmentationPanel
-from viewer.window.dropped_data import pixels_of
 
 NAME = "lraspp_mobilenet_v3_large"
 CLASSES = ("__background__", "a", "b", "c")

@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from models.cards.card import BUNDLED
-from models.images import save_png
+from models.pictures.images import save_png
 from models.requests import Request
 from models.types import Failure, Source
 from viewer.session.session import Session

@@ -18,10 +18,10 @@ from models import model_name
 from models.types import Refusal, Source
 from viewer.saving import session_file
 from viewer.saving.dataclass_json import mapped, plain, taken
-from viewer.saving.document_paths import named
 from viewer.saving.session_file import SUFFIX, read, write
 from viewer.saving.validation import checked
 from viewer.session.document import Document
+from viewer.session.document_paths import named
 
 SAMPLES = sorted((Path(__file__).resolve().parents[2] / "assets" / "samples").glob("*.png"))
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), max_size=6)  # none of them a path

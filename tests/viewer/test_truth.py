@@ -15,9 +15,9 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 
-from models import reading
 from models.cards.card import BUNDLED
 from models.detection.matching import match
+from models.pictures import reading
 from models.requests import Request
 from models.types import Result, Source
 from viewer.canvas.layers import CORRECT, IGNORED, MISSED, TRUTH, WRONG
@@ -260,7 +260,7 @@ def test_wrong_files_are_told_and_leave_everything_as_it_was(desk: Make, made: P
     d.session.truths.open(tmp_path / what)
     d.until(lambda: len(d.messages) > 1)
     d.settle()
-    assert what in d.messages[1] or "no data set" in d.messages[1]
+    assert what in d.messages[1] or "not a data set" in d.messages[1]
     assert d.document == before and d.session.truth is truth and not d.session.truths.reading
     agrees(d)
 

@@ -13,8 +13,8 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QColor, QGuiApplication, QImage
 from PySide6.QtWidgets import QApplication, QLineEdit
 
-from models import images
 from models.cards.card import BUNDLED
+from models.pictures import images
 from viewer import theme
 
 SSD, RCNN = "digits-ssd", "digits-faster-rcnn"

@@ -1,1 +1,4 @@
-"""The picture and what is painted over it: values (layers), drawing (painter, label), the pane (view, readout)."""
+"""The picture and the layers painted over it: layer values, painting, labels, the pane, the readout.
+
+May import viewer.theme and models.types.
+"""

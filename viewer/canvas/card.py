@@ -1,4 +1,4 @@
-"""A card in the corner of the canvas: a title and numbers, to be read and copied. It reckons nothing."""
+"""A card in the corner of the canvas: a title and a table of numbers that can be copied."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TITLE_MOST_PX = 200
 
 
 class Card(QFrame):
-    """A note's title, and its lines as names and values."""
+    """Shows a note: its title, and its lines as names and values."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -52,11 +52,11 @@ class Card(QFrame):
 
     @property
     def text(self) -> str:
-        """What is shown, or nothing."""
+        """The text shown, "" for none."""
         return self._note.text if self._note else ""
 
     def show_note(self, note: Note | None) -> None:
-        """Show a note, or hide where there is none."""
+        """Show a note, or hide the card if there is none."""
         self._note = note
         self.setVisible(note is not None)
         if note is not None:

@@ -1,4 +1,4 @@
-"""Pictures' pixels to a painter's units, and strokes that keep their width there. It knows no layers."""
+"""Map pixels of the picture to a painter's coordinates, and draw strokes whose width does not depend on the zoom."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from viewer.canvas import index, raster
 from viewer.canvas.layers import Boxes
 
 Table = NDArray[np.float64]
-Stroke = tuple[NDArray[np.int64], float, QColor]  # the rows of some boxes, a width in the painter's units, a colour
+Stroke = tuple[NDArray[np.int64], float, QColor]  # rows of boxes, width in the painter's units, colour
 Shape = TypeVar("Shape", QLineF, QPointF, QRect, QRectF)
 
 DASH_PX, GAP_PX = 5.0, 4.0
-# From so many boxes on what of their outlines overlaps is merged before it is drawn, which looks the same.
+# From this many boxes on, overlapping parts of their outlines are merged before drawing; the result is the same.
 MANY = 300
-# From so many on the outlines are worked out as one image.
+# From this many on, the outlines are computed as an image.
 VERY_MANY = 20_000
-# Far beyond any screen; keeps coordinates out of reach of the rasteriser's integers.
+# Far beyond any screen; keeps coordinates within the rasteriser's integer range.
 REACH_PX = 20_000.0
-# How far beyond what can be seen a stroke may begin that still reaches in.
+# Distance beyond the visible area within which a stroke may start and still reach into it.
 MARGIN_PX = 8.0
-# Opaque, because Qt's rasteriser blends thin translucent lines ten times slower than it copies them.
+# Opaque, because Qt's rasteriser blends thin translucent lines ten times slower than it draws opaque ones.
 DARK = QColor("#16161a")
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a painter puts the picture. Its own units are device-independent pixels on screen.
+    """The position of the picture in a painter's coordinates, which on screen are device-independent pixels.
 
-    `unit` is one design pixel in the painter's units, `grid` one physical pixel (0: vectors, nothing to snap to),
-    `visible` and `bounds` (4,) xyxy are what can be seen and the picture, in the painter's units; `part` is what of it
-    is to be drawn, None for all.
+    `unit` is one design pixel in the painter's units, `grid` one physical pixel (0 for vector output, which needs no
+    snapping). `visible` and `bounds` (4,) xyxy are the visible area and the picture in the painter's units; `part` is
+    the area to draw, None for all.
     """
 
     painter: QPainter
@@ -61,7 +61,7 @@ class Frame:
         bounds: QRectF | None,
         part: QRectF | None = None,
     ) -> Frame:
-        """Read the painter's transform, in which `scale` picture pixels make a design pixel."""
+        """Read the painter's transform; `scale` is the number of design pixels per picture pixel."""
         world = painter.worldTransform()
         raster = painter.paintEngine().type() == QPaintEngine.Type.Raster
         window = _corners(QRectF(painter.window()))
@@ -80,16 +80,16 @@ class Frame:
 
     @property
     def raster(self) -> bool:
-        """Tell whether there are physical pixels to snap to."""
+        """Whether there are physical pixels to snap to."""
         return self.grid > 0
 
     @property
     def area(self) -> Table:
-        """What is to be drawn (4,), in the painter's units."""
+        """The area to draw (4,), in the painter's units."""
         return self.visible if self.part is None else self.part
 
     def place(self, table: ArrayLike, *, snap: bool = True) -> Table:
-        """Map (N, 4) or (N, 2) picture coordinates to the painter's, on whole physical pixels."""
+        """Map (N, 4) or (N, 2) picture coordinates to the painter's, rounded to physical pixels."""
         values = np.asarray(table)
         columns = values.shape[-1]
         placed = np.multiply(values, self.scale[:columns], dtype=np.float64)
@@ -98,30 +98,30 @@ class Frame:
         return self.snap(placed) if snap else placed
 
     def snap(self, values: Table) -> Table:
-        """Round to whole physical pixels, if there are any."""
+        """Round to physical pixels, if there are any."""
         if not self.raster:
             return values
         return np.rint(values) if self.grid == 1 else np.round(values / self.grid) * self.grid
 
     def snap_one(self, value: float) -> float:
-        """Round one coordinate to a whole physical pixel, if there are any."""
+        """Round one coordinate to a physical pixel, if there are any."""
         return round(value / self.grid) * self.grid if self.raster else value
 
     def length(self, design_px: float) -> float:
-        """Return a stroke's width in the painter's units: at least one physical pixel, and whole ones."""
+        """Return a stroke's width in the painter's units, on screen a whole number of physical pixels, at least one."""
         return max(1, round(design_px * self.unit / self.grid)) * self.grid if self.raster else design_px * self.unit
 
     def near(self, layer: Boxes, *, hollow: bool) -> NDArray[np.int64]:
-        """Return the rows of a layer's boxes of which something can be seen, in the part that is to be drawn.
+        """Return the rows of a layer's boxes that are visible in the area to draw.
 
-        Where they are `hollow`, a box around all of it shows nothing.
+        A `hollow` box that encloses the whole area is left out: none of its outline is visible.
         """
         margin = 2 * MARGIN_PX * self.unit * np.array([-1, -1, 1, 1])
         left, top, right, bottom = ((self.area + margin - self.shift) / self.scale).astype(np.float32)
         return index.near_in(layer, (left, top, right, bottom), hollow=hollow)
 
     def seen(self, placed: Table, *, margin_px: float = MARGIN_PX) -> NDArray[np.int64]:
-        """Return the rows of placed boxes or segments (N, 4) that touch what is to be drawn."""
+        """Return the rows of placed boxes or segments (N, 4) that touch the area to draw."""
         margin = margin_px * self.unit
         x0, y0, x1, y1 = placed.T
         left, top, right, bottom = self.area + np.array([-margin, -margin, margin, margin])
@@ -130,9 +130,9 @@ class Frame:
         return np.flatnonzero(inside)
 
     def outline(self, boxes: Table, strokes: Sequence[Stroke], *, dashed: bool = False) -> None:
-        """Stroke placed boxes on their outside, so that the inner edge is the box and nothing in it is covered.
+        """Stroke placed boxes on the outside: the inner edge of the stroke is the box, and nothing inside is covered.
 
-        Later strokes lie on top.
+        Later strokes are on top.
         """
         if self.raster and not dashed:
             self._fill_outlines(boxes, strokes)
@@ -142,7 +142,7 @@ class Frame:
             half = width / 2
             x0, y0, x1, y1 = boxes[rows].T + np.array([[-half], [-half], [half], [half]])
             self.painter.setPen(self.pen(colour, width=width, dashed=dashed))
-            # In a file a rectangle is the better thing to edit.
+            # A rectangle is easier to edit in a vector file than filled outlines.
             if not self.raster:
                 draw_rects(self.painter, np.stack([x0, y0, x1 - x0, y1 - y0], axis=1))
                 continue
@@ -152,7 +152,7 @@ class Frame:
             draw_lines(self.painter, np.concatenate([np.stack(side, axis=1) for side in sides]))
 
     def _fill_outlines(self, boxes: Table, strokes: Sequence[Stroke]) -> None:
-        """Fill the pixels that the outlines cover, in whole physical pixels."""
+        """Fill the pixels covered by the outlines, in whole physical pixels."""
         painter, window = self.painter, self.painter.window()
         size = {"width": round(window.width() / self.grid), "height": round(window.height() / self.grid)}
         corner = np.rint(np.array([window.left(), window.top()] * 2) / self.grid).astype(np.int32)
@@ -194,7 +194,7 @@ class Frame:
         draw_rects(self.painter, np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]))
 
     def pen(self, colour: QColor, *, width: float, dashed: bool = False, round_ends: bool = False) -> QPen:
-        """Return a pen in the painter's units."""
+        """Return a pen with a width in the painter's units."""
         pen = QPen(colour, width)
         pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
         pen.setCapStyle(Qt.PenCapStyle.RoundCap if round_ends else Qt.PenCapStyle.FlatCap)
@@ -211,13 +211,13 @@ class Frame:
 
 @contextmanager
 def smooth(painter: QPainter) -> Iterator[None]:
-    """Draw what is neither upright nor level without steps."""
+    """Antialias lines that are neither horizontal nor vertical."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
     yield
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
-# PySide takes the address of a C array and a count; a list of Qt objects costs more than the painting.
+# PySide accepts the address of a C array and a count; building a list of Qt objects takes longer than painting them.
 def draw_lines(painter: QPainter, table: Table) -> None:
     """Draw (N, 4) segments in one call."""
     table = np.ascontiguousarray(table, np.float64)
@@ -240,7 +240,7 @@ def draw_points(painter: QPainter, table: Table) -> None:
 
 
 def _first(table: Table | raster.Columns, shape: type[Shape]) -> Shape:
-    """Return the first row as a Qt object over the same memory, which must outlive it."""
+    """Return the first row as a Qt object that shares the table's memory; the table must outlive it."""
     return cast(Shape, shiboken6.wrapInstance(table.ctypes.data, shape))
 
 

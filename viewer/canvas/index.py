@@ -1,4 +1,7 @@
-"""Which of very many boxes lie in view, without a look at each: boxes that are alike stand in blocks."""
+"""A spatial index of very many boxes.
+
+Similar boxes are grouped into blocks, so that few need to be tested for a view.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from numpy.typing import NDArray
 
 from viewer.canvas.layers import Boxes
 
-# Fewer boxes are looked at one by one faster.
+# Below this number, testing every box is faster.
 LEAST = 4000
 BLOCK = 64
 _STEPS = 1024
@@ -21,12 +24,14 @@ View = tuple[float, float, float, float]
 
 
 class BoxIndex:
-    """Boxes (N, 4) in blocks of similar size and place, each with what holds all of it and what all of it holds."""
+    """Boxes (N, 4) in blocks of similar size and position, each with its bounding box and the intersection of its
+    boxes.
+    """
 
     def __init__(self, boxes: Float) -> None:
         order = _alike(boxes)
         ends = np.stack([boxes[:, :2], boxes[:, 2:]])
-        # Boxes that are no numbers are in no view, and must not hide the others of their block.
+        # NaN boxes touch no view, and must not affect the bounds of the others in their block.
         low = np.nan_to_num(ends.min(axis=0), nan=np.inf, posinf=np.inf, neginf=-np.inf)
         high = np.nan_to_num(ends.max(axis=0), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
         self._columns = np.ascontiguousarray(np.concatenate([low, high], axis=1).T)
@@ -36,14 +41,14 @@ class BoxIndex:
         (x0, y0), (x1, y1) = self._cells[:2], self._cells[2:]
         self._outer = x0.min(axis=1), y0.min(axis=1), x1.max(axis=1), y1.max(axis=1)
         self._inner = x0.max(axis=1), y0.max(axis=1), x1.min(axis=1), y1.min(axis=1)
-        # The last block is filled up with what is in no view.
+        # Pad the last block with NaN boxes, which touch no view.
         self._cells.reshape(4, -1)[:, len(boxes) :] = np.nan
         self._last: tuple[object, Rows] = (None, np.zeros(0, np.int64))
 
     def near(self, view: View, *, hollow: bool) -> Rows:
         """Return the rows that touch a view (left, top, right, bottom), in order.
 
-        Of `hollow` boxes those that lie around all of it are left out.
+        `hollow` boxes that enclose the whole view are left out.
         """
         if self._last[0] != (view, hollow):
             self._last = (view, hollow), self._find(view, hollow=hollow)
@@ -60,7 +65,7 @@ class BoxIndex:
 
 
 class _Asked:
-    """How a layer's boxes are found: the second time they are asked for, they are worth an index."""
+    """Finds a layer's boxes; builds an index at the second view, because a single query does not pay for it."""
 
     def __init__(self, layer: Boxes) -> None:
         self._boxes = layer.boxes
@@ -81,7 +86,7 @@ def _asked(layer: Boxes) -> _Asked:
 
 
 def near_in(layer: Boxes, view: View, *, hollow: bool) -> Rows:
-    """Return the rows of a layer that touch a view (left, top, right, bottom), as `near` does."""
+    """Return the rows of a layer that touch a view (left, top, right, bottom), like `near`."""
     if len(layer) < LEAST:
         return near(layer.boxes, view, hollow=hollow)
     return _asked(layer).near(view, hollow=hollow)
@@ -90,7 +95,7 @@ def near_in(layer: Boxes, view: View, *, hollow: bool) -> Rows:
 def near(boxes: Float, view: View, *, hollow: bool) -> Rows:
     """Return the rows of boxes (N, 4) that touch a view (left, top, right, bottom), in order.
 
-    Of `hollow` boxes those that lie around all of it are left out.
+    `hollow` boxes that enclose the whole view are left out.
     """
     x0, y0, x1, y1 = boxes.T
     low, high = (np.minimum(x0, x1), np.minimum(y0, y1)), (np.maximum(x0, x1), np.maximum(y0, y1))
@@ -111,7 +116,7 @@ def _not_around(*parts: Any) -> NDArray[np.bool_]:
 
 
 def _alike(boxes: Float) -> Rows:
-    """Return the rows in an order in which neighbours have about the same size and place."""
+    """Return the rows in an order in which neighbours have similar size and position."""
     known = np.nan_to_num(boxes.astype(np.float64), nan=0.0, posinf=1e30, neginf=-1e30)
     middle = (known[:, :2] + known[:, 2:]) / 2
     side = np.abs(known[:, 2:] - known[:, :2]).max(axis=1)
@@ -122,7 +127,7 @@ def _alike(boxes: Float) -> Rows:
 
 
 def _interleaved(step: Rows) -> Rows:
-    """Return the bits of both columns (N, 2) in turn (a Z-order curve): what is near in it is near in the picture."""
+    """Interleave the bits of both columns (N, 2) (a Z-order curve): neighbours in it are close in the picture."""
     code = np.zeros(len(step), np.int64)
     for bit in range(_STEPS.bit_length() - 1):
         for axis in (0, 1):

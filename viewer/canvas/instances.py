@@ -1,4 +1,4 @@
-"""Masks and skeletons to a painter, as shapes, never as pictures. Which are shown is decided elsewhere."""
+"""Paint masks and skeletons as vector shapes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ OUTLINE_PX = 1.0
 STRIDES = (1, 2, 4)
 NEAREST_PX = 1.5
 FAINT = 0.3
-# How QPainterPath is written to a stream: kind of element, x, y, all big-endian.
+# Binary format of a QPainterPath element in a QDataStream: kind, x, y, all big-endian.
 _ELEMENT = np.dtype([("kind", ">i4"), ("x", ">f8"), ("y", ">f8")])
 _MOVE, _LINE, _ODD_EVEN = 0, 1, 0
 
 
 def paint_masks(frame: Frame, layer: Masks) -> None:
-    """Fill the masks that can be seen in their colours, and outline them if the layer says so."""
+    """Fill the visible masks in their colours, and outline them if the layer says so."""
     paths = _paths(layer.rings, stride=_stride(frame, layer.rings))
     (sx, sy), (dx, dy) = frame.scale[:2], frame.shift[:2]
     to_painter = QTransform(sx, 0, 0, sy, dx, dy)
@@ -32,7 +32,7 @@ def paint_masks(frame: Frame, layer: Masks) -> None:
     frame.painter.save()
     frame.painter.setClipRect(QRectF(x0, y0, x1 - x0, y1 - y0), Qt.ClipOperation.IntersectClip)
     with smooth(frame.painter):
-        # The best come first and are painted last, on top.
+        # The first rows have the highest scores and are painted last, on top.
         for row in frame.seen(frame.place(layer.boxes))[::-1].tolist():
             path = paths.get(int(layer.rows[row]))
             if path is None:
@@ -69,7 +69,7 @@ def _limb(frame: Frame, segments: Table, width: float, number: int) -> None:
 
 
 def _stride(frame: Frame, rings: Rings) -> int:
-    """Return which share of the points is enough: on screen, a quarter of them when they lie within a pixel."""
+    """Return the step between the points to draw: on screen, every fourth point if they are less than a pixel apart."""
     if not frame.raster or len(rings.points) < 2:
         return 1
     apart = float(np.median(np.abs(np.diff(rings.points, axis=0)).sum(1))) * frame.scale[0] / frame.grid
@@ -78,7 +78,7 @@ def _stride(frame: Frame, rings: Rings) -> int:
 
 @lru_cache(maxsize=8)
 def _paths(rings: Rings, *, stride: int) -> dict[int, QPainterPath]:
-    """Return each mask's shape in pixels of the picture, by its row, with each ring's first and every nth point."""
+    """Return each mask's shape in pixels of the picture, by row, with the first and every nth point of each ring."""
     place = np.arange(len(rings.points)) - np.repeat(rings.start[:-1], np.diff(rings.start))
     last = np.zeros(len(place), bool)
     last[rings.start[1:] - 1] = True

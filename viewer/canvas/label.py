@@ -1,4 +1,4 @@
-"""Labels beside boxes: where they go, and how they look. Which boxes get one is the painter's matter."""
+"""Place and draw the labels beside boxes."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ PLATE = QColor("#16161a")
 Rect = tuple[float, float, float, float]
 Spot = tuple[float, float]
 
-# Above this many, a label that finds no free place is left out instead of lying on another.
+# Above this number, a label without a free place is left out instead of overlapping another.
 CROWD = 40
-# Up to this many, a label also keeps off the other boxes where it can.
+# Up to this number, labels also avoid covering other boxes.
 CLEAR_MAX = 60
 
 
 @dataclass(frozen=True)
 class Tag:
-    """A label for the placed box `box` (4,), outline included; one that `must` be seen is placed first, on top."""
+    """A label for the placed box `box` (4,), outline included.
+
+    Labels that `must` be visible are placed first, on top.
+    """
 
     box: Table
     text: str
@@ -41,11 +44,11 @@ Placed = tuple[Tag, Rect]
 
 
 def draw(frame: Frame, placed: Sequence[Placed], *, kept: bool = False) -> None:
-    """Draw labels that were placed, the first on top. Those that are `kept` are drawn once, for the screen."""
+    """Draw placed labels, the first on top. With `kept`, labels are rendered once and reused, on screen only."""
     painter, ratio = frame.painter, frame.painter.device().devicePixelRatioF()
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    # On a pixel ratio that is no whole number an image of a label would not lie on whole pixels.
+    # With a fractional pixel ratio, the image of a label would not align with physical pixels.
     kept = kept and frame.raster and ratio == int(ratio)
     for tag, (left, top, width, height) in reversed(placed):
         if kept:
@@ -63,7 +66,7 @@ def _draw(frame: Frame, text: str, colour: QColor, rect: Rect) -> None:
     edge, margin, radius = frame.length(1.0), MARGIN_PX * frame.unit, CORNER_PX * frame.unit
     painter.setFont(_font(size))
 
-    # The plate carries on the outline's dark edge; the pill lies inside it.
+    # The plate extends the dark edge of the outline; the coloured pill lies inside it.
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(PLATE)
     painter.drawRoundedRect(QRectF(left, top, width, height), radius, radius)
@@ -82,7 +85,7 @@ def _draw(frame: Frame, text: str, colour: QColor, rect: Rect) -> None:
 
 @lru_cache(maxsize=1024)
 def _image(text: str, rgba: int, *, size: Spot, unit: float, ratio: float) -> QImage:
-    """Return a label as an image, its size in the painter's units."""
+    """Return a label as an image; `size` is in the painter's units."""
     width, height = size
     form = QImage.Format.Format_ARGB32_Premultiplied
     image = QImage(math.ceil(width * ratio), math.ceil(height * ratio), form)
@@ -99,8 +102,9 @@ def _image(text: str, rgba: int, *, size: Spot, unit: float, ratio: float) -> QI
 def place(frame: Frame, tags: Sequence[Tag]) -> list[Placed]:
     """Return the labels that found a place, as (left, top, width, height) in the painter's units.
 
-    Earlier ones get the better places, those that must be seen the best. A label goes above its box, else below, else
-    beside it: where it lies on the fewest other boxes. It goes into its box only if the picture leaves no other place.
+    Labels that must be visible are placed first, then the others in order; earlier labels get better places. A label
+    goes above, below or beside its box, wherever it covers the fewest other boxes, and inside only if the picture
+    leaves no other place.
     """
     tags = sorted(tags, key=lambda tag: not tag.must)
     size = max(1, round(SMALL_PX * frame.unit))
@@ -134,7 +138,7 @@ def place(frame: Frame, tags: Sequence[Tag]) -> list[Placed]:
 
 
 class _Taken:
-    """The places that are taken, in rows as high as a label, so that only neighbours are compared."""
+    """Occupied places, in rows of a label's height, so that only neighbours are compared."""
 
     def __init__(self, height: float) -> None:
         self._height = height
@@ -153,7 +157,7 @@ class _Taken:
 
 
 def _clearest(spots: list[Spot], boxes: Table, *, size: Spot) -> Spot | None:
-    """Return the spot that lies on the fewest boxes, the first of equals."""
+    """Return the spot that covers the fewest boxes, the first in case of a tie."""
     if not spots:
         return None
     start = np.array(spots)[:, None]
@@ -162,7 +166,7 @@ def _clearest(spots: list[Spot], boxes: Table, *, size: Spot) -> Spot | None:
 
 
 def _spots(box: Table, *, width: float, height: float, left: float, right: float) -> list[Spot]:
-    """Return the places around a box, best first, moved sideways into the picture where that is enough."""
+    """Return the places around a box, best first, shifted horizontally into the picture if that suffices."""
     x0, y0, x1, y1 = box.tolist()
     along = max(min(x0, right - width), left)
     above, below = y0 - height, y1

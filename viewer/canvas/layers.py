@@ -1,4 +1,4 @@
-"""What is painted over a picture, as plain values in its pixels. Nothing here paints, and nothing knows Qt."""
+"""Layers painted over a picture, as plain values in pixels of the picture."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Colour ids below zero say what a box is, not of which class; the theme has a colour for each.
+# Negative colour ids denote a box's role instead of its class; the theme defines a colour for each.
 NO_CLASS, TRUTH, CORRECT, WRONG, MISSED, FORCED, IGNORED, CHANGED, ONLY_A, ONLY_B = range(-1, -11, -1)
 
 Float = NDArray[np.float32]
@@ -25,9 +25,9 @@ def _none() -> Int:
 class Boxes:
     """Boxes (N, 4) xyxy in pixels of the original picture, with a class id each in `colours` (N,).
 
-    `texts` labels them, one each, or nothing; put the most important first, for it gets the best place. `width` is in
-    screen pixels, `selected` is a row or -1, `ids` are the caller's own numbers (default: the rows). Unless `labelled`,
-    texts are only read out under the pointer.
+    `texts` are their labels, one each, or empty; the first rows get the best places for labels. `width` is in screen
+    pixels, `selected` is a row or -1, `ids` are the caller's own numbers (default: the rows). Unless `labelled`, texts
+    are shown only for the box under the pointer.
     """
 
     id: str
@@ -54,13 +54,13 @@ class Boxes:
         return len(self.boxes)
 
     def text(self, row: int) -> str:
-        """Return the label of a row, or nothing."""
+        """Return the label of a row, "" for none."""
         return self.texts[row] if len(self.texts) else ""
 
 
 @dataclass(frozen=True, eq=False)
 class Links:
-    """Lines (M, 4) x0 y0 x1 y1 from a removed box to the one that removed it, which gets the dot."""
+    """Lines (M, 4) x0 y0 x1 y1 from a removed box to the box that removed it, where the dot is."""
 
     id: str
     segments: Float
@@ -75,11 +75,11 @@ class Links:
 
 @dataclass(frozen=True, eq=False)
 class Heat:
-    """A map (h, w) stretched over `extent` (x0, y0, x1, y1) in pixels of the picture; NaN is left clear.
+    """A map (h, w) stretched over `extent` (x0, y0, x1, y1) in pixels of the picture; NaN is transparent.
 
-    It is cut off at the picture's border. `smooth` blends neighbours, `fade` lets the picture through where values are
-    near the middle of a diverging scale or the foot of another, `cells` (rows, columns) rules lines between cells.
-    `own` is the map at its own resolution and sign, where what is drawn is made of it: that is read under the pointer.
+    It is clipped at the picture's border. `smooth` interpolates between cells, `fade` makes values transparent near the
+    middle of a diverging scale or the lower end of another, `cells` (rows, columns) draws lines between cells. `own` is
+    the map at its own resolution and sign if the drawn one was derived from it; its values are shown under the pointer.
     """
 
     id: str
@@ -97,8 +97,11 @@ class Heat:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """A class id for each cell (h, w) spread over `extent` (x0, y0, x1, y1) in pixels of the picture, and how `sure`
-    each is, 0 to 1. `names` are those of the classes by id; ids in `clear` are not painted."""
+    """A class id for each cell (h, w), stretched over `extent` (x0, y0, x1, y1) in pixels of the picture.
+
+    `sure` (h, w) is the probability of each, 0 to 1. `names` are those of the classes by id; ids in `clear` are not
+    painted.
+    """
 
     id: str
     labels: NDArray[np.integer[Any]]
@@ -109,7 +112,7 @@ class Labels:
     opacity: float = 0.5
 
     def at(self, x: float, y: float) -> tuple[int, float] | None:
-        """Return the class id at a point and how sure it is, None outside."""
+        """Return the class id at a point and its probability, None outside."""
         x0, y0, x1, y1 = self.extent
         rows, columns = self.labels.shape
         row, column = int((y - y0) / (y1 - y0) * rows // 1), int((x - x0) / (x1 - x0) * columns // 1)
@@ -134,8 +137,11 @@ class Points:
 
 @dataclass(frozen=True, eq=False)
 class Rings:
-    """The outlines of masks: `points` (T, 2) in pixels of the picture, `start` (R + 1,) the first of each closed ring,
-    `of` (R,) its mask. A mask's rings are filled by the odd-even rule, so an inner one is a hole."""
+    """The outlines of masks: `points` (T, 2) in pixels of the picture, `start` (R + 1,) the index of each closed ring's
+    first point, `of` (R,) the mask of each ring.
+
+    A mask is filled by the odd-even rule, so an inner ring is a hole.
+    """
 
     points: Float
     start: Int
@@ -162,8 +168,11 @@ class Masks:
 
 @dataclass(frozen=True, eq=False)
 class Skeletons:
-    """Key points (K, P, 2) of K objects, each point joined to others by `limbs`, pairs of points. Those `faint` (K, P)
-    are painted faded, with the limbs that end in them; NaN is left out. Each point and limb has a colour of its own."""
+    """Key points (K, P, 2) of K objects, connected by `limbs`, pairs of points.
+
+    Points marked `faint` (K, P) are painted faded, with the limbs that end in them; NaN points are left out. Each point
+    and limb has its own colour.
+    """
 
     id: str
     xy: Float
@@ -175,7 +184,7 @@ class Skeletons:
 
 @dataclass(frozen=True, eq=False)
 class Note:
-    """A title and lines (name, value) for a card in the corner of the canvas; nothing of it is painted."""
+    """A title and lines (name, value) for the card in the corner of the canvas; nothing is painted over the picture."""
 
     id: str
     title: str
@@ -192,14 +201,14 @@ FIRST_TRUTH = -2
 
 
 def truth_ids(rows: Int) -> Int:
-    """Return ids for rows of a picture's ground truth, which no detection has."""
+    """Return ids for rows of a picture's ground truth, distinct from all ids of detections."""
     return FIRST_TRUTH - np.asarray(rows, np.int64)
 
 
 def hits(layers: Iterable[Layer], x: float, y: float, *, slack_px: float = 0.0) -> list[Hit]:
-    """Return (layer, row) of the boxes under a point, the smallest first, so that no box hides the ones inside it.
+    """Return (layer, row) of the boxes under a point, the smallest first, so that boxes inside others can be reached.
 
-    `slack_px`, in pixels of the picture, makes thin boxes reachable.
+    `slack_px`, in pixels of the picture, makes thin boxes easier to hit.
     """
     found: list[tuple[float, str, int]] = []
 
@@ -216,7 +225,7 @@ def hits(layers: Iterable[Layer], x: float, y: float, *, slack_px: float = 0.0) 
 
 
 def id_at(layers: Iterable[Layer], hit: Hit) -> int:
-    """Return the caller's own number of a box that was hit, -1 if it is not among the layers."""
+    """Return the caller's id of a box that was hit, -1 if its layer is no longer shown."""
     return next((int(x.ids[hit[1]]) for x in layers if isinstance(x, Boxes) and x.id == hit[0]), -1)
 
 

@@ -1,7 +1,4 @@
-"""Two canvases that look at the same place and read out the same point of their pictures, whatever the sizes of those.
-
-It decides nothing about what is shown in them.
-"""
+"""Keep two canvases at the same place of their pictures, whose sizes may differ, with pointers at the same point."""
 
 from __future__ import annotations
 
@@ -16,7 +13,10 @@ Place = tuple[float, float] | None
 
 
 class Link:
-    """While `on()` holds, what is done in one canvas is done in the other; `pointed` hears of each place."""
+    """While `on()` is true, view changes in one canvas are applied to the other.
+
+    `pointed` is called with each position.
+    """
 
     def __init__(
         self, first: Canvas, second: Canvas, *, on: Callable[[], bool], pointed: Callable[[Place], None]
@@ -28,7 +28,7 @@ class Link:
             leader.pointer_moved.connect(lambda pointer, a=leader, b=follower: self._point(a, b, pointer))
 
     def look(self, leader: Canvas, follower: Canvas) -> None:
-        """Have one canvas look where the other does."""
+        """Show in one canvas what the other shows."""
         scales = self._scales(leader, follower)
         if scales is None:
             return
@@ -55,7 +55,10 @@ class Link:
         self._pointed(None if place is None else (place.x(), place.y()))
 
     def _scales(self, leader: Canvas, follower: Canvas) -> tuple[float, float] | None:
-        """Return how much wider and higher the follower's picture is; None where there is nothing to follow."""
+        """Return the ratios of width and height of the follower's picture to the leader's.
+
+        None if there is nothing to follow.
+        """
         a, b = leader.pixels, follower.pixels
         if self._busy or not self._on() or a is None or b is None:
             return None

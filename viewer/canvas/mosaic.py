@@ -1,7 +1,7 @@
-"""Many small pictures as one: tiles of equal size with gaps between them, as 32-bit pixels. No painter, no Qt.
+"""Compose many small tiles of equal size into one image of 32-bit pixels, with gaps between them.
 
-Values become numbers of colours once, when they arrive; a sheet of any size is then taken from them, row by row of
-what is in view, so that thousands of tiles cost what their pixels on screen cost.
+Values are converted to indices of colours once, when they arrive. A sheet of any size is then composed from the rows in
+view, so that the cost of thousands of tiles is that of their pixels on screen.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from models.types import Float, Int
 
-ZERO = 128  # the colour of 0 on a diverging scale of 256
+ZERO = 128  # index of 0 in a diverging scale of 256 colours
 
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
-    """Tiles (N, h, w): numbers of the colours in `table` (256,) 0xAARRGGBB, or without a table these colours."""
+    """Tiles (N, h, w): indices into the colours `table` (256,) 0xAARRGGBB, or these colours themselves if there is no
+    table.
+    """
 
     tiles: NDArray[np.uint8] | NDArray[np.uint32]
     table: NDArray[np.uint32] | None = None
@@ -28,7 +30,7 @@ class Atlas:
 
     @property
     def aspect(self) -> float:
-        """The height of a tile as a share of its width."""
+        """Height of a tile divided by its width."""
         return self.tiles.shape[1] / self.tiles.shape[2]
 
 
@@ -38,17 +40,20 @@ def table_of(lut: NDArray[np.uint8]) -> NDArray[np.uint32]:
 
 
 def signed(values: Float, scale: float | Float, lut: NDArray[np.uint8]) -> Atlas:
-    """Return tiles of values (N, h, w), 0 in the middle; the scale, one for all or one each (N,), holds them all."""
+    """Return tiles of signed values (N, h, w), 0 at the middle colour.
+
+    `scale`, one or one per tile (N,), is the maximum.
+    """
     return Atlas(_numbered(values, scale, ZERO - 1, ZERO + 0.5), table_of(lut))
 
 
 def positive(values: Float, scale: float | Float, lut: NDArray[np.uint8]) -> Atlas:
-    """Return tiles of values (N, h, w) of 0 and more; the scale, one for all or one each (N,), holds them all."""
+    """Return tiles of non-negative values (N, h, w); `scale`, one or one per tile (N,), is the maximum."""
     return Atlas(_numbered(values, scale, 255, 0.5), table_of(lut))
 
 
 def coloured(values: Float, scale: float) -> Atlas:
-    """Return tiles of weights over red, green and blue (N, h, w, 3) from -scale to scale; grey is 0."""
+    """Return tiles of weights over red, green and blue (N, h, w, 3) from -scale to scale; 0 is grey."""
     return Atlas(_opaque((values * (127.5 / max(scale, 1e-30)) + 128).clip(0, 255).astype(np.uint8)))
 
 
@@ -58,7 +63,9 @@ def tinted(pictures: NDArray[np.uint8]) -> Atlas:
 
 
 def bars(values: Float, lut: NDArray[np.uint8], *, side: int = 24) -> Atlas:
-    """Return a bar for each of N values, up from the middle above 0 and down below, all to one scale."""
+    """Return a bar for each of N values on a common scale, upwards from the middle for positive, downwards for
+    negative.
+    """
     scale = max(float(np.abs(values).max(initial=0)), 1e-30)
     half = side // 2
     length = np.rint(np.abs(values) / scale * half).astype(np.int64).clip(1, half)
@@ -73,7 +80,7 @@ def bars(values: Float, lut: NDArray[np.uint8], *, side: int = 24) -> Atlas:
 
 
 def sheet(atlas: Atlas, rows: Int, *, columns: int, cell: tuple[int, int], gap: int) -> NDArray[np.uint32]:
-    """Return the tiles of some rows side by side, each `cell` (h, w) pixels and `gap` pixels apart, 0 between them."""
+    """Return the tiles of some rows side by side, each `cell` (h, w) pixels, `gap` pixels apart; gaps are 0."""
     height, width = cell
     lines = -(-len(rows) // columns)
     down = np.arange(height) * atlas.tiles.shape[1] // height

@@ -1,4 +1,4 @@
-"""Layers to any painter: the same strokes on screen, in a PNG and in an SVG. It reads no events and keeps no state."""
+"""Paint layers with any painter: the same strokes on screen, in a PNG and in an SVG."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from PySide6.QtCore import QBuffer, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QTransform
 from PySide6.QtSvg import QSvgGenerator
 
+from models.types import Pixels
 from viewer.canvas import instances, label
 from viewer.canvas.frame import DARK, Frame, draw_lines, smooth
 from viewer.canvas.layers import Boxes, Heat, Hit, Labels, Layer, Links, Masks, Points, Skeletons
 from viewer.theme import class_colour, heat_lut
 
-Pixels = NDArray[np.uint8]
-
-Order = tuple[bool, tuple[int, ...]]  # whether boxes have dark edges, and their classes' numbers, the lowest first
+Order = tuple[bool, tuple[int, ...]]  # with dark edges or not; class ids, lowest first
 Orders = tuple[Order, ...]
 
 MAX_LABELS = 300
-# So many boxes lie on each other's edges: a dark one around each would only darken the picture.
+# With this many boxes, dark edges would overlap and only darken the picture.
 DENSE = 20_000
 TINY_PX = 12.0
 DOT_PX = 7.0
@@ -33,7 +32,7 @@ DESIGN_SIDE_PX = 1280
 SMALLEST_UNIT = 0.9
 _LIGHT = QColor("white")
 _FILL_ALPHA = 64
-FADED = 0.1  # of the opacity is left where a fading heat map has nothing to say
+FADED = 0.1  # share of the opacity kept at the weakest values of a fading heat map
 
 
 def paint(
@@ -45,11 +44,11 @@ def paint(
     bounds: QRectF | None = None,
     active: Hit | None = None,
 ) -> None:
-    """Paint layers with a painter whose coordinates are the picture's pixels; its transform must not rotate.
+    """Paint layers with a painter in the picture's pixel coordinates; its transform must not rotate.
 
-    `scale` is the number of design pixels (device-independent ones, on screen) per picture pixel: strokes and text keep
-    their size in those. `visible` and `bounds` are, in picture coordinates, what can be seen (the rest is left out) and
-    the picture, which labels stay inside. `active` is the box under the pointer.
+    `scale` is the number of design pixels (on screen, device-independent pixels) per picture pixel: strokes and text
+    keep their size in those. `visible` and `bounds` are in picture coordinates: the visible area (anything outside is
+    skipped), and the picture, which contains all labels. `active` is the box under the pointer.
     """
     frame = Frame.of(painter, scale=scale, visible=visible, bounds=bounds)
     with _plain(painter):
@@ -68,9 +67,11 @@ def paint_shapes(
     order: Orders,
     part: QRectF | None = None,
 ) -> None:
-    """Paint like `paint`, but neither labels nor the boxes selected or under the pointer; only a `part` of what can be
-    seen, if one is given, to which the painter is clipped. `order` is that of all that can be seen, from `orders`;
-    `paint_marks` paints the rest."""
+    """Paint like `paint`, without labels and without the boxes selected or under the pointer.
+
+    Only `part` of the visible area is painted, if given; the painter must be clipped to it. `order` is that of the
+    whole visible area, from `orders`. `paint_marks` paints the rest.
+    """
     frame = Frame.of(painter, scale=scale, visible=visible, bounds=bounds, part=part)
     with _plain(painter):
         _shapes(frame, layers, order)
@@ -86,7 +87,7 @@ def paint_marks(
     active: Hit | None,
     memory: Memory,
 ) -> None:
-    """Paint what `paint_shapes` leaves out. `memory` spares laying out the labels while nothing changes."""
+    """Paint what `paint_shapes` leaves out. `memory` avoids placing the labels again while nothing changes."""
     frame = Frame.of(painter, scale=scale, visible=visible, bounds=bounds)
     with _plain(painter):
         tags = _marks(frame, layers, active)
@@ -98,14 +99,14 @@ def paint_marks(
 
 @dataclass
 class Memory:
-    """Where the labels were put last, and what that depends on."""
+    """The last placement of the labels, and the key it depends on."""
 
     key: object = None
     placed: Sequence[label.Placed] = ()
 
 
 def orders(painter: QPainter, layers: Sequence[Layer], *, scale: float, visible: QRectF) -> Orders:
-    """Return what in the look of boxes depends on all that can be seen: what moves into view may change it."""
+    """Return the properties of boxes' appearance that depend on the whole visible area, not only on a part of it."""
     frame = Frame.of(painter, scale=scale, visible=visible, bounds=None)
     return _orders(frame, layers)
 
@@ -141,7 +142,7 @@ def _marks(frame: Frame, layers: Sequence[Layer], active: Hit | None) -> list[la
 
 
 def _named(frame: Frame, layers: Sequence[Layer], active: Hit | None) -> list[label.Tag]:
-    """Return the labels of all other boxes; none where there are too many."""
+    """Return the labels of all other boxes; none if there are too many."""
     boxes = [layer for layer in layers if isinstance(layer, Boxes)]
     tags = [tag for layer in boxes for tag in _tags(frame, layer, marked=_marked_rows(layer, active))]
     more = sum(bool(layer.text(row)) for layer in boxes for row in _marked_rows(layer, active))
@@ -156,7 +157,7 @@ def _marked_rows(layer: Boxes, active: Hit | None) -> list[int]:
 def render(pixels: Pixels, layers: Sequence[Layer], *, unit: float | None = None) -> QImage:
     """Return the picture (H, W, 3) with its layers, at its own resolution.
 
-    `unit` is the size of a design pixel in picture pixels; by default strokes and text grow with a large picture.
+    `unit` is the size of a design pixel in picture pixels; by default strokes and text grow with large pictures.
     """
     height, width = pixels.shape[:2]
     image = as_image(pixels).convertToFormat(QImage.Format.Format_RGB32)
@@ -167,7 +168,7 @@ def render(pixels: Pixels, layers: Sequence[Layer], *, unit: float | None = None
 
 
 def svg(pixels: Pixels, layers: Sequence[Layer], *, title: str = "", unit: float | None = None) -> bytes:
-    """Return an SVG file of the picture, embedded, with boxes, links, points and texts as shapes that can be edited."""
+    """Return an SVG file: the picture embedded, and boxes, links, points and texts as editable shapes."""
     height, width = pixels.shape[:2]
     content = QBuffer()
     generator = QSvgGenerator()
@@ -184,7 +185,7 @@ def svg(pixels: Pixels, layers: Sequence[Layer], *, title: str = "", unit: float
 
 
 def png(image: QImage) -> bytes:
-    """Return an image as a PNG file. Raises OSError where it is too large for one."""
+    """Return an image as a PNG file. Raises OSError if it is too large for that."""
     content = QBuffer()
     content.open(QBuffer.OpenModeFlag.WriteOnly)
     if image.isNull() or not image.save(content, "PNG"):  # pyright: ignore[reportArgumentType, reportCallIssue]
@@ -193,14 +194,14 @@ def png(image: QImage) -> bytes:
 
 
 def as_image(pixels: Pixels) -> QImage:
-    """Return an image over the same memory, which must not be written to any more."""
+    """Return a QImage that shares the pixels' memory, which must not be modified afterwards."""
     pixels = np.ascontiguousarray(pixels)
     height, width = pixels.shape[:2]
     return QImage(pixels.data, width, height, pixels.strides[0], QImage.Format.Format_RGB888)
 
 
 def default_unit(width: int, height: int) -> float:
-    """Return the size of a design pixel, in picture pixels, that suits a picture of this size."""
+    """Return a suitable size of a design pixel, in picture pixels, for a picture of this size."""
     return max(SMALLEST_UNIT, max(width, height) / DESIGN_SIDE_PX)
 
 
@@ -216,18 +217,18 @@ def _order(frame: Frame, layer: Boxes) -> Order:
     numbers = numbers[rows]
     first = {number: int(np.argmax(numbers == number)) for number in range(len(classes))} if len(rows) else {}
     there = [number for number, row in first.items() if numbers[row] == number]
-    # The class of the best box comes last, on top: rows are in order of importance.
+    # Rows are in order of importance: the class of the first row comes last, on top.
     return len(rows) < DENSE, tuple(sorted(there, key=lambda number: -first[number]))
 
 
 def _shown(frame: Frame, layer: Boxes) -> NDArray[np.int64]:
-    """Return the rows that can be seen, but the selected one, which is drawn later."""
+    """Return the visible rows without the selected one, which is drawn later."""
     rows = frame.near(layer, hollow=not _has_labels(layer) and not layer.filled)
     return rows[rows != layer.selected] if layer.selected >= 0 else rows
 
 
 def _boxes(frame: Frame, layer: Boxes, order: Order) -> None:
-    """Draw a layer's boxes but the selected one."""
+    """Draw a layer's boxes except the selected one."""
     rows, (classes, numbers), (cased, ranked) = _shown(frame, layer), _classes(layer), order
     placed, numbers = frame.place(layer.boxes[rows]), numbers[rows]
     groups = [(class_colour(classes[number]), np.flatnonzero(numbers == number)[::-1]) for number in ranked]
@@ -238,7 +239,8 @@ def _boxes(frame: Frame, layer: Boxes, order: Order) -> None:
                 inner.fill(placed[group], colour=_clear(colour, _FILL_ALPHA))
         strokes = [(group, width, colour) for colour, group in groups]
         if cased and inner.raster and not layer.dashed and (placed[:, :2] <= placed[:, 2:]).all():
-            # What is drawn over later need not be drawn: of the dark edges the ring outside the colours is left.
+            # Pixels that are painted over later need not be drawn: draw only the part of the dark edges outside the
+            # colours.
             inner.outline(placed + width * np.array([-1, -1, 1, 1]), [(np.arange(len(rows)), casing, DARK)])
         elif cased:
             strokes = [(np.arange(len(rows)), width + casing, DARK), *strokes]
@@ -250,7 +252,7 @@ def _has_labels(layer: Boxes) -> bool:
 
 
 def _tags(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.Tag]:
-    """Return the labels of a layer's boxes but the marked ones."""
+    """Return the labels of a layer's boxes except the marked ones."""
     if not _has_labels(layer):
         return []
     rows = frame.near(layer, hollow=False)
@@ -269,13 +271,13 @@ def _tags(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.Ta
 
 @lru_cache(maxsize=32)
 def _classes(layer: Boxes) -> tuple[list[int], NDArray[np.integer[Any]]]:
-    """Return the class ids of a layer, and for each row the place of its own among them."""
+    """Return the class ids in a layer, and for each row the index of its own id among them."""
     classes, numbers = np.unique(layer.colours, return_inverse=True)
     return classes.tolist(), numbers.astype(np.uint8 if len(classes) < 256 else np.intp)
 
 
 def _marked(frame: Frame, layer: Boxes, *, row: int) -> list[label.Tag]:
-    """Draw the selected box or the one under the pointer with a halo, and return its label."""
+    """Draw the box that is selected or under the pointer with a halo, and return its label."""
     placed = frame.place(layer.boxes[[row]])
     if not len(frame.seen(placed)):
         return []
@@ -322,7 +324,7 @@ def _points(frame: Frame, layer: Points) -> None:
 
 
 def _image(frame: Frame, layer: Heat | Labels, image: QImage, *, smooth: bool) -> None:
-    """Stretch an image over a layer's extent, cut off at the picture's border."""
+    """Stretch an image over a layer's extent, clipped at the picture's border."""
     x0, y0, x1, y1 = frame.place([layer.extent])[0]
     frame.painter.save()
     left, top, right, bottom = frame.bounds
@@ -350,7 +352,7 @@ def _heat(frame: Frame, layer: Heat) -> None:
 
 @lru_cache(maxsize=40)
 def _heat_image(layer: Heat) -> QImage:
-    """Return the map in its colours, at its own size."""
+    """Return the map in its colours, at its own resolution."""
     span = max(layer.high - layer.low, 1e-12)
     known = np.isfinite(layer.values)
     level = np.where(known, (layer.values - layer.low) / span, 0.0)
@@ -366,7 +368,7 @@ def _heat_image(layer: Heat) -> QImage:
 
 @lru_cache(maxsize=8)
 def _label_image(layer: Labels) -> QImage:
-    """Return the classes in their colours, at the layer's own size."""
+    """Return the classes in their colours, at the layer's own resolution."""
     table = np.zeros((int(layer.labels.max(initial=0)) + 1, 4), np.uint8)
     for number in np.unique(layer.labels).tolist():
         if number not in layer.clear:
@@ -379,7 +381,7 @@ def _label_image(layer: Labels) -> QImage:
 
 @contextmanager
 def _plain(painter: QPainter) -> Iterator[None]:
-    """Have a painter draw in its own units."""
+    """Let a painter draw in its own units, without a transform."""
     painter.save()
     painter.setWorldTransform(QTransform())
     try:
@@ -390,7 +392,10 @@ def _plain(painter: QPainter) -> Iterator[None]:
 
 @contextmanager
 def _translucent(frame: Frame, opacity: float) -> Iterator[Frame]:
-    """Lend a frame to draw on at an opacity: on screen a sheet that is blended once, for blending lines is slow."""
+    """Provide a frame for drawing at an opacity.
+
+    On screen an image that is blended once, because blending lines is slow.
+    """
     painter = frame.painter
     if opacity >= 1:
         yield frame
@@ -414,3 +419,18 @@ def _translucent(frame: Frame, opacity: float) -> Iterator[Frame]:
 
 def _clear(colour: QColor, alpha: int) -> QColor:
     return QColor(colour.red(), colour.green(), colour.blue(), alpha)
+
+
+def pixels_of(image: QImage) -> Pixels:
+    """Return an image as (H, W, 3) uint8 RGB, with transparent parts white."""
+    if image.hasAlphaChannel():
+        flat = QImage(image.size(), QImage.Format.Format_RGB32)
+        flat.fill(0xFFFFFFFF)
+        painter = QPainter(flat)
+        painter.drawImage(0, 0, image)
+        painter.end()
+        image = flat
+    rgb = image.convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(rgb.constBits(), np.uint8).reshape(rgb.height(), rgb.bytesPerLine())
+    # Always copy: the rows share memory with an image that is about to be deleted.
+    return rows[:, : 3 * rgb.width()].reshape(rgb.height(), rgb.width(), 3).copy()

@@ -1,8 +1,8 @@
-"""Outlines of boxes in whole pixels: exactly what stroking them one by one covers, for many of them.
+"""Outlines of boxes as pixel rectangles: the same pixels as stroking them one by one, but faster for many boxes.
 
-A rectangle of whole pixels is filled faster than the same line is stroked. Where hundreds of boxes lie on each other,
-what of their sides overlaps is merged first, so that no pixel is written a hundred times. Of tens of thousands even
-sorting them costs more than looking at every pixel of the sheet once: those become an image.
+Filling a rectangle of whole pixels is faster than stroking a line. For hundreds of overlapping boxes, overlapping sides
+are merged first, so that no pixel is written many times. For tens of thousands even sorting the sides is slower than
+visiting every pixel once: those are rendered to an image.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Columns = NDArray[np.int32]
 Ends = tuple[Columns, Columns]
 Stroke = tuple[NDArray[np.int64], int, int]
 
-# A line is sorted as one number: its row, its first column, the column after its last, 16 bits each.
+# Lines are sorted as single integers: row, first column, column after the last, 16 bits each.
 _BITS = 16
 _LOW = (1 << _BITS) - 1
 
@@ -24,8 +24,8 @@ _LOW = (1 << _BITS) - 1
 def sides(boxes: Columns, *, stroke: int) -> tuple[Columns, NDArray[np.bool_]]:
     """Return four rectangles for each of N boxes (4, N), x0, y0, x1, y1 in whole pixels: its outline, on its outside.
 
-    `stroke` is its width in pixels. A rectangle is (left, top, right, bottom), the last pixels included; the shape is
-    (N, 4, 4). Beside them stands (N, 4) which of them have a length.
+    `stroke` is the width in pixels. A rectangle is (left, top, right, bottom) with inclusive ends; the shape is (N, 4,
+    4). The second result (N, 4) says which rectangles are not empty.
     """
     x0, y0, x1, y1 = boxes
     (left, right), (top, bottom) = _ends(x0 - stroke, x1 + stroke), _ends(y0, y1)
@@ -41,9 +41,9 @@ def sides(boxes: Columns, *, stroke: int) -> tuple[Columns, NDArray[np.bool_]]:
 
 
 def merged(boxes: Columns, *, stroke: int, width: int, height: int) -> Columns:
-    """Return the rectangles of `sides` cut to a sheet of `width` by `height` pixels, overlapping ones as one.
+    """Return the rectangles of `sides` clipped to `width` by `height` pixels, with overlapping ones merged.
 
-    Sides in the same row, or the same column, that overlap or touch are joined.
+    Sides in the same row or column that overlap or touch are joined.
     """
     x0, y0, x1, y1 = boxes
     level = _merged((y0 - stroke, y1), _ends(x0 - stroke, x1 + stroke), stroke=stroke, rows=height, length=width)
@@ -52,11 +52,11 @@ def merged(boxes: Columns, *, stroke: int, width: int, height: int) -> Columns:
 
 
 def outlines(boxes: Columns, strokes: Sequence[Stroke], *, width: int, height: int) -> NDArray[np.uint32]:
-    """Return an image (height, width) of 32-bit colours, 0 where nothing is, of outlines on the outside of boxes.
+    """Return an image (height, width) of 32-bit colours, 0 where it is empty, of outlines on the outside of boxes.
 
-    `boxes` (4, N) are x0, y0, x1, y1 in whole pixels; a stroke is the rows of some boxes, a width in pixels and a
-    colour, at most 255 of them; later ones lie on top. Each side adds 1 where it begins and takes 1 away after its
-    end, and one running sum tells which pixels any side covers (a difference array).
+    `boxes` (4, N) are x0, y0, x1, y1 in whole pixels. A stroke is rows of boxes, a width in pixels and a colour; there
+    may be 255, later ones on top. Each side adds 1 at its start and subtracts 1 after its end; the cumulative sum is
+    positive at pixels covered by any side (a difference array).
     """
     level, upright = np.zeros((height, width), np.uint8), np.zeros((width, height), np.uint8)
     for number, (rows, stroke, _) in enumerate(strokes, 1):
@@ -70,9 +70,12 @@ def outlines(boxes: Columns, strokes: Sequence[Stroke], *, width: int, height: i
 def _lines(
     sheet: NDArray[np.uint8], rows: tuple[Columns, Columns], ends: tuple[Columns, Columns], *, stroke: int, number: int
 ) -> None:
-    """Write `number` where lines lie, `stroke` rows from each of two `rows` on, from one column to before another."""
+    """Write `number` where lines lie.
+
+    `stroke` rows from each of the two `rows` on, from one column to before another.
+    """
     height, width = sheet.shape
-    # Lines that begin above the sheet may reach into it: they begin in a margin.
+    # Lines that start above the image may reach into it: a margin holds their start.
     steps = np.zeros((height + stroke - 1, width + 1), np.int32)
     start, end = (column.clip(0, width) for column in ends)
     for first in rows:
@@ -102,7 +105,7 @@ def _upright(at: Columns, start: Columns, end: Columns, *, stroke: int) -> Colum
 def _merged(
     ats: tuple[Columns, Columns], ends: Ends, *, stroke: int, rows: int, length: int
 ) -> tuple[Columns, Columns, Columns]:
-    """Return lines (at, start, end) in which those of one row that overlap or touch are one."""
+    """Return lines (at, start, end), with those of the same row joined if they overlap or touch."""
     start, end = (column.clip(0, length).astype(np.int64) for column in ends)
     along, long = start << _BITS | end, start < end
     keys = []
@@ -112,7 +115,7 @@ def _merged(
     key = np.sort(np.concatenate(keys))
     row, start, end = key >> 2 * _BITS, key >> _BITS & _LOW, key & _LOW
 
-    # How far the lines before it in its row reach; those of earlier rows reach nowhere.
+    # The largest end of the lines before each one in its row; the row in the high bits keeps rows apart.
     reach = np.maximum.accumulate(row << _BITS | end)
     first = np.flatnonzero(np.append(np.ones(min(1, len(key)), bool), (row << _BITS | start)[1:] > reach[:-1]))
     last = np.append(first[1:], len(key))[: len(first)] - 1

@@ -1,4 +1,4 @@
-"""Small signs over the canvas: the box under the pointer, where another pane has its pointer, that it is stale."""
+"""Small widgets over the canvas: the readout at the pointer, the marker of another pane's pointer, the stale dot."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Readout(QWidget):
 
     @property
     def text(self) -> str:
-        """The lines, for tests and for screen readers."""
+        """The lines shown, for tests and screen readers."""
         return "\n".join(self._lines)
 
     def tell(self, lines: tuple[str, ...], *, colour: QColor, position: QPoint) -> None:
-        """Show lines beside a position in the parent, on the side where there is room."""
+        """Show lines beside a position in the parent, on the side with enough room."""
         if (lines, colour) != (self._lines, self._colour):
             self._lines, self._colour = lines, colour
             self.resize(self._wanted())
@@ -79,7 +79,7 @@ class Readout(QWidget):
 
 
 class StaleDot(QWidget):
-    """A dot in the corner: what is shown answers an earlier question."""
+    """A dot in the corner: the results shown are for an earlier request."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -103,7 +103,7 @@ class StaleDot(QWidget):
 
 
 class Marker(QWidget):
-    """A small cross where the pointer of another pane is."""
+    """A small cross at the position of another pane's pointer."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -112,7 +112,7 @@ class Marker(QWidget):
         self.hide()
 
     def mark(self, position: QPoint | None) -> None:
-        """Show it around a position in the parent, or hide it at None."""
+        """Show the cross at a position in the parent, or hide it for None."""
         self.setVisible(position is not None)
         if position is not None:
             self.move(position - QPoint(MARK_PX // 2, MARK_PX // 2))

@@ -1,4 +1,4 @@
-"""An image of what was painted over a view, kept while nothing of it changes and moved along while the view moves."""
+"""Cache a painted view as an image while nothing changes, and scroll the image while the view moves."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPixmap, QTransform
 
-# Paints with a painter in the picture's pixels; of the view only a part, given in those, or all of it at None.
+# Called with a painter in the picture's coordinates, and the part of the view to paint in those, None for all.
 Paint = Callable[[QPainter, QRectF | None], None]
 
 
 @dataclass(frozen=True)
 class View:
-    """A widget's view on a picture: `width` and `height` in physical pixels, `ratio` of those a device-independent one,
-    `scale` device-independent pixels a pixel of the picture, whose corner lies at `left`, `top` in physical pixels."""
+    """A widget's view of a picture.
+
+    `width` and `height` are in physical pixels, `ratio` is physical per device-independent pixels, `scale`
+    device-independent pixels per picture pixel. `left`, `top` is the picture's corner in physical pixels.
+    """
 
     width: int
     height: int
@@ -26,27 +29,27 @@ class View:
 
     @property
     def transform(self) -> QTransform:
-        """From the picture's pixels to device-independent ones."""
+        """The transform from the picture's pixels to device-independent ones."""
         return QTransform(self.scale, 0, 0, self.scale, self.left / self.ratio, self.top / self.ratio)
 
     def shows(self, painter: QPainter) -> bool:
-        """Tell whether a painter's device has this view's pixels."""
+        """Return whether a painter's device has the same pixels as this view."""
         world = painter.worldTransform()
         same = painter.device().devicePixelRatioF() == self.ratio
         return same and world.m11() == 1 and world.m22() == 1 and not world.isRotating()
 
     def moved(self, other: View) -> QPoint | None:
-        """Return by how many physical pixels `other` shows the same further on; None where it shows something else."""
+        """Return the shift, in physical pixels, to `other`; None if they differ in more than a shift."""
         if (self.width, self.height, self.ratio, self.scale) != (other.width, other.height, other.ratio, other.scale):
             return None
         return QPoint(other.left - self.left, other.top - self.top)
 
 
 class Sheet:
-    """Paints what belongs to a key. What is painted once only is not kept: that costs more than it saves.
+    """Caches what was painted for a key. A key painted only once is not cached, which would cost more than it saves.
 
-    The image reaches `margin` physical pixels beyond the view, so that it can be moved by as many before a part of it
-    has to be painted. Without a margin it is only kept while the view stays. What is `opaque` covers all of the view.
+    The image extends `margin` physical pixels beyond the view, so that it can move that far before parts need painting.
+    Without a margin it is valid only while the view stays the same. `opaque` content covers the whole view.
     """
 
     def __init__(self, *, margin: int = 0, opaque: bool = False) -> None:
@@ -57,7 +60,10 @@ class Sheet:
         self._pixmap: QPixmap | None = None
 
     def draw(self, painter: QPainter, key: Hashable, view: View, paint: Paint) -> None:
-        """Draw with a painter in the view's device-independent pixels; `key` tells what it depends on beside `view`."""
+        """Draw with a painter in device-independent pixels of the view.
+
+        `key` identifies the content apart from `view`.
+        """
         moved = self._view.moved(view) if self._view is not None and key == self._key else None
         if moved is not None and not self._margin and not moved.isNull():
             moved = None
@@ -72,7 +78,7 @@ class Sheet:
         if self._pixmap is None:
             self._pixmap = QPixmap(view.width + 2 * self._margin, view.height + 2 * self._margin)
             if not self._opaque:
-                self._pixmap.fill(Qt.GlobalColor.transparent)  # gives it the room to be
+                self._pixmap.fill(Qt.GlobalColor.transparent)  # fills, and so allocates, the alpha channel
             self._view, moved = view, QPoint()
             self._paint(view, paint, [self._pixmap.rect()])
         elif max(abs(moved.x()), abs(moved.y())) > self._margin:
@@ -85,7 +91,7 @@ class Sheet:
         painter.restore()
 
     def _shift(self, moved: QPoint) -> list[QRect]:
-        """Move the image's content, and return the parts, in physical pixels, that have to be painted."""
+        """Shift the image's content, and return the parts, in physical pixels, that need painting."""
         assert self._pixmap is not None
         whole = self._pixmap.rect()
         kept = whole & whole.translated(moved)
@@ -97,9 +103,10 @@ class Sheet:
         return [part for part in (across, down) if not part.isEmpty()]
 
     def _paint(self, view: View, paint: Paint, parts: list[QRect]) -> None:
-        """Paint parts of the image, given in its pixels, anew."""
+        """Repaint parts of the image, given in its pixels."""
         assert self._pixmap is not None
-        # While it is painted strokes have the width of the screen's; drawn, its pixels are the screen's.
+        # Set only while painting, so that strokes get the screen's width; when drawn, image pixels map to physical
+        # pixels.
         self._pixmap.setDevicePixelRatio(view.ratio)
         aside = self._margin / view.ratio
         to_image = view.transform * QTransform.fromTranslate(aside, aside)

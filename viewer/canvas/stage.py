@@ -1,4 +1,4 @@
-"""The picture at a place and a scale, with the layers over it. It shows; it takes no input and knows no pointer."""
+"""A graphics view of the picture at a position and scale, with layers over it; input is handled by `view`."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from viewer.canvas.layers import Hit, Layer
 from viewer.canvas.sheet import Sheet, View
 
 FIT_MARGIN_PX = 16
-# So far the layers can be moved before any is painted again, in physical pixels.
+# Distance, in physical pixels, that layers can be moved before any needs repainting.
 MARGIN_PX = 128
 MAX_SCALE = 64.0
 BELOW_FIT = 4.0
-# In physical pixels per pixel of the picture: from here on single pixels are what people want to see.
+# Physical pixels per picture pixel from which single pixels are shown without smoothing.
 NEAREST_FROM_SCALE = 2.0
 
 
 @dataclass(frozen=True)
 class Look:
-    """Which point of the picture is in the middle, and how many screen pixels one of its pixels takes."""
+    """The picture's point at the centre of the view, and the number of screen pixels per picture pixel."""
 
     x: float
     y: float
@@ -36,7 +36,7 @@ class Look:
 
 
 class _Same:
-    """An array in a key: equal to itself alone."""
+    """An array in a key, compared by identity."""
 
     def __init__(self, value: object) -> None:
         self.value = value
@@ -49,7 +49,7 @@ class _Same:
 
 
 class Stage(QGraphicsView):
-    """A view on a picture, in device-independent pixels on its side and the picture's pixels on the other."""
+    """A view of a picture that converts between device-independent pixels and the picture's pixels."""
 
     look_changed = Signal(object)
 
@@ -79,19 +79,19 @@ class Stage(QGraphicsView):
 
     @property
     def bounds(self) -> QRectF:
-        """The picture, in its pixels."""
+        """The picture's rectangle, in its pixels."""
         height, width = self.pixels.shape[:2] if self.pixels is not None else (0, 0)
         return QRectF(0, 0, width, height)
 
     @property
     def visible(self) -> QRectF:
-        """What can be seen, in the picture's pixels."""
+        """The visible area, in the picture's pixels."""
         start, end = self.to_picture(QPointF(0, 0)), self.to_picture(QPointF(self.width(), self.height()))
         return QRectF(start, end)
 
     @property
     def view(self) -> View:
-        """What can be seen, in physical pixels."""
+        """The view, in physical pixels."""
         ratio = self.devicePixelRatioF()
         width, height = (round(side * ratio) for side in (self.width(), self.height()))
         left, top = (round(start * ratio) for start in (self._origin.x(), self._origin.y()))
@@ -99,7 +99,7 @@ class Stage(QGraphicsView):
 
     @property
     def fit_scale(self) -> float:
-        """The scale at which the whole picture is seen."""
+        """The scale at which the whole picture is visible."""
         margin = min(FIT_MARGIN_PX, self.width() // 20, self.height() // 20)
         bounds = self.bounds
         across = (self.width() - 2 * margin) / max(bounds.width(), 1)
@@ -107,7 +107,7 @@ class Stage(QGraphicsView):
         return max(min(across, down), 1e-6)
 
     def show_pixels(self, pixels: NDArray[np.uint8] | None) -> None:
-        """Show a picture (H, W, 3), contiguous, where and as large as the last one."""
+        """Show a picture (H, W, 3), contiguous, at the position and scale of the last one."""
         self.pixels = pixels
         self.viewport().update()
 
@@ -125,12 +125,12 @@ class Stage(QGraphicsView):
         return point * self.look.scale + self._origin
 
     def fit(self) -> None:
-        """Show the whole picture, and keep doing so when the widget is resized."""
+        """Show the whole picture, also after the widget is resized."""
         centre = self.bounds.center()
         self._go(Look(centre.x(), centre.y(), self.fit_scale), fitted=True)
 
     def go(self, look: Look) -> None:
-        """Look there, within the limits: the middle stays on the picture, so that it cannot be lost."""
+        """Show the given look, limited so that the centre stays on the picture, which therefore cannot be lost."""
         self._go(look, fitted=False)
 
     def zoom_at(self, position: QPointF, factor: float) -> None:
@@ -154,14 +154,14 @@ class Stage(QGraphicsView):
         return image
 
     def settle(self) -> None:
-        """Put the picture where it belongs after the widget, or the screen's pixel ratio, has changed."""
+        """Update the picture's position after the widget's size or the screen's pixel ratio has changed."""
         if self.fitted:
             self.fit()
         else:
             self.go(self.look)
 
     def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
-        """Draw what surrounds the picture, and the picture."""
+        """Draw the surroundings and the picture."""
         ground = self.backgroundBrush().color()
 
         def paint(inner: QPainter, part: QRectF | None) -> None:
@@ -173,7 +173,7 @@ class Stage(QGraphicsView):
         self._ground.draw(painter, (_Same(self.pixels), ground.rgba()), self.view, paint)
 
     def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
-        """Draw the layers: the cost is per layer, not per box."""
+        """Draw the layers as a whole: the cost is per layer, not per box."""
         if self.pixels is None or not self._layers:
             return
         layers, view = tuple(self._layers), self.view
@@ -197,8 +197,10 @@ class Stage(QGraphicsView):
         self.settle()
 
     def _paint_picture(self, painter: QPainter) -> None:
-        """Draw the picture; far away a reduced one, because Qt takes four pixels of many, and fine patterns turn to
-        moiré."""
+        """Draw the picture; zoomed out, use a reduced one.
+
+        Qt interpolates only four pixels, so fine patterns would turn into moiré.
+        """
         pixels = self.pixels
         if pixels is None:
             return
@@ -226,7 +228,7 @@ class Stage(QGraphicsView):
         scale = self._limited(look.scale)
         self.look, self.fitted = Look(x, y, scale), fitted
 
-        # A picture that starts between two physical pixels is blurred, or has rows of unequal height.
+        # A picture that starts between two physical pixels would be blurred, or have rows of unequal height.
         ratio = self.devicePixelRatioF()
         left = round((self.width() / 2 - x * scale) * ratio) / ratio
         top = round((self.height() / 2 - y * scale) * ratio) / ratio

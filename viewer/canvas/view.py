@@ -1,4 +1,4 @@
-"""The pane the picture is in: zoom, pan, what is under the pointer. What is painted and how is elsewhere."""
+"""The pane that shows the picture: zoom, pan, and what is under the pointer."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ SLACK_PX = 3.0
 
 @dataclass(frozen=True)
 class Pointer:
-    """Where the pointer is in the picture's pixels, the colour there (None outside), and the boxes under it.
+    """The pointer's position in picture pixels, the colour there (None outside), and the boxes under it.
 
-    `hits` are (layer, row), the smallest box first; `active` is the one that Up and Down chose, or -1. `extend` says
-    that Ctrl was held: what is clicked is picked beside what is selected.
+    `hits` are (layer, row), the smallest box first; `active` is the index chosen with Up and Down, or -1. `extend` says
+    whether Ctrl is held: the clicked box is then selected in addition to the selected one.
     """
 
     x: float
@@ -39,14 +39,14 @@ class Pointer:
 
     @property
     def hit(self) -> Hit | None:
-        """The active box, if there is one."""
+        """The active box, None if there is none."""
         return self.hits[self.active] if self.active >= 0 else None
 
 
 class Canvas(QWidget):
-    """A picture with layers over it, to look at from near and far.
+    """A picture with layers over it that can be zoomed and panned.
 
-    A drag with Shift draws a rectangle; `region_drawn` gives it in the picture's pixels, cut to the picture.
+    Dragging with Shift draws a rectangle; `region_drawn` emits it in the picture's pixels, clipped to the picture.
     """
 
     pointer_moved = Signal(object)
@@ -83,7 +83,7 @@ class Canvas(QWidget):
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The layers shown, the lowest first."""
+        """The layers shown, bottom first."""
         return self._layers
 
     @property
@@ -93,17 +93,17 @@ class Canvas(QWidget):
 
     @property
     def look(self) -> Look:
-        """The point in the middle and the scale, to be carried over to another pane."""
+        """The centre and scale, for use in another pane."""
         return self._stage.look
 
     @property
     def fitted(self) -> bool:
-        """Whether the whole picture is shown, and will be after the window is resized."""
+        """Whether the whole picture is shown, and stays so after a resize."""
         return self._stage.fitted
 
     @property
     def scale_percent(self) -> float:
-        """The scale: at 100 one pixel of the picture takes one device-independent pixel."""
+        """The zoom in percent: at 100, one picture pixel takes one device-independent pixel."""
         return 100 * self._stage.look.scale
 
     @property
@@ -113,18 +113,18 @@ class Canvas(QWidget):
 
     @property
     def readout(self) -> str:
-        """The text beside the pointer, or nothing."""
+        """The text beside the pointer, "" for none."""
         return "" if self._readout.isHidden() else self._readout.text
 
     @property
     def is_stale(self) -> bool:
-        """Whether the quiet sign is shown."""
+        """Whether the sign for outdated results is shown."""
         return not self._stale.isHidden()
 
     def show_picture(self, pixels: ArrayLike | None, *, keep_view: bool = False) -> None:
-        """Show a picture (H, W, 3) uint8, which must not be written to afterwards; fit it unless asked not to.
+        """Show a picture (H, W, 3) uint8, which must not be modified afterwards; fit it unless `keep_view`.
 
-        `keep_view` only holds for a picture of the same size. Raises ValueError for arrays of another form.
+        `keep_view` applies only to a picture of the same size. Raises ValueError for other shapes or types.
         """
         before = self._stage.bounds
         self._stage.show_pixels(_checked(pixels))
@@ -134,18 +134,18 @@ class Canvas(QWidget):
         self.picture_changed.emit()
 
     def set_layers(self, layers: Sequence[Layer]) -> None:
-        """Show these layers, and no others; ids must differ."""
+        """Replace the layers; their ids must differ."""
         self._layers = tuple(layers)
         self.card.show_note(next((layer for layer in layers if isinstance(layer, Note)), None))
         self._feel()
         self._refresh()
 
     def set_stale(self, stale: bool) -> None:
-        """Show or hide the sign that the picture answers an earlier question."""
+        """Show or hide the sign that the results shown are for an earlier request."""
         self._stale.setVisible(stale)
 
     def show_pointer(self, place: QPointF | None) -> None:
-        """Read out what is at a place of the picture, where the pointer of another pane is; None when it left."""
+        """Show the readout for a place of the picture where another pane's pointer is; None when it has left."""
         if place is None:
             self._position = None
             self._tell(None)
@@ -157,23 +157,23 @@ class Canvas(QWidget):
         self._marker.mark(None if place is None else self.to_screen(place).toPoint())
 
     def show_look(self, look: Look) -> None:
-        """Look where another pane does."""
+        """Show the same place as another pane."""
         self._stage.go(look)
 
     def fit(self) -> None:
-        """Show the whole picture, also after the window is resized, until the next zoom or pan."""
+        """Show the whole picture, also after resizing, until the next zoom or pan."""
         self._stage.fit()
 
     def actual_size(self) -> None:
-        """Show one pixel of the picture as one device-independent pixel."""
+        """Show one picture pixel as one device-independent pixel."""
         self._stage.go(replace(self.look, scale=1.0))
 
     def zoom(self, factor: float) -> None:
-        """Zoom around the middle."""
+        """Zoom around the centre."""
         self._stage.zoom_at(QPointF(self.width() / 2, self.height() / 2), factor)
 
     def zoom_to(self, rect: QRectF) -> None:
-        """Show a part of the picture as large as it gets."""
+        """Show a part of the picture as large as possible."""
         scale = min(self.width() / max(rect.width(), 1e-3), self.height() / max(rect.height(), 1e-3))
         self._stage.go(Look(rect.center().x(), rect.center().y(), scale))
 
@@ -186,11 +186,11 @@ class Canvas(QWidget):
         return self._stage.to_screen(point)
 
     def grab_image(self) -> QImage:
-        """Return what is shown, in the screen's pixels, without the signs at the pointer."""
+        """Return what is shown, in physical pixels, without the widgets at the pointer."""
         return self._stage.picture()
 
     def cycle(self, step: int) -> bool:
-        """Make another of the overlapping boxes under the pointer the active one; return whether there is one."""
+        """Activate the next of the overlapping boxes under the pointer; return whether there is one."""
         pointer = self._pointer
         if pointer is None or len(pointer.hits) < 2:
             return False
@@ -282,7 +282,7 @@ class Canvas(QWidget):
         return super().event(event)
 
     def _drawn(self, rect: QRectF) -> None:
-        """Put the rubber band away and tell the rectangle, unless it was hardly drawn."""
+        """Hide the rubber band and emit the rectangle, unless it is too small."""
         if self._band is not None:
             self._band.hide()
             self._band.deleteLater()
@@ -299,7 +299,7 @@ class Canvas(QWidget):
             self.zoom_changed.emit(self._percent)
 
     def _feel(self, position: QPointF | None = None) -> None:
-        """Work out anew what is under the pointer, which may also have stayed while the rest moved."""
+        """Update what is under the pointer, which may have changed although the pointer did not move."""
         self._position = self._position if position is None else position
         pixels = self.pixels
         if self._position is None or pixels is None:
@@ -353,7 +353,7 @@ class Canvas(QWidget):
         self.setAccessibleDescription(self._readout.text)
 
     def _read_label(self, pointer: Pointer, position: QPoint) -> None:
-        """Read out the class of the pixel under the pointer, and how sure it is."""
+        """Show the class of the pixel under the pointer, and its probability."""
         for layer in self._layers:
             if isinstance(layer, Labels) and (found := layer.at(pointer.x, pointer.y)) is not None:
                 label, sure = found

@@ -1,4 +1,4 @@
-"""The commands as a table, and the palette and the sheet of shortcuts that show them.
+"""The command table, and the palette and the sheet of shortcuts that show it.
 
 May import viewer.widgets and viewer.theme.
 """

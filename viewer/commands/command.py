@@ -1,4 +1,4 @@
-"""The command table: menus, shortcut list and palette are all read from it. It knows no command of its own."""
+"""The command table, from which menus, shortcuts and palette are built."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 from viewer import theme
-from viewer.widgets.plain import plain
+from viewer.widgets.controls.elided_label import plain
 
 MENUS = ("File", "Edit", "View", "Model", "Inspect", "Help")
 NOTHING_HERE = "Nothing here yet"
 
 
 def nothing() -> None:
-    """Do nothing: what a command runs whose submenu does the work."""
+    """Do nothing: the `run` of a command that opens a submenu."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """One action. `checked` makes it a toggle, `children` a submenu filled whenever it is about to show.
+    """One action. `checked` makes it a toggle, `children` a submenu that is filled each time it opens.
 
-    `menu` is a path such as "View/Panels", empty for the palette alone; entries of one `group` stand together between
-    separators. Titles are in sentence case, and end in "…" only when more input follows.
+    `menu` is a path such as "View/Panels", "" for the palette alone; entries of the same `group` are listed together
+    between separators. Titles are in sentence case, and end in "…" only if further input follows.
     """
 
     id: str
@@ -43,12 +43,12 @@ class Command:
 
     @property
     def shortcuts(self) -> tuple[str, ...]:
-        """The shortcuts in portable text, the one to show first."""
+        """The shortcuts in portable text, the one to display first."""
         return ((self.shortcut,) if self.shortcut else ()) if isinstance(self.shortcut, str) else self.shortcut
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The shortcuts as this platform writes them."""
+        """The shortcuts in this platform's notation."""
         return tuple(_sequence(s).toString(QKeySequence.SequenceFormat.NativeText) for s in self.shortcuts)
 
     @property
@@ -58,7 +58,7 @@ class Command:
 
 
 class Commands:
-    """Every command in order, with the actions and menus made from them."""
+    """Every command in order, with the actions and menus built from them."""
 
     def __init__(self, commands: Iterable[Command] = ()) -> None:
         self._commands: dict[str, Command] = {}
@@ -69,7 +69,7 @@ class Commands:
             self.add(command)
 
     def add(self, command: Command) -> Command:
-        """Add a command; raise ValueError for an id or a shortcut that is taken, or for a menu that there is not."""
+        """Add a command. Raises ValueError for an id or shortcut that is taken, or for an unknown menu."""
         if command.id in self._commands:
             raise ValueError(f"There are two commands with the id {command.id!r}.")
         if command.menu and command.menu.split("/")[0] not in MENUS:
@@ -98,7 +98,7 @@ class Commands:
         return name in self._commands
 
     def flat(self) -> list[Command]:
-        """Return the commands that can be run, with each submenu's entries in its place ("Open recent: cat.png")."""
+        """Return the commands that can be run, with a submenu replaced by its entries ("Open recent: cat.png")."""
         found: list[Command] = []
         for command in self:
             if command.children is None:
@@ -111,7 +111,7 @@ class Commands:
         return found
 
     def run(self, command: Command | str) -> bool:
-        """Run a command if it is available, bring every action up to date, and tell whether it ran."""
+        """Run a command if it is available, update every action, and return whether it ran."""
         chosen = self[command] if isinstance(command, str) else command
         try:
             if available := chosen.available:
@@ -130,7 +130,7 @@ class Commands:
         return dict(self._actions)
 
     def fill(self, menubar: QMenuBar) -> None:
-        """Build the menus; entries of one group stand together, groups in the order in which they first appear."""
+        """Build the menus; entries of a group are together, groups in order of first appearance."""
         self.actions(menubar.window())
         root = _Menu()
         for command in self:
@@ -144,17 +144,17 @@ class Commands:
                 self._fill(menu, root.menus[title])
 
     def refresh(self) -> None:
-        """Ask every command again whether it is enabled and checked."""
+        """Update the enabled and checked state of every action."""
         for action in self._actions.values():
             action.refresh()
 
     def dress(self) -> None:
-        """Give every action its icon, unless it has it: nobody sees them before a menu is opened."""
+        """Give every action its icon; deferred until a menu is first opened."""
         for entry in (*self._actions.values(), *self._submenus):
             entry.dress()
 
     def restyle(self) -> None:
-        """Tint the icons anew, after the theme changed."""
+        """Recolour the icons after the theme has changed."""
         for entry in (*self._actions.values(), *self._submenus):
             entry.restyle()
 
@@ -174,7 +174,7 @@ class Commands:
 
 
 class _Menu:
-    """A menu as planned: its groups of commands and submenus, in order of first appearance."""
+    """A planned menu: its groups of commands and submenus, in order of first appearance."""
 
     def __init__(self, title: str = "") -> None:
         self.title = title
@@ -182,7 +182,7 @@ class _Menu:
         self.groups: dict[int | str, list[Command | _Menu]] = {}
 
     def at(self, path: Sequence[str], *, group: int | str) -> _Menu:
-        """Return the submenu at `path`, made on the way in the group of the first command that names it."""
+        """Return the submenu at `path`; create missing ones in the group of the first command that names them."""
         if not path:
             return self
         if path[0] not in self.menus:
@@ -196,7 +196,7 @@ class _Menu:
 
 
 class _Action(QAction):
-    """A command as Qt shows it."""
+    """A command as a Qt action."""
 
     def __init__(self, command: Command, table: Commands, *, parent: QWidget) -> None:
         super().__init__(_plain(command.title), parent)
@@ -232,7 +232,7 @@ class _Action(QAction):
 
 
 class _Submenu(QMenu):
-    """A submenu whose entries are asked for each time it is about to show."""
+    """A submenu whose entries are created each time it opens."""
 
     def __init__(self, command: Command, table: Commands, *, parent: QWidget) -> None:
         super().__init__(_plain(command.title), parent)
@@ -241,7 +241,7 @@ class _Submenu(QMenu):
         self.menuAction().setObjectName(command.id)
         self.menuAction().setStatusTip(command.help)
         self.aboutToShow.connect(self._fill)
-        self.addAction(NOTHING_HERE).setEnabled(False)  # a platform may not open an empty menu
+        self.addAction(NOTHING_HERE).setEnabled(False)  # some platforms do not open an empty menu
 
     def dress(self) -> None:
         if self._command.icon and self.icon().isNull():
@@ -262,12 +262,12 @@ class _Submenu(QMenu):
 
 
 def inside(title: str) -> str:
-    """Return a step's title as it stands within a sentence: "Undo score", but "Undo NMS IoU"."""
+    """Return a title for use within a sentence: "Undo score", but "Undo NMS IoU"."""
     return title[:1].lower() + title[1:] if title[1:2].islower() else title
 
 
 def _sequence(text: str) -> QKeySequence:
-    """Read a shortcut in portable text; raise ValueError for one that no keyboard has."""
+    """Parse a shortcut in portable text. Raises ValueError for one that does not exist."""
     found = QKeySequence(text, QKeySequence.SequenceFormat.PortableText)
     keys = [found[i].key() for i in range(found.count())]  # pyright: ignore[reportIndexIssue]
     if not keys or Qt.Key.Key_unknown in keys:

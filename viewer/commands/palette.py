@@ -1,4 +1,4 @@
-"""Find a command by a few letters and run it. It remembers nothing, and knows only the table."""
+"""The command palette: find a command by a few letters and run it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,20 @@ from PySide6.QtWidgets import (
 from viewer import theme
 from viewer.commands.command import Command, Commands
 from viewer.widgets.dialogs.modal_overlay import Overlay
-from viewer.widgets.fuzzy import match
 
-WIDTH = 560  # pixels, as are the next
+START = 8
+NEIGHBOUR = 10
+MATCH = 1
+JUMP = 3
+EXACT = 5
+
+WIDTH = 560  # pixels, like the following
 TOP = 64
 ROW = 32
 GAP = 8
 ROWS_MOST = 12
 ROWS_PAGE = 10
-MENU_LOSS = 1000.0  # what needs the menu's name ("edit", "file open") stands after what does not
+MENU_LOSS = 1000.0  # matches that need the menu's name ("edit", "file open") rank below others
 NOT_NOW = "Not available now"
 NONE_FOUND = "No command matches"
 
@@ -45,7 +50,7 @@ class _Hit:
 
 
 class CommandPalette(Overlay):
-    """A line to type in and the commands that match, best first."""
+    """An input line and the matching commands, best first."""
 
     def __init__(self, commands: Commands, window: QWidget) -> None:
         super().__init__(window, name="Command palette")
@@ -84,7 +89,7 @@ class CommandPalette(Overlay):
         return [self._hit(row).command for row in range(self.list.count())]
 
     def open(self) -> None:
-        """Show every command, and take the keyboard."""
+        """Show every command and take the keyboard focus."""
         self._all = [_Hit(command, command.available) for command in self._commands.flat()]
         self.search.clear()
         self._filter("")
@@ -92,13 +97,13 @@ class CommandPalette(Overlay):
         self.search.setFocus()
 
     def run_current(self) -> None:
-        """Close and run the chosen command; stay if it is not available."""
+        """Close and run the chosen command; stay open if it is not available."""
         if self.list.currentRow() >= 0 and (hit := self._hit(self.list.currentRow())).available:
             self.dismiss()
             self._commands.run(hit.command)
 
     def area(self) -> QRect:
-        """Stand below the window's top, as high as the list needs."""
+        """The area below the top of the window, as high as the list needs."""
         room = self.room()
         width = min(WIDTH, room.width())
         rows = min(max(self.list.count(), 1), ROWS_MOST)
@@ -138,7 +143,7 @@ class CommandPalette(Overlay):
 
 
 class _Line(QStyledItemDelegate):
-    """One command: its title with the matching letters bold, its menu, its keys or why it cannot be run."""
+    """One command: its title with the matching letters in bold, its menu, and its keys or why it cannot run."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(0, ROW)
@@ -174,7 +179,7 @@ class _Line(QStyledItemDelegate):
 
 
 def _title(painter: QPainter, rect: QRect, font: QFont, hit: _Hit) -> int:
-    """Paint the title, elided at its end if need be, and return the x where it ends."""
+    """Paint the title, elided at its end if necessary, and return the x where it ends."""
     title, x = hit.command.title, rect.left()
     bold = QFont(font)
     bold.setBold(True)
@@ -205,3 +210,49 @@ def _find(text: str, hit: _Hit) -> _Hit | None:
 def _spoken(hit: _Hit) -> str:
     note = ", ".join(hit.command.keys) if hit.available else NOT_NOW
     return f"{hit.command.title}, {note}" if note else hit.command.title
+
+
+@dataclass(frozen=True)
+class Match:
+    """A match's score, higher is better, and the indices of the matched characters."""
+
+    score: float
+    places: tuple[int, ...]
+
+
+def match(query: str, text: str) -> Match | None:
+    """Match the letters of `query` in order anywhere in `text`, ignoring case and blanks; return None without a match.
+
+    Of all alignments the best-scoring one counts. Consecutive letters, starts of words and a complete match score
+    higher; jumps lower the score. An empty query matches with score 0.
+    """
+    wanted, folded = "".join(query.split()).lower(), text.lower()
+    if not wanted:
+        return Match(0.0, ())
+    if len(folded) != len(text):
+        folded = text  # some letters lower-case to two letters, and `places` must index `text`
+    # Dynamic programming: the best match of the letters so far, by the place of its last letter.
+    previous: dict[int, tuple[float, tuple[int, ...]]] = {-1: (0.0, ())}
+    for letter in wanted:
+        current: dict[int, tuple[float, tuple[int, ...]]] = {}
+        best: tuple[float, tuple[int, ...]] | None = None  # the best among matches that end at least two places back
+        for place, found in enumerate(folded):
+            if (older := previous.get(place - 2)) is not None and (best is None or older[0] > best[0]):
+                best = older
+            if found != letter:
+                continue
+            ways = []
+            if (near := previous.get(place - 1)) is not None:
+                ways.append((near[0] + (NEIGHBOUR if place else 0), near[1]))
+            if best is not None:
+                ways.append((best[0] - JUMP, best[1]))
+            if ways:
+                score, places = max(ways)
+                begins = place == 0 or not folded[place - 1].isalnum()
+                current[place] = (score + MATCH + (START if begins else 0), (*places, place))
+        previous = current
+    if not previous:
+        return None
+    score, places = max(previous.values())
+    exact = len(places) == sum(not letter.isspace() for letter in text)
+    return Match(score + (EXACT if exact else 0), places)

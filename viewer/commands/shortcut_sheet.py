@@ -1,4 +1,4 @@
-"""Every key and gesture on one sheet, read from the command table. Nothing can be changed here."""
+"""A sheet with all keys and gestures, built from the command table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from viewer.widgets.dialogs.modal_overlay import Overlay
 Line = tuple[str, tuple[str, ...]]
 Group = tuple[str, list[Line]]
 
-WIDTH = 800  # pixels, as are the next
+WIDTH = 800  # pixels, like the following
 TWO_COLUMNS = 640
 GAP = 8
 WIDE = 24
@@ -24,7 +24,7 @@ OTHER_TITLE = "Anywhere"
 
 
 class ShortcutSheet(Overlay):
-    """The sheet over the window. `gestures` are (keys, text) pairs for what no command stands for."""
+    """The sheet over the window. `gestures` are (keys, text) pairs for gestures that are not commands."""
 
     def __init__(self, commands: Commands, window: QWidget, *, gestures: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(window, name="Keyboard shortcuts")
@@ -47,7 +47,7 @@ class ShortcutSheet(Overlay):
 
     @property
     def groups(self) -> list[Group]:
-        """The lines by menu, in the menus' order, then those of no menu, then the gestures."""
+        """The lines by menu, in the order of the menus, then those without a menu, then the gestures."""
         found: dict[str, list[Line]] = {title: [] for title in (*MENUS, OTHER_TITLE)}
         for command in self._commands:
             if command.keys:
@@ -56,17 +56,17 @@ class ShortcutSheet(Overlay):
         return [(title, lines) for title, lines in found.items() if lines]
 
     def open(self) -> None:
-        """Read the table and show it."""
+        """Read the table and show the sheet."""
         super().open()
         self.sheet.setFocus()
 
     def area(self) -> QRect:
-        """Stand in the middle, as high as the sheet needs and the window allows."""
+        """The area in the middle of the window, as high as the sheet needs and the window allows."""
         room = self.room()
         width = min(WIDTH, room.width())
         content = _sheet(self.groups, columns=2 if width >= TWO_COLUMNS else 1)
         self.sheet.setWidget(content)
-        content.setAutoFillBackground(False)  # which setWidget turned on
+        content.setAutoFillBackground(False)  # setWidget turned it on
         height = min(room.height(), content.sizeHint().height() + 6 * GAP + self.fontMetrics().lineSpacing() + 2)
         return QRect(room.center().x() - width // 2, room.center().y() - height // 2, width, height)
 
@@ -78,7 +78,7 @@ class ShortcutSheet(Overlay):
 
 
 class _Key(QLabel):
-    """A key as it looks on a keyboard."""
+    """A key, drawn like one on a keyboard."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -118,7 +118,7 @@ def _sheet(groups: Sequence[Group], *, columns: int) -> QWidget:
 
 
 def _split(groups: Sequence[Group], *, columns: int) -> list[Sequence[Group]]:
-    """Part the groups in two where the columns become most even."""
+    """Split the groups into two columns of nearly equal height."""
     if columns == 1 or len(groups) < 2:
         return [groups]
     heights = [len(lines) + 2 for _, lines in groups]

@@ -1,4 +1,4 @@
-"""Writes what is on screen to files: pictures, tables, and recipes.
+"""Write what is on screen to files: pictures, tables, recipes.
 
 May import viewer.session, viewer.presenters and viewer.canvas.
 """

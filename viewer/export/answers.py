@@ -1,10 +1,14 @@
-"""Writing what is shown: overlay as PNG and SVG, numbers as JSON, CSV and COCO, each with its recipe. No dialogs."""
+"""Write a result to files: overlay as PNG and SVG, numbers as JSON, CSV and COCO, with a recipe."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
+from PySide6.QtGui import QImage
 
 from models import output_files, recipe
 from models.detection import report
@@ -12,9 +16,11 @@ from models.live.record import SUFFIX, Recording
 from models.output_files import OutputFiles
 from models.requests import Request
 from models.types import Pixels, Result
+from viewer import theme
 from viewer.canvas.layers import Layer
-from viewer.canvas.painter import png, render, svg
-from viewer.export import feature_grids, generated
+from viewer.canvas.mosaic import Atlas, sheet
+from viewer.canvas.painter import pixels_of, png, render, svg
+from viewer.export import generated
 from viewer.presenters import (
     anchor_matches,
     detections,
@@ -26,19 +32,22 @@ from viewer.presenters import (
     segmentation,
 )
 from viewer.session.document import Look
-from viewer.window.dropped_data import pixels_of
+
+RAW = {feature_maps.FILTERS: "tiles", feature_maps.ACTIVATIONS: "maps"}  # the array with the values
+CELL_PX = 48
+GAP_PX = 2
 
 MAP = "attribution"
 PLAIN = ("classify", "layers", "verdicts")
 PROOF = faithfulness.PROOF
-GRIDS = feature_grids.RAW
+GRIDS = RAW
 KINDS = ("png", "svg", "json", "csv", "coco.json")
-# The kinds of files that the command line writes of inspections which are not painted as others are.
+# File kinds that the command line writes for inspections without an overlay.
 KINDS_OF = {**dict.fromkeys(PLAIN, ("json",)), PROOF: ("png", "json", "csv")}
 
 
 def layers_of(request: Request, result: Result) -> list[Layer]:
-    """Return what an inspection paints when nobody looks: no selection, everything it found."""
+    """Return the layers of a result for an export without a window: nothing selected, everything shown."""
     if result.meta.get("kind") == MAP:
         values, extent = result.arrays["map"], result.meta["extent"]
         return [heatmap.heat_layer(values, extent, Look(), signed=result.meta["signed"])]
@@ -67,7 +76,7 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
 
 
 def raw_kind(request: Request, result: Result) -> str:
-    """Return the kind of file that holds the values behind what is painted, "" where none is written by itself."""
+    """Return the kind of file that holds the values behind the overlay, "" if they have no file of their own."""
     if request.inspection == "segment":
         return "npz"
     return "npy" if result.meta.get("kind") == MAP else ""
@@ -85,9 +94,7 @@ def write(
 ) -> list[Path]:
     """Write the files of a result and its recipe into a folder, and return their paths.
 
-    What is about no picture has no `pixels`.
-
-    Raises Refusal when the folder cannot be written to.
+    `pixels` is None for a result without a picture. Raises Refusal if the folder cannot be written to.
     """
     layers = layers_of(request, result) if layers is None else layers
     begin = name or request.stem
@@ -100,9 +107,9 @@ def write(
 
 
 def write_figures(folder: Path, request: Request, result: Result, *, kinds: Iterable[str], name: str) -> list[Path]:
-    """Write what was measured of a data set as JSON, curves as CSV, and the recipe, and return the paths.
+    """Write the figures of a data set as JSON, curves as CSV, and the recipe, and return the paths.
 
-    Raises Refusal when the folder cannot be written to.
+    Raises Refusal if the folder cannot be written to.
     """
     from models.evaluation import report as figures_report
 
@@ -118,7 +125,10 @@ def write_figures(folder: Path, request: Request, result: Result, *, kinds: Iter
 
 @contextmanager
 def _written(folder: Path) -> Iterator[OutputFiles]:
-    """Give files to write into a folder, all of which appear when the block ends well. Raises Refusal."""
+    """Provide the files to write into a folder; all of them appear when the block ends without an error.
+
+    Raises Refusal.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with OutputFiles() as files:
@@ -136,9 +146,9 @@ def _add_recipe(files: OutputFiles, folder: Path, name: str, request: Request, r
 def write_video(
     folder: Path, request: Request, frames: Iterable[tuple[Request, Result, Pixels]], *, fps: float, name: str
 ) -> int:
-    """Write an MP4 file of frames with their overlay, a line of JSON for each, and the recipe.
+    """Write frames with their overlay as an MP4 file, a line of JSON for each, and the recipe.
 
-    Return how many frames there were. Raises Refusal when the folder cannot be written to.
+    Return the number of frames. Raises Refusal if the folder cannot be written to.
     """
     count = 0
     with _written(folder) as files:
@@ -166,17 +176,17 @@ def _add(
     pixels: Pixels | None,
     layers: list[Layer],
 ) -> Path:
-    """Add one kind of file of an answer, and return where it will be."""
+    """Add one kind of file for a result, and return its future path."""
     request, result = answer
     match kind:
         case _ if result.meta.get("kind") == generated.LATENT:
             generated.add(files, path, kind, request, result)
         case "png" if request.inspection in GRIDS:
-            files.add(path, feature_grids.as_png(request, result))
+            files.add(path, as_png(request, result))
         case "npy" if request.inspection in GRIDS:
             files.add(path, generated.npy(result.arrays[GRIDS[request.inspection]]))
         case "json" if request.inspection in GRIDS:
-            files.add(path, feature_grids.as_json(request, result, name=path.with_suffix(".npy").name))
+            files.add(path, as_json(request, result, name=path.with_suffix(".npy").name))
         case "png" if pixels is not None:
             files.add(path, png(render(pixels, layers)))
         case "svg" if pixels is not None:
@@ -209,3 +219,31 @@ def _add(
             path = path.with_suffix(".npz")
             files.add(path, generated.npz(result.arrays))
     return path
+
+
+def as_png(request: Request, result: Result) -> bytes:
+    """Return the grid of a result, in the requested order, as a PNG file. Raises OSError."""
+    kind = request.inspection
+    atlas = (feature_maps.filter_atlas if kind == feature_maps.FILTERS else feature_maps.activation_atlas)(
+        result, theme.heat_lut
+    )
+    order = result.arrays["order"]
+    order = order if len(order) == len(atlas) else np.arange(len(atlas))  # all input planes of one filter
+    pixels = np.ascontiguousarray(_picture(atlas, order))
+    height, width = pixels.shape
+    return png(QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied))
+
+
+def as_json(request: Request, result: Result, *, name: str) -> str:
+    """Return the numbers of each channel as JSON; the values are in the file `name`."""
+    raw = RAW[request.inspection]
+    few = {key: array for key, array in result.arrays.items() if key not in ("tiles", "maps")}
+    told = {"file": name, "shape": list(result.arrays[raw].shape), "grid_order": "order"}
+    return report.as_plain_json(request, Result(few, {**result.meta, "values": told}))
+
+
+def _picture(atlas: Atlas, order: np.ndarray) -> np.ndarray:
+    height, width = atlas.tiles.shape[1:3]
+    times = max(1, CELL_PX // max(height, width))
+    columns = math.ceil(math.sqrt(len(order) * atlas.aspect))
+    return sheet(atlas, order, columns=columns, cell=(height * times, width * times), gap=GAP_PX)

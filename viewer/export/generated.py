@@ -1,4 +1,4 @@
-"""What generative models make, as files: pictures as one PNG, codes as NPY, numbers as JSON. No dialogs, no recipe."""
+"""Results of generative models as files: pictures as one PNG, codes as NPY, numbers as JSON."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ import numpy as np
 from PIL import Image
 
 from models.detection import report
-from models.images import png
 from models.live.record import write_film
 from models.output_files import OutputFiles
+from models.pictures.images import png
 from models.requests import Request
 from models.types import Pixels, Result
 
 LATENT = "latent"
-REEL = ("mp4", "gif", "png", "npy", "json")  # what a path is written as
+REEL = ("mp4", "gif", "png", "npy", "json")  # file kinds of a path
 PICTURES = ("picture", "pictures", "strips", "strip")
 CODES = ("vectors", "vector", "code", "codes", "means", "mu", "maps")
 CELL_PX = 32
 GAP_PX = 2
-STRIP_PX = 8192  # of a strip; more frames go on in the next row
+STRIP_PX = 8192  # width of a strip; further frames start a new row
 FILM_PX = 256
 GIF_FPS = 50
 
 
 def add(files: OutputFiles, path: Path, kind: str, request: Request, result: Result) -> None:
-    """Write one kind of file among others. Raises OSError."""
+    """Write one kind of file. Raises OSError."""
     match kind:
         case "png":
             files.add(path, png(whole(result)))
@@ -47,16 +47,16 @@ def add(files: OutputFiles, path: Path, kind: str, request: Request, result: Res
 
 
 def kinds(result: Result) -> list[str]:
-    """Return what kinds of file a result is written as: only those that it has something for."""
+    """Return the kinds of file that a result has content for."""
     if "segment" in result.arrays:
         return list(REEL)
     return ["png"] * bool(_held(result, PICTURES)) + ["npy"] * bool(_held(result, CODES)) + ["json"]
 
 
 def whole(result: Result) -> Pixels:
-    """Return what was made as one picture: one as it is, several in a grid about as wide as high, a path as a strip.
+    """Return the result as one picture: a single one as it is, several in a nearly square grid, a path as a strip.
 
-    What lies in rows, as the tiles of a map and the strips along directions, stays in them.
+    Results that are already arranged in rows (tiles of a map, strips along directions) keep their arrangement.
     """
     name = _held(result, PICTURES)
     pictures = result.arrays[name]
@@ -72,7 +72,10 @@ def whole(result: Result) -> Pixels:
 
 
 def codes(result: Result) -> np.ndarray:
-    """Return the codes of what was made (N, D), or (D,) of one; of directions these, of units their maps (C, h, w)."""
+    """Return the codes of a result (N, D), or (D,) for a single one.
+
+    For directions these, for units their maps (C, h, w).
+    """
     return result.arrays[_held(result, CODES)]
 
 
@@ -81,7 +84,7 @@ def _held(result: Result, names: tuple[str, ...]) -> str:
 
 
 def grid(pictures: Pixels, *, columns: int = 0) -> Pixels:
-    """Return pictures (N, H, W, 3) side by side, small ones a whole number of times larger, 2 px of grey apart."""
+    """Return pictures (N, H, W, 3) in a grid, small ones enlarged by a whole factor, with 2 px of grey between them."""
     count, height, width = pictures.shape[:3]
     times = times_for(pictures, CELL_PX)
     columns = columns or math.ceil(math.sqrt(count))
@@ -96,21 +99,21 @@ def grid(pictures: Pixels, *, columns: int = 0) -> Pixels:
 
 
 def times_for(pictures: Pixels, least: int) -> int:
-    """Return how many times larger pictures (..., H, W, 3) are shown so that they are about `least` pixels a side."""
+    """Return the whole factor that enlarges pictures (..., H, W, 3) to about `least` pixels a side."""
     return max(1, round(least / max(pictures.shape[-3:-1])))
 
 
 def enlarged(picture: Pixels, least: int) -> Pixels:
-    """Return a picture (H, W, 3) a whole number of times larger, about `least` pixels a side, or as it is."""
+    """Return a picture (H, W, 3) enlarged by a whole factor to about `least` pixels a side, or unchanged."""
     times = times_for(picture, least)
     return picture.repeat(times, 0).repeat(times, 1)
 
 
 def gif(pictures: Pixels, *, fps: int, loop: bool) -> bytes:
-    """Return frames (N, H, W, 3) as a GIF file that goes round for ever with `loop`, and plays once without.
+    """Return frames (N, H, W, 3) as a GIF file that repeats forever with `loop`, and plays once otherwise.
 
-    Its clock goes in hundredths of a second, and what programs play is at most 50 frames in each: of more, every second
-    or third is left out. Grey pictures are kept to the bit; colours are reduced to 256 a frame.
+    GIF times are in hundredths of a second, and programs play at most 50 frames per second: above that, frames are left
+    out. Grey pictures are lossless; colours are reduced to 256 per frame.
     """
     step = -(-fps // GIF_FPS)
     frames = pictures[::step]

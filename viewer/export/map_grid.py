@@ -1,4 +1,4 @@
-"""Writing compared maps: the grid as PNG, every map in one NPZ, numbers as JSON, a recipe for each. No dialogs."""
+"""Write compared maps: the grid as PNG, all maps in one NPZ, numbers as JSON, a recipe for each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,11 @@ from PySide6.QtGui import QFont, QImage, QPainter
 
 from models import output_files, recipe
 from models.output_files import OutputFiles
-from models.requests import Request
-from models.types import Pixels, Refusal, Result, Source
+from models.types import Pixels, Refusal, Source
 from viewer import theme
 from viewer.canvas.painter import as_image, default_unit, paint, png
 from viewer.export.generated import npz
-from viewer.presenters.map_comparison import Cell, Difference
-from viewer.session.document import Look
+from viewer.presenters.map_tiles import Sheet, Shown
 from viewer.widgets.pictures.map_grid import Tile
 
 KINDS = ("png", "npz", "json")
@@ -33,36 +30,12 @@ LINE = 18
 BAR_PX = 14
 
 
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """A cell as shown: what was asked, the answer if there is one, and where its scale ends."""
-
-    cell: Cell
-    tile: Tile
-    request: Request | None
-    result: Result | None
-    end: float = 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class Sheet:
-    """All that is compared: cells, `across` methods side by side, drawn by `look` on one `scale`, and its colours."""
-
-    shown: Sequence[Shown]
-    across: int
-    look: Look
-    scale: str
-    bar: tuple[float, float, str]
-    bar_text: str
-    difference: tuple[str, str, Difference] | None = None
-
-
 def write(
     folder: Path, name: str, sheet: Sheet, pixels: Mapping[Source, Pixels], *, kinds: Sequence[str] = KINDS
 ) -> list[Path]:
-    """Write the grid and return the paths; the recipes go into a folder of their own.
+    """Write the grid and return the paths; the recipes are written to a folder of their own.
 
-    Raises Refusal when there is no map yet or the folder cannot be written to.
+    Raises Refusal if there is no map yet or the folder cannot be written to.
     """
     there = [one for one in sheet.shown if one.result is not None]
     if not there:
@@ -87,13 +60,13 @@ def write(
                 paths.append(file)
     except (OSError, UnicodeError) as error:
         with contextlib.suppress(OSError):
-            recipes.rmdir()  # unless there are older ones in it
+            recipes.rmdir()  # fails if it contains older recipes, which stay
         raise output_files.refusal(folder, error) from error
     return paths
 
 
 def arrays(sheet: Sheet) -> dict[str, Any]:
-    """Return every map (h, w) float32 at its own resolution by its name; "a-b" is the difference of the two chosen."""
+    """Return every map (h, w) float32 at its own resolution by name; "a-b" is the difference of the two chosen ones."""
     found = {_key(one): one.result.arrays["map"] for one in sheet.shown if one.result is not None}
     if sheet.difference is not None:
         found["a-b"] = sheet.difference[2].values
@@ -101,7 +74,7 @@ def arrays(sheet: Sheet) -> dict[str, Any]:
 
 
 def body(sheet: Sheet) -> dict[str, Any]:
-    """Return the numbers of every map, its placement in pixels of its picture, its verdict, or why there is none."""
+    """Return the numbers of every map, its position in pixels of its picture, and its verdict or why there is none."""
     told: dict[str, Any] = {
         "scale": sheet.scale,
         "look": dataclasses.asdict(sheet.look),
@@ -125,7 +98,7 @@ def body(sheet: Sheet) -> dict[str, Any]:
 
 
 def picture(sheet: Sheet, pixels: Mapping[Source, Pixels]) -> QImage:
-    """Return the grid at the pictures' own resolution, smaller where it would be more than `MOST_PX` wide or high."""
+    """Return the grid at the pictures' own resolution, reduced if it would exceed `MOST_PX` in width or height."""
     sizes = [one.tile.size for one in sheet.shown if one.tile.size[0]]
     width, height = max(w for w, _ in sizes), max(h for _, h in sizes)
     columns = min(sheet.across, len(sheet.shown))

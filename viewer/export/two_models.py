@@ -1,4 +1,4 @@
-"""Writing two panes: both pictures under their heads as one PNG, what differs as JSON, a recipe each. No dialogs."""
+"""Write both panes: both pictures under their headers as one PNG, differences as JSON, a recipe for each."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from viewer.session.lookup import name_of
 
 GAP, LINE, TEXT = 8, 22, 13  # in design pixels
 KINDS = ("png", "json")
-# The answers that say most of what is shown, the foremost first, and those that are compared.
+# Slots in order of importance for what is shown; these are also the ones compared.
 FOREMOST = ("generated", "attribution", "detect", "classify")
 
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One pane: what its head says, its picture with layers, and its answers by slot."""
+    """One pane: its header, its picture with layers, and its results by slot."""
 
     name: str
     facts: str
@@ -40,14 +40,14 @@ class Side:
 
     @property
     def foremost(self) -> tuple[Request, Result] | None:
-        """The answer that the recipe is of."""
+        """The result that the recipe belongs to."""
         return next((self.answers[slot] for slot in FOREMOST if slot in self.answers), None)
 
 
 def write(folder: Path, name: str, sides: tuple[Side, Side]) -> list[Path]:
     """Write PNG, JSON and the two recipes, and return their paths.
 
-    Raises Refusal when there is no picture yet or the folder cannot be written to.
+    Raises Refusal if there is no picture yet or the folder cannot be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,9 +66,9 @@ def write(folder: Path, name: str, sides: tuple[Side, Side]) -> list[Path]:
 
 
 def picture(sides: tuple[Side, Side]) -> QImage:
-    """Return both panes beside each other at the pictures' own resolution, each under its head.
+    """Return both panes side by side at the pictures' own resolution, each under its header.
 
-    Raises Refusal when neither has a picture.
+    Raises Refusal if neither has a picture.
     """
     drawn = [render(side.pixels, side.layers) if side.pixels is not None else None for side in sides]
     there = [image for image in drawn if image is not None]
@@ -96,7 +96,7 @@ def picture(sides: tuple[Side, Side]) -> QImage:
 
 
 def body(sides: tuple[Side, Side]) -> dict[str, Any]:
-    """Return both models with what was asked of them, and what differs in every question that both answered."""
+    """Return both models with their requests, and the differences for every request that both answered."""
     both = {
         slot: tuple(side.answers[slot][1] for side in sides)
         for slot in model_difference.SLOTS

@@ -1,4 +1,4 @@
-"""The Edit menu: undo, copy, paste, select nothing, cancel."""
+"""The Edit menu: undo, copy, paste, deselect, cancel."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def commands(w: Window) -> list[Command]:
 
 
 def copy_image(w: Window) -> None:
-    """Copy the picture with its overlay at its own resolution."""
+    """Copy the picture with its overlay, at its own resolution."""
     pixels = w.canvas.pixels
     if pixels is not None:
         panes = w.panes
@@ -117,7 +117,7 @@ def copy_table(w: Window) -> None:
 
 
 def paste(w: Window) -> None:
-    """Open what is on the clipboard: a picture, or paths."""
+    """Open the content of the clipboard: a picture, or paths."""
     if not w.drops.open_data(QGuiApplication.clipboard().mimeData()):
         pasted = QGuiApplication.clipboard().text().strip()
         if pasted and "\n" not in pasted and ("/" in pasted or "\\" in pasted):
@@ -128,12 +128,12 @@ def paste(w: Window) -> None:
 
 
 def deselect(w: Window) -> None:
-    """Select no box."""
+    """Deselect the box."""
     w.session.store.update(w.session.store.document.with_selected(-1))
 
 
 def cancel(w: Window) -> None:
-    """Stop what the engine works on; else select nothing, take the rectangle away, go back to the picture."""
+    """Cancel the engine's work; if it is idle, deselect, remove the drawn rectangle, or return to the picture."""
     if w.session.truths.reading:
         w.session.truths.cancel()
         w.tell("Cancelled. No ground truth was read.", key="cancel")
@@ -144,7 +144,7 @@ def cancel(w: Window) -> None:
         return
     if w.zoo.busy:
         w.zoo.stop()
-        w.tell("The download is stopped. What came is kept: it goes on from the zoo.", key="cancel")
+        w.tell("The download is stopped. The part received is kept: continue it from the zoo.", key="cancel")
         return
     deselect(w)
     store = w.session.store

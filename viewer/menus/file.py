@@ -9,8 +9,8 @@ from typing import Any
 from PySide6.QtWidgets import QFileDialog
 
 from models import places
-from models.images import PICTURE_SUFFIXES
-from models.media import title
+from models.pictures.images import PICTURE_SUFFIXES
+from models.pictures.media import title
 from models.requests import Request
 from models.types import Refusal, Result
 from viewer.commands.command import Command
@@ -99,7 +99,7 @@ def commands(w: Window) -> list[Command]:
 
 
 def _sessions(w: Window) -> list[Command]:
-    """Return the commands about session files."""
+    """Return the commands for session files."""
     file: dict[str, Any] = {"menu": "File", "group": "session"}
     sessions = w.sessions
     return [
@@ -172,7 +172,7 @@ def ask_truth_folder(w: Window) -> None:
 
 
 def ask_export(w: Window, kind: str) -> None:
-    """Ask where to, and export what is on screen as one kind of file, with its recipe."""
+    """Ask for a path, and export what is on screen as one kind of file, with its recipe."""
     found = answer_for(w, kind)
     if found is None:
         return
@@ -184,9 +184,9 @@ def ask_export(w: Window, kind: str) -> None:
 
 
 def answer_for(w: Window, kind: str) -> tuple[Request, Result] | None:
-    """Return the answer that a kind of file is written from, with what it answers, None where there is none.
+    """Return the request and result that a kind of file is written from, None if there is none.
 
-    A picture shows all that is on screen, and its recipe is that of the map, where one is shown.
+    A picture shows everything on screen; if a map is shown, its recipe is the map's.
     """
     slots = {
         "png": ("generated", "attribution", "detect", "classify", "segment"),
@@ -200,7 +200,7 @@ def answer_for(w: Window, kind: str) -> tuple[Request, Result] | None:
 
 
 def export_to(w: Window, path: Path, kind: str) -> list[Path]:
-    """Write what is on screen to `path`, its recipe beside it, and say so."""
+    """Write what is on screen to `path` with its recipe beside it, and confirm it."""
     found, pixels = answer_for(w, kind), w.canvas.pixels
     assert found is not None
     assert pixels is not None
@@ -219,7 +219,7 @@ def export_to(w: Window, path: Path, kind: str) -> list[Path]:
 
 
 def ask_figures(w: Window) -> None:
-    """Ask where to write the figures of the data set: JSON, or the curves as CSV."""
+    """Ask for a path for the data set's figures: JSON, or the curves as CSV."""
     shown = figures(w)
     if shown is None:
         return
@@ -231,7 +231,7 @@ def ask_figures(w: Window) -> None:
 
 
 def export_figures(w: Window, path: Path) -> list[Path]:
-    """Write the figures on screen to `path`, its recipe beside it, and say so."""
+    """Write the figures on screen to `path` with the recipe beside it, and confirm it."""
     shown = figures(w)
     if shown is None:
         return []
@@ -247,7 +247,7 @@ def export_figures(w: Window, path: Path) -> list[Path]:
 
 
 def figures(w: Window) -> tuple[Request, Result] | None:
-    """The figures of a data set that are shown, with what they answer."""
+    """The figures of a data set that are shown, with their request."""
     panel = w.panels.there("figures")
     return panel.shown if isinstance(panel, FiguresPanel) else None
 

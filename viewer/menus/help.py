@@ -1,4 +1,4 @@
-"""The Help menu: shortcuts, palette, what this is."""
+"""The Help menu: shortcuts, palette, about."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ def show_shortcuts(w: Window) -> None:
 
 
 def show_about(w: Window) -> None:
-    """Say what this is."""
+    """Show what Vitrine is."""
     text = "Vitrine opens a trained vision model and lets you look inside it.\n\nMIT licence."
     QMessageBox.about(w, "About Vitrine", text)

@@ -1,4 +1,4 @@
-"""The actions of the Inspect menu: what is asked of the model and how its answers are drawn."""
+"""The Inspect menu: what to request from the model, and how to draw the results."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def _explaining(w: Window) -> list[Command]:
 
 
 def ask_missed(w: Window) -> None:
-    """Show why the object in the rectangle was missed; tell how to draw one where there is none."""
+    """Show why the object in the rectangle was missed; explain how to draw one if there is none."""
     w.docks.show("missed")
     if w.session.store.document.region is None:
         text = "Hold Shift and drag a rectangle around an object that was not found."
@@ -168,7 +168,7 @@ def ask_missed(w: Window) -> None:
 
 
 def toggle_suppressed(w: Window) -> None:
-    """Show or hide what suppression removed."""
+    """Show or hide the boxes that suppression removed."""
     document = w.session.store.document
     now = bool(document.values("detect").get("suppressed", False))
     w.session.store.update(

@@ -1,4 +1,4 @@
-"""The actions of generative models: another sample, back to the middle. What they do to the picture is elsewhere."""
+"""Commands for generative models: draw another sample, return to the middle."""
 
 from __future__ import annotations
 

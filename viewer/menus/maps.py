@@ -1,4 +1,4 @@
-"""The commands that write compared maps and proofs to files. They ask where to; what writes is elsewhere."""
+"""Commands that export compared maps and faithfulness checks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def commands(w: Window) -> list[Command]:
 
 
 def ask_maps(w: Window) -> None:
-    """Ask where to write the maps compared."""
+    """Ask for a path for the compared maps."""
     begin = Path(w.settings.last_folder or places.user_folder()) / "maps.png"
     name, _ = QFileDialog.getSaveFileName(w, "Export compared maps", str(begin), "Grid with NPZ and JSON (*.png)")
     if name:
@@ -50,7 +50,7 @@ def ask_maps(w: Window) -> None:
 
 
 def export_maps(w: Window, path: Path) -> list[Path]:
-    """Write the maps compared beside `path`, a PNG, and say so."""
+    """Write the compared maps to `path`, a PNG, and beside it, and confirm it."""
     panel = _maps(w)
     assert panel.sheet is not None
     pixels = {source: levels[0] for source, levels in panel.pixels.items() if levels}
@@ -66,7 +66,7 @@ def export_maps(w: Window, path: Path) -> list[Path]:
 
 
 def ask_proof(w: Window) -> None:
-    """Ask where to write the proof."""
+    """Ask for a path for the faithfulness check."""
     shown = _proof(w).shown
     if shown is None:
         return
@@ -77,7 +77,7 @@ def ask_proof(w: Window) -> None:
 
 
 def export_proof(w: Window, path: Path) -> list[Path]:
-    """Write the proof shown to `path`, JSON or CSV, its recipe beside it, and say so."""
+    """Write the faithfulness check shown to `path`, JSON or CSV, with its recipe beside it, and confirm it."""
     panel = _proof(w)
     assert panel.shown is not None
     request, result = panel.shown
@@ -98,7 +98,7 @@ def export_proof(w: Window, path: Path) -> list[Path]:
 
 
 def _ready(w: Window, kind: type[MapsPanel | ProofPanel]) -> bool:
-    """Tell whether a panel has something to write; one that nobody has opened has not."""
+    """Return whether a panel has something to write; a panel that was never opened has not."""
     panel = w.panels.there(kind.id)
     return isinstance(panel, kind) and panel.ready
 

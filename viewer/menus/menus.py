@@ -1,4 +1,4 @@
-"""Every action of the program, as one table. Menus, shortcuts and the palette are made from it."""
+"""Every command of the program in one table, from which menus, shortcuts and palette are built."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Model menu: open weights, models of the zoo, bundled ones, architectures."""
+"""The Model menu: open weights, models of the zoo, bundled models, architectures."""
 
 from __future__ import annotations
 
@@ -85,5 +85,5 @@ def ask_model(w: Window) -> None:
 
 
 def show_card(w: Window) -> None:
-    """Show what is known of the model, and what of it can be chosen."""
+    """Show the model's card and the assumptions that can be changed."""
     w.docks.show("model")

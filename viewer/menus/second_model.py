@@ -1,4 +1,4 @@
-"""The actions on a second model beside the first: choose it, swap the two, close it, export both."""
+"""Commands for a second model beside the first: choose it, swap the two, close it, export both."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def commands(w: Window) -> list[Command]:
 
 
 def ask(w: Window) -> None:
-    """Ask for a file to show beside the model there is."""
+    """Ask for a file to open beside the current model."""
     kinds = " ".join(f"*{suffix}" for suffix in sorted(MODEL_SUFFIXES))
     name, _ = QFileDialog.getOpenFileName(w, "Compare with a model", w.settings.last_folder, f"Models ({kinds})")
     if name:
@@ -62,7 +62,7 @@ def ask(w: Window) -> None:
 
 
 def ask_export(w: Window) -> None:
-    """Ask where to write both panes."""
+    """Ask for a path for both panes."""
     document = w.session.store.document
     stem = document.source.stem if document.source else "picture"
     begin = Path(w.settings.last_folder or places.user_folder()) / f"{stem}.two-models.png"
@@ -72,7 +72,7 @@ def ask_export(w: Window) -> None:
 
 
 def export_to(w: Window, path: Path) -> list[Path]:
-    """Write both panes to `path`, what differs and the recipes beside it, and say so."""
+    """Write both panes to `path`, with the differences and recipes beside it, and confirm it."""
     w.settings.last_folder = str(path.parent)
     try:
         written = two_models.write(path.parent, path.name.removesuffix(".png"), w.panes.sides())

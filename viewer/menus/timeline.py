@@ -1,4 +1,4 @@
-"""The actions of the timeline: keys, playing a path, writing it as files. What they do to its pictures is elsewhere."""
+"""Commands of the timeline: keys, playing a path, exporting it."""
 
 from __future__ import annotations
 
@@ -97,12 +97,12 @@ def panel(w: Window) -> TimelinePanel:
 
 
 def plays(w: Window) -> bool:
-    """Whether playing is about the path: the canvas shows what a model makes."""
+    """Whether playback refers to the path: the canvas shows a generated picture."""
     return w.controller.generates
 
 
 def play(w: Window) -> None:
-    """Play or pause the path, or say how to make one; else what plays of itself."""
+    """Play or pause the path, or explain how to create one; otherwise play or pause the video."""
     if not plays(w):
         w.live_view.toggle()
     elif panel(w).reel is None:
@@ -112,7 +112,7 @@ def play(w: Window) -> None:
 
 
 def step(w: Window, by: int) -> None:
-    """Go some frames on, or back."""
+    """Move some frames forwards or backwards."""
     if plays(w):
         panel(w).step(by)
     else:
@@ -120,19 +120,19 @@ def step(w: Window, by: int) -> None:
 
 
 def add_key(w: Window) -> None:
-    """Keep the code as a key, and show the timeline."""
+    """Add the current code as a key, and show the timeline."""
     w.docks.show(TimelinePanel.id)
     panel(w).add_key()
 
 
 def shown(w: Window) -> tuple[Request, Result] | None:
-    """Return the path that is shown, with what it answers."""
+    """Return the path that is shown, with its request."""
     found = w.session.results.get(latent_path.SLOT)
     return found if found is not None and found[0].inspection == latent_path.INSPECTION else None
 
 
 def ask_export(w: Window, kind: str) -> None:
-    """Ask where to, and write the path as one kind of file."""
+    """Ask for a path, and write the timeline's path as one kind of file."""
     found = shown(w)
     if found is None:
         return
@@ -143,7 +143,7 @@ def ask_export(w: Window, kind: str) -> None:
 
 
 def export_to(w: Window, path: Path, kind: str) -> None:
-    """Write the path that is shown to `path`, its recipe beside it, while the window goes on; say how it went."""
+    """Write the path shown to `path`, with its recipe beside it, in the background; report the outcome."""
     found = shown(w)
     assert found is not None
     w.settings.last_folder = str(path.parent)

@@ -1,4 +1,4 @@
-"""The commands about the user's own code: open it, keep its adapter, forget what was allowed. A table, and no more."""
+"""Commands for the user's own code: open it, keep its adapter, revoke consent."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.user_code import consent, kept_adapters
 from viewer.commands.command import Command
+from viewer.session.engine_process import ProcessLane
 from viewer.window.main_window import Window
 
 
@@ -32,6 +33,16 @@ def commands(window: Window) -> list[Command]:
             help="Weights that it recognises open with it from now on",
         ),
         Command(
+            "confine",
+            "Close the models' process in",
+            lambda: _confine(window),
+            menu="Model",
+            group="code",
+            enabled=lambda: isinstance(window.session.jobs.lane, ProcessLane),
+            checked=lambda: _is_confined(window),
+            help="It may write only to a folder of its own and the caches, and read no keys; off for code that must",
+        ),
+        Command(
             "forget-code",
             "Forget allowed code",
             lambda: _forget(window),
@@ -44,7 +55,7 @@ def commands(window: Window) -> list[Command]:
 
 
 def _adapter(window: Window) -> Path | None:
-    """Return the file of the adapter that serves the model, None where that is none of the user's."""
+    """Return the file of the adapter that the model uses, None if it is not the user's own."""
     description = window.session.description
     about = description.about if description is not None else {}
     return Path(str(about["code"])) if about.get("adapter") and about.get("code") else None
@@ -58,10 +69,28 @@ def _keep(window: Window) -> None:
     try:
         (kept_adapters.forget if known else kept_adapters.keep)(path)
     except OSError as error:
-        window.tell(f"That could not be written down: {error}.", severity="error")
+        window.tell(f"That could not be saved: {error}.", severity="error")
         return
     text = f"{path.name} is forgotten." if known else f"Weights that {path.name} recognises open with it from now on."
     window.tell(text, key="adapter")
+    window.refresh()
+
+
+def _is_confined(window: Window) -> bool:
+    lane = window.session.jobs.lane
+    return isinstance(lane, ProcessLane) and lane.confined
+
+
+def _confine(window: Window) -> None:
+    """Turn the engine's sandbox on or off; a new engine starts, because a running one cannot leave its sandbox."""
+    lane = window.session.jobs.lane
+    if not isinstance(lane, ProcessLane):
+        return
+    lane.confined = window.settings.confined = not lane.confined
+    window.settings.save()
+    what = "is closed in" if lane.confined else "may read and write what you may"
+    window.session.jobs.renew(f"The models' process {what} from now on. A fresh one takes over.")
+    window.session.again()
     window.refresh()
 
 
@@ -70,7 +99,7 @@ def _forget(window: Window) -> None:
     try:
         consent.withdraw()
     except OSError as error:
-        window.tell(f"What was allowed could not be forgotten: {error}.", severity="error")
+        window.tell(f"The permissions could not be revoked: {error}.", severity="error")
         return
     files = "1 file" if count == 1 else f"{count:,} files"
     window.tell(f"{files} of code may not run any more. What is open stays open.", key="allow")

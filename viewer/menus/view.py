@@ -1,4 +1,4 @@
-"""The View menu: zoom, go to pictures, panels, theme, and what plays."""
+"""The View menu: zoom, pictures, panels, theme, playback."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def commands(w: Window) -> list[Command]:
 
 
 def playback(w: Window) -> list[Command]:
-    """Return the commands about what plays: a video, or a path through a latent space."""
+    """Return the commands for playback of a video, or of a path through a latent space."""
     play, step = w.live_view, partial(timeline.step, w)
     live = {"menu": "View/Playback", "group": "live", "enabled": lambda: play.open}
     both = {**live, "enabled": lambda: timeline.plays(w) or play.open}
@@ -117,13 +117,16 @@ def playback(w: Window) -> list[Command]:
 
 
 def _panel_keys(number: int) -> str:
-    """Return the keys of the panel with a number from 1: nine with Alt, then nine with another key more, and so on."""
+    """Return the keys of the panel with a number from 1.
+
+    Nine with Alt, nine more with a further modifier, and so on.
+    """
     more, digit = divmod(number - 1, 9)
     return f"{('Alt', 'Alt+Shift', 'Ctrl+Alt', 'Ctrl+Alt+Shift')[more]}+{digit + 1}"
 
 
 def zoom_to_selection(w: Window) -> None:
-    """Show the selected box large, with some room."""
+    """Zoom to the selected box, with a margin."""
     box = w.controller.selected_box
     if box is not None:
         room = max(box.width(), box.height())
@@ -131,7 +134,7 @@ def zoom_to_selection(w: Window) -> None:
 
 
 def set_theme(w: Window, scheme: Any) -> None:
-    """Choose and remember a theme."""
+    """Set and store a theme."""
     w.settings.theme = scheme
     application = QApplication.instance()
     assert isinstance(application, QApplication)
@@ -139,10 +142,10 @@ def set_theme(w: Window, scheme: Any) -> None:
 
 
 def theme_is(w: Window, scheme: str) -> bool:
-    """Whether a theme is chosen."""
+    """Whether a theme is the chosen one."""
     return w.settings.theme == scheme
 
 
 def toggle_full_screen(w: Window) -> None:
-    """Fill the screen, or not any more."""
+    """Enter or leave full screen."""
     w.setWindowState(w.windowState() ^ Qt.WindowState.WindowFullScreen)

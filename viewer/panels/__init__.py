@@ -1,1 +1,4 @@
-"""One file per panel: what it wants for a document, how it shows the answer. Panels never import each other."""
+"""One file per panel: which requests it makes for a document, and how it shows the results.
+
+May import viewer.widgets, .presenters, .session, .canvas, .export and .theme, but no other panel except `base`.
+"""

@@ -1,4 +1,4 @@
-"""Activations: all channels of a layer for the picture, one of them over it, what its units see. It runs nothing."""
+"""The Activations panel: all channels of a layer, one of them over the picture, and each unit's receptive field."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ NONE_CHOSEN = "Click a channel to lay it over the picture. Point at a place in i
 
 
 class ActivationPanel(Panel):
-    """The layer, order and scale; the grid; the chosen channel's numbers and histogram."""
+    """Controls for layer, order and scale; the grid of channels; the selected channel's numbers and histogram."""
 
     id: ClassVar[str] = INSPECTION
     title: ClassVar[str] = "Activations"
@@ -113,12 +113,12 @@ class ActivationPanel(Panel):
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
-        """Want the channels, the list of layers, and the receptive field of the unit under the pointer."""
+        """Return the slots of the channels, the list of layers, and the receptive field under the pointer."""
         return [(cls.id, cls.wants), (LAYERS, cls.wants_layers), (UNIT, cls.wants_unit)]
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the channels while they are in view; their order is a matter of the grid."""
+        """Request the channels while the panel is in view. Sorting is done in the grid, except by relevance."""
         if INSPECTION not in document.view.inside:
             return None
         if generates(description):
@@ -129,12 +129,12 @@ class ActivationPanel(Panel):
 
     @staticmethod
     def wants_layers(document: Document, description: Description | None) -> Request | None:
-        """Want the list of layers to choose from."""
+        """Request the list of layers to choose from."""
         return request_plan.explain("layers", document, description) if INSPECTION in document.view.inside else None
 
     @staticmethod
     def wants_unit(document: Document, description: Description | None) -> Request | None:
-        """Want what the unit under the pointer sees."""
+        """Request the receptive field of the unit under the pointer."""
         if document.view.unit is None or INSPECTION not in document.view.inside:
             return None
         channel, row, column = document.view.unit
@@ -142,7 +142,7 @@ class ActivationPanel(Panel):
         return request_plan.explain("receptive", document, description, extra=extra)
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show the settings as they stand, or say why there is nothing to see."""
+        """Show the current settings, or why there is nothing to show."""
         values: dict[str, Any] = document.values(INSPECTION)
         reason = self.lacking(description) if description else ""
         if description is not None and self._generates != generates(description):
@@ -170,7 +170,7 @@ class ActivationPanel(Panel):
             self.layers_changed.emit()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Take the channels, the list of layers, or a receptive field."""
+        """Store the channels, the list of layers, or a receptive field."""
         if slot == self.id:
             self._result = result
             self._about = (request.model, request.source)
@@ -189,21 +189,21 @@ class ActivationPanel(Panel):
                 self.layers_changed.emit()
 
     def show_failure(self, slot: str, failure: Failure) -> None:
-        """Say why there are no activations; those there were stay."""
+        """Show why there are no activations; keep the previous ones."""
         document = self.store.document
         if slot == self.id and not failure.cancelled:
             self.view.fail(self._now(document), failure.text)
             self.refresh(document, None)
 
     def forget(self) -> None:
-        """Drop the activations of a picture or model that is gone."""
+        """Drop the activations of the previous picture or model."""
         self._result = self._field = self._overlay = None
         self._about, self._drawn = (), ()
         self.grid.clear()
         self.view.tell("")
 
     def layers(self, document: Document) -> list[Layer]:
-        """Paint the chosen channel, and the receptive field of the unit under the pointer."""
+        """Paint the selected channel, and the receptive field of the unit under the pointer."""
         if INSPECTION not in document.view.inside or self._about != self._now(document):
             return []
         assert self._result is not None
@@ -217,12 +217,12 @@ class ActivationPanel(Panel):
         return layers
 
     def seen(self, in_view: bool) -> None:
-        """Ask while the panel is in view, and no longer."""
+        """Make requests only while the panel is in view."""
         self._timer.stop()
         self.store.update(self.store.document.with_inside(self.id, in_view))
 
     def _side(self) -> QWidget:
-        """Lay out the numbers of the chosen channel."""
+        """Return the widget with the numbers of the selected channel."""
         side = QWidget()
         row = QHBoxLayout(side)
         row.setContentsMargins(0, 0, GAP // 2, 0)
@@ -239,12 +239,12 @@ class ActivationPanel(Panel):
         return side
 
     def _pointed(self, document: Document) -> bool:
-        """Tell whether the receptive field at hand is that of the unit under the pointer."""
+        """Return whether the stored receptive field belongs to the unit under the pointer."""
         meta = self._field.meta if self._field is not None else {}
         return document.view.unit == (meta.get("channel"), meta.get("row"), meta.get("column"))
 
     def _show(self) -> None:
-        """Make the tiles anew, and paint them."""
+        """Render and paint the tiles again."""
         self._atlas_of = ()
         if self._result is not None:
             self.view.summary.setText(feature_maps.activation_summary(self._result))
@@ -266,7 +266,7 @@ class ActivationPanel(Panel):
         self.grid.show_tiles(atlas, order, quiet=self._result.arrays["dead"], marked=marked)
 
     def _tell_one(self) -> None:
-        """Show the chosen channel in numbers."""
+        """Show the numbers of the selected channel."""
         result, row = self._result, self.grid.chosen
         there = result is not None and 0 <= row < len(result.arrays["maps"])
         for part in (self.card, self.histogram, self.bar, self.copy):
@@ -286,7 +286,7 @@ class ActivationPanel(Panel):
             self.bar.set_range(float(f"{heat.low:.3g}"), float(f"{heat.high:.3g}"), colour_map=heat.colour_map)
 
     def _hover(self, place: tuple[int, float, float] | None) -> None:
-        """Ask for the receptive field of the unit under the pointer, once the pointer rests."""
+        """Request the receptive field of the unit under the pointer, once the pointer rests."""
         grid = self._result.meta["grid"] if self._result is not None else (0, 0)
         self._under = None
         if place is not None and grid[0]:
@@ -318,11 +318,11 @@ class ActivationPanel(Panel):
 
     @classmethod
     def lacking(cls, description: Description) -> str:
-        """A generator's units are shown too."""
+        """Return why the model has no activations to show; generators are served too, through their own inspection."""
         return "" if generates(description) else super().lacking(description)
 
     def _now(self, document: Document) -> tuple[object, object]:
-        """Return what activations are about: the model on the picture, or of a generator the model alone."""
+        """Return what activations depend on: model and picture, or for a generator the model alone."""
         return document.model, None if self._generates else document.source
 
     def _list_layers(self, calls: Sequence[dict[str, Any]], automatic: str) -> None:
@@ -331,7 +331,7 @@ class ActivationPanel(Panel):
         set_choice(self.layer, self.store.document.layer)
 
     def _muted(self) -> dict[str, tuple[int, ...]]:
-        """Return the units of the generator that are silenced, by layer."""
+        """Return the silenced units of the generator, by layer."""
         return silenced_units.parse(str(self.store.document.values("decode").get("silent", "")))
 
     def _silence(self) -> None:
@@ -356,7 +356,7 @@ class ActivationPanel(Panel):
 
 
 def generates(description: Description | None) -> bool:
-    """Tell whether a model makes pictures, so that its layers answer to a code."""
+    """Return whether a model generates pictures, so that its activations depend on a latent code."""
     return description is not None and "Generates" in description.capabilities
 
 

@@ -1,4 +1,4 @@
-"""Anatomy: what a VAE makes of an opened picture, the terms of its bound, and what its encoder does over a folder."""
+"""The Anatomy panel: a VAE's reconstruction of a picture, the terms of the ELBO, and its posterior over a folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, 
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import reals, theme
+from viewer import theme
 from viewer.canvas.mosaic import signed, tinted
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import latent_code
@@ -35,7 +35,7 @@ WEAK_NATS, MOST_NATS = 0.05, 1e6
 
 
 class AnatomyPanel(Panel):
-    """Picture, reconstruction and difference; ELBO and IWAE with their terms; KL by dimension; the folder."""
+    """A picture's reconstruction and difference, its ELBO and IWAE bound, the KL per dimension; a folder's figures."""
 
     id: ClassVar[str] = "anatomy"
     title: ClassVar[str] = "Anatomy"
@@ -54,7 +54,7 @@ class AnatomyPanel(Panel):
         self.encode = QPushButton("Encode this picture")
         self.encode.hide()
         self.go = QPushButton("Go to its code")
-        self.go.setToolTip("The mean of the posterior, which is gone to when a picture is opened")
+        self.go.setToolTip("The mean of the posterior; opening a picture goes there automatically")
         self.whole = Section(OVER)
         self.over = QCheckBox("Encode the whole folder")
         self.verdict = plain_label("What the encoder does over the folder")
@@ -95,25 +95,27 @@ class AnatomyPanel(Panel):
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
-        """Want the bound of the picture, and on demand what the encoder does over the folder."""
+        """Return the slots of the picture's bound and, on demand, of the folder's aggregate posterior."""
         return [(cls.id, cls.wants), (FOLDER, cls.wants_folder)]
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the terms of the bound; a picture's code is that of the canvas when it is opened, seen or not."""
+        """Request the terms of the bound, also out of view: opening a picture makes its code the current one."""
         if description is None or _waits(document):
             return None
         return request_plan.ask(INSPECTION, document, description)
 
     @staticmethod
     def wants_folder(document: Document, description: Description | None) -> Request | None:
-        """Want the aggregate posterior once that was asked for."""
-        if not document.view.posterior or not reals.folder(document):
+        """Request the aggregate posterior once the user asked for it."""
+        if not document.view.posterior or not latent_code.real_folder(document):
             return None
-        return request_plan.about("posterior", document, description, extra={"folder": reals.folder(document)})
+        return request_plan.about(
+            "posterior", document, description, extra={"folder": latent_code.real_folder(document)}
+        )
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show the settings, and what can be asked."""
+        """Show the settings, and what can be requested."""
         offer = description.offers.get(INSPECTION) if description else None
         if offer is not None and not offer.reason:
             if self.form is None:
@@ -124,9 +126,9 @@ class AnatomyPanel(Panel):
             self.form.set_values({**offer.defaults, **request_plan.given(document, INSPECTION, description)})
         with QSignalBlocker(self.over):
             self.over.setChecked(document.view.posterior)
-        self.over.setEnabled(bool(reals.folder(document)))
+        self.over.setEnabled(bool(latent_code.real_folder(document)))
         if self._folder is None:
-            self.verdict.setText(WAITING if document.view.posterior else reals.words(document))
+            self.verdict.setText(WAITING if document.view.posterior else latent_code.real_words(document))
         if self._result is None:
             waits = _waits(document)
             asked = BEFORE.format(name=document.source.name) if waits and document.source else WAITING
@@ -135,7 +137,7 @@ class AnatomyPanel(Panel):
             self.encode.setVisible(waits)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Show the terms of a picture, whose code is gone to once; or the folder's."""
+        """Show a picture's terms and make its code the current one, once per picture; or show the folder's figures."""
         if slot == FOLDER:
             self._folder = result
             self._show()
@@ -144,14 +146,14 @@ class AnatomyPanel(Panel):
         self._result = result
         self._show()
         document = self.store.document
-        # A code that no picture of the model's has would take every control with it.
+        # A code far outside the model's data would drag every slider to its end.
         within = not result.meta["far"]
         if within and document.source == request.source and document.latent.encoded != request.source:
             moved = latent_code.at(document, np.asarray(result.arrays["mu"], np.float32))
             self.store.update(moved.with_latent(encoded=request.source))
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
-        """Say in place why there is no answer; the last one stays."""
+        """Show the reason in the panel; keep the last result."""
         label = {self.id: self.words, FOLDER: self.verdict}.get(slot)
         if label is None or failure.cancelled:
             return None
@@ -160,7 +162,7 @@ class AnatomyPanel(Panel):
         return True
 
     def forget(self) -> None:
-        """Drop what belongs to a picture that is gone."""
+        """Drop what belongs to the previous picture."""
         self._result = None
         self._show()
         self.refresh(self.store.document, None)
@@ -223,12 +225,12 @@ class AnatomyPanel(Panel):
 
 
 def _waits(document: Document) -> bool:
-    """Tell whether the picture was open before the model, and nobody asked for its code."""
+    """Return whether the picture was opened before the model and its code has not been requested."""
     return document.source is not None and document.latent.unasked == document.source
 
 
 def nats(value: float) -> str:
-    """Return nats as people read them: of a picture like no other they run into many digits that say nothing."""
+    """Return nats with one decimal, or with two digits of a power of ten if they are at least MOST_NATS."""
     return f"{value:.1f}" if abs(value) < MOST_NATS else f"{value:.2e}"
 
 

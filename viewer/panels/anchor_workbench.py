@@ -1,4 +1,4 @@
-"""Anchor workbench: which anchors would learn which object, and whether others would fit better. It trains nothing."""
+"""The Anchor workbench panel: which anchors match which object in training, and how well other anchors would fit."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ MOST_ROWS = 7
 
 
 class WorkbenchPanel(Panel):
-    """Thresholds, counts per level, objects, the anchors themselves, and how they fit the whole data set."""
+    """Thresholds, counts per level, the objects, an editor for the anchor design, and its coverage of the data set."""
 
     id: ClassVar[str] = "workbench"
     title: ClassVar[str] = "Anchor workbench"
@@ -93,21 +93,21 @@ class WorkbenchPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the matching on the current picture."""
+        """Request the matching of anchors and objects on the current picture."""
         return request_plan.match(document, description)
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
-        """Want the matching, and the coverage of the data set."""
+        """Return the slots of the matching and of the data set's coverage."""
         return [(cls.id, cls.wants), (COVERAGE, request_plan.coverage)]
 
     def show_truth(self, truth: Truth | None) -> None:
-        """Take the ground truth that is open now."""
+        """Use this ground truth; None if none is open."""
         self._truth, self._covered = truth, None
         self._show()
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show what is set, in the model's own ranges."""
+        """Show the current settings, in the model's own ranges."""
         offer = description.offers.get(MATCH) if description else None
         if offer is not None and offer != self._offer and not offer.reason:
             self._build(offer)
@@ -118,7 +118,7 @@ class WorkbenchPanel(Panel):
         self._show()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Show the numbers, and remember the boxes."""
+        """Show the numbers and store the boxes."""
         if slot == COVERAGE:
             self._covered = result
         elif slot == self.id:
@@ -132,12 +132,12 @@ class WorkbenchPanel(Panel):
         self._show()
 
     def forget(self) -> None:
-        """Drop the anchors of a picture that is gone."""
+        """Drop the anchors of the previous picture."""
         self._result, self._chosen = None, -1
 
     @classmethod
     def lacking(cls, description: Description) -> str:
-        """Return why the model matches no anchors; FCOS has none, but matches the cells of its grids."""
+        """Return why the model matches no anchors. FCOS has none, but matches the cells of its feature maps."""
         return request_plan.reason(MATCH, description)
 
     def layers(self, document: Document) -> list[Layer]:
@@ -148,11 +148,11 @@ class WorkbenchPanel(Panel):
         return anchor_matches.layers(self._result, level=view.anchor_level, chosen=self._chosen, labels=view.labels)
 
     def restyle(self, layers: list[Layer], document: Document) -> list[Layer]:
-        """Leave the words on the picture to the objects while anchors are matched with them."""
+        """Hide the labels of detections while anchors are matched, so that those of the objects can be read."""
         return layers if document.view.anchors != MATCH else anchor_matches.quieted(layers)
 
     def picked(self, layer: str, row: int) -> bool:
-        """Take a click on an object: its anchors alone, or all again."""
+        """Select the clicked object and show its anchors alone; a second click shows all again."""
         if layer != anchor_matches.OBJECTS:
             return False
         item = self.objects.topLevelItem(row)
@@ -163,7 +163,7 @@ class WorkbenchPanel(Panel):
         return True
 
     def _show(self) -> None:
-        """Show the parts that there is something to say in."""
+        """Show the parts that have something to show."""
         document = self.store.document
         opened, on = document.truth is not None, document.view.anchors == MATCH
         result = self._result if opened and on else None
@@ -217,7 +217,7 @@ class WorkbenchPanel(Panel):
         values = {**self._offer.defaults, **self.store.document.values(MATCH), name: value}
         changed = {name: value}
         if "bg" in self._offer.defaults and float(values["bg"]) > float(values["fg"]):
-            changed["bg" if name == "fg" else "fg"] = value  # the background's threshold never lies above the other
+            changed["bg" if name == "fg" else "fg"] = value  # background <= foreground
         own = self._offer.defaults
         document = self.store.document.with_value(
             MATCH, **{n: None if v == own.get(n) else v for n, v in changed.items()}
@@ -250,7 +250,7 @@ class WorkbenchPanel(Panel):
             self._redesign(meta["suggested_scales"], meta["suggested_ratios"])
 
     def _mark_level(self) -> None:
-        """Mark the level that is seen alone; none where all are seen."""
+        """Highlight the row of the only level shown; none if all levels are shown."""
         self.levels.blockSignals(True)
         level = self.store.document.view.anchor_level
         item = self.levels.topLevelItem(level + 1) if level >= 0 else None
@@ -319,7 +319,7 @@ class WorkbenchPanel(Panel):
 
 
 def _own(result: Result) -> Design:
-    """Return the model's own design, from what the engine told of it."""
+    """Return the model's own anchor design, as reported by the engine."""
     meta = result.meta
     count = len(meta["own_scales"].split(";")), len(meta["own_ratios"].split(";"))
     blank = Design(((1.0,),) * count[0], ((1.0,),) * count[1], meta["fractions"])
@@ -366,7 +366,7 @@ def _table(name: str, titles: tuple[str, ...]) -> QTreeWidget:
 
 
 def _fill(table: QTreeWidget, lines: list[tuple[str, ...]], *, chosen: int = -1, tips: list[str] | None = None) -> None:
-    """Show lines of text, numbers to the right; rows keep their place."""
+    """Fill a table with rows of text, numbers right-aligned, keeping the scroll position."""
     table.blockSignals(True)
     place = table.verticalScrollBar().value()
     table.clear()

@@ -1,4 +1,4 @@
-"""Anchors: those at a place, all of them as density, and those behind the selected detection. True positions only."""
+"""The Anchors panel: anchors at a place, the density of all anchors, and those behind the selected detection."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOTHING = ""
 
 
 class AnchorPanel(Panel):
-    """What to show of the anchors, on which pyramid level, and the numbers of what is shown."""
+    """Controls for what is shown and on which pyramid level, with the numbers of what is shown."""
 
     id: ClassVar[str] = "anchors"
     title: ClassVar[str] = "Anchors"
@@ -74,11 +74,11 @@ class AnchorPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the anchors while something of them is shown."""
+        """Request the anchors while any are shown."""
         return request_plan.anchors(document, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show the mode and level; grey them with the reason for a model without anchors."""
+        """Show mode and level; disable them with the reason for a model without anchors."""
         reason = self.lacking(description) if description else ""
         self.mode.setEnabled(not reason)
         self.level.setEnabled(not reason and document.view.anchors in LEVELLED)
@@ -89,7 +89,7 @@ class AnchorPanel(Panel):
         self._tell(document, reason)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Take the anchors, and the lineage that the mode may ask for; another panel paints that."""
+        """Store the anchors; also the lineage, for one of the modes, which the lineage panel paints."""
         if slot == "lineage":
             self._lineage = result
         elif slot == self.id:
@@ -99,11 +99,11 @@ class AnchorPanel(Panel):
         self._tell(self.store.document, "")
 
     def forget(self) -> None:
-        """Drop the anchors of another picture or model."""
+        """Drop the anchors of the previous picture or model."""
         self._anchors = self._lineage = self._hover = None
 
     def layers(self, document: Document) -> list[Layer]:
-        """Paint what the mode says."""
+        """Paint according to the mode."""
         view = document.view
         match view.anchors:
             case "here" if self._anchors is not None:
@@ -115,14 +115,14 @@ class AnchorPanel(Panel):
         return []
 
     def pointer(self, place: tuple[float, float] | None) -> None:
-        """Follow the mouse while no place is pinned."""
+        """Follow the pointer unless a place is pinned."""
         if self.store.document.view.anchors == "here" and place != self._hover:
             self._hover = place
             self._tell(self.store.document, "")
             self.layers_changed.emit()
 
     def clicked(self, place: tuple[float, float]) -> bool:
-        """Pin the place, or free it."""
+        """Pin the place clicked, or release the pinned one."""
         view = self.store.document.view
         if view.anchors != "here":
             return False

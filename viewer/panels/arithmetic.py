@@ -1,4 +1,4 @@
-"""Arithmetic: A - B + C of three codes put aside, and what the model makes of it. It makes no picture itself."""
+"""The Arithmetic panel: A - B + C of three stored latent codes, and the picture decoded from the result."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HINT = "Put codes aside as A, B and C: click an empty place, or the button under
 
 
 class ArithmeticPanel(Panel):
-    """Three places for codes and the result; a click on a picture goes to its code."""
+    """Three slots for codes and the result; clicking a picture makes its code the current one."""
 
     id: ClassVar[str] = "arithmetic"
     title: ClassVar[str] = "Arithmetic"
@@ -56,7 +56,7 @@ class ArithmeticPanel(Panel):
             if name in self.puts:
                 put = self.puts[name]
                 put.setAccessibleName(f"Put this code aside as {name}")
-                put.setToolTip(f"Put the code of now aside as {name}")
+                put.setToolTip(f"Store the current code as {name}")
                 put.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
                 grid.addWidget(QLabel(SIGNS[at]), 0, 2 * at + 1)
                 grid.addWidget(put, 1, 2 * at)
@@ -74,7 +74,7 @@ class ArithmeticPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> dict[str, Request]:
-        """Want the picture of each code while the panel is in view."""
+        """Request the picture of each code while the panel is in view."""
         space = latent_code.space_of(description)
         if "arithmetic" not in document.view.inside or space is None:
             return {}
@@ -86,18 +86,18 @@ class ArithmeticPanel(Panel):
         return {slot: request for slot, request in made.items() if request is not None}
 
     def seen(self, in_view: bool) -> None:
-        """Ask for the pictures while they are looked at."""
+        """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_inside(self.id, in_view))
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show which codes there are."""
+        """Show which codes are stored."""
         self._space = latent_code.space_of(description)
         self._codes = codes_of(document, self._space) if self._space is not None else {}
         for name, tile in self.tiles.items():
             there = name in self._codes
             if not there:
                 self._pictures.pop(name, None)
-            empty = f"Put the code of now here as {name}" if name in SLOTS else "Fill A, B and C first"
+            empty = f"Store the current code here as {name}" if name in SLOTS else "Fill A, B and C first"
             tile.setToolTip(f"Go to {name}" if there else empty)
             tile.setAccessibleName(tile.toolTip())
             tile.setEnabled(there or name in SLOTS)
@@ -117,7 +117,7 @@ class ArithmeticPanel(Panel):
             self.tiles[name].setText("")
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
-        """Say in place why a code has no picture."""
+        """Show in the panel why a code has no picture."""
         if not slot.startswith(f"{self.id}.") or failure.cancelled:
             return None
         self.words.setText(failure.text)
@@ -130,7 +130,7 @@ class ArithmeticPanel(Panel):
             return None
 
     def _click(self, name: str) -> None:
-        """Go to a code, or put the one of now where there is none."""
+        """Go to a stored code, or store the current code if the slot is empty."""
         if name not in self._codes:
             self._put(name)
             return
@@ -143,13 +143,13 @@ class ArithmeticPanel(Panel):
         self.store.update(document.with_latent(aside=aside), title=f"Put aside as {name}")
 
     def _text(self, document: Document) -> str:
-        """Return the code of now as numbers: another truncation must not change what a seed stands for here."""
+        """Return the current code as numbers instead of a seed, whose meaning depends on the truncation."""
         code = latent_code.code_of(document, self._space) if self._space is not None else None
         return document.latent.code if code is None else spaces.write(code)
 
 
 def codes_of(document: Document, space: Space) -> dict[str, str]:
-    """Return the codes that are there by their names, the result among them."""
+    """Return the stored codes by name, and the result if all three are stored."""
     found = {name: codes[0] for name in SLOTS if (codes := document.latent.codes(name))}
     if len(found) == len(SLOTS):
         try:

@@ -1,4 +1,4 @@
-"""Attention: where a transformer's tokens look, all heads side by side and one over the picture. It runs nothing."""
+"""The Attention panel: where a transformer's tokens attend, all heads side by side and one over the picture."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SHOWS = (
 
 
 class AttentionPanel(Panel):
-    """What is shown, of which block and head and from which patch; the grid of heads; the numbers."""
+    """Controls for kind, block, head and query patch; the grid of heads; the numbers."""
 
     id: ClassVar[str] = INSPECTION
     title: ClassVar[str] = "Attention"
@@ -100,7 +100,7 @@ class AttentionPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the attention of the chosen patch, or of the one under the pointer, in every block and head."""
+        """Request the attention of the chosen patch, or of the one under the pointer, in all blocks and heads."""
         if description is None or INSPECTION not in document.view.inside:
             return None
         values = document.values(INSPECTION)
@@ -113,7 +113,7 @@ class AttentionPanel(Panel):
         return super().lacking(description) or request_plan.reason(INSPECTION, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show the settings as they stand, or say why there is nothing to see."""
+        """Show the current settings, or why there is nothing to show."""
         values: dict[str, Any] = document.values(INSPECTION)
         reason = self.lacking(description) if description else ""
         if document.source is None:
@@ -139,7 +139,7 @@ class AttentionPanel(Panel):
             self.layers_changed.emit()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Take the attention of a patch."""
+        """Store the attention of a patch."""
         if slot != self.id:
             return
         self._result = result
@@ -153,19 +153,19 @@ class AttentionPanel(Panel):
         self.layers_changed.emit()
 
     def show_failure(self, slot: str, failure: Failure) -> None:
-        """Say why there is no attention; what was shown stays."""
+        """Show why there is no attention; keep the previous one."""
         document = self.store.document
         if slot == self.id and not failure.cancelled:
             self.view.fail((document.model, document.source), failure.text)
             self.refresh(document, None)
 
     def forget(self) -> None:
-        """Drop the attention of a picture or model that is gone."""
+        """Drop the attention of the previous picture or model."""
         self._result, self._about = None, ()
         self.grid.clear()
 
     def layers(self, document: Document) -> list[Layer]:
-        """Paint the map, and the patch that looks."""
+        """Paint the map and the query patch."""
         if INSPECTION not in document.view.inside or self._about != (document.model, document.source):
             return []
         assert self._result is not None
@@ -173,7 +173,7 @@ class AttentionPanel(Panel):
         return [self._heat(document), *([query] if query is not None else [])]
 
     def pointer(self, place: tuple[float, float] | None) -> None:
-        """Follow the mouse over the picture, where that is wanted."""
+        """Follow the pointer over the picture if that is enabled."""
         document = self.store.document
         if not document.values(INSPECTION).get("follow") or self._result is None or not self._in_view():
             return
@@ -183,7 +183,7 @@ class AttentionPanel(Panel):
             self._timer.start()
 
     def clicked(self, place: tuple[float, float]) -> bool:
-        """Let the patch that was clicked look, or the class token when it looked already."""
+        """Make the clicked patch the query, or the class token if that patch is the query already."""
         if self._result is None or not self._in_view():
             return False
         patch = feature_maps.patch_at(self._result, place)
@@ -194,7 +194,7 @@ class AttentionPanel(Panel):
         return True
 
     def seen(self, in_view: bool) -> None:
-        """Ask while the panel is in view, and no longer."""
+        """Make requests only while the panel is in view."""
         self._timer.stop()
         self.store.update(self.store.document.with_inside(self.id, in_view))
 
@@ -211,7 +211,7 @@ class AttentionPanel(Panel):
         return heat_layer(values, self._result.meta["extent"], document.look, signed=signed, id=INSPECTION)
 
     def _show(self) -> None:
-        """Paint the grid of heads anew."""
+        """Paint the grid of heads again."""
         if self._result is None:
             return
         atlas = feature_maps.attention_atlas(self._result, theme.heat_lut)

@@ -1,4 +1,4 @@
-"""Attribution: which method explains the target, whether it holds for this model, its map over the picture, numbers."""
+"""The Attribution panel: the methods, whether each applies to this model, and the map of the chosen one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ METHOD, DRAWING = "Settings of the method", "How the map is drawn"
 
 
 class AttributionPanel(Panel):
-    """The methods with their verdicts, the target, the controls, and the map with its numbers."""
+    """The methods with their verdicts, the target, the parameters, and the map with its numbers."""
 
     id: ClassVar[str] = "attribution"
     title: ClassVar[str] = "Attribution"
@@ -79,16 +79,16 @@ class AttributionPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the map of the method chosen, once it is known to hold."""
+        """Request the map of the chosen method, once its verdict says that it applies."""
         return attribution.attribution(document, description)
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
-        """Want the verdicts too, which come first."""
+        """Return the slots of the verdicts and of the map; verdicts come first."""
         return [(VERDICTS, attribution.verdicts), (cls.id, cls.wants)]
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show the methods of the model, the target, and what is set."""
+        """Show the model's methods, the target and the settings."""
         if self._request is not None and self._request.model != document.model:
             self.forget()
         self._description = description
@@ -116,7 +116,7 @@ class AttributionPanel(Panel):
         self._tell(document)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Take verdicts, which decide what is asked; maps; and the names of the boxes there are."""
+        """Store verdicts, which decide what is requested next; maps; and the texts of the detected boxes."""
         document = self.store.document
         if slot == VERDICTS:
             self._verdicts = result
@@ -132,21 +132,21 @@ class AttributionPanel(Panel):
         self.refresh(self.store.document, self._description)
 
     def show_failure(self, slot: str, failure: Failure) -> None:
-        """Say why there is no map; what was shown stays."""
+        """Show why there is no map; keep the previous one."""
         if slot in (self.id, VERDICTS):
             text = "Cancelled. F5 asks again." if failure.cancelled else failure.text
             self._failure = (attribution.attribution(self.store.document, self._description), text)
             self._tell(self.store.document)
 
     def forget(self) -> None:
-        """Drop what belongs to another picture or model."""
+        """Drop what belongs to the previous picture or model."""
         self._request = self._result = self._verdicts = self._heat = None
         self._read()
         self._failure, self._texts = (None, ""), {}
         self.methods.judge({})
 
     def layers(self, document: Document) -> list[Layer]:
-        """Paint the map, unless it would show noise as if it meant something, and what a classifier's input lacks."""
+        """Paint the map, unless it shows only noise, and for a model without boxes the rectangle to hide."""
         return [*self._map(document), *lineage.hidden_layers(document, self._description)]
 
     def _map(self, document: Document) -> list[Layer]:
@@ -168,24 +168,24 @@ class AttributionPanel(Panel):
         self._read()
 
     def _read(self) -> None:
-        """Tell the value of the cell under the pointer, of the map that is shown now."""
+        """Show the value of the current map in the cell under the pointer."""
         place, result = self._place, self._result
         value = attribution.value_at(result, *place) if place is not None and result is not None else None
         where = f" in its cell, at x {int(place[0])}, y {int(place[1])}" if place is not None else ""
         self.reading.set_value("" if value is None else attribution.number(value) + where)
 
     def seen(self, in_view: bool) -> None:
-        """Ask for verdicts while the panel is in view, and no longer."""
+        """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_view(explaining=in_view))
 
     def recall(self, memory: dict[str, Any]) -> None:
-        """Fold the sections as they were when the program ran last."""
+        """Fold the sections as they were when the program last ran."""
         self._memory = memory
         for section in (self.settings, self.drawing):
             section.set_open(memory.get(section.title, True) is True)
 
     def _tell(self, document: Document) -> None:
-        """Say the verdict, and the numbers of the map on screen."""
+        """Show the verdict and the numbers of the map on screen."""
         known = attribution.judgements(self._verdicts).get(document.method)
         never = known is not None and known.level == "never"
         there = self._result is not None and bool(document.method) and not never
@@ -225,7 +225,7 @@ class AttributionPanel(Panel):
         return f"{words} {WAITING}" if waiting else words
 
     def _build(self, offer: Offer | None) -> None:
-        """Make the form of a method's own parameters."""
+        """Build the form of a method's own parameters."""
         if self.form is not None:
             self.form.hide()
             self.form.deleteLater()

@@ -1,4 +1,31 @@
-"""What every panel has in common: its place, what it needs, what it wants, what it paints. It makes no dock itself."""
+"""The base class of all panels.
+
+A panel is one dock. It says which requests it wants answered for the current document, shows their results, and returns
+layers to paint over the picture. A new panel is a module in this folder whose class is listed in
+viewer/window/panel_registry.py. A minimal one:
+
+    class BrightnessPanel(Panel):
+        # Shows the mean brightness of the picture, computed by an inspection called "brightness".
+        id: ClassVar[str] = "brightness"
+        title: ClassVar[str] = "Brightness"
+        icon: ClassVar[str] = "info"
+
+        def __init__(self, store: Store) -> None:
+            super().__init__(store)
+            self.text = QLabel()
+            QVBoxLayout(self).addWidget(self.text)
+
+        @staticmethod
+        def wants(document: Document, description: Description | None) -> Request | None:
+            return request_plan.ask("brightness", document, description)
+
+        def show_result(self, slot: str, request: Request, result: Result) -> None:
+            if slot == self.id:
+                self.text.setText(f"{result.arrays['mean'][0]:.3f}")
+
+        def forget(self) -> None:
+            self.text.clear()
+"""
 
 from __future__ import annotations
 
@@ -22,13 +49,15 @@ Levels = tuple[Pixels, ...]
 
 
 class Panel(QWidget):
-    """One dock's content. A subclass sets the class attributes and overrides what it has a use for.
+    """The content of one dock. Subclasses set the class attributes and override the methods they need.
 
-    It changes the document through `store`, says `layers_changed` when it would paint something
-    else, `command_wanted` to have a command of the table run, `pixels_wanted` to be shown a Source, `picture_shown` to
-    have pixels (H, W, 3), or None, on the canvas in place of what a generative model made last. Panels with a lower
-    `rank` paint first, below the others. A panel is given at least `height_px` when it is opened. One that is `beside`
-    paints for a second model too.
+    A panel changes the document through `store`. It emits `layers_changed` when `layers` would return something else,
+    `command_wanted` with the id of a command to run, `pixels_wanted` with a Source whose pixels `show_pixels` is to
+    get, and `picture_shown` with pixels (H, W, 3) to show on the canvas instead of the last generated picture, or None.
+
+    `area` is the dock area, `opened` whether the panel is open at first, `needs` the capabilities a model must have.
+    Panels with a lower `rank` paint first, below the others. `height_px` is the minimum height on opening. A panel with
+    `beside` set also paints over the second model's picture.
     """
 
     id: ClassVar[str] = ""
@@ -52,7 +81,7 @@ class Panel(QWidget):
         self.setAccessibleName(self.title)
 
     def fill(self, inside: QWidget, name: str) -> QScrollArea:
-        """Make `inside` the panel's content, scrolled up and down under an accessible name where it needs more room."""
+        """Make `inside` the panel's content, in a vertically scrolling area called `name`."""
         scroll = QScrollArea()
         scroll.setAccessibleName(name)
         scroll.setWidgetResizable(True)
@@ -66,65 +95,69 @@ class Panel(QWidget):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Wanted:
-        """Return the request whose answer the panel shows, in the slot of its id; or several, by slot."""
+        """Return the request for the slot named like the panel's id, or a mapping of slots to requests, or None.
+
+        It is called for every panel, open or not; a panel that needs results only while it is in view records that in
+        the document (see `seen`). Requests in slots called "<queue>.<name>" run one after the other.
+        """
         return None
 
     @classmethod
     def called(cls, document: Document) -> bool:
-        """Tell whether the document holds something that this panel paints though nobody has opened it."""
+        """Return whether the document holds something that this panel paints even if the panel was never opened."""
         return False
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
-        """Return every slot that the panel has something to want in: one, of its id."""
+        """Return all slots of the panel with their functions; by default one slot, named like its id."""
         return [(cls.id, cls.wants)]
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Bring controls up to date with the document and what is known of its model."""
+        """Update the controls from the document and from the description of its model, None while that is unknown."""
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Take the answer of a slot; every panel hears of every slot."""
+        """Take the result of a slot. Every panel is sent the results of all slots."""
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
-        """Hear that a slot got no answer; what was shown stays. True where the panel says why and nobody else need."""
+        """Take the failure of a slot, and keep what was shown. Return True if the panel shows the reason itself."""
 
     def show_pixels(self, source: Source, levels: Levels) -> None:
-        """Take the picture that was asked for with `pixels_wanted`."""
+        """Take the picture requested with `pixels_wanted`, as levels (H, W, 3) of halved size."""
 
     def show_truth(self, truth: Truth | None) -> None:
-        """Take the ground truth that is open now, None for none."""
+        """Take the open ground truth, None if none is open."""
 
     def restyle(self, layers: list[Layer], document: Document) -> list[Layer]:
-        """Return what all panels paint, changed where this one has another look for it."""
+        """Return the layers of all panels, with those changed that this panel draws differently."""
         return layers
 
     def forget(self) -> None:
-        """Drop what was shown of a picture or model that is gone."""
+        """Drop what was shown for the previous picture or model."""
 
     def layers(self, document: Document) -> list[Layer]:
-        """Return what to paint over the picture, bottom first."""
+        """Return the layers to paint over the picture, bottom first."""
         return []
 
     def recall(self, memory: dict[str, Any]) -> None:
-        """Take what is kept for this panel from one run of the program to the next; what it writes there stays."""
+        """Take the dictionary that is kept for this panel between runs of the program; changes to it are saved."""
 
     def pointer(self, place: tuple[float, float] | None) -> None:
-        """Hear where the mouse is on the picture, in its pixels; None when it left."""
+        """Take the pointer's position in pixels of the picture, None when it leaves the picture."""
 
     def clicked(self, place: tuple[float, float]) -> bool:
-        """Hear of a click on the picture; True when it was taken and nobody else should act on it."""
+        """Take a click on the picture, in its pixels. Return True if no other panel should handle it."""
         return False
 
     def picked(self, layer: str, row: int) -> bool:
-        """Hear of a click on a box of a layer; True when it was this panel's own and nobody else should act on it."""
+        """Take a click on box `row` of a layer. Return True if no other panel should handle it."""
         return False
 
     def seen(self, in_view: bool) -> None:
-        """Hear that the panel came into view or went out of it, also behind another tab."""
+        """Called when the panel comes into view or leaves it, also behind another tab."""
 
     @classmethod
     def lacking(cls, description: Description) -> str:
-        """Return why the model cannot serve this panel, "" if it can."""
+        """Return why the panel cannot be used with the model, "" if it can."""
         missing = [need for need in cls.needs if need not in description.capabilities]
         told = [description.stages[need] for need in missing if need in description.stages]
         if told:

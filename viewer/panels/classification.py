@@ -1,4 +1,4 @@
-"""Classification: what a classifier takes the picture for, and which of its classes is the target of explanations."""
+"""The Classification panel: the classes a classifier predicts, and which of them is the target of explanations."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NONE_FOUND = "No class has that in its name."
 
 
 class ClassificationPanel(Panel):
-    """The classes with their probabilities or values, and the frame of what the network sees of the picture."""
+    """The classes with their probabilities or values, and the frame of the network's input on the picture."""
 
     id: ClassVar[str] = "classify"
     title: ClassVar[str] = "Classification"
@@ -91,13 +91,13 @@ class ClassificationPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the number of every class; before the model is described only of what is known for a classifier."""
+        """Request the numbers of all classes; before the model is described, only if it is known as a classifier."""
         if description is None and task(document.model) != "classification":
             return None
         return request_plan.ask("classify", document, description, extra={"top": MOST})
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Mark the target and what is set against it; drop what another model said."""
+        """Mark the target and the opposing class; drop another model's classes."""
         if description is not None:
             self._name(description.classes)
         if self._request is not None and self._request.model != document.model:
@@ -121,19 +121,19 @@ class ClassificationPanel(Panel):
         self.layers_changed.emit()
 
     def show_failure(self, slot: str, failure: Failure) -> None:
-        """Say that there is no answer; that of an earlier question stays."""
+        """Show that there is no result; keep the previous one."""
         if slot == self.id and self._result is None:
             self.summary.setText("Cancelled. F5 asks again." if failure.cancelled else failure.text)
 
     def forget(self) -> None:
-        """Drop the classes of a picture that is gone."""
+        """Drop the classes of the previous picture."""
         self._result = self._request = None
         none = np.empty(0, np.int64)
         self.ranking.set_entries(none, (), none, none)
         self._tell()
 
     def layers(self, document: Document) -> list[Layer]:
-        """Frame what the network sees, while the panel is in view and that is not the whole picture."""
+        """Frame the network's input while the panel is in view, unless it is the whole picture."""
         if self._result is None or not self._in_view:
             return []
         x0, y0, x1, y1 = self._result.meta["extent"]
@@ -145,12 +145,12 @@ class ClassificationPanel(Panel):
         return [Boxes("network input", box, np.array([NO_CLASS]), **frame)]
 
     def seen(self, in_view: bool) -> None:
-        """Show the frame while the panel is in view, and no longer."""
+        """Show the frame only while the panel is in view."""
         self._in_view = in_view
         self.layers_changed.emit()
 
     def _name(self, names: tuple[str, ...]) -> None:
-        """Take the model's names of classes; outputs that a card has no name for have their number."""
+        """Take the class names; outputs without a name in the model's card are named by their number."""
         outputs = len(self._result.arrays["labels"]) if self._result is not None else 0
         self._names = (*names, *(f"class {label}" for label in range(len(names), outputs)))
 
@@ -166,7 +166,7 @@ class ClassificationPanel(Panel):
 
     @property
     def _usual(self) -> str:
-        """Which target is taken by itself: the highest class, or of plain values the first."""
+        """Return which target is the default: the highest class, or the first output if they are plain values."""
         values = self._result is not None and quantity.of(self._result) == quantity.VALUE
         return "first" if values else "highest"
 

@@ -1,4 +1,4 @@
-"""Detection: thresholds of every stage after the network, classes with counts, and how much of it is shown."""
+"""The Detection panel: thresholds of every stage after the network, classes with counts, and display options."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ class DetectionPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the current picture's detections."""
+        """Request the detections of the current picture."""
         return request_plan.detect(document, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show the model's own ranges and what the user changed."""
+        """Show the model's own ranges and the user's changes."""
         if document.pinned is None:
             self._compared = False
         offer = description.offers.get(INSPECTION) if description else None
@@ -101,7 +101,7 @@ class DetectionPanel(Panel):
             self.summary.setText(NOTHING_OPEN)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Show the counts and remember the boxes."""
+        """Show the counts and store the boxes."""
         if slot == COMPARED:
             self._compared = True
         if slot != INSPECTION:
@@ -115,12 +115,12 @@ class DetectionPanel(Panel):
         self.layers_changed.emit()
 
     def show_failure(self, slot: str, failure: Failure) -> None:
-        """Say that there are no detections; those of an earlier answer stay."""
+        """Show that there are no detections; keep the previous ones."""
         if slot == INSPECTION and self._result is None:
             self.summary.setText("Cancelled. F5 asks again." if failure.cancelled else failure.text)
 
     def forget(self) -> None:
-        """Drop the boxes of a picture that is gone."""
+        """Drop the boxes of the previous picture."""
         self._result, self._compared = None, False
         self.summary.setText(WAITING)
 
@@ -129,7 +129,7 @@ class DetectionPanel(Panel):
         if self._result is None or not document.view.boxes:
             return []
         if document.pinned is not None and document.view.compare != "a" and self._compared:
-            return []  # the comparison paints them
+            return []  # the comparison panel paints them
         return detections.detection_layers(self._result, labels=document.view.labels, selected=document.selected)
 
     def _build(self, offer: Offer) -> None:
@@ -137,7 +137,7 @@ class DetectionPanel(Panel):
             self._column.removeWidget(self.form)
             self.form.deleteLater()
         self._offer = offer
-        # The titles say the units; in the entries they would leave the sliders no room.
+        # The titles include the units; repeated in the entries they would leave no room for the sliders.
         shown = [replace(p, unit="") for p in offer.parameters if p.name not in APART]
         self.form = Form(shown, sections=SECTIONS)
         self.form.set_defaults(offer.defaults)
@@ -155,7 +155,7 @@ class DetectionPanel(Panel):
         self._scroll.setMinimumWidth(self.form.least_width() + 2 * GAP + bar)
 
     def recall(self, memory: dict[str, Any]) -> None:
-        """Fold the sections as they were when the program ran last."""
+        """Fold the sections as they were when the program last ran."""
         self._memory = memory
         self._unfold()
 
@@ -174,7 +174,7 @@ class DetectionPanel(Panel):
         return ""
 
     def _scores(self, document: Document) -> dict[str, float]:
-        """Return the scores of classes that have their own, by name."""
+        """Return the scores of the classes that have their own, by name."""
         text = str(document.values(INSPECTION).get("class_scores", ""))
         try:
             return {self._names[label]: score for label, score in sorted(class_scores(text, self._names).items())}
@@ -204,7 +204,7 @@ class DetectionPanel(Panel):
         self.store.update(document, title=f"{'Show' if shown else 'Hide'} class {name}")
 
     def _class_limited(self, name: str, score: float | None) -> None:
-        """Give a class a score of its own, or take it away; "" is every class."""
+        """Give a class its own score, or remove it (None); "" stands for every class."""
         scores = self._scores(self.store.document) if name else {}
         scores.pop(name, None)
         if score is not None:

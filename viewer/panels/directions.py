@@ -1,4 +1,4 @@
-"""Directions: along which the picture changes most, or towards what a set has, each to be dragged. It finds none."""
+"""The Directions panel: latent directions of the strongest change, or towards an attribute, each with a slider."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LOCAL = "jacobian"
 
 
 class DirectionsPanel(Panel):
-    """What was found, what was kept under a name, and the way from one set of codes or pictures to another."""
+    """The directions found, those kept under a name, and the one from one set of codes or pictures to another."""
 
     id: ClassVar[str] = INSPECTION
     title: ClassVar[str] = "Directions"
@@ -46,7 +46,7 @@ class DirectionsPanel(Panel):
         super().__init__(store)
         self.method = choice("Directions of", (), help="What the directions are found by")
         self.here = QPushButton("Find here")
-        self.here.setToolTip("Find the directions that change the picture most at the code of now")
+        self.here.setToolTip("Find the directions that change the picture most at the current code")
         self.words = plain_label("What the numbers of the directions are")
         self.words.setProperty("small", True)
         self.sets = Section("From two sets")
@@ -76,14 +76,14 @@ class DirectionsPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the directions at the code they are asked for at, while the panel is in view."""
+        """Request the directions at the code they were asked for, while the panel is in view."""
         if INSPECTION not in document.view.inside or description is None:
             return None
         return request_plan.about(INSPECTION, document, description, extra={"code": document.latent.around})
 
     @staticmethod
     def wants_attribute(document: Document, description: Description | None) -> Request | None:
-        """Want the way from one folder of pictures to the other, where both are chosen."""
+        """Request the direction from one folder of pictures to the other, once both are chosen."""
         folders = document.latent.folders
         if INSPECTION not in document.view.inside or description is None or not all(folders):
             return None
@@ -92,18 +92,18 @@ class DirectionsPanel(Panel):
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
-        """Want both."""
+        """Return the slots of both kinds of directions."""
         return [(cls.id, cls.wants), (ATTRIBUTE, cls.wants_attribute)]
 
     def seen(self, in_view: bool) -> None:
-        """Ask for directions while they are looked at, at first those of the code of now."""
+        """Request directions while the panel is in view; at first, at the current code."""
         document = self.store.document
         if in_view and not self._found and document.latent.around == "seed:0":
             document = document.with_latent(around=document.latent.code)
         self.store.update(document.with_inside(self.id, in_view))
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show where the code is along each direction, and what is in the sets."""
+        """Show the current code's position along each direction, and the contents of the two sets."""
         space, offer = latent_code.space_of(description), description.offers.get(INSPECTION) if description else None
         if description is None or space is None or offer is None:
             return
@@ -130,7 +130,7 @@ class DirectionsPanel(Panel):
         self._show(document)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Show what was found."""
+        """Show the directions found."""
         if slot == ATTRIBUTE:
             self._attribute = result
         elif slot == self.id:
@@ -141,7 +141,7 @@ class DirectionsPanel(Panel):
         self._show(self.store.document)
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
-        """Say in place why nothing was found; the last stays."""
+        """Show in the panel why nothing was found; keep the last result."""
         if slot not in (self.id, ATTRIBUTE) or failure.cancelled:
             return None
         self.words.setText(failure.text)
@@ -188,7 +188,7 @@ class DirectionsPanel(Panel):
         self.words.setText("\n".join(lines))
 
     def _listed(self, document: Document) -> list[Direction]:
-        """Return the directions to show: those found, the one between folders, those kept."""
+        """Return the directions to list: those found, the one between folders, those kept."""
         listed: list[Direction] = []
         space = self._space
         if self._found is not None and space is not None and len(self._found.arrays["code"]) == space.size:
@@ -209,7 +209,7 @@ class DirectionsPanel(Panel):
         return listed
 
     def _show(self, document: Document) -> None:
-        """Bring the rows up to date, made anew only where there are others."""
+        """Update the rows; rebuild them only if the directions changed."""
         shown = (id(self._found), id(self._attribute), document.latent.kept, self._space)
         if shown != self._shown:
             self._shown = shown
@@ -256,7 +256,7 @@ class DirectionsPanel(Panel):
             self.store.update(latent_code.at(self.store.document, there), title=f"Along {one.name}")
 
     def _keep(self, one: Direction) -> None:
-        """Keep a direction under a name, or remove it where it is kept."""
+        """Keep a direction under a name, or remove it if it is kept already."""
         document = self.store.document
         if one.kept:
             left = tuple(each for each in document.latent.kept if each[0] != one.name)
@@ -292,7 +292,7 @@ class DirectionsPanel(Panel):
         self.store.update(self.store.document.with_latent(aside=now.put(each), folders=folders), title=f"Clear {each}")
 
     def _between(self) -> None:
-        """Keep the way from the mean of one set of codes to that of the other."""
+        """Keep the direction between the means of the two sets of codes."""
         now, space = self.store.document.latent, self._space
         if space is None:
             return

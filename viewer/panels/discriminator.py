@@ -1,4 +1,4 @@
-"""Discriminator: how real it takes the picture on the canvas to be, among samples and real pictures."""
+"""The Discriminator panel: how real a GAN's discriminator rates the picture, among samples and real ones."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import reals
 from viewer.panels.base import GAP, Panel
+from viewer.presenters import latent_code
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
@@ -19,11 +19,11 @@ from viewer.widgets.controls.elided_label import ElidedLabel
 from viewer.widgets.pictures.map_readout import plain_label
 
 WAITING = "Waiting for the answer…"
-SCALE = "Its number has no scale of its own: only how it ranks says something."
+SCALE = "The score has no absolute scale: only its rank among others means something."
 
 
 class CriticPanel(Panel):
-    """The score, its rank, and how the scores of samples and of real pictures lie."""
+    """The score, its rank, and the distributions of the scores of samples and of real pictures."""
 
     id: ClassVar[str] = "critic"
     title: ClassVar[str] = "Discriminator"
@@ -43,7 +43,7 @@ class CriticPanel(Panel):
         self.folder = ElidedLabel()
         self.choose = QPushButton("Choose…")
         self.choose.setAccessibleName("Choose real pictures")
-        self.choose.setToolTip("A folder of real pictures, best those that the model learnt from")
+        self.choose.setToolTip("A folder of real pictures, ideally those the model was trained on")
         self.choose.clicked.connect(lambda: self.command_wanted.emit("latent-reals"))
         foot = QHBoxLayout()
         foot.addWidget(self.folder, 1)
@@ -58,20 +58,20 @@ class CriticPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the score while the panel is in view."""
+        """Request the score while the panel is in view."""
         if "critic" not in document.view.inside:
             return None
         truncation = document.values("decode").get("truncation", 0.0)
-        extra = {"code": document.latent.code, "folder": reals.folder(document), "truncation": truncation}
+        extra = {"code": document.latent.code, "folder": latent_code.real_folder(document), "truncation": truncation}
         return request_plan.about("critic", document, description, extra=extra)
 
     def seen(self, in_view: bool) -> None:
-        """Ask while it is looked at."""
+        """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_inside(self.id, in_view))
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Name the folder that is compared with."""
-        self.folder.setText(reals.words(document))
+        """Show the name of the folder with real pictures."""
+        self.folder.setText(latent_code.real_words(document))
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Show the score among the others."""
@@ -85,7 +85,7 @@ class CriticPanel(Panel):
         self.spread.show_values(result.arrays["samples"], result.arrays["reals"], mark=score)
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
-        """Say in place why there is no answer; the last one stays."""
+        """Show the reason in the panel; keep the last result."""
         if slot != self.id or failure.cancelled:
             return None
         self.words.setText(failure.text)

@@ -1,4 +1,4 @@
-"""Figures: mAP, curves, confusion, funnel and error types of a data set, at the settings of now. It counts nothing."""
+"""The Figures panel: mAP, curves, confusion matrix, stage funnel and error types of a data set."""
 
 from __future__ import annotations
 
@@ -38,19 +38,22 @@ STALE_AFTER_MS = 300
 LEAST_IOU = 0.1
 SIDE_PX = 248
 NO_TRUTH = "Open ground truth first (Ctrl+T)."
-OFFER = "Every picture of the ground truth is looked at once; then all figures follow the sliders."
+OFFER = "The model runs once on every picture of the ground truth; after that all figures follow the sliders."
 NUMBERS = {
-    "map": ("mAP", "Mean average precision over IoU 0.50 to 0.95, as COCO defines it, of what is above the score"),
+    "map": (
+        "mAP",
+        "Mean average precision over IoU 0.50 to 0.95, as COCO defines it, of the detections above the score",
+    ),
     "map50": ("mAP at 0.5", "Mean average precision at IoU 0.50"),
     "map75": ("mAP at 0.75", "Mean average precision at IoU 0.75"),
-    "all_precision": ("Precision", "The part of the detections that is correct, at the settings of now"),
-    "all_recall": ("Recall", "The part of the objects that is found, at the settings of now"),
+    "all_precision": ("Precision", "The share of the detections that are correct, at the current settings"),
+    "all_recall": ("Recall", "The share of the objects that are found, at the current settings"),
     "all_f1": ("F1", "The harmonic mean of precision and recall"),
 }
 
 
 class FiguresPanel(Panel):
-    """A button, numbers, charts in tabs. The last answer stays, faded while it is not that of the settings of now."""
+    """A button, numbers, and charts in tabs. Results stay, faded, when the settings change after them."""
 
     id: ClassVar[str] = "figures"
     title: ClassVar[str] = "Figures"
@@ -107,7 +110,7 @@ class FiguresPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the figures once they were asked for, at the settings of the detections and the IoU of the truth."""
+        """Request the figures once the user asked for them, with the detection settings and the truth's IoU."""
         mode, truth = document.view.figures, document.truth
         if mode == "off" or truth is None or request_plan.beyond(document):
             return None
@@ -115,6 +118,8 @@ class FiguresPanel(Panel):
         request = request_plan.ask("figures", document, description, settings="detect", extra=extra, source=truth)
         if request is None:
             return None
+        # "suppressed" changes what is drawn and not what is found: without it the request, and its result, stay the
+        # same.
         values = {name: value for name, value in request.params if name != "suppressed"}
         return Request.make(request.inspection, request.model, request.source, values)
 
@@ -122,7 +127,7 @@ class FiguresPanel(Panel):
         self.command_wanted.emit("export-figures")
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Say what can be done, and notice that the figures are no longer those of the settings."""
+        """Show what can be done, and check whether the figures belong to the current settings."""
         self._wanted = self.wants(document, description)
         offer = description.offers.get("detect") if description else None
         if offer is not None:
@@ -154,15 +159,15 @@ class FiguresPanel(Panel):
         self._compare()
 
     def show_failure(self, slot: str, failure: Failure) -> None:
-        """Say why there are no figures."""
+        """Show why there are no figures."""
         if slot == self.id:
             self._failed = self._wanted, failure.text
             self._tell(self.store.document)
 
-    # inside
+    # internals
 
     def _show(self) -> None:
-        """Hand the figures to the numbers and charts."""
+        """Pass the figures to numbers and charts."""
         answer = self.shown
         if answer is None:
             for label in (*self.values.values(), self.best):
@@ -188,7 +193,7 @@ class FiguresPanel(Panel):
         self._draw_funnel()
 
     def _tell(self, document: Document) -> None:
-        """Say how far the collection is and what was left out."""
+        """Show how far the collection is and what was left out."""
         reason = request_plan.beyond(document)
         if document.truth is None:
             self.state.setText(NO_TRUTH)
@@ -207,7 +212,7 @@ class FiguresPanel(Panel):
             self.progress.setValue(meta["collected"] + meta["failed"])
 
     def _compare(self) -> None:
-        """Fade what is not of the settings of now, once that has lasted a moment."""
+        """Fade figures of other settings, after a delay so that they do not flicker while a slider moves."""
         fresh = self.shown is None or self._wanted is None or self.shown[0] == self._wanted
         off = self.shown is not None and self._wanted is None
         if fresh:
@@ -232,7 +237,7 @@ class FiguresPanel(Panel):
 
     def _use_best(self) -> None:
         if self.shown is not None:
-            # No detection lies below the model's own floor, so that there the same are shown.
+            # A score below the model's own floor would show the same detections as the floor itself.
             score = max(self._least_score, round(float(self.shown[1].arrays["best_score"][0]), 4))
             self.store.update(self.store.document.with_value("detect", score=score), title="Score with the best F1")
 
@@ -276,7 +281,7 @@ class FiguresPanel(Panel):
         self._show()
 
     def _side(self) -> QWidget:
-        """Return the button, the numbers and the state, one under the other."""
+        """Return the column of button, numbers and state."""
         top = QHBoxLayout()
         top.setSpacing(GAP)
         top.addWidget(self.run, 1)

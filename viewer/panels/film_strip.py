@@ -1,4 +1,4 @@
-"""Film: the opened pictures as a strip of thumbnails. It reads no files: it asks for thumbnails of what is seen."""
+"""The Film panel: thumbnails of the opened pictures. It requests thumbnails one at a time, for visible items only."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from PySide6.QtWidgets import (
 )
 
 from models.inspection import Description
-from models.media import kind
+from models.pictures.media import kind
 from models.types import Pixels, Source
 from viewer import theme
 from viewer.panels.base import Panel
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.plain import plain
+from viewer.widgets.controls.elided_label import plain
 
 THUMB_PX = 64
 FRAME_PX = 4
@@ -35,7 +35,7 @@ ON = (Qt.Key.Key_Down, Qt.Key.Key_Right)
 
 
 class FilmPanel(Panel):
-    """One thumbnail a picture; the current one is marked, an unreadable one carries a warning."""
+    """A thumbnail per picture. The current one is framed; an unreadable one has a warning icon."""
 
     id: ClassVar[str] = "film"
     title: ClassVar[str] = "Pictures"
@@ -92,7 +92,7 @@ class FilmPanel(Panel):
             self._look()
 
     def set_thumbnail(self, source: Source, pixels: Pixels | None) -> None:
-        """Show the thumbnail (h, w, 3) of a picture, or a warning sign for None."""
+        """Show the thumbnail (h, w, 3) of a picture, or a warning icon for None."""
         for item in self._items():
             if item.data(ROLE) == source:
                 item.setData(LOOKED, True)
@@ -106,6 +106,7 @@ class FilmPanel(Panel):
 
     def _clicked(self, item: QListWidgetItem) -> None:
         self.chosen.emit(self.list.row(item))
+        # The mark stays on the current picture until the clicked one has been opened.
         self.list.setCurrentRow(self.store.document.current)
 
     def _asked(self, key: int) -> None:
@@ -128,13 +129,13 @@ class FilmPanel(Panel):
                 return
 
     def showEvent(self, event: object) -> None:
-        """Look for thumbnails when the strip comes into sight."""
+        """Request missing thumbnails when the strip becomes visible."""
         super().showEvent(event)  # type: ignore[arg-type]
         self._look()
 
 
 class _Strip(QListWidget):
-    """A list whose mark moves only when the picture could be opened: keys ask for it."""
+    """A list in which keys only request another picture; the mark moves once that could be opened."""
 
     asked = Signal(int)
 
@@ -146,7 +147,7 @@ class _Strip(QListWidget):
 
 
 class _Frame(QStyledItemDelegate):
-    """A thumbnail in the middle of its place, the current one framed."""
+    """Paints a thumbnail centred in its cell, with a frame around the current one."""
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex

@@ -1,4 +1,4 @@
-"""Filters: the kernels of a convolution side by side, one of them large with its numbers. It reads no weights."""
+"""The Filters panel: the kernels of a convolution side by side, one of them enlarged with its numbers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NONE_CHOSEN = "Click a filter to see it large, with its numbers."
 
 
 class _Detail(QWidget):
-    """One kernel large, its numbers, and its planes over all inputs."""
+    """One kernel enlarged, its numbers, and its planes for all inputs."""
 
     def __init__(self, numbers: Callable[[], str], plane_line: Callable[[int], str]) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class _Detail(QWidget):
         row.addLayout(right, 1)
 
     def show_scale(self, result: Result) -> None:
-        """Tell what the colours of the layer stand for."""
+        """Show the range of the layer's colour scale."""
         colours = result.arrays["tiles"].ndim == 4
         end = float(f"{result.meta['scale']:.3g}")
         self.bar.setVisible(not colours)
@@ -88,7 +88,7 @@ class _Detail(QWidget):
         self.scale.setText(f"Grey is zero, full colour ±{end:g}" if colours else "One scale for the whole layer")
 
     def show_filter(self, result: Result | None, atlas: Atlas | None, row: int) -> None:
-        """Show another filter, or a hint at -1."""
+        """Show the filter at `row`; -1 shows a hint."""
         there = result is not None and 0 <= row < len(result.arrays["tiles"])
         for part in (self.tile, self.card, self.copy):
             part.setVisible(there)
@@ -107,7 +107,7 @@ class _Detail(QWidget):
 
 
 class FilterPanel(Panel):
-    """The layer, how its kernels are shown and in which order; the grid; the chosen one with its numbers."""
+    """Controls for layer, display and order; the grid of kernels; the selected one with its numbers."""
 
     id: ClassVar[str] = INSPECTION
     title: ClassVar[str] = "Filters"
@@ -151,26 +151,26 @@ class FilterPanel(Panel):
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
-        """Want the kernels of a layer, and all planes of the chosen one."""
+        """Return the slots of the layer's kernels and of all planes of the selected filter."""
         return [(cls.id, cls.wants), (ONE, cls.wants_one)]
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the kernels while they are in view; their order is a matter of the grid."""
+        """Request the kernels while the panel is in view. Sorting is done in the grid."""
         if description is None or INSPECTION not in document.view.inside:
             return None
         return request_plan.ask(INSPECTION, document, description, extra={"channel": -1, "sort": "none"})
 
     @staticmethod
     def wants_one(document: Document, description: Description | None) -> Request | None:
-        """Want all planes of the chosen filter."""
+        """Request all planes of the selected filter."""
         channel = int(document.values(INSPECTION).get("channel", -1))
         if description is None or channel < 0 or INSPECTION not in document.view.inside:
             return None
         return request_plan.ask(INSPECTION, document, description, extra={"mode": "auto", "plane": 0, "sort": "none"})
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show the settings as they stand, or say why there is nothing to see."""
+        """Show the current settings, or why there is nothing to show."""
         values = document.values(INSPECTION)
         reason = self.lacking(description) if description else ""
         if document.source is None:
@@ -191,7 +191,7 @@ class FilterPanel(Panel):
             self._tell_one()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Take the kernels, or the planes of one."""
+        """Store the kernels, or the planes of one."""
         if slot == ONE:
             self._one = result
         elif slot == self.id:
@@ -207,18 +207,18 @@ class FilterPanel(Panel):
             self._tell_one()
 
     def show_failure(self, slot: str, failure: Failure) -> None:
-        """Say why there are no kernels; those there were stay."""
+        """Show why there are no kernels; keep the previous ones."""
         document = self.store.document
         if slot == self.id and not failure.cancelled:
             self.view.fail((document.model, document.source), failure.text)
             self.refresh(document, None)
 
     def seen(self, in_view: bool) -> None:
-        """Ask while the panel is in view, and no longer."""
+        """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_inside(self.id, in_view))
 
     def _show(self) -> None:
-        """Paint the grid anew."""
+        """Paint the grid again."""
         if self._result is None:
             return
         self._atlas = feature_maps.filter_atlas(self._result, theme.heat_lut)
@@ -235,7 +235,7 @@ class FilterPanel(Panel):
         self.grid.show_tiles(self._atlas, order, quiet=arrays["dead"], marked=arrays["duplicate"])
 
     def _tell_one(self) -> None:
-        """Show the chosen filter large, with its numbers and planes."""
+        """Show the selected filter enlarged, with its numbers and planes."""
         self.detail.show_filter(self._result, self._atlas, self.grid.chosen)
         one, result = self._one, self._result
         mine = one is not None and result is not None and self.grid.chosen >= 0

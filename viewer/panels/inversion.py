@@ -1,4 +1,4 @@
-"""Inversion: the code behind an opened picture, sought in the background, with the picture found and a control."""
+"""The Inversion panel: an optimisation in the background for the latent code of a picture, beside a control."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SEEKING = "Seeking… Escape stops it."
 
 
 class InversionPanel(Panel):
-    """The search for a code, what it found beside what was given, and how far apart they are."""
+    """The search for a code: the given picture, the picture found, and the distance between them."""
 
     id: ClassVar[str] = "inversion"
     title: ClassVar[str] = "Inversion"
@@ -69,13 +69,13 @@ class InversionPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the code of the picture that is sought for, as long as that is the one open."""
+        """Request the code of the picture being inverted, as long as that picture is open."""
         if document.source is None or document.latent.sought != document.source:
             return None
         return request_plan.ask(INSPECTION, document, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show the settings, and whether there is something to seek."""
+        """Show the settings, and whether there is a picture to invert."""
         offer = description.offers.get(INSPECTION) if description else None
         if offer is not None and not offer.reason:
             if self.form is None:
@@ -93,14 +93,14 @@ class InversionPanel(Panel):
             self.words.setText(SEEKING if sought else ready)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Show what was found."""
+        """Show the result."""
         if slot == self.id:
             self._result = result
             self._show()
             self.go.setEnabled(True)
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
-        """Say in place that nothing was found, and let it be tried again."""
+        """Show in the panel that the search failed, and allow another try."""
         if slot != self.id:
             return None
         self.store.update(self.store.document.with_latent(sought=None))
@@ -108,7 +108,7 @@ class InversionPanel(Panel):
         return True
 
     def forget(self) -> None:
-        """Drop what was found for a picture that is gone."""
+        """Drop the result of the previous picture."""
         self._result = None
         self.gallery.show_tiles([None, None, None])
         self.refresh(self.store.document, None)

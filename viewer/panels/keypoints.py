@@ -1,4 +1,4 @@
-"""Key points: how the points of the shown detections are painted, and the heat map of one. It finds none itself."""
+"""The Key points panel: how the key points of the shown detections are painted, and the heat map of one of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.controls.form import Form
 
 INSPECTION = "keypoints"
-SCORE_HELP = "A point's score is its height in its heat map, no probability: 0 is about even, sure ones are above 5."
+SCORE_HELP = (
+    "A point's score is its height in its heat map, not a probability: 0 is about even, confident ones are above 5."
+)
 ROWS = (
     Parameter("points", "Key points", "bool", True, help="Draw the points of each shown detection and their limbs."),
     Parameter("point_score", "Point score", "float", 0.0, low=-20.0, high=40.0, step=0.5, help=SCORE_HELP),
@@ -87,7 +89,7 @@ class KeyPointPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the key points of the shown detections, and the heat maps of the selected one if one is to be shown."""
+        """Request the key points of the shown detections, and the selected one's heat maps if one is to be shown."""
         view = document.view
         if description is None or not (view.points or view.heat_point >= 0):
             return None
@@ -95,7 +97,7 @@ class KeyPointPanel(Panel):
         return request_plan.ask(INSPECTION, document, description, settings="detect", extra=extra)
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show the switches as they stand, or why there is nothing to switch."""
+        """Show the switches, or why there is nothing to switch."""
         reason = self.lacking(description) if description else ""
         self.form.set_values({p.name: getattr(document.view, p.name) for p in ROWS})
         usable = "" if document.view.points else "Key points are off."
@@ -103,7 +105,7 @@ class KeyPointPanel(Panel):
         self._tell(document, reason)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Take the key points, and which detections are shown now: those of others are left out."""
+        """Store the key points, and which detections are shown; key points of others are not painted."""
         if slot == "detect":
             self._shown = result.arrays["ids"]
         elif slot == self.id:
@@ -113,7 +115,7 @@ class KeyPointPanel(Panel):
             self.layers_changed.emit()
 
     def forget(self) -> None:
-        """Drop the key points of a picture that is gone."""
+        """Drop the key points of the previous picture."""
         self._result = self._shown = None
 
     def layers(self, document: Document) -> list[Layer]:

@@ -1,4 +1,4 @@
-"""Explore: where in its latent space a generative model is: seeds, one control a dimension. It makes no picture."""
+"""The Explore panel: the current latent code of a generative model, as a seed and a slider per dimension."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MIDDLE = "Back to the middle of the prior"
 
 
 class ExplorePanel(Panel):
-    """The seed, the code's length against that of others, and a control for each dimension."""
+    """The seed, the code's length compared with typical ones, and a slider for each dimension."""
 
     id: ClassVar[str] = "explore"
     title: ClassVar[str] = "Explore"
@@ -74,23 +74,23 @@ class ExplorePanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the picture of the code."""
+        """Request the picture of the current code."""
         return request_plan.generated(document, description)
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
-        """Want it in the slot that the canvas shows."""
+        """Return the slot whose picture the canvas shows."""
         return [(SLOT, cls.wants)]
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show the controls of the model, and where they stand."""
+        """Show the model's controls and the current values."""
         space = latent_code.space_of(description)
         if description is None or space is None:
             return
         code = latent_code.code_of(document, space)
         known, reach = (document.model, description.about.get("latent")), latent_code.reach_of(code)
         if known == self._built[:2] and self._held():
-            reach = max(reach, self._built[2])  # a slider that is dragged must not be made anew
+            reach = max(reach, self._built[2])  # rebuilding the form would take away a slider that is being dragged
         if known != self._known:
             self._known, self._spread, self._folder = known, None, None
         if known != self._built[:2] or reach != self._built[2]:
@@ -110,7 +110,7 @@ class ExplorePanel(Panel):
             self.remark.setVisible(bool(self.remark.text()))
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Draw the posterior of the picture on the tracks, once a picture was encoded."""
+        """Draw an encoded picture's posterior on the slider tracks."""
         if "band" in result.meta and "verdict" in result.meta:
             self._folder = result.meta["band"]
         if "mu" in result.arrays and "sigma" in result.arrays and request.model == self.store.document.model:
@@ -118,7 +118,7 @@ class ExplorePanel(Panel):
             self._draw_spread()
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
-        """Say in place why a code makes no picture."""
+        """Show in the panel why a code cannot be decoded."""
         if slot != SLOT or failure.cancelled:
             return None
         self.remark.setText(failure.text)
@@ -126,7 +126,7 @@ class ExplorePanel(Panel):
         return True
 
     def forget(self) -> None:
-        """Take the posterior of a picture that is gone off the tracks."""
+        """Remove the posterior of the previous picture from the tracks."""
         self._spread = None
         self._draw_spread()
 
@@ -138,12 +138,12 @@ class ExplorePanel(Panel):
         self.store.update(document, title=f"Seed {seed}", merge="seed")
 
     def _held(self) -> bool:
-        """Tell whether one of the controls is being moved."""
+        """Return whether a slider is being dragged."""
         focus = QApplication.focusWidget()
         return self.form is not None and focus is not None and self.form.isAncestorOf(focus)
 
     def _build(self, description: Description, space: Space, reach: float) -> None:
-        """Make the controls of another model, or of the same for codes that lie farther out."""
+        """Build the controls for another model, or for codes outside the present range."""
         if self.form is not None:
             self._column.removeWidget(self.form)
             self.form.deleteLater()

@@ -1,4 +1,4 @@
-"""Layers: every call of the network for the picture as a tree; one is chosen for maps and activations."""
+"""The Layers panel: a tree of the network's module calls, to choose the layer for maps and activations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SEARCH_PX = 260
 
 
 class LayersPanel(Panel):
-    """The calls with their thumbnails, a search, and the way back to the automatic layer."""
+    """The calls with their thumbnails, a search line, and a button for the automatic layer."""
 
     id: ClassVar[str] = "layers"
     title: ClassVar[str] = "Layers"
@@ -73,11 +73,11 @@ class LayersPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the network's calls while they are listed."""
+        """Request the network's calls while the panel is in view."""
         return attribution.layers(document, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Mark the layer chosen; say why there is none to choose."""
+        """Mark the chosen layer, or show why there is none to choose."""
         if self._request is not None and self._request.model != document.model:
             self._result = self._request = None
         reason = self.lacking(description) if description else ""
@@ -91,7 +91,7 @@ class LayersPanel(Panel):
         self._tell(document)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """List the calls; those of the same network on another picture only get other thumbnails."""
+        """List the calls; for the same network on another picture, replace only the thumbnails."""
         if slot != self.id:
             return
         before, self._result, self._request = self._result, result, request
@@ -105,16 +105,16 @@ class LayersPanel(Panel):
         self.refresh(self.store.document, None)
 
     def show_failure(self, slot: str, failure: Failure) -> None:
-        """Say why there are none; those of an earlier answer stay."""
+        """Show why there are no calls; keep the previous ones."""
         if slot == self.id and self._result is None:
             self.empty.setText("Cancelled. F5 asks again." if failure.cancelled else failure.text)
 
     def forget(self) -> None:
-        """Drop the thumbnails of another picture; the calls are the network's."""
+        """Drop the thumbnails of the previous picture; the calls stay valid for the network."""
         self.tree.set_thumbnails(np.zeros((0, 1, 1), np.uint8), np.empty(0, np.int64))
 
     def seen(self, in_view: bool) -> None:
-        """Ask for the calls while the panel is in view, and no longer."""
+        """Request the calls only while the panel is in view."""
         self.store.update(self.store.document.with_view(layers=in_view))
 
     def _tell(self, document: Document, found: int = -1) -> None:
@@ -133,7 +133,7 @@ class LayersPanel(Panel):
         self._tell(self.store.document, found if text.strip() else -1)
 
     def _take(self) -> None:
-        """Take the first match that is a call."""
+        """Choose the first match that is a call."""
         index = self.tree.model().index(0, 0)
         while index.isValid() and not self.tree.calls.id_at(index):
             index = self.tree.model().index(0, 0, index)

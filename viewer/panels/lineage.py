@@ -1,4 +1,4 @@
-"""Lineage: the way of the selected box, from its anchor to its place among the shown. It explains one box, not many."""
+"""The Lineage panel: how the selected box came to be, from its anchor to its place among the detections shown."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WIDE_PX = 640
 
 
 class LineagePanel(Panel):
-    """What the box became, and a chain of cards: anchor, proposal, class scores, suppression."""
+    """The outcome for the box and a chain of cards: anchor, proposal, class scores, suppression."""
 
     id: ClassVar[str] = "lineage"
     title: ClassVar[str] = "Lineage"
@@ -97,14 +97,14 @@ class LineagePanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the lineage of the selected box while something shows it."""
+        """Request the lineage of the selected box while something shows it."""
         view = document.view
         if document.selected < 0 or not (view.lineage or view.anchors == "lineage"):
             return None
         return request_plan.ask("lineage", document, description, settings="detect", extra={"box": document.selected})
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Say what to do while no box is selected, or why the model cannot tell."""
+        """Show what to do while no box is selected, or why the model has no lineage."""
         reason = self.lacking(description) if description else ""
         self.empty.setText(reason or EMPTY)
         there = not reason and document.selected >= 0 and self._result is not None
@@ -120,18 +120,18 @@ class LineagePanel(Panel):
         self.layers_changed.emit()
 
     def forget(self) -> None:
-        """Drop the lineage of another picture's box."""
+        """Drop the lineage of the previous picture's box."""
         self._result = None
 
     def layers(self, document: Document) -> list[Layer]:
-        """Paint the way of the selected box."""
+        """Paint the steps of the selected box."""
         wanted = document.view.lineage or document.view.anchors == "lineage"
         if self._result is None or not wanted or self._result.meta["finding"]["id"] != document.selected:
             return []
         return lineage.lineage_layers(self._result)
 
     def picked(self, layer: str, row: int) -> bool:
-        """Select a suppressed box, or the one that suppressed, that was clicked on the picture."""
+        """Select the suppressed or suppressing box that was clicked on the picture."""
         found = next((one for one in self.layers(self.store.document) if one.id == layer), None)
         if found is None or layer not in (lineage.REMOVED, lineage.REMOVER, lineage.BOX):
             return False
@@ -139,11 +139,11 @@ class LineagePanel(Panel):
         return True
 
     def seen(self, in_view: bool) -> None:
-        """Ask while the panel is in view, and no longer."""
+        """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_view(lineage=in_view))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Stand the chain upright where there is no room beside each other."""
+        """Stack the chain vertically if the panel is too narrow."""
         super().resizeEvent(event)
         wide = self.width() >= WIDE_PX
         self._chain.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
@@ -152,11 +152,11 @@ class LineagePanel(Panel):
 
     @property
     def text(self) -> str:
-        """The lineage as text, "" for none."""
+        """Return the lineage as text, "" for none."""
         return lineage.lineage_text(self._result) if self._result is not None else ""
 
     def _page(self) -> QWidget:
-        """Lay the headline and the chain out."""
+        """Return the page with the headline and the chain."""
         head = QHBoxLayout()
         head.addWidget(self.headline, 1)
         head.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignTop)

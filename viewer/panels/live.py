@@ -1,4 +1,4 @@
-"""Live: plays a video, camera or stream: where it is, how fast, what each stage takes. It opens nothing itself."""
+"""The Live panel: playback of a video, camera or stream, with position, frame rate and the time of each stage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QToolButton
 
 from models.live.status import Facts
-from models.media import is_endless, title
+from models.pictures.media import is_endless, title
 from models.types import Source
 from viewer import theme
 from viewer.panels.base import GAP, Panel
@@ -17,15 +17,15 @@ from viewer.widgets.controls.slider import Timeline
 
 NOTHING = "Open a video, a camera or a stream to play it."
 PACES = (
-    ("Real time", "Frames are passed over where the model is slower than the video."),
-    ("Every frame", "However long it takes; nothing is passed over."),
+    ("Real time", "Frames are skipped where the model is slower than the video."),
+    ("Every frame", "However long it takes; no frame is skipped."),
 )
 ICON_PX = 16
 Texts = tuple[str, str, str]
 
 
 class LivePanel(Panel):
-    """The controls of what plays, and its numbers."""
+    """The playback controls and the numbers."""
 
     id: ClassVar[str] = "live"
     title: ClassVar[str] = "Live"
@@ -75,13 +75,13 @@ class LivePanel(Panel):
         self.show_live(None, Facts())
 
     def show_live(self, source: Source | None, facts: Facts) -> None:
-        """Show the state of what plays."""
+        """Show the playback state of a source."""
         self._source, self._facts = source, facts
         endless = source is not None and is_endless(source.path)
         playing = facts.state == "playing"
         reason = ""
         if endless:
-            reason = f"{title(source.path) if source else ''} is live: there is no way back in it."
+            reason = f"{title(source.path) if source else ''} is live: you cannot go back in it."
         elif source is not None and not facts.count:
             reason = "The file does not say how long it is."
         for widget in (self.back, self.play, self.forward, self.timeline, self.pace, self.record):
@@ -113,7 +113,7 @@ class LivePanel(Panel):
         self.place.setText(place_text(facts, endless=endless))
 
     def _acted(self) -> None:
-        # A drag reports itself as sliderMoved; this is for keys, the wheel and clicks.
+        # Drags arrive through sliderMoved; this handles keys, the wheel and clicks.
         if not self.timeline.isSliderDown():
             self.sought.emit(self.timeline.sliderPosition())
 
@@ -154,7 +154,7 @@ class LivePanel(Panel):
 
 
 def clock(seconds: float) -> str:
-    """Return a time as 1:02:03.4, hours left out where there are none."""
+    """Return a time as 1:02:03.4, without hours if there are none."""
     tenths = int(seconds * 10 + 1e-6)
     minutes, rest = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)
@@ -163,7 +163,7 @@ def clock(seconds: float) -> str:
 
 
 def place_text(facts: Facts, *, endless: bool) -> str:
-    """Return where playing is: time and frame, with the whole length where it is known."""
+    """Return the position as time and frame number, with the total length if it is known."""
     if facts.number < 0:
         return ""
     if endless or not facts.fps:
@@ -176,7 +176,7 @@ def place_text(facts: Facts, *, endless: bool) -> str:
 
 
 def _texts(source: Source | None, facts: Facts) -> Texts:
-    """Return the state, the rates, and the times of the stages in words."""
+    """Return the texts for the state, the rates, and the times of the stages."""
     if source is None:
         return NOTHING, "", ""
     name = title(source.path)
@@ -194,14 +194,14 @@ def _texts(source: Source | None, facts: Facts) -> Texts:
 
 
 def _unbroken(text: str) -> str:
-    """Return a text that stays on one line."""
+    """Replace blanks by no-break spaces, so that the text stays on one line."""
     return text.replace(" ", "\u00a0")
 
 
 def _pace_reason(*, endless: bool, recording: bool) -> str:
     if endless:
-        return "Of what is live the newest frame is shown; older ones are dropped."
-    return "What is recorded holds every frame." if recording else "How a file is played"
+        return "Of a live source the newest frame is shown; older ones are dropped."
+    return "A recording contains every frame." if recording else "How a file is played"
 
 
 def _button(icon: str, name: str, hint: str) -> QToolButton:

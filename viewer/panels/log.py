@@ -1,4 +1,4 @@
-"""Log: every message with its time, to read again and to copy."""
+"""The Log panel: every message with its time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_LINES = 5000
 
 
 class LogPanel(Panel):
-    """Messages, newest last."""
+    """Messages, newest last, as text that can be copied."""
 
     id: ClassVar[str] = "log"
     title: ClassVar[str] = "Log"
@@ -36,7 +36,7 @@ class LogPanel(Panel):
         column.addWidget(self.text)
 
     def write(self, text: str, details: str = "") -> None:
-        """Append a message, its details below it."""
+        """Append a message with its details underneath."""
         stamp = datetime.now().astimezone().strftime("%H:%M:%S")
         self.text.appendPlainText(f"{stamp}  {text}")
         if details:

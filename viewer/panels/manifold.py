@@ -1,4 +1,4 @@
-"""Manifold: a map of pictures over a plane of the latent space; a click or drag goes there. It decodes nothing."""
+"""The Manifold panel: a map of decoded pictures over a plane of the latent space; a click or drag moves the code."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PUT_FIRST = "Put codes aside as A, B and C first"
 
 
 class ManifoldPanel(Panel):
-    """The map, its two axes, the way to the plane of three codes, and settings folded away."""
+    """The map, its two axes, the switch to the plane through three stored codes, and settings."""
 
     id: ClassVar[str] = "manifold"
     title: ClassVar[str] = "Manifold"
@@ -86,7 +86,10 @@ class ManifoldPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the map while the panel is in view. What lies in the plane asks for the same map."""
+        """Request the map while the panel is in view.
+
+        The code is set to zero along the two axes, so that moving within the plane keeps requesting the same map.
+        """
         space = latent_code.space_of(description)
         if INSPECTION not in document.view.inside or space is None or description is None:
             return None
@@ -105,7 +108,7 @@ class ManifoldPanel(Panel):
 
     @staticmethod
     def wants_points(document: Document, description: Description | None) -> Request | None:
-        """Want the pictures of the current folder encoded while the map is in view."""
+        """Request the encodings of the current folder's pictures while the map is in view."""
         folder = latent_code.folder_of(document)
         shown = INSPECTION in document.view.inside and document.latent.points
         if not shown or description is None or folder is None:
@@ -114,15 +117,15 @@ class ManifoldPanel(Panel):
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
-        """Want the map, and what lies on it."""
+        """Return the slots of the map and of the points on it."""
         return [(cls.id, cls.wants), (ENCODED, cls.wants_points)]
 
     def seen(self, in_view: bool) -> None:
-        """Ask for the map while it is looked at."""
+        """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_inside(self.id, in_view))
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show the axes and settings, and mark where the code is."""
+        """Show axes and settings, and mark the current code."""
         space, offer = latent_code.space_of(description), description.offers.get(INSPECTION) if description else None
         if description is None or space is None or offer is None:
             return
@@ -159,7 +162,7 @@ class ManifoldPanel(Panel):
         self._mark(document)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Show the map as far as it is known, or what lies on it."""
+        """Show the map as far as it is computed, or the points on it."""
         if slot == ENCODED:
             self._encoded = result
             self._lay()
@@ -179,14 +182,14 @@ class ManifoldPanel(Panel):
         self._mark(self.store.document)
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
-        """Say in place why there is no map; the last one stays."""
+        """Show in the panel why there is no map; keep the last one."""
         if slot not in (self.id, ENCODED) or failure.cancelled:
             return None
         self._tell(failure.text)
         return True
 
     def forget(self) -> None:
-        """Take the pictures of another folder off the map."""
+        """Remove the previous folder's pictures from the map."""
         if latent_code.folder_of(self.store.document) is None:
             self._encoded = None
             self._lay()
@@ -231,7 +234,7 @@ class ManifoldPanel(Panel):
         self.remark.setVisible(bool(text))
 
     def _lay(self) -> None:
-        """Put the encoded pictures on the map."""
+        """Place the encoded pictures on the map."""
         plane, encoded = self.map.plane, self._encoded
         if plane is None or encoded is None or len(plane.origin) != encoded.arrays["means"].shape[1]:
             self.map.set_points(Points())
@@ -264,7 +267,10 @@ class ManifoldPanel(Panel):
         self._read(*self.map.plane.coordinates(*place[:2]), name)
 
     def _go(self, x: float, y: float) -> None:
-        """Go to coordinates. The other dimensions stay as they are now, which a map shown may not know yet."""
+        """Move the current code to coordinates of the map.
+
+        The other dimensions keep their current values, which may be newer than those of the map shown.
+        """
         plane, space, document = self.map.plane, self._space, self.store.document
         code = latent_code.code_of(document, space) if space is not None else None
         if plane is None or code is None:
@@ -277,7 +283,7 @@ class ManifoldPanel(Panel):
         self.store.update(latent_code.at(document, code), title="Move on the map", merge="latent map")
 
     def _zoom(self, factor: float, across: float, down: float) -> None:
-        """Zoom so that what is at a place stays there."""
+        """Zoom about a place of the map (0 to 1 from the left and top), which stays where it is."""
         plane = self.map.plane
         if plane is None:
             return
@@ -285,6 +291,7 @@ class ManifoldPanel(Panel):
         now = float(given.get("zoom", 1.0))
         zoom = min(max(now * factor, LEAST_ZOOM), MOST_ZOOM)
         changed: dict[str, Value | None] = {"zoom": round(zoom, 4) if abs(zoom - 1) > 1e-3 else None}
+        # The new centre m' keeps `at` in place: (at - m') * zoom = (at - m) * now.
         for name, at in zip("xy", plane.coordinates(across, down), strict=True):
             middle = float(given.get(name, 0.0))
             changed[name] = round(at + (middle - at) * now / zoom, 4) or None
@@ -294,7 +301,7 @@ class ManifoldPanel(Panel):
         self._change("Whole map", {"x": None, "y": None, "zoom": None})
 
     def _axis(self, name: str, row: int) -> None:
-        """Take another dimension for an axis; the two change places where the other has it."""
+        """Choose another dimension for an axis; if the other axis shows it already, swap the two."""
         a, b = self._axes
         if name == "a":
             a, b = row, (a if row == b else b)
@@ -334,7 +341,7 @@ class ManifoldPanel(Panel):
 
 
 def axes(description: Description, space: Space, given: dict[str, Value]) -> tuple[int, int]:
-    """Return the two dimensions of the map: those chosen, else those of the inspection."""
+    """Return the two dimensions of the map: those chosen, otherwise the inspection's default."""
     a, b = int(given.get("a", -1)), int(given.get("b", -1))
     if a >= 0 and b >= 0:
         return a, b
@@ -343,7 +350,7 @@ def axes(description: Description, space: Space, given: dict[str, Value]) -> tup
 
 
 def plane_of(result: Result) -> Plane:
-    """Return the plane of an answer."""
+    """Return the plane of a result."""
     sides = [Axis(float(low), float(high), bool(normal)) for low, high, normal in result.arrays["sides"]]
     return Plane(result.arrays["origin"], result.arrays["u"], result.arrays["v"], *sides)
 

@@ -1,4 +1,4 @@
-"""Compare maps: methods x classes x pictures in one grid, on one locked scale, two of them subtracted. It asks only."""
+"""The Compare maps panel: methods x classes x pictures in one grid, on one scale, and the difference of two maps."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ from models.cards import card
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result, Source
-from viewer.export.map_grid import Sheet, Shown
 from viewer.panels.base import GAP, Levels, Panel
 from viewer.presenters import attribution, map_comparison, map_tiles
 from viewer.presenters.map_comparison import Cell, Difference
-from viewer.presenters.map_tiles import Answer
+from viewer.presenters.map_tiles import Answer, Sheet, Shown
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.lookup import label_of
@@ -42,7 +41,7 @@ HINT = "Click a map, then Ctrl+click another: their difference."
 
 
 class MapsPanel(Panel):
-    """Choices on top, the grid, the difference of two cells, one colour bar. What was answered once is kept a while."""
+    """Choices on top, the grid, the difference of two cells, one colour bar. The last KEPT_MOST results are kept."""
 
     id: ClassVar[str] = "maps"
     title: ClassVar[str] = "Compare maps"
@@ -94,15 +93,15 @@ class MapsPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Wanted:
-        """Want every cell's map while the panel is in view."""
+        """Request the map of every cell while the panel is in view."""
         return map_comparison.wanted(document, description)
 
     def seen(self, in_view: bool) -> None:
-        """Ask while the panel is in view, and no longer."""
+        """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_view(maps=in_view))
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Follow the document, while in view."""
+        """Follow the document while in view."""
         if description is not self._description:
             self._description, self._best = description, None
         if not document.view.maps:
@@ -116,7 +115,7 @@ class MapsPanel(Panel):
         self._show()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Keep a map, or the best classes."""
+        """Store a map, or the best classes."""
         document = self.store.document
         if slot == map_comparison.BEST_SLOT:
             self._best = result
@@ -130,7 +129,7 @@ class MapsPanel(Panel):
             self._keep(request, result)
 
     def show_failure(self, slot: str, failure: Failure) -> bool:
-        """Say in a cell why it has no map."""
+        """Show in a cell why it has no map."""
         request = map_comparison.wanted(self.store.document, self._description).get(slot)
         if not slot.startswith(map_comparison.QUEUE + ".") or request is None:
             return False
@@ -143,11 +142,11 @@ class MapsPanel(Panel):
         self._show()
 
     def forget(self) -> None:
-        """Chosen cells belong to a picture; maps are kept by what was asked, and shown again where that is."""
+        """Drop the selected cells and best classes. Maps stay: they are stored by request and can be shown again."""
         self._pair, self._best, self._offered = (), None, None
 
     def pointer(self, place: tuple[float, float] | None) -> None:
-        """Show the place under the mouse on the picture in every cell too."""
+        """Show the pointer's place on the picture in every cell."""
         size = next((one.tile.size for one in self.shown if one.tile.size[0]), None)
         if place is None or size is None:
             self._point(None)
@@ -156,20 +155,20 @@ class MapsPanel(Panel):
 
     @property
     def text(self) -> str:
-        """The numbers of every map as tab-separated text."""
+        """Return the numbers of all maps as tab-separated text."""
         return map_tiles.text(self.shown)
 
     @property
     def ready(self) -> bool:
-        """Whether there is a map to write."""
+        """Return whether there is a map to export."""
         return any(one.result is not None for one in self.shown)
 
     @property
     def pixels(self) -> dict[Source, Levels]:
-        """The pictures at hand, with their halvings."""
+        """Return the pictures at hand, each as levels of halved size."""
         return self._levels
 
-    # inside
+    # internals
 
     def _keep(self, request: Request, answer: Answer) -> None:
         self._answers[request] = answer
@@ -179,7 +178,7 @@ class MapsPanel(Panel):
         self._show()
 
     def _show(self) -> None:
-        """Bring grid, bar and difference up to date with the answers there are."""
+        """Update grid, colour bar and difference from the results there are."""
         document, description = self.store.document, self._description
         if not document.view.maps:
             return
@@ -210,7 +209,7 @@ class MapsPanel(Panel):
         self.copy.setEnabled(bool(self.shown))
 
     def _borrow(self, sources: set[Source]) -> None:
-        """Ask for the pictures that are not here yet, and let go of those no longer shown."""
+        """Request missing pictures, and drop those no longer shown."""
         for gone in self._levels.keys() - sources:
             del self._levels[gone]
         self._lent &= sources
@@ -219,7 +218,7 @@ class MapsPanel(Panel):
             self.pixels_wanted.emit(source)
 
     def _subtract(self) -> tuple[str, str, Difference] | None:
-        """Show the difference of the two cells chosen, as far as there is one."""
+        """Show and return the difference of the two selected cells, None if there is none."""
         by_cell = {one.cell: one for one in self.shown}
         chosen = [by_cell[cell] for cell in self._pair]
         self._right.setVisible(len(chosen) == 2)
@@ -235,7 +234,7 @@ class MapsPanel(Panel):
         return None if found is None else (chosen[0].tile.title, chosen[1].tile.title, found)
 
     def _offer(self, document: Document) -> None:
-        """List methods and classes anew where they are others."""
+        """List methods and classes again if they changed."""
         description = self._description
         key = (description, document.maps, self._best)
         if key == self._offered:
@@ -323,7 +322,7 @@ class MapsPanel(Panel):
 
 
 def _column(grid: QWidget, bar: QWidget, words: QWidget, *, across: bool = True) -> QWidget:
-    """Put a colour bar and words, beside or below each other, below a grid."""
+    """Return a widget with a grid above its colour bar and text; `across` puts those two side by side."""
     both = QWidget()
     column = QVBoxLayout(both)
     column.setContentsMargins(0, 0, 0, 0)
@@ -338,7 +337,7 @@ def _column(grid: QWidget, bar: QWidget, words: QWidget, *, across: bool = True)
 
 
 def _tell(bar: ColourBar, told: tuple[float, float, str]) -> None:
-    """Bring a colour bar up to date, in numbers that can be read."""
+    """Update a colour bar, with rounded numbers."""
     low, high, colours = told
     bar.set_range(float(f"{low:.3g}"), float(f"{high:.3g}"), colour_map=colours)
 

@@ -1,4 +1,4 @@
-"""Masks: whether, how and with which numbers the shapes of the shown detections are painted. It finds none itself."""
+"""The Masks panel: whether and how the instance masks of the shown detections are painted, and their numbers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NONE_SELECTED = "Select a box to read its mask."
 
 
 class MaskPanel(Panel):
-    """Switches of the mask layer, and the selected mask in numbers."""
+    """Switches of the mask layer, and the numbers of the selected mask."""
 
     id: ClassVar[str] = INSPECTION
     title: ClassVar[str] = "Masks"
@@ -73,14 +73,14 @@ class MaskPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the masks of the shown detections while they are painted."""
+        """Request the masks of the shown detections while they are painted."""
         view = document.view
         if description is None or not (view.masks or view.mask_values):
             return None
         return request_plan.ask(INSPECTION, document, description, settings="detect")
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show the switches as they stand, or why there is nothing to switch."""
+        """Show the switches, or why there is nothing to switch."""
         reason = self.lacking(description) if description else ""
         self.form.set_values({p.name: getattr(document.view, p.name) for p in ROWS})
         usable = "" if document.view.masks else "Masks are off."
@@ -89,7 +89,7 @@ class MaskPanel(Panel):
         self.text.setText(reason or self._numbers(document))
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Take the masks, and which detections are shown now: masks of others are left out until new ones are there."""
+        """Store the masks, and the ids of the detections shown; the masks of other detections are not painted."""
         if slot == "detect":
             self._shown = result.arrays["ids"]
         elif slot == self.id:
@@ -98,11 +98,11 @@ class MaskPanel(Panel):
             self.layers_changed.emit()
 
     def forget(self) -> None:
-        """Drop the masks of a picture that is gone."""
+        """Drop the masks of the previous picture."""
         self._result = self._rings = self._shown = None
 
     def layers(self, document: Document) -> list[Layer]:
-        """Paint the masks, and the selected one's probabilities."""
+        """Paint the masks, and the probabilities of the selected one."""
         result, rings, view = self._result, self._rings, document.view
         if result is None or rings is None or self._model != document.model:
             return []

@@ -1,4 +1,4 @@
-"""Model: what is known of the model, where it runs, what is assumed of its file, and its card, which can be edited."""
+"""The Model panel: what is known of the model, its device and precision, assumptions about its file, and its card."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from viewer.panels.base import GAP, Panel
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.widgets.controls.class_names_editor import ClassNames
+from viewer.widgets.controls.elided_label import plain
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.section import Section
 from viewer.widgets.pictures.map_readout import plain_label
-from viewer.widgets.plain import plain
 from viewer.widgets.tables.fact_card import Card
 
 WEIGHTS = "weights"
 LONGEST = 30  # characters of a name
 TASKS = {"": "as recognised", "classification": "classification", "detection": "detection", "generation": "generation"}
-NO_FILE = "This model is no file of yours: its card stays as it is."
+NO_FILE = "This model is not a file of yours, so its card cannot be edited."
 DEVICE = Parameter("device", "Runs on", "choice", "", help="Chosen by itself unless you choose.")
 PRECISION = Parameter(
     "precision", "Precision", "choice", "float32", help="Layers calculate in it; weights and results stay float32."
@@ -34,7 +34,7 @@ PRECISION = Parameter(
 
 
 class ModelPanel(Panel):
-    """Facts, choices that open the model anew, and the card's form."""
+    """Facts, choices that reopen the model, and a form to edit its card."""
 
     id: ClassVar[str] = "model"
     title: ClassVar[str] = "Model"
@@ -46,6 +46,7 @@ class ModelPanel(Panel):
         super().__init__(store)
         self.facts = Card("No model yet")
         self.note = plain_label("About the model")
+        self.closed = plain_label("What is closed to the model")
         self.choices: Form | None = None
         self.section = Section("Card: preprocessing and names")
         self.task = QComboBox()
@@ -57,7 +58,7 @@ class ModelPanel(Panel):
         self.preprocessing.reset.setAccessibleName("Reset to the card's own values")
         self.names = ClassNames()
         self.save = QPushButton("Save card and apply")
-        self.save.setToolTip("Write it beside the weights and open the model anew")
+        self.save.setToolTip("Write it beside the weights and reopen the model")
         self.revert = QPushButton("Revert")
         self.revert.setToolTip("Show what the card says")
         self.said = plain_label("About the card")
@@ -67,7 +68,7 @@ class ModelPanel(Panel):
         self._column = QVBoxLayout(inside)
         self._column.setContentsMargins(GAP, GAP, GAP, GAP)
         self._column.setSpacing(GAP)
-        for part in (self.facts, self.note, self.section):
+        for part in (self.facts, self.note, self.closed, self.section):
             self._column.addWidget(part)
         self._column.addStretch(1)
         line = QHBoxLayout()
@@ -93,7 +94,7 @@ class ModelPanel(Panel):
         self.preprocessing.reset_requested.connect(self._revert)
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show what is known of the document's model, once it is."""
+        """Show what is known of the document's model, once it is described."""
         if description is None or self._shown == (document.model, description):
             return
         self._shown = (document.model, description)
@@ -108,11 +109,12 @@ class ModelPanel(Panel):
         ]
         self.note.setText("\n\n".join(said))
         self.note.setVisible(bool(said))
+        self.closed.setText(str(about.get("confinement", "")))
         self._build(description)
         self._show_card(description)
 
     def _build(self, description: Description) -> None:
-        """Make the choices that this model offers, unless they are there."""
+        """Build the choices that this model offers, unless they are shown already."""
         offered = _offered(description)
         if offered != self._offered:
             self._offered = offered
@@ -120,11 +122,11 @@ class ModelPanel(Panel):
                 self._column.removeWidget(self.choices)
                 self.choices.deleteLater()
             self.choices = Form(offered)
-            self.choices.reset.setText("Open it as it opens by itself")
-            self.choices.reset.setAccessibleName("Open it as it opens by itself")
+            self.choices.reset.setText("Open it with its own choices")
+            self.choices.reset.setAccessibleName("Open it with its own choices")
             self.choices.committed.connect(self._choose)
             self.choices.reset_requested.connect(lambda: self._open({}))
-            self._column.insertWidget(2, self.choices)
+            self._column.insertWidget(3, self.choices)
             bar = self._scroll.verticalScrollBar().sizeHint().width()
             least = max(self.choices.least_width(), self.preprocessing.least_width())
             self._scroll.setMinimumWidth(max(least, self.facts.minimumSizeHint().width()) + 3 * GAP + bar)
@@ -138,7 +140,7 @@ class ModelPanel(Panel):
         self._open(chosen, title=f"Choose {name} {value}")
 
     def _open(self, chosen: dict[str, str], *, title: str = "Open as by itself") -> None:
-        """Open the same model under other choices; its weights and what else the panel does not offer stay."""
+        """Reopen the model with other choices; keep its weights, drop all other options."""
         base, given = model_name.split(self.store.document.model)
         kept = {key: value for key, value in given.items() if key == WEIGHTS}
         document = self.store.document.with_model(model_name.join(base, {**kept, **chosen}))
@@ -191,7 +193,7 @@ class ModelPanel(Panel):
 
 
 def _offered(description: Description) -> tuple[Parameter, ...]:
-    """Return the choices that open a model anew: where it runs, how precisely, what is assumed of its file."""
+    """Return the choices that reopen a model: device, precision, and assumptions about its file."""
     runtime = description.about.get("runtime", {})
     devices = {str(name): str(what) for name, what in runtime.get("devices", {}).items()}
     precisions = tuple(runtime.get("precisions", {}).get(description.device, ()))
@@ -223,7 +225,7 @@ def _in_force(description: Description) -> dict[str, object]:
 
 
 def _short(name: str) -> str:
-    """Return a name with its middle left out where it is too long for the panel."""
+    """Return a name elided in the middle if it is too long for the panel."""
     return name if len(name) <= LONGEST else f"{name[: LONGEST // 2 - 1]}…{name[-LONGEST // 2 :]}"
 
 

@@ -1,4 +1,4 @@
-"""Neighbours: the real pictures nearest to the generated one: has the model learnt it by heart? It compares nothing."""
+"""The Neighbours panel: the real pictures nearest to the generated one, to see whether the model memorised it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from models.cards import card as cards
 from models.inspection import Description
 from models.requests import Request
 from models.types import Failure, Result
-from viewer import reals
 from viewer.canvas.mosaic import tinted
 from viewer.panels.base import GAP, Panel
+from viewer.presenters import latent_code
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
@@ -28,7 +28,7 @@ COPY, CLOSE = 0.25, 0.75
 
 
 class NeighboursPanel(Panel):
-    """The nearest pictures in order, their distances, and how usual such a distance is among real ones."""
+    """The nearest pictures in order, their distances, and how usual such a distance is among real pictures."""
 
     id: ClassVar[str] = INSPECTION
     title: ClassVar[str] = "Nearest real"
@@ -52,7 +52,7 @@ class NeighboursPanel(Panel):
         self.folder = ElidedLabel()
         self.choose = QPushButton("Choose…")
         self.choose.setAccessibleName("Choose real pictures")
-        self.choose.setToolTip("A folder of real pictures, best those that the model learnt from")
+        self.choose.setToolTip("A folder of real pictures, ideally those the model was trained on")
         self._result: Result | None = None
         foot = QGridLayout()
         foot.setHorizontalSpacing(GAP)
@@ -73,29 +73,29 @@ class NeighboursPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the nearest pictures while the panel is in view and there is a folder."""
-        folder = reals.folder(document)
+        """Request the nearest pictures while the panel is in view and a folder is chosen."""
+        folder = latent_code.real_folder(document)
         if INSPECTION not in document.view.inside or not folder:
             return None
         extra = {"code": document.latent.code, "folder": folder}
         return request_plan.about(INSPECTION, document, description, extra=extra)
 
     def seen(self, in_view: bool) -> None:
-        """Ask while it is looked at."""
+        """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_inside(self.id, in_view))
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Name the folder, and what is compared."""
-        self.folder.setText(reals.words(document))
+        """Show the folder, and the features in which pictures are compared."""
+        self.folder.setText(latent_code.real_words(document))
         chosen = str(document.values(INSPECTION).get("features", "pixels"))
         self.space.setCurrentIndex(max(0, self.space.findData(chosen)))
-        if not reals.folder(document):
-            self.words.setText(reals.NONE)
+        if not latent_code.real_folder(document):
+            self.words.setText(latent_code.NO_REAL_PICTURES)
         elif self._result is None:
             self.words.setText(WAITING)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Show the nearest."""
+        """Show the nearest pictures."""
         if slot != self.id:
             return
         self._result = result
@@ -103,7 +103,7 @@ class NeighboursPanel(Panel):
         self._tell(self.grid.chosen)
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
-        """Say in place why there is no answer; the last one stays."""
+        """Show the reason in the panel; keep the last result."""
         if slot != self.id or failure.cancelled:
             return None
         self.words.setText(failure.text)

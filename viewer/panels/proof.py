@@ -1,4 +1,4 @@
-"""Proof: deletion and insertion curves of the map shown beside chance, and the map of random weights. It asks only."""
+"""The Proof panel: deletion and insertion curves of the current map against chance, and the map of random weights."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CAUTION = (
 
 
 class ProofPanel(Panel):
-    """What was found out in a sentence, two charts, the map beside its twin. It is asked for while it is in view."""
+    """A summary in words, two charts, and the map beside the one of a network with random weights."""
 
     id: ClassVar[str] = "proof"
     title: ClassVar[str] = "Proof"
@@ -77,16 +77,16 @@ class ProofPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Wanted:
-        """Want the proof of the map shown, while the panel is in view; it takes its time."""
+        """Request the proof of the current map, only while the panel is in view because it takes long."""
         request = faithfulness.wanted(document, description) if document.view.proof else None
         return {faithfulness.SLOT: request} if request is not None else {}
 
     def seen(self, in_view: bool) -> None:
-        """Ask while the panel is in view, and no longer."""
+        """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_view(proof=in_view))
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Notice that what is shown is not the proof of the map of now."""
+        """Drop the proof if it is not about the current map."""
         self._wanted = faithfulness.wanted(document, description) if document.view.proof else None
         if not document.view.proof:
             return
@@ -95,7 +95,7 @@ class ProofPanel(Panel):
         self._show()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Take the proof as far as it is there; and of the map itself how complete it is."""
+        """Store the proof as far as it is computed, and the completeness error of the map itself."""
         if slot == faithfulness.SLOT:
             self.shown, self._failed = (request, result), (None, "")
             self._show()
@@ -104,7 +104,7 @@ class ProofPanel(Panel):
             self._show()
 
     def show_failure(self, slot: str, failure: Failure) -> bool:
-        """Say why there is no proof."""
+        """Show why there is no proof."""
         if slot != faithfulness.SLOT:
             return False
         self._failed, self.shown = (self._wanted, failure.text), None
@@ -117,25 +117,25 @@ class ProofPanel(Panel):
         self._show()
 
     def forget(self) -> None:
-        """Drop the proof of another picture's map."""
+        """Drop the proof of the previous picture's map."""
         self.shown, self._delta = None, ("", None)
 
     @property
     def ready(self) -> bool:
-        """Whether there are curves to write."""
+        """Return whether there are curves to export."""
         return self.shown is not None and "deletion" in self.shown[1].arrays
 
     @property
     def delta(self) -> float | None:
-        """How far the map shown is from complete, where its method promises that."""
+        """Return the completeness error of the current map, None if its method does not promise completeness."""
         return self._delta[1] if self._delta[0] == self.store.document.method else None
 
     @property
     def text(self) -> str:
-        """Every number as text, "" for none."""
+        """Return all numbers as text, "" for none."""
         return faithfulness.as_text(self.shown[1], delta=self.delta) if self.shown is not None else ""
 
-    # inside
+    # internals
 
     def _show(self) -> None:
         document = self.store.document
@@ -157,7 +157,7 @@ class ProofPanel(Panel):
         self.details.setText("\n".join(said[1:]))
         self.details.setVisible(len(said) > 1)
         self.state.setText(
-            faithfulness.progress(result) if fresh else "Of the settings before; the new proof is under way."
+            faithfulness.progress(result) if fresh else "For the previous settings; the new proof is being computed."
         )
         self.state.setVisible(bool(self.state.text()))
         for chart, name in ((self.deletion, "deletion"), (self.insertion, "insertion")):
@@ -167,7 +167,7 @@ class ProofPanel(Panel):
         self._show_maps(request, result)
 
     def _show_maps(self, request: Request, result: Result) -> None:
-        """Show the map and its twin, each on its own scale, for it is where they are strong that is compared."""
+        """Show the map and its twin, each on its own scale, since their shapes are compared and not their sizes."""
         source, look = request.source, replace(self.store.document.look, scale=0.0)
         if source is not None and source != self._asked:
             self._asked = source
@@ -185,7 +185,7 @@ class ProofPanel(Panel):
     def _tile(self, name: str, values: Float | None, request: Request, result: Result, *, signed: bool) -> Tile:
         tile = Tile(name, name, "", request.source)
         if values is None:
-            return replace(tile, note="…", waits=True, tip=f"{name}: not there yet")
+            return replace(tile, note="…", waits=True, tip=f"{name}: not computed yet")
         look, extent = replace(self.store.document.look, scale=0.0), tuple(result.meta["extent"])
         end = heatmap.end_of(values, look)
         layer = heatmap.heat_layer(values, extent, look, signed=signed) if np.any(values) else None

@@ -1,4 +1,4 @@
-"""Results: the shown detections as a table, linked to the picture. Every number can be copied."""
+"""The Results panel: the detections as a table linked to the picture. Every number can be copied."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class Rows(QAbstractTableModel):
-    """The detections of a result, one a row; numbers are made into text only for rows that are seen."""
+    """The detections of a result, one per row; text is formatted only for visible rows."""
 
     def __init__(self) -> None:
         super().__init__()
         self.result: Result | None = None
 
     def take(self, result: Result | None) -> None:
-        """Show another result."""
+        """Replace the result."""
         self.beginResetModel()
         self.result = result
         self.endResetModel()
@@ -59,7 +59,7 @@ class Rows(QAbstractTableModel):
         return None
 
     def text(self, row: int, column: int) -> str:
-        """Return a cell as it is shown and copied."""
+        """Return the text of a cell, as shown and copied."""
         assert self.result is not None
         arrays = self.result.arrays
         if column == 0:
@@ -73,7 +73,7 @@ class Rows(QAbstractTableModel):
 
 
 class ResultsPanel(Panel):
-    """The table; selecting a row selects the box, and the other way round."""
+    """The table; selecting a row selects its box, and vice versa."""
 
     id: ClassVar[str] = "results"
     title: ClassVar[str] = "Results"
@@ -102,7 +102,7 @@ class ResultsPanel(Panel):
         self._model = ""
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Follow the selection."""
+        """Follow the document's selection."""
         self._follow(document.selected)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
@@ -117,13 +117,13 @@ class ResultsPanel(Panel):
         self.rows.take(None)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Scroll to the selection that was made while the table was closed."""
+        """Scroll to a selection made while the panel was closed."""
         super().showEvent(event)
         self.table.scrollTo(self.table.currentIndex())
 
     @property
     def text(self) -> str:
-        """The table as tab-separated text."""
+        """Return the table as tab-separated text."""
         lines = ["\t".join(COLUMNS)]
         lines += [
             "\t".join(self.rows.text(row, column) for column in range(len(COLUMNS)))

@@ -1,4 +1,4 @@
-"""Samples: a grid of pictures drawn from the prior; a click goes to that code."""
+"""The Samples panel: a grid of pictures decoded from the prior; a click makes a picture's code the current one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INSPECTION = "sample"
 
 
 class SamplesPanel(Panel):
-    """The grid, from which seed it begins, how many there are, and truncation."""
+    """The grid, its first seed, the number of samples, and the truncation."""
 
     id: ClassVar[str] = "samples"
     title: ClassVar[str] = "Samples"
@@ -53,11 +53,11 @@ class SamplesPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the sample while the panel is in view."""
+        """Request the samples while the panel is in view."""
         return request_plan.about(INSPECTION, document, description) if "samples" in document.view.inside else None
 
     def seen(self, in_view: bool) -> None:
-        """Ask for the sample while it is looked at."""
+        """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_inside(self.id, in_view))
 
     def refresh(self, document: Document, description: Description | None) -> None:
@@ -84,7 +84,7 @@ class SamplesPanel(Panel):
         self._frame(self.store.document)
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
-        """Say in place why there is no sample; the last one stays."""
+        """Show in the panel why there are no samples; keep the last ones."""
         if slot != self.id or failure.cancelled:
             return None
         self.remark.setText(failure.text)
@@ -103,7 +103,7 @@ class SamplesPanel(Panel):
         if self._result is None or row < 0:
             return
         seed, truncated = self._seed + row, bool(self._result.meta["parameters"]["truncation"])
-        # A truncated code is no longer its seed's: every panel must be asked about the one that is shown.
+        # A truncated code differs from its seed's code; pass the numbers, so that all panels use the code shown here.
         code = write(self._result.arrays["codes"][row]) if truncated else f"{SEED}{seed}"
         document = self.store.document.with_latent(code=code, at=-1)
         self.store.update(document, title=f"Seed {seed}", merge="seed")

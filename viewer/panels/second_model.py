@@ -1,4 +1,4 @@
-"""Two models: what the second one, shown beside the first, says of the same picture otherwise. It asks nothing."""
+"""The Two models panel: where a second model, shown beside the first, differs on the same picture."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ from viewer.presenters.model_difference import Pairs
 from viewer.session.document import Document, Look
 from viewer.session.history import Store
 from viewer.session.second_model import PREFIX, slot_of
-from viewer.widgets.controls.elided_label import ElidedLabel
+from viewer.widgets.controls.elided_label import ElidedLabel, plain
 from viewer.widgets.pictures.channel_view import copy_button
-from viewer.widgets.plain import plain
 from viewer.widgets.tables.box_pairs import PairTable
 from viewer.widgets.tables.copy_table import Cells
 from viewer.widgets.tables.fact_card import Card
@@ -52,7 +51,7 @@ SUBTRACT = "Show A − B in the second pane"
 
 
 class BesidePanel(Panel):
-    """Which model is second; boxes, classes, maps, activations and pictures of both in numbers."""
+    """The choice of the second model; boxes, classes, maps, activations and pictures of both in numbers."""
 
     id: ClassVar[str] = "beside"
     title: ClassVar[str] = "Two models"
@@ -97,7 +96,7 @@ class BesidePanel(Panel):
         self._sections = self._arranged()
 
     def _arranged(self) -> dict[str, QWidget]:
-        """Put the parts together, and return what belongs to each slot."""
+        """Lay out the panel, and return the section of each slot."""
         inside = QWidget()
         whole = QVBoxLayout(inside)
         whole.setContentsMargins(GAP, GAP, GAP, GAP)
@@ -115,7 +114,7 @@ class BesidePanel(Panel):
         }
         for section in sections.values():
             section.hide()
-            section.setMinimumWidth(1)  # a long name of a layer makes nothing wider than the dock
+            section.setMinimumWidth(1)  # a layer's long name must not widen the dock
             whole.addWidget(section)
         whole.addStretch(1)
         self.fill(inside, self.title)
@@ -123,7 +122,7 @@ class BesidePanel(Panel):
 
     @classmethod
     def called(cls, document: Document) -> bool:
-        """It marks boxes on the picture while there are two models."""
+        """Return whether there are two models; then the panel marks boxes even if it was never opened."""
         return bool(document.beside)
 
     def refresh(self, document: Document, description: Description | None) -> None:
@@ -146,7 +145,7 @@ class BesidePanel(Panel):
         self._tell()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Take an answer of either model, and compare it with the other's."""
+        """Store the result of either model, and compare it with the other's."""
         own = slot_of(slot) or slot
         document = self.store.document
         if own not in model_difference.SLOTS or request.model != (document.model if own == slot else document.beside):
@@ -161,18 +160,18 @@ class BesidePanel(Panel):
         self.layers_changed.emit()
 
     def forget(self) -> None:
-        """Drop what was said of another picture or by another model."""
+        """Drop the results of another picture or model."""
         self._answers.clear()
         self._pairs, self._difference = None, ((), None, None)
         self.table.take(None)
         self._tell()
 
     def restyle(self, layers: list[Layer], document: Document) -> list[Layer]:
-        """Colour what the first model alone found."""
+        """Mark what only the first model found."""
         return self._marked(layers, document, first=True)
 
     def restyle_second(self, layers: list[Layer], document: Document) -> list[Layer]:
-        """Return what is painted over the second pane: marked as in the first, or the difference of the maps."""
+        """Return the layers of the second pane: marked as in the first, or the difference of the two maps."""
         layers = self._marked(layers, document, first=False)
         found = self._subtracted(document.look) if document.view.subtracted and document.method else None
         if found is None:
@@ -201,7 +200,7 @@ class BesidePanel(Panel):
         return found
 
     def _list(self, document: Document, description: Description | None) -> None:
-        """Offer the same file under other assumptions, then the models of its task, then the others."""
+        """List the same file under other assumptions, then models for the same task, then the others."""
         names = [*_variants(document.model, description), *_peers(document.model)]
         entries = [(model_name.title(name), name) for name in names if name != document.model] + [(FILE, "")]
         if entries != self._names:
@@ -214,7 +213,7 @@ class BesidePanel(Panel):
         self.choice.setCurrentIndex(-1)
 
     def _tell(self) -> None:
-        """Say in numbers what differs, in a section for each question that both models have answered."""
+        """Show the differences in numbers, with a section for each slot that both models have answered."""
         document = self.store.document
         there = {slot: self._both(slot) if document.beside else None for slot in model_difference.SLOTS}
         for slot, section in self._sections.items():
@@ -315,7 +314,7 @@ class BesidePanel(Panel):
 
 
 def _variants(model: str, description: Description | None) -> list[str]:
-    """Return the same model's names with one assumption, its precision or its device changed."""
+    """Return the model's names with one assumption, the precision or the device changed."""
     base, assumed = model_name.split(model)
     offered = description.about.get("assumptions", {}) if description is not None else {}
     found = []
@@ -332,7 +331,7 @@ def _variants(model: str, description: Description | None) -> list[str]:
 
 
 def _peers(model: str) -> list[str]:
-    """Return the bundled models, those of this one's task first."""
+    """Return the bundled models, those for the same task first."""
     own, known = cards.task(model), cards.bundled()
     return sorted(known, key=lambda name: known[name].task != own)
 

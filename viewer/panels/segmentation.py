@@ -1,4 +1,4 @@
-"""Segmentation: which classes a picture is made of, and whether and how they are painted. It finds none itself."""
+"""The Segmentation panel: the classes in the picture, and whether and how they are painted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WAITING = "Waiting for the answer…"
 
 
 class SegmentationPanel(Panel):
-    """The classes with their shares, and the switches of their layer."""
+    """The classes with their shares of the pixels, and the switches of their layer."""
 
     id: ClassVar[str] = "segment"
     title: ClassVar[str] = "Segmentation"
@@ -69,11 +69,11 @@ class SegmentationPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the classes of every pixel."""
+        """Request the class of every pixel."""
         return request_plan.ask("segment", document, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show the switches as they stand and mark the target; drop what another model said."""
+        """Show the switches and mark the target; drop another model's classes."""
         if self._request is not None and self._request.model != document.model:
             self.forget()
         self.form.set_values({p.name: getattr(document.view, p.name) for p in ROWS})
@@ -92,18 +92,18 @@ class SegmentationPanel(Panel):
         self.layers_changed.emit()
 
     def show_failure(self, slot: str, failure: Failure) -> None:
-        """Say that there is no answer; that of an earlier question stays."""
+        """Show that there is no result; keep the previous one."""
         if slot == self.id and self._result is None:
             self.summary.setText("Cancelled. F5 asks again." if failure.cancelled else failure.text)
 
     def forget(self) -> None:
-        """Drop the classes of a picture that is gone."""
+        """Drop the classes of the previous picture."""
         self._request = self._result = self._layer = None
         self.table.take(())
         self._tell()
 
     def layers(self, document: Document) -> list[Layer]:
-        """Paint the classes; the same layer as long as nothing of it changes, for its colours are worked out once."""
+        """Return the layer of the classes, the same object until something changes, because colouring it is slow."""
         if self._result is None or not document.view.masks:
             return []
         if self._layer is None or self._layer.opacity != document.view.mask_opacity:

@@ -1,4 +1,4 @@
-"""Compare: the settings of now, A, against pinned ones, B: which parameters differ, and what that does to the boxes."""
+"""The Compare panel: how parameters and boxes differ between the current settings, A, and the pinned ones, B."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from viewer.widgets.tables.legend import Legend, Stroke
 
 DETECT = "detect"
 TABLE_PX = 120
-# How boxes are shown, not which: no part of a comparison.
+# It controls how boxes are shown and not which, so it is not compared.
 APART = ("suppressed",)
-MODES = {"difference": "Differences", "a": "A, the settings of now", "b": "B, the pinned settings"}
+MODES = {"difference": "Differences", "a": "A, the current settings", "b": "B, the pinned settings"}
 LEGEND = {
     "only_a": (Stroke(ONLY_A, "Only in A"), "only in A"),
     "only_b": (Stroke(ONLY_B, "Only in B", dashed=True), "only in B"),
@@ -43,14 +43,14 @@ LEGEND = {
     "same": (Stroke(NO_CLASS, "The same", faint=True), "the same"),
 }
 EMPTY = (
-    "Pin the settings of now as B, then change any of them: the picture shows which boxes come, go, move or take "
+    "Pin the current settings as B, then change any of them: the picture shows which boxes come, go, move or take "
     "another score, while the sliders move."
 )
 ALIKE = "A and B are the same so far. Change a setting, or the method of suppression."
 
 
 class ComparePanel(Panel):
-    """Buttons to pin, swap and drop B; what is shown; counts with their legend; the parameters that differ."""
+    """Buttons to pin, swap and drop B; the display mode; counts with their legend; the parameters that differ."""
 
     id: ClassVar[str] = "compare"
     title: ClassVar[str] = "Compare settings"
@@ -66,9 +66,11 @@ class ComparePanel(Panel):
         self._a: Result | None = None
         self._b: Result | None = None
         self._difference: Difference | None = None
-        self.pin = _button("Pin these settings as B", "What is set now is put aside, to be compared with", self._pin)
-        self.swap = _button("Swap", "The pinned settings come into force, those of now are pinned", self._swap)
-        self.drop = _button("Drop B", "Compare no longer", self._drop)
+        self.pin = _button(
+            "Pin these settings as B", "Keep the current settings, to compare others with them", self._pin
+        )
+        self.swap = _button("Swap", "Use the pinned settings, and pin the current ones", self._swap)
+        self.drop = _button("Drop B", "Stop comparing", self._drop)
         self.empty = _text("About comparing", EMPTY)
         self.mode = QComboBox()
         self.mode.setAccessibleName("Show A or B")
@@ -100,7 +102,7 @@ class ComparePanel(Panel):
         self.fill(inside, self.title)
 
     def _arranged(self) -> QWidget:
-        """Put together what is shown while something is pinned."""
+        """Return the part of the panel that is shown while settings are pinned."""
         shown = QFormLayout()
         shown.setHorizontalSpacing(GAP)
         shown.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -117,13 +119,13 @@ class ComparePanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the detections at the pinned settings, while there are any."""
+        """Request the detections at the pinned settings, if there are any."""
         if document.pinned is None:
             return None
         return request_plan.ask(DETECT, _as_b(document), description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show what is pinned and where it differs from what is set."""
+        """Show the pinned settings and how they differ from the current ones."""
         pinned = document.pinned is not None
         if not pinned:
             self._b = self._difference = None
@@ -142,7 +144,7 @@ class ComparePanel(Panel):
         self._tell()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Take the detections of A or of B, and compare them."""
+        """Store the detections of A or of B, and compare them."""
         if slot == DETECT:
             self._a = result
         elif slot == self.id:
@@ -154,11 +156,11 @@ class ComparePanel(Panel):
         self.layers_changed.emit()
 
     def forget(self) -> None:
-        """Drop the boxes of a picture that is gone."""
+        """Drop the boxes of the previous picture."""
         self._a = self._b = self._difference = None
 
     def layers(self, document: Document) -> list[Layer]:
-        """Paint the differences, or the boxes of B; those of A are the detections themselves."""
+        """Paint the differences, or the boxes of B; the boxes of A are painted by the detection panel."""
         if document.pinned is None or self._difference is None or not document.view.boxes:
             return []
         labels, selected = document.view.labels, document.selected
@@ -203,17 +205,17 @@ class ComparePanel(Panel):
 
 
 def pin(document: Document) -> Document:
-    """Return the document with its settings pinned as B, and the differences shown."""
+    """Return the document with its settings pinned as B and the differences shown."""
     return document.with_pinned(_compared(document.values(DETECT))).with_view(compare="difference")
 
 
 def swap(document: Document) -> Document:
-    """Return the document with the pinned settings in force and those of now pinned."""
+    """Return the document with current and pinned settings swapped."""
     return _as_b(document).with_pinned(_compared(document.values(DETECT)))
 
 
 def flip(document: Document) -> Document:
-    """Return the document that shows B, or A where it showed B."""
+    """Return the document showing B, or A if it showed B."""
     return document.with_view(compare="a" if document.view.compare == "b" else "b")
 
 
@@ -222,13 +224,13 @@ def _compared(values: dict[str, Value]) -> dict[str, Value]:
 
 
 def _as_b(document: Document) -> Document:
-    """Return the document with the pinned settings in force."""
+    """Return the document with the pinned settings in use."""
     apart = {name: value for name, value in document.values(DETECT).items() if name in APART}
     return document.with_own(DETECT).with_value(DETECT, **{**dict(document.pinned or ()), **apart})
 
 
 def _differing(document: Document, description: Description) -> list[tuple[str, str, str]]:
-    """Return title, value of A and value of B of the parameters that differ, as people read them."""
+    """Return title, value in A and value in B, as text, of the parameters that differ."""
     offer = description.offers[DETECT]
     a, b = ({**offer.defaults, **request_plan.given(each, DETECT, description)} for each in (document, _as_b(document)))
     return [(p.title, p.text(a[p.name]), p.text(b[p.name])) for p in offer.parameters if a.get(p.name) != b.get(p.name)]

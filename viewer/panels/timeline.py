@@ -1,4 +1,4 @@
-"""Timeline: keys of a path through codes, how it goes from one to the next, played from memory. It writes no file."""
+"""The Timeline panel: a path through latent codes from key to key, precomputed and played from memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIDE_PX = 264
 
 
 class TimelinePanel(Panel):
-    """Keys as thumbnails, a scrubber, plots of what tells how good the frames are; at the side what can be set."""
+    """Keys as thumbnails, a scrubber, plots of frame quality, and the settings of the path."""
 
     id: ClassVar[str] = latent_path.SLOT
     title: ClassVar[str] = "Timeline"
@@ -63,11 +63,11 @@ class TimelinePanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want the frames of the path."""
+        """Request the frames of the path."""
         return latent_path.wanted(document, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show the document's keys and settings; what plays ends where somebody goes elsewhere."""
+        """Show the document's keys and settings; stop playback if the code was changed elsewhere."""
         keys, at = document.latent.keys, document.latent.at
         if document.model != self._model:
             self._model, self.reel, self._thumbs, self._latest = document.model, None, {}, None
@@ -87,7 +87,7 @@ class TimelinePanel(Panel):
         self._show(document)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Take the frames, and pictures of keys from wherever they come."""
+        """Store the frames, and the pictures of keys, which may come from any slot."""
         if slot == "generated" and not request.settings.get("truncation"):
             self._latest = str(request.settings["code"]), result.arrays["picture"]
         if slot != self.id or request.model != self.store.document.model:
@@ -105,16 +105,16 @@ class TimelinePanel(Panel):
         self.refresh(self.store.document, None)
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
-        """Say in place why there is no path; the last one stays."""
+        """Show in the panel why there is no path; keep the last one."""
         if slot != self.id or failure.cancelled:
             return None
         self.remark.setText(failure.text)
         return True
 
-    # what commands do
+    # commands
 
     def toggle(self) -> None:
-        """Play from where it is, from the end from the beginning; or stop, and go to the code of the frame shown."""
+        """Play from the current frame, or from the start if at the end; while playing, stop as `pause` does."""
         if self.player.playing:
             self.pause()
         elif self.reel is not None:
@@ -123,13 +123,13 @@ class TimelinePanel(Panel):
             self._play()
 
     def pause(self) -> None:
-        """Stop playing, and go to the code of the frame shown."""
+        """Stop playback, and make the code of the frame shown the current one."""
         if self.player.playing:
             self.player.stop()
             self._settle("Stop at a frame")
 
     def step(self, by: int) -> None:
-        """Go some frames on or back, round in a loop."""
+        """Step by a number of frames; a loop wraps around."""
         self.player.stop()
         if self.reel is not None:
             frame = self.frame + by
@@ -137,7 +137,7 @@ class TimelinePanel(Panel):
             self._settle("Go to a frame")
 
     def add_key(self) -> None:
-        """Keep the code as a key: within the path where it was taken from it, else at its end."""
+        """Add the current code as a key: within the path if it was taken from it, otherwise at the end."""
         self.pause()
         document, space = self.store.document, self._space
         text = latent_path.code_text(document, space) if space is not None else ""
@@ -157,7 +157,7 @@ class TimelinePanel(Panel):
         self.store.update(latent_path.with_keys(document, keys, chosen=after + 1), title="Add a key")
 
     def remove_key(self) -> None:
-        """Take the chosen key out of the path."""
+        """Remove the selected key from the path."""
         document = self.store.document
         keys, at = list(document.latent.keys), document.latent.at
         if 0 <= at < len(keys):
@@ -167,13 +167,13 @@ class TimelinePanel(Panel):
             )
 
     def move_key(self, by: int) -> None:
-        """Move the chosen key on or back."""
+        """Move the selected key by `by` places."""
         document = self.store.document
         at = document.latent.at
         if at >= 0 and 0 <= at + by < len(document.latent.keys):
             self._move(at, at + by)
 
-    # inside
+    # internals
 
     def _play(self) -> None:
         assert self.reel is not None
@@ -181,7 +181,7 @@ class TimelinePanel(Panel):
         self._show_now()
 
     def _seek(self, frame: int) -> None:
-        """Show a frame from memory; the code stays where it is until that is final."""
+        """Show a frame from memory; the current code changes only when the seek is final (`_settle`)."""
         if self.reel is not None:
             self.frame = max(0, min(frame, len(self.reel) - 1))
             self._moved = True
@@ -189,7 +189,7 @@ class TimelinePanel(Panel):
             self._show_now()
 
     def _settle(self, title: str) -> None:
-        """Go to the code of the frame shown."""
+        """Make the code of the frame shown the current one."""
         if self.reel is not None and self._moved and not self.player.playing:
             self._moved = False
             document = self.store.document.with_latent(code=self.reel.text(self.frame), at=-1)
@@ -201,7 +201,7 @@ class TimelinePanel(Panel):
         self._seek(self.scrubber.sliderPosition() % len(self.reel) if self.reel is not None else 0)
 
     def _acted(self) -> None:
-        # A drag reports itself as sliderMoved; this is for keys, the wheel and clicks.
+        # Drags arrive through sliderMoved; this handles keys, the wheel and clicks.
         if not self.scrubber.isSliderDown():
             self._scrubbed()
 
@@ -230,7 +230,7 @@ class TimelinePanel(Panel):
         self.command_wanted.emit(f"export-path-{name}" if name in EXPORTS else commands.get(name, f"key-{name}"))
 
     def _set(self, name: str, value: object) -> None:
-        """Take a setting of the segment or of the whole path."""
+        """Change a setting of the segment or of the whole path."""
         document = self.store.document
         if name in ("path", "easing"):
             after = self._segment
@@ -246,7 +246,7 @@ class TimelinePanel(Panel):
 
     @property
     def _segment(self) -> int:
-        """The key after which path and easing are shown, -1 where there is no path."""
+        """Return the key whose segment's path and easing are shown, -1 if there is no path."""
         document = self.store.document
         keys, at = len(document.latent.keys), document.latent.at
         if self.reel is not None and (at < 0 or self._moved):
@@ -280,7 +280,7 @@ class TimelinePanel(Panel):
         self._show_now()
 
     def _show_now(self) -> None:
-        """Show where in time the frame is, and its numbers."""
+        """Show the time of the frame, and its numbers."""
         if self.reel is not None:
             with QSignalBlocker(self.scrubber):
                 self.scrubber.setRange(0, self.reel.last)
@@ -334,7 +334,7 @@ class TimelinePanel(Panel):
 
 
 def _lanes(shown: Reel) -> list[Lane]:
-    """Return the plots of a path: only what there is."""
+    """Return the plots of a path, for the values that it has."""
     curves, band = shown.curves(), shown.result.meta["band"]
     lanes = []
     if band:

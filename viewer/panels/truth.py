@@ -1,4 +1,4 @@
-"""Ground truth: right, wrong and missed on the current picture, at an IoU. It reads no files and counts one picture."""
+"""The Ground truth panel: correct, wrong and missed detections on the current picture, at a given IoU."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NOTHING_OPEN = (
 )
 KINDS = {
     "correct": ("Correct", "Detections that an object of their class overlaps by at least the IoU"),
-    "wrong": ("Wrong", "Detections that are of no object, of another class, or of one that was found already"),
+    "wrong": ("Wrong", "Detections of no object, of the wrong class, or of an object that was found already"),
     "missed": ("Missed", "Objects of the ground truth that no detection was matched to"),
     "truth": ("All outlines", "Every object of the ground truth, dashed"),
 }
@@ -51,7 +51,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class Mistakes(QAbstractListModel):
-    """The missed objects, then the wrong detections; texts are made only for rows that are seen."""
+    """The missed objects, then the wrong detections; text is formatted only for visible rows."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Mistakes(QAbstractListModel):
         self._signs = [theme.swatch(theme.class_colour(role)) for role in (MISSED, WRONG)]
 
     def take(self, outcome: Outcome | None) -> None:
-        """Show another outcome."""
+        """Replace the outcome."""
         self.beginResetModel()
         self.outcome = outcome
         self.missed = outcome.missed_rows.tolist() if outcome else []
@@ -79,7 +79,7 @@ class Mistakes(QAbstractListModel):
         return None
 
     def text(self, row: int) -> str:
-        """Return a line as it is shown and copied."""
+        """Return the text of a row, as shown and copied."""
         assert self.outcome is not None
         if row < len(self.missed):
             text = self.outcome.miss(self.missed[row])
@@ -89,7 +89,7 @@ class Mistakes(QAbstractListModel):
 
 
 class TruthPanel(Panel):
-    """What the ground truth says of the picture; a miss that is chosen becomes the document's region."""
+    """The comparison with the ground truth; selecting a missed object makes it the document's region."""
 
     id: ClassVar[str] = "truth"
     title: ClassVar[str] = "Ground truth"
@@ -111,7 +111,7 @@ class TruthPanel(Panel):
         self.left_out = QPushButton()
         self.left_out.setAccessibleName("Left out")
         self.left_out.setCheckable(True)
-        self.left_out.setToolTip("What of the data set could not be used or was changed, and why")
+        self.left_out.setToolTip("Which parts of the data set could not be used or were changed, and why")
         self.left_out.toggled.connect(self._list_left_out)
         self.lines = QPlainTextEdit()
         self.lines.setReadOnly(True)
@@ -139,7 +139,7 @@ class TruthPanel(Panel):
         self._lay_out()
 
     def show_truth(self, truth: Truth | None) -> None:
-        """Take the ground truth that is open now."""
+        """Use this ground truth; None if none is open."""
         self._truth = truth
         self.lines.setPlainText("\n".join(truth.told) if truth else "")
         self.left_out.setChecked(False)
@@ -152,12 +152,12 @@ class TruthPanel(Panel):
             self._compare(self.store.document)
 
     def forget(self) -> None:
-        """Drop the detections of a picture that is gone."""
+        """Drop the detections of the previous picture."""
         self._result = None
         self._compare(self.store.document)
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show what is set, and compare anew at another IoU."""
+        """Show the settings, and compare again if the IoU changed."""
         self.iou.set_value(document.view.truth_iou)
         for kind, box in self.kinds.items():
             box.setChecked(kind in document.view.truth_shown)
@@ -165,7 +165,7 @@ class TruthPanel(Panel):
         self._follow(document)
 
     def layers(self, document: Document) -> list[Layer]:
-        """Paint what was missed, and the outlines of all objects if they are asked for."""
+        """Paint the missed objects, and the outlines of all objects if enabled."""
         outcome = self._shown(document)
         if outcome is None:
             return []
@@ -173,12 +173,12 @@ class TruthPanel(Panel):
         return ground_truth.layers(outcome, view.truth_shown, labels=view.labels, region=document.region)
 
     def restyle(self, layers: list[Layer], document: Document) -> list[Layer]:
-        """Colour the detections by what they came to."""
+        """Colour the detections by outcome."""
         outcome = self._shown(document)
         return layers if outcome is None else ground_truth.restyled(outcome, layers, document.view.truth_shown)
 
     def picked(self, layer: str, row: int) -> bool:
-        """Take a click on a missed object."""
+        """Select the missed object that was clicked."""
         if layer != ground_truth.MISSES or self._outcome is None:
             return False
         self._ask_about(int(self._outcome.missed_rows[row]))
@@ -186,14 +186,14 @@ class TruthPanel(Panel):
 
     def _shown(self, document: Document) -> Outcome | None:
         view = document.view
-        other = document.pinned is not None and view.compare == "b"  # what is shown then are not the boxes compared
+        other = document.pinned is not None and view.compare == "b"  # then the boxes on screen are not those compared
         return self._outcome if view.outcomes and view.boxes and not other else None
 
     def _annotated(self, document: Document) -> Annotated | None:
         return self._truth.of(document.source.path) if self._truth is not None and document.source else None
 
     def _compare(self, document: Document) -> None:
-        """Match anew if truth, picture, detections or the IoU are others."""
+        """Match again if truth, picture, detections or IoU changed."""
         annotated, iou = self._annotated(document), document.view.truth_iou
         compared = (self._truth, self._result, annotated)
         if iou == self._iou and all(new is old for new, old in zip(compared, self._compared, strict=True)):
@@ -236,7 +236,7 @@ class TruthPanel(Panel):
         self.warning.setVisible(bool(warnings))
 
     def _follow(self, document: Document) -> None:
-        """Mark the line of the selected box or of the region."""
+        """Select the row of the selected box or of the region."""
         outcome, wanted = self._outcome, -1
         if outcome is not None and document.selected >= 0:
             rows = np.flatnonzero(outcome.result.arrays["ids"][self.mistakes.wrong] == document.selected)
@@ -266,7 +266,7 @@ class TruthPanel(Panel):
             self.store.update(self.store.document.with_region(None).with_selected(int(ids[found])))
 
     def _ask_about(self, row: int) -> None:
-        """Make a missed object the region, which tells other panels to explain it."""
+        """Make a missed object the document's region, so that other panels explain it."""
         assert self._outcome is not None
         x0, y0, x1, y1 = self._outcome.annotated.boxes[row].tolist()
         document = self.store.document.with_selected(-1).with_region((x0, y0, x1, y1), self._outcome.meant(row))
@@ -312,7 +312,7 @@ class TruthPanel(Panel):
 
 
 class _List(QListView):
-    """A list one of whose lines can be chosen and copied."""
+    """A list of rows that can be selected and copied."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -321,11 +321,11 @@ class _List(QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
     def sizeHint(self) -> QSize:
-        """Ask for a few lines; what room there is comes on top."""
+        """Return room for a few rows; the layout gives it more if there is any."""
         return QSize(super().sizeHint().width(), FEW_ROWS * ROW_PX)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Copy the chosen line."""
+        """Copy the selected row on Ctrl+C."""
         if event.matches(QKeySequence.StandardKey.Copy) and self.currentIndex().isValid():
             QGuiApplication.clipboard().setText(str(self.currentIndex().data()))
         else:
@@ -351,7 +351,7 @@ def _part(value: float) -> str:
 
 
 def _warnings(outcome: Outcome) -> list[str]:
-    """Return which classes do not count because the other side lacks them, and whether the picture has another size."""
+    """Return warnings: classes excluded because the other side lacks them, and a picture of another size."""
     truth, classes = outcome.truth, outcome.result.meta["classes"]
     ids = truth.label_ids(classes)
     unknown = [truth.classes[row] for row in np.flatnonzero(truth.objects).tolist() if ids[row] < 0]
@@ -365,7 +365,7 @@ def _warnings(outcome: Outcome) -> list[str]:
 
 
 def _mapped(outcome: Outcome) -> list[str]:
-    """Return a line for each class of the ground truth with the model's class that it stands for."""
+    """Return a line for each class of the ground truth with the model class it is matched to."""
     classes, truth = outcome.result.meta["classes"], outcome.truth
     ids = truth.label_ids(classes).tolist()
     pairs = zip(truth.classes[:MOST_MAPPED], ids, strict=False)

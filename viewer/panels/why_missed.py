@@ -1,4 +1,4 @@
-"""Why missed: the ladder of stages that an object in a rectangle fell from, and buttons that bring it back."""
+"""The Why missed panel: the stages that an object in a drawn rectangle passed or failed, and fixes to try."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ANY = "Any class"
 
 
 class MissedPanel(Panel):
-    """The verdict, the stages with their numbers, and what would bring the object back."""
+    """The verdict, the stages with their numbers, and buttons that change what lost the object."""
 
     id: ClassVar[str] = "missed"
     title: ClassVar[str] = "Why missed?"
@@ -67,11 +67,11 @@ class MissedPanel(Panel):
         self.classes.addItem(ANY, "")
         self.classes.activated.connect(self._choose)
         self.copy, self.clear = QToolButton(), QPushButton("Clear")
-        self.copy.setToolTip("Copy all of it as text")
+        self.copy.setToolTip("Copy everything as text")
         self.copy.setAccessibleName("Copy why it was missed")
         self.copy.setAutoRaise(True)
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text))
-        self.clear.setToolTip("Take the rectangle away (Esc)")
+        self.clear.setToolTip("Remove the rectangle (Esc)")
         self.clear.clicked.connect(self._clear)
 
         self.ladder = Ladder()
@@ -91,7 +91,7 @@ class MissedPanel(Panel):
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Want to know what became of the rectangle's object while the panel is in view."""
+        """Request the fate of the rectangle's object while the panel is in view."""
         if document.region is None or not document.view.missed or request_plan.beyond(document):
             return None
         known = description is None or document.region_label in description.classes
@@ -101,11 +101,11 @@ class MissedPanel(Panel):
 
     @classmethod
     def called(cls, document: Document) -> bool:
-        """Tell whether there is a rectangle to paint."""
+        """Return whether there is a rectangle to paint."""
         return document.region is not None
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """List the model's classes; say how to draw a rectangle where there is none."""
+        """List the model's classes; explain how to draw a rectangle if there is none."""
         if description is not None and description.classes != self._names:
             self._names = description.classes
             self.classes.clear()
@@ -122,7 +122,7 @@ class MissedPanel(Panel):
         self._pages.setCurrentIndex(int(there))
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Show the ladder and the buttons."""
+        """Show the stages and the buttons."""
         if slot != self.id:
             return
         self._result = result
@@ -131,27 +131,27 @@ class MissedPanel(Panel):
         self.layers_changed.emit()
 
     def forget(self) -> None:
-        """Drop the answer for another picture."""
+        """Drop the result of the previous picture."""
         self._result = None
 
     def layers(self, document: Document) -> list[Layer]:
-        """Paint the rectangle, and the boxes that tell of it while the panel is in view."""
+        """Paint the rectangle and, while the panel is in view, the boxes related to it."""
         if document.region is None:
             return []
         told = document.view.missed and not request_plan.beyond(document)
         return lineage.missed_layers(document.region, self._result if told else None)
 
     def seen(self, in_view: bool) -> None:
-        """Ask while the panel is in view, and no longer."""
+        """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_view(missed=in_view))
 
     @property
     def text(self) -> str:
-        """All that the panel says, "" for nothing."""
+        """Return all text of the panel, "" for none."""
         return lineage.missed_text(self._result) if self._result is not None else ""
 
     def _page(self) -> QWidget:
-        """Lay out what is shown of an answer."""
+        """Return the page for a result."""
         head = QHBoxLayout()
         head.setSpacing(GAP)
         head.addWidget(self.verdict, 1)

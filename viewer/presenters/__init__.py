@@ -1,1 +1,4 @@
-"""Turns answers into layers and words. May import viewer.session and the values of viewer.canvas; no Qt."""
+"""Convert results to layers and text, and document settings to requests.
+
+May import viewer.session and the layer values of viewer.canvas; never Qt.
+"""

@@ -1,4 +1,4 @@
-"""Anchor matching as layers and words: what learns what, and which object nothing learns. No Qt."""
+"""Anchor matching as layers and text: which anchors are matched to which object, and which objects have none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROLES = {"matched": CORRECT, "forced": FORCED, "ignored": IGNORED}
 
 @dataclass(frozen=True)
 class Texts(Sequence[str]):
-    """As many texts as there are rows, each made when it is looked at."""
+    """A sequence of texts, one per row, each created when it is read."""
 
     size: int
     make: Callable[[int], str]
@@ -35,9 +35,10 @@ class Texts(Sequence[str]):
 
 
 def layers(result: Result, *, level: int = -1, chosen: int = -1, labels: bool = True) -> list[Layer]:
-    """Return the anchors by what becomes of them, and the objects: those that no anchor fits in the colour of a miss.
+    """Return the anchors by their role in training, and the objects; those without an anchor have the colour of a miss.
 
-    `level` -1 is every pyramid level; with a `chosen` object only its anchors and the one that fits it best are shown.
+    `level` -1 stands for every pyramid level. With a `chosen` object only its anchors and its best-fitting one are
+    shown.
     """
     arrays, found = result.arrays, []
     for state in ("ignored", "matched", "forced"):
@@ -58,7 +59,9 @@ def layers(result: Result, *, level: int = -1, chosen: int = -1, labels: bool = 
 
 
 def quieted(layers: Sequence[Layer]) -> list[Layer]:
-    """Return layers in which boxes other than the matching's own have no label: on top of each other none is read."""
+    """Return layers in which boxes other than those of the matching have no label, because overlapping labels are
+    unreadable.
+    """
     own = {layer.id for layer in layers if layer.id.startswith("match")}
     return [
         replace(layer, labelled=False) if isinstance(layer, Boxes) and layer.id not in own else layer
@@ -72,7 +75,7 @@ def name(result: Result, row: int) -> str:
 
 
 def summary(result: Result) -> str:
-    """Return in words how many anchors there are and how many objects they fit."""
+    """Return a sentence with the numbers of anchors and of objects they match."""
     meta, covered = result.meta, result.arrays["covered"]
     if not meta["annotated"]:
         return f"{meta['anchors']:,} anchors. This picture is not in the ground truth."
@@ -82,7 +85,7 @@ def summary(result: Result) -> str:
 
 
 def coverage_text(result: Result) -> str:
-    """Return in words how a data set is covered, and how it would be."""
+    """Return in words how well a data set is covered by the model's anchors, and by the proposed ones."""
     meta = result.meta
     text = f"{_share(meta['covered'], meta)} at IoU {meta['fg']:g} or more\nMean best IoU {meta['mean']:.3f}"
     if "suggested_scales" in meta:
@@ -95,7 +98,7 @@ def coverage_text(result: Result) -> str:
 
 
 def parts_text(result: Result) -> str:
-    """Return the covered share per size and per class, the worst class first."""
+    """Return the covered share by size and by class, the worst class first."""
     arrays, meta = result.arrays, result.meta
     sizes = zip(meta["sizes"], arrays["size_covered"], arrays["size_objects"], strict=True)
     lines = [f"{title}: {int(a):,} of {int(b):,}" for title, a, b in sizes if b]

@@ -1,4 +1,4 @@
-"""Explaining: which methods a model offers, what is asked for the document's target, and that in words. No Qt."""
+"""Attribution: the methods a model offers, the requests for the document's target, and the results in words."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 
 FIRST = "grad_cam"
-GROUPS = ("Class activation maps", "Gradients", "Guided", "Perturbations")  # as they are listed; others follow
+GROUPS = ("Class activation maps", "Gradients", "Guided", "Perturbations")  # in display order; others follow
 WITHIN = "What is explained is now a class within the rectangle. Esc takes it away."
 HIDES = "Feature ablation hides the rectangle and says what that costs. Esc takes it away."
-ABOUT = ("target", "against", "part", "box", "region", "layer")  # set by what is picked, not in a method's own form
+ABOUT = ("target", "against", "part", "box", "region", "layer")  # set in the window, not in a method's form
 PARTS = {
     "score": "Class score",
     "x0": "Left edge",
@@ -36,33 +36,33 @@ GUIDED = ("guided_backprop", "deconvnet", "guided_grad_cam")
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is known of a method before it is run; level "" is not known yet."""
+    """The verdict on a method before it runs; level "" means not known yet."""
 
     level: str = ""
     reason: str = ""
 
 
 def methods(description: Description | None) -> list[Offer]:
-    """Return the methods of attribution, group by group."""
+    """Return the attribution methods, group by group."""
     offers = [offer for offer in description.offers.values() if offer.group] if description else []
     groups = list(dict.fromkeys((*GROUPS, *(offer.group for offer in offers))))
     return sorted(offers, key=lambda offer: groups.index(offer.group))
 
 
 def layered(offer: Offer) -> bool:
-    """Tell whether a method works on a layer."""
+    """Return whether a method works on a layer."""
     return any(parameter.name == "layer" for parameter in offer.parameters)
 
 
 def verdicts(document: Document, description: Description | None) -> Request | None:
-    """Want to know which methods hold, while they are listed or one of them is shown."""
+    """Return the request for which methods are valid, while they are listed or one of them is shown."""
     if not (document.view.explaining or document.method):
         return None
     return request_plan.explain("verdicts", document, description)
 
 
 def layers(document: Document, description: Description | None) -> Request | None:
-    """Want the network's calls while they are listed; the box is all of the target that they depend on."""
+    """Return the request for the network's calls, while they are listed; of the target they depend only on the box."""
     asked = request_plan.explain("layers", document, description) if document.view.layers else None
     if asked is None:
         return None
@@ -71,7 +71,7 @@ def layers(document: Document, description: Description | None) -> Request | Non
 
 
 def attribution(document: Document, description: Description | None) -> Request | None:
-    """Want the map of the method chosen, once it is known to hold for this model, picture and layer."""
+    """Return the request for the map of the chosen method, once it is known to be valid there."""
     if not document.method or document.method in document.view.unfit:
         return None
     asked = request_plan.explain("verdicts", document, description)
@@ -81,19 +81,19 @@ def attribution(document: Document, description: Description | None) -> Request 
 
 
 def judged(document: Document, request: Request, result: Result) -> Document:
-    """Return the document that knows which methods do not hold."""
+    """Return the document with the methods that turned out to be invalid."""
     unfit = tuple(m["id"] for m in result.meta["methods"] if m["level"] == "never")
     return document.with_view(judged=request, unfit=unfit)
 
 
 def judgements(result: Result | None) -> dict[str, Judgement]:
-    """Return what is known of each method, by its id."""
+    """Return the verdict on each method, by its id."""
     listed: Sequence[Mapping[str, Any]] = result.meta["methods"] if result is not None else ()
     return {m["id"]: Judgement(m["level"], m["reason"]) for m in listed}
 
 
 def stepped(document: Document, description: Description | None, by: int) -> str:
-    """Return the method that comes `by` after the one chosen, of those that hold; "" where there is none."""
+    """Return the valid method `by` positions after the chosen one, "" if there is none."""
     offered = methods(description)
     names = [offer.id for offer in offered]
     fit = {offer.id for offer in offered if not offer.reason} - set(document.view.unfit)
@@ -104,7 +104,7 @@ def stepped(document: Document, description: Description | None, by: int) -> str
 
 
 def begun(document: Document, description: Description | None) -> Document:
-    """Return the document with a method chosen: the one there is, or the first to look at."""
+    """Return the document with a method chosen: the current one, or the default."""
     offered = [offer.id for offer in methods(description)]
     if document.method or not offered:
         return document
@@ -112,19 +112,22 @@ def begun(document: Document, description: Description | None) -> Document:
 
 
 def with_target(document: Document, name: str) -> Document:
-    """Return the document with a class to explain, "" for the one that scores highest; of a rectangle its class."""
+    """Return the document with a class to explain, "" for the highest-scoring one.
+
+    With a region, the region's class.
+    """
     against = "" if name and name == document.against else document.against
     document = document.explaining(target=name, against=against)
     return document.with_region(document.region, name) if document.region else document
 
 
 def target_of(document: Document) -> str:
-    """Return the class that was chosen, "" for none: that of a rectangle drawn stands first."""
+    """Return the chosen class, "" for none; that of a drawn region takes precedence."""
     return (document.region_label if document.region else "") or document.target
 
 
 def subject(document: Document, texts: Mapping[int, str]) -> str:
-    """Return of which box of a detector the map is, in words; `texts` name detections by their ids."""
+    """Return which box of a detector the map explains, in words; `texts` name detections by their ids."""
     if document.region:
         x0, y0, x1, y1 = document.region
         return f"Rectangle at x {x0:.0f} to {x1:.0f}, y {y0:.0f} to {y1:.0f}: an object that was missed"
@@ -134,7 +137,7 @@ def subject(document: Document, texts: Mapping[int, str]) -> str:
 
 
 def number(value: float) -> str:
-    """Return a value with three digits that count, as people read it."""
+    """Return a value with three significant digits, in a readable notation."""
     return f"{value:.3g}" if value and not 1e-3 <= abs(value) < 1e4 else f"{value:.3f}".rstrip("0").rstrip(".") or "0"
 
 

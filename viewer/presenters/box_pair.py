@@ -1,4 +1,4 @@
-"""Two picked boxes beside each other: how much they overlap, in numbers and on the picture. No Qt."""
+"""Two selected boxes compared: their overlap, in numbers and on the picture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NONE = "–"
 
 
 class Pointed(Protocol):
-    """Where a click fell: on which boxes, the active one first asked, and whether Ctrl was held."""
+    """The position of a click: the boxes there, the active one first, and whether Ctrl was held."""
 
     @property
     def hit(self) -> Hit | None: ...
@@ -28,9 +28,9 @@ class Pointed(Protocol):
 
 
 def pick(layers: Sequence[Layer], pointer: Pointed) -> int:
-    """Return the id of the box that a click meant, -1 for none: the active one if it can be picked, else the smallest.
+    """Return the id of the box that a click selects, -1 for none: the active one if possible, else the smallest.
 
-    Detections can be picked, and beside a selected one the ground truth.
+    Detections can be selected, and as the second box also ground truth.
     """
     for hit in (pointer.hit, *pointer.hits):
         number = id_at(layers, hit) if hit is not None else -1
@@ -40,9 +40,9 @@ def pick(layers: Sequence[Layer], pointer: Pointed) -> int:
 
 
 def layers_of(layers: Sequence[Layer], selected: int, second: int) -> list[Layer]:
-    """Return what to add to layers for a second picked box: its halo, a line between the centres, the numbers.
+    """Return extra layers for a second selected box: its halo, a line between the centres, the numbers.
 
-    Both ids are of detections or, from FIRST_TRUTH down, of ground truth; nothing where one of them is not shown.
+    Both ids are of detections or, from FIRST_TRUTH down, of ground truth. Return [] if one of them is not shown.
     """
     found = [_find(layers, number) for number in (selected, second)]
     if second in (-1, selected) or found[0] is None or found[1] is None:
@@ -57,7 +57,7 @@ def layers_of(layers: Sequence[Layer], selected: int, second: int) -> list[Layer
 
 
 def numbers(a: Numbers, b: Numbers) -> tuple[tuple[str, str], ...]:
-    """Return what there is to say of two boxes (4,) in pixels of the picture: names and values."""
+    """Return the comparison of two boxes (4,) in pixels of the picture, as names and values."""
     inter, union = family.areas(a, b)
     values = {name: function(a, b) for name, function in _FAMILY.items()}
     return (
@@ -72,7 +72,7 @@ _FAMILY = {"IoU": family.iou, "GIoU": family.giou, "DIoU": family.diou, "CIoU": 
 
 
 def _find(layers: Sequence[Layer], number: int) -> tuple[Boxes, int] | None:
-    """Return the layer and row of a detection, or of ground truth."""
+    """Return layer and row of a detection or of ground truth."""
     for layer in layers:
         if isinstance(layer, Boxes) and (number <= FIRST_TRUTH or (number >= 0 and layer.id == DETECTIONS)):
             rows = np.flatnonzero(layer.ids == number)

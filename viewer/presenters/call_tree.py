@@ -1,4 +1,4 @@
-"""A network's calls as a tree by module path, in the order of execution; which rows match a search. No Qt."""
+"""A network's calls as a tree by module path, in order of execution, and searching in it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ INSIDE = "Its work is done inside another module's function, so there is no valu
 
 @dataclass
 class Node:
-    """A row: a module, a call, or both. `call` is the row in the list of calls, -1 for none; `own` says that it is one
-    of several of its parent. `shown` are the children that match a search, `row` is its place among them.
+    """A row: a module, a call, or both.
+
+    `call` is the row in the list of calls, -1 for none; `own` says that it is one of several calls of its parent.
+    `shown` are the children that match a search, `row` is the position among them.
     """
 
     name: str
@@ -73,7 +75,7 @@ def _last(path: str) -> str:
 
 
 def _order(node: Node) -> int:
-    """Put children in the order of their first calls, a module's own before those inside it; return the first call."""
+    """Sort children by their first call, a module's own calls before those inside it; return the first call."""
     first = {id(child): _order(child) for child in node.children}
     node.children.sort(key=lambda child: (not child.own, first[id(child)]))
     own = node.call if node.call >= 0 else 1 << 30
@@ -81,10 +83,13 @@ def _order(node: Node) -> int:
 
 
 def find(nodes: Sequence[Node], text: str, kinds: Sequence[str] = ()) -> int:
-    """Number the rows that match a text by path or type, with all above and below them; return how many calls do."""
+    """Mark the rows whose path or type matches, with all their ancestors and descendants.
+
+    Return the number of calls found.
+    """
     wanted = text.strip().casefold()
     hits: set[int] = set()
-    for node in nodes[1:]:  # a node comes after its parent
+    for node in nodes[1:]:  # every node comes after its parent
         above = node.parent.number if node.parent is not None else 0
         if not wanted or above in hits or _matches(node, wanted, kinds):
             hits.add(node.number)

@@ -1,4 +1,4 @@
-"""From results to layers: what a detection or an anchor looks like, on screen and in every export. No Qt."""
+"""Detections and anchors as layers, for the screen and every export."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DETECTIONS, REMOVED, ANCHORS = "detections", "removed", "anchors"
 
 
 def detection_layers(result: Result, *, labels: bool = True, selected: int = -1) -> list[Layer]:
-    """Return the shown boxes, and if they were asked for the removed ones, dashed, each linked to its remover.
+    """Return the shown boxes and, if requested, the removed ones, dashed, each linked to the box that removed it.
 
     `selected` is one of the result's `ids`.
     """
@@ -51,7 +51,7 @@ def detection_layers(result: Result, *, labels: bool = True, selected: int = -1)
 
 
 def detection_texts(result: Result) -> list[str]:
-    """Return class and score of each shown box, and the model's own score where suppression changed it."""
+    """Return class and score of each shown box, with the model's own score if suppression changed it."""
     arrays, classes = result.arrays, result.meta["classes"]
     texts = [_text(classes, k, s) for k, s in zip(arrays["labels"], arrays["scores"], strict=True)]
     if "original_scores" not in arrays:
@@ -61,7 +61,7 @@ def detection_texts(result: Result) -> list[str]:
 
 
 def _removal(result: Result, row: int) -> str:
-    """Return what became of a removed box, and through which box, as the method of suppression has it."""
+    """Return what happened to a removed box and which box caused it, in the terms of the suppression method."""
     arrays, classes, by = result.arrays, result.meta["classes"], int(result.arrays["removed_by"][row])
     label, score, iou = (arrays[f"removed_{name}"][row] for name in ("labels", "scores", "iou"))
     text, keeper = _text(classes, label, score), _name(classes, arrays["labels"][by])
@@ -76,9 +76,9 @@ def _removal(result: Result, row: int) -> str:
 
 
 def anchors_at(result: Result, x: float, y: float, *, level: int = -1) -> np.ndarray:
-    """Return the rows of the anchors of the cell nearest to a place, on one level or (-1) on each.
+    """Return the rows of the anchors in the cell nearest to a place, on one level or (-1) on each.
 
-    Nearest by the anchors' own centres: whether those lie on cell corners or middles is the model's affair.
+    The distance is to the anchors' own centres, because models place them at corners or centres of cells.
     """
     boxes, start, per_cell = result.arrays["boxes"], result.arrays["start"], result.arrays["per_cell"]
     rows = []
@@ -124,7 +124,7 @@ def all_anchors_layer(result: Result, *, level: int = -1) -> Boxes:
 
 
 def density_layer(result: Result, *, level: int = -1) -> Heat:
-    """Return how many anchors cover each part of the picture, on one level or (-1) on all."""
+    """Return the number of anchors that cover each part of the picture, on one level or (-1) on all."""
     density = result.arrays["density"]
     values = density.sum(0) if level < 0 else density[min(level, len(density) - 1)]
     width, height = result.meta["size"]

@@ -1,4 +1,4 @@
-"""The proof of a map: what is asked, its curves, its twin and its numbers as text. No Qt widgets, no painting."""
+"""The faithfulness check of a map: its request, curves, randomised network and numbers, as text."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ NAMES = {"the map": "This map", "random": "Random", "centre": "Centre"}
 
 
 def name_of(curve: str) -> str:
-    """Return what one of the three maps is called."""
+    """Return the displayed name of one of the three maps."""
     return NAMES.get(curve) or curve
 
 
 def wanted(document: Document, description: Description | None) -> Request | None:
-    """Return the request to prove the map shown, with that method's own settings; None while there is none."""
+    """Return the request to check the map shown, with its method's own settings; None if there is no map yet."""
     if description is None or not document.method or document.method not in description.offers:
         return None
     settings: dict[str, Value] = request_plan.given(document, document.method, description)
@@ -42,7 +42,7 @@ def wanted(document: Document, description: Description | None) -> Request | Non
 
 
 def sentences(result: Result, *, delta: float | None) -> list[str]:
-    """Return what was found out, as plain sentences."""
+    """Return the findings as sentences."""
     meta = result.meta
     said = [meta["verdict_text"]] if "verdict_text" in meta else []
     said += [meta["twin_text"]] if "twin_text" in meta else []
@@ -52,7 +52,7 @@ def sentences(result: Result, *, delta: float | None) -> list[str]:
 
 
 def progress(result: Result) -> str:
-    """Return how far the work is, "" once it is done."""
+    """Return the progress of the computation, "" once it is complete."""
     meta = result.meta
     if not meta.get("partial"):
         return ""
@@ -60,7 +60,7 @@ def progress(result: Result) -> str:
 
 
 def bounds(result: Result) -> tuple[float, float]:
-    """Return the lowest and highest value that both charts show: from 0 to 1 for probabilities."""
+    """Return the lowest and highest value of both charts: 0 to 1 for probabilities."""
     values = np.concatenate([result.arrays["deletion"].ravel(), result.arrays["insertion"].ravel()])
     values = values[np.isfinite(values)]
     low, high = min(0.0, float(values.min(initial=0.0))), float(values.max(initial=0.0))
@@ -81,13 +81,13 @@ def facts(result: Result, *, delta: float | None) -> list[tuple[str, str]]:
 
 
 def as_text(result: Result, *, delta: float | None) -> str:
-    """Return every number and what was found out as tab-separated text."""
+    """Return every number and finding as tab-separated text."""
     lines = ["\t".join(row) for row in facts(result, delta=delta)]
     return "\n".join([*lines, *sentences(result, delta=delta)]) + "\n"
 
 
 def as_csv(result: Result) -> str:
-    """Return the curves: a line for each share, a column for each map taken away and put in."""
+    """Return the curves: one line per share of pixels, one column per map for deletion and for insertion."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = result.meta["maps"]
@@ -99,7 +99,7 @@ def as_csv(result: Result) -> str:
 
 
 def as_json(request: Request, result: Result, *, delta: float | None) -> str:
-    """Return the curves, areas and what was found out, with the picture, the model and every parameter."""
+    """Return the curves, areas and findings, with the picture, the model and every parameter."""
     meta = {key: value for key, value in result.meta.items() if key not in ("timings", "total_ms", "size", "sha256")}
     curves = {name: result.arrays[name].tolist() for name in ("levels", "deletion", "insertion")}
     body: dict[str, Any] = {

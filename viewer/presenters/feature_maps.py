@@ -1,6 +1,6 @@
-"""What filters, activations and attention look like and say: tiles, facts in words, layers over the picture. No Qt.
+"""Filters, activations and attention as tiles, text, and layers over the picture.
 
-Colour maps are handed in, because only the theme knows them.
+Colour maps are passed in, because they are defined by the theme.
 """
 
 from __future__ import annotations
@@ -21,17 +21,19 @@ FILTERS, ACTIVATIONS, ATTENTION = "filters", "activations", "attention"
 OWN, SHARED = "own", "shared"
 ROLLOUT, BLOCK, POSITION = "rollout", "block", "position"
 FIELD, QUERY = "receptive field", "query"
-COLOUR_OF_FIELD = -8  # a calm orange that no class has
+COLOUR_OF_FIELD = -8  # an orange that no class has
 
 
 def filter_atlas(result: Result, lut: Lut) -> mosaic.Atlas:
-    """Return the kernels of a layer on one scale: in colour where they are over three colours, else signed."""
+    """Return the kernels of a layer on a common scale: in colour if their inputs are RGB, else with a signed colour
+    map.
+    """
     tiles, scale = result.arrays["tiles"], float(result.meta["scale"])
     return mosaic.coloured(tiles, scale) if tiles.ndim == 4 else mosaic.signed(tiles, scale, lut(DIVERGING))
 
 
 def activation_atlas(result: Result, lut: Lut, *, scale: str = OWN) -> mosaic.Atlas:
-    """Return the channels of a layer, each on its `own` scale or all on one; a vector's values as bars."""
+    """Return the channels of a layer, each on its `own` scale or all on one; the values of a vector as bars."""
     tiles, meta = result.arrays["tiles"], result.meta
     if tiles.shape[1:] == (1, 1):
         return mosaic.bars(tiles[:, 0, 0], lut(DIVERGING))
@@ -45,14 +47,14 @@ def activation_atlas(result: Result, lut: Lut, *, scale: str = OWN) -> mosaic.At
 
 
 def attention_atlas(result: Result, lut: Lut) -> mosaic.Atlas:
-    """Return every head of every block, each on its own scale: what it attends to, not how much."""
+    """Return every head of every block, each on its own scale: it shows where a head attends, not how strongly."""
     values = result.arrays["all"]
     tiles = values.reshape(-1, *values.shape[2:])
     return mosaic.positive(tiles, tiles.max((1, 2)), lut(SEQUENTIAL))
 
 
 def order_of(result: Result, sort: str) -> Int:
-    """Return the channels of a result, the largest first by a column of it; as they are where there is no such one."""
+    """Return the channels of a result sorted by a column, largest first; unsorted if there is no such column."""
     key = {"norm": "norms"}.get(sort, sort)
     columns = result.arrays
     count = len(columns["tiles"])
@@ -62,7 +64,7 @@ def order_of(result: Result, sort: str) -> Int:
 
 
 def filter_summary(result: Result) -> str:
-    """Return what is to be said of a layer's kernels as a whole."""
+    """Return a summary of a layer's kernels."""
     meta = result.meta
     count, inputs, height, width = meta["shape"]
     words = [f"{count:,} filters of {height} × {width} over {inputs:,} input{'s' * (inputs != 1)}"]
@@ -105,7 +107,7 @@ def filter_facts(result: Result, row: int) -> list[tuple[str, str]]:
 
 
 def numbers_text(tile: Float) -> str:
-    """Return one kernel as tab-separated rows; of colours one block each, red, green, blue."""
+    """Return one kernel as tab-separated rows; an RGB kernel as three blocks, red, green, blue."""
     planes = {"": tile} if tile.ndim == 2 else {name: tile[..., i] for i, name in enumerate(("red", "green", "blue"))}
     blocks = []
     for name, plane in planes.items():
@@ -115,7 +117,7 @@ def numbers_text(tile: Float) -> str:
 
 
 def activation_summary(result: Result) -> str:
-    """Return what is to be said of a layer's channels as a whole."""
+    """Return a summary of a layer's channels."""
     meta = result.meta
     count, rows, columns = result.arrays["maps"].shape
     shape = "values" if (rows, columns) == (1, 1) else f"maps of {columns} × {rows}"
@@ -154,7 +156,7 @@ def activation_facts(result: Result, row: int) -> list[tuple[str, str]]:
 
 
 def activation_layer(result: Result, row: int, look: Look) -> Layer | None:
-    """Return the overlay of a channel, None for a vector's, which lies nowhere."""
+    """Return the overlay of a channel; None for a vector's, which has no position."""
     maps = result.arrays["maps"]
     if not 0 <= row < len(maps) or maps.shape[1:] == (1, 1):
         return None
@@ -163,7 +165,9 @@ def activation_layer(result: Result, row: int, look: Look) -> Layer | None:
 
 
 def field_layers(result: Result) -> list[Layer]:
-    """Return the receptive field of a unit: all of it dashed, what holds 95 % of it in full, the unit's own cell."""
+    """Return the receptive field of a unit: all of it dashed, the part that holds 95 % of it solid, and the unit's own
+    cell.
+    """
     if result.meta["empty"]:
         return []
     whole, most, cell = (result.arrays[name] for name in ("box", "effective", "place"))
@@ -187,7 +191,9 @@ def field_text(result: Result) -> str:
 
 
 def attention_map(result: Result, show: str, block: int, head: int) -> tuple[Float, bool]:
-    """Return the map (h, w) that is to be shown and whether it has a sign: rollout, one head or all, or positions."""
+    """Return the attention map (h, w) to show, and whether it is signed: rollout, one head or all, or position
+    embeddings.
+    """
     arrays = result.arrays
     if show == POSITION and "position" in arrays:
         return arrays["position"], True
@@ -198,7 +204,7 @@ def attention_map(result: Result, show: str, block: int, head: int) -> tuple[Flo
 
 
 def attention_facts(result: Result, show: str, block: int, head: int) -> list[tuple[str, str]]:
-    """Return what is shown of the attention in numbers, each with its name."""
+    """Return the numbers of the attention shown, each with its name."""
     arrays, meta = result.arrays, result.meta
     values, _ = attention_map(result, show, block, head)
     row, column = np.unravel_index(int(values.argmax()), values.shape)
@@ -220,7 +226,7 @@ def attention_facts(result: Result, show: str, block: int, head: int) -> list[tu
 
 
 def attention_line(result: Result, number: int) -> str:
-    """Return one head of one block in a line; they are counted block by block."""
+    """Return one head of one block in a line; heads are counted block by block."""
     block, head = divmod(number, result.meta["heads"])
     words = f"Block {block}, head {head}: spread {result.arrays['entropy'][block, head]:.2f} bits"
     if result.meta["class_token"]:
@@ -229,7 +235,7 @@ def attention_line(result: Result, number: int) -> str:
 
 
 def query_text(query: int, grid: tuple[int, int], *, class_token: bool) -> str:
-    """Return which token looks."""
+    """Return which token is the query."""
     if query >= 0:
         row, column = divmod(query, grid[1])
         return f"patch at row {row}, column {column}"
@@ -237,7 +243,7 @@ def query_text(query: int, grid: tuple[int, int], *, class_token: bool) -> str:
 
 
 def patch_at(result: Result, place: tuple[float, float]) -> int:
-    """Return the patch at a place of the picture, -1 outside of what the network sees."""
+    """Return the patch at a place of the picture, -1 outside the network's input."""
     left, top, right, bottom = result.meta["extent"]
     rows, columns = result.meta["grid"]
     across, down = (place[0] - left) / (right - left), (place[1] - top) / (bottom - top)
@@ -247,7 +253,7 @@ def patch_at(result: Result, place: tuple[float, float]) -> int:
 
 
 def query_layer(result: Result) -> Layer | None:
-    """Return the frame of the patch that looks, None where no one patch does."""
+    """Return a frame around the query patch, None if the query is not a patch."""
     query, (rows, columns) = result.meta["query"], result.meta["grid"]
     if query < 0:
         return None

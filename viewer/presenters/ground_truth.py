@@ -1,4 +1,4 @@
-"""Detections beside ground truth: what each came to, in words and as layers. Matching itself is elsewhere. No Qt."""
+"""Detections compared with ground truth: the outcome of each, in words and as layers."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from viewer.canvas.layers import CORRECT, IGNORED, MISSED, TRUTH, WRONG, Boxes, 
 from viewer.presenters.detections import DETECTIONS
 
 MISSES, OUTLINES = "missed", "truth"
-LEAST_IOU = 0.1  # with less a box is on the background (TIDE, Bolya et al. 2020)
+LEAST_IOU = 0.1  # below it, a box counts as background (TIDE, Bolya et al. 2020)
 KINDS = {"correct": CORRECT, "wrong": WRONG, "missed": MISSED, "truth": TRUTH}
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What became of a picture's K detections and of its T objects that the model knows, at one IoU.
+    """The outcome of a picture's K detections and of the T objects whose class the model knows, at one IoU.
 
-    `judged` (J,) are the result's rows whose class the ground truth has; `objects` (T,) the annotated rows whose class
-    the model has and shows; `matches` is between these two. Anything else is neither right nor wrong nor missed.
+    `judged` (J,) are the result's rows whose class occurs in the ground truth's classes; `objects` (T,) the annotated
+    rows whose class the model has and shows; `matches` is between these two. Anything else counts neither as right or
+    wrong nor as missed.
     """
 
     result: Result
@@ -39,29 +40,29 @@ class Outcome:
 
     @property
     def right(self) -> int:
-        """How many detections are correct."""
+        """Number of correct detections."""
         return int(self.matches.correct.sum())
 
     @property
     def wrong(self) -> int:
-        """How many detections are wrong."""
+        """Number of wrong detections."""
         return int(self.matches.wrong.sum())
 
     @property
     def missed(self) -> int:
-        """How many objects were missed."""
+        """Number of missed objects."""
         return int(self.matches.missed.sum())
 
     @property
     def missed_rows(self) -> Int:
-        """The annotated rows of the missed objects, the largest first."""
+        """Annotated rows of the missed objects, the largest first."""
         rows = self.objects[self.matches.missed]
         sides = self.annotated.boxes[rows, 2:] - self.annotated.boxes[rows, :2]
         return rows[np.argsort(-sides.prod(1), kind="stable")]
 
     @property
     def wrong_rows(self) -> Int:
-        """The result's rows of the wrong detections, best first."""
+        """The result's rows of the wrong detections, highest score first."""
         return self.judged[self.matches.wrong]
 
     @cached_property
@@ -74,14 +75,14 @@ class Outcome:
 
     @cached_property
     def texts(self) -> list[str]:
-        """What each detection came to, in words (K,)."""
+        """The outcome of each detection, in words (K,)."""
         texts = [f"{self.name(row)}: class not in the ground truth" for row in range(len(self.colours))]
         for place, row in enumerate(self.judged.tolist()):
             texts[row] = f"{self.name(row)} {self._came_to(place)}"
         return texts
 
     def name(self, row: int) -> str:
-        """Return the class and score of a detection."""
+        """Return class and score of a detection."""
         label, classes = int(self.result.arrays["labels"][row]), self.result.meta["classes"]
         return f"{classes[label]} {float(self.result.arrays['scores'][row]):.2f}"
 
@@ -90,13 +91,13 @@ class Outcome:
         return self.truth.classes[int(self.annotated.labels[row])]
 
     def meant(self, row: int) -> str:
-        """Return what the model calls the class of an annotated object, "" for one that it does not know."""
+        """Return the model's name for the class of an annotated object, "" if it has none."""
         classes = self.result.meta["classes"]
         label = int(self.truth.label_ids(classes)[self.annotated.labels[row]])
         return str(classes[label]) if label >= 0 else ""
 
     def miss(self, row: int) -> str:
-        """Return a missed object in words: class, size, and the box over it that counts for another object, if any."""
+        """Describe a missed object: class, size, and the overlapping box that is matched to another object, if any."""
         x0, y0, x1, y1 = box = self.annotated.boxes[row].tolist()
         text = f"missed {self.object_name(row)}, {x1 - x0:.0f}\u00a0×\u00a0{y1 - y0:.0f}"
         arrays, classes = self.result.arrays, self.result.meta["classes"]
@@ -131,7 +132,7 @@ class Outcome:
 
 
 def compare(result: Result, truth: Truth, annotated: Annotated, *, iou: float) -> Outcome:
-    """Return what became of a picture's detections: classes that one side lacks or that are hidden do not count."""
+    """Return the outcome of a picture's detections; classes that one side lacks or that are hidden do not count."""
     classes = result.meta["classes"]
     known = truth.label_ids(classes)
     hidden = {n.strip() for n in str(result.meta["parameters"].get("hidden", "")).split(",") if n.strip()}
@@ -153,7 +154,7 @@ def compare(result: Result, truth: Truth, annotated: Annotated, *, iou: float) -
 
 
 def layers(outcome: Outcome, shown: Collection[str], *, labels: bool, region: tuple[float, ...] | None) -> list[Layer]:
-    """Return what is painted beside the detections: outlines of every object, dashed, and the missed ones."""
+    """Return the layers beside the detections: dashed outlines of all objects, and the missed ones."""
     boxes, found = outcome.annotated.boxes, []
     if "truth" in shown:
         texts = [outcome.object_name(row) for row in range(len(boxes))]
@@ -173,11 +174,11 @@ def layers(outcome: Outcome, shown: Collection[str], *, labels: bool, region: tu
 
 
 def restyled(outcome: Outcome, painted: list[Layer], shown: Collection[str]) -> list[Layer]:
-    """Return layers in which the detections have the colours and words of what they came to, without hidden kinds."""
+    """Return layers in which detections have the colours and texts of their outcome, without hidden kinds."""
     ids = outcome.result.arrays["ids"]
 
     def meant(layer: Layer) -> bool:
-        # The panel that paints detections may have newer ones than were compared; a moment later these are.
+        # The panel that paints detections may already have newer ones than were compared; those follow shortly.
         return isinstance(layer, Boxes) and layer.id == DETECTIONS and np.array_equal(layer.ids, ids)
 
     return [_restyle(outcome, layer, shown) if meant(layer) else layer for layer in painted]

@@ -1,4 +1,4 @@
-"""How a heat map looks: its sign, its scale, its colours; from numbers to a layer. No Qt."""
+"""The appearance of a heat map: sign, scale and colours; from values to a layer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FLAT = "The map is zero everywhere."
 
 
 def shown(values: Float, look: Look) -> Float:
-    """Return what is drawn of a map: its values, their size, or the positive ones alone."""
+    """Return the values drawn for a map: its values, their magnitudes, or only the positive ones."""
     match look.sign:
         case "absolute":
             return np.abs(values)
@@ -29,7 +29,7 @@ def shown(values: Float, look: Look) -> Float:
 
 
 def end_of(values: NDArray[np.floating], look: Look) -> float:
-    """Return where the scale of a map ends: the locked value, or the percentile of the sizes of what is drawn."""
+    """Return the end of a map's scale: the locked value, or a percentile of the magnitudes drawn."""
     if look.scale > 0:
         return look.scale
     sizes = np.abs(shown(values, look))
@@ -38,7 +38,10 @@ def end_of(values: NDArray[np.floating], look: Look) -> float:
 
 
 def range_of(values: Float, look: Look, *, signed: bool) -> tuple[float, float, str]:
-    """Return the lowest and highest value of the scale and its colours: around zero where there are two signs."""
+    """Return lowest and highest value of the scale and its colour map.
+
+    Symmetric around zero if both signs are drawn.
+    """
     end = end_of(values, look)
     if signed and look.sign == SIGNED:
         return -end, end, DIVERGING
@@ -48,7 +51,7 @@ def range_of(values: Float, look: Look, *, signed: bool) -> tuple[float, float, 
 def heat_layer(
     values: Float, extent: Rect, look: Look, *, signed: bool = True, id: str = "attribution"  # noqa: A002
 ) -> Heat:  # fmt: skip
-    """Return the layer of a map (h, w) that lies at `extent`, in pixels of the picture."""
+    """Return the layer of a map (h, w) at `extent`, in pixels of the picture."""
     low, high, colours = range_of(values, look, signed=signed)
     drawn = shown(values, look).astype(np.float32)
     finer = finely(drawn) if look.smooth else drawn
@@ -59,7 +62,7 @@ def heat_layer(
 
 
 def value_at(values: Float, extent: Rect, x: float, y: float) -> float | None:
-    """Return a map's own value, that of a cell, at a place of the picture, in its pixels, None outside."""
+    """Return the value of a map's cell at a place of the picture, in its pixels; None outside."""
     x0, y0, x1, y1 = extent
     row, column = (y - y0) / (y1 - y0) * values.shape[0], (x - x0) / (x1 - x0) * values.shape[1]
     inside = 0 <= row < values.shape[0] and 0 <= column < values.shape[1]
@@ -67,16 +70,16 @@ def value_at(values: Float, extent: Rect, x: float, y: float) -> float | None:
 
 
 def words(values: Float, *, signed: bool) -> str:
-    """Return what must be said of a map instead of showing noise as if it meant something, "" where nothing must."""
+    """Return the message to show instead of a map that is only numerical noise, "" if the map can be shown."""
     if not np.any(values):
         return FLAT
     return NO_EVIDENCE if signed and values.max() <= 0 else ""
 
 
 def finely(values: Float) -> Float:
-    """Return a small map with values between its cells, bilinear, cell centres kept (as align_corners=False does).
+    """Return a small map with bilinear values between its cells; cell centres stay (as align_corners=False).
 
-    Colours between cells are then those of the values between, not mixtures of colours.
+    Interpolating values, not colours, gives colours that belong to the colour map.
     """
     height, width = values.shape
     factor = max(1, min(FINEST_PX // max(height, width), 32))

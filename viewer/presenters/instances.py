@@ -1,4 +1,4 @@
-"""From masks and key points to layers, on screen and in every export. No Qt, and nothing is computed from a network."""
+"""Masks and key points as layers, for the screen and every export."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MASKS, SKELETONS, POINT_HEAT = "masks", "skeletons", "point heat"
 
 
 def rings_of(result: Result) -> Rings:
-    """Return the outlines of a result's masks; a painter remembers what it made of them."""
+    """Return the outlines of a result's masks; the same object each time, because painters cache by identity."""
     return Rings(result.arrays["outline"], result.arrays["ring_start"], result.arrays["ring_of"])
 
 
@@ -25,7 +25,7 @@ def mask_layer(
 
 
 def mask_values(result: Result, row: int) -> Heat:
-    """Return the probabilities behind one mask, each cell where it counts, without the border that pasting adds."""
+    """Return the probabilities of one mask at their position, without the border that torchvision's pasting adds."""
     values = result.arrays["masks"][row]
     x, y, width, height = (float(v) for v in result.arrays["places"][row])
     edge_x, edge_y = width / (values.shape[1] + 2), height / (values.shape[0] + 2)
@@ -34,7 +34,7 @@ def mask_values(result: Result, row: int) -> Heat:
 
 
 def skeleton_layer(result: Result, rows: NDArray[np.int64], *, score: float, faint: bool = True) -> Skeletons:
-    """Return the key points of some rows; those of at most `score` are faint, or not there at all."""
+    """Return the key points of some rows; those with a score of at most `score` are faint, or left out."""
     points = result.arrays["points"][rows, :, :2].astype(np.float32)
     low = result.arrays["point_scores"][rows] <= score
     if not faint:
@@ -43,7 +43,7 @@ def skeleton_layer(result: Result, rows: NDArray[np.int64], *, score: float, fai
 
 
 def area(rings: Rings, row: int) -> float:
-    """Return how many pixels a mask covers: its rings run the other way around holes, so their areas add up."""
+    """Return the area of a mask in pixels; holes have the opposite orientation, so the signed areas add up."""
     total = 0.0
     for ring in np.flatnonzero(rings.of == row).tolist():
         x, y = rings.points[rings.start[ring] : rings.start[ring + 1]].astype(np.float64).T
@@ -52,7 +52,7 @@ def area(rings: Rings, row: int) -> float:
 
 
 def heat_layer(result: Result, point: int, *, of: int) -> Heat | None:
-    """Return one key point's heat map over the box of a detection, or nothing when it is not that one's."""
+    """Return one key point's heat map over the box of a detection, None if it belongs to another detection."""
     if result.meta["heat_of"] != of or "heat" not in result.arrays or not 0 <= point < len(result.arrays["heat"]):
         return None
     values = result.arrays["heat"][point]
@@ -61,7 +61,7 @@ def heat_layer(result: Result, point: int, *, of: int) -> Heat | None:
 
 
 def export_layers(result: Result) -> list[Layer]:
-    """Return what an export without a window paints: masks or skeletons, and the boxes they belong to."""
+    """Return the layers that a command-line export paints: masks or skeletons, and their boxes."""
     arrays, classes = result.arrays, result.meta["classes"]
     names = [classes[k] if k < len(classes) else str(k) for k in arrays["labels"].tolist()]
     texts = [f"{name} {score:.2f}" for name, score in zip(names, arrays["scores"].tolist(), strict=True)]

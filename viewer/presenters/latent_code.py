@@ -1,4 +1,4 @@
-"""Codes in the window: the space of a model, where the document is in it, its dimensions as controls. No Qt."""
+"""Latent codes in the window: a model's latent space, the document's position in it, its dimensions as controls."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from models.params import Parameter
 from models.types import Float, Refusal, Result, Source
 from viewer.session.document import Document
 
+NO_REAL_PICTURES = "Open or choose a folder of real pictures to compare with."
+
 REACH = 4.0
 UNUSED_NATS = 0.05
 UNUSED, NOISE = "Unused dimensions", "Noise"
@@ -22,13 +24,13 @@ CHOICE = "choice"
 
 
 def space_of(description: Description | None) -> Space | None:
-    """Return the latent space of a model that has one."""
+    """Return the latent space of a model, None if it has none."""
     given = description.about.get("latent") if description and "Generates" in description.capabilities else None
     return Space.of(given) if given else None
 
 
 def code_of(document: Document, space: Space) -> Float | None:
-    """Return the code (D,) where the document is, None where its text is no code of this space."""
+    """Return the document's code (D,), None if its text is no code of this space."""
     truncation = float(document.values("decode").get("truncation", 0.0))
     try:
         found = space.parse(document.latent.code, truncation=truncation)
@@ -38,13 +40,14 @@ def code_of(document: Document, space: Space) -> Float | None:
 
 
 def at(document: Document, code: Float, *, key: int = -1) -> Document:
-    """Return the document at a code (D,); no key of the timeline is chosen unless it is that of one."""
+    """Return the document at a code (D,); `key` is the timeline's key with this code, -1 for none."""
     return document.with_latent(code=spaces.write(code), at=key)
 
 
 def folder_of(document: Document) -> Source | None:
-    """Return the folder of real pictures that was chosen, else that of the current picture, or the one above where the
-    pictures of the strip are in several folders of that: those are classes.
+    """Return the folder of real pictures: the chosen one, else that of the current picture.
+
+    If the open pictures are in several subfolders, these are classes, and their parent folder is returned.
     """
     if document.latent.reals:
         return Source.file(document.latent.reals)
@@ -57,13 +60,13 @@ def folder_of(document: Document) -> Source | None:
 
 
 def usage(description: Description, space: Space) -> Float | None:
-    """Return the KL divergence (D,) in nats that each dimension had over the test set, where the card tells."""
+    """Return the KL divergence (D,) in nats of each dimension over the test set, if the card states it."""
     found = np.asarray(description.about.get("kl", ()), np.float32)
     return found if found.shape == (space.size,) else None
 
 
 def reach_of(code: Float | None) -> float:
-    """Return how far from 0 the controls of normal numbers go: as the prior does, or the code beyond that."""
+    """Return the range of the controls of normal dimensions: the prior's, or larger if the code is outside it."""
     farthest = float(np.abs(code).max(initial=0)) if code is not None else 0.0
     return REACH if farthest <= REACH else float(np.ceil(farthest))
 
@@ -71,10 +74,11 @@ def reach_of(code: Float | None) -> float:
 def controls(
     description: Description, space: Space, *, reach: float = REACH
 ) -> tuple[list[Parameter], dict[str, list[str]]]:
-    """Return a control for each dimension, a choice for each categorical block, and which fold away under a title.
+    """Return a control for each dimension, a choice for each categorical block, and groups that can be folded, by
+    title.
 
-    Of a VAE they are in order of their KL divergence; those that carry nothing fold away. So does the noise of a model
-    that has other blocks.
+    For a VAE, dimensions are sorted by KL divergence; those that carry no information are folded. So is the noise of a
+    model that has other blocks.
     """
     nats = usage(description, space)
     found: list[Parameter] = []
@@ -104,7 +108,7 @@ def controls(
 
 
 def dimensions(description: Description, space: Space) -> list[tuple[int, str]]:
-    """Return the dimensions that a code can go along with their titles, in the order of the controls."""
+    """Return the dimensions that can be traversed, with their titles, in the order of the controls."""
     made, _ = controls(description, space)
     return [(int(p.name.removeprefix("z")), p.title) for p in made if p.kind != CHOICE]
 
@@ -121,7 +125,7 @@ def values(code: Float, space: Space) -> dict[str, float | str]:
 
 
 def changed(code: Float, space: Space, name: str, value: object) -> Float:
-    """Return a code (D,) with one control at another value."""
+    """Return a code (D,) with one control changed."""
     made = code.copy()
     if name.startswith(CHOICE):
         start = int(name.removeprefix(CHOICE))
@@ -134,14 +138,14 @@ def changed(code: Float, space: Space, name: str, value: object) -> Float:
 
 
 def name_of(encoded: Result, row: int) -> str:
-    """Return the name of an encoded picture, after that of its class where it has one."""
+    """Return the name of an encoded picture, preceded by its class if it has one."""
     label = int(encoded.arrays["label"][row])
     known = f"{encoded.meta['classes'][label]} · " if label >= 0 else ""
     return f"{known}{encoded.meta['names'][row]}"
 
 
 def typical(code: Float, space: Space, folder: tuple[float, float] | None = None) -> str:
-    """Return in words how long the normal part of a code (D,) is, against the prior's and a folder's encoded codes."""
+    """Return in words the norm of the code's normal part (D,), compared with the prior's and with a folder's codes."""
     if not space.gaussian:
         return ""
     length = float(space.norm(code[None])[0])
@@ -157,3 +161,16 @@ def _band(size: int) -> tuple[float, float]:
 
 def _title(block: Block) -> str:
     return (block.name or block.kind).capitalize()
+
+
+def real_folder(document: Document) -> str:
+    """Return the folder of real pictures: the chosen one, else the current picture's; "" if there is none."""
+    if document.latent.reals or document.file is None or document.file.moving:
+        return document.latent.reals
+    return str(Path(document.file.path).parent)
+
+
+def real_words(document: Document) -> str:
+    """Return the label that names the folder of real pictures."""
+    found = real_folder(document)
+    return f"Real pictures: {Path(found).name or found}" if found else NO_REAL_PICTURES

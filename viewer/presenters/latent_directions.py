@@ -1,4 +1,4 @@
-"""Directions in a latent space, in the window: going along them, one from two sets of codes, sums of codes. No Qt."""
+"""Directions in a latent space: moving along them, computing one from two sets of codes, arithmetic of codes."""
 
 from __future__ import annotations
 
@@ -25,12 +25,15 @@ class Direction:
 
 
 def along(code: Float, vector: Float) -> float:
-    """Return how far a code (D,) lies along a direction (D,), from the middle of the prior."""
+    """Return the projection of a code (D,) onto a direction (D,), measured from the prior's mean."""
     return float(code.astype(np.float64) @ vector.astype(np.float64))
 
 
 def moved(code: Float, vector: Float, by: float, space: Space) -> Float:
-    """Return a code (D,) so far along a direction (D,): uniform numbers stay from -1 to 1, choices what they are."""
+    """Return a code (D,) moved along a direction (D,).
+
+    Uniform dimensions are clipped to -1..1, choices do not change.
+    """
     made = (code.astype(np.float64) + by * vector.astype(np.float64)).astype(np.float32)
     return _within(made, code, space)
 
@@ -38,7 +41,7 @@ def moved(code: Float, vector: Float, by: float, space: Space) -> Float:
 def between(ones: Float, others: Float, space: Space) -> Float:
     """Return the direction (D,) of length 1 from the mean of codes (M, D) to that of others (N, D).
 
-    Choices are left out of it. Raises Refusal where there is no code of one sort, or the means are the same.
+    Categorical dimensions are left out. Raises Refusal if either set is empty or the means are equal.
     """
     if not len(ones) or not len(others):
         raise Refusal("A direction leads from one set to another.", advice="Put codes in both.")
@@ -53,7 +56,9 @@ def between(ones: Float, others: Float, space: Space) -> Float:
 
 
 def total(a: Float, b: Float, c: Float, space: Space) -> Float:
-    """Return A - B + C of codes (D,): uniform numbers from -1 to 1, of each choice the one with the largest sum."""
+    """Return A - B + C of codes (D,): uniform dimensions clipped to -1..1, for each choice the category with the
+    largest sum.
+    """
     made = (a.astype(np.float64) - b + c).astype(np.float32)
     start = made.copy()
     for block, part in space.parts():
@@ -64,14 +69,14 @@ def total(a: Float, b: Float, c: Float, space: Space) -> Float:
 
 
 def cosines(vectors: Sequence[Float]) -> np.ndarray:
-    """Return how alike directions (D,) are, (m, m): 1 the same, 0 independent, -1 opposite."""
+    """Return the cosines between directions (D,) as (m, m): 1 same, 0 independent, -1 opposite."""
     rows = np.array(vectors, np.float64)
     unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
     return unit @ unit.T
 
 
 def likeness(row: int, found: Sequence[Direction]) -> str:
-    """Return the cosines of one direction with the others in words, a line each."""
+    """Return the cosines of one direction with the others in words, one per line."""
     if len(found) < 2:
         return ""
     values = cosines([each.vector for each in found])[row]
@@ -80,7 +85,7 @@ def likeness(row: int, found: Sequence[Direction]) -> str:
 
 
 def free_name(wanted: str, kept: Sequence[tuple[str, str]]) -> str:
-    """Return a name that no kept direction has: the wanted one, with a number where that is taken."""
+    """Return a name that no kept direction has: the wanted one, with a number if it is taken."""
     taken, base = {name for name, _ in kept}, wanted.strip() or "Direction"
     names = (base, *(f"{base} {number}" for number in range(2, len(taken) + 3)))
     return next(name for name in names if name not in taken)

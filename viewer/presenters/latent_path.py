@@ -1,4 +1,4 @@
-"""A path through codes in the window: what is asked of it, its answer frame by frame, its keys. No Qt, no painting."""
+"""A path through latent codes: its request, its frames, its keys."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ Double = NDArray[np.float64]
 
 
 def wanted(document: Document, description: Description | None) -> Request | None:
-    """Return the request for the path through the document's keys, of one key for its picture, None without any.
+    """Return the request for the path through the document's keys; for the picture of a single key, None without keys.
 
-    Visual speed is constant unless the user has it otherwise.
+    The visual speed is constant unless the user has chosen otherwise.
     """
     keys = document.latent.keys
     if len(keys) < 2:
@@ -43,7 +43,7 @@ def wanted(document: Document, description: Description | None) -> Request | Non
 
 
 def code_text(document: Document, space: Space) -> str:
-    """Return the document's code as a text that does not hang on its truncation, "" where it is none."""
+    """Return the document's code as text that does not depend on truncation, "" if it is not valid."""
     code = latent_code.code_of(document, space)
     if code is None:
         return ""
@@ -51,7 +51,7 @@ def code_text(document: Document, space: Space) -> str:
 
 
 def with_keys(document: Document, keys: Sequence[Key], *, chosen: int) -> Document:
-    """Return the document with other keys, at the chosen one; at -1 it stays where it is."""
+    """Return the document with other keys, at the chosen one; at -1 the code does not change."""
     code = keys[chosen].code if chosen >= 0 else document.latent.code
     return document.with_latent(keys=tuple(keys), at=chosen, code=code)
 
@@ -64,7 +64,10 @@ def with_key(document: Document, number: int, **changed: str) -> Document:
 
 
 class Reel:
-    """The frames of an answer, in memory. Time goes from 0 at the first frame to 1 at the last, or the first again."""
+    """The frames of a result, in memory.
+
+    Time is 0 at the first frame and 1 at the last, in a loop at the first again.
+    """
 
     def __init__(self, request: Request, result: Result) -> None:
         self.request, self.result = request, result
@@ -79,7 +82,7 @@ class Reel:
 
     @property
     def last(self) -> int:
-        """The number of the frame at time 1, in a loop one past the last frame."""
+        """The number of the frame at time 1; in a loop one past the last frame."""
         return len(self) - (not self.loop)
 
     def time(self, frame: int) -> float:
@@ -91,7 +94,7 @@ class Reel:
         return round(time * self.last) % len(self)
 
     def key(self, number: int) -> int:
-        """Return the frame at which a key is reached; after the last one there is none left but the last."""
+        """Return the frame at which a key is reached; keys beyond the last frame give the last one."""
         reached = np.flatnonzero(self.segment >= number)
         return int(reached[0]) if len(reached) else len(self) - 1
 
@@ -100,7 +103,7 @@ class Reel:
         return spaces.write(self.codes[frame])
 
     def curves(self) -> dict[str, tuple[Double, Double]]:
-        """Return times and values of what is told of each frame: norm, speed, and score where there is one."""
+        """Return times and values of each frame's measures: norm, speed, and score if there is one."""
         times = np.arange(len(self)) / self.last
         found = {"norm": (times, self.result.arrays["norms"])}
         speed = self.result.arrays["speed"]
@@ -110,7 +113,7 @@ class Reel:
         return {name: (x, y.astype(np.float64)) for name, (x, y) in found.items()}
 
     def told(self, frame: int) -> str:
-        """Return in words what is known of a frame."""
+        """Return in words what is known about a frame."""
         seconds = frame / self.fps
         arrays, band = self.result.arrays, self.result.meta["band"]
         parts = [f"{seconds:.2f} s", f"frame {frame:,} of {len(self) - 1:,}"]
@@ -120,7 +123,7 @@ class Reel:
         return " · ".join(parts)
 
     def remarks(self) -> str:
-        """Return in words how even the visual speed is, and what there is to be wary of."""
+        """Return in words how uniform the visual speed is, with warnings if there are any."""
         before, after = (self.result.meta["variation"][name] for name in ("before", "after"))
         where = str(self.result.meta["features"]).lower()
         even = f"The step in {where} varies by {100 * before:.1f} %"

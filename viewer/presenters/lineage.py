@@ -1,4 +1,4 @@
-"""From lineage and misses to layers and words: one box's way, an object's loss, on screen and in exports. No Qt."""
+"""The lineage of a box and the loss of an object, as layers and text, for the screen and exports."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ FATES = {
 
 
 def lineage_layers(result: Result, *, alone: bool = False) -> list[Layer]:
-    """Return a box's way: anchor dashed, proposal thin, what it removed and what removed it, linked, with their IoU.
+    """Return a box's lineage: anchor dashed, proposal thin, the boxes it removed and that removed it, linked, with IoU.
 
-    The box itself is there only when the detections do not show it, or where there are none: `alone`.
+    The box itself is included only if the detections do not show it, or are not shown (`alone`).
     """
     finding, arrays, classes = result.meta["finding"], result.arrays, result.meta["classes"]
     label, ending, box = int(finding["label"]), finding["end"], arrays["box"]
@@ -82,7 +82,7 @@ def lineage_layers(result: Result, *, alone: bool = False) -> list[Layer]:
 
 
 def origin_facts(finding: Mapping[str, Any], box: np.ndarray) -> Facts:
-    """Return the anchor, or grid cell, in words; rows and columns from 0, sizes also in network pixels."""
+    """Describe the anchor or grid cell; rows and columns count from 0, sizes are also given in network pixels."""
     origin = finding["origin"]
     facts = [
         ("Level", f"{origin['level']} ({origin['rows']:,} × {origin['columns']:,} cells)"),
@@ -99,7 +99,7 @@ def origin_facts(finding: Mapping[str, Any], box: np.ndarray) -> Facts:
 
 
 def proposal_facts(finding: Mapping[str, Any], box: np.ndarray) -> Facts:
-    """Return the first stage in words; nothing where there is none."""
+    """Describe the first stage; [] if there is none."""
     found = finding["objectness"]
     if found is None:
         return []
@@ -137,7 +137,7 @@ def ending_text(finding: Mapping[str, Any]) -> str:
 
 
 def headline(finding: Mapping[str, Any], box: np.ndarray) -> str:
-    """Return in one line what the box is and became: "3 0.9312 · 7 of 23 shown · best of 10 classes"."""
+    """Return in one line what the box is and what became of it: "3 0.9312 · 7 of 23 shown · best of 10 classes"."""
     score = finding["class"]
     if score is None or not len(box):
         return f"{finding['name']} · {ending_text(finding)}"
@@ -147,20 +147,20 @@ def headline(finding: Mapping[str, Any], box: np.ndarray) -> str:
 
 
 def suppression_text(finding: Mapping[str, Any], removed: int) -> str:
-    """Return what suppression did to the box, or the box by it, as the title of a list of boxes."""
+    """Return what suppression did to the box, or what the box suppressed, as the title of a list of boxes."""
     if "remover" in finding["end"]:
         return "Removed by"
     return f"Removed {removed:,} {'box' if removed == 1 else 'boxes'}" if removed else "Removed no box"
 
 
 def below_text(finding: Mapping[str, Any]) -> str:
-    """Return how many boxes below the score it removed too, "" for none."""
+    """Return how many boxes below the score threshold it also suppressed, "" for none."""
     below = finding["end"]["removed_below"]
     return f"and {below:,} below the score" if below else ""
 
 
 def lineage_text(result: Result) -> str:
-    """Return the whole lineage as lines of text, to be copied."""
+    """Return the whole lineage as lines of text for the clipboard."""
     finding, arrays, classes = result.meta["finding"], result.arrays, result.meta["classes"]
     end = finding["end"]
     lines = [headline(finding, arrays["box"])]
@@ -182,7 +182,7 @@ def lineage_text(result: Result) -> str:
 
 
 def class_scores(result: Result) -> list[tuple[int, str, float]]:
-    """Return (label, name, score) of every class, the best first; the background has the label of no class."""
+    """Return (label, name, score) of every class, highest score first; the background has the label of no class."""
     scores, classes = result.arrays["class_scores"], result.meta["classes"]
     background = 0 if result.meta["has_background"] else -1
     names = [(NO_CLASS, "background") if at == background else (at, name) for at, name in enumerate(classes)]
@@ -191,7 +191,7 @@ def class_scores(result: Result) -> list[tuple[int, str, float]]:
 
 
 def missed_layers(region: tuple[float, ...], result: Result | None) -> list[Layer]:
-    """Return an object's rectangle, and of the answer its best box where it was lost and what took its place."""
+    """Return an object's rectangle and, once known, its best box where it was lost and the box that took its place."""
     found = result is not None and result.meta["finding"]["stage"] == "shown"
     colour = CORRECT if found else MISSED
     frame = Boxes(REGION, np.array([region]), np.array([colour]), dashed=True, width=2.5, hoverable=False)
@@ -213,7 +213,7 @@ def missed_layers(region: tuple[float, ...], result: Result | None) -> list[Laye
 
 
 def hidden_layers(document: Document, description: Description | None) -> list[Layer]:
-    """Return the frame of a rectangle drawn for a model without boxes, for which it is what is to be hidden."""
+    """Return the frame of a rectangle drawn for a model without boxes, where it marks the region to be hidden."""
     if document.region is None or description is None or "Detects" in description.capabilities:
         return []
     box, colour = np.array([document.region], np.float32), np.array([NO_CLASS])
@@ -221,7 +221,7 @@ def hidden_layers(document: Document, description: Description | None) -> list[L
 
 
 def missed_text(result: Result) -> str:
-    """Return why an object was missed as lines of text, to be copied."""
+    """Return why an object was missed, as lines of text for the clipboard."""
     finding = result.meta["finding"]
     lines = [" ".join(part for part in (finding["verdict"], finding["remark"]) if part)]
     lines += [f"{rung['title']}: {rung['state']}. {rung['text']}".rstrip(". ") for rung in finding["rungs"]]
@@ -229,7 +229,7 @@ def missed_text(result: Result) -> str:
 
 
 def remedy_text(remedy: Mapping[str, Any]) -> str:
-    """Return what a change does, as a button says it: "Set Score to 0.37 (+2 other boxes)"."""
+    """Return the effect of a change as a button's text: "Set Score to 0.37 (+2 other boxes)"."""
     others, lost = remedy["others"], remedy["lost"]
     parts = [f"+{others:,} other {'box' if others == 1 else 'boxes'}"] if others else []
     parts += [f"{lost:,} fewer" if others else f"{lost:,} {'box' if lost == 1 else 'boxes'} fewer"] if lost else []
@@ -237,7 +237,7 @@ def remedy_text(remedy: Mapping[str, Any]) -> str:
 
 
 def box_text(boxes: np.ndarray) -> str:
-    """Return the size and place of the first of some boxes, "" for none."""
+    """Return size and position of the first of some boxes, "" for none."""
     if not len(boxes):
         return ""
     x0, y0, x1, y1 = (float(v) for v in boxes[0])
@@ -245,12 +245,12 @@ def box_text(boxes: np.ndarray) -> str:
 
 
 def _both(value: str, within: str, *, unit: str = "") -> str:
-    """Return a measure in the picture, and in the network's input where it is another."""
+    """Return a length in the picture, and in the network's input if it differs there."""
     return value + unit if value == within else f"{value}{unit} (network {within})"
 
 
 def _links(name: str, ends: np.ndarray, keepers: np.ndarray, colours: np.ndarray) -> Links:
-    """Return lines from corner to corner; the dot is at the one that was kept."""
+    """Return lines from corner to corner; the dot is at the box that was kept."""
     starts = ends[:, :2]
     return Links(name, np.concatenate([starts, np.broadcast_to(keepers[:, :2], starts.shape)], 1), colours, width=1.0)
 

@@ -1,4 +1,4 @@
-"""Maps side by side: which a document compares, on what scale, and how two differ. Numbers only; no Qt."""
+"""Maps side by side: which ones a document compares, their scales, and the difference of two, as numbers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SCALES = {"method": "One scale a method", "all": "One scale for all", "cell": "A
 
 @dataclass(frozen=True)
 class Cell:
-    """One map that is compared: of which method, class ("" is the best) and picture, in which slot it is asked."""
+    """One map of the comparison: its method, class ("" for the best), picture, and request slot."""
 
     method: str
     target: str
@@ -38,7 +38,7 @@ class Cell:
 
     @property
     def slot(self) -> str:
-        """The slot of its request, the same wherever in the grid it stands."""
+        """The slot of its request, independent of the position in the grid."""
         return f"{QUEUE}.{self.method}|{self.target}|{self.source.path}|{self.source.frame}"
 
 
@@ -48,23 +48,26 @@ def titles(description: Description | None) -> dict[str, str]:
 
 
 def methods(document: Document, description: Description | None) -> tuple[str, ...]:
-    """Return the methods compared: those chosen, else the usual ones, of what the model offers."""
+    """Return the methods compared: the chosen ones, else the usual ones, among those the model offers."""
     ids = [offer.id for offer in attribution.methods(description) if not offer.reason]
     chosen = [name for name in document.maps.methods if name in ids]
     return tuple(chosen or [name for name in USUAL if name in ids] or ids[:1])
 
 
 def classes(document: Document, description: Description | None) -> tuple[str, ...]:
-    """Return the classes compared: those chosen, else the best of the picture; "" is a box's own, or not known yet."""
+    """Return the classes compared: the chosen ones, else the picture's best.
+
+    "" is a box's own class, or not known yet.
+    """
     known = description.classes if description else ()
     chosen = tuple(word for word in document.maps.classes if label_of(word, known) >= 0)
     return chosen or document.maps.found or ("",)
 
 
 def pictures(document: Document) -> tuple[Source, ...]:
-    """Return the pictures compared: the current one and those after it, at the end of the strip those before.
+    """Return the pictures compared: the current one and the following, at the end of the film strip the preceding ones.
 
-    Of what plays there are none.
+    Nothing is compared while a video plays.
     """
     if document.source is None or document.source.moving:
         return ()
@@ -79,17 +82,17 @@ def pictures(document: Document) -> tuple[Source, ...]:
 
 
 def cells(document: Document, description: Description | None) -> list[Cell]:
-    """Return what is compared: picture by picture, class by class, method by method, `MOST_CELLS` at most."""
+    """Return the maps compared: picture by picture, class by class, method by method, at most `MOST_CELLS`."""
     return _every(document, description)[:MOST_CELLS]
 
 
 def left_out(document: Document, description: Description | None) -> int:
-    """Return how many maps chosen are not compared, for there is no room for them."""
+    """Return how many chosen maps exceed `MOST_CELLS` and are left out."""
     return max(0, len(_every(document, description)) - MOST_CELLS)
 
 
 def request(cell: Cell, document: Document, description: Description | None) -> Request | None:
-    """Return what is asked for a cell; of another picture than the current one the best box is meant."""
+    """Return the request of a cell; for a picture other than the current one, its best box is the target."""
     if cell.source != document.source:
         document = replace(document.with_sources((cell.source,)), maps=document.maps)
     if document.against == cell.target:
@@ -99,9 +102,9 @@ def request(cell: Cell, document: Document, description: Description | None) -> 
 
 
 def wanted(document: Document, description: Description | None) -> Mapping[str, Request]:
-    """Return the requests of every cell, in the order in which forward passes are shared, by slot; while in view.
+    """Return the requests of every cell while visible, by slot, ordered so that forward passes are shared.
 
-    Before it is known which classes are the best, only that is asked.
+    While the best classes are not known yet, only they are requested.
     """
     if not document.view.maps or description is None:
         return {}
@@ -112,19 +115,19 @@ def wanted(document: Document, description: Description | None) -> Mapping[str, 
 
 
 def best(document: Document, description: Description) -> Request | None:
-    """Return the request for the best classes of the picture; None of what does not classify."""
+    """Return the request for the picture's best classes; None for a model that does not classify."""
     if CLASSIFY not in description.offers or description.offers[CLASSIFY].reason:
         return None
     return request_plan.ask(CLASSIFY, document, description)
 
 
 def found(result: Result) -> tuple[str, ...]:
-    """Return what the best classes that a classification found are asked for by."""
+    """Return the best classes of a classification result, in the form in which they are requested."""
     return tuple(word_for(label, result.meta["classes"]) for label in result.arrays["labels"][:BEST].tolist())
 
 
 def ends(maps: Mapping[Cell, Result], look: Look, *, scale: str) -> dict[Cell, float]:
-    """Return where the scale of each map ends: the largest percentile of all, of its method, or its own."""
+    """Return the end of each map's scale: the largest percentile of all maps or of its method's, or its own."""
     own = {cell: heatmap.end_of(result.arrays["map"], look) for cell, result in maps.items()}
 
     def group(cell: Cell) -> object:
@@ -137,13 +140,16 @@ def ends(maps: Mapping[Cell, Result], look: Look, *, scale: str) -> dict[Cell, f
 
 
 def within(end: float, *, around: bool) -> str:
-    """Return a scale's end as text that is not broken over lines."""
+    """Return a scale's end as text without line breaks."""
     return f"{'±' if around else '≤'}\u00a0{end:.3g}"
 
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """Map A less map B (h, w) over what both cover of the picture, `extent` in its pixels; `unit` says of what."""
+    """Map A minus map B (h, w) over their common part of the picture, `extent` in its pixels.
+
+    `unit` says in what unit.
+    """
 
     values: Float
     extent: Rect
@@ -153,10 +159,10 @@ class Difference:
 def difference(
     a: tuple[Float, Rect, float], b: tuple[Float, Rect, float], *, same: bool, look: Look
 ) -> Difference | None:
-    """Return map A less map B, each given as values, extent and end of scale; None where they cover nothing together.
+    """Return map A minus map B, each given as values, extent and end of scale; None if they have no common part.
 
-    Both are resampled, bilinear, to the finer of their grids, of at most `FINEST` cells a side. Unless they are of the
-    `same` method each is divided by its own end of scale first, for their units differ.
+    Both are resampled bilinearly to the finer of their grids, of at most `FINEST` cells a side. Unless both are of the
+    `same` method, each is first divided by its own end of scale, because their units differ.
     """
     grid = shared(a[:2], b[:2])
     if grid is None:
@@ -170,8 +176,9 @@ def difference(
 
 
 def shared(a: tuple[Float, Rect], b: tuple[Float, Rect]) -> tuple[Rect, tuple[int, int]] | None:
-    """Return what two maps, each values and extent, cover together and the finer of their grids there, at most `FINEST`
-    cells a side; None where they cover nothing together.
+    """Return the common part of two maps, each given as values and extent, and the finer of their grids there.
+
+    The grid has at most `FINEST` cells a side. None if they have no common part.
     """
     x0, y0, x1, y1 = extent = _common(a[1], b[1])
     if x0 >= x1 or y0 >= y1:
@@ -182,7 +189,7 @@ def shared(a: tuple[Float, Rect], b: tuple[Float, Rect]) -> tuple[Rect, tuple[in
 
 
 def resample(values: Float, extent: Rect, wanted: Rect, shape: tuple[int, int]) -> Float:
-    """Return a map's values on `shape` cells of `wanted`, bilinear between cell centres, at its border its own."""
+    """Return a map's values on `shape` cells of `wanted`, bilinear between cell centres, constant beyond its border."""
     x0, y0, x1, y1 = extent
     rows = (wanted[1] + (np.arange(shape[0]) + 0.5) / shape[0] * (wanted[3] - wanted[1]) - y0) / (y1 - y0)
     columns = (wanted[0] + (np.arange(shape[1]) + 0.5) / shape[1] * (wanted[2] - wanted[0]) - x0) / (x1 - x0)

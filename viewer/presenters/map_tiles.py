@@ -1,4 +1,4 @@
-"""From answers to the cells of a grid of maps: their heat, their scale, their words. It paints nothing."""
+"""Results as the cells of a grid of maps: heat layer, scale and text of each."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 
 from models import quantity
 from models.requests import Request
-from models.types import Failure, Result, Source
+from models.types import Failure, Float, Result, Source
 from viewer.canvas.layers import Heat
-from viewer.export.map_grid import Shown
 from viewer.presenters import heatmap, map_comparison
+from viewer.presenters.heatmap import value_at
 from viewer.presenters.map_comparison import Cell, Difference, within
 from viewer.session.document import SIGNED, Document, Look
 from viewer.session.lookup import title_for, word_for
-from viewer.widgets.pictures.map_grid import Tile
+
+Share = tuple[float, float]
 
 Answer = Result | Failure
 Bar = tuple[float, float, str]
@@ -29,7 +30,7 @@ _heats: dict[Hashable, tuple[Result, Heat]] = {}
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """The cells, the colour bar of all, and what it means in words."""
+    """The cells, the common colour bar, and its meaning in words."""
 
     shown: list[Shown]
     bar: Bar
@@ -44,7 +45,10 @@ def tiles(
     titles: Mapping[str, str],
     sizes: Mapping[Source, tuple[int, int]],
 ) -> Found:
-    """Return the cells of a document with what was answered so far; `titles` name methods, `sizes` are of pictures."""
+    """Return a document's cells with the results so far.
+
+    `titles` name methods, `sizes` (h, w) are those of pictures.
+    """
     look, mode = document.look, document.maps.scale
     results = {cell: answer for cell, answer in answers.items() if isinstance(answer, Result)}
     ends = map_comparison.ends(results, look, scale=mode)
@@ -67,7 +71,7 @@ def tiles(
 
 
 def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile, Bar, str]:
-    """Return the difference of two cells, as a cell, with its colour bar and what it is in words."""
+    """Return the difference of two cells, as a cell, with its colour bar and a description."""
     names = f"A − B: {a.tile.title} − {b.tile.title}"
     empty = Tile("difference", "A − B", "", a.cell.source, a.tile.size)
     bar: Bar = (-1.0, 1.0, heatmap.DIVERGING)
@@ -99,7 +103,7 @@ def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile,
 
 
 def class_rows(best: Result | None, chosen: Sequence[str], classes: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Return the best classes with their probabilities or values and the others chosen, to tick."""
+    """Return the best classes with their probabilities or values, and the other chosen ones, for a list to tick."""
     rows = {}
     if best is not None:
         names, columns = best.meta["classes"], (best.arrays["labels"].tolist(), quantity.numbers(best).tolist())
@@ -151,7 +155,7 @@ def _with_map(tile: Tile, result: Result, look: Look, end: float, *, signed: boo
 
 
 def _heat(result: Result, look: Look, end: float, *, signed: bool) -> Heat:
-    """Return the layer of a map, the same one for the same question: what is painted is kept by its layer."""
+    """Return the layer of a map, the same object for the same arguments, because painting is cached by layer."""
     base = _kept((id(result), look, signed), result, lambda: _layer(result, look, signed=signed))
     low = -end if base.low < 0 else 0.0
     return _kept((id(result), look, signed, end), result, lambda: replace(base, low=low, high=end))
@@ -165,14 +169,14 @@ def _kept(key: Hashable, result: Result, make: Callable[[], Heat]) -> Heat:
     if key not in _heats:
         while len(_heats) >= KEPT_MOST:
             del _heats[next(iter(_heats))]
-        _heats[key] = (result, make())  # the result is held too, for its id to stay its own
+        _heats[key] = (result, make())  # keep the result alive, so that its id is not reused
     return _heats[key][1]
 
 
 def _scale(
     ends: Mapping[Cell, float], titles: Mapping[str, str], look: Look, mode: str, *, signed: bool
 ) -> tuple[Bar, str]:
-    """Return the one colour bar, in numbers where all maps share a scale, else in shares of each scale's end."""
+    """Return the colour bar: in values if all maps share a scale, else in shares of each scale's end."""
     around = signed and look.sign == SIGNED
     colours = heatmap.DIVERGING if around else look.colours or heatmap.SEQUENTIAL
     largest = max(ends.values(), default=1.0)
@@ -191,7 +195,7 @@ def _scale(
 
 def _target(cell: Cell, answer: Answer | None) -> str:
     if isinstance(answer, Result):
-        return str(answer.meta["target"]).partition(" of box ")[0]  # the number of a box tells nobody anything
+        return str(answer.meta["target"]).partition(" of box ")[0]  # a box's number means nothing to the user
     return cell.target or "best class"
 
 
@@ -200,3 +204,63 @@ def _size(answer: Answer | None) -> tuple[int, int]:
         width, height = answer.meta["size"]
         return int(width), int(height)
     return 0, 0
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """A heat map over a picture: the map of `method` for the target `about`.
+
+    `heat` is what is painted, `values` over `extent` is what is read out. `extent` is in pixels of the picture; `size`
+    is the picture's width and height, (0, 0) if unknown. `note` is text shown instead of or with the map; `badge` is a
+    short warning and `tip` its full text; `foot` is the value at the end of the colour scale.
+    """
+
+    key: str
+    method: str
+    about: str
+    picture: Hashable
+    size: tuple[int, int] = (0, 0)
+    heat: Heat | None = None
+    values: Float | None = None
+    extent: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    note: str = ""
+    badge: str = ""
+    tip: str = ""
+    foot: str = ""
+    waits: bool = False
+
+    @property
+    def title(self) -> str:
+        """Return the method and what its map is about."""
+        return f"{self.method} · {self.about}" if self.about else self.method
+
+    def read(self, place: Share | None) -> str:
+        """Return the map's value at a position given as shares of the picture, "" if there is no map."""
+        if place is None or self.values is None or not self.size[0]:
+            return ""
+        value = value_at(self.values, self.extent, place[0] * self.size[0], place[1] * self.size[1])
+        return "–" if value is None else f"{value:.3g}"
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A displayed cell: its request, its result if there is one, and the end of its scale."""
+
+    cell: Cell
+    tile: Tile
+    request: Request | None
+    result: Result | None
+    end: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """The whole comparison: cells, `across` methods side by side, drawn with `look` on one `scale`, and its colours."""
+
+    shown: Sequence[Shown]
+    across: int
+    look: Look
+    scale: str
+    bar: tuple[float, float, str]
+    bar_text: str
+    difference: tuple[str, str, Difference] | None = None

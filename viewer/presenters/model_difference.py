@@ -1,6 +1,6 @@
-"""What two models say of one picture, in numbers: boxes, classes, maps, activations, pictures. Paints nothing; no Qt.
+"""The differences between two models' results on one picture, in numbers: boxes, classes, maps, activations, pictures.
 
-What belongs together is found by name: the label ids and layers of two networks have nothing to do with each other.
+Classes and layers are matched by name, because label ids and layer numbers of two networks are unrelated.
 """
 
 from __future__ import annotations
@@ -24,24 +24,27 @@ from viewer.session.document import SIGNED, Look
 from viewer.session.lookup import class_name, name_of
 
 MAP_LAYER = "difference"
-# Layers whose colours are those of classes.
+# Layers that use the colours of classes.
 OF_CLASSES = (DETECTIONS, REMOVED, "links", MASKS)
-# The slots whose answers are compared.
+# The slots whose results are compared.
 SLOTS = ("detect", "classify", "attribution", "activations", "generated")
 MATCHED, IN_A, IN_B = "matched", "only_a", "only_b"
 Real = NDArray[np.float64]
 
 
 def signed(value: float) -> str:
-    """Return a difference to four digits with its sign, none where these are zeros."""
+    """Return a difference with four digits and its sign; no sign if the digits are all zero."""
     text = f"{value:+.4f}"
     return text if float(text) else "0.0000"
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Detections of `a` and `b`: rows (n, 2) of those of one class name in one place, with their `iou` (n,), the
-    largest change of score first; and rows of those `only_a` and `only_b`, as they come."""
+    """Detections of `a` and `b`, paired by class name and overlap.
+
+    `matched` are rows (n, 2) with their `iou` (n,), the largest change of score first; `only_a` and `only_b` are the
+    unpaired rows in their original order.
+    """
 
     a: Result
     b: Result
@@ -52,22 +55,22 @@ class Pairs:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many there are of each kind."""
+        """The number of each kind."""
         return {MATCHED: len(self.matched), IN_A: len(self.only_a), IN_B: len(self.only_b)}
 
     @property
     def change(self) -> Float:
-        """The score in B less that in A of each pair."""
+        """The score in B minus that in A for each pair."""
         return self.b.arrays["scores"][self.matched[:, 1]] - self.a.arrays["scores"][self.matched[:, 0]]
 
     @property
     def rows(self) -> list[tuple[int, int]]:
-        """Every row to be listed, in A and in B, -1 where it has none: those that one model alone found first."""
+        """Every row to list, in A and in B (-1 if missing): first those that only one model found."""
         alone = [(row, -1) for row in self.only_a.tolist()] + [(-1, row) for row in self.only_b.tolist()]
         return alone + [(i, j) for i, j in self.matched.tolist()]
 
     def texts(self, row: tuple[int, int], at: int) -> tuple[str, str, str, str, str]:
-        """Return class, score in A, score in B, their change, and IoU of what is listed as `at`, which is `row`."""
+        """Return class, score in A, score in B, their change, and IoU of `row`, which is listed at position `at`."""
         i, j = row
         name = name_of(self.a, i) if i >= 0 else name_of(self.b, j)
         one = f"{self.a.arrays['scores'][i]:.3f}" if i >= 0 else ""
@@ -78,17 +81,17 @@ class Pairs:
         return name, one, other, signed(self.change[at]), f"{self.iou[at]:.3f}"
 
     def ids(self, row: tuple[int, int]) -> tuple[int, int]:
-        """Return the detections' ids of a row in A and in B, -1 where there is none."""
+        """Return the detections' ids of a row in A and in B, -1 if missing."""
         i, j = row
         return (int(self.a.arrays["ids"][i]) if i >= 0 else -1, int(self.b.arrays["ids"][j]) if j >= 0 else -1)
 
 
 @dataclass(frozen=True)
 class Classes:
-    """Numbers by class name: `rows` of name, A's and B's (None where it has no such class), the largest first.
+    """Values by class name: `rows` of name, A's and B's value (None if it has no such class), the largest first.
 
-    `quantities` tell what A's and B's are: probabilities or values. Where both are shares of one whole `distance` is
-    the total variation distance, half the sum of all differences: 0 the same, 1 nothing in common; else it is None.
+    `quantities` say whether A's and B's are probabilities or values. If both sum to 1, `distance` is the total
+    variation distance, half the sum of absolute differences: 0 identical, 1 disjoint; otherwise None.
     """
 
     rows: tuple[tuple[str, float | None, float | None], ...]
@@ -98,13 +101,16 @@ class Classes:
 
     @property
     def comparable(self) -> bool:
-        """Whether both are numbers of one kind."""
+        """Whether both are of the same kind."""
         return self.quantities[0] == self.quantities[1]
 
 
 @dataclass(frozen=True, eq=False)
 class MapNumbers:
-    """How alike two maps are where both lie: their correlations, on a grid of `shape`; `share` of A's extent."""
+    """Similarity of two maps on their common part: correlations, on a grid of `shape`.
+
+    `share` is the part of A's extent.
+    """
 
     pearson: float
     spearman: float
@@ -114,7 +120,7 @@ class MapNumbers:
 
 @dataclass(frozen=True)
 class Activity:
-    """Two layers' activations: their names, shapes and norms; the cosine between them where the shapes agree."""
+    """Activations of two layers: names, shapes and norms, and the cosine between them if the shapes agree."""
 
     layers: tuple[str, str]
     shapes: tuple[tuple[int, ...], tuple[int, ...]]
@@ -124,7 +130,7 @@ class Activity:
 
 
 def boxes(a: Result, b: Result) -> Pairs:
-    """Pair detections of one class name with an IoU of 0.5 or more, the largest first, each once."""
+    """Pair detections of the same class name with IoU of at least 0.5, in decreasing order of IoU, each used once."""
     names = {name: label for label, name in reversed(list(enumerate(a.meta["classes"])))}
     fresh = len(a.meta["classes"])
     labels = np.array([names.get(name_of(b, row), fresh) for row in range(len(b.arrays["labels"]))], np.int64)
@@ -140,7 +146,7 @@ def boxes(a: Result, b: Result) -> Pairs:
 
 
 def marked(layers: Sequence[Layer], pairs: Pairs, *, first: bool) -> list[Layer]:
-    """Return layers with the boxes that this model alone found in the colour of that, and their texts saying so."""
+    """Return layers in which the boxes found only by this model are coloured and labelled as such."""
     rows, role, where = (pairs.only_a, ONLY_A, "A") if first else (pairs.only_b, ONLY_B, "B")
     result = pairs.a if first else pairs.b
     alone = set(result.arrays["ids"][rows].tolist())
@@ -157,8 +163,11 @@ def marked(layers: Sequence[Layer], pairs: Pairs, *, first: bool) -> list[Layer]
 
 
 def recoloured(layers: Sequence[Layer], names: Sequence[str], first: Sequence[str]) -> list[Layer]:
-    """Return layers of a model with these class `names` in the colours that the `first` model's have: one name is one
-    colour in both panes. Names that the first does not have come after its own; colours of roles stay."""
+    """Return a model's layers with its class `names` in the colours that the `first` model's classes have.
+
+    A name thus has the same colour in both panes. Names the first model lacks follow after its own; colours of roles
+    stay.
+    """
     known = {name: label for label, name in reversed(list(enumerate(first)))}
     fresh = {name: len(first) + row for row, name in enumerate(name for name in names if name not in known)}
     table = np.array([known.get(name, fresh.get(name, 0)) for name in names], np.int64)
@@ -188,7 +197,7 @@ def classes(a: Result, b: Result) -> Classes:
 
 
 def map_numbers(a: Result, b: Result) -> MapNumbers | None:
-    """Return how alike two maps are, both resampled to the finer grid of the two; None where they share no place."""
+    """Return how similar two maps are, both resampled to the finer grid; None if they have no common part."""
     grid = map_comparison.shared(*((each.arrays["map"], each.meta["extent"]) for each in (a, b)))
     if grid is None:
         return None
@@ -200,20 +209,24 @@ def map_numbers(a: Result, b: Result) -> MapNumbers | None:
 
 
 def map_difference(a: Result, b: Result, look: Look) -> Difference | None:
-    """Return map A less map B, each divided by its own end of scale first: two networks' scores have no common unit."""
+    """Return map A minus map B, each first divided by its own end of scale, because two networks' scores differ in
+    unit.
+    """
     parts = [(e.arrays["map"], e.meta["extent"], heatmap.end_of(e.arrays["map"], look)) for e in (a, b)]
     return map_comparison.difference(parts[0], parts[1], same=False, look=look)
 
 
 def difference_layer(found: Difference, look: Look) -> Heat:
-    """Return the layer of a difference of maps: diverging around zero, red where A has more."""
+    """Return the layer of a difference of maps: diverging around zero, red where A is larger."""
     plain = replace(look, sign=SIGNED, scale=0.0)
     return heatmap.heat_layer(found.values, found.extent, plain, signed=True, id=MAP_LAYER)
 
 
 def activity(a: Result, b: Result) -> Activity:
-    """Return the norms of two layers' activations, and of layers of one shape the cosine between them: of all values,
-    and of each channel with its own number, on average."""
+    """Return the norms of two layers' activations and, for equal shapes, cosines.
+
+    The cosine is taken over all values, and per channel number and then averaged.
+    """
     one, other = (each.arrays["maps"].astype(np.float64) for each in (a, b))
     names = str(a.meta["layer"]), str(b.meta["layer"])
     norms = float(np.linalg.norm(one)), float(np.linalg.norm(other))
@@ -226,13 +239,16 @@ def activity(a: Result, b: Result) -> Activity:
 
 
 def pictures(a: Result, b: Result) -> float | None:
-    """Return the mean difference of two pictures' values, of 255; None for pictures of different sizes."""
+    """Return the mean absolute difference of two pictures, 0 to 255; None if their sizes differ."""
     one, other = (each.arrays["picture"].astype(np.float64) for each in (a, b))
     return float(np.abs(one - other).mean()) if one.shape == other.shape else None
 
 
 def _chances(result: Result) -> dict[str, float]:
-    """Return the number of each class by name; of several of one name the sum of shares, else the largest."""
+    """Return each class's number by name.
+
+    For several classes of the same name the sum of probabilities, else the maximum.
+    """
     found: dict[str, float] = {}
     shared = quantity.shared(result)
     for label, chance in zip(result.arrays["labels"].tolist(), quantity.numbers(result).tolist(), strict=True):
@@ -248,13 +264,13 @@ def _cosine(a: Real, b: Real) -> float:
 
 
 def _correlation(a: Any, b: Any) -> float:
-    """Return Pearson's correlation, 0 where one is constant."""
+    """Return Pearson's correlation, 0 if one is constant."""
     a, b = (np.asarray(each, np.float64) for each in (a, b))
     return _cosine(a - a.mean(), b - b.mean()) if np.ptp(a) and np.ptp(b) else 0.0
 
 
 def _ranks(values: Any) -> Real:
-    """Return the rank of each value, equal ones sharing their mean rank."""
+    """Return the rank of each value, with mean ranks for ties."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     return (ends - (counts - 1) / 2)[inverse.ravel()]

@@ -1,4 +1,4 @@
-"""A segmenter's classes as a layer and as text. It decides nothing and paints nothing. No Qt."""
+"""A segmenter's classes as a layer and as text."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Line = tuple[int, str, float, float]
 
 
 def label_layer(result: Result, *, opacity: float = 0.5) -> Labels:
-    """Return the class of each pixel to be painted; the background is left clear."""
+    """Return the class of each pixel as a layer; the background is transparent."""
     arrays, meta = result.arrays, result.meta
     more = {"names": meta["names"], "clear": clear(meta["names"]), "opacity": opacity}
     return Labels(LAYER, arrays["labels"], arrays["probability"], meta["extent"], **more)
 
 
 def clear(names: Sequence[str]) -> tuple[int, ...]:
-    """Return the ids of the classes that are not painted: a background's."""
+    """Return the ids of the classes that are not painted: the background's."""
     return (0,) if names and names[0] in BACKGROUND else ()
 
 
 def lines(result: Result) -> list[Line]:
-    """Return label, name, share and mean probability of each class that is there, the largest first."""
+    """Return label, name, share and mean probability of each class present, the largest share first."""
     columns = (result.arrays[name].tolist() for name in ("classes", "share", "mean"))
     return [(label, result.meta["names"][label], share, mean) for label, share, mean in zip(*columns, strict=True)]
 

@@ -1,7 +1,4 @@
-"""What differs between the detections of one picture at two settings: which box is which, and what is painted of it.
-
-No Qt.
-"""
+"""The difference between the detections of one picture at two settings: pairing of boxes, and layers."""
 
 from __future__ import annotations
 
@@ -25,9 +22,9 @@ ROLES = ("only_a", "only_b", "changed", "same")
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """Rows of the detections of `a` and `b`: those `only_a`, those `only_b`, and pairs (n, 2) `changed` or the `same`.
+    """Rows of the detections of `a` and `b`: `only_a`, `only_b`, and pairs (n, 2) `changed` or the `same`.
 
-    A pair is changed when the box moved or its score is another.
+    A pair is changed if the box has moved or the score differs.
     """
 
     a: Result
@@ -39,12 +36,12 @@ class Difference:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many there are of each role."""
+        """The number of each role."""
         return {role: len(getattr(self, role)) for role in ROLES}
 
 
 def differ(a: Result, b: Result) -> Difference:
-    """Pair the detections of two results: by their ids, the rest by class and IoU of 0.5 or more, the largest first."""
+    """Pair the detections of two results: by id, the rest by class and IoU of at least 0.5, the largest IoU first."""
     common, in_a, in_b = np.intersect1d(a.arrays["ids"], b.arrays["ids"], return_indices=True)
     left_a = np.setdiff1d(np.arange(len(a.arrays["ids"])), in_a)
     left_b = np.setdiff1d(np.arange(len(b.arrays["ids"])), in_b)
@@ -58,7 +55,7 @@ def differ(a: Result, b: Result) -> Difference:
 
 
 def layers(difference: Difference, *, labels: bool = True, selected: int = -1) -> list[Boxes]:
-    """Return what stayed, faint, and what changed: solid for A, dashed for B. `selected` is a detection's id."""
+    """Return unchanged boxes, faint, and changed ones: solid for A, dashed for B. `selected` is a detection's id."""
     d, a, b = difference, difference.a, difference.b
     texts_a, texts_b = detections.detection_texts(a), detections.detection_texts(b)
     now, was = d.changed.T
@@ -87,7 +84,7 @@ def layers(difference: Difference, *, labels: bool = True, selected: int = -1) -
 
 
 def _change(d: Difference, row_a: int, row_b: int) -> str:
-    """Return class and score in A, and the score in B or that the box alone is another."""
+    """Return class and score in A, and the score in B, or that only the box differs."""
     name = d.a.meta["classes"][d.a.arrays["labels"][row_a]]
     scores = [f"{each.arrays['scores'][row]:.2f}" for each, row in ((d.a, row_a), (d.b, row_b))]
     return f"{name} {scores[0]} moved" if scores[0] == scores[1] else f"{name} {scores[0]}, in B {scores[1]}"
@@ -98,7 +95,7 @@ def _moved(a: Result, b: Result, pairs: Int) -> Bool:
 
 
 def nearest(a: Result, b: Result, rows_a: Int, rows_b: Int) -> Int:
-    """Return pairs (n, 2) of rows of one label that overlap enough, each row once, the largest IoU first."""
+    """Return pairs (n, 2) of rows of the same label with sufficient overlap, each row once, the largest IoU first."""
     found, shared = [np.empty((0, 2), np.int64)], [np.empty(0, np.float32)]
     labels_a, labels_b = a.arrays["labels"][rows_a], b.arrays["labels"][rows_b]
     for label in np.intersect1d(labels_a, labels_b):

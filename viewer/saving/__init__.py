@@ -1,1 +1,4 @@
-"""Reads and writes session files (.vitrine). May import viewer.session; no Qt."""
+"""Read and write session files (.vitrine).
+
+May import viewer.session and viewer.presenters; never Qt.
+"""

@@ -1,7 +1,8 @@
-"""What is open, kept in a file for after a crash: one for each process that runs, told apart by locks. No Qt, no clock.
+"""Keep the open document in a file for recovery after a crash: one file per running process, distinguished by locks.
 
-Beside each file lies another that its process holds locked: the system lets go of it when the process ends, however it
-ends. So what can be locked was left behind, on every system, also when process ids are used again.
+Beside each file is a lock file that its process holds locked. The system releases the lock when the process ends,
+however it ends. A lock that can be acquired therefore belongs to a dead process, on every system, even if process ids
+are reused.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ FOLDER = "recovery"
 LOCK = ".lock"
 BROKEN = ".broken"
 DISCARDED = ".discarded"
-KEPT_S = 7 * 24 * 3600  # for how long what was discarded can be had back
+KEPT_S = 7 * 24 * 3600  # how long discarded work can be restored
 
 
 class Kept:
-    """The file of this process. Its methods may be called from any thread."""
+    """The file of this process. Its methods are thread-safe."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FOLDER / f"{os.getpid()}-{time.time_ns()}{SUFFIX}"
@@ -37,7 +38,7 @@ class Kept:
         self._ended = False
 
     def write(self, document: Document, *, of: Path | None = None) -> None:
-        """Keep a document instead of the one before. Raises Refusal."""
+        """Write a document in place of the previous one. Raises Refusal."""
         with self._guard:
             if self._ended:
                 return
@@ -46,7 +47,7 @@ class Kept:
             session_file.write_here(self.path, document, of=of)
 
     def end(self) -> None:
-        """Keep nothing any more: the program closes as it should."""
+        """Remove the file: the program is closing normally."""
         with self._guard:
             self._ended = True
             if self._lock is not None:
@@ -66,7 +67,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Left:
-    """What a process that ended otherwise left behind. It is this process's to answer for, until it is let go."""
+    """The work left by a process that crashed. This process holds its lock until `let_go`."""
 
     path: Path
     lock: IO[bytes]
@@ -74,23 +75,23 @@ class Left:
     written_s: float
 
     def remove(self) -> None:
-        """Forget it: another file holds what it held."""
+        """Delete it: its content is now in another file."""
         _remove(self.path, self.lock)
 
     def discard(self) -> None:
-        """Ask about it no more, but keep it for a week."""
+        """Stop offering it, but keep it for a week."""
         with contextlib.suppress(OSError):
             self.path.replace(self.path.with_suffix(f".{time.time_ns()}{DISCARDED}"))
         _remove(self.path, self.lock)
 
     def let_go(self) -> None:
-        """Leave it to whoever starts next."""
+        """Release it, so that the next process to start offers it."""
         self.lock.close()
 
 
 @dataclass(frozen=True)
 class Discarded:
-    """What the user chose to discard less than a week ago."""
+    """Work that the user discarded less than a week ago."""
 
     path: Path
     opened: Opened
@@ -98,7 +99,7 @@ class Discarded:
 
 
 def discarded(folder: Path) -> list[Discarded]:
-    """Return what was discarded, the newest first; what was a week ago is removed."""
+    """Return discarded work, newest first; delete what is older than a week."""
     found: list[tuple[float, Discarded]] = []
     for path in (folder / FOLDER).glob("*" + DISCARDED):
         stamp = path.stem.rpartition(".")[2]
@@ -109,14 +110,14 @@ def discarded(folder: Path) -> list[Discarded]:
                 continue
             found.append((when_s, Discarded(path, session_file.read(path), path.stat().st_mtime)))
         except (Refusal, OSError):
-            continue  # it cannot be read, and goes after its week
+            continue  # unreadable; deleted after its week
     return [one for _, one in sorted(found, key=lambda pair: -pair[0])]
 
 
 def left(folder: Path) -> list[Left]:
-    """Return what was left behind and no other process is asking about, the newest first.
+    """Return the work left by crashed processes that no other process is offering, newest first.
 
-    What cannot be read any more is put aside under another name.
+    Unreadable files are renamed.
     """
     found = []
     for path in (folder / FOLDER).glob("*" + SUFFIX):
@@ -133,7 +134,7 @@ def left(folder: Path) -> list[Left]:
 
 
 def _lock(path: Path) -> IO[bytes] | None:
-    """Lock the file beside one that is kept; return None when another process holds it, or it cannot be made."""
+    """Lock a kept file's lock file; return None if another process holds it, or it cannot be created."""
     try:
         handle = path.with_suffix(LOCK).open("ab")
     except OSError:
@@ -154,7 +155,7 @@ def _lock(path: Path) -> IO[bytes] | None:
 
 
 def _remove(path: Path, lock: IO[bytes]) -> None:
-    """Remove a kept file, then its lock: in this order nobody finds the one without the other."""
+    """Delete a kept file, then its lock; in this order no process can find the file without the lock."""
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
     lock.close()

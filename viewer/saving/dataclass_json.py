@@ -1,4 +1,4 @@
-"""Frozen dataclasses as plain JSON values, and back by fields and type hints. It knows no dataclass of its own."""
+"""Convert frozen dataclasses to plain JSON values and back, by their fields and type hints."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ T = TypeVar("T")
 
 
 class _WrongError(Exception):
-    """A value is not of the kind that belongs there."""
+    """A value has the wrong type for its place."""
 
 
 def plain(value: Any) -> Any:
-    """Return dataclasses as dictionaries by field, tuples as lists, everything else as it is."""
+    """Return dataclasses as dictionaries by field name, tuples as lists, and other values unchanged."""
     if dataclasses.is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     return [plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def taken(kind: type[T], given: Any, tell: Tell) -> T:
-    """Return a dataclass, all of whose fields have defaults, from plain values.
+    """Return a dataclass, whose fields must all have defaults, from plain values.
 
-    `tell` hears in a sentence of every key that is not known, and of every value that is of the wrong kind: its field
-    keeps the default, and a list is without that item.
+    `tell` is called with a sentence for every unknown key and every value of a wrong type; the field then keeps its
+    default, and a list loses that item.
     """
     try:
         return _take(kind, given, "", tell)
@@ -39,7 +39,7 @@ def taken(kind: type[T], given: Any, tell: Tell) -> T:
 
 
 def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Return a value with `change` made to every dataclass in it, the inner ones first."""
+    """Return a value with `change` applied to every dataclass in it, inner ones first."""
     if isinstance(value, tuple):
         return tuple(mapped(item, change) for item in value)
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
@@ -51,7 +51,7 @@ def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def _take(hint: Any, given: Any, where: str, tell: Tell) -> Any:
-    """Return a plain value as what a type hint says. Raises _WrongError, or TypeError for a hint with none."""
+    """Convert a plain value to the type of a hint. Raises _WrongError, or TypeError for an unsupported hint."""
     if get_origin(hint) in (Union, UnionType):
         return _choose(get_args(hint), given, where, tell)
     if get_origin(hint) is tuple:
@@ -100,7 +100,7 @@ def _object(kind: Any, given: Any, where: str, tell: Tell) -> Any:
     for name, item in given.items():
         inner = f"{where}.{name}".strip(".")
         if name not in hints:
-            tell(f"{inner[:SHOWN_CHARACTERS]} is not known here; it was left.")
+            tell(f"{inner[:SHOWN_CHARACTERS]} is unknown and was ignored.")
             continue
         try:
             values[name] = _take(hints[name], item, inner, tell)
@@ -127,7 +127,7 @@ def _needed(kind: Any) -> frozenset[str]:
 
 
 def _shown(given: Any) -> str:
-    """Return a value for a sentence, cut; what holds others by its kind alone."""
+    """Return a value for use in a sentence, shortened; a container only by its type."""
     if isinstance(given, list | dict):
         return "a list" if isinstance(given, list) else "a table"
     text = repr(given[: SHOWN_CHARACTERS + 1] if isinstance(given, str) else given)

@@ -1,8 +1,8 @@
-"""Session files: the whole Document as JSON, its files by path, size and SHA-256, and the cards beside weights. No Qt.
+"""Session files: the whole Document as JSON, its files by path, size and SHA-256, and the cards beside weights.
 
-Paths are written relative to the session, and found again there, where they were, or beside it under their name.
-Folders, videos and what is larger than `LARGEST_HASHED_BYTES` have no SHA-256; nor has a picture after the first
-`MOST_HASHED`, whose size alone is compared.
+Paths are relative to the session file, and are looked up there, at their old place, or beside the session file by name.
+Folders, videos and files larger than `LARGEST_HASHED_BYTES` have no SHA-256; nor have pictures after the first
+`MOST_HASHED`, of which only the size is compared.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any
 from models import files, output_files
 from models.cards import card as cards
 from models.cards.card import DEFAULT_MODEL
-from models.media import has_password, is_endless, is_live, title
+from models.pictures.media import has_password, is_endless, is_live, title
 from models.recipe import versions
 from models.types import Refusal, Source
 from viewer.saving import validation
 from viewer.saving.dataclass_json import mapped, plain, taken
-from viewer.saving.document_paths import moved, named, of_model
 from viewer.session.document import Document
+from viewer.session.document_paths import moved, named, of_model
 
 FORMAT = 1
 SUFFIX = ".vitrine"
@@ -32,19 +32,19 @@ MARK = "vitrine_session"
 MOST_BYTES = 20_000_000
 LARGEST_HASHED_BYTES = 4_000_000_000
 MOST_HASHED = 4096
-MOST_HASHED_BYTES = 4_000_000_000  # of pictures, all together
+MOST_HASHED_BYTES = 4_000_000_000  # bytes of all pictures together
 MOST_NAMED, MOST_LINES = 5, 1000
-HERE = "./"  # begins a path in a session, which no model's name does
+HERE = "./"  # start of a path in a session; no model's name starts like this
 Digests = dict[tuple[str, tuple[int, int]], str]
 
 
 @dataclass(frozen=True)
 class Opened:
-    """What a session file held: the Document without what is missing, and what there is to tell.
+    """The content of a session file: the Document without missing files, and what to report.
 
-    `missing` and `changed` are files by name, `notes` sentences about everything else that was not as it should be.
-    `cards` are the model cards that stood beside weights and are gone, by the weights. `of` is the
-    session that a Document written by `write_here` belongs to.
+    `missing` and `changed` are files by name; `notes` are sentences about everything else that was wrong. `cards` are
+    model cards that stood beside weights and no longer do, by the weights. `of` is the session that a Document written
+    by `write_here` belongs to.
     """
 
     document: Document
@@ -56,7 +56,7 @@ class Opened:
 
     @property
     def told(self) -> str:
-        """What is not as it was when the session was saved, in sentences; "" for nothing."""
+        """What differs from when the session was saved, in sentences; "" for nothing."""
         parts = []
         if self.missing:
             parts.append(f"Missing: {listed(self.missing)}.")
@@ -68,15 +68,15 @@ class Opened:
 
     @property
     def details(self) -> str:
-        """Every missing or changed file and every note, a line each."""
+        """Every missing or changed file and every note, one per line."""
         lines = [*(f"missing: {name}" for name in self.missing), *(f"changed: {name}" for name in self.changed)]
         return "\n".join([*lines, *self.notes][:MOST_LINES])
 
 
 def write(path: Path, document: Document, *, digests: Digests | None = None) -> list[str]:
-    """Write a session file whole or not at all, and return what of the Document is not in it, in sentences.
+    """Write a session file atomically, and return sentences on what of the Document it does not contain.
 
-    `digests` keeps SHA-256s of files that have not changed from one time to the next. Raises Refusal.
+    `digests` caches the SHA-256 of unchanged files between calls. Raises Refusal.
     """
     known: Digests = {} if digests is None else digests
     document, left = _without_passwords(document)
@@ -96,7 +96,7 @@ def write(path: Path, document: Document, *, digests: Digests | None = None) -> 
 
 
 def write_here(path: Path, document: Document, *, of: Path | None = None) -> None:
-    """Write a Document to be read on this machine soon, by a session file's rules: paths as they are, nothing hashed.
+    """Write a Document that will soon be read on this machine: like a session file, with absolute paths and no hashes.
 
     `of` is the session file that it was opened from or saved to. Raises Refusal.
     """
@@ -105,7 +105,7 @@ def write_here(path: Path, document: Document, *, of: Path | None = None) -> Non
 
 
 def _write(path: Path, body: dict[str, Any]) -> None:
-    """Write what a session file holds. Raises Refusal."""
+    """Write the content of a session file. Raises Refusal."""
     content = json.dumps({MARK: FORMAT, **body}).encode()
     if len(content) > MOST_BYTES:
         raise Refusal(f"{path.name} would be larger than {MOST_BYTES / 1e6:.0f} MB.", advice="Open fewer pictures.")
@@ -119,7 +119,7 @@ def _write(path: Path, body: dict[str, Any]) -> None:
 
 
 def read(path: Path) -> Opened:
-    """Read a session file. What is missing or wrong in it is told of, and the rest is there. Raises Refusal."""
+    """Read a session file. Missing or wrong parts are reported, and the rest is used. Raises Refusal."""
     body = _body(path)
     notes: list[str] = []
     document = validation.checked(taken(Document, body.get("document", {}), notes.append), notes.append)
@@ -150,14 +150,14 @@ def read(path: Path) -> Opened:
 
 
 def _body(path: Path) -> dict[str, Any]:
-    """Return what stands in a session file. Raises Refusal."""
+    """Return the JSON in a session file. Raises Refusal."""
     files.check(path)
     advice = "Choose a session that Vitrine saved."
     if path.stat().st_size > MOST_BYTES:
         raise Refusal(f"{path.name} is larger than {MOST_BYTES / 1e6:.0f} MB, which no session is.", advice=advice)
     try:
         body = json.loads(files.content(path, most=MOST_BYTES))
-        json.dumps(body, ensure_ascii=False).encode()  # a lone surrogate could be written nowhere
+        json.dumps(body, ensure_ascii=False).encode()  # raises for a lone surrogate, which cannot be saved again
     except RecursionError as error:
         raise Refusal(f"{path.name} is nested too deeply to be a session.", advice=advice) from error
     except OSError as error:
@@ -177,7 +177,7 @@ def _table(body: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _key(place: str, folder: Path) -> str:
-    """Return a path as it is written: relative to the session's folder, or as it is on another drive."""
+    """Return a path as stored: relative to the session's folder, or absolute on another drive."""
     try:
         return HERE + Path(os.path.relpath(place, folder.absolute())).as_posix()
     except ValueError:
@@ -185,7 +185,7 @@ def _key(place: str, folder: Path) -> str:
 
 
 def _entry(place: str, known: Digests, budget: list[int] | None) -> dict[str, Any]:
-    """Return what is written of a file: its size and SHA-256, "folder" of a folder, nothing of what is not there."""
+    """Return what is stored for a file: size and SHA-256; "folder" for a folder, {} if it does not exist."""
     path = Path(place)
     if files.exists(path) and path.is_dir():
         return {"folder": True}
@@ -210,7 +210,7 @@ def _entry(place: str, known: Digests, budget: list[int] | None) -> dict[str, An
 
 
 def _card(weights: Path) -> dict[str, Any] | None:
-    """Return the card of a model's file, None where there is none."""
+    """Return the card of a model's file, None if there is none."""
     if weights.suffix.lower() not in files.MODEL_SUFFIXES:
         return None
     try:
@@ -221,7 +221,7 @@ def _card(weights: Path) -> dict[str, Any] | None:
 
 
 def _find(key: str, entry: Mapping[str, Any], session: Path) -> tuple[str, bool]:
-    """Return where a file of a session lies now, "" for nowhere, and whether it is still the same one."""
+    """Return the current path of a session's file, "" if it is missing, and whether it is unchanged."""
     at = entry.get("at")
     folder = session.absolute().parent
     candidates = [folder / key, *([Path(at)] if isinstance(at, str) else []), folder / _last(key)]
@@ -240,7 +240,7 @@ def _find(key: str, entry: Mapping[str, Any], session: Path) -> tuple[str, bool]
 
 
 def _same(path: Path, entry: Mapping[str, Any]) -> bool:
-    """Tell whether a file is still what a session says of it."""
+    """Return whether a file still matches its entry in a session."""
     size, digest = entry.get("bytes"), entry.get("sha256")
     try:
         found = path.stat().st_size
@@ -252,17 +252,17 @@ def _same(path: Path, entry: Mapping[str, Any]) -> bool:
 
 
 def is_session(path: str | Path) -> bool:
-    """Tell by its name whether a path is that of a session."""
+    """Return whether a path has the suffix of a session file."""
     return Path(path).suffix.lower() == SUFFIX
 
 
 def _plain(path: Path) -> str:
-    """Return a path without "..", and with its links: they are the user's way of naming it."""
+    """Return a path without "..", but with its symbolic links, which are part of the user's naming."""
     return os.path.abspath(path)  # noqa: PTH100
 
 
 def listed(names: tuple[str, ...]) -> str:
-    """Return names as a list in words, the first few of them."""
+    """Return the first few names as a list in words."""
     more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
     return ", ".join(names[:MOST_NAMED]) + more
 
@@ -272,7 +272,7 @@ def _last(key: str) -> str:
 
 
 def _without(document: Document, gone: set[str]) -> Document:
-    """Return a document without what is gone: pictures left out, the model the default one, folders none."""
+    """Return a document without missing files: pictures removed, the model replaced by the default, folders cleared."""
     if not gone:
         return document
     kept = tuple(source for source in document.sources if source.path not in gone)
@@ -302,7 +302,7 @@ def _without(document: Document, gone: set[str]) -> Document:
 
 
 def _without_passwords(document: Document) -> tuple[Document, list[str]]:
-    """Return a document without the addresses that hold a password, and what to tell of each."""
+    """Return a document without addresses that contain a password, and a sentence for each."""
     secret = [source for source in document.sources if has_password(source.path)]
     if not secret:
         return document, []
@@ -312,10 +312,10 @@ def _without_passwords(document: Document) -> tuple[Document, list[str]]:
 
 
 def _stamped(value: Any) -> Any:
-    """Return a source with the stamp of the file as it is now."""
+    """Return a source with the current time stamp of its file."""
     if not isinstance(value, Source) or is_endless(value.path):
         return value
     try:
         return dataclasses.replace(Source.file(value.path), frame=value.frame)
-    except ValueError:  # a path no system has
+    except ValueError:  # an invalid path, such as one with a null character
         return value

@@ -1,4 +1,4 @@
-"""What a Document's values can be beyond their types: choices and ranges, for what comes from a file. No Qt."""
+"""Check that a Document from a file has possible values: choices and ranges beyond the types."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ SOUND: dict[tuple[type, str], Callable[[Any], bool]] = {
 
 
 def checked(document: Document, tell: Tell) -> Document:
-    """Return a document whose values can be: others are the defaults, which `tell` hears of in a sentence."""
+    """Return a document in which impossible values are replaced by defaults.
+
+    `tell` is called with a sentence for each.
+    """
 
     def change(value: Any) -> Any:
         wrong = {
@@ -61,9 +64,9 @@ def checked(document: Document, tell: Tell) -> Document:
 
 
 def settled(document: Document, offers: Mapping[str, Offer], tell: Tell) -> Document:
-    """Return a document without settings of a kind that their parameters are not, which `tell` hears of.
+    """Return a document without settings that have the wrong type for their parameter; `tell` is called for each.
 
-    `offers` are those of any model: of what kind a parameter is does not depend on the model.
+    `offers` may be those of any model, because the type of a parameter does not depend on the model.
     """
     kinds = {(o.id, p.name): KINDS[p.kind] for o in offers.values() for p in o.parameters}
 

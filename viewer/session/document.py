@@ -1,4 +1,4 @@
-"""The Document: the immutable value of everything the user has set. No Qt, no torch."""
+"""The Document: the immutable value of everything the user has set."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ Settings = tuple[tuple[tuple[str, str], tuple[tuple[str, Value], ...]], ...]
 
 @dataclass(frozen=True)
 class Look:
-    """How maps are drawn: opacity; what becomes of the sign; the percentile that the scale ends at, above which values
-    are clipped; smoothed between cells or not; the cells' own grid over it; colours ("" suits the sign); whether weak
-    values let the picture through; `scale` locks the end of the scale, 0 leaves each map its own.
+    """How maps are drawn.
+
+    `opacity`; how the sign is handled; the percentile at which the scale ends and values are clipped; whether to
+    interpolate between cells; whether to draw the grid of cells; colour map ("" for the one that suits the sign);
+    whether weak values are transparent; `scale` fixes the end of the scale, 0 lets each map have its own.
     """
 
     opacity: float = 0.7
@@ -37,23 +39,33 @@ class Look:
 
 @dataclass(frozen=True)
 class View:
-    """How answers are drawn: `labels` beside boxes; `anchors` is what the anchor layer shows: off, here, density,
-    all, lineage or match; `anchor_level` -1 is every level; `anchor_at` a place in the picture, pinned by a click.
+    """How results are drawn, and which panels are visible.
+
+    `labels` are drawn beside boxes. `anchors` is the content of the anchor layer: off, here, density, all, lineage or
+    match; `anchor_level` -1 is every level; `anchor_at` is a place in the picture, pinned by a click.
+
     With ground truth, `outcomes` colours detections by right and wrong at the IoU `truth_iou`; `truth_shown` says what
-    is drawn. `lineage`, `missed`, `maps` and `proof` say that those panels are in view, and so that their answers are
-    wanted.
-    `mask_values` shows the probabilities behind the selected mask. Key points of at most `point_score` are shown faint,
-    or with `faint_points` off not at all; `heat_point` is the one whose heat map is shown for the selected box, -1 for
-    none.
-    `compare` is what is shown of settings A, those of now, and B, the pinned ones: their difference, a or b.
-    `inside` names which of the panels of filters, activations and attention are in view; `unit` is the channel, row and
-    column of a layer under the pointer, `patch` the one of a transformer, -1 for none.
-    Of two models beside each other `alone` colours the boxes that only one found, and `subtracted` shows the difference
-    of their maps in place of the second one's.
-    `posterior` says that what the encoder does over a folder is wanted.
+    is drawn. `lineage`, `missed`, `maps` and `proof` say that those panels are visible, and therefore that their
+    results are wanted.
+
+    `mask_values` shows the probabilities of the selected mask. Key points with a score of at most `point_score` are
+    drawn faint, or not at all if `faint_points` is off; `heat_point` is the key point whose heat map is shown for the
+    selected box, -1 for none.
+
+    `compare` says what is shown of settings A (the current ones) and B (the pinned ones): their difference, a or b.
+
+    `inside` names the visible panels among filters, activations and attention; `unit` is the channel, row and column of
+    a layer under the pointer, `patch` the patch of a transformer, -1 for none.
+
+    With two models, `alone` colours the boxes that only one of them found, and `subtracted` shows the difference of
+    their maps in place of the second map.
+
+    `posterior` says that the encoder's statistics over a folder are wanted.
+
     `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
-    `explaining` and `layers` say that those panels are in view. `judged` is the question about which methods hold for
-    the model, picture and layer that was answered last, `unfit` the ids of those that do not: no map is asked of them.
+
+    `explaining` and `layers` say that those panels are visible. `judged` is the last answered request for which methods
+    are valid for the model, picture and layer; `unfit` are the ids of invalid methods, whose maps are not requested.
     """
 
     labels: bool = True
@@ -92,8 +104,10 @@ class View:
 
 @dataclass(frozen=True)
 class Maps:
-    """What maps are compared: `methods` by id, none for the usual ones; `classes` by name, none for the best ones of
-    the picture, `found`; of how many `pictures` from the current one on; one `scale` for all, for each method or cell.
+    """The maps to compare.
+
+    `methods` by id, () for the usual ones; `classes` by name, () for the picture's best ones, which are in `found`; the
+    number of `pictures` from the current one on; one `scale` for all, for each method or for each cell.
     """
 
     methods: tuple[str, ...] = ()
@@ -105,7 +119,7 @@ class Maps:
 
 @dataclass(frozen=True)
 class Key:
-    """A code on the timeline: as text, how the path goes on from it ("auto" by the prior) and with which easing."""
+    """A code on the timeline: its text, the path to the next key ("auto" depends on the prior), and the easing."""
 
     code: str
     path: str = "auto"
@@ -114,15 +128,17 @@ class Key:
 
 @dataclass(frozen=True)
 class Latent:
-    """Where in the latent space the model is, `code` as text (see `models.latent.space`), and the timeline's `keys`.
+    """The position in the latent space: `code` as text (see `models.latent.space`), and the timeline's `keys`.
 
-    `at` is the key that is chosen, -1 for none. `reals` is the folder of real pictures that generated ones are compared
-    with, "" for that of the current picture; `sought` the picture whose code is being sought, or was; `encoded` the one
-    whose code was gone to last, because it was opened; `unasked` the one that was open before the model, which is not
-    encoded until that is asked for. `aside` are codes put aside, each with the name of the place it
-    is put: A, B and C hold one code each, sets as many as were added. `points` says that pictures lie over the map of a
-    plane. `around` is the code whose local directions are shown, `kept` are directions by name, as codes of length 1,
-    `folders` those of pictures with and without what an attribute vector leads to.
+    `at` is the chosen key, -1 for none. `reals` is the folder of real pictures that generated ones are compared with,
+    "" for that of the current picture. `sought` is the picture whose code is or was being sought; `encoded` the last
+    opened picture whose code was shown; `unasked` the picture that was open before the model, which is encoded only on
+    request.
+
+    `aside` are stored codes, each with the name of its place: A, B and C hold one code each, sets as many as were
+    added. `points` says that pictures are shown over the map of a plane. `around` is the code whose local directions
+    are shown, `kept` are directions by name, as codes of length 1, `folders` those of pictures with and without the
+    attribute of an attribute vector.
     """
 
     code: str = "seed:0"
@@ -139,11 +155,11 @@ class Latent:
     folders: tuple[str, str] = ("", "")
 
     def codes(self, place: str) -> tuple[str, ...]:
-        """Return the codes put aside at a place, in order."""
+        """Return the codes stored at a place, in order."""
         return tuple(code for name, code in self.aside if name == place)
 
     def put(self, place: str, *codes: str) -> tuple[tuple[str, str], ...]:
-        """Return what is put aside with these codes, and no others, at a place."""
+        """Return all stored codes, with those at a place replaced."""
         return (*(each for each in self.aside if each[0] != place), *((place, code) for code in codes))
 
 
@@ -151,16 +167,19 @@ class Latent:
 class Document:
     """Pictures, the current one, the model, parameters the user changed per model and inspection, the view.
 
-    `selected` is a detection's id, which stays the same box at any threshold, -1 is none; `second` is another, picked
-    to be compared with it, or an object of the ground truth (`truth_ids` of `viewer.canvas.layers`). `region` is a
+    `selected` is a detection's id, which denotes the same box at any threshold, -1 for none; `second` is another one
+    selected for comparison, or an object of the ground truth (`truth_ids` of `viewer.canvas.layers`). `region` is a
     rectangle drawn on the picture, x0 y0 x1 y1 in its pixels, `region_label` the class that should have been found
-    there, "" for any. `truth` is where the ground truth comes from. `pinned` are settings of the detection put aside,
-    to be compared with those of now. `method` is the attribution shown, "" for none; `target`, `against` (class names),
-    `part` (of a box) and `layer` (a call's id, "" for the automatic one) say of what; `look` how maps are drawn; `maps`
-    which are compared.
-    `beside` is the model that is shown beside `model`, "" for none, and `other` the id of its selected detection.
-    `latent` is what a generative model shows. `frame` is where a video, camera or stream is paused; -1 while it plays,
-    and for what stands still.
+    there, "" for any. `truth` is the source of the ground truth. `pinned` are detection settings stored for comparison
+    with the current ones.
+
+    `method` is the attribution shown, "" for none; `target`, `against` (class names), `part` (of a box) and `layer` (a
+    call's id, "" for the automatic one) define what it explains; `look` how maps are drawn; `maps` which ones are
+    compared.
+
+    `beside` is the model shown beside `model`, "" for none, and `other` the id of its selected detection. `latent` is
+    the state of a generative model. `frame` is the frame at which a video, camera or stream is paused; -1 while it
+    plays, and for still pictures.
     """
 
     sources: tuple[Source, ...] = ()
@@ -188,25 +207,25 @@ class Document:
 
     @property
     def file(self) -> Source | None:
-        """The current picture, or the video, camera or stream as a whole."""
+        """The current picture, or the whole video, camera or stream."""
         return self.sources[self.current] if self.sources else None
 
     @property
     def source(self) -> Source | None:
-        """The current picture: of what moves the frame at which it is paused."""
+        """The current picture; of a video, camera or stream, the frame at which it is paused."""
         return dataclasses.replace(self.file, frame=self.frame) if self.file and self.frame >= 0 else self.file
 
     def values(self, inspection: str) -> dict[str, Value]:
-        """Return what the user changed of an inspection's parameters on the current model."""
+        """Return the user's changes to an inspection's parameters on the current model."""
         return dict(dict(self.settings).get((self._base, inspection), ()))
 
     @property
     def _base(self) -> str:
-        """The model less what is assumed of it, where it runs and how precisely: settings stay when these change."""
+        """The model's name without assumptions, device and precision, so that settings stay when these change."""
         return model_name.split(self.model)[0]
 
     def with_value(self, inspection: str, **changed: Value | None) -> Document:
-        """Return the document with parameters set; None takes the model's own value again."""
+        """Return the document with parameters set; None resets one to the model's own value."""
         values: dict[str, Value] = {**self.values(inspection)}
         for name, value in changed.items():
             if value is None:
@@ -216,7 +235,7 @@ class Document:
         return self._with_settings(inspection, values)
 
     def with_own(self, inspection: str) -> Document:
-        """Return the document with all of an inspection's parameters at the model's own values."""
+        """Return the document with all of an inspection's parameters reset to the model's own values."""
         return self._with_settings(inspection, {})
 
     def with_sources(self, sources: tuple[Source, ...], *, current: int = 0) -> Document:
@@ -224,21 +243,22 @@ class Document:
         return dataclasses.replace(self._unpicked(), sources=sources, current=current)
 
     def with_current(self, index: int) -> Document:
-        """Return the document at another picture, the nearest there is to `index`."""
+        """Return the document at another picture; `index` is clipped to the range."""
         index = max(0, min(index, len(self.sources) - 1))
         if index == self.current:
             return self
         return dataclasses.replace(self._unpicked(), current=index)
 
     def with_frame(self, frame: int) -> Document:
-        """Return the document paused at a frame, or playing at -1. What is picked stays where playing stops."""
+        """Return the document paused at a frame, or playing at -1. Selections are kept when playing stops."""
         if frame == self.frame:
             return self
         return dataclasses.replace(self if self.frame < 0 else self._unpicked(), frame=frame)
 
     def with_model(self, model: str) -> Document:
-        """Return the document with another model, whose pyramid has other levels, and whose codes are others unless it
-        is the same file under other assumptions.
+        """Return the document with another model; pyramid level and codes are reset, as they depend on the model.
+
+        Codes are kept if only the assumptions about the same file change.
         """
         same = model_name.split(model)[0] == model_name.split(self.model)[0]
         latent = self.latent if same else Latent(unasked=self.source)
@@ -251,7 +271,7 @@ class Document:
         )
 
     def with_beside(self, model: str) -> Document:
-        """Return the document with another model beside its own, or with none."""
+        """Return the document with another second model, or with none."""
         return dataclasses.replace(self, beside="" if model == self.model else model, other=-1)
 
     def explaining(self, **changed: str) -> Document:
@@ -259,11 +279,11 @@ class Document:
         return dataclasses.replace(self, **changed)  # type: ignore[arg-type]
 
     def with_look(self, **changed: object) -> Document:
-        """Return the document with maps drawn otherwise."""
+        """Return the document with maps drawn differently."""
         return dataclasses.replace(self, look=dataclasses.replace(self.look, **changed))  # type: ignore[arg-type]
 
     def with_inside(self, panel: str, in_view: bool) -> Document:
-        """Return the document with a panel in view or out of it, and nothing of it under the pointer."""
+        """Return the document with a panel visible or hidden, and nothing of it under the pointer."""
         inside = {*self.view.inside, panel} if in_view else {*self.view.inside} - {panel}
         return self.with_view(inside=tuple(sorted(inside)), unit=None, patch=-1)
 
@@ -272,7 +292,7 @@ class Document:
         return dataclasses.replace(self, maps=dataclasses.replace(self.maps, **changed))  # type: ignore[arg-type]
 
     def with_latent(self, **changed: object) -> Document:
-        """Return the document elsewhere in the latent space, or with other keys."""
+        """Return the document with another position in the latent space, or other keys."""
         return dataclasses.replace(self, latent=dataclasses.replace(self.latent, **changed))  # type: ignore[arg-type]
 
     def with_view(self, **changed: object) -> Document:
@@ -284,15 +304,15 @@ class Document:
         return dataclasses.replace(self, selected=row, second=-1, other=-1)
 
     def with_second(self, row: int) -> Document:
-        """Return the document with another box picked beside the selected one."""
+        """Return the document with a second box selected."""
         return dataclasses.replace(self, second=row)
 
     def with_other(self, row: int) -> Document:
-        """Return the document with a box of the model beside its own selected, or none at -1."""
+        """Return the document with a box of the second model selected, or none at -1."""
         return dataclasses.replace(self, other=row)
 
     def with_region(self, region: Rect | None, label: str = "") -> Document:
-        """Return the document with a rectangle drawn on the picture, or none, and the class that belongs there."""
+        """Return the document with a rectangle drawn on the picture, or none, and the class expected there."""
         return dataclasses.replace(self, region=region, region_label=label if region else "")
 
     def with_truth(self, truth: Source | None) -> Document:
@@ -300,11 +320,11 @@ class Document:
         return dataclasses.replace(self, truth=truth)
 
     def with_pinned(self, pinned: Mapping[str, Value] | None) -> Document:
-        """Return the document with settings of the detection put aside, or none."""
+        """Return the document with stored detection settings, or none."""
         return dataclasses.replace(self, pinned=None if pinned is None else tuple(sorted(pinned.items())))
 
     def _unpicked(self) -> Document:
-        """Return the document without what belongs to one picture alone."""
+        """Return the document without everything that belongs to a single picture."""
         view, maps = dataclasses.replace(self.view, anchor_at=None), dataclasses.replace(self.maps, found=())
         plain = dataclasses.replace(self, view=view, maps=maps)
         return dataclasses.replace(plain, frame=-1, selected=-1, second=-1, other=-1, region=None, region_label="")

@@ -1,4 +1,4 @@
-"""Weights on their way from the net: one file at a time, off the window's thread, which may be called off. No Qt."""
+"""Download weights: one file at a time, in the background, with cancellation."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PARTS = 100
 
 
 class Downloads:
-    """What is downloaded: `entry`, None for nothing, `done` bytes of `total` (0 unknown); `told` when that changed.
+    """The current download: `entry`, None for none, `done` bytes of `total` (0 if unknown).
 
-    `failure` says why the last one is not there; one that was called off is a Failure too.
+    `told` is called on changes. `failure` says why the last download did not succeed; a cancelled one is a Failure too.
     """
 
     def __init__(self, jobs: Jobs) -> None:
@@ -31,7 +31,7 @@ class Downloads:
         self.told: list[Callable[[], None]] = []
 
     def start(self, entry: Entry, then: Callable[[Entry], None]) -> None:
-        """Download an entry's weights unless others are under way, and call `then` once they are in the cache."""
+        """Download an entry's weights unless a download is running, and call `then` once they are in the cache."""
         if self.entry is not None:
             return
         self._stop = stop = threading.Event()
@@ -41,7 +41,8 @@ class Downloads:
 
         def report(done: int, total: int) -> None:
             nonlocal told_s, told
-            # By time for slow ones, by share so that what came before a pause is told.
+            # Report at time intervals for slow downloads, and at fractions of the total, so that the first report after
+            # resuming shows what was already there.
             if time.monotonic() - told_s > PROGRESS_S or (done - told) * PARTS >= max(total, PARTS):
                 told_s, told = time.monotonic(), done
                 self._jobs.later(lambda: self._progress(entry, done, total))
@@ -68,12 +69,12 @@ class Downloads:
         self._jobs.local(SLOT, work)
 
     def cancel(self) -> None:
-        """Call off what is downloaded; what came is kept."""
+        """Cancel the download; the part received is kept."""
         self._stop.set()
 
     @property
     def stopping(self) -> bool:
-        """Whether what is under way was called off."""
+        """Whether the current download was cancelled."""
         return self.entry is not None and self._stop.is_set()
 
     def _progress(self, entry: Entry, done: int, total: int) -> None:

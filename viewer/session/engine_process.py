@@ -1,5 +1,7 @@
-"""Lanes: how the engine is reached, in a process of its own or in this one; and the pool for the window's own work. The
-only file of the window that starts threads or processes. No Qt: messages go back through the `post` the owner gives.
+"""Lanes to the engine, in its own process or in this one, and the thread pool for the window's own work.
+
+Apart from `reading_process`, only this file of the window starts threads or processes. Messages go back through the
+`post` function that the owner provides.
 """
 
 from __future__ import annotations
@@ -17,44 +19,66 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from models import reading
+from models import output_files
 from models.engine.process import FLAGS, receive, send, serve
 from models.live.shared_frames import Borrower, Lender
-from models.live.status import Shown
+from models.live.status import Facts, Shown
+from models.pictures import reading
 from models.requests import Request
-from models.runtime import memory_limits
+from models.runtime import memory_limits, sandbox
+from models.runtime.module_paths import environment, leave_out_folder
 from models.types import Source
-from viewer.endings import OVER_MEMORY
 from viewer.session.reading_process import ReadingProcesses, Wanted
 
+OVER_MEMORY = -1000  # in place of an exit code, if the window killed it for using too much memory
+WINDOWS_CODES = {
+    0xC0000005: "it crashed (access violation)",
+    0xC00000FD: "it crashed (stack overflow)",
+    0xC0000409: "it crashed (damaged stack)",
+    0xC000001D: "it crashed (illegal instruction)",
+    0xC0000017: "it had not enough memory",
+}
+SIGNALS = {
+    "SIGKILL": "it was ended by the system, probably for want of memory",
+    "SIGSEGV": "it crashed (segmentation fault)",
+    "SIGBUS": "it crashed (bus error)",
+    "SIGILL": "it crashed (illegal instruction)",
+    "SIGFPE": "it crashed (arithmetic error)",
+    "SIGABRT": "it crashed (aborted)",
+    "SIGTERM": "it was ended by another program",
+    "SIGXCPU": "it used up the processor time it may have",
+}
+
 GRACE_S = 2.0
-ENDING_S = 0.5  # from the end of what an engine sends to its exit code
+ENDING_S = 0.5  # wait between the end of an engine's messages and its exit code
 TAIL_BYTES, FRESH_BYTES, CHUNK_BYTES = 8192, 2048, 1 << 16
 TAIL_S = 0.3
 WATCH_S = 0.1
-OVER = 1.05  # of what it may have: where the system keeps the limit itself, nothing comes this far
+OVER = 1.05  # factor on the memory limit; where the system enforces the limit, it is never reached
+NUMPY_THREADS = "OPENBLAS_NUM_THREADS"  # numpy's start on import, before the sandbox; torch's start later
 Post = Callable[[tuple[Any, ...]], None]
 
 
 class Mailbox:
-    """Messages from other threads, in order, until the window's thread takes them. `wake` is set once Qt is there."""
+    """Messages from other threads, in order, until the window's thread takes them. `wake` is set once Qt is running."""
 
     def __init__(self) -> None:
         self._messages: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
         self.wake: Callable[[], None] | None = None
 
     def post(self, message: tuple[Any, ...]) -> None:
-        """Put a message in, from any thread."""
+        """Add a message; thread-safe."""
         self._messages.put(message)
         if self.wake is not None:
             self.wake()
 
     def empty(self, handle: Callable[[tuple[Any, ...]], None]) -> None:
-        """Hand every message over, on the calling thread."""
+        """Pass every message to `handle`, on the calling thread."""
         while True:
             try:
                 message = self._messages.get_nowait()
@@ -64,50 +88,57 @@ class Mailbox:
 
 
 class Lane(Protocol):
-    """How the engine is reached. Messages come back through `post`: ("ready"|"progress"|"done"|"live"|"lost", ...)."""
+    """Access to the engine. Messages come back through `post`: ("ready"|"progress"|"done"|"live"|"lost", ...)."""
 
     def start(self, post: Post) -> None:
-        """Bring the engine up."""
+        """Start the engine."""
 
     def submit(self, number: int, request: Request) -> None:
-        """Have a request answered; numbers rise."""
+        """Submit a request; numbers increase."""
 
     def cancel(self, number: int) -> None:
-        """Call off a request, or what plays."""
+        """Cancel a request, or playback."""
 
     def live(self, number: int, command: str, *given: Any) -> None:
-        """Send a command about what plays, as in `models.live.frame_loop`."""
+        """Send a playback command, as defined in `models.live.frame_loop`."""
 
     def tick(self) -> None:
-        """Do what has no thread of its own to do it; called a few times a second."""
+        """Do periodic work; called a few times a second."""
 
     def finish(self) -> None:
-        """Have what is recorded finished before the engine is ended."""
+        """Finish a recording before the engine is stopped."""
 
     def restart(self) -> None:
-        """End the engine, whatever it does, and bring a fresh one up."""
+        """Kill the engine, whatever it is doing, and start a new one."""
+
+    def reaches(self, path: str) -> bool:
+        """Return whether the engine can read a file, which may have been created after the engine started."""
+        ...
 
     def stop(self) -> None:
-        """End the engine."""
+        """Stop the engine."""
 
     def read(
         self, task: str, source: Source, option: int = 0, *, wanted: Wanted, progress: reading.Progress | None = None
     ) -> Any:
-        """Return what `models.reading.read` does, from any thread; raises Cancelled once it is not `wanted`."""
+        """Return the result of `reading.read`; thread-safe. Raises Cancelled once `wanted` returns False."""
 
 
 class ProcessLane:
-    """An engine in a process of its own, spawned; one thread here passes its messages on, another sends ours.
+    """An engine in its own process (spawned). One thread passes its messages on, another sends ours.
 
-    Sending has a thread because the engine reads only between two pieces of work, and a picture does not fit the pipe.
+    Sending needs a thread because the engine reads only between tasks, and a picture is larger than the pipe's buffer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, confined: bool = True) -> None:
+        self.confined = confined  # takes effect at the next start
+        self._plan: sandbox.Plan | None = None
+        self._recording: tuple[str, str] | None = None  # the path the engine writes to, and the final path
         self._context = multiprocessing.get_context("spawn")
         self._called_off = _flags(self._context)
         self._post: Post = lambda message: None
         self._generation = 0
-        self._over: set[int] = set()  # engines by process id that took too much memory
+        self._over: set[int] = set()  # process ids of engines that used too much memory
         self._process: Any = None
         self._pipe: Any = None
         self._out: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -118,25 +149,28 @@ class ProcessLane:
 
     @property
     def pid(self) -> int:
-        """The engine's process id, 0 when there is none."""
+        """The engine's process id, 0 if there is none."""
         return int(self._process.pid or 0) if self._process else 0
 
     def said(self) -> str:
-        """Return the end of what the engine, and the model in it, have printed since this was asked last."""
+        """Return the end of what the engine, and the model in it, have printed since the last call."""
         return self._tail.fresh()
 
     def start(self, post: Post) -> None:
-        """Spawn the engine. Return at once; ("ready", facts) follows."""
+        """Spawn the engine and return at once; ("ready", facts) follows."""
+        leave_out_folder()
         self._post = post
         if not self._generation:
             self._reading.warm()
         self._generation += 1
+        self._plan = self._planned()
         self._pipe, theirs = self._context.Pipe()
         heard, said = self._context.Pipe(duplex=False)
         self._process = self._context.Process(
-            target=serve, args=(theirs, self._called_off, said), name="vitrine-engine", daemon=True
+            target=serve, args=(theirs, self._called_off, said, self._plan), name="vitrine-engine", daemon=True
         )
-        self._process.start()
+        with environment({NUMPY_THREADS: "1"}):
+            self._process.start()
         theirs.close()
         said.close()
         self._out = queue.SimpleQueue()
@@ -149,34 +183,48 @@ class ProcessLane:
         threading.Thread(target=self._listen, args=arguments, name="vitrine-listen", daemon=True).start()
         threading.Thread(target=_send_on, args=(self._pipe, self._out), name="vitrine-send", daemon=True).start()
 
+    def _planned(self) -> sandbox.Plan | None:
+        if not self.confined:
+            return None
+        try:
+            return sandbox.plan()
+        except OSError:  # no folder can be created: the model panel reports what is restricted
+            return None
+
+    def reaches(self, path: str) -> bool:
+        """Return whether the engine's sandbox allows it to read a file; an engine started now could read it."""
+        return self._plan is None or self._plan.reaches(path)
+
     def read(
         self, task: str, source: Source, option: int = 0, *, wanted: Wanted, progress: reading.Progress | None = None
     ) -> Any:
-        """Read a file in another process, which is ended with the lane."""
+        """Read a file in another process, which is stopped with the lane."""
         return self._reading.read(task, source, option, wanted=wanted, progress=progress)
 
     def submit(self, number: int, request: Request) -> None:
-        """Send a request. If the engine is gone, ("lost", ...) tells."""
+        """Send a request. If the engine is gone, ("lost", ...) follows."""
         self._out.put(("run", number, request))
 
     def live(self, number: int, command: str, *given: Any) -> None:
-        """Send a command about what plays; a frame that was painted goes through shared memory."""
+        """Send a playback command; a painted frame is passed in shared memory."""
         if self._process is None:
             return
+        if command == "record" and self._plan is not None:
+            given = (self._scratch_for(given[0]),)
         given = tuple(self._lender.put(value) if isinstance(value, np.ndarray) else value for value in given)
         self._out.put(("live", number, command, *given))
 
     def tick(self) -> None:
-        """Do nothing: the engine looks after itself."""
+        """Do nothing: the engine process needs no periodic work."""
 
     def finish(self) -> None:
-        """Give the engine `GRACE_S` to finish its file."""
+        """Give the engine `GRACE_S` to finish its recording."""
         self._finished.clear()
         self._out.put(("finish",))
         self._finished.wait(GRACE_S)
 
     def cancel(self, number: int) -> None:
-        """Raise the request's shared flag, which the engine reads between module calls."""
+        """Set the request's shared flag, which the engine checks between module calls."""
         self._called_off[number % FLAGS] = number
 
     def restart(self) -> None:
@@ -185,7 +233,7 @@ class ProcessLane:
         self.start(self._post)
 
     def stop(self) -> None:
-        """Kill the engine, and what reads files."""
+        """Kill the engine and the reading processes."""
         self._reading.stop()
         self._end()
 
@@ -199,28 +247,72 @@ class ProcessLane:
         self._pipe.close()
         self._lender.close()
         self._process = None
+        if self._plan is not None:
+            sandbox.remove(self._plan.scratch)
 
     def _listen(self, pipe: Any, process: Any, generation: int, said: Callable[[], str]) -> None:
         try:
             while True:
                 message = receive(pipe)
-                if message[0] == "finished":
-                    self._finished.set()
                 if generation == self._generation and message[0] == "live" and isinstance(message[-1], Shown):
                     shown = message[-1]
                     message = (*message[:-1], replace(shown, pixels=self._borrower.fetch(shown.pixels)))
+                if self._recording is not None and generation == self._generation:
+                    message = self._recorded(message)
+                if message[0] == "finished":
+                    self._finished.set()
                 if generation == self._generation:
                     self._post(message)
-        except Exception:  # what cannot be read is as good as a dead engine, which ends with EOFError or OSError
+        except Exception:  # an unreadable message counts as a dead engine, which gives EOFError or OSError
             if generation != self._generation:
                 return
             process.join(ENDING_S)
             if process.exitcode is None:
-                _kill(process)  # it has closed its pipe, and nothing can be asked of it any more
+                _kill(process)  # it has closed its pipe and cannot be reached any more
             self._post(("lost", OVER_MEMORY if process.pid in self._over else process.exitcode, said()))
 
+    def _scratch_for(self, path: str) -> str:
+        """Return the path at which a sandboxed engine, which may not write elsewhere, records the file for `path`."""
+        assert self._plan is not None
+        within = os.path.join(self._plan.scratch, os.path.basename(path))  # noqa: PTH118, PTH119
+        self._recording = within, path
+        return within
+
+    def _recorded(self, message: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Replace the temporary path in the engine's messages by the recording's own.
+
+        Move a finished recording there.
+        """
+        assert self._recording is not None
+        within, path = self._recording
+        facts = next((part for part in message if isinstance(part, Facts)), None)
+        if message[0] == "finished" or (facts is not None and facts.recording != within and os.path.exists(within)):  # noqa: PTH110
+            note = self._bring(within, path)
+            if facts is not None and note:
+                facts = replace(facts, note=f"{facts.note} {note}".strip())
+        elif facts is not None and facts.recording == within:
+            facts = replace(facts, recording=path)
+        if facts is not None and within in facts.note:
+            facts = replace(facts, note=facts.note.replace(within, path))
+        return tuple(facts if isinstance(part, Facts) else part for part in message)
+
+    def _bring(self, within: str, path: str) -> str:
+        """Move a finished recording to its final path, possibly on another disk.
+
+        Return the error, "" if there is none.
+        """
+        self._recording = None
+        if not os.path.exists(within):  # noqa: PTH110
+            return ""
+        try:
+            output_files.bring(Path(within), Path(path))
+        except OSError as error:
+            refusal = output_files.refusal(Path(path), error)
+            return f"{refusal} {refusal.advice}"
+        return ""
+
     def _watch(self, process: Any, most_bytes: int) -> None:
-        """End an engine that takes too much memory, before the whole machine stands still."""
+        """Kill an engine that uses too much memory before the whole machine becomes unresponsive."""
         while most_bytes and not wait([process.sentinel], WATCH_S):
             if memory_limits.resident_bytes(process.pid) > most_bytes:
                 self._over.add(process.pid)
@@ -260,21 +352,21 @@ def _flags(context: Any) -> Any:
 
 
 def _send_on(pipe: Any, out: queue.SimpleQueue[Any]) -> None:
-    """Send what is put in, until None comes or the engine is gone."""
+    """Send the messages in a queue until None arrives or the engine is gone."""
     with contextlib.suppress(OSError):
         while (message := out.get()) is not None:
             send(pipe, message)
 
 
 class Tail:
-    """The end of what a process prints, all of which is read, so that it never waits for a reader."""
+    """The end of a process's output. All output is read, so that the process never blocks on a full pipe."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
         self._read = self._told = 0
 
     def take(self, pipe: Any) -> None:
-        """Read until everybody who prints there is gone."""
+        """Read until every process that writes to the pipe has exited."""
         with contextlib.suppress(OSError, EOFError), pipe:
             while chunk := pipe.recv_bytes() if sys.platform == "win32" else os.read(pipe.fileno(), CHUNK_BYTES):
                 self._bytes += chunk
@@ -282,19 +374,19 @@ class Tail:
                 self._read += len(chunk)
 
     def fresh(self) -> str:
-        """Return the end of what was read since this was asked last, at most `FRESH_BYTES`."""
+        """Return the end of the output since the last call, at most `FRESH_BYTES`."""
         read = self._read
         new, self._told = min(read - self._told, FRESH_BYTES), read
         return bytes(self._bytes[-new:]).decode(errors="replace") if new else ""
 
     def text(self, reading: threading.Thread) -> str:
-        """Return the last `TAIL_BYTES`, once `reading` had a moment to read them."""
+        """Return the last `TAIL_BYTES`, after giving the thread `reading` a moment to read them."""
         reading.join(TAIL_S)
         return bytes(self._bytes).decode(errors="replace")
 
 
 def _kill(process: Any) -> None:
-    """End a process, and on POSIX everything that it started."""
+    """Kill a process, and on POSIX all its child processes."""
     if sys.platform != "win32":
         with contextlib.suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -302,7 +394,7 @@ def _kill(process: Any) -> None:
 
 
 class InlineLane:
-    """The same engine in this process, answering within `submit`: for tests and headless use."""
+    """The same engine in this process, which answers within `submit`: for tests and headless use."""
 
     def __init__(self, engine: Any = None) -> None:
         self.engine: Any = engine
@@ -310,7 +402,7 @@ class InlineLane:
         self._post: Post = lambda message: None
 
     def start(self, post: Post) -> None:
-        """Make the engine."""
+        """Create the engine."""
         self._post = post
         if self.engine is None:
             import importlib
@@ -321,7 +413,7 @@ class InlineLane:
     def read(
         self, task: str, source: Source, option: int = 0, *, wanted: Wanted, progress: reading.Progress | None = None
     ) -> Any:
-        """Read a file here."""
+        """Read a file in this process."""
         return reading.read(task, source, option, progress=progress)
 
     def submit(self, number: int, request: Request) -> None:
@@ -333,7 +425,7 @@ class InlineLane:
         self._post(("done", number, answer))
 
     def live(self, number: int, command: str, *given: Any) -> None:
-        """Heed a command now; `tick` plays on."""
+        """Execute a playback command now; `tick` continues playback."""
         if self._show is None:
             import importlib
 
@@ -350,31 +442,54 @@ class InlineLane:
         """Do nothing: requests are answered within `submit`."""
 
     def finish(self) -> None:
-        """Finish what is recorded."""
+        """Finish a recording."""
         if self._show is not None:
             self._show.close()
 
+    def reaches(self, path: str) -> bool:
+        """Return True: this process can read any file the user can."""
+        return True
+
     def restart(self) -> None:
-        """Make a fresh engine."""
+        """Create a new engine."""
         self.stop()
         self.engine = self._show = None
         self.start(self._post)
 
     def stop(self) -> None:
-        """Let go of what plays."""
+        """Stop playback."""
         self.finish()
 
 
 class Pool:
-    """Threads for the window's own work: two, so that a picture need not wait for a data set that is being read."""
+    """Threads for the window's own work: two, so that a picture need not wait while a data set is read."""
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="vitrine-local")
 
     def submit(self, work: Callable[[], None]) -> None:
-        """Do `work` as soon as a thread is free."""
+        """Run `work` as soon as a thread is free."""
         self._executor.submit(work)
 
     def stop(self) -> None:
-        """Forget what has not begun."""
+        """Drop work that has not started."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def ending_words(code: int | None) -> str:
+    """Return how a process ended, as part of a sentence; on POSIX a negative code is minus the signal's number."""
+    if code == OVER_MEMORY:
+        return "it took more memory than this machine can spare"
+    if code is None:
+        return "it no longer answers"
+    if code & 0xFFFFFFFF in WINDOWS_CODES:
+        return WINDOWS_CODES[code & 0xFFFFFFFF]
+    if code == 1:
+        return "it ended with an error (exit code 1)"
+    if code >= 0:
+        return f"something in it called exit (exit code {code})"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return SIGNALS.get(name, f"it was ended by {name}")

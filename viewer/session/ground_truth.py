@@ -1,6 +1,6 @@
-"""The session's ground truth: read off the window's thread, kept by path, followed through undo. No Qt.
+"""The session's ground truth: read in the background, cached by path, restored by undo.
 
-Nothing is shown of what is still being read; what cannot be read leaves the last one in place.
+Ground truth is shown only once it is read completely; if it cannot be read, the previous one stays.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from models import images
+from models.pictures import images
 from models.truth.types import Truth
 from models.types import Cancelled, Failure, Refusal, Source
 from viewer.session.state import SessionState
@@ -21,14 +21,14 @@ PROGRESS_S = 0.05
 
 
 class OpenPictures(Protocol):
-    """What opens pictures together with their ground truth, as one step."""
+    """A function that opens pictures together with their ground truth, as one undo step."""
 
     def __call__(self, sources: tuple[Source, ...], *, truth: Source | None = None) -> None:
         """Open the pictures."""
 
 
 class Truths:
-    """What the document's ground truth is: `current`, None until it was read; `reading` tells whether one is."""
+    """The document's ground truth: `current`, None until it is read; `reading` says whether one is being read."""
 
     def __init__(self, state: SessionState, *, open_pictures: OpenPictures) -> None:
         self._state, self._open_pictures = state, open_pictures
@@ -44,7 +44,7 @@ class Truths:
         return bool(self._wanted)
 
     def open(self, path: str | Path, *, pictures: bool = False) -> None:
-        """Open ground truth; its pictures too where `pictures` says so or none are open."""
+        """Open ground truth; also its pictures if `pictures` is set or none are open."""
         source = Source.file(path)
 
         def done(truth: Truth, sources: tuple[Source, ...]) -> None:
@@ -54,23 +54,26 @@ class Truths:
         self._read(source, done)
 
     def close(self) -> None:
-        """Have no ground truth any more."""
+        """Close the ground truth."""
         store = self._state.store
         store.update(store.document.with_truth(None), title="Close ground truth")
 
     def cancel(self) -> None:
-        """Read no further; ground truth that the document asks for but that was never read is given up."""
+        """Stop reading; ground truth in the document that was never read is removed from it."""
         self._number, self._wanted = self._number + 1, ""
         store = self._state.store
         if store.document.truth is not None and store.document.truth.path not in self._kept:
             store.update(store.document.with_truth(None))
 
     def stop(self) -> None:
-        """Read no further; what the document asks for stays."""
+        """Stop reading, without changing the document."""
         self._number += 1
 
     def again(self) -> None:
-        """Read the ground truth anew if its file changed; a folder is always read, for it does not tell."""
+        """Read the ground truth again if its file changed.
+
+        A folder is always read again, because its time stamp is no evidence.
+        """
         source = self._state.store.document.truth
         if source is None or source.path not in self._kept:
             return
@@ -89,7 +92,10 @@ class Truths:
         self._read(fresh, done)
 
     def follow(self, *, looking: bool = False) -> None:
-        """Have the document's ground truth: at once if it is kept, else by reading it. `looking` checks its file."""
+        """Show the document's ground truth: from the cache, or by reading it.
+
+        With `looking`, check whether its file changed.
+        """
         source = self._state.store.document.truth
         if source is None:
             self._set(None)
@@ -159,7 +165,7 @@ class Truths:
         state = self._state
         document = state.store.document
         if pictures or not (document.sources or state.reading):
-            # One step with the pictures, once the first of them could be read.
+            # In one undo step with the pictures, once the first of them has been read.
             self._open_pictures(sources, truth=source)
         else:
             title = "" if document.truth == source else f"Open ground truth {source.name}"
@@ -174,7 +180,10 @@ class Truths:
                 call(truth)
 
     def _look(self, known: Source) -> None:
-        """Tell, once, that the file is gone or another; a folder is another with every file that is written to it."""
+        """Report once that the file is missing or has changed.
+
+        A folder changes with every file that is written to it.
+        """
         fresh = Source.file(known.path)
         gone = fresh.stamp == (0, 0)
         if fresh in (known, self._told) or (not gone and Path(known.path).is_dir()):
@@ -195,7 +204,10 @@ class Truths:
 
 
 def _pictures(source: Source, truth: Truth) -> tuple[Source, ...]:
-    """Return the pictures to open with ground truth: all of its folder's where it is one of pictures, else its own."""
+    """Return the pictures to open with ground truth.
+
+    All in its folder if that is a folder of pictures, else its own.
+    """
     try:
         paths = images.pictures_in(Path(source.path))
     except Refusal:

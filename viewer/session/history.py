@@ -1,4 +1,4 @@
-"""The Store: holds the current Document, remembers how to undo, tells who listens. No Qt, no torch."""
+"""The Store: holds the current Document and its undo history, and notifies listeners."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from viewer.session.document import Document
 
 Listener = Callable[[Document, Document], None]
 MOST_STEPS = 500
-# Of the view: what is in sight is no step of the user's.
+# Fields of the view that are not undone: what is visible is no step of the user's.
 NO_STEPS = ("lineage", "missed", "explaining", "layers", "judged", "unfit", "inside", "unit", "patch", "maps", "proof")
 
 
 @dataclass(frozen=True)
 class Step:
-    """A change: its title, for "Undo score", and the documents before and after."""
+    """A change: its title, as in "Undo score", and the documents before and after."""
 
     title: str
     before: Document
@@ -24,7 +24,7 @@ class Step:
 
 
 class Store:
-    """One document, its undo and redo steps. Changes with the same `merge` key in a row become one step."""
+    """A document with undo and redo steps. Consecutive changes with the same `merge` key become one step."""
 
     def __init__(self, document: Document | None = None) -> None:
         self.document = document or Document()
@@ -38,7 +38,7 @@ class Store:
         self._listeners.append(listener)
 
     def update(self, document: Document, *, title: str = "", merge: str = "") -> None:
-        """Make `document` the current one. Without a title the change is not a step of its own (a selection)."""
+        """Make `document` the current one. Without a title, the change is no step of its own (such as a selection)."""
         before = self.document
         if document == before:
             return
@@ -57,17 +57,17 @@ class Store:
         self._become(document)
 
     def settle(self) -> None:
-        """End a run of merged changes: the next one is a new step (a slider was let go)."""
+        """End a series of merged changes: the next change is a new step (a slider was released)."""
         self._open_merge = ""
 
     @property
     def undo_title(self) -> str:
-        """What undo would take back, "" for nothing."""
+        """The title of the step that undo would take back, "" for none."""
         return self._done[-1].title if self._done else ""
 
     @property
     def redo_title(self) -> str:
-        """What redo would do again, "" for nothing."""
+        """The title of the step that redo would repeat, "" for none."""
         return self._undone[-1].title if self._undone else ""
 
     @property
@@ -82,11 +82,11 @@ class Store:
 
     @property
     def history(self) -> list[str]:
-        """The titles of the steps done, oldest first."""
+        """The titles of past steps, oldest first."""
         return [step.title for step in self._done]
 
     def undo(self) -> None:
-        """Take the last step back."""
+        """Undo the last step."""
         if self._done:
             step = self._done.pop()
             self._undone.append(step)
@@ -94,7 +94,7 @@ class Store:
             self._become(self._kept(step.before))
 
     def redo(self) -> None:
-        """Do the last undone step again."""
+        """Redo the last undone step."""
         if self._undone:
             step = self._undone.pop()
             self._done.append(step)
@@ -102,7 +102,7 @@ class Store:
             self._become(self._kept(step.after))
 
     def _kept(self, document: Document) -> Document:
-        """Return a document of the past with the box, the frame and the panels in view of now, which are no steps."""
+        """Return a past document with the current selection, frame and visible panels, which are not undone."""
         now = self.document
         document = document.with_view(**{name: getattr(now.view, name) for name in NO_STEPS})
         document = document.with_frame(now.frame if now.file == document.file else -1)

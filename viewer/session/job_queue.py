@@ -1,18 +1,22 @@
-"""Jobs: slots over a lane to the engine, where the latest request wins; progress, cancel, restart. No Qt, no threads:
-messages reach the owner through the `post` it gives, which must be safe from any thread.
+"""Jobs: slots over a lane to the engine, in which the latest request wins; progress, cancel, restart.
+
+Messages reach the owner through the `post` function it provides, which must be thread-safe.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from models import model_name, reading
+from models import model_name
+from models.pictures import reading
 from models.requests import Request
 from models.types import Answer, Cancelled, Failure, Refusal, Source
-from viewer import endings
+from viewer.session import engine_process
+from viewer.session.document_paths import of_request
 from viewer.session.engine_process import GRACE_S, InlineLane, Lane, Mailbox, Pool, Post, ProcessLane
 
 __all__ = ["InlineLane", "Jobs", "Lane", "Mailbox", "Post", "ProcessLane"]
@@ -22,13 +26,16 @@ MOST_STARTS = 3
 
 
 def queue_of(slot: str) -> str:
-    """Return the queue of a slot named "queue.name", whose slots are asked one after the other; "" for any other."""
+    """Return the queue of a slot named "queue.name"; the slots of a queue are answered one at a time.
+
+    "" for other slots.
+    """
     queue, dot, _ = slot.partition(".")
     return queue if dot else ""
 
 
 def firsts(slots: Iterable[str]) -> list[str]:
-    """Return slots less all but the first of each queue."""
+    """Return the slots without all but the first of each queue."""
     return list({queue_of(slot) or slot: slot for slot in reversed(list(slots))}.values())
 
 
@@ -37,7 +44,7 @@ EngineState = Literal["starting", "ready", "restarting", "stopped"]
 
 @dataclass
 class Slot:
-    """One question the owner keeps asking: what runs, what waits behind it (only the newest), how often it died."""
+    """A slot: the running request, the newest waiting one, and how many engines died on it."""
 
     running: Request | None = None
     number: int = 0
@@ -49,9 +56,10 @@ class Slot:
 class Jobs:
     """Requests in slots over a lane. Every method is called on the owner's thread, `handle` with each posted message.
 
-    `deliver(event, *values)` gets: ready; done slot request answer; progress slot fraction text; lost text; live number
-    and what the engine says of what plays; picture results of `local`. A slot that is asked anew while it runs answers
-    the running request first if that differs in parameters alone (a slider stays alive), else calls it off.
+    `deliver(event, *values)` is called with: ready; done slot request answer; progress slot fraction text; lost text;
+    live number and the engine's playback messages; picture results of `local`. If a slot gets a new request while one
+    is running, the running one is finished first if they differ only in parameters (so that a slider stays responsive);
+    otherwise it is cancelled.
     """
 
     def __init__(self, lane: Lane, deliver: Callable[..., None]) -> None:
@@ -65,33 +73,36 @@ class Jobs:
         self._starts = 0
         self._head = (0, 0.0)
         self._next = 1
+        self._missed: set[str] = set()
         self._pool = Pool()
         self._local: dict[str, int] = {}
         self._post: Post = lambda message: None
 
     def start(self, post: Post, *, started: bool = False) -> None:
-        """Bring the lane up unless it is; `post` must hand messages to `handle` on the owner's thread."""
+        """Start the lane unless it is `started`; `post` must pass messages to `handle` on the owner's thread."""
         self._post = post
         if not started:
             self.lane.start(post)
 
     def later(self, call: Callable[[], None]) -> None:
-        """Have `call` made on the owner's thread, from any thread."""
+        """Run `call` on the owner's thread; thread-safe."""
         self._post(("call", call))
 
     @property
     def busy(self) -> bool:
-        """Whether anything runs or waits."""
+        """Whether anything is running or waiting."""
         return any(slot.running or slot.waiting for slot in self.slots.values())
 
     def idle(self, name: str) -> bool:
-        """Whether nothing runs or waits in a slot."""
+        """Whether nothing is running or waiting in a slot."""
         slot = self.slots.get(name)
         return slot is None or not (slot.running or slot.waiting)
 
     def want(self, name: str, request: Request, *, urgent: bool = True, first: bool = False) -> None:
-        """Ask `request` in a slot; what waited there is forgotten. Queues make way for it if it is `urgent`, and if it
-        goes `first` all that runs does, which may never end by itself.
+        """Submit `request` in a slot, in place of the one waiting there.
+
+        An `urgent` request cancels the queues' running requests; one that goes `first` cancels everything running,
+        which might never end by itself.
         """
         slot = self.slots.setdefault(name, Slot())
         if slot.running is None:
@@ -109,17 +120,17 @@ class Jobs:
             self._call_off(slot)
 
     def number(self) -> int:
-        """Return a fresh number for what plays, by which it is called off like a request."""
+        """Return a new number for playback, by which it can be cancelled like a request."""
         number, self._next = self._next, self._next + 1
         return number
 
     def keep(self, name: str) -> None:
-        """Ask nothing more in a slot; what runs may finish."""
+        """Drop the waiting request of a slot; the running one may finish."""
         if name in self.slots:
             self.slots[name].waiting = None
 
     def forget(self, name: str) -> None:
-        """Ask nothing in a slot any more."""
+        """Drop all requests of a slot."""
         slot = self.slots.get(name)
         if slot is not None:
             slot.waiting = None
@@ -127,14 +138,14 @@ class Jobs:
                 self._call_off(slot)
 
     def cancel(self) -> None:
-        """Call off everything. What does not stop within `GRACE_S` has its engine replaced by `tick`."""
+        """Cancel everything. An engine that does not stop within `GRACE_S` is replaced by `tick`."""
         for name in self.slots:
             self.forget(name)
 
     def tick(self) -> None:
-        """Replace an engine that did not heed a cancel in time; to be called a few times a second while busy.
+        """Replace an engine that did not react to a cancel in time; call this a few times a second while busy.
 
-        Only the oldest request is being worked on; its grace begins when it is both that and called off.
+        Only the oldest request is being processed, so its grace period starts when it is both the oldest and cancelled.
         """
         head = min((slot for slot in self._all() if slot.running), key=lambda slot: slot.number, default=None)
         if head is None or not self.ready:
@@ -149,7 +160,10 @@ class Jobs:
             self._revive(blame=False)
 
     def local(self, name: str, work: Callable[[], object]) -> None:
-        """Run `work` on this process's pool thread; deliver ("local", name, its value or Failure) if still newest."""
+        """Run `work` in this process's thread pool.
+
+        Deliver ("local", name, its value or Failure) if it is still the newest.
+        """
         number = self._local[name] = self._local.get(name, 0) + 1
 
         def run() -> None:
@@ -177,24 +191,24 @@ class Jobs:
         wanted: Callable[[], bool] = lambda: True,
         progress: reading.Progress | None = None,
     ) -> Any:
-        """Return what `models.reading.read` does, where the lane reads; to be called by `work` of `local`."""
+        """Return the result of `models.pictures.reading.read` through the lane; to be called by `work` of `local`."""
         return self.lane.read(task, source, option, wanted=wanted, progress=progress)
 
     @property
     def state(self) -> EngineState:
-        """How the engine is now: a lost one is not ready, whatever it was before."""
+        """The engine's state; a lost engine is not ready, whatever it was before."""
         if self.ready:
             return "ready"
         return "stopped" if self.down else "restarting" if self.lost else "starting"
 
     def stop(self) -> None:
-        """End the lane and the pool; what is asked afterwards is not done."""
+        """Stop the lane and the pool; later requests are ignored."""
         self._stopped = True
         self._pool.stop()
         self.lane.stop()
 
     def handle(self, message: tuple[Any, ...]) -> None:
-        """Take a message of the lane or the pool."""
+        """Handle a message of the lane or the pool."""
         match message:
             case ("ready", _):
                 self.ready, self.lost, self._starts = True, False, 0
@@ -219,7 +233,7 @@ class Jobs:
                 if self._starts >= MOST_STARTS:
                     self._give_up(code, details)
                     return
-                head, how = self._first(), endings.words(code)
+                head, how = self._first(), engine_process.ending_words(code)
                 at = (
                     f" at {head.inspection} with {model_name.title(head.model)}"
                     if head is not None and was_ready
@@ -227,12 +241,29 @@ class Jobs:
                 )
                 text = f"The engine stopped unexpectedly{at}: {how}. A fresh one takes over."
                 self.deliver("lost", text, details)
-                self._revive(blame=was_ready, how=how, details=details, again=code != endings.OVER_MEMORY)
+                self._revive(blame=was_ready, how=how, details=details, again=code != engine_process.OVER_MEMORY)
 
     def _all(self) -> list[Slot]:
         return list(self.slots.values())
 
+    def freshen(self, paths: Iterable[str]) -> bool:
+        """Replace an engine that cannot read one of these files; return whether that was necessary.
+
+        A sandboxed engine cannot read files that were created in a restricted place after it started.
+        """
+        missed = [path for path in paths if path not in self._missed and not self.lane.reaches(path)]
+        self._missed.update(missed)  # once per file, in case a new engine cannot read it either
+        if missed:
+            self.renew(f"{os.path.basename(missed[0])} came after the engine had started, so a fresh one takes over.")  # noqa: PTH119
+        return bool(missed)
+
+    def renew(self, text: str) -> None:
+        """Start a new engine and submit all requests again."""
+        self.deliver("lost", text, "")
+        self._revive(blame=False)
+
     def _submit(self, slot: Slot, request: Request) -> None:
+        self.freshen(of_request(request))
         if self.down:
             self.down, self._starts = False, 0
             self.lane.restart()
@@ -241,7 +272,7 @@ class Jobs:
         self.lane.submit(slot.number, request)
 
     def _go_on(self, name: str) -> None:
-        """Submit what waits in a slot, or in its queue while nothing of that runs."""
+        """Submit the request waiting in a slot, or the next one in its queue if none of the queue is running."""
         queue = queue_of(name)
         line = (
             {n: slot for n, slot in self.slots.items() if queue_of(n) == queue} if queue else {name: self.slots[name]}
@@ -252,7 +283,10 @@ class Jobs:
                 self._submit(first, first.waiting)
 
     def _make_way(self, *, everything: bool) -> None:
-        """Call off what runs, in a queue or anywhere; it is asked again behind what it made way for."""
+        """Cancel running requests, in queues or everywhere.
+
+        They are submitted again after the one they made way for.
+        """
         for name, slot in self.slots.items():
             if (everything or queue_of(name)) and slot.running is not None and not slot.called_off_at:
                 slot.waiting = slot.waiting or slot.running
@@ -277,12 +311,12 @@ class Jobs:
             return
 
     def _first(self) -> Request | None:
-        """Return the request that is being worked on."""
+        """Return the request that is being processed."""
         running = [slot for slot in self._all() if slot.running]
         return min(running, key=lambda slot: slot.number).running if running else None
 
     def _give_up(self, code: int | None, details: str) -> None:
-        """Stop trying to start an engine that never gets ready, until something is asked anew."""
+        """Stop trying to start an engine that never becomes ready, until there is a new request."""
         self.down = True
         text = f"The engine could not be started (exit code {code}, {MOST_STARTS} tries)."
         for name, slot in list(self.slots.items()):
@@ -294,12 +328,11 @@ class Jobs:
                 self.deliver("done", name, request, failure)
 
     def _revive(self, *, blame: bool, how: str = "", details: str = "", again: bool = True) -> None:
-        """Bring a fresh engine up and ask again what was wanted; what killed it `MOST_DEATHS` times is given up, or
-        after the first unless it is worth asking `again`.
+        """Start a new engine and submit the wanted requests again.
+
+        A request on which the engine died `MOST_DEATHS` times is given up, or after the first time unless `again`.
         """
-        slots = sorted(
-            self.slots.items(), key=lambda item: bool(item[1].called_off_at)
-        )  # what was called off goes last
+        slots = sorted(self.slots.items(), key=lambda item: bool(item[1].called_off_at))  # cancelled ones go last
         lost = {name: slot for name, slot in slots if slot.running}
         first = min(lost.values(), key=lambda s: s.number, default=None)
         self.ready = False

@@ -1,7 +1,7 @@
-"""What plays, as the window sees it: commands go to the engine, frames with their answers come back. No Qt.
+"""Playback in the window: commands go to the engine, frames with their results come back.
 
-A frame comes with its answer, so nothing else is asked of what plays. Paused, the document stands at a frame as at any
-picture, and everything may be asked of it.
+Frames come with their results, so nothing else is requested during playback. When paused, the document is at a frame
+like at any picture, and everything can be requested.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from models.images import Picture
 from models.live.status import Facts, Opening, Shown
-from models.media import is_endless, title
+from models.pictures.images import Picture
+from models.pictures.media import device, is_endless, title
 from models.requests import Request
 from models.types import Failure, Pixels, Source
 from viewer.session import request_plan
@@ -24,10 +24,10 @@ Heard = Callable[[Failure | None], None]
 
 
 class Live:
-    """One source that plays, or none. `facts` is the last that was heard of it.
+    """The source that plays, or none. `facts` is the latest report on it.
 
-    `paint` returns a frame with what is drawn over it, for recording; `after_paint` calls back once the screen is up to
-    date, and only then the engine sends the next frame.
+    `paint` returns a frame with its overlay, for recording; `after_paint` calls back once the screen is up to date, and
+    only then the engine sends the next frame.
     """
 
     def __init__(self, state: SessionState) -> None:
@@ -39,29 +39,29 @@ class Live:
         self._number = 0
         self._request: Request | None = None
         self._opening: tuple[int, Opening, Heard] | None = None
-        self._meant = True  # to play: what a fresh engine goes on with, whether the last one came to it or not
+        self._meant = True  # the user's intention to play, resumed by a new engine
         self._lost = False
         self._deaths = 0
 
     @property
     def playing(self) -> bool:
-        """Whether frames are coming, or would if the source were there."""
+        """Whether frames are arriving, or would if the source were available."""
         return self.source is not None and self.facts.state == "playing"
 
     @property
     def seekable(self) -> bool:
-        """Whether there is a way back: not in a camera or stream."""
+        """Whether it can go back: not with a camera or stream."""
         return self.source is not None and not is_endless(self.source.path)
 
     # what the user does
 
     def toggle(self) -> None:
-        """Play, or pause."""
+        """Play or pause."""
         self._meant = not self.playing
         self._send("play" if self._meant else "pause")
 
     def step(self, by: int) -> None:
-        """Go to the next or last frame, and pause."""
+        """Go to the next or previous frame, and pause."""
         self._meant = False
         self._send("step", by)
 
@@ -70,35 +70,39 @@ class Live:
         self._send("seek", number)
 
     def pace(self, *, every: bool) -> None:
-        """Show every frame of a file however long it takes, or play in real time."""
+        """Show every frame of a file at whatever speed, or play in real time."""
         self.facts = replace(self.facts, every=every)
         self._send("pace", every)
 
     def record(self, path: str) -> None:
-        """Write what is shown from now on to an MP4 file."""
+        """Record what is shown from now on to an MP4 file."""
         self._send("record", path)
 
     def finish(self) -> None:
-        """Finish the file that is recorded."""
+        """Finish the recording."""
         self._send("finish")
 
     # what the session does
 
     def open(self, source: Source, heard: Heard) -> None:
-        """Open a source; it is heard of with its first frame, or why there is none. What plays goes on until then."""
+        """Open a source; `heard` is called with its first frame, or the failure.
+
+        What plays now continues until then.
+        """
         document, description = self._state.store.document, self._state.description
         request = request_plan.ask(DETECT_SLOT, document, description, source=source)
         self._opening = self._state.jobs.number(), Opening(source, request, every=self.facts.every), heard
-        self._open(*self._opening[:2])
+        if not self._state.jobs.freshen([device(source.path)]):  # a new engine opens it once it is ready
+            self._open(*self._opening[:2])
 
     def stop_opening(self) -> None:
-        """Forget what is being opened."""
+        """Cancel opening."""
         if self._opening is not None:
             number, self._opening = self._opening[0], None
             self._close(number)
 
     def follow(self) -> None:
-        """Let go of what the document has left, and ask of the next frames what it wants."""
+        """Close a source that the document has left, and request what the document wants for the next frames."""
         document = self._state.store.document
         if self.source is None:
             return
@@ -113,17 +117,17 @@ class Live:
             self._send("ask", request)
 
     def tick(self) -> None:
-        """Play on in a lane that has no process to do it."""
+        """Continue playback in a lane without a process of its own."""
         if self.source is not None or self._opening is not None:
             self._state.jobs.lane.tick()
 
     def stop(self) -> None:
-        """Finish what is recorded, before the engine is ended."""
+        """Finish the recording before the engine is stopped."""
         if self.source is not None and self.facts.recording:
             self._state.jobs.lane.finish()
 
     def engine_lost(self) -> None:
-        """Hear that the engine is gone."""
+        """React to the loss of the engine."""
         self._lost = True
         self._deaths += self.source is not None
         if self.source is not None and self.facts.recording:
@@ -132,7 +136,7 @@ class Live:
         self.facts = replace(self.facts, recording="", recorded=0)
 
     def engine_ready(self) -> None:
-        """Have a fresh engine take up what the one before it played, where it was."""
+        """Resume playback in a new engine at the last position."""
         if not self._lost:
             return
         if self._opening is not None:
@@ -148,7 +152,7 @@ class Live:
         self._tell()
 
     def _take_up(self) -> None:
-        """Have the engine play what it does not know of yet."""
+        """Open in the engine the source that it does not have yet."""
         self._lost = False
         if self.source is not None:
             self._number = self._state.jobs.number()
@@ -157,7 +161,7 @@ class Live:
             self._open(self._number, Opening(self.source, self._request, at, self._meant, every, again=True))
 
     def take(self, number: int, what: str, *given: Any) -> None:
-        """Hear what the engine says."""
+        """Handle a message of the engine."""
         if self._opening is not None and number == self._opening[0]:
             _, opening, heard = self._opening
             self._opening = None
@@ -214,7 +218,7 @@ class Live:
             self._fail(Failure(facts.note))
 
     def _hold(self) -> bool:
-        """Have the document say whether it plays, or at which frame it is paused; tell whether that changed."""
+        """Update the document's frame: -1 while playing, else the paused frame; return whether it changed."""
         store = self._state.store
         before = store.document
         if before.file != self.source:
@@ -226,7 +230,7 @@ class Live:
         return True
 
     def _tell_detections(self) -> None:
-        """Tell the detections of the frame shown; again where panels forgot them because it was paused."""
+        """Announce the detections of the frame shown, again after panels dropped them on pausing."""
         state = self._state
         if DETECT_SLOT in state.results:
             for call in state.on.result:

@@ -1,14 +1,14 @@
-"""Reads pictures for a session: the next of the film strip, those just opened, what undo leads to. No Qt.
+"""Read pictures for a session: the next of the film strip, newly opened ones, those that undo leads to.
 
-What is opened replaces what is shown only once it could be read: what fails leaves the last good one in place.
+A picture replaces the one shown only once it has been read; on failure the last good one stays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from models import reading
-from models.images import Picture
+from models.pictures import reading
+from models.pictures.images import Picture
 from models.types import Failure, Refusal, Source
 from viewer.session.document import Document
 from viewer.session.live_playback import Live
@@ -18,9 +18,9 @@ Accept = Callable[[int], None]
 
 
 class PictureLoading:
-    """Reads off the window's thread, one after the other; only the last that was asked for is shown.
+    """Reads in the background, one at a time; only the most recently requested picture is shown.
 
-    `replan` asks for what the document wants. Stepping passes over the `unreadable`.
+    `replan` submits the document's requests. Stepping skips the `unreadable` pictures.
     """
 
     def __init__(self, state: SessionState, live: Live, *, replan: Callable[[], None]) -> None:
@@ -29,28 +29,28 @@ class PictureLoading:
         self._target, self._reads = -1, 0
 
     def open(self, sources: tuple[Source, ...], *, truth: Source | None = None) -> None:
-        """Open pictures, the first readable one shown, and with them their ground truth."""
+        """Open pictures with their ground truth, and show the first readable one."""
         self._read(sources, lambda index: self._open(sources, index, truth))
 
     def again(self) -> None:
-        """Read the picture of the document anew if its file changed."""
+        """Read the document's picture again if its file changed."""
         document = self._state.store.document
         fresh = Source.file(document.file.path) if document.file else None
         if fresh is not None and fresh != self._state.shown:
             self._read([fresh], lambda _: self._go(document.current))
 
     def undo(self) -> None:
-        """Take the last step back, once the picture it leads to could be read."""
+        """Undo the last step, once the picture it leads to has been read."""
         store = self._state.store
         self._travel(lambda: store.previous, store.undo)
 
     def redo(self) -> None:
-        """Do the last undone step again, once the picture it leads to could be read."""
+        """Redo the last undone step, once the picture it leads to has been read."""
         store = self._state.store
         self._travel(lambda: store.following, store.redo)
 
     def go(self, index: int) -> None:
-        """Go to a picture of the film strip, once it could be read."""
+        """Go to a picture of the film strip, once it has been read."""
         sources = self._state.store.document.sources
         index = max(0, min(index, len(sources) - 1))
         if not sources or index == self._state.store.document.current:
@@ -60,7 +60,7 @@ class PictureLoading:
             self._read([Source.file(sources[index].path)], lambda _: self._go(index))
 
     def step(self, by: int) -> None:
-        """Go one picture on or back from where the last step leads, past those that could not be read."""
+        """Go one picture forwards or backwards from where the last step leads, skipping unreadable ones."""
         sources = self._state.store.document.sources
         index = (self._target if self._target >= 0 else self._state.store.document.current) + by
         while 0 <= index < len(sources) and Source.file(sources[index].path) in self.unreadable:
@@ -73,11 +73,11 @@ class PictureLoading:
         self._reads, self._target, self._state.reading = self._reads + 1, -1, False
 
     def read_own(self) -> None:
-        """Read the picture of a document that came from elsewhere; go on to the next where it cannot be read."""
+        """Read the picture of a document set from elsewhere; if it cannot be read, go on to the next one."""
         sources, start = self._state.store.document.sources, self._state.store.document.current
 
         def accept(index: int) -> None:
-            # Panels may have come into view while the picture was read.
+            # Panels may have become visible while the picture was read, so use the current document.
             self._state.store.update(self._state.store.document.with_current(start + index))
 
         self._read(sources[start:], accept, own=True)
@@ -108,7 +108,7 @@ class PictureLoading:
             return
 
         def accept(_: int) -> None:
-            # A slider moved while the picture was read has put another step on top: that one is not meant.
+            # If a slider was moved while the picture was read, there is another step on top: do not undo that one.
             if target() == document:
                 step()
             else:
@@ -120,7 +120,7 @@ class PictureLoading:
             self._read([document.file], accept)
 
     def _read(self, sources: Sequence[Source], accept: Accept, *, own: bool = False) -> None:
-        """Read the first of some pictures that can be read, and `accept` its index."""
+        """Read some pictures until one succeeds, and call `accept` with its index."""
         self._reads += 1
         self._state.reading, number = True, self._reads
         self._live.stop_opening()
@@ -161,7 +161,7 @@ class PictureLoading:
     def _begun(
         self, number: int, sources: Sequence[Source], failure: Failure | None, accept: Accept, *, own: bool
     ) -> None:
-        """Show what moves, whose first frame is there; where it could not be opened, read what comes after it."""
+        """Show a video whose first frame has arrived; if it could not be opened, read the sources after it."""
         if number != self._reads:
             self._live.follow()
             return

@@ -1,4 +1,4 @@
-"""What the user set for good, as one JSON file. No Qt, and never a reason not to start: what is wrong is noted."""
+"""The user's settings as one JSON file. Errors in it are noted, and never prevent the start."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from models import files
-from models.media import has_password
 from models.output_files import write_whole
+from models.pictures.media import has_password
 from models.places import HOME_VARIABLE, home, note
 from models.types import Refusal
 
@@ -27,9 +27,9 @@ THEMES = ("system", "dark", "light")
 
 @dataclass
 class Settings:
-    """The user's settings. `geometry` and `state` are the window's bytes in base64; `extra` keeps every unknown key.
+    """The user's settings. `geometry` and `state` are the window's bytes in base64; `extra` keeps unknown keys.
 
-    `notes` says in sentences what was dropped or could not be written, for the log.
+    `notes` are sentences for the log about dropped values and write errors.
     """
 
     folder: Path
@@ -40,6 +40,7 @@ class Settings:
     recent_pictures: tuple[str, ...] = ()
     recent_models: tuple[str, ...] = ()
     recent_sessions: tuple[str, ...] = ()
+    confined: bool = True  # whether the engine's process runs in a sandbox
     extra: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -58,7 +59,7 @@ class Settings:
         return self.folder / FILE
 
     def add_picture(self, path: str | Path) -> None:
-        """Put a picture first among the recent ones; an address with a password in it is not written down."""
+        """Put a picture first among the recent ones; an address with a password in it is not stored."""
         if not has_password(os.fspath(path)):
             self.recent_pictures = _unique((os.fspath(path), *self.recent_pictures))
 
@@ -71,13 +72,13 @@ class Settings:
         self.recent_sessions = _unique((os.fspath(path), *self.recent_sessions))
 
     def forget(self, path: str | Path) -> None:
-        """Take a path off both lists, because it is gone."""
+        """Remove a path from the recent pictures and models, because it no longer exists."""
         gone = os.path.normcase(path)
         self.recent_pictures = tuple(p for p in self.recent_pictures if os.path.normcase(p) != gone)
         self.recent_models = tuple(p for p in self.recent_models if os.path.normcase(p) != gone)
 
     def memory(self, name: str) -> dict[str, Any]:
-        """Return what is kept for one panel, to be read and written by it."""
+        """Return one panel's stored values, which the panel reads and writes."""
         panels = self.extra.get("panels")
         if not isinstance(panels, dict):
             panels = self.extra["panels"] = {}
@@ -87,7 +88,7 @@ class Settings:
         return kept
 
     def save(self) -> bool:
-        """Write the file whole or not at all; return False with a note when it cannot be written."""
+        """Write the file atomically; return False, with a note, if it cannot be written."""
         values = {**self.extra, **{name: getattr(self, name) for name in _READERS}}
         try:
             text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
@@ -105,13 +106,13 @@ class Settings:
             found = json.loads(files.text_of(self.path, most=MOST_BYTES))
             if not isinstance(found, dict):
                 raise ValueError("it holds no table of settings")
-            json.dumps(found, ensure_ascii=False).encode()  # a lone surrogate could not be written again
+            json.dumps(found, ensure_ascii=False).encode()  # raises for a lone surrogate, which cannot be written again
         except (Refusal, OSError) as error:
             self.notes.append(f"The settings in {self.path} could not be read: {error}")
             return {}
         except (ValueError, RecursionError) as error:
             aside = self.path.with_name(FILE + ".broken")
-            self.notes.append(f"The settings in {self.path} are broken ({error}); they were put aside as {aside.name}.")
+            self.notes.append(f"The settings in {self.path} are broken ({error}); they were renamed to {aside.name}.")
             with contextlib.suppress(OSError):
                 self.path.replace(aside)
             return {}
@@ -126,6 +127,21 @@ class Settings:
                 setattr(self, name, _READERS[name](value))
             except ValueError as error:
                 self.notes.append(f"The setting {name} was dropped: {error}.")
+
+
+def is_confined() -> bool:
+    """Return whether the engine runs in a sandbox, without loading the other settings."""
+    try:
+        found = json.loads(files.text_of(home() / FILE, most=MOST_BYTES))
+        return not isinstance(found, dict) or found.get("confined", True) is not False
+    except (OSError, ValueError, RecursionError, Refusal):
+        return True
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return value
 
 
 def _theme(value: object) -> str:
@@ -159,11 +175,12 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "recent_pictures": _paths,
     "recent_models": _paths,
     "recent_sessions": _paths,
+    "confined": _flag,
 }
 
 
 def _unique(paths: tuple[str, ...]) -> tuple[str, ...]:
-    """Keep the first of each path, as this platform tells paths apart, and the newest of them."""
+    """Return the paths without duplicates, by this platform's comparison of paths; only the newest are kept."""
     first: dict[str, str] = {}
     for path in paths:
         first.setdefault(os.path.normcase(path), path)

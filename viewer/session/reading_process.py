@@ -1,7 +1,7 @@
-"""Files read in processes of their own: whatever a file makes of its decoder, the window stays, and closes at once.
+"""Read files in separate processes, so that a decoder's crash or hang cannot affect the window.
 
-A process is used again for the next file. It is ended where a file takes too long, where nobody wants it any more, and
-with the window.
+A process is reused for the next file. It is killed if a file takes too long, if its result is no longer wanted, and
+when the window closes.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from models import reading
+from models.pictures import reading
+from models.runtime.module_paths import environment
 from models.types import Cancelled, Refusal, Source
 
-MOST_S = 60.0  # for one picture: those of the largest size take a tenth of it
-START_S = 120.0  # until a process is there
-PATIENCE_S = 0.5  # before what nobody wants any more is ended: most is read by then, and the process can be kept
+MOST_S = 60.0  # for one picture; the largest allowed ones take a tenth of it
+START_S = 120.0  # for a process to start
+PATIENCE_S = 0.5  # before an unwanted read is killed; most finish by then, and the process is kept
 POLL_S = 0.05
 MOST_IDLE = 2
 ADVICE = "Copy or export it again with another program."
@@ -26,7 +27,7 @@ Wanted = Callable[[], bool]
 
 
 class ReadingProcesses:
-    """Reads through as many processes as there are threads that ask, each started when it is first needed."""
+    """Reads in as many processes as there are threads that ask, each started when it is first needed."""
 
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("spawn")
@@ -36,7 +37,7 @@ class ReadingProcesses:
         self._stopped = False
 
     def warm(self) -> None:
-        """Start a process before it is asked for."""
+        """Start a process in advance."""
         self._give_back(self._take())
 
     def read(
@@ -48,7 +49,10 @@ class ReadingProcesses:
         wanted: Wanted = lambda: True,
         progress: reading.Progress | None = None,
     ) -> Any:
-        """Return what `reading.read` does, from any thread. Raises Refusal, or Cancelled once it is not `wanted`."""
+        """Return the result of `reading.read`; thread-safe.
+
+        Raises Refusal, or Cancelled once `wanted` returns False.
+        """
         reader = self._take()
         whole = False
         try:
@@ -65,7 +69,7 @@ class ReadingProcesses:
                 self._end(reader)
 
     def stop(self) -> None:
-        """End every process, now."""
+        """Kill every process now."""
         self._stopped = True
         with self._lock:
             found = list(self._all)
@@ -97,18 +101,19 @@ class ReadingProcesses:
 
 
 class _Reader:
-    """One process. `sound` tells whether it waits for the next file."""
+    """One process. `sound` says whether it is ready for another file."""
 
     def __init__(self, context: Any) -> None:
         self.sound = True
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=reading.serve, args=(theirs,), name="vitrine-reading", daemon=True)
-        self._process.start()
+        with environment():
+            self._process.start()
         theirs.close()
         self._ready = False
 
     def ask(self, task: str, source: Source, option: int, wanted: Wanted, progress: reading.Progress | None) -> Any:
-        """Have a file read. Raises Refusal or Cancelled."""
+        """Read a file in the process. Raises Refusal or Cancelled."""
         self.sound = False
         began = time.monotonic()
         try:
@@ -134,11 +139,11 @@ class _Reader:
         except (EOFError, OSError, ValueError) as error:
             if not wanted():
                 raise Cancelled from error
-            text = f"{source.name} could not be read: what decodes it ended, or asked for too much memory."
+            text = f"{source.name} could not be read: its decoder crashed, or needed too much memory."
             raise Refusal(text, advice=ADVICE) from error
 
     def end(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process."""
         with contextlib.suppress(OSError, ValueError):
             self._process.kill()
             self._process.join(1.0)
@@ -146,7 +151,7 @@ class _Reader:
             self._pipe.close()
 
     def _wait(self, wanted: Wanted, began: float, most_s: float, source: Source) -> None:
-        """Wait for a message. Raises Refusal where none comes in time, Cancelled where nobody wants it any more."""
+        """Wait for a message. Raises Refusal if none arrives in time, Cancelled if the result is no longer wanted."""
         while not self._pipe.poll(POLL_S):
             spent = time.monotonic() - began
             if spent > PATIENCE_S and not wanted():

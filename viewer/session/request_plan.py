@@ -1,4 +1,4 @@
-"""The plan: which requests a Document wants answered, one per slot. A pure function; no Qt, no torch."""
+"""The plan: a pure function from a Document to the requests that it wants answered, one per slot."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from models.requests import Request
 from models.types import Source
 from viewer.session.document import Document
 
-# What is asked of a classifier before the engine has described it; of what finds boxes, everything is.
+# What is requested of a classifier before the engine has described it; of a detector, everything is.
 CLASSIFIER_FIRST = ("classify",)
-AFTER = ("segment",)  # what is asked of no model before that
-LATER = ("generation", "segmentation", "features")  # tasks of models of which nothing is asked before that
+AFTER = ("segment",)  # never requested before the model is described
+LATER = ("generation", "segmentation", "features")  # tasks for which nothing is requested before that
 DESCRIBE_SLOT, DETECT_SLOT = "describe", "detect"
 Wanted = Request | Mapping[str, Request] | None
 Wants = Callable[[Document, Description | None], Wanted]
@@ -23,9 +23,9 @@ Wants = Callable[[Document, Description | None], Wanted]
 def plan(document: Document, description: Description | None, wants: Iterable[tuple[str, Wants]]) -> dict[str, Request]:
     """Return the wanted request of each slot: the model's description first, then what each panel wants.
 
-    What wants several requests names their slots itself, "queue.name": those are asked one after the other.
-    A panel may want something before the model is described: the engine takes the model's own values for what is
-    not given, so the first answer waits for nothing. Of what plays nothing is wanted: its frames come with answers.
+    A panel with several requests names their slots itself, "queue.name"; those are answered one at a time. A panel may
+    have requests before the model is described: the engine uses the model's own values for parameters that are not
+    given, so the first result need not wait. Nothing is requested of a playing video: its frames come with results.
     """
     wanted = {DESCRIBE_SLOT: Request("describe", document.model)}
     for slot, want in wants:
@@ -37,7 +37,7 @@ def plan(document: Document, description: Description | None, wants: Iterable[tu
 
 
 def given(document: Document, inspection: str, description: Description | None) -> dict[str, Value]:
-    """Return the parameters a request should carry: what the user changed, less what this model does not have."""
+    """Return the parameters for a request: the user's changes, without those that this model does not have."""
     values = document.values(inspection)
     offer = description.offers.get(inspection) if description else None
     if offer is None:
@@ -47,31 +47,31 @@ def given(document: Document, inspection: str, description: Description | None) 
 
 
 def detect(document: Document, description: Description | None) -> Request | None:
-    """Want the current picture's detections."""
+    """Return the request for the current picture's detections."""
     return ask("detect", document, description)
 
 
 def classify(document: Document, description: Description | None) -> Request | None:
-    """Want the current picture's classes."""
+    """Return the request for the current picture's classes."""
     return ask("classify", document, description)
 
 
 def anchors(document: Document, description: Description | None) -> Request | None:
-    """Want the anchors, while something of them is shown."""
+    """Return the request for the anchors, while the anchor layer is shown."""
     if document.view.anchors in ("here", "density", "all"):
         return ask("anchors", document, description)
     return None
 
 
 def match(document: Document, description: Description | None) -> Request | None:
-    """Want to know which anchors would learn which object, while that is shown."""
+    """Return the request for which anchors would be matched to which object, while that is shown."""
     if document.view.anchors != "match" or document.truth is None:
         return None
     return ask("match", document, description, extra={"truth": document.truth.path})
 
 
 def coverage(document: Document, description: Description | None) -> Request | None:
-    """Want to know how the anchors of the workbench fit the whole data set, while they are shown."""
+    """Return the request for the fit of the anchors to the whole data set, while it is shown."""
     if document.view.anchors != "match" or document.truth is None:
         return None
     shared = given(document, "match", description)
@@ -86,9 +86,9 @@ def explain(
     *,
     extra: Mapping[str, Value] | None = None,
 ) -> Request | None:
-    """Return a request about the document's target: class, box selected or region drawn, and layer, where it has one.
+    """Return a request about the document's target: class, selected box or drawn region, and layer, if it has one.
 
-    `extra` stands above them. Nothing is asked before the model is known.
+    `extra` takes precedence over them. None before the model is described.
     """
     if description is None:
         return None
@@ -101,7 +101,7 @@ def explain(
         "part": document.part if document.part != "score" else "",
         "layer": document.layer,
         "region": region,
-        # Where no object can have been missed, a rectangle says what is to be hidden.
+        # If no object can have been missed, a rectangle marks the region to be hidden.
         "mask": region if "region" not in declared else "",
         "box": document.selected if document.selected >= 0 and not region else "",
     }
@@ -110,7 +110,7 @@ def explain(
 
 
 def beyond(document: Document) -> str:
-    """Return why the figures and the search for a miss cannot follow the detection's settings, "" if they can."""
+    """Return why the figures and the search for a miss cannot use the detection's settings, "" if they can."""
     values = document.values("detect")
     asked = {
         "greedy NMS only": values.get("method", "greedy") != "greedy",
@@ -130,7 +130,7 @@ def ask(
     extra: Mapping[str, Value] | None = None,
     source: Source | None = None,
 ) -> Request | None:
-    """Return a request for the current picture, or for `source`; None where the inspection does not apply.
+    """Return a request for the current picture, or for `source`; None if the inspection does not apply.
 
     `settings` names an inspection whose settings it shares, such as "detect"; `extra` are further parameters.
     """
@@ -149,7 +149,7 @@ def ask(
 
 
 def generated(document: Document, description: Description | None) -> Request | None:
-    """Want the picture of the document's latent code, of a model that makes pictures."""
+    """Return the request for the picture of the document's latent code, if the model generates pictures."""
     return about("decode", document, description, extra={"code": document.latent.code})
 
 
@@ -161,7 +161,7 @@ def about(
     settings: str = "",
     extra: Mapping[str, Value] | None = None,
 ) -> Request | None:
-    """Return a request that is about no picture but about the model; None where the inspection does not apply."""
+    """Return a request about the model, without a picture; None if the inspection does not apply."""
     if reason(inspection, description) if description else task(document.model) != "generation":
         return None
     values = given(document, settings or inspection, description)

@@ -1,7 +1,7 @@
-"""The second model, beside the document's: its own document made of the first one's, and what it wants. No Qt.
+"""The second model: its own document, derived from the first model's, and its requests.
 
-A is the document's model, B the one beside it. B's slots bear a prefix that makes them one queue: they are asked one
-after the other and make way for A's, so that A waits for no more than one of them.
+A is the document's model, B the one beside it. B's slots have a prefix that makes them one queue: they are answered one
+at a time and make way for A's, so that A waits for at most one of them.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ LAYERS, GENERATED = "layers", "generated"
 GENERATES = "Generates"
 KINDS = ("Detects", "Classifies", GENERATES)
 SAME_PLACE_IOU = 0.5
-# What of a detection's settings names classes, and what parts the names.
+# Settings of the detection that contain class names, and the separator between names.
 NAMING = {"hidden": ",", "class_scores": ",", "groups": ";"}
 
 
 def slot_of(slot: str) -> str:
-    """Return the slot of a panel that a slot of B is for, "" for one of A."""
+    """Return the panel's slot that a slot of B stands for, "" for a slot of A."""
     return slot.removeprefix(PREFIX) if slot.startswith(PREFIX) else ""
 
 
 class Beside:
-    """B of a session: its `store` holds B's document, `wants` are the slots of panels that answer for B too.
+    """B in a session: its `store` holds B's document, `wants` are the slots of panels that also show B.
 
-    `replan` asks for what both documents want.
+    `replan` submits the requests of both documents.
     """
 
     def __init__(self, state: SessionState, *, replan: Callable[[], None]) -> None:
@@ -65,27 +65,30 @@ class Beside:
 
     @property
     def description(self) -> Description | None:
-        """What is known of B, once the engine opened it."""
+        """The description of B, once the engine has opened it."""
         return self._state.descriptions.get(self._state.store.document.beside)
 
     def again(self) -> None:
-        """Ask of B once more what failed."""
+        """Submit B's failed requests again."""
         for slot in [slot for slot in self._state.failed if slot_of(slot)]:
             del self._state.failed[slot]
         self._replan()
 
     def answer(self, slot: str) -> tuple[Request, Result] | None:
-        """Return B's answer in a slot of a panel, with what it answers."""
+        """Return B's request and result in a panel's slot."""
         return self._state.results.get(PREFIX + slot)
 
     @property
     def failures(self) -> list[Failure]:
-        """Why B has no answer to what is wanted of it now."""
+        """Why B has no result for its current requests."""
         failed, wanted = self._state.failed, self._state.wanted
         return [f for slot, f in self._failures.items() if slot in wanted and failed.get(slot) == wanted[slot]]
 
     def wanted(self) -> dict[str, Request]:
-        """Return the wanted request of each of B's slots: first of all its description, and without it nothing else."""
+        """Return the wanted request of each of B's slots.
+
+        Until B is described, only the request for its description.
+        """
         self.follow()
         description = self.description
         if not self.on:
@@ -96,7 +99,7 @@ class Beside:
         return {PREFIX + slot: request for slot, request in asked.items()}
 
     def follow(self) -> None:
-        """Bring B's document up to date with A's."""
+        """Update B's document from A's."""
         if not self.on:
             return
         document = self._state.store.document
@@ -116,7 +119,7 @@ class Beside:
         return [(LAYERS, self._layers), (GENERATED, self._generated), *own]
 
     def _layers(self, document: Document, description: Description | None) -> Request | None:
-        """Want the calls of a B of another network, to know whether it has the layer that is chosen of A."""
+        """Return the request for B's calls, to find out whether B has the layer chosen for A."""
         chosen = self._state.store.document.layer
         return request_plan.explain(LAYERS, document.explaining(layer=""), description) if chosen else None
 
@@ -128,7 +131,7 @@ class Beside:
         )
 
     def _told(self, before: Document, after: Document) -> None:
-        """Ask what follows from what B's own panels found out, such as which methods hold."""
+        """Continue with requests that depend on results of B's own panels, such as which methods are valid."""
         if not self._following:
             self._replan()
 
@@ -151,7 +154,7 @@ class Beside:
             self._select()
 
     def _select(self) -> None:
-        """Select of B what is where the selected box of A is, unless another one was chosen there."""
+        """Select B's box at the place of A's selected one, unless another one was selected there."""
         results, document = self._state.results, self._state.store.document
         a, b = results.get(DETECT_SLOT), self.answer(DETECT_SLOT)
         if document.selected < 0 or not document.beside or a is None or b is None or row_of(b[1], document.other) >= 0:
@@ -162,10 +165,10 @@ class Beside:
 def derived(
     document: Document, a: Description | None, b: Description | None, *, calls: set[str] | frozenset[str] = frozenset()
 ) -> Document:
-    """Return B's document: A's with the other model, and of A's settings what B has, in B's ranges and classes.
+    """Return B's document: A's with the other model, and those of A's settings that B has, in B's ranges and classes.
 
-    Of the detection every value that A's panel shows holds for B, also A's own; of all else what the user changed.
-    `calls` are the calls of B that a layer chosen of A can be, where the two are different networks.
+    For the detection, every value shown in A's panel applies to B, including A's defaults; for everything else, the
+    user's changes. `calls` are the ids of B's calls, needed if B is another network, to check a layer chosen for A.
     """
     settings: list[tuple[tuple[str, str], tuple[tuple[str, Value], ...]]] = []
     for inspection, offer in b.offers.items() if b is not None else ():
@@ -199,10 +202,10 @@ def derived(
 
 
 def suited(values: Mapping[str, Value], offer: Offer, classes: Sequence[str]) -> dict[str, Value]:
-    """Return the values that suit an offer: those of its parameters in its range, and of class names those there are.
+    """Return the values that suit an offer: within its parameters' ranges, and with class names that exist.
 
-    What is the offer's own value anyway is left out; what is no parameter of it stays, for panels keep values of their
-    own there, and the first model's come into force again when the two are swapped back.
+    Values equal to the offer's defaults are left out. Values that are not parameters are kept: panels store values of
+    their own there, and the first model's values apply again when the two are swapped back.
     """
     declared = {parameter.name for parameter in offer.parameters}
     kept = {name: value for name, value in values.items() if name not in declared}
@@ -218,7 +221,9 @@ def suited(values: Mapping[str, Value], offer: Offer, classes: Sequence[str]) ->
 
 
 def counterpart(a: Result, selected: int, b: Result) -> int:
-    """Return the id of the detection of `b` of the same class name that overlaps one of `a` most, -1 for none."""
+    """Return the id of the detection in `b` of the same class name with the largest overlap with `selected`, -1 for
+    none.
+    """
     row = row_of(a, selected)
     if row < 0 or not len(b.arrays["boxes"]):
         return -1
@@ -231,7 +236,10 @@ def counterpart(a: Result, selected: int, b: Result) -> int:
 
 
 def code_reason(document: Document, description: Description) -> str:
-    """Return why a model can make no picture of the document's code, "" if it can: a seed is a code of any length."""
+    """Return why a model cannot generate a picture of the document's code, "" if it can.
+
+    A seed suits any code length.
+    """
     code, blocks = document.latent.code, description.about.get("latent")
     if blocks is None or code.startswith(SEED):
         return ""
@@ -244,7 +252,7 @@ def code_reason(document: Document, description: Description) -> str:
 
 
 def differing(a: Description | None, b: Description, document: Document) -> str:
-    """Return what A does and B cannot, or does with another code; "" where they can be compared. `document` is B's."""
+    """Return what A does and B cannot, or does with another code; "" if they can be compared. `document` is B's."""
     kinds = [kind for kind in KINDS if a is not None and kind in a.capabilities and kind not in b.capabilities]
     if kinds:
         return f"{b.name} {lacks(kinds)}."
@@ -257,7 +265,7 @@ def differing(a: Description | None, b: Description, document: Document) -> str:
 
 
 def swapped(document: Document, own: Document) -> Document:
-    """Return the document with A and B in each other's place; `own` is B's document, whose settings come into force."""
+    """Return the document with A and B swapped; `own` is B's document, whose settings then apply."""
     made = own.with_view(judged=None, unfit=(), unit=document.view.unit, patch=document.view.patch)
     kept = tuple(item for item in document.settings if item[0][0] != model_name.split(own.model)[0])
     return replace(
@@ -269,7 +277,7 @@ def swapped(document: Document, own: Document) -> Document:
 
 
 def _within(value: Any, parameter: Parameter) -> Value | None:
-    """Return a value moved into a parameter's range, None where it is no value of it."""
+    """Return a value clipped to a parameter's range, None if it has the wrong type."""
     if parameter.kind in ("int", "float"):
         value = min(max(value, parameter.low), parameter.high)
     try:
@@ -279,7 +287,7 @@ def _within(value: Any, parameter: Parameter) -> Value | None:
 
 
 def _known(text: str, separator: str, classes: Sequence[str]) -> str:
-    """Return a setting's text about classes without the parts that name others than these."""
+    """Return a setting's text with only those parts whose classes exist."""
     inner = "+" if separator == ";" else ""
     found = []
     for part in filter(None, (part.strip() for part in text.split(separator))):
@@ -293,6 +301,6 @@ def _known(text: str, separator: str, classes: Sequence[str]) -> str:
 
 
 def _class_of(word: str, a: Sequence[str], b: Sequence[str]) -> str:
-    """Return by what B is asked for a class that A is asked for by `word`, "" where it has none of that name."""
+    """Return B's word for the class that `word` denotes for A, "" if B has no class of that name."""
     name = title_for(word, a)
     return word_for(list(b).index(name), b) if word and name in b else ""

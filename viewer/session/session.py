@@ -1,4 +1,4 @@
-"""The session: carries documents to requests and answers to whoever shows them. It can begin before Qt is there."""
+"""The session: submits the requests of documents and passes results to whoever shows them. It can start before Qt."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from models import images
 from models.cards.card import DEFAULT_MODEL
 from models.files import MODEL_SUFFIXES
 from models.inspection import Description
+from models.pictures import images
 from models.requests import Request
 from models.truth.read import recognise
 from models.truth.types import Truth
@@ -27,7 +27,9 @@ OPENING = "opening"
 
 
 class Session:
-    """A state, and the parts that change it: `loading` of pictures, `live` playback, `truths`, the model `beside`."""
+    """A state and the parts that change it: picture `loading`, `live` playback, `truths`, and the second model
+    `beside`.
+    """
 
     def __init__(self, lane: Lane, document: Document | None = None) -> None:
         self._state = state = SessionState(lane, document, self._deliver)
@@ -42,14 +44,14 @@ class Session:
         self.store.listen(self._changed)
 
     def begin(self, post: Post, wants: Sequence[tuple[str, Wants]], *, started: bool = False) -> None:
-        """Bring the engine up, unless it was `started`, and ask for what the document wants."""
+        """Start the engine, unless it was `started`, and submit the document's requests."""
         self.wants = list(wants)
         self.jobs.start(post, started=started)
         self.truths.follow()
         self.replan()
 
     def replan(self) -> None:
-        """Ask for what the document wants now, and no longer for what it does not."""
+        """Submit the document's current requests, and drop those it no longer has."""
         document = self.store.document
         self.live.follow()
         self._state.wanted = plan(document, self.description, self.wants) | self.beside.wanted()
@@ -72,17 +74,17 @@ class Session:
 
     @property
     def description(self) -> Description | None:
-        """What is known of the document's model, once the engine opened it."""
+        """The description of the document's model, once the engine has opened it."""
         return self._state.description
 
     @property
     def results(self) -> dict[str, tuple[Request, Result]]:
-        """The last good answers by slot, with the request each answers."""
+        """The last good results by slot, with their requests."""
         return self._state.results
 
     @property
     def wanted(self) -> dict[str, Request]:
-        """What the document asks for now, by slot."""
+        """The document's current requests by slot."""
         return self._state.wanted
 
     @property
@@ -97,17 +99,21 @@ class Session:
 
     @property
     def truth(self) -> Truth | None:
-        """The ground truth that is open, once it was read."""
+        """The open ground truth, once it has been read."""
         return self.truths.current
 
     @property
     def stale(self) -> bool:
-        """Whether an answer on screen is not the one wanted: not yet, or after a failure. Queues take their time."""
+        """Whether a result on screen is not for the current request: still pending, or failed.
+
+        Queues are not counted.
+        """
         return not all(self._answered(slot) or queue_of(slot) for slot in self.wanted)
 
     def open_paths(self, paths: Sequence[str | Path]) -> None:
-        """Open pictures and folders, the first readable picture shown; weights open as the model, a JSON file as ground
-        truth, a folder with ground truth as both. Failures are told.
+        """Open pictures and folders, and show the first readable picture; report failures.
+
+        Weights are opened as the model, a JSON file as ground truth, and a folder with ground truth as both.
         """
         weights = [p for p in paths if Path(p).suffix.lower() in MODEL_SUFFIXES]
         for path in weights[:1]:
@@ -126,28 +132,28 @@ class Session:
             self.loading.open(tuple(sources))
 
     def go(self, index: int) -> None:
-        """Go to a picture of the film strip, once it could be read."""
+        """Go to a picture of the film strip, once it has been read."""
         self.loading.go(index)
 
     def step(self, by: int) -> None:
-        """Go one picture on or back, past those that could not be read."""
+        """Go one picture forwards or backwards, skipping unreadable ones."""
         self.loading.step(by)
 
     def undo(self) -> None:
-        """Take the last step back, once the picture it leads to could be read."""
+        """Undo the last step, once the picture it leads to has been read."""
         self.loading.undo()
 
     def redo(self) -> None:
-        """Do the last undone step again, once the picture it leads to could be read."""
+        """Redo the last undone step, once the picture it leads to has been read."""
         self.loading.redo()
 
     def open_model(self, name: str) -> None:
-        """Open a model by name or weights file; it becomes the document's once the engine could open it."""
+        """Open a model by name or weights file; it becomes the document's model once the engine has opened it."""
         self.jobs.want(OPENING, Request("describe", name), first=True)
         self._state.tell_state()
 
     def again(self) -> None:
-        """Ask everything anew: what was cancelled or failed, the picture or the model after its file changed."""
+        """Submit all requests again: cancelled and failed ones, and those whose picture or model file changed."""
         self.failed.clear()
         self.results.clear()
         self.truths.again()
@@ -160,7 +166,7 @@ class Session:
         return slot in self.results and self.results[slot][0] == self.wanted[slot]
 
     def tick(self) -> None:
-        """Look after the engine, and ask again what was answered in part; to be called a few times a second."""
+        """Supervise the engine, and repeat requests with partial results; call this a few times a second."""
         for slot in firsts(slot for slot in self.wanted if self._answered(slot) and self._partial(slot)):
             if self.jobs.idle(slot):
                 self.jobs.want(slot, self.wanted[slot], urgent=False)
@@ -168,13 +174,13 @@ class Session:
         self.live.tick()
 
     def stop(self) -> None:
-        """Finish what is recorded, and end the engine."""
+        """Finish a recording, and stop the engine."""
         self.live.stop()
         self.truths.stop()
         self.jobs.stop()
 
     def _partial(self, slot: str) -> bool:
-        """Whether an answer says that more comes of itself: its work goes on while the engine is idle."""
+        """Whether a result says that it will be completed while the engine is idle."""
         return bool(self.results[slot][1].meta.get("partial"))
 
     def _changed(self, before: Document, after: Document) -> None:

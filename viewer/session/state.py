@@ -1,15 +1,18 @@
-"""The state of a session that its parts share: document, jobs, answers, and who is told of changes. No Qt."""
+"""The state that the parts of a session share: document, jobs, results, and callbacks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from models.inspection import Description
+from models.live.status import Shown
+from models.pictures.images import Picture
 from models.requests import Request
 from models.runtime.stage_cache import Cache
+from models.truth.types import Truth
 from models.types import Failure, Result, Source
 from viewer.session.document import Document
-from viewer.session.events import Listeners
 from viewer.session.history import Store
 from viewer.session.job_queue import Jobs, Lane
 
@@ -17,11 +20,10 @@ PICTURES_BYTES = 300_000_000
 
 
 class SessionState:
-    """A store, jobs and the last good answers: `results` by slot, with the request each answers.
+    """A store, jobs and the last good results: `results` by slot, each with its request.
 
-    `wanted` are the requests that the document asks for now, `failed` those that were given up, not asked again of
-    themselves. `shown` is the picture on screen, `reading` says that another one is being read, `pictures` holds those
-    that were read last.
+    `wanted` are the document's current requests, `failed` those given up, which are not repeated automatically. `shown`
+    is the picture on screen, `reading` says that another one is being read, `pictures` holds the last pictures read.
     """
 
     def __init__(self, lane: Lane, document: Document | None, deliver: Callable[..., None]) -> None:
@@ -38,15 +40,32 @@ class SessionState:
 
     @property
     def description(self) -> Description | None:
-        """What is known of the document's model, once the engine opened it."""
+        """The description of the document's model, once the engine has opened it."""
         return self.descriptions.get(self.store.document.model)
 
     def tell_failure(self, slot: str, failure: Failure) -> None:
-        """Tell why something could not be answered or opened."""
+        """Report why something could not be answered or opened."""
         for call in self.on.failure:
             call(slot, failure)
 
     def tell_state(self) -> None:
-        """Tell that something began or ended."""
+        """Report that something started or ended."""
         for call in self.on.state:
             call()
+
+
+@dataclass
+class Listeners:
+    """Callbacks by event: each list is called with what its name says."""
+
+    picture: list[Callable[[Source, Picture], None]] = field(default_factory=list)
+    result: list[Callable[[str, Request, Result], None]] = field(default_factory=list)
+    described: list[Callable[[Description], None]] = field(default_factory=list)
+    failure: list[Callable[[str, Failure], None]] = field(default_factory=list)
+    progress: list[Callable[[float | None, str], None]] = field(default_factory=list)
+    state: list[Callable[[], None]] = field(default_factory=list)
+    unreadable: list[Callable[[Source, Failure], None]] = field(default_factory=list)
+    opened: list[Callable[[str, str], None]] = field(default_factory=list)
+    truth: list[Callable[[Truth | None], None]] = field(default_factory=list)
+    frame: list[Callable[[Shown], None]] = field(default_factory=list)
+    live: list[Callable[[], None]] = field(default_factory=list)

@@ -1,1 +1,4 @@
-"""Small controls, one to a file. They know settings values and signals, never documents, requests or results."""
+"""Widgets that the panels and the window are built from, one per file. Never imports viewer.panels, .window or .menus.
+
+They take values and emit signals; changing the document and making requests is left to their callers.
+"""

@@ -1,4 +1,4 @@
-"""The main window: panes, docks, status bar, and what is asked of the user.
+"""The main window: panes, docks, status bar, and dialogs.
 
-May import every room of viewer but viewer.menus and viewer.app.
+May import every folder of viewer except viewer.menus; never viewer.app.
 """

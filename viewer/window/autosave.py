@@ -1,4 +1,4 @@
-"""Keeps what is open in the background, and asks after a crash whether to restore it. It reads and writes no file."""
+"""Save the open document in the background, and offer to restore it after a crash."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from viewer.window.context import WindowContext
 from viewer.window.saved_sessions import SavedSessions, kept
 
 AFTER_MS = 500
-MOST_SHARE = 0.05  # of the time may be spent on it, which counts where there are very many pictures
+MOST_SHARE = 0.05  # largest share of time spent on it; matters with very many pictures
 QUESTION = "Vitrine did not close properly."
 FOR_A_WEEK = "File > Restore discarded work brings it back within a week."
 
 
 class Autosave(QObject):
-    """Autosave and recovery of one window."""
+    """Autosave and crash recovery of one window."""
 
     def __init__(self, context: WindowContext, sessions: SavedSessions, notices: Notices) -> None:
         super().__init__(context.frame)
@@ -52,7 +52,7 @@ class Autosave(QObject):
         return self._kept.path
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """End with the window, once it is closed for good."""
+        """Stop once the window is closed for good."""
         if event.type() == QEvent.Type.Hide and self._context.closed:
             self._clock.stop()
             self._kept.end()
@@ -62,13 +62,13 @@ class Autosave(QObject):
         return super().eventFilter(watched, event)
 
     def restore(self) -> None:
-        """Show what was open, as one step; it is forgotten once it is kept for this window."""
+        """Restore the document as one undo step; delete the old file once this window has saved it."""
         one = self._answered()
         self._sessions.restore(one.opened)
         self._write(slot=f"restore {one.path.name}", then=one.remove)
 
     def discard(self) -> None:
-        """Ask whether what was open is to be discarded."""
+        """Ask whether to discard the document."""
         assert self.banner is not None
         self.banner.leave()
         self.banner = Banner(
@@ -78,7 +78,7 @@ class Autosave(QObject):
         )
 
     def discard_surely(self) -> None:
-        """Put what was open aside, where it is kept for a week."""
+        """Discard the document; it can be restored for a week."""
         one, folder = self._answered(), self._context.settings.folder
 
         def work() -> Callable[[], None]:
@@ -94,7 +94,7 @@ class Autosave(QObject):
         self._context.session.jobs.local(f"discard {one.path.name}", work)
 
     def commands(self) -> list[Command]:
-        """Return what brings discarded work back, the newest first."""
+        """Return the commands that restore discarded work, newest first."""
 
         def command(one: Discarded) -> Command:
             title = f"{_about(one.opened.document)}, {_when(one.written_s)}"
@@ -105,7 +105,7 @@ class Autosave(QObject):
     def _changed(self) -> None:
         document = self._context.session.store.document
         if _empty(document) and _empty(self._written):
-            return  # nothing that anybody would miss
+            return  # nothing worth keeping
         if not self._clock.isActive() and kept(document) != kept(self._written):
             self._clock.start()
 
@@ -118,7 +118,7 @@ class Autosave(QObject):
             try:
                 self._kept.write(document, of=of)
             except Refusal as refusal:
-                text = f"What is open is not kept for after a crash. {refusal} {refusal.advice}"
+                text = f"The open work cannot be saved for recovery after a crash. {refusal} {refusal.advice}"
                 return lambda: self._tell(text)
             if then is not None:
                 then()
@@ -138,7 +138,7 @@ class Autosave(QObject):
         return take
 
     def _ask(self) -> None:
-        """Ask about the newest of what was left behind, if there is any."""
+        """Ask about the newest work left by a crash, if there is any."""
         if not self._left:
             return
         one = self._left[0]
@@ -157,7 +157,7 @@ class Autosave(QObject):
         self._ask()
 
     def _answered(self) -> Left:
-        """Take the question away, ask the next one, and return what it was about."""
+        """Close the question, ask the next one, and return what it was about."""
         assert self.banner is not None
         self.banner.leave()
         self.banner = None
@@ -172,7 +172,7 @@ class Autosave(QObject):
 
 
 def _about(document: Document) -> str:
-    """Return in a few words what a document has open."""
+    """Describe the content of a document in a few words."""
     shown = [document.file.name if document.file else "", Path(document.model.partition("?")[0]).name]
     return ", ".join(part for part in shown if part)
 
@@ -182,5 +182,5 @@ def _when(written_s: float) -> str:
 
 
 def _empty(document: Document) -> bool:
-    """Tell whether nothing is open but the model that every window begins with."""
+    """Return whether nothing is open except the model that every window starts with."""
     return not (document.sources or document.truth or document.beside) and document.model == DEFAULT_MODEL

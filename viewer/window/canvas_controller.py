@@ -1,11 +1,11 @@
-"""What stands on the canvas and over it: the opened picture or the generated one, the panels' layers, the pointer."""
+"""The content of the canvas: the opened or generated picture, the panels' layers, the pointer."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, QRectF, Signal
 
 from models.cards.card import task
-from models.images import Picture
+from models.pictures.images import Picture
 from models.types import Pixels, Result, Source
 from viewer.canvas.layers import Layer
 from viewer.canvas.view import Pointer
@@ -18,10 +18,10 @@ SLOT = "generated"
 
 
 class CanvasController(QObject):
-    """Puts pictures and layers on a window's canvas, and carries clicks to panels and the document.
+    """Shows pictures and layers on a window's canvas, and passes clicks to panels and the document.
 
-    What a panel plays stays until the model makes another. `fronted` says that there is a picture to show, `emptied`
-    that there is none, `zoomed` the zoom in percent, None without a picture.
+    A picture shown by a panel stays until the model generates another. `fronted` is emitted when there is a picture to
+    show, `emptied` when there is none, `zoomed` with the zoom in percent, None without a picture.
     """
 
     fronted = Signal()
@@ -39,7 +39,7 @@ class CanvasController(QObject):
 
     @property
     def generates(self) -> bool:
-        """Whether the canvas shows what the model makes, as far as is known."""
+        """Whether the canvas shows generated pictures, as far as is known."""
         description = self._session.description
         if description is not None:
             return "Generates" in description.capabilities
@@ -58,7 +58,7 @@ class CanvasController(QObject):
         return QRectF(x0, y0, x1 - x0, y1 - y0)
 
     def layers(self) -> list[Layer]:
-        """Everything painted over the picture, bottom first."""
+        """All layers over the picture, bottom first."""
         document = self._session.store.document
         built = sorted(self._context.panels.built, key=lambda panel: panel.rank)
         shown = [panel for panel in built if panel.isEnabled()]
@@ -68,17 +68,17 @@ class CanvasController(QObject):
         return [*layers, *box_pair.layers_of(layers, document.selected, document.second)]
 
     def repaint_layers(self) -> None:
-        """Paint what the panels have now."""
+        """Repaint with the panels' current layers."""
         self._canvas.set_layers(self.layers())
 
     def follow(self, before: Document, after: Document) -> None:
-        """Bring the canvas up to date with another picture or model."""
+        """Update the canvas for another picture or model."""
         if before.model != after.model:
             self._made = None
         self.settle()
 
     def settle(self) -> None:
-        """Show the canvas where there is something to show, else the way to open something."""
+        """Show the canvas if there is something to show, else the page for opening something."""
         document, pictures = self._session.store.document, self._session.pictures
         if self.generates:
             self.fronted.emit()
@@ -91,24 +91,24 @@ class CanvasController(QObject):
                 self._put(picture)
 
     def answer(self) -> None:
-        """Bring forward what tells most of a picture that was opened: its anatomy, or where its code is sought."""
+        """Show the panel that says most about an opened picture: its anatomy, or where its code is sought."""
         description = self._session.description
         if description is not None and self.generates and self._session.store.document.source is not None:
             self._context.docks.show("anatomy" if "Encodes" in description.capabilities else "inversion")
 
     def opened(self, source: Source, picture: Picture) -> None:
-        """Show a picture that was opened, unless the model shows its own."""
+        """Show an opened picture, unless the model shows its own."""
         if not self.generates:
             self.fronted.emit()
             self._put(picture.pixels)
 
     def made(self, result: Result) -> None:
-        """Show what the model made."""
+        """Show a generated picture."""
         self._made = result.arrays["picture"]
         self._put(self._made)
 
     def play(self, pixels: Pixels | None) -> None:
-        """Show a picture for a moment; None shows again what the model made last."""
+        """Show a picture temporarily; None shows the last generated one again."""
         if self.generates and (shown := self._made if pixels is None else pixels) is not None:
             self._put(shown)
 

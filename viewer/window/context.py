@@ -1,4 +1,4 @@
-"""What the parts of a window share, so that none of them has to know the window itself."""
+"""The objects that the parts of a window share, so that none of them depends on the window itself."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from viewer.window.lazy_panels import LazyPanels
 
 
 class Messages:
-    """What is told to the user: shown for a while, and written to the log."""
+    """Messages to the user: shown for a while, and written to the log."""
 
     def __init__(self, toasts: Toasts, log: Callable[[], LogPanel]) -> None:
         self.toasts = toasts
         self._log = log
 
     def tell(self, text: str, *, details: str = "", severity: Any = "info", key: str = "", **more: Any) -> None:
-        """Show a message, with what else `Toasts.show_message` takes, and write it to the log."""
+        """Show a message, with further arguments of `Toasts.show_message`, and write it to the log."""
         self.toasts.show_message(text.strip(), details=details, severity=severity, key=key or text, **more)
         self.note(text, details)
 
     def note(self, text: str, details: str = "") -> None:
-        """Write to the log alone."""
+        """Write to the log only."""
         self._log().write(text.strip(), details)
 
 
 @dataclass
 class WindowContext:
-    """What each part of a window is given. Dialogs stand in front of `frame`; `closed` says that it is gone."""
+    """What each part of a window receives. `frame` is the parent of dialogs; `closed` says that the window is gone."""
 
     frame: QMainWindow
     session: Session

@@ -1,4 +1,4 @@
-"""The window's docks: one a panel, where they are at first, and kept as the user arranged them. Not what is in them."""
+"""The window's docks: one per panel, their initial layout, and the layout the user made."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AREAS = {
     "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
 }
 LAYOUT_VERSION = 4
-# Share the upper right: a model serves one of the first four.
+# Docks in the upper right; a model uses one of the first four.
 TOP = ("detect", "classify", "segment", "explore", "model")
 CLOSED = "film_closed"
 SIDE_PX = 304
@@ -27,7 +27,7 @@ WINDOW_PX = (1280, 800)
 
 
 class Docks(QObject):
-    """Docks by panel id in `by_id`. The film strip comes with the second picture, unless the user closed it."""
+    """Docks by panel id in `by_id`. The film strip appears with the second picture, unless the user closed it."""
 
     def __init__(self, window: QMainWindow, panels: LazyPanels, settings: Settings) -> None:
         super().__init__(window)
@@ -55,7 +55,7 @@ class Docks(QObject):
         self.arrange()
 
     def arrange(self) -> None:
-        """Put every panel where it is at first."""
+        """Arrange all panels in their initial layout."""
         docks = self.by_id
         for panel in self._panels.kinds.values():
             dock = docks[panel.id]
@@ -77,14 +77,14 @@ class Docks(QObject):
         docks["film"].setVisible(bool(self._many))
 
     def reset(self) -> None:
-        """Put every panel where it is at first, also one that the user had closed for good."""
+        """Restore the initial layout, including panels that the user had closed for good."""
         self._settings.extra.pop(CLOSED, None)
         self.arrange()
 
     def toggle(self, name: str) -> None:
-        """Show a panel, in front of those it shares its place with, or hide it where it is in front."""
+        """Show a panel in front of those in the same place; hide it if it is already in front."""
         dock = self.by_id[name]
-        # A dock behind another tab counts as visible for Qt, and nobody sees any of it.
+        # For Qt, a dock behind another tab counts as visible.
         if dock.isVisible() and not dock.visibleRegion().isEmpty():
             dock.hide()
         else:
@@ -93,7 +93,7 @@ class Docks(QObject):
             self._settings.extra[CLOSED] = self.by_id[name].isHidden()
 
     def show(self, name: str) -> None:
-        """Show a panel, in front of those it shares its place with, at least as high as it asks to be."""
+        """Show a panel in front of those in the same place, at least as high as it requires."""
         dock, least = self.by_id[name], self._panels.kinds[name].height_px
         dock.show()
         dock.raise_()
@@ -102,25 +102,25 @@ class Docks(QObject):
             docks, heights = [dock], [least]
             above = next((d for d in map(self.by_id.get, TOP) if d is not None and _over(d, dock)), None)
             if self._panels.kinds[name].area == "right" and above is not None:
-                # Given one height alone, Qt spreads what is missing over both.
+                # Given the height of one dock only, Qt distributes the difference over both.
                 docks, heights = [above, dock], [max(1, above.height() - short), least]
             self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
         self._name_tabs()
 
     def shown(self, name: str) -> bool:
-        """Whether a panel is shown, be it behind another tab."""
+        """Whether a panel is shown, possibly behind another tab."""
         return not self.by_id[name].isHidden()
 
     def follow(self, *, many: bool) -> None:
-        """Show the film strip when there comes to be more than one picture, hide it when there no longer is."""
+        """Show the film strip when there are several pictures, hide it when there are no longer."""
         if many != self._many:
             self._many = many
             self.by_id["film"].setVisible(many and not self._settings.extra.get(CLOSED))
 
     def suit(self, lacking: Set[str]) -> None:
-        """Put away the panels shown at first that the model cannot serve, and bring back those it serves again.
+        """Hide panels of the initial layout that do not apply to the model, and show those that apply again.
 
-        The others stay where they are, greyed: the user opened them.
+        Other panels stay where they are, greyed out, because the user opened them.
         """
         if lacking == self._lacking:
             return
@@ -135,22 +135,22 @@ class Docks(QObject):
                 self._away.discard(name)
 
     def quiet(self) -> None:
-        """Tell panels no longer what is in view: the window closes."""
+        """Stop telling panels about their visibility: the window is closing."""
         self._closing = True
 
     def _seen(self, name: str, in_view: bool) -> None:
-        """Tell a panel that it came into view, built now at the latest, or went out of it."""
+        """Tell a panel that it became visible or hidden; build it if necessary."""
         if self._closing or (not in_view and self.by_id[name].widget() is None):
             return
         self._panels[name].seen(in_view)
 
     def _take(self, panel: Panel) -> None:
-        """Put a panel that was just built into its dock."""
+        """Put a newly built panel into its dock."""
         panel.recall(self._settings.memory(panel.id))
         self.by_id[panel.id].setWidget(panel)
 
     def save(self) -> None:
-        """Write the layout into the settings."""
+        """Store the layout in the settings."""
         window, settings = self._window, self._settings
         for name in self._away:
             self.by_id[name].show()
@@ -158,7 +158,7 @@ class Docks(QObject):
         settings.state = bytes(window.saveState(LAYOUT_VERSION).toBase64().data()).decode()
 
     def restore(self) -> None:
-        """Bring the window to the size and layout of last time."""
+        """Restore the size and layout of the last session."""
         window, settings = self._window, self._settings
         window.resize(*WINDOW_PX)
         if settings.geometry:
@@ -177,11 +177,11 @@ class Docks(QObject):
         for bar in self._window.findChildren(QTabBar):
             bar.setAccessibleName("Panels")
             if bar.parent() is self._window:
-                # Names are read in full and scrolled: cut to a letter or two they say nothing.
+                # Show names in full and scroll the tabs: names elided to a letter or two are useless.
                 bar.setElideMode(Qt.TextElideMode.ElideNone)
                 bar.setUsesScrollButtons(True)
 
 
 def _over(upper: QDockWidget, lower: QDockWidget) -> bool:
-    """Tell whether a dock is on screen above another."""
+    """Return whether a dock is above another on screen."""
     return upper is not lower and upper.isVisible() and not upper.isFloating() and upper.y() < lower.y()

@@ -1,4 +1,4 @@
-"""Drag and drop on a window: says what a drop will do, and opens what was dropped or pasted."""
+"""Drag and drop on a window: show what a drop will do, and open what was dropped or pasted."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ HINT_ABOVE_PX = 88
 
 
 class DragAndDrop(QObject):
-    """Watches a window's drag events, and opens what was dropped or pasted.
+    """Handles a window's drag events, and opens what was dropped or pasted.
 
     `take_sessions` opens the first session among some paths and returns the others, `open_code` asks about a file of
-    code, `choose_second` opens weights beside the model. `hinted` tells what a drop would do.
+    code, `choose_second` opens weights beside the model. `hinted` is emitted with what a drop would do.
     """
 
     hinted = Signal(str)
@@ -48,7 +48,7 @@ class DragAndDrop(QObject):
         context.frame.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take the window's drag events."""
+        """Handle the window's drag events."""
         match event.type():
             case QEvent.Type.DragEnter if isinstance(event, QDragEnterEvent):
                 text = dropped_data.hint(dropped_data.paths_in(event.mimeData()), beside=_shift(event))
@@ -72,7 +72,7 @@ class DragAndDrop(QObject):
         return super().eventFilter(watched, event)
 
     def hint(self, text: str) -> None:
-        """Show what a drop would do; an empty text takes it back."""
+        """Show what a drop would do; an empty text hides it."""
         self.hinted.emit(text)
         self.label.setText(text)
         width, height = HINT_SIZE_PX
@@ -82,7 +82,7 @@ class DragAndDrop(QObject):
         self.label.raise_()
 
     def open_data(self, data: QMimeData) -> bool:
-        """Open what was pasted or dropped; tell whether there was anything to open."""
+        """Open what was pasted or dropped; return whether there was anything to open."""
         paths: Sequence[str | Path] = dropped_data.paths_in(data)
         try:
             if not paths and (path := dropped_data.pasted_picture(data, self._context.settings.folder / "pasted")):
@@ -109,5 +109,5 @@ class DragAndDrop(QObject):
 
 
 def _shift(event: QDropEvent) -> bool:
-    """Tell whether Shift is held: what is dropped opens beside the model."""
+    """Return whether Shift is held, in which case the drop opens beside the model."""
     return bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)

@@ -1,26 +1,26 @@
-"""What arrives in the window by drop or paste: which paths, and what opening them will do. No decoding here."""
+"""The content of a drop or paste: which paths, and what opening them will do."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-import numpy as np
 from PySide6.QtCore import QMimeData, QUrl
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtGui import QImage
 
 from models.files import MODEL_SUFFIXES
-from models.images import PICTURE_SUFFIXES, save_png
-from models.media import is_endless, title
+from models.pictures.images import PICTURE_SUFFIXES, save_png
+from models.pictures.media import is_endless, title
 from models.truth.read import recognise
-from models.types import Pixels, Refusal
+from models.types import Refusal
+from viewer.canvas.painter import pixels_of
 from viewer.saving.session_file import is_session
 
 LINES_MOST = 1000
 
 
 def paths_in(data: QMimeData) -> list[str]:
-    """Return what dropped or pasted data names: files, lines of text that are paths, and addresses of streams."""
+    """Return what dropped or pasted data names: files, lines of text that are paths, addresses of streams."""
     if data.hasUrls():
         found = [url.toLocalFile() if url.isLocalFile() else url.toString() for url in data.urls()]
         return [path for path in found if Path(path).is_absolute() or _plays(path)]
@@ -29,12 +29,12 @@ def paths_in(data: QMimeData) -> list[str]:
 
 
 def _plays(address: str) -> bool:
-    """Tell whether this is a camera or a stream; the address of a picture on the web is neither."""
+    """Return whether an address is a camera or a stream, not a picture on the web."""
     return is_endless(address) and Path(address.partition("?")[0]).suffix.lower() not in PICTURE_SUFFIXES
 
 
 def _path(line: str) -> str:
-    """Return a line of text as the path of something that exists, else ""."""
+    """Return a line of text if it is the path of something that exists, else ""."""
     if not line:
         return ""
     try:
@@ -52,7 +52,7 @@ def weights_in(paths: list[str]) -> list[Path]:
 
 
 def hint(paths: list[str], *, beside: bool = False) -> str:
-    """Return what a drop of these paths will do, "" for nothing; weights may open `beside` the model."""
+    """Return what dropping these paths will do, "" for nothing; weights may open `beside` the model."""
     if not paths:
         return ""
     sessions = [Path(p) for p in paths if is_session(p)]
@@ -78,9 +78,9 @@ def hint(paths: list[str], *, beside: bool = False) -> str:
 
 
 def pasted_picture(data: QMimeData, folder: Path) -> Path | None:
-    """Save a pasted picture as a PNG file in `folder`, so that recipes can name it, and return its path.
+    """Save a pasted picture as a PNG file in `folder`, so that recipes can refer to it, and return its path.
 
-    Raises Refusal when it cannot be saved.
+    Raises Refusal if it cannot be saved.
     """
     image = data.imageData() if data.hasImage() else None
     if not isinstance(image, QImage) or image.isNull():
@@ -93,18 +93,3 @@ def pasted_picture(data: QMimeData, folder: Path) -> Path | None:
     path = folder / f"pasted-{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1000:03d}.png"
     save_png(pixels_of(image), path)
     return path
-
-
-def pixels_of(image: QImage) -> Pixels:
-    """Return an image as (H, W, 3) uint8 RGB, transparent parts on white."""
-    if image.hasAlphaChannel():
-        flat = QImage(image.size(), QImage.Format.Format_RGB32)
-        flat.fill(0xFFFFFFFF)
-        painter = QPainter(flat)
-        painter.drawImage(0, 0, image)
-        painter.end()
-        image = flat
-    rgb = image.convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(rgb.constBits(), np.uint8).reshape(rgb.height(), rgb.bytesPerLine())
-    # A copy always: the rows belong to an image that is gone in a moment.
-    return rows[:, : 3 * rgb.width()].reshape(rgb.height(), rgb.width(), 3).copy()

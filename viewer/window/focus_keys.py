@@ -1,4 +1,4 @@
-"""Keys that belong to what has the focus: a slider keeps its arrows, a button its Space. No shortcut is here."""
+"""Keys that belong to the focused widget: a slider keeps its arrow keys, a button its Space."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEEPERS = (*PRESSED, QAbstractSlider, QAbstractSpinBox, QLineEdit, QPlainTextEdi
 
 
 class FocusKeys(QObject):
-    """Watches the widget with the focus: before a shortcut runs, Qt asks it whether it wants the key itself."""
+    """Watches the focused widget: before running a shortcut, Qt asks the widget whether it wants the key itself."""
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
@@ -36,7 +36,7 @@ class FocusKeys(QObject):
         application.focusChanged.connect(self._focused)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Say for the widget that it wants a key, or that there is nothing left for it to undo."""
+        """Claim keys for the widget, or let the shortcut run if the widget has nothing left to undo."""
         if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
             return False
         if isinstance(watched, PRESSED):

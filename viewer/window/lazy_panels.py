@@ -1,4 +1,4 @@
-"""The panels of a window, each built when it is first seen or first spoken to: a closed one costs nothing."""
+"""The panels of a window, built when first shown or first needed, so that closed ones cost nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
 
-# What models of a task have that others do not.
+# Panels that only models of a task need.
 BY_TASK = {
     "detection": ("Detects", "HasAnchors", "Explains"),
     "classification": ("Classifies", "Explains"),
@@ -22,7 +22,7 @@ Furnish = Callable[[Panel], None]
 
 
 class LazyPanels(Mapping[str, Panel]):
-    """Panels by id, in order of their `kinds`. `furnish` brings one that was just built up to date."""
+    """Panels by id, in the order of their `kinds`. `furnish` updates a newly built one."""
 
     def __init__(self, kinds: Sequence[type[Panel]], store: Store) -> None:
         self.kinds = {kind.id: kind for kind in kinds}
@@ -46,37 +46,37 @@ class LazyPanels(Mapping[str, Panel]):
         return len(self.kinds)
 
     def there(self, name: str) -> Panel | None:
-        """Return a panel if it has been built, and build none."""
+        """Return a panel if it has been built, else None."""
         return self._built.get(name)
 
     @property
     def built(self) -> list[Panel]:
-        """The panels that are there, in order."""
+        """The panels that have been built, in order."""
         return [self._built[name] for name in self.kinds if name in self._built]
 
     def slots(self) -> list[tuple[str, Wants]]:
-        """Return every slot that a panel has something to want in."""
+        """Return every slot in which a panel may have requests."""
         return [slot for kind in self.kinds.values() for slot in kind.slots()]
 
     def answered(self, slot: str) -> None:
-        """Build the panel that a slot is of: it has something to show, open or not."""
+        """Build the panel that a slot belongs to: it has something to show, whether open or not."""
         if slot in self._slots:
             _ = self[self._slots[slot]]
 
     def call(self, document: Document) -> None:
-        """Build the panels that have something to paint of a document, seen or not."""
+        """Build the panels that paint something for a document, visible or not."""
         for name, kind in self.kinds.items():
             if kind.called(document):
                 _ = self[name]
 
     def unlikely(self, model: str) -> set[str]:
-        """Return the panels that a model, not yet described, cannot be expected to serve: by its task."""
+        """Return the panels that a model, not yet described, is unlikely to support, judged by its task."""
         own = BY_TASK.get(task(model))
         foreign = {need for needs in BY_TASK.values() for need in needs} - {*own} if own else set()
         return {name for name, kind in self.kinds.items() if foreign & {*kind.needs}}
 
     def with_truth(self) -> None:
-        """Build the panels that have a use for ground truth."""
+        """Build the panels that use ground truth."""
         for name, kind in self.kinds.items():
             if kind.show_truth is not Panel.show_truth:
                 _ = self[name]

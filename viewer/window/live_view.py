@@ -1,4 +1,4 @@
-"""What plays, in a window: its panel, its frames on the canvas, its recording. The session knows what it is doing."""
+"""Playback in a window: its panel, its frames on the canvas, its recording."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 
 from models import places
-from models.images import Picture
 from models.live.record import SUFFIX
 from models.live.status import Shown
-from models.media import VIDEO_SUFFIXES, is_endless, title
+from models.pictures.images import Picture
+from models.pictures.media import VIDEO_SUFFIXES, is_endless, title
 from models.types import Pixels, Source
-from viewer.canvas.painter import render
+from viewer.canvas.painter import pixels_of, render
 from viewer.panels.base import Panel
 from viewer.panels.film_strip import THUMB_PX, FilmPanel
 from viewer.panels.live import LivePanel
 from viewer.window.canvas_controller import CanvasController
 from viewer.window.context import WindowContext
-from viewer.window.dropped_data import pixels_of
 
-TEXT_MS = 200  # numbers that change with every frame cannot be read
+TEXT_MS = 200  # numbers that change with every frame are unreadable
 
 
 class LiveView(QObject):
-    """Carries frames and facts from a session to its window, and gestures back."""
+    """Passes frames and reports from a session to its window, and gestures back."""
 
     def __init__(self, context: WindowContext, controller: CanvasController) -> None:
         super().__init__(context.frame)
@@ -48,24 +47,24 @@ class LiveView(QObject):
 
     @property
     def open(self) -> bool:
-        """Whether something is there that can play."""
+        """Whether a source is open that can play."""
         return self._live.source is not None
 
     @property
     def recording(self) -> bool:
-        """Whether a file is written."""
+        """Whether a recording is being written."""
         return bool(self._live.facts.recording)
 
     def toggle(self) -> None:
-        """Play, or pause."""
+        """Play or pause."""
         self._live.toggle()
 
     def step(self, by: int) -> None:
-        """Go to the next or last frame."""
+        """Go to the next or previous frame."""
         self._live.step(by)
 
     def record(self) -> None:
-        """Finish the recording, or ask where to and begin one."""
+        """Finish the recording, or ask for a path and start one."""
         source, settings = self._live.source, self._context.settings
         if self.recording:
             self._live.finish()
@@ -76,11 +75,11 @@ class LiveView(QObject):
                 self.record_to(Path(name))
 
     def record_to(self, path: Path) -> None:
-        """Begin to write what is shown to an MP4 file."""
+        """Start recording what is shown to an MP4 file."""
         path = path if path.suffix.lower() == SUFFIX else path.with_name(path.name + SUFFIX)
         source = self._live.source
         if source is not None and path.absolute() == Path(source.path):
-            self._context.messages.tell(f"{path.name} is what plays. Choose another name.", severity="error")
+            self._context.messages.tell(f"{path.name} is playing now. Choose another name.", severity="error")
             return
         self._context.settings.last_folder = str(path.parent)
         self._live.record(str(path.absolute()))
@@ -116,7 +115,7 @@ class LiveView(QObject):
             self._context.messages.tell(f"{text} is neither a camera nor a stream. {known}", severity="error")
 
     def _furnish(self, panel: Panel) -> None:
-        """Connect the panel that shows what plays, when it has just been built."""
+        """Connect the playback panel when it has just been built."""
         if isinstance(panel, LivePanel):
             panel.toggled.connect(self._live.toggle)
             panel.stepped.connect(self._live.step)

@@ -1,4 +1,4 @@
-"""The window: canvas, docks, bars, made from tables. It decides nothing: gestures change the document."""
+"""The main window: canvas, docks and bars. Gestures change the document; everything shown follows from it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
-from models import images, model_name
+from models import model_name
 from models.cards import card
-from models.images import Picture
 from models.inspection import Description
-from models.media import is_endless
+from models.pictures import images
+from models.pictures.images import Picture
+from models.pictures.media import is_endless
 from models.requests import Request
 from models.runtime import memory_limits
 from models.truth.types import Truth
@@ -33,11 +34,11 @@ from viewer.session import second_model
 from viewer.session.document import Document
 from viewer.session.preferences import Settings
 from viewer.session.session import Session
+from viewer.widgets.controls.elided_label import plain
 from viewer.widgets.controls.model_picker import ModelBox
 from viewer.widgets.dialogs.banner import Notices
 from viewer.widgets.dialogs.toast import Toasts
 from viewer.widgets.dialogs.welcome import Welcome
-from viewer.widgets.plain import plain
 from viewer.window.autosave import Autosave
 from viewer.window.canvas_controller import SLOT, CanvasController
 from viewer.window.context import Messages, WindowContext
@@ -55,13 +56,13 @@ from viewer.window.status_bar import Status
 from viewer.window.thumbnails import Thumbnails
 
 STALE_AFTER_MS = 150
-# While a slider is dragged what may run is asked so often; its answers are painted first.
+# How often the availability of commands is updated while a slider is dragged; results are painted first.
 OUTDATED_MS = 100
 P = TypeVar("P", bound=Panel)
 
 
 class Window(QMainWindow):
-    """One session's window."""
+    """The window of one session."""
 
     def __init__(self, session: Session, settings: Settings) -> None:
         super().__init__()
@@ -74,7 +75,7 @@ class Window(QMainWindow):
         self.bundled = list(card.bundled())
         self.notices = Notices(self.centre)
         self.setCentralWidget(self.notices)
-        self.autosave: Autosave | None = None  # which comes with the program, not with every window
+        self.autosave: Autosave | None = None  # set by the program, not by every window
         self.panels = LazyPanels(PANELS, session.store)
         self.docks = Docks(self, self.panels, settings)
         self.film = _the(FilmPanel, self.panels)
@@ -87,7 +88,7 @@ class Window(QMainWindow):
         self.panes = Panes(self.context, self.controller)
         self.centre.addWidget(self.panes)
         for dock in self.docks.by_id.values():
-            # Queued: once it has told of a dock, Qt puts the centre over everything.
+            # Queued, because Qt raises the central widget above everything after emitting the signal.
             dock.visibilityChanged.connect(self.toasts.raise_, Qt.ConnectionType.QueuedConnection)
         self.zoo = ModelZoo(self.context, put_beside=self.panes.put_beside)
         self.prompts = ModelPrompts(self.context, self.zoo, put_beside=self.panes.put_beside)
@@ -120,7 +121,7 @@ class Window(QMainWindow):
         self.welcome.set_recent(settings.recent_pictures)
 
     def put_menus(self, commands: Commands, gestures: Sequence[tuple[str, str]]) -> None:
-        """Put menus, palette and the sheet of shortcuts on the window, made from its commands; then it is complete."""
+        """Add menus, palette and the sheet of shortcuts, built from the commands; the window is then complete."""
         self.commands = commands
         commands.fill(self.menuBar())
         self.palette_overlay = CommandPalette(commands, self)
@@ -137,7 +138,7 @@ class Window(QMainWindow):
 
     @property
     def busy(self) -> bool:
-        """Whether work goes on that can be cancelled."""
+        """Whether work is running that can be cancelled."""
         return self.session.jobs.busy or self.session.truths.reading or self.zoo.busy
 
     # what commands ask
@@ -149,7 +150,7 @@ class Window(QMainWindow):
 
     @property
     def has_result(self) -> bool:
-        """Whether detections are shown that belong to the picture and the model."""
+        """Whether the detections shown belong to the current picture and model."""
         return "detect" in self.session.results
 
     @property
@@ -160,7 +161,7 @@ class Window(QMainWindow):
 
     @property
     def many(self) -> bool:
-        """Whether there is more than one picture."""
+        """Whether there are several pictures."""
         return len(self.session.store.document.sources) > 1
 
     def samples(self) -> list[Path]:
@@ -170,7 +171,7 @@ class Window(QMainWindow):
     # what is shown
 
     def refresh(self, *, commands: bool = True) -> None:
-        """Bring panels, actions and title up to date with the document; `commands` now or in a moment."""
+        """Update panels, actions and title from the document; actions now (`commands`) or shortly."""
         document, description = self.session.store.document, self.session.description
         lacking = {n: kind.lacking(description) for n, kind in self.panels.kinds.items()} if description else {}
         self.docks.suit({name for name, reason in lacking.items() if reason} or self.panels.unlikely(document.model))
@@ -192,19 +193,19 @@ class Window(QMainWindow):
         self._list_models()
 
     def tell(self, text: str, *, details: str = "", severity: Any = "info", key: str = "", **more: Any) -> None:
-        """Show a message and write it to the log, as `Messages.tell` does."""
+        """Show a message and write it to the log, like `Messages.tell`."""
         self.messages.tell(text, details=details, severity=severity, key=key, **more)
 
     def arrange(self) -> None:
-        """Put every panel where it is at first."""
+        """Arrange all panels in their initial layout."""
         self.docks.reset()
         self.refresh()
 
     def _update_commands(self) -> None:
-        """Bring the actions up to date; undo and redo say what they would do."""
+        """Update the actions; undo and redo name what they would do."""
         self._outdated.stop()
         if not len(self.commands):
-            return  # the menus are not there yet
+            return  # the menus do not exist yet
         self.commands.refresh()
         self._titles = self.session.store.undo_title, self.session.store.redo_title
         store, actions_by_id = self.session.store, self.commands.actions(self)
@@ -232,7 +233,7 @@ class Window(QMainWindow):
 
     def _result(self, slot: str, request: Request, result: Result) -> None:
         if second_model.slot_of(slot):
-            return  # the second pane's
+            return  # belongs to the second pane
         self.panels.answered(slot)
         for panel in self.panels.built:
             panel.show_result(slot, request, result)
@@ -305,7 +306,7 @@ class Window(QMainWindow):
     # the frame
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Keep the layout and end the engine."""
+        """Save the layout and stop the engine."""
         if not self.closed:
             self.docks.quiet()
         self.context.closed = True
@@ -352,7 +353,7 @@ class Window(QMainWindow):
         theme.changes().connect(self._restyle)
 
     def _furnish(self, panel: Panel) -> None:
-        """Connect a panel that was just built, and tell it what the others have heard."""
+        """Connect a newly built panel, and pass it what the others have received."""
         panel.layers_changed.connect(self.controller.repaint_layers)
         panel.command_wanted.connect(self._run_command)
         panel.picture_shown.connect(self.controller.play)
@@ -378,7 +379,7 @@ class Window(QMainWindow):
         self.welcome.open_button.setFocus()
 
     def _tell_truth(self) -> None:
-        """Say what was imported of the ground truth and what was not, and bring its panel to the front."""
+        """Report what was imported of the ground truth and what was not, and show its panel."""
         truth = self.session.truth
         if truth is not None:
             left_out = f"; {truth.omitted:,} left out" if truth.omitted else ""
@@ -388,7 +389,7 @@ class Window(QMainWindow):
             self.tell(text, details="\n".join(truth.told), severity=severity, key="truth")
 
     def _show_truth(self, truth: Truth | None) -> None:
-        """Hand the ground truth that is open now to the panels."""
+        """Pass the current ground truth to the panels."""
         if truth is not None:
             self.panels.with_truth()
         for panel in self.panels.built:

@@ -1,4 +1,4 @@
-"""What is said of a model with a way on: let its code run, open it elsewhere or in part, flip what is assumed of it."""
+"""Messages and questions about models: allow their code, open them elsewhere or partly, change assumptions."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ Open = Callable[[str], None]
 
 
 class ModelPrompts:
-    """Tells of models in one window, and asks what has to be asked before one opens."""
+    """Reports on models in one window, and asks what is necessary before one opens."""
 
     def __init__(self, context: WindowContext, zoo: ModelZoo, *, put_beside: Open) -> None:
         self._context, self._zoo, self._put_beside = context, zoo, put_beside
 
     def tell(self, slot: str, failure: Failure) -> None:
-        """Say what went wrong, with a button for the way out, if there is one that can be taken at once."""
+        """Report a failure, with a button for the remedy if it can be applied at once."""
         second = bool(second_model.slot_of(slot))
         if second and not failure.offer:
-            return  # told in the second model's own pane
+            return  # reported in the second model's own pane
         open_again = self._put_beside if second else self._context.session.open_model
         if failure.offer[:1] in (("allow",), ("choose",)):
             kind, path, model = failure.offer[0], failure.offer[1], self._context.session.failed[slot].model
             question = self.ask if kind == "allow" else self.choose
-            # Asked once the answer has been dealt with: a dialog would hold the engine's messages up.
+            # Ask later, after this message has been handled: a dialog would block the engine's messages.
             self._context.session.jobs.later(lambda: question(model, Path(path), open_again))
             self._context.messages.note(failure.text)
             return
@@ -60,7 +60,7 @@ class ModelPrompts:
         self._context.messages.tell(text, **more, stays=stays)
 
     def describe(self, description: Description) -> None:
-        """Say of a model that has no weights, or of which something is assumed, what there is to know and to flip."""
+        """Report that a model has no weights, or on which assumptions its results depend and how to change them."""
         note = str(description.about.get("note", ""))
         if description.about.get("weights") == "none":
             self._context.messages.tell(f"{description.name}: {note}", severity="warning", key=note)
@@ -78,8 +78,8 @@ class ModelPrompts:
             )
 
     def ask(self, model: str, path: Path, open_again: Open) -> None:
-        """Ask whether a file of code may run, as it is now, and open the model again if so."""
-        from viewer.widgets.dialogs.allow_code import Allow, Code  # shown by few runs
+        """Ask whether a file of code may run in its current form, and if so open the model again."""
+        from viewer.widgets.dialogs.allow_code import Allow, Code  # rarely shown
 
         if any(isinstance(child, Allow) and child.isVisible() for child in self._context.frame.children()):
             return
@@ -96,11 +96,11 @@ class ModelPrompts:
         dialog.open()
 
     def choose(self, model: str, path: Path, open_again: Open) -> None:
-        """Ask what of a file of code is the model, and open that."""
+        """Ask what in a file of code is the model, and open that."""
         self.open_code(str(path), model_name.split(model)[1].get("weights", ""), open_it=open_again)
 
     def open_code(self, file: str = "", weights: str = "", *, open_it: Open | None = None) -> None:
-        """Ask what to open of the user's code, and open it."""
+        """Ask what in the user's code to open, and open it."""
         from viewer.widgets.dialogs.open_code import OpenCode
 
         dialog = OpenCode(file, weights, folder=self._context.settings.last_folder, parent=self._context.frame)
@@ -121,7 +121,7 @@ class ModelPrompts:
             consent.allow(code.path, code.sha256)
         except OSError as error:
             self._context.messages.tell(
-                f"That {code.path.name} may run could not be written down: {error}.", severity="error"
+                f"The permission for {code.path.name} could not be saved: {error}.", severity="error"
             )
             return
         open_again(model)

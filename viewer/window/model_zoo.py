@@ -1,4 +1,4 @@
-"""The zoo in a window: lists it, has downloaded what is wanted of it, and opens that. It paints nothing itself."""
+"""The model zoo in a window: list models, download the wanted one, and open it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLOT = "zoo"
 
 
 class ModelZoo(QObject):
-    """The dialog over a window, and the download it asked for, which goes on when it is closed.
+    """The dialog, and the download it started, which continues when the dialog is closed.
 
     `put_beside` shows a model as the second one.
     """
@@ -36,7 +36,7 @@ class ModelZoo(QObject):
 
     @cached_property
     def dialog(self) -> Zoo:
-        """The dialog, made when it is first wanted."""
+        """The dialog, created when first needed."""
         dialog = Zoo(self._context.frame)
         dialog.opened.connect(self._context.session.open_model)
         dialog.fetched.connect(self.fetch)
@@ -45,17 +45,18 @@ class ModelZoo(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether something is downloaded."""
+        """Whether a download is running."""
         return self.downloads.entry is not None
 
     def open(self) -> None:
-        """Show the dialog, and read what there is."""
+        """Show the dialog, and read the list of models."""
         self.dialog.open()
         self._list()
 
     def open_model(self, name: str, *, as_second: bool = False) -> None:
-        """Open a model by name, or show it beside the model; one of the zoo is downloaded first where it has to be, and
-        the dialog tells how far.
+        """Open a model by name, or show it beside the model.
+
+        A model of the zoo is downloaded first if necessary; the dialog shows the progress.
         """
         open_it = self._put_beside if as_second else self._context.session.open_model
         entry = missing(model_name.split(name)[0])
@@ -67,17 +68,17 @@ class ModelZoo(QObject):
         self.fetch(entry)
 
     def fetch(self, entry: Entry) -> None:
-        """Download the weights of an entry, then open it if the dialog is still there."""
+        """Download the weights of an entry, then open it if the dialog is still open."""
         self.downloads.start(entry, self._there)
 
     def stop(self) -> None:
-        """Call the download off."""
+        """Cancel the download."""
         self.downloads.cancel()
         self._opens.clear()
         self._told()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Let nothing go on when the window closes."""
+        """Stop everything when the window closes."""
         if event.type() == QEvent.Type.Close:
             self.downloads.cancel()
         return super().eventFilter(watched, event)

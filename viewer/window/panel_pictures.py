@@ -1,4 +1,4 @@
-"""Lends the pixels of opened pictures to panels that paint them, with reduced ones for far away. It paints nothing."""
+"""Provide panels with the pixels of opened pictures, and with reduced versions for drawing at small scale."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from models import reading
-from models.images import Picture
 from models.live.status import Shown
+from models.pictures import reading
+from models.pictures.images import Picture
 from models.types import Pixels, Refusal, Source
 from viewer.session.session import Session
 
@@ -19,7 +19,7 @@ Take = Callable[[Source, Levels], None]
 
 
 class PanelPictures:
-    """Reads and reduces in the background; of what plays it lends the frame that is shown."""
+    """Reads and reduces pictures in the background; of a playing video it provides the frame shown."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -28,7 +28,7 @@ class PanelPictures:
         session.on.frame.append(self._framed)
 
     def lend(self, source: Source, take: Take) -> None:
-        """Give `take` the picture and its halvings; nothing of what cannot be read."""
+        """Call `take` with the picture and its reduced versions; with none if it cannot be read."""
         session, frame = self._session, self._frame
         held: Picture | None = None
         if source.frame >= 0:

@@ -1,7 +1,7 @@
-"""The two panes in the middle: the canvas of the document's model, A, and beside it that of a second one, B.
+"""The two panes in the centre: the canvas of the document's model, A, and beside it that of a second model, B.
 
-They look at the same place, select boxes in the same places, and read out the same points. B's layers are made by
-panels of B's own, which nobody sees: the code that paints is the same. What B wants is asked elsewhere.
+Both show the same place, select boxes in the same places, and read out the same points. B's layers come from hidden
+panels of B's own, so that the same code paints both.
 """
 
 from __future__ import annotations
@@ -45,21 +45,22 @@ TIMED = (DETECT_SLOT, "classify", GENERATED)
 LEAST_BOX_PX = 160
 OPENING = "Opening the model…"
 WORKING = "Working…"
-MOVING = "Pause to compare: of what plays the second model is asked nothing."
+MOVING = "Pause to compare: the second model does not run during playback."
 CANCELLED = "Cancelled. F5 asks again."
 
 
 @dataclass
 class Facts:
-    """What a pane's head says of the last answers: the time of the network, kept while later answers come from the
-    cache, and of a classifier the best class."""
+    """The facts in a pane's header: the network's time, kept while later results come from the cache, and a
+    classifier's best class.
+    """
 
     about: tuple[object, ...] = ()
     best: str = ""
     forward_ms: float = 0.0
 
     def heard(self, request: Request, result: Result) -> None:
-        """Take the times of an answer."""
+        """Record the times of a result."""
         about = (request.model, request.source)
         timings: Mapping[str, float] = result.meta.get("timings", {})
         spent = sum(timings.get(name, 0.0) for name in (*FORWARD, "forward", "generate"))
@@ -70,13 +71,13 @@ class Facts:
             self.best = f"{class_name(result, label)} {quantity.short(best, quantity.of(result))}"
 
     def text(self, description: Description | None) -> str:
-        """Return the device, and what the last forward pass took."""
+        """Return the device, and the time of the last forward pass."""
         took = f"{self.forward_ms:.0f} ms" if self.forward_ms else ""
         return " · ".join(part for part in (description.device if description else "", took, self.best) if part)
 
 
 class SecondPane(QWidget):
-    """The canvas of the second model below its head; out of sight, in `cellar`, the panels that paint there."""
+    """The second model's canvas below its header; `cellar` holds the hidden panels that paint there."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,9 +94,9 @@ class SecondPane(QWidget):
 
 
 class Panes(QSplitter):
-    """The window's canvas, and while the document has a second model, a pane for that, built for the first one.
+    """The window's canvas and, while the document has a second model, a pane for that, built on first use.
 
-    `model_wanted` names a model to open as the second one, downloaded first where it has to be.
+    `model_wanted` is emitted with the name of a model to open as the second one, downloaded first if necessary.
     """
 
     model_wanted = Signal(str)
@@ -120,7 +121,7 @@ class Panes(QSplitter):
 
     @cached_property
     def second(self) -> SecondPane:
-        """The pane of the second model, made when it is first wanted."""
+        """The pane of the second model, created when first needed."""
         second = SecondPane()
         second.head.add_button("swap", "Swap the two models", "The second model comes first", self.swap)
         second.head.add_button("close", "Show one model", "Close the second pane", self.close_second)
@@ -132,7 +133,7 @@ class Panes(QSplitter):
 
     @cached_property
     def heads(self) -> tuple[PaneHead, PaneHead]:
-        """The heads of both panes: one model alone has none."""
+        """The headers of both panes; a single model has none."""
         first, second = PaneHead("A"), self.second.head
         second.resized.connect(first.setFixedHeight)
         column = self._first.layout()
@@ -151,12 +152,12 @@ class Panes(QSplitter):
 
     @property
     def box(self) -> ModelBox:
-        """The box that chooses the second model."""
+        """The box for choosing the second model."""
         return self.second.box
 
     @property
     def _built(self) -> bool:
-        """Whether there has been a second model."""
+        """Whether the second pane has been created."""
         return "second" in vars(self)
 
     @property
@@ -165,7 +166,7 @@ class Panes(QSplitter):
         return self._beside.on
 
     def layers(self) -> list[Layer]:
-        """Everything painted over B's picture, bottom first."""
+        """All layers over B's picture, bottom first."""
         document = self._beside.store.document
         shown = [panel for panel in sorted(self.panels.built, key=lambda panel: panel.rank) if panel.isEnabled()]
         layers = [layer for panel in shown for layer in panel.layers(document)]
@@ -178,11 +179,11 @@ class Panes(QSplitter):
         return compared.restyle_second(layers, self._session.store.document)
 
     def image(self) -> QImage:
-        """Return what both panes show, in the screen's pixels."""
+        """Return what both panes show, in physical pixels."""
         return self.grab().toImage()
 
     def sides(self) -> tuple[Side, Side]:
-        """Return what both panes show, to be written."""
+        """Return what both panes show, for export."""
         answers: tuple[dict[str, Any], dict[str, Any]] = {}, {}
         for slot, answer in self._session.results.items():
             own = second_model.slot_of(slot)
@@ -200,19 +201,19 @@ class Panes(QSplitter):
         return made[0], made[1]
 
     def swap(self) -> None:
-        """Put A and B in each other's place, with the settings in force."""
+        """Swap A and B, with the settings in force."""
         store = self._session.store
         if self.on:
             store.update(second_model.swapped(store.document, self._beside.store.document), title="Swap the two models")
 
     def close_second(self) -> None:
-        """Show one model again."""
+        """Close the second model."""
         store = self._session.store
         store.update(store.document.with_beside(""), title="Show one model")
         self._context.docks.by_id["beside"].hide()
 
     def choose(self, name: str) -> None:
-        """Show a model beside the document's own, downloaded first where it has to be."""
+        """Show a model beside the document's own; download it first if necessary."""
         store = self._session.store
         if name == store.document.model:
             text = "That is the model shown already. Compare it with another, or with itself under another assumption."
@@ -221,7 +222,7 @@ class Panes(QSplitter):
             self.model_wanted.emit(name)
 
     def put_beside(self, name: str) -> None:
-        """Show a model that is there beside the document's own, or ask it once more."""
+        """Show an available model beside the document's own, or repeat its failed requests."""
         store = self._session.store
         if name == store.document.beside:
             self._beside.again()
@@ -229,17 +230,17 @@ class Panes(QSplitter):
         self._context.docks.show("beside")
 
     def paint(self) -> None:
-        """Paint what B's panels have now."""
+        """Repaint with the current layers of B's panels."""
         if self.on or self._built:
             self.canvas.set_layers(self.layers() if self.on else [])
 
     def _changed(self, before: Document, after: Document) -> None:
-        """Follow the first model's document: whether there are two, and of which picture."""
+        """Follow the first model's document: whether there are two models, and which picture is shown."""
         if before.beside != after.beside:
             self._show()
 
     def _followed(self, before: Document, after: Document) -> None:
-        """Bring B's panels up to date with B's document."""
+        """Update B's panels from B's document."""
         if (before.model, before.source) != (after.model, after.source):
             for panel in self.panels.built:
                 panel.forget()
@@ -281,7 +282,7 @@ class Panes(QSplitter):
         panel.refresh(self._beside.store.document, description)
 
     def _furnish(self, panel: Panel) -> None:
-        """Keep a panel that was just built out of sight, and tell it what the others have heard."""
+        """Hide a newly built panel, and pass it what the others have received."""
         panel.setParent(self.second.cellar)
         panel.layers_changed.connect(self.paint)
         self._bring(panel)
@@ -293,12 +294,12 @@ class Panes(QSplitter):
                 panel.show_result(own, request, result)
 
     def _seen(self, name: str, in_view: bool) -> None:
-        """Tell B's panel that A's came into view or went out of it."""
+        """Tell B's panel that A's became visible or hidden."""
         if not self._context.closed and any(panel.id == name for panel in self.panels.built):
             self.panels[name].seen(in_view)
 
     def _hear(self, panel: Panel) -> None:
-        """Paint anew when the two were compared anew."""
+        """Repaint when the comparison of the two models has changed."""
         if isinstance(panel, BesidePanel):
             panel.layers_changed.connect(self.paint)
 
@@ -349,14 +350,14 @@ class Panes(QSplitter):
         self.canvas.set_stale(bool(self._waiting()))
 
     def _waiting(self) -> list[str]:
-        """Return B's slots that have no answer to what is wanted now."""
+        """Return B's slots without a result for the current request."""
         session = self._session
         wanted = {slot: request for slot, request in session.wanted.items() if second_model.slot_of(slot)}
         done = [slot for slot in wanted if session.results.get(slot, (None,))[0] == wanted[slot]]
         return [slot for slot in wanted if slot not in done and session.failed.get(slot) != wanted[slot]]
 
     def _tell(self) -> None:
-        """Say in both heads which model it is, and in B's what it cannot do or what went wrong."""
+        """Show the model's name in both headers, and in B's what it does not support or what failed."""
         if not (self.on or self._built):
             return
         document = self._session.store.document
@@ -383,7 +384,7 @@ class Panes(QSplitter):
         return "\n".join(part for part in (untrained, differing) if part)
 
     def _picture(self) -> None:
-        """Show B's picture: what it makes of the code, or else what A's canvas shows."""
+        """Show B's picture: the one it generates from the code, or else that of A's canvas."""
         if not self.on:
             if self._built:
                 self.canvas.show_picture(None)
@@ -404,12 +405,12 @@ class Panes(QSplitter):
             panel.pointer(place)
 
     def status_layers(self) -> list[Layer]:
-        """The maps of both panes, those of B named so, for the numbers under the pointer."""
+        """The maps of both panes, with B's labelled as such, for the values under the pointer."""
         heats = [layer for layer in self.canvas.layers if isinstance(layer, Heat)] if self.on else []
         return [*self._context.canvas.layers, *(replace(layer, id=f"{layer.id} B") for layer in heats)]
 
     def _clicked(self, pointer: Pointer) -> None:
-        """Select the box of B that was clicked, and of A what is in its place; a place is for A's panels."""
+        """Select the box of B that was clicked, and A's box at that place; pass other clicks to A's panels."""
         if pointer.rgb is not None and any(
             panel.clicked((pointer.x, pointer.y)) for panel in self._context.panels.built if panel.isEnabled()
         ):
@@ -438,7 +439,7 @@ class Panes(QSplitter):
 
 
 def _stack(whole: QWidget, *parts: QWidget) -> None:
-    """Put parts one above the other, the last as high as it gets."""
+    """Stack widgets vertically, the last one taking the remaining height."""
     column = QVBoxLayout(whole)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(0)

@@ -1,4 +1,4 @@
-"""Sessions in a window: opened, saved, asked about before they are lost, named in its title. It reads no file."""
+"""Sessions in a window: open, save, ask before changes are lost, show in the title."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from viewer.session.history import NO_STEPS
 from viewer.window.context import WindowContext
 
 KIND = f"Vitrine session (*{SUFFIX})"
-LOOK = "session"  # the slot of the pool
+LOOK = "session"  # its slot in the thread pool
 PANELS = {"lineage": "lineage", "missed": "missed", "explaining": "attribution", "layers": "layers"}
 PANELS |= {"maps": "maps", "proof": "proof"}
 
 
 class SavedSessions(QObject):
-    """The session of one window: its file, and the Document as it was last saved or opened.
+    """The session of one window: its file, and the Document as last saved or opened.
 
-    `renamed` tells that the window has another title.
+    `renamed` is emitted when the window's title changes.
     """
 
     renamed = Signal()
@@ -41,13 +41,13 @@ class SavedSessions(QObject):
         self.working = False
         self._saved: Document | None = None
         self._pending: Document | None = None
-        self._missing: tuple[str, ...] = ()  # what the file names and this window could not open
+        self._missing: tuple[str, ...] = ()  # files the session names that could not be opened
         self._digests: Digests = {}
         context.session.store.listen(lambda before, after: self._mark())
         context.frame.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Have the window close only once what has changed is saved, or need not be."""
+        """Let the window close only once changes are saved or discarded."""
         if event.type() == QEvent.Type.Close and not self._context.closed and not self.may_close():
             event.ignore()
             return True
@@ -55,18 +55,18 @@ class SavedSessions(QObject):
 
     @property
     def changed(self) -> bool:
-        """Whether the session has a file that is not what is shown; what is in view and selected is no change."""
+        """Whether the session's file differs from what is shown; visible panels and selections do not count."""
         if self.path is None or self._saved is None:
             return False
         return kept(self._saved) != kept(self._context.session.store.document)
 
     def title(self, parts: Sequence[str]) -> str:
-        """Return the window's title: the session's name with its mark of a change, then what is shown."""
+        """Return the window's title: the session's name with its change mark, then what is shown."""
         name = (f"{_literal(self.path.stem)}[*]",) if self.path else ()
         return " · ".join([*name, *(_literal(part) for part in parts if part)])
 
     def take(self, paths: Sequence[str | Path]) -> list[str | Path]:
-        """Open the first session among some paths, and return those that are none."""
+        """Open the first session among some paths, and return the paths that are no sessions."""
         found = [path for path in paths if is_session(path)]
         for path in found[:1]:
             self.open(Path(path))
@@ -81,12 +81,12 @@ class SavedSessions(QObject):
             self.open(Path(name))
 
     def open(self, path: Path) -> None:
-        """Open a session, which can be undone; what is missing of it is told, and the rest opens."""
+        """Open a session as an undo step; report what is missing, and open the rest."""
         path = path.absolute()
         self._work(partial(session_file.read, path), lambda opened: self._opened(path, opened))
 
     def save(self) -> None:
-        """Save to the session's file, and ask for one where it has none. Ask before what is missing is left out."""
+        """Save to the session's file, or ask for one. Ask before dropping files that are missing."""
         if self.path is None:
             self.ask_save()
         elif not self._missing:
@@ -103,7 +103,7 @@ class SavedSessions(QObject):
                 self.save_to(self.path)
 
     def ask_save(self) -> None:
-        """Ask where to save the session."""
+        """Ask for a path for the session."""
         settings = self._context.settings
         document = self._context.session.store.document
         stem = self.path.stem if self.path else document.file.stem if document.file else "session"
@@ -121,7 +121,7 @@ class SavedSessions(QObject):
         self._work(work, lambda left: self._saved_to(path, document, left))
 
     def may_close(self) -> bool:
-        """Ask whether to save what has changed since; tell whether the window may close."""
+        """Ask whether to save changes; return whether the window may close."""
         path = self.path
         if path is None or not (self.changed or self._pending):
             return True
@@ -148,7 +148,7 @@ class SavedSessions(QObject):
         return box
 
     def restore(self, opened: Opened) -> None:
-        """Show what was kept for after a crash; it is a change of the session it belonged to."""
+        """Restore a document saved for crash recovery, as an unsaved change of its session."""
         self.begin(opened.document, title="Restore what was open")
         if opened.of is not None:
             self.path, self._saved, self._missing = opened.of, Document(), opened.missing
@@ -172,7 +172,7 @@ class SavedSessions(QObject):
             )
 
     def begin(self, document: Document, *, title: str) -> None:
-        """Show a document that was kept, as one step, with the panels in view that were."""
+        """Show a stored document as one undo step, with its visible panels."""
         store, docks = self._context.session.store, self._context.docks
         for description in self._context.session.descriptions.values():
             document = validation.settled(document, description.offers, self._context.messages.note)
@@ -206,7 +206,7 @@ class SavedSessions(QObject):
         self._context.session.again()
 
     def _work(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
-        """Do work on the pool and hand its value over on the window's thread; tell why it cannot be done."""
+        """Run work in the thread pool and pass its value on, on the window's thread; report a failure."""
         self.working = True
 
         def finish(value: Any) -> None:
@@ -232,17 +232,17 @@ class SavedSessions(QObject):
 
 
 def with_suffix(path: Path) -> Path:
-    """Return a path with the suffix of a session."""
+    """Return a path with the suffix of a session file."""
     return path if is_session(path) else path.with_name(path.name + SUFFIX)
 
 
 def _literal(text: str) -> str:
-    """Return a text as a window's title shows it, where "[*]" stands for the mark of a change."""
+    """Escape a text for a window title, in which "[*]" stands for the change mark."""
     return text.replace("[*]", "[*][*]")
 
 
 def kept(document: Document) -> Document:
-    """Return a document without what is no change of a session: what is in view, selected, or was answered last."""
+    """Return a document without what is no change of a session: visible panels, selections, and cached answers."""
     usual = View()
     view = dataclasses.replace(document.view, **{name: getattr(usual, name) for name in NO_STEPS})
     return dataclasses.replace(document, view=view, selected=-1, second=-1, other=-1).with_maps(found=())

@@ -1,4 +1,4 @@
-"""The status bar: the engine's state, times of the last answer, work going on, what is under the pointer, the zoom."""
+"""The status bar: the engine's state, times of the last result, running work, the pointer's position, the zoom."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GENERATE = "generate"
 
 
 class Status:
-    """What a status bar says. `forget` drops the forward time of another picture or model."""
+    """The content of a status bar. `forget` drops the forward time of another picture or model."""
 
     def __init__(self, bar: QStatusBar) -> None:
         bar.setContentsMargins(GAP, 0, GAP, 0)
@@ -48,7 +48,7 @@ class Status:
         bar.addPermanentWidget(self.zoom)
 
     def show_engine(self, state: EngineState, *, busy: bool, used_bytes: int = 0) -> None:
-        """Tell the engine's state and memory; work that lasts gets a progress bar with Cancel."""
+        """Show the engine's state and memory; long work gets a progress bar with Cancel."""
         ready = state == "ready"
         memory = f" · {used_bytes / GB:.1f} GB" if used_bytes and ready else ""
         self.engine.setText(f"engine {state}{memory if ready else '' if state == 'stopped' else '…'}")
@@ -59,9 +59,9 @@ class Status:
             self.activity.finish()
 
     def show_times(self, times: Mapping[str, float], device: str, used_bytes: int = 0) -> None:
-        """Tell what the last answer took, in ms by stage; stages from the cache keep their last time.
+        """Show the times of the last result, in ms by stage; stages from the cache keep their last time.
 
-        `used_bytes` is what is taken of the device's own memory.
+        `used_bytes` is the used memory of the device.
         """
         device = f"{device} {used_bytes / GB:.1f} GB" if used_bytes else device
         forward = sum(times.get(name, 0.0) for name in FORWARD)
@@ -74,7 +74,7 @@ class Status:
         self.times.setToolTip("\n".join(f"{name}: {ms:.1f} ms" for name, ms in times.items()) or "All from the cache")
 
     def show_pointer(self, pointer: Pointer | None, layers: Iterable[Layer]) -> None:
-        """Tell where the pointer is in the picture, the colour and the heat there."""
+        """Show the pointer's position in the picture, with the colour and map value there."""
         if pointer is None or pointer.rgb is None:
             self.pixel.setText("")
             return
@@ -87,18 +87,18 @@ class Status:
         self.pixel.setText(f"x {int(pointer.x)}  y {int(pointer.y)}   rgb {r} {g} {b}{''.join(heats)}")
 
     def show_zoom(self, percent: float | None) -> None:
-        """Tell the zoom; None for no picture."""
+        """Show the zoom in percent; None without a picture."""
         self.zoom.setText("" if percent is None else f"{percent:.0f} %")
 
     def forget(self) -> None:
-        """Drop the times of what is no longer shown."""
+        """Drop the times of results that are no longer shown."""
         self._forward = ""
         self.times.setText("")
         self.times.setToolTip("")
 
 
 def heat_at(layer: Heat, x: float, y: float) -> float:
-    """Return a map's own value at a place in pixels of the picture, not what is drawn between cells; NaN outside."""
+    """Return a map's own value at a place in pixels of the picture, not interpolated between cells; NaN outside."""
     values = layer.own if layer.own is not None else layer.values
     value = value_at(values, layer.extent, x, y)
     return float("nan") if value is None else value

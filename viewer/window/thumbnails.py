@@ -1,24 +1,24 @@
-"""Small pictures for the film strip, read in the background one after the other. It keeps none."""
+"""Thumbnails for the film strip, read in the background one at a time."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from models import reading
+from models.pictures import reading
 from models.types import Pixels, Refusal, Source
 from viewer.panels.film_strip import THUMB_PX, FilmPanel
 from viewer.window.context import WindowContext
 
 
 class Thumbnails:
-    """Reads what a window's film strip asks for."""
+    """Reads the thumbnails that a window's film strip requests."""
 
     def __init__(self, context: WindowContext) -> None:
         self._context = context
         self._asked: Source | None = None
 
     def want(self, source: Source) -> None:
-        """Read one, and hand it to the strip; None where the picture cannot be read."""
+        """Read a thumbnail and pass it to the strip; None if the picture cannot be read."""
         context = self._context
         if context.closed or source == self._asked:
             return

@@ -1,7 +1,7 @@
-"""What attributions look into of a detector: the scores and the coordinates of one box, held in its place.
+"""What attributions explain in a detector: the scores and coordinates of one box from a fixed origin.
 
-The proposal, or the anchor, that a box comes from is held fixed while the picture changes: there is one number to
-explain, and suppression, which is no function of the picture that has a gradient, plays no part.
+The proposal or anchor that a box comes from stays fixed while the image changes, so there is a single function to
+explain. Suppression, which has no gradient, is left out.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Scorer = Callable[[OrderedDict[str, Tensor]], tuple[Tensor, Tensor]]
 
 
 def chosen(model: Any, pixels: Pixels, stages: Any, *, box: int, region: Rect | None) -> tuple[int, int]:
-    """Return the anchor row and label of a box id; of -1 the best candidate's; of a drawn region the nearest anchor's.
+    """Return the anchor row and label: of a box id; for -1 of the best candidate; for a region of the nearest anchor.
 
-    A region has no label of its own: -1. Raises Refusal where there is no such box, or none at all.
+    A region has no label, so its label is -1. Raises Refusal for an unknown box, or if nothing was found.
     """
     classes = len(model.card.classes)
     if region is not None:
@@ -49,7 +49,7 @@ def chosen(model: Any, pixels: Pixels, stages: Any, *, box: int, region: Rect | 
 def subject(
     model: Any, pixels: Pixels, stages: Any, held: Scorer, *, key: Hashable, label: int, about: str, link: Any
 ) -> Subject:
-    """Return the subject of a box. `held(features)` takes the backbone's maps to the class logits (N, C) of the box and
+    """Return the subject of a box. `held(features)` maps the backbone's outputs to the box's class logits (N, C) and
     its coordinates (N, 4) in network pixels.
     """
     seen: Front = front(model.net, pixels, stages)
@@ -82,6 +82,6 @@ def subject(
 
 
 def network_region(seen: Front, region: Rect) -> Tensor:
-    """Return a region (1, 4) of the original picture in network pixels."""
+    """Convert a region in pixels of the original image to network pixels (1, 4)."""
     scale = torch.tensor([seen.size[1] / seen.original[1], seen.size[0] / seen.original[0]] * 2)
     return (torch.tensor([region]) * scale).float()

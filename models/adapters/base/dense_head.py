@@ -1,4 +1,4 @@
-"""What torchvision's one-stage detectors with sigmoid heads share: RetinaNet and FCOS. No adapter, and not SSD."""
+"""What torchvision's one-stage detectors with sigmoid heads share: RetinaNet and FCOS."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ LOWEST_SCORE = 0.01
 
 @dataclass(frozen=True)
 class Head:
-    """What the head says of every origin, in order of level, row, column, anchor.
+    """The head's output for every origin, ordered by level, row, column, anchor.
 
     `output` are torchvision's tensors (N, ...) by name, `origins` (N, 4) the anchors or cells in network pixels,
-    `counts` how many each level has.
+    `counts` the number of origins per level.
     """
 
     output: dict[str, Tensor]
@@ -37,14 +37,14 @@ class Head:
 
     @property
     def nbytes(self) -> int:
-        """The size of all columns."""
+        """The size of all columns in bytes."""
         return sum(t.nbytes for t in self.output.values()) + self.origins.nbytes
 
 
 class Dense:
-    """An opened one-stage detector with a sigmoid for each class and no background column: the label is the column.
+    """An opened one-stage detector with a sigmoid per class and no background column: the label is the column.
 
-    Stages preprocess, backbone, head, decode. An adapter says how the head's outputs become scores and boxes.
+    Stages preprocess, backbone, head, decode. A subclass defines how the head's outputs become scores and boxes.
     """
 
     stages: ClassVar[Mapping[str, str]] = {"rpn": "{name} is a one-stage detector: it has no region proposals."}
@@ -62,7 +62,7 @@ class Dense:
 
     @property
     def floor(self) -> float:
-        """The lowest score that candidates are kept for."""
+        """The lowest score of a candidate."""
         return min(LOWEST_SCORE, self.net.score_thresh)
 
     def scores_of(self, output: Mapping[str, Tensor]) -> Tensor:
@@ -83,7 +83,7 @@ class Dense:
         return stages.run("decode", make, self.floor)
 
     def evidence(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Evidence:
-        """Return what the head held; the scored things are all origins."""
+        """Return the head's scores and boxes of every origin."""
         seen = front(self.net, pixels, stages)
         head: Head = stages.run("head", lambda: self._head(seen))
         size = seen.size
@@ -111,7 +111,7 @@ class Dense:
         )
 
     def origins(self, pixels: Pixels, stages: Any) -> Anchors:
-        """Return the anchors, or the cells where there are none, in pixels of the original picture."""
+        """Return the anchors, or the cells of an anchor-free detector, in pixels of the original image."""
 
         def make() -> Anchors:
             seen = front(self.net, pixels, stages)
@@ -123,8 +123,8 @@ class Dense:
         return stages.run("anchors", make)
 
     def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
-        """Return what attributions look into: the anchor or cell that a box comes from, or the one nearest to a drawn
-        region, held in its place.
+        """Return what attributions explain: a fixed anchor or cell, from which a box comes or which is nearest to a
+        drawn region.
         """
         row, label = looking.chosen(self, pixels, stages, box=box, region=region)
         seen = front(self.net, pixels, stages)
@@ -180,8 +180,8 @@ class Dense:
     def _best(self, flat: Tensor) -> Tensor:
         """Return the best pairs of one level, those above the model's own threshold first, in torchvision's order.
 
-        Which of equal scores a top-k takes depends on what else is there: so the pairs above the model's own threshold
-        are chosen among themselves, as torchvision does, and the floor's fill up the rest.
+        Which of several equal scores topk picks depends on its other input. So the pairs above the model's own
+        threshold are selected among themselves, as in torchvision; the others fill the remaining places.
         """
         room, found = self.net.topk_candidates, []
         own = self.net.score_thresh

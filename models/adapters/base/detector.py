@@ -1,4 +1,4 @@
-"""The front that torchvision's detectors share: preprocess, backbone, and the way back to the original's pixels."""
+"""The first stages of torchvision's detectors (preprocess, backbone), and the mapping back to original pixels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from models.types import Anchors, Float, Pixels, Refusal
 
 @dataclass(frozen=True)
 class Front:
-    """A picture as the network sees it: `images` resized and padded, `original` (height, width), `features`."""
+    """An image as the network sees it: `images` resized and padded, `original` (height, width), `features`."""
 
     images: ImageList
     original: tuple[int, int]
@@ -27,20 +27,20 @@ class Front:
 
     @property
     def nbytes(self) -> int:
-        """The size of the input and the feature maps."""
+        """The size of the input and the feature maps in bytes."""
         return self.images.tensors.nbytes + sum(f.nbytes for f in self.features.values())
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the resized picture, padding excluded, in network pixels."""
+        """Height and width of the resized image in network pixels, without padding."""
         return self.images.image_sizes[0]
 
     def drawn(self, boxes: Tensor) -> Float:
-        """Return boxes (N, 4) of the resized picture in pixels of the original, as torchvision's postprocess does."""
+        """Convert boxes (N, 4) from network pixels to original pixels, as torchvision's postprocess does."""
         return self.mapping()(boxes)
 
     def mapping(self) -> Callable[[Tensor | Float], Float]:
-        """Return `drawn` as a function that keeps no feature map alive."""
+        """Return `drawn` as a function that holds no reference to the feature maps."""
         size, original = list(self.size), list(self.original)
 
         def drawn(boxes: Tensor | Float) -> Float:
@@ -50,7 +50,10 @@ class Front:
 
 
 def front(net: Any, pixels: Pixels, stages: Stages) -> Front:
-    """Run preprocess and backbone, each a stage. `pixels` (H, W, 3) uint8 RGB."""
+    """Run preprocess and backbone on `pixels` (H, W, 3) uint8 RGB, each as a stage.
+
+    Raises Refusal for an image so narrow that resizing leaves a side of 0 pixels.
+    """
 
     def preprocess() -> ImageList:
         device = next(net.parameters()).device
@@ -76,7 +79,7 @@ def front(net: Any, pixels: Pixels, stages: Stages) -> Front:
 
 
 def anchor_table(boxes: Float, grids: list[tuple[int, int]], per_cell: list[int]) -> Anchors:
-    """Arrange anchors (N, 4), in order of level, row, column, anchor, of maps with the given (rows, columns)."""
+    """Build the table of anchors (N, 4), by level, row, column, anchor; `grids` are the (rows, columns) of each map."""
     counts = np.array([h * w * a for (h, w), a in zip(grids, per_cell, strict=True)], np.int64)
     start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return Anchors(boxes, np.array(grids, np.int64).reshape(-1, 2), np.array(per_cell, np.int64), start)

@@ -1,4 +1,4 @@
-"""The base of adapter files: a one-stage detector with anchors around any network. Not for torchvision's detectors."""
+"""The base class for users' adapter files: a one-stage detector with anchors around any network."""
 
 from __future__ import annotations
 
@@ -30,15 +30,26 @@ MOST_CANDIDATES = 2000
 
 
 class OneStage:
-    """A one-stage detector with anchors. A subclass fills in what is its own; `docs/own-model.md` walks through one.
+    """A one-stage detector with anchors. A subclass fills in the class attributes and `build`.
 
-    `classes` by label; where the first is "background" the scores are a softmax over all, else a sigmoid for each.
-    `size` height and width that every picture is resized to; `mean` and `std` of pixels from 0 to 1 in RGB.
-    `score_threshold`, `iou_threshold`, `max_detections`: where the sliders stand at first. `strides`, `sizes`,
-    `ratios`, `offset`, `clip`: the anchors, as `GridAnchors` makes them. `variances` of the boxes' offsets as in SSD
-    (Liu et al. 2016).
-    `match_iou`: from which IoU an anchor learned an object. `outputs`, `probabilities` and `decode` say what the
-    network's numbers mean; they must let gradients through and change nothing.
+    `classes` by label; if the first is "background" the scores are a softmax over all, else a sigmoid for each.
+    `size`: height and width that every image is resized to; `mean` and `std` of pixels in 0..1, RGB.
+    `score_threshold`, `iou_threshold`, `max_detections`: the initial settings. `strides`, `sizes`, `ratios`, `offset`,
+    `clip`: the anchors, as in `GridAnchors`. `variances` of the box offsets as in SSD (Liu et al. 2016).
+    `match_iou`: the IoU from which training assigned an anchor to an object. `outputs`, `probabilities` and `decode`
+    define what the network's numbers mean; they must be differentiable and must not modify their input.
+
+    A minimal adapter file (`docs/own-model.md` explains a complete one):
+
+        class Faces(OneStage):
+            title = "Face detector"
+            classes = ("background", "face")
+            size = (240, 320)
+            strides, sizes, ratios = (8, 16), ((16, 24), (48, 64)), ((1.0,), (1.0,))
+
+            @classmethod
+            def build(cls) -> nn.Module:
+                return FaceNet()  # its forward returns logits (N, A, 2) and offsets (N, A, 4)
     """
 
     title: ClassVar[str] = ""
@@ -71,7 +82,7 @@ class OneStage:
 
     @classmethod
     def build(cls) -> nn.Module:
-        """Return the network; the weights' tensors are put into it by their names."""
+        """Return the network; the tensors of the weights file are then loaded into it by name."""
         raise NotImplementedError
 
     @classmethod
@@ -82,7 +93,7 @@ class OneStage:
 
     @classmethod
     def match(cls, state: Mapping[str, Tensor]) -> bool:
-        """Tell whether these tensors by name are weights of this detector: here, whether they fit the network."""
+        """Return whether these named tensors are weights of this detector: by default, whether they fit the network."""
         with torch.device("meta"):
             wanted = {name: value.shape for name, value in cls.build().state_dict().items()}
         return wanted == {name: value.shape for name, value in state.items()}
@@ -100,11 +111,11 @@ class OneStage:
         centre, side = (1 / v for v in self.variances)
         return BoxCoder((centre, centre, side, side)).decode_single(offsets, anchors)
 
-    # what Vitrine asks
+    # The interface that Vitrine calls
 
     @property
     def background(self) -> bool:
-        """Whether the first class is none."""
+        """Whether the first class is background."""
         return self.classes[0] in BACKGROUND
 
     @property
@@ -114,15 +125,15 @@ class OneStage:
 
     @property
     def floor(self) -> float:
-        """The lowest score that candidates are kept for."""
+        """The lowest score of a candidate."""
         return min(LOWEST_SCORE, self.score_threshold)
 
     def parameters(self) -> Iterator[Tensor]:
-        """Return the network's parameters, which tell where it is."""
+        """Return the network's parameters, from which `front` takes the device."""
         return self.net.parameters()
 
     def backbone(self, x: Tensor) -> OrderedDict[str, Tensor]:
-        """Return what the network says of inputs (N, 3, h, w), checked. Raises Refusal where it cannot be used."""
+        """Return the checked outputs for inputs (N, 3, h, w), in the place of a backbone's maps. Raises Refusal."""
         return self._checked(self.outputs(x), x)
 
     def candidates(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Candidates:
@@ -150,7 +161,7 @@ class OneStage:
         return stages.run("decode", make, self.floor)
 
     def anchors(self, pixels: Pixels, stages: Any) -> Anchors:
-        """Return the anchors in pixels of the original picture."""
+        """Return the anchors in pixels of the original image."""
 
         def make() -> Anchors:
             seen = front(self, pixels, stages)
@@ -162,7 +173,7 @@ class OneStage:
         return stages.run("anchors", make)
 
     def evidence(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Evidence:
-        """Return what the network held; the scored things are the anchors, every one of them."""
+        """Return the network's scores and boxes of every anchor."""
         seen, logits, offsets = self._seen(pixels, stages)
         anchors = self._anchors(seen)
 
@@ -185,8 +196,8 @@ class OneStage:
         )
 
     def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
-        """Return what attributions look into: the anchor that a box comes from, or the one nearest to a drawn region,
-        held in its place.
+        """Return what attributions explain: a fixed anchor, from which a box comes or which is nearest to a drawn
+        region.
         """
         row, label = looking.chosen(self, pixels, stages, box=box, region=region)
         seen = front(self, pixels, stages)
@@ -236,11 +247,11 @@ class OneStage:
         if found.shape != anchors.shape:
             raise self._wrong(self.decode, f"gave {_shape(found)} for {_shape(anchors)} anchors")
         if not found.isfinite().all():
-            raise self._wrong(self.decode, "gave boxes that are no finite numbers")
+            raise self._wrong(self.decode, "gave boxes with NaN or infinite numbers")
         return box_ops.clip_boxes_to_image(found, seen.size)
 
     def _check(self) -> None:
-        """Raise Refusal where what the class says of itself cannot be."""
+        """Raise Refusal for missing or inconsistent class attributes."""
         kind = type(self)
         levels = (self.strides, self.sizes, self.ratios)
         if not self.classes or not len(self.strides):
@@ -266,11 +277,13 @@ class OneStage:
         return OrderedDict(zip(("logits", "offsets"), output, strict=True))
 
     def _wrong(self, method: Callable[..., Any], what: str) -> Refusal:
-        return _refusal(method, f"{method.__name__} of {self.card.name} {what}", "Mend the adapter file, then F5.")
+        return _refusal(
+            method, f"{method.__name__} of {self.card.name} {what}", "Correct the adapter file, then press F5."
+        )
 
 
 def _refusal(thing: Any, what: str, advice: str) -> Refusal:
-    """Return a refusal that names the line where a class or a method begins, where it is not Vitrine's own."""
+    """Return a refusal that names the line of a class or method, unless it is defined in this file."""
     try:
         file, line = inspect.getsourcefile(thing), inspect.getsourcelines(thing)[1]
     except (OSError, TypeError):

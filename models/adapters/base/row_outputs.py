@@ -1,10 +1,10 @@
-"""What detectors of no known family share: each row of their output has scores and a box. No adapter, no network."""
+"""What detectors of no known family share: a table of output rows, each with scores and a box."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,26 +20,27 @@ from models.subject import Rect, Subject
 from models.types import Candidates, Float, Pixels, Refusal
 
 LOWEST_SCORE = 0.01
+FINAL = "{name} suppresses boxes itself, or gives one box an object: there is nothing left to suppress."
 MOST_OF_A_CLASS = 400
 
 
 @dataclass(frozen=True)
 class Output:
-    """What the network gave for a picture: `scores` (R, K) as it gave them, `boxes` (R, 4) in network pixels."""
+    """The network's output for an image: raw `scores` (R, K), and `boxes` (R, 4) in network pixels."""
 
     scores: Tensor
     boxes: Tensor
 
     @property
     def nbytes(self) -> int:
-        """The size of both."""
+        """The size of both tensors in bytes."""
         return self.scores.nbytes + self.boxes.nbytes
 
 
 class Rows:
-    """An opened detector that gives a table of scores and boxes: stages network, decode."""
+    """An opened detector whose output is a table of scores and boxes: stages network, decode."""
 
-    stages: ClassVar[Mapping[str, str]] = {"rpn": "{name} shows no region proposals."}
+    stages: Mapping[str, str] = {"rpn": "{name} shows no region proposals."}
     behaviour: Behaviour = INNOCENT
 
     def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
@@ -48,20 +49,23 @@ class Rows:
         self.card = card
         self.preprocess = found.preprocess
         self._found, self.kind = found, found.boxes
+        self._final = found.layout is not None and found.layout.final
+        if self._final:
+            self.stages = {**self.stages, "nms": FINAL}
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """The device of the network."""
         return device_of(self.net)
 
     @property
     def defaults(self) -> dict[str, Value]:
-        """Usual thresholds, for the network has none of its own."""
-        return {"score": 0.5, "iou": 0.45, "max_detections": 100}
+        """Common thresholds, because the network does not define any."""
+        return {"score": 0.5, "iou": 1.0 if self._final else 0.45, "max_detections": 100}
 
     @property
     def floor(self) -> float:
-        """The lowest score that candidates are kept for."""
+        """The lowest score of a candidate."""
         return LOWEST_SCORE
 
     def candidates(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Candidates:
@@ -69,7 +73,7 @@ class Rows:
         return stages.run("decode", lambda: self._decode(pixels, self.output(pixels, stages)), self.floor)
 
     def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
-        """Return what attributions look into: the row of a detection, or the one whose box is nearest to a region."""
+        """Return what attributions explain: the row of a detection, or the row whose box is nearest to a region."""
         row, label = self._chosen(pixels, stages, box=box, region=region)
         (h, w), extent = self.preprocess.size, self.preprocess.extent(pixels.shape[1], pixels.shape[0])
         scale = ((extent[2] - extent[0]) / w, (extent[3] - extent[1]) / h)
@@ -100,7 +104,7 @@ class Rows:
         return through(self.behaviour, self._found.runner(self.net))(x)
 
     def output(self, pixels: Pixels, stages: Any) -> Output:
-        """Return what the network gives for a picture, its boxes as corners."""
+        """Return the network's output for an image, with boxes as corners."""
 
         def make() -> Output:
             made = self._run(self.preprocess.input(pixels, self.device))
@@ -131,12 +135,12 @@ class Rows:
 
     @property
     def _labels(self) -> tuple[int, ...]:
-        """The label ids that are classes."""
+        """The label ids that are classes, without background."""
         own = label_ids(self.card.classes)
         return tuple(label for label in own if label) if self.kind.background == FIRST else own
 
     def mapping(self, pixels: Pixels) -> Callable[[Float], Float]:
-        """Return what takes boxes (N, 4) of the input to pixels of the original picture."""
+        """Return a function that converts boxes (N, 4) from network pixels to pixels of the original image."""
         x0, y0, x1, y1 = self.preprocess.extent(pixels.shape[1], pixels.shape[0])
         tall, wide = self.preprocess.size
         scale = np.array([(x1 - x0) / wide, (y1 - y0) / tall] * 2, np.float32)
@@ -144,7 +148,10 @@ class Rows:
         return lambda boxes: np.asarray(boxes * scale + first, np.float32)
 
     def _chosen(self, pixels: Pixels, stages: Any, *, box: int, region: Rect | None) -> tuple[int, int]:
-        """Return the row and label of a box id; of -1 the best candidate's; of a region the nearest row's and -1."""
+        """Return the row and label of a box id; for -1 of the best candidate; for a region the nearest row and -1.
+
+        Raises Refusal for an unknown box, or if nothing was found.
+        """
         if region is not None:
             boxes = self.mapping(pixels)(self.output(pixels, stages).boxes.cpu().numpy())
             return int(np.nanargmax(iou(boxes, np.array(region, np.float32)[None]))), -1

@@ -1,4 +1,4 @@
-"""What adapters share whose networks answer a picture as a whole: with classes or features. No adapter, no detector."""
+"""What adapters share whose networks output one vector for the whole image: class scores or features."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from models.types import Float, Pixels
 
 
 class Seen:
-    """An opened network with one number for each class or channel: stage preprocess."""
+    """An opened network with one number per class or channel: stage preprocess."""
 
     net: Any
     card: Card
     preprocess: Preprocess
     head: Head = Head()
     behaviour: Behaviour = INNOCENT
-    first: bool = True  # whether the first of plain values is explained by itself, not the largest
+    first: bool = True  # explain the first of plain values by default, rather than the largest
 
     @property
     def device(self) -> torch.device:
-        """Where the network is; one without any tensor is on the processor."""
+        """The device of the network; the CPU if it has no tensors."""
         tensor = next(chain(self.net.parameters(), self.net.buffers()), None)
         return torch.device("cpu") if tensor is None else tensor.device
 
     @property
     def scores(self) -> Callable[[Tensor], Tensor]:
-        """What takes inputs (N, 3, h, w) to scores (N, C) before the link of the `head`."""
+        """A function from inputs (N, 3, h, w) to scores (N, C) before the link of the `head`."""
         return through(self.behaviour, self.net)
 
     def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
-        """Return what attributions look into; such a network knows no boxes, so both are passed over."""
+        """Return what attributions explain; such a network has no boxes, so `box` and `region` are ignored."""
 
         def make() -> Subject:
             height, width = pixels.shape[:2]
@@ -60,10 +60,10 @@ class Seen:
 
 
 class Scored(Seen):
-    """An opened network with one score for each class: stages preprocess, scores."""
+    """An opened network with one score per class: stages preprocess, scores."""
 
     def logits(self, pixels: Pixels, stages: Any) -> Float:
-        """Return the scores (C,) before the link of the `head` of a picture (H, W, 3) uint8 RGB."""
+        """Return the scores (C,), before the link of the `head`, for an image (H, W, 3) uint8 RGB."""
         seen = self.subject(pixels, stages)
 
         def make() -> Tensor:

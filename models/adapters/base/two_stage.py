@@ -1,4 +1,4 @@
-"""The two stages that torchvision's R-CNN family shares: region proposals, then a box head per proposal. No adapter."""
+"""The two stages that torchvision's R-CNN family shares: region proposals, then a box head per proposal."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ RPN = ("rpn_score", "rpn_iou", "rpn_top_n")
 
 @dataclass(frozen=True)
 class Regions:
-    """What the RPN's head says of every anchor, as columns of equal length N: `logits` (N,) of objectness, `boxes`
-    (N, 4) in network pixels, unclipped; `counts` are the anchors per level."""
+    """The RPN head's output for all N anchors: `logits` (N,) of objectness, `boxes` (N, 4) in network pixels, not
+    clipped; `counts` are the anchors per level.
+    """
 
     logits: Tensor
     boxes: Tensor
@@ -38,13 +39,13 @@ class Regions:
 
     @property
     def nbytes(self) -> int:
-        """The size of all columns."""
+        """The size of all columns in bytes."""
         return self.logits.nbytes + self.boxes.nbytes
 
 
 @dataclass(frozen=True)
 class Pool:
-    """What the RPN kept before its own suppression, as columns of equal length P.
+    """The P regions that enter the RPN's suppression.
 
     `boxes` (P, 4) in network pixels, clipped; `objectness` (P,) in 0..1; `level` (P,); `anchor` (P,) rows.
     """
@@ -56,14 +57,14 @@ class Pool:
 
     @property
     def nbytes(self) -> int:
-        """The size of all columns."""
+        """The size of all columns in bytes."""
         return sum(t.nbytes for t in (self.boxes, self.objectness, self.level, self.anchor))
 
 
 class TwoStage:
     """An opened two-stage detector: stages preprocess, backbone, rpn head, rpn, proposals, box head, decode.
 
-    Ren et al. 2015. An adapter of the family adds `match`, `tiny` and what it does beyond boxes.
+    Ren et al. 2015. A subclass adds `match`, `tiny` and outputs beyond boxes.
     """
 
     stages: ClassVar[Mapping[str, str]] = {}
@@ -88,14 +89,14 @@ class TwoStage:
 
     @property
     def floor(self) -> float:
-        """The lowest score that candidates are kept for."""
+        """The lowest score of a candidate."""
         return min(LOWEST_SCORE, self.net.roi_heads.score_thresh)
 
     def candidates(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Candidates:
         """Return every (proposal, class) pair above the floor, proposal by proposal as torchvision does.
 
-        At the model's own RPN settings the box head runs on its proposals alone, exactly as in the model; at others
-        its outputs for the whole pre-NMS pool are computed once, and each setting is a selection of rows of them.
+        At the model's own RPN settings the box head runs on the proposals only, exactly as in the model. At other
+        settings it runs once on the whole pool before suppression, and each setting selects rows of the result.
         """
 
         def make() -> Candidates:
@@ -106,7 +107,7 @@ class TwoStage:
         return stages.run("decode", make, *self._wanted(settings), self.floor)
 
     def anchors(self, pixels: Pixels, stages: Any) -> Anchors:
-        """Return the RPN's anchors in pixels of the original picture."""
+        """Return the RPN's anchors in pixels of the original image."""
 
         def make() -> Anchors:
             seen = front(self.net, pixels, stages)
@@ -118,7 +119,7 @@ class TwoStage:
         return stages.run("anchors", make)
 
     def evidence(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Evidence:
-        """Return what both stages held; the scored things are the proposals at the RPN's `settings`."""
+        """Return the values of both stages; the scored boxes are the proposals at the RPN's `settings`."""
 
         def make() -> Evidence:
             seen = front(self.net, pixels, stages)
@@ -151,8 +152,8 @@ class TwoStage:
         return stages.run("evidence", make, *self._wanted(settings))
 
     def subject(self, pixels: Pixels, stages: Any, *, box: int = -1, region: Rect | None = None) -> Subject:
-        """Return what attributions look into: the proposal that a box comes from, or a drawn region as proposal, held
-        in its place, through the box head.
+        """Return what attributions explain: the box head on a fixed proposal, from which a box comes, or on a drawn
+        region as the proposal.
         """
         anchor, label = looking.chosen(self, pixels, stages, box=box, region=region)
         seen = front(self.net, pixels, stages)
@@ -184,7 +185,7 @@ class TwoStage:
         return tuple(settings.get(name, own[name]) for name in RPN)
 
     def _second(self, seen: Front, settings: Mapping[str, Any], stages: Any) -> tuple[Pool, Tensor, Tensor, Tensor]:
-        """Return the pool, the rows of it that are proposals, and the box head's logits and deltas for those."""
+        """Return the pool, its rows that become proposals, and the box head's logits and deltas for those rows."""
         own, wanted = self.defaults, self._wanted(settings)
         every: Regions = stages.run("rpn head", lambda: self._regions(seen))
         pool = stages.run("rpn", lambda: self._pool(seen, every))
@@ -215,7 +216,9 @@ class TwoStage:
         return Pool(boxes[keep], every.logits[anchor].sigmoid(), levels[anchor], anchor)
 
     def _propose(self, pool: Pool, score: float, iou: float, top_n: int) -> Tensor:
-        """Return the rows of the pool that become proposals; the RPN compares with >=, per level."""
+        """Return the rows of the pool that become proposals. As in torchvision's RPN, the score is compared with >=,
+        and suppression runs per level.
+        """
         rows = torch.where(pool.objectness >= score)[0]
         keep = box_ops.batched_nms(pool.boxes[rows], pool.objectness[rows], pool.level[rows], iou)
         return rows[keep[:top_n]]

@@ -1,4 +1,4 @@
-"""Feature ablation: how much the score falls when one superpixel, or one drawn region, is taken away."""
+"""Feature ablation: the fall of the score when one superpixel, or one drawn region, is removed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from models.params import param
 from models.subject import Subject
 from models.types import Bool, Float, Int, Refusal
 
-FIRST = 5  # one part in so many makes the coarse picture
+FIRST = 5  # every fifth part makes the coarse map
 UNIT = "parts"
 
 
 @dataclass(frozen=True)
 class Params(PartParams):
-    """A target, and what is taken away."""
+    """A target, and what is removed."""
 
     mask: str = param(
         "", "Hidden region", "x0,y0,x1,y1 in pixels of the picture: take this away rather than superpixels."
@@ -38,7 +38,10 @@ class Params(PartParams):
     gradient=False,
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
-    """Return the map (h, w) in network pixels: at each pixel the fall of the score without the part it lies in."""
+    """Return the map (h, w) in network pixels.
+
+    The fall of the score when the part that contains the pixel is removed.
+    """
     subject = probe.subject
     region = region_of(params.mask)
     parts = _region(subject, region) if region else parts_of(subject, probe.pixels, params.segments, probe.stages)
@@ -49,7 +52,7 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
         def hidden(rows: Int) -> Tensor:
             return parts.inputs(subject, filling, np.arange(parts.count) != rows[:, None])
 
-        # Labels go over the picture row by row: every fifth of them is spread over it.
+        # Superpixels are numbered row by row, so every fifth one gives an even coarse cover of the picture.
         order = np.argsort(np.arange(count) % FIRST, kind="stable")
         return Sweep(subject, hidden, order, columns=columns, boxes=parts.spans)
 
@@ -65,7 +68,10 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
 
 
 def _region(subject: Subject, region: tuple[float, float, float, float]) -> Parts:
-    """Return a region as part 0 and the rest as part 1. Raises Refusal when the network does not see it."""
+    """Return the region as part 0 and the rest as part 1.
+
+    Raises Refusal if the region lies outside the network's input.
+    """
     (left, top, right, bottom), (h, w) = subject.extent, subject.size
     x0, x1 = (round((x - left) / (right - left) * w) for x in region[::2])
     y0, y1 = (round((y - top) / (bottom - top) * h) for y in region[1::2])
@@ -80,7 +86,7 @@ def _region(subject: Subject, region: tuple[float, float, float, float]) -> Part
 
 
 def _nearest(parts: Parts, fall: Float, known: Bool) -> Float:
-    """Return the values (M,) with that of the nearest known part for each that is not known yet."""
+    """Return the values (M,) of all parts; a part not known yet gets the value of the nearest known part."""
     y, x = np.divmod(np.arange(parts.labels.size), parts.labels.shape[1])
     sizes = np.bincount(parts.labels.ravel())
     centre = np.stack([np.bincount(parts.labels.ravel(), along) / sizes for along in (y, x)], 1)

@@ -1,4 +1,7 @@
-"""CAM: the map whose mean is the score. Exact, and only for networks that end in a mean over places and one layer."""
+"""CAM: the map whose mean is the score.
+
+Exact, but only for networks that end in global average pooling and one layer.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from models.attributions.target import TargetParams
 from models.subject import Subject
 from models.types import Refusal
 
-CLOSE = 1e-3  # of the score
+CLOSE = 1e-3  # largest relative error of the mean against the score
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Params(TargetParams):
 
 
 def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
-    """Return whether the scores are linear in the mean over a map's places, checked on this picture's own numbers."""
+    """Return whether the scores are linear in the spatial mean of a map, verified numerically on this picture."""
     head = _head(subject, stages)
     if head is not None:
         layer = f"{head.call.id}, after ReLU" if head.rectified else head.call.id
@@ -39,9 +42,9 @@ def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
     group="Class activation maps",
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
-    """Return the map (h, w) at the layer's own resolution (equation 2). Raises Refusal where it misses the score."""
+    """Return the map (h, w) at the layer's own resolution (equation 2). Raises Refusal if its mean misses the score."""
     head, target = _head(probe.subject, probe.stages), probe.target
-    assert head is not None  # or the verdict would have been never
+    assert head is not None  # the verdict "never" would have stopped the method
     values, bias = head.plane(target.plus), head.offset(target.plus)
     if target.minus >= 0:
         values, bias = values - head.plane(target.minus), bias - head.offset(target.minus)
@@ -49,7 +52,7 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
     if missed > CLOSE * max(1.0, float(probe.scores.abs().max())):
         raise Refusal(f"The map's mean misses the score by {missed:.3g}.", advice="Use Grad-CAM.")
     more = {"layer": head.call.id, "bias": bias}
-    # The mean over places plus the bias is the score: checked, and rounding all that is left.
+    # The mean plus the bias must equal the score, which was checked above: only rounding is left.
     return Heatmap(values.cpu().numpy(), probe.subject.extent, missed / max(abs(probe.score - bias), 1e-12), more)
 
 

@@ -1,4 +1,4 @@
-"""Deconvnet: the gradient, where each ReLU is put on what comes back instead of letting it through where it was on."""
+"""Deconvnet: the gradient with ReLU applied to the backward signal instead of the mask of the forward pass."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ class Params(TargetParams):
     group="Guided",
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
-    """Return the absolute rectified gradient (h, w), the largest over colours (section 2.1)."""
+    """Return the absolute rectified gradient (h, w), the maximum over colour channels (section 2.1)."""
     values = guided_relu.gradient(probe, "deconvnet").abs().amax(1)[0]
     return Heatmap(values.cpu().numpy(), probe.subject.extent, more={"caution": guided_relu.CAUTION})

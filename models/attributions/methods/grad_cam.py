@@ -1,4 +1,7 @@
-"""Grad-CAM: a layer's channels, weighed by their mean gradient and added up. Signed: no ReLU is put on it."""
+"""Grad-CAM: the sum of a layer's channels, weighted by their mean gradient.
+
+Signed: the paper's final ReLU is left out.
+"""
 
 from __future__ import annotations
 

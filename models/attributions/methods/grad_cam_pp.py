@@ -1,4 +1,4 @@
-"""Grad-CAM++: a layer's channels, weighed by their positive gradients at the places that matter most. Signed."""
+"""Grad-CAM++: a layer's channels, weighted by their positive gradients at the positions that matter most. Signed."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Params(LayerParams):
     group="Class activation maps",
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
-    """Return the map (h, w) at the layer's own resolution (equations 10 and 19, of the score's exponential)."""
+    """Return the map (h, w) at the layer's own resolution (equations 10 and 19, for the exponential of the score)."""
     found = class_activation.evidence(probe, params.layer)
     gradient, activation = found.gradient, found.activation
     square = gradient.square()
-    # The exponential of the score stands above and below, and drops out but for the scale of the whole map.
+    # The exponential of the score cancels in the weights; it would only scale the whole map.
     below = 2 * square + activation.sum((1, 2), keepdim=True) * square * gradient
     alpha = torch.where(below == 0, 0, square / below)
     weights = (alpha * gradient.relu()).sum((1, 2))

@@ -1,4 +1,4 @@
-"""Guided backpropagation: the gradient, where each ReLU lets only positive values back, and only where it was on."""
+"""Guided backpropagation: the gradient; each ReLU passes back only positive values, and only where it was active."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ class Params(TargetParams):
     group="Guided",
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
-    """Return the absolute guided gradient (h, w), the largest over colours."""
+    """Return the absolute guided gradient (h, w), the maximum over colour channels."""
     values = guided_relu.gradient(probe, "guided").abs().amax(1)[0]
     return Heatmap(values.cpu().numpy(), probe.subject.extent, more={"caution": guided_relu.CAUTION})

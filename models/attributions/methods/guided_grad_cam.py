@@ -1,4 +1,4 @@
-"""Guided Grad-CAM: guided backpropagation, shown only where Grad-CAM speaks for the target."""
+"""Guided Grad-CAM: guided backpropagation, shown only where Grad-CAM is positive for the target."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Params(LayerParams):
 
 
 def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
-    """Return the verdict on guided backpropagation, where the layer has places. Raises Refusal where it has none."""
+    """Return the verdict on guided backpropagation. Raises Refusal if the layer has no spatial positions."""
     places = class_activation.verdict(subject, params, stages)
     return places if places.level == "never" else guided_relu.verdict(subject, params, stages)
 
@@ -34,7 +34,7 @@ def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
     group="Guided",
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
-    """Return the absolute product (h, w), the largest over colours (section 3.2)."""
+    """Return the absolute product (h, w), the maximum over colour channels (section 3.2)."""
     found = class_activation.evidence(probe, params.layer)
     places = class_activation.weighed(found).relu()[None, None]
     places = functional.interpolate(places, probe.subject.size, mode="bilinear", align_corners=False)

@@ -1,4 +1,4 @@
-"""HiRes-CAM: a layer's activations times their gradients, place by place, added up over channels. Signed."""
+"""HiRes-CAM: a layer's activations times their gradients, position by position, summed over channels. Signed."""
 
 from __future__ import annotations
 

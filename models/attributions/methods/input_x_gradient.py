@@ -1,4 +1,4 @@
-"""Input x gradient: what each pixel, as the network gets it, adds to the score if the network were linear there."""
+"""Input x gradient: the contribution of each pixel to the score if the network were linear."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Params(TargetParams):
     verdict=gradients.verdict,
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
-    """Return input times gradient (h, w), summed over colours.
+    """Return input times gradient (h, w), summed over colour channels.
 
-    It promises no completeness: the sum is the score only of a network of ReLUs without biases.
+    Completeness does not hold in general: the sum equals the score only for ReLU networks without biases.
     """
     values = (probe.subject.input * gradients.of_input(probe)).sum(1)[0]
     return Heatmap(values.cpu().numpy(), probe.subject.extent)

@@ -1,8 +1,8 @@
-"""Integrated gradients: the gradient along the straight path from a baseline to the picture, as fine as it needs to be.
+"""Integrated gradients: the gradient integrated along the straight path from a baseline to the picture.
 
-The score is known wherever the gradient is, so each piece of the path tells how far its own share of the attributions
-is from what completeness promises. The pieces that miss most are halved, every gradient is used again, until the whole
-is within the tolerance. With a fixed number of steps it is Gauss-Legendre quadrature, as in captum.
+The score is known wherever the gradient is, so the error of each interval's attributions against completeness can be
+measured. The intervals with the largest error are halved, reusing every gradient, until the total error is within the
+tolerance. With a fixed number of steps it is Gauss-Legendre quadrature, as in captum.
 """
 
 from __future__ import annotations
@@ -15,22 +15,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
 
 from models.attributions import gradients as gradient
 from models.attributions.attribution import Heatmap, Probe, attribution
-from models.attributions.baselines import BASELINES, TITLES, baseline
 from models.attributions.target import TargetParams
 from models.params import param
+from models.subject import Subject
 from models.types import Float
+
+BASELINES = ("black", "mean", "blur", "noise")
+TITLES = ("Black", "Mean colour", "Blurred picture", "Noise")
+BLUR = 1 / 16  # standard deviation, as a share of the input's shorter side
 
 Double = NDArray[np.float64]
 
-FIRST = 8  # pieces of the path to begin with, and how many are halved at a time
+FIRST = 8  # intervals at the start, and how many are halved per round
 
 
 @dataclass(frozen=True)
 class Params(TargetParams):
-    """A target, the baseline, and how exact the sum has to be."""
+    """A target, the baseline, and the accuracy of the integral."""
 
     baseline: str = param("mean", "Baseline", "The input that stands for no picture.", choices=BASELINES, titles=TITLES)
     tolerance: float = param(
@@ -59,7 +64,7 @@ class Params(TargetParams):
     verdict=gradient.verdict,
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
-    """Return integrated gradients (h, w), summed over colours (equation 1), with their completeness delta."""
+    """Return integrated gradients (h, w), summed over colour channels (equation 1), with their completeness error."""
     start = baseline(probe.subject, params.baseline, seed=params.seed)
     if params.steps:
         values, steps = _fixed(probe, start, params.steps), params.steps
@@ -73,14 +78,14 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
 
 
 def _fixed(probe: Probe, start: Tensor, steps: int) -> Double:
-    """Return the attributions by Gauss-Legendre quadrature, as captum's default is."""
+    """Return the attributions by Gauss-Legendre quadrature, captum's default."""
     nodes, weights = np.polynomial.legendre.leggauss(steps)
     planes = (plane for plane, _ in _along(probe, start, (nodes + 1) / 2, steps, fast=False))
     return _added(weights / 2, planes)
 
 
 def _adaptive(probe: Probe, start: Tensor, params: Params) -> tuple[Double, int, float]:
-    """Return the attributions by the trapezoid rule, the number of its steps, and what they should add up to."""
+    """Return the attributions by the trapezoid rule, the number of steps, and the sum that completeness requires."""
     alpha, planes, scores = np.zeros(0), [], np.zeros(0)
     fresh = np.arange(FIRST + 1) / FIRST
     while True:
@@ -100,8 +105,9 @@ def _adaptive(probe: Probe, start: Tensor, params: Params) -> tuple[Double, int,
 
 
 def _along(probe: Probe, start: Tensor, alpha: Double, most: int, *, fast: bool) -> Iterator[tuple[Float, float]]:
-    """Yield for each place `alpha` on the path the attributions (h, w) of a path with its gradient all along, and its
-    score.
+    """Yield for each position `alpha` (0 to 1) on the path.
+
+    Gradient times (picture - baseline), (h, w), and the score.
     """
     way, batch = probe.subject.input - start, gradient.batch_of(probe.subject)
     for done in range(0, len(alpha), batch):
@@ -112,8 +118,26 @@ def _along(probe: Probe, start: Tensor, alpha: Double, most: int, *, fast: bool)
 
 
 def _added(weights: Double, planes: Iterable[Float]) -> Double:
-    """Return the weighted sum of planes (h, w), itself in double precision."""
+    """Return the weighted sum of planes (h, w), in double precision."""
     total: Any = np.float64(0)
     for weight, plane in zip(weights, planes, strict=True):
         total = total + weight * plane
     return total
+
+
+def baseline(subject: Subject, kind: str, *, seed: int = 0) -> Tensor:
+    """Return a baseline (1, 3, h, w), normalised as the network expects; noise is uniform over each channel's range."""
+    x = subject.input
+    match kind:
+        case "black":
+            return subject.black.expand_as(x)
+        case "mean":
+            return subject.mean.expand_as(x)
+        case "blur":
+            sigma = BLUR * min(subject.size)
+            reach = min(int(3 * sigma), min(subject.size) - 1)
+            return gaussian_blur(x, [2 * reach + 1] * 2, [sigma] * 2)
+    # Drawn on the CPU, so that a seed gives the same noise on every device.
+    drawn = torch.rand(x.shape, generator=torch.Generator().manual_seed(seed)).to(x)
+    low, high = x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)
+    return low + drawn * (high - low)

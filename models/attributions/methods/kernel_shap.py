@@ -1,4 +1,4 @@
-"""KernelSHAP: Shapley values of superpixels, from a regression over coalitions of them. Adds up to the score's fall."""
+"""KernelSHAP: Shapley values of superpixels, from a regression over coalitions. They sum to the score's total fall."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from models.attributions.superpixels import PartParams, parts_of
 from models.params import param
 from models.types import Bool
 
-FIRST = 5  # the first picture comes from one coalition in so many
+FIRST = 5  # the coarse map uses one fifth of the coalitions
 UNIT = "coalitions"
 
 
 @dataclass(frozen=True)
 class Params(PartParams):
-    """A target, the parts, and how many coalitions of them are tried."""
+    """A target, the parts, and the number of coalitions."""
 
     samples: int = param(500, "Coalitions", "Sets of parts that are shown alone.", low=10, high=20_000, step=10)
     seed: int = param(0, "Seed", "Another number draws other coalitions.", low=0, high=2**31 - 1, step=1)
@@ -37,7 +37,7 @@ class Params(PartParams):
     gradient=False,
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
-    """Return the map (h, w) in network pixels of the values, which add up, part by part, to the whole fall."""
+    """Return the map (h, w) in network pixels of the Shapley values; summed over parts they equal the total fall."""
     subject = probe.subject
     parts = parts_of(subject, probe.pixels, params.segments, probe.stages)
     shown, weights = coalitions(parts.count, params.samples, params.seed)
@@ -63,10 +63,11 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
 
 
 def coalitions(parts: int, samples: int, seed: int) -> tuple[Bool, NDArray[np.float64]]:
-    """Return which parts are seen (n, M) and the weight (n,) of each; in the first, of weight 0, none is.
+    """Return the visible parts (n, M) and the weight (n,) of each coalition; the first, of weight 0, is the empty one.
 
-    Where all coalitions fit they are taken, each with its kernel weight (theorem 2), which gives exact Shapley values.
-    Otherwise they are drawn by that weight, each with its complement, and then weigh the same.
+    If all coalitions fit into `samples` they are enumerated with their kernel weights (theorem 2), which gives exact
+    Shapley values. Otherwise they are sampled in proportion to the kernel, each with its complement, and weighted
+    equally.
     """
     sizes = np.arange(1, parts)
     if 2**parts - 2 <= samples:

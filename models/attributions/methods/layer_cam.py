@@ -1,4 +1,4 @@
-"""Layer-CAM: a layer's activations times their positive gradients, place by place; for early layers too. Signed."""
+"""Layer-CAM: a layer's activations times their positive gradients, position by position; suits early layers. Signed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LIME: a linear model of the score in which superpixels are seen or hidden, fitted near the picture."""
+"""LIME: a local linear model of the score as a function of which superpixels are visible."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from models.attributions.superpixels import PartParams, parts_of
 from models.params import param
 from models.types import Bool
 
-FIRST = 5  # the first picture comes from one sample in so many
+FIRST = 5  # the coarse map uses one fifth of the samples
 PENALTY = 1.0
 UNIT = "samples"
 
 
 @dataclass(frozen=True)
 class Params(PartParams):
-    """A target, the parts, and the samples that the linear model is fitted to."""
+    """A target, the parts, and the samples used to fit the linear model."""
 
     samples: int = param(500, "Samples", "Pictures with parts hidden at random.", low=10, high=20_000, step=10)
     width: float = param(
@@ -44,7 +44,7 @@ class Params(PartParams):
     gradient=False,
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
-    """Return the map (h, w) in network pixels of the slopes: what seeing a part adds to the score."""
+    """Return the map (h, w) in network pixels of the slopes: how much the score rises when a part is visible."""
     subject = probe.subject
     parts = parts_of(subject, probe.pixels, params.segments, probe.stages)
     shown = drawn(parts.count, params.samples, params.seed)
@@ -66,15 +66,16 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
 
 
 def drawn(parts: int, samples: int, seed: int) -> Bool:
-    """Return which parts are seen (n, M), each with a chance of a half; in the first sample all are."""
+    """Return the visible parts (n, M), each with probability 0.5; in the first sample all are visible."""
     shown = np.random.default_rng(seed).random((samples, parts)) < 0.5
     shown[0] = True
     return shown
 
 
 def nearness(z: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """Return the weight (n,) of samples (n, M) by their cosine distance to the whole picture, as in the authors' code:
-    the root of exp(-d² / width²).
+    """Return the weight (n,) of samples (n, M): sqrt(exp(-d² / width²)), as in the authors' code.
+
+    d is the cosine distance to the sample in which all parts are visible.
     """
     distance = 1 - np.sqrt(z.mean(1))
     return np.sqrt(np.exp(-((distance / width) ** 2)))

@@ -1,4 +1,4 @@
-"""Occlusion: how much the score falls when a window hides a part of the picture. Coarse at first, then exact."""
+"""Occlusion: the fall of the score when a window hides part of the picture. A coarse map first, then the exact one."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from models.params import param
 from models.subject import Subject
 from models.types import Bool, Float, Int, Refusal
 
-FIRST = 0.1  # share of the positions that the coarse picture may take: following the network takes as long again
+FIRST = 0.1  # share of the positions in the coarse map, which incremental inference makes about twice as slow
 FEW = 16
 UNIT = "positions"
 
 
 @dataclass(frozen=True)
 class Params(TargetParams):
-    """A target, the window and how it moves."""
+    """A target, the window and its stride."""
 
     window: int = param(
         -1,
@@ -48,7 +48,7 @@ class Params(TargetParams):
 
 @dataclass(frozen=True)
 class Windows:
-    """Where the window stands: `side` and `stride` px on an input of `size` (h, w), cut off at its edge."""
+    """The positions of the window: `side` and `stride` in px of an input of `size` (h, w), clipped at the edge."""
 
     size: tuple[int, int]
     side: int
@@ -56,18 +56,18 @@ class Windows:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Rows and columns of positions: the last one reaches the edge, as in captum."""
+        """Rows and columns of positions; the last ones reach the edge, as in captum."""
         rows, columns = (math.ceil((length - self.side) / self.stride) + 1 for length in self.size)
         return rows, columns
 
     def spans(self, rows: Int) -> tuple[Int, Int, Int, Int]:
-        """Return y0, y1, x0, x1 of some positions, which are numbered row by row."""
+        """Return y0, y1, x0, x1 (n,) of the given positions, which are numbered row by row."""
         y0, x0 = (index * self.stride for index in np.divmod(rows, self.grid[1]))
         return y0, np.minimum(y0 + self.side, self.size[0]), x0, np.minimum(x0 + self.side, self.size[1])
 
     @property
     def step(self) -> int:
-        """Every so many rows and columns of positions make the coarse picture."""
+        """Stride of the coarse map, in rows and columns of positions."""
         rows, columns = self.grid
         most = FIRST * rows * columns
         for step in range(2, max(rows, columns)):
@@ -77,13 +77,17 @@ class Windows:
 
     @property
     def order(self) -> tuple[Int, int]:
-        """Return the positions coarse to fine, and how many are coarse; few are all taken at once."""
+        """Return the positions, coarse ones first, and the number of coarse ones.
+
+        All count as coarse if there are few.
+        """
         rows, columns = self.grid
         if rows * columns <= FEW or self.step == 1:
             return np.arange(rows * columns), rows * columns
         y, x = np.divmod(np.arange(rows * columns), columns)
         fine = (y % self.step != 0) | (x % self.step != 0)
-        # Windows as far from the edge change as much of the network, so that they make good batches.
+        # Windows at the same distance from the edge affect equally large parts of the network, which makes efficient
+        # batches.
         inside = [np.minimum(at, count - 1 - at) for at, count in ((x, columns), (y, rows))]
         return np.lexsort((*inside, fine)), int((~fine).sum())
 
@@ -98,7 +102,7 @@ class Windows:
     gradient=False,
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
-    """Return the map (h, w) in network pixels: the mean fall of the score over the windows that hide a pixel."""
+    """Return the map (h, w) in network pixels: the mean fall of the score over the windows that cover the pixel."""
     subject = probe.subject
     windows = _windows(subject.size, params)
     order, first = windows.order
@@ -119,7 +123,7 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
 
 
 def _windows(size: tuple[int, int], params: Params) -> Windows:
-    """Return the positions asked for. Raises Refusal when the window does not fit or leaves gaps."""
+    """Return the window positions. Raises Refusal if the window does not fit into the input or leaves gaps."""
     side = params.window if params.window >= 0 else max(1, round(min(size) / 7))
     stride = params.stride if params.stride >= 0 else max(1, round(side / 2))
     if side > min(size):
@@ -136,7 +140,7 @@ def _windows(size: tuple[int, int], params: Params) -> Windows:
 
 
 def _hidden(subject: Subject, windows: Windows, filling: Tensor, rows: Int) -> Tensor:
-    """Return the input (n, 3, h, w) with the window at each of some positions."""
+    """Return the inputs (n, 3, h, w) with the window at each of the given positions."""
     inputs = subject.input.repeat(len(rows), 1, 1, 1)
     for at, (y0, y1, x0, x1) in enumerate(zip(*windows.spans(rows), strict=True)):
         inputs[at, :, y0:y1, x0:x1] = filling[0, :, y0:y1, x0:x1]
@@ -144,7 +148,7 @@ def _hidden(subject: Subject, windows: Windows, filling: Tensor, rows: Int) -> T
 
 
 def _filled(windows: Windows, fall: Float, known: Bool) -> Float:
-    """Return the values (P,) with those not known yet taken between the coarse ones."""
+    """Return the values (P,), those not known yet interpolated between the coarse ones."""
     rows, columns = windows.grid
     step = windows.step
     coarse = fall.reshape(rows, columns)[::step, ::step]
@@ -155,7 +159,7 @@ def _filled(windows: Windows, fall: Float, known: Bool) -> Float:
 
 
 def _spread(windows: Windows, fall: Float) -> Float:
-    """Return the mean (h, w) of the values (P,) of the windows over each pixel."""
+    """Return the mean (h, w) over each pixel of the values (P,) of the windows that cover it."""
     y0, y1, x0, x1 = windows.spans(np.arange(len(fall)))
 
     def total(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Saliency: how much the score changes with each pixel, the largest of the three colours' absolute gradients."""
+"""Saliency: the absolute gradient of the score at each pixel, the maximum over colour channels."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ class Params(TargetParams):
     signed=False,
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
-    """Return the absolute gradient (h, w), the largest over colours (section 3.1)."""
+    """Return the absolute gradient (h, w), the maximum over colour channels (section 3.1)."""
     return Heatmap(gradients.of_input(probe).abs().amax(1)[0].cpu().numpy(), probe.subject.extent)

@@ -1,4 +1,4 @@
-"""Score-CAM: a layer's channels, each weighed by the score of the picture seen through it. No gradients, no ReLU."""
+"""Score-CAM: a layer's channels, each weighted by the score of the picture masked with it. Needs no gradients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from models.attributions.perturbation import Sweep, swept, told
 from models.tracing.layers import activations, automatic, call_of
 from models.types import Int
 
-FIRST = 5  # the first picture is made of one channel in so many, those that vary most
+FIRST = 5  # the coarse map uses the fifth of the channels that vary most
 UNIT = "channels"
 
 
@@ -35,7 +35,7 @@ class Params(LayerParams):
 def attribute(probe: Probe, params: Params) -> Heatmap:
     """Return the map (h, w) at the layer's own resolution (algorithm 1, without the ReLU).
 
-    The weights are a softmax over channels, so what is subtracted of each score for an empty picture falls out.
+    The weights are a softmax over channels, so the score of a baseline picture, which the paper subtracts, cancels.
     """
     subject, stages = probe.subject, probe.stages
     call = call_of(subject, params.layer or automatic(subject, stages), stages, spatial=True)
@@ -56,7 +56,9 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
 
 
 def _through(picture: Tensor, planes: Tensor, rows: Int) -> Tensor:
-    """Return the input (n, 3, h, w) times some channels, each enlarged and stretched to 0..1."""
+    """Return the input masked by the given channels (n, 3, h, w), each channel resized to the input and rescaled to
+    0..1.
+    """
     chosen = planes[torch.from_numpy(rows).to(planes.device)][:, None]
     large = functional.interpolate(chosen, picture.shape[-2:], mode="bilinear", align_corners=False)
     low, high = large.amin((2, 3), keepdim=True), large.amax((2, 3), keepdim=True)

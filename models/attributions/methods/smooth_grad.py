@@ -1,4 +1,4 @@
-"""SmoothGrad: the gradient, averaged over copies of the picture with noise."""
+"""SmoothGrad: the gradient averaged over noisy copies of the picture."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Params(TargetParams):
     signed=False,
 )
 def attribute(probe: Probe, params: Params) -> Heatmap:
-    """Return the absolute mean gradient (h, w), the largest over colours (section 3)."""
+    """Return the absolute mean gradient (h, w), the maximum over colour channels (section 3)."""
     x = probe.subject.input
     spread = params.sigma * float(x.max() - x.min())
-    # Drawn on the CPU and one by one, so that a seed means the same noise on every device, in batches of any size.
+    # Drawn on the CPU and one at a time, so that a seed gives the same noise on every device and for every batch size.
     generator = torch.Generator().manual_seed(params.seed)
     total, batch = torch.zeros_like(x), gradients.batch_of(probe.subject)
     for done in range(0, params.samples, batch):

@@ -1,4 +1,4 @@
-"""Bars with a name and a number each, from a common left edge. It works out none of it."""
+"""A horizontal bar chart with a name and a number per bar."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_ROW_PX = 26
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: its `part` of the full length, 0 to 1, the `text` behind it, what the tool tip says."""
+    """One bar: its length `part` (0 to 1 of the full length), the `text` after it and the tooltip `help`."""
 
     name: str
     part: float
@@ -26,21 +26,21 @@ class Bar:
 
 
 class BarChart(Chart):
-    """The bars, as many as there are, in the room there is."""
+    """Horizontal bars with a common left edge, sized to fit the widget."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._bars: Sequence[Bar] = ()
 
     def set_bars(self, bars: Sequence[Bar]) -> None:
-        """Show other bars."""
+        """Replace the bars."""
         self._bars = bars
         self.setAccessibleDescription("; ".join(f"{bar.name}: {bar.text}" for bar in bars))
         self.update()
 
     @property
     def row_height(self) -> float:
-        """The height of one bar and the space around it, in pixels."""
+        """Return the height of one bar with the space around it, in pixels."""
         return min(MOST_ROW_PX, (self.height() - GAP / 2) / max(1, len(self._bars)))
 
     def draw(self, painter: QPainter) -> None:
@@ -64,7 +64,7 @@ class BarChart(Chart):
             self.write(painter, place, bar.text, colour=now.text)
 
     def explain(self, place: QPointF) -> str:
-        """Say what a bar means."""
+        """Return the help text of the bar at a place, "" if there is none."""
         number = int((place.y() - GAP / 4) // self.row_height)
         return self._bars[number].help if 0 <= number < len(self._bars) else ""
 

@@ -1,4 +1,4 @@
-"""What the charts share: fonts, colours, room for text, and a word on what lies under the pointer. It draws no data."""
+"""The base class of all charts: font, colours, elided text, and a tooltip for what is under the pointer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 class Chart(QWidget):
-    """A painted chart. A subclass draws into `draw`, and says in `explain` what is under a place."""
+    """A painted chart. Subclasses paint in `draw` and describe what is at a point in `explain`."""
 
     def __init__(self, name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -27,24 +27,24 @@ class Chart(QWidget):
         theme.changes().connect(self.update)
 
     def set_faded(self, faded: bool) -> None:
-        """Show that the numbers are not those of the settings of now."""
+        """Fade the chart while its numbers belong to older settings than the current ones."""
         if faded != self._faded:
             self._faded = faded
             self.update()
 
     def sizeHint(self) -> QSize:
-        """Enough for the text to be read."""
+        """Return a size at which the text is readable."""
         return QSize(280, 160)
 
     def minimumSizeHint(self) -> QSize:
-        """The least that still shows something."""
+        """Return the smallest size that still shows something."""
         return QSize(160, 96)
 
     def draw(self, painter: QPainter) -> None:
         """Paint the data."""
 
     def explain(self, place: QPointF) -> str:
-        """Return what is under a place of the widget, "" for nothing."""
+        """Return a description of what is at a point of the widget, "" if nothing is there."""
         return ""
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -56,7 +56,7 @@ class Chart(QWidget):
         painter.end()
 
     def event(self, event: QEvent) -> bool:
-        """Explain what is under the pointer in a tool tip."""
+        """Show the description of what is under the pointer as a tooltip."""
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             text = self.explain(QPointF(event.pos()))
             QToolTip.showText(event.globalPos(), text, self) if text else QToolTip.hideText()
@@ -64,7 +64,7 @@ class Chart(QWidget):
         return super().event(event)
 
     def width_of(self, text: str) -> int:
-        """Return how many pixels a text takes."""
+        """Return the width of a text in pixels."""
         return self.fontMetrics().horizontalAdvance(text)
 
     def write(
@@ -76,13 +76,13 @@ class Chart(QWidget):
         align: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft,
         colour: QColor | None = None,
     ) -> None:
-        """Write a text, cut short with an ellipsis if it does not fit."""
+        """Draw a text, elided if it does not fit."""
         painter.setPen(colour or theme.colours().muted)
         short = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(place.width()) + 1)
         painter.drawText(place, align | Qt.AlignmentFlag.AlignVCenter, short)
 
 
 def mixed(one: QColor, other: QColor, part: float) -> QColor:
-    """Return the colour that lies `part` of the way from one to the other."""
+    """Return a linear mix of two colours in RGB: `one` at `part` = 0, `other` at 1."""
     pairs = zip((one.redF(), one.greenF(), one.blueF()), (other.redF(), other.greenF(), other.blueF()), strict=True)
     return QColor.fromRgbF(*(a + (b - a) * part for a, b in pairs))

@@ -1,4 +1,4 @@
-"""Horizontal bars: named values from 0 to 1, each in its class's colour, one emphasised. It sorts nothing."""
+"""Horizontal bars for named values from 0 to 1, each in the colour of its class, with one emphasised."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Entry = tuple[int, str, float]
 
 
 class Bars(QScrollArea):
-    """Rows of (label, name, value); more of them than fit are scrolled to. Ctrl+C copies them as text."""
+    """A scrollable list of (label, name, value) rows in the order given. Ctrl+C copies them as text."""
 
     def __init__(self, name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -34,7 +34,7 @@ class Bars(QScrollArea):
         self._rows.setAutoFillBackground(False)
 
     def set_entries(self, entries: Sequence[Entry], *, chosen: int) -> None:
-        """Show these rows in this order, the one of the label `chosen` emphasised and in view."""
+        """Show these rows in this order; emphasise the row whose label is `chosen` and scroll to it."""
         self._rows.entries, self._rows.chosen = tuple(entries), chosen
         self._rows.updateGeometry()
         self._rows.update()
@@ -45,16 +45,16 @@ class Bars(QScrollArea):
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """The rows shown."""
+        """Return the rows shown."""
         return self._rows.entries
 
     @property
     def text(self) -> str:
-        """The rows as tab-separated text."""
+        """Return the rows as tab-separated text."""
         return "\n".join(f"{name}\t{value:.6f}" for _, name, value in self._rows.entries)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Copy the rows."""
+        """Copy the rows on Ctrl+C."""
         if event.matches(QKeySequence.StandardKey.Copy):
             QGuiApplication.clipboard().setText(self.text)
             event.accept()
@@ -62,12 +62,12 @@ class Bars(QScrollArea):
         super().keyPressEvent(event)
 
     def sizeHint(self) -> QSize:
-        """About six rows."""
+        """Return room for about six rows."""
         return QSize(220, 6 * ROW_PX)
 
 
 class _Rows(QWidget):
-    """What is scrolled."""
+    """The painted rows inside the scroll area."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class _Rows(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the rows that are seen: name, bar on its track, value."""
+        """Paint the visible rows: name, bar on its track, value."""
         now = theme.colours()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -113,5 +113,5 @@ _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 def number(value: float) -> str:
-    """Return a value as it stands beside its bar."""
+    """Return the text of a value beside its bar: three decimals, "<0.001" below that."""
     return f"{value:.3f}" if value >= 0.001 or value == 0 else "<0.001"

@@ -1,4 +1,4 @@
-"""A colour bar: what the colours of a heat map stand for, with its numbers."""
+"""The colour bar of a heat map: its gradient with the lowest and highest value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GAP = 4
 
 
 class ColourBar(QWidget):
-    """A gradient with its lowest and highest number under it."""
+    """A gradient with its lowest and highest value underneath."""
 
     def __init__(self, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -22,13 +22,13 @@ class ColourBar(QWidget):
         self.setAccessibleName("Colour bar")
 
     def set_range(self, low: float, high: float, *, colour_map: str = "sequential") -> None:
-        """Show what the colours from `low` to `high` stand for."""
+        """Set the values at the two ends of the gradient and the name of the colour map."""
         self._low, self._high, self._map = low, high, colour_map
         self.setAccessibleDescription(f"From {_number(low)} to {_number(high)}")
         self.update()
 
     def sizeHint(self) -> QSize:
-        """A bar and a line of numbers."""
+        """Return room for the bar and a line of numbers."""
         return QSize(120, BAR_PX + GAP + self.fontMetrics().height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -45,5 +45,5 @@ class ColourBar(QWidget):
 
 
 def _number(value: float) -> str:
-    """Return a count as it is, another number with three digits that count."""
+    """Return a whole number without decimals, any other number with three significant digits."""
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.3g}"

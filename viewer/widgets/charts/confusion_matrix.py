@@ -1,4 +1,4 @@
-"""A matrix of counts as shaded cells, with names along both sides. It counts nothing."""
+"""A confusion matrix as shaded cells, with class names along both sides."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ MISSED = "miss"
 
 
 class MatrixChart(Chart):
-    """Rows are objects, columns are detections, the last of each background; rows are shaded by their own sum."""
+    """Rows are objects and columns are detections; the last of each is background.
+
+    Shading is relative to the row's sum.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -25,20 +28,20 @@ class MatrixChart(Chart):
         self._counts: NDArray[np.int64] = np.zeros((0, 0), np.int64)
 
     def set_counts(self, names: Sequence[str], counts: NDArray[np.int64]) -> None:
-        """Show other counts (N, N) with the names (N,) of rows and columns."""
+        """Set the counts (N, N) and the names (N,) of rows and columns."""
         self._names, self._counts = names, counts
         rows = [f"{name}: {', '.join(map(str, row))}" for name, row in zip(names, counts.tolist(), strict=True)]
         self.setAccessibleDescription("; ".join(rows[:20]))
         self.update()
 
     def field(self) -> QRectF:
-        """Return where the cells are."""
+        """Return the rectangle of the cells."""
         line = self.fontMetrics().height()
         left = min(MOST_NAME_PX, max((self.width_of(name) for name in self._names), default=0)) + 2 * line
         return QRectF(left, 2 * line + 2, self.width() - left - 2, self.height() - 2 * line - 4)
 
     def draw(self, painter: QPainter) -> None:
-        """Paint names, cells and, where they fit, numbers."""
+        """Paint names and cells, with numbers where they fit."""
         if not len(self._names):
             return
         now, field, count = theme.colours(), self.field(), len(self._names)
@@ -74,7 +77,7 @@ class MatrixChart(Chart):
         painter.drawRect(field)
 
     def explain(self, place: QPointF) -> str:
-        """Say what a cell counts."""
+        """Describe the count of the cell at a place."""
         field, count = self.field(), len(self._names)
         if not count or not field.contains(place):
             return ""

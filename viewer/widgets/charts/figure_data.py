@@ -1,4 +1,4 @@
-"""Figures of a data set as what the charts show: lines, bars, words. Nothing here paints."""
+"""Convert a data set's evaluation result into what the charts take: lines, bars and text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STAGE_HELP = {
     "proposals": "a proposal that went on to the box head does",
     "candidates": "a candidate of its class does, at any score",
     "score": "one of them has a higher score than asked for",
-    "nms": "one of them is left by non-maximum suppression",
+    "nms": "one of them survives non-maximum suppression",
     "maximum": "one of them is within the maximum of detections",
 }
 ERROR_HELP = {
@@ -28,13 +28,13 @@ ERROR_HELP = {
     "Dupe": "On an object that a better detection has found",
     "Bkg": "On nothing",
     "Miss": "Objects on which there is neither a detection nor a Cls or Loc error",
-    "FalsePos": "What all wrong detections cost together",
-    "FalseNeg": "What all objects not found cost together",
+    "FalsePos": "The cost of all wrong detections together",
+    "FalseNeg": "The cost of all missed objects together",
 }
 
 
 def state(result: Result) -> tuple[str, str]:
-    """Return one line on what the figures are of, and the details of what is left out."""
+    """Return one line saying what the figures cover, and the details of what is left out."""
     meta = result.meta
     left = meta["of"] - meta["collected"] - meta["failed"]
     objects = int(result.arrays["objects"].sum())
@@ -52,7 +52,7 @@ def state(result: Result) -> tuple[str, str]:
 
 
 def lines(result: Result) -> list[Line]:
-    """Return the curve of all classes together, then of each."""
+    """Return the precision-recall curve of all classes together, then one per class."""
     arrays, meta = result.arrays, result.meta
     names = ["All classes", *report.names(result)]
     labels = [-1, *arrays["labels"].tolist()]
@@ -72,7 +72,10 @@ def _cut(columns: Sequence[Double], first: int, last: int) -> tuple[Double, Doub
 
 
 def funnel_bars(result: Result, group: int) -> list[Bar]:
-    """Return a bar for each stage the model has: the share of a group's objects that is still within reach."""
+    """Return a bar per stage of the model: the share of the group's objects that can still be found after it.
+
+    `group` is a row of `report.funnel_rows`: all objects, those of one size, or of one class.
+    """
     name, alive, (count,) = report.funnel_rows(result)[group]
     bars, before = [], count
     for stage, number in zip(STAGES, alive, strict=True):
@@ -88,7 +91,7 @@ def funnel_bars(result: Result, group: int) -> list[Bar]:
 
 
 def error_bars(result: Result) -> list[Bar]:
-    """Return a bar for each type of error: the AP at IoU 0.5 that fixing it would gain."""
+    """Return a bar per TIDE error type: the gain in AP at IoU 0.5 if errors of that type were fixed."""
     gains = [100 * gain for gain in result.arrays["tide"].tolist()]
     counts = result.arrays["tide_count"].tolist()
     most = max(*gains, 1.0)

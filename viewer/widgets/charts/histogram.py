@@ -1,4 +1,4 @@
-"""A histogram as bars, with a second one before it in outline and a mark at a value. It counts nothing."""
+"""A histogram of best IoUs as bars, with a second one in outline and a marked threshold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ GAP = 4
 
 
 class Histogram(QWidget):
-    """Counts in equal parts of 0 to 1; the bars from `mark` on stand out; `other` counts are drawn as a line."""
+    """Counts in equal bins of [0, 1].
+
+    Bins whose centre is at or above `mark` are highlighted; `other` is an outline.
+    """
 
     def __init__(self, name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -26,7 +29,7 @@ class Histogram(QWidget):
         self.setAccessibleName(name)
 
     def show_counts(self, counts: Sequence[int], *, mark: float, other: Sequence[int] = ()) -> None:
-        """Show other counts."""
+        """Replace the counts, one per bin."""
         self.counts, self.other, self.mark = tuple(counts), tuple(other), mark
         width = 1 / max(len(self.counts), 1)
         lines = [f"{i * width:.2f} to {(i + 1) * width:.2f}: {count:,}" for i, count in enumerate(self.counts) if count]

@@ -1,4 +1,4 @@
-"""How much each dimension of a code carries, as bars in the order of what they carry. It works nothing out."""
+"""The KL divergence of each latent dimension as bars, largest first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEIGHT_PX = 88
 
 
 class KLBars(Chart):
-    """One bar a dimension, in nats; those that are `quiet` are grey. `other` values, where there are any, are ticks."""
+    """One bar per dimension, in nats. Dimensions in `quiet` are grey; `other` values, if given, are drawn as ticks."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -26,7 +26,7 @@ class KLBars(Chart):
         self._other: Float | None = None
 
     def show_values(self, values: Float, *, quiet: Bool, other: Float | None = None) -> None:
-        """Show other values (D,), the largest first."""
+        """Show the KL divergences `values` (D,), sorted from largest to smallest."""
         self.values, self._quiet, self._other = values, quiet, other
         self.order = np.argsort(-values, kind="stable")
         self.setAccessibleDescription(", ".join(f"z{row} {values[row]:.2f} nats" for row in self.order.tolist()))
@@ -39,7 +39,7 @@ class KLBars(Chart):
         return QSize(120, HEIGHT_PX)
 
     def draw(self, painter: QPainter) -> None:
-        """Paint the bars, their scale, and the dimension under each where there is room."""
+        """Paint the bars and their scale, with the dimension's name under each bar if there is room."""
         if not len(self.values):
             return
         now, line = theme.colours(), self.fontMetrics().height()
@@ -63,7 +63,7 @@ class KLBars(Chart):
         self.write(painter, QRectF(0, 0, self.width(), line), f"{most:.3g} nats", align=Qt.AlignmentFlag.AlignRight)
 
     def explain(self, place: QPointF) -> str:
-        """Say which dimension is under the pointer, and what it carries."""
+        """Return the dimension under the pointer and its KL divergence."""
         at = int(place.x() / max(self.width(), 1) * len(self.values))
         if not 0 <= at < len(self.values):
             return ""

@@ -1,4 +1,4 @@
-"""Numbers along a path in plots under one another, one line for now across all of them. It works out none of them."""
+"""Values along a latent path, as plots stacked above each other with one line for the current time across them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Double = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Lane:
-    """One plot: `values` at `times` from 0 to 1, on a scale from `low` to `high`; within `band` is as usual."""
+    """One plot: `values` (N,) at `times` (N,) in [0, 1], on a scale from `low` to `high`. `band` is the usual range."""
 
     name: str
     times: Double
@@ -34,7 +34,10 @@ class Lane:
 
 
 class PathPlots(Chart):
-    """The lanes; `sought` says a place in time from 0 to 1 under the pointer, `let_go` that the button was let go."""
+    """Plots stacked over one time axis.
+
+    `sought` emits a time in [0, 1] while the user drags, `let_go` the drag's end.
+    """
 
     sought = Signal(float)
     let_go = Signal()
@@ -46,7 +49,7 @@ class PathPlots(Chart):
         self._bounds: Sequence[float] = ()
 
     def set_lanes(self, lanes: Sequence[Lane], *, bounds: Sequence[float] = ()) -> None:
-        """Show other plots, with a faint line at each of some times: those of the keys."""
+        """Replace the plots. `bounds` are the times of the keys, drawn as faint lines."""
         self._lanes, self._bounds = lanes, bounds
         said = [f"{lane.name} from {lane.values.min():.3g} to {lane.values.max():.3g}" for lane in lanes]
         self.setAccessibleDescription("; ".join(said))
@@ -54,7 +57,7 @@ class PathPlots(Chart):
         self.update()
 
     def set_now(self, time: float) -> None:
-        """Move the line for now."""
+        """Move the line that marks the current time."""
         if time != self._now:
             self._now = time
             self.update()
@@ -66,12 +69,12 @@ class PathPlots(Chart):
         return QSize(160, LEAST_PX * max(1, len(self._lanes)))
 
     def field(self, row: int) -> QRectF:
-        """Return where the data of a lane is drawn."""
+        """Return the rectangle in which the data of a plot is drawn."""
         height = self.height() / max(1, len(self._lanes))
         return QRectF(LEFT_PX, row * height + 3, self.width() - LEFT_PX - RIGHT_PX, height - 5)
 
     def draw(self, painter: QPainter) -> None:
-        """Paint bands, curves, names, and the line for now."""
+        """Paint bands, curves, names and the line of the current time."""
         now = theme.colours()
         for row, lane in enumerate(self._lanes):
             field = self.field(row)
@@ -93,7 +96,7 @@ class PathPlots(Chart):
             painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
 
     def explain(self, place: QPointF) -> str:
-        """Say what is plotted, and its value under the pointer."""
+        """Return a plot's name and help, with its value under the pointer."""
         for row, lane in enumerate(self._lanes):
             field = self.field(row)
             if field.top() <= place.y() <= field.bottom():
@@ -102,17 +105,17 @@ class PathPlots(Chart):
         return ""
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go to the place in time."""
+        """Seek to the time under the pointer."""
         if event.button() == Qt.MouseButton.LeftButton:
             self._seek(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Follow the pointer while the button is held."""
+        """Keep seeking while the button is held."""
         if event.buttons() & Qt.MouseButton.LeftButton:
             self._seek(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Say that the place is the final one."""
+        """Emit `let_go`: the last time sought is final."""
         if event.button() == Qt.MouseButton.LeftButton:
             self.let_go.emit()
 
@@ -138,7 +141,7 @@ class PathPlots(Chart):
         painter.restore()
 
     def _name(self, painter: QPainter, field: QRectF, lane: Lane) -> None:
-        """Write beside the plot what it is of, and under that its scale where there is room."""
+        """Write the plot's name beside it, and its scale underneath if there is room."""
         line, wide = self.fontMetrics().height(), LEFT_PX - LABEL_GAP
         rows = [lane.name, f"{lane.low:.2g} to {lane.high:.2g}"]
         rows = rows if field.height() >= 2 * line else rows[:1]

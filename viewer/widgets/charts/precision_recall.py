@@ -1,4 +1,4 @@
-"""Precision over recall: a line a class, and where the settings of now stand on each. It works out none of it."""
+"""Precision over recall, one curve per class, with a dot on each for the current settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ Double = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One curve: `recall`, `precision`, `score` (M,), its `point` of now; the `label` gives the colour, -1 is all."""
+    """One curve: `recall`, `precision`, `score` (M,) and the `point` (recall, precision) at the current settings.
+
+    `label` chooses the colour; -1 stands for all classes together.
+    """
 
     name: str
     label: int
@@ -31,19 +34,19 @@ class Line:
 
     @property
     def colour(self) -> QColor:
-        """The class's own colour; the text's for all classes together."""
+        """Return the colour of the class, or the text colour for all classes together."""
         return theme.colours().text if self.label < 0 else theme.class_colour(self.label)
 
 
 class CurveChart(Chart):
-    """The curves with a legend of those there is room for."""
+    """Precision-recall curves with a legend of as many as fit."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._lines: Sequence[Line] = ()
 
     def set_lines(self, lines: Sequence[Line]) -> None:
-        """Show other curves; the first is drawn on top."""
+        """Replace the curves; the first is drawn on top."""
         self._lines = lines
         said = [f"{line.name}: recall {line.point[0]:.3f}, precision {line.point[1]:.3f}" for line in lines]
         self.setAccessibleDescription("; ".join(said))
@@ -51,13 +54,13 @@ class CurveChart(Chart):
 
     @property
     def legend_width(self) -> int:
-        """How wide the legend is, 0 where there is no room for one."""
+        """Return the width of the legend in pixels, 0 if there is no room for one."""
         wide = max((self.width_of(line.name) for line in self._lines), default=0) + 3 * GAP
         wide = min(wide, 140)
         return wide if self.width() > wide + 180 else 0
 
     def field(self) -> QRectF:
-        """Return where the data is drawn."""
+        """Return the rectangle in which the data is drawn."""
         line = self.fontMetrics().height()
         left = self.width_of("0.00") + GAP
         return QRectF(
@@ -92,7 +95,7 @@ class CurveChart(Chart):
             self._legend(painter, field)
 
     def explain(self, place: QPointF) -> str:
-        """Say recall, precision and score of the nearest point of a curve."""
+        """Return recall, precision and score at the nearest point of a curve."""
         best, text = REACH_PX, ""
         for line in self._lines:
             if not len(line.recall):

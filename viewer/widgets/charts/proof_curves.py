@@ -1,4 +1,4 @@
-"""Curves over a share from 0 to 1, each with a name and the area under it. It works out neither."""
+"""Curves over a share from 0 to 1 (deletion, insertion), each labelled with its name and area."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ Real = NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Values (L,) at `share` (L,), NaN where not known yet; `area` under it; `rank` 0 is the one it is all about."""
+    """Values (L,) at `share` (L,), NaN where not computed yet, and the `area` under them.
+
+    `rank` 0 is the main curve.
+    """
 
     name: str
     share: Real
@@ -31,7 +34,7 @@ class Curve:
 
     @property
     def pen(self) -> QPen:
-        """The stroke: they differ in colour, width and dashes, so that no one thing has to be seen."""
+        """Return the pen. Curves differ in colour, width and dashes, so that colour alone never distinguishes them."""
         colour = theme.colours().text if self.rank == 0 else theme.class_colour(self.rank)
         pen = QPen(colour, 2.4 if self.rank == 0 else 1.8)
         pen.setStyle((Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)[self.rank % 3])
@@ -39,12 +42,12 @@ class Curve:
 
     @property
     def label(self) -> str:
-        """The name with the area."""
+        """Return the name and the area."""
         return f"{self.name}  {self.area:.3f}"
 
 
 class ShareChart(Chart):
-    """The curves under a title, with a legend; the first is drawn on top."""
+    """Curves under a title, with a legend; the first is drawn on top."""
 
     def __init__(self, name: str, base: str) -> None:
         super().__init__(name)
@@ -53,14 +56,14 @@ class ShareChart(Chart):
         self._low, self._high = 0.0, 1.0
 
     def set_curves(self, curves: Sequence[Curve], *, low: float, high: float) -> None:
-        """Show other curves, their values from `low` to `high`."""
+        """Replace the curves; the value axis runs from `low` to `high`."""
         self._curves, self._low = curves, low
         self._high = high if high > low else low + 1.0
         self.setAccessibleDescription("; ".join(f"{one.name}: area {one.area:.3f}" for one in curves))
         self.update()
 
     def field(self) -> QRectF:
-        """Return where the data is drawn."""
+        """Return the rectangle in which the data is drawn."""
         line = self.fontMetrics().height()
         left = max(self.width_of(_number(v)) for v in self._ticks()) + GAP
         top = 1.5 * line + (self._entries()[-1][1] + line + GAP / 2 if self._curves else 0.0)
@@ -98,7 +101,7 @@ class ShareChart(Chart):
             self.write(painter, place, one.label, colour=now.text)
 
     def explain(self, place: QPointF) -> str:
-        """Say the values of the nearest point of a curve."""
+        """Return the values at the nearest point of a curve."""
         best, text = REACH_PX, ""
         for one in self._curves:
             for x, y in zip(one.share.tolist(), one.values.tolist(), strict=True):
@@ -108,7 +111,7 @@ class ShareChart(Chart):
         return text
 
     def _entries(self) -> list[tuple[float, float]]:
-        """Return where each curve stands in the legend, below the title, in as few rows as there is width for."""
+        """Return the offset in pixels of each legend entry below the title, in as few rows as the width allows."""
         found, x, y = [], 0.0, 0.0
         for one in self._curves:
             wide = SAMPLE_PX + self.width_of(one.label) + 2 * GAP

@@ -1,4 +1,4 @@
-"""How values lie, those of one group filled and of another in outline, with a mark at one value. It judges nothing."""
+"""The distributions of two groups of values on one axis: one filled, one in outline, with a marked value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEIGHT_PX = 96
 
 
 class Spread(Chart):
-    """Two histograms as shares of their groups on one axis; `words` name them and the marked value."""
+    """Two histograms, each normalised by the size of its group. `words` names the two groups and the marked value."""
 
     def __init__(self, name: str, words: tuple[str, str, str]) -> None:
         super().__init__(name)
@@ -26,7 +26,7 @@ class Spread(Chart):
         self._range, self.mark = (0.0, 1.0), 0.0
 
     def show_values(self, filled: Float, outlined: Float, *, mark: float) -> None:
-        """Show other values; either group may be empty."""
+        """Replace the values and the mark; either group may be empty."""
         both = np.concatenate([filled, outlined, [mark]])
         low, high = float(both.min()), float(both.max())
         self._range = (low, high if high > low else low + 1)
@@ -79,7 +79,7 @@ class Spread(Chart):
             painter.drawText(QPointF(self.fontMetrics().horizontalAdvance(self.words[0]) + 12, line - 3), self.words[1])
 
     def explain(self, place: QPointF) -> str:
-        """Say which values are under the pointer, and how many of each group."""
+        """Return the bin under the pointer and each group's share in it."""
         filled, outlined = self._shares
         row = int(place.x() / max(self.width(), 1) * BINS)
         if not len(filled) or not 0 <= row < BINS:

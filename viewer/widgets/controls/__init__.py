@@ -1,1 +1,4 @@
-"""What a value is set with: sliders, fields, forms, lists. May import viewer.theme."""
+"""Input controls: sliders, fields, forms, lists.
+
+May import viewer.theme, viewer.presenters, the value types of viewer.session, and models' parameters and cards.
+"""

@@ -1,4 +1,4 @@
-"""The fields of an anchor design: a line a level with its scales and ratios, checked as they are typed."""
+"""The form for an anchor design: scales and ratios per pyramid level, validated as they are entered."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from viewer import theme
 
 GAP = 8
 HELP = {
-    "scales": "Numbers between blanks. Sides of a square of the same area, in pixels of the network's input",
-    "ratios": "Numbers between blanks. Height over width",
+    "scales": "Numbers separated by blanks. Sides of a square of the same area, in pixels of the network's input",
+    "ratios": "Numbers separated by blanks. Height over width",
 }
 FRACTIONS_HELP = {
-    "scales": "A part of the input's side",
-    "ratios": "Numbers between blanks. Each is taken both ways up; 1 is always there",
+    "scales": "A share of the input's side",
+    "ratios": "Numbers separated by blanks. Each is used in both orientations; 1 is always included",
 }
 
 
 class DesignFields(QWidget):
-    """`changed` gives scales and ratios as texts once a field was left or entered with numbers that can be."""
+    """Fields for scales and ratios.
+
+    `changed` emits both as text when a field with a valid edit loses focus or on Return.
+    """
 
     changed = Signal(str, str)
 
@@ -53,7 +56,7 @@ class DesignFields(QWidget):
         column.addLayout(line)
 
     def show_design(self, scales: str, ratios: str, *, own: Design) -> None:
-        """Show texts with a group for each level; a field that is typed in is left alone."""
+        """Show the texts, one group per level; leave a field alone while the user is typing in it."""
         if own != self._own:
             self._own = own
             self._build(own)

@@ -1,4 +1,4 @@
-"""A button that opens a list to tick, optionally with a line to add to it. It knows nothing of what it lists."""
+"""A button that opens a list of check boxes, optionally with a line to add an entry."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROLE = Qt.ItemDataRole.UserRole
 
 
 class Picker(QToolButton):
-    """Emits `picked` with the ids ticked, in the order of the list, and `added` with a text typed in."""
+    """Emits `picked` with the checked ids in list order, and `added` with a typed text."""
 
     picked = Signal(tuple)
     added = Signal(str)
@@ -65,14 +65,14 @@ class Picker(QToolButton):
 
     @property
     def ticked(self) -> tuple[str, ...]:
-        """The ids ticked."""
+        """Return the checked ids, in list order."""
         items = (self.list.item(row) for row in range(self.list.count()))
         return tuple(str(item.data(ROLE)) for item in items if item.checkState() == Qt.CheckState.Checked)
 
     def offer(self, rows: Sequence[tuple[str, str, str]], ticked: Sequence[str]) -> None:
-        """List other rows of id, title and reason why it cannot be chosen ("" = it can), some of them ticked.
+        """Replace the rows (id, title, reason why it cannot be chosen or ""), and check those in `ticked`.
 
-        What stands in a title after a tab is told in the list alone.
+        The part of a title after a tab is shown in the list but not on the button.
         """
         with QSignalBlocker(self.list):
             focus = self.list.currentRow()
@@ -92,22 +92,22 @@ class Picker(QToolButton):
         self.setToolTip(", ".join(titles))
 
     def tell(self, text: str, *, short: str) -> None:
-        """Say what is chosen on the button, in short where there is no room."""
+        """Set the button's text, and the short form used if that does not fit."""
         self._text, self._short = text, short
         self.updateGeometry()
         self._cut()
 
     def sizeHint(self) -> QSize:
-        """Room for all that is chosen."""
+        """Return room for the full text, or for the short form if the full text is too wide."""
         text = self._text if self.fontMetrics().horizontalAdvance(self._text) <= WIDE_PX else self._short
         return QSize(self.fontMetrics().horizontalAdvance(text) + ROOM_PX, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
-        """Room for how many are chosen."""
+        """Return room for the short form."""
         return QSize(self.fontMetrics().horizontalAdvance(self._short) + ROOM_PX, super().sizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Cut the text anew."""
+        """Choose between full and short text again."""
         super().resizeEvent(event)
         self._cut()
 
@@ -116,7 +116,7 @@ class Picker(QToolButton):
         self.setText(f"{self._text if fits else self._short} ")
 
     def complete(self, names: Sequence[str]) -> None:
-        """Offer names while something is typed."""
+        """Offer `names` as completions in the entry line."""
         assert self.entry is not None
         completer = QCompleter(list(names), self.entry)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
@@ -135,7 +135,7 @@ class Picker(QToolButton):
 
 
 class _Ticks(QListWidget):
-    """A list whose current row is ticked with Return too, which would else close the menu around it."""
+    """A list that toggles its current row on Return, which would otherwise close the menu around it."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         item = self.currentItem()

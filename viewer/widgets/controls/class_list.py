@@ -1,4 +1,4 @@
-"""The classes of a model as a list: which are shown, how many were found, the score each must be above. No results."""
+"""The list of a model's classes: whether each is shown, how many were found, and its own score threshold."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ CANNOT = "A name with a comma in it, or a blank around it, cannot be hidden or h
 
 
 class Classes(QTreeWidget):
-    """Signals tell what the user did, by the class's name; None is no score of its own any more."""
+    """A row per class.
+
+    `shown` and `limited` emit the class name with the new state; a limit of None clears its own score.
+    """
 
     shown = Signal(str, bool)
     limited = Signal(str, object)
@@ -64,7 +67,7 @@ class Classes(QTreeWidget):
         self.itemClicked.connect(self._clicked)
 
     def list(self, names: Sequence[str]) -> None:
-        """List a model's classes, `names` by label id; background and gaps are left out."""
+        """List a model's classes; `names` is indexed by label id. Background and unused labels are left out."""
         with QSignalBlocker(self):
             self.clear()
             for label in card.label_ids(names):
@@ -85,7 +88,10 @@ class Classes(QTreeWidget):
         self.setMinimumHeight(self.header().sizeHint().height() + rows * ROW_PX + 4)
 
     def count(self, counts: Mapping[int, int]) -> None:
-        """Show how many of each label were found; of many classes only those that were, or that are set apart."""
+        """Show how many of each label were found.
+
+        With many classes, show only those found and those with a setting of their own.
+        """
         many = self.topLevelItemCount() > FEW_CLASSES
         with QSignalBlocker(self):
             for item in self.items():
@@ -96,7 +102,10 @@ class Classes(QTreeWidget):
         self.viewport().update()
 
     def follow(self, hidden: Collection[str], scores: Mapping[str, float], *, score: float, floor: float) -> None:
-        """Show which classes are hidden, which have scores of their own, and know the `score` the others take."""
+        """Show which classes are hidden and which have their own score.
+
+        `score` is what the other classes use; `floor` is the lowest score that can be entered.
+        """
         self.score, self.floor = score, floor
         with QSignalBlocker(self):
             for item in self.items():
@@ -108,13 +117,13 @@ class Classes(QTreeWidget):
         self.viewport().update()
 
     def items(self) -> list[QTreeWidgetItem]:
-        """Return the rows, hidden ones included."""
+        """Return all rows, including hidden ones."""
         found = [self.topLevelItem(i) for i in range(self.topLevelItemCount())]
         return [item for item in found if item is not None]
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Edit the score of the current class with F2 or Return, take it away with Delete."""
-        # The entry leaves keys it has used to whoever is around it.
+        """Edit the current class's score on F2 or Return, clear it on Delete."""
+        # The editor leaves keys such as Return unaccepted, so they propagate to the list; ignore them while it is open.
         item = self.currentItem() if self.state() != QTreeWidget.State.EditingState else None
         if item is not None and event.key() in (Qt.Key.Key_F2, Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.edit_score(item)
@@ -124,13 +133,13 @@ class Classes(QTreeWidget):
             super().keyPressEvent(event)
 
     def edit_score(self, item: QTreeWidgetItem) -> None:
-        """Open the entry for the score of one class."""
+        """Open the editor for one class's score."""
         if item.flags() & Qt.ItemFlag.ItemIsEditable:
             self.setCurrentItem(item, SCORE)
             self.editItem(item, SCORE)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Offer what can be done about one class's score."""
+        """Show the menu of what can be done with a class's score."""
         item = self.itemAt(event.pos()) if event.reason() == QContextMenuEvent.Reason.Mouse else self.currentItem()
         if item is None:
             return
@@ -158,7 +167,7 @@ class Classes(QTreeWidget):
 
 
 class _Scores(QStyledItemDelegate):
-    """Edits a score in its place."""
+    """Edits a score in place."""
 
     def __init__(self, parent: Classes) -> None:
         super().__init__(parent)
@@ -174,7 +183,7 @@ class _Scores(QStyledItemDelegate):
         return entry
 
     def setEditorData(self, editor: QWidget, index: QModelIndex | QPersistentModelIndex) -> None:
-        """Leave what is being entered alone: it began with the score there was."""
+        """Keep what is being typed: refreshing the model must not overwrite it."""
 
     def setModelData(self, editor: QWidget, model: Any, index: QModelIndex | QPersistentModelIndex) -> None:
         assert isinstance(editor, _ScoreEntry)
@@ -188,7 +197,10 @@ class _Scores(QStyledItemDelegate):
 
 
 class _ScoreEntry(Entry):
-    """A score, or nothing; stepping from nothing begins at the slider's. Nothing is kept as the value below all."""
+    """A score that may be empty.
+
+    Stepping up from empty starts at the slider's score; empty is stored below the minimum.
+    """
 
     def __init__(self, own: float | None, *, floor: float, slider: float, parent: QWidget) -> None:
         self._slider = slider
@@ -201,7 +213,7 @@ class _ScoreEntry(Entry):
 
     @property
     def score(self) -> float | None:
-        """The score entered, None for nothing."""
+        """Return the score entered, None if empty."""
         return None if self.value() < 0 else max(self._floor, self.value())
 
     def stepBy(self, steps: int) -> None:
@@ -220,7 +232,7 @@ class _ScoreEntry(Entry):
         return -1.0 if number is None else max(0.0, number)
 
     def validate(self, text: str, position: int) -> Any:
-        """Take nothing for an answer."""
+        """Accept an empty text."""
         return super().validate(text or "0", position)[0], text, position
 
 

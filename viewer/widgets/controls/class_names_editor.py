@@ -1,4 +1,4 @@
-"""An editor of class names: one a line, pasted, read from a file or taken from a known data set. It saves nothing."""
+"""An editor for class names, one per line: type, paste, load a file or take a known data set's names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LINES = 7
 
 
 class ClassNames(QWidget):
-    """Names in the order of their numbers, and how many the network has room for. `changed` tells of every edit."""
+    """Class names in label order, compared with how many the network has. `changed` is emitted on every edit."""
 
     changed = Signal()
 
@@ -65,15 +65,15 @@ class ClassNames(QWidget):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names as they stand. Raises Refusal for far too many."""
+        """Return the current names. Raises Refusal if there are far too many."""
         return class_names.split(self.text.toPlainText())
 
     def set_names(self, names: Sequence[str]) -> None:
-        """Show names."""
+        """Replace the names."""
         self.text.setPlainText("\n".join(names))
 
     def expect(self, count: int) -> None:
-        """Say how many names the network has room for, 0 for any; known sets of that size come first."""
+        """Set how many names the network has, 0 if unknown; known sets of that size are listed first."""
         self._wanted = count
         self.sets.clear()
         self.sets.addItem("A known set…", "")
@@ -101,7 +101,7 @@ class ClassNames(QWidget):
             self.load(Path(name))
 
     def load(self, path: Path) -> None:
-        """Show the names in a text file, or why there are none."""
+        """Load names from a text file, or show why it has none."""
         try:
             self.set_names(class_names.read(path))
         except Refusal as refusal:

@@ -1,4 +1,4 @@
-"""A class to pick by typing a part of its name, out of ten or a thousand. It tells the word that stands for it."""
+"""A combo box to pick one of up to thousands of classes by typing part of its name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from viewer.session.lookup import word_for
 
 
 class ClassBox(QComboBox):
-    """`picked` tells the word for a class (name, or number where the name is another's), "" for the first entry."""
+    """`picked` emits the class's name, its number if the name is ambiguous, or "" for the first entry."""
 
     picked = Signal(str)
 
@@ -42,7 +42,7 @@ class ClassBox(QComboBox):
         self.list((), none=none)
 
     def list(self, names: Sequence[str], *, none: str) -> None:
-        """List a model's classes by label; `none` is what the first entry says."""
+        """List a model's classes by label; `none` is the text of the first entry."""
         if names != self._names:
             self._names = names
             with QSignalBlocker(self):
@@ -56,7 +56,7 @@ class ClassBox(QComboBox):
             self.follow(self._word)
 
     def follow(self, word: str) -> None:
-        """Show a class without telling anyone."""
+        """Show a class without emitting a signal."""
         self._word = word
         index = max(self.findData(word), 0)
         if index != self.currentIndex():
@@ -69,7 +69,7 @@ class ClassBox(QComboBox):
             self.line.setCursorPosition(0)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Heed the wheel only when focused."""
+        """Scroll only when focused, so that scrolling the panel does not change the class."""
         if self.hasFocus():
             super().wheelEvent(event)
         else:
@@ -80,7 +80,7 @@ class ClassBox(QComboBox):
         self._tell(str(self.itemData(index)))
 
     def _typed(self, text: str = "") -> None:
-        """Take what was typed if it is a class, else go back to the one there was."""
+        """Take the typed text if it names a class, otherwise restore the previous choice."""
         text = text or self.line.text()
         index = self.findText(text, Qt.MatchFlag.MatchFixedString)
         self.line.setModified(False)

@@ -1,18 +1,17 @@
-"""A label that ends in "…" where its text does not fit, and then shows all of it as a tooltip. Plain text only."""
+"""A plain-text label that elides text that does not fit and shows the whole text as a tooltip."""
 
 from __future__ import annotations
 
+from PySide6 import QtGui
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QResizeEvent, QTextLayout, QTextOption
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
-
-from viewer.widgets.plain import plain
 
 UNLIMITED = 10_000
 
 
 class ElidedLabel(QLabel):
-    """Plain text on at most `lines` lines; `mode` is where a single line is cut."""
+    """Plain text on at most `lines` lines; `mode` is where a single line is elided."""
 
     def __init__(
         self,
@@ -31,26 +30,26 @@ class ElidedLabel(QLabel):
         self.setText(text)
 
     def setText(self, text: str) -> None:
-        """Show another text, which is also the accessible name."""
+        """Set the text, which is also the accessible name."""
         super().setText(text)
         self.setAccessibleName(text)
         self._retip()
         self.updateGeometry()
 
     def setToolTip(self, text: str) -> None:
-        """Set the tooltip for a text that fits; one that does not fit shows itself first."""
+        """Set the tooltip used while the text fits; elided text is its own tooltip."""
         self._tip = text
         self._retip()
 
     def set_lines(self, lines: int) -> None:
-        """Allow another number of lines."""
+        """Set the maximum number of lines."""
         self._lines = lines
         self._retip()
         self.updateGeometry()
         self.update()
 
     def shown(self, width: int) -> list[str]:
-        """Return the lines as painted in `width` pixels, the last one elided if the text goes on."""
+        """Return the lines as painted in `width` pixels, the last one elided if the text continues."""
         metrics = self.fontMetrics()
         if self._lines == 1:
             return [metrics.elidedText(self.text().replace("\n", " "), self._mode, width)]
@@ -65,7 +64,7 @@ class ElidedLabel(QLabel):
         return lines
 
     def elided(self, width: int) -> bool:
-        """Tell whether something is cut away in `width` pixels."""
+        """Return whether the text is cut at a width of `width` pixels."""
         return "".join("".join(self.shown(width)).split()) != "".join(self.text().split())
 
     def hasHeightForWidth(self) -> bool:
@@ -116,3 +115,8 @@ class ElidedLabel(QLabel):
             spans.append((line.textStart(), line.textStart() + line.textLength()))
         layout.endLayout()
         return spans
+
+
+def plain(text: str) -> str:
+    """Return text that a tooltip shows literally, even if a file's name contains `<img src=…>`."""
+    return QtGui.Qt.convertFromPlainText(text) if QtGui.Qt.mightBeRichText(text) else text

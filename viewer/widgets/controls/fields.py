@@ -1,4 +1,4 @@
-"""Settings that are not numbers: a switch, a choice, a text."""
+"""Rows for settings that are not numbers: a switch, a choice, a text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SWITCH = QSize(32, 16)  # pixels
 
 
 class CheckRow(Row):
-    """Yes or no; the title can be clicked as well as the box."""
+    """A switch; clicking the title toggles it too."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class CheckRow(Row):
         self.box.clicked.connect(self._clicked)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take a click on the title for one on the box; two clicks are two clicks here."""
+        """Toggle the switch on a click on the title. A double click toggles twice here instead of resetting the row."""
         if event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick):
             if isinstance(event, QMouseEvent) and event.button() == Qt.MouseButton.LeftButton:
                 self.box.click()
@@ -63,7 +63,7 @@ class CheckRow(Row):
 
 
 class ChoiceRow(Row):
-    """One of several words, shown by `titles` where there are any."""
+    """A choice of several words, displayed as `titles` if given."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class ChoiceRow(Row):
 
 
 class TextRow(Row):
-    """A line of text. With a check, what it finds wrong is said under the line and told to nobody else."""
+    """A line of text. If a check is set, its message appears under the line and invalid text is not reported."""
 
     def __init__(
         self,
@@ -116,12 +116,15 @@ class TextRow(Row):
         self.line.editingFinished.connect(self._finish)
 
     def set_check(self, check: Callable[[str], str], *, words: Sequence[str] = (), between: str = "") -> None:
-        """Have `check` say what is wrong with a text, "" for nothing; complete `words` between any of some signs."""
+        """Validate text with `check` and complete `words` between any of the separator characters `between`.
+
+        `check` returns what is wrong with a text, or "".
+        """
         self._check = check
         self.line.setCompleter(_Words(words, between, parent=self.line))
 
     def set_value(self, value: object) -> None:
-        """Show a text without telling anyone; what is being typed and is not valid yet stays."""
+        """Show a text without emitting a signal, unless the user is typing an invalid text, which is kept."""
         if not (self.line.hasFocus() and self._wrong(self.line.text())):
             super().set_value(value)
 
@@ -152,7 +155,7 @@ class TextRow(Row):
 
 
 class _Words(QCompleter):
-    """Completes the word under the cursor's end, not the whole line."""
+    """Completes the last word typed instead of the whole line."""
 
     def __init__(self, words: Sequence[str], between: str, *, parent: QWidget) -> None:
         super().__init__(list(words), parent)
@@ -160,11 +163,11 @@ class _Words(QCompleter):
         self.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
 
     def splitPath(self, path: str) -> list[str]:
-        """Return the part that is completed."""
+        """Return the part of the text to complete."""
         return [re.split(self._between, path)[-1].strip()]
 
     def pathFromIndex(self, index: QModelIndex | QPersistentModelIndex) -> str:
-        """Return the whole line with the part completed."""
+        """Return the whole line with its last word completed."""
         widget = self.widget()
         text = widget.text() if isinstance(widget, QLineEdit) else ""
         typed = re.split(self._between, text)[-1].lstrip()
@@ -172,7 +175,7 @@ class _Words(QCompleter):
 
 
 class _Switch(QCheckBox):
-    """A check box drawn as a switch, which is seen on dark ground as well."""
+    """A check box painted as a switch, visible on dark backgrounds too."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -201,7 +204,7 @@ class _Switch(QCheckBox):
 
 
 class _Choice(QComboBox):
-    """A combo box that may be narrow, and heeds the wheel only when focused."""
+    """A combo box that can shrink, and that scrolls only when focused."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)

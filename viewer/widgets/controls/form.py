@@ -1,4 +1,4 @@
-"""A form made from declared parameters: a row for each, and the way back to the model's own settings."""
+"""A form built from declared parameters: a row for each, and a button to reset them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from viewer.widgets.controls.slider import SliderRow
 GAP = 8
 LABEL_MOST = 96  # pixels; longer titles wrap
 RESET_TITLE = "Reset to the model's own settings"
-ALL_OWN = "Everything stands as the model has it"
+ALL_OWN = "All settings are the model's own"
 
 
 class Form(QWidget):
-    """Rows for `parameters` in order. Signals tell what the user did, by the parameter's name.
+    """A row per parameter, in order. Signals report the user's edits by parameter name.
 
-    `sections` are titles with the names of the parameters that fold away under them, after the others.
+    `sections` maps titles to the names of the parameters that fold away under them; sections come after other rows.
     """
 
     changed = Signal(str, object)
@@ -66,46 +66,46 @@ class Form(QWidget):
 
     @property
     def values(self) -> dict[str, object]:
-        """Every value by name."""
+        """Return all values by name."""
         return {name: row.value for name, row in self.rows.items()}
 
     def set_values(self, values: Mapping[str, object]) -> None:
-        """Show values without telling anyone; names that are not in the form are passed over."""
+        """Show values without emitting signals; ignore names that are not in the form."""
         for name in self.rows.keys() & values.keys():
             self.rows[name].set_value(values[name])
         self._update()
 
     def set_defaults(self, values: Mapping[str, object]) -> None:
-        """Set the model's own values, which a double click and the button go back to."""
+        """Set the default values, to which a double click and the button reset."""
         for name in self.rows.keys() & values.keys():
             self.rows[name].set_default(values[name])
         self._update()
 
     def set_named(self, title: str) -> None:
-        """Say what the defaults are called, where they are not the model's own values."""
+        """Set the word for the defaults, for forms whose defaults are not the model's own values."""
         for row in self.rows.values():
             row.default_title = title
             row.set_default(row.default)
 
     def set_applicable(self, reasons: Mapping[str, str]) -> None:
-        """Grey the parameters that have a reason here, and free those whose reason is empty.
+        """Disable the parameters with a reason, and enable those whose reason is empty.
 
-        Neighbours with one reason show it once, under the last of them.
+        Neighbouring rows with the same reason show it once, under the last of them.
         """
         self._reasons.update({name: reasons[name] for name in self.rows.keys() & reasons.keys()})
         self._update()
 
     def reveal(self, name: str) -> None:
-        """Unfold the section that a parameter is in."""
+        """Unfold the section that contains a parameter."""
         if name in self._of:
             self._of[name].set_open(True)
 
     def least_width(self) -> int:
-        """Return the width in pixels below which a control would be cut off, folded away or not."""
+        """Return the width in pixels below which some control, folded or not, would be cut off."""
         return max((row.minimumSizeHint().width() for row in self.rows.values()), default=0) + GAP
 
     def changeEvent(self, event: QEvent) -> None:
-        """Align anew when the font changes."""
+        """Align the rows again when the font changes."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange) and hasattr(self, "rows"):
             self._align()
@@ -118,7 +118,7 @@ class Form(QWidget):
         self.reset_requested.emit()
 
     def _grey(self) -> None:
-        """Grey what does not apply to this model, or has no say at the values of other controls."""
+        """Disable parameters that do not apply to this model, or have no effect given the other values."""
         reasons = {**without_say(self._parameters, self.values), **{n: r for n, r in self._reasons.items() if r}}
         names = list(self.rows)
         for name, after in zip(names, [*names[1:], ""], strict=True):
@@ -147,7 +147,7 @@ class Form(QWidget):
 
 
 def _row(parameter: Parameter, *, parent: QWidget) -> Row:
-    """Make the row for one parameter."""
+    """Create the row for one parameter."""
     p, value = parameter, parameter.default
     match p.kind:
         case "float" | "int":

@@ -1,4 +1,4 @@
-"""How maps are drawn: opacity, sign, scale, colours. A form over a Look, and the number that its scale is locked at."""
+"""A form for how heat maps are drawn: opacity, sign, scale, colours, and the value at which the scale is locked."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ PARAMETERS = (
         choices=tuple(_SMOOTH),
         titles=tuple(_SMOOTH.values()),
     ),
-    Parameter("grid", "Cell grid", "bool", OWN.grid, help="Rule lines between the cells of the map."),
+    Parameter("grid", "Cell grid", "bool", OWN.grid, help="Draw lines between the cells of the map."),
     Parameter("fade", "Fade weak values", "bool", OWN.fade, help="Let the picture through where a map is near zero."),
     Parameter(
         "colours",
@@ -69,7 +69,7 @@ TWO_HUES = "Signed maps have two hues around zero."
 
 
 class LookForm(QWidget):
-    """`changed` tells fields of the Look with their values and whether that is final."""
+    """`changed` emits a field of the Look, its value and whether the value is final."""
 
     changed = Signal(str, object, bool)
     reset_requested = Signal()
@@ -105,7 +105,7 @@ class LookForm(QWidget):
         self.end.editingFinished.connect(self._typed)
 
     def follow(self, look: Look, *, signed: bool = True) -> None:
-        """Show a look; colours have no say where a map has two signs."""
+        """Show a look; disable the colours for maps with positive and negative values."""
         values = {**dataclasses.asdict(look), "smooth": "bilinear" if look.smooth else "nearest"}
         self.form.set_values(values)
         two = signed and look.sign == SIGNED
@@ -115,14 +115,14 @@ class LookForm(QWidget):
             self._write(look.scale)
 
     def show_end(self, end: float, *, locked: bool) -> None:
-        """Show where the scale of the map on screen ends."""
+        """Show where the scale of the map on screen ends; `locked` if the user fixed it."""
         self._end = end
         self.lock.set_enabled_reason(locked or end > 0)
         if not locked:
             self._write(end)
 
     def reset_look(self, look: Look) -> Mapping[str, object]:
-        """Return the fields of a look as they are at first; a locked scale stays."""
+        """Return the default fields of a look, keeping a locked scale."""
         return {**dataclasses.asdict(OWN), "scale": look.scale}
 
     def _write(self, end: float) -> None:

@@ -1,4 +1,4 @@
-"""The methods of attribution as a list in groups, each with the sign of its verdict. It tells what is chosen."""
+"""The attribution methods in a grouped list, each with an icon for how far it applies to the model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WORDS = {"": "not known yet", "applies": "applies", "partial": "applies in part"
 
 
 class Methods(QTreeWidget):
-    """`chosen` tells the id of a method, "" for none."""
+    """`chosen` emits the id of the method, "" for none."""
 
     chosen = Signal(str)
 
@@ -50,7 +50,7 @@ class Methods(QTreeWidget):
         theme.changes().connect(self._dress)
 
     def list(self, offers: Sequence[Offer]) -> None:
-        """List methods, under the titles of their groups."""
+        """List methods under the titles of their groups."""
         if tuple(offers) == self._offers:
             return
         self._offers, self._rows = tuple(offers), {}
@@ -73,13 +73,13 @@ class Methods(QTreeWidget):
         self._dress()
 
     def judge(self, known: Mapping[str, Judgement]) -> None:
-        """Show the verdicts that are known, by method."""
+        """Show the known verdicts, by method id."""
         if dict(known) != self._known:
             self._known = dict(known)
             self._dress()
 
     def follow(self, method: str) -> None:
-        """Mark a method as the one chosen, without telling anyone."""
+        """Select a method without emitting a signal."""
         if method in self._rows and self._rows[method] is not self.currentItem():
             with QSignalBlocker(self):
                 self.setCurrentItem(self._rows[method])
@@ -102,7 +102,7 @@ class Methods(QTreeWidget):
             group.addChild(item)
 
     def _dress(self) -> None:
-        """Give each row its sign, its tooltip and its shade."""
+        """Set the icon, tooltip and text colour of each row."""
         colours = theme.colours()
         shades = {"applies": colours.success, "partial": colours.warning, "never": colours.muted}
         signs = {level: self._sign(name, shades[level]) for level, name in SIGNS.items()}

@@ -1,4 +1,4 @@
-"""The box that chooses the model: the bundled ones, those opened lately, the current one."""
+"""The combo box that chooses the model: bundled ones, recently opened ones, the current one."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenuBar, QWidget
 
 from models import model_name
-from viewer.widgets.plain import plain
+from viewer.widgets.controls.elided_label import plain
 
 GAP = 8
 LEAST_PX = 200
 
 
 class ModelBox(QComboBox):
-    """Names of models, weights files by their last part. `chosen` tells another one's full name."""
+    """Lists models by name, weights files by their file name. `chosen` emits the full name of another model."""
 
     chosen = Signal(str)
 
     def __init__(self, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Model")
-        self.setToolTip("The model that is looked into")
+        self.setToolTip("The model to look into")
         self.setMinimumWidth(LEAST_PX)
         self._current = ""
         self.activated.connect(self._choose)
 
     def place(self, bar: QMenuBar) -> None:
-        """Go into the corner of a menu bar."""
+        """Install the box in the corner of a menu bar."""
         corner = QWidget(bar)
         line = QHBoxLayout(corner)
         line.setContentsMargins(GAP, GAP // 2, GAP, GAP // 2)
@@ -36,7 +36,7 @@ class ModelBox(QComboBox):
         bar.setCornerWidget(corner)
 
     def list_models(self, names: Sequence[str], current: str) -> None:
-        """Offer these models; `current` is the one in use."""
+        """List these models; `current` is the one in use."""
         self._current = current
         names = list(dict.fromkeys((*names, current)))
         if [self.itemData(i) for i in range(self.count())] != names:

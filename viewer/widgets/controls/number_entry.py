@@ -1,4 +1,4 @@
-"""A number to type or step: out-of-range numbers may be typed and are brought into range when entered. No slider."""
+"""A spin box that lets out-of-range numbers be typed and clamps them when entered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NUMBER_CHARACTERS = frozenset("0123456789.+-e")
 
 
 class Entry(QDoubleSpinBox):
-    """A number from `low` to `high`; "." and "," both part the digits. Fractions may be finer than `step`."""
+    """A number from `low` to `high`. Both "." and "," are decimal separators; fractions may be finer than `step`."""
 
     def __init__(self, *, low: float, high: float, step: float, unit: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -31,7 +31,7 @@ class Entry(QDoubleSpinBox):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def textFromValue(self, value: float) -> str:
-        """Show the step's digits, and finer ones only where they were typed."""
+        """Format with the digits of `step`, and with finer digits only if they were typed."""
         whole, _, part = f"{value:.{self.decimals()}f}".partition(".")
         part = part.rstrip("0").ljust(self._digits, "0")
         return f"{whole}.{part}" if part else whole
@@ -40,7 +40,7 @@ class Entry(QDoubleSpinBox):
         return self._number(text) or 0.0
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
-        """Let any beginning of a number be typed; what is out of range waits for `fixup`."""
+        """Accept any beginning of a number; `fixup` clamps numbers out of range."""
         number = self._number(text)
         if number is not None and self.minimum() <= number <= self.maximum():
             return QValidator.State.Acceptable, text, position
@@ -48,7 +48,7 @@ class Entry(QDoubleSpinBox):
         return (QValidator.State.Intermediate if typed else QValidator.State.Invalid), text, position
 
     def fixup(self, text: str) -> str:
-        """Bring a number into range; go back to the last value where there is none."""
+        """Clamp a number to the range; restore the last value if the text is not a number."""
         number = self._number(text)
         value = self.value() if number is None else max(self.minimum(), min(self.maximum(), number))
         return self.textFromValue(value) + self.suffix()
@@ -79,6 +79,6 @@ class Entry(QDoubleSpinBox):
 
 
 def digits(step: float) -> int:
-    """Return how many digits after the point a step needs."""
+    """Return the number of decimals a step needs."""
     exponent = Decimal(str(step)).normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0

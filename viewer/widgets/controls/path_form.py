@@ -1,4 +1,4 @@
-"""What can be set of a path through codes: playing, how it goes from key to key, how long it is. It keeps nothing."""
+"""Controls for a latent path: playback, interpolation between keys, speed, length."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ BUTTONS = {
 
 
 class PathForm(QWidget):
-    """Buttons, and one line a setting. `pressed` says a button or a kind of export; `changed` a setting and its value.
+    """Buttons, and a row per setting. `pressed` emits a button or export format; `changed` a setting and its value.
 
-    The settings are path and easing, of the segment shown; speed: "timed", or the features in which it is constant;
-    frames, fps, loop.
+    The settings are path and easing (of the current segment), speed ("timed", or the features in which speed is
+    constant), frames, fps and loop.
     """
 
     pressed = Signal(str)
@@ -79,7 +79,7 @@ class PathForm(QWidget):
         theme.changes().connect(self._restyle)
 
     def fill(self, parameters: Mapping[str, Parameter], capabilities: Set[str]) -> None:
-        """List the choices of a model, and the ranges of numbers; to be called again for another model."""
+        """Fill the choices and ranges for a model; call again for another model."""
         known = (tuple(parameters.values()), frozenset(capabilities))
         if known == self._known:
             return
@@ -98,12 +98,14 @@ class PathForm(QWidget):
                 getattr(self, name).setRange(round(one.low), round(one.high))
         self.path.setToolTip(parameters["path"].help)
         self._help = parameters["easing"].help
-        self.speed.setToolTip("Constant: frames are spread so that the picture changes equally fast. Easing has no say")
+        self.speed.setToolTip(
+            "Constant: frames are spread so that the picture changes equally fast. Easing has no effect"
+        )
         self.frames.setToolTip(parameters["frames"].help)
         self.fps.setToolTip(parameters["fps"].help)
 
     def show_values(self, values: Mapping[str, object]) -> None:
-        """Show settings without telling anyone."""
+        """Show settings without emitting signals."""
         for name, value in values.items():
             part = self.buttons["loop"] if name == "loop" else getattr(self, name)
             with QSignalBlocker(part):
@@ -117,7 +119,10 @@ class PathForm(QWidget):
     def show_state(
         self, *, segment: tuple[int, int] | None, playing: bool, ready: bool, timed: bool, chosen: bool
     ) -> None:
-        """Show which segment is set, and what can be done: there is a path when it is `ready`, a key `chosen`."""
+        """Show the current segment and enable what is possible now.
+
+        `ready` says that there is a path, `chosen` that a key is selected.
+        """
         self.segment.setText(f"From key {segment[0]} to key {segment[1]}" if segment else "From key to key")
         self.path.setEnabled(segment is not None)
         self.easing.setEnabled(segment is not None and timed)

@@ -1,4 +1,4 @@
-"""What every labelled setting has in common: title, default, reset, the reason why it is greyed. Not the control."""
+"""The base class of labelled settings: title, default value, reset, and the reason why a row is disabled."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
-from viewer.widgets.plain import plain
+from viewer.widgets.controls.elided_label import plain
 
 GAP = 8
 
 
 class Row(QWidget):
-    """A title beside a control. Signals tell what the *user* did; nothing is emitted for values that are set from code.
+    """A title beside a control. Signals report the *user's* edits; values set from code emit nothing.
 
-    A subclass adds its controls with `_place`, writes a value into them in `_show`, and calls `_user` for a gesture.
+    Subclasses add their controls with `_place`, show a value in `_show`, and call `_user` when the user changes one.
     """
 
     default_title = "Model's own value"
@@ -36,7 +36,7 @@ class Row(QWidget):
         self.key, self.title = key, title
         self._value, self._default, self._committed = value, value, value
         self._help, self._reason = help, ""
-        self._known = (True, "", False)  # what set_enabled_reason was last told
+        self._known = (True, "", False)  # the last arguments of set_enabled_reason
         self._controls: list[QWidget] = []
         self.label = QLabel(title, self)
         self.label.setTextFormat(Qt.TextFormat.PlainText)
@@ -58,37 +58,37 @@ class Row(QWidget):
 
     @property
     def value(self) -> object:
-        """The value as last set or entered."""
+        """Return the value as last set or entered."""
         return self._value
 
     @property
     def default(self) -> object:
-        """The model's own value."""
+        """Return the default value."""
         return self._default
 
     @property
     def differs(self) -> bool:
-        """Whether the value is another than the model's own."""
+        """Return whether the value differs from the default."""
         return not same(self._value, self._default)
 
     def set_value(self, value: object) -> None:
-        """Show a value without telling anyone."""
-        if self._value != value:  # the echo of a drag must not pass for its end
+        """Show a value without emitting a signal."""
+        if self._value != value:  # an echoed drag value must not count as the drag's final value
             self._value = self._committed = value
             self._show(value)
 
     def set_default(self, value: object) -> None:
-        """Set the value that a double click goes back to."""
+        """Set the value that a double click resets to."""
         self._default = value
         self._describe()
 
     def reset(self) -> None:
-        """Go back to the model's own value, as a gesture of the user."""
+        """Reset to the default, reported like an edit by the user."""
         self._user(self._default, final=True)
         self._show(self._value)
 
     def set_enabled_reason(self, enabled: bool, reason: str = "", *, quiet: bool = False) -> None:
-        """Grey the control and say why, under it unless `quiet`, and in its tooltip and accessible description."""
+        """Enable or disable the control, and set the reason shown under it (unless `quiet`) and in its tooltip."""
         known = (enabled, reason, quiet)
         if known == self._known:
             return
@@ -102,7 +102,7 @@ class Row(QWidget):
         self._describe()
 
     def label_hint(self) -> int:
-        """Return the width in pixels at which the title stands on one line."""
+        """Return the width in pixels at which the title fits on one line."""
         return self.label.fontMetrics().horizontalAdvance(self.title) + 2
 
     def set_label_width(self, width: int) -> None:
@@ -110,7 +110,7 @@ class Row(QWidget):
         self.label.setFixedWidth(width)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Go back to the model's own value on a double click on the title."""
+        """Reset to the default on a double click on the title."""
         if event.type() == QEvent.Type.MouseButtonDblClick and self.label.isEnabled():
             self.reset()
             return True
@@ -123,7 +123,7 @@ class Row(QWidget):
         self._describe()
 
     def _show(self, value: object) -> None:
-        """Write a value into the control without emitting."""
+        """Show a value in the control without emitting a signal."""
         raise NotImplementedError
 
     def _default_text(self) -> str:
@@ -137,7 +137,7 @@ class Row(QWidget):
             part.setAccessibleDescription(text.replace("\n", " "))
 
     def _user(self, value: object, *, final: bool) -> None:
-        """Take a value from the user: tell of it if it is another one, and of a final one once."""
+        """Take a value from the user: report it if it changed, and report a final value once."""
         if value != self._value:
             self._value = value
             self.changed.emit(value)
@@ -149,7 +149,7 @@ class Row(QWidget):
 
 
 def same(a: object, b: object) -> bool:
-    """Tell whether two values are one setting; numbers may differ by rounding."""
+    """Return whether two values are the same setting; numbers may differ by rounding errors."""
     if isinstance(a, float) and isinstance(b, int | float):
         return abs(a - b) <= 1e-9 * max(1.0, abs(a), abs(b))
     return a == b

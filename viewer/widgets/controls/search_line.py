@@ -1,4 +1,4 @@
-"""A line that filters a list below it: Down goes into the list, Return takes its first row. It only tells."""
+"""A search line above a list: Down moves into the list, Return takes its first row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QToolButton, QWidget
 
 
 class Search(QLineEdit):
-    """`textChanged` tells what to look for, `taken` that Return was pressed."""
+    """`textChanged` emits the text to search for; `taken` is emitted on Return."""
 
     taken = Signal()
 
@@ -22,7 +22,7 @@ class Search(QLineEdit):
             button.setAccessibleName("Clear")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Step into the list, take its first row, or clear what was typed."""
+        """Move into the list, take its first row, or clear the text."""
         if event.key() == Qt.Key.Key_Down:
             self._below.setFocus(Qt.FocusReason.TabFocusReason)
             if not self._below.currentIndex().isValid():

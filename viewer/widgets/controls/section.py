@@ -1,4 +1,4 @@
-"""A part of a form that folds away under its title. It knows nothing of what is in it."""
+"""A collapsible section of a form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ GAP = 8
 
 
 class Section(QWidget):
-    """A title that shows and hides the widgets added under it; `toggled` tells when the user did. Closed at first."""
+    """A title that shows or hides the widgets under it; `toggled` is emitted on the user's click. Starts closed."""
 
     toggled = Signal(str, bool)
 
@@ -38,15 +38,15 @@ class Section(QWidget):
 
     @property
     def opened(self) -> bool:
-        """Whether its widgets are shown."""
+        """Return whether the widgets are shown."""
         return self._opened
 
     def add(self, widget: QWidget) -> None:
-        """Put a widget under the title, after those already there."""
+        """Append a widget to the section."""
         self.inner.addWidget(widget)
 
     def set_open(self, opened: bool) -> None:
-        """Show or hide its widgets without telling anyone."""
+        """Show or hide the widgets without emitting a signal."""
         self._opened = opened
         self.head.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
         self.head.setToolTip(f"{'Hide' if opened else 'Show'} these settings")
@@ -54,7 +54,7 @@ class Section(QWidget):
         self.body.setVisible(opened)
 
     def set_note(self, note: str) -> None:
-        """Say something beside the title, such as what differs inside."""
+        """Show a note beside the title, such as how many settings inside were changed."""
         self._note = note
         self.head.setText(f"{self.title}   {note}".rstrip())
         self._describe()

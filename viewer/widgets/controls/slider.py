@@ -1,4 +1,4 @@
-"""A number to slide, type, step or reset: title, slider, entry. Whole numbers stay whole."""
+"""A row for a number: title, slider and number entry. Integers stay integers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from viewer.widgets.controls.number_entry import Entry
 from viewer.widgets.controls.row import Row
 
 PAGE_STEPS = 10
-SLIDER_LEAST = 72  # pixels, as are the next
+SLIDER_LEAST = 72  # pixels, like those below
 KNOB = 6
 
 
 class SliderRow(Row):
-    """A number from `low` to `high`; the slider goes in steps, the entry may be finer. `whole` numbers are ints."""
+    """A number from `low` to `high`. The slider moves in steps, the entry may be finer; `whole` numbers are ints."""
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class SliderRow(Row):
     ) -> None:
         self.low, self.high, self.step, self.whole = low, high, (max(1, round(step)) if whole else step), whole
         super().__init__(title, self._typed(low if value is None else value), key=key, help=help, parent=parent)
+        # In binary floating point the quotient may exceed a whole number and round up to one step too many.
         steps = (Decimal(str(high)) - Decimal(str(low))) / Decimal(str(self.step))
         self.slider = _Slider(int(steps.to_integral_value(ROUND_CEILING)), parent=self)
         self.entry = Entry(low=low, high=high, step=self.step, unit=unit, parent=self)
@@ -50,22 +51,22 @@ class SliderRow(Row):
         self.entry.valueChanged.connect(self._entered)
 
     def set_value(self, value: object) -> None:
-        """Show a number without telling anyone."""
+        """Show a number without emitting a signal."""
         super().set_value(self._typed(value))
 
     def set_default(self, value: object) -> None:
-        """Set the model's own value, marked under the slider."""
+        """Set the default value, which is marked under the slider."""
         super().set_default(self._typed(value))
         self.slider.mark = self._tick(self._typed(value))
         self.slider.update()
 
     def set_band(self, band: tuple[float, float] | None) -> None:
-        """Draw a stretch of the track from a lower to a higher value, such as a standard deviation, or none."""
+        """Highlight a range of the track in values, such as one standard deviation; None removes it."""
         self.slider.band = None if band is None else (self._tick(band[0]), self._tick(band[1]))
         self.slider.update()
 
     def entry_hint(self) -> int:
-        """Return the width in pixels that the entry asks for."""
+        """Return the preferred width of the entry in pixels."""
         return self.entry.sizeHint().width()
 
     def set_entry_width(self, width: int) -> None:
@@ -99,7 +100,8 @@ class SliderRow(Row):
         self._user(value, final=False)
 
     def _acted(self) -> None:
-        # A drag reports itself as sliderMoved; this is for keys and the wheel, which leave the position, not the value.
+        # Drags arrive through sliderMoved. Keys and the wheel come here before Qt has updated the slider's value, so
+        # its position is read instead.
         if not self.slider.isSliderDown():
             self._slid(self.slider.sliderPosition())
 
@@ -113,7 +115,7 @@ class SliderRow(Row):
 
 
 class _Slider(QSlider):
-    """A slider that goes where it is clicked, marks the model's own value, and heeds the wheel only when focused."""
+    """A slider that jumps to a click, marks the default value, and scrolls only when focused."""
 
     settled = Signal()
     reset_requested = Signal()
@@ -140,7 +142,7 @@ class _Slider(QSlider):
         offset, room = round(event.position().x()) - handle.width() // 2, self.width() - handle.width()
         self.setSliderDown(True)
         self.setSliderPosition(QStyle.sliderValueFromPosition(0, self.maximum(), offset, room))
-        # Steps may be wider than the handle: take hold of its middle, or Qt would page on towards the pointer.
+        # A step may be wider than the handle. Press the handle's centre, or Qt would page on towards the pointer.
         middle = QPointF(self._handle().center())
         held = QMouseEvent(
             event.type(), middle, event.globalPosition(), event.button(), event.buttons(), event.modifiers()
@@ -202,7 +204,7 @@ class _Slider(QSlider):
 
 
 class Timeline(_Slider):
-    """A place in something that lasts: a slider without a value of its own to go back to."""
+    """A slider for a position in time, without a default value."""
 
     def __init__(self, ticks: int, *, parent: QWidget) -> None:
         super().__init__(ticks, parent=parent)
@@ -210,5 +212,5 @@ class Timeline(_Slider):
 
     @property
     def handle_px(self) -> int:
-        """How wide the handle is: its middle goes from half of that to as far from the other end."""
+        """Return the handle's width in pixels. Its centre stays half that width away from both ends of the slider."""
         return self._handle().width()

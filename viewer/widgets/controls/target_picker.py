@@ -1,4 +1,4 @@
-"""What is explained: a class, what stands against it, a part of a box, a layer. Controls that tell and keep nothing."""
+"""Controls for what an attribution explains: target class, opposing class, part of a box, layer."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from viewer.widgets.pictures.map_readout import plain_label
 GAP = 8
 NOTHING = "Nothing"
 HIGHEST, OWN = "Highest scoring class", "The box's own class"
-COORDINATE = "A coordinate of the box is explained: it belongs to no class."
+COORDINATE = "A coordinate of the box is explained, which belongs to no class."
 NO_LAYER = "Works on no layer"
 
 
 class TargetForm(QWidget):
-    """Signals tell what the user picked: words for classes, "" for none; a part; the wish for other things."""
+    """Signals emit the user's choice: the word for a class ("" for none), a part of the box, or a request."""
 
     target_picked = Signal(str)
     against_picked = Signal(str)
@@ -45,7 +45,7 @@ class TargetForm(QWidget):
         self.clear = QToolButton()
         self.clear.setAutoRaise(True)
         self.clear.setAccessibleName("Explain the best box")
-        self.clear.setToolTip("Take the box or rectangle away: explain the best box")
+        self.clear.setToolTip("Remove the box or rectangle: explain the best box")
         self.target = ClassBox("Target class", none=HIGHEST)
         self.against = ClassBox("Class set against the target", none=NOTHING)
         self.against.setToolTip("Explain what speaks for the target rather than for this class")
@@ -83,14 +83,14 @@ class TargetForm(QWidget):
         self._restyle()
 
     def list(self, names: Sequence[str], *, boxes: bool, own: bool) -> None:
-        """Offer a model's classes; `boxes` says whether it finds any, `own` whether the box brings its class along."""
+        """List a model's classes; `boxes` says whether it is a detector, `own` whether a box supplies its own class."""
         self.target.list(names, none=OWN if own else HIGHEST)
         self.against.list(names, none=NOTHING)
         for field in (self._about, self.part):
             self._form.setRowVisible(field, boxes)
 
     def follow(self, *, target: str, against: str, part: str, about: str, picked: bool) -> None:
-        """Show what is set; `picked` says whether a box or rectangle was."""
+        """Show the current choice; `picked` says whether the user selected a box or rectangle."""
         self.target.follow(target)
         self.against.follow(against)
         with QSignalBlocker(self.part):
@@ -103,7 +103,7 @@ class TargetForm(QWidget):
             box.setToolTip(COORDINATE if not scored else "" if tip == COORDINATE else tip)
 
     def follow_layer(self, chosen: str, automatic: str, *, used: bool) -> None:
-        """Show the layer, or that the method works on none."""
+        """Show the layer, or that the method uses none."""
         words = chosen or (f"Automatic: {automatic}" if automatic else "Automatic")
         self.layer.setText(words if used else NO_LAYER)
         self.layer.setEnabled(used)

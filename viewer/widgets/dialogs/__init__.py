@@ -1,4 +1,4 @@
-"""What stands in front of the centre or asks something: dialogs, banners, messages.
+"""Dialogs, overlays, banners and messages shown over or above the window's content.
 
-May import viewer.widgets.controls, viewer.widgets.tables and viewer.theme.
+May import viewer.theme, widgets.controls, widgets.tables, and the zoo, cards and user_code of models.
 """

@@ -1,4 +1,4 @@
-"""The question whether a file of code may run: what it is, all that it says, what is new in it. It allows nothing."""
+"""The dialog that asks whether a file with code may run. It shows the file's source and what changed in it."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ from viewer import theme
 GAP = 8
 SIZE_PX = (760, 640)
 MOST_CHARACTERS = 400_000
-# Marks that turn the direction of writing or take no room: with them code reads otherwise than it runs.
+# Zero-width characters and marks that change the direction of text: code containing them reads differently than it
+# runs.
 _UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 RISK = (
     "Code can do whatever you can on this machine: read, change, delete and send your files. "
     "Run it only if you wrote it, or trust who did."
 )
 SCRIPT_RISK = (
-    "It is TorchScript: a program, and not weights alone. Before it runs, each operator that it calls is held against "
+    "It is TorchScript: a program, not just weights. Before it runs, each operator that it calls is checked against "
     "a list of what networks need. Still, run it only if you made it, or trust who did."
 )
 BEYOND = "Files that it imports run with it: they are not shown here, and you are not asked again when they change."
@@ -45,9 +46,9 @@ BEYOND = "Files that it imports run with it: they are not shown here, and you ar
 
 @dataclass(frozen=True)
 class Code:
-    """A file of code as it is now, read once: what is shown is what is allowed. `size` in bytes.
+    """A file with code, read once, so that exactly the bytes shown are the bytes allowed. `size` is in bytes.
 
-    `script` tells that it is TorchScript, whose text is the code in it.
+    `script` is true for TorchScript, whose `text` is the source contained in the archive.
     """
 
     path: Path
@@ -68,9 +69,9 @@ class Code:
 
 
 class Allow(QDialog):
-    """Asks about one file; `before` is the text that was allowed last, `changed` that another one was.
+    """Asks about one file. `changed` says that another version was allowed before; `before` is its text if still known.
 
-    It is accepted when the file may run; until then nothing of it does.
+    The dialog is accepted if the file may run. Nothing in the file runs before that.
     """
 
     def __init__(self, code: Code, *, changed: bool = False, before: str | None = None, parent: QWidget) -> None:
@@ -84,7 +85,7 @@ class Allow(QDialog):
         self.head = _words(f"Opening this model runs the code in {visible(code.path.name)}.", bold=True)
         column.addWidget(self.head)
         if changed:
-            note = "" if before is not None else " What it said then is not known any more."
+            note = "" if before is not None else " Its earlier content is no longer known."
             column.addWidget(_words(f"The file has changed since you allowed it.{note}", bold=True, role="warning"))
         column.addWidget(_words(SCRIPT_RISK if code.script else RISK))
         column.addLayout(self._facts())
@@ -98,7 +99,7 @@ class Allow(QDialog):
         self.pages.addTab(self.source, "All of it")
         column.addWidget(self.pages, 1)
         if hidden := len(_UNSEEN.findall(code.text)):
-            marks = f"It holds {hidden:,} characters that cannot be seen, shown as ⟦U+…⟧: with such, code can hide."
+            marks = f"It holds {hidden:,} invisible characters, shown as ⟦U+…⟧: they can hide code."
             column.addWidget(_words(marks, role="warning"))
         if not code.script:
             column.addWidget(_words(BEYOND))
@@ -136,14 +137,14 @@ class Allow(QDialog):
 
 
 def visible(text: str) -> str:
-    """Return a text with the characters that cannot be seen, or turn what follows around, written out."""
+    """Return the text with invisible and direction-changing characters replaced by their code points."""
     return _UNSEEN.sub(lambda found: f"⟦U+{ord(found[0]):04X}⟧", text).replace("\n", "⟦line⟧")
 
 
 def difference(before: str, now: str) -> str:
-    """Return what is new in a text as a unified difference."""
+    """Return the changes from `before` to `now` as a unified diff."""
     lines = difflib.unified_diff(before.splitlines(), now.splitlines(), "allowed", "now", lineterm="")
-    return "\n".join(lines) or "Only the ends of lines differ."
+    return "\n".join(lines) or "Only the line endings differ."
 
 
 def _words(text: str, *, bold: bool = False, role: str = "") -> QLabel:

@@ -1,4 +1,4 @@
-"""A question in a quiet bar above the window's centre, which stays until it is answered. It knows no question."""
+"""A question in a bar above the window's centre, which stays until it is answered."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVB
 from viewer import theme
 from viewer.widgets.controls.elided_label import ElidedLabel
 
-GAP = 8  # pixels, as is the next
+GAP = 8  # pixels, like the next
 ICON = 20
 Answer = tuple[str, Callable[[], None]]
 
 
 class Notices(QWidget):
-    """The window's centre, under the banners. A layout keeps them apart: none lies over anything."""
+    """The window's centre with the banners above it, in one layout so that they never overlap."""
 
     def __init__(self, centre: QWidget) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class Notices(QWidget):
 
 
 class Banner(QWidget):
-    """One question with its answers, over the centre."""
+    """One question with a button for each answer."""
 
     def __init__(self, place: Notices, text: str, answers: Sequence[Answer], *, help_text: str = "") -> None:
         super().__init__(place)
@@ -54,7 +54,7 @@ class Banner(QWidget):
         theme.changes().connect(self._tint)
 
     def leave(self) -> None:
-        """Go away: it is answered."""
+        """Remove the banner, once it is answered."""
         self.hide()
         self.setParent(None)
         self.deleteLater()

@@ -1,5 +1,7 @@
-"""A panel over a dimmed window, closed by Escape or a click beside it. A child of the window, not a window of its own:
-no window system places or focuses it differently from another."""
+"""A modal panel over a dimmed window, closed by Escape or by a click beside it.
+
+It is a child widget instead of a top-level window, so that placement and focus do not depend on the window system.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,13 @@ from shiboken6 import isValid
 
 from viewer import theme
 
-MARGIN = 24  # pixels, as are the next
+MARGIN = 24  # pixels, like those below
 RADIUS = 8
 DIM = QColor(0, 0, 0, 96)
 
 
 class Overlay(QWidget):
-    """Covers the window and takes every key while it is open; a subclass fills `panel` and says where it lies."""
+    """Covers the window and receives every key while it is open. Subclasses fill `panel` and place it in `area`."""
 
     closed = Signal()
 
@@ -31,7 +33,7 @@ class Overlay(QWidget):
         window.installEventFilter(self)
 
     def open(self) -> None:
-        """Show it, over everything, with the focus inside."""
+        """Show the overlay above everything else and move the focus into it."""
         if not self.isVisible():
             self._before = QApplication.focusWidget()
         self._cover()
@@ -39,21 +41,22 @@ class Overlay(QWidget):
         self.raise_()
 
     def dismiss(self) -> None:
-        """Hide it and give the focus back."""
+        """Hide the overlay and restore the focus."""
         if not self.isVisible():
             return
         self.hide()
+        # The widget may have been deleted while the overlay was open.
         if self._before is not None and isValid(self._before):
             self._before.setFocus()
         self._before = None
         self.closed.emit()
 
     def room(self) -> QRect:
-        """Return the area in which the panel may lie."""
+        """Return the rectangle available for the panel."""
         return self.rect().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
 
     def area(self) -> QRect:
-        """Return where the panel lies."""
+        """Return the rectangle of the panel."""
         raise NotImplementedError
 
     def event(self, event: QEvent) -> bool:
@@ -64,13 +67,13 @@ class Overlay(QWidget):
         return super().event(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Go on covering the window when it changes its size."""
+        """Resize with the window."""
         if event.type() == QEvent.Type.Resize and self.isVisible():
             self._cover()
         return super().eventFilter(watched, event)
 
     def focusNextPrevChild(self, forward: bool) -> bool:
-        """Keep the focus inside."""
+        """Keep the keyboard focus inside the panel."""
         return True
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -1,4 +1,7 @@
-"""The question what to open of the user's code: the file, what of it is the model, and the weights. It runs nothing."""
+"""The dialog for opening the user's own model code: the file, the object in it that is the model, and the weights.
+
+It parses the file without running it.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ KINDS = {"adapter": "adapter", "function": "function", "network": "torch.nn.Modu
 
 
 class OpenCode(QDialog):
-    """Asks for a file, one of the things in it and a file of weights; `name` is the model's full name that results."""
+    """Asks for a file, one of the models it defines, and a weights file. `name` is the resulting full model name."""
 
     def __init__(self, file: str = "", weights: str = "", *, folder: str = "", parent: QWidget) -> None:
         super().__init__(parent)
@@ -44,9 +47,9 @@ class OpenCode(QDialog):
         self._folder = folder
         self.file, self.weights = QLineEdit(file), QLineEdit(weights)
         self.file.setPlaceholderText("path/to/file.py")
-        self.weights.setPlaceholderText("None: what the code gives")
+        self.weights.setPlaceholderText("None: as the code returns it")
         self.choices = QListWidget()
-        self.choices.setAccessibleName("What of it is the model")
+        self.choices.setAccessibleName("Which part of it is the model")
         self.choices.setUniformItemSizes(True)
         self.choices.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.note = QLabel()
@@ -84,7 +87,7 @@ class OpenCode(QDialog):
 
     @property
     def name(self) -> str:
-        """The model's full name."""
+        """Return the full name of the model."""
         item = self.choices.currentItem()
         choice = item.data(Qt.ItemDataRole.UserRole) if item else ""
         base = self.file.text().strip()
@@ -96,7 +99,7 @@ class OpenCode(QDialog):
         return card.canonical(model_name.join(base, {key: value for key, value in assumed.items() if value}))
 
     def read(self) -> None:
-        """Read what the file offers, if it is another one than before."""
+        """List the models that the file defines, unless it is the file read last."""
         path = self.file.text().strip()
         if path == self._shown:
             return
@@ -104,7 +107,7 @@ class OpenCode(QDialog):
         self.choices.clear()
         try:
             found = outline.read(Path(path).expanduser()) if path else ()
-            text = "" if found or not path else "It holds no adapter, no function that builds a network and no network."
+            text = "" if found or not path else "It defines no adapter, no network, and no function that builds one."
         except Refusal as refusal:
             found, text = (), f"{refusal} {refusal.advice}"
         for choice in found:
@@ -118,7 +121,7 @@ class OpenCode(QDialog):
         self._allow()
 
     def accept(self) -> None:
-        """Close if there is something to open."""
+        """Close the dialog if there is something to open."""
         self.read()
         if self.open_button.isEnabled():
             super().accept()
@@ -158,7 +161,7 @@ class OpenCode(QDialog):
 
 
 def _likely(found: Sequence[outline.Choice]) -> int:
-    """Return the row that is probably meant: an adapter, a function of a usual name, the last network, the first."""
+    """Return the row most likely meant: an adapter, a function with a usual name, the last network, or row 0."""
     names = [choice.name for choice in found]
     usual = [names.index(name) for name in (outline.ADAPTER, *USUAL) if name in names]
     networks = [row for row, choice in enumerate(found) if choice.kind == "network"]

@@ -1,4 +1,4 @@
-"""The head of one of two panes: its letter, its model, where that runs and how long it took. It opens nothing."""
+"""The header of one of two panes: its letter, its model, the device and the run time."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ HEIGHT_PX = 36
 
 
 class PaneHead(QWidget):
-    """A line with a letter, a model's name or the `box` that chooses it, and facts; below it what must be said.
+    """A line with a letter, the model's name or the `box` that chooses it, and facts; below, an optional note.
 
-    `resized` tells a new height, so that heads beside each other can have the same.
+    `resized` emits a new height, so that headers side by side can be given the same height.
     """
 
     resized = Signal(int)
@@ -62,7 +62,7 @@ class PaneHead(QWidget):
         theme.changes().connect(self._restyle)
 
     def add_button(self, icon: str, name: str, help_text: str, run: object) -> QToolButton:
-        """Put a button at the end of the line."""
+        """Append a button to the line."""
         button = QToolButton()
         button.setAutoRaise(True)
         button.setAccessibleName(name)
@@ -75,7 +75,7 @@ class PaneHead(QWidget):
         return button
 
     def tell(self, name: str, facts: str, note: str) -> None:
-        """Say which model it is, what is known of it, and what must be said."""
+        """Show the model's name, facts about it, and a note ("" for none)."""
         if (name, facts, note) == (self.name.text(), self.facts.text(), self.note.text()):
             return
         self.name.setText(name)

@@ -1,4 +1,4 @@
-"""What the engine is busy with, for the status bar: text, thin bar, Cancel. Short work is not shown at all."""
+"""The engine's activity in the status bar: text, thin progress bar, Cancel. Short work is not shown."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QToolButto
 
 from viewer.widgets.controls.elided_label import ElidedLabel
 
+# Work shorter than the first is not shown; the second bridges gaps between requests, so that the bar does not flicker.
 DELAY_MS = 150
 LINGER_MS = 120
 PARTS = 1000
-BAR_WIDTH = 120  # pixels, as are the next
+BAR_WIDTH = 120  # pixels, like those below
 BAR_HEIGHT = 6
 GAP = 8
 CANCELLING = "Cancelling…"
 
 
 class Activity(QWidget):
-    """Hidden when idle. `cancelled` is emitted once for each piece of work."""
+    """Hidden when idle. `cancelled` is emitted at most once per piece of work."""
 
     cancelled = Signal()
 
@@ -52,11 +53,11 @@ class Activity(QWidget):
 
     @property
     def busy(self) -> bool:
-        """Whether work is going on, shown or not."""
+        """Return whether work is in progress, shown or not."""
         return self._busy
 
     def start(self, text: str) -> None:
-        """Begin to show `text` with a bar that has no end yet, once the work has lasted a moment."""
+        """Show `text` with an indeterminate bar, once the work has lasted DELAY_MS."""
         self._busy = True
         self._linger.stop()
         self.text.setText(text)
@@ -66,7 +67,7 @@ class Activity(QWidget):
             self._delay.start()
 
     def set_progress(self, fraction: float | None, text: str = "") -> None:
-        """Set how much is done, 0 to 1, or None if nobody knows; and another text, if given."""
+        """Set the fraction done (0 to 1, None if unknown), and the text if given."""
         if not self._busy:
             return
         if fraction is None:
@@ -78,14 +79,14 @@ class Activity(QWidget):
             self.text.setText(text)
 
     def finish(self) -> None:
-        """Go away, unless other work starts in a moment."""
+        """Hide the widget, unless other work starts within LINGER_MS."""
         self._busy = False
         self._delay.stop()
         self.cancel.setEnabled(False)
         self._linger.start()
 
     def ask_to_cancel(self) -> None:
-        """Ask for the end of the work, once."""
+        """Request cancellation, once."""
         if self._busy and self.cancel.isEnabled():
             self.cancel.setEnabled(False)
             self.text.setText(CANCELLING)

@@ -1,4 +1,4 @@
-"""Messages in the window's corner that go away by themselves. Nothing here decides what is worth a message."""
+"""Toasts: messages in the window's corner that disappear by themselves."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ Action = tuple[str, Callable[[], None]]
 
 DISMISS_MS = 6_000
 ERROR_DISMISS_MS = 12_000
-STAY_MS = 86_400_000  # as good as for ever
+STAY_MS = 86_400_000  # practically for ever
 MOST = 4
 LOG_MOST = 500
 LINES = 3
-WIDTH = 384  # pixels, as are the next
+WIDTH = 384  # pixels, like those below
 MARGIN = 16
 GAP = 8
 STRIP = 4
@@ -56,7 +56,7 @@ SPOKEN = {"info": "Message", "warning": "Warning", "error": "Failed", "success":
 
 @dataclass(frozen=True)
 class Message:
-    """One thing said to the user. A message with a `key` takes the place of the one shown with the same key."""
+    """A message to the user. It replaces a visible message with the same non-empty `key`."""
 
     text: str
     details: str = ""
@@ -67,12 +67,15 @@ class Message:
 
     @property
     def whole(self) -> str:
-        """The text with its details, as it is copied."""
+        """Return the text with its details, as it is copied."""
         return f"{self.text}\n\n{self.details}" if self.details else self.text
 
 
 class Toasts(QWidget):
-    """The stack over the window's bottom right corner, newest on top. `messages` is all that was said, oldest first."""
+    """The stack of toasts in the window's bottom right corner, newest on top.
+
+    `messages` are all messages so far, oldest first, up to LOG_MOST.
+    """
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
@@ -87,7 +90,7 @@ class Toasts(QWidget):
 
     @property
     def shown(self) -> list[Toast]:
-        """The toasts on the screen, newest first."""
+        """Return the toasts on screen, newest first."""
         items = [self._stack.itemAt(i) for i in range(self._stack.count())]
         return [toast for item in items if item is not None and isinstance(toast := item.widget(), Toast)]
 
@@ -101,7 +104,10 @@ class Toasts(QWidget):
         action: Action | None = None,
         stays: bool = False,
     ) -> Toast:
-        """Show a message: what happened and what to do, the details folded away; if it `stays`, until dismissed."""
+        """Show a message. `text` says what happened and what to do; `details` are folded away.
+
+        A message that `stays` remains until it is dismissed.
+        """
         message = Message(text, details, severity, key, action, stays)
         self.messages = [*self.messages, message][-LOG_MOST:]
         shown = self.shown
@@ -119,20 +125,20 @@ class Toasts(QWidget):
         return toast
 
     def clear(self) -> None:
-        """Take every toast away; `messages` stays."""
+        """Remove all toasts from the screen; keep `messages`."""
         for toast in self.shown:
             self._drop(toast)
         self._arrange()
 
     def event(self, event: QEvent) -> bool:
-        """Grow and shrink with the toasts."""
+        """Resize with the toasts."""
         done = super().event(event)
         if event.type() == QEvent.Type.LayoutRequest:
             self._arrange()
         return done
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keep to the corner when the window changes its size."""
+        """Stay in the corner when the window is resized."""
         if event.type() in (QEvent.Type.Resize, QEvent.Type.Show):
             self._arrange()
         return super().eventFilter(watched, event)
@@ -156,13 +162,13 @@ class Toasts(QWidget):
         floor = window.height() - (bar.height() if bar is not None and bar.isVisible() else 0)
         width = max(1, min(WIDTH, window.width() - 2 * MARGIN))
         room = max(1, floor - MARGIN - top)
-        # In a low window the oldest go: none may lie over the menus.
+        # In a low window drop the oldest toasts, so that none covers the menus.
         while (height := self._height(width)) > room and len(self.shown) > 1:
             self._drop(self.shown[-1])
         height = min(height, room)
         self.setGeometry(window.width() - width - MARGIN, floor - height - MARGIN, width, height)
         self._stack.activate()
-        # Between two messages a click belongs to what lies under them.
+        # Mask the gaps between toasts, so that clicks there reach the widgets underneath.
         places = QRegion()
         for toast in self.shown:
             places = places.united(QRegion(toast.geometry()))
@@ -174,7 +180,10 @@ class Toasts(QWidget):
 
 
 class Toast(QFrame):
-    """One message, with its clock. The clock stands still under the pointer, with the focus, or unfolded."""
+    """One message with a timer.
+
+    The timer stops under the pointer, with the keyboard focus, or while details are shown.
+    """
 
     dismissed = Signal(object)
 
@@ -206,16 +215,16 @@ class Toast(QFrame):
 
     @property
     def running(self) -> bool:
-        """Whether the clock runs."""
+        """Return whether the timer is running."""
         return self._clock.isActive()
 
     def dismiss(self) -> None:
-        """Go away."""
+        """Dismiss the toast."""
         self.stop()
         self.dismissed.emit(self)
 
     def stop(self) -> None:
-        """Stop the clock."""
+        """Stop the timer."""
         self._clock.stop()
 
     def enterEvent(self, event: QEnterEvent) -> None:
@@ -227,7 +236,7 @@ class Toast(QFrame):
         self._resume()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Stand still while a button has the focus."""
+        """Stop the timer while a button has the focus."""
         if event.type() == QEvent.Type.FocusIn:
             self.stop()
         elif event.type() == QEvent.Type.FocusOut:
@@ -251,7 +260,7 @@ class Toast(QFrame):
     def _build(self) -> None:
         top = QHBoxLayout()
         top.setSpacing(GAP)
-        self.icon.setFixedHeight(self.close_button.sizeHint().height())  # so that their middles meet
+        self.icon.setFixedHeight(self.close_button.sizeHint().height())  # aligns the icon with the button vertically
         top.addWidget(self.icon, alignment=Qt.AlignmentFlag.AlignTop)
         top.addWidget(self.text, 1, Qt.AlignmentFlag.AlignVCenter)
         top.addWidget(self.copy, alignment=Qt.AlignmentFlag.AlignTop)

@@ -1,4 +1,4 @@
-"""The empty state: what to do first. The window takes the drops; here it only says what they will do."""
+"""The empty state: what to do first. Drops are handled by the window; this widget shows what a drop would do."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from models.media import is_endless, title
+from models.pictures.media import is_endless, title
 from viewer import theme
 
 INVITATION = "Drop a picture, a video, a folder or model weights here"
 PASTE = "Or paste a picture from the clipboard"
 RECENT_MOST = 6
-ICON = 48  # pixels, as are the next
+ICON = 48  # pixels, like those below
 GAP = 8
 MARGIN = 24
 RADIUS = 12
@@ -52,18 +52,18 @@ class Welcome(QWidget):
         self.recent: list[_Recent] = []
         self._build()
         self._dress()
-        theme.changes().connect(self._dress)  # a palette set on PaletteChange is undone by the style sheet after it
+        theme.changes().connect(self._dress)  # on PaletteChange the style sheet would overwrite it
         self.set_recent(())
 
     def set_drop_hint(self, text: str) -> None:
-        """Say what a drop would do while something is dragged over the window; an empty text takes it back."""
+        """Show what a drop would do while something is dragged over the window; "" restores the normal text."""
         self._hint = text
         self.headline.setText(text or INVITATION)
-        self.paste.setText("" if text else PASTE)  # its line stays, so that nothing jumps
+        self.paste.setText("" if text else PASTE)  # blank instead of hidden, so that the layout does not jump
         self.update()
 
     def set_recent(self, paths: Sequence[str]) -> None:
-        """List the newest of the recent files."""
+        """List the most recent files."""
         for button in self.recent:
             self._list.removeWidget(button)
             button.hide()
@@ -130,7 +130,7 @@ class Welcome(QWidget):
 
 
 class _Recent(QAbstractButton):
-    """A recent file: its name, and its folder where there is room."""
+    """A recent file: its name, and its folder if there is room."""
 
     chosen = Signal(str)
 

@@ -1,4 +1,4 @@
-"""Published models to search through and open, over the window. It tells of downloads and makes none."""
+"""The dialog for searching, downloading and opening published models, shown over the window."""
 
 from __future__ import annotations
 
@@ -23,17 +23,20 @@ from viewer.widgets.controls.search_line import Search
 from viewer.widgets.dialogs.modal_overlay import Overlay
 from viewer.widgets.tables.zoo_table import ZooTable, licence, size
 
-WIDTH, HEIGHT = 1080, 720  # pixels, as are the next
+WIDTH, HEIGHT = 1080, 720  # pixels, like those below
 GAP = 8
 BAR_HEIGHT = 6
 PARTS = 1000
 TASKS = ("Every task", "Classification", "Detection", "Segmentation", "Features")
 NONE_FOUND = "No model has this in its name."
-NONE_CACHED = "Nothing of this is in the cache yet."
+NONE_CACHED = "None of these is in the cache yet."
 
 
 class Zoo(Overlay):
-    """The table, and what is known of its current row. `opened` tells a model's name, `fetched` what to download."""
+    """The table of models with facts about the current row.
+
+    `opened` emits a model's name, `fetched` an entry to download.
+    """
 
     opened = Signal(str)
     fetched = Signal(object)
@@ -60,7 +63,7 @@ class Zoo(Overlay):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(BAR_HEIGHT)
         self.stop = QPushButton("Stop download")
-        self.stop.setToolTip("What came is kept: the next try goes on from there")
+        self.stop.setToolTip("The part downloaded is kept: the next try continues from there")
         self.bare = QPushButton("Open without weights")
         self.bare.setToolTip("The same network with random numbers: nothing is downloaded")
         self.open_button = QPushButton("Open")
@@ -105,13 +108,13 @@ class Zoo(Overlay):
         self._order = (self.search, self.task, self.only, self.table, self.stop, self.bare, self.open_button)
 
     def open(self) -> None:
-        """Show it, with the keyboard in the search."""
+        """Show the dialog with the focus in the search line."""
         super().open()
         self.search.setFocus()
         self.search.selectAll()
 
     def area(self) -> QRect:
-        """Stand in the middle, large."""
+        """Return a large rectangle in the middle of the window."""
         room = self.room()
         width, height = min(WIDTH, room.width()), min(HEIGHT, room.height())
         return QRect(room.center().x() - width // 2, room.center().y() - height // 2, width, height)
@@ -122,7 +125,7 @@ class Zoo(Overlay):
         self._filter()
 
     def choose(self, entry: Entry) -> None:
-        """Have a model in the current row, whatever hid it."""
+        """Make a model the current row, clearing any filter that hides it."""
         self.search.clear()
         self.task.setCurrentIndex(0)
         self.only.setChecked(False)
@@ -134,7 +137,7 @@ class Zoo(Overlay):
     def show_download(
         self, entry: Entry | None, *, done: int = 0, total: int = 0, stopping: bool = False, failed: str = ""
     ) -> None:
-        """Tell how far a download is; None for none under way, and why the last one `failed`."""
+        """Show the progress of a download in bytes; None if none is running. `failed` is why the last one failed."""
         self._loading = entry
         self.bar.setVisible(entry is not None)
         self.stop.setVisible(entry is not None)
@@ -150,9 +153,9 @@ class Zoo(Overlay):
         self._tell()
 
     def focusNextPrevChild(self, forward: bool) -> bool:
-        """Go round inside."""
+        """Cycle the focus through the visible controls."""
         stops = [widget for widget in self._order if widget.isVisible() and widget.isEnabled()]
-        if not stops:  # it is being hidden
+        if not stops:  # none are visible while the dialog is being hidden
             return True
         now = next((number for number, widget in enumerate(stops) if widget.hasFocus()), -1)
         reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
@@ -167,7 +170,7 @@ class Zoo(Overlay):
         self.count.setText(f"{len(found):,} of {len(self._all):,}")
 
     def _tell(self) -> None:
-        """Say what is known of the current row, and what can be done with it."""
+        """Show the facts of the current row, and enable what can be done with it."""
         entry = self.table.entry
         self.bare.setEnabled(entry is not None)
         if entry is None:

@@ -1,4 +1,4 @@
-"""Pictures side by side, in grids and strips, and what is pointed at in them.
+"""Images side by side in grids and strips, heat maps over images, and their readouts.
 
-May import viewer.widgets.controls, viewer.canvas and viewer.theme.
+May import viewer.theme, viewer.canvas, viewer.presenters, widgets.controls and widgets.charts.
 """

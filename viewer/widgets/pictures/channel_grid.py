@@ -1,4 +1,4 @@
-"""A grid of many small pictures, one a channel, painted as one. It knows no network: tiles, an order, a choice."""
+"""A scrollable grid of many small tiles, one per channel, painted as one image."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from viewer.canvas.mosaic import Atlas, sheet
 GAP_PX = 3
 MARGIN_PX = 4
 LEAST_PX, MOST_PX = 12, 192
-FIT_PX = (22, 72)  # the cell's width that is chosen by itself
-MIDDLE_PX = 36  # where so many columns are wanted that not every row is in view
+FIT_PX = (22, 72)  # limits of the cell width in pixels when it is chosen automatically
+MIDDLE_PX = 36  # used if so many columns are requested that not all rows would be visible
 STEP = 1.25
 MARK_PX = 7
 Place = tuple[int, float, float]
@@ -40,10 +40,10 @@ def _unknown(channel: int) -> str:
 
 
 class ChannelGrid(QAbstractScrollArea):
-    """Tiles in rows; arrows move the choice, + and - and Ctrl with the wheel change the size of the cells.
+    """A grid of tiles. Arrows move the selection; +, - and Ctrl with the wheel change the size of the cells.
 
-    `picked` says a channel that was chosen, `hovered` (channel, x, y) the place under the pointer with x and y from 0
-    to 1 within its tile, None when it left. `describe` tells a channel in words.
+    `picked` emits the selected channel. `hovered` emits (channel, x, y), with x and y from 0 to 1 within the tile, or
+    None when the pointer leaves. `describe` returns the description of a channel.
     """
 
     picked = Signal(int)
@@ -63,16 +63,16 @@ class ChannelGrid(QAbstractScrollArea):
         self._marked: Bool = np.zeros(0, np.bool_)
         self._chosen = -1
         self._under = -1
-        self._cell = 0  # 0 is as fits
-        self._columns = 0  # 0 is as fit
+        self._cell = 0  # 0: automatic
+        self._columns = 0  # 0: as many as fit
         theme.changes().connect(self.viewport().update)
 
     def show_tiles(
         self, atlas: Atlas, order: Int, *, quiet: Bool | None = None, marked: Bool | None = None, columns: int = 0
     ) -> None:
-        """Show other tiles in an order of channels; those `quiet` are crossed out, those `marked` have a dot.
+        """Show tiles in the given order of channels; cross out `quiet` channels and put a dot on `marked` ones.
 
-        With `columns` there are so many in a row, otherwise as many as fit.
+        `columns` is the number of tiles per row; 0 means as many as fit.
         """
         none = np.zeros(len(atlas), np.bool_)
         self._atlas, self._order, self._columns = atlas, np.asarray(order, np.int64), columns
@@ -81,17 +81,17 @@ class ChannelGrid(QAbstractScrollArea):
         self._arrange()
 
     def clear(self) -> None:
-        """Show nothing."""
+        """Remove all tiles."""
         self._atlas, self._order, self._chosen, self._under = None, np.zeros(0, np.int64), -1, -1
         self._arrange()
 
     @property
     def chosen(self) -> int:
-        """The channel that is chosen, -1 for none."""
+        """Return the selected channel, -1 for none."""
         return self._chosen
 
     def choose(self, channel: int) -> None:
-        """Frame a channel and bring it into view, without saying so."""
+        """Select a channel and scroll to it without emitting `picked`."""
         if channel != self._chosen:
             self._chosen = channel
             self.setAccessibleDescription(self.describe(channel) if channel >= 0 else "")
@@ -100,18 +100,18 @@ class ChannelGrid(QAbstractScrollArea):
 
     @property
     def cell(self) -> tuple[int, int]:
-        """Height and width of a cell, in pixels."""
+        """Return the height and width of a cell in pixels."""
         width = self._cell or self._fitting()
         aspect = self._atlas.aspect if self._atlas is not None else 1.0
         return max(1, round(width * aspect)), width
 
     def zoom(self, factor: float) -> None:
-        """Make the cells larger or smaller; what is at the top stays there."""
+        """Scale the cells by `factor`; the tile at the top stays in place."""
         self._cell = max(LEAST_PX, min(MOST_PX, round(self.cell[1] * factor)))
         self._arrange()
 
     def fit(self) -> None:
-        """Choose the size of the cells so that as many as can be told apart are in view."""
+        """Choose the cell size automatically: as many cells in view as can still be told apart."""
         self._cell = 0
         self._arrange()
 
@@ -123,12 +123,12 @@ class ChannelGrid(QAbstractScrollArea):
 
     @property
     def columns(self) -> int:
-        """How many tiles there are in a row."""
+        """Return the number of tiles per row."""
         room = self.viewport().width() - 2 * MARGIN_PX + GAP_PX
         return self._columns or max(1, room // (self.cell[1] + GAP_PX))
 
     def rect_of(self, channel: int) -> QRect:
-        """Return where a channel's tile is on the viewport."""
+        """Return the rectangle of a channel's tile in the viewport."""
         found = np.flatnonzero(self._order == channel)
         if not len(found):
             return QRect()
@@ -138,7 +138,7 @@ class ChannelGrid(QAbstractScrollArea):
         return QRect(MARGIN_PX + column * (width + GAP_PX), top, width, height)
 
     def place_at(self, point: QPoint) -> Place | None:
-        """Return the channel at a point of the viewport, and where in its tile, 0 to 1; None between tiles."""
+        """Return the channel at a point of the viewport and the position (0 to 1) in its tile; None between tiles."""
         height, width = self.cell
         y, x = point.y() - MARGIN_PX + self.verticalScrollBar().value(), point.x() - MARGIN_PX
         line, column = y // (height + GAP_PX), x // (width + GAP_PX)
@@ -150,7 +150,7 @@ class ChannelGrid(QAbstractScrollArea):
         return int(self._order[row]), across / width, down / height
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint what is in view, as one picture, and the frames."""
+        """Paint all visible tiles as one image, then the frames."""
         if self._atlas is None or not len(self._order):
             return
         height, width = self.cell
@@ -177,7 +177,7 @@ class ChannelGrid(QAbstractScrollArea):
         self._arrange()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Say what is under the pointer."""
+        """Emit what is under the pointer."""
         place = self.place_at(event.position().toPoint())
         self._under = place[0] if place else -1
         self.hovered.emit(place)
@@ -190,17 +190,17 @@ class ChannelGrid(QAbstractScrollArea):
         super().leaveEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Choose the tile under the pointer; the chosen one again, and none is."""
+        """Select the tile under the pointer; clicking the selected tile deselects it."""
         place = self.place_at(event.position().toPoint())
         if place is not None and event.button() == Qt.MouseButton.LeftButton:
             self._pick(-1 if place[0] == self._chosen else place[0])
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Take the end of a click: it is nobody else's."""
+        """Accept the release so that it does not reach a parent."""
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Move the choice, or change the size of the cells."""
+        """Move the selection or change the size of the cells."""
         page = self.columns * max(1, self.viewport().height() // (self.cell[0] + GAP_PX))
         key = Qt.Key
         moves = {key.Key_Left: -1, key.Key_Right: 1, key.Key_Up: -self.columns, key.Key_Down: self.columns}
@@ -221,7 +221,7 @@ class ChannelGrid(QAbstractScrollArea):
             super().keyPressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Scroll; with Ctrl change the size of the cells."""
+        """Scroll; with Ctrl, change the size of the cells."""
         if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             self.zoom(STEP if event.angleDelta().y() > 0 else 1 / STEP)
             event.accept()
@@ -237,7 +237,7 @@ class ChannelGrid(QAbstractScrollArea):
         self.viewport().update()
 
     def viewportEvent(self, event: QEvent) -> bool:
-        """Tell the tile under the pointer in words."""
+        """Show the description of the tile under the pointer as a tooltip."""
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             place = self.place_at(event.pos())
             QToolTip.showText(event.globalPos(), self.describe(place[0]) if place else "", self)
@@ -249,7 +249,7 @@ class ChannelGrid(QAbstractScrollArea):
         self.picked.emit(channel)
 
     def _mark(self, painter: QPainter, rows: Int) -> None:
-        """Cross out the quiet ones in view, dot the marked ones, frame the chosen and the one under the pointer."""
+        """Cross out the quiet channels in view, dot the marked ones, frame the selected and the hovered one."""
         now = theme.colours()
         for channel in rows[self._quiet[rows]].tolist():
             painter.setPen(QPen(now.muted, 1.5))
@@ -269,7 +269,7 @@ class ChannelGrid(QAbstractScrollArea):
                 painter.drawRect(self.rect_of(channel).adjusted(-2, -2, 1, 1))
 
     def _fitting(self) -> int:
-        """Return the largest width at which every tile is in view, within limits."""
+        """Return the largest cell width at which all tiles are visible, within FIT_PX."""
         room = self.maximumViewportSize() - QSize(2 * MARGIN_PX - GAP_PX, 2 * MARGIN_PX - GAP_PX)
         aspect = self._atlas.aspect if self._atlas is not None else 1.0
         for width in range(FIT_PX[1], FIT_PX[0], -1):

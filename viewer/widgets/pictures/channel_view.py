@@ -1,4 +1,4 @@
-"""What panels of channels share: controls above, the grid, its numbers beside it, and words where there is no grid."""
+"""The layout that channel panels share: controls above a grid, its numbers beside it, or only a message."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ BINS = 32
 
 
 class ChannelView(QWidget):
-    """A row of `controls`, a line of words, the grid called `name`, and `side` to its right; or only a message."""
+    """A channel panel's layout: `controls`, a summary line, the grid called `name` with the widget `side` to its right.
+
+    Instead of all that it can show only a message.
+    """
 
     def __init__(self, name: str, side: QWidget) -> None:
         super().__init__()
@@ -91,7 +94,7 @@ class ChannelView(QWidget):
         self.grid.hovered.connect(lambda place: self.tell(self.grid.describe(place[0]) if place else ""))
 
     def add_control(self, title: str, widget: QWidget) -> None:
-        """Add a control with its title, before the buttons of the cells' size."""
+        """Add a control with a title, before the zoom buttons."""
         label = QLabel(title)
         label.setProperty("small", True)
         label.setBuddy(widget)
@@ -100,37 +103,37 @@ class ChannelView(QWidget):
         self.controls.insertWidget(at + 1, widget)
 
     def add_wide(self, widget: QWidget) -> None:
-        """Add a widget that tells its own title."""
+        """Add a control that has its own title."""
         self.controls.insertWidget(self.controls.count() - 3, widget)
 
     def fail(self, about: object, words: str) -> None:
-        """Remember why there is no answer about something, and say it above the grid that stays."""
+        """Remember that computing `about` failed and why; show the reason above the grid, which stays."""
         self._failed = (about, words)
         self.summary.setText(words)
 
     def show_state(self, about: object, *, reason: str, there: bool, waiting: str) -> None:
-        """Show the grid where it is `there`, else the reason, why it failed, or that it is on its way."""
+        """Show the grid if it is `there`, otherwise `reason`, the failure of `about`, or the text `waiting`."""
         failed = self._failed[1] if self._failed[0] == about else ""
         self.say(reason or ("" if there else failed or waiting))
 
     def say(self, words: str) -> None:
-        """Show only a message, or at "" the grid."""
+        """Show only a message; "" shows the grid again."""
         self.message.setText(words)
         self._pages.setCurrentIndex(int(not words))
 
     @property
     def saying(self) -> str:
-        """The message that is shown instead of the grid, "" for none."""
+        """Return the message shown instead of the grid, "" if the grid is shown."""
         return "" if self._pages.currentIndex() else self.message.text()
 
     def tell(self, words: str) -> None:
-        """Tell what is under the pointer."""
+        """Describe what is under the pointer."""
         self.note.setText(words)
         self.note.setToolTip(words)
 
 
 class _Button(QToolButton):
-    """A button with an icon that follows the theme."""
+    """A button whose icon follows the theme."""
 
     def __init__(self, symbol: str, title: str, act: Callable[[], None]) -> None:
         super().__init__()
@@ -147,12 +150,12 @@ class _Button(QToolButton):
 
 
 def copy_button(name: str, text: Callable[[], str]) -> QToolButton:
-    """Return a button that copies what `text()` returns."""
+    """Return a button that copies the text `text()` returns."""
     return _Button("copy", name, lambda: QGuiApplication.clipboard().setText(text()))
 
 
 def choice(name: str, entries: Sequence[tuple[str, object]], *, help: str = "") -> QComboBox:  # noqa: A002
-    """Return a combo box called `name` of titles and what they stand for."""
+    """Return a combo box called `name` with (title, data) entries."""
     box = QComboBox()
     box.setAccessibleName(name)
     box.setToolTip(help)
@@ -162,7 +165,7 @@ def choice(name: str, entries: Sequence[tuple[str, object]], *, help: str = "") 
 
 
 def fill_choice(box: QComboBox, entries: Sequence[tuple[str, object]]) -> None:
-    """Put other entries into a combo box, unless they are there already."""
+    """Replace the entries of a combo box, unless they are the same."""
     there = [(box.itemText(i), box.itemData(i)) for i in range(box.count())]
     if there != list(entries):
         box.clear()
@@ -171,14 +174,14 @@ def fill_choice(box: QComboBox, entries: Sequence[tuple[str, object]]) -> None:
 
 
 def set_choice(box: QComboBox, data: object) -> None:
-    """Show the entry that stands for `data`, a new one if there is none."""
+    """Select the entry whose data is `data`, adding one if there is none."""
     if box.findData(data) < 0:
         box.addItem(str(data), data)
     box.setCurrentIndex(box.findData(data))
 
 
 class Tile(QWidget):
-    """One tile of an atlas, large, each of its cells a rectangle."""
+    """One tile of an atlas, enlarged, each of its pixels drawn as a square."""
 
     def __init__(self, name: str, *, side_px: int = 112) -> None:
         super().__init__()
@@ -188,12 +191,13 @@ class Tile(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
     def show_tile(self, atlas: Atlas | None, row: int) -> None:
-        """Show a tile, or nothing."""
+        """Show the tile at `row`, or nothing."""
         self._image = None
         if atlas is not None and 0 <= row < len(atlas):
             cell = atlas.tiles.shape[1:3]
             pixels = np.ascontiguousarray(sheet(atlas, np.array([row]), columns=1, cell=(cell[0], cell[1]), gap=0))
             kind = QImage.Format.Format_ARGB32_Premultiplied
+            # QImage does not keep `pixels` alive, hence the copy.
             self._image = QImage(pixels.data, cell[1], cell[0], 4 * cell[1], kind).copy()
         self.update()
 
@@ -217,7 +221,7 @@ class Tile(QWidget):
 
 
 class ValueHistogram(Chart):
-    """How often each value is there, with a line at zero where there are two signs. It counts in equal parts."""
+    """A histogram of values in equal bins, with a line at zero if values of both signs occur."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -225,7 +229,7 @@ class ValueHistogram(Chart):
         self.counts, self.low, self.high = np.zeros(0, np.int64), 0.0, 1.0
 
     def show_values(self, values: Float) -> None:
-        """Count other values."""
+        """Count these values."""
         self.low, self.high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
         self.counts, _ = np.histogram(values, BINS, (self.low, self.high if self.high > self.low else self.low + 1))
         self.setAccessibleDescription(f"{values.size:,} values from {self.low:.3g} to {self.high:.3g}")
@@ -238,7 +242,7 @@ class ValueHistogram(Chart):
         return QSize(96, 72)
 
     def draw(self, painter: QPainter) -> None:
-        """Paint the bars, and the lowest and highest value under them."""
+        """Paint the bars, with the lowest and highest value under them."""
         if not len(self.counts):
             return
         now, most = theme.colours(), max(1, int(self.counts.max()))
@@ -246,7 +250,7 @@ class ValueHistogram(Chart):
         width = self.width() / len(self.counts)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         for row, count in enumerate(self.counts.tolist()):
-            # Rare values must be seen beside very many zeros.
+            # Bars grow with the square root: rare values must stay visible beside very many zeros.
             high = (count / most) ** 0.5 * (foot - 2)
             painter.fillRect(QRectF(row * width, foot - high, max(1.0, width - 1), high), QColor(now.accent))
         painter.setPen(QPen(now.border, 1))
@@ -260,7 +264,7 @@ class ValueHistogram(Chart):
         self.write(painter, place, f"{self.high:.3g}", align=Qt.AlignmentFlag.AlignRight)
 
     def explain(self, place: QPointF) -> str:
-        """Say how many values are in the part under the pointer."""
+        """Return the number of values in the bin under the pointer."""
         if not len(self.counts):
             return ""
         step = (self.high - self.low) / len(self.counts)

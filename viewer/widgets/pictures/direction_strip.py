@@ -1,4 +1,4 @@
-"""A direction to go along: its name, a slider, pictures along it, a button to keep or remove it. It moves nothing."""
+"""A latent direction: its name, a slider, images along it, and a button to keep or remove it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ LABEL_PX = 68
 
 
 class Along(QWidget):
-    """`moved` tells how far along was gone to and whether that is all, `picked` which picture of the strip was clicked,
-    `button` that it is to be kept, or removed where it is kept.
+    """A slider along a direction. `moved` emits the position and whether it is final, `picked` the image clicked.
+
+    `button` asks to keep the direction, or to remove it if it is kept already.
     """
 
     moved = Signal(float, bool)
@@ -56,7 +57,7 @@ class Along(QWidget):
         theme.changes().connect(self._dress)
 
     def show_at(self, value: float, found: float | None) -> None:
-        """Show how far along the code is, and how far it was where the direction was found."""
+        """Show the position of the current code, and the position `found` at which the direction was computed."""
         self.row.set_value(min(max(value, -REACH), REACH))
         if found is not None:
             self.row.set_default(min(max(found, -REACH), REACH))

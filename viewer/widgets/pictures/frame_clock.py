@@ -1,20 +1,24 @@
-"""Plays frames that are all there: the clock says which is due on the screen. Files count frames, not time."""
+"""Playback of precomputed frames in real time. Late frames are skipped on screen; an exported file has every frame."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal
 
-LOOK_MS = 4  # often enough for no frame of a screen to be late
+LOOK_MS = 4  # short enough that a frame is at most a fraction of a screen refresh late
 
 
 def due(first: int, seconds: float, *, fps: float, count: int, loop: bool) -> int:
-    """Return the frame due some seconds after `first` was: of a loop round and round, else the last at most."""
+    """Return the frame due `seconds` after frame `first`.
+
+    A loop wraps around; otherwise playback stays on the last frame.
+    """
+    # The product may round to just below the number of a frame that is due now.
     number = first + int(seconds * fps + 1e-6)
     return number % count if loop else min(number, count - 1)
 
 
 class Player(QObject):
-    """Says by `frame` which one is due, each once; `ended` when the last was shown and there is no loop."""
+    """Emits each due frame once through `frame`, and `ended` after the last one unless looping."""
 
     frame = Signal(int)
     ended = Signal()
@@ -31,11 +35,11 @@ class Player(QObject):
 
     @property
     def playing(self) -> bool:
-        """Whether frames are being shown."""
+        """Return whether playback is running."""
         return self._timer.isActive()
 
     def play(self, first: int, *, count: int, fps: float, loop: bool) -> None:
-        """Begin at a frame, or go on from it where a path became another one."""
+        """Start at frame `first`; also used to continue from it when the path changed."""
         self._first, self._shown = min(first, count - 1), -1
         self._count, self._fps, self._loop = count, fps, loop
         self._clock.start()
@@ -43,7 +47,7 @@ class Player(QObject):
         self._look()
 
     def stop(self) -> None:
-        """Show no further frame."""
+        """Stop playback."""
         self._timer.stop()
 
     def _look(self) -> None:

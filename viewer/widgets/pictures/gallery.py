@@ -1,4 +1,4 @@
-"""Pictures side by side with a caption each, all of one size. It makes none of them."""
+"""A few images of one size side by side, each with a caption."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GAP = 4
 
 
 class Gallery(QWidget):
-    """Tiles under their captions, which tell what each is; empty until they are shown."""
+    """Tiles under their captions."""
 
     def __init__(self, captions: Sequence[str], *, side_px: int = 84) -> None:
         super().__init__()
@@ -31,6 +31,6 @@ class Gallery(QWidget):
             grid.setColumnStretch(column, 1)
 
     def show_tiles(self, atlases: Sequence[Atlas | None]) -> None:
-        """Show the first tile of each, or nothing."""
+        """Show the first tile of each atlas; None shows nothing."""
         for tile, atlas in zip(self.tiles, atlases, strict=True):
             tile.show_tile(atlas, 0)

@@ -1,4 +1,4 @@
-"""The keys of a path as thumbnails on a line: chosen, moved, with where each lies in time below. It decodes nothing."""
+"""The keys of a latent path as thumbnails on a line, which can be selected and moved; below, their times."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from viewer import theme
 from viewer.canvas.painter import as_image
 
 THUMB_PX, LEAST_PX = 44, 20
-FAN_PX = 12  # below the thumbnails, for the lines to their places in time
-LEFT_PX, RIGHT_PX = 76, THUMB_PX // 2 + 4  # from the widget's sides to where time begins and where it ends
+FAN_PX = 12  # below the thumbnails, for the lines that connect them to their times
+LEFT_PX, RIGHT_PX = 76, THUMB_PX // 2 + 4  # from the widget's sides to the start and the end of the time axis
 NUMBER_PX = 13
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """A key on the line: its picture or None, its place in time from 0 to 1, and how the path goes on, in words."""
+    """A key: its thumbnail or None, its time from 0 to 1, and a description of the segment after it."""
 
     picture: Pixels | None
     time: float
@@ -38,9 +38,9 @@ class _Drag:
 
 
 class KeyLine(QWidget):
-    """Arrows choose a key, a drag moves one: `picked` says a key, `moved` one and its new number.
+    """The line of keys. Arrows select a key, dragging moves one; `picked` emits a key, `moved` a key and its new index.
 
-    `sought` says a place in time from 0 to 1 that was clicked between keys, `let_go` that the button was let go there.
+    `sought` emits the time (0 to 1) clicked between keys, `let_go` the release of that click.
     """
 
     picked = Signal(int)
@@ -60,7 +60,7 @@ class KeyLine(QWidget):
         theme.changes().connect(self.update)
 
     def show_keys(self, places: Sequence[Place], *, chosen: int, loop: bool) -> None:
-        """Show keys, one of them chosen or -1; of a loop the first is shown again, faint, at the end."""
+        """Show the keys; `chosen` is selected (-1: none). For a loop, repeat the first key, faint, at the end."""
         self._places, self._chosen, self._loop = places, chosen, loop
         told = f"key {chosen + 1} of {len(places)} chosen" if chosen >= 0 else f"{len(places)} keys"
         self.setAccessibleDescription(f"{told}; arrows choose, Ctrl with arrows moves, Delete removes")
@@ -68,11 +68,11 @@ class KeyLine(QWidget):
 
     @property
     def keys(self) -> int:
-        """How many keys there are."""
+        """Return the number of keys."""
         return len(self._places)
 
     def rect_of(self, key: int) -> QRectF:
-        """Return where the thumbnail of a key is; one past the last is where a loop comes back to the first."""
+        """Return the rectangle of a key's thumbnail; index `keys` is the repeated first key of a loop."""
         slots = max(1, len(self._places) - (not self._loop))
         room = self.width() - LEFT_PX - RIGHT_PX
         middle = LEFT_PX + room * (key / slots if len(self._places) > 1 else 0)
@@ -80,7 +80,7 @@ class KeyLine(QWidget):
         return QRectF(middle - side / 2, (THUMB_PX - side) / 2 + 1, side, side)
 
     def key_at(self, place: QPointF) -> int:
-        """Return the key whose thumbnail is at a place of the widget, -1 for none."""
+        """Return the key whose thumbnail is at a point of the widget, -1 for none."""
         return next((key for key in range(len(self._places)) if self.rect_of(key).contains(place)), -1)
 
     def sizeHint(self) -> QSize:
@@ -120,7 +120,7 @@ class KeyLine(QWidget):
         painter.end()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Take hold of a key, or go to a place in time."""
+        """Start dragging a key, or seek in time."""
         if event.button() != Qt.MouseButton.LeftButton:
             return
         key = self.key_at(event.position())
@@ -131,7 +131,7 @@ class KeyLine(QWidget):
             self.sought.emit(self._time(max(0.0, min(1.0, share))))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Move a key that is held."""
+        """Drag a key."""
         if self._drag is not None:
             self._drag.at = event.position().x()
             far = (event.position() - self._drag.start).manhattanLength() >= QApplication.startDragDistance()
@@ -139,7 +139,7 @@ class KeyLine(QWidget):
             self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Let a key go where it was moved to, or choose it."""
+        """Drop a dragged key, or select a clicked one."""
         drag, self._drag = self._drag, None
         self.update()
         if drag is None:
@@ -151,7 +151,7 @@ class KeyLine(QWidget):
             self.moved.emit(drag.key, gap)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Choose the key before or after."""
+        """Select the previous or next key."""
         key, last = Qt.Key, len(self._places) - 1
         moves = {key.Key_Left: self._chosen - 1, key.Key_Right: self._chosen + 1, key.Key_Home: 0, key.Key_End: last}
         wanted = moves.get(Qt.Key(event.key()))
@@ -161,7 +161,7 @@ class KeyLine(QWidget):
             self.picked.emit(max(0, min(wanted, last)))
 
     def event(self, event: QEvent) -> bool:
-        """Keep the arrows from the shortcuts of pictures, and tell a key in words."""
+        """Keep the arrow keys from triggering the shortcuts for images; show a key's description as a tooltip."""
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             own = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End)
             if event.key() in own and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
@@ -183,12 +183,12 @@ class KeyLine(QWidget):
         self.update()
 
     def _gap(self, x: float) -> int:
-        """Return the number that a key held at x would have."""
+        """Return the index that a key dropped at x would get."""
         middles = [self.rect_of(key).center().x() for key in range(len(self._places))]
         return int(np.argmin(np.abs(np.array(middles) - x)))
 
     def _time(self, share: float) -> float:
-        """Return the time of a place on the line of keys."""
+        """Return the time at `share` of the line of keys."""
         times = [place.time for place in self._places] + ([1.0] if self._loop else [])
         return float(np.interp(share, np.linspace(0, 1, len(times)), times))
 
@@ -215,7 +215,7 @@ class KeyLine(QWidget):
         painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, str(key + 1))
 
     def _onward(self, painter: QPainter, key: int) -> None:
-        """Draw the line to the next key, with how the path goes where there is room."""
+        """Draw the line to the next key, with the segment's description if there is room."""
         now, begin, end = theme.colours(), self.rect_of(key), self.rect_of(key + 1)
         y = begin.center().y()
         painter.setPen(QPen(now.border, 1.5))

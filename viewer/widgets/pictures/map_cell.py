@@ -1,4 +1,4 @@
-"""One cell of a grid of maps: where its picture lies, and how it is painted, as little anew as can be. No input."""
+"""One cell of a grid of heat maps: its geometry, its text, and a cache so that as little as possible is repainted."""
 
 from __future__ import annotations
 
@@ -9,71 +9,34 @@ from typing import Any
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPixmap
 
-from models.types import Float, Pixels
+from models.types import Pixels
 from viewer import theme
-from viewer.canvas.layers import Heat
 from viewer.canvas.painter import as_image, paint
-from viewer.presenters.heatmap import value_at
+from viewer.presenters.map_tiles import Share, Tile
 
 GAP = 6
 LINE_PX = 16
 CROSS_PX, CROSS_HOLE_PX = 7.0, 2.5
 WIDE_PX = 120
 NEAREST_FROM_SCALE = 2.0
-Share = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class View:
-    """The point in the middle, as shares of the picture's width and height, and how much larger than whole it is."""
+    """The visible part of a picture: its centre in shares of width and height, and the zoom (1: the whole picture)."""
 
     x: float = 0.5
     y: float = 0.5
     zoom: float = 1.0
 
 
-@dataclass(frozen=True, eq=False)
-class Tile:
-    """A map over its picture, of a `method` and `about` what: `heat` paints it, `values` over `extent` are read out.
-
-    `extent` is in pixels of the picture, `size` its width and height, (0, 0) if not known yet. `note` is said in place
-    of a map, or with one; `badge` is a word of warning and `tip` the whole of it; `foot` is the end of its scale.
-    """
-
-    key: str
-    method: str
-    about: str
-    picture: Hashable
-    size: tuple[int, int] = (0, 0)
-    heat: Heat | None = None
-    values: Float | None = None
-    extent: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    note: str = ""
-    badge: str = ""
-    tip: str = ""
-    foot: str = ""
-    waits: bool = False
-
-    @property
-    def title(self) -> str:
-        """The method and what its map is about."""
-        return f"{self.method} · {self.about}" if self.about else self.method
-
-    def read(self, place: Share | None) -> str:
-        """Return the map's value at a place, in shares of the picture; "" where there is none to read."""
-        if place is None or self.values is None or not self.size[0]:
-            return ""
-        value = value_at(self.values, self.extent, place[0] * self.size[0], place[1] * self.size[1])
-        return "–" if value is None else f"{value:.3g}"
-
-
 def area(cell: QRectF) -> QRectF:
-    """Return where the picture of a cell is painted: between the line above and the line below it."""
+    """Return the part of a cell in which the picture is painted, between the text lines above and below."""
     return cell.adjusted(0, LINE_PX, 0, -LINE_PX)
 
 
 def placed(tile: Tile, room: QRectF, view: View) -> tuple[float, QPointF]:
-    """Return screen pixels per picture pixel, and where the picture's corner lies."""
+    """Return the scale in screen pixels per picture pixel, and the position of the picture's top left corner."""
     width, height = tile.size
     scale = min(room.width() / max(width, 1), room.height() / max(height, 1)) * view.zoom
     x = _kept(view.x, room.width() / max(2 * scale * width, 1e-9))
@@ -82,7 +45,7 @@ def placed(tile: Tile, room: QRectF, view: View) -> tuple[float, QPointF]:
 
 
 class Shots:
-    """Cells as painted last, and what is seen of each picture, scaled once for all cells that show it."""
+    """Cached renderings of cells, and the visible part of each picture, scaled once for all cells that show it."""
 
     def __init__(self) -> None:
         self._images: dict[Hashable, tuple[QImage, ...]] = {}
@@ -90,7 +53,7 @@ class Shots:
         self._shots: dict[str, tuple[tuple[object, ...], QPixmap]] = {}
 
     def lend(self, levels: Mapping[Any, Sequence[Pixels]]) -> bool:
-        """Take pictures (H, W, 3), each with its halvings; return whether they are others than before."""
+        """Set the pictures, each as levels (H, W, 3) of halved size; return whether they changed."""
         if levels.keys() == self._images.keys():
             return False
         known = self._images
@@ -99,20 +62,20 @@ class Shots:
         return True
 
     def moved(self) -> None:
-        """Drop what was seen from another view."""
+        """Drop the scaled pictures, after the view changed."""
         self._crops.clear()
 
     def forget(self) -> None:
-        """Drop all that was painted."""
+        """Drop everything cached."""
         self._crops.clear()
         self._shots.clear()
 
     def keep(self, keys: Collection[str]) -> None:
-        """Drop the cells that are gone."""
+        """Drop the cells that are not among `keys`."""
         self._shots = {key: shot for key, shot in self._shots.items() if key in keys}
 
     def shot(self, tile: Tile, size: QSize, view: View, *, ratio: float) -> QPixmap:
-        """Return a cell's picture with its map; `ratio` is physical pixels per pixel of the screen."""
+        """Return a cell's picture with its map; `ratio` is the device pixel ratio."""
         key = (view, size, ratio, tile.heat, tile.picture, tile.size)
         kept = self._shots.get(tile.key)
         if kept is not None and kept[0] == key:
@@ -152,7 +115,7 @@ class Shots:
 
 
 def draw_words(painter: QPainter, tile: Tile, cell: QRectF, *, mark: str, value: str) -> None:
-    """Write a cell's title, badge, value and note; `mark` is a letter for a cell that was chosen."""
+    """Draw a cell's title, badge, value and note; `mark` is the letter of a selected cell."""
     now, inside = theme.colours(), area(cell)
     head = QRectF(cell.left(), cell.top(), cell.width(), LINE_PX)
     if mark:
@@ -165,7 +128,7 @@ def draw_words(painter: QPainter, tile: Tile, cell: QRectF, *, mark: str, value:
         wide = painter.fontMetrics().horizontalAdvance(tile.badge) + GAP
         _write(painter, QRectF(head.right() - wide, head.top(), wide, LINE_PX), tile.badge, now.warning, right=True)
         head.setRight(head.right() - wide)
-    # The method is cut short first, down to half: beside each other it is the class that tells maps apart.
+    # Elide the method first, down to half the width: side by side, it is the class that tells maps apart.
     about, metrics = f" · {tile.about}" if tile.about else "", painter.fontMetrics()
     room = max(head.width() / 2, head.width() - metrics.horizontalAdvance(about))
     method = metrics.elidedText(tile.method, Qt.TextElideMode.ElideRight, int(room))
@@ -179,7 +142,7 @@ def draw_words(painter: QPainter, tile: Tile, cell: QRectF, *, mark: str, value:
 
 
 def draw_cross(painter: QPainter, tile: Tile, room: QRectF, view: View, place: Share) -> None:
-    """Draw the cursor at a place, in shares of the picture, that leaves what it points at free."""
+    """Draw the cursor at a position (shares of the picture), open in the centre to leave its target visible."""
     scale, shift = placed(tile, room, view)
     at = QPointF(shift.x() + place[0] * tile.size[0] * scale, shift.y() + place[1] * tile.size[1] * scale)
     if not room.contains(at):
@@ -191,13 +154,13 @@ def draw_cross(painter: QPainter, tile: Tile, room: QRectF, view: View, place: S
 
 
 def _say(painter: QPainter, room: QRectF, tile: Tile) -> None:
-    """Write why there is no map, or what must be said with it, at the bottom."""
+    """Write the note at the bottom: why there is no map, or what must be known about it."""
     now = theme.colours()
     side = Qt.AlignmentFlag.AlignBottom if tile.heat is not None else Qt.AlignmentFlag.AlignVCenter
     flags = int(Qt.AlignmentFlag.AlignHCenter | side) | int(Qt.TextFlag.TextWordWrap)
     text = QRectF(painter.boundingRect(room, flags, tile.note))
     if text.height() > room.height():
-        # Too long for the cell: its beginning, the whole is in the tool tip.
+        # If the text is too long for the cell, show its beginning; the tooltip has all of it.
         flags = int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap)
     ground = QColor(now.panel)
     ground.setAlphaF(0.85)
@@ -218,5 +181,5 @@ def _write(painter: QPainter, place: QRectF, text: str, colour: QColor, *, right
 
 
 def _kept(middle: float, half: float) -> float:
-    """Return the middle of what is seen, held so that no room is left beside a picture that could fill it."""
+    """Return the centre of the view, clamped so that a zoomed picture leaves no empty margin."""
     return 0.5 if half >= 0.5 else max(half, min(middle, 1 - half))

@@ -1,4 +1,4 @@
-"""Maps over pictures in a grid, looked at together: one zoom, one place, one cursor. It asks for nothing."""
+"""A grid of heat maps over pictures that share one view, one zoom and one cursor."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QToolTip, QWidget
 
 from models.types import Pixels
 from viewer import theme
-from viewer.widgets.pictures import map_cell, map_layout
-from viewer.widgets.pictures.map_cell import GAP, LINE_PX, Share, Shots, Tile, View
+from viewer.presenters.map_tiles import Share, Tile
+from viewer.widgets.pictures import map_cell
+from viewer.widgets.pictures.map_cell import GAP, LINE_PX, Shots, View
 
 __all__ = ["MapGrid", "Tile", "View"]
 
@@ -25,10 +26,10 @@ KEPT = {*STEPS, Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Ke
 
 
 class MapGrid(QWidget):
-    """Wheel and drag look closer in all cells at once; a click chooses a cell, with Ctrl a second one.
+    """A grid of maps. Wheel and drag zoom and pan all cells together; click selects a cell, Ctrl+click a second one.
 
-    `pointed` tells the place under the mouse in shares of the picture, None outside; `opened` a cell that was
-    double-clicked.
+    `pointed` emits the position under the pointer as shares of the picture, None outside; `opened` emits the key of a
+    double-clicked cell.
     """
 
     viewed = Signal(object)
@@ -57,20 +58,23 @@ class MapGrid(QWidget):
         theme.changes().connect(self._restyle)
 
     def sizeHint(self) -> QSize:
-        """Enough to tell pictures apart."""
+        """Return a size at which pictures can be told apart."""
         return QSize(480, 240)
 
     def minimumSizeHint(self) -> QSize:
-        """The least that still shows something."""
+        """Return the smallest size that still shows something."""
         return QSize(160, 120)
 
     def set_pictures(self, levels: Mapping[Any, Sequence[Pixels]]) -> None:
-        """Lend the pixels (H, W, 3) of pictures, each with its halvings; they must not be written to."""
+        """Set the pictures, each as levels (H, W, 3) of halved size.
+
+        The arrays are kept without a copy: do not modify them.
+        """
         if self._shots.lend(levels):
             self.update()
 
     def set_tiles(self, tiles: Sequence[Tile], *, across: int = 1) -> None:
-        """Show these cells, `across` of which, the methods of one class and picture, belong together."""
+        """Show these cells; each run of `across` cells are the methods for one class and picture."""
         self.tiles, self._across = tuple(tiles), max(1, across)
         self.current = max(0, min(self.current, len(tiles) - 1))
         self._shots.keep({tile.key for tile in tiles})
@@ -78,19 +82,19 @@ class MapGrid(QWidget):
         self.update()
 
     def mark(self, keys: Sequence[str]) -> None:
-        """Mark the cells that are compared."""
+        """Mark the cells that are being compared."""
         self.marked = tuple(keys)
         self.update()
 
     def look(self, view: View) -> None:
-        """Look where another grid does."""
+        """Take over the view of another grid."""
         if view != self.view:
             self.view = view
             self._shots.moved()
             self.update()
 
     def point(self, place: Share | None) -> None:
-        """Show the cursor at a place of every picture, in shares of its size, and the value there."""
+        """Show the cursor at a position (shares of the picture) in every cell, with the value there."""
         if place != self.place:
             self.place = place
             self.update()
@@ -100,7 +104,7 @@ class MapGrid(QWidget):
         self._go(View())
 
     def area(self, index: int) -> QRectF:
-        """Return where the picture of a cell is painted."""
+        """Return the rectangle in which a cell's picture is painted."""
         return map_cell.area(self._cells()[index])
 
     # painting
@@ -123,20 +127,18 @@ class MapGrid(QWidget):
             painter.drawRect(area.adjusted(0.5, 0.5, -0.5, -0.5))
         painter.end()
 
-    # where things are
+    # geometry
 
     def _cells(self) -> list[QRectF]:
         size = next((tile.size for tile in self.tiles if tile.size[0]), (1, 1))
         room = QRectF(self.rect()).adjusted(GAP, 2, -GAP, -2)
-        return map_layout.cells(
-            len(self.tiles), self._across, room, aspect=size[0] / size[1], gap=GAP, text=2 * LINE_PX
-        )
+        return cells(len(self.tiles), self._across, room, aspect=size[0] / size[1], gap=GAP, text=2 * LINE_PX)
 
     def _at(self, position: QPointF) -> int:
         return next((i for i, cell in enumerate(self._cells()) if cell.contains(position)), -1)
 
     def _share(self, position: QPointF, index: int) -> Share | None:
-        """Return where in its picture a position lies, None outside."""
+        """Return the position in a cell's picture as shares, None outside it."""
         tile = self.tiles[index]
         if not tile.size[0]:
             return None
@@ -151,7 +153,7 @@ class MapGrid(QWidget):
         self.viewed.emit(view)
 
     def _zoom(self, position: QPointF, index: int, factor: float) -> None:
-        """Look closer, the point under the mouse staying where it is."""
+        """Zoom about the point under the pointer."""
         tile, area = self.tiles[index], self.area(index)
         if not tile.size[0]:
             return
@@ -162,7 +164,7 @@ class MapGrid(QWidget):
         middle = point - (position - area.center()) / after
         self._go(View(middle.x() / tile.size[0], middle.y() / tile.size[1], zoom))
 
-    # the mouse and the keys
+    # mouse and keyboard
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         index = self._at(event.position())
@@ -216,7 +218,7 @@ class MapGrid(QWidget):
         middle = self.area(self.current).center()
         match event.key():
             case key if key in STEPS:
-                self.current = map_layout.beside(self._cells(), self.current, *STEPS[Qt.Key(key)])
+                self.current = beside(self._cells(), self.current, *STEPS[Qt.Key(key)])
             case Qt.Key.Key_Space:
                 extend = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
                 self.chosen.emit(self.tiles[self.current].key, extend)
@@ -235,7 +237,7 @@ class MapGrid(QWidget):
         self.update()
 
     def event(self, event: QEvent) -> bool:
-        """Say the whole of a cell in a tool tip; keep the keys that are its own from being shortcuts."""
+        """Show a cell's full text as a tooltip, and keep its own keys from triggering shortcuts."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and event.key() in KEPT:
             event.accept()
             return True
@@ -257,3 +259,53 @@ class MapGrid(QWidget):
     def _restyle(self) -> None:
         self._shots.forget()
         self.update()
+
+
+def cells(count: int, across: int, room: QRectF, *, aspect: float, gap: float, text: float) -> list[QRectF]:
+    """Return the rectangles of `count` cells in `room`, in the arrangement with the largest pictures.
+
+    `aspect` is a picture's width over height; each cell also needs `text` pixels of height for text. Each run of
+    `across` cells belongs together, as the methods of one class do. A group is one row, several groups share a row, or
+    the layout is transposed so that like members of the groups are side by side.
+    """
+    if not count:
+        return []
+    groups = -(-count // across)
+    ways = [(across * j, False) for j in range(1, groups + 1) if groups % j == 0]
+    ways += [(groups * j, True) for j in range(1, across + 1) if across % j == 0]
+
+    def large(way: tuple[int, bool]) -> float:
+        columns = way[0]
+        rows = -(-across * groups // columns)
+        width = (room.width() - (columns - 1) * gap) / columns
+        height = (room.height() - (rows - 1) * gap) / rows - text
+        return min(width, height * aspect)
+
+    columns, turned = max(ways, key=large)
+    rows = -(-across * groups // columns)
+    width = (room.width() - (columns - 1) * gap) / columns
+    height = (room.height() - (rows - 1) * gap) / rows
+    placed = []
+    for index in range(count):
+        group, member = divmod(index, across)
+        at = member * groups + group if turned else index
+        row, column = divmod(at, columns)
+        left, top = room.left() + column * (width + gap), room.top() + row * (height + gap)
+        placed.append(QRectF(round(left), round(top), round(width), round(height)))
+    return placed
+
+
+def beside(placed: list[QRectF], index: int, across: int, down: int) -> int:
+    """Return the nearest cell in a direction (`across`, `down` in -1, 0, 1), or `index` itself if there is none."""
+    here = placed[index].center()
+
+    def far(other: QRectF) -> float:
+        way: QPointF = other.center() - here
+        along = way.x() * across + way.y() * down
+        aside = abs(way.x() * down) + abs(way.y() * across)
+        # Distance to the side counts four times, so that a key press stays in its row or column.
+        return along + 4 * aside if along > 1 else float("inf")
+
+    distance = [far(one) for one in placed]
+    nearest = min(range(len(placed)), key=distance.__getitem__)
+    return nearest if distance[nearest] < float("inf") else index

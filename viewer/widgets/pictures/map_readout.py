@@ -1,4 +1,4 @@
-"""What a map says in numbers: its colour bar, the value under the pointer, facts to copy, words of warning."""
+"""The readout of a heat map: colour bar, value under the pointer, facts to copy, warnings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AWAY = "Move over the picture to read the map."
 
 
 class MapReading(QWidget):
-    """Shows what it is told and works nothing out."""
+    """Shows the readout; all values are set by the caller."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class MapReading(QWidget):
         self.set_value("")
 
     def set_facts(self, facts: Sequence[tuple[str, str]]) -> None:
-        """Show these names and values, and no others."""
+        """Replace the facts, as (name, value) pairs."""
         while len(self._rows) < len(facts):
             name, value = plain_label(""), plain_label("")
             name.setProperty("small", True)
@@ -51,22 +51,22 @@ class MapReading(QWidget):
             pair[1].setAccessibleName(pair[0].text())
 
     def set_warning(self, text: str) -> None:
-        """Say what must be known before the map is believed, "" for nothing."""
+        """Show what must be known before the map is trusted; "" hides the warning."""
         self.warning.setText(text)
         self.warning.setVisible(bool(text))
 
     def set_value(self, text: str) -> None:
-        """Show the value under the pointer, "" where it is elsewhere."""
+        """Show the value under the pointer, "" if the pointer is elsewhere."""
         self.value.setText(text or AWAY)
 
     @property
     def text(self) -> str:
-        """The facts as text."""
+        """Return the facts as text."""
         return "\n".join(f"{name.text()}: {value.text()}" for name, value in self._rows if name.text())
 
 
 def plain_label(name: str) -> QLabel:
-    """Return a label for plain text that wraps, can be copied, and makes nothing wider."""
+    """Return a label for plain text that wraps, can be copied and does not widen its parent."""
     label = QLabel()
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setWordWrap(True)

@@ -1,4 +1,4 @@
-"""A few pictures side by side as one strip, one of which can be clicked. It makes none of them."""
+"""A strip of a few images, one of which can be clicked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GAP_PX = 1
 
 
 class Strip(QWidget):
-    """Pictures (F, H, W, 3) over the whole width; `picked` tells which was clicked, the middle one is framed."""
+    """Images (F, H, W, 3) across the whole width, the middle one framed. `picked` emits the index clicked."""
 
     picked = Signal(int)
 
@@ -29,35 +29,35 @@ class Strip(QWidget):
         self._images: list[QImage] = []
 
     def show_pictures(self, pictures: Pixels) -> None:
-        """Show other pictures."""
+        """Replace the images."""
         self._images = [rgb(each) for each in pictures]
         self.setFixedHeight(self._height(self.width()))
         self.update()
 
     @property
     def cell(self) -> tuple[float, float]:
-        """Width and height of a picture on the widget."""
+        """Return the width and height of an image on the widget."""
         if not self._images:
             return 0.0, 0.0
         width = min((self.width() + GAP_PX) / len(self._images) - GAP_PX, MOST_PX)
         return width, width * self._images[0].height() / self._images[0].width()
 
     def rect_of(self, row: int) -> QRectF:
-        """Return where a picture is on the widget."""
+        """Return the rectangle of an image on the widget."""
         width, height = self.cell
         left = (self.width() - len(self._images) * (width + GAP_PX) + GAP_PX) / 2
         return QRectF(left + row * (width + GAP_PX), 0, width, height)
 
     def sizeHint(self) -> QSize:
-        """As wide as a narrow dock."""
+        """Return the width of a narrow dock."""
         return QSize(240, self._height(240))
 
     def minimumSizeHint(self) -> QSize:
-        """No width that is needed."""
+        """Return a width of zero, so that the strip never widens its panel."""
         return QSize(0, self._height(0))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Be as high as a picture at this width: layouts within layouts do not ask for it."""
+        """Set the height for this width; nested layouts do not ask for height-for-width."""
         super().resizeEvent(event)
         self.setFixedHeight(self._height(self.width()))
 
@@ -68,13 +68,13 @@ class Strip(QWidget):
         return math.ceil(across * self._images[0].height() / self._images[0].width())
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Tell which picture was clicked."""
+        """Emit the index of the image clicked."""
         found = [row for row in range(len(self._images)) if self.rect_of(row).contains(QPointF(event.position()))]
         if found and event.button() == Qt.MouseButton.LeftButton:
             self.picked.emit(found[0])
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the pictures, and frame the middle one."""
+        """Paint the images and frame the middle one."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         for row, image in enumerate(self._images):

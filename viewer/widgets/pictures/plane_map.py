@@ -1,4 +1,4 @@
-"""A map of pictures over a plane with a marker on it, painted as one picture. It knows no model, and asks nothing."""
+"""A map of decoded images over a latent plane with a marker, painted as one image."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ RING_PX = 6.5
 DOT_PX = 2.6
 NEAR_PX = 7
 THUMB_PX = 72
-SHADE = 0.62  # how much of the colour of the speed covers the picture
-FINE = 0.2  # share of a tile that the marker moves with Shift
+SHADE = 0.62  # opacity of the speed colours over the images
+FINE = 0.2  # step of the marker with Shift, as a share of a tile
 ZOOM = 1.25
 
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Pictures on the map: where (N, 2) in the plane, each one's class or -1, what it looks like (N, H, W, 3)."""
+    """Data points on the map: coordinates (N, 2), class labels (N,) or -1, thumbnails (N, H, W, 3)."""
 
     where: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
     label: Int = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -48,9 +48,11 @@ class Points:
 
 
 class PlaneMap(QWidget):
-    """The map. `went` tells the coordinates that were gone to, `settled` that this was all, `zoomed` by how much and at
-    which place (from the left and from the top, 0 to 1), `hovered` the place under the pointer and the row of the
-    picture there, -1 for none, or None when it left; `whole_wanted` asks for all of the map.
+    """The map of a plane, with a marker that the user moves.
+
+    `went` emits the coordinates moved to, `settled` that the move is final. `zoomed` emits the factor and the place, in
+    shares of the map from the left and from the top. `hovered` emits the place under the pointer and the row of the
+    data point there (-1 for none), or None when the pointer leaves. `whole_wanted` asks for the whole map.
     """
 
     went = Signal(float, float)
@@ -84,39 +86,45 @@ class PlaneMap(QWidget):
 
     @property
     def plane(self) -> Plane | None:
-        """The plane that is shown."""
+        """Return the plane shown, None without a map."""
         return self._plane
 
     @property
     def names(self) -> tuple[str, str]:
-        """The names of the axes."""
+        """Return the names of the axes."""
         return self._names
 
     @property
     def image(self) -> QImage:
-        """The map at its own size."""
+        """Return the map at its own resolution."""
         return self._image
 
     def show_map(self, plane: Plane, pictures: Pixels, known: Bool, *, speed: Float | None = None) -> None:
-        """Show the pictures (n, n, H, W, 3) of a plane as far as they are `known` (n, n), coarse tiles large."""
+        """Show the images (n, n, H, W, 3) of a plane where `known` (n, n), enlarging coarse tiles to fill the gaps.
+
+        `speed` (n, n) is drawn over the images as colours.
+        """
         self._plane, self._side = plane, len(pictures)
         self._image, self._pixmap = joined(pictures, known), QPixmap()
         self._shade = QImage() if speed is None else shaded(speed)
         self.update()
 
     def clear(self) -> None:
-        """Show no map."""
+        """Remove the map."""
         self._plane, self._image, self._shade, self._marker = None, QImage(), QImage(), None
         self.set_points(Points())
 
     def set_names(self, right: str, up: str, *, corners: bool = False) -> None:
-        """Name the axes; with `corners` mark where the three codes lie that span the plane."""
+        """Name the axes; `corners` marks the three codes A, B and C that span the plane."""
         if (right, up, corners) != (*self._names, self._corners):
             self._names, self._corners = (right, up), corners
             self.update()
 
     def set_marker(self, marker: tuple[float, float, bool] | None) -> None:
-        """Mark coordinates, hollow where what is there does not lie in the plane; None marks nothing."""
+        """Mark coordinates (x, y, inside); the marker is hollow if the current code is not in the plane.
+
+        None removes it.
+        """
         if marker != self._marker:
             self._marker = marker
             told = "" if marker is None else f"{self._names[0]} {marker[0]:.2f}, {self._names[1]} {marker[1]:.2f}"
@@ -124,21 +132,21 @@ class PlaneMap(QWidget):
             self.update()
 
     def set_points(self, points: Points) -> None:
-        """Show pictures on the map."""
+        """Show data points on the map."""
         self._points, self._under = points, -1
         self.update()
 
     def sizeHint(self) -> QSize:
-        """Enough to tell pictures apart."""
+        """Return a size at which images can be told apart."""
         return QSize(288, 288)
 
     def minimumSizeHint(self) -> QSize:
-        """The least that still shows something."""
+        """Return the smallest size that still shows something."""
         return QSize(144, 144)
 
     @property
     def place(self) -> QRectF:
-        """Where the map is on the widget."""
+        """Return the rectangle of the map on the widget."""
         room = QRectF(self.rect()).adjusted(LABEL_PX + 2, 2, -2, -LABEL_PX - 2)
         size = QSizeF(self._image.size()) if not self._image.isNull() else QSizeF(1, 1)
         size.scale(room.size(), Qt.AspectRatioMode.KeepAspectRatio)
@@ -146,14 +154,14 @@ class PlaneMap(QWidget):
         return QRectF(left, room.top(), size.width(), size.height())
 
     def point_of(self, x: float, y: float) -> QPointF:
-        """Return where coordinates are on the widget."""
+        """Return the point of the widget at the given coordinates."""
         assert self._plane is not None
         across, down = self._plane.place(x, y)
         place = self.place
         return QPointF(place.left() + across * place.width(), place.top() + down * place.height())
 
     def shares(self, point: QPointF) -> tuple[float, float]:
-        """Return the place of a point of the widget on the map, at its edge where it lies outside."""
+        """Return the position of a widget point on the map, 0 to 1 from the left and top, clamped to its edges."""
         place = self.place
         across, down = (point.x() - place.left()) / place.width(), (point.y() - place.top()) / place.height()
         return min(max(across, 0.0), 1.0), min(max(down, 0.0), 1.0)
@@ -161,25 +169,25 @@ class PlaneMap(QWidget):
     # input
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go where the pointer is."""
+        """Move to the pointer."""
         if event.button() == Qt.MouseButton.LeftButton and self.place.contains(event.position()):
             self._go(event.position())
         else:
             super().mousePressEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Follow the pointer while the button is down; tell what is under it."""
+        """Follow the pointer while the button is pressed; emit what is under it."""
         if event.buttons() & Qt.MouseButton.LeftButton:
             self._go(event.position())
         self._hover(event.position())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """End a way that was dragged."""
+        """Finish a drag."""
         if event.button() == Qt.MouseButton.LeftButton and self._plane is not None:
             self.settled.emit()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Take two clicks for two clicks."""
+        """Treat a double click as two clicks."""
         self.mousePressEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:
@@ -189,14 +197,14 @@ class PlaneMap(QWidget):
         super().leaveEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Look closer at what is under the pointer, or at more."""
+        """Zoom in on or out from what is under the pointer."""
         if self._plane is not None and event.angleDelta().y():
             factor = ZOOM ** (event.angleDelta().y() / 120)
             self.zoomed.emit(factor, *self.shares(event.position()))
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Move the marker by a tile, with Shift by less; + and - zoom, 0 shows all."""
+        """Move the marker by a tile, with Shift by less; + and - zoom, 0 shows the whole map."""
         key = Qt.Key
         moves = {key.Key_Left: (-1, 0), key.Key_Right: (1, 0), key.Key_Up: (0, -1), key.Key_Down: (0, 1)}
         pressed = Qt.Key(event.key())
@@ -217,7 +225,7 @@ class PlaneMap(QWidget):
             super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        """End a way that was gone by keys."""
+        """Finish a move made with the keyboard."""
         super().keyReleaseEvent(event)
         if not event.isAutoRepeat():
             self.settled.emit()
@@ -241,7 +249,7 @@ class PlaneMap(QWidget):
         self.update()
 
     def _nearest(self, point: QPointF) -> int:
-        """Return the row of the picture that is near a point, -1 where none is."""
+        """Return the row of the data point near a widget point, -1 for none."""
         at = self._dots()
         if not len(at) or not self.place.contains(point):
             return -1
@@ -249,17 +257,17 @@ class PlaneMap(QWidget):
         return int(away.argmin()) if away.min() <= NEAR_PX else -1
 
     def _dots(self) -> NDArray[np.float64]:
-        """Return where (N, 2) the pictures are on the widget."""
+        """Return the positions (N, 2) of the data points on the widget."""
         if self._plane is None or not len(self._points.where):
             return np.zeros((0, 2))
         place = self.place
         shares = np.array([self._plane.place(x, y) for x, y in self._points.where.tolist()])
         return shares * (place.width(), place.height()) + (place.left(), place.top())
 
-    # paint
+    # painting
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the map, what lies on it, and its axes."""
+        """Paint the map, the points and the marker on it, and the axes."""
         now, place = theme.colours(), self.place
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -297,7 +305,7 @@ class PlaneMap(QWidget):
         return self._pixmap
 
     def _axes(self, painter: QPainter, place: QRectF) -> None:
-        """Write the names of the axes and the values at their ends."""
+        """Draw the names of the axes and the values at their ends."""
         assert self._plane is not None
         align, now = Qt.AlignmentFlag, theme.colours()
         below = QRectF(place.left(), place.bottom() + 3, place.width(), LABEL_PX)
@@ -327,7 +335,7 @@ class PlaneMap(QWidget):
             painter.drawEllipse(QPointF(x, y), size, size)
 
     def _paint_corners(self, painter: QPainter) -> None:
-        """Mark the three codes, and where B + C - A is."""
+        """Mark the three codes and B + C - A."""
         for name, x, y in (("A", -1, -1), ("B", 1, -1), ("C", -1, 1), ("B + C − A", 1, 1)):
             point = self.point_of(x, y)
             width = self.fontMetrics().horizontalAdvance(name) + GAP
@@ -339,7 +347,7 @@ class PlaneMap(QWidget):
             painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, name)
 
     def _paint_marker(self, painter: QPainter) -> None:
-        """Paint the marker, pressed to the edge and smaller where it lies outside."""
+        """Paint the marker; outside the map it is clamped to the edge and drawn smaller."""
         if self._marker is None:
             return
         x, y, inside = self._marker
@@ -358,7 +366,7 @@ class PlaneMap(QWidget):
             painter.drawEllipse(near, radius - 1, radius - 1)
 
     def _paint_thumb(self, painter: QPainter, place: QRectF) -> None:
-        """Show the picture under the pointer beside it."""
+        """Draw the thumbnail of the data point under the pointer."""
         if self._under < 0 or self._points.thumbs is None:
             return
         image = rgb(self._points.thumbs[self._under])
@@ -372,5 +380,5 @@ class PlaneMap(QWidget):
 
 
 def number(value: float) -> str:
-    """Return a coordinate in few digits, with a minus as long as a plus."""
+    """Return a coordinate with three digits and a typographic minus, which is as wide as a plus."""
     return f"{value:.3g}".replace("-", "−")

@@ -1,1 +1,4 @@
-"""Tables, trees and lists of facts. May import viewer.widgets.controls and viewer.theme."""
+"""Tables, trees and lists of facts.
+
+May import viewer.theme, viewer.presenters, viewer.canvas, widgets.controls, and data types from models.
+"""

@@ -1,4 +1,4 @@
-"""The boxes of two models in a table: those that one alone found, then the pairs. It selects nothing by itself."""
+"""The boxes of two models in a table: first those only one model found, then the matched pairs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class PairRows(QAbstractTableModel):
-    """One row a box or pair; numbers are made into text only for rows that are seen."""
+    """One row per box or pair; text is formatted only for visible rows."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class PairRows(QAbstractTableModel):
         self._listed: list[tuple[int, int]] = []
 
     def take(self, pairs: Pairs | None) -> None:
-        """Show other pairs."""
+        """Replace the pairs."""
         self.beginResetModel()
         self.pairs, self._listed = pairs, pairs.rows if pairs is not None else []
         self.endResetModel()
@@ -75,7 +75,7 @@ class PairRows(QAbstractTableModel):
 
 
 class PairTable(QTableView):
-    """`chosen` tells the ids of the boxes in a row, A's and B's, -1 for none."""
+    """`chosen` emits the ids of the boxes in a row, model A's and model B's, -1 for none."""
 
     chosen = Signal(int, int)
 
@@ -99,12 +99,12 @@ class PairTable(QTableView):
         self.selectionModel().selectionChanged.connect(self._selected)
 
     def take(self, pairs: Pairs | None) -> None:
-        """Show other pairs."""
+        """Replace the pairs."""
         if pairs is not self.rows.pairs:
             self.rows.take(pairs)
 
     def follow(self, a: int, b: int) -> None:
-        """Mark the row of the boxes with these ids."""
+        """Select the row of the boxes with these ids."""
         pairs, model = self.rows.pairs, self.selectionModel()
         ids = [pairs.ids(each) for each in pairs.rows] if pairs is not None and (a >= 0 or b >= 0) else []
         wanted = next(
@@ -122,7 +122,7 @@ class PairTable(QTableView):
 
     @property
     def text(self) -> str:
-        """The table as tab-separated text."""
+        """Return the table as tab-separated text."""
         pairs = self.rows.pairs
         lines = [pairs.texts(each, row) for row, each in enumerate(pairs.rows)] if pairs is not None else []
         return "\n".join("\t".join(line) for line in (COLUMNS, *lines))

@@ -1,4 +1,4 @@
-"""The network's calls as a tree: thumbnail and name, type, shape, layout, calls. It tells which is picked."""
+"""The network's module calls as a tree: thumbnail and name, type, output shape, layout, number of calls."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ HEADS = ("Layer", "Type", "Shape", "Layout", "Call")
 WIDTHS = (280, 150, 164, 140, 64)
 THUMB_PX, ROW_PX = 32, 36
 NO_MAP = "No map of the picture: methods that need one cannot take it. Its values can be looked at."
-AUTOMATIC = "What class activation maps are made of by themselves"
+AUTOMATIC = "The layer that class activation maps use by default"
 
 
 class CallTree(QTreeView):
-    """`picked` tells the id of a call, `opened` that its activations are wanted."""
+    """`picked` emits the id of a call, `opened` the id of one whose activations are requested."""
 
     picked = Signal(str)
     opened = Signal(str)
@@ -59,17 +59,17 @@ class CallTree(QTreeView):
         theme.changes().connect(self.calls.restyle)
 
     def set_calls(self, calls: Sequence[Mapping[str, Any]], silent: Sequence[str], automatic: str) -> None:
-        """List a network's calls, folded but for what leads to the automatic one."""
+        """List a network's calls, folded except for the path to the automatic layer."""
         self.calls.set_calls(calls, silent, automatic)
         self.collapseAll()
         self._unfold(automatic)
 
     def set_thumbnails(self, thumbnails: NDArray[np.uint8], rows: NDArray[Any]) -> None:
-        """Show small pictures (M, s, s) of the calls; `rows` (N,) is each call's, -1 for none."""
+        """Set thumbnails (M, s, s) of the calls; `rows` (N,) is the index into them per call, -1 for none."""
         self.calls.set_thumbnails(thumbnails, rows)
 
     def look_for(self, text: str) -> int:
-        """Show only the rows that match, unfolded; return how many calls that is."""
+        """Show only the rows that match, unfolded; return the number of matching calls."""
         found = self.calls.look_for(text)
         if text.strip():
             self.expandAll()
@@ -80,7 +80,7 @@ class CallTree(QTreeView):
         return found
 
     def follow(self, chosen: str) -> None:
-        """Mark the layer chosen, "" for the automatic one."""
+        """Mark the chosen layer, "" for the automatic one."""
         changed = chosen != self.calls.chosen
         self.calls.chosen = chosen
         index = self.calls.index_of(chosen or self.calls.automatic)
@@ -93,7 +93,7 @@ class CallTree(QTreeView):
             self.viewport().update()
 
     def event(self, event: QEvent) -> bool:
-        """Keep Left and Right, which fold and unfold, from being shortcuts."""
+        """Keep Left and Right, which fold and unfold rows, from triggering shortcuts."""
         kept = (Qt.Key.Key_Left, Qt.Key.Key_Right)
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and event.key() in kept:
             event.accept()
@@ -101,7 +101,7 @@ class CallTree(QTreeView):
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Take the current call with Return, copy the list with Ctrl+C."""
+        """Choose the current call on Return, copy the list on Ctrl+C."""
         if event.matches(QKeySequence.StandardKey.Copy):
             QGuiApplication.clipboard().setText(self.calls.text)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -145,7 +145,7 @@ class _Calls(QAbstractItemModel):
 
     @property
     def text(self) -> str:
-        """Every call as tab-separated text."""
+        """Return all calls as tab-separated text."""
         lines = ["\t".join([str(call["id"]), *self._words(call)[1:]]) for call in self._calls]
         return "\n".join(["\t".join(HEADS), *lines])
 
@@ -164,7 +164,7 @@ class _Calls(QAbstractItemModel):
         self.restyle()
 
     def restyle(self) -> None:
-        """Paint the thumbnails anew."""
+        """Repaint the thumbnails."""
         self._pixmaps.clear()
         parent = self.parent()
         assert isinstance(parent, QTreeView)
@@ -177,12 +177,12 @@ class _Calls(QAbstractItemModel):
         return found
 
     def id_at(self, index: Index) -> str:
-        """Return the id of the call in a row, "" where there is none."""
+        """Return the id of the call in a row, "" for none."""
         node = self._node(index)
         return str(self._calls[node.call]["id"]) if node.call >= 0 else ""
 
     def index_of(self, identity: str) -> QModelIndex:
-        """Return where a call is listed, an invalid index where it is not."""
+        """Return the index of a call, an invalid index if it is not listed."""
         node = self._ids.get(identity)
         above = node
         while above is not None and above.parent is not None:
@@ -215,7 +215,7 @@ class _Calls(QAbstractItemModel):
         return HEADS[section] if role == Qt.ItemDataRole.DisplayRole else None
 
     def data(self, index: Index, role: int = int(Qt.ItemDataRole.DisplayRole)) -> Any:
-        """Return what a cell shows."""
+        """Return the data of a cell for a role."""
         node, column = self._node(index), index.column()
         call = self._calls[node.call] if node.call >= 0 else None
         match role:
@@ -260,7 +260,7 @@ class _Calls(QAbstractItemModel):
         return "\n".join(lines)
 
     def _picture(self, call: int) -> QPixmap:
-        """Return the thumbnail of a call, clear where it has none, so that names stand in one line."""
+        """Return the thumbnail of a call, or a transparent one, so that all names align."""
         row = int(self._rows[call]) if call < len(self._rows) else -1
         if row not in self._pixmaps:
             if row < 0:

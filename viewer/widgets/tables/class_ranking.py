@@ -1,6 +1,6 @@
-"""Classes in order, each with its probability or value as a bar and a number; the target and its rival are marked.
+"""Classes in order, each with its probability or value as a bar and a number; target and opposing class are marked.
 
-It chooses nothing itself: signals tell which label the user picked.
+Signals emit the label the user picked; the caller calls `mark` to show it.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ from viewer import theme
 Index = QModelIndex | QPersistentModelIndex
 ROW_PX, BAR_PX, MARK_PX, MINUS_PX, GAP = 24, 8, 16, 22, 6
 NAME_SHARE = 0.62
-WIDEST = {PROBABILITY: "<0.00001", VALUE: "-1.235e+06"}  # of the numbers, which are painted at the right
+WIDEST = {PROBABILITY: "<0.00001", VALUE: "-1.235e+06"}  # text that the number column must have room for
 AGAINST = "Set against the target: explain what speaks for the target rather than for this class (Ctrl+click)"
-NO_LONGER = "Set against the target; click to take it back"
+NO_LONGER = "Set against the target; click to undo"
 
 
 class Ranking(QListView):
-    """`chosen` tells the label of a new target, `opposed` that of a class to set against it, or -1 for none."""
+    """`chosen` emits the label of a new target, `opposed` the label of the class to explain it against, -1 for none."""
 
     chosen = Signal(int)
     opposed = Signal(int)
@@ -87,19 +87,19 @@ class Ranking(QListView):
         *,
         quantity: str = PROBABILITY,
     ) -> None:
-        """Show classes in this order; `names` are all names, by label, `quantity` tells what the numbers are."""
+        """Show classes in this order; `names` is indexed by label, `quantity` says what the numbers are."""
         kept = self.label_at(self.currentIndex())
         self.rows.set_entries(labels, names, numbers, scores, quantity)
         self._go_to(kept)
 
     def look_for(self, text: str) -> None:
-        """Show only the classes whose names hold a text, or whose number it is."""
+        """Show only the classes whose name contains a text or whose label is that number."""
         kept = self.label_at(self.currentIndex())
         self.rows.look_for(text)
         self._go_to(kept)
 
     def mark(self, *, target: int, against: int) -> None:
-        """Mark the target, and the class that is set against it; -1 for none."""
+        """Mark the target and the opposing class; -1 for none."""
         if (target, against) != (self.rows.target, self.rows.against):
             self.rows.target, self.rows.against = target, against
             self.viewport().update()
@@ -110,12 +110,12 @@ class Ranking(QListView):
 
     @property
     def text(self) -> str:
-        """The classes shown, as tab-separated text."""
+        """Return the classes shown, as tab-separated text."""
         head = "Class\tProbability\tScore" if self.rows.quantity == PROBABILITY else "Name\tValue"
         return "\n".join([head, *(self.rows.line(row) for row in range(self.rows.rowCount()))])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Make the current class the target with Return, set it against with Ctrl+Return or minus, copy with Ctrl+C."""
+        """Make the current class the target on Return, the opposing class on Ctrl+Return or minus; copy on Ctrl+C."""
         label = self.label_at(self.currentIndex())
         if event.matches(QKeySequence.StandardKey.Copy):
             QGuiApplication.clipboard().setText(self.text)
@@ -130,7 +130,7 @@ class Ranking(QListView):
             super().keyPressEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Take a click for the target; with Ctrl, or on the minus sign, for what is set against it."""
+        """Choose the target on a click; with Ctrl, or on the minus sign, choose the opposing class."""
         index = self.indexAt(event.position().toPoint())
         if event.button() != Qt.MouseButton.LeftButton or not index.isValid():
             super().mousePressEvent(event)
@@ -144,7 +144,7 @@ class Ranking(QListView):
             self.chosen.emit(self.label_at(index))
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Offer the same by words."""
+        """Offer the same choices as a menu."""
         index = self.indexAt(event.pos()) if event.reason() == QContextMenuEvent.Reason.Mouse else self.currentIndex()
         menu = QMenu(self)
         if index.isValid():
@@ -160,7 +160,7 @@ class Ranking(QListView):
         menu.deleteLater()
 
     def on_minus(self, place: QPointF) -> bool:
-        """Tell whether a place in the viewport is where the minus signs are."""
+        """Return whether a point of the viewport is in the column of minus signs."""
         return place.x() >= self.viewport().width() - MINUS_PX
 
     def _oppose(self, label: int) -> None:
@@ -174,7 +174,7 @@ class Ranking(QListView):
 
 
 class _Rows(QAbstractListModel):
-    """The classes in order, those alone that match what is looked for."""
+    """The classes in order, restricted to those that match the search."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -189,7 +189,7 @@ class _Rows(QAbstractListModel):
     def set_entries(
         self, labels: NDArray[Any], names: Sequence[str], numbers: NDArray[Any], scores: NDArray[Any], quantity: str
     ) -> None:
-        """Take the classes."""
+        """Replace the classes."""
         self._labels, self.names = labels, names
         self._numbers, self._scores, self.quantity = numbers, scores, quantity
         self._longest = 1.0 if quantity == PROBABILITY else float(np.abs(numbers).max(initial=0.0)) or 1.0
@@ -204,12 +204,12 @@ class _Rows(QAbstractListModel):
         self.endResetModel()
 
     def row_of(self, label: int) -> int:
-        """Return the row that shows a label, -1 for none."""
+        """Return the row of a label, -1 for none."""
         rows = np.flatnonzero(self._labels[self._shown] == label)
         return int(rows[0]) if len(rows) else -1
 
     def rowCount(self, parent: Index | None = None) -> int:
-        """Count the rows shown."""
+        """Return the number of rows shown."""
         return len(self._shown)
 
     def line(self, row: int) -> str:
@@ -221,17 +221,20 @@ class _Rows(QAbstractListModel):
         return f"{name}\t{self._numbers[at]:.6f}\t{self._scores[at]:.4f}"
 
     def entry(self, row: int) -> tuple[int, str, float]:
-        """Return label, name and number of a row."""
+        """Return the label, name and number of a row."""
         at = self._shown[row]
         label = int(self._labels[at])
         return label, self.names[label], float(self._numbers[at])
 
     def share(self, number: float) -> float:
-        """Return how much of a bar a number fills: of 1, of values of the largest; one below 0 fills as much."""
+        """Return the length of a number's bar, 0 to 1: a share of 1 for probabilities, of the largest size for values.
+
+        Negative values get a bar of the same length as positive ones.
+        """
         return min(1.0, abs(number) / self._longest)
 
     def data(self, index: Index, role: int = int(Qt.ItemDataRole.DisplayRole)) -> Any:
-        """Return what a row is called, its label, and what is read out of it."""
+        """Return a row's name, label, or accessible text."""
         if not index.isValid():
             return None
         label, name, number = self.entry(index.row())
@@ -252,13 +255,13 @@ class _Rows(QAbstractListModel):
 
 
 class _Line(QStyledItemDelegate):
-    """Paints a row: mark, name, bar, number, and the minus sign where it can be used."""
+    """Paints a row: mark, name, bar, number, and the minus sign where it can be clicked."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(120, ROW_PX)
 
     def helpEvent(self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: Index) -> bool:
-        """Say what the minus sign does; elsewhere, what the row is."""
+        """Explain the minus sign; elsewhere, show the row's description."""
         if isinstance(view, Ranking) and index.isValid() and view.on_minus(QPointF(event.pos())):
             against = view.label_at(index) == view.rows.against
             QToolTip.showText(event.globalPos(), NO_LONGER if against else AGAINST, view)

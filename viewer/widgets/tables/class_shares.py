@@ -1,4 +1,4 @@
-"""The classes in a picture as a table: colour, name, share, probability. It works out none of them."""
+"""The classes in a segmented picture as a table: colour, name, share of the pixels, mean probability."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Rows(QAbstractTableModel):
 
 
 class ClassShares(QTableView):
-    """`chosen` tells the label of a row that was clicked or taken with Return; Ctrl+C copies every row."""
+    """`chosen` emits the label of a row that was clicked or taken with Return; Ctrl+C copies every row."""
 
     chosen = Signal(int)
 
@@ -79,11 +79,11 @@ class ClassShares(QTableView):
 
     @property
     def text(self) -> str:
-        """The table as tab-separated text."""
+        """Return the table as tab-separated text."""
         return as_text(list(self.rows.lines))
 
     def take(self, lines: Sequence[Line], clear: Sequence[int] = ()) -> None:
-        """Show other classes; those `clear` are not painted and have no colour."""
+        """Replace the classes; those in `clear` are not painted and get no colour."""
         self.rows.beginResetModel()
         self.rows.lines, self.rows.clear = lines, clear
         self.rows.endResetModel()
@@ -97,7 +97,7 @@ class ClassShares(QTableView):
             self.selectRow(row)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Choose with Return, copy with the usual keys."""
+        """Choose a row on Return, copy on Ctrl+C."""
         if event.matches(QKeySequence.StandardKey.Copy):
             QGuiApplication.clipboard().setText(self.text)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():

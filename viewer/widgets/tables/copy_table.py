@@ -1,4 +1,4 @@
-"""A small table whose cells are copied by a click. It sorts nothing and edits nothing."""
+"""A small table whose cells are copied with a click."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from PySide6.QtGui import QCursor, QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHeaderView, QToolTip, QTreeWidget, QTreeWidgetItem
 
 NOTHING = "none"
-LEAST_PX, MOST_PX = 56, 112  # of a column with values; the first has what is left
+LEAST_PX, MOST_PX = 56, 112  # width limits of value columns; the first column takes the rest
 
 
 class Cells(QTreeWidget):
-    """Rows of texts under `titles`; a click on a cell copies it, as does the key for copying."""
+    """Rows of text under `titles`; a click on a cell copies it, as does Ctrl+C."""
 
     def __init__(self, name: str, titles: Sequence[str]) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Cells(QTreeWidget):
         self.itemClicked.connect(self._copy)
 
     def take(self, rows: Sequence[tuple[str, ...]]) -> None:
-        """Show other rows; an empty text is shown as none."""
+        """Replace the rows; an empty text is displayed as missing."""
         if tuple(rows) == self.rows:
             return
         self.rows = tuple(rows)

@@ -1,4 +1,4 @@
-"""A card: a title and, under it, named facts that can be copied, or any other widget. A place in a row of them."""
+"""A card with a title and named facts that can be copied, or any other widget."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Card(QFrame):
         self.set_title(title)
 
     def set_title(self, title: str) -> None:
-        """Show another title, which is also what is read out."""
+        """Set the title, which is also the accessible name."""
         self.title.setText(title)
         self.setAccessibleName(title)
 
     def set_facts(self, facts: Sequence[tuple[str, str]]) -> None:
-        """Show these rows of name and value, and no others."""
+        """Replace the facts, as (name, value) rows."""
         while len(self._rows) < len(facts):
             self._add_row()
         for at, pair in enumerate(self._rows):
@@ -54,12 +54,12 @@ class Card(QFrame):
         self.setAccessibleDescription(self.text)
 
     def put(self, widget: QWidget, *, stretch: int = 100) -> None:
-        """Add a widget below, which takes the room there is unless it may not `stretch`."""
+        """Append a widget below the facts; it takes the free height unless `stretch` is 0."""
         self._column.insertWidget(self._column.count() - 1, widget, stretch)
 
     @property
     def text(self) -> str:
-        """The facts as text."""
+        """Return the facts as text."""
         rows = [(name.text(), value.text()) for name, value in self._rows]
         return "\n".join(f"{name}: {value}" for name, value in rows if name or value)
 

@@ -1,4 +1,4 @@
-"""The figures of each class as a table that can be sorted by eye and copied. It works out none of them."""
+"""The evaluation figures of each class as a table that can be copied."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Rows(QAbstractTableModel):
 
 
 class FigureTable(QTableView):
-    """All classes together in the first row, then each."""
+    """One row for all classes together, then one per class."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class FigureTable(QTableView):
         self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
 
     def take(self, rows: Sequence[dict[str, Any]], labels: Sequence[int] = ()) -> None:
-        """Show other figures, keeping the place in the table where there are as many rows."""
+        """Replace the figures; keep scroll position and selection if the number of rows is the same."""
         same = len(rows) == len(self._rows.rows)
         if not same:
             self._rows.beginResetModel()

@@ -1,4 +1,4 @@
-"""A legend: how lines on the picture are drawn, and in words what each means. The words can be copied."""
+"""A legend: the line styles used on the picture, each with its meaning as text that can be copied."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CASING = QColor("#16161a")
 
 @dataclass(frozen=True)
 class Stroke:
-    """A line as the picture has it: a class id or a role, dashed or not, faint or not; `about` names its entry."""
+    """A line style: class id or role, dashed or not, faint or not; `about` is the name of its entry."""
 
     colour: int
     about: str
@@ -27,7 +27,7 @@ class Stroke:
 
 
 class Legend(QWidget):
-    """One line with words for each of some `strokes`, by name."""
+    """A line sample with text for each of the `strokes`, by name."""
 
     def __init__(self, strokes: Mapping[str, Stroke]) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Legend(QWidget):
         self._draw()
 
     def tell(self, words: Mapping[str, str]) -> None:
-        """Say something else beside the lines."""
+        """Replace the texts beside the lines."""
         for name, text in words.items():
             self.words[name].setText(text)
 
@@ -59,7 +59,7 @@ class Legend(QWidget):
 
 
 def _line(stroke: Stroke) -> QPixmap:
-    """Draw what a box's side looks like on the picture, dark casing included."""
+    """Draw a sample of a box's edge as on the picture, with its dark outline."""
     width, height = LINE
     pixmap = QPixmap(width, height)
     pixmap.fill(Qt.GlobalColor.transparent)

@@ -1,4 +1,4 @@
-"""A ladder: stages one under the other, each with a mark of how it went and its numbers. It decides nothing."""
+"""The stages of a model one below the other, each with a status mark and its numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Rung = Mapping[str, str]
 
 
 class Ladder(QWidget):
-    """Rungs with `title`, `state` (passed, stopped, noted or unreached) and `text`, which can be copied."""
+    """Rows with `title`, `state` (passed, stopped, noted or unreached) and `text`, which can be copied."""
 
     def __init__(self, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -33,11 +33,11 @@ class Ladder(QWidget):
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
-        """The rungs shown."""
+        """Return the rows shown."""
         return self._rungs
 
     def set_rungs(self, rungs: Sequence[Rung]) -> None:
-        """Show these rungs, and no others."""
+        """Replace the rows."""
         self._rungs = tuple(rungs)
         while len(self._labels) < len(rungs):
             self._add()

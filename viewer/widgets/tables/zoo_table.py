@@ -1,4 +1,4 @@
-"""The models of the zoo as a table: one a row, made into text only where it is seen. It searches and opens nothing."""
+"""The models of the zoo as a table, one per row; text is formatted only for visible cells."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ CENTRE = Qt.AlignmentFlag.AlignCenter
 
 
 def size(count: int) -> str:
-    """Return a number of bytes for people."""
+    """Return a number of bytes in readable units."""
     return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB" if count else "–"
 
 
 def licence(entry: Entry) -> str:
-    """Return the licence of an entry's weights, a link in short."""
+    """Return the licence of an entry's weights, with a link shortened."""
     text = entry.licence.removeprefix("https://github.com/")
     return ("/".join(text.split("/")[:2]) if text != entry.licence else text) or (NOT_STATED if entry.tag else "–")
 
@@ -32,7 +32,7 @@ def _millions(entry: Entry) -> str:
     return f"{entry.parameters / 1e6:,.1f} M"
 
 
-# Title, width in pixels (0 = what is left over), text, what to sort by.
+# Title, width in pixels (0: the remaining width), text, sort key.
 Column = tuple[str, int, Callable[[Entry], str], Callable[[Entry], Any]]
 COLUMNS: tuple[Column, ...] = (
     ("Model", 0, lambda e: e.architecture, lambda e: e.architecture),
@@ -57,7 +57,7 @@ class ZooRows(QAbstractTableModel):
         self.there: Collection[str] = ()
 
     def take(self, entries: Sequence[Entry], there: Collection[str]) -> None:
-        """Show others."""
+        """Replace the entries; `there` are the names of those in the cache."""
         self.beginResetModel()
         self.entries, self.there = list(entries), there
         self.endResetModel()
@@ -88,13 +88,13 @@ class ZooRows(QAbstractTableModel):
         return None
 
     def text(self, entry: Entry, column: int) -> str:
-        """Return a cell as it is shown."""
+        """Return the text of a cell."""
         if column == CACHED:
             return "✓" if entry.name in self.there else ""
         return COLUMNS[column][2](entry)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """Put the rows in the order of a column; -1 leaves them as they came."""
+        """Sort the rows by a column; -1 restores the original order."""
         if column < 0:
             return
         self.beginResetModel()
@@ -104,7 +104,7 @@ class ZooRows(QAbstractTableModel):
 
 
 class ZooTable(QTableView):
-    """The rows. `opened` tells that Return was pressed or a row clicked twice; `left` that Up was, on the first."""
+    """`opened` is emitted on Return or a double click, `left` when Up is pressed in the first row."""
 
     opened = Signal()
     left = Signal()
@@ -136,12 +136,12 @@ class ZooTable(QTableView):
 
     @property
     def entry(self) -> Entry | None:
-        """The current row's model."""
+        """Return the entry of the current row."""
         row = self.currentIndex().row()
         return self.rows.entries[row] if 0 <= row < len(self.rows.entries) else None
 
     def take(self, entries: Sequence[Entry], there: Collection[str]) -> None:
-        """Show others, sorted as before, the current one kept where it is among them."""
+        """Replace the entries, keeping the sort order and, if possible, the current entry."""
         before = self.entry
         self.rows.take(entries, there)
         header = self.horizontalHeader()
@@ -150,7 +150,7 @@ class ZooTable(QTableView):
         self.setCurrentIndex(self.rows.index(row, 0) if self.rows.entries else QModelIndex())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Open with Return, leave upwards with Up on the first row."""
+        """Open on Return, leave upwards with Up in the first row."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.opened.emit()
         elif event.key() == Qt.Key.Key_Up and self.currentIndex().row() <= 0:

@@ -1,4 +1,4 @@
-"""What a path means where it may name moving pictures: a video file, a camera, a stream. It opens nothing."""
+"""Paths of moving pictures: video files, cameras and streams, recognised by the path alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kind = Literal["", "video", "camera", "stream"]
 
 
 def kind(path: str) -> Kind:
-    """Return what a path names: a video file, "camera:0", the address of a stream; "" for what stands still."""
+    """Return what a path names: a video file, "camera:0", or the address of a stream; "" for a still picture."""
     if CAMERA.fullmatch(path):
         return "camera"
     if path.lower().startswith(SCHEMES):
@@ -25,12 +25,12 @@ def kind(path: str) -> Kind:
 
 
 def is_live(path: str) -> bool:
-    """Tell whether a path names moving pictures."""
+    """Return whether a path names moving pictures."""
     return bool(kind(path))
 
 
 def is_endless(path: str) -> bool:
-    """Tell whether a path names a camera or a stream: without an end that is known, and without a way back."""
+    """Return whether a path names a camera or a stream, which has no known end and cannot be rewound."""
     return kind(path) in ("camera", "stream")
 
 
@@ -39,13 +39,18 @@ def camera_number(path: str) -> int:
     return int(path.partition(":")[2])
 
 
+def device(path: str) -> str:
+    """Return the file that is read for a path: a camera's device on Linux, the path itself for anything else."""
+    return f"/dev/video{camera_number(path)}" if kind(path) == "camera" else path
+
+
 def has_password(path: str) -> bool:
-    """Tell whether a path is an address with a password in it."""
+    """Return whether a path is an address that contains a password."""
     return kind(path) == "stream" and "@" in path.partition("://")[2].partition("/")[0]
 
 
 def title(path: str) -> str:
-    """Return what a path is called in messages: the file's name, "Camera 0", an address without its password."""
+    """Return the name of a path in messages: the file's name, "Camera 0", an address without its password."""
     match kind(path):
         case "camera":
             return f"Camera {camera_number(path)}"

@@ -1,8 +1,8 @@
-"""TIFF files that Pillow does not read: any number of bands, of 8 to 64 bits, whole or not, in strips or tiles.
+"""Read TIFF files that Pillow does not: any number of bands, integers and floats of 8 to 64 bits, strips or tiles.
 
-Directories are walked with bounds, and no further than is needed: a file may claim millions of pages, or lead in a
-circle. What is compressed is taken apart by zlib or, as one wide grey picture, by Pillow's libtiff; predictors are
-undone here. TIFF 6.0, its supplements 1 and 3, and BigTIFF; GDAL's tag for what is no data.
+Directories are walked with bounds and no further than needed, because a file may claim millions of pages or contain a
+cycle. Compressed data are decoded by zlib or, disguised as one wide grey picture, by Pillow's libtiff; predictors are
+undone here. Sources: TIFF 6.0, its supplements 1 and 3, BigTIFF, and GDAL's no-data tag.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from PIL import Image
 from models.types import Refusal
 
 MOST_PAGES = 100_000
-MOST_PREVIEWS = 16  # pages looked at for the first that is no preview
+MOST_PREVIEWS = 16  # pages examined to find the first that is not a preview
 MOST_ENTRIES = 4096
 MOST_TAG_BYTES = 64_000_000  # of all tags of a page together
-MOST_BYTES = 1_200_000_000  # of a page's values as they are stored, unpacked
+MOST_BYTES = 1_200_000_000  # of a page's decompressed values
 NONE, LZW, DEFLATE, ADOBE_DEFLATE, JPEG = 1, 5, 32946, 8, 7
 ZLIB = (ADOBE_DEFLATE, DEFLATE)
 UINT, INT, FLOAT = 1, 2, 3
@@ -38,7 +38,7 @@ _AGAIN = "Copy or export it again."
 
 @dataclass(frozen=True)
 class Page:
-    """One picture of a TIFF file: `number` from 0, size, and how its values are stored, by the tags' own names."""
+    """One picture of a TIFF file: `number` from 0, size, and how its values are stored, under the tags' own names."""
 
     number: int
     width: int
@@ -62,7 +62,7 @@ class Page:
 
     @property
     def plain(self) -> bool:
-        """Whether Pillow shows it as it should be: 8 bits or fewer, of a usual number of bands."""
+        """Whether Pillow shows it correctly: 8 bits or fewer, and a usual number of bands."""
         if self.nodata is not None or self.kind not in (UINT, 4) or self.planar:
             return self.samples == 1 and max(self.bits) == 1
         if max(self.bits) < 8:
@@ -73,7 +73,7 @@ class Page:
 
 @dataclass(frozen=True)
 class File:
-    """What a TIFF file holds: how many `pages`, whether there are `more` than were counted, and the `page` to show."""
+    """A TIFF file: the number of `pages`, whether there are `more` than were counted, and the `page` to show."""
 
     pages: int
     more: bool
@@ -91,7 +91,7 @@ def look(path: Path) -> File:
 
 
 def raster(path: Path, page: Page) -> NDArray[Any]:
-    """Return a page's values (H, W, samples) as they are stored. Raises Refusal."""
+    """Return a page's stored values (H, W, samples). Raises Refusal."""
     dtype = _dtype(path, page)
     size = page.height * page.width * page.samples * dtype.itemsize
     if size > MOST_BYTES:
@@ -135,7 +135,7 @@ def _look(file: BinaryIO, path: Path) -> File:
 def _directory(
     file: BinaryIO, at: int, order: str, *, big: bool, length: int, path: Path, wanted: bool
 ) -> tuple[dict[int, tuple[Any, ...]], int]:
-    """Return a directory's tags, none unless it is `wanted`, and where the next one lies."""
+    """Return a directory's tags (empty unless `wanted`) and the offset of the next directory."""
     file.seek(at)
     count = struct.unpack(order + ("Q" if big else "H"), file.read(8 if big else 2))[0]
     size = 20 if big else 12
@@ -152,7 +152,7 @@ def _directory(
         total = number * _SIZES.get(kind, 1)
         spent += total
         if spent > MOST_TAG_BYTES:
-            # The same bytes can be claimed again and again: they are counted each time, as a reader would keep them.
+            # Several tags may claim the same bytes; count them each time, because a reader would store them each time.
             raise Refusal(f"{path.name} claims absurdly large tags, so it is not opened.", advice=_AGAIN)
         if kind not in _LETTERS and kind not in (2, 5, 7):
             continue
@@ -215,7 +215,7 @@ def _page(number: int, table: dict[int, tuple[Any, ...]], order: Literal["<", ">
 
 
 def _nodata(tag: tuple[Any, ...]) -> float | None:
-    """Return what GDAL's tag says is no data, None where it says nothing."""
+    """Return the no-data value of GDAL's tag, None without one."""
     text = tag[0].split(b"\0")[0][:64].strip() if tag and isinstance(tag[0], bytes) else b""
     try:
         return float(text) if text else None
@@ -224,7 +224,7 @@ def _nodata(tag: tuple[Any, ...]) -> float | None:
 
 
 def _dtype(path: Path, page: Page) -> np.dtype[Any]:
-    """Return how a value is stored. Raises Refusal for what is stored otherwise."""
+    """Return the dtype of a stored value. Raises Refusal for unsupported ones."""
     letter = {UINT: "u", INT: "i", FLOAT: "f", 4: "u"}.get(page.kind, "")
     bits = page.bits[0]
     known = bits in ((16, 32, 64) if letter == "f" else (8, 16, 32, 64))
@@ -239,7 +239,7 @@ def _dtype(path: Path, page: Page) -> np.dtype[Any]:
 def _pieces(
     file: BinaryIO, path: Path, page: Page, dtype: np.dtype[Any]
 ) -> Iterator[tuple[int, int, Any, NDArray[Any]]]:
-    """Yield top, left, band and values (h, w, bands) of each strip or tile; one band at a time where they lie apart."""
+    """Yield top, left, band and values (h, w, bands) of each strip or tile; one band at a time if stored separately."""
     across, down = page.piece
     if not 0 < across <= 1 << 20 or not 0 < down <= 1 << 24 or across * down > 4 * MOST_BYTES:
         raise _damaged(path)
@@ -277,7 +277,7 @@ def _unpacked(data: bytes, page: Page, shape: tuple[int, int, int], dtype: np.dt
     else:
         raw = _by_libtiff(data, page, shape, dtype)
     if len(raw) < need:
-        # Tiles at the bottom may be stored without the rows that lie below the picture.
+        # Tiles at the bottom may be stored without the rows below the picture.
         if page.compression == NONE or len(raw) * 2 < need:
             raise EOFError("a piece is cut short")
         raw = raw.ljust(need, b"\0")
@@ -292,7 +292,10 @@ def _unpacked(data: bytes, page: Page, shape: tuple[int, int, int], dtype: np.dt
 
 
 def _float_prediction(raw: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Undo the predictor of TIFF's supplement 3: the bytes of a row apart, highest first, each less the one before."""
+    """Undo the predictor of TIFF's supplement 3.
+
+    It splits each row into its bytes by significance, highest first, and stores each byte's difference to the previous.
+    """
     high, across, inner = shape
     rows = np.frombuffer(raw, np.uint8).reshape(high, -1, inner).copy()
     np.cumsum(rows, axis=1, dtype=np.uint8, out=rows)
@@ -302,7 +305,7 @@ def _float_prediction(raw: bytes, shape: tuple[int, int, int], dtype: np.dtype[A
 
 
 def _by_libtiff(data: bytes, page: Page, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> bytes:
-    """Return what a strip or tile holds, taken apart by Pillow as one grey picture of bytes, as wide as a whole row."""
+    """Decompress a strip or tile with Pillow, presented as a grey picture of bytes, as wide as a whole row."""
     high, across, inner = shape
     wide = across * inner * dtype.itemsize
     tags = [(256, wide), (257, high), (258, 8), (259, page.compression), (262, 1), (273, 0), (277, 1), (278, high)]

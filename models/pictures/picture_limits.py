@@ -1,7 +1,7 @@
-"""How much work a picture file asks for, read off its own headers before any decoder sees it, each in bounded time.
+"""Limit the work that a picture file may demand, from its headers, in bounded time, before any decoder runs.
 
-A small file may ask for hours: hundreds of scans over the same pixels, thousands of frames, texts and tags that claim
-the same bytes again and again. `check` refuses those by number, and tells what is there to be known: frames, turn.
+A small file can demand hours of work: hundreds of scans over the same pixels, thousands of frames, texts and tags that
+claim the same bytes again and again. `check` refuses those by count, and returns what the headers say.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from models import tiff
+from models.pictures import tiff
 from models.types import Refusal
 
 MAX_PIXELS = 100_000_000
-MOST_SCAN_PIXELS = 1_500_000_000  # of a JPEG: pixels times the scans that go over them
-MOST_HEADER_BYTES = 64_000_000  # of a JPEG's headers, of a comment or a profile
+MOST_SCAN_PIXELS = 1_500_000_000  # of a JPEG: its pixels times its scans
+MOST_HEADER_BYTES = 64_000_000  # of all headers of a JPEG, of a comment, or of a profile
 MOST_EXIF_BYTES = 4_000_000
 MOST_EXIF_ENTRIES = 2000
 MOST_FRAMES = 100_000
 MOST_CHUNKS = 2_000_000
-MOST_ODD_CHUNKS = 20_000  # of a PNG, less those of its pixels
+MOST_ODD_CHUNKS = 20_000  # of a PNG, without those that hold its pixels
 MOST_COMMENT_BYTES = 1_000_000
 MOST_QOI_PIXELS = 20_000_000
 MOST_PLAIN_BYTES = 40_000_000  # of a PPM whose numbers are written as text
@@ -34,8 +34,8 @@ _AGAIN = "Copy or export it again with another program."
 
 @dataclass(frozen=True)
 class Facts:
-    """What headers tell: the `format` as Pillow names it, "" for one that is not looked into here; `frames` of an
-    animation, `more` where there are more than were counted; the EXIF `orientation`, 0 where it was not looked for.
+    """What the headers say: `format` by Pillow's name, "" for formats not examined here; `frames` of an animation,
+    `more` if there are more than were counted; the EXIF `orientation`, 0 if it was not searched for.
     """
 
     format: str = ""
@@ -46,7 +46,7 @@ class Facts:
 
 
 def check(path: Path) -> Facts:
-    """Return what headers tell; what is damaged is passed on. Raises Refusal where they ask for too much."""
+    """Return what the headers say; damaged files are left to the decoder. Raises Refusal for excessive demands."""
     with path.open("rb") as file:
         head = file.read(32)
         if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
@@ -60,11 +60,11 @@ def check(path: Path) -> Facts:
             try:
                 return reader(path, data)
             except (struct.error, IndexError, ValueError):
-                return Facts()  # its decoder says better what is wrong
+                return Facts()  # the decoder describes the damage better
 
 
 def orientation(exif: bytes) -> int:
-    """Return the orientation in the first directory of EXIF, 1 to 8: 1 where there is none that can be read."""
+    """Return the orientation in the first directory of EXIF data, 1 to 8; 1 if it is missing or unreadable."""
     try:
         order = {b"II": "<", b"MM": ">"}[exif[:2]]
         at = struct.unpack(order + "I", exif[4:8])[0]
@@ -81,7 +81,7 @@ def orientation(exif: bytes) -> int:
 
 
 def _claims(exif: bytes) -> int:
-    """Return how many bytes the entries of EXIF claim together, as a reader that keeps each of them would have."""
+    """Return how many bytes the EXIF entries claim in total, which a reader that stores each of them would allocate."""
     try:
         order = {b"II": "<", b"MM": ">"}[exif[:2]]
         at = struct.unpack(order + "I", exif[4:8])[0]
@@ -93,7 +93,7 @@ def _claims(exif: bytes) -> int:
 
 
 def _exif(path: Path, exif: bytes) -> int:
-    """Return the orientation. Raises Refusal for EXIF of absurd size."""
+    """Return the orientation. Raises Refusal for EXIF data of absurd size."""
     if len(exif) > MOST_EXIF_BYTES or _claims(exif) > MOST_HEADER_BYTES:
         raise _too_much(path, "carries an absurdly large EXIF")
     return orientation(exif)
@@ -186,7 +186,7 @@ def _gif(path: Path, data: mmap.mmap) -> Facts:
 
 
 def _blocks(data: mmap.mmap, at: int) -> Iterator[int]:
-    """Yield where each of a GIF's blocks ends, the last one past the block of no length."""
+    """Yield the end of each of a GIF's blocks, including the final block of length 0."""
     while at < len(data):
         length = data[at]
         at += 1 + length
@@ -218,7 +218,7 @@ def _webp(path: Path, data: mmap.mmap) -> Facts:
 
 
 def _size(path: Path, width: int, height: int) -> None:
-    """Refuse a picture that is too large before its decoder sets aside memory for it."""
+    """Raise Refusal for a picture that is too large, before its decoder allocates memory for it."""
     if width * height > MAX_PIXELS:
         message = f"{path.name} has {width * height:,} pixels; the limit is {MAX_PIXELS / 1e6:,.0f} million."
         raise Refusal(message, advice="Crop or shrink it in another program first.")
@@ -232,7 +232,7 @@ def _qoi(path: Path, data: mmap.mmap) -> Facts:
 
 
 def _tiff(path: Path) -> tiff.File:
-    """Return what a TIFF file holds. Raises Refusal where its page is too large, or its pieces ask for too much."""
+    """Return the directory of a TIFF file. Raises Refusal if its page or its pieces are too large."""
     found = tiff.look(path)
     page = found.page
     _size(path, page.width, page.height)
@@ -245,7 +245,7 @@ def _tiff(path: Path) -> tiff.File:
 
 
 def _scans(path: Path, page: tiff.Page) -> None:
-    """Refuse strips or tiles whose JPEGs ask for too many passes."""
+    """Raise Refusal for strips or tiles whose JPEG data demand too many passes."""
     length, spent, passes = path.stat().st_size, 0, 0
     counted: dict[tuple[int, int], int] = {}
     pixels = page.piece[0] * page.piece[1]

@@ -1,4 +1,4 @@
-"""Which of a Document's values are paths of files and folders, models' names among them. It touches no file. No Qt."""
+"""Find and replace the paths of files and folders in a Document, including those in models' names."""
 
 from __future__ import annotations
 
@@ -9,22 +9,29 @@ from typing import Any
 
 from models import model_name
 from models.files import code_of
-from models.media import is_endless
+from models.pictures.media import is_endless
 from models.requests import Request
 from models.types import Source
 from viewer.saving.dataclass_json import mapped
 from viewer.session.document import Document, Latent
 
-PARAMETERS = frozenset({"folder", "truth", "with_folder", "without_folder"})  # of inspections, that hold paths
+PARAMETERS = frozenset({"folder", "truth", "with_folder", "without_folder"})  # of inspections; they hold paths
 WEIGHTS = "weights"
 Move = Callable[[str], str]
 
 
 def of_model(name: str) -> set[str]:
-    """Return the paths that a model's full name names, also what is none."""
+    """Return the paths in a model's full name; names that are not paths may be among them."""
     found: set[str] = set()
     _model(name, lambda path: found.add(path) or path)
     return found
+
+
+def of_request(request: Request) -> set[str]:
+    """Return the absolute paths of files that a request names."""
+    found = of_model(request.model) | ({request.source.path} if request.source is not None else set())
+    found |= {value for name, value in request.settings.items() if name in PARAMETERS and isinstance(value, str)}
+    return {path for path in found if os.path.isabs(path)}  # noqa: PTH117
 
 
 def named(document: Document) -> set[str]:
@@ -41,7 +48,7 @@ def named(document: Document) -> set[str]:
 
 
 def moved(document: Document, places: Mapping[str, str]) -> Document:
-    """Return a document with its paths replaced; those that `places` does not hold, or not any more, stay."""
+    """Return a document with its paths replaced; paths that `places` does not contain stay."""
     return _moved(document, lambda path: places.get(path) or path)
 
 
@@ -72,7 +79,7 @@ def _values(values: Any, move: Move) -> Any:
 
 
 def _model(name: str, move: Move) -> str:
-    """Return a model's full name with the paths in it replaced: that of its file or code, and that of its weights."""
+    """Return a model's full name with its paths replaced: that of its file or code, and that of its weights."""
     base, given = model_name.split(name)
     path, _, function = base.rpartition(":")
     code, assumed = code_of(base), dict(given)

@@ -1,7 +1,7 @@
-"""Numbers of any kind to 8 bits for a screen and a network: which value is black and which is white, said in words.
+"""Scale numbers of any type to 8 bits for display and for networks, and say in words what becomes black and white.
 
-The range is that of the bits in use, of the file's own tags, or of the data: all of it, or between the 2nd and the 98th
-hundredth where a few values lie far away. The same range for all bands keeps colours as they are.
+The range is that of the bits in use, of the file's own tags, or of the data: all of it, or from the 2nd to the 98th
+percentile if a few values are far away. All bands share one range, which preserves colours.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from models.types import Bool, Pixels
 
 BITS = (8, 10, 12, 14, 16)
 MOST_SAMPLED = 1_000_000
-ROWS_BYTES = 4_000_000  # worked on at a time, in double precision: what stays in the processor is quick
+ROWS_BYTES = 4_000_000  # processed at a time, in double precision, so that the data stay in the CPU's cache
 LOW, HIGH = 2.0, 98.0
-DARK = 0.25  # of the range: where so much of the picture lies below this, its own range is shown
-FAR = 3.0  # times the range between the hundredths: values beyond are far away
-NO_NUMBER = 3.4e38  # what is as large is a mark that there is no data
+DARK = 0.25  # of the range: if nearly all of the picture lies below this, its own range is shown
+FAR = 3.0  # if all data span more than this many times the range between the percentiles, outliers are cut
+NO_NUMBER = 3.4e38  # values this large mark missing data
 MARKS = (-9999.0, -32768.0, -32767.0, -999999.0)
 SAME = "The network gets the same."
 
 
 @dataclass(frozen=True)
 class Scaled:
-    """Pixels (H, W, bands) of 8 bits, `empty` (H, W) where there is no data or None, and what there is to say."""
+    """8-bit `pixels` (H, W, bands), `empty` (H, W) where there are no data (None if nowhere), and a note in words."""
 
     pixels: Pixels
     empty: Bool | None
@@ -35,7 +35,7 @@ class Scaled:
 
 
 def scaled(values: NDArray[Any], *, nodata: float | None = None, span: tuple[float, float] | None = None) -> Scaled:
-    """Return (H, W, bands) numbers in 8 bits. `nodata` stands where there is none, `span` is the range to keep to."""
+    """Scale numbers (H, W, bands) to 8 bits. `nodata` marks missing data, `span` is the range to use if it fits."""
     name = _name(values.dtype)
     sample = _sample(values)
     known = sample[_there(sample, nodata)]
@@ -71,14 +71,14 @@ def scaled(values: NDArray[Any], *, nodata: float | None = None, span: tuple[flo
 def _range(
     values: NDArray[Any], known: NDArray[Any], nodata: float | None, span: tuple[float, float] | None
 ) -> tuple[float, float, str]:
-    """Return what is shown black and white, and how that is said."""
+    """Return the values shown black and white, and the words for it."""
     least, most = _extremes(values, nodata)
     low, high = (float(v) for v in np.percentile(known.astype(np.float64), (LOW, HIGH)))
     if span is not None and span[0] <= low and high <= span[1] and (high - span[0]) > DARK * (span[1] - span[0]):
         return *span, f": {span[0]:g} is shown as black, {span[1]:g} as white, as the file says"
     if values.dtype.kind == "u" and values.dtype.itemsize == 1 and nodata is None:
         return 0.0, 255.0, ": shown as it is"
-    # Pillow hands 16 bits over as 32 with a sign; 16 with a sign are heights, or other measurements.
+    # Pillow returns 16 bits as signed 32; signed 16 bits are elevations or other measurements.
     bits_count = values.dtype.kind == "u" or (values.dtype == np.int32 and nodata is None)
     if bits_count and least >= 0 and most <= 0xFFFF:
         bits = next(b for b in BITS if most < 2**b)
@@ -91,7 +91,7 @@ def _range(
 
 
 def _there(values: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
-    """Return where there are numbers."""
+    """Return a mask of the values that are numbers and not the no-data value."""
     if values.dtype.kind == "f":
         with np.errstate(invalid="ignore"):
             there = np.isfinite(values) & (np.abs(values) < NO_NUMBER)
@@ -104,7 +104,7 @@ def _there(values: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
 
 
 def _mark(known: NDArray[Any]) -> float | None:
-    """Return a usual mark for no data that stands far below everything else, None for none."""
+    """Return the data's minimum if it is a usual no-data value far below all other values, else None."""
     if not len(known) or known.dtype.kind == "u":
         return None
     least = float(known.min())

@@ -1,4 +1,4 @@
-"""Any picture file to RGB pixels, or a Refusal that says why not. Knows no Qt, no torch, no video."""
+"""Read any picture file as RGB pixels, or raise a Refusal that says why not."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from models import files, picture_limits, tiff, value_range
+from models import files
 from models.files import WEIGHTS_SUFFIXES, sha256
-from models.media import VIDEO_SUFFIXES, is_endless
 from models.output_files import write_whole
-from models.picture_limits import MAX_PIXELS, Facts
+from models.pictures import picture_limits, tiff, value_range
+from models.pictures.media import VIDEO_SUFFIXES, is_endless
+from models.pictures.picture_limits import MAX_PIXELS, Facts
 from models.types import Pixels, Refusal, Source
 
 __all__ = [
@@ -37,10 +39,11 @@ PICTURE_SUFFIXES = frozenset(
     | {".pbm", ".pcx", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".qoi", ".tga", ".tif", ".tiff", ".webp"}
 )
 
-# Files named as HEIC often hold something else, and a folder of true ones is not without pictures: each is told of.
+# Files with a HEIC suffix often hold another format, and a folder of real HEIC files should not count as empty: each
+# file gets its own message.
 FOLDER_SUFFIXES = PICTURE_SUFFIXES | {".heic", ".heif"}
 
-# Nothing of these is opened to see whether it is a picture after all: a folder of a model's files is listed at once.
+# Files with these suffixes are not opened to check for a picture, so that folders with a model's files list quickly.
 OTHER_SUFFIXES = (
     VIDEO_SUFFIXES
     | files.MODEL_SUFFIXES
@@ -49,10 +52,10 @@ OTHER_SUFFIXES = (
     | {".toml", ".tsv", ".txt", ".vitrine", ".wav", ".xml", ".yaml", ".yml", ".zip"}
 )
 
-# The formats are named so that Pillow never hands a file to Ghostscript (EPS), and guesses TGA only by its suffix.
+# The formats are listed so that Pillow never passes a file to Ghostscript (EPS), and tries TGA only for its suffix.
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "ICO", "DIB", "PCX", "PSD", "QOI")
-DEFLATE_MOST = 1100  # times that zlib can make something smaller, rounded up
-_LEAST_BITS = {"1": 1, "P": 1, "L": 1, "LA": 4, "RGB": 24, "RGBA": 32}  # of a pixel in a file, by mode
+DEFLATE_MOST = 1100  # the highest compression ratio of zlib, rounded up
+_LEAST_BITS = {"1": 1, "P": 1, "L": 1, "LA": 4, "RGB": 24, "RGBA": 32}  # smallest size of a pixel in a file, by mode
 _ADVICE_KINDS = "Choose a picture: JPEG, PNG, TIFF, WebP, GIF, BMP or another common kind."
 _ADVICE_HEIC = (
     "Export it as JPEG or PNG in the program it comes from. An iPhone takes JPEGs itself with Settings, Camera, "
@@ -85,15 +88,15 @@ class Picture:
 
     @property
     def nbytes(self) -> int:
-        """The size of the pixels."""
+        """The size of the pixels in bytes."""
         return self.pixels.nbytes
 
 
 def read(source: Source | str | Path) -> Picture:
     """Return the picture in a file, upright and in 8-bit RGB.
 
-    Raises Refusal if there is no such file, it is no picture, is damaged, has more than MAX_PIXELS pixels, or asks for
-    more work than any picture should.
+    Raises Refusal if the file is missing, not a picture, damaged, has more than MAX_PIXELS pixels, or demands more
+    work than any real picture would.
     """
     path = _path(source)
     with files.Quiet():
@@ -105,7 +108,7 @@ def read(source: Source | str | Path) -> Picture:
 
 
 def _decoded(path: Path, image: Image.Image, facts: Facts) -> Picture:
-    """Return what Pillow makes of a picture. Raises Refusal."""
+    """Decode a picture with Pillow. Raises Refusal."""
     if image.format == "PNG" and _too_short(image, path):
         raise _damaged(path, ValueError("it is too short for its pixels"))
     deep = any(";16" in str(tile) for tile in getattr(image, "tile", ()))
@@ -153,9 +156,9 @@ def size(source: Source | str | Path) -> tuple[int, int]:
 
 
 def pictures_in(folder: Path, *, limit: int = 100_000, videos: bool = False) -> list[Path]:
-    """Return the picture files directly in a folder, img2 before img10, hidden ones left out, `limit` at most.
+    """Return at most `limit` picture files directly in a folder, in natural order (img2 before img10).
 
-    With `videos` also those. Raises Refusal if the folder cannot be read or holds no picture.
+    Hidden files are left out. With `videos`, videos are included. Raises Refusal for an unreadable or empty folder.
     """
     folder = Path(folder).absolute()
     if folder.is_file():
@@ -173,7 +176,7 @@ def pictures_in(folder: Path, *, limit: int = 100_000, videos: bool = False) -> 
 
 
 def _is_picture(path: Path) -> bool:
-    """Tell by its first bytes whether a file is a picture, whatever its name ends with."""
+    """Return whether a file is a picture by its first bytes, regardless of its suffix."""
     if path.suffix.lower() in OTHER_SUFFIXES:
         return False
     try:
@@ -183,9 +186,9 @@ def _is_picture(path: Path) -> bool:
 
 
 def expand(paths: Iterable[str | Path], *, videos: bool = False) -> list[Path]:
-    """Return files as they are and folders as the pictures in them, in the order given. Raises Refusal for a folder.
+    """Replace folders by the pictures in them and return all files in the given order. Raises Refusal for a folder.
 
-    With `videos` also the videos in folders.
+    With `videos`, also the videos in folders.
     """
     listed: list[Path] = []
     for path in map(Path, paths):
@@ -198,7 +201,7 @@ def expand(paths: Iterable[str | Path], *, videos: bool = False) -> list[Path]:
 
 
 def sources(paths: Iterable[str | Path]) -> list[Source]:
-    """Return files, cameras and streams as they are, folders as the pictures and videos in them. Raises Refusal."""
+    """Return sources for files, cameras and streams, and for the pictures and videos in folders. Raises Refusal."""
     listed: list[Source] = []
     for path in paths:
         endless = isinstance(path, str) and is_endless(path)
@@ -217,7 +220,7 @@ def save_png(pixels: Pixels, path: str | Path) -> None:
 
 
 def png(pixels: Pixels, *, compress_level: int = 6) -> bytes:
-    """Return a picture (H, W, 3) as a PNG file."""
+    """Encode a picture (H, W, 3) as PNG."""
     content = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(content, "PNG", compress_level=compress_level)
     return content.getvalue()
@@ -228,7 +231,7 @@ def _path(source: Source | str | Path) -> Path:
 
 
 def _facts(path: Path) -> Facts:
-    """Return what a picture's headers tell. Raises Refusal."""
+    """Return the facts in a picture's headers. Raises Refusal."""
     try:
         return picture_limits.check(path)
     except OSError as exc:
@@ -236,7 +239,7 @@ def _facts(path: Path) -> Facts:
 
 
 def _opened(path: Path) -> Image.Image:
-    """Return the picture with its header read and nothing decoded. Raises Refusal."""
+    """Open a picture, reading only its header. Raises Refusal."""
     try:
         image = _identified(path)
     except Image.DecompressionBombError as exc:
@@ -253,16 +256,22 @@ def _opened(path: Path) -> Image.Image:
     return image
 
 
+def prepare() -> None:
+    """Import the modules of the five most common formats, so that threads need not."""
+    Image.preinit()
+    import_module("fractions")  # for the resolution of a PNG
+
+
 def _identified(path: Path) -> Image.Image:
-    # The five commonest formats first: importing all of Pillow's takes a tenth of the start-up.
+    # Try the five most common formats first: importing all of Pillow's takes a tenth of the start-up time.
     Image.preinit()
     try:
         image = Image.open(path, formats=_formats(path))
     except UnidentifiedImageError:
         Image.init()
         image = Image.open(path, formats=_formats(path))
-    # By its name Pillow would map the file into memory: it turns a grey TIFF twice then, and a file that another
-    # program cuts short meanwhile would end the process.
+    # With a file name Pillow would map the file into memory. It then rotates a grey TIFF twice, and the process would
+    # die if another program truncated the file meanwhile.
     image.filename = ""
     return image
 
@@ -272,7 +281,7 @@ def _formats(path: Path) -> list[str]:
 
 
 def _too_short(image: Image.Image, path: Path) -> bool:
-    """Tell whether a PNG cannot hold all its pixels, however alike they are: no memory is spent on such a claim."""
+    """Return whether a PNG file is too short for its pixels at any compression, so that decoding is in vain."""
     bits = image.width * image.height * _LEAST_BITS.get(image.mode, 8)
     return bits > path.stat().st_size * 8 * DEFLATE_MOST
 
@@ -285,7 +294,7 @@ def _too_big(path: Path, pixels: int) -> Refusal:
 def _unknown(path: Path) -> Refusal:
     what = files.kind(path)
     if what in _HEIC:
-        message = f"{path.name} is {what}, whatever its name says: as phones take them. It cannot be read here."
+        message = f"{path.name} is in fact {what}, as phones take them. It cannot be read here."
         if path.suffix.lower() in (".heic", ".heif"):
             message = f"{path.name} is {what}, as phones take them. It cannot be read here."
         return Refusal(message, advice=_ADVICE_HEIC)
@@ -322,7 +331,7 @@ def _pages_note(found: tiff.File) -> str:
 
 
 def _bands_note(page: tiff.Page) -> str:
-    """Return which of a page's bands are shown, "" for all of them."""
+    """Return which of a page's bands are shown, "" if all are."""
     colours = 3 if page.samples > 2 else 1
     if page.samples <= colours or page.photometric == tiff.CMYK or _alpha(page) == colours == page.samples - 1:
         return ""
@@ -331,13 +340,13 @@ def _bands_note(page: tiff.Page) -> str:
 
 
 def _alpha(page: tiff.Page) -> int:
-    """Return which band a page marks as its alpha, 0 for none."""
+    """Return the index of the band that a page marks as alpha, 0 for none."""
     colours = page.samples - len(page.extra)
     return next((colours + row for row, extra in enumerate(page.extra) if extra in (1, 2)), 0)
 
 
 def _measured(path: Path, found: tiff.File) -> Picture:
-    """Return a TIFF's page whose values are no 8-bit colours: a range of them is shown. Raises Refusal."""
+    """Return a TIFF page whose values are not 8-bit colours, scaled to a range that the note names. Raises Refusal."""
     page = found.page
     try:
         values = tiff.raster(path, page)
@@ -364,14 +373,14 @@ def _measured(path: Path, found: tiff.File) -> Picture:
 
 
 def _dark(image: Image.Image) -> bool:
-    """Tell whether so little of a picture's range is used that more bits are there than 8 could show."""
+    """Return whether a picture uses so little of its range that 8 bits would lose detail."""
     colours = image.getbands()[:3] if len(image.getbands()) > 2 else image.getbands()[:1]
     return all(image.getchannel(band).getextrema()[1] < DARK for band in colours)  # type: ignore[operator]
 
 
 def _sixteen_bit(path: Path) -> tuple[Image.Image, str] | None:
-    """Return a colour picture of 16 bits by the bits that it uses, which Pillow cuts off; None where it cannot be."""
-    import cv2  # which only few pictures need
+    """Return a 16-bit colour picture scaled by the bits in use, which Pillow would cut off; None if unreadable."""
+    import cv2  # here, because only few pictures need it
 
     content = np.frombuffer(files.content(path, most=MOST_FILE_BYTES), np.uint8)
     try:
@@ -385,9 +394,9 @@ def _sixteen_bit(path: Path) -> tuple[Image.Image, str] | None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8: 1 where there is none, or none that can be read."""
+    """Return the EXIF orientation, 1 to 8; 1 if it is missing or unreadable."""
     try:
-        # Not the PNG class's own getexif: it decodes the picture.
+        # Call the base class: PngImageFile.getexif would decode the picture.
         found = Image.Image.getexif(image).get(_ORIENTATION, 1)
     except Exception:
         return 1
@@ -413,7 +422,7 @@ def _opaque(image: Image.Image) -> tuple[Image.Image, str]:
         return layer.convert("RGB"), ""
     plain = layer.convert("RGB")
     if alpha.getextrema()[1] == 0 and any(low != high for low, high in plain.getextrema()):  # type: ignore[misc]
-        # Programs that know no transparency leave its byte at zero.
+        # Programs that do not know transparency leave the alpha byte at zero.
         return plain, "Its transparency would hide all of it, so it is ignored."
     white = Image.new("RGB", layer.size, "white")
     white.paste(layer, mask=alpha)
@@ -424,3 +433,11 @@ def _natural(path: Path) -> list[tuple[int, int, str]]:
     """Return a sort key that compares runs of digits as numbers."""
     parts = re.split(r"(\d+)", path.name.casefold())
     return [(0, int(p), p) if p.isdecimal() else (1, 0, p) for p in parts] + [(2, 0, path.name)]
+
+
+def thumbnail(source: Source, *, side: int) -> Pixels:
+    """Return a picture (h, w, 3) uint8 whose longer side is at most `side` pixels. Raises Refusal as `read`."""
+    pixels = read(source).pixels
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side), reducing_gap=2.0)
+    return np.ascontiguousarray(image)

@@ -1,5 +1,6 @@
-"""What the window has read in a process of its own, which can be ended whatever a file makes of its decoder: pictures,
-thumbnails, ground truth. No torch, no Qt; what cannot be read is a Refusal, as everywhere.
+"""Reading files in a separate process: pictures, thumbnails and ground truth.
+
+The process can be ended if a file makes its decoder hang or crash. What cannot be read raises a Refusal.
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from models import images
-from models.images import Picture
+from models.pictures import images
+from models.pictures.images import Picture, thumbnail
 from models.runtime import memory_limits
-from models.thumbnail import thumbnail
 from models.types import Refusal, Source
 
 MOST_BYTES = 4 << 30
@@ -24,23 +24,24 @@ Progress = Callable[[float | None, str], None]
 
 
 def read(task: str, source: Source, option: int = 0, *, progress: Progress | None = None) -> Any:
-    """Return a Picture, a thumbnail of `option` pixels (h, w, 3) or a Truth, read here and now. Raises Refusal."""
+    """Read a Picture, a thumbnail (h, w, 3) of `option` pixels, or a Truth in this process. Raises Refusal."""
     match task:
         case "picture":
             return images.read(source)
         case "thumbnail":
             return thumbnail(source, side=option)
         case "truth":
-            from models.truth.read import read as read_truth  # and with it XML and YAML, which pictures do not need
+            from models.truth.read import read as read_truth  # imports XML and YAML, which pictures do not need
 
             return read_truth(source.path, progress=progress)
     raise ValueError(task)
 
 
 def serve(pipe: Any) -> None:
-    """Answer what comes through `pipe`, one after the other, until it is closed.
+    """Answer tasks that arrive through `pipe`, one after the other, until it is closed.
 
-    Of each task come ("progress", fraction, text) and then ("refused", message, advice, details) or ("done", ...).
+    The answers to a task are ("progress", fraction, text), any number of times, then ("done", ...) or
+    ("refused", message, advice, details).
     """
     _settle()
     pipe.send(("ready",))
@@ -50,13 +51,13 @@ def serve(pipe: Any) -> None:
 
 
 def receive(pipe: Any, message: tuple[Any, ...]) -> Any:
-    """Return what a ("done", ...) stands for, with the arrays that follow it in `pipe`. Raises OSError or EOFError."""
+    """Return the result of a ("done", ...), with the arrays that follow it in `pipe`. Raises OSError or EOFError."""
     _, task, shape, note, columns = message
     if task == TRUTH:
         from models.truth import packed
 
         return packed.unpacked(columns)
-    # A copy always: what is received cannot be written to.
+    # Copy, because an array over received bytes is read-only.
     pixels = np.frombuffer(pipe.recv_bytes(), np.uint8).reshape(shape).copy()
     return Picture(pixels, note) if task == PICTURE else pixels
 
@@ -73,7 +74,7 @@ def _answer(pipe: Any, task: str, source: Source, option: int) -> None:
         return
     except (EOFError, OSError):
         raise
-    except Exception as error:  # whatever a decoder raises, the next picture is read
+    except Exception as error:  # a decoder may raise anything, and the process must go on to the next picture
         text = f"{source.name} cannot be read: {type(error).__name__}."
         pipe.send(("refused", text, "Copy or export it again.", str(error)[:1000]))
         return
@@ -88,7 +89,7 @@ def _answer(pipe: Any, task: str, source: Source, option: int) -> None:
 
 
 def _settle() -> None:
-    """Take what this process needs, and give up the rest: memory, and the window's streams, where decoders chatter."""
+    """Limit this process's memory, and redirect its standard streams, to which decoders print, to the null device."""
     memory_limits.keep()
     if sys.platform == "win32":
         return

@@ -1,0 +1,49 @@
+"""What exporters write beside an ONNX graph: class names, task, stride and input size, as ultralytics and YOLOv5 do.
+
+Values are Python literals as text. They are parsed with `ast.literal_eval`, within a bound of length, and used only
+where they have the form that is expected; everything else is left out.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+MOST_CHARACTERS = 200_000
+MOST_NAMES = 20_000
+MOST_TEXT = 200
+MOST_SIDE = 4096
+
+
+def names(model: Any) -> tuple[str, ...]:
+    """Return the class names in a ModelProto's metadata in the order of their numbers, empty where there are none."""
+    found = _literal(_entries(model).get("names", ""))
+    if isinstance(found, dict):
+        found = [found.get(number) for number in range(len(found))]
+    if not isinstance(found, list | tuple) or not 0 < len(found) <= MOST_NAMES:
+        return ()
+    texts = [name[:MOST_TEXT] for name in found if isinstance(name, str)]
+    return tuple(texts) if len(texts) == len(found) else ()
+
+
+def size(model: Any) -> tuple[int, int]:
+    """Return the height and width of the input that the metadata name, (0, 0) where they name none."""
+    found = _literal(_entries(model).get("imgsz", ""))
+    if isinstance(found, int):
+        found = [found, found]
+    if not isinstance(found, list | tuple) or len(found) != 2:
+        return 0, 0
+    height, width = found
+    sound = all(type(side) is int and 0 < side <= MOST_SIDE for side in (height, width))
+    return (height, width) if sound else (0, 0)
+
+
+def _entries(model: Any) -> dict[str, str]:
+    return {entry.key: entry.value for entry in model.metadata_props if len(entry.value) <= MOST_CHARACTERS}
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text.strip()) if text else None
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None

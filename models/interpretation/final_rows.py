@@ -1,0 +1,202 @@
+"""Rows that need no grid: boxes suppressed inside the network, and the queries of DETR's kind.
+
+Sources: ultralytics' and YOLOv10's (300, 6), YOLOv7's (n, 7), mmdeploy's (k, 5) with labels, EfficientNMS, the
+detection API of TensorFlow, SSD's DetectionOutput (n, 7), RT-DETR's and D-FINE's three outputs, DETR's two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.interpretation.box_codes import CENTRE, CORNERS, PIXELS, SHARES, YX, BoxCode
+from models.interpretation.layout import FIRST, LAST, NONE, PROBABILITIES, SIGMOID, SOFTMAX, Columns, DetectorLayout
+from models.interpretation.tables import Table, View, flat_rows
+
+Outputs = Sequence[tuple[str, Tensor]]
+Found = tuple[DetectorLayout, float, tuple[str, ...]]
+MOST_ROWS = 1000
+MOST_CLASSES = 1000
+SURE = 0.3
+
+
+@dataclass(frozen=True)
+class _Part:
+    """An output as rows (R, K) over all pictures."""
+
+    place: int
+    name: str
+    values: Tensor
+    table: Table
+
+    @property
+    def width(self) -> int:
+        return self.values.shape[1]
+
+
+def propose(pictures: Sequence[Outputs], size: tuple[int, int], *, classes: int = 0) -> list[Found]:
+    """Return layouts of rows that are final, or queries, each with how plausible it is and why."""
+    parts = list(_parts(pictures))
+    found: list[Found] = []
+    for part in parts:
+        if part.width >= 6:
+            found += _row_forms(part, size, classes)
+    for boxes in parts:
+        if boxes.width in (4, 5):
+            found += _separate(boxes, [p for p in parts if p.place != boxes.place], size, classes)
+    return sorted(found, key=lambda one: -one[1])
+
+
+def _parts(pictures: Sequence[Outputs]) -> Iterator[_Part]:
+    for place, (name, tensor) in enumerate(pictures[0]):
+        if tensor.ndim < 1 or (tensor.ndim == 4 and min(tensor.shape[2:]) > 1 and tensor.shape[1] != 1):
+            continue
+        rows = [flat_rows(one[place][1]).float() for one in pictures if one[place][1].ndim == tensor.ndim]
+        rows = [r[0] for r in rows if r.ndim == 3 and len(r) == 1]
+        if not rows or len({r.shape[1] for r in rows}) != 1 or len(rows[0]) > MOST_ROWS:
+            continue
+        yield _Part(place, name, torch.cat(rows), Table(name, (View(place),), None))
+
+
+def _row_forms(part: _Part, size: tuple[int, int], classes: int) -> list[Found]:
+    """Return layouts of rows that hold box, score and class."""
+    found = []
+    for box, score, label, words in (
+        (0, 4, 5, "x0 y0 x1 y1, score, class"),
+        (1, 6, 5, "picture, x0 y0 x1 y1, class, score"),
+        (3, 2, 1, "picture, class, score, x0 y0 x1 y1"),
+        (2, 1, 0, "class, score, x0 y0 x1 y1"),
+    ):
+        if max(box + 4, score + 1, label + 1) > part.width or (box in (1, 3) and part.width != 7):
+            continue
+        if box == 2 and part.width != 6:
+            continue
+        scores, labels = part.values[:, score], part.values[:, label]
+        used = scores > 0
+        if not (_whole(labels[used]) and bool(((scores >= 0) & (scores <= 1.001)).all())):
+            continue
+        if box in (1, 3) and not bool((part.values[used, 0] == 0).all()):
+            continue
+        fraction = bool(((scores[used] > 0) & (scores[used] < 1)).float().mean() > 0.5) if used.any() else True
+        count = classes or (int(labels[used].max()) + 1 if used.any() else 1)
+        for code, fit in _codes(part.values[:, box : box + 4], scores, part.name, size, final=True):
+            layout = DetectorLayout(
+                (part.table,),
+                (Columns(0, box, 4),),
+                code,
+                Columns(0, score, 1),
+                labels=Columns(0, label, 1),
+                final=True,
+                classes=count,
+            )
+            found.append((layout, fit * (1.0 if fraction else 0.4), (f"rows of {words}", "suppressed by the network")))
+    return found
+
+
+def _separate(boxes: _Part, others: list[_Part], size: tuple[int, int], classes: int) -> list[Found]:
+    """Return layouts of boxes whose scores, and classes, come as outputs of their own."""
+    rows = len(boxes.values)
+    same = [p for p in others if len(p.values) == rows]
+    found: list[Found] = []
+    ones = [p for p in same if p.width == 1]
+    labels = next((p for p in ones if _whole(p.values[:, 0]) and float(p.values.max()) <= MOST_CLASSES), None)
+    if boxes.width == 5 and labels is not None:
+        scores = boxes.values[:, 4]
+        count = classes or int(labels.values.max()) + 1
+        for code, fit in _codes(boxes.values[:, :4], scores, boxes.name, size, final=True):
+            layout = DetectorLayout(
+                (boxes.table, labels.table),
+                (Columns(0, 0, 4),),
+                code,
+                Columns(0, 4, 1),
+                labels=Columns(1, 0, 1),
+                final=True,
+                classes=count,
+            )
+            found.append((layout, fit, ("boxes with scores, classes apart", "suppressed by the network")))
+    if boxes.width != 4:
+        return found
+    scored = next((p for p in ones if p is not labels and _probable(p.values)), None)
+    if labels is not None and scored is not None:
+        if _whole(scored.values[:, 0]) and not _whole(labels.values[:, 0]):
+            labels, scored = scored, labels
+        count = classes or int(labels.values.max()) + 1
+        for code, fit in _codes(boxes.values, scored.values[:, 0], boxes.name, size, final=True):
+            layout = DetectorLayout(
+                (boxes.table, scored.table, labels.table),
+                (Columns(0, 0, 4),),
+                code,
+                Columns(1, 0, 1),
+                labels=Columns(2, 0, 1),
+                final=True,
+                classes=count,
+            )
+            found.append((layout, fit, ("boxes, scores and classes apart", "suppressed by the network")))
+    for table in same:
+        if table.width >= 1 and table is not labels and not (table.width == 1 and labels is not None):
+            found += _queries(boxes, table, size)
+    return found
+
+
+def _queries(boxes: _Part, scores: _Part, size: tuple[int, int]) -> list[Found]:
+    """Return layouts of DETR's kind: boxes with a score for each class, of which one may be that of no object."""
+    values = scores.values
+    last = float(values.argmax(1).eq(values.shape[1] - 1).float().mean())
+    if _probable(values):
+        whole = values.shape[1] > 1 and bool(((values.sum(1) - 1).abs() < 1e-3).all())
+        kind, background = PROBABILITIES, LAST if whole and last > 0.5 else FIRST if whole else NONE
+    else:
+        kind, background = (SOFTMAX, LAST) if values.shape[1] > 1 and last > 0.5 else (SIGMOID, NONE)
+    named = ("label" in scores.name or "logit" in scores.name or "score" in scores.name) - ("box" in scores.name)
+    best = values.softmax(1)[:, :-1].max(1).values if kind == SOFTMAX else values.max(1).values
+    sure = best.sigmoid() if kind == SIGMOID else best
+    found: list[Found] = []
+    for code, fit in _codes(boxes.values, sure, boxes.name, size, final=False):
+        layout = DetectorLayout(
+            (boxes.table, scores.table),
+            (Columns(0, 0, 4),),
+            code,
+            Columns(1, 0, values.shape[1]),
+            kind,
+            background,
+            final=True,
+        )
+        why = f"{len(boxes.values):,} queries with a box and {values.shape[1]} scores each"
+        found.append((layout, min(1.0, fit * (1 + 0.1 * named)), (why,)))
+    return found
+
+
+def _codes(
+    boxes: Tensor, scores: Tensor, name: str, size: tuple[int, int], *, final: bool
+) -> list[tuple[BoxCode, float]]:
+    """Return the codes that make boxes in the picture of rows (R, 4), with the share of sure rows for which they do."""
+    used = scores > max(SURE * float(scores.max()), 1e-6)
+    rows = boxes[used] if used.any() else boxes
+    share = bool((rows.abs() <= 2.5).float().mean() > 0.95)
+    found = []
+    for code in (CORNERS, CENTRE, YX):
+        made = BoxCode(code, SHARES if share else PIXELS)
+        corners = made.corners(rows[None], size, None)[0]
+        wide = corners[:, 2:] - corners[:, :2]
+        frame = corners.new_tensor([size[1], size[0]])
+        within = (corners[:, :2] > -0.1 * frame).all(1) & (corners[:, 2:] < 1.1 * frame).all(1) & (wide > 1).all(1)
+        fit = float(within.float().mean())
+        if code in (CORNERS, YX):  # nothing but names tells which of the two comes first
+            fit *= 1.0 if (code == YX) == ("detection_boxes" in name) else 0.95
+        if code == CENTRE and final:
+            fit *= 0.97
+        if code == CORNERS and not final:
+            fit *= 0.97
+        found.append((made, min(fit, 1.0)))
+    return found
+
+
+def _whole(values: Tensor) -> bool:
+    return bool((values == values.round()).all() and (values >= 0).all()) if len(values) else True
+
+
+def _probable(values: Tensor) -> bool:
+    return bool((values >= 0).all() and (values <= 1.001).all())

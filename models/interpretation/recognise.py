@@ -1,0 +1,415 @@
+"""Recognise a detector by its outputs on photographs: propose layouts, the likeliest first, each with its evidence.
+
+No name, no label and no class count is needed. Numbers of rows tell the grid, correlation with the cells' centres tells
+decoded boxes, and the agreement of neighbouring rows tells the code of the others. What names and metadata say is used
+where numbers leave two readings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from models.detection.anchor_sets import KNOWN
+from models.interpretation import anchored_rows, final_rows
+from models.interpretation.agreement import agreement
+from models.interpretation.box_codes import (
+    ANCHORS,
+    CENTERFACE,
+    CENTERNET,
+    CENTRE,
+    CORNER_SIZE,
+    CORNERS,
+    DISTANCES,
+    DISTRIBUTION,
+    OFFSETS,
+    PIXELS,
+    SHARES,
+    STRIDES,
+    YOLOV3,
+    YOLOV5,
+    YOLOX,
+    BoxCode,
+)
+from models.interpretation.grids import FIRST as ANCHOR_FIRST
+from models.interpretation.layout import (
+    FIRST,
+    LAST,
+    NONE,
+    PROBABILITIES,
+    PRODUCT,
+    ROOT,
+    SIGMOID,
+    SOFTMAX,
+    Columns,
+    DetectorLayout,
+)
+from models.interpretation.tables import Table, gather
+
+Outputs = Sequence[tuple[str, Tensor]]
+LEAST_CORRELATION = 0.9
+MOSTLY = 0.9
+MOST_SHARE = 2.5
+BINS = (16, 8, 17, 32)
+OBJECTNESS_RATIO, OBJECTNESS_LEAST = 20.0, 0.01
+COEFFICIENTS = 32
+LEAST_AGREEMENT = 0.35
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A layout with how well it fits, from 0 to 1, and what speaks for it."""
+
+    layout: DetectorLayout
+    fit: float
+    evidence: tuple[str, ...]
+
+
+def propose(pictures: Sequence[Outputs], size: tuple[int, int], *, classes: int = 0) -> list[Proposal]:
+    """Return layouts of a detector's outputs for several pictures on an input of `size` (h, w), the best first.
+
+    `classes` is the number of classes where metadata tell it, else 0. Empty for what is no detector's.
+    """
+    found: list[Proposal] = []
+    for tables in gather(pictures[0], size):
+        found += _of_grid(tuple(tables), pictures, size, classes)
+    for layout, evidence in anchored_rows.hypotheses(pictures, size):
+        own = fit(layout, pictures, size)
+        found.append(Proposal(layout, own, (*evidence, f"boxes of neighbouring anchors agree by {own:.2f}")))
+    found += [Proposal(*each) for each in final_rows.propose(pictures, size, classes=classes)]
+    return sorted(found, key=_rank, reverse=True)
+
+
+def _rank(proposal: Proposal) -> tuple[bool, int, bool, float]:
+    """Order proposals: sound ones, those that explain more outputs, boxes that need no decoding, then by fit."""
+    layout = proposal.layout
+    sound = proposal.fit > LEAST_AGREEMENT
+    outputs = len({view.output for table in layout.tables for view in table.views})
+    return sound, outputs * sound, layout.code.decoded and not layout.final, proposal.fit
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is looked at: the tables of a grid, their rows (P * R, K) over `pictures` pictures, and what is known."""
+
+    tables: tuple[Table, ...]
+    rows: tuple[Tensor, ...]
+    size: tuple[int, int]
+    pictures: int
+    prototypes: int
+    classes: int
+
+    def centres(self, table: int) -> Tensor:
+        """Return the centre of each row's cell (P * R, 2) in px of the input."""
+        grid = self.tables[table].grid
+        assert grid is not None
+        cells, strides = grid.corners()
+        return ((cells + 0.5) * strides[:, None]).repeat(self.pictures, 1)
+
+
+def _of_grid(
+    tables: tuple[Table, ...], pictures: Sequence[Outputs], size: tuple[int, int], classes: int
+) -> list[Proposal]:
+    made = [[table.rows([t for _, t in one]).float()[0] for table in tables] for one in pictures]
+    rows = tuple(torch.cat([r[place] for r in made]) for place in range(len(tables)))
+    seen = _Seen(tables, rows, size, len(pictures), _prototypes(pictures[0], size), classes)
+    found = []
+    for layout, evidence in _one_table(seen) if len(tables) == 1 else _several_tables(seen):
+        own = fit(layout, pictures, size)
+        found.append(Proposal(layout, own, (*evidence, f"boxes of neighbouring cells agree by {own:.2f}")))
+    return found
+
+
+def fit(layout: DetectorLayout, pictures: Sequence[Outputs], size: tuple[int, int]) -> float:
+    """Return the mean agreement over pictures, each weighed by how sure the network is there."""
+    centres, strides = _cells(layout, size)
+    total = weight = 0.0
+    for one in pictures:
+        boxes, scores = layout.decode([t for _, t in one], size)
+        if layout.peaks:  # neighbours of a peak were silenced: look at the map before
+            _, scores = replace(layout, peaks=False).decode([t for _, t in one], size)
+        sure = float(scores.max())
+        total += sure * _sparse(scores[0]) * agreement(boxes[0], scores[0], centres, strides, size)
+        weight += sure
+    return total / weight if weight > 0 else 0.0
+
+
+def _sparse(scores: Tensor) -> float:
+    """Return near 1 where most rows (R, C) score far below the best, as with any detector, and 0 where they do not."""
+    best = scores.max(1).values
+    return max(0.0, 1 - 2 * float(best.median()) / max(float(best.max()), 1e-9))
+
+
+def _cells(layout: DetectorLayout, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return the centre (R, 2) of each row's cell, and how far off its neighbours may be (R,), in px of the input."""
+    if layout.code.name == OFFSETS:
+        anchors = KNOWN[layout.code.anchors].centred(size)
+        return anchors[:, :2], anchors[:, 2:].amin(1) / 2
+    grid = layout.grid
+    assert grid is not None
+    cells, strides = grid.corners()
+    return (cells + 0.5) * strides[:, None], strides
+
+
+Hypotheses = Iterator[tuple[DetectorLayout, tuple[str, ...]]]
+
+
+def _one_table(seen: _Seen) -> Hypotheses:
+    """Yield layouts of one table that holds boxes and scores side by side."""
+    rows, table = seen.rows[0], seen.tables[0]
+    width = rows.shape[1]
+    if width < 5:
+        return
+    decoded = _decoded(rows[:, :4], seen.centres(0))
+    if decoded:
+        yield from _with_scores(seen, *decoded, wide=4)
+        return
+    for code, why in _raw(table):
+        yield from _with_scores(seen, code, why, wide=4)
+    for bins in BINS:
+        wide = 4 * bins
+        if width > wide:
+            code, why = BoxCode(DISTRIBUTION, STRIDES, bins=bins), f"distances as distributions over {bins} bins"
+            yield from _with_scores(seen, code, why, wide=wide)
+            columns = width - wide
+            kind, background, about = _scores(rows[:, :columns])
+            boxes, scores = (Columns(0, columns, wide),), Columns(0, 0, columns)
+            layout = DetectorLayout(seen.tables, boxes, code, scores, kind, background)
+            yield layout, (why, "classes before the distances", about)
+
+
+def _with_scores(seen: _Seen, code: BoxCode, why: str, *, wide: int) -> Hypotheses:
+    """Yield layouts of one table whose first `wide` columns are boxes: what the others are."""
+    rows = seen.rows[0]
+    base = DetectorLayout(seen.tables, (Columns(0, 0, wide),), code, Columns(0, wide, rows.shape[1] - wide))
+    last = rows.shape[1]
+    if seen.prototypes and last - wide > seen.prototypes:
+        last -= seen.prototypes
+        base = replace(base, coefficients=Columns(0, last, seen.prototypes))
+    landmarks = _landmarks(rows[:, wide:last], seen.centres(0)) if code.decoded else None
+    if landmarks is not None:
+        begin, columns = landmarks
+        kind, background, about = _scores(rows[:, wide : wide + begin])
+        points = Columns(0, wide + begin, columns)
+        layout = replace(base, scores=Columns(0, wide, begin), kind=kind, background=background, landmarks=points)
+        yield layout, (why, about, f"{columns} columns of points that follow the cells")
+        return
+    angle = _angle(rows[:, wide:last])
+    if angle:
+        last -= 1
+        base = replace(base, angle=Columns(0, last, 1))
+    rest = rows[:, wide:last]
+    objectness, because = _objectness(rest, seen.tables[0], seen.classes)
+    first = wide + objectness
+    kind, background, about = _scores(rows[:, first:last])
+    if objectness:
+        kind, background = (SIGMOID if kind == SOFTMAX else kind), NONE
+        object_kind = PROBABILITIES if _within(rest[:, :1]) else SIGMOID
+        base = replace(base, objectness=Columns(0, wide, 1), objectness_kind=object_kind)
+    layout = replace(base, scores=Columns(0, first, last - first), kind=kind, background=background)
+    yield layout, (why, because, about, *(("the last column is an angle in radians",) if angle else ()))
+
+
+def _several_tables(seen: _Seen) -> Hypotheses:
+    """Yield layouts of tables of which one holds boxes and others scores, objectness or points."""
+    widths = [rows.shape[1] for rows in seen.rows]
+    twos = [place for place, width in enumerate(widths) if width == 2]
+    grid = seen.tables[0].grid
+    assert grid is not None
+    if len(twos) >= 2 and len(grid.strides) == 1:
+        yield from _heat_maps(seen, twos)
+    for place, width in enumerate(widths):
+        codes: list[tuple[BoxCode, str]] = []
+        if width == 4:
+            decoded = _decoded(seen.rows[place], seen.centres(place))
+            codes = [decoded] if decoded else list(_raw(seen.tables[place]))
+        for bins in BINS:
+            if width == 4 * bins:
+                codes.append(
+                    (BoxCode(DISTRIBUTION, STRIDES, bins=bins), f"distances as distributions over {bins} bins")
+                )
+        if codes:
+            yield from _with_tables(seen, place, codes)
+
+
+def _with_tables(seen: _Seen, place: int, codes: list[tuple[BoxCode, str]]) -> Hypotheses:
+    """Yield layouts whose boxes are table `place`: of the others one or two are scores, one may be of points."""
+    others = [number for number in range(len(seen.rows)) if number != place]
+    widths = [rows.shape[1] for rows in seen.rows]
+    ones = [number for number in others if widths[number] == 1]
+    for code, why in codes:
+        for scores in others:
+            rest = [number for number in others if number != scores]
+            objectness = next((number for number in ones if number != scores), None)
+            if scores in ones and objectness is not None and objectness < scores:
+                continue  # the same two the other way round
+            points = next((number for number in rest if number != objectness and widths[number] % 2 == 0), None)
+            if len(rest) - (objectness is not None) - (points is not None):
+                continue
+            kind, background, about = _scores(seen.rows[scores])
+            layout = DetectorLayout(
+                seen.tables,
+                (Columns(place, 0, widths[place]),),
+                code,
+                Columns(scores, 0, widths[scores]),
+                kind,
+                background,
+                landmarks=Columns(points, 0, widths[points]) if points is not None else None,
+            )
+            if objectness is not None:
+                layout = replace(
+                    layout,
+                    objectness=Columns(objectness, 0, 1),
+                    objectness_kind=PROBABILITIES if _within(seen.rows[objectness]) else SIGMOID,
+                    combine=ROOT if widths[scores] == 1 else PRODUCT,
+                )
+            yield layout, (why, about)
+
+
+def _heat_maps(seen: _Seen, twos: list[int]) -> Hypotheses:
+    """Yield layouts of heat maps with offsets and sizes: CenterNet's and CenterFace's."""
+    widths = [rows.shape[1] for rows in seen.rows]
+    for scores in range(len(widths)):
+        if scores in twos[:2] and len(twos) < 3:
+            continue
+        pair = [number for number in twos if number != scores][:2]
+        kind = PROBABILITIES if _within(seen.rows[scores]) else SIGMOID
+        points = next((n for n, width in enumerate(widths) if n not in (scores, *pair) and width >= 4), None)
+        for offset, extent in (pair, pair[::-1]):
+            for code in (CENTERNET, CENTERFACE):
+                layout = DetectorLayout(
+                    seen.tables,
+                    (Columns(offset, 0, 2), Columns(extent, 0, 2)),
+                    BoxCode(code),
+                    Columns(scores, 0, widths[scores]),
+                    kind,
+                    peaks=True,
+                    landmarks=Columns(points, 0, widths[points]) if points is not None else None,
+                )
+                yield layout, ("a heat map of centres with offsets and sizes",)
+
+
+def _decoded(columns: Tensor, centres: Tensor) -> tuple[BoxCode, str] | None:
+    """Return the code of columns (P * R, 4) that hold boxes already, by their correlation with the cells' centres."""
+    x0, y0, x1, y1 = (_correlation(columns[:, i], centres[:, i % 2]) > LEAST_CORRELATION for i in range(4))
+    if not (x0 and y0):
+        return None
+    share = bool((columns.abs() <= MOST_SHARE).float().mean() > 0.95)
+    unit = SHARES if share else PIXELS
+    words = "shares of the input's sides" if share else "pixels of the input"
+    ordered = float((columns[:, 2:] >= columns[:, :2]).all(1).float().mean()) > MOSTLY
+    if x1 and y1 and ordered:
+        return BoxCode(CORNERS, unit), f"both corners follow the cells, in {words}"
+    middle = _correlation(columns[:, 0] + columns[:, 2] / 2, centres[:, 0])
+    centre = _correlation(columns[:, 0], centres[:, 0])
+    if middle > centre + 0.002:
+        return BoxCode(CORNER_SIZE, unit), f"a corner follows the cells, with width and height, in {words}"
+    return BoxCode(CENTRE, unit), f"centres follow the cells, in {words}"
+
+
+def _raw(table: Table) -> Iterator[tuple[BoxCode, str]]:
+    """Yield the codes that rows may need when they hold no boxes yet."""
+    grid = table.grid
+    assert grid is not None
+    if grid.per_cell == 1:
+        yield BoxCode(YOLOX), "centre and logarithm of the size, both in strides (YOLOX)"
+        yield BoxCode(DISTANCES, STRIDES), "distances to the four sides in strides (FCOS)"
+        yield BoxCode(DISTANCES, PIXELS), "distances to the four sides in pixels (FCOS)"
+    for name, levels in ANCHORS.items():
+        if len(levels) == len(grid.strides) and all(len(level) == grid.per_cell for level in levels):
+            yield BoxCode(YOLOV5, anchors=name), f"sigmoids around the anchors of {name} (YOLOv5 and 7)"
+            yield BoxCode(YOLOV3, anchors=name), f"exponentials around the anchors of {name} (YOLOv3)"
+
+
+def _objectness(rest: Tensor, table: Table, classes: int) -> tuple[bool, str]:
+    """Tell whether the first of the columns after the box is objectness, and why.
+
+    Classes are trained only where there is an object: without one the best class stays high although the objectness is
+    low, while a class among classes falls with the others.
+    """
+    if rest.shape[1] == 1:
+        return False, "one column of scores"
+    if classes:
+        if rest.shape[1] == classes + 1:
+            return True, f"one column more than the {classes} classes of the metadata"
+        if rest.shape[1] == classes:
+            return False, f"as many columns as the {classes} classes of the metadata"
+    values = rest if _within(rest) else rest.sigmoid()
+    first = values[:, 0]
+    if bool((first - 1).abs().max() < 1e-3):
+        return True, "the first column is 1 everywhere, as YOLOv6's objectness"
+    grid = table.grid
+    if grid is not None and grid.per_cell == 3 and grid.order == ANCHOR_FIRST:
+        return True, "three anchors a cell, whose rows have objectness"
+    low = first <= first.median()
+    best = float(values[low, 1:].max(1).values.median())
+    own = float(first[low].median())
+    if best > OBJECTNESS_LEAST and best > OBJECTNESS_RATIO * own:
+        return True, f"where the first column is low ({own:.1g}) the others stay high ({best:.2f}): objectness"
+    return False, "no column stands out as objectness"
+
+
+def _scores(columns: Tensor) -> tuple[str, str, str]:
+    """Return what scores are, where their background is, and why."""
+    width = columns.shape[1]
+    if _within(columns):
+        sums = columns.sum(1)
+        if width > 1 and bool(((sums - 1).abs() < 1e-3).all()):
+            place = _background(columns)
+            return PROBABILITIES, place, f"{width} probabilities that sum to 1, the {place} of no object"
+        return PROBABILITIES, NONE, f"{width} probabilities"
+    place = _background(columns) if width > 1 else NONE
+    if place != NONE and float(columns.argmax(1).eq(0 if place == FIRST else width - 1).float().mean()) > MOSTLY:
+        return SOFTMAX, place, f"{width} logits, the {place} wins nearly everywhere: no object"
+    return SIGMOID, NONE, f"{width} logits"
+
+
+def _background(columns: Tensor) -> str:
+    winner = columns.argmax(1)
+    first, last = (float((winner == place).float().mean()) for place in (0, columns.shape[1] - 1))
+    if max(first, last) < MOSTLY:
+        return NONE
+    return FIRST if first >= last else LAST
+
+
+def _landmarks(rest: Tensor, centres: Tensor) -> tuple[int, int] | None:
+    """Return where columns of points begin and how many there are: x and y follow the cells' centres."""
+    follows = [
+        max(_correlation(rest[:, i], centres[:, 0]), _correlation(rest[:, i], centres[:, 1])) > LEAST_CORRELATION
+        for i in range(rest.shape[1])
+    ]
+    if True not in follows:
+        return None
+    begin = follows.index(True)
+    columns = rest.shape[1] - begin
+    points = sum(follows)
+    return (begin, columns) if begin >= 1 and points >= 2 and columns in (points, points * 3 // 2) else None
+
+
+def _angle(rest: Tensor) -> bool:
+    """Tell whether the last column is an angle in radians: it leaves 0 to 1 while all others stay in it."""
+    if rest.shape[1] < 2 or not _within(rest[:, :-1]):
+        return False
+    last = rest[:, -1]
+    return bool(last.abs().max() <= 3.15 and not _within(rest[:, -1:]))
+
+
+def _prototypes(outputs: Outputs, size: tuple[int, int]) -> int:
+    """Return how many mask prototypes (1, K, h / 4, w / 4) there are, 0 where there are none."""
+    for _, tensor in outputs:
+        if tensor.ndim == 4 and tensor.shape[1] == COEFFICIENTS and tensor.shape[2:] == (size[0] // 4, size[1] // 4):
+            return int(tensor.shape[1])
+    return 0
+
+
+def _within(values: Tensor) -> bool:
+    return bool((values >= 0).all() and (values <= 1 + 1e-4).all())
+
+
+def _correlation(a: Tensor, b: Tensor) -> float:
+    a, b = a.double() - a.double().mean(), b.double() - b.double().mean()
+    norm = float(a.norm() * b.norm())
+    return float(a @ b) / norm if norm > 0 else 0.0

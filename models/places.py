@@ -15,6 +15,8 @@ from pathlib import Path
 
 import platformdirs
 
+from models.output_files import write_whole
+
 HOME_VARIABLE = "VITRINE_HOME"
 MOST_BYTES = 16_000_000  # of one file of settings
 _told: list[str] = []
@@ -92,7 +94,7 @@ def _temporary(instead: Path | None) -> Path | None:
     with contextlib.suppress(OSError):
         for file in instead.glob("*.json") if instead else ():
             if file.is_file() and file.stat().st_size <= MOST_BYTES:
-                shutil.copyfile(file, made / file.name)
+                write_whole(made / file.name, file.read_bytes())
     where = f"{instead} cannot be written to" if instead else "There is no home folder"
     _told.append(
         f"{where}: settings, what you allow and what is open are not remembered beyond this run. "

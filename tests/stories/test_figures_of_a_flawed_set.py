@@ -118,7 +118,7 @@ def test_map_is_faster_coco_evals_over_the_same_objects_and_what_is_left_out_is_
     listed = "\n".join(body["left_out"])
     for number in (901, 902, 903, 904, 905, 906):
         assert f"annotation {number} " in listed
-    assert "annotation 1 comes twice" in listed and "gone.png" in listed
+    assert "annotation 1 appears twice" in listed and "gone.png" in listed
     cut = [line for line in body["left_out"] if "cut" in line]
     assert cut, listed
     assert all(line in said for line in body["left_out"])

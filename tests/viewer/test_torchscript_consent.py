@@ -54,7 +54,7 @@ def test_a_torchscript_file_opens_only_after_its_program_was_allowed(
     d.drop_files(path)
     box = asked()
     words = "\n".join(label.text() for label in box.findChildren(QLabel))
-    assert "It is TorchScript: a program, and not weights alone" in words and "net.pt" in words
+    assert "It is TorchScript: a program, not just weights" in words and "net.pt" in words
     assert f"{path.stat().st_size:,} bytes" in words
     assert digest in [line.text() for line in box.findChildren(QLineEdit)]
     code = box.source.toPlainText()

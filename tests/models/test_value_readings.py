@@ -60,7 +60,7 @@ def test_the_answer_lists_what_the_others_would_be_and_the_right_one_is_among_th
     assert isinstance(found, Result), found
     rows = {(row["input"], row["colours"]): row for row in found.meta["readings"]}
     assert {name for name, _ in rows} == {
-        "imagenet", "zero_one", "minus_one_one", "minus_127", "zero_255", "caffe", "caffe_104"
+        "imagenet", "imagenet_bgr", "zero_one", "minus_one_one", "minus_127", "zero_255", "caffe", "caffe_104"
     }  # fmt: skip
     (taken,) = [row for row in rows.values() if row["taken"]]
     assert (taken["input"], taken["label"]) == ("imagenet", found.arrays["labels"][0])

@@ -130,7 +130,7 @@ def _window(given: list[str]) -> int:
     from viewer.session.job_queue import Mailbox, ProcessLane
     from viewer.session.preferences import is_confined
 
-    places.home()  # before the engine starts, which has to keep things in the same folder
+    places.prepare()  # before the engine starts, which has to look in the same folder
     lane, mail = ProcessLane(confined=not options.unconfined and is_confined()), Mailbox()
     lane.start(mail.post)
     try:
@@ -163,6 +163,7 @@ def _headless(given: list[str]) -> int:
     again.add_argument("recipe", type=Path)
     again.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(given)
+    places.prepare()
     if told := places.note():
         _say(told)
     match options.command:
@@ -183,6 +184,7 @@ def _named(options: Any) -> str:
         options.model or "",
         {key: getattr(options, key) or "" for key in command_line.FURTHER},
         allow=options.allow,
+        say=_say,
     )
 
 

@@ -82,7 +82,7 @@ class Studio(QObject):
         store.update(document, title="Path")
         self.window.docks.show("timeline")
         panel: Any = self.window.panels["timeline"]
-        self.until(lambda: panel.reel is not None and panel.reel.fps == fps)
+        self.until(lambda: panel.frames is not None and panel.frames.fps == fps)
         self.rest(SETTLE_MS)
         return panel
 

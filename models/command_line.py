@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, count
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from models.cards import zoo_catalogue
 from models.cards.zoo_catalogue import NOT_STATED
 from models.requests import Request
 from models.types import Refusal
-from models.user_code import consent
+from models.user_code import helpers
 from models.zoo import cached
 from models.zoo.search import search
 
@@ -33,14 +33,19 @@ def add_options(parser: argparse.ArgumentParser, *, required: bool = False) -> N
     parser.add_argument("--weights", metavar="FILE", help="the weights of what code builds")
     parser.add_argument("--device", help="cpu, cuda:0, mps; chosen automatically if left out")
     parser.add_argument("--precision", help="float32, bfloat16 or float16")
-    parser.add_argument("--allow", action="store_true", help="run the code in the file that --model names")
+    parser.add_argument(
+        "--allow",
+        action="store_true",
+        help="run the code in the file that --model names, and what it imports from its folder",
+    )
 
 
-def named(model: str, further: Mapping[str, str], *, allow: bool = False) -> str:
+def named(model: str, further: Mapping[str, str], *, allow: bool = False, say: Callable[[str], object] = str) -> str:
     """Return the full name of a model, "" if none is named; `further` are its weights, device and precision.
 
-    With `allow`, record consent to run the code in its file. Raises Refusal for `allow` on a file that is not code, and
-    for weights, device or precision without a model.
+    With `allow`, record consent to run the code in its file and what that imports from its folder, and `say` which
+    files these are. Raises Refusal for `allow` on a file that is not code, and for weights, device or precision
+    without a model.
     """
     given = {key: value for key, value in further.items() if value}
     if not model:
@@ -53,7 +58,8 @@ def named(model: str, further: Mapping[str, str], *, allow: bool = False) -> str
         path = code[0] if code is not None else Path(base).absolute()
         if code is None and not files.is_script(path):
             raise Refusal(f"{base} is not a file of code.", advice="Leave --allow out.")
-        consent.allow(files.check(path), files.sha256(path))
+        for allowed, digest in helpers.allow(files.check(path)).items():
+            say(f"Allowed: {allowed} (SHA-256 {digest})")
     return cards.canonical(model_name.join(base, {**assumed, **given}))
 
 

@@ -23,24 +23,24 @@ _told: list[str] = []
 
 
 def home() -> Path:
-    """Return the folder of the settings: $VITRINE_HOME if set, else the user's configuration folder.
-
-    A temporary folder where that cannot be written to, for this process and those that it starts.
-    """
+    """Return the folder of the settings: $VITRINE_HOME if set, else the user's configuration folder."""
     named = os.environ.get(HOME_VARIABLE)
-    wanted = Path(named) if named else _configuration()
-    if wanted is not None and _writable(wanted):
-        return wanted
-    made = _temporary(wanted)
-    if made is None:
-        return wanted or Path(tempfile.gettempdir(), "vitrine")
-    os.environ[HOME_VARIABLE] = str(made)
-    return made
+    return Path(named) if named else _configuration() or Path(os.devnull, "vitrine")
+
+
+def prepare() -> None:
+    """Have a temporary folder stand in for one that cannot be written to, in this process and those that it starts.
+
+    Only the program itself does that, before it starts anything: to an engine that is confined the user's folder is
+    read-only on purpose, and what it could write in its stead must allow nothing.
+    """
+    wanted = home()
+    if not _writable(wanted) and (made := _temporary(wanted)) is not None:
+        os.environ[HOME_VARIABLE] = str(made)
 
 
 def note() -> str:
     """Return in a sentence that nothing will be remembered, "" where it will; once, and "" from then on."""
-    home()
     return _told.pop() if _told else ""
 
 
@@ -84,7 +84,7 @@ def _writable(folder: Path) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _temporary(instead: Path | None) -> Path | None:
+def _temporary(instead: Path) -> Path | None:
     """Return a folder that goes with this process, what was set before in it; None where there is no room for one."""
     try:
         made = Path(tempfile.mkdtemp(prefix="vitrine-"))
@@ -92,10 +92,10 @@ def _temporary(instead: Path | None) -> Path | None:
         return None
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     with contextlib.suppress(OSError):
-        for file in instead.glob("*.json") if instead else ():
+        for file in instead.glob("*.json"):
             if file.is_file() and file.stat().st_size <= MOST_BYTES:
                 write_whole(made / file.name, file.read_bytes())
-    where = f"{instead} cannot be written to" if instead else "There is no home folder"
+    where = f"{instead} cannot be written to" if os.fspath(instead.parent) != os.devnull else "There is no home folder"
     _told.append(
         f"{where}: settings, what you allow and what is open are not remembered beyond this run. "
         f"Set {HOME_VARIABLE} to a folder that can be written to."

@@ -1,4 +1,7 @@
-"""The window: everything Qt, and never torch."""
+"""The window: everything Qt, and never torch.
+
+`app` starts it, `theme` is how it looks. May import every room of viewer, and of models but models.engine.
+"""
 
 import os
 

@@ -1,6 +1,8 @@
 """Adapters: one file per family of models, which opens a network of that family stage by stage.
 
-An adapter may import `models.adapters.base`, detection, latent, loading, bundled, cards and the vocabulary; adapters
-never import each other. `models.engine.registry` finds them by their `ADAPTER`; `models.capabilities` shows a minimal
-one.
+Adapters never import each other. `models.engine.registry` finds them by their `ADAPTER`; `models.capabilities` shows a
+minimal one.
+
+May import models.adapters.base, models.bundled, models.cards, models.detection, models.latent, models.loading,
+models.runtime and the vocabulary.
 """

@@ -42,8 +42,11 @@ class ClassifierAdapter(Scored):
         Raises Refusal for an assumption that is not offered.
         """
         made = cls(net, card)
-        found = heads.told(card.about, len(card.classes)) or heads.usual(len(card.classes))
-        offered = heads.offered(found.kind, found.count, found.evidence)
+        count = len(card.classes)
+        found = heads.told(card.about, count) or heads.usual(count)
+        offered = heads.offered(
+            found.kind, found.count, found.evidence, known=heads.KEY in card.about or found.kind == heads.LOGITS
+        )
         chosen = model_name.check(assumed, {heads.KEY: offered}, name=card.name)[heads.KEY]
         made.head = found.taken_for(chosen)
         about: dict[str, Any] = dict(card.about)

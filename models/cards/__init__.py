@@ -1,4 +1,6 @@
 """Model cards, class names, and the catalogue of published models.
 
-Never imports torch, so the window may import all of it. May import the vocabulary.
+Never imports torch, so the window may import all of it.
+
+May import the vocabulary.
 """

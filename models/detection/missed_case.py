@@ -22,7 +22,7 @@ POOL, HEAD, SHOWN = "pool", "head", "shown"
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class MissedCase:
     """An object at `region` (original pixels) with everything known about it at some `settings`.
 
     `names` are the class names by label. With two stages, `evidence` and `first` cover the whole pool. `matching` are

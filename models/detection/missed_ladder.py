@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from models.detection.missed import STAGES
-from models.detection.missed_case import HEAD, POOL, SHOWN, Case
+from models.detection.missed_case import HEAD, POOL, SHOWN, MissedCase
 
 PASSED, STOPPED, NOTED, UNREACHED = "passed", "stopped", "noted", "unreached"
 TITLES = {
@@ -23,7 +23,7 @@ TITLES = {
 }
 
 
-def verdict(case: Case) -> str:
+def verdict(case: MissedCase) -> str:
     """Return one sentence that says where the object was lost, or as what it was found."""
     settings, row = case.settings, case.best
     label = case.names[case.matching.label[row]] if row >= 0 else ""
@@ -62,7 +62,7 @@ def verdict(case: Case) -> str:
             return f"Its box, {box}, is number {case.place:,}; Maximum detections is {maximum:,}."
 
 
-def remark(case: Case) -> str:
+def remark(case: MissedCase) -> str:
     """Return an addition to the verdict, "" for none: a better box lost earlier, or one of another class shown."""
     parts = []
     better = case.matching.best(case.matching.score > case.settings.score)
@@ -79,7 +79,7 @@ def remark(case: Case) -> str:
     return " ".join(parts)
 
 
-def rungs(case: Case) -> list[dict[str, Any]]:
+def rungs(case: MissedCase) -> list[dict[str, Any]]:
     """Return the stages in the detector's order: `id`, `title`, `state`, and `text` with their numbers."""
     found = [] if case.evidence.anchor_free else [_anchors(case)]
     if case.first is not None:
@@ -97,7 +97,7 @@ def near(value: float, threshold: float) -> str:
     return next((text for text in texts if float(text) != round(threshold, 7)), f"{value:.7f}")
 
 
-def _anchors(case: Case) -> dict[str, Any]:
+def _anchors(case: MissedCase) -> dict[str, Any]:
     text = f"Best IoU {case.anchor_iou:.2f}"
     if case.foreground is None:
         return {"id": "anchor", "state": NOTED, "text": text}
@@ -106,13 +106,13 @@ def _anchors(case: Case) -> dict[str, Any]:
     return {"id": "anchor", "state": PASSED if enough else NOTED, "text": text}
 
 
-def _pool(case: Case) -> dict[str, Any]:
+def _pool(case: MissedCase) -> dict[str, Any]:
     inside, outside = case.regions_over
     state = PASSED if inside or len(case.matching) else STOPPED if case.stage == POOL else NOTED
     return {"id": POOL, "state": state, "text": f"{inside:,} of {inside + outside:,} regions over it go on"}
 
 
-def _head(case: Case) -> dict[str, Any]:
+def _head(case: MissedCase) -> dict[str, Any]:
     if case.stage == POOL:
         return {"id": HEAD, "state": UNREACHED, "text": ""}
     if case.stage == HEAD:
@@ -125,7 +125,7 @@ def _head(case: Case) -> dict[str, Any]:
     return {"id": HEAD, "state": PASSED, "text": f"{_boxes(came)} over it, best IoU {best:.2f}"}
 
 
-def _rung(case: Case, stage: str, text: str) -> dict[str, Any]:
+def _rung(case: MissedCase, stage: str, text: str) -> dict[str, Any]:
     if not len(case.matching):
         return {"id": stage, "state": UNREACHED, "text": ""}
     came, went = case.alive(stage)
@@ -135,7 +135,7 @@ def _rung(case: Case, stage: str, text: str) -> dict[str, Any]:
     return {"id": stage, "state": state, "text": f"{went:,} of {came:,} go on{text}"}
 
 
-def _first(case: Case) -> dict[str, str]:
+def _first(case: MissedCase) -> dict[str, str]:
     settings = case.settings
     texts = {"rpn_score": f", from {settings.rpn_score:g}", "rpn_iou": f", IoU {settings.rpn_iou:g}"}
     texts["rpn_top_n"] = f", {settings.rpn_top_n:,} at most"
@@ -148,7 +148,7 @@ def _first(case: Case) -> dict[str, str]:
     return texts
 
 
-def _second(case: Case) -> dict[str, str]:
+def _second(case: MissedCase) -> dict[str, str]:
     settings, matching = case.settings, case.matching
     texts = {"score": f", above {settings.score:g}", "limit": "", "iou": f", IoU {settings.iou:g}"}
     texts |= {"hidden": "", "max_detections": f", {settings.max_detections:,} at most"}
@@ -167,7 +167,7 @@ def _second(case: Case) -> dict[str, str]:
     return texts
 
 
-def _objectness(case: Case) -> float:
+def _objectness(case: MissedCase) -> float:
     pool, objectness = case.evidence.pool, case.evidence.objectness
     assert pool is not None and objectness is not None
     return float(objectness[pool[case.pool_row]])

@@ -1,4 +1,4 @@
 """Answering requests: the engine, the process it runs in, and the registry of adapters, inspections and openers.
 
-May import every folder of models.
+May import every room of models.
 """

@@ -85,19 +85,21 @@ def _loop(pipe: Connection, called_off: Flags, plan: sandbox.Plan | None) -> Non
     gc.disable()  # during the import of torch, collection would take a sixth of the time and free nothing
     from models.engine.engine import Engine
     from models.live.frame_loop import Show
-    from models.live.shared_frames import Borrower, Lender
+    from models.live.shared_frames import SharedMemoryReader, SharedMemoryWriter
+    from models.runtime import device
 
     engine = Engine()
     gc.freeze()
     gc.enable()
+    device.start_graphics()  # the driver's set-up may need rights that the sandbox takes away
     sandbox.close(plan)
     send(pipe, ("ready", {}))
     show = Show(
         engine,
         lambda message: send(pipe, message),
         lambda number: called_off[number % FLAGS] == number,
-        lend=Lender().put,
-        fetch=Borrower().fetch,
+        lend=SharedMemoryWriter().put,
+        fetch=SharedMemoryReader().fetch,
     )
     try:
         while True:

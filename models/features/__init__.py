@@ -1,5 +1,6 @@
 """What the layers of a network contain and respond to: filters, activations, receptive fields, attention.
 
-Needs torch, so the window never imports it. May import models.attributions, models.tracing, models.subject and the
-vocabulary.
+Needs torch, so the window never imports it.
+
+May import models.attributions, models.runtime, models.tracing and the vocabulary.
 """

@@ -44,7 +44,7 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     """Return the vector. Raises Refusal for a folder with fewer than two pictures."""
     codes, has, unreadable = [], [], 0
     for folder, there in ((params.with_folder, True), (params.without_folder, False)):
-        found = real_pictures.reals(model, folder, stages)
+        found = real_pictures.real_pictures(model, folder, stages)
         means = stages.run("encode pictures", lambda found=found: _means(model, found, stages), found.paths)
         codes.append(means)
         has.append(torch.full((len(means),), there))
@@ -74,7 +74,7 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     return Result(arrays, meta)
 
 
-def _means(model: Any, found: real_pictures.Reals, stages: Any) -> Tensor:
+def _means(model: Any, found: real_pictures.RealPictures, stages: Any) -> Tensor:
     """Encode pictures to mean codes (N, D) on the CPU."""
     channels, made = model.shape[0], []
     for at in range(0, len(found.pictures), SLICE):

@@ -39,7 +39,7 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     samples = typicality.of_samples(model, stages)
     real, told = np.zeros(0, np.float32), {}
     if params.folder:
-        found = real_pictures.reals(model, params.folder, stages)
+        found = real_pictures.real_pictures(model, params.folder, stages)
         real = stages.run("scores of reals", lambda: _of_pictures(model, found.pictures, stages), found.paths)
         told = {"real_percentile": percentile(score, real), "among": len(real), "unreadable": found.unreadable}
     meta = {"kind": "latent", "percentile": percentile(score, samples), **told}

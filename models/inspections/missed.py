@@ -22,7 +22,7 @@ from models.detection.decision import check_plain, decide, rpn_settings
 from models.detection.evidence import Evidence
 from models.detection.first_stage import first_stage, pooled
 from models.detection.missed import Matches, Rect, ends, matches, overlap
-from models.detection.missed_case import Case
+from models.detection.missed_case import MissedCase
 from models.detection.missed_remedy import Foresight, Remedy
 from models.detection.suppression import SuppressionGraph
 from models.inspection import Inspection
@@ -104,7 +104,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
         first=first,
     )
     distances: dict[str, float] = {}
-    case = Case(
+    case = MissedCase(
         region,
         params,
         names,
@@ -179,7 +179,7 @@ class _Trial:
         return over & np.isin(found.label, self.labels)
 
 
-def _result(case: Case, remedies: list[Remedy]) -> Result:
+def _result(case: MissedCase, remedies: list[Remedy]) -> Result:
     control = {p.name: p for p in parameters(Params)}
     finding = {
         "verdict": missed_ladder.verdict(case),
@@ -210,7 +210,7 @@ def _result(case: Case, remedies: list[Remedy]) -> Result:
     return Result(arrays, {"finding": finding, "classes": case.names})
 
 
-def _taker(case: Case) -> dict[str, Any] | None:
+def _taker(case: MissedCase) -> dict[str, Any] | None:
     """Describe what was kept instead of the object's best box: a box, or a proposal, which has no class."""
     if case.remover is not None:
         found = case.remover

@@ -31,7 +31,7 @@ class Params:
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     """Return the nearest real images. Raises Refusal for a folder without pictures, or an invalid code."""
     codes = model.space.one(params.code)
-    real = real_pictures.reals(model, params.folder, stages)
+    real = real_pictures.real_pictures(model, params.folder, stages)
     key = (params.folder, params.features, real.paths)
     known = stages.run(
         "real features", lambda: real_pictures.features(params.features, model, real.pictures, stages), *key

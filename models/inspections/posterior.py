@@ -32,7 +32,7 @@ class Params:
 
 def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     """Return the aggregate posterior. Raises Refusal for a folder without pictures."""
-    found = real_pictures.reals(model, params.folder, stages)
+    found = real_pictures.real_pictures(model, params.folder, stages)
     channels, parts = model.shape[0], []
     for at in range(0, len(found.pictures), SLICE):
         stages.progress(at / len(found.pictures), "encode pictures")

@@ -1,1 +1,4 @@
-"""What a network's outputs mean: tables, grids, box codes, and their recognition. Imports detection, cards, loading."""
+"""What a network's outputs mean: tables, grids, box codes, and their recognition.
+
+May import models.cards, models.detection, models.loading, models.pictures and the vocabulary.
+"""

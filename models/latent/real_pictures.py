@@ -18,7 +18,7 @@ SLICE = 64
 
 
 @dataclass(frozen=True)
-class Reals:
+class RealPictures:
     """Pictures (N, H, W, 3) uint8 at the model's size, their `paths`, and how many files could not be read."""
 
     pictures: Pixels
@@ -26,7 +26,7 @@ class Reals:
     unreadable: int
 
 
-def reals(model: Any, folder: str, stages: Any, *, most: int = MOST) -> Reals:
+def real_pictures(model: Any, folder: str, stages: Any, *, most: int = MOST) -> RealPictures:
     """Return up to `most` pictures of a folder, spread evenly over its files. Raises Refusal if there are none."""
     path = Path(folder).expanduser()
     if not folder or not path.is_dir():
@@ -37,7 +37,7 @@ def reals(model: Any, folder: str, stages: Any, *, most: int = MOST) -> Reals:
     return stages.run("real pictures", lambda: _read(model, chosen, path, stages), str(path), most, stamps)
 
 
-def _read(model: Any, files: list[Path], folder: Path, stages: Any) -> Reals:
+def _read(model: Any, files: list[Path], folder: Path, stages: Any) -> RealPictures:
     _, height, width = model.shape
     made, paths = [], []
     for number, file in enumerate(files):
@@ -51,7 +51,7 @@ def _read(model: Any, files: list[Path], folder: Path, stages: Any) -> Reals:
         paths.append(str(file))
     if not made:
         raise Refusal(f"{folder.name} holds no picture that can be read.", advice="Choose another folder.")
-    return Reals(np.stack(made), tuple(paths), len(files) - len(made))
+    return RealPictures(np.stack(made), tuple(paths), len(files) - len(made))
 
 
 def features(space: str, model: Any, pictures: Pixels, stages: Any) -> Float:

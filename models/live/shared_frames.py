@@ -27,28 +27,28 @@ _numbers = count()
 
 
 @dataclass(frozen=True)
-class Loan:
+class SharedArray:
     """Where the other process finds an array: the name of the shared memory, and the array's shape."""
 
     name: str
     shape: tuple[int, ...]
 
 
-class Lender:
+class SharedMemoryWriter:
     """Puts one array at a time into shared memory. The next may be put only after the other process fetched it."""
 
     def __init__(self) -> None:
         self._memory: SharedMemory | None = None
 
-    def put(self, pixels: Pixels) -> Loan | Pixels:
-        """Return a loan of the array, or the array itself if there is no room in shared memory."""
+    def put(self, pixels: Pixels) -> SharedArray | Pixels:
+        """Return a shared of the array, or the array itself if there is no room in shared memory."""
         if self._memory is None or self._memory.size < pixels.nbytes:
             self.close()
             self._memory = _made(pixels.nbytes)
         if self._memory is None:
             return pixels
         np.ndarray(pixels.shape, np.uint8, self._memory.buf)[:] = pixels
-        return Loan(self._memory.name, pixels.shape)
+        return SharedArray(self._memory.name, pixels.shape)
 
     def close(self) -> None:
         """Release the memory, fetched or not."""
@@ -59,25 +59,28 @@ class Lender:
             self._memory = None
 
 
-class Borrower:
-    """Fetches arrays put by a Lender. It unlinks the memory on opening it, so that none is left over after a crash."""
+class SharedMemoryReader:
+    """Fetches arrays put by a SharedMemoryWriter.
+
+    It unlinks the memory on opening it, so that none is left over after a crash.
+    """
 
     def __init__(self) -> None:
         self._memory: SharedMemory | None = None
 
-    def fetch(self, loan: Loan | Pixels) -> Pixels:
-        """Return a copy of a lent array, or the array itself if it was not lent."""
-        if not isinstance(loan, Loan):
-            return loan
-        if self._memory is None or self._memory.name != loan.name:
+    def fetch(self, shared: SharedArray | Pixels) -> Pixels:
+        """Return a copy of a shared array, or the array itself if it was not shared."""
+        if not isinstance(shared, SharedArray):
+            return shared
+        if self._memory is None or self._memory.name != shared.name:
             self.close()
             from multiprocessing.shared_memory import SharedMemory
 
-            self._memory = SharedMemory(loan.name)
+            self._memory = SharedMemory(shared.name)
             # Unlinked while both sides have it open: the system frees it when the last process ends, even after a
             # crash.
             self._memory.unlink()
-        return np.ndarray(loan.shape, np.uint8, self._memory.buf).copy()
+        return np.ndarray(shared.shape, np.uint8, self._memory.buf).copy()
 
     def close(self) -> None:
         """Release the memory."""

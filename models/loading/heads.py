@@ -200,10 +200,14 @@ class Head:
         return tuple(usual)
 
 
-def offered(kind: str, count: int, evidence: str) -> dict[str, Any]:
-    """Return the assumption about `count` numbers, the kind found as its first choice."""
+def offered(kind: str, count: int, evidence: str, *, known: bool = False) -> dict[str, Any]:
+    """Return the assumption about `count` numbers, the kind found as its first choice.
+
+    What is `known`, from a card or a family, is offered but not announced.
+    """
     kinds = ALONE if count == 1 else MANY
-    return {**OFFER, "choices": (kind, *(each for each in kinds if each != kind)), "evidence": evidence}
+    choices = (kind, *(each for each in kinds if each != kind))
+    return {**OFFER, "choices": choices, "evidence": evidence, "known": known}
 
 
 def recognised(run: Run, part: int, preprocess: Preprocess, device: torch.device, about: Mapping[str, Any]) -> Head:

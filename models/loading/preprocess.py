@@ -17,9 +17,9 @@ from torchvision.transforms import functional as transform
 from models.subject import Rect
 from models.types import Pixels, Refusal
 
-SIZED = ("crop", "stretch", "pad", "corner", "squash")  # all pictures come to one size
+SIZED = ("crop", "stretch", "pad", "corner", "squash")  # every picture gets the same size
 FITS = (*SIZED, "whole")
-CUT = ("crop", "squash")  # resized, then cut
+CUT = ("crop", "squash")  # resized, then cropped
 PADDED = ("pad", "corner")  # resized to fit inside
 ORDERS = ("rgb", "bgr")
 INTERPOLATIONS = tuple(mode.value for mode in InterpolationMode)
@@ -28,17 +28,15 @@ MOST_SIDE = 1 << 14  # pixels
 
 @dataclass(frozen=True)
 class Preprocess:
-    """What is done to a picture before a network sees it; as it stands torchvision's preset for classification, bit for
-    bit.
+    """The preprocessing of pictures; the defaults equal torchvision's classification preset bit for bit.
 
-    `crop` is the side of the input in px, or its height and width. `fit` says how a picture comes to that size: "crop"
-    resizes its shorter side to `resize` px and cuts the middle; "stretch" resizes it to the size whatever its
-    proportions; "pad" resizes it to fit inside and puts the mean colour around it, or the grey value `fill` from 0 to
-    255; "corner" does the same in the upper left corner; "squash" resizes both sides to
-    `resize` px whatever its proportions and cuts the middle, as some of timm's models were trained; "whole" resizes its
-    shorter side to `resize` px and cuts nothing, torchvision's preset for segmentation. Then the colours
-    are put in `order`, their values scaled to 0..`range`, less `mean`, over `std`, which are given in that order and
-    range.
+    `crop` is the side of the input in px, or its height and width. `fit` says how a picture gets that size: "crop"
+    resizes its shorter side to `resize` px and crops the centre; "stretch" resizes it to the size without keeping
+    proportions; "pad" resizes it to fit inside and pads with the mean colour, or with the grey value `fill` (0 to 255);
+    "corner" does the same with the picture in the upper left corner; "squash" resizes both sides to `resize` px without
+    keeping proportions and crops the centre, as some timm models were trained; "whole" resizes its shorter side to
+    `resize` px without cropping, torchvision's segmentation preset. Then the channels are put in `order`, values are
+    scaled to 0..`range`, `mean` is subtracted, and the result divided by `std`; both are given in that order and range.
     """
 
     resize: int = 256
@@ -131,7 +129,7 @@ class Preprocess:
         return image[None]
 
     def _margins(self, pixels: Pixels) -> tuple[int, int, int, int]:
-        """Return how much is put around the picture: left, right, top, bottom."""
+        """Return the padding in px: left, right, top, bottom."""
         (inner_h, inner_w), (top, left) = self._placed(pixels.shape[1], pixels.shape[0])
         height, width = self.size
         return left, width - inner_w - left, top, height - inner_h - top

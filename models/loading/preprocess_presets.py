@@ -26,7 +26,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 OWN = "own"  # the preprocessing the architecture was trained with
 PLAIN = {name: Preprocess.__dataclass_fields__[name].default for name in ("mean", "std", "range")}
-BGR = ("imagenet_bgr", "caffe", "caffe_104")  # whose colours are in the order of OpenCV
+BGR = ("imagenet_bgr", "caffe", "caffe_104")  # channels in OpenCV's order
 COLOURED = ("imagenet", *BGR)
 SMALL_PX = 96
 STATISTICS_PX = 128  # photos of this size suffice to distinguish presets

@@ -52,11 +52,12 @@ class Output:
 
 @dataclass(frozen=True)
 class Found:
-    """A network of no known family: it `serves` to tell "classes", "boxes", "offsets" from anchors, or "features".
+    """The findings on a network of an unknown family.
 
-    `preprocess` is what is done to a picture, `channels` 1 where the network wants shades of grey, else 3.
-    `part` is the place of its scores, or features, among the tensors it returns, `plain` that it returns nothing else.
-    `head` is what scores of classes are, `boxes` what its boxes are, `layout` how the outputs of a detector are read.
+    It `serves` to return "classes", "boxes", "offsets" from anchors, or "features". `preprocess` is applied to
+    pictures; `channels` is 1 if the network takes grey pictures, else 3. `part` is the index of its scores, or
+    features, among the tensors it returns; `plain` says that it returns nothing else. `head` says what scores of
+    classes are, `boxes` what its boxes are, `layout` how the outputs of a detector are read.
     """
 
     serves: str
@@ -69,9 +70,9 @@ class Found:
     layout: DetectorLayout | None = None
 
     def runner(self, net: nn.Module) -> Callable[[Tensor], list[Tensor]]:
-        """Return what takes inputs (N, 3, h, w) to the tensors that the network returns, one at a time if it must.
+        """Return a function from inputs (N, 3, h, w) to the tensors that the network returns.
 
-        Of a detector whose layout was recognised they are its scores (N, R, C) and boxes (N, R, 4), decoded.
+        For a detector whose layout was recognised, the tensors are its scores (N, R, C) and boxes (N, R, 4), decoded.
         """
 
         def run(x: Tensor) -> list[Tensor]:
@@ -85,10 +86,10 @@ class Found:
 
 
 def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found, Card]:
-    """Return what a network is found to be, and its card with what is assumed of it, by what the user chose.
+    """Return the findings on a network, and its card with the assumptions, as changed by the user's choices.
 
-    What the card says under `preprocessing` counts, and under `input`: channels, height and width, 0 where any will do.
-    Raises Refusal for a network that no picture runs through, and for assumptions that are not offered.
+    The card's `preprocessing` takes precedence, and so does `input`: channels, height and width, 0 for any. Raises
+    Refusal for a network that runs on no picture, and for choices that are not offered.
     """
     options, sizes = _inputs(net, card)
     offered: dict[str, dict[str, Any]] = {}
@@ -131,7 +132,7 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
             head = replace(head, kind=heads.VALUES)
         found = replace(found, head=head, serves=serves)
     if serves == CLASSES:
-        offered[heads.KEY] = heads.offered(head.kind, head.count, head.evidence)
+        offered[heads.KEY] = heads.offered(head.kind, head.count, head.evidence, known=heads.KEY in card.about)
     elif serves == BOXES:
         place = _boxes(tensors, part)
         sets = anchor_sets.fitting(tensors[part][1].shape[1], size, card.about.get("anchors"))
@@ -155,7 +156,7 @@ def _detector(
     channels: int,
     offered: dict[str, dict[str, Any]],
 ) -> tuple[Found, Card] | None:
-    """Return what a network is as a detector whose layout is recognised on photographs, None where it is none."""
+    """Return the findings on a detector whose layout is recognised on photos, None if it is not recognised."""
     tensors = all_tensors(output.raw)
     pair = len(tensors) == 2 and any(_boxes(tensors, part) >= 0 for part in (0, 1) if tensors[part][1].ndim == 3)
     if pair or given.get("output") == FEATURES or not may_detect(tensors, size):
@@ -179,12 +180,12 @@ def _detector(
 
 
 def in_channels(x: Tensor, channels: int) -> Tensor:
-    """Return inputs (N, 3, h, w) as shades of grey where a network wants one channel."""
+    """Return inputs (N, 3, h, w) converted to grey if the network takes one channel."""
     return (x * x.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True) if channels == 1 else x
 
 
 def all_tensors(output: Any) -> list[tuple[str, Tensor]]:
-    """Return every tensor that a network returned for a picture, those of whole numbers too, with names, in order."""
+    """Return every tensor that a network returned for a picture, including integer ones, with names, in order."""
     return [(name, value) for name, value in leaves(output) if isinstance(value, Tensor)]
 
 

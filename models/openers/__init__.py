@@ -1,7 +1,7 @@
 """Openers: one module for each kind of model name or file that can be opened.
 
-The registry in models.engine imports them; they may import models.cards, exported, loading, user_code, zoo, runtime and
-the vocabulary. An opener is a module with two functions, tried in the order of their module names:
+The registry in models.engine finds them. An opener is a module with two functions, tried in the order of their module
+names:
 
     def match(base: str) -> bool:
         return base.endswith(".mine")
@@ -10,4 +10,7 @@ the vocabulary. An opener is a module with two functions, tried in the order of 
         return Opened(net, card, (file,), assumed=assumed)
 
 `base` is the name without its settings, which are in `assumed`.
+
+May import models.cards, models.exported, models.loading, models.runtime, models.user_code, models.zoo and the
+vocabulary.
 """

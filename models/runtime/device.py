@@ -133,3 +133,13 @@ def widened(value: Any) -> Any:
             return kind(*made) if hasattr(value, "_fields") else kind(made)
         case _:
             return value
+
+
+def start_graphics() -> None:
+    """Load the driver of the graphics processor, if there is one.
+
+    NVIDIA's driver may load a kernel module and make device nodes through a setuid helper the first time, which a
+    process that may gain no privileges cannot run.
+    """
+    if torch.cuda.is_available():
+        torch.cuda.init()

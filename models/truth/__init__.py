@@ -1,4 +1,6 @@
 """Ground truth: annotated pictures as plain values, and one reader per format (COCO, Pascal VOC, YOLO).
 
-Never imports torch, so the window may import all of it. May import models.cards, models.pictures and the vocabulary.
+Never imports torch, so the window may import all of it.
+
+May import models.cards, models.pictures and the vocabulary.
 """

@@ -19,11 +19,16 @@ MOST_KEPT_BYTES = 16 << 20
 
 
 class Consent(Refusal):
-    """Refusal that asks for consent to run the file at `path` with exactly this `sha256`."""
+    """Refusal that asks for consent to run the file at `path` with exactly this `sha256`.
 
-    def __init__(self, path: Path, sha256: str, *, why: str = "") -> None:
+
+    The word for it covers what it imports from its folder; `helper` is what of that was not allowed yet, or changed.
+    """
+
+    def __init__(self, path: Path, sha256: str, *, why: str = "", helper: str = "") -> None:
+        what = f"{helper}, which {path.name} imports," if helper else path.name
         super().__init__(
-            f"{path.name} holds code, which has not been allowed to run.",
+            f"{what} holds code, which has not been allowed to run.",
             advice=f"{why} Look at it, then allow it once: in the window, or with --allow.".strip(),
             offer=("allow", str(path), sha256),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -19,7 +20,7 @@ from models.cards.card import Card
 from models.loading import weights
 from models.loading.opened_model import Opened
 from models.types import Refusal
-from models.user_code import consent, kept_adapters, run
+from models.user_code import consent, helpers, imports, kept_adapters, run
 
 State = Mapping[str, torch.Tensor]
 Read = Callable[[], State | None]
@@ -130,11 +131,9 @@ def waiting(name: str) -> None:
 
     It might recognise the file `name`.
     """
-    allowed = consent.allowed()
     for each in kept_adapters.kept():
-        digest = files.sha256(each.path)
-        if digest not in allowed:
-            raise consent.Consent(each.path, digest, why=f"It may know {name}.")
+        check = consent.check if each.module else helpers.check
+        check(each.path, files.check(each.path).read_bytes(), why=f"It may know {name}.")
 
 
 def _found(each: kept_adapters.Kept) -> Any:
@@ -143,4 +142,7 @@ def _found(each: kept_adapters.Kept) -> Any:
         return run.member(run.run(each.path), each.name, each.path)
     consent.check(each.path, each.path.read_bytes())
     with run.told(each.path, "The package"):
+        package = importlib.util.find_spec(each.module.partition(".")[0])
+        for place in (package.submodule_search_locations or [package.origin]) if package else ():
+            imports.trust(str(place))
         return getattr(importlib.import_module(each.module), each.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import traceback
 from collections.abc import Iterator
@@ -15,24 +16,26 @@ from torch import nn
 
 from models import files
 from models.types import Cancelled, Refusal
-from models.user_code import consent
+from models.user_code import helpers, imports
 
 WRAPPED = "_orig_mod"
 
 PREFIX = "vitrine_own_"
 OURS = ("models", "viewer", "main")
 
-_beside: dict[str, Path] = {}
+_beside: set[str] = set()  # names of modules
 
 
 def run(file: Path) -> ModuleType:
     """Run a file of code that the user has allowed and return it as a module.
 
-    The bytes that are checked are the bytes that are compiled, so the file cannot change in between. Raises Refusal if
-    it is not allowed or fails.
+    The bytes that are checked are the bytes that are compiled, so the file and what it imports from its folder cannot
+    change in between. Raises Refusal if one of them is not allowed or fails.
     """
     content = files.check(file).read_bytes()
-    digest = consent.check(file, content)
+    digest = helpers.check(file, content)
+    imports.guard(file.parent)
+    imports.forget()
     name = f"{PREFIX}{digest[:16]}"
     module = ModuleType(name)
     module.__file__ = str(file)
@@ -56,9 +59,10 @@ def among(file: Path) -> Iterator[None]:
     """
     import vitrine  # noqa: F401 - must be imported before our own modules are hidden
 
-    for name in list(_beside):
+    for name in _beside:
         sys.modules.pop(name, None)
-        del _beside[name]
+    _beside.clear()
+    importlib.invalidate_caches()
     folder = file.parent
     hidden = {}
     taken = [n for n in OURS if (folder / n).is_dir() or (folder / f"{n}.py").is_file()]
@@ -75,15 +79,16 @@ def among(file: Path) -> Iterator[None]:
         for name in set(sys.modules) - before:
             place = getattr(sys.modules[name], "__file__", None)
             if place and Path(place).is_relative_to(folder) and not name.startswith(PREFIX):
-                _beside[name] = Path(place)
                 if name in hidden or name.split(".")[0] in taken:
-                    del sys.modules[name], _beside[name]
+                    del sys.modules[name]
+                else:
+                    _beside.add(name)
         sys.modules.update(hidden)
 
 
 def beside() -> tuple[Path, ...]:
-    """Return the files in its own folder that the code which ran last imported."""
-    return tuple(_beside.values())
+    """Return the files that the code which ran last imported from beside itself."""
+    return imports.loaded()
 
 
 def member(module: ModuleType, name: str, file: Path) -> Any:
@@ -125,7 +130,7 @@ def where(error: BaseException) -> str:
     places = [
         f"{Path(frame.f_code.co_filename).name}, line {line}"
         for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_globals.get("__name__", "").startswith(PREFIX) or Path(frame.f_code.co_filename) in _beside.values()
+        if frame.f_globals.get("__name__", "").startswith(PREFIX) or Path(frame.f_code.co_filename) in imports.loaded()
     ]
     return places[-1] if places else ""
 

@@ -1,5 +1,6 @@
 """Published models of torchvision and timm: search, download, opening, and recognition by tensors.
 
-The window may import `cached`, `fetch` and `search`, which do without torch. May import models.cards, models.loading
-and the vocabulary.
+The window may import `cached`, `fetch` and `search`, which do without torch.
+
+May import models.cards, models.loading and the vocabulary.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -116,6 +117,40 @@ def test_only_main_prints_and_exits() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 assert ast.unparse(node.func) not in {"print", "sys.exit", "exit", "os._exit"}, path
+
+
+def test_every_room_says_what_it_may_import_and_keeps_to_it() -> None:
+    """Its `__init__.py` says "May import viewer.theme and the vocabulary.", which are the files right in models/."""
+    modules = {_module(path): path for path in (*under("models"), *under("viewer"))}
+    rooms = {_module(path): path.parent for path in modules.values() if path.name == "__init__.py"}
+    assert {folder for path in modules.values() for folder in [path.parent]} == set(rooms.values())
+    for room, folder in rooms.items():
+        if room in ("models.training", "viewer.widgets"):
+            continue
+        text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+        said = re.search(r"May import (.+?)\.(?= |$)", " ".join(text.split()))
+        assert said, f"{room} does not say what it may import"
+        may, _, never = said[1].partition(" but ")
+        barred = re.findall(r"\b(?:models|viewer)\.[a-z_.]+", never)
+        named = set(re.findall(r"\b(?:models|viewer)\.[a-z_.]+", may))
+        assert all(name in rooms or name in modules for name in named), (room, named)
+        whole = re.findall(r"every room of (models|viewer)", may) + re.findall(r"and of (models|viewer)", may)
+        for path in folder.glob("*.py"):
+            for other in _imported(_module(path), path, modules):
+                place = _module(modules[other].parent / "__init__.py") if other not in rooms else other
+                allowed = place == room or other.split(".")[0] in whole or (place == "models" and "vocabulary" in may)
+                allowed = allowed or any(other == name or f"{place}.".startswith(f"{name}.") for name in named)
+                assert allowed and not any(f"{place}.".startswith(f"{name}.") for name in barred), (
+                    path,
+                    other,
+                    said[0],
+                )
+
+
+def test_there_are_few_rooms_and_few_files_outside_them() -> None:
+    rooms = {path.relative_to(ROOT / "viewer").parts[0] for path in under("viewer") if path.parent != ROOT / "viewer"}
+    flat = [path for path in (ROOT / "models").glob("*.py") if path.name != "__init__.py"]
+    assert len(rooms) <= 12 and len(flat) <= 12
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from docs import rooms
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -30,3 +32,15 @@ def test_every_picture_of_the_documents_is_shown() -> None:
     shown = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     for picture in (ROOT / "docs" / "images").glob("*.png"):
         assert f"images/{picture.name}" in shown, picture.name
+
+
+def test_the_rooms_are_drawn_as_they_are() -> None:
+    assert rooms.DRAWING.read_text(encoding="utf-8") == rooms.drawing(), "run: python -m docs.rooms"
+
+
+def test_files_that_the_architecture_page_names_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:models|viewer|docs|tests)/[\w/.]+)`", page))
+    assert len(named) > 15
+    for name in named:
+        assert (ROOT / name).exists(), name

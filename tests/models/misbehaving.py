@@ -42,9 +42,14 @@ def build():
 '''
 
 
-def model(folder: Path, name: str, what: str) -> str:
-    """Write a model that does something in `forward`, allow its code, and return its full name."""
+def model(folder: Path, name: str, what: str, *, sign: str = "") -> str:
+    """Write a model that does something in `forward`, allow its code, and return its full name.
+
+    With the name of a `sign` it does so from when a file of that name lies beside it; as it is opened, it behaves.
+    """
     path = folder / f"{name}.py"
+    if sign:
+        what = f"if os.path.exists({str(folder / sign)!r}):\n    " + what.replace("\n", "\n    ")
     path.write_text(BODY.replace("{what}", what.replace("\n", "\n        ")), encoding="utf-8")
     consent.allow(path, hashlib.sha256(path.read_bytes()).hexdigest())
     return f"{path}:build"

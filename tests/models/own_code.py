@@ -8,12 +8,15 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from models.user_code import helpers
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 
 
 @cache
 def face_adapter() -> ModuleType:
-    """Return the example as a module."""
+    """Return the example as a module; it may have been opened in this process, and then its files need consent."""
+    helpers.allow(EXAMPLES / "face_adapter.py")
     sys.path.insert(0, str(EXAMPLES))
     try:
         spec = importlib.util.spec_from_file_location("face_adapter", EXAMPLES / "face_adapter.py")

@@ -16,7 +16,7 @@ from models.engine.engine import Engine
 from models.pictures.images import save_png
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source
-from models.user_code import consent, kept_adapters, outline
+from models.user_code import consent, helpers, kept_adapters, outline
 
 DETECTOR = """
 import torch
@@ -259,14 +259,17 @@ def test_code_imports_what_lies_beside_it_even_under_a_name_of_ours(tmp_path: Pa
         )
         code = tmp_path / folder / "code.py"
         code.write_text("def build():\n    from models.nets import net\n    return net()\n")
-        allow(code)
+        helpers.allow(code)
         names.append(f"{code}:build")
     assert [registry.open_model(name).net.fc.out_features for name in names] == [3, 5]
     import models.engine.registry as ours
 
     assert ours is registry
-    assert Path(sys.modules["models"].__file__ or "").parent == Path(registry.__file__).parent.parent
+    assert Path(sys.modules["models"].__file__ or "").parent == Path(registry.__file__).parents[1]
     (tmp_path / "one" / "models" / "nets.py").write_text(
         "from torchvision.models import resnet18\ndef net():\n    return resnet18(num_classes=9)\n"
     )
+    with pytest.raises(consent.Consent, match=r"models/nets\.py, which code\.py imports"):
+        registry.open_model(names[0])
+    helpers.allow(tmp_path / "one" / "code.py")
     assert registry.open_model(names[0]).net.fc.out_features == 9

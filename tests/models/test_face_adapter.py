@@ -12,14 +12,14 @@ import torch
 from latents import CHECKPOINTS, needed
 from own_code import EXAMPLES
 
-from models import files, model_name
+from models import model_name
 from models.cards import card
 from models.detection.iou import iou
 from models.engine.engine import Engine
 from models.pictures import images
 from models.requests import Request
 from models.types import Result, Source
-from models.user_code import consent
+from models.user_code import helpers
 
 ADAPTER = EXAMPLES / "face_adapter.py"
 PHOTO = card.PHOTOS / "astronaut.jpg"
@@ -42,7 +42,7 @@ def opened() -> Engine:
 @pytest.fixture
 def engine(opened: Engine) -> Engine:
     """One engine for all tests; each has a home of its own, where the file is allowed anew."""
-    consent.allow(ADAPTER, files.sha256(ADAPTER))
+    helpers.allow(ADAPTER)
     return opened
 
 

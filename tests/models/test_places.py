@@ -96,8 +96,17 @@ def test_what_was_set_in_a_home_that_is_read_only_holds_for_this_run(bare: pytes
     assert settings.folder != tmp_path and f"{tmp_path} cannot be written to" in settings.notes[0]
 
 
+def test_an_engine_that_is_confined_looks_where_the_program_does(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What it could write in the folder's stead must not allow code to run."""
+    bare.setenv("VITRINE_HOME", str(tmp_path))
+    bare.setattr(places, "_writable", lambda folder: False)
+    assert places.home() == tmp_path and consent.allowed() == {}
+    assert os.environ["VITRINE_HOME"] == str(tmp_path)
+
+
 def test_a_home_that_can_be_written_to_is_looked_at_and_left_as_it_is(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bare.setenv("VITRINE_HOME", str(tmp_path / "a" / "b"))
+    places.prepare()
     assert places.home() == tmp_path / "a" / "b" and not places.note()
     assert not list(tmp_path.iterdir())
 

@@ -307,7 +307,7 @@ def test_density_has_its_colour_bar_and_numbers(desk: Make) -> None:
     pointer, (height, width) = d.canvas.pointer, total.shape
     size = result.meta["size"]
     value = total[int(pointer.y / size[1] * height), int(pointer.x / size[0] * width)]
-    assert d.window.status.pixel.text().endswith(f"density {value:.4g}")
+    assert d.window.status.pixel.text().endswith(f"density {value:.4g} in its cell")
 
 
 @pytest.mark.parametrize("model", [SSD, RCNN])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from models.requests import Request
 from models.types import Result, Source
-from tests.viewer.test_jobs import Recorder
+from tests.viewer.test_job_queue import Recorder
 from viewer.session.job_queue import firsts
 
 PICTURE = Source("a.png")

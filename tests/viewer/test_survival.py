@@ -15,9 +15,11 @@ from PySide6.QtCore import QTimer
 from viewer.menus import edit as edit_menu
 from viewer.session.engine_process import GRACE_S, TAIL_BYTES
 from viewer.session.job_queue import ProcessLane
+from viewer.session.session import OPENING
 
 LENET = "digits-lenet"
 SLOWEST_TICK_S = 0.5
+SIGN = "sign"
 Make = Callable[..., Any]
 
 
@@ -40,17 +42,28 @@ class Pulse:
         return self.longest_s
 
 
-def start(desk: Make, picture: Path) -> Any:
+def start(desk: Make, picture: Path, *, confined: bool = True) -> Any:
     """A window over an engine in a process of its own, with an answer of a good model."""
-    d = desk(picture, model=LENET, lane=ProcessLane(), settle=False)
+    d = desk(picture, model=LENET, lane=ProcessLane(confined=confined), settle=False)
     d.until(lambda: "classify" in d.session.results)
     return d
 
 
 def provoke(d: Any, name: str) -> Any:
-    """Open a misbehaving model and wait until it is asked something."""
+    """Open a misbehaving model, which begins to misbehave as it is opened, and wait until the engine has begun."""
+    before = d.document
     d.session.open_model(name)
-    d.until(lambda: d.document.model == name)
+    d.until(lambda: d.session.jobs.slots[OPENING].running)
+    return before
+
+
+def provoke_later(d: Any, name: str, picture: Path) -> Any:
+    """Open a model that behaves until its `SIGN` is there, then ask it about another picture."""
+    d.session.open_model(name)
+    d.until(lambda: d.document.model == name and "classify" in d.session.results)
+    Path(name).with_name(SIGN).touch()
+    d.session.open_paths([picture])
+    d.until(lambda: d.session.shown is not None and d.session.shown.path == str(picture))
     return d.document
 
 
@@ -81,12 +94,21 @@ def test_what_ends_the_engine_is_told_and_given_up(desk: Make, pictures: list[Pa
     d = start(desk, pictures[0])
     pulse, how = Pulse(), CRASHES[what]
     before = provoke(d, model(tmp_path, "bad", f"print('last words', flush=True)\n{what}"))
-    d.until(lambda: told(d, "The engine stopped 2 times at classify with bad.py:build", how))
-    assert told(d, "stopped unexpectedly at classify with bad.py:build", how, "A fresh one takes over")
+    d.until(lambda: told(d, "The engine stopped 2 times while opening bad.py:build", how))
+    assert told(d, "stopped unexpectedly while opening bad.py:build", how, "A fresh one takes over")
     assert "last words" in details(d)
-    assert d.document.sources == before.sources and d.document.model == before.model
+    assert d.document == before and not d.session.jobs.busy
     good(d)
     assert pulse.stop() < SLOWEST_TICK_S
+
+
+def test_what_ends_the_engine_later_is_told_and_given_up(desk: Make, pictures: list[Path], tmp_path: Path) -> None:
+    d = start(desk, pictures[0])
+    before = provoke_later(d, model(tmp_path, "bad", "os._exit(7)", sign=SIGN), pictures[2])
+    d.until(lambda: told(d, "The engine stopped 2 times at classify with bad.py:build", "exit code 7"))
+    assert told(d, "stopped unexpectedly at classify with bad.py:build", "A fresh one takes over")
+    assert d.document == before and not d.session.jobs.busy
+    good(d)
 
 
 def test_a_crash_names_the_line(desk: Make, pictures: list[Path], tmp_path: Path) -> None:
@@ -108,7 +130,6 @@ def test_what_never_returns_is_cancelled_in_time(desk: Make, pictures: list[Path
     d = start(desk, pictures[0])
     first = d.session.jobs.lane.pid
     before = provoke(d, model(tmp_path, "bad", f"print('in forward', flush=True)\n{HANGS[what]}"))
-    d.until(lambda: d.session.jobs.slots["classify"].running)
     d.qtbot.wait(700)
     pulse, begun = Pulse(), time.perf_counter()
     edit_menu.cancel(d.window)
@@ -121,10 +142,21 @@ def test_what_never_returns_is_cancelled_in_time(desk: Make, pictures: list[Path
     assert pulse.stop() < SLOWEST_TICK_S
 
 
+def test_what_never_returns_later_is_cancelled_in_time(desk: Make, pictures: list[Path], tmp_path: Path) -> None:
+    d = start(desk, pictures[0])
+    before = provoke_later(d, model(tmp_path, "bad", HANGS["python"], sign=SIGN), pictures[2])
+    d.until(lambda: d.session.jobs.slots["classify"].running)
+    d.qtbot.wait(700)
+    edit_menu.cancel(d.window)
+    d.until(lambda: told(d, "bad.py:build did not stop within 2 s when asked, so the engine was replaced"))
+    d.until(lambda: d.session.jobs.ready)
+    assert d.document == before and not d.session.jobs.busy
+    good(d)
+
+
 def test_another_model_opens_although_one_hangs(desk: Make, pictures: list[Path], tmp_path: Path) -> None:
     d = start(desk, pictures[0])
     provoke(d, model(tmp_path, "bad", "while True: pass"))
-    d.until(lambda: d.session.jobs.slots["classify"].running)
     d.qtbot.wait(500)
     good(d)
 
@@ -137,7 +169,7 @@ def test_a_gigabyte_of_prints_neither_blocks_nor_fills_anything(
     used = _resident()
     pulse = Pulse()
     provoke(d, model(tmp_path, "bad", flood))
-    d.until(lambda: told(d, "stopped unexpectedly at classify"))
+    d.until(lambda: told(d, "stopped unexpectedly while opening"))
     text = details(d)
     assert text.endswith("the end") and len(text) <= TAIL_BYTES
     assert _resident() - used < 100e6
@@ -152,7 +184,7 @@ def test_what_it_prints_is_in_the_log(desk: Make, pictures: list[Path], tmp_path
 
 
 def test_what_it_started_ends_with_the_engine(desk: Make, pictures: list[Path], tmp_path: Path) -> None:
-    d = start(desk, pictures[0])
+    d = start(desk, pictures[0], confined=False)  # it writes a note
     note = tmp_path / "pids"
     what = (
         "threading.Thread(target=lambda: [time.sleep(1) for _ in range(10**6)]).start()\n"
@@ -160,8 +192,9 @@ def test_what_it_started_ends_with_the_engine(desk: Make, pictures: list[Path], 
         f"open({str(note)!r}, 'a').write(f'{{child.pid}} ')\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     )
-    provoke(d, model(tmp_path, "bad", what))
-    d.until(lambda: "classify" in d.session.results)
+    name = model(tmp_path, "bad", what)
+    provoke(d, name)
+    d.until(lambda: d.document.model == name and "classify" in d.session.results)
     engine, children = d.session.jobs.lane.pid, [int(pid) for pid in note.read_text().split()]
     assert children and all(_lives(pid) for pid in (engine, *children))
     d.session.jobs.lane.restart()
@@ -169,7 +202,7 @@ def test_what_it_started_ends_with_the_engine(desk: Make, pictures: list[Path], 
 
 
 def test_children_of_an_engine_that_crashes_end_with_it(desk: Make, pictures: list[Path], tmp_path: Path) -> None:
-    d = start(desk, pictures[0])
+    d = start(desk, pictures[0], confined=False)  # it writes a note
     note = tmp_path / "pids"
     what = f"open({str(note)!r}, 'a').write(f'{{subprocess.Popen([\"sleep\", \"1000\"]).pid}} ')\nctypes.string_at(0)"
     provoke(d, model(tmp_path, "bad", what))
@@ -202,9 +235,7 @@ def test_memory_that_no_limit_sees_ends_the_engine_with_words(
     # Shared pages are none of a process's own data, so that no limit of it holds.
     what = "import mmap\nm = mmap.mmap(-1, 3 << 30)\nfor i in range(0, 3 << 30, 4096): m[i] = 1"
     provoke(d, model(tmp_path, "bad", what))
-    d.until(
-        lambda: told(d, "The engine stopped at classify with bad.py:build: it took more memory than this machine can")
-    )
+    d.until(lambda: told(d, "The engine stopped while opening bad.py:build: it took more memory than this machine can"))
     good(d)
 
 

@@ -69,7 +69,7 @@ def test_it_is_closed_at_first_and_says_what_to_do(opened: Any) -> None:
     assert not docks["timeline"].isHidden()
     assert panel(opened).hint.text() == "Press K to keep this code as a key; two make a path."
     keep(opened, 1)
-    assert keys(opened) == ["seed:1"] and panel(opened).hint.isVisible() and panel(opened).reel is None
+    assert keys(opened) == ["seed:1"] and panel(opened).hint.isVisible() and panel(opened).frames is None
     assert "Go to another code and press K again" in panel(opened).hint.text()
     assert np.array_equal(panel(opened)._thumbs["seed:1"], made(opened, "seed:1"))
     for name in ("play", "back", "forward"):
@@ -78,19 +78,19 @@ def test_it_is_closed_at_first_and_says_what_to_do(opened: Any) -> None:
 
 def test_two_keys_make_a_path_at_constant_speed(opened: Any) -> None:
     shown = keep(opened, 1, 2)
-    assert shown.reel is not None and len(shown.reel) == 120 and not shown.hint.isVisible()
+    assert shown.frames is not None and len(shown.frames) == 120 and not shown.hint.isVisible()
     expected = direct(opened, keys="seed:1 | seed:2", frames=120, retime=True)
-    assert np.array_equal(shown.reel.pictures, expected["pictures"])
+    assert np.array_equal(shown.frames.pictures, expected["pictures"])
     assert opened.document.latent.at == 1 and shown.frame == 119
     assert "at constant speed" in shown.remark.text()
     assert not shown.form.easing.isEnabled() and shown.form.path.isEnabled()
     assert [lane.name for lane in shown.plots._lanes] == ["Length", "Step"]
     opened.run("undo")
     opened.settle()
-    assert keys(opened) == ["seed:1"] and shown.reel is None
+    assert keys(opened) == ["seed:1"] and shown.frames is None
     opened.run("redo")
     opened.settle()
-    assert keys(opened) == ["seed:1", "seed:2"] and shown.reel is not None
+    assert keys(opened) == ["seed:1", "seed:2"] and shown.frames is not None
 
 
 def test_a_gan_has_a_plot_of_its_score(desk: Make, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_keys_are_chosen_moved_and_removed_by_keys_alone(opened: Any) -> None:
     assert np.array_equal(opened.canvas.pixels, made(opened, "seed:1"))
     QTest.keyClick(line, Qt.Key.Key_Right)
     opened.settle()
-    assert opened.document.latent.at == 1 and shown.frame == shown.reel.key(1)
+    assert opened.document.latent.at == 1 and shown.frame == shown.frames.key(1)
     opened.key(Qt.Key.Key_Right, Qt.KeyboardModifier.ControlModifier)
     opened.settle()
     assert keys(opened) == ["seed:1", "seed:3", "seed:2"] and opened.document.latent.at == 2
@@ -152,7 +152,7 @@ def test_a_key_taken_from_the_path_goes_between_its_neighbours_and_no_code_twice
     shown._seek(60)
     shown._settle("Go to a frame")
     opened.settle()
-    middle = write(shown.reel.codes[60])
+    middle = write(shown.frames.codes[60])
     assert opened.document.latent.code == middle
     opened.run("key-add")
     opened.settle()
@@ -182,7 +182,7 @@ def test_each_segment_has_its_own_path_and_easing(opened: Any) -> None:
     first, second, _ = opened.document.latent.keys
     assert (first.path, first.easing) == ("lerp", "easeInQuad") and (second.path, second.easing) == ("auto", "linear")
     expected = direct(opened, keys="seed:1 lerp easeInQuad | seed:2 | seed:3", frames=120)
-    assert np.array_equal(shown.reel.codes, expected["codes"])
+    assert np.array_equal(shown.frames.codes, expected["codes"])
     shown._seek(100)
     assert shown.form.segment.text() == "From key 2 to key 3" and shown.form.path.currentData() == "auto"
     assert opened.store.undo_title == "Easing after key 1"
@@ -196,9 +196,9 @@ def test_frames_rate_and_loop_are_settings(opened: Any) -> None:
     shown.form.fps.setValue(60)
     shown.form.buttons["loop"].click()
     opened.settle()
-    assert len(shown.reel) == 20 and shown.reel.loop and shown.reel.fps == 60
+    assert len(shown.frames) == 20 and shown.frames.loop and shown.frames.fps == 60
     expected = direct(opened, keys="seed:1 | seed:2", frames=20, loop=True, retime=True)
-    assert np.array_equal(shown.reel.codes, expected["codes"])
+    assert np.array_equal(shown.frames.codes, expected["codes"])
     assert shown.line._loop and shown.scrubber.maximum() == 20
     shown._go(1)
     opened.settle()
@@ -206,7 +206,7 @@ def test_frames_rate_and_loop_are_settings(opened: Any) -> None:
     for _ in range(3):
         opened.run("undo")
         opened.settle()
-    assert len(shown.reel) == 120 and not shown.reel.loop
+    assert len(shown.frames) == 120 and not shown.frames.loop
 
 
 def test_playing_shows_frames_of_memory_and_stopping_stays_there(opened: Any) -> None:
@@ -220,13 +220,13 @@ def test_playing_shows_frames_of_memory_and_stopping_stays_there(opened: Any) ->
     opened.key(Qt.Key.Key_Space)
     assert shown.player.playing
     opened.until(lambda: len(seen) >= 5)
-    assert np.array_equal(opened.canvas.pixels, shown.reel.pictures[shown.frame])
+    assert np.array_equal(opened.canvas.pixels, shown.frames.pictures[shown.frame])
     assert opened.document.latent.code == "seed:1"  # nothing is asked while it plays
     opened.key(Qt.Key.Key_Space)
     assert not shown.player.playing
     opened.settle()
-    assert opened.document.latent.code == write(shown.reel.codes[shown.frame])
-    assert np.array_equal(opened.canvas.pixels, shown.reel.pictures[shown.frame])
+    assert opened.document.latent.code == write(shown.frames.codes[shown.frame])
+    assert np.array_equal(opened.canvas.pixels, shown.frames.pictures[shown.frame])
     assert len(opened.session.results) == asked and seen == sorted(seen)
 
 
@@ -237,7 +237,7 @@ def test_playing_ends_at_the_end_and_begins_again(opened: Any) -> None:
     shown._go(0)
     shown.toggle()
     opened.until(lambda: not shown.player.playing)
-    assert shown.frame == 4 and opened.document.latent.code == write(shown.reel.codes[4])
+    assert shown.frame == 4 and opened.document.latent.code == write(shown.frames.codes[4])
     shown.toggle()
     assert shown.player.playing and shown.frame in (0, 1, 2, 3)
     shown.pause()
@@ -260,16 +260,16 @@ def test_the_scrubber_shows_frames_and_goes_there_when_let_go(opened: Any) -> No
     shown = keep(opened, 1, 2)
     shown.scrubber.setFocus()
     QTest.keyClick(shown.scrubber, Qt.Key.Key_Home)
-    assert shown.frame == 0 and np.array_equal(opened.canvas.pixels, shown.reel.pictures[0])
+    assert shown.frame == 0 and np.array_equal(opened.canvas.pixels, shown.frames.pictures[0])
     opened.key(Qt.Key.Key_Right)
-    assert shown.frame == 1 and opened.document.latent.code == write(shown.reel.codes[1])
+    assert shown.frame == 1 and opened.document.latent.code == write(shown.frames.codes[1])
     opened.canvas.setFocus()
     opened.key(Qt.Key.Key_Period)
     assert shown.frame == 2
     opened.key(Qt.Key.Key_Comma)
     opened.key(Qt.Key.Key_Comma)
     opened.key(Qt.Key.Key_Comma)
-    assert shown.frame == 0 and f"frame 0 of {len(shown.reel) - 1}" in shown.told.text()
+    assert shown.frame == 0 and f"frame 0 of {len(shown.frames) - 1}" in shown.told.text()
 
 
 def test_a_drag_over_the_plots_seeks(opened: Any) -> None:
@@ -280,7 +280,7 @@ def test_a_drag_over_the_plots_seeks(opened: Any) -> None:
     QTest.mouseMove(shown.plots, QPointF(field.center().x(), 8).toPoint())
     QTest.mouseRelease(shown.plots, LEFT, pos=QPointF(field.center().x(), 8).toPoint())
     opened.settle()
-    assert opened.document.latent.code == write(shown.reel.codes[shown.frame])
+    assert opened.document.latent.code == write(shown.frames.codes[shown.frame])
     assert "Length" in shown.plots.explain(QPointF(field.center().x(), 8))
 
 
@@ -294,7 +294,7 @@ def test_another_model_forgets_the_keys(opened: Any, tmp_path: Path) -> None:
     shown = keep(opened, 1, 2)
     opened.store.update(opened.document.with_model(gan(tmp_path)))
     opened.settle()
-    assert keys(opened) == [] and shown.reel is None and not shown.player.playing
+    assert keys(opened) == [] and shown.frames is None and not shown.player.playing
 
 
 def test_a_path_that_cannot_be_is_said_and_the_last_one_stays(opened: Any) -> None:
@@ -303,13 +303,13 @@ def test_a_path_that_cannot_be_is_said_and_the_last_one_stays(opened: Any) -> No
         opened.settle()
         opened.run("key-add")
         opened.settle()
-    shown, before = panel(opened), panel(opened).reel
+    shown, before = panel(opened), panel(opened).frames
     assert before is not None
     opened.store.update(opened.document.with_latent(code="0,-1,0,0", at=-1))
     opened.settle()
     opened.run("key-add")
     opened.until(lambda: "opposite each other" in shown.remark.text())
-    assert shown.reel is before and len(keys(opened)) == 3
+    assert shown.frames is before and len(keys(opened)) == 3
     assert not [text for text in opened.messages if "opposite" in text]
 
 
@@ -325,7 +325,7 @@ def test_the_path_is_exported_with_its_recipe(opened: Any, tmp_path: Path, kind:
     opened.until(lambda: any(text.startswith(f"Exported walk.{kind}") for text in opened.messages))
     assert {path.name for path in folder.iterdir()} == {f"walk.{kind}", "walk.recipe.json"}
     if kind == "npy":
-        assert np.array_equal(np.load(folder / "walk.npy"), panel(opened).reel.codes)
+        assert np.array_equal(np.load(folder / "walk.npy"), panel(opened).frames.codes)
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
 """The command table, and the palette and the sheet of shortcuts that show it.
 
-May import viewer.widgets and viewer.theme.
+May import viewer.theme, viewer.widgets.controls and viewer.widgets.dialogs.
 """

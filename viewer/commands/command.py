@@ -261,7 +261,7 @@ class _Submenu(QMenu):
             self.addAction(NOTHING_HERE).setEnabled(False)
 
 
-def inside(title: str) -> str:
+def within_sentence(title: str) -> str:
     """Return a title for use within a sentence: "Undo score", but "Undo NMS IoU"."""
     return title[:1].lower() + title[1:] if title[1:2].islower() else title
 

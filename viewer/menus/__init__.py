@@ -1,4 +1,4 @@
 """The entries of the menus, added to the window at start-up.
 
-May import every folder of viewer; only viewer.app imports it.
+May import every room of viewer, and of models but models.engine.
 """

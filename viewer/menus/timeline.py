@@ -105,7 +105,7 @@ def play(w: Window) -> None:
     """Play or pause the path, or explain how to create one; otherwise play or pause the video."""
     if not plays(w):
         w.live_view.toggle()
-    elif panel(w).reel is None:
+    elif panel(w).frames is None:
         w.docks.show(TimelinePanel.id)
     else:
         panel(w).toggle()

@@ -14,7 +14,7 @@ from models.requests import Request
 from models.types import Failure, Pixels, Result
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import latent_code, latent_path
-from viewer.presenters.latent_path import Reel
+from viewer.presenters.latent_path import PathFrames
 from viewer.session.document import Document, Key
 from viewer.session.history import Store
 from viewer.widgets.charts.path_plots import Lane, PathPlots
@@ -40,7 +40,7 @@ class TimelinePanel(Panel):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.reel: Reel | None = None
+        self.frames: PathFrames | None = None
         self.frame = 0
         self.player = Player(self)
         self._space: Space | None = None
@@ -70,10 +70,10 @@ class TimelinePanel(Panel):
         """Show the document's keys and settings; stop playback if the code was changed elsewhere."""
         keys, at = document.latent.keys, document.latent.at
         if document.model != self._model:
-            self._model, self.reel, self._thumbs, self._latest = document.model, None, {}, None
+            self._model, self.frames, self._thumbs, self._latest = document.model, None, {}, None
         if len(keys) < 2:
-            self.reel = None
-        if self.reel is None or document.latent.code != self._code:
+            self.frames = None
+        if self.frames is None or document.latent.code != self._code:
             self.player.stop()
             self._code, self._moved = document.latent.code, False
         offer = description.offers.get(latent_path.INSPECTION) if description else None
@@ -82,8 +82,8 @@ class TimelinePanel(Panel):
             self.form.fill({p.name: p for p in offer.parameters}, set(description.capabilities))
             defaults = {**offer.defaults, "frames": latent_path.FRAMES, "retime": True}
             self._show_values({**defaults, **document.values(latent_path.INSPECTION)})
-        if self.reel is not None and not self.player.playing and 0 <= at < len(keys) == len(self.reel.stops):
-            self.frame = self.reel.key(at)
+        if self.frames is not None and not self.player.playing and 0 <= at < len(keys) == len(self.frames.stops):
+            self.frame = self.frames.key(at)
         self._show(document)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
@@ -94,10 +94,10 @@ class TimelinePanel(Panel):
             return
         self.remark.setText("")
         if request.inspection == latent_path.INSPECTION:
-            self.reel = Reel(request, result)
-            self._thumbs = {s.code: p for s, p in zip(self.reel.stops, result.arrays["keys"], strict=True)}
-            self.frame = min(self.frame, len(self.reel) - 1)
-            self.remark.setText(self.reel.remarks())
+            self.frames = PathFrames(request, result)
+            self._thumbs = {s.code: p for s, p in zip(self.frames.stops, result.arrays["keys"], strict=True)}
+            self.frame = min(self.frame, len(self.frames) - 1)
+            self.remark.setText(self.frames.remarks())
             if self.player.playing:
                 self._play()
         else:
@@ -117,8 +117,8 @@ class TimelinePanel(Panel):
         """Play from the current frame, or from the start if at the end; while playing, stop as `pause` does."""
         if self.player.playing:
             self.pause()
-        elif self.reel is not None:
-            if not self.reel.loop and self.frame == len(self.reel) - 1:
+        elif self.frames is not None:
+            if not self.frames.loop and self.frame == len(self.frames) - 1:
                 self.frame = 0
             self._play()
 
@@ -131,9 +131,9 @@ class TimelinePanel(Panel):
     def step(self, by: int) -> None:
         """Step by a number of frames; a loop wraps around."""
         self.player.stop()
-        if self.reel is not None:
+        if self.frames is not None:
             frame = self.frame + by
-            self._seek(frame % len(self.reel) if self.reel.loop else max(0, min(frame, len(self.reel) - 1)))
+            self._seek(frame % len(self.frames) if self.frames.loop else max(0, min(frame, len(self.frames) - 1)))
             self._settle("Go to a frame")
 
     def add_key(self) -> None:
@@ -145,8 +145,8 @@ class TimelinePanel(Panel):
         if not text:
             return
         after = document.latent.at
-        if after < 0 and self.reel is not None and text == self.reel.text(self.frame):
-            after = int(self.reel.segment[self.frame])
+        if after < 0 and self.frames is not None and text == self.frames.text(self.frame):
+            after = int(self.frames.segment[self.frame])
         after = len(keys) - 1 if after < 0 else min(after, len(keys) - 1)
         if text in {key.code for key in keys[max(0, after) : after + 2]}:
             self.remark.setText("This code is a key already. Go to another code first.")
@@ -176,29 +176,29 @@ class TimelinePanel(Panel):
     # internals
 
     def _play(self) -> None:
-        assert self.reel is not None
-        self.player.play(self.frame, count=len(self.reel), fps=self.reel.fps, loop=self.reel.loop)
+        assert self.frames is not None
+        self.player.play(self.frame, count=len(self.frames), fps=self.frames.fps, loop=self.frames.loop)
         self._show_now()
 
     def _seek(self, frame: int) -> None:
         """Show a frame from memory; the current code changes only when the seek is final (`_settle`)."""
-        if self.reel is not None:
-            self.frame = max(0, min(frame, len(self.reel) - 1))
+        if self.frames is not None:
+            self.frame = max(0, min(frame, len(self.frames) - 1))
             self._moved = True
-            self.picture_shown.emit(self.reel.pictures[self.frame])
+            self.picture_shown.emit(self.frames.pictures[self.frame])
             self._show_now()
 
     def _settle(self, title: str) -> None:
         """Make the code of the frame shown the current one."""
-        if self.reel is not None and self._moved and not self.player.playing:
+        if self.frames is not None and self._moved and not self.player.playing:
             self._moved = False
-            document = self.store.document.with_latent(code=self.reel.text(self.frame), at=-1)
+            document = self.store.document.with_latent(code=self.frames.text(self.frame), at=-1)
             self.store.update(document, title=title, merge="path frame")
         self._show_now()
 
     def _scrubbed(self) -> None:
         self.player.stop()
-        self._seek(self.scrubber.sliderPosition() % len(self.reel) if self.reel is not None else 0)
+        self._seek(self.scrubber.sliderPosition() % len(self.frames) if self.frames is not None else 0)
 
     def _acted(self) -> None:
         # Drags arrive through sliderMoved; this handles keys, the wheel and clicks.
@@ -206,9 +206,9 @@ class TimelinePanel(Panel):
             self._scrubbed()
 
     def _sought(self, time: float) -> None:
-        if self.reel is not None:
+        if self.frames is not None:
             self.player.stop()
-            self._seek(self.reel.at(time))
+            self._seek(self.frames.at(time))
 
     def _go(self, number: int) -> None:
         self.player.stop()
@@ -249,8 +249,8 @@ class TimelinePanel(Panel):
         """Return the key whose segment's path and easing are shown, -1 if there is no path."""
         document = self.store.document
         keys, at = len(document.latent.keys), document.latent.at
-        if self.reel is not None and (at < 0 or self._moved):
-            at = int(self.reel.segment[self.frame])
+        if self.frames is not None and (at < 0 or self._moved):
+            at = int(self.frames.segment[self.frame])
         last = keys - 1 if document.values(latent_path.INSPECTION).get("loop") else keys - 2
         return max(0, min(at, last)) if keys > 1 else -1
 
@@ -260,38 +260,40 @@ class TimelinePanel(Panel):
 
     def _show(self, document: Document) -> None:
         """Show keys, plots and the frame."""
-        keys, at, loop = document.latent.keys, document.latent.at, bool(self.reel and self.reel.loop)
-        same = self.reel is not None and len(self.reel.stops) == len(keys)
+        keys, at, loop = document.latent.keys, document.latent.at, bool(self.frames and self.frames.loop)
+        same = self.frames is not None and len(self.frames.stops) == len(keys)
         even = np.linspace(0, 1, len(keys) + loop)[: len(keys)].tolist()
-        times = [self.reel.time(self.reel.key(n)) if self.reel is not None and same else t for n, t in enumerate(even)]
+        times = [
+            self.frames.time(self.frames.key(n)) if self.frames is not None and same else t for n, t in enumerate(even)
+        ]
         places = [
             Place(self._thumbs.get(key.code), time, "" if key.path == "auto" else key.path.replace("_", " "))
             for key, time in zip(keys, times, strict=True)
         ]
         self.line.show_keys(places, chosen=at, loop=loop)
-        there = self.reel is not None
+        there = self.frames is not None
         for part in (self.scrubber, self.plots, self.told):
             part.setVisible(there)
         self.hint.setText(latent_path.HINTS[min(len(keys), 1)])
         self.hint.setVisible(len(keys) < 2)
         self.line.setVisible(bool(keys))
-        if self.reel is not None:
-            self.plots.set_lanes(_lanes(self.reel), bounds=times[1:] if loop else times[1:-1])
+        if self.frames is not None:
+            self.plots.set_lanes(_lanes(self.frames), bounds=times[1:] if loop else times[1:-1])
         self._show_now()
 
     def _show_now(self) -> None:
         """Show the time of the frame, and its numbers."""
-        if self.reel is not None:
+        if self.frames is not None:
             with QSignalBlocker(self.scrubber):
-                self.scrubber.setRange(0, self.reel.last)
+                self.scrubber.setRange(0, self.frames.last)
                 if not self.scrubber.isSliderDown():
                     self.scrubber.setValue(self.frame)
-            self.plots.set_now(self.reel.time(self.frame))
-            self.told.setText(self.reel.told(self.frame))
+            self.plots.set_now(self.frames.time(self.frame))
+            self.told.setText(self.frames.told(self.frame))
         document, segment = self.store.document, self._segment
         onward = (segment + 1, (segment + 1) % len(document.latent.keys) + 1) if segment >= 0 else None
         timed = not document.values(latent_path.INSPECTION).get("retime", True)
-        ready, chosen = self.reel is not None, document.latent.at >= 0
+        ready, chosen = self.frames is not None, document.latent.at >= 0
         self.form.show_state(segment=onward, playing=self.player.playing, ready=ready, timed=timed, chosen=chosen)
         if segment >= 0:
             key = document.latent.keys[segment]
@@ -333,7 +335,7 @@ class TimelinePanel(Panel):
         outer.addLayout(column, 1)
 
 
-def _lanes(shown: Reel) -> list[Lane]:
+def _lanes(shown: PathFrames) -> list[Lane]:
     """Return the plots of a path, for the values that it has."""
     curves, band = shown.curves(), shown.result.meta["band"]
     lanes = []

@@ -1,4 +1,5 @@
 """Convert results to layers and text, and document settings to requests.
 
-May import viewer.session and the layer values of viewer.canvas; never Qt.
+May import models.cards, models.detection, models.latent, models.truth, viewer.canvas, viewer.session and the
+vocabulary.
 """

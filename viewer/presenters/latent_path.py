@@ -63,7 +63,7 @@ def with_key(document: Document, number: int, **changed: str) -> Document:
     return document.with_latent(keys=tuple(keys))
 
 
-class Reel:
+class PathFrames:
     """The frames of a result, in memory.
 
     Time is 0 at the first frame and 1 at the last, in a loop at the first again.

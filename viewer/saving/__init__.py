@@ -1,4 +1,4 @@
 """Read and write session files (.vitrine).
 
-May import viewer.session and viewer.presenters; never Qt.
+May import models.cards, models.pictures, viewer.presenters, viewer.session and the vocabulary.
 """

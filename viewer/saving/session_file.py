@@ -22,7 +22,7 @@ from models.pictures.media import has_password, is_endless, is_live, title
 from models.recipe import versions
 from models.types import Refusal, Source
 from viewer.saving import validation
-from viewer.saving.dataclass_json import mapped, plain, taken
+from viewer.session.dataclass_json import mapped, plain, taken
 from viewer.session.document import Document
 from viewer.session.document_paths import moved, named, of_model
 

@@ -11,7 +11,7 @@ from models.params import Value
 from viewer.presenters.attribution import PARTS
 from viewer.presenters.heatmap import COLOUR_MAPS, SIGNS
 from viewer.presenters.map_comparison import SCALES
-from viewer.saving.dataclass_json import Tell, mapped
+from viewer.session.dataclass_json import Tell, mapped
 from viewer.session.document import Document, Look, Maps, View
 
 

@@ -12,7 +12,7 @@ from models.files import code_of
 from models.pictures.media import is_endless
 from models.requests import Request
 from models.types import Source
-from viewer.saving.dataclass_json import mapped
+from viewer.session.dataclass_json import mapped
 from viewer.session.document import Document, Latent
 
 PARAMETERS = frozenset({"folder", "truth", "with_folder", "without_folder"})  # of inspections; they hold paths

@@ -26,7 +26,7 @@ import numpy as np
 
 from models import output_files
 from models.engine.process import FLAGS, receive, send, serve
-from models.live.shared_frames import Borrower, Lender
+from models.live.shared_frames import SharedMemoryReader, SharedMemoryWriter
 from models.live.status import Facts, Shown
 from models.pictures import reading
 from models.requests import Request
@@ -143,7 +143,7 @@ class ProcessLane:
         self._pipe: Any = None
         self._out: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._finished = threading.Event()
-        self._lender, self._borrower = Lender(), Borrower()
+        self._writer, self._reader = SharedMemoryWriter(), SharedMemoryReader()
         self._tail = Tail()
         self._reading = ReadingProcesses()
 
@@ -211,7 +211,7 @@ class ProcessLane:
             return
         if command == "record" and self._plan is not None:
             given = (self._scratch_for(given[0]),)
-        given = tuple(self._lender.put(value) if isinstance(value, np.ndarray) else value for value in given)
+        given = tuple(self._writer.put(value) if isinstance(value, np.ndarray) else value for value in given)
         self._out.put(("live", number, command, *given))
 
     def tick(self) -> None:
@@ -245,7 +245,7 @@ class ProcessLane:
         self._process.join(GRACE_S)
         self._out.put(None)
         self._pipe.close()
-        self._lender.close()
+        self._writer.close()
         self._process = None
         if self._plan is not None:
             sandbox.remove(self._plan.scratch)
@@ -256,7 +256,7 @@ class ProcessLane:
                 message = receive(pipe)
                 if generation == self._generation and message[0] == "live" and isinstance(message[-1], Shown):
                     shown = message[-1]
-                    message = (*message[:-1], replace(shown, pixels=self._borrower.fetch(shown.pixels)))
+                    message = (*message[:-1], replace(shown, pixels=self._reader.fetch(shown.pixels)))
                 if self._recording is not None and generation == self._generation:
                     message = self._recorded(message)
                 if message[0] == "finished":

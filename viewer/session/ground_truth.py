@@ -27,7 +27,7 @@ class OpenPictures(Protocol):
         """Open the pictures."""
 
 
-class Truths:
+class GroundTruth:
     """The document's ground truth: `current`, None until it is read; `reading` says whether one is being read."""
 
     def __init__(self, state: SessionState, *, open_pictures: OpenPictures) -> None:

@@ -23,6 +23,7 @@ __all__ = ["InlineLane", "Jobs", "Lane", "Mailbox", "Post", "ProcessLane"]
 
 MOST_DEATHS = 2
 MOST_STARTS = 3
+DESCRIBE = "describe"  # the inspection that opens a model and asks nothing
 
 
 def queue_of(slot: str) -> str:
@@ -37,6 +38,12 @@ def queue_of(slot: str) -> str:
 def firsts(slots: Iterable[str]) -> list[str]:
     """Return the slots without all but the first of each queue."""
     return list({queue_of(slot) or slot: slot for slot in reversed(list(slots))}.values())
+
+
+def _doing(request: Request) -> str:
+    """Return in words what the engine does for a request; a model runs already while it is opened."""
+    title = model_name.title(request.model)
+    return f"while opening {title}" if request.inspection == DESCRIBE else f"at {request.inspection} with {title}"
 
 
 EngineState = Literal["starting", "ready", "restarting", "stopped"]
@@ -234,11 +241,7 @@ class Jobs:
                     self._give_up(code, details)
                     return
                 head, how = self._first(), engine_process.ending_words(code)
-                at = (
-                    f" at {head.inspection} with {model_name.title(head.model)}"
-                    if head is not None and was_ready
-                    else ""
-                )
+                at = f" {_doing(head)}" if head is not None and was_ready else ""
                 text = f"The engine stopped unexpectedly{at}: {how}. A fresh one takes over."
                 self.deliver("lost", text, details)
                 self._revive(blame=was_ready, how=how, details=details, again=code != engine_process.OVER_MEMORY)
@@ -348,9 +351,10 @@ class Jobs:
                 self.deliver("done", name, request, Failure("Cancelled.", cancelled=True))
             elif slot.deaths >= MOST_DEATHS:
                 slot.deaths = 0
-                at = f"at {request.inspection} with {model_name.title(request.model)}"
-                text = f"The engine stopped {f'{MOST_DEATHS} times ' if again else ''}{at}: {how}."
-                self.deliver("done", name, request, Failure(text, "Try another picture or model.", details))
+                text = f"The engine stopped {f'{MOST_DEATHS} times ' if again else ''}{_doing(request)}: {how}."
+                opening = request.inspection == DESCRIBE
+                advice = "Try another model." if opening else "Try another picture or model."
+                self.deliver("done", name, request, Failure(text, advice, details))
                 if wanted is not None and wanted != request and slot.running is None:
                     self._submit(slot, wanted)
             else:

@@ -23,7 +23,7 @@ MOST_DEATHS = 2
 Heard = Callable[[Failure | None], None]
 
 
-class Live:
+class LivePlayback:
     """The source that plays, or none. `facts` is the latest report on it.
 
     `paint` returns a frame with its overlay, for recording; `after_paint` calls back once the screen is up to date, and

@@ -11,7 +11,7 @@ from models.pictures import reading
 from models.pictures.images import Picture
 from models.types import Failure, Refusal, Source
 from viewer.session.document import Document
-from viewer.session.live_playback import Live
+from viewer.session.live_playback import LivePlayback
 from viewer.session.state import SessionState
 
 Accept = Callable[[int], None]
@@ -23,7 +23,7 @@ class PictureLoading:
     `replan` submits the document's requests. Stepping skips the `unreadable` pictures.
     """
 
-    def __init__(self, state: SessionState, live: Live, *, replan: Callable[[], None]) -> None:
+    def __init__(self, state: SessionState, live: LivePlayback, *, replan: Callable[[], None]) -> None:
         self._state, self._live, self._replan = state, live, replan
         self.unreadable: set[Source] = set()
         self._target, self._reads = -1, 0

@@ -14,7 +14,7 @@ from typing import Any
 from models import files
 from models.output_files import write_whole
 from models.pictures.media import has_password
-from models.places import HOME_VARIABLE, home, note
+from models.places import HOME_VARIABLE, home, note, prepare
 from models.types import Refusal
 
 __all__ = ["HOME_VARIABLE", "Settings", "home"]
@@ -47,6 +47,8 @@ class Settings:
     @classmethod
     def load(cls, folder: Path | None = None) -> Settings:
         """Read the settings in `folder`, else in $VITRINE_HOME, else in the user's configuration folder."""
+        if folder is None:
+            prepare()
         found = cls(folder or home())
         if folder is None and (told := note()):
             found.notes.append(told)

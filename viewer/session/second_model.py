@@ -41,7 +41,7 @@ def slot_of(slot: str) -> str:
     return slot.removeprefix(PREFIX) if slot.startswith(PREFIX) else ""
 
 
-class Beside:
+class SecondModel:
     """B in a session: its `store` holds B's document, `wants` are the slots of panels that also show B.
 
     `replan` submits the requests of both documents.

@@ -15,12 +15,12 @@ from models.truth.read import recognise
 from models.truth.types import Truth
 from models.types import Failure, Refusal, Result, Source
 from viewer.session.document import Document
-from viewer.session.ground_truth import Truths
+from viewer.session.ground_truth import GroundTruth
 from viewer.session.job_queue import Lane, Post, firsts, queue_of
-from viewer.session.live_playback import Live
+from viewer.session.live_playback import LivePlayback
 from viewer.session.picture_loading import PictureLoading
 from viewer.session.request_plan import DESCRIBE_SLOT, DETECT_SLOT, Wants, plan
-from viewer.session.second_model import Beside
+from viewer.session.second_model import SecondModel
 from viewer.session.state import SessionState
 
 OPENING = "opening"
@@ -37,10 +37,10 @@ class Session:
         self.descriptions, self.failed = state.descriptions, state.failed
         self.wants: list[tuple[str, Wants]] = []
         self.good = DEFAULT_MODEL
-        self.live = Live(state)
+        self.live = LivePlayback(state)
         self.loading = PictureLoading(state, self.live, replan=self.replan)
-        self.truths = Truths(state, open_pictures=self.loading.open)
-        self.beside = Beside(state, replan=self.replan)
+        self.truths = GroundTruth(state, open_pictures=self.loading.open)
+        self.beside = SecondModel(state, replan=self.replan)
         self.store.listen(self._changed)
 
     def begin(self, post: Post, wants: Sequence[tuple[str, Wants]], *, started: bool = False) -> None:

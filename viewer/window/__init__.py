@@ -1,4 +1,4 @@
 """The main window: panes, docks, status bar, and dialogs.
 
-May import every folder of viewer except viewer.menus; never viewer.app.
+May import every room of viewer, and of models but models.engine and viewer.menus.
 """

@@ -24,7 +24,7 @@ from models.truth.types import Truth
 from models.types import Failure, Result, Source
 from viewer import theme
 from viewer.canvas.view import Canvas, Pointer
-from viewer.commands.command import Commands, inside
+from viewer.commands.command import Commands, within_sentence
 from viewer.commands.palette import CommandPalette
 from viewer.commands.shortcut_sheet import ShortcutSheet
 from viewer.panels.base import Panel
@@ -210,7 +210,9 @@ class Window(QMainWindow):
         self._titles = self.session.store.undo_title, self.session.store.redo_title
         store, actions_by_id = self.session.store, self.commands.actions(self)
         for name, title in (("undo", store.undo_title), ("redo", store.redo_title)):
-            actions_by_id[name].setText(f"{self.commands[name].title} {inside(title)}".rstrip().replace("&", "&&"))
+            actions_by_id[name].setText(
+                f"{self.commands[name].title} {within_sentence(title)}".rstrip().replace("&", "&&")
+            )
 
     def _changed(self, before: Document, after: Document) -> None:
         if before.source != after.source:

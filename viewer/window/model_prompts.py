@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog
 
 from models import model_name
 from models.inspection import Description
-from models.types import Failure
+from models.types import Failure, Refusal
 from models.user_code import consent
 from viewer.session import second_model
 from viewer.session.request_plan import DESCRIBE_SLOT
@@ -69,13 +69,13 @@ class ModelPrompts:
             text = f"{description.name}: {' '.join(behaviour)}"
             key = f"behaviour {description.name}"
             self._context.messages.tell(text, severity="warning", key=key, action=show)
-        assumed = description.about.get("assumptions", {})
+        offered = description.about.get("assumptions", {})
+        assumed = {key: item for key, item in offered.items() if not item.get("known")}
         if assumed and not model_name.split(self._context.session.store.document.model)[1]:
             said = {key: item.get("titles", {}).get(item["value"], item["value"]) for key, item in assumed.items()}
             words = ", ".join(f"{str(item['title']).lower()} {said[key]}" for key, item in assumed.items())
-            self._context.messages.tell(
-                f"{description.name}: {note} Assumed: {words}.", key=f"assumed {description.name}", action=show
-            )
+            text = " ".join(filter(None, (f"{description.name}:", note, f"Assumed: {words}.")))
+            self._context.messages.tell(text, key=f"assumed {description.name}", action=show)
 
     def ask(self, model: str, path: Path, open_again: Open) -> None:
         """Ask whether a file of code may run in its current form, and if so open the model again."""
@@ -85,11 +85,10 @@ class ModelPrompts:
             return
         try:
             code = Code.read(path)
-        except OSError as error:
+        except (OSError, Refusal) as error:
             self._context.messages.tell(f"{path.name} cannot be read: {error}.", severity="error")
             return
-        earlier, text = consent.before(path)
-        dialog = Allow(code, changed=bool(earlier) and earlier != code.sha256, before=text, parent=self._context.frame)
+        dialog = Allow(code, parent=self._context.frame)
         yes = QDialog.DialogCode.Accepted
         dialog.finished.connect(lambda answer: self._answered(model, code, open_again, yes=answer == yes))
         dialog.finished.connect(dialog.deleteLater)
@@ -118,7 +117,8 @@ class ModelPrompts:
             self._context.messages.tell(f"{code.path.name} was not run.", key="allow")
             return
         try:
-            consent.allow(code.path, code.sha256)
+            for one in (code, *code.helpers):
+                consent.allow(one.path, one.sha256)
         except OSError as error:
             self._context.messages.tell(
                 f"The permission for {code.path.name} could not be saved: {error}.", severity="error"

@@ -1,1 +1,1 @@
-"""Charts and plots. May import viewer.theme, the other widgets, and results' data from models."""
+"""Charts and plots. May import models.evaluation, viewer.theme, viewer.widgets.pictures and the vocabulary."""

@@ -1,4 +1,5 @@
 """Input controls: sliders, fields, forms, lists.
 
-May import viewer.theme, viewer.presenters, the value types of viewer.session, and models' parameters and cards.
+May import models.cards, models.detection, viewer.presenters, viewer.session, viewer.theme, viewer.widgets.pictures and
+the vocabulary.
 """

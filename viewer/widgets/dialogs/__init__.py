@@ -1,4 +1,5 @@
 """Dialogs, overlays, banners and messages shown over or above the window's content.
 
-May import viewer.theme, widgets.controls, widgets.tables, and the zoo, cards and user_code of models.
+May import models.cards, models.exported, models.pictures, models.user_code, models.zoo, viewer.theme,
+viewer.widgets.controls, viewer.widgets.tables and the vocabulary.
 """

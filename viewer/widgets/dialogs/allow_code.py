@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from models.exported import torchscript_text
+from models.user_code import consent, helpers
 from viewer import theme
 
 GAP = 8
@@ -41,42 +42,68 @@ SCRIPT_RISK = (
     "It is TorchScript: a program, not just weights. Before it runs, each operator that it calls is checked against "
     "a list of what networks need. Still, run it only if you made it, or trust who did."
 )
-BEYOND = "Files that it imports run with it: they are not shown here, and you are not asked again when they change."
+BEYOND = (
+    "It imports no file of its folder. If it does so under a name that it makes while it runs, you are asked then. "
+    "Installed packages run as they are."
+)
+HELPERS = (
+    "Files of its folder that it imports are shown here too. You allow all of them, and are asked again when one of "
+    "them changes. Installed packages run as they are."
+)
+HELPERS_PX = 84
 
 
 @dataclass(frozen=True)
 class Code:
-    """A file with code, read once, so that exactly the bytes shown are the bytes allowed. `size` is in bytes.
+    """A file with code, read once, so that exactly the bytes shown are the bytes allowed.
 
-    `script` is true for TorchScript, whose `text` is the source contained in the archive.
+    `script` is true for TorchScript, whose `text` is the source contained in the archive; `helpers` are the files of
+    its folder that it imports. `changed` says that another version was allowed before; `before` is its text if known.
     """
 
     path: Path
     text: str
     sha256: str
-    size: int
+    content: bytes
     date: str
     script: bool = False
+    helpers: tuple[Code, ...] = ()
+    changed: bool = False
+    before: str | None = None
 
     @classmethod
     def read(cls, path: Path) -> Code:
-        """Read a file. Raises OSError."""
+        """Read a file, and what it imports from its folder. Raises OSError, Refusal."""
+        code = cls._one(path)
+        if code.script:
+            return code
+        return replace(code, helpers=tuple(cls._one(helper) for helper in helpers.found(path, code.content)))
+
+    @classmethod
+    def _one(cls, path: Path) -> Code:
         content, changed = path.read_bytes(), path.stat().st_mtime
         date = datetime.fromtimestamp(changed).strftime("%Y-%m-%d %H:%M:%S")
         script = torchscript_text.sources(content)
         digest = hashlib.sha256(content).hexdigest()
-        return cls(path, script or torchscript_text.text_of(content), digest, len(content), date, bool(script))
+        text = script or torchscript_text.text_of(content)
+        earlier, before = consent.before(path)
+        changed = bool(earlier) and earlier != digest
+        return cls(path, text, digest, content, date, bool(script), changed=changed, before=before if changed else None)
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
 
 
 class Allow(QDialog):
-    """Asks about one file. `changed` says that another version was allowed before; `before` is its text if still known.
+    """Asks about one file and what it imports from its folder, with what is new since they were allowed.
 
-    The dialog is accepted if the file may run. Nothing in the file runs before that.
+    It is accepted when they may run; until then nothing of them does.
     """
 
-    def __init__(self, code: Code, *, changed: bool = False, before: str | None = None, parent: QWidget) -> None:
+    def __init__(self, code: Code, *, parent: QWidget) -> None:
         super().__init__(parent)
-        self.code = code
+        self.code, self.codes = code, (code, *code.helpers)
         self.setWindowTitle("Run this code?")
         self.resize(*SIZE_PX)
         column = QVBoxLayout(self)
@@ -84,25 +111,31 @@ class Allow(QDialog):
         column.setSpacing(GAP)
         self.head = _words(f"Opening this model runs the code in {visible(code.path.name)}.", bold=True)
         column.addWidget(self.head)
-        if changed:
-            note = "" if before is not None else " Its earlier content is no longer known."
-            column.addWidget(_words(f"The file has changed since you allowed it.{note}", bold=True, role="warning"))
+        for one in self.codes:
+            if one.changed:
+                note = "" if one.before is not None else " Its earlier content is no longer known."
+                what = "The file" if one is code else visible(self._name(one))
+                column.addWidget(_words(f"{what} has changed since you allowed it.{note}", bold=True, role="warning"))
         column.addWidget(_words(SCRIPT_RISK if code.script else RISK))
         column.addLayout(self._facts())
         self.pages = QTabWidget()
         self.pages.setAccessibleName("What the file says")
         self.pages.setDocumentMode(True)
         self.source = _text(code.text, "Source")
-        if before is not None:
-            self.difference = _text(difference(before, code.text), "What has changed")
-            self.pages.addTab(self.difference, "What has changed")
-        self.pages.addTab(self.source, "All of it")
+        for one in self.codes:
+            if one.before is not None:
+                page = _text(difference(one.before, one.text), "What has changed")
+                self.pages.addTab(page, "What has changed" if one is code else f"{self._name(one)}: what has changed")
+                self.difference = page
+        self.pages.addTab(self.source, self._name(code) if code.helpers else "All of it")
+        for one in code.helpers:
+            self.pages.addTab(_text(one.text, f"Source of {visible(one.path.name)}"), visible(self._name(one)))
         column.addWidget(self.pages, 1)
-        if hidden := len(_UNSEEN.findall(code.text)):
+        if hidden := sum(len(_UNSEEN.findall(one.text)) for one in self.codes):
             marks = f"It holds {hidden:,} invisible characters, shown as ⟦U+…⟧: they can hide code."
             column.addWidget(_words(marks, role="warning"))
         if not code.script:
-            column.addWidget(_words(BEYOND))
+            column.addWidget(_words(HELPERS if code.helpers else BEYOND))
         self.run, self.cancel = QPushButton("Run it"), QPushButton("Cancel")
         self.run.setAutoDefault(False)
         self.run.clicked.connect(self.accept)
@@ -133,7 +166,15 @@ class Allow(QDialog):
         lines = f"{len(self.code.text.splitlines()):,} lines{' of code' if self.code.script else ''}"
         form.addRow("Size", _words(f"{self.code.size:,} bytes, {lines}"))
         form.addRow("Changed", _words(self.code.date))
+        if self.code.helpers:
+            self.helpers = _text("\n".join(f"{one.sha256}  {self._name(one)}" for one in self.code.helpers), "Helpers")
+            self.helpers.setMaximumHeight(HELPERS_PX)
+            form.addRow("Imports", self.helpers)
         return form
+
+    def _name(self, code: Code) -> str:
+        """Return the path of one of the files in the folder."""
+        return str(code.path.relative_to(self.code.path.parent))
 
 
 def visible(text: str) -> str:

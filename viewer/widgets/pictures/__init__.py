@@ -1,4 +1,5 @@
 """Images side by side in grids and strips, heat maps over images, and their readouts.
 
-May import viewer.theme, viewer.canvas, viewer.presenters, widgets.controls and widgets.charts.
+May import models.latent, viewer.canvas, viewer.presenters, viewer.theme, viewer.widgets.charts, viewer.widgets.controls
+and the vocabulary.
 """

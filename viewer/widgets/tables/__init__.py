@@ -1,4 +1,4 @@
 """Tables, trees and lists of facts.
 
-May import viewer.theme, viewer.presenters, viewer.canvas, widgets.controls, and data types from models.
+May import models.cards, models.evaluation, viewer.canvas, viewer.presenters, viewer.theme and the vocabulary.
 """

@@ -68,7 +68,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     begun: list[subprocess.Popen[str]] = []
 
     def go(code: str, *words: object, **environment: str) -> subprocess.Popen[str]:
-        named = {**os.environ, "VITRINE_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1", **environment}
+        given = {"VITRINE_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        named = {**os.environ, **given, **environment}
         command = [sys.executable, "-c", code, *map(str, words)]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         begun.append(subprocess.Popen(command, cwd=ROOT, env=named, text=True, **pipes))

@@ -17,9 +17,9 @@ from hypothesis import settings as hypothesis_settings
 from models import model_name
 from models.types import Refusal, Source
 from viewer.saving import session_file
-from viewer.saving.dataclass_json import mapped, plain, taken
 from viewer.saving.session_file import SUFFIX, read, write
 from viewer.saving.validation import checked
+from viewer.session.dataclass_json import mapped, plain, taken
 from viewer.session.document import Document
 from viewer.session.document_paths import named
 

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QLabel
 from models import model_name
 from models.types import Result
 from models.user_code import consent, kept_adapters
+from viewer.session.request_plan import DESCRIBE_SLOT
 from viewer.widgets.dialogs.allow_code import Allow, difference, visible
 from viewer.widgets.dialogs.open_code import OpenCode
 
@@ -122,6 +123,42 @@ def test_a_file_that_changed_is_asked_about_again_with_what_is_new(desk: Callabl
     assert again is not box
     assert "# later" in again.source.toPlainText()
     again.reject()
+
+
+def test_what_a_file_imports_is_shown_and_allowed_with_it(desk: Callable[..., Any], file: Path) -> None:
+    helper, late = file.with_name("nets.py"), file.with_name("late.py")
+    helper.write_text(CODE)
+    late.write_text("X = 1\n")
+    file.write_text("from nets import Mine\n\nADAPTER = Mine\n")
+    d = desk()
+    d.session.open_model(str(file))
+    box = dialog(d, Allow)
+    assert [box.pages.tabText(i) for i in range(box.pages.count())] == ["mine.py", "nets.py"]
+    assert box.pages.widget(1).toPlainText() == CODE.rstrip("\n")
+    digest = hashlib.sha256(helper.read_bytes()).hexdigest()
+    assert box.helpers.toPlainText() == f"{digest}  nets.py"
+    box.run.click()
+    d.until(lambda: d.document.model == str(file))
+    d.settle()
+    assert set(consent.allowed().values()) == {str(file), str(helper)}
+
+    helper.write_text(CODE.replace("stride=8", "stride=8, bias=False") + "\n__import__('la' + 'te')\n")
+    d.session.open_model(str(file))
+    box = dialog(d, Allow)
+    assert "nets.py has changed since you allowed it" in words(box) and "The file has changed" not in words(box)
+    assert box.pages.currentWidget() is box.difference
+    assert box.pages.tabText(0) == "nets.py: what has changed"
+    assert "+        self.conv = nn.Conv2d(3, 6, 8, stride=8, bias=False)" in box.difference.toPlainText()
+    box.run.click()
+    # What could not be foreseen is asked about when it is imported.
+    d.until(lambda: [c for c in d.window.children() if isinstance(c, Allow) and c.isVisible() and c is not box])
+    again = dialog(d, Allow)
+    assert again.code.path == late
+    again.run.click()
+    d.until(lambda: none_open(d, Allow))
+    d.settle()
+    assert str(late) in consent.allowed().values()
+    assert d.document.model == str(file) and DESCRIBE_SLOT not in d.session.failed
 
 
 def test_what_was_allowed_can_be_forgotten_and_an_adapter_kept(

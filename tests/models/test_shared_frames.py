@@ -13,7 +13,7 @@ import pytest
 from videos import numbered
 
 from models.live import shared_frames
-from models.live.shared_frames import Borrower, Lender, Loan
+from models.live.shared_frames import SharedArray, SharedMemoryReader, SharedMemoryWriter
 
 
 def left() -> list[str]:
@@ -23,23 +23,23 @@ def left() -> list[str]:
 
 
 def test_frames_arrive_as_they_were_and_are_copies() -> None:
-    lender, borrower = Lender(), Borrower()
+    writer, reader = SharedMemoryWriter(), SharedMemoryReader()
     got = []
     for number, size in enumerate(((320, 240), (320, 240), (640, 480), (160, 120))):
         frame = numbered(number, size=size)
-        loan = lender.put(frame)
-        assert isinstance(loan, Loan)
-        got.append((frame, borrower.fetch(loan)))
+        shared = writer.put(frame)
+        assert isinstance(shared, SharedArray)
+        got.append((frame, reader.fetch(shared)))
     assert all(np.array_equal(frame, copy) for frame, copy in got)
     assert left() == []
-    borrower.close()
-    lender.close()
+    reader.close()
+    writer.close()
 
 
 def fetch(pipe: Any) -> None:
-    borrower = Borrower()
-    while (loan := pipe.recv()) is not None:
-        pipe.send(int(borrower.fetch(loan).sum()))
+    reader = SharedMemoryReader()
+    while (shared := pipe.recv()) is not None:
+        pipe.send(int(reader.fetch(shared).sum()))
 
 
 def test_another_process_reads_them() -> None:
@@ -47,22 +47,22 @@ def test_another_process_reads_them() -> None:
     ours, theirs = context.Pipe()
     process = context.Process(target=fetch, args=(theirs,))
     process.start()
-    lender = Lender()
+    writer = SharedMemoryWriter()
     for number in range(3):
         frame = numbered(number)
-        ours.send(lender.put(frame))
+        ours.send(writer.put(frame))
         assert ours.recv() == frame.sum()
     ours.send(None)
     process.join()
-    lender.close()
+    writer.close()
     assert left() == []
 
 
 def test_what_nobody_fetched_is_taken_back() -> None:
-    lender = Lender()
-    lender.put(numbered(0))
+    writer = SharedMemoryWriter()
+    writer.put(numbered(0))
     assert len(left()) == 1 or not Path("/dev/shm").exists()
-    lender.close()
+    writer.close()
     assert left() == []
 
 
@@ -71,4 +71,4 @@ def test_without_room_a_frame_goes_the_other_way(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(shared_frames, "MEMORY", Path("/"))
     monkeypatch.setattr(shared_frames.shutil, "disk_usage", lambda _: usage(1, 1, 0))
     frame = numbered(0)
-    assert Lender().put(frame) is frame and Borrower().fetch(frame) is frame
+    assert SharedMemoryWriter().put(frame) is frame and SharedMemoryReader().fetch(frame) is frame

@@ -126,11 +126,11 @@ def _window(given: list[str]) -> int:
     options.model = _named(options) or None
     if options.screenshot:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from models import places
+    from models.runtime import user_folders
     from viewer.session.job_queue import Mailbox, ProcessLane
     from viewer.session.preferences import is_confined
 
-    places.prepare()  # before the engine starts, which has to look in the same folder
+    user_folders.prepare()  # before the engine starts, which has to look in the same folder
     lane, mail = ProcessLane(confined=not options.unconfined and is_confined()), Mailbox()
     lane.start(mail.post)
     try:
@@ -142,7 +142,8 @@ def _window(given: list[str]) -> int:
 
 
 def _headless(given: list[str]) -> int:
-    from models import command_line, places
+    from models import command_line
+    from models.runtime import user_folders
 
     parser = argparse.ArgumentParser(prog="main.py", usage="\n" + USAGE)
     commands = parser.add_subparsers(dest="command")
@@ -163,8 +164,8 @@ def _headless(given: list[str]) -> int:
     again.add_argument("recipe", type=Path)
     again.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(given)
-    places.prepare()
-    if told := places.note():
+    user_folders.prepare()
+    if told := user_folders.note():
         _say(told)
     match options.command:
         case "models":

@@ -11,9 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from models import model_name, places
+from models import model_name
 from models.files import ASSETS, code_of, text_of
 from models.output_files import write_whole
+from models.runtime import user_folders
 from models.types import Refusal
 
 BUNDLED = ASSETS / "models"
@@ -204,7 +205,7 @@ def place(file: Path) -> Path:
 
 def own_place(file: Path) -> Path:
     """Return the path of the card of a file in a folder that cannot be written to."""
-    return places.home() / "cards" / f"{file.stem}-{hashlib.sha256(str(file).encode()).hexdigest()[:12]}.json"
+    return user_folders.home() / "cards" / f"{file.stem}-{hashlib.sha256(str(file).encode()).hexdigest()[:12]}.json"
 
 
 def beside(file: Path) -> Card | None:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import platformdirs
 
-from models import places
+from models.runtime import user_folders
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # system calls, the same on every architecture
 ASK_VERSION, PATH_BENEATH = 1, 1
@@ -98,7 +98,7 @@ def current() -> Confinement:
 
 def plan() -> Plan:
     """Plan what an engine started now may read and write, and create its scratch folder. Raises OSError."""
-    home = os.path.realpath(places.user_folder())
+    home = os.path.realpath(user_folders.user_folder())
     private = tuple(sorted(p for name in PRIVATE if os.path.lexists(p := os.path.join(home, name))))
     private = tuple(dict.fromkeys(os.path.realpath(path) for path in private))
     return Plan(_scratch(), frozenset(_readable("/", private)), private, tuple(_writable(home)))
@@ -215,7 +215,7 @@ def remove(scratch: str) -> None:
 
 def _probes(given: Plan) -> Iterator[tuple[str, str]]:
     """Yield actions that are possible now and must not be afterwards: ("write", folder), ("read", file)."""
-    folders = (os.path.realpath(path) for path in (places.user_folder(), "/tmp", "/var/tmp", os.getcwd()))
+    folders = (os.path.realpath(path) for path in (user_folders.user_folder(), "/tmp", "/var/tmp", os.getcwd()))
     for folder in dict.fromkeys(folders):
         if os.access(folder, os.W_OK | os.X_OK) and not any(_within(folder, w) for w in given.writable):
             yield "write", folder

@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from models import places
 from models.exported.torchscript_text import text_of
 from models.output_files import write_whole
+from models.runtime import user_folders
 from models.types import Refusal
 
 FILE = "allowed.json"
@@ -49,7 +49,7 @@ def allow(path: Path, sha256: str) -> None:
     """
     known = allowed()
     known.pop(sha256, None)  # reinserted, so that the newest entry is the last
-    folder = places.home()
+    folder = user_folders.home()
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / FILE, (json.dumps({**known, sha256: str(path)}, indent=2, ensure_ascii=False) + "\n").encode())
     with suppress(OSError):
@@ -67,7 +67,7 @@ def before(path: Path) -> tuple[str, str | None]:
     if not found:
         return "", None
     try:
-        content = (places.home() / COPIES / found[-1]).read_bytes()
+        content = (user_folders.home() / COPIES / found[-1]).read_bytes()
     except OSError:
         return found[-1], None
     right = hashlib.sha256(content).hexdigest() == found[-1]
@@ -76,15 +76,15 @@ def before(path: Path) -> tuple[str, str | None]:
 
 def withdraw() -> None:
     """Revoke every consent and delete the copies. Raises OSError."""
-    (places.home() / FILE).unlink(missing_ok=True)
-    for copy in (places.home() / COPIES).glob("*"):
+    (user_folders.home() / FILE).unlink(missing_ok=True)
+    for copy in (user_folders.home() / COPIES).glob("*"):
         copy.unlink(missing_ok=True)
 
 
 def allowed() -> dict[str, str]:
     """Return, by SHA-256, the path at which each content was allowed. An unreadable record allows nothing."""
     try:
-        known: Any = json.loads((places.home() / FILE).read_text(encoding="utf-8"))
+        known: Any = json.loads((user_folders.home() / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
     return {str(k): str(v) for k, v in known.items()} if isinstance(known, dict) else {}

@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models import places
 from models.output_files import write_whole
+from models.runtime import user_folders
 from models.user_code import outline
 
 FILE = "adapters.json"
@@ -51,7 +51,7 @@ def kept() -> tuple[Kept, ...]:
 def paths() -> tuple[str, ...]:
     """Return the files kept by the user; none if the list cannot be read."""
     try:
-        found: Any = json.loads((places.home() / FILE).read_text(encoding="utf-8"))
+        found: Any = json.loads((user_folders.home() / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return ()
     return tuple(dict.fromkeys(p for p in found if isinstance(p, str) and p)) if isinstance(found, list) else ()
@@ -68,7 +68,7 @@ def forget(path: Path) -> None:
 
 
 def _write(found: tuple[str, ...]) -> None:
-    folder = places.home()
+    folder = user_folders.home()
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(list(dict.fromkeys(found)), indent=2, ensure_ascii=False)
     write_whole(folder / FILE, f"{text}\n".encode())

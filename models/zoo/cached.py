@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from models import places
 from models.cards.zoo_catalogue import Entry
+from models.runtime import user_folders
 
 PART = ".part"  # suffix of an unfinished download
 
@@ -20,7 +20,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 def checkpoints() -> Path:
     """Return the folder in which torch hub keeps what it downloads (`torch.hub.get_dir()`, and in it checkpoints)."""
     home = os.environ.get("TORCH_HOME")
-    return (Path(home).expanduser() if home else places.caches() / "torch") / "hub" / "checkpoints"
+    return (Path(home).expanduser() if home else user_folders.caches() / "torch") / "hub" / "checkpoints"
 
 
 def hub_cache() -> Path:
@@ -28,7 +28,7 @@ def hub_cache() -> Path:
     named, home = os.environ.get("HF_HUB_CACHE"), os.environ.get("HF_HOME")
     if named:
         return Path(named).expanduser()
-    return (Path(home).expanduser() if home else places.caches() / "huggingface") / "hub"
+    return (Path(home).expanduser() if home else user_folders.caches() / "huggingface") / "hub"
 
 
 def place(entry: Entry) -> Path:

@@ -180,7 +180,7 @@ def test_what_was_allowed_can_be_forgotten_and_an_adapter_kept(
     assert kept_adapters.paths() == ()
     d.run("forget-code")
     assert consent.allowed() == {} and not actions["forget-code"].isEnabled()
-    assert not list((consent.places.home() / consent.COPIES).iterdir())
+    assert not list((consent.user_folders.home() / consent.COPIES).iterdir())
 
 
 def test_a_file_without_an_adapter_offers_what_it_has(desk: Callable[..., Any], file: Path, tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 from PySide6.QtWidgets import QFileDialog
 
-from models import places
 from models.pictures.images import PICTURE_SUFFIXES
 from models.pictures.media import title
 from models.requests import Request
+from models.runtime import user_folders
 from models.types import Refusal, Result
 from viewer.commands.command import Command
 from viewer.export import answers
@@ -177,7 +177,7 @@ def ask_export(w: Window, kind: str) -> None:
     if found is None:
         return
     request, _ = found
-    begin = Path(w.settings.last_folder or places.user_folder()) / f"{request.stem}.{kind}"
+    begin = Path(w.settings.last_folder or user_folders.user_folder()) / f"{request.stem}.{kind}"
     name, _ = QFileDialog.getSaveFileName(w, "Export", str(begin), f"*.{kind}")
     if name:
         export_to(w, Path(name), kind)

@@ -7,8 +7,9 @@ from typing import Any
 
 from PySide6.QtWidgets import QFileDialog
 
-from models import output_files, places, recipe
+from models import output_files, recipe
 from models.output_files import OutputFiles
+from models.runtime import user_folders
 from models.types import Refusal
 from viewer.commands.command import Command
 from viewer.export import map_grid
@@ -43,7 +44,7 @@ def commands(w: Window) -> list[Command]:
 
 def ask_maps(w: Window) -> None:
     """Ask for a path for the compared maps."""
-    begin = Path(w.settings.last_folder or places.user_folder()) / "maps.png"
+    begin = Path(w.settings.last_folder or user_folders.user_folder()) / "maps.png"
     name, _ = QFileDialog.getSaveFileName(w, "Export compared maps", str(begin), "Grid with NPZ and JSON (*.png)")
     if name:
         export_maps(w, Path(name))
@@ -70,7 +71,7 @@ def ask_proof(w: Window) -> None:
     shown = _proof(w).shown
     if shown is None:
         return
-    begin = Path(w.settings.last_folder or places.user_folder()) / f"{shown[0].stem}.json"
+    begin = Path(w.settings.last_folder or user_folders.user_folder()) / f"{shown[0].stem}.json"
     name, _ = QFileDialog.getSaveFileName(w, "Export the proof", str(begin), "Everything (*.json);;Curves (*.csv)")
     if name:
         export_proof(w, Path(name))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog
 
-from models import model_name, places
+from models import model_name
 from models.cards import card
 from models.files import MODEL_SUFFIXES
+from models.runtime import user_folders
 from models.types import Refusal
 from viewer.commands.command import Command
 from viewer.export import two_models
@@ -65,7 +66,7 @@ def ask_export(w: Window) -> None:
     """Ask for a path for both panes."""
     document = w.session.store.document
     stem = document.source.stem if document.source else "picture"
-    begin = Path(w.settings.last_folder or places.user_folder()) / f"{stem}.two-models.png"
+    begin = Path(w.settings.last_folder or user_folders.user_folder()) / f"{stem}.two-models.png"
     name, _ = QFileDialog.getSaveFileName(w, "Export both models", str(begin), "Both panes and what differs (*.png)")
     if name:
         export_to(w, Path(name))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog
 
-from models import places
 from models.requests import Request
+from models.runtime import user_folders
 from models.types import Refusal, Result
 from viewer.commands.command import Command
 from viewer.export import answers
@@ -136,7 +136,7 @@ def ask_export(w: Window, kind: str) -> None:
     found = shown(w)
     if found is None:
         return
-    begin = Path(w.settings.last_folder or places.user_folder()) / f"{found[0].stem}.{kind}"
+    begin = Path(w.settings.last_folder or user_folders.user_folder()) / f"{found[0].stem}.{kind}"
     name, _ = QFileDialog.getSaveFileName(w, "Export path", str(begin), f"*.{kind}")
     if name:
         export_to(w, Path(name), kind)

@@ -14,7 +14,7 @@ from typing import Any
 from models import files
 from models.output_files import write_whole
 from models.pictures.media import has_password
-from models.places import HOME_VARIABLE, home, note, prepare
+from models.runtime.user_folders import HOME_VARIABLE, home, note, prepare
 from models.types import Refusal
 
 __all__ = ["HOME_VARIABLE", "Settings", "home"]

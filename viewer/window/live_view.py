@@ -9,11 +9,11 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 
-from models import places
 from models.live.record import SUFFIX
 from models.live.status import Shown
 from models.pictures.images import Picture
 from models.pictures.media import VIDEO_SUFFIXES, is_endless, title
+from models.runtime import user_folders
 from models.types import Pixels, Source
 from viewer.canvas.painter import pixels_of, render
 from viewer.panels.base import Panel
@@ -69,7 +69,7 @@ class LiveView(QObject):
         if self.recording:
             self._live.finish()
         elif source is not None:
-            begin = Path(settings.last_folder or places.user_folder()) / f"{source.stem}.detect{SUFFIX}"
+            begin = Path(settings.last_folder or user_folders.user_folder()) / f"{source.stem}.detect{SUFFIX}"
             name, _ = QFileDialog.getSaveFileName(self._context.frame, "Record", str(begin), f"*{SUFFIX}")
             if name:
                 self.record_to(Path(name))

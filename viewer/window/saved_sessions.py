@@ -11,8 +11,8 @@ from typing import Any
 from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
-from models import places
 from models.cards import card
+from models.runtime import user_folders
 from models.types import Refusal
 from viewer.saving import session_file, validation
 from viewer.saving.session_file import SUFFIX, Digests, Opened, is_session, listed
@@ -107,7 +107,7 @@ class SavedSessions(QObject):
         settings = self._context.settings
         document = self._context.session.store.document
         stem = self.path.stem if self.path else document.file.stem if document.file else "session"
-        begin = Path(settings.last_folder or places.user_folder()) / f"{stem}{SUFFIX}"
+        begin = Path(settings.last_folder or user_folders.user_folder()) / f"{stem}{SUFFIX}"
         name, _ = QFileDialog.getSaveFileName(self._context.frame, "Save session", str(begin), KIND)
         if name:
             settings.last_folder = str(Path(name).parent)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from models import places
 from models.cards.card import BUNDLED
+from models.runtime import user_folders
 from models.user_code import consent
 from models.zoo import cached
 from viewer.saving.crash_recovery import Kept
@@ -32,14 +32,14 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """No variable that names a folder, and nothing of it known from before."""
     for name in ("VITRINE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TORCH_HOME", "HF_HOME", "HF_HUB_CACHE"):
         monkeypatch.delenv(name, raising=False)
-    places._writable.cache_clear()
-    places._temporary.cache_clear()
-    places._told.clear()
-    writable = places._writable
+    user_folders._writable.cache_clear()
+    user_folders._temporary.cache_clear()
+    user_folders._told.clear()
+    writable = user_folders._writable
     yield monkeypatch
     writable.cache_clear()
-    places._temporary.cache_clear()
-    places._told.clear()
+    user_folders._temporary.cache_clear()
+    user_folders._told.clear()
 
 
 def unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,8 +64,8 @@ def test_without_a_home_everything_is_kept_for_this_run_and_that_is_said_once(
         bare.setenv("VITRINE_HOME", f"{NOWHERE}/vitrine")
     settings = Settings.load()
     assert [text for text in settings.notes if "not remembered beyond this run" in text] == settings.notes
-    assert len(settings.notes) == 1 and not Settings.load().notes and not places.note()
-    assert settings.folder == places.home() and settings.folder.is_relative_to(tempfile.gettempdir())
+    assert len(settings.notes) == 1 and not Settings.load().notes and not user_folders.note()
+    assert settings.folder == user_folders.home() and settings.folder.is_relative_to(tempfile.gettempdir())
     assert os.environ["VITRINE_HOME"] == str(settings.folder), "the engine's process keeps things there too"
     settings.theme = "dark"
     assert settings.save() and Settings.load().theme == "dark"
@@ -82,7 +82,7 @@ def test_without_a_home_everything_is_kept_for_this_run_and_that_is_said_once(
     if kind != "named":
         assert cached.checkpoints().is_relative_to(settings.folder)
         assert cached.hub_cache().is_relative_to(settings.folder)
-        assert places.user_folder().is_dir()
+        assert user_folders.user_folder().is_dir()
     assert [p.name for p in tmp_path.iterdir()] == ["code.py"], "no folder called ~"
 
 
@@ -90,7 +90,7 @@ def test_what_was_set_in_a_home_that_is_read_only_holds_for_this_run(bare: pytes
     (tmp_path / "settings.json").write_text(json.dumps({"theme": "dark"}))
     (tmp_path / "allowed.json").write_text(json.dumps({"0" * 64: "x.py"}))
     bare.setenv("VITRINE_HOME", str(tmp_path))
-    bare.setattr(places, "_writable", lambda folder: folder != tmp_path)
+    bare.setattr(user_folders, "_writable", lambda folder: folder != tmp_path)
     settings = Settings.load()
     assert settings.theme == "dark" and list(consent.allowed()) == ["0" * 64]
     assert settings.folder != tmp_path and f"{tmp_path} cannot be written to" in settings.notes[0]
@@ -99,15 +99,15 @@ def test_what_was_set_in_a_home_that_is_read_only_holds_for_this_run(bare: pytes
 def test_an_engine_that_is_confined_looks_where_the_program_does(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What it could write in the folder's stead must not allow code to run."""
     bare.setenv("VITRINE_HOME", str(tmp_path))
-    bare.setattr(places, "_writable", lambda folder: False)
-    assert places.home() == tmp_path and consent.allowed() == {}
+    bare.setattr(user_folders, "_writable", lambda folder: False)
+    assert user_folders.home() == tmp_path and consent.allowed() == {}
     assert os.environ["VITRINE_HOME"] == str(tmp_path)
 
 
 def test_a_home_that_can_be_written_to_is_looked_at_and_left_as_it_is(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bare.setenv("VITRINE_HOME", str(tmp_path / "a" / "b"))
-    places.prepare()
-    assert places.home() == tmp_path / "a" / "b" and not places.note()
+    user_folders.prepare()
+    assert user_folders.home() == tmp_path / "a" / "b" and not user_folders.note()
     assert not list(tmp_path.iterdir())
 
 

@@ -2,5 +2,5 @@
 
 The window may import `cached`, `fetch` and `search`, which do without torch.
 
-May import models.cards, models.loading and the vocabulary.
+May import models.cards, models.loading, models.runtime.user_folders and the vocabulary.
 """

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from models.adapters.base.scored import Scored
 from models.cards.card import Card
+from models.loading import preprocess_presets
 from models.loading.probe_network import Found
 from models.runtime.forward_passes import through
+from models.types import Float, Pixels
 
 
 class AnyClassifierAdapter(Scored):
@@ -42,6 +44,21 @@ class AnyClassifierAdapter(Scored):
             return through(self.behaviour, self.net)
         run = through(self.behaviour, found.runner(self.net))
         return lambda x: found.head.scores(run(x)[found.part].flatten(1).float())
+
+    def readings(self, pixels: Pixels, stages: Any) -> dict[tuple[str, str], Float]:
+        """Return the scores (C,) of a picture under each way to scale its values, by its name and the colours' order.
+
+        Nothing where the card says how pictures are prepared: then no way is assumed.
+        """
+        offered = self.card.about.get("assumptions", {}).get("input", {}).get("choices", ())
+
+        def make() -> dict[tuple[str, str], Float]:
+            ways = preprocess_presets.others(self.preprocess, offered if self._found.channels == 3 else ())
+            with torch.inference_mode(False), torch.no_grad():
+                inputs = {name: way.input(pixels, self.device) for name, way in ways.items()}
+                return {name: self.scores(x)[0].float().cpu().numpy() for name, x in inputs.items()}
+
+        return stages.run("readings", make)
 
 
 ADAPTER = AnyClassifierAdapter

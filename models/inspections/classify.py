@@ -3,7 +3,8 @@
 Arrays of the Result, best class first: `labels` (K,), `scores` (K,) before softmax or sigmoid, `probabilities` (K,).
 For a regression `scores` are the values in the network's order, and there are no probabilities. Meta: `classes` all
 names, `extent` of the network's input in pixels of the image, `quantity` (what the numbers are), `head` and `evidence`
-(how the network's output is interpreted and why), `distribution` (whether the probabilities sum to 1).
+(how the network's output is interpreted and why), `distribution` (whether the probabilities sum to 1), `readings`
+(what the answer would be under each way to scale values, where that is assumed).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     subject, head = model.subject(pixels, stages), getattr(model, "head", None) or Head()
     meta = {"classes": model.card.classes, "extent": subject.extent, "input": subject.size}
     meta |= {"quantity": head.quantity, "head": head.kind, "evidence": head.evidence}
+    meta |= _readings(model, pixels, stages, subject.link, plain=head.quantity == VALUE)
     if head.quantity == VALUE:
         shown = np.arange(min(len(logits), params.top))
         return Result({"labels": shown, "scores": logits[shown]}, meta)
@@ -43,6 +45,25 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     chances = _probabilities(logits, subject.link)
     arrays = {"labels": best, "scores": logits[best], "probabilities": chances[best]}
     return Result(arrays, {**meta, "distribution": head.distribution and abs(float(chances.sum()) - 1) < SUM_OFF})
+
+
+def _readings(model: Any, pixels: Pixels, stages: Any, link: str, *, plain: bool) -> dict[str, Any]:
+    """Return as `readings` what the network would answer under each way to scale values, where one is assumed."""
+    if not hasattr(model, "readings"):
+        return {}
+    assumed, found = model.card.about.get("assumptions", {}), []
+    for (name, order), scores in model.readings(pixels, stages).items():
+        if not np.isfinite(scores).all():
+            continue
+        best = 0 if plain else int(scores.argmax())
+        row: dict[str, Any] = {"input": name, "colours": order, "title": assumed["input"]["titles"][name]}
+        row |= {"label": best, "class": model.card.classes[best], "score": float(scores[best])}
+        with np.errstate(over="ignore"):
+            chance = float(_probabilities(scores.astype(np.float64), link)[best])
+        row["probability"] = None if plain or chance > 1 + SUM_OFF else chance  # what exceeds 1 is no probability
+        row["taken"] = (name, order) == (assumed["input"]["value"], model.preprocess.order)
+        found.append(row)
+    return {"readings": found} if found else {}
 
 
 def _probabilities(scores: NDArray[np.float64], link: str) -> NDArray[np.float64]:

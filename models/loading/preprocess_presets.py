@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -96,6 +96,22 @@ def assumed(own: Preprocess, given: Mapping[str, str]) -> tuple[Preprocess, dict
     chosen = model_name.check({k: v for k, v in given.items() if k in offered}, offered, name="This model")
     made = known.get(chosen["input"], own)
     return replace(made, fit=chosen["fit"], order=chosen["colours"]), offered
+
+
+def others(own: Preprocess, names: Sequence[str]) -> dict[tuple[str, str], Preprocess]:
+    """Return how pictures of the same size could be prepared, by the preset's name and the order of the colours.
+
+    Each preset of `names` with the colours that it usually goes with, and `own` with either.
+    """
+    found: dict[tuple[str, str], Preprocess] = {}
+    for name in names:
+        if name not in PRESETS:
+            continue
+        made = replace(own, **{**PLAIN, **PRESETS[name]})
+        orders = ORDERS if made == own else ORDERS[1:] if name in BGR else ORDERS[:1]
+        ways = {(name, order): replace(made, order=order) for order in orders}
+        found |= {key: way for key, way in ways.items() if way not in found.values()}
+    return found
 
 
 class _Enough(Exception):  # noqa: N818 - ends a pass early

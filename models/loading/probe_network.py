@@ -299,6 +299,25 @@ def _on_picture(net: nn.Module, found: Found, boxes: int) -> tuple[Tensor, Tenso
     return tensors[found.part][0].float().cpu(), tensors[boxes][0].float().cpu()
 
 
+def _readings(net: nn.Module, found: Found, classes: Sequence[str], offered: Mapping[str, Any]) -> str:
+    """Return in a sentence what a picture that comes with Vitrine is taken for under each way to scale its values."""
+    pixels, run = images.read(PICTURE).pixels, found.runner(net)
+    said = []
+    ways = preprocess_presets.others(found.preprocess, offered["choices"] if found.channels == 3 else ())
+    for (name, order), way in ways.items():
+        with torch.no_grad():
+            scores = found.head.scores(run(way.input(pixels, device_of(net)))[found.part].flatten(1).float())
+        if not scores.isfinite().all():
+            continue
+        said.append(f"{offered['titles'][name]}, {order.upper()}: {heads.reading(scores[0], found.head, classes)}")
+    if not said:
+        return ""
+    return (
+        f"How values are scaled is assumed, and no picture can tell RGB from BGR. Under each way {PICTURE.name} gives: "
+        f"{'; '.join(said)}. Values and Colours choose another."
+    )
+
+
 def _told(card: Card, net: nn.Module, found: Found, scores: Tensor, assumptions: Mapping[str, Any]) -> Card:
     """Return the card with the findings."""
     columns = found.head.count if found.serves == CLASSES else scores.shape[-1 if scores.ndim == 3 else 1]
@@ -314,7 +333,11 @@ def _told(card: Card, net: nn.Module, found: Found, scores: Tensor, assumptions:
     about = {"preprocessing": found.preprocess.about, "assumptions": assumptions, "note": note}
     kind = str(card.about.get("architecture") or type(net).__name__)
     task = TASKS[found.serves]
-    return recognised(replace(card, classes=given), architecture=kind, task=task, classes=names, about=about)
+    told = recognised(replace(card, classes=given), architecture=kind, task=task, classes=names, about=about)
+    if found.serves == CLASSES and "input" in assumptions:
+        readings = _readings(net, found, told.classes, assumptions["input"])
+        told = replace(told, about={**told.about, "readings": readings})
+    return told
 
 
 def _what(found: Found, scores: Tensor, columns: int) -> str:

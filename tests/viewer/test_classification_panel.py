@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,9 @@ from torch.nn import functional
 
 from models.pictures.images import read
 from models.types import Source
+from models.user_code import consent
 from tests.viewer.explained import NAMES, PREPROCESSING, classifier, picture
+from viewer.panels.classification import ClassificationPanel
 from viewer.session.lookup import label_of
 
 Make = Callable[..., Any]
@@ -136,3 +140,27 @@ def test_outputs_that_the_card_has_no_name_for_are_ranked_with_the_others(desk: 
     d = desk(picture(tmp_path), model=classifier(tmp_path, NAMES[:2]))
     d.window.docks.show("classify")
     assert sorted(labels(d)) == list(range(len(NAMES))) and "class 9" in panel(d).ranking.text
+
+
+def test_other_values_are_one_click_away(desk: Make, pictures: list[Path], tmp_path: Path) -> None:
+    """What the answer would be under each way to scale values is listed, and a click opens the model so."""
+    code = tmp_path / "net.py"
+    code.write_text("import torch\ndef build():\n    torch.manual_seed(0)\n    return torch.nn.Sequential(")
+    with code.open("a") as file:
+        file.write("torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())\n")
+    consent.allow(code, hashlib.sha256(code.read_bytes()).hexdigest())
+    d = desk(pictures[0], model=f"{code}:build")
+    d.window.docks.show("classify")
+    panel = d.panel(ClassificationPanel)
+    d.until(panel.readings.isVisible)
+    text = panel.readings.text()
+    assert "<b>ImageNet" in text and 'href="caffe_104 bgr"' in text and text.count("%") == 9
+    if folder := os.environ.get("VITRINE_SHOTS"):
+        d.window.grab().save(f"{folder}/readings.png")
+    panel.readings.linkActivated.emit("caffe_104 bgr")
+    d.settle()
+    assert d.document.model == f"{code}:build?colours=bgr&input=caffe_104"
+    d.until(lambda: "<b>Caffe" in panel.readings.text())
+    d.session.store.undo()
+    d.settle()
+    assert d.document.model == f"{code}:build"

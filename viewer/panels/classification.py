@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import html
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout
 
-from models import quantity
+from models import model_name, quantity
 from models.cards.card import task
 from models.inspection import Description
 from models.requests import Request
@@ -26,6 +28,7 @@ from viewer.widgets.controls.search_line import Search
 from viewer.widgets.tables.class_ranking import Ranking
 
 MOST = 1000
+LINKS = Qt.TextInteractionFlag.LinksAccessibleByMouse | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
 NOTHING_OPEN = "Open a picture to begin."
 WAITING = "Waiting for the answer…"
 NONE_FOUND = "No class has that in its name."
@@ -64,6 +67,14 @@ class ClassificationPanel(Panel):
         column.setSpacing(GAP)
         column.addWidget(self.summary)
         column.addWidget(self.remark)
+        self.readings = QLabel()
+        self.readings.setAccessibleName("What the answer would be with other values")
+        self.readings.setTextFormat(Qt.TextFormat.RichText)
+        self.readings.setWordWrap(True)
+        self.readings.setTextInteractionFlags(LINKS)
+        self.readings.linkActivated.connect(self._reopen)
+        self.readings.hide()
+        column.addWidget(self.readings)
         column.addWidget(self.search)
         column.addWidget(self.ranking, 1)
         foot = QHBoxLayout()
@@ -168,8 +179,18 @@ class ClassificationPanel(Panel):
         self.remark.setText(str(description.about["note"]) if untrained and description else "")
         self.remark.setVisible(untrained)
 
+    def _reopen(self, chosen: str) -> None:
+        """Open the model with values scaled in another way."""
+        base, given = model_name.split(self.store.document.model)
+        values, order = chosen.split()
+        choice = model_name.join(base, {**given, "input": values, "colours": order})
+        self.store.update(self.store.document.with_model(choice), title=f"Choose input {values} {order}")
+
     def _tell(self) -> None:
         there = self._result is not None
+        readings = self._result.meta.get("readings", ()) if self._result is not None else ()
+        self.readings.setText(_offered(readings))
+        self.readings.setVisible(bool(readings))
         for widget in (self.search, self.ranking):
             widget.setEnabled(there)
         if self._result is None:
@@ -206,6 +227,18 @@ class ClassificationPanel(Panel):
     def _automatic(self) -> None:
         document = attribution.with_target(self.store.document, "").explaining(against="")
         self.store.update(document, title="Explain the highest class")
+
+
+def _offered(readings: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the answer would be with values scaled in other ways, each a link that opens the model so."""
+    said = []
+    for row in readings:
+        chance = row["probability"]
+        number = f"{row['class']} {row['score']:.4g}" if chance is None else f"{row['class']} {chance:.1%}"
+        title = html.escape(f"{row['title'].removesuffix(', BGR')}, {row['colours'].upper()}")
+        name = f"<b>{title}</b>" if row["taken"] else f'<a href="{row["input"]} {row["colours"]}">{title}</a>'
+        said.append(f"{name}: {html.escape(number)}")
+    return "<br>".join(["How values are scaled is assumed.", *said]) if said else ""
 
 
 PANEL = ClassificationPanel

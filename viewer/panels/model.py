@@ -102,7 +102,11 @@ class ModelPanel(Panel):
         self.facts.set_title(_short(description.name))
         self.facts.setToolTip(plain(str(card.file_of(document.model) or description.name)))
         self.facts.set_facts(_facts(document, description))
-        said = [str(text) for text in (about.get("note", ""), *about.get("behaviour", ())) if text]
+        said = [
+            str(text)
+            for text in (about.get("note", ""), about.get("readings", ""), *about.get("behaviour", ()))
+            if text
+        ]
         self.note.setText("\n\n".join(said))
         self.note.setVisible(bool(said))
         self.closed.setText(str(about.get("confinement", "")))

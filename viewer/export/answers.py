@@ -38,7 +38,7 @@ CELL_PX = 48
 GAP_PX = 2
 
 MAP = "attribution"
-PLAIN = ("classify", "layers", "verdicts")
+PLAIN = ("classify", "layers", "verdicts", "interpretation")
 PROOF = faithfulness.PROOF
 GRIDS = RAW
 KINDS = ("png", "svg", "json", "csv", "coco.json")

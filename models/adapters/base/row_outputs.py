@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.adapters.base.interpreted import Interpreted
 from models.cards.card import Card, label_ids
 from models.detection.box_rows import FIRST
 from models.detection.iou import iou
 from models.loading.probe_network import Found, device_of
 from models.params import Value
-from models.runtime.forward_passes import INNOCENT, Behaviour, through
+from models.runtime.forward_passes import through
 from models.subject import Rect, Subject
 from models.types import Candidates, Float, Pixels, Refusal
 
@@ -37,11 +38,10 @@ class Output:
         return self.scores.nbytes + self.boxes.nbytes
 
 
-class Rows:
+class Rows(Interpreted):
     """An opened detector whose output is a table of scores and boxes: stages network, decode."""
 
     stages: Mapping[str, str] = {"rpn": "{name} shows no region proposals."}
-    behaviour: Behaviour = INNOCENT
 
     def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
         assert found.boxes is not None

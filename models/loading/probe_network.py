@@ -57,9 +57,9 @@ class Found:
     """The findings on a network of an unknown family.
 
     It `serves` to return "classes", "boxes", "offsets" from anchors, boxes of the "cells" of a grid, or "features".
-    `preprocess` is applied to pictures; `channels` is 1 if the network takes grey pictures, else 3. `part` is the index of its scores, or
-    features, among the tensors it returns; `plain` says that it returns nothing else. `head` says what scores of
-    classes are, `boxes` what its boxes are, `layout` how the outputs of a detector are read.
+    `preprocess` is applied to pictures; `channels` is 1 if the network takes grey pictures, else 3. `part` is the index
+    of its scores, or features, among the tensors it returns; `plain` says that it returns nothing else. `head` says
+    what scores of classes are, `boxes` what its boxes are, `layout` how the outputs of a detector are read.
     """
 
     serves: str

@@ -109,10 +109,8 @@ def rungs(case: MissedCase) -> list[dict[str, Any]]:
     if case.evidence.factor is not None:
         found.append(_factor(case))
     for name, text in _second(case).items():
-        known = TITLES[name] not in absent
-        found.append(
-            _rung(case, name, text) if known else {"id": name, "state": UNREACHED, "text": absent[TITLES[name]]}
-        )
+        reason = absent.get(TITLES[name], "")
+        found.append({"id": name, "state": UNREACHED, "text": reason} if reason else _rung(case, name, text))
     return [{"id": rung["id"], "title": TITLES.get(rung["id"], rung["id"]), **rung} for rung in found]
 
 
@@ -137,7 +135,8 @@ def _cells(case: MissedCase) -> dict[str, Any]:
     """Count the cells whose centre lies in the object, by level, and name the cell of the best match."""
     table, (x0, y0, x1, y1) = case.evidence.origins, case.region
     centre = (table.boxes[:, :2] + table.boxes[:, 2:]) / 2
-    inside = (centre > (x0, y0)).all(1) & (centre < (x1, y1)).all(1)
+    x, y = centre.T
+    inside = (x > x0) & (x < x1) & (y > y0) & (y < y1)
     levels = range(len(table.grid))
     counts = [int(inside[table.start[level] : table.start[level + 1]].sum()) for level in levels]
     counted = ", ".join(f"{n:,} of level {level}" for level, n in enumerate(counts) if n)

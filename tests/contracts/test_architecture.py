@@ -245,8 +245,8 @@ def test_a_window_that_is_shown_has_imported_only_what_is_in_view(tmp_path: Path
     assert done.returncode == 0, done.stderr
 
 
-# What else writes: to a pipe of the kernel, to what another machine sends, to locks that hold nothing.
-WRITERS = {"models/output_files.py", "models/runtime/memory_limits.py", "models/zoo/download.py", "models/zoo/lock.py"}
+# What else writes: to a pipe of the kernel, to what another machine sends.
+WRITERS = {"models/output_files.py", "models/runtime/memory_limits.py", "models/zoo/download.py"}
 WRITERS |= {"viewer/saving/crash_recovery.py", "models/engine/process.py"}
 
 

@@ -242,7 +242,8 @@ def _within(corners: Float, x: float, y: float, slack_px: float) -> NDArray[np.b
     to_point = np.array([x, y], np.float32) - corners
     side = along[..., 0] * to_point[..., 1] - along[..., 1] * to_point[..., 0]
     distance = side / np.maximum(np.hypot(along[..., 0], along[..., 1]), 1e-6)
-    return (distance >= -slack_px).all(1) | (distance <= slack_px).all(1)
+    inside = np.all(distance >= -slack_px, axis=1) | np.all(distance <= slack_px, axis=1)
+    return np.asarray(inside, np.bool_)
 
 
 def _table(values: ArrayLike, *, columns: int = 4) -> Float:

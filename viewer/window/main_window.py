@@ -340,6 +340,8 @@ class Window(QMainWindow):
         self.film.stepped.connect(self.session.step)
         self.film.thumbnail_wanted.connect(self._thumbnails.want)
         self.canvas.pointer_moved.connect(self._pointed)
+        self.canvas.layers_changed.connect(lambda: self._pointed(self.canvas.pointer))
+        self.panes.repainted.connect(lambda: self._pointed(self.canvas.pointer))
         self.controller.fronted.connect(self._show_panes)
         self.controller.emptied.connect(self._show_welcome)
         self.controller.zoomed.connect(self.status.show_zoom)

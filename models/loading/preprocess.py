@@ -128,6 +128,12 @@ class Preprocess:
             image = functional.pad(image, self._margins(pixels))
         return image[None]
 
+    def plain(self, x: Tensor) -> Tensor:
+        """Return inputs (N, 3, h, w) as pictures RGB from 0 to 1, without their normalisation."""
+        mean, std = (x.new_tensor(v).view(1, 3, 1, 1) for v in (self.mean, self.std))
+        made = (x * std + mean) / self.range
+        return made.flip(1) if self.order == "bgr" else made
+
     def _margins(self, pixels: Pixels) -> tuple[int, int, int, int]:
         """Return the padding in px: left, right, top, bottom."""
         (inner_h, inner_w), (top, left) = self._placed(pixels.shape[1], pixels.shape[0])

@@ -12,6 +12,7 @@ from models.adapters.base.interpreted import Interpreted
 from models.adapters.base.scored import Seen
 from models.cards.card import Card
 from models.interpretation.map_codes import DepthCode
+from models.interpretation.spatial_reading import VALUE
 from models.loading.heads import VALUES, Head
 from models.loading.probe_network import Found
 from models.runtime.forward_passes import through
@@ -22,6 +23,7 @@ class AnyDepthAdapter(Interpreted, Seen):
     """An opened network with one map of numbers; attributions explain its mean."""
 
     serves: ClassVar[str] = "depth"
+    classes: ClassVar[tuple[str, ...]] = VALUE
     head: Head = Head(VALUES)
     stages: Mapping[str, str] = {
         "Detects": "{name} gives one number for each pixel: it finds no boxes.",

@@ -15,6 +15,7 @@ from models.adapters.base.scored import Seen
 from models.cards.card import Card
 from models.interpretation.map_readings import as_input
 from models.interpretation.picture_codes import PictureCode
+from models.interpretation.spatial_reading import COLOURS
 from models.loading.heads import VALUES, Head
 from models.loading.probe_network import Found
 from models.runtime.failures import out_of_memory
@@ -29,6 +30,7 @@ class AnyTranslatorAdapter(Interpreted, Seen):
     """An opened network that turns a picture into a picture; attributions explain the mean of a colour."""
 
     serves: ClassVar[str] = "picture"
+    classes: ClassVar[tuple[str, ...]] = COLOURS
     head: Head = Head(VALUES)
     stages: Mapping[str, str] = {
         "Detects": "{name} makes a picture of a picture: it finds no boxes.",

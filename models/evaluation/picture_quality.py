@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from models.types import Refusal
 
@@ -29,23 +28,24 @@ def ssim(picture: Tensor, reference: Tensor) -> float:
         raise Refusal(
             f"A picture of fewer than {2 * RADIUS + 1} pixels a side has no SSIM.", advice="Take a larger one."
         )
-    a, b = picture.double()[:, None], reference.double()[:, None]
-    window = _window().to(a)
-
-    def mean(values: Tensor) -> Tensor:
-        return functional.conv2d(values, window)
-
-    mean_a, mean_b = mean(a), mean(b)
-    var_a, var_b = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2
-    covariance = mean(a * b) - mean_a * mean_b
+    a, b = picture.double(), reference.double()
+    mean_a, mean_b = _mean(a), _mean(b)
+    var_a, var_b = _mean(a * a) - mean_a**2, _mean(b * b) - mean_b**2
+    covariance = _mean(a * b) - mean_a * mean_b
     c1, c2 = K1**2, K2**2
     above = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
     below = (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
     return float((above / below).mean())
 
 
-def _window() -> Tensor:
-    at = torch.arange(-RADIUS, RADIUS + 1, dtype=torch.float64)
-    line = (-(at**2) / (2 * SIGMA**2)).exp()
-    line = line / line.sum()
-    return (line[:, None] * line[None]).view(1, 1, 2 * RADIUS + 1, 2 * RADIUS + 1)
+def _mean(values: Tensor) -> Tensor:
+    """Return the weighted mean around each pixel of (C, H, W), where the window lies wholly in the picture."""
+    line = (-(torch.arange(-RADIUS, RADIUS + 1, dtype=torch.float64) ** 2) / (2 * SIGMA**2)).exp()
+    weights = (line / line.sum()).tolist()
+    for axis in (1, 2):
+        left = values.shape[axis] - 2 * RADIUS
+        made = values.narrow(axis, 0, left) * weights[0]
+        for place, weight in enumerate(weights[1:], 1):
+            made.add_(values.narrow(axis, place, left), alpha=weight)
+        values = made
+    return values

@@ -29,6 +29,7 @@ from models.pictures import images
 PICTURES = ("astronaut", "coffee")
 Named = Sequence[tuple[str, Tensor]]
 Prepare = Callable[[str], tuple[Preprocess, dict[str, dict[str, Any]]]]
+COLOURS, VALUE = ("red", "green", "blue"), ("value",)
 FEATURES_FIT = 0.45  # from which a reading comes before that of features
 CLOSE = 0.15  # difference of two readings' fits that no number decides
 
@@ -152,4 +153,5 @@ def names(reading: Reading, outputs: Named, size: tuple[int, int], given: Sequen
         count = int(how.points(floats, size).shape[1])
         numbered = tuple(f"point {place}" for place in range(1, count + 1))
         return tuple(given) if len(given) == count else COCO_POINTS if count == len(COCO_POINTS) else numbered
-    return ("red", "green", "blue") if reading.kind == PICTURE else ("value",)
+    own = COLOURS if reading.kind == PICTURE else VALUE
+    return tuple(given) if len(given) == len(own) else own

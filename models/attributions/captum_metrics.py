@@ -87,7 +87,9 @@ class Nudges:
     They are made one per step, since each costs as much as the map itself.
     """
 
-    def __init__(self, method: Attribution, probe: Probe, params: Any, own: Float, *, radius: float, count: int) -> None:
+    def __init__(
+        self, method: Attribution, probe: Probe, params: Any, own: Float, *, radius: float, count: int
+    ) -> None:
         self.done, self.of = 0, count
         self.failure: Exception | None = None
         self._method, self._probe, self._params, self._radius = method, probe, params, radius

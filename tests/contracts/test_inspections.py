@@ -35,7 +35,8 @@ FOLDERS = {"neighbours": ("folder",), "posterior": ("folder",), "attribute": ("w
 FEW = {
     "shapley_sampling": {"samples": 1, "segments": 6},
     "gradient_shap": {"samples": 4},
-    **dict.fromkeys(("layer_conductance", "internal_influence", "layer_integrated_gradients"), {"steps": 4}),
+    **{f"layer_{name}": {"steps": 4} for name in ("conductance", "integrated_gradients")},
+    "internal_influence": {"steps": 4},
     "neuron_conductance": {"steps": 4},
 }
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from explained import explained, input_of, network, opened, probe, stages
 from torch import Tensor, nn
+from torchvision.transforms.functional import gaussian_blur
 
 from models.attributions import captum_passes
 from models.attributions.attribution import Probe
@@ -26,7 +27,7 @@ from models.attributions.methods import (
     neuron_conductance,
     shapley_sampling,
 )
-from models.attributions.perturbation import BASELINES, baseline
+from models.attributions.perturbation import BASELINES, baseline, blurred
 from models.attributions.superpixels import Parts, parts_of
 from models.runtime.forward_passes import Behaviour, seed, through
 from models.runtime.watched_pass import random_state
@@ -347,3 +348,8 @@ def test_parts_of_a_batch_have_the_gradient_of_the_whole(small: Any) -> None:
         (ours,) = torch.autograd.grad(forward(asked, "test")(x).sum(), x)
     (whole,) = torch.autograd.grad(small.net(x)[:, 3].sum(), x)
     torch.testing.assert_close(ours, whole)
+
+
+def test_blurring_row_by_row_is_blurring_the_square() -> None:
+    x = torch.rand(1, 3, 20, 24, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(blurred(x, 2.0, 6), gaussian_blur(x, [13, 13], [2.0, 2.0]), rtol=1e-5, atol=1e-6)

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur
 
 from models.attributions import gradients as gradient
 from models.attributions.attribution import Heatmap, Probe, attribution
 from models.attributions.captum_passes import drawing, fitting, forward
+from models.attributions.perturbation import blurred
 from models.attributions.target import TargetParams
 from models.params import param
 from models.subject import Subject
@@ -147,7 +147,7 @@ def baseline(subject: Subject, kind: str, *, seed: int = 0) -> Tensor:
         case "blur":
             sigma = BLUR * min(subject.size)
             reach = min(int(3 * sigma), min(subject.size) - 1)
-            return gaussian_blur(x, [2 * reach + 1] * 2, [sigma] * 2)
+            return blurred(x, sigma, reach)
     # Drawn on the CPU, so that a seed gives the same noise on every device.
     drawn = torch.rand(x.shape, generator=torch.Generator().manual_seed(seed)).to(x)
     low, high = x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)

@@ -194,7 +194,7 @@ def _lost(subject: Subject, call: Call) -> str:
     tapped = Tapped(subject, call)
     try:
         with drawing():
-            method = captum.attr.LayerGradientXActivation(_best(tapped), tapped.taps[0])
+            method: Any = captum.attr.LayerGradientXActivation(_best(tapped), tapped.taps[0])
             found: Any = method.attribute(subject.input.detach().clone())
     except (Refusal, Cancelled):
         raise

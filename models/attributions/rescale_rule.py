@@ -89,8 +89,9 @@ class Rescaled(TorchFunctionMode):
         given = kwargs or {}
         name = getattr(func, "__name__", "").rstrip("_")
         x = args[0] if args else given.get("input")
-        ours = isinstance(x, Tensor) and x.requires_grad and x.is_floating_point() and torch.is_grad_enabled()
-        if not ours or not (name in POINTWISE_NAMES or (name in POOLS and not _with_indices(args, given))):
+        if not isinstance(x, Tensor) or not (x.requires_grad and x.is_floating_point() and torch.is_grad_enabled()):
+            return func(*args, **given)
+        if not (name in POINTWISE_NAMES or (name in POOLS and not _with_indices(args, given))):
             return func(*args, **given)
         rest = args[1:] if args else ()
         given.pop("input", None)

@@ -7,6 +7,7 @@ and the gradient there times that way. Its average estimates Shapley values if t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -63,7 +64,7 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
 
     def make() -> Tensor:
         with drawing(params.seed):
-            method = captum.attr.GradientShap(forward(probe, f"GradientSHAP: {params.samples} samples"))
+            method: Any = captum.attr.GradientShap(forward(probe, f"GradientSHAP: {params.samples} samples"))
             x = subject.input.detach().clone()
             return method.attribute(x, baselines=starts, n_samples=params.samples, stdevs=spread).detach()
 

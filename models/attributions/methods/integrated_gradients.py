@@ -86,7 +86,7 @@ def _fixed(probe: Probe, start: Tensor, steps: int) -> Double:
 
     def attempt(batch: int) -> Tensor:
         with drawing():
-            method = captum.attr.IntegratedGradients(
+            method: Any = captum.attr.IntegratedGradients(
                 forward(probe, f"Integrated gradients: {steps} steps", total=steps)
             )
             return method.attribute(x, start, n_steps=steps, internal_batch_size=batch)

@@ -33,7 +33,7 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
     import captum.attr
 
     def influence(run: Any, tap: Any, start: Tensor, batch: int) -> Tensor:
-        method = captum.attr.InternalInfluence(run, tap)
+        method: Any = captum.attr.InternalInfluence(run, tap)
         given = {"n_steps": params.steps, "internal_batch_size": batch}
         return method.attribute(probe.subject.input.detach().clone(), start, **given)
 

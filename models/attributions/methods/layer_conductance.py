@@ -33,7 +33,7 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
     import captum.attr
 
     def conductance(run: Any, tap: Any, start: Tensor, batch: int) -> Tensor:
-        method = captum.attr.LayerConductance(run, tap)
+        method: Any = captum.attr.LayerConductance(run, tap)
         given = {"n_steps": params.steps, "internal_batch_size": batch}
         return method.attribute(probe.subject.input.detach().clone(), start, **given)
 

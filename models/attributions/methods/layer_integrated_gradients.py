@@ -33,7 +33,7 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
     import captum.attr
 
     def integrated(run: Any, tap: Any, start: Tensor, batch: int) -> Tensor:
-        method = captum.attr.LayerIntegratedGradients(run, tap)
+        method: Any = captum.attr.LayerIntegratedGradients(run, tap)
         given = {"n_steps": params.steps, "internal_batch_size": batch}
         found: Any = method.attribute(probe.subject.input.detach().clone(), start, **given)
         return found

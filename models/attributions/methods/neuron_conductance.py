@@ -7,6 +7,7 @@ back to the pixels from the channel alone, times the way from a baseline to the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -87,8 +88,12 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
 def _back(probe: Probe, tapped: Tapped, run: Forward, inputs: Tensor, *, channel: int) -> Tensor:
     """Return the gradients (N, 3, h, w) that reach inputs through one channel alone."""
     kept: list[Tensor] = []
+
+    def keep(module: Any, given: Any, output: Tensor) -> None:
+        kept.append(output)
+
     (call,) = tapped.calls
-    hook = tapped.taps[0].register_forward_hook(lambda module, given, output: kept.append(output))
+    hook = tapped.taps[0].register_forward_hook(keep)
     x = inputs.detach().clone().requires_grad_()
     try:
         with arriving(f"layer {call.id}"):
@@ -110,7 +115,7 @@ def _speaking(probe: Probe, call: Call, tapped: Tapped) -> int:
 
     def make() -> int:
         with drawing(), arriving(f"layer {call.id}"):
-            method = captum.attr.LayerGradientXActivation(lambda x: probe.target.of(tapped(x)), tapped.taps[0])
+            method: Any = captum.attr.LayerGradientXActivation(lambda x: probe.target.of(tapped(x)), tapped.taps[0])
             found: Tensor = method.attribute(probe.subject.input.detach().clone())
         return int(call.layout.planes(found.detach()).sum((0, 2, 3)).argmax())
 

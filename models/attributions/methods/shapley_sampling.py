@@ -6,6 +6,7 @@ captum's. For any number of orders the values sum exactly to the score's fall fr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,7 +52,7 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
     def make() -> Tensor:
         with drawing(params.seed):
             words = f"Shapley values: {total:,} passes"
-            method = captum.attr.ShapleyValueSampling(forward(probe, words, total=total))
+            method: Any = captum.attr.ShapleyValueSampling(forward(probe, words, total=total))
             return method.attribute(
                 subject.input,
                 baselines=filling,

@@ -109,7 +109,7 @@ def build(
     window.panels.furnish.append(lend)
     for panel in window.panels.built:
         lend(panel)
-    session.wants = window.panels.slots()
+    session.wants = window.panels.wants()
     for note in settings.notes:
         window.tell(note, severity="warning")
 

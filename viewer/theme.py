@@ -20,6 +20,7 @@ Scheme = Literal["system", "dark", "light"]
 
 GRID_PX = 8
 TEXT_PX = 13
+THUMBNAIL_PX = 64  # of pictures in the film strip
 SMALL_PX = 11
 SWATCH_PX = 12
 ICON_SIZES_PX = (16, 24, 32, 48)

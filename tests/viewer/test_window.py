@@ -367,8 +367,8 @@ def test_the_layout_is_kept_and_can_be_put_back(desk: Make) -> None:
     again = desk(*SAMPLES[:2])
     docks = again.window.docks.by_id
     hidden = {name for name, dock in docks.items() if dock.isHidden()}
-    kinds, described = again.window.panels.kinds, again.session.description
-    closed = {name for name, kind in kinds.items() if not kind.opened or kind.lacking(described)}
+    entries, described = again.window.panels.entries, again.session.description
+    closed = {name for name, entry in entries.items() if not entry.opened or entry.lacking(described)}
     assert {"classify", "explore", "samples"} < closed, "the model is a detector"
     assert hidden == {"anchors", "film"} | closed - {"results"} and again.window.size() == d.window.size()
     again.run("reset-layout")

@@ -12,8 +12,9 @@ from PySide6.QtGui import QImage
 
 from models import output_files, recipe
 from models.detection import report
-from models.live.record import SUFFIX, Recording
+from models.live.record import Recording
 from models.output_files import OutputFiles
+from models.pictures.media import RECORDING_SUFFIX
 from models.requests import Request
 from models.types import Pixels, Result
 from viewer import theme
@@ -152,7 +153,7 @@ def write_video(
     """
     count = 0
     with _written(folder) as files:
-        recording = Recording(str(folder / f"{name}{SUFFIX}"), fps=fps, files=files)
+        recording = Recording(str(folder / f"{name}{RECORDING_SUFFIX}"), fps=fps, files=files)
         try:
             with files.part(folder / f"{name}.jsonl").open("w", encoding="utf-8") as lines:
                 for count, (asked, result, pixels) in enumerate(frames, 1):

@@ -74,7 +74,7 @@ def commands(w: Window) -> list[Command]:
                 icon=panel.icon,
                 checked=partial(w.docks.shown, panel.id),
             )
-            for number, panel in enumerate(w.panels.kinds.values(), 1)
+            for number, panel in enumerate(w.panels.entries.values(), 1)
         ],
         Command("reset-layout", "Reset layout", w.arrange, menu="View/Panels", group="reset"),
         *[

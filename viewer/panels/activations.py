@@ -49,14 +49,7 @@ class ActivationPanel(Panel):
     """Controls for layer, order and scale; the grid of channels; the selected channel's numbers and histogram."""
 
     id: ClassVar[str] = INSPECTION
-    title: ClassVar[str] = "Activations"
-    icon: ClassVar[str] = "activations"
-    area: ClassVar[str] = "bottom"
-    opened: ClassVar[bool] = False
     rank: ClassVar[int] = -6
-    height_px: ClassVar[int] = 280
-    needs: ClassVar[tuple[str, ...]] = ("Explains",)
-    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -315,11 +308,6 @@ class ActivationPanel(Panel):
         changed = {name: None if value in ("none", feature_maps.OWN) else value for name, value in changed.items()}
         document = self.store.document.with_value(INSPECTION, **changed)  # type: ignore[arg-type]
         self.store.update(document, title=title, merge="activations.chosen" if "chosen" in changed else "")
-
-    @classmethod
-    def lacking(cls, description: Description) -> str:
-        """Return why the model has no activations to show; generators are served too, through their own inspection."""
-        return "" if generates(description) else super().lacking(description)
 
     def _now(self, document: Document) -> tuple[object, object]:
         """Return what activations depend on: model and picture, or for a generator the model alone."""

@@ -51,12 +51,7 @@ class WorkbenchPanel(Panel):
     """Thresholds, counts per level, the objects, an editor for the anchor design, and its coverage of the data set."""
 
     id: ClassVar[str] = "workbench"
-    title: ClassVar[str] = "Anchor workbench"
-    icon: ClassVar[str] = "workbench"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 420
     rank: ClassVar[int] = -5
-    needs: ClassVar[tuple[str, ...]] = ("Detects",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -134,11 +129,6 @@ class WorkbenchPanel(Panel):
     def forget(self) -> None:
         """Drop the anchors of the previous picture."""
         self._result, self._chosen = None, -1
-
-    @classmethod
-    def lacking(cls, description: Description) -> str:
-        """Return why the model matches no anchors. FCOS has none, but matches the cells of its feature maps."""
-        return request_plan.reason(MATCH, description)
 
     def layers(self, document: Document) -> list[Layer]:
         """Paint the anchors and the objects."""

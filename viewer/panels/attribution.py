@@ -37,13 +37,7 @@ class AttributionPanel(Panel):
     """The methods with their verdicts, the target, the parameters, and the map with its numbers."""
 
     id: ClassVar[str] = "attribution"
-    title: ClassVar[str] = "Attribution"
-    icon: ClassVar[str] = "explain"
-    opened: ClassVar[bool] = False
     rank: ClassVar[int] = -20
-    height_px: ClassVar[int] = 380
-    needs: ClassVar[tuple[str, ...]] = ("Explains",)
-    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -26,11 +26,6 @@ class CriticPanel(Panel):
     """The score, its rank, and the distributions of the scores of samples and of real pictures."""
 
     id: ClassVar[str] = "critic"
-    title: ClassVar[str] = "Discriminator"
-    icon: ClassVar[str] = "critic"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 260
-    needs: ClassVar[tuple[str, ...]] = ("Generates", "Scores")
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

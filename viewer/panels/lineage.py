@@ -42,13 +42,7 @@ class LineagePanel(Panel):
     """The outcome for the box and a chain of cards: anchor, proposal, class scores, suppression."""
 
     id: ClassVar[str] = "lineage"
-    title: ClassVar[str] = "Lineage"
-    icon: ClassVar[str] = "lineage"
-    area: ClassVar[str] = "bottom"
-    opened: ClassVar[bool] = False
     rank: ClassVar[int] = -5
-    height_px: ClassVar[int] = 256
-    needs: ClassVar[tuple[str, ...]] = ("Detects", "Traces")
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -44,12 +44,6 @@ class MapsPanel(Panel):
     """Choices on top, the grid, the difference of two cells, one colour bar. The last KEPT_MOST results are kept."""
 
     id: ClassVar[str] = "maps"
-    title: ClassVar[str] = "Compare maps"
-    icon: ClassVar[str] = "maps"
-    area: ClassVar[str] = "bottom"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 340
-    needs: ClassVar[tuple[str, ...]] = ("Explains",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -37,10 +37,6 @@ class ModelPanel(Panel):
     """Facts, choices that reopen the model, and a form to edit its card."""
 
     id: ClassVar[str] = "model"
-    title: ClassVar[str] = "Model"
-    icon: ClassVar[str] = "model"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 380
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -44,12 +44,6 @@ class ProofPanel(Panel):
     """A summary in words, two charts, and the map beside the one of a network with random weights."""
 
     id: ClassVar[str] = "proof"
-    title: ClassVar[str] = "Proof"
-    icon: ClassVar[str] = "proof"
-    area: ClassVar[str] = "bottom"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 320
-    needs: ClassVar[tuple[str, ...]] = ("Explains",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

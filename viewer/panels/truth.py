@@ -92,13 +92,7 @@ class TruthPanel(Panel):
     """The comparison with the ground truth; selecting a missed object makes it the document's region."""
 
     id: ClassVar[str] = "truth"
-    title: ClassVar[str] = "Ground truth"
-    icon: ClassVar[str] = "truth"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 300
     rank: ClassVar[int] = 10
-    needs: ClassVar[tuple[str, ...]] = ("Detects",)
-    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -41,31 +41,31 @@ class Docks(QObject):
         window.setDockOptions(options)
         window.setCorner(Qt.Corner.BottomRightCorner, AREAS["right"])
         window.setCorner(Qt.Corner.BottomLeftCorner, AREAS["left"])
-        for panel in panels.kinds.values():
-            dock = QDockWidget(panel.title, window)
-            dock.setObjectName(f"dock-{panel.id}")
-            dock.setAccessibleName(panel.title)
-            if panel.area == "left":
+        for entry in panels.entries.values():
+            dock = QDockWidget(entry.title, window)
+            dock.setObjectName(f"dock-{entry.id}")
+            dock.setAccessibleName(entry.title)
+            if entry.area == "left":
                 features = QDockWidget.DockWidgetFeature.DockWidgetClosable
                 dock.setFeatures(features | QDockWidget.DockWidgetFeature.DockWidgetMovable)
             dock.installEventFilter(self)
-            dock.visibilityChanged.connect(partial(self._seen, panel.id))
-            self.by_id[panel.id] = dock
+            dock.visibilityChanged.connect(partial(self._seen, entry.id))
+            self.by_id[entry.id] = dock
         panels.furnish.append(self._take)
         self.arrange()
 
     def arrange(self) -> None:
         """Arrange all panels in their initial layout."""
         docks = self.by_id
-        for panel in self._panels.kinds.values():
-            dock = docks[panel.id]
+        for entry in self._panels.entries.values():
+            dock = docks[entry.id]
             dock.setFloating(False)
-            self._window.addDockWidget(AREAS[panel.area], dock)
-            dock.setVisible(panel.opened and panel.id not in self._lacking)
+            self._window.addDockWidget(AREAS[entry.area], dock)
+            dock.setVisible(entry.opened and entry.id not in self._lacking)
         for area, first in (("right", "anchors"), ("bottom", "results")):
-            for panel in self._panels.kinds.values():
-                if panel.area == area and panel.id not in (*TOP, first):
-                    self._window.tabifyDockWidget(docks[first], docks[panel.id])
+            for entry in self._panels.entries.values():
+                if entry.area == area and entry.id not in (*TOP, first):
+                    self._window.tabifyDockWidget(docks[first], docks[entry.id])
         for name in TOP[1:]:
             if name in docks:
                 self._window.tabifyDockWidget(docks["detect"], docks[name])
@@ -94,14 +94,14 @@ class Docks(QObject):
 
     def show(self, name: str) -> None:
         """Show a panel in front of those in the same place, at least as high as it requires."""
-        dock, least = self.by_id[name], self._panels.kinds[name].height_px
+        dock, least = self.by_id[name], self._panels.entries[name].height_px
         dock.show()
         dock.raise_()
         short = least - dock.height()
         if short > 0 and not dock.isFloating():
             docks, heights = [dock], [least]
             above = next((d for d in map(self.by_id.get, TOP) if d is not None and _over(d, dock)), None)
-            if self._panels.kinds[name].area == "right" and above is not None:
+            if self._panels.entries[name].area == "right" and above is not None:
                 # Given the height of one dock only, Qt distributes the difference over both.
                 docks, heights = [above, dock], [max(1, above.height() - short), least]
             self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
@@ -125,9 +125,9 @@ class Docks(QObject):
         if lacking == self._lacking:
             return
         self._lacking = set(lacking)
-        for name, kind in self._panels.kinds.items():
+        for name, entry in self._panels.entries.items():
             dock = self.by_id[name]
-            if kind.opened and name in lacking and not dock.isHidden():
+            if entry.opened and name in lacking and not dock.isHidden():
                 dock.hide()
                 self._away.add(name)
             elif name in self._away and name not in lacking:

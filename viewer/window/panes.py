@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QImage
@@ -26,7 +26,7 @@ from viewer.canvas.link import Link, Place
 from viewer.canvas.view import Canvas, Pointer
 from viewer.export.two_models import Side
 from viewer.panels.base import Panel
-from viewer.panels.second_model import BesidePanel
+from viewer.panels.registry import PANELS
 from viewer.presenters import box_pair, model_difference
 from viewer.session import second_model
 from viewer.session.document import Document
@@ -37,8 +37,10 @@ from viewer.widgets.dialogs.pane_head import PaneHead
 from viewer.window.canvas_controller import CanvasController
 from viewer.window.context import WindowContext
 from viewer.window.lazy_panels import LazyPanels
-from viewer.window.panel_registry import PANELS
 from viewer.window.status_bar import FORWARD
+
+if TYPE_CHECKING:
+    from viewer.panels.second_model import BesidePanel
 
 GENERATED = "generated"
 TIMED = (DETECT_SLOT, "classify", GENERATED)
@@ -114,8 +116,8 @@ class Panes(QSplitter):
         self._first = QWidget()
         _stack(self._first, context.canvas)
         self.addWidget(self._first)
-        self.panels = LazyPanels([kind for kind in PANELS if kind.beside], self._beside.store)
-        self._beside.wants = self.panels.slots()
+        self.panels = LazyPanels([entry for entry in PANELS if entry.beside], self._beside.store)
+        self._beside.wants = self.panels.wants()
         self._connect()
         self._show()
 
@@ -173,10 +175,9 @@ class Panes(QSplitter):
         for panel in shown:
             layers = panel.restyle(layers, document)
         compared, descriptions = self._context.panels["beside"], (self._session.description, self._beside.description)
-        assert isinstance(compared, BesidePanel)
         names = [each.classes if each is not None else () for each in descriptions]
         layers = model_difference.recoloured(layers, names[1], names[0])
-        return compared.restyle_second(layers, self._session.store.document)
+        return cast("BesidePanel", compared).restyle_second(layers, self._session.store.document)
 
     def image(self) -> QImage:
         """Return what both panes show, in physical pixels."""
@@ -271,7 +272,7 @@ class Panes(QSplitter):
             return
         document, description = self._beside.store.document, self._beside.description
         self._known = (self._session.store.document.beside, description)
-        self.panels.call(document)
+        self.panels.build_painting(document)
         for panel in self.panels.built:
             self._bring(panel)
         self._tell()
@@ -300,7 +301,7 @@ class Panes(QSplitter):
 
     def _hear(self, panel: Panel) -> None:
         """Repaint when the comparison of the two models has changed."""
-        if isinstance(panel, BesidePanel):
+        if panel.id == "beside":
             panel.layers_changed.connect(self.paint)
 
     def _result(self, slot: str, request: Request, result: Result) -> None:
@@ -330,8 +331,6 @@ class Panes(QSplitter):
             self._tell()
 
     def _truth(self, truth: Any) -> None:
-        if truth is not None and self.on:
-            self.panels.with_truth()
         for panel in self.panels.built:
             panel.show_truth(truth)
         self.paint()

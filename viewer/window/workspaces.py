@@ -1,4 +1,4 @@
-"""The workspaces: which panels belong to each kind of work, and which workspace suits a model."""
+"""The workspaces: kinds of work, each with panels and a layout of its own. Which panels is said in their entries."""
 
 from __future__ import annotations
 
@@ -7,94 +7,58 @@ from dataclasses import dataclass
 
 from models.cards.card import task
 from models.inspection import Description
-
-FIND, EXPLAIN, COMPARE, EVALUATE, GENERATE, MODEL = "find", "explain", "compare", "evaluate", "generate", "model"
+from viewer.panels.registry import PanelEntry
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """One kind of work. `opened` are the panels open at first, of those in one place the one in front first."""
+    """One kind of work."""
 
     id: str
     title: str
     icon: str
     help: str
-    opened: tuple[str, ...]
 
 
 WORKSPACES = (
+    Workspace("find", "Find", "boxes", "What the model finds in the picture, and on which way"),
     Workspace(
-        FIND,
-        "Find",
-        "boxes",
-        "What the model finds in the picture, where, and on the way to what",
-        ("detect", "segment", "classify", "anchors", "masks", "keypoints", "film"),
+        "explain", "Explain", "explain", "Which parts of the picture an answer rests on, and what layers respond to"
     ),
+    Workspace("compare", "Compare", "compare", "Two models, two settings, or the maps of several methods"),
+    Workspace("evaluate", "Evaluate", "figures", "Ground truth, and the figures of a whole data set"),
     Workspace(
-        EXPLAIN,
-        "Explain",
-        "explain",
-        "Which parts of the picture an answer rests on, and what the layers respond to",
-        ("classify", "detect", "segment", "explore", "attribution", "film"),
+        "generate", "Generate", "explore", "The latent space: draw pictures, walk from one to another, invert them"
     ),
-    Workspace(
-        COMPARE,
-        "Compare",
-        "compare",
-        "Two models, two settings, or maps of several methods side by side",
-        ("detect", "classify", "segment", "explore", "beside", "compare", "maps", "film"),
-    ),
-    Workspace(
-        EVALUATE,
-        "Evaluate",
-        "figures",
-        "Ground truth, and figures of a whole data set",
-        ("detect", "classify", "segment", "truth", "figures", "film"),
-    ),
-    Workspace(
-        GENERATE,
-        "Generate",
-        "explore",
-        "The latent space: draw, walk, mix and invert pictures",
-        ("explore", "samples", "manifold", "anatomy", "film"),
-    ),
-    Workspace(
-        MODEL,
-        "Model",
-        "model",
-        "What the file holds, how it is read, and what is assumed of it",
-        ("model", "detect", "classify", "segment", "explore", "film"),
-    ),
+    Workspace("model", "Model", "model", "What the file holds, how it is read, and what is assumed of it"),
 )
 BY_ID = {workspace.id: workspace for workspace in WORKSPACES}
 
-# The capability that makes a model at home in a workspace, the first that applies.
+# Capabilities by the workspace that suits a model with them; the first that applies counts.
 _BY_CAPABILITY = {
-    "Generates": GENERATE,
-    "Detects": FIND,
-    "SegmentsPicture": FIND,
-    "Classifies": EXPLAIN,
-    "Explains": EXPLAIN,
+    "Generates": "generate",
+    "Detects": "find",
+    "SegmentsPicture": "find",
+    "Classifies": "explain",
+    "Explains": "explain",
 }
 _BY_TASK = {
-    "generation": GENERATE,
-    "detection": FIND,
-    "segmentation": FIND,
-    "classification": EXPLAIN,
-    "features": EXPLAIN,
+    "generation": "generate",
+    "detection": "find",
+    "segmentation": "find",
+    "classification": "explain",
+    "features": "explain",
 }
-# Panels that show a model's answer: they are in several workspaces, and make none of them useful by themselves.
-ANSWERS = ("detect", "classify", "segment", "explore", "film", "model", "live", "log")
 
 
 def fitting(model: str, description: Description | None) -> str:
-    """Return the workspace that suits a model; "" while nothing is known of it but a name that tells no task."""
+    """Return the workspace that suits a model, "" while its task is unknown."""
     if description is None:
         return _BY_TASK.get(task(model), "")
-    return next((to for need, to in _BY_CAPABILITY.items() if need in description.capabilities), MODEL)
+    return next((found for need, found in _BY_CAPABILITY.items() if need in description.capabilities), "model")
 
 
-def serves(workspace: str, members: Iterable[str], lacking: Iterable[str]) -> bool:
-    """Return whether any of a workspace's panels, `members`, can answer for a model, all but those `lacking`."""
-    able = {*members} - {*lacking}
-    return workspace in (MODEL, COMPARE) or bool(able - {*ANSWERS}) or {"detect", "segment"} & able != set()
+def serves(workspace: str, entries: Iterable[PanelEntry], lacking: Iterable[str]) -> bool:
+    """Return whether a panel that belongs to a workspace can answer for a model; those in `lacking` cannot."""
+    missing = {*lacking}
+    return any(entry.workspace == workspace and entry.id not in missing for entry in entries)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from models.detection.box_rows import Boxes
 from models.interpretation import reading
 from models.interpretation.examine import may_detect
 from models.interpretation.layout import DetectorLayout
+from models.interpretation.origins import Origins, origins_of
 from models.loading import architectures, heads, pass_behaviour, preprocess_presets, wanted_inputs
 from models.loading.heads import Head
 from models.loading.preprocess import Preprocess
@@ -29,8 +31,8 @@ SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 300, 320, 384, 416, 448, 512, 640)
 NAMED = ("logits", "scores", "out", "output", "probabilities", "probs")
 PICTURE = PHOTOS / "astronaut.jpg"
 GREY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's "L"
-CLASSES, BOXES, OFFSETS, FEATURES = "classes", "boxes", box_rows.OFFSETS, "features"
-TASKS = {CLASSES: "classification", BOXES: "detection", OFFSETS: "detection", FEATURES: "features"}
+CLASSES, BOXES, OFFSETS, CELLS, FEATURES = "classes", "boxes", box_rows.OFFSETS, "cells", "features"
+TASKS = {CLASSES: "classification", **dict.fromkeys((BOXES, OFFSETS, CELLS), "detection"), FEATURES: "features"}
 DECODED = Boxes(1, box_rows.CORNERS, box_rows.PIXELS, box_rows.PROBABILITIES, box_rows.NONE)
 OUTPUT = {"title": "Output", "help": "What the network's output is taken for."}
 PART = {"title": "Part of the output", "help": "Which of the rows of numbers that the network returns is looked at."}
@@ -54,10 +56,10 @@ class Output:
 class Found:
     """The findings on a network of an unknown family.
 
-    It `serves` to return "classes", "boxes", "offsets" from anchors, or "features". `preprocess` is applied to
-    pictures; `channels` is 1 if the network takes grey pictures, else 3. `part` is the index of its scores, or
-    features, among the tensors it returns; `plain` says that it returns nothing else. `head` says what scores of
-    classes are, `boxes` what its boxes are, `layout` how the outputs of a detector are read.
+    It `serves` to return "classes", "boxes", "offsets" from anchors, boxes of the "cells" of a grid, or "features".
+    `preprocess` is applied to pictures; `channels` is 1 if the network takes grey pictures, else 3. `part` is the index
+    of its scores, or features, among the tensors it returns; `plain` says that it returns nothing else. `head` says
+    what scores of classes are, `boxes` what its boxes are, `layout` how the outputs of a detector are read.
     """
 
     serves: str
@@ -69,18 +71,29 @@ class Found:
     boxes: Boxes | None = None
     layout: DetectorLayout | None = None
 
+    @cached_property
+    def origins(self) -> Origins | None:
+        """Where a recognised detector's rows come from, None for rows that lie nowhere."""
+        return origins_of(self.layout, self.preprocess.size) if self.layout is not None else None
+
     def runner(self, net: nn.Module) -> Callable[[Tensor], list[Tensor]]:
         """Return a function from inputs (N, 3, h, w) to the tensors that the network returns.
 
-        For a detector whose layout was recognised, the tensors are its scores (N, R, C) and boxes (N, R, 4), decoded.
+        For a detector whose layout was recognised, the tensors are its scores (N, R, C) and boxes (N, R, 4), decoded,
+        and its objectness (N, R) where it has one; rows are in the order of its `origins`.
         """
+
+        order = self.origins.order if self.origins is not None else None
 
         def run(x: Tensor) -> list[Tensor]:
             made = net(in_channels(x, self.channels))
             if self.layout is None:
                 return [tensor for _, tensor in tensors_of(made, len(x))]
-            boxes, scores = self.layout.decode([tensor for _, tensor in all_tensors(made)], self.preprocess.size)
-            return [scores, boxes]
+            outputs = [tensor for _, tensor in all_tensors(made)]
+            boxes, scores = self.layout.decode(outputs, self.preprocess.size)
+            factor = self.layout.factor(outputs)
+            found = [scores, boxes, *([factor] if factor is not None else [])]
+            return found if order is None else [tensor[:, order.to(tensor.device)] for tensor in found]
 
         return run
 
@@ -174,6 +187,8 @@ def _detector(
     offered = {**offered, "output": {**OUTPUT, "choices": (BOXES, FEATURES)}, **read.offered}
     assumed = model_name.check(given, offered, name=card.name)
     found = Found(BOXES, read.preprocess, channels, 0, plain=False, boxes=DECODED, layout=read.layout)
+    if found.origins is not None:
+        found = replace(found, serves=OFFSETS if found.origins.anchored else CELLS)
     assumptions = {k: {**v, "value": assumed[k]} for k, v in offered.items()}
     about = {"preprocessing": read.preprocess.about, "assumptions": assumptions, "note": read.note}
     kind = str(card.about.get("architecture") or type(net).__name__)

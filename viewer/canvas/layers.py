@@ -27,7 +27,8 @@ class Boxes:
 
     `texts` are their labels, one each, or empty; the first rows get the best places for labels. `width` is in screen
     pixels, `selected` is a row or -1, `ids` are the caller's own numbers (default: the rows). Unless `labelled`, texts
-    are shown only for the box under the pointer.
+    are shown only for the box under the pointer. Oriented boxes are drawn by their `corners` (N, 4, 2), in order around
+    them; their `boxes` then are what encloses these.
     """
 
     id: str
@@ -42,9 +43,14 @@ class Boxes:
     hoverable: bool = True
     filled: bool = False
     labelled: bool = True
+    corners: Float | None = None
 
     def __post_init__(self) -> None:
         boxes = _table(self.boxes)
+        if self.corners is not None:
+            corners = np.ascontiguousarray(np.asarray(self.corners, np.float32).reshape(-1, 4, 2))
+            _set(self, corners=corners)
+            boxes = np.concatenate([corners.min(1), corners.max(1)], 1)
         _set(self, boxes=boxes, colours=_labels(self.colours, count=len(boxes)))
         _set(self, ids=_labels(self.ids, count=len(boxes)) if len(self.ids) else np.arange(len(boxes), dtype=np.int64))
         if len(self.texts) not in (0, len(boxes)):
@@ -218,6 +224,7 @@ def hits(layers: Iterable[Layer], x: float, y: float, *, slack_px: float = 0.0) 
         x0, y0, x1, y1 = layer.boxes.T
         under = (x0 - slack_px <= x) & (x <= x1 + slack_px) & (y0 - slack_px <= y) & (y <= y1 + slack_px)
         rows = np.flatnonzero(under)
+        rows = rows if layer.corners is None else rows[_within(layer.corners[rows], x, y, slack_px)]
         areas = (x1[rows] - x0[rows]) * (y1[rows] - y0[rows])
         found += [(area, layer.id, row) for area, row in zip(areas.tolist(), rows.tolist(), strict=True)]
 
@@ -227,6 +234,16 @@ def hits(layers: Iterable[Layer], x: float, y: float, *, slack_px: float = 0.0) 
 def id_at(layers: Iterable[Layer], hit: Hit) -> int:
     """Return the caller's id of a box that was hit, -1 if its layer is no longer shown."""
     return next((int(x.ids[hit[1]]) for x in layers if isinstance(x, Boxes) and x.id == hit[0]), -1)
+
+
+def _within(corners: Float, x: float, y: float, slack_px: float) -> NDArray[np.bool_]:
+    """Return whether a point is at most `slack_px` outside of each convex quadrilateral (N, 4, 2)."""
+    along = np.roll(corners, -1, axis=1) - corners
+    to_point = np.array([x, y], np.float32) - corners
+    side = along[..., 0] * to_point[..., 1] - along[..., 1] * to_point[..., 0]
+    distance = side / np.maximum(np.hypot(along[..., 0], along[..., 1]), 1e-6)
+    inside = np.all(distance >= -slack_px, axis=1) | np.all(distance <= slack_px, axis=1)
+    return np.asarray(inside, np.bool_)
 
 
 def _table(values: ArrayLike, *, columns: int = 4) -> Float:

@@ -233,6 +233,12 @@ def _boxes(frame: Frame, layer: Boxes, order: Order) -> None:
     placed, numbers = frame.place(layer.boxes[rows]), numbers[rows]
     groups = [(class_colour(classes[number]), np.flatnonzero(numbers == number)[::-1]) for number in ranked]
     width, casing = frame.length(layer.width), frame.length(1.0)
+    if layer.corners is not None:
+        with _translucent(frame, layer.opacity) as inner:
+            strokes = [(group, width, colour) for colour, group in groups]
+            every = [(np.arange(len(rows)), width + 2 * casing, DARK)] if cased else []
+            inner.quadrilaterals(layer.corners[rows], [*every, *strokes], dashed=layer.dashed)
+        return
     with _translucent(frame, layer.opacity) as inner:
         if layer.filled:
             for colour, group in groups:
@@ -289,8 +295,13 @@ def _marked(frame: Frame, layer: Boxes, *, row: int) -> list[label.Tag]:
     dark = light + frame.length(1.0)
 
     whole = np.zeros(1, np.int64)
-    frame.outline(placed, [(whole, dark, DARK), (whole, light, _LIGHT)])
-    frame.outline(placed, [(whole, width, colour)], dashed=layer.dashed)
+    if layer.corners is None:
+        frame.outline(placed, [(whole, dark, DARK), (whole, light, _LIGHT)])
+        frame.outline(placed, [(whole, width, colour)], dashed=layer.dashed)
+    else:
+        halo = [(whole, 2 * dark - width, DARK), (whole, 2 * light - width, _LIGHT)]
+        frame.quadrilaterals(layer.corners[[row]], halo)
+        frame.quadrilaterals(layer.corners[[row]], [(whole, width, colour)], dashed=layer.dashed)
 
     text = layer.text(row)
     return [label.Tag(placed[0] + dark * np.array([-1, -1, 1, 1]), text, colour, must=True)] if text else []

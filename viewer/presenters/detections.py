@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from models.detection.skeleton import limbs
 from models.types import Result
-from viewer.canvas.layers import Boxes, Heat, Layer, Links, Points
+from viewer.canvas.layers import Boxes, Heat, Layer, Links, Points, Skeletons
 from viewer.session.lookup import row_of
 
-DETECTIONS, REMOVED, ANCHORS = "detections", "removed", "anchors"
+DETECTIONS, REMOVED, ANCHORS, POINTS = "detections", "removed", "anchors", "detection points"
+LEAST_VISIBLE = 0.5
 
 
 def detection_layers(result: Result, *, labels: bool = True, selected: int = -1) -> list[Layer]:
@@ -45,9 +47,27 @@ def detection_layers(result: Result, *, labels: bool = True, selected: int = -1)
             selected=row_of(result, selected),
             ids=arrays["ids"],
             labelled=labels,
+            corners=oriented(arrays["boxes"], arrays["angles"]) if "angles" in arrays else None,
         )
     )
-    return layers
+    return [*layers, *point_layers(result)]
+
+
+def oriented(boxes: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """Return the corners (N, 4, 2) of boxes (N, 4) turned around their centres by `angles` (N,) radians, clockwise."""
+    centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
+    along = np.stack([np.cos(angles), np.sin(angles)], 1) * half[:, :1]
+    across = np.stack([-np.sin(angles), np.cos(angles)], 1) * half[:, 1:]
+    corners = [-along - across, along - across, along + across, across - along]
+    return (centre[:, None] + np.stack(corners, 1)).astype(np.float32)
+
+
+def point_layers(result: Result) -> list[Layer]:
+    """Return the points that a detector gives with each box, joined where they are a person's; [] without any."""
+    points = result.arrays.get("points")
+    if points is None or not len(points):
+        return []
+    return [Skeletons(POINTS, points[..., :2], points[..., 2] < LEAST_VISIBLE, limbs(points.shape[1]))]
 
 
 def detection_texts(result: Result) -> list[str]:

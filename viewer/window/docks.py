@@ -9,7 +9,6 @@ from PySide6.QtCore import QByteArray, QEvent, QObject, QRect, Qt, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar
 
 from viewer.panels.base import WIDEST_PX, Panel
-from viewer.panels.registry import ALL
 from viewer.session.document import Document
 from viewer.session.preferences import Settings
 from viewer.window.lazy_panels import LazyPanels

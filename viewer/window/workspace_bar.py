@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMainWindow, QToolBar, QToolButton, QWidget
+from PySide6.QtWidgets import QMainWindow, QToolBar, QToolButton
 
 from viewer import theme
 from viewer.window.docks import Docks
@@ -46,7 +46,7 @@ class WorkspaceBar(QToolBar):
             for name in wanted:
                 action = self._actions[f"panel-{name}"]
                 self.addAction(action)
-                button: QWidget | None = self.widgetForAction(action)
+                button = self.widgetForAction(action)
                 if isinstance(button, QToolButton):
                     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
             self._panels = wanted

@@ -62,7 +62,9 @@ _NO_CLASS = QColor("#a8a8ad")
 _ROLE_HEX = "ffffff 3ddc97 ff6b5e ff2d78 ffd23f 8fa3b8 ff9f1c 7fd4ff 8f5bff"
 _ROLE_COLOURS = (_NO_CLASS, *(QColor(f"#{name}") for name in _ROLE_HEX.split()))
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
-_COLOUR_MAPS = {"sequential": "viridis", "diverging": "CET-D1A"}
+# Colour maps of Kovesi 2015 (https://colorcet.com) whose lightness rises evenly: black to yellow, blue to cyan.
+_WARM, _COLD = "CET-L4", "CET-L6"
+REVERSED = "_r"
 
 
 class _State(QObject):
@@ -196,15 +198,36 @@ def contrast(one: QColor, other: QColor) -> float:
 
 @cache
 def heat_lut(name: str) -> NDArray[np.uint8]:
-    """Return a colour map as (256, 4) RGBA, read-only: `sequential`, `diverging` or a name that pyqtgraph knows."""
+    """Return a colour map as (256, 4) RGBA, read-only: a name that pyqtgraph knows, with "_r" reversed, or ours.
+
+    Ours are `sequential`, the brighter the larger; `negative`, the brighter the smaller; and `diverging`, made of the
+    halves of these with black for zero, at index 128.
+    """
+    match name:
+        case "sequential":
+            table = _published(_WARM)
+        case "negative":
+            table = _published(_COLD)[::-1]
+        case "diverging":
+            steps = np.round(np.arange(1, 128) / 127 * 255).astype(np.intp)
+            warm, cold = _published(_WARM), _published(_COLD)
+            table = np.concatenate([cold[steps[::-1]][:1], cold[steps[::-1]], warm[:1], warm[steps]])
+        case _:
+            plain = name.removesuffix(REVERSED)
+            table = _published(plain) if plain == name else _published(plain)[::-1]
+    table = np.ascontiguousarray(table)
+    table.setflags(write=False)
+    return table
+
+
+def _published(name: str) -> NDArray[np.uint8]:
+    """Return a colour map that comes with pyqtgraph, as (256, 4) RGBA."""
     # Its tables are read where they lie: to import it for them would hold the window up at the first map.
     spec = find_spec("pyqtgraph")
     assert spec is not None and spec.origin is not None
-    file = Path(spec.origin).parent / "colors" / "maps" / f"{_COLOUR_MAPS.get(name, name)}.csv"
-    colours = np.loadtxt(file, delimiter=",", comments=";")
+    colours = np.loadtxt(Path(spec.origin).parent / "colors" / "maps" / f"{name}.csv", delimiter=",", comments=";")
     table = np.full((len(colours), 4), 255, np.uint8)
-    table[:, :3] = np.round(255 * colours)
-    table.setflags(write=False)
+    table[:, :3] = np.round(255 * colours[:, :3])
     return table
 
 

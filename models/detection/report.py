@@ -59,13 +59,13 @@ def as_finding(request: Request, result: Result) -> str:
 
 
 def as_plain_json(request: Request, result: Result) -> str:
-    """Write every number of a result, with the model and every parameter."""
+    """Write every number of a result but pictures, with the model and every parameter."""
     told = {key: value for key, value in result.meta.items() if key not in ("timings", "total_ms", "size", "sha256")}
     body = {
         "file": request.source.name if request.source else "",
         "model": {"name": request.model, "sha256": result.meta.get("sha256", "")},
         **told,
-        **{name: array.tolist() for name, array in result.arrays.items()},
+        **{name: array.tolist() for name, array in result.arrays.items() if array.shape[-1:] != (3,) or array.ndim < 3},
     }
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 

@@ -83,9 +83,10 @@ class Links:
 class Heat:
     """A map (h, w) stretched over `extent` (x0, y0, x1, y1) in pixels of the picture; NaN is transparent.
 
-    It is clipped at the picture's border. `smooth` interpolates between cells, `fade` makes values transparent near the
-    middle of a diverging scale or the lower end of another, `cells` (rows, columns) draws lines between cells. `own` is
-    the map at its own resolution and sign if the drawn one was derived from it; its values are shown under the pointer.
+    It is clipped at the picture's border. `smooth` interpolates between cells, `fade` makes values transparent towards
+    the middle of a diverging scale or the end next to zero of another, `cells` (rows, columns) draws lines between
+    cells. `own` is the map at its own resolution and sign if the drawn one was derived from it; its values are shown
+    under the pointer.
     """
 
     id: str

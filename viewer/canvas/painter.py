@@ -14,10 +14,11 @@ from PySide6.QtCore import QBuffer, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QTransform
 from PySide6.QtSvg import QSvgGenerator
 
-from models.types import Pixels
+from models.types import Float, Pixels
 from viewer.canvas import instances, label
 from viewer.canvas.frame import DARK, Frame, draw_lines, smooth
 from viewer.canvas.layers import Boxes, Heat, Hit, Labels, Layer, Links, Masks, Points, Skeletons
+from viewer.canvas.mosaic import ZERO
 from viewer.theme import class_colour, heat_lut
 
 Order = tuple[bool, tuple[int, ...]]  # with dark edges or not; class ids, lowest first
@@ -32,7 +33,7 @@ DESIGN_SIDE_PX = 1280
 SMALLEST_UNIT = 0.9
 _LIGHT = QColor("white")
 _FILL_ALPHA = 64
-FADED = 0.1  # share of the opacity kept at the weakest values of a fading heat map
+FADES_OVER = 0.8  # a fading heat map is clear at zero, and has its full opacity from this share of its scale on
 
 
 def paint(
@@ -364,17 +365,24 @@ def _heat(frame: Frame, layer: Heat) -> None:
 @lru_cache(maxsize=40)
 def _heat_image(layer: Heat) -> QImage:
     """Return the map in its colours, at its own resolution."""
-    span = max(layer.high - layer.low, 1e-12)
     known = np.isfinite(layer.values)
-    level = np.where(known, (layer.values - layer.low) / span, 0.0)
-    table = heat_lut(layer.colour_map)[np.clip(level * 255 + 0.5, 0, 255).astype(np.uint8)]
+    index, away = _levels(layer, np.where(known, layer.values, 0.0))
+    table = heat_lut(layer.colour_map)[index]
     table = np.where(known[..., None], table, np.uint8(0)).astype(np.uint8)
     if layer.fade:
-        away = np.abs(2 * level - 1) if layer.low < 0 else level
-        table[..., 3] = table[..., 3] * np.clip(FADED + (1 - FADED) * 1.5 * away, 0, 1)
+        table[..., 3] = np.rint(table[..., 3] * np.clip(away / FADES_OVER, 0, 1))
     height, width = table.shape[:2]
     image = QImage(table.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
     return image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)
+
+
+def _levels(layer: Heat, values: Float) -> tuple[NDArray[np.uint8], NDArray[np.floating[Any]]]:
+    """Return each value's index in the colour map (256), and its distance from the clear end or middle, 0 to 1."""
+    if layer.colour_map == "diverging":
+        share = np.clip(np.abs(values) / np.where(values < 0, max(-layer.low, 1e-30), max(layer.high, 1e-30)), 0, 1)
+        return np.rint(ZERO + np.sign(values) * share * (255 - ZERO)).astype(np.uint8), share
+    share = np.clip((values - layer.low) / max(layer.high - layer.low, 1e-30), 0, 1)
+    return np.rint(255 * share).astype(np.uint8), 1 - share if layer.high <= 0 else share
 
 
 @lru_cache(maxsize=8)

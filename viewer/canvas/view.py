@@ -56,6 +56,7 @@ class Canvas(QWidget):
     zoom_changed = Signal(float)
     look_changed = Signal(object)
     picture_changed = Signal()
+    layers_changed = Signal()
     left = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -139,6 +140,7 @@ class Canvas(QWidget):
         self.card.show_note(next((layer for layer in layers if isinstance(layer, Note)), None))
         self._feel()
         self._refresh()
+        self.layers_changed.emit()
 
     def set_stale(self, stale: bool) -> None:
         """Show or hide the sign that the results shown are for an earlier request."""

@@ -148,7 +148,8 @@ def density_layer(result: Result, *, level: int = -1) -> Heat:
     density = result.arrays["density"]
     values = density.sum(0) if level < 0 else density[min(level, len(density) - 1)]
     width, height = result.meta["size"]
-    return Heat("density", values, (0, 0, width, height), 0.0, float(max(values.max(), 1.0)), opacity=0.7)
+    top = float(max(values.max(), 1.0))
+    return Heat("density", values, (0, 0, width, height), 0.0, top, opacity=0.7, smooth=False, fade=True)
 
 
 def _levels(result: Result, rows: np.ndarray) -> np.ndarray:

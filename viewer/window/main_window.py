@@ -347,6 +347,8 @@ class Window(QMainWindow):
         for panel in self.panels.built:
             self._furnish(panel)
         self.canvas.pointer_moved.connect(self._pointed)
+        self.canvas.layers_changed.connect(lambda: self._pointed(self.canvas.pointer))
+        self.panes.repainted.connect(lambda: self._pointed(self.canvas.pointer))
         self.controller.fronted.connect(self._show_panes)
         self.controller.emptied.connect(self._show_welcome)
         self.controller.zoomed.connect(self.status.show_zoom)

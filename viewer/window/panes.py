@@ -98,10 +98,12 @@ class SecondPane(QWidget):
 class Panes(QSplitter):
     """The window's canvas and, while the document has a second model, a pane for that, built on first use.
 
-    `model_wanted` is emitted with the name of a model to open as the second one, downloaded first if necessary.
+    `model_wanted` is emitted with the name of a model to open as the second one, downloaded first if necessary;
+    `repainted` when B's layers have changed.
     """
 
     model_wanted = Signal(str)
+    repainted = Signal()
 
     def __init__(self, context: WindowContext, controller: CanvasController) -> None:
         super().__init__(Qt.Orientation.Horizontal)
@@ -234,6 +236,7 @@ class Panes(QSplitter):
         """Repaint with the current layers of B's panels."""
         if self.on or self._built:
             self.canvas.set_layers(self.layers() if self.on else [])
+            self.repainted.emit()
 
     def _changed(self, before: Document, after: Document) -> None:
         """Follow the first model's document: whether there are two models, and which picture is shown."""

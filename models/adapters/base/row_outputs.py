@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from models.adapters.base.detector import anchor_table
+from models.adapters.base.interpreted import Interpreted
 from models.cards.card import Card, label_ids
 from models.detection.box_rows import FIRST
 from models.detection.evidence import Evidence
 from models.detection.iou import iou
 from models.loading.probe_network import Found, device_of
 from models.params import Value
-from models.runtime.forward_passes import INNOCENT, Behaviour, through
+from models.runtime.forward_passes import through
 from models.subject import Rect, Subject
 from models.types import Anchors, Candidates, Float, Int, Pixels, Refusal
 
@@ -47,7 +48,7 @@ class Output:
         return self.scores.nbytes + self.boxes.nbytes + (self.factor.nbytes if self.factor is not None else 0)
 
 
-class Rows:
+class Rows(Interpreted):
     """An opened detector whose output is a table of scores and boxes: stages network, decode.
 
     `origin` is what a row comes from: "anchor", "cell" or "query", which lies nowhere.
@@ -55,7 +56,6 @@ class Rows:
 
     origin: ClassVar[str] = "query"
     stages: Mapping[str, str] = {"rpn": "{name} shows no region proposals."}
-    behaviour: Behaviour = INNOCENT
 
     def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
         assert found.boxes is not None

@@ -93,7 +93,7 @@ def test_a_session_keeps_the_workspace_and_its_panels(desk: Make, tmp_path: Path
     d.run("workspace-evaluate")
     d.run("panel-results")
     d.window.sessions.save_to(tmp_path / "work")
-    d.until(lambda: (tmp_path / "work.vitrine").exists())
+    d.until((tmp_path / "work.vitrine").exists)
     d.window.close()
     again = desk(SAMPLES[1], model=LENET)
     again.window.sessions.open(tmp_path / "work.vitrine")

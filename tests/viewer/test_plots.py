@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPointF, Qt
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtGui import QGuiApplication, QImage, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
@@ -195,7 +195,9 @@ def test_a_plot_says_what_is_under_the_pointer_and_exports_its_data(case: Case, 
     place = plot.place_of(*case.at)
     assert case.words in plot.explain(place)
     assert plot.value_at(place) == pytest.approx(case.at, abs=1e-6)
-    QTest.mouseMove(plot.viewport(), place.toPoint())
+    none = Qt.MouseButton.NoButton
+    over = QMouseEvent(QEvent.Type.MouseMove, place, place, none, none, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(plot.viewport(), over)
     assert plot.readout and not plot.explain(QPointF(-50, -50))
     assert plot.accessibleName() and plot.accessibleDescription()
     plot.write(tmp_path / "plot.csv")

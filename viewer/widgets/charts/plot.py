@@ -132,6 +132,7 @@ class Plot(pg.GraphicsLayoutWidget):
         self.axes: list[Axes] = []
         self._legends: list[Legend] = []
         self._home: dict[Axes, QRectF] = {}
+        self._known = False
         self._moved = False
         self._linked: list[Plot] = [self]
         self._message, self._readout = QLabel(self), QLabel(self)
@@ -182,6 +183,7 @@ class Plot(pg.GraphicsLayoutWidget):
 
     def describe(self, text: str, *, known: bool = True, missing: str = NOTHING) -> None:
         """Redraw, and describe the data to screen readers; if no value is `known`, the text `missing` is shown."""
+        self._known = known
         self.setAccessibleDescription(text if known else missing)
         self._message.setText("" if known else missing)
         self._message.setVisible(not known)
@@ -192,7 +194,7 @@ class Plot(pg.GraphicsLayoutWidget):
         """Draw the data anew; what is in view stays if the user has zoomed or panned."""
         for axes in self.axes:
             axes.clear()
-        if self._message.isHidden():
+        if self._known:
             self.draw()
 
     def fit(
@@ -364,7 +366,7 @@ class Plot(pg.GraphicsLayoutWidget):
             if keys:
                 action.setShortcut(QKeySequence(keys))
                 action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-            action.setEnabled(self._message.isHidden())
+            action.setEnabled(self._known)
         return menu
 
     def _ask(self, suffix: str) -> None:
@@ -414,7 +416,7 @@ class Plot(pg.GraphicsLayoutWidget):
     def mouseMoveEvent(self, ev: QMouseEvent) -> None:
         """Say what is under the pointer."""
         super().mouseMoveEvent(ev)
-        self._show_readout(self.explain(ev.position()) if self._message.isHidden() else "")
+        self._show_readout(self.explain(ev.position()) if self._known else "")
 
     def leaveEvent(self, ev: QEvent) -> None:
         """Say nothing any more."""

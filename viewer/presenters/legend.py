@@ -48,12 +48,12 @@ def legend_of(layers: Iterable[Layer], names: Sequence[str], *, titles: dict[str
         if isinstance(layer, Heat):
             scales.append(scale_of(layer, {**UNITS, **(titles or {})}.get(layer.id, layer.id.capitalize())))
         elif isinstance(layer, Labels):
-            for label in np.unique(layer.labels).tolist():
+            for label in map(int, np.unique(layer.labels)):
                 if label not in layer.clear:
                     classes[label] = Entry(label, layer.names[label], area=True)
         elif isinstance(layer, Boxes | Links | Masks):
             dashed, area = not isinstance(layer, Masks) and layer.dashed, isinstance(layer, Masks)
-            for colour in np.unique(layer.colours).tolist():
+            for colour in map(int, np.unique(layer.colours)):
                 if colour >= 0:
                     name = names[colour] if colour < len(names) else str(colour)
                     if colour not in classes or not dashed:

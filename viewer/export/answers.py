@@ -39,7 +39,7 @@ CELL_PX = 48
 GAP_PX = 2
 
 MAP = "attribution"
-PLAIN = ("classify", "layers", "verdicts")
+PLAIN = ("classify", "layers", "verdicts", "interpretation")
 PROOF = faithfulness.PROOF
 GRIDS = RAW
 KINDS = ("png", "svg", "json", "csv", "coco.json")
@@ -49,12 +49,9 @@ KINDS_OF = {**dict.fromkeys(PLAIN, ("json",)), PROOF: ("png", "json", "csv")}
 
 def layers_of(request: Request, result: Result) -> list[Layer]:
     """Return the layers of a result for an export without a window: nothing selected, everything shown."""
-    if result.meta.get("kind") == MAP:
+    if result.meta.get("kind") == MAP or request.inspection == PROOF:
         values, extent = result.arrays["map"], result.meta["extent"]
-        return [heatmap.heat_layer(values, extent, Look(), signed=result.meta["signed"])]
-    if request.inspection == PROOF:
-        values, extent = result.arrays["map"], result.meta["extent"]
-        return [heatmap.heat_layer(values, extent, Look(), signed=bool((values < 0).any()))]
+        return [heatmap.heat_layer(values, extent, Look())]
     if request.inspection in PLAIN:
         return []
     if request.inspection in GRIDS or result.meta.get("kind") == generated.LATENT:

@@ -195,8 +195,8 @@ class AttentionPanel(Panel):
 
     def _heat(self, document: Document) -> Heat:
         assert self._result is not None
-        values, signed = feature_maps.attention_map(self._result, *self._shown(document))
-        return heat_layer(values, self._result.meta["extent"], document.look, signed=signed, id=INSPECTION)
+        values = feature_maps.attention_map(self._result, *self._shown(document))
+        return heat_layer(values, self._result.meta["extent"], document.look, id=INSPECTION)
 
     def _show(self) -> None:
         """Paint the grid of heads again."""

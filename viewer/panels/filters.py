@@ -115,7 +115,7 @@ class FilterPanel(Panel):
     area: ClassVar[str] = "bottom"
     opened: ClassVar[bool] = False
     height_px: ClassVar[int] = 296
-    needs: ClassVar[tuple[str, ...]] = ("Explains",)
+    needs: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -202,6 +202,20 @@ class Scores(Protocol):
         ...
 
 
+@runtime_checkable
+class Interpreted(Protocol):
+    """Is of no known family: its outputs were interpreted by their values, and may be read in other ways."""
+
+    @property
+    def interpretation(self) -> Any:
+        """What was found out about the network, with every reading of its outputs."""
+        ...
+
+    def raw_outputs(self, pixels: Pixels, stages: Stages, preprocess: Any = None) -> Any:
+        """Return the network's input and its outputs by name for an image; `preprocess` prepares it in another way."""
+        ...
+
+
 CAPABILITIES: dict[str, type] = {
     "Detects": Detects,
     "HasAnchors": HasAnchors,
@@ -215,6 +229,7 @@ CAPABILITIES: dict[str, type] = {
     "Generates": Generates,
     "Encodes": Encodes,
     "Scores": Scores,
+    "Interpreted": Interpreted,
 }
 
 # What the interface says about a model without a capability, after the model's name.
@@ -231,6 +246,7 @@ LACKS = {
     "Generates": "makes no pictures",
     "Encodes": "has no encoder",
     "Scores": "has no discriminator",
+    "Interpreted": "is of a known family, so its outputs need no interpretation",
 }
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import stat
 import time
@@ -49,7 +48,7 @@ class OutputFiles:
         if place in self._parts:
             raise FileExistsError(errno.EEXIST, "two files of this name would be written", str(path))
         _forget_old(place)
-        part = place.with_name(f"{_stem(place)}{secrets.token_hex(4)}{PART}{place.suffix[-LONGEST_SUFFIX:]}")
+        part = place.with_name(f"{_stem(place)}{os.urandom(4).hex()}{PART}{place.suffix[-LONGEST_SUFFIX:]}")
         mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else None
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with _naming(path):
@@ -206,7 +205,7 @@ def _kept(place: Path) -> Path | None:
     """Give an older file a second name from which it can be restored; return that, None if there is no file."""
     if not place.exists():
         return None
-    older = place.with_name(f"{_stem(place)}{secrets.token_hex(4)}.old{PART}{place.suffix[-LONGEST_SUFFIX:]}")
+    older = place.with_name(f"{_stem(place)}{os.urandom(4).hex()}.old{PART}{place.suffix[-LONGEST_SUFFIX:]}")
     try:
         os.link(place, older)
     except OSError:  # file systems without hard links

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from models.adapters.base.interpreted import Interpreted
 from models.adapters.base.scored import Scored
 from models.cards.card import Card
 from models.loading import preprocess_presets
@@ -16,7 +17,7 @@ from models.runtime.forward_passes import through
 from models.types import Float, Pixels
 
 
-class AnyClassifierAdapter(Scored):
+class AnyClassifierAdapter(Interpreted, Scored):
     """An opened network whose output, when run, is one score per class."""
 
     serves: ClassVar[str] = "classes"

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from models.adapters.base.interpreted import Interpreted
 from models.adapters.base.scored import Seen
 from models.cards.card import Card
 from models.loading.heads import VALUES, Head
@@ -15,7 +16,7 @@ from models.loading.probe_network import Found
 from models.runtime.forward_passes import through
 
 
-class AnyFeaturesAdapter(Seen):
+class AnyFeaturesAdapter(Interpreted, Seen):
     """An opened network whose output channels are inspected; attributions explain a channel's mean."""
 
     serves: ClassVar[str] = "features"

@@ -1,4 +1,4 @@
-"""Adapter for detectors of no known family that output decoded boxes, without anchors or stages."""
+"""Adapter for detectors of no known family that output boxes of no place: decoded, suppressed or queries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ class DecodedAdapter(Rows):
     stages: Mapping[str, str] = {
         **Rows.stages,
         "HasAnchors": "{name} gives boxes that are decoded already: it shows no anchors.",
-        "Traces": "{name} gives boxes that are decoded already: it shows no stages.",
     }
 
     @classmethod

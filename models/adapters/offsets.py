@@ -1,27 +1,24 @@
-"""Adapter for detectors of no known family that output offsets from anchors of a known set or of their card."""
+"""Adapter for detectors of no known family whose boxes start from anchors of a known set or of their card."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.adapters.base.detector import anchor_table
-from models.adapters.base.row_outputs import Rows
+from models.adapters.base.row_outputs import ONE_STAGE, Rows
 from models.detection.anchor_sets import KNOWN, AnchorSet
-from models.detection.box_rows import FIRST
-from models.detection.evidence import Evidence
-from models.types import Anchors, Float, Int, Pixels
+from models.types import Anchors, Pixels
 
 
 class OffsetsAdapter(Rows):
     """An opened one-stage detector whose anchors are known separately from the network."""
 
     serves: ClassVar[str] = "offsets"
-    stages: Mapping[str, str] = {"rpn": "{name} is a one-stage detector: it has no region proposals."}
+    stages: Mapping[str, str] = {"rpn": ONE_STAGE}
+    origin: ClassVar[str] = "anchor"
 
     @classmethod
     def tiny(cls) -> nn.Module:
@@ -31,43 +28,17 @@ class OffsetsAdapter(Rows):
 
     def anchors(self, pixels: Pixels, stages: Any) -> Anchors:
         """Return the anchors in pixels of the original image."""
-        known, size = self._set, self.preprocess.size
+        return self.origins(pixels, stages)
 
-        def make() -> Anchors:
-            centred = known.centred(size)
-            half = centred[:, 2:] / 2
-            boxes = torch.cat([centred[:, :2] - half, centred[:, :2] + half], 1).numpy()
-            return anchor_table(self.mapping(pixels)(boxes), known.grids(size), [len(sizes) for sizes in known.sizes])
-
-        return stages.run("anchors", make)
-
-    def evidence(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Evidence:
-        """Return the network's scores and boxes of every anchor."""
-        output = self.output(pixels, stages)
-        height, width = self.preprocess.size
-        most = np.array((width, height) * 2, np.float32)
-
-        def scores(wanted: Int) -> Float:
-            return self.kind.probabilities(output.scores[torch.from_numpy(wanted)]).cpu().numpy()
-
-        def decoded(wanted: Int) -> Float:
-            boxes = output.boxes[torch.from_numpy(wanted)].cpu().numpy().clip(0, most)
-            return np.broadcast_to(boxes[:, None], (len(wanted), output.scores.shape[1], 4))
-
-        return Evidence(
-            origins=self.anchors(pixels, stages),
-            anchor_free=False,
-            source=np.arange(len(output.boxes)),
-            scores=scores,
-            decoded=decoded,
-            drawn=self.mapping(pixels),
-            has_background=self.kind.background == FIRST,
-        )
-
-    @property
-    def _set(self) -> AnchorSet:
-        assert self.kind.anchors is not None
-        return self.kind.anchors
+    def _origins(self) -> tuple[Tensor, list[tuple[int, int]], list[int]]:
+        if self._found.origins is not None:
+            return super()._origins()
+        known, size = self.kind.anchors, self.preprocess.size
+        assert known is not None
+        centred = known.centred(size)
+        half = centred[:, 2:] / 2
+        boxes = torch.cat([centred[:, :2] - half, centred[:, :2] + half], 1)
+        return boxes, known.grids(size), [len(sizes) for sizes in known.sizes]
 
 
 class _Tiny(nn.Module):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from models.types import Anchors, Float, Int
 
@@ -20,6 +20,10 @@ class Evidence:
 
     Two stages only, else None: `objectness` (N,) of every anchor in 0..1; `regions` (N, 4) its decoded box, clipped;
     `pool` (P,) the anchors that enter the RPN's suppression; `proposals` (M,) the rows of `pool` that became proposals.
+
+    One stage whose score is made of two factors: `factor` (N,) the objectness of every origin in 0..1, and `combine`,
+    how it and the score of a class make a score, "product" or "root of the product". With `queries` a box comes from no
+    place: origins are the boxes themselves. `absent` says by title why stages of other detectors are not there.
     """
 
     origins: Anchors
@@ -33,9 +37,25 @@ class Evidence:
     regions: Float | None = None
     pool: Int | None = None
     proposals: Int | None = None
+    factor: Float | None = None
+    combine: str = "product"
+    queries: bool = False
+    absent: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """What a box comes from: "anchor", "cell" or "query"."""
+        return "query" if self.queries else "cell" if self.anchor_free else "anchor"
+
+    def class_alone(self, score: float, origin: int) -> float | None:
+        """Return the score of a class without the objectness of its origin, None without one or where it is 0."""
+        if self.factor is None or not self.factor[origin] > 0:
+            return None
+        made = score * score if self.combine != "product" else score
+        return min(1.0, made / float(self.factor[origin]))
 
     @property
     def nbytes(self) -> int:
         """The size of the columns in bytes; tensors that the functions hold are counted where they are cached."""
-        columns = (self.source, self.objectness, self.regions, self.pool, self.proposals)
+        columns = (self.source, self.objectness, self.regions, self.pool, self.proposals, self.factor)
         return self.origins.nbytes + sum(column.nbytes for column in columns if column is not None)

@@ -61,8 +61,11 @@ def trace(
         "origin": origin,
         "objectness": objectness,
         "class": _class(scores, label, has_background=evidence.has_background),
+        "absent": dict(evidence.absent),
         "end": ending,
     }
+    if evidence.factor is not None:
+        steps["objectness"] = _factor(evidence, anchor, steps["class"])
     arrays |= {"proposal": proposal, "class_scores": scores, "box": _drawn(evidence, here), **removed}
     return Lineage(steps, arrays)
 
@@ -82,7 +85,7 @@ def _origin(evidence: Evidence, anchor: int) -> tuple[dict[str, Any], dict[str, 
     first, scale = unit[[0, 1, 0, 1]], (unit[2:] - unit[:2])[[0, 1, 0, 1]]
     network = ((drawn - first) / scale).astype(np.float32)
     facts = {
-        "kind": "cell" if evidence.anchor_free else "anchor",
+        "kind": evidence.kind,
         "row_of_all": anchor,
         "level": level,
         "levels": len(table.grid),
@@ -129,6 +132,23 @@ def _objectness(evidence: Evidence, anchor: int, first: FirstStage | None) -> tu
         if facts["stopped"] == "nms":
             facts |= {"removed_by": int(pool[first.by[row]]), "removed_iou": float(first.iou[row])}
     return facts, _drawn(evidence, evidence.regions[anchor : anchor + 1])
+
+
+def _factor(evidence: Evidence, origin: int, of_class: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the objectness of a one-stage detector's origin, and the class's score without it."""
+    assert evidence.factor is not None
+    table, every = evidence.origins, evidence.factor
+    level, own = int(table.level(np.array([origin]))[0]), float(every[origin])
+    on_level = every[table.start[level] : table.start[level + 1]]
+    return {
+        "value": own,
+        "rank": rank(every, own),
+        "of": len(every),
+        "level_rank": rank(on_level, own),
+        "level_of": len(on_level),
+        "alone": evidence.class_alone(of_class["score"], origin) if of_class else None,
+        "combine": evidence.combine,
+    }
 
 
 def _class(scores: Float, label: int, *, has_background: bool) -> dict[str, Any] | None:

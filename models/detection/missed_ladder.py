@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from models.detection.missed import STAGES
 from models.detection.missed_case import HEAD, POOL, SHOWN, MissedCase
 
+EARLY = ("Cells", "Objectness")  # come before the boxes
 PASSED, STOPPED, NOTED, UNREACHED = "passed", "stopped", "noted", "unreached"
 TITLES = {
     "anchor": "Anchors",
+    "cell": "Cells",
+    "objectness": "Objectness",
     POOL: "Best of each level",
     "rpn_score": "Proposal score",
     "rpn_iou": "Proposal NMS",
@@ -69,6 +74,13 @@ def remark(case: MissedCase) -> str:
     if case.stage == "score" and better >= 0:
         box = f"{case.names[case.matching.label[better]]} {case.matching.score[better]:.2f}"
         parts.append(f"A better one, {box}, was lost before: {TITLES[STAGES[case.end[better]]]}.")
+    if case.stage == "score" and case.best >= 0 and case.evidence.factor is not None:
+        origin = int(case.matching.anchor[case.best])
+        own = float(case.evidence.factor[origin])
+        alone = case.evidence.class_alone(float(case.matching.score[case.best]), origin)
+        if alone is not None:
+            weak = "objectness" if own < alone else "class score"
+            parts.append(f"Objectness {own:.2f} and class {alone:.2f} make that score: the {weak} holds it down.")
     if case.left >= 0:
         score, label = float(case.matching.score[case.left]), case.names[case.matching.label[case.left]]
         left = near(score, case.settings.score)
@@ -81,12 +93,25 @@ def remark(case: MissedCase) -> str:
 
 def rungs(case: MissedCase) -> list[dict[str, Any]]:
     """Return the stages in the detector's order: `id`, `title`, `state`, and `text` with their numbers."""
-    found = [] if case.evidence.anchor_free else [_anchors(case)]
+    match case.evidence.kind:
+        case "cell":
+            found = [_cells(case)]
+        case "anchor":
+            found = [_anchors(case)]
+        case _:
+            found = []
+    absent = case.evidence.absent
+    early = {title: reason for title, reason in absent.items() if title not in TITLES.values() or title in EARLY}
+    found += [{"id": title, "title": title, "state": UNREACHED, "text": reason} for title, reason in early.items()]
     if case.first is not None:
         found += [_pool(case), *(_rung(case, name, text) for name, text in _first(case).items())]
     found.append(_head(case))
-    found += [_rung(case, name, text) for name, text in _second(case).items()]
-    return [{"id": rung["id"], "title": TITLES[rung["id"]], **rung} for rung in found]
+    if case.evidence.factor is not None:
+        found.append(_factor(case))
+    for name, text in _second(case).items():
+        reason = absent.get(TITLES[name], "")
+        found.append({"id": name, "state": UNREACHED, "text": reason} if reason else _rung(case, name, text))
+    return [{"id": rung["id"], "title": TITLES.get(rung["id"], rung["id"]), **rung} for rung in found]
 
 
 def near(value: float, threshold: float) -> str:
@@ -104,6 +129,45 @@ def _anchors(case: MissedCase) -> dict[str, Any]:
     enough = case.anchor_iou >= case.foreground
     text += f"; trained as an object from {case.foreground:.2f}"
     return {"id": "anchor", "state": PASSED if enough else NOTED, "text": text}
+
+
+def _cells(case: MissedCase) -> dict[str, Any]:
+    """Count the cells whose centre lies in the object, by level, and name the cell of the best match."""
+    table, (x0, y0, x1, y1) = case.evidence.origins, case.region
+    centre = (table.boxes[:, :2] + table.boxes[:, 2:]) / 2
+    x, y = centre.T
+    inside = (x > x0) & (x < x1) & (y > y0) & (y < y1)
+    levels = range(len(table.grid))
+    counts = [int(inside[table.start[level] : table.start[level + 1]].sum()) for level in levels]
+    counted = ", ".join(f"{n:,} of level {level}" for level, n in enumerate(counts) if n)
+    text = f"Centred in it: {counted}" if counted else "None is centred in it: it is smaller than a cell"
+    if case.best >= 0:
+        text += f"; its best box is from {_cell(case, int(case.matching.anchor[case.best]))}"
+    return {"id": "cell", "state": PASSED if counted else NOTED, "text": text}
+
+
+def _cell(case: MissedCase, origin: int) -> str:
+    """Return in words which cell an origin belongs to."""
+    table = case.evidence.origins
+    level = int(table.level(np.array([origin]))[0])
+    row, column = divmod((origin - int(table.start[level])) // int(table.per_cell[level]), int(table.grid[level, 1]))
+    return f"level {level}, row {row:,}, column {column:,}"
+
+
+def _factor(case: MissedCase) -> dict[str, Any]:
+    """Tell the objectness and the class's score of the best match, whose product is its score."""
+    if not len(case.matching):
+        return {"id": "objectness", "state": UNREACHED, "text": ""}
+    factor = case.evidence.factor
+    assert factor is not None
+    row = case.best if case.best >= 0 else case.matching.best(case.matching.score >= 0)
+    own, label = float(factor[case.matching.anchor[row]]), case.names[case.matching.label[row]]
+    text = f"{near(own, case.settings.score)} of its best box"
+    alone = case.evidence.class_alone(float(case.matching.score[row]), int(case.matching.anchor[row]))
+    if alone is not None:
+        text += f", {label} by itself {near(alone, case.settings.score)}"
+    most = float(factor[case.matching.anchor].max())
+    return {"id": "objectness", "state": PASSED if most > case.settings.score else NOTED, "text": text}
 
 
 def _pool(case: MissedCase) -> dict[str, Any]:

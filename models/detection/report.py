@@ -12,6 +12,7 @@ from models.cards import card
 from models.requests import Request
 from models.types import Result
 
+VISIBLE = 0.5
 FIELDS = ("file", "x0", "y0", "x1", "y1", "score", "label", "label_id")
 
 
@@ -19,7 +20,8 @@ def detections(result: Result) -> list[dict[str, Any]]:
     """Return the shown detections, best first: id, box in pixels of the original image, score, label, label_id.
 
     `--set box=` of lineage and of the attributions takes this id. Where suppression changed a score, the model's own is
-    added as original_score.
+    added as original_score. `angle` is that of an oriented box in radians, clockwise around its centre; `points` are
+    the x, y and visibility of its points.
     """
     classes = result.meta["classes"]
     columns = zip(result.arrays["boxes"], result.arrays["scores"], result.arrays["labels"], strict=True)
@@ -36,6 +38,10 @@ def detections(result: Result) -> list[dict[str, Any]]:
         each["id"] = int(number)
     for each, score in zip(found, result.arrays.get("original_scores", ()), strict=False):
         each["original_score"] = float(score)
+    for each, angle in zip(found, result.arrays.get("angles", ()), strict=False):
+        each["angle"] = float(angle)
+    for each, points in zip(found, result.arrays.get("points", ()), strict=False):
+        each["points"] = [[float(v) for v in point] for point in points]
     return found
 
 
@@ -53,13 +59,13 @@ def as_finding(request: Request, result: Result) -> str:
 
 
 def as_plain_json(request: Request, result: Result) -> str:
-    """Write every number of a result, with the model and every parameter."""
+    """Write every number of a result but pictures, with the model and every parameter."""
     told = {key: value for key, value in result.meta.items() if key not in ("timings", "total_ms", "size", "sha256")}
     body = {
         "file": request.source.name if request.source else "",
         "model": {"name": request.model, "sha256": result.meta.get("sha256", "")},
         **told,
-        **{name: array.tolist() for name, array in result.arrays.items()},
+        **{name: array.tolist() for name, array in result.arrays.items() if array.shape[-1:] != (3,) or array.ndim < 3},
     }
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
@@ -120,11 +126,20 @@ def as_coco(answers: Sequence[tuple[Request, Result]]) -> str:
                     "area": (x1 - x0) * (y1 - y0),
                     "iscrowd": 0,
                     "score": found["score"],
+                    **_keypoints(found.get("points")),
                 }
             )
     named = [{"id": i, "name": name} for i, name in sorted(categories.items())]
     body = {"images": images, "annotations": annotations, "categories": named}
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
+def _keypoints(points: Sequence[Sequence[float]] | None) -> dict[str, Any]:
+    """Return COCO's fields for the points of a box: x, y and 2 for visible or 1 for hidden, one after the other."""
+    if points is None:
+        return {}
+    flat = [value for x, y, seen in points for value in (x, y, 2 if seen >= VISIBLE else 1)]
+    return {"keypoints": flat, "num_keypoints": len(points)}
 
 
 def _about(request: Request, result: Result) -> dict[str, Any]:

@@ -85,12 +85,13 @@ class BoxCode:
             return _around(
                 (first.flip(-1) + cells + 0.5) * stride, second.flip(-1).clamp_max(LARGEST_LOG).exp() * stride
             )
-        anchors = self._anchor_sides(grid).to(rows)
+        anchors = self.anchor_sides(grid).to(rows)
         if self.name == YOLOV5:
             return _around((first.sigmoid() * 2 - 0.5 + cells) * stride, (second.sigmoid() * 2) ** 2 * anchors)
         return _around((first.sigmoid() + cells) * stride, second.clamp_max(LARGEST_LOG).exp() * anchors)
 
-    def _anchor_sides(self, grid: Grid) -> Tensor:
+    def anchor_sides(self, grid: Grid) -> Tensor:
+        """Return width and height (R, 2) in px of the anchor of each row of a grid."""
         known = torch.tensor(ANCHORS[self.anchors]).float()
         level, anchor = grid.anchor_of_rows()
         return known[level, anchor]

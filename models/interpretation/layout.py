@@ -94,6 +94,13 @@ class DetectorLayout:
             found = found * functional.one_hot(label, self.classes).to(found)
         return found
 
+    def factor(self, outputs: Sequence[Tensor]) -> Tensor | None:
+        """Return the objectness (N, R) from 0 to 1 that is a factor of every score, None where there is none."""
+        if self.objectness is None:
+            return None
+        rows = [table.rows(outputs).float() for table in self.tables]
+        return _probability(self.objectness.of(rows), self.objectness_kind)[..., 0]
+
     def _peaks(self, scores: Tensor) -> Tensor:
         """Return the scores with 0 wherever one of the eight neighbours of its map is higher."""
         grid = self.tables[self.scores.table].grid

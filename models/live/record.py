@@ -15,7 +15,6 @@ from models.live.capture import opencv
 from models.output_files import OutputFiles
 from models.types import Pixels, Refusal
 
-SUFFIX = ".mp4"
 CODE = "mp4v"  # MPEG-4 part 2: OpenCV's wheels include no H.264 encoder
 ROOM_BYTES = 64 << 20
 LOOK_EVERY = 30

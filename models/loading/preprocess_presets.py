@@ -114,6 +114,33 @@ def others(own: Preprocess, names: Sequence[str]) -> dict[tuple[str, str], Prepr
     return found
 
 
+def variants(own: Preprocess, offered: Mapping[str, Mapping[str, Any]]) -> list[tuple[dict[str, str], Preprocess]]:
+    """Return ways to prepare a picture under other assumptions, each with the assumptions that make it so.
+
+    `offered` are a model's assumptions by name. Every choice of values with the colours that it usually goes with, both
+    orders of `own`, and every fit of `own`; `own` itself is the first.
+    """
+    names = offered["input"]["choices"]
+    found: dict[Preprocess, dict[str, str]] = {own: {"input": str(offered["input"]["value"])}}
+    if "colours" in offered:
+        found[own]["colours"] = own.order
+        for (name, order), way in others(own, names).items():
+            found.setdefault(way, {"input": name, "colours": order})
+    else:
+        for name in names:
+            if name in PRESETS:
+                found.setdefault(replace(own, **{**PLAIN, **PRESETS[name]}), {"input": name})
+    for fit in offered.get("fit", {}).get("choices", ()):
+        found.setdefault(replace(own, fit=fit), {**found[own], "fit": fit})
+    return [(assume, way) for way, assume in found.items()]
+
+
+def words(assume: Mapping[str, str]) -> str:
+    """Return in words what assumptions on preparing pictures say."""
+    titles = {"input": INPUT["titles"], "colours": COLOURS["titles"]}
+    return ", ".join(str(titles.get(key, {}).get(value, value)) for key, value in assume.items())
+
+
 class _Enough(Exception):  # noqa: N818 - ends a pass early
     """The first normalisation layer was reached."""
 

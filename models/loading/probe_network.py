@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -13,9 +14,11 @@ from models import model_name
 from models.cards.card import BACKGROUND, GAP, PHOTOS, Card, recognised
 from models.detection import anchor_sets, box_rows
 from models.detection.box_rows import Boxes
-from models.interpretation import reading
+from models.interpretation import detector_reading, network_reading, vector_readings
 from models.interpretation.examine import may_detect
 from models.interpretation.layout import DetectorLayout
+from models.interpretation.network_reading import Reading
+from models.interpretation.origins import Origins, origins_of
 from models.loading import architectures, heads, pass_behaviour, preprocess_presets, wanted_inputs
 from models.loading.heads import Head
 from models.loading.preprocess import Preprocess
@@ -29,11 +32,11 @@ SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 300, 320, 384, 416, 448, 512, 640)
 NAMED = ("logits", "scores", "out", "output", "probabilities", "probs")
 PICTURE = PHOTOS / "astronaut.jpg"
 GREY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's "L"
-CLASSES, BOXES, OFFSETS, FEATURES = "classes", "boxes", box_rows.OFFSETS, "features"
-TASKS = {CLASSES: "classification", BOXES: "detection", OFFSETS: "detection", FEATURES: "features"}
+CLASSES, BOXES, OFFSETS, CELLS, FEATURES = "classes", "boxes", box_rows.OFFSETS, "cells", "features"
+TASKS = {CLASSES: "classification", **dict.fromkeys((BOXES, OFFSETS, CELLS), "detection"), FEATURES: "features"}
 DECODED = Boxes(1, box_rows.CORNERS, box_rows.PIXELS, box_rows.PROBABILITIES, box_rows.NONE)
-OUTPUT = {"title": "Output", "help": "What the network's output is taken for."}
 PART = {"title": "Part of the output", "help": "Which of the rows of numbers that the network returns is looked at."}
+UNREAD = Reading(FEATURES, FEATURES, network_reading.FEATURES)
 SIZE = {"title": "Input size", "help": "Width x height in pixels, of a network that takes any."}
 
 
@@ -54,10 +57,12 @@ class Output:
 class Found:
     """The findings on a network of an unknown family.
 
-    It `serves` to return "classes", "boxes", "offsets" from anchors, or "features". `preprocess` is applied to
-    pictures; `channels` is 1 if the network takes grey pictures, else 3. `part` is the index of its scores, or
-    features, among the tensors it returns; `plain` says that it returns nothing else. `head` says what scores of
-    classes are, `boxes` what its boxes are, `layout` how the outputs of a detector are read.
+    It `serves` to return "classes", "boxes", "offsets" from anchors, boxes of the "cells" of a grid, or "features".
+    `preprocess` is applied to pictures; `channels` is 1 if the network takes grey pictures, else 3. `part` is the index
+    of its scores, or features, among the tensors it returns; `plain` says that it returns nothing else. `head` says
+    what scores of classes are, `boxes` what its boxes are, `layout` how the outputs of a detector are read. `readings`
+    are all that the outputs may be taken for, the likeliest first, `reading` is the one in force, and `question` is a
+    sentence where only the user can tell.
     """
 
     serves: str
@@ -68,19 +73,37 @@ class Found:
     head: Head = field(default_factory=Head)
     boxes: Boxes | None = None
     layout: DetectorLayout | None = None
+    readings: tuple[Reading, ...] = ()
+    reading: Reading = UNREAD
+    question: str = ""
+
+    def outputs(self, net: nn.Module) -> Callable[[Tensor], list[tuple[str, Tensor]]]:
+        """Return a function from inputs (N, 3, h, w) to every tensor that the network returns, by name."""
+        return lambda x: all_tensors(net(in_channels(x, self.channels)))
+
+    @cached_property
+    def origins(self) -> Origins | None:
+        """Where a recognised detector's rows come from, None for rows that lie nowhere."""
+        return origins_of(self.layout, self.preprocess.size) if self.layout is not None else None
 
     def runner(self, net: nn.Module) -> Callable[[Tensor], list[Tensor]]:
         """Return a function from inputs (N, 3, h, w) to the tensors that the network returns.
 
-        For a detector whose layout was recognised, the tensors are its scores (N, R, C) and boxes (N, R, 4), decoded.
+        For a detector whose layout was recognised, the tensors are its scores (N, R, C) and boxes (N, R, 4), decoded,
+        and its objectness (N, R) where it has one; rows are in the order of its `origins`.
         """
+
+        order = self.origins.order if self.origins is not None else None
 
         def run(x: Tensor) -> list[Tensor]:
             made = net(in_channels(x, self.channels))
             if self.layout is None:
                 return [tensor for _, tensor in tensors_of(made, len(x))]
-            boxes, scores = self.layout.decode([tensor for _, tensor in all_tensors(made)], self.preprocess.size)
-            return [scores, boxes]
+            outputs = [tensor for _, tensor in all_tensors(made)]
+            boxes, scores = self.layout.decode(outputs, self.preprocess.size)
+            factor = self.layout.factor(outputs)
+            found = [scores, boxes, *([factor] if factor is not None else [])]
+            return found if order is None else [tensor[:, order.to(tensor.device)] for tensor in found]
 
         return run
 
@@ -91,6 +114,7 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
     The card's `preprocessing` takes precedence, and so does `input`: channels, height and width, 0 for any. Raises
     Refusal for a network that runs on no picture, and for choices that are not offered.
     """
+    wanted, given = _wanted(given)
     options, sizes = _inputs(net, card)
     offered: dict[str, dict[str, Any]] = {}
     chosen = size_of(given["size"]) if len(sizes) > 1 and "size" in given else None
@@ -105,79 +129,157 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
         offered["size"] = {**SIZE, "choices": tuple(names)}
     if chosen is not None and chosen != size:
         channels, size, output, made = _first(net, card, options, [chosen])
-    tensors = output.tensors
-    if (read := _detector(net, card, given, output, size=size, channels=channels, offered=offered)) is not None:
-        return read
-    place, sets = -1, {}
-    serves, part, rows = _purpose(card, output, size=size, made=made)
-    if len(rows) > 1 and serves == CLASSES:
-        offered["part"] = _parts(tensors, rows, part)
-        part = (
-            int(model_name.check({k: v for k, v in given.items() if k == "part"}, offered, name=card.name)["part"]) - 1
-        )
-    if serves != FEATURES:
-        offered["output"] = {**OUTPUT, "choices": (serves, FEATURES)}
-        if given.get("output") == FEATURES:
-            serves, part = FEATURES, _features(card, output)
-    preprocess, more = preprocess_presets.propose(net, card, given, size=size, channels=channels, boxes=serves == BOXES)
-    offered |= more
-    plain = isinstance(output.raw, Tensor) and output.raw.ndim == 2 and output.raw.dtype == torch.float32
-    found = Found(serves, preprocess, channels, part, plain)
-    head = found.head
-    if serves == CLASSES:
-        head = heads.recognised(found.runner(net), part, preprocess, device_of(net), card.about)
-        if head.kind == heads.EMBEDDING:
-            offered["output"] = {**OUTPUT, "choices": (FEATURES, CLASSES)}
-            serves = given.get("output", FEATURES)
-            head = replace(head, kind=heads.VALUES)
-        found = replace(found, head=head, serves=serves)
-    if serves == CLASSES:
-        offered[heads.KEY] = heads.offered(head.kind, head.count, head.evidence, known=heads.KEY in card.about)
-    elif serves == BOXES:
-        place = _boxes(tensors, part)
-        sets = anchor_sets.fitting(tensors[part][1].shape[1], size, card.about.get("anchors"))
-        offered |= box_rows.propose(*_on_picture(net, found, place), sets)
-    assumed = model_name.check(given, offered, name=card.name)
-    if serves == CLASSES:
-        found = replace(found, head=found.head.taken_for(assumed[heads.KEY]))
-    elif serves == BOXES:
-        found = replace(found, boxes=Boxes.of(place, assumed, sets))
-        found = replace(found, serves=OFFSETS if assumed["boxes"] == OFFSETS else BOXES)
-    return found, _told(card, net, found, tensors[part][1], {k: {**v, "value": assumed[k]} for k, v in offered.items()})
+    seen = _Seen(net, card, given, wanted, output, size, channels, offered)
+    return _detector(seen) or _rows_of_boxes(seen) or _vector(seen, made) or _features_alone(seen)
 
 
-def _detector(
-    net: nn.Module,
-    card: Card,
-    given: Mapping[str, str],
-    output: Output,
-    *,
-    size: Size,
-    channels: int,
-    offered: dict[str, dict[str, Any]],
-) -> tuple[Found, Card] | None:
+@dataclass(frozen=True)
+class _Seen:
+    """What is known of a network when its outputs are read: its first output, its input, and the user's choices."""
+
+    net: nn.Module
+    card: Card
+    given: Mapping[str, str]
+    wanted: str | None
+    output: Output
+    size: Size
+    channels: int
+    offered: dict[str, dict[str, Any]]
+
+    def checked(self, offered: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+        """Return every assumption in force of those offered. Raises Refusal for choices that are not offered."""
+        own = {**self.given, **({network_reading.KEY: self.wanted} if self.wanted else {})}
+        return model_name.check(own, offered, name=self.card.name)
+
+    def prepared(self, *, boxes: bool) -> tuple[Preprocess, dict[str, dict[str, Any]]]:
+        """Return how pictures are prepared, and the assumptions in it."""
+        more = {"size": self.size, "channels": self.channels, "boxes": boxes}
+        return preprocess_presets.propose(self.net, self.card, self.given, **more)
+
+    def features(self) -> Reading:
+        """Return the reading of outputs as features, which is always possible. Raises Refusal for no features."""
+        return _reading_of_features(self.card, self.output)
+
+
+def _wanted(given: Mapping[str, str]) -> tuple[str | None, dict[str, str]]:
+    """Return the id of the reading that is asked for, None for the likeliest, and the other assumptions.
+
+    Earlier versions wrote `layout` and `output` in its place; a kind of scores says by itself how they are read.
+    """
+    rest = dict(given)
+    wanted, layout, output = rest.pop(network_reading.KEY, None), rest.pop("layout", None), rest.pop("output", None)
+    old = layout.replace(" ", "-") if layout else output if output == FEATURES else None
+    wanted = wanted or old
+    if wanted in heads.MANY:
+        rest.setdefault(heads.KEY, wanted)
+    return wanted, rest
+
+
+def _detector(seen: _Seen) -> tuple[Found, Card] | None:
     """Return the findings on a detector whose layout is recognised on photos, None if it is not recognised."""
-    tensors = all_tensors(output.raw)
+    tensors, card, net = all_tensors(seen.output.raw), seen.card, seen.net
     pair = len(tensors) == 2 and any(_boxes(tensors, part) >= 0 for part in (0, 1) if tensors[part][1].ndim == 3)
-    if pair or given.get("output") == FEATURES or not may_detect(tensors, size):
+    if pair or not may_detect(tensors, seen.size):
         return None
-    device = device_of(net)
     own = Preprocess.of(card.about["preprocessing"]) if "preprocessing" in card.about else None
 
     def run(x: Tensor) -> list[tuple[str, Tensor]]:
-        return all_tensors(net(in_channels(x, channels)))
+        return all_tensors(net(in_channels(x, seen.channels)))
 
     with pass_behaviour.kept(net):  # many passes: what they change must not reach what is looked at next
-        read = reading.read(run, size, device, given=given, preprocess=own, card=card)
+        read = detector_reading.read(run, seen.size, device_of(net), given=seen.given, preprocess=own, card=card)
     if read is None:
         return None
-    offered = {**offered, "output": {**OUTPUT, "choices": (BOXES, FEATURES)}, **read.offered}
-    assumed = model_name.check(given, offered, name=card.name)
-    found = Found(BOXES, read.preprocess, channels, 0, plain=False, boxes=DECODED, layout=read.layout)
+    readings = (*read.readings, *([seen.features()] if seen.output.tensors else []))
+    reading = network_reading.chosen(readings, seen.wanted, name=card.name)
+    if reading.kind == network_reading.FEATURES:
+        return _features_alone(seen, readings)
+    offered = {**seen.offered, network_reading.KEY: network_reading.offered(readings), **read.offered}
+    assumed = seen.checked(offered)
+    layout: DetectorLayout = reading.how
+    more: dict[str, Any] = {"layout": layout, "readings": readings, "reading": reading}
+    found = Found(BOXES, read.preprocess, seen.channels, 0, plain=False, boxes=DECODED, **more)
+    if found.origins is not None:
+        found = replace(found, serves=OFFSETS if found.origins.anchored else CELLS)
     assumptions = {k: {**v, "value": assumed[k]} for k, v in offered.items()}
     about = {"preprocessing": read.preprocess.about, "assumptions": assumptions, "note": read.note}
     kind = str(card.about.get("architecture") or type(net).__name__)
-    return found, recognised(card, architecture=kind, task=TASKS[BOXES], classes=read.classes, about=about)
+    classes = detector_reading.classes_of(layout, card)
+    return found, recognised(card, architecture=kind, task=TASKS[BOXES], classes=classes, about=about)
+
+
+def _rows_of_boxes(seen: _Seen) -> tuple[Found, Card] | None:
+    """Return the findings on a network that returns scores (1, R, K) with boxes (1, R, 4), None for any other."""
+    tensors = seen.output.tensors
+    pairs = [(part, _boxes(tensors, part)) for part, (_, scores) in enumerate(tensors) if scores.ndim == 3]
+    part, place = next(((part, place) for part, place in pairs if place >= 0), (-1, -1))
+    if place < 0 or seen.wanted == FEATURES:
+        return None
+    preprocess, more = seen.prepared(boxes=True)
+    found = Found(BOXES, preprocess, seen.channels, part, plain=False)
+    sets = anchor_sets.fitting(tensors[part][1].shape[1], seen.size, seen.card.about.get("anchors"))
+    more |= box_rows.propose(*_on_picture(seen.net, found, place), sets)
+    rows = tensors[part][1]
+    title = f"{rows.shape[1]:,} boxes with {rows.shape[2]:,} scores each, as two outputs"
+    evidence = ("One output has four columns, another has as many rows: boxes and their scores.",)
+    own = Reading("boxes", title, network_reading.BOXES, 0.9, evidence, part)
+    readings = (own, seen.features())
+    offered = {**seen.offered, network_reading.KEY: network_reading.offered(readings), **more}
+    assumed = seen.checked(offered)
+    boxes = Boxes.of(place, assumed, sets)
+    own = replace(own, how=boxes)
+    serves = OFFSETS if assumed["boxes"] == OFFSETS else BOXES
+    found = replace(found, boxes=boxes, serves=serves, readings=(own, *readings[1:]), reading=own)
+    return found, _told(seen, found, rows, offered, assumed)
+
+
+def _vector(seen: _Seen, made: Mapping[int, tuple[str, int]]) -> tuple[Found, Card] | None:
+    """Return the findings on a network that returns a vector of numbers, None for any other."""
+    tensors, card, net = seen.output.tensors, seen.card, seen.net
+    part, rows = _scores(seen.output, size=seen.size, made=made)
+    if part < 0:
+        return None
+    offered = dict(seen.offered)
+    if len(rows) > 1:
+        offered["part"] = _parts(tensors, rows, part)
+        own = {k: v for k, v in seen.given.items() if k == "part"}
+        part = int(model_name.check(own, offered, name=card.name).get("part", part + 1)) - 1
+    preprocess, more = seen.prepared(boxes=False)
+    plain = isinstance(seen.output.raw, Tensor) and seen.output.raw.ndim == 2 and seen.output.raw.dtype == torch.float32
+    found = Found(CLASSES, preprocess, seen.channels, part, plain)
+    head = heads.recognised(found.runner(net), part, preprocess, device_of(net), card.about)
+    readings = vector_readings.readings(head, part, seen.features())
+    if head.kind == heads.EMBEDDING:
+        head = replace(head, kind=heads.VALUES)
+    scores = seen.given.get(heads.KEY, "")
+    wanted = scores if any(each.id == scores for each in readings) else seen.wanted
+    reading = network_reading.chosen(readings, wanted, name=card.name)
+    offered[network_reading.KEY] = network_reading.offered(readings)
+    found = replace(found, head=head, readings=readings, reading=reading)
+    if reading.kind == network_reading.FEATURES:
+        offered |= more
+        return replace(found, serves=FEATURES), _told(
+            seen, replace(found, serves=FEATURES), tensors[part][1], offered, seen.checked(offered)
+        )
+    known = heads.KEY in card.about
+    offered |= more | {heads.KEY: heads.offered(head.kind, head.count, head.evidence, known=known)}
+    assumed = seen.checked(offered)
+    head = head.taken_for(assumed[heads.KEY])
+    found = replace(found, head=head, reading=replace(reading, how=head))
+    return found, _told(seen, found, tensors[part][1], offered, {**assumed, network_reading.KEY: reading.id})
+
+
+def _features_alone(seen: _Seen, readings: tuple[Reading, ...] = ()) -> tuple[Found, Card]:
+    """Return the findings on a network whose outputs are taken for features."""
+    reading = seen.features()
+    readings = readings or (reading,)
+    network_reading.chosen(readings, seen.wanted, name=seen.card.name)
+    preprocess, more = seen.prepared(boxes=False)
+    offered = {**seen.offered, **more}
+    if len(readings) > 1 or seen.wanted:
+        offered[network_reading.KEY] = network_reading.offered(readings)
+    found = Found(FEATURES, preprocess, seen.channels, reading.part, False, readings=readings, reading=reading)
+    return found, _told(seen, found, seen.output.tensors[reading.part][1], offered, seen.checked(offered))
 
 
 def in_channels(x: Tensor, channels: int) -> Tensor:
@@ -235,24 +337,19 @@ def _first(
     raise wanted_inputs.refusal(net, card, failure[0], failure[1], device_of(net)) from failure[1]
 
 
-def _purpose(
-    card: Card, output: Output, *, size: Size, made: Mapping[int, tuple[str, int]]
-) -> tuple[str, int, list[int]]:
-    """Return the purpose of the tensors of one picture, the index of the scores or features, and those of all vectors.
+def _scores(output: Output, *, size: Size, made: Mapping[int, tuple[str, int]]) -> tuple[int, list[int]]:
+    """Return the index of the scores among the tensors of one picture, -1 if there are none, and those of all vectors.
 
     Among several vectors, one with a telling name is chosen, else the one computed last, because the others led to it.
     """
     tensors = output.tensors
-    for part, (_, scores) in enumerate(tensors):
-        if scores.ndim == 3 and _boxes(tensors, part) >= 0:
-            return BOXES, part, []
     rows = [i for i, (_, t) in enumerate(tensors) if is_vector(t)]
     named = [i for i in rows if tensors[i][0].rpartition(".")[2] in NAMED]
     redrawn = any(t.ndim == 4 and t.shape[2:] == size and t.shape[1] in (1, 3) for _, t in tensors)
     if named or (rows and (len(rows) == 1 or not redrawn)):
         main = [i for i in rows if not _aside(tensors[i][0])] or rows
-        return CLASSES, (named or [max(main, key=lambda i: (made.get(id(tensors[i][1]), ("", 0))[1], i))])[0], rows
-    return FEATURES, _features(card, output), []
+        return (named or [max(main, key=lambda i: (made.get(id(tensors[i][1]), ("", 0))[1], i))])[0], rows
+    return -1, rows
 
 
 def _aside(name: str) -> bool:
@@ -280,15 +377,19 @@ def _boxes(tensors: list[tuple[str, Tensor]], scores: int) -> int:
     return found[0] if found else -1
 
 
-def _features(card: Card, output: Output) -> int:
-    """Return the index of the tensor whose channels are shown: the last map, else the last tensor."""
+def _reading_of_features(card: Card, output: Output) -> Reading:
+    """Return the reading of the tensor whose channels are shown: the last map, else the last tensor."""
     tensors = output.tensors
     sound = [i for i, (_, t) in enumerate(tensors) if 2 <= t.ndim <= 4 and len(t) == 1 and t.numel()]
     if not sound:
         text, advice = complaint(output.raw)
         raise Refusal(f"{card.name} {text}.", advice=advice)
     maps = [i for i in sound if tensors[i][1].ndim == 4]
-    return (maps or sound)[-1]
+    part = (maps or sound)[-1]
+    tensor = tensors[part][1]
+    title = f"features: {tensor.shape[-1 if tensor.ndim == 3 else 1]:,} channels"
+    evidence = ("Any output can be looked at channel by channel, without a meaning.",)
+    return Reading(FEATURES, title, network_reading.FEATURES, 0.05, evidence, part)
 
 
 def _on_picture(net: nn.Module, found: Found, boxes: int) -> tuple[Tensor, Tensor]:
@@ -318,8 +419,12 @@ def _readings(net: nn.Module, found: Found, classes: Sequence[str], offered: Map
     )
 
 
-def _told(card: Card, net: nn.Module, found: Found, scores: Tensor, assumptions: Mapping[str, Any]) -> Card:
+def _told(
+    seen: _Seen, found: Found, scores: Tensor, offered: Mapping[str, Mapping[str, Any]], assumed: Mapping[str, str]
+) -> Card:
     """Return the card with the findings."""
+    card, net = seen.card, seen.net
+    assumptions = {key: {**item, "value": assumed[key]} for key, item in offered.items()}
     columns = found.head.count if found.serves == CLASSES else scores.shape[-1 if scores.ndim == 3 else 1]
     background = found.boxes.background if found.boxes else "none"
     names = _names(columns, found.serves, background)

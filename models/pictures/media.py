@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".webm", ".wmv"}
 )
+RECORDING_SUFFIX = ".mp4"  # of the videos that are written
 SCHEMES = ("http://", "https://", "rtmp://", "rtsp://", "rtsps://", "tcp://", "udp://")
 CAMERA = re.compile(r"camera:(\d{1,4})")
 Kind = Literal["", "video", "camera", "stream"]

@@ -13,7 +13,6 @@ import contextlib
 import ctypes
 import errno
 import os
-import secrets
 import stat
 import struct
 import sys
@@ -251,7 +250,7 @@ def _possible(kind: str, path: str) -> bool:
         if kind == "read":
             os.close(os.open(path, os.O_RDONLY))
             return True
-        probe = os.path.join(path, f".vitrine-probe-{secrets.token_hex(4)}")
+        probe = os.path.join(path, f".vitrine-probe-{os.urandom(4).hex()}")
         os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         os.unlink(probe)
     except OSError as error:

@@ -12,9 +12,10 @@ import re
 import shutil
 import socket
 import ssl
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -23,11 +24,11 @@ from urllib.parse import urlsplit
 
 from models.output_files import write_whole
 from models.types import Cancelled, Refusal
-from models.zoo import lock
 from models.zoo.cached import PART
 
 CHUNK = 1 << 18
 TIMEOUT_S = 20.0
+LOCK_WAIT_S = 0.1
 MOST_BYTES = 1 << 40
 MOST_DIGITS = 21  # in a Content-Length
 SPARE_BYTES = 64 << 20  # to leave free on the disk
@@ -71,7 +72,7 @@ def download(
     """
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with lock.held(place.with_name(place.name + ".lock"), cancelled):
+        with _locked(place.with_name(place.name + ".lock"), cancelled):
             if place.is_file():
                 return place
             with contextlib.closing(_Answer(url, timeout_s, cancelled)) as answer:
@@ -79,6 +80,36 @@ def download(
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         raise _refusal(error, url, place) from error
     return place
+
+
+@contextlib.contextmanager
+def _locked(path: Path, cancelled: Callable[[], bool]) -> Iterator[None]:
+    """Hold the lock file at `path`, which threads and processes share, waiting for other holders; remove it afterwards.
+
+    Raises Cancelled while waiting.
+    """
+    import filelock  # here, so that opening a model does not import it
+
+    lock = filelock.FileLock(path)
+    while True:
+        try:
+            lock.acquire(timeout=0)
+            break
+        except filelock.Timeout:
+            if cancelled():
+                raise Cancelled from None
+            time.sleep(LOCK_WAIT_S)
+    try:
+        yield
+    finally:
+        # Remove it while it is still held: a waiter that had it open notices and starts again. Windows deletes no open
+        # file, so there it is removed afterwards, unless a waiter has it open.
+        if os.name != "nt":
+            path.unlink(missing_ok=True)
+        lock.release()
+        if os.name == "nt":
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _fetch(

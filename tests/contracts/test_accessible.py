@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import sys
 from collections import Counter
@@ -36,12 +37,15 @@ from models.types import Source
 from viewer import theme
 from viewer.app import Mailbox, build
 from viewer.commands.command import MENUS
+from viewer.panels.base import Panel
+from viewer.panels.registry import PANELS, PanelEntry
 from viewer.session.document import Document
+from viewer.session.history import Store
 from viewer.session.job_queue import InlineLane
 from viewer.session.session import Session
 from viewer.window.docks import AREAS
+from viewer.window.lazy_panels import LazyPanels
 from viewer.window.main_window import Window
-from viewer.window.panel_registry import PANELS
 
 PICTURES = sorted((BUNDLED.parent / "samples").glob("*.png"))
 CONTROLS = (
@@ -78,7 +82,8 @@ def window(qtbot: QtBot, engine: Engine) -> Iterator[Window]:
     qtbot.waitUntil(lambda: session.description is not None and not session.stale, timeout=60_000)
     for panel in window.panels:
         if not window.docks.shown(panel):
-            window.docks.toggle(panel)
+            window.docks.show(panel)
+        _ = window.panels[panel]  # also one that cannot answer for the model, and is therefore not shown
     window.tell("A message", details="with details", severity="error")
     for overlay in (window.palette_overlay, window.shortcuts, window.zoo.dialog):
         overlay.open()
@@ -162,21 +167,32 @@ def test_no_two_actions_answer_to_one_key(window: Window) -> None:
 
 
 def test_every_panel_has_a_face() -> None:
-    for kind in PANELS:
-        assert kind.id and kind.title[0].isupper() and kind.area in AREAS, kind
-        assert (theme.ICONS / f"{kind.icon}.svg").is_file(), kind
-    assert len({kind.id for kind in PANELS}) == len({kind.title for kind in PANELS}) == len(PANELS)
+    for entry in PANELS:
+        assert entry.id and entry.title[0].isupper() and entry.area in AREAS, entry
+        assert (theme.ICONS / f"{entry.icon}.svg").is_file(), entry
+    assert len({entry.id for entry in PANELS}) == len({entry.title for entry in PANELS}) == len(PANELS)
     files = {p.stem for p in (Path(__file__).resolve().parents[2] / "viewer" / "panels").glob("*.py")}
-    modules = {kind.__module__.split(".")[-1] for kind in PANELS}
-    assert modules == files - {"__init__", "base"}
+    assert {entry.place.partition(".")[0] for entry in PANELS} == files - {"__init__", "base", "registry"}
+
+
+def test_every_entry_leads_to_its_panel() -> None:
+    panels = LazyPanels(PANELS, Store())
+    known = {field.name for field in dataclasses.fields(PanelEntry)} - {"id"}
+    for entry in PANELS:
+        kind = panels.kind(entry.id)
+        assert issubclass(kind, Panel) and kind.id == entry.id
+        assert not known & vars(kind).keys(), f"{kind.__name__} says again what is in its entry"
 
 
 def test_every_panel_can_be_toggled_by_a_command(window: Window) -> None:
     for name, panel in window.panels.items():
         command = window.commands[f"panel-{name}"]
-        assert command.title == panel.title and command.shortcuts
+        assert command.title == panel.entry.title
         window.docks.show(name)
         QApplication.processEvents()
+        if not window.docks.can(name):
+            assert not window.docks.shown(name) and not command.available, f"{name} cannot answer for a detector"
+            continue
         window.commands.run(command)
         assert not window.docks.shown(name), name
         window.commands.run(command)

@@ -182,7 +182,7 @@ def test_vectors_of_length_one_are_features() -> None:
     net = Means(lambda y: functional.normalize(y.repeat(1, 8), dim=1))
     _, model = opened(net)
     assert type(model).__name__ == "AnyFeaturesAdapter" and "length 1" in model.card.about["note"]
-    _, model = opened(net, {"output": "classes"})
+    _, model = opened(net, {"reading": "values"})
     assert kind(model) == heads.VALUES
 
 

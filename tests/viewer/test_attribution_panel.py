@@ -17,7 +17,8 @@ from models.engine import registry
 from models.types import Result
 from tests.viewer.explained import NAMES, classifier, picture
 from viewer.presenters import attribution, heatmap
-from viewer.session.document import POSITIVE, Look
+from viewer.session.document import ABSOLUTE, POSITIVE, Look
+from viewer.widgets.pictures.map_readout import AWAY
 
 Make = Callable[..., Any]
 POPUP = pytest.mark.qt_log_ignore("This plugin does not support")  # what completes opens a window of its own
@@ -47,7 +48,7 @@ def asked(d: Any) -> dict[str, Any]:
 def shows(d: Any, result: Result) -> bool:
     """Whether the map on the canvas is drawn of this one's values."""
     look = d.document.look
-    wanted = heatmap.heat_layer(result.arrays["map"], result.meta["extent"], look, signed=result.meta["signed"])
+    wanted = heatmap.heat_layer(result.arrays["map"], result.meta["extent"], look)
     layer = d.layer("attribution")
     return layer is not None and np.array_equal(layer.values, wanted.values) and layer.extent == wanted.extent
 
@@ -65,7 +66,7 @@ def test_a_map_is_asked_for_once_its_verdict_is_known(desk: Make, tmp_path: Path
     d = desk(picture(tmp_path), model=classifier(tmp_path), lane=late, settle=False)
     late.answer("describe")
     d.until(lambda: d.session.description is not None)
-    late.answer()
+    late.answer("classify")
     d.run("explain")
     waiting = [request.inspection for _, request in late.waiting]
     assert "verdicts" in waiting and "grad_cam" not in waiting
@@ -241,9 +242,11 @@ def test_the_scale_is_locked_where_it_is_or_where_it_is_typed(birds: Any, qtbot:
     qtbot.keyClicks(look.end, "0.5")
     birds.key(Qt.Key.Key_Return)
     assert birds.document.look.scale == 0.5
-    assert (birds.layer("attribution").low, birds.layer("attribution").high) == (-0.5, 0.5)
+    ends = lambda: (birds.layer("attribution").low, birds.layer("attribution").high)  # noqa: E731
+    negative, positive = heatmap.signs_of(values, birds.document.look)
+    assert ends() == (-0.5 * negative, 0.5 * positive)
     look.lock.committed.emit(False)
-    assert birds.document.look.scale == 0.0 and birds.layer("attribution").high == pytest.approx(end)
+    assert birds.document.look.scale == 0.0 and ends() == pytest.approx((-end * negative, end * positive))
 
 
 def test_without_positive_evidence_it_says_so_and_shows_no_noise(
@@ -272,9 +275,37 @@ def test_the_map_is_read_under_the_pointer(birds: Any) -> None:
     birds.hover(40, 30)
     at = birds.canvas.pointer
     column, row = int((at.x - x0) / (x1 - x0) * values.shape[1]), int((at.y - y0) / (y1 - y0) * values.shape[0])
-    assert panel(birds).reading.value.text().startswith(f"{attribution.number(float(values[row, column]))} in its cell")
+    birds.store.update(birds.document.with_look(smooth=False))
+    assert panel(birds).reading.value.text().startswith(f"{heatmap.number(float(values[row, column]))} in its cell")
     birds.hover(3, 3)
     assert panel(birds).reading.value.text().startswith("Move over")
+
+
+def test_panel_and_status_bar_read_the_same_and_follow_every_change_at_once(birds: Any) -> None:
+    said = lambda: panel(birds).reading.value.text().partition(", at ")[0]  # noqa: E731
+    status = lambda: birds.window.status.pixel.text().partition("attribution ")[2]  # noqa: E731
+    birds.hover(40, 30)
+    at = birds.canvas.pointer
+    for change in (
+        lambda d: d.with_look(smooth=False),
+        lambda d: d.with_look(smooth=True, sign=ABSOLUTE),
+        lambda d: d.explaining(method="saliency"),
+        lambda d: d.explaining(target=NAMES[1]),
+        lambda d: d.explaining(method="grad_cam"),
+        lambda d: d.explaining(method="input_x_gradient"),
+    ):
+        birds.store.update(change(birds.document))
+        method, layer = birds.document.method, birds.layer("attribution")
+        # Until the new map is there, none is read: not the old one's under the new one's name.
+        assert said() == (heatmap.reading(layer, at.x, at.y) if layer is not None else AWAY)
+        assert status() == (said() if layer is not None else "")
+        birds.settle()
+        result, look = birds.direct(method, target=birds.document.target), birds.document.look
+        fresh = heatmap.heat_layer(result.arrays["map"], result.meta["extent"], look)
+        assert said() == status() == heatmap.reading(fresh, at.x, at.y)
+        assert said().endswith("between cells" if look.smooth else "in its cell")
+    birds.store.update(birds.document.explaining(method=""))
+    assert status() == "" and said() == AWAY
 
 
 def test_a_map_of_another_picture_or_model_is_not_shown(desk: Make, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from models.types import Result
 from tests.viewer.explained import NAMES, classifier, picture
 from viewer.menus import maps as map_actions
 from viewer.panels.map_comparison import MapsPanel
-from viewer.presenters import map_comparison
+from viewer.presenters import heatmap, map_comparison
 from viewer.session.lookup import word_for
 
 Make = Callable[..., Any]
@@ -230,10 +230,15 @@ def test_colours_end_at_the_largest_percentile_of_what_shares_a_scale(opened: An
     groups = {"all": [own] * 6, "method": [own[n % 2 :: 2] for n in range(6)], "cell": [[end] for end in own]}[scale]
     for one, group in zip(shown, groups, strict=True):
         assert one.tile.heat is not None
-        assert one.tile.heat.high == pytest.approx(max(group)) and one.tile.heat.low == -one.tile.heat.high
+        negative, positive = heatmap.signs_of(one.result.arrays["map"], opened.document.look)  # type: ignore[union-attr]
+        ends = (-max(group) * negative, max(group) * positive)
+        assert (one.tile.heat.low, one.tile.heat.high) == pytest.approx(ends)
         assert one.end == pytest.approx(max(group))
-    low, high, _ = panel(opened).sheet.bar  # type: ignore[union-attr]
-    assert (low, high) == pytest.approx((-max(own), max(own)) if scale == "all" else (-1.0, 1.0))
+    ((low, high, _),) = panel(opened).sheet.bars  # type: ignore[union-attr]
+    ends = [(one.tile.heat.low, one.tile.heat.high) for one in shown if one.tile.heat is not None]
+    both = (min(low for low, _ in ends) < 0, max(high for _, high in ends) > 0)
+    end = max(own) if scale == "all" else 1.0
+    assert (low, high) == pytest.approx((-end * both[0], end * both[1]))
 
 
 # one zoom, one cursor
@@ -290,9 +295,8 @@ def test_every_cell_reads_its_own_value_under_the_one_cursor(opened: Any) -> Non
     for tile, one in zip(grid.tiles, panel(opened).shown, strict=True):
         assert one.result is not None
         values = one.result.arrays["map"]
-        x0, y0, x1, y1 = one.result.meta["extent"]
-        row, column = int((31.5 - y0) / (y1 - y0) * len(values)), int((44.5 - x0) / (x1 - x0) * values.shape[1])
-        assert tile.read(grid.place) == f"{values[row, column]:.3g}"
+        layer = heatmap.heat_layer(values, one.result.meta["extent"], opened.document.look)
+        assert f"{tile.read(grid.place)} between cells" == heatmap.reading(layer, 44.5, 31.5)
     assert grid.tiles[0].read((0.01, 0.5)) == "–", "the network's input does not reach there"
 
 

@@ -61,7 +61,7 @@ def test_maps_of_two_models_are_shown_correlated_and_subtracted(desk: Make, tmp_
     d.settle()
     a, b = d.session.results["attribution"][1], b_answer(d, "attribution")
     assert not np.array_equal(a.arrays["map"], b.arrays["map"])
-    drawn = heatmap.heat_layer(b.arrays["map"], b.meta["extent"], d.document.look, signed=b.meta["signed"])
+    drawn = heatmap.heat_layer(b.arrays["map"], b.meta["extent"], d.document.look)
     assert np.array_equal(layer(d, "attribution").values, drawn.values)
     found = model_difference.map_numbers(a, b)
     assert found is not None and f"Pearson: {found.pearson:+.3f}" in panel(d).maps.text

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from viewer import theme
+from viewer.canvas.layers import CORRECT, LEVELS, MISSED, WRONG, level_ids
 
 DRAWINGS = sorted(path.stem for path in theme.ICONS.glob("*.svg"))
 NEEDED = set(
@@ -41,7 +42,12 @@ def plain(qapp: QApplication) -> Iterator[None]:
 
 def perceived(label: int, sight: str) -> np.ndarray:
     colour = theme.class_colour(label)
-    channels = np.array([colour.redF(), colour.greenF(), colour.blueF()])
+    return seen(colour.red(), colour.green(), colour.blue(), sight=sight)
+
+
+def seen(red: int, green: int, blue: int, *, sight: str) -> np.ndarray:
+    """A colour in OKLab as it is seen: lightness first."""
+    channels = np.array([red, green, blue]) / 255
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return LAB @ np.cbrt(LMS @ np.clip(np.array(SIGHT[sight]) @ linear, 0, 1))
 
@@ -85,6 +91,27 @@ def test_the_first_twelve_classes_differ_for_everyone(sight: str) -> None:
     assert smallest > (0.15 if sight == "normal" else 0.07)
 
 
+@pytest.mark.parametrize("sight", SIGHT)
+def test_verdicts_levels_and_classes_never_share_a_colour(sight: str) -> None:
+    verdicts, levels = [CORRECT, WRONG, MISSED], level_ids(np.arange(LEVELS)).tolist()
+    classes = range(200)
+    groups = [[perceived(number, sight) for number in group] for group in (verdicts, levels, classes)]
+    for one, other in combinations(groups, 2):
+        least = min(float(np.linalg.norm(a - b)) for a in one for b in other)
+        assert least > (0.05 if sight == "normal" else 0.04)
+    for group in groups[:2]:
+        assert min(float(np.linalg.norm(a - b)) for a, b in combinations(group, 2)) > 0.05
+    twelve = groups[2][:12]
+    for group in groups[:2]:
+        assert min(float(np.linalg.norm(a - b)) for a in group for b in twelve) > (0.085 if sight == "normal" else 0.05)
+
+
+def test_what_is_missed_differs_from_what_is_wrong_without_any_colour(qapp: QApplication) -> None:
+    grey = QColor("#888888")
+    full, hollow = (theme.swatch(grey, dashed=dashed).pixmap(12, 12).toImage() for dashed in (False, True))
+    assert full.pixelColor(6, 6).alpha() == 255 and hollow.pixelColor(6, 6).alpha() == 0
+
+
 def test_a_class_keeps_its_colour_and_stands_out_from_black() -> None:
     names = [theme.class_colour(label).name() for label in range(200)]
     assert names == [theme.class_colour(label).name() for label in range(200)]
@@ -125,16 +152,33 @@ def test_an_unknown_icon_is_an_error() -> None:
         theme.icon("no-such-thing")
 
 
-@pytest.mark.parametrize("name", ["sequential", "diverging", "viridis", "magma"])
+@pytest.mark.parametrize("name", ["viridis", "magma", "cividis_r"])
 def test_a_colour_map_is_a_table_of_bytes(name: str) -> None:
     table = theme.heat_lut(name)
     assert table.shape == (256, 4)
     assert table.dtype == np.uint8
     assert (table[:, 3] == 255).all()
     assert not table.flags.writeable
-    peer: Any = pg.colormap.get({"sequential": "viridis", "diverging": "CET-D1A"}.get(name, name))
+    peer: Any = pg.colormap.get(name.removesuffix("_r"))
     wanted = peer.getLookupTable(nPts=256, alpha=True, mode=pg.ColorMap.BYTE)
-    np.testing.assert_allclose(table.astype(int), wanted, atol=1)
+    np.testing.assert_allclose(table.astype(int), wanted[::-1] if name.endswith("_r") else wanted, atol=1)
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+def test_a_heat_map_is_brighter_the_larger_its_values_and_both_signs_are_told_apart(sight: str) -> None:
+    warm, cold, both = (theme.heat_lut(name)[:, :3] for name in ("sequential", "negative", "diverging"))
+    light = [np.array([seen(*rgb, sight=sight)[0] for rgb in table.tolist()]) for table in (warm, cold[::-1])]
+    for values in light:
+        assert (np.diff(values) > -0.004).all() and values[-1] - values[0] > 0.45
+    # The halves of the diverging map are the two of one sign: a value has one colour in all of them.
+    assert (both[128] == 0).all() and (both[255] == warm[255]).all() and (both[1] == cold[0]).all()
+    for k in (16, 32, 64, 127):
+        assert np.abs(both[128 + k].astype(int) - warm[round(k / 127 * 255)]).max() == 0
+        assert np.abs(both[128 - k].astype(int) - cold[255 - round(k / 127 * 255)]).max() == 0
+        assert (
+            np.linalg.norm(seen(*both[128 + k].tolist(), sight=sight) - seen(*both[128 - k].tolist(), sight=sight))
+            > 0.1
+        )
 
 
 def ink(icon: QIcon, mode: QIcon.Mode, state: QIcon.State) -> int:

@@ -6,40 +6,50 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch.nn.functional import interpolate
 
 from models.latent import anatomy
 from models.requests import Request
 from viewer.canvas.layers import Heat
 from viewer.canvas.view import Pointer
 from viewer.presenters import heatmap
-from viewer.presenters.attribution import number
 from viewer.presenters.heatmap import Look
 from viewer.session.document import Document
 from viewer.session.job_queue import Jobs
-from viewer.window.status_bar import Status, heat_at
+from viewer.window.status_bar import Status
 
 
 @pytest.mark.parametrize("look", [Look(), Look(smooth=False), Look(sign=heatmap.ABSOLUTE), Look(sign=heatmap.POSITIVE)])
-def test_the_status_bar_reads_the_maps_own_cells_however_it_is_drawn(look: Look) -> None:
+def test_a_map_is_read_by_its_own_values_as_it_is_drawn(look: Look) -> None:
     values = np.random.default_rng(0).normal(size=(7, 9)).astype(np.float32)
     extent = (10.0, 20.0, 100.0, 90.0)
     layer = heatmap.heat_layer(values, extent, look)
-    for x, y in ((10.0, 20.0), (55.3, 61.9), (99.9, 89.9), (30.0, 30.0)):
-        own = heatmap.value_at(values, extent, x, y)
-        assert own is not None and heat_at(layer, x, y) == own
-    assert np.isnan(heat_at(layer, 5.0, 25.0))
+    # Cells are 10 pixels wide and high; between their centres, torch's interpolation is the reference.
+    fine = interpolate(torch.from_numpy(values)[None, None], scale_factor=10, mode="bilinear", align_corners=False)
+    drawn = fine[0, 0].numpy() if look.smooth else np.kron(values, np.ones((10, 10), np.float32))
+    for x, y in ((10.5, 20.5), (55.5, 61.5), (99.5, 89.5), (30.5, 30.5)):
+        assert heatmap.value_of(layer, x, y) == pytest.approx(float(drawn[int(y - 20), int(x - 10)]), abs=1e-5)
+    assert heatmap.value_of(layer, 5.0, 25.0) is None and heatmap.reading(layer, 5.0, 25.0) == ""
 
 
-def test_the_status_bar_says_that_it_is_the_cells_value(qtbot: Any) -> None:
+def test_a_cell_beside_an_unknown_one_has_its_own_value() -> None:
+    values = np.array([[1.0, np.nan]], np.float32)
+    assert heatmap.value_at(values, (0, 0, 2, 1), 0.5, 0.5, between=True) == 1.0
+    assert heatmap.value_at(values, (0, 0, 2, 1), 1.5, 0.5) is None
+
+
+@pytest.mark.parametrize(("smooth", "words"), [(False, "in its cell"), (True, "between cells")])
+def test_the_status_bar_says_whether_it_is_a_cells_value(qtbot: Any, smooth: bool, words: str) -> None:
     from PySide6.QtWidgets import QStatusBar
 
     bar = QStatusBar()
     qtbot.addWidget(bar)
     status = Status(bar)
     values = np.arange(4, dtype=np.float32).reshape(2, 2)
-    layer = Heat("attribution", values, (0.0, 0.0, 10.0, 10.0), 0.0, 3.0)
-    status.show_pointer(Pointer(6.0, 2.0, (1, 2, 3)), [layer])
-    assert status.pixel.text().endswith(f"attribution {number(1.0)} in its cell")
+    layer = Heat("attribution", values, (0.0, 0.0, 10.0, 10.0), 0.0, 3.0, smooth=smooth)
+    status.show_pointer(Pointer(7.5, 2.5, (1, 2, 3)), [layer])
+    assert status.pixel.text().endswith(f"attribution {heatmap.number(1.0)} {words}")
     status.show_pointer(Pointer(16.0, 2.0, (1, 2, 3)), [layer])
     assert "attribution" not in status.pixel.text()
 

@@ -151,6 +151,17 @@ class Frame:
             sides = ([left, y0, right, y0], [left, y1, right, y1], [x0, top, x0, bottom], [x1, top, x1, bottom])
             draw_lines(self.painter, np.concatenate([np.stack(side, axis=1) for side in sides]))
 
+    def quadrilaterals(self, corners: ArrayLike, strokes: Sequence[Stroke], *, dashed: bool = False) -> None:
+        """Stroke the outlines of quadrilaterals (N, 4, 2), in picture coordinates, along their sides."""
+        table = np.asarray(corners)
+        placed = self.place(table.reshape(-1, 2), snap=False).reshape(-1, 4, 2)
+        self.painter.setBrush(Qt.BrushStyle.NoBrush)
+        with smooth(self.painter):
+            for rows, width, colour in strokes:
+                self.painter.setPen(self.pen(colour, width=width, dashed=dashed))
+                for shape in placed[rows].tolist():
+                    self.painter.drawPolygon([QPointF(x, y) for x, y in shape])
+
     def _fill_outlines(self, boxes: Table, strokes: Sequence[Stroke]) -> None:
         """Fill the pixels covered by the outlines, in whole physical pixels."""
         painter, window = self.painter, self.painter.window()

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 # Negative colour ids denote a box's role instead of its class; the theme defines a colour for each.
 NO_CLASS, TRUTH, CORRECT, WRONG, MISSED, FORCED, IGNORED, CHANGED, ONLY_A, ONLY_B = range(-1, -11, -1)
+FIRST_LEVEL, LEVELS = -11, 7  # the levels of a pyramid, the finest first; from the eighth on, colours repeat
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]
@@ -27,7 +28,8 @@ class Boxes:
 
     `texts` are their labels, one each, or empty; the first rows get the best places for labels. `width` is in screen
     pixels, `selected` is a row or -1, `ids` are the caller's own numbers (default: the rows). Unless `labelled`, texts
-    are shown only for the box under the pointer.
+    are shown only for the box under the pointer. Oriented boxes are drawn by their `corners` (N, 4, 2), in order around
+    them; their `boxes` then are what encloses these.
     """
 
     id: str
@@ -42,9 +44,14 @@ class Boxes:
     hoverable: bool = True
     filled: bool = False
     labelled: bool = True
+    corners: Float | None = None
 
     def __post_init__(self) -> None:
         boxes = _table(self.boxes)
+        if self.corners is not None:
+            corners = np.ascontiguousarray(np.asarray(self.corners, np.float32).reshape(-1, 4, 2))
+            _set(self, corners=corners)
+            boxes = np.concatenate([corners.min(1), corners.max(1)], 1)
         _set(self, boxes=boxes, colours=_labels(self.colours, count=len(boxes)))
         _set(self, ids=_labels(self.ids, count=len(boxes)) if len(self.ids) else np.arange(len(boxes), dtype=np.int64))
         if len(self.texts) not in (0, len(boxes)):
@@ -77,9 +84,10 @@ class Links:
 class Heat:
     """A map (h, w) stretched over `extent` (x0, y0, x1, y1) in pixels of the picture; NaN is transparent.
 
-    It is clipped at the picture's border. `smooth` interpolates between cells, `fade` makes values transparent near the
-    middle of a diverging scale or the lower end of another, `cells` (rows, columns) draws lines between cells. `own` is
-    the map at its own resolution and sign if the drawn one was derived from it; its values are shown under the pointer.
+    It is clipped at the picture's border. `smooth` interpolates between cells, `fade` makes values transparent towards
+    the middle of a diverging scale or the end next to zero of another, `cells` (rows, columns) draws lines between
+    cells. `own` is the map at its own resolution and sign if the drawn one was derived from it; its values are shown
+    under the pointer.
     """
 
     id: str
@@ -200,6 +208,11 @@ Layer = Boxes | Links | Heat | Labels | Points | Masks | Skeletons | Note
 FIRST_TRUTH = -2
 
 
+def level_ids(levels: Int) -> Int:
+    """Return the colour ids of the levels of a pyramid, 0 for the finest."""
+    return FIRST_LEVEL - np.asarray(levels, np.int64) % LEVELS
+
+
 def truth_ids(rows: Int) -> Int:
     """Return ids for rows of a picture's ground truth, distinct from all ids of detections."""
     return FIRST_TRUTH - np.asarray(rows, np.int64)
@@ -218,6 +231,7 @@ def hits(layers: Iterable[Layer], x: float, y: float, *, slack_px: float = 0.0) 
         x0, y0, x1, y1 = layer.boxes.T
         under = (x0 - slack_px <= x) & (x <= x1 + slack_px) & (y0 - slack_px <= y) & (y <= y1 + slack_px)
         rows = np.flatnonzero(under)
+        rows = rows if layer.corners is None else rows[_within(layer.corners[rows], x, y, slack_px)]
         areas = (x1[rows] - x0[rows]) * (y1[rows] - y0[rows])
         found += [(area, layer.id, row) for area, row in zip(areas.tolist(), rows.tolist(), strict=True)]
 
@@ -227,6 +241,16 @@ def hits(layers: Iterable[Layer], x: float, y: float, *, slack_px: float = 0.0) 
 def id_at(layers: Iterable[Layer], hit: Hit) -> int:
     """Return the caller's id of a box that was hit, -1 if its layer is no longer shown."""
     return next((int(x.ids[hit[1]]) for x in layers if isinstance(x, Boxes) and x.id == hit[0]), -1)
+
+
+def _within(corners: Float, x: float, y: float, slack_px: float) -> NDArray[np.bool_]:
+    """Return whether a point is at most `slack_px` outside of each convex quadrilateral (N, 4, 2)."""
+    along = np.roll(corners, -1, axis=1) - corners
+    to_point = np.array([x, y], np.float32) - corners
+    side = along[..., 0] * to_point[..., 1] - along[..., 1] * to_point[..., 0]
+    distance = side / np.maximum(np.hypot(along[..., 0], along[..., 1]), 1e-6)
+    inside = np.all(distance >= -slack_px, axis=1) | np.all(distance <= slack_px, axis=1)
+    return np.asarray(inside, np.bool_)
 
 
 def _table(values: ArrayLike, *, columns: int = 4) -> Float:

@@ -14,10 +14,11 @@ from PySide6.QtCore import QBuffer, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QTransform
 from PySide6.QtSvg import QSvgGenerator
 
-from models.types import Pixels
+from models.types import Float, Pixels
 from viewer.canvas import instances, label
 from viewer.canvas.frame import DARK, Frame, draw_lines, smooth
 from viewer.canvas.layers import Boxes, Heat, Hit, Labels, Layer, Links, Masks, Points, Skeletons
+from viewer.canvas.mosaic import ZERO
 from viewer.theme import class_colour, heat_lut
 
 Order = tuple[bool, tuple[int, ...]]  # with dark edges or not; class ids, lowest first
@@ -32,7 +33,7 @@ DESIGN_SIDE_PX = 1280
 SMALLEST_UNIT = 0.9
 _LIGHT = QColor("white")
 _FILL_ALPHA = 64
-FADED = 0.1  # share of the opacity kept at the weakest values of a fading heat map
+FADES_OVER = 0.8  # a fading heat map is clear at zero, and has its full opacity from this share of its scale on
 
 
 def paint(
@@ -233,6 +234,12 @@ def _boxes(frame: Frame, layer: Boxes, order: Order) -> None:
     placed, numbers = frame.place(layer.boxes[rows]), numbers[rows]
     groups = [(class_colour(classes[number]), np.flatnonzero(numbers == number)[::-1]) for number in ranked]
     width, casing = frame.length(layer.width), frame.length(1.0)
+    if layer.corners is not None:
+        with _translucent(frame, layer.opacity) as inner:
+            strokes = [(group, width, colour) for colour, group in groups]
+            every = [(np.arange(len(rows)), width + 2 * casing, DARK)] if cased else []
+            inner.quadrilaterals(layer.corners[rows], [*every, *strokes], dashed=layer.dashed)
+        return
     with _translucent(frame, layer.opacity) as inner:
         if layer.filled:
             for colour, group in groups:
@@ -289,8 +296,13 @@ def _marked(frame: Frame, layer: Boxes, *, row: int) -> list[label.Tag]:
     dark = light + frame.length(1.0)
 
     whole = np.zeros(1, np.int64)
-    frame.outline(placed, [(whole, dark, DARK), (whole, light, _LIGHT)])
-    frame.outline(placed, [(whole, width, colour)], dashed=layer.dashed)
+    if layer.corners is None:
+        frame.outline(placed, [(whole, dark, DARK), (whole, light, _LIGHT)])
+        frame.outline(placed, [(whole, width, colour)], dashed=layer.dashed)
+    else:
+        halo = [(whole, 2 * dark - width, DARK), (whole, 2 * light - width, _LIGHT)]
+        frame.quadrilaterals(layer.corners[[row]], halo)
+        frame.quadrilaterals(layer.corners[[row]], [(whole, width, colour)], dashed=layer.dashed)
 
     text = layer.text(row)
     return [label.Tag(placed[0] + dark * np.array([-1, -1, 1, 1]), text, colour, must=True)] if text else []
@@ -353,17 +365,24 @@ def _heat(frame: Frame, layer: Heat) -> None:
 @lru_cache(maxsize=40)
 def _heat_image(layer: Heat) -> QImage:
     """Return the map in its colours, at its own resolution."""
-    span = max(layer.high - layer.low, 1e-12)
     known = np.isfinite(layer.values)
-    level = np.where(known, (layer.values - layer.low) / span, 0.0)
-    table = heat_lut(layer.colour_map)[np.clip(level * 255 + 0.5, 0, 255).astype(np.uint8)]
+    index, away = _levels(layer, np.where(known, layer.values, 0.0))
+    table = heat_lut(layer.colour_map)[index]
     table = np.where(known[..., None], table, np.uint8(0)).astype(np.uint8)
     if layer.fade:
-        away = np.abs(2 * level - 1) if layer.low < 0 else level
-        table[..., 3] = table[..., 3] * np.clip(FADED + (1 - FADED) * 1.5 * away, 0, 1)
+        table[..., 3] = np.rint(table[..., 3] * np.clip(away / FADES_OVER, 0, 1))
     height, width = table.shape[:2]
     image = QImage(table.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
     return image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)
+
+
+def _levels(layer: Heat, values: Float) -> tuple[NDArray[np.uint8], NDArray[np.floating[Any]]]:
+    """Return each value's index in the colour map (256), and its distance from the clear end or middle, 0 to 1."""
+    if layer.colour_map == "diverging":
+        share = np.clip(np.abs(values) / np.where(values < 0, max(-layer.low, 1e-30), max(layer.high, 1e-30)), 0, 1)
+        return np.rint(ZERO + np.sign(values) * share * (255 - ZERO)).astype(np.uint8), share
+    share = np.clip((values - layer.low) / max(layer.high - layer.low, 1e-30), 0, 1)
+    return np.rint(255 * share).astype(np.uint8), 1 - share if layer.high <= 0 else share
 
 
 @lru_cache(maxsize=8)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QRubberBand, QWidget
 
 from viewer.canvas.card import Card
 from viewer.canvas.layers import NO_CLASS, Boxes, Hit, Labels, Layer, Note, hits
+from viewer.canvas.legend import LegendCard
 from viewer.canvas.readout import Marker, Readout, StaleDot
 from viewer.canvas.stage import Look, Stage
 from viewer.theme import class_colour, colours
@@ -56,6 +57,7 @@ class Canvas(QWidget):
     zoom_changed = Signal(float)
     look_changed = Signal(object)
     picture_changed = Signal()
+    layers_changed = Signal()
     left = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -73,6 +75,7 @@ class Canvas(QWidget):
         self._stale = StaleDot(self)
         self._marker = Marker(self)
         self.card = Card(self)
+        self.legend = LegendCard(self)
         self._stage.look_changed.connect(self._looked)
         self._stage.setBackgroundBrush(colours().canvas)
 
@@ -139,6 +142,7 @@ class Canvas(QWidget):
         self.card.show_note(next((layer for layer in layers if isinstance(layer, Note)), None))
         self._feel()
         self._refresh()
+        self.layers_changed.emit()
 
     def set_stale(self, stale: bool) -> None:
         """Show or hide the sign that the results shown are for an earlier request."""
@@ -267,6 +271,7 @@ class Canvas(QWidget):
         self._stage.resize(event.size())
         self._stale.settle()
         self.card.settle()
+        self.legend.settle()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.PaletteChange:

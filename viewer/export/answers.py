@@ -12,8 +12,9 @@ from PySide6.QtGui import QImage
 
 from models import output_files, recipe
 from models.detection import report
-from models.live.record import SUFFIX, Recording
+from models.live.record import Recording
 from models.output_files import OutputFiles
+from models.pictures.media import RECORDING_SUFFIX
 from models.requests import Request
 from models.types import Pixels, Result
 from viewer import theme
@@ -38,7 +39,7 @@ CELL_PX = 48
 GAP_PX = 2
 
 MAP = "attribution"
-PLAIN = ("classify", "layers", "verdicts")
+PLAIN = ("classify", "layers", "verdicts", "interpretation")
 PROOF = faithfulness.PROOF
 GRIDS = RAW
 KINDS = ("png", "svg", "json", "csv", "coco.json")
@@ -48,12 +49,9 @@ KINDS_OF = {**dict.fromkeys(PLAIN, ("json",)), PROOF: ("png", "json", "csv")}
 
 def layers_of(request: Request, result: Result) -> list[Layer]:
     """Return the layers of a result for an export without a window: nothing selected, everything shown."""
-    if result.meta.get("kind") == MAP:
+    if result.meta.get("kind") == MAP or request.inspection == PROOF:
         values, extent = result.arrays["map"], result.meta["extent"]
-        return [heatmap.heat_layer(values, extent, Look(), signed=result.meta["signed"])]
-    if request.inspection == PROOF:
-        values, extent = result.arrays["map"], result.meta["extent"]
-        return [heatmap.heat_layer(values, extent, Look(), signed=bool((values < 0).any()))]
+        return [heatmap.heat_layer(values, extent, Look())]
     if request.inspection in PLAIN:
         return []
     if request.inspection in GRIDS or result.meta.get("kind") == generated.LATENT:
@@ -152,7 +150,7 @@ def write_video(
     """
     count = 0
     with _written(folder) as files:
-        recording = Recording(str(folder / f"{name}{SUFFIX}"), fps=fps, files=files)
+        recording = Recording(str(folder / f"{name}{RECORDING_SUFFIX}"), fps=fps, files=files)
         try:
             with files.part(folder / f"{name}.jsonl").open("w", encoding="utf-8") as lines:
                 for count, (asked, result, pixels) in enumerate(frames, 1):

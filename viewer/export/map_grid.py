@@ -20,7 +20,7 @@ from models.types import Pixels, Refusal, Source
 from viewer import theme
 from viewer.canvas.painter import as_image, default_unit, paint, png
 from viewer.export.generated import npz
-from viewer.presenters.map_tiles import Sheet, Shown
+from viewer.presenters.map_tiles import Bar, Sheet, Shown
 from viewer.widgets.pictures.map_grid import Tile
 
 KINDS = ("png", "npz", "json")
@@ -78,7 +78,8 @@ def body(sheet: Sheet) -> dict[str, Any]:
     told: dict[str, Any] = {
         "scale": sheet.scale,
         "look": dataclasses.asdict(sheet.look),
-        "colours": {"low": sheet.bar[0], "high": sheet.bar[1], "map": sheet.bar[2], "text": sheet.bar_text},
+        "colours": {**dict(zip(("low", "high", "map"), sheet.bars[0], strict=True)), "text": sheet.bar_text},
+        "scales": [dict(zip(("low", "high", "map"), bar, strict=True)) for bar in sheet.bars],
         "extent_unit": "x0 y0 x1 y1 in pixels of the original picture",
         "maps": [_entry(one) for one in sheet.shown],
     }
@@ -119,7 +120,12 @@ def picture(sheet: Sheet, pixels: Mapping[Source, Pixels]) -> QImage:
         row, column = divmod(index, columns)
         place = QRectF(gap + column * step_x, gap + row * step_y + line, cell_w, cell_h)
         _cell(painter, one.tile, place, pixels.get(one.cell.source), line)
-    _bar(painter, sheet, QRectF(gap, image.height() - foot, min(360 * unit, image.width() - 2 * gap), foot), unit)
+    count = len(sheet.bars)
+    wide = min(360 * unit, (image.width() - (1 + count) * gap) / count)
+    for number, bar in enumerate(sheet.bars):
+        _bar(painter, bar, QRectF(gap + number * (wide + gap), image.height() - foot, wide, foot), unit)
+    words = QRectF(gap, image.height() - foot + BAR_PX * unit + line, image.width() - 2 * gap, line)
+    _write(painter, words, sheet.bar_text)
     painter.end()
     return image
 
@@ -148,8 +154,8 @@ def _cell(painter: QPainter, tile: Tile, place: QRectF, pixels: Pixels | None, l
         painter.drawText(room, flags, tile.note)
 
 
-def _bar(painter: QPainter, sheet: Sheet, place: QRectF, unit: float) -> None:
-    low, high, name = sheet.bar
+def _bar(painter: QPainter, bar: Bar, place: QRectF, unit: float) -> None:
+    low, high, name = bar
     table = theme.heat_lut(name)
     strip = QImage(table.tobytes(), len(table), 1, QImage.Format.Format_RGBA8888)
     painter.drawImage(QRectF(place.left(), place.top(), place.width(), BAR_PX * unit), strip)
@@ -157,8 +163,6 @@ def _bar(painter: QPainter, sheet: Sheet, place: QRectF, unit: float) -> None:
     numbers = QRectF(place.left(), place.top() + BAR_PX * unit, place.width(), line)
     _write(painter, numbers, f"{low:.3g}")
     painter.drawText(numbers, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"{high:.3g}")
-    words = QRectF(place.left(), numbers.bottom(), painter.window().width() - 2 * place.left(), line)
-    _write(painter, words, sheet.bar_text)
 
 
 def _write(painter: QPainter, place: QRectF, text: str) -> None:

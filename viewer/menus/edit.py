@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtGui import QGuiApplication
 
 from viewer.canvas.painter import render
 from viewer.commands.command import Command
-from viewer.export import two_models
-from viewer.panels.results import ResultsPanel
 from viewer.window.main_window import Window
+
+if TYPE_CHECKING:
+    from viewer.panels.results import ResultsPanel
 
 
 def commands(w: Window) -> list[Command]:
@@ -93,6 +95,8 @@ def commands(w: Window) -> list[Command]:
 
 def copy_image(w: Window) -> None:
     """Copy the picture with its overlay, at its own resolution."""
+    from viewer.export import two_models
+
     pixels = w.canvas.pixels
     if pixels is not None:
         panes = w.panes
@@ -110,9 +114,7 @@ def copy_view(w: Window) -> None:
 
 def copy_table(w: Window) -> None:
     """Copy the detections as tab-separated text."""
-    panel = w.panels["results"]
-    assert isinstance(panel, ResultsPanel)
-    QGuiApplication.clipboard().setText(panel.text)
+    QGuiApplication.clipboard().setText(cast("ResultsPanel", w.panels["results"]).text)
     w.tell("Copied the detections as text.", key="copy")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtWidgets import QFileDialog
 
@@ -14,9 +14,10 @@ from models.requests import Request
 from models.runtime import user_folders
 from models.types import Refusal, Result
 from viewer.commands.command import Command
-from viewer.export import answers
-from viewer.panels.figures import FiguresPanel
 from viewer.window.main_window import Window
+
+if TYPE_CHECKING:
+    from viewer.panels.figures import FiguresPanel
 
 
 def commands(w: Window) -> list[Command]:
@@ -201,6 +202,8 @@ def answer_for(w: Window, kind: str) -> tuple[Request, Result] | None:
 
 def export_to(w: Window, path: Path, kind: str) -> list[Path]:
     """Write what is on screen to `path` with its recipe beside it, and confirm it."""
+    from viewer.export import answers
+
     found, pixels = answer_for(w, kind), w.canvas.pixels
     assert found is not None
     assert pixels is not None
@@ -232,6 +235,8 @@ def ask_figures(w: Window) -> None:
 
 def export_figures(w: Window, path: Path) -> list[Path]:
     """Write the figures on screen to `path` with the recipe beside it, and confirm it."""
+    from viewer.export import answers
+
     shown = figures(w)
     if shown is None:
         return []
@@ -249,7 +254,7 @@ def export_figures(w: Window, path: Path) -> list[Path]:
 def figures(w: Window) -> tuple[Request, Result] | None:
     """The figures of a data set that are shown, with their request."""
     panel = w.panels.there("figures")
-    return panel.shown if isinstance(panel, FiguresPanel) else None
+    return cast("FiguresPanel", panel).shown if panel is not None else None
 
 
 def close_window(w: Window) -> None:

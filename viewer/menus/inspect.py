@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from viewer.commands.command import Command
-from viewer.panels import settings_comparison
 from viewer.panels.anchors import MODES
 from viewer.presenters import attribution
+from viewer.session import pinned_settings
 from viewer.window.main_window import Window
 
 
@@ -74,7 +74,7 @@ def commands(w: Window) -> list[Command]:
         Command(
             "compare-pin",
             "Pin these settings as B",
-            lambda: store.update(settings_comparison.pin(store.document), title="Pin settings as B"),
+            lambda: store.update(pinned_settings.pin(store.document), title="Pin settings as B"),
             shortcut="Ctrl+B",
             menu="Inspect",
             group="compare",
@@ -84,7 +84,7 @@ def commands(w: Window) -> list[Command]:
         Command(
             "compare-flip",
             "Flip between A and B",
-            lambda: store.update(settings_comparison.flip(store.document)),
+            lambda: store.update(pinned_settings.flip(store.document)),
             shortcut="X",
             menu="Inspect",
             group="compare",

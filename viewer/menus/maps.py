@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtWidgets import QFileDialog
 
@@ -12,11 +12,12 @@ from models.output_files import OutputFiles
 from models.runtime import user_folders
 from models.types import Refusal
 from viewer.commands.command import Command
-from viewer.export import map_grid
-from viewer.panels.map_comparison import MapsPanel
-from viewer.panels.proof import ProofPanel
 from viewer.presenters import faithfulness
 from viewer.window.main_window import Window
+
+if TYPE_CHECKING:
+    from viewer.panels.map_comparison import MapsPanel
+    from viewer.panels.proof import ProofPanel
 
 
 def commands(w: Window) -> list[Command]:
@@ -28,7 +29,7 @@ def commands(w: Window) -> list[Command]:
             "Export compared maps…",
             lambda: ask_maps(w),
             help="The grid as PNG, every map as NPZ, numbers and verdicts as JSON, and recipes",
-            enabled=lambda: _ready(w, MapsPanel),
+            enabled=lambda: _ready(w, "maps"),
             **file,
         ),
         Command(
@@ -36,7 +37,7 @@ def commands(w: Window) -> list[Command]:
             "Export the proof…",
             lambda: ask_proof(w),
             help="The curves as CSV, or everything as JSON",
-            enabled=lambda: _ready(w, ProofPanel),
+            enabled=lambda: _ready(w, "proof"),
             **file,
         ),
     ]
@@ -52,6 +53,8 @@ def ask_maps(w: Window) -> None:
 
 def export_maps(w: Window, path: Path) -> list[Path]:
     """Write the compared maps to `path`, a PNG, and beside it, and confirm it."""
+    from viewer.export import map_grid
+
     panel = _maps(w)
     assert panel.sheet is not None
     pixels = {source: levels[0] for source, levels in panel.pixels.items() if levels}
@@ -98,19 +101,15 @@ def export_proof(w: Window, path: Path) -> list[Path]:
     return [path, beside]
 
 
-def _ready(w: Window, kind: type[MapsPanel | ProofPanel]) -> bool:
+def _ready(w: Window, name: str) -> bool:
     """Return whether a panel has something to write; a panel that was never opened has not."""
-    panel = w.panels.there(kind.id)
-    return isinstance(panel, kind) and panel.ready
+    panel = w.panels.there(name)
+    return panel is not None and cast("MapsPanel | ProofPanel", panel).ready
 
 
 def _maps(w: Window) -> MapsPanel:
-    panel = w.panels["maps"]
-    assert isinstance(panel, MapsPanel)
-    return panel
+    return cast("MapsPanel", w.panels["maps"])
 
 
 def _proof(w: Window) -> ProofPanel:
-    panel = w.panels["proof"]
-    assert isinstance(panel, ProofPanel)
-    return panel
+    return cast("ProofPanel", w.panels["proof"])

@@ -13,7 +13,6 @@ from models.files import MODEL_SUFFIXES
 from models.runtime import user_folders
 from models.types import Refusal
 from viewer.commands.command import Command
-from viewer.export import two_models
 from viewer.window.main_window import Window
 
 
@@ -74,6 +73,8 @@ def ask_export(w: Window) -> None:
 
 def export_to(w: Window, path: Path) -> list[Path]:
     """Write both panes to `path`, with the differences and recipes beside it, and confirm it."""
+    from viewer.export import two_models
+
     w.settings.last_folder = str(path.parent)
     try:
         written = two_models.write(path.parent, path.name.removesuffix(".png"), w.panes.sides())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtWidgets import QFileDialog
 
@@ -11,10 +12,11 @@ from models.requests import Request
 from models.runtime import user_folders
 from models.types import Refusal, Result
 from viewer.commands.command import Command
-from viewer.export import answers
-from viewer.panels.timeline import TimelinePanel
 from viewer.presenters import latent_path
 from viewer.window.main_window import Window
+
+if TYPE_CHECKING:
+    from viewer.panels.timeline import TimelinePanel
 
 KINDS = {
     "mp4": ("Path as film…", "MP4: every frame, at the path's frames per second"),
@@ -91,9 +93,7 @@ def commands(w: Window) -> list[Command]:
 
 def panel(w: Window) -> TimelinePanel:
     """Return the timeline of a window."""
-    found = w.panels[TimelinePanel.id]
-    assert isinstance(found, TimelinePanel)
-    return found
+    return cast("TimelinePanel", w.panels[latent_path.SLOT])
 
 
 def plays(w: Window) -> bool:
@@ -106,7 +106,7 @@ def play(w: Window) -> None:
     if not plays(w):
         w.live_view.toggle()
     elif panel(w).frames is None:
-        w.docks.show(TimelinePanel.id)
+        w.docks.show(latent_path.SLOT)
     else:
         panel(w).toggle()
 
@@ -121,7 +121,7 @@ def step(w: Window, by: int) -> None:
 
 def add_key(w: Window) -> None:
     """Add the current code as a key, and show the timeline."""
-    w.docks.show(TimelinePanel.id)
+    w.docks.show(latent_path.SLOT)
     panel(w).add_key()
 
 
@@ -144,6 +144,8 @@ def ask_export(w: Window, kind: str) -> None:
 
 def export_to(w: Window, path: Path, kind: str) -> None:
     """Write the path shown to `path`, with its recipe beside it, in the background; report the outcome."""
+    from viewer.export import answers
+
     found = shown(w)
     assert found is not None
     w.settings.last_folder = str(path.parent)

@@ -38,10 +38,6 @@ class AnatomyPanel(Panel):
     """A picture's reconstruction and difference, its ELBO and IWAE bound, the KL per dimension; a folder's figures."""
 
     id: ClassVar[str] = "anatomy"
-    title: ClassVar[str] = "Anatomy"
-    icon: ClassVar[str] = "anatomy"
-    height_px: ClassVar[int] = 330
-    needs: ClassVar[tuple[str, ...]] = ("Generates", "Encodes")
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

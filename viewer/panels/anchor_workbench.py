@@ -30,7 +30,7 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
-from viewer.widgets.charts.histogram import Histogram
+from viewer.widgets.charts.histogram import IoUHistogram
 from viewer.widgets.controls.anchor_design_form import DesignFields
 from viewer.widgets.controls.fields import CheckRow
 from viewer.widgets.controls.form import Form
@@ -51,12 +51,7 @@ class WorkbenchPanel(Panel):
     """Thresholds, counts per level, the objects, an editor for the anchor design, and its coverage of the data set."""
 
     id: ClassVar[str] = "workbench"
-    title: ClassVar[str] = "Anchor workbench"
-    icon: ClassVar[str] = "workbench"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 420
     rank: ClassVar[int] = -5
-    needs: ClassVar[tuple[str, ...]] = ("Detects",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -81,7 +76,7 @@ class WorkbenchPanel(Panel):
         self.design = DesignFields()
         self.design.changed.connect(self._redesign)
         self.coverage = _text("Coverage of the data set")
-        self.bars = Histogram("Objects of the data set by the IoU of their best anchor")
+        self.bars = IoUHistogram("Objects of the data set by the IoU of their best anchor")
         self.suggest = QPushButton("Suggest by k-means")
         self.suggest.setToolTip("Find scales and ratios from the shapes of the data set's objects")
         self.suggest.clicked.connect(self._suggest)
@@ -134,11 +129,6 @@ class WorkbenchPanel(Panel):
     def forget(self) -> None:
         """Drop the anchors of the previous picture."""
         self._result, self._chosen = None, -1
-
-    @classmethod
-    def lacking(cls, description: Description) -> str:
-        """Return why the model matches no anchors. FCOS has none, but matches the cells of its feature maps."""
-        return request_plan.reason(MATCH, description)
 
     def layers(self, document: Document) -> list[Layer]:
         """Paint the anchors and the objects."""

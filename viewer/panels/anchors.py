@@ -34,11 +34,7 @@ class AnchorPanel(Panel):
     """Controls for what is shown and on which pyramid level, with the numbers of what is shown."""
 
     id: ClassVar[str] = "anchors"
-    title: ClassVar[str] = "Anchors"
-    icon: ClassVar[str] = "anchors"
     rank: ClassVar[int] = -10
-    needs: ClassVar[tuple[str, ...]] = ("HasAnchors",)
-    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

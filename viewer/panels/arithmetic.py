@@ -33,11 +33,6 @@ class ArithmeticPanel(Panel):
     """Three slots for codes and the result; clicking a picture makes its code the current one."""
 
     id: ClassVar[str] = "arithmetic"
-    title: ClassVar[str] = "Arithmetic"
-    icon: ClassVar[str] = "arithmetic"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 200
-    needs: ClassVar[tuple[str, ...]] = ("Generates",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -40,14 +40,7 @@ class AttentionPanel(Panel):
     """Controls for kind, block, head and query patch; the grid of heads; the numbers."""
 
     id: ClassVar[str] = INSPECTION
-    title: ClassVar[str] = "Attention"
-    icon: ClassVar[str] = "attention"
-    area: ClassVar[str] = "bottom"
-    opened: ClassVar[bool] = False
     rank: ClassVar[int] = -6
-    height_px: ClassVar[int] = 280
-    needs: ClassVar[tuple[str, ...]] = ("Explains",)
-    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -106,11 +99,6 @@ class AttentionPanel(Panel):
         values = document.values(INSPECTION)
         query = document.view.patch if document.view.patch >= 0 else int(values.get("query", -1))
         return request_plan.ask(INSPECTION, document, description, extra={"block": -1, "head": -1, "query": query})
-
-    @classmethod
-    def lacking(cls, description: Description) -> str:
-        """Return why the model has no attention to show, "" if it has."""
-        return super().lacking(description) or request_plan.reason(INSPECTION, description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the current settings, or why there is nothing to show."""
@@ -207,8 +195,8 @@ class AttentionPanel(Panel):
 
     def _heat(self, document: Document) -> Heat:
         assert self._result is not None
-        values, signed = feature_maps.attention_map(self._result, *self._shown(document))
-        return heat_layer(values, self._result.meta["extent"], document.look, signed=signed, id=INSPECTION)
+        values = feature_maps.attention_map(self._result, *self._shown(document))
+        return heat_layer(values, self._result.meta["extent"], document.look, id=INSPECTION)
 
     def _show(self) -> None:
         """Paint the grid of heads again."""

@@ -37,13 +37,7 @@ class AttributionPanel(Panel):
     """The methods with their verdicts, the target, the parameters, and the map with its numbers."""
 
     id: ClassVar[str] = "attribution"
-    title: ClassVar[str] = "Attribution"
-    icon: ClassVar[str] = "explain"
-    opened: ClassVar[bool] = False
     rank: ClassVar[int] = -20
-    height_px: ClassVar[int] = 380
-    needs: ClassVar[tuple[str, ...]] = ("Explains",)
-    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -149,16 +143,22 @@ class AttributionPanel(Panel):
         """Paint the map, unless it shows only noise, and for a model without boxes the rectangle to hide."""
         return [*self._map(document), *lineage.hidden_layers(document, self._description)]
 
-    def _map(self, document: Document) -> list[Layer]:
-        result = self._result
-        if result is None or not document.method or document.method in document.view.unfit:
+    def _current(self, document: Document) -> Result | None:
+        """Return the map of the chosen method, the last one while its settings change; None while there is none."""
+        if self._request is None or self._request.inspection != document.method:
+            return None
+        return None if document.method in document.view.unfit else self._result
+
+    def _map(self, document: Document) -> list[Heat]:
+        result = self._current(document)
+        if result is None:
             return []
         values, signed, look = result.arrays["map"], bool(result.meta["signed"]), document.look
         said = heatmap.words(values, signed=signed)
         if said == heatmap.FLAT or (said and look.sign == POSITIVE) or heatmap.end_of(values, look) <= 0:
             return []
         if self._heat is None or self._heat[0] is not result or self._heat[1] != look:
-            layer = heatmap.heat_layer(values, result.meta["extent"], look, signed=signed, id=self.id)
+            layer = heatmap.heat_layer(values, result.meta["extent"], look, id=self.id)
             self._heat = (result, look, layer)
         return [self._heat[2]]
 
@@ -168,11 +168,11 @@ class AttributionPanel(Panel):
         self._read()
 
     def _read(self) -> None:
-        """Show the value of the current map in the cell under the pointer."""
-        place, result = self._place, self._result
-        value = attribution.value_at(result, *place) if place is not None and result is not None else None
-        where = f" in its cell, at x {int(place[0])}, y {int(place[1])}" if place is not None else ""
-        self.reading.set_value("" if value is None else attribution.number(value) + where)
+        """Show the value of the painted map under the pointer, in the words of the status bar."""
+        place, painted = self._place, self._map(self.store.document)
+        said = heatmap.reading(painted[0], *place) if place is not None and painted else ""
+        where = f", at x {int(place[0])}, y {int(place[1])}" if place is not None else ""
+        self.reading.set_value(said + where if said else "")
 
     def seen(self, in_view: bool) -> None:
         """Make requests only while the panel is in view."""
@@ -188,28 +188,29 @@ class AttributionPanel(Panel):
         """Show the verdict and the numbers of the map on screen."""
         known = attribution.judgements(self._verdicts).get(document.method)
         never = known is not None and known.level == "never"
-        there = self._result is not None and bool(document.method) and not never
+        there = self._current(document) is not None and not never
         self.verdict.setText(self._state(document, known))
         automatic = str(self._verdicts.meta["automatic"]) if self._verdicts is not None else ""
         used = self._offer is None or attribution.layered(self._offer)
         self.target.follow_layer(document.layer, automatic, used=used)
         result = self._result if there else None
         self._read()
-        signed = result is None or bool(result.meta["signed"])
-        self.look.follow(document.look, signed=signed)
+        self.look.follow(
+            document.look, both=result is None or all(heatmap.signs_of(result.arrays["map"], document.look))
+        )
         self.reading.setVisible(result is not None)
         if result is None:
             self.look.show_end(0.0, locked=document.look.scale > 0)
             return
-        values = result.arrays["map"]
-        low, high, colours = heatmap.range_of(values, document.look, signed=signed)
+        values, signed = result.arrays["map"], bool(result.meta["signed"])
+        low, high, colours = heatmap.range_of(values, document.look)
         self.reading.bar.set_range(low, high, colour_map=colours)
         self.reading.set_facts(attribution.facts(result, self._texts))
         caution = attribution.CAUTION if self._request and self._request.inspection in attribution.GUIDED else ""
         partial = REFINING if result.meta.get("partial") else ""
         words = [heatmap.words(values, signed=signed), partial, caution]
         self.reading.set_warning(" ".join(word for word in words if word))
-        self.look.show_end(high, locked=document.look.scale > 0)
+        self.look.show_end(max(-low, high), locked=document.look.scale > 0)
 
     def _state(self, document: Document, known: attribution.Judgement | None) -> str:
         if not document.sources:
@@ -221,7 +222,7 @@ class AttributionPanel(Panel):
         if known is None:
             return WAITING
         words = f"{WORDS[known.level].capitalize()}. {known.reason}".strip()
-        waiting = known.level != "never" and self._result is None
+        waiting = known.level != "never" and self._current(document) is None
         return f"{words} {WAITING}" if waiting else words
 
     def _build(self, offer: Offer | None) -> None:

@@ -1,14 +1,12 @@
 """The base class of all panels.
 
 A panel is one dock. It says which requests it wants answered for the current document, shows their results, and returns
-layers to paint over the picture. A new panel is a module in this folder whose class is listed in
-viewer/window/panel_registry.py. A minimal one:
+layers to paint over the picture. A new panel is a module in this folder with an entry in viewer/panels/registry.py,
+such as PanelEntry("brightness", "Brightness", "info", "brightness.BrightnessPanel"). A minimal one:
 
     class BrightnessPanel(Panel):
         # Shows the mean brightness of the picture, computed by an inspection called "brightness".
         id: ClassVar[str] = "brightness"
-        title: ClassVar[str] = "Brightness"
-        icon: ClassVar[str] = "info"
 
         def __init__(self, store: Store) -> None:
             super().__init__(store)
@@ -31,44 +29,38 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
-from models.capabilities import lacks
 from models.inspection import Description
 from models.requests import Request
 from models.truth.types import Truth
 from models.types import Failure, Pixels, Result, Source
 from viewer.canvas.layers import Layer
+from viewer.panels.registry import ENTRIES, PanelEntry
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wanted, Wants
 
 GAP = 8
+WIDEST_PX = 304  # the width of the docks at the right
+UNLIMITED = 1 << 24
 Levels = tuple[Pixels, ...]
 
 
 class Panel(QWidget):
-    """The content of one dock. Subclasses set the class attributes and override the methods they need.
+    """The content of one dock. Subclasses set `id`, that of their entry, and override the methods they need.
 
     A panel changes the document through `store`. It emits `layers_changed` when `layers` would return something else,
     `command_wanted` with the id of a command to run, `pixels_wanted` with a Source whose pixels `show_pixels` is to
     get, and `picture_shown` with pixels (H, W, 3) to show on the canvas instead of the last generated picture, or None.
 
-    `area` is the dock area, `opened` whether the panel is open at first, `needs` the capabilities a model must have.
-    Panels with a lower `rank` paint first, below the others. `height_px` is the minimum height on opening. A panel with
-    `beside` set also paints over the second model's picture.
+    Panels with a lower `rank` paint first, below the others. What is known of a panel before it is imported (title,
+    place, capabilities it needs) is in its entry in viewer/panels/registry.py.
     """
 
     id: ClassVar[str] = ""
-    title: ClassVar[str] = ""
-    icon: ClassVar[str] = ""
-    area: ClassVar[str] = "right"
-    opened: ClassVar[bool] = True
     rank: ClassVar[int] = 0
-    height_px: ClassVar[int] = 0
-    needs: ClassVar[tuple[str, ...]] = ()
-    beside: ClassVar[bool] = False
 
     layers_changed = Signal()
     command_wanted = Signal(str)
@@ -78,7 +70,20 @@ class Panel(QWidget):
     def __init__(self, store: Store) -> None:
         super().__init__()
         self.store = store
-        self.setAccessibleName(self.title)
+        self.setAccessibleName(self.entry.title)
+
+    @property
+    def entry(self) -> PanelEntry:
+        """What the registry says of the panel."""
+        return ENTRIES[self.id]
+
+    def needed_width(self) -> int:
+        """Return the width in pixels that the content needs in order not to be cut off."""
+        return super().minimumSizeHint().width()
+
+    def minimumSizeHint(self) -> QSize:
+        """Ask for no more width than a dock has: a panel never widens it."""
+        return super().minimumSizeHint().boundedTo(QSize(WIDEST_PX, UNLIMITED))
 
     def fill(self, inside: QWidget, name: str) -> QScrollArea:
         """Make `inside` the panel's content, in a vertically scrolling area called `name`."""
@@ -97,15 +102,11 @@ class Panel(QWidget):
     def wants(document: Document, description: Description | None) -> Wanted:
         """Return the request for the slot named like the panel's id, or a mapping of slots to requests, or None.
 
-        It is called for every panel, open or not; a panel that needs results only while it is in view records that in
-        the document (see `seen`). Requests in slots called "<queue>.<name>" run one after the other.
+        It is called, whether the panel is open or not, while `asks` of its entry holds for the document; a panel that
+        needs results only while it is in view records that in the document (see `seen`). Requests in slots called
+        "<queue>.<name>" run one after the other.
         """
         return None
-
-    @classmethod
-    def called(cls, document: Document) -> bool:
-        """Return whether the document holds something that this panel paints even if the panel was never opened."""
-        return False
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
@@ -155,11 +156,6 @@ class Panel(QWidget):
     def seen(self, in_view: bool) -> None:
         """Called when the panel comes into view or leaves it, also behind another tab."""
 
-    @classmethod
-    def lacking(cls, description: Description) -> str:
+    def lacking(self, description: Description) -> str:
         """Return why the panel cannot be used with the model, "" if it can."""
-        missing = [need for need in cls.needs if need not in description.capabilities]
-        told = [description.stages[need] for need in missing if need in description.stages]
-        if told:
-            return told[0]
-        return f"{description.name} {lacks(missing)}." if missing else ""
+        return self.entry.lacking(description)

@@ -38,12 +38,7 @@ class ClassificationPanel(Panel):
     """The classes with their probabilities or values, and the frame of the network's input on the picture."""
 
     id: ClassVar[str] = "classify"
-    title: ClassVar[str] = "Classification"
-    icon: ClassVar[str] = "classes"
     rank: ClassVar[int] = -5
-    height_px: ClassVar[int] = 280
-    needs: ClassVar[tuple[str, ...]] = ("Classifies",)
-    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -40,10 +40,6 @@ class DetectionPanel(Panel):
     """The form of the detect inspection, the class list, and the boxes on the picture."""
 
     id: ClassVar[str] = INSPECTION
-    title: ClassVar[str] = "Detection"
-    icon: ClassVar[str] = "boxes"
-    needs: ClassVar[tuple[str, ...]] = ("Detects",)
-    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -36,11 +36,6 @@ class DirectionsPanel(Panel):
     """The directions found, those kept under a name, and the one from one set of codes or pictures to another."""
 
     id: ClassVar[str] = INSPECTION
-    title: ClassVar[str] = "Directions"
-    icon: ClassVar[str] = "directions"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 420
-    needs: ClassVar[tuple[str, ...]] = ("Generates",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -14,7 +14,7 @@ from viewer.presenters import latent_code
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.charts.two_histograms import Spread
+from viewer.widgets.charts.histogram import TwoHistograms
 from viewer.widgets.controls.elided_label import ElidedLabel
 from viewer.widgets.pictures.map_readout import plain_label
 
@@ -26,17 +26,12 @@ class CriticPanel(Panel):
     """The score, its rank, and the distributions of the scores of samples and of real pictures."""
 
     id: ClassVar[str] = "critic"
-    title: ClassVar[str] = "Discriminator"
-    icon: ClassVar[str] = "critic"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 260
-    needs: ClassVar[tuple[str, ...]] = ("Generates", "Scores")
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.words = plain_label("What the discriminator says")
         self.words.setText(WAITING)
-        self.spread = Spread("Scores of the discriminator", ("Samples", "Real pictures", "This picture"))
+        self.spread = TwoHistograms("Scores of the discriminator", ("Samples", "Real pictures", "This picture"))
         self.remark = plain_label("About the score")
         self.remark.setText(SCALE)
         self.remark.setProperty("small", True)

@@ -56,11 +56,6 @@ class FiguresPanel(Panel):
     """A button, numbers, and charts in tabs. Results stay, faded, when the settings change after them."""
 
     id: ClassVar[str] = "figures"
-    title: ClassVar[str] = "Figures"
-    icon: ClassVar[str] = "figures"
-    area: ClassVar[str] = "bottom"
-    opened: ClassVar[bool] = False
-    needs: ClassVar[tuple[str, ...]] = ("Detects",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

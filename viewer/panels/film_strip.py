@@ -25,7 +25,6 @@ from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.widgets.controls.elided_label import plain
 
-THUMB_PX = 64
 FRAME_PX = 4
 SIGN_PX = 24
 ROLE = Qt.ItemDataRole.UserRole
@@ -38,9 +37,6 @@ class FilmPanel(Panel):
     """A thumbnail per picture. The current one is framed; an unreadable one has a warning icon."""
 
     id: ClassVar[str] = "film"
-    title: ClassVar[str] = "Pictures"
-    icon: ClassVar[str] = "film"
-    area: ClassVar[str] = "left"
 
     chosen = Signal(int)
     stepped = Signal(int)
@@ -55,10 +51,10 @@ class FilmPanel(Panel):
         self.list.setFlow(QListView.Flow.TopToBottom)
         self.list.setWrapping(False)
         self.list.setMovement(QListView.Movement.Static)
-        self.list.setIconSize(QSize(THUMB_PX, THUMB_PX))
+        self.list.setIconSize(QSize(theme.THUMBNAIL_PX, theme.THUMBNAIL_PX))
         self.list.setSpacing(2)
         self.list.setFrameShape(QListWidget.Shape.NoFrame)
-        self.list.setFixedWidth(THUMB_PX + 32)
+        self.list.setFixedWidth(theme.THUMBNAIL_PX + 32)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.itemClicked.connect(self._clicked)
         self.list.asked.connect(self._asked)
@@ -85,7 +81,7 @@ class FilmPanel(Panel):
                 if source.moving:
                     item.setIcon(theme.icon("film" if kind(source.path) == "video" else "camera"))
                     item.setData(LOOKED, True)
-                item.setSizeHint(QSize(THUMB_PX + 2 * FRAME_PX, THUMB_PX + 2 * FRAME_PX))
+                item.setSizeHint(QSize(theme.THUMBNAIL_PX + 2 * FRAME_PX, theme.THUMBNAIL_PX + 2 * FRAME_PX))
                 self.list.addItem(item)
         if document.sources:
             self.list.setCurrentRow(document.current)
@@ -163,7 +159,7 @@ class _Frame(QStyledItemDelegate):
             sign.moveCenter(place.center())
             theme.icon("warning").paint(painter, sign)
         elif isinstance(icon, QIcon):
-            pixmap = icon.pixmap(QSize(THUMB_PX, THUMB_PX))
+            pixmap = icon.pixmap(QSize(theme.THUMBNAIL_PX, theme.THUMBNAIL_PX))
             inner.setSize(pixmap.deviceIndependentSize().toSize())
             inner.moveCenter(place.center())
             painter.drawPixmap(inner, pixmap)

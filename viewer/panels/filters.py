@@ -110,12 +110,6 @@ class FilterPanel(Panel):
     """Controls for layer, display and order; the grid of kernels; the selected one with its numbers."""
 
     id: ClassVar[str] = INSPECTION
-    title: ClassVar[str] = "Filters"
-    icon: ClassVar[str] = "filters"
-    area: ClassVar[str] = "bottom"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 296
-    needs: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

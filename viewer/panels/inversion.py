@@ -34,11 +34,6 @@ class InversionPanel(Panel):
     """The search for a code: the given picture, the picture found, and the distance between them."""
 
     id: ClassVar[str] = "inversion"
-    title: ClassVar[str] = "Inversion"
-    icon: ClassVar[str] = "inversion"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 300
-    needs: ClassVar[tuple[str, ...]] = ("Generates",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -39,12 +39,7 @@ class KeyPointPanel(Panel):
     """Switches of the skeleton layer, a heat map for the selected box, and its points in numbers."""
 
     id: ClassVar[str] = INSPECTION
-    title: ClassVar[str] = "Key points"
-    icon: ClassVar[str] = "keypoints"
-    opened: ClassVar[bool] = False
     rank: ClassVar[int] = 5
-    needs: ClassVar[tuple[str, ...]] = ("FindsKeyPoints",)
-    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -30,10 +30,6 @@ class ExplorePanel(Panel):
     """The seed, the code's length compared with typical ones, and a slider for each dimension."""
 
     id: ClassVar[str] = "explore"
-    title: ClassVar[str] = "Explore"
-    icon: ClassVar[str] = "explore"
-    height_px: ClassVar[int] = 380
-    needs: ClassVar[tuple[str, ...]] = ("Generates",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

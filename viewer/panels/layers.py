@@ -27,12 +27,6 @@ class LayersPanel(Panel):
     """The calls with their thumbnails, a search line, and a button for the automatic layer."""
 
     id: ClassVar[str] = "layers"
-    title: ClassVar[str] = "Layers"
-    icon: ClassVar[str] = "layers"
-    area: ClassVar[str] = "bottom"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 300
-    needs: ClassVar[tuple[str, ...]] = ("Explains",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

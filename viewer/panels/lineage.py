@@ -34,7 +34,6 @@ from viewer.widgets.tables.fact_card import Card
 
 EMPTY = "Click a detection to see where it came from."
 NO_SCORES = "It became no proposal, so no class was given to it."
-ONE_STAGE = "One stage:\nno objectness,\nno proposals."
 WIDE_PX = 640
 
 
@@ -42,13 +41,7 @@ class LineagePanel(Panel):
     """The outcome for the box and a chain of cards: anchor, proposal, class scores, suppression."""
 
     id: ClassVar[str] = "lineage"
-    title: ClassVar[str] = "Lineage"
-    icon: ClassVar[str] = "lineage"
-    area: ClassVar[str] = "bottom"
-    opened: ClassVar[bool] = False
     rank: ClassVar[int] = -5
-    height_px: ClassVar[int] = 256
-    needs: ClassVar[tuple[str, ...]] = ("Detects", "Traces")
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -56,8 +49,9 @@ class LineagePanel(Panel):
         self.scores, self.suppression = Card("Class scores"), Card("Suppression")
         self.bars = Bars("Class scores")
         self.scores.put(self.bars)
-        self.one_stage = QLabel(ONE_STAGE)
+        self.one_stage = QLabel()
         self.one_stage.setProperty("small", True)
+        self.one_stage.setWordWrap(True)
         self.one_stage.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.proposal.put(self.one_stage)
         self.others = QListWidget()
@@ -189,11 +183,13 @@ class LineagePanel(Panel):
 
     def _tell(self, result: Result) -> None:
         finding, arrays, classes = result.meta["finding"], result.arrays, result.meta["classes"]
-        self.origin.set_title("Grid cell" if finding["origin"]["kind"] == "cell" else "Anchor")
+        self.origin.set_title(lineage.origin_title(finding))
         self.origin.set_facts(lineage.origin_facts(finding, arrays["origin"]))
         proposal = lineage.proposal_facts(finding, arrays["proposal"])
         self.proposal.set_facts(proposal)
-        self.one_stage.setVisible(not proposal)
+        self.proposal.set_title(lineage.proposal_title(finding))
+        self.one_stage.setText(lineage.absent_text(finding))
+        self.one_stage.setVisible(not proposal or bool(finding["absent"]))
         scores = lineage.class_scores(result)
         self.bars.set_entries(scores, chosen=int(finding["label"]))
         self.bars.setVisible(bool(scores))

@@ -28,10 +28,6 @@ class LivePanel(Panel):
     """The playback controls and the numbers."""
 
     id: ClassVar[str] = "live"
-    title: ClassVar[str] = "Live"
-    icon: ClassVar[str] = "play"
-    area: ClassVar[str] = "bottom"
-    opened: ClassVar[bool] = False
 
     toggled = Signal()
     stepped = Signal(int)

@@ -18,10 +18,6 @@ class LogPanel(Panel):
     """Messages, newest last, as text that can be copied."""
 
     id: ClassVar[str] = "log"
-    title: ClassVar[str] = "Log"
-    icon: ClassVar[str] = "info"
-    area: ClassVar[str] = "bottom"
-    opened: ClassVar[bool] = False
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -43,11 +43,6 @@ class ManifoldPanel(Panel):
     """The map, its two axes, the switch to the plane through three stored codes, and settings."""
 
     id: ClassVar[str] = "manifold"
-    title: ClassVar[str] = "Manifold"
-    icon: ClassVar[str] = "manifold"
-    opened: ClassVar[bool] = True
-    height_px: ClassVar[int] = 432
-    needs: ClassVar[tuple[str, ...]] = ("Generates",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

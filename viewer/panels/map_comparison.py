@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import ClassVar
 
 from PySide6.QtCore import Qt
@@ -44,12 +45,6 @@ class MapsPanel(Panel):
     """Choices on top, the grid, the difference of two cells, one colour bar. The last KEPT_MOST results are kept."""
 
     id: ClassVar[str] = "maps"
-    title: ClassVar[str] = "Compare maps"
-    icon: ClassVar[str] = "maps"
-    area: ClassVar[str] = "bottom"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 340
-    needs: ClassVar[tuple[str, ...]] = ("Explains",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -85,7 +80,7 @@ class MapsPanel(Panel):
         self.copy = _tool("Copy", "Copy the numbers of every map as text", self._copy)
         self.export = _tool("Export…", "Save the grid as PNG, every map as NPZ, numbers as JSON", self._ask_export)
         self.other = MapGrid("Difference of two maps")
-        self.bar, self.other_bar = ColourBar(), ColourBar()
+        self.bars, self.other_bar = (ColourBar(), ColourBar()), ColourBar()
         self.words, self.other_words = _text("Scale of the maps in words"), _text("About the difference")
         self._link()
         self._lay_out()
@@ -194,17 +189,19 @@ class MapsPanel(Panel):
         self.grid.set_pictures(known)
         self.other.set_pictures(known)
         self.grid.set_tiles([one.tile for one in self.shown], across=across)
-        _tell(self.bar, found.bar)
         more = map_comparison.left_out(document, description)
         words = f"{found.words}. {more} more do not fit: choose fewer" if more else found.words
         empty = PLAYS if document.source is not None and document.source.moving else EMPTY
         self.words.setText(words if self.shown else empty)
         self.words.setToolTip(words)
-        self.bar.setVisible(bool(answers))
+        for number, bar in enumerate(self.bars):
+            bar.setVisible(bool(answers) and number < len(found.bars))
+            if number < len(found.bars):
+                _tell(bar, found.bars[number])
         self._pair = tuple(cell for cell in self._pair if cell in asked)
         self.grid.mark([cell.slot for cell in self._pair])
         subtracted = self._subtract()
-        self.sheet = Sheet(self.shown, across, document.look, document.maps.scale, found.bar, found.words, subtracted)
+        self.sheet = Sheet(self.shown, across, document.look, document.maps.scale, found.bars, found.words, subtracted)
         self.export.setEnabled(self.ready)
         self.copy.setEnabled(bool(self.shown))
 
@@ -311,8 +308,8 @@ class MapsPanel(Panel):
             top.addWidget(part)
         middle = QHBoxLayout()
         middle.setSpacing(GAP)
-        middle.addWidget(_column(self.grid, self.bar, self.words), 3)
-        self._right = _column(self.other, self.other_bar, self.other_words, across=False)
+        middle.addWidget(_column(self.grid, self.bars, self.words), 3)
+        self._right = _column(self.other, (self.other_bar,), self.other_words, across=False)
         middle.addWidget(self._right, 1)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(GAP, GAP // 2, GAP, GAP // 2)
@@ -321,8 +318,8 @@ class MapsPanel(Panel):
         whole.addLayout(middle, 1)
 
 
-def _column(grid: QWidget, bar: QWidget, words: QWidget, *, across: bool = True) -> QWidget:
-    """Return a widget with a grid above its colour bar and text; `across` puts those two side by side."""
+def _column(grid: QWidget, bars: Sequence[QWidget], words: QWidget, *, across: bool = True) -> QWidget:
+    """Return a widget with a grid above its colour bars and text; `across` puts those side by side."""
     both = QWidget()
     column = QVBoxLayout(both)
     column.setContentsMargins(0, 0, 0, 0)
@@ -330,7 +327,8 @@ def _column(grid: QWidget, bar: QWidget, words: QWidget, *, across: bool = True)
     column.addWidget(grid, 1)
     line = QHBoxLayout() if across else QVBoxLayout()
     line.setSpacing(2 * GAP if across else GAP // 2)
-    line.addWidget(bar, 1)
+    for bar in bars:
+        line.addWidget(bar, 1)
     line.addWidget(words, 3)
     column.addLayout(line)
     return both

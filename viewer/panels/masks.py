@@ -36,12 +36,7 @@ class MaskPanel(Panel):
     """Switches of the mask layer, and the numbers of the selected mask."""
 
     id: ClassVar[str] = INSPECTION
-    title: ClassVar[str] = "Masks"
-    icon: ClassVar[str] = "masks"
-    opened: ClassVar[bool] = False
     rank: ClassVar[int] = -5
-    needs: ClassVar[tuple[str, ...]] = ("Segments",)
-    beside: ClassVar[bool] = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -31,11 +31,6 @@ class NeighboursPanel(Panel):
     """The nearest pictures in order, their distances, and how usual such a distance is among real pictures."""
 
     id: ClassVar[str] = INSPECTION
-    title: ClassVar[str] = "Nearest real"
-    icon: ClassVar[str] = "neighbours"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 260
-    needs: ClassVar[tuple[str, ...]] = ("Generates",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

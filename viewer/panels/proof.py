@@ -24,8 +24,8 @@ from models.requests import Request
 from models.types import Failure, Float, Result, Source
 from viewer.panels.base import GAP, Levels, Panel
 from viewer.presenters import faithfulness, heatmap
-from viewer.presenters.map_comparison import within
-from viewer.session.document import SIGNED, Document
+from viewer.presenters.map_tiles import ends_of
+from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wanted
 from viewer.widgets.charts.colour_bar import ColourBar
@@ -44,12 +44,6 @@ class ProofPanel(Panel):
     """A summary in words, two charts, and the map beside the one of a network with random weights."""
 
     id: ClassVar[str] = "proof"
-    title: ClassVar[str] = "Proof"
-    icon: ClassVar[str] = "proof"
-    area: ClassVar[str] = "bottom"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 320
-    needs: ClassVar[tuple[str, ...]] = ("Explains",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -67,6 +61,7 @@ class ProofPanel(Panel):
             label.setProperty("small", True)
         self.deletion = ShareChart("Deletion: the lower the better", "Share taken away, strongest first")
         self.insertion = ShareChart("Insertion: the higher the better", "Share put in, strongest first")
+        self.insertion.link(self.deletion)
         self.grid, self.bar = MapGrid("The map and its twin"), ColourBar()
         self.bar_text = _text("About the scale", "1 is the end of each map's own scale")
         self.bar_text.setProperty("small", True)
@@ -174,22 +169,22 @@ class ProofPanel(Panel):
             self.pixels_wanted.emit(source)
         size = result.meta["size"]
         arrays = [(name, result.arrays.get(key)) for name, key in (("Map", "map"), ("Random weights", "twin"))]
-        known = [values for _, values in arrays if values is not None]
-        signed = any(bool((values < 0).any()) for values in known)
-        tiles = [self._tile(name, values, request, result, signed=signed) for name, values in arrays]
+        signs = [heatmap.signs_of(values, look) for _, values in arrays if values is not None]
+        tiles = [self._tile(name, values, request, result) for name, values in arrays]
         self.grid.set_pictures({s: levels for s, levels in self._levels.items() if levels})
         self.grid.set_tiles([replace(tile, size=tuple(size)) for tile in tiles], across=1)
-        low, high, colours = heatmap.range_of(np.ones((1, 1), np.float32), look, signed=signed)
+        negative, positive = (any(pair[at] for pair in signs) for at in (0, 1))
+        low, high, colours = heatmap.scale_of(1.0, look, negative=negative, positive=positive)
         self.bar.set_range(low, high, colour_map=colours)
 
-    def _tile(self, name: str, values: Float | None, request: Request, result: Result, *, signed: bool) -> Tile:
+    def _tile(self, name: str, values: Float | None, request: Request, result: Result) -> Tile:
         tile = Tile(name, name, "", request.source)
         if values is None:
             return replace(tile, note="…", waits=True, tip=f"{name}: not computed yet")
         look, extent = replace(self.store.document.look, scale=0.0), tuple(result.meta["extent"])
-        end = heatmap.end_of(values, look)
-        layer = heatmap.heat_layer(values, extent, look, signed=signed) if np.any(values) else None
-        foot, note = within(end, around=signed and look.sign == SIGNED), heatmap.words(values, signed=signed)
+        layer = heatmap.heat_layer(values, extent, look) if np.any(values) else None
+        signed = bool((values < 0).any())
+        foot, note = ends_of(heatmap.range_of(values, look)), heatmap.words(values, signed=signed)
         return replace(tile, heat=layer, values=values, extent=extent, foot=foot, note=note, tip=f"{name}: {foot}")
 
     def _copy(self) -> None:

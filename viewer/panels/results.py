@@ -76,12 +76,7 @@ class ResultsPanel(Panel):
     """The table; selecting a row selects its box, and vice versa."""
 
     id: ClassVar[str] = "results"
-    title: ClassVar[str] = "Results"
-    icon: ClassVar[str] = "list"
-    area: ClassVar[str] = "bottom"
-    opened: ClassVar[bool] = False
     rank: ClassVar[int] = 20
-    needs: ClassVar[tuple[str, ...]] = ("Detects",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

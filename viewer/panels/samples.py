@@ -28,10 +28,6 @@ class SamplesPanel(Panel):
     """The grid, its first seed, the number of samples, and the truncation."""
 
     id: ClassVar[str] = "samples"
-    title: ClassVar[str] = "Samples"
-    icon: ClassVar[str] = "samples"
-    height_px: ClassVar[int] = 260
-    needs: ClassVar[tuple[str, ...]] = ("Generates",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -54,10 +54,6 @@ class BesidePanel(Panel):
     """The choice of the second model; boxes, classes, maps, activations and pictures of both in numbers."""
 
     id: ClassVar[str] = "beside"
-    title: ClassVar[str] = "Two models"
-    icon: ClassVar[str] = "beside"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 340
     rank: ClassVar[int] = 5
 
     def __init__(self, store: Store) -> None:
@@ -117,13 +113,8 @@ class BesidePanel(Panel):
             section.setMinimumWidth(1)  # a layer's long name must not widen the dock
             whole.addWidget(section)
         whole.addStretch(1)
-        self.fill(inside, self.title)
+        self.fill(inside, self.entry.title)
         return sections
-
-    @classmethod
-    def called(cls, document: Document) -> bool:
-        """Return whether there are two models; then the panel marks boxes even if it was never opened."""
-        return bool(document.beside)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show which model is second, and what is compared."""

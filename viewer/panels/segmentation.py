@@ -33,11 +33,7 @@ class SegmentationPanel(Panel):
     """The classes with their shares of the pixels, and the switches of their layer."""
 
     id: ClassVar[str] = "segment"
-    title: ClassVar[str] = "Segmentation"
-    icon: ClassVar[str] = "segmentation"
     rank: ClassVar[int] = -6
-    height_px: ClassVar[int] = 280
-    needs: ClassVar[tuple[str, ...]] = ("SegmentsPicture",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

@@ -18,14 +18,13 @@ from PySide6.QtWidgets import (
 )
 
 from models.inspection import Description
-from models.params import Value
 from models.requests import Request
 from models.types import Result
 from viewer.canvas.layers import CHANGED, NO_CLASS, ONLY_A, ONLY_B, Boxes, Layer
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import detections, settings_difference
 from viewer.presenters.settings_difference import Difference
-from viewer.session import request_plan
+from viewer.session import pinned_settings, request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.widgets.tables.copy_table import Cells
@@ -34,7 +33,6 @@ from viewer.widgets.tables.legend import Legend, Stroke
 DETECT = "detect"
 TABLE_PX = 120
 # It controls how boxes are shown and not which, so it is not compared.
-APART = ("suppressed",)
 MODES = {"difference": "Differences", "a": "A, the current settings", "b": "B, the pinned settings"}
 LEGEND = {
     "only_a": (Stroke(ONLY_A, "Only in A"), "only in A"),
@@ -53,13 +51,7 @@ class ComparePanel(Panel):
     """Buttons to pin, swap and drop B; the display mode; counts with their legend; the parameters that differ."""
 
     id: ClassVar[str] = "compare"
-    title: ClassVar[str] = "Compare settings"
-    icon: ClassVar[str] = "compare"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 280
     rank: ClassVar[int] = 1
-    height_px: ClassVar[int] = 310
-    needs: ClassVar[tuple[str, ...]] = ("Detects",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -99,7 +91,7 @@ class ComparePanel(Panel):
         whole.addWidget(self.empty)
         whole.addWidget(self.compared)
         whole.addStretch(1)
-        self.fill(inside, self.title)
+        self.fill(inside, self.entry.title)
 
     def _arranged(self) -> QWidget:
         """Return the part of the panel that is shown while settings are pinned."""
@@ -122,7 +114,7 @@ class ComparePanel(Panel):
         """Request the detections at the pinned settings, if there are any."""
         if document.pinned is None:
             return None
-        return request_plan.ask(DETECT, _as_b(document), description)
+        return request_plan.ask(DETECT, pinned_settings.as_b(document), description)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the pinned settings and how they differ from the current ones."""
@@ -192,10 +184,10 @@ class ComparePanel(Panel):
         self.legend.tell(words)
 
     def _pin(self) -> None:
-        self.store.update(pin(self.store.document), title="Pin settings as B")
+        self.store.update(pinned_settings.pin(self.store.document), title="Pin settings as B")
 
     def _swap(self) -> None:
-        self.store.update(swap(self.store.document), title="Swap A and B")
+        self.store.update(pinned_settings.swap(self.store.document), title="Swap A and B")
 
     def _drop(self) -> None:
         self.store.update(self.store.document.with_pinned(None), title="Drop B")
@@ -204,35 +196,13 @@ class ComparePanel(Panel):
         self.store.update(self.store.document.with_view(compare=str(self.mode.currentData())))
 
 
-def pin(document: Document) -> Document:
-    """Return the document with its settings pinned as B and the differences shown."""
-    return document.with_pinned(_compared(document.values(DETECT))).with_view(compare="difference")
-
-
-def swap(document: Document) -> Document:
-    """Return the document with current and pinned settings swapped."""
-    return _as_b(document).with_pinned(_compared(document.values(DETECT)))
-
-
-def flip(document: Document) -> Document:
-    """Return the document showing B, or A if it showed B."""
-    return document.with_view(compare="a" if document.view.compare == "b" else "b")
-
-
-def _compared(values: dict[str, Value]) -> dict[str, Value]:
-    return {name: value for name, value in values.items() if name not in APART}
-
-
-def _as_b(document: Document) -> Document:
-    """Return the document with the pinned settings in use."""
-    apart = {name: value for name, value in document.values(DETECT).items() if name in APART}
-    return document.with_own(DETECT).with_value(DETECT, **{**dict(document.pinned or ()), **apart})
-
-
 def _differing(document: Document, description: Description) -> list[tuple[str, str, str]]:
     """Return title, value in A and value in B, as text, of the parameters that differ."""
     offer = description.offers[DETECT]
-    a, b = ({**offer.defaults, **request_plan.given(each, DETECT, description)} for each in (document, _as_b(document)))
+    a, b = (
+        {**offer.defaults, **request_plan.given(each, DETECT, description)}
+        for each in (document, pinned_settings.as_b(document))
+    )
     return [(p.title, p.text(a[p.name]), p.text(b[p.name])) for p in offer.parameters if a.get(p.name) != b.get(p.name)]
 
 

@@ -31,12 +31,6 @@ class TimelinePanel(Panel):
     """Keys as thumbnails, a scrubber, plots of frame quality, and the settings of the path."""
 
     id: ClassVar[str] = latent_path.SLOT
-    title: ClassVar[str] = "Timeline"
-    icon: ClassVar[str] = "timeline"
-    area: ClassVar[str] = "bottom"
-    opened: ClassVar[bool] = False
-    height_px: ClassVar[int] = 232
-    needs: ClassVar[tuple[str, ...]] = ("Generates",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

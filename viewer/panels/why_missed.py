@@ -45,13 +45,7 @@ class MissedPanel(Panel):
     """The verdict, the stages with their numbers, and buttons that change what lost the object."""
 
     id: ClassVar[str] = "missed"
-    title: ClassVar[str] = "Why missed?"
-    icon: ClassVar[str] = "missed"
-    area: ClassVar[str] = "bottom"
-    opened: ClassVar[bool] = False
     rank: ClassVar[int] = 5
-    height_px: ClassVar[int] = 248
-    needs: ClassVar[tuple[str, ...]] = ("Detects", "Traces")
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -64,6 +58,8 @@ class MissedPanel(Panel):
         self.classes = QComboBox()
         self.classes.setAccessibleName("Class that was missed")
         self.classes.setToolTip("What should have been found in the rectangle")
+        self.classes.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.classes.setMinimumContentsLength(12)
         self.classes.addItem(ANY, "")
         self.classes.activated.connect(self._choose)
         self.copy, self.clear = QToolButton(), QPushButton("Clear")
@@ -98,11 +94,6 @@ class MissedPanel(Panel):
         corners = {name: float(v) for name, v in zip(("x0", "y0", "x1", "y1"), document.region, strict=True)}
         extra: dict[str, Value] = {**corners, "label": document.region_label if known else ""}
         return request_plan.ask("missed", document, description, settings="detect", extra=extra)
-
-    @classmethod
-    def called(cls, document: Document) -> bool:
-        """Return whether there is a rectangle to paint."""
-        return document.region is not None
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """List the model's classes; explain how to draw a rectangle if there is none."""

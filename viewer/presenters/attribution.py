@@ -11,12 +11,12 @@ from models.inspection import Description, Offer
 from models.quantity import TITLES
 from models.requests import Request
 from models.types import Result
-from viewer.presenters import heatmap
+from viewer.presenters.heatmap import number
 from viewer.session import request_plan
 from viewer.session.document import Document
 
 FIRST = "grad_cam"
-GROUPS = ("Class activation maps", "Gradients", "Guided", "Perturbations")  # in display order; others follow
+GROUPS = ("Class activation maps", "Gradients", "Guided", "Layers", "Perturbations")  # in display order; others follow
 WITHIN = "What is explained is now a class within the rectangle. Esc takes it away."
 HIDES = "Feature ablation hides the rectangle and says what that costs. Esc takes it away."
 ABOUT = ("target", "against", "part", "box", "region", "layer")  # set in the window, not in a method's form
@@ -136,11 +136,6 @@ def subject(document: Document, texts: Mapping[int, str]) -> str:
     return "Best box; click another to choose it"
 
 
-def number(value: float) -> str:
-    """Return a value with three significant digits, in a readable notation."""
-    return f"{value:.3g}" if value and not 1e-3 <= abs(value) < 1e4 else f"{value:.3f}".rstrip("0").rstrip(".") or "0"
-
-
 def facts(result: Result, texts: Mapping[int, str]) -> list[tuple[str, str]]:
     """Return the numbers that belong to a map; `texts` name detections by their ids."""
     meta = result.meta
@@ -157,8 +152,3 @@ def facts(result: Result, texts: Mapping[int, str]) -> list[tuple[str, str]]:
         small = "small: the map adds up to the score" if delta <= SMALL_DELTA else "large: read it with care"
         found.append(("Completeness", f"off by {delta:.2%}, {small}"))
     return found
-
-
-def value_at(result: Result, x: float, y: float) -> float | None:
-    """Return the map's own value at a place of the picture, None outside."""
-    return heatmap.value_at(result.arrays["map"], result.meta["extent"], x, y)

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from models.detection.skeleton import limbs
 from models.types import Result
-from viewer.canvas.layers import Boxes, Heat, Layer, Links, Points
+from viewer.canvas.layers import Boxes, Heat, Layer, Links, Points, Skeletons, level_ids
 from viewer.session.lookup import row_of
 
-DETECTIONS, REMOVED, ANCHORS = "detections", "removed", "anchors"
+DETECTIONS, REMOVED, ANCHORS, POINTS = "detections", "removed", "anchors", "detection points"
+LEAST_VISIBLE = 0.5
 
 
 def detection_layers(result: Result, *, labels: bool = True, selected: int = -1) -> list[Layer]:
@@ -45,9 +47,27 @@ def detection_layers(result: Result, *, labels: bool = True, selected: int = -1)
             selected=row_of(result, selected),
             ids=arrays["ids"],
             labelled=labels,
+            corners=oriented(arrays["boxes"], arrays["angles"]) if "angles" in arrays else None,
         )
     )
-    return layers
+    return [*layers, *point_layers(result)]
+
+
+def oriented(boxes: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """Return the corners (N, 4, 2) of boxes (N, 4) turned around their centres by `angles` (N,) radians, clockwise."""
+    centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
+    along = np.stack([np.cos(angles), np.sin(angles)], 1) * half[:, :1]
+    across = np.stack([-np.sin(angles), np.cos(angles)], 1) * half[:, 1:]
+    corners = [-along - across, along - across, along + across, across - along]
+    return (centre[:, None] + np.stack(corners, 1)).astype(np.float32)
+
+
+def point_layers(result: Result) -> list[Layer]:
+    """Return the points that a detector gives with each box, joined where they are a person's; [] without any."""
+    points = result.arrays.get("points")
+    if points is None or not len(points):
+        return []
+    return [Skeletons(POINTS, points[..., :2], points[..., 2] < LEAST_VISIBLE, limbs(points.shape[1]))]
 
 
 def detection_texts(result: Result) -> list[str]:
@@ -108,8 +128,8 @@ def anchor_layers(result: Result, at: tuple[float, float] | None, *, level: int 
     boxes, levels = result.arrays["boxes"][rows], _levels(result, rows)
     centres = ((boxes[:, :2] + boxes[:, 2:]) / 2).astype(np.float32)
     layers: list[Layer] = [
-        Boxes(ANCHORS, boxes, levels + 1, width=1.5, ids=rows, hoverable=False),
-        Points("centres", centres, levels + 1),
+        Boxes(ANCHORS, boxes, level_ids(levels), width=1.5, ids=rows, hoverable=False),
+        Points("centres", centres, level_ids(levels)),
     ]
     return layers
 
@@ -120,7 +140,7 @@ def all_anchors_layer(result: Result, *, level: int = -1) -> Boxes:
     first, last = (0, len(start) - 1) if level < 0 else (min(level, len(start) - 2), min(level, len(start) - 2) + 1)
     rows = np.arange(start[first], start[last])[::-1]
     boxes = result.arrays["boxes"][rows]
-    return Boxes(ANCHORS, boxes, _levels(result, rows) + 1, width=1.0, ids=rows, hoverable=False)
+    return Boxes(ANCHORS, boxes, level_ids(_levels(result, rows)), width=1.0, ids=rows, hoverable=False)
 
 
 def density_layer(result: Result, *, level: int = -1) -> Heat:
@@ -128,7 +148,8 @@ def density_layer(result: Result, *, level: int = -1) -> Heat:
     density = result.arrays["density"]
     values = density.sum(0) if level < 0 else density[min(level, len(density) - 1)]
     width, height = result.meta["size"]
-    return Heat("density", values, (0, 0, width, height), 0.0, float(max(values.max(), 1.0)), opacity=0.7)
+    top = float(max(values.max(), 1.0))
+    return Heat("density", values, (0, 0, width, height), 0.0, top, opacity=0.7, smooth=False, fade=True)
 
 
 def _levels(result: Result, rows: np.ndarray) -> np.ndarray:

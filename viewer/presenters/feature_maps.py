@@ -161,7 +161,7 @@ def activation_layer(result: Result, row: int, look: Look) -> Layer | None:
     if not 0 <= row < len(maps) or maps.shape[1:] == (1, 1):
         return None
     values = maps[row].astype(np.float32)
-    return heat_layer(values, result.meta["extent"], look, signed=bool(values.min() < 0), id="activation")
+    return heat_layer(values, result.meta["extent"], look, id="activation")
 
 
 def field_layers(result: Result) -> list[Layer]:
@@ -190,23 +190,21 @@ def field_text(result: Result) -> str:
     return f"{unit} is silent; its place {words}" if meta["silent"] else f"{unit} {words}"
 
 
-def attention_map(result: Result, show: str, block: int, head: int) -> tuple[Float, bool]:
-    """Return the attention map (h, w) to show, and whether it is signed: rollout, one head or all, or position
-    embeddings.
-    """
+def attention_map(result: Result, show: str, block: int, head: int) -> Float:
+    """Return the attention map (h, w) to show: rollout, one head or all, or position embeddings."""
     arrays = result.arrays
     if show == POSITION and "position" in arrays:
-        return arrays["position"], True
+        return arrays["position"]
     if show == BLOCK:
         found = arrays["all"][min(block, len(arrays["all"]) - 1)]
-        return (found.mean(0) if head < 0 else found[min(head, len(found) - 1)]), False
-    return arrays["rollout"], False
+        return found.mean(0) if head < 0 else found[min(head, len(found) - 1)]
+    return arrays["rollout"]
 
 
 def attention_facts(result: Result, show: str, block: int, head: int) -> list[tuple[str, str]]:
     """Return the numbers of the attention shown, each with its name."""
     arrays, meta = result.arrays, result.meta
-    values, _ = attention_map(result, show, block, head)
+    values = attention_map(result, show, block, head)
     row, column = np.unravel_index(int(values.argmax()), values.shape)
     facts = [("Query", query_text(meta["query"], meta["grid"], class_token=meta["class_token"]))]
     if show == POSITION:

@@ -30,7 +30,7 @@ def mask_values(result: Result, row: int) -> Heat:
     x, y, width, height = (float(v) for v in result.arrays["places"][row])
     edge_x, edge_y = width / (values.shape[1] + 2), height / (values.shape[0] + 2)
     extent = (x + edge_x, y + edge_y, x + width - edge_x, y + height - edge_y)
-    return Heat("mask values", values, extent, 0.0, 1.0, opacity=0.8)
+    return Heat("mask values", values, extent, 0.0, 1.0, opacity=0.8, fade=True)
 
 
 def skeleton_layer(result: Result, rows: NDArray[np.int64], *, score: float, faint: bool = True) -> Skeletons:
@@ -57,7 +57,7 @@ def heat_layer(result: Result, point: int, *, of: int) -> Heat | None:
         return None
     values = result.arrays["heat"][point]
     x0, y0, x1, y1 = (float(v) for v in result.arrays["heat_box"])
-    return Heat(POINT_HEAT, values, (x0, y0, x1, y1), float(values.min()), float(values.max()), opacity=0.75)
+    return Heat(POINT_HEAT, values, (x0, y0, x1, y1), float(values.min()), float(values.max()), opacity=0.75, fade=True)
 
 
 def export_layers(result: Result) -> list[Layer]:

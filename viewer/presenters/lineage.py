@@ -18,6 +18,8 @@ ANCHOR, PROPOSAL, BOX, REMOVED, REMOVER = (
 REGION, LOST, TAKER, HIDDEN = "region", "missed best", "missed remover", "hidden region"
 ANCHOR_COLOUR, PROPOSAL_COLOUR = 1, 2
 MOST_LABELLED = 2
+QUERY = "query"
+ORIGINS = {"anchor": "Anchor", "cell": "Grid cell", QUERY: "Row of the output"}
 Facts = list[tuple[str, str]]
 FATES = {
     "low": "Below the score",
@@ -64,10 +66,10 @@ def lineage_layers(result: Result, *, alone: bool = False) -> list[Layer]:
         text = f"{name} · IoU {by['iou']:.2f}"
         layers.append(Boxes(REMOVER, arrays["remover"], at, [text], ids=np.array([by["id"]])))
         layers.append(_links("lineage link", box, arrays["remover"], colour))
-    kind = "cell" if finding["origin"]["kind"] == "cell" else "anchor"
-    text = f"{kind}, level {finding['origin']['level']}"
-    origin = Boxes(ANCHOR, arrays["origin"], np.array([ANCHOR_COLOUR]), [text], dashed=True, hoverable=False)
-    layers.append(origin)
+    if finding["origin"]["kind"] != QUERY:
+        text = f"{finding['origin']['kind']}, level {finding['origin']['level']}"
+        origin = Boxes(ANCHOR, arrays["origin"], np.array([ANCHOR_COLOUR]), [text], dashed=True, hoverable=False)
+        layers.append(origin)
     if len(arrays["proposal"]):
         text = f"proposal {finding['objectness']['value']:.2f}"
         proposal = Boxes(PROPOSAL, arrays["proposal"], np.array([PROPOSAL_COLOUR]), [text], width=1.2, hoverable=False)
@@ -82,8 +84,10 @@ def lineage_layers(result: Result, *, alone: bool = False) -> list[Layer]:
 
 
 def origin_facts(finding: Mapping[str, Any], box: np.ndarray) -> Facts:
-    """Describe the anchor or grid cell; rows and columns count from 0, sizes are also given in network pixels."""
+    """Describe the anchor, cell or query; rows and columns count from 0, sizes are also given in network pixels."""
     origin = finding["origin"]
+    if origin["kind"] == QUERY:
+        return [("Number", f"{origin['column']:,} of {origin['columns']:,}"), ("Box", box_text(box))]
     facts = [
         ("Level", f"{origin['level']} ({origin['rows']:,} × {origin['columns']:,} cells)"),
         ("Cell", f"row {origin['row']:,}, column {origin['column']:,}"),
@@ -103,6 +107,8 @@ def proposal_facts(finding: Mapping[str, Any], box: np.ndarray) -> Facts:
     found = finding["objectness"]
     if found is None:
         return []
+    if "pool_rank" not in found:
+        return _factor_facts(found)
     pool = (
         f"{found['pool_rank']:,} of {found['pool_of']:,}" if found["pool_rank"] else "not among the best of its level"
     )
@@ -121,6 +127,36 @@ def proposal_facts(finding: Mapping[str, Any], box: np.ndarray) -> Facts:
         ("Of proposals", stopped[found["stopped"]]),
         ("Box", box_text(box)),
     ]
+
+
+def _factor_facts(found: Mapping[str, Any]) -> Facts:
+    """Describe the objectness of a one-stage detector, a factor of its scores."""
+    facts = [
+        ("Objectness", f"{found['value']:.4f}"),
+        ("Of all", f"{found['rank']:,} of {found['of']:,}"),
+        ("Of its level", f"{found['level_rank']:,} of {found['level_of']:,}"),
+    ]
+    if found["alone"] is not None:
+        facts.append(("Class alone", f"{found['alone']:.4f}"))
+    return [*facts, ("Score", "√(objectness × class)" if found["combine"] != "product" else "objectness × class")]
+
+
+def origin_title(finding: Mapping[str, Any]) -> str:
+    """Return the title of the facts about where a box comes from."""
+    return ORIGINS[finding["origin"]["kind"]]
+
+
+def proposal_title(finding: Mapping[str, Any]) -> str:
+    """Return the title of the facts that follow the origin."""
+    return "Proposal" if finding["objectness"] is None or "pool_rank" in finding["objectness"] else "Objectness"
+
+
+def absent_text(finding: Mapping[str, Any]) -> str:
+    """Return why there is no objectness and no proposal, or only no proposal, a line each."""
+    absent = finding["absent"]
+    if not absent:
+        return "One stage:\nno objectness,\nno proposals."
+    return "\n".join(f"{title}: {reason[0].lower()}{reason[1:]}" for title, reason in absent.items())
 
 
 def ending_text(finding: Mapping[str, Any]) -> str:
@@ -165,10 +201,13 @@ def lineage_text(result: Result) -> str:
     end = finding["end"]
     lines = [headline(finding, arrays["box"])]
     lines += [f"  Corners: {', '.join(f'{float(v):.2f}' for v in box)}" for box in arrays["box"]]
-    lines += ["Grid cell" if finding["origin"]["kind"] == "cell" else "Anchor"]
+    lines += [origin_title(finding)]
     lines += _indented(origin_facts(finding, arrays["origin"]))
     proposal = proposal_facts(finding, arrays["proposal"])
-    lines += ["Proposal", *_indented(proposal)] if proposal else ["One stage: no objectness, no proposals"]
+    if proposal:
+        lines += [proposal_title(finding), *_indented(proposal)]
+    else:
+        lines += absent_text(finding).split("\n") if finding["absent"] else ["One stage: no objectness, no proposals"]
     if len(arrays["class_scores"]):
         lines += ["Class scores", *_indented([(n, f"{s:.6f}") for _, n, s in class_scores(result)])]
     suppression = suppression_text(finding, len(arrays["removed_ids"])), below_text(finding)

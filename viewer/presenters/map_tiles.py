@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
 
@@ -20,7 +21,16 @@ from viewer.session.lookup import title_for, word_for
 Share = tuple[float, float]
 
 Answer = Result | Failure
-Bar = tuple[float, float, str]
+Bar = heatmap.Scale
+
+
+class Signs(TypedDict):
+    """The signs that a map's drawn values have."""
+
+    negative: bool
+    positive: bool
+
+
 KEPT_MOST = 96
 WAITS = "…"
 NOT_COMPARED = "These two cannot be subtracted: {}"
@@ -30,10 +40,10 @@ _heats: dict[Hashable, tuple[Result, Heat]] = {}
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """The cells, the common colour bar, and its meaning in words."""
+    """The cells, the colour bars of their maps (of one sign and of both), and what their ends mean in words."""
 
     shown: list[Shown]
-    bar: Bar
+    bars: tuple[Bar, ...]
     words: str
 
 
@@ -52,7 +62,7 @@ def tiles(
     look, mode = document.look, document.maps.scale
     results = {cell: answer for cell, answer in answers.items() if isinstance(answer, Result)}
     ends = map_comparison.ends(results, look, scale=mode)
-    signed = any(result.meta["signed"] for result in results.values())
+    signs = {cell: heatmap.signs_of(result.arrays["map"], look) for cell, result in results.items()}
     shown = []
     for cell, request in asked.items():
         answer = answers.get(cell)
@@ -60,14 +70,14 @@ def tiles(
         tile = Tile(cell.slot, titles.get(cell.method, cell.method), _target(cell, answer), cell.source, size)
         tile = replace(tile, tip=f"{tile.title}\n{cell.source.name}")
         if isinstance(answer, Result):
-            tile = _with_map(tile, answer, look, ends[cell], signed=signed)
+            tile = _with_map(tile, answer, look, ends[cell])
         elif isinstance(answer, Failure):
             tile = replace(tile, note=answer.text, tip=f"{tile.tip}\n{answer.text}")
         else:
             tile = replace(tile, note=WAITS, tip=f"{tile.tip}\nNot there yet", waits=True)
         result = answer if isinstance(answer, Result) else None
         shown.append(Shown(cell, tile, request, result, ends.get(cell, 0.0)))
-    return Found(shown, *_scale(ends, titles, look, mode, signed=signed))
+    return Found(shown, *_scale(ends, signs, titles, look, mode))
 
 
 def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile, Bar, str]:
@@ -92,7 +102,7 @@ def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile,
         return None, replace(empty, note=why), bar, names
     plain = replace(look, sign=SIGNED, scale=0.0)
     end = heatmap.end_of(found.values, plain)
-    layer = heatmap.heat_layer(found.values, found.extent, plain, signed=True, id="difference")
+    layer = heatmap.heat_layer(found.values, found.extent, plain, around=True, id="difference")
     tile = replace(
         empty, heat=layer, values=found.values, extent=found.extent, foot=within(end, around=True), tip=names
     )
@@ -131,7 +141,7 @@ def text(shown: Sequence[Shown]) -> str:
     return "\n".join("\t".join(line) for line in lines) + "\n"
 
 
-def _with_map(tile: Tile, result: Result, look: Look, end: float, *, signed: bool) -> Tile:
+def _with_map(tile: Tile, result: Result, look: Look, end: float) -> Tile:
     meta, values = result.meta, result.arrays["map"]
     said = heatmap.words(values, signed=meta["signed"])
     badge = "partial" if meta["verdict"] == "partial" else ""
@@ -144,25 +154,25 @@ def _with_map(tile: Tile, result: Result, look: Look, end: float, *, signed: boo
     lines += ["Still being refined"] if meta.get("partial") else []
     return replace(
         tile,
-        heat=_heat(result, look, end, signed=signed) if np.any(values) else None,
+        heat=_heat(result, look, end) if np.any(values) else None,
         values=values,
         extent=tuple(meta["extent"]),
         note=said,
         badge=badge or ("refining" if meta.get("partial") else ""),
         tip="\n".join([*lines, *([said] if said else [])]),
-        foot=within(end, around=signed and look.sign == SIGNED),
+        foot=ends_of(heatmap.scale_of(end, look, **_named(heatmap.signs_of(values, look)))),
     )
 
 
-def _heat(result: Result, look: Look, end: float, *, signed: bool) -> Heat:
+def _heat(result: Result, look: Look, end: float) -> Heat:
     """Return the layer of a map, the same object for the same arguments, because painting is cached by layer."""
-    base = _kept((id(result), look, signed), result, lambda: _layer(result, look, signed=signed))
-    low = -end if base.low < 0 else 0.0
-    return _kept((id(result), look, signed, end), result, lambda: replace(base, low=low, high=end))
+    base = _kept((id(result), look), result, lambda: _layer(result, look))
+    low, high = (-end if base.low < 0 else 0.0), (end if base.high > 0 else 0.0)
+    return _kept((id(result), look, end), result, lambda: replace(base, low=low, high=high))
 
 
-def _layer(result: Result, look: Look, *, signed: bool) -> Heat:
-    return heatmap.heat_layer(result.arrays["map"], result.meta["extent"], replace(look, scale=1.0), signed=signed)
+def _layer(result: Result, look: Look) -> Heat:
+    return heatmap.heat_layer(result.arrays["map"], result.meta["extent"], replace(look, scale=1.0))
 
 
 def _kept(key: Hashable, result: Result, make: Callable[[], Heat]) -> Heat:
@@ -174,23 +184,47 @@ def _kept(key: Hashable, result: Result, make: Callable[[], Heat]) -> Heat:
 
 
 def _scale(
-    ends: Mapping[Cell, float], titles: Mapping[str, str], look: Look, mode: str, *, signed: bool
-) -> tuple[Bar, str]:
-    """Return the colour bar: in values if all maps share a scale, else in shares of each scale's end."""
-    around = signed and look.sign == SIGNED
-    colours = heatmap.DIVERGING if around else look.colours or heatmap.SEQUENTIAL
+    ends: Mapping[Cell, float],
+    signs: Mapping[Cell, tuple[bool, bool]],
+    titles: Mapping[str, str],
+    look: Look,
+    mode: str,
+) -> tuple[tuple[Bar, ...], str]:
+    """Return the colour bars: in values if all maps share a scale, else in shares of each scale's end."""
+    around = any(all(both) for both in signs.values())
     largest = max(ends.values(), default=1.0)
     if mode == "all" or look.scale > 0 or len(set(ends.values())) == 1:
         percentile = f"the largest of their {look.clip:g}\u00a0% percentiles"
         text = f"One scale for all maps, {within(largest, around=around)}: {percentile}"
         text = f"Locked at {within(look.scale, around=around)}" if look.scale > 0 else text
-        return ((-largest if around else 0.0), largest, colours), text
-    low = -1.0 if around else 0.0
+        return _bars(largest, signs.values(), look), text
+    bars = _bars(1.0, signs.values(), look)
     if mode == "cell":
-        return (low, 1.0, colours), "Each map has a scale of its own, under it: colours compare nothing between maps"
+        return bars, "Each map has a scale of its own, under it: colours compare nothing between maps"
     each = {titles.get(cell.method, cell.method): end for cell, end in ends.items()}
-    listed = " · ".join(f"{name} {within(end, around=around)}" for name, end in each.items())
-    return (low, 1.0, colours), f"1 is the end of a method's scale: {listed}"
+    both = {titles.get(cell.method, cell.method) for cell, pair in signs.items() if all(pair)}
+    listed = " · ".join(f"{name} {within(end, around=name in both)}" for name, end in each.items())
+    return bars, f"1 is the end of a method's scale: {listed}"
+
+
+def _bars(end: float, signs: Collection[tuple[bool, bool]], look: Look) -> tuple[Bar, ...]:
+    """Return the bars that explain every map's colours: one, unless the colours chosen are for one sign only."""
+    scales = {heatmap.scale_of(end, look, **_named(pair)) for pair in signs}
+    if len(scales) > 1 and not look.colours:
+        return (heatmap.scale_of(end, look, negative=True, positive=True),)  # the others are its halves
+    return tuple(sorted(scales)) or (heatmap.scale_of(end, look, negative=False, positive=True),)
+
+
+def _named(signs: tuple[bool, bool]) -> Signs:
+    return {"negative": signs[0], "positive": signs[1]}
+
+
+def ends_of(scale: Bar) -> str:
+    """Return the ends of a scale as text without line breaks."""
+    low, high, _ = scale
+    if low < 0 < high:
+        return within(high, around=True)
+    return within(high, around=False) if low == 0 else f"≥\u00a0{low:.3g}"
 
 
 def _target(cell: Cell, answer: Answer | None) -> str:
@@ -238,8 +272,10 @@ class Tile:
         """Return the map's value at a position given as shares of the picture, "" if there is no map."""
         if place is None or self.values is None or not self.size[0]:
             return ""
-        value = value_at(self.values, self.extent, place[0] * self.size[0], place[1] * self.size[1])
-        return "–" if value is None else f"{value:.3g}"
+        between = self.heat is not None and self.heat.smooth
+        x, y = place[0] * self.size[0], place[1] * self.size[1]
+        value = value_at(self.values, self.extent, x, y, between=between)
+        return "–" if value is None else heatmap.number(value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,6 +297,6 @@ class Sheet:
     across: int
     look: Look
     scale: str
-    bar: tuple[float, float, str]
+    bars: tuple[Bar, ...]
     bar_text: str
     difference: tuple[str, str, Difference] | None = None

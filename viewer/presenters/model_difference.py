@@ -219,7 +219,7 @@ def map_difference(a: Result, b: Result, look: Look) -> Difference | None:
 def difference_layer(found: Difference, look: Look) -> Heat:
     """Return the layer of a difference of maps: diverging around zero, red where A is larger."""
     plain = replace(look, sign=SIGNED, scale=0.0)
-    return heatmap.heat_layer(found.values, found.extent, plain, signed=True, id=MAP_LAYER)
+    return heatmap.heat_layer(found.values, found.extent, plain, around=True, id=MAP_LAYER)
 
 
 def activity(a: Result, b: Result) -> Activity:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtWidgets import QMainWindow
 
 from viewer.canvas.view import Canvas
-from viewer.panels.log import LogPanel
 from viewer.session.preferences import Settings
 from viewer.session.session import Session
 from viewer.widgets.dialogs.toast import Toasts
 from viewer.window.docks import Docks
 from viewer.window.lazy_panels import LazyPanels
 
+if TYPE_CHECKING:
+    from viewer.panels.log import LogPanel
+
 
 class Messages:
     """Messages to the user: shown for a while, and written to the log."""
 
-    def __init__(self, toasts: Toasts, log: Callable[[], LogPanel]) -> None:
+    def __init__(self, toasts: Toasts, panels: LazyPanels) -> None:
         self.toasts = toasts
-        self._log = log
+        self._panels = panels
 
     def tell(self, text: str, *, details: str = "", severity: Any = "info", key: str = "", **more: Any) -> None:
         """Show a message, with further arguments of `Toasts.show_message`, and write it to the log."""
@@ -31,7 +32,7 @@ class Messages:
 
     def note(self, text: str, details: str = "") -> None:
         """Write to the log only."""
-        self._log().write(text.strip(), details)
+        cast("LogPanel", self._panels["log"]).write(text.strip(), details)
 
 
 @dataclass

@@ -1,11 +1,16 @@
-"""The panels of a window, built when first shown or first needed, so that closed ones cost nothing."""
+"""The panels of a window: imported and built when first shown or first needed, so that closed ones cost nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from importlib import import_module
 
 from models.cards.card import task
+from models.inspection import Description
+from models.requests import Request
 from viewer.panels.base import Panel
+from viewer.panels.registry import PanelEntry
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
@@ -22,28 +27,32 @@ Furnish = Callable[[Panel], None]
 
 
 class LazyPanels(Mapping[str, Panel]):
-    """Panels by id, in the order of their `kinds`. `furnish` updates a newly built one."""
+    """Panels by id, in the order of their `entries`. `furnish` updates a newly built one."""
 
-    def __init__(self, kinds: Sequence[type[Panel]], store: Store) -> None:
-        self.kinds = {kind.id: kind for kind in kinds}
+    def __init__(self, entries: Sequence[PanelEntry], store: Store) -> None:
+        self.entries = {entry.id: entry for entry in entries}
         self.furnish: list[Furnish] = []
         self._store = store
         self._built: dict[str, Panel] = {}
-        self._slots = {slot: kind.id for kind in kinds for slot, _ in kind.slots()}
+        self._owners: dict[str, str] = {}  # panel ids by the slots in which they have had requests
 
     def __getitem__(self, name: str) -> Panel:
         if name not in self._built:
-            kind = self.kinds[name]
-            self._built[name] = kind(self._store)
+            self._built[name] = self.kind(name)(self._store)
             for furnish in self.furnish:
                 furnish(self._built[name])
         return self._built[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.kinds)
+        return iter(self.entries)
 
     def __len__(self) -> int:
-        return len(self.kinds)
+        return len(self.entries)
+
+    def kind(self, name: str) -> type[Panel]:
+        """Return the class of a panel, imported now unless it has been."""
+        module, _, kind = self.entries[name].place.partition(".")
+        return getattr(import_module(f"viewer.panels.{module}"), kind)
 
     def there(self, name: str) -> Panel | None:
         """Return a panel if it has been built, else None."""
@@ -52,31 +61,43 @@ class LazyPanels(Mapping[str, Panel]):
     @property
     def built(self) -> list[Panel]:
         """The panels that have been built, in order."""
-        return [self._built[name] for name in self.kinds if name in self._built]
+        return [self._built[name] for name in self.entries if name in self._built]
 
-    def slots(self) -> list[tuple[str, Wants]]:
-        """Return every slot in which a panel may have requests."""
-        return [slot for kind in self.kinds.values() for slot in kind.slots()]
+    def wants(self) -> list[tuple[str, Wants]]:
+        """Return for each panel the function that returns its requests for a document, by slot."""
+        return [(name, partial(self._requests, name)) for name in self.entries]
+
+    def _requests(self, name: str, document: Document, description: Description | None) -> dict[str, Request]:
+        """Return a panel's requests by slot. A panel that cannot have any for the document is not even imported."""
+        entry = self.entries[name]
+        if not entry.may_ask(document):
+            return {}
+        if description is None and (entry.described or name in self.unlikely(document.model)):
+            return {}
+        if description is not None and entry.lacking(description):
+            return {}
+        found: dict[str, Request] = {}
+        for slot, want in self.kind(name).slots():
+            wanted = want(document, description)
+            found |= wanted if isinstance(wanted, Mapping) else {slot: wanted} if wanted is not None else {}
+        self._owners |= dict.fromkeys(found, name)
+        return found
 
     def answered(self, slot: str) -> None:
         """Build the panel that a slot belongs to: it has something to show, whether open or not."""
-        if slot in self._slots:
-            _ = self[self._slots[slot]]
+        if slot in self._owners:
+            _ = self[self._owners[slot]]
 
-    def call(self, document: Document) -> None:
+    def build_painting(self, document: Document) -> None:
         """Build the panels that paint something for a document, visible or not."""
-        for name, kind in self.kinds.items():
-            if kind.called(document):
+        for name, entry in self.entries.items():
+            if entry.may_paint(document):
                 _ = self[name]
 
     def unlikely(self, model: str) -> set[str]:
         """Return the panels that a model, not yet described, is unlikely to support, judged by its task."""
-        own = BY_TASK.get(task(model))
-        foreign = {need for needs in BY_TASK.values() for need in needs} - {*own} if own else set()
-        return {name for name, kind in self.kinds.items() if foreign & {*kind.needs}}
-
-    def with_truth(self) -> None:
-        """Build the panels that use ground truth."""
-        for name, kind in self.kinds.items():
-            if kind.show_truth is not Panel.show_truth:
-                _ = self[name]
+        own = {*BY_TASK.get(task(model), ())}
+        foreign = {need for needs in BY_TASK.values() for need in needs} - own if own else set()
+        return {
+            name for name, entry in self.entries.items() if foreign & {*entry.needs} and not own & {*entry.suffices}
+        }

@@ -5,22 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 
-from models.live.record import SUFFIX
 from models.live.status import Shown
 from models.pictures.images import Picture
-from models.pictures.media import VIDEO_SUFFIXES, is_endless, title
+from models.pictures.media import RECORDING_SUFFIX, VIDEO_SUFFIXES, is_endless, title
 from models.runtime import user_folders
 from models.types import Pixels, Source
+from viewer import theme
 from viewer.canvas.painter import pixels_of, render
 from viewer.panels.base import Panel
-from viewer.panels.film_strip import THUMB_PX, FilmPanel
-from viewer.panels.live import LivePanel
 from viewer.window.canvas_controller import CanvasController
 from viewer.window.context import WindowContext
+
+if TYPE_CHECKING:
+    from viewer.panels.film_strip import FilmPanel
+    from viewer.panels.live import LivePanel
 
 TEXT_MS = 200  # numbers that change with every frame are unreadable
 
@@ -69,14 +72,14 @@ class LiveView(QObject):
         if self.recording:
             self._live.finish()
         elif source is not None:
-            begin = Path(settings.last_folder or user_folders.user_folder()) / f"{source.stem}.detect{SUFFIX}"
-            name, _ = QFileDialog.getSaveFileName(self._context.frame, "Record", str(begin), f"*{SUFFIX}")
+            begin = Path(settings.last_folder or user_folders.user_folder()) / f"{source.stem}.detect{RECORDING_SUFFIX}"
+            name, _ = QFileDialog.getSaveFileName(self._context.frame, "Record", str(begin), f"*{RECORDING_SUFFIX}")
             if name:
                 self.record_to(Path(name))
 
     def record_to(self, path: Path) -> None:
         """Start recording what is shown to an MP4 file."""
-        path = path if path.suffix.lower() == SUFFIX else path.with_name(path.name + SUFFIX)
+        path = path if path.suffix.lower() == RECORDING_SUFFIX else path.with_name(path.name + RECORDING_SUFFIX)
         source = self._live.source
         if source is not None and path.absolute() == Path(source.path):
             self._context.messages.tell(f"{path.name} is playing now. Choose another name.", severity="error")
@@ -116,7 +119,8 @@ class LiveView(QObject):
 
     def _furnish(self, panel: Panel) -> None:
         """Connect the playback panel when it has just been built."""
-        if isinstance(panel, LivePanel):
+        if panel.id == "live":
+            panel = cast("LivePanel", panel)
             panel.toggled.connect(self._live.toggle)
             panel.stepped.connect(self._live.step)
             panel.sought.connect(self._live.seek)
@@ -126,11 +130,9 @@ class LiveView(QObject):
 
     def _begun(self, source: Source, picture: Picture) -> None:
         if source.moving:
-            step = max(1, math.ceil(max(picture.pixels.shape[:2]) / (2 * THUMB_PX)))
-            film = self._context.panels[FilmPanel.id]
-            assert isinstance(film, FilmPanel)
-            film.set_thumbnail(source, picture.pixels[::step, ::step])
-            self._context.docks.show(LivePanel.id)
+            step = max(1, math.ceil(max(picture.pixels.shape[:2]) / (2 * theme.THUMBNAIL_PX)))
+            cast("FilmPanel", self._context.panels["film"]).set_thumbnail(source, picture.pixels[::step, ::step])
+            self._context.docks.show("live")
 
     def _frame(self, shown: Shown) -> None:
         self._context.canvas.show_picture(shown.pixels, keep_view=True)
@@ -154,9 +156,9 @@ class LiveView(QObject):
             self._texts.start()
 
     def _tell(self) -> None:
-        panel = self._context.panels.there(LivePanel.id)
-        if isinstance(panel, LivePanel):
-            panel.show_live(self._live.source, self._live.facts)
+        panel = self._context.panels.there("live")
+        if panel is not None:
+            cast("LivePanel", panel).show_live(self._live.source, self._live.facts)
 
     def _after_paint(self, call: Callable[[], None]) -> None:
         QTimer.singleShot(0, self, call)

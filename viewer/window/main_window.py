@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent
@@ -28,8 +28,7 @@ from viewer.commands.command import Commands, within_sentence
 from viewer.commands.palette import CommandPalette
 from viewer.commands.shortcut_sheet import ShortcutSheet
 from viewer.panels.base import Panel
-from viewer.panels.film_strip import FilmPanel
-from viewer.panels.log import LogPanel
+from viewer.panels.registry import PANELS
 from viewer.session import second_model
 from viewer.session.document import Document
 from viewer.session.preferences import Settings
@@ -49,16 +48,19 @@ from viewer.window.lazy_panels import LazyPanels
 from viewer.window.live_view import LiveView
 from viewer.window.model_prompts import ModelPrompts
 from viewer.window.model_zoo import ModelZoo
-from viewer.window.panel_registry import PANELS
 from viewer.window.panes import Panes
 from viewer.window.saved_sessions import SavedSessions
 from viewer.window.status_bar import Status
 from viewer.window.thumbnails import Thumbnails
+from viewer.window.workspace_bar import WorkspaceBar
+from viewer.window.workspaces import fitting
+
+if TYPE_CHECKING:
+    from viewer.panels.film_strip import FilmPanel
 
 STALE_AFTER_MS = 150
 # How often the availability of commands is updated while a slider is dragged; results are painted first.
 OUTDATED_MS = 100
-P = TypeVar("P", bound=Panel)
 
 
 class Window(QMainWindow):
@@ -78,9 +80,8 @@ class Window(QMainWindow):
         self.autosave: Autosave | None = None  # set by the program, not by every window
         self.panels = LazyPanels(PANELS, session.store)
         self.docks = Docks(self, self.panels, settings)
-        self.film = _the(FilmPanel, self.panels)
         self.toasts = Toasts(self)
-        self.messages = Messages(self.toasts, lambda: _the(LogPanel, self.panels))
+        self.messages = Messages(self.toasts, self.panels)
         self.context = WindowContext(
             self, session, settings, canvas=self.canvas, panels=self.panels, docks=self.docks, messages=self.messages
         )
@@ -127,6 +128,8 @@ class Window(QMainWindow):
         self.palette_overlay = CommandPalette(commands, self)
         self.shortcuts = ShortcutSheet(commands, self, gestures=gestures)
         self.model_box.place(self.menuBar())
+        self.workspace_bar = WorkspaceBar(commands.actions(self), self.docks, self)
+        self.addToolBar(self.workspace_bar)
         self.docks.restore()
         self.refresh()
         self.welcome.open_button.setFocus()
@@ -164,6 +167,11 @@ class Window(QMainWindow):
         """Whether there are several pictures."""
         return len(self.session.store.document.sources) > 1
 
+    @property
+    def film(self) -> FilmPanel:
+        """The strip of pictures."""
+        return cast("FilmPanel", self.panels["film"])
+
     def samples(self) -> list[Path]:
         """The bundled sample pictures."""
         return images.pictures_in(card.samples(self.session.store.document.model))
@@ -173,9 +181,10 @@ class Window(QMainWindow):
     def refresh(self, *, commands: bool = True) -> None:
         """Update panels, actions and title from the document; actions now (`commands`) or shortly."""
         document, description = self.session.store.document, self.session.description
-        lacking = {n: kind.lacking(description) for n, kind in self.panels.kinds.items()} if description else {}
-        self.docks.suit({name for name, reason in lacking.items() if reason} or self.panels.unlikely(document.model))
-        self.panels.call(document)
+        lacking = {n: entry.lacking(description) for n, entry in self.panels.entries.items()} if description else {}
+        missing = {name for name, reason in lacking.items() if reason} or self.panels.unlikely(document.model)
+        self.docks.suit(missing, model=document.model, fitting=fitting(document.model, description))
+        self.panels.build_painting(document)
         for name, dock in self.docks.by_id.items():
             dock.setToolTip(plain(lacking.get(name, "")))
         for panel in self.panels.built:
@@ -280,7 +289,8 @@ class Window(QMainWindow):
         self._list_models()
 
     def _unreadable(self, source: Source, failure: Failure) -> None:
-        self.film.set_thumbnail(source, None)
+        if self.panels.there("film") is not None:
+            self.film.set_thumbnail(source, None)
         if not (is_endless(source.path) or Path(source.path).exists()):
             self.settings.forget(source.path)
             self._recent_changed()
@@ -336,10 +346,9 @@ class Window(QMainWindow):
         self.panels.furnish.append(self._furnish)
         for panel in self.panels.built:
             self._furnish(panel)
-        self.film.chosen.connect(self.session.go)
-        self.film.stepped.connect(self.session.step)
-        self.film.thumbnail_wanted.connect(self._thumbnails.want)
         self.canvas.pointer_moved.connect(self._pointed)
+        self.canvas.layers_changed.connect(lambda: self._pointed(self.canvas.pointer))
+        self.panes.repainted.connect(lambda: self._pointed(self.canvas.pointer))
         self.controller.fronted.connect(self._show_panes)
         self.controller.emptied.connect(self._show_welcome)
         self.controller.zoomed.connect(self.status.show_zoom)
@@ -359,6 +368,11 @@ class Window(QMainWindow):
         panel.layers_changed.connect(self.controller.repaint_layers)
         panel.command_wanted.connect(self._run_command)
         panel.picture_shown.connect(self.controller.play)
+        if panel.id == "film":
+            film = cast("FilmPanel", panel)
+            film.chosen.connect(self.session.go)
+            film.stepped.connect(self.session.step)
+            film.thumbnail_wanted.connect(self._thumbnails.want)
         document, description = self.session.store.document, self.session.description
         reason = panel.lacking(description) if description else ""
         panel.setEnabled(not reason)
@@ -392,8 +406,6 @@ class Window(QMainWindow):
 
     def _show_truth(self, truth: Truth | None) -> None:
         """Pass the current ground truth to the panels."""
-        if truth is not None:
-            self.panels.with_truth()
         for panel in self.panels.built:
             panel.show_truth(truth)
         self.refresh()
@@ -407,10 +419,5 @@ class Window(QMainWindow):
 
     def _restyle(self) -> None:
         self.commands.restyle()
+        self.workspace_bar.restyle()
         self.controller.repaint_layers()
-
-
-def _the(kind: type[P], panels: Mapping[str, Panel]) -> P:
-    panel = panels[kind.id]
-    assert isinstance(panel, kind)
-    return panel

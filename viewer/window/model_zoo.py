@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject
 
@@ -13,8 +14,10 @@ from models.cards.zoo_catalogue import Entry
 from models.zoo import cached
 from models.zoo.fetch import missing
 from viewer.session.downloads import Downloads
-from viewer.widgets.dialogs.zoo_dialog import Zoo
 from viewer.window.context import WindowContext
+
+if TYPE_CHECKING:
+    from viewer.widgets.dialogs.zoo_dialog import Zoo
 
 SLOT = "zoo"
 
@@ -37,6 +40,8 @@ class ModelZoo(QObject):
     @cached_property
     def dialog(self) -> Zoo:
         """The dialog, created when first needed."""
+        from viewer.widgets.dialogs.zoo_dialog import Zoo
+
         dialog = Zoo(self._context.frame)
         dialog.opened.connect(self._context.session.open_model)
         dialog.fetched.connect(self.fetch)

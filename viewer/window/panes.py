@@ -6,10 +6,10 @@ panels of B's own, so that the same code paints both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QImage
@@ -22,12 +22,14 @@ from models.requests import Request
 from models.types import Pixels, Result
 from viewer import theme
 from viewer.canvas.layers import Heat, Layer
+from viewer.canvas.legend import Legend
 from viewer.canvas.link import Link, Place
 from viewer.canvas.view import Canvas, Pointer
 from viewer.export.two_models import Side
 from viewer.panels.base import Panel
-from viewer.panels.second_model import BesidePanel
+from viewer.panels.registry import PANELS
 from viewer.presenters import box_pair, model_difference
+from viewer.presenters.legend import legend_of
 from viewer.session import second_model
 from viewer.session.document import Document
 from viewer.session.lookup import class_name
@@ -37,8 +39,10 @@ from viewer.widgets.dialogs.pane_head import PaneHead
 from viewer.window.canvas_controller import CanvasController
 from viewer.window.context import WindowContext
 from viewer.window.lazy_panels import LazyPanels
-from viewer.window.panel_registry import PANELS
 from viewer.window.status_bar import FORWARD
+
+if TYPE_CHECKING:
+    from viewer.panels.second_model import BesidePanel
 
 GENERATED = "generated"
 TIMED = (DETECT_SLOT, "classify", GENERATED)
@@ -96,10 +100,12 @@ class SecondPane(QWidget):
 class Panes(QSplitter):
     """The window's canvas and, while the document has a second model, a pane for that, built on first use.
 
-    `model_wanted` is emitted with the name of a model to open as the second one, downloaded first if necessary.
+    `model_wanted` is emitted with the name of a model to open as the second one, downloaded first if necessary;
+    `repainted` when B's layers have changed.
     """
 
     model_wanted = Signal(str)
+    repainted = Signal()
 
     def __init__(self, context: WindowContext, controller: CanvasController) -> None:
         super().__init__(Qt.Orientation.Horizontal)
@@ -114,8 +120,8 @@ class Panes(QSplitter):
         self._first = QWidget()
         _stack(self._first, context.canvas)
         self.addWidget(self._first)
-        self.panels = LazyPanels([kind for kind in PANELS if kind.beside], self._beside.store)
-        self._beside.wants = self.panels.slots()
+        self.panels = LazyPanels([entry for entry in PANELS if entry.beside], self._beside.store)
+        self._beside.wants = self.panels.wants()
         self._connect()
         self._show()
 
@@ -173,10 +179,17 @@ class Panes(QSplitter):
         for panel in shown:
             layers = panel.restyle(layers, document)
         compared, descriptions = self._context.panels["beside"], (self._session.description, self._beside.description)
-        assert isinstance(compared, BesidePanel)
         names = [each.classes if each is not None else () for each in descriptions]
         layers = model_difference.recoloured(layers, names[1], names[0])
-        return compared.restyle_second(layers, self._session.store.document)
+        return cast("BesidePanel", compared).restyle_second(layers, self._session.store.document)
+
+    def legend(self, layers: Sequence[Layer]) -> Legend:
+        """The legend of B's pane: the scales of its maps; colours mean what they mean in A's pane."""
+        if not (self.on and self._session.store.document.view.legend):
+            return Legend()
+        answer = self._beside.answer("attribution")
+        titles = {"attribution": str(answer[1].meta.get("method", ""))} if answer else {}
+        return Legend(scales=legend_of(layers, (), titles=titles).scales)
 
     def image(self) -> QImage:
         """Return what both panes show, in physical pixels."""
@@ -210,7 +223,7 @@ class Panes(QSplitter):
         """Close the second model."""
         store = self._session.store
         store.update(store.document.with_beside(""), title="Show one model")
-        self._context.docks.by_id["beside"].hide()
+        self._context.docks.hide("beside")
 
     def choose(self, name: str) -> None:
         """Show a model beside the document's own; download it first if necessary."""
@@ -232,7 +245,10 @@ class Panes(QSplitter):
     def paint(self) -> None:
         """Repaint with the current layers of B's panels."""
         if self.on or self._built:
-            self.canvas.set_layers(self.layers() if self.on else [])
+            layers = self.layers() if self.on else []
+            self.canvas.set_layers(layers)
+            self.canvas.legend.show_legend(self.legend(layers))
+            self.repainted.emit()
 
     def _changed(self, before: Document, after: Document) -> None:
         """Follow the first model's document: whether there are two models, and which picture is shown."""
@@ -271,7 +287,7 @@ class Panes(QSplitter):
             return
         document, description = self._beside.store.document, self._beside.description
         self._known = (self._session.store.document.beside, description)
-        self.panels.call(document)
+        self.panels.build_painting(document)
         for panel in self.panels.built:
             self._bring(panel)
         self._tell()
@@ -300,7 +316,7 @@ class Panes(QSplitter):
 
     def _hear(self, panel: Panel) -> None:
         """Repaint when the comparison of the two models has changed."""
-        if isinstance(panel, BesidePanel):
+        if panel.id == "beside":
             panel.layers_changed.connect(self.paint)
 
     def _result(self, slot: str, request: Request, result: Result) -> None:
@@ -330,8 +346,6 @@ class Panes(QSplitter):
             self._tell()
 
     def _truth(self, truth: Any) -> None:
-        if truth is not None and self.on:
-            self.panels.with_truth()
         for panel in self.panels.built:
             panel.show_truth(truth)
         self.paint()

@@ -8,8 +8,7 @@ from PySide6.QtWidgets import QLabel, QStatusBar
 
 from viewer.canvas.layers import Heat, Layer
 from viewer.canvas.view import Pointer
-from viewer.presenters.attribution import number
-from viewer.presenters.heatmap import value_at
+from viewer.presenters.heatmap import reading
 from viewer.session.job_queue import EngineState
 from viewer.widgets.dialogs.progress import Activity
 
@@ -80,9 +79,9 @@ class Status:
             return
         r, g, b = pointer.rgb
         heats = [
-            f"   {layer.id} {number(value)} in its cell"
+            f"   {layer.id} {said}"
             for layer in layers
-            if isinstance(layer, Heat) and (value := heat_at(layer, pointer.x, pointer.y)) == value
+            if isinstance(layer, Heat) and (said := reading(layer, pointer.x, pointer.y))
         ]
         self.pixel.setText(f"x {int(pointer.x)}  y {int(pointer.y)}   rgb {r} {g} {b}{''.join(heats)}")
 
@@ -95,13 +94,6 @@ class Status:
         self._forward = ""
         self.times.setText("")
         self.times.setToolTip("")
-
-
-def heat_at(layer: Heat, x: float, y: float) -> float:
-    """Return a map's own value at a place in pixels of the picture, not interpolated between cells; NaN outside."""
-    values = layer.own if layer.own is not None else layer.values
-    value = value_at(values, layer.extent, x, y)
-    return float("nan") if value is None else value
 
 
 def _label(name: str) -> QLabel:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from models.pictures import reading
 from models.types import Pixels, Refusal, Source
-from viewer.panels.film_strip import THUMB_PX, FilmPanel
+from viewer import theme
 from viewer.window.context import WindowContext
+
+if TYPE_CHECKING:
+    from viewer.panels.film_strip import FilmPanel
 
 
 class Thumbnails:
@@ -27,15 +30,14 @@ class Thumbnails:
         def work() -> Any:
             try:
                 small: Pixels | None = context.session.jobs.read(
-                    reading.THUMBNAIL, source, THUMB_PX * 2, wanted=lambda: not context.closed
+                    reading.THUMBNAIL, source, theme.THUMBNAIL_PX * 2, wanted=lambda: not context.closed
                 )
             except (Refusal, MemoryError):
                 small = None
 
             def show() -> None:
                 self._asked = None
-                film = context.panels[FilmPanel.id]
-                assert isinstance(film, FilmPanel)
+                film = cast("FilmPanel", context.panels["film"])
                 film.set_thumbnail(source, small)
                 film.refresh(context.session.store.document, context.session.description)
 

@@ -4,44 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.adapters.base.detector import anchor_table
+from models.adapters.base.interpreted import Interpreted
 from models.cards.card import Card, label_ids
 from models.detection.box_rows import FIRST
+from models.detection.evidence import Evidence
 from models.detection.iou import iou
 from models.loading.probe_network import Found, device_of
 from models.params import Value
-from models.runtime.forward_passes import INNOCENT, Behaviour, through
+from models.runtime.forward_passes import through
 from models.subject import Rect, Subject
-from models.types import Candidates, Float, Pixels, Refusal
+from models.types import Anchors, Candidates, Float, Int, Pixels, Refusal
 
 LOWEST_SCORE = 0.01
 FINAL = "{name} suppresses boxes itself, or gives one box an object: there is nothing left to suppress."
 MOST_OF_A_CLASS = 400
+ONE_STAGE = "{name} is a one-stage detector: it has no region proposals."
+NO_PROPOSALS = "One stage: there are none."
+NO_OBJECTNESS = "This network gives none: a score is that of the class alone."
+NO_PLACE = "Its boxes come from no cell and no anchor of a grid."
 
 
 @dataclass(frozen=True)
 class Output:
-    """The network's output for an image: raw `scores` (R, K), and `boxes` (R, 4) in network pixels."""
+    """The network's output for an image: raw `scores` (R, K), and `boxes` (R, 4) in network pixels.
+
+    `factor` (R,) is the objectness that is a factor of the scores, None where there is none.
+    """
 
     scores: Tensor
     boxes: Tensor
+    factor: Tensor | None = None
 
     @property
     def nbytes(self) -> int:
-        """The size of both tensors in bytes."""
-        return self.scores.nbytes + self.boxes.nbytes
+        """The size of the tensors in bytes."""
+        return self.scores.nbytes + self.boxes.nbytes + (self.factor.nbytes if self.factor is not None else 0)
 
 
-class Rows:
-    """An opened detector whose output is a table of scores and boxes: stages network, decode."""
+class Rows(Interpreted):
+    """An opened detector whose output is a table of scores and boxes: stages network, decode.
 
+    `origin` is what a row comes from: "anchor", "cell" or "query", which lies nowhere.
+    """
+
+    origin: ClassVar[str] = "query"
     stages: Mapping[str, str] = {"rpn": "{name} shows no region proposals."}
-    behaviour: Behaviour = INNOCENT
 
     def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
         assert found.boxes is not None
@@ -109,7 +123,8 @@ class Rows:
         def make() -> Output:
             made = self._run(self.preprocess.input(pixels, self.device))
             boxes = self.kind.corners(made[self.kind.part][0].float(), self.preprocess.size)
-            return Output(made[self._found.part][0].float(), boxes)
+            factor = made[2][0].float() if self._has_factor else None
+            return Output(made[self._found.part][0].float(), boxes, factor)
 
         return stages.run("network", make)
 
@@ -132,6 +147,64 @@ class Rows:
             proposals=np.zeros((0, 4), np.float32),
             objectness=np.zeros(0, np.float32),
         )
+
+    def evidence(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Evidence:
+        """Return the network's scores and boxes of every row, and where each comes from."""
+        output = self.output(pixels, stages)
+        height, width = self.preprocess.size
+        most = np.array((width, height) * 2, np.float32)
+        place = self.mapping(pixels)
+
+        def scores(wanted: Int) -> Float:
+            return self.kind.probabilities(output.scores[torch.from_numpy(wanted)]).cpu().numpy()
+
+        def decoded(wanted: Int) -> Float:
+            boxes = output.boxes[torch.from_numpy(wanted)].cpu().numpy().clip(0, most)
+            return np.broadcast_to(boxes[:, None], (len(wanted), output.scores.shape[1], 4))
+
+        queries = self.origin == "query"
+        rows = np.arange(len(output.boxes))
+        absent = {"Region proposals": NO_PROPOSALS}
+        absent |= {"Objectness": NO_OBJECTNESS} if output.factor is None else {}
+        absent |= {"Cells": NO_PLACE} if queries else {}
+        absent |= {"NMS": FINAL.format(name=self.card.name)} if self._final else {}
+        if queries:
+            boxes = place(np.nan_to_num(decoded(rows)[:, 0] if len(rows) else np.zeros((0, 4), np.float32)))
+            origins = anchor_table(boxes, [(1, len(rows))], [1])
+        else:
+            origins = self.origins(pixels, stages)
+        return Evidence(
+            origins=origins,
+            anchor_free=self.origin != "anchor",
+            source=rows,
+            scores=scores,
+            decoded=decoded,
+            drawn=place,
+            has_background=self.kind.background == FIRST,
+            factor=output.factor.cpu().numpy() if output.factor is not None else None,
+            combine=self._found.layout.combine if self._found.layout is not None else "product",
+            queries=queries,
+            absent=absent,
+        )
+
+    def origins(self, pixels: Pixels, stages: Any) -> Anchors:
+        """Return the anchors or cells that rows come from, in pixels of the original image."""
+
+        def make() -> Anchors:
+            boxes, grids, per_cell = self._origins()
+            return anchor_table(self.mapping(pixels)(boxes.numpy()), grids, per_cell)
+
+        return stages.run("anchors", make)
+
+    def _origins(self) -> tuple[Tensor, list[tuple[int, int]], list[int]]:
+        """Return the origins (R, 4) xyxy in network pixels, and rows and columns and origins per cell of each level."""
+        known = self._found.origins
+        assert known is not None
+        return known.boxes, known.grids, known.per_cell
+
+    @property
+    def _has_factor(self) -> bool:
+        return self._found.layout is not None and self._found.layout.objectness is not None
 
     @property
     def _labels(self) -> tuple[int, ...]:

@@ -51,13 +51,19 @@ PARAMETERS = (
         titles=tuple(_SMOOTH.values()),
     ),
     Parameter("grid", "Cell grid", "bool", OWN.grid, help="Draw lines between the cells of the map."),
-    Parameter("fade", "Fade weak values", "bool", OWN.fade, help="Let the picture through where a map is near zero."),
+    Parameter(
+        "fade",
+        "Fade weak values",
+        "bool",
+        OWN.fade,
+        help="Let the picture through where a map is near zero.",
+    ),
     Parameter(
         "colours",
         "Colours",
         "choice",
         OWN.colours,
-        help="Perceptual colour maps for values of one sign. Signed maps have two hues around zero.",
+        help="Perceptual colour maps for values of one sign. Maps of both signs have two hues around zero.",
         choices=tuple(_COLOURS),
         titles=tuple(_COLOURS.values()),
     ),
@@ -65,7 +71,7 @@ PARAMETERS = (
 RESET = "Reset how maps are drawn"
 LOCK = "Keep the end of the scale for every map, so that their colours can be compared."
 LOCK_PX = 144
-TWO_HUES = "Signed maps have two hues around zero."
+TWO_HUES = "A map with values of both signs has two hues around zero."
 
 
 class LookForm(QWidget):
@@ -104,12 +110,11 @@ class LookForm(QWidget):
         self.lock.committed.connect(self._locked)
         self.end.editingFinished.connect(self._typed)
 
-    def follow(self, look: Look, *, signed: bool = True) -> None:
-        """Show a look; disable the colours for maps with positive and negative values."""
+    def follow(self, look: Look, *, both: bool = True) -> None:
+        """Show a look; disable the colours for a map with values of both signs."""
         values = {**dataclasses.asdict(look), "smooth": "bilinear" if look.smooth else "nearest"}
         self.form.set_values(values)
-        two = signed and look.sign == SIGNED
-        self.form.set_applicable({"colours": TWO_HUES if two else ""})
+        self.form.set_applicable({"colours": TWO_HUES if both and look.sign == SIGNED else ""})
         self.lock.set_value(look.scale > 0)
         if look.scale > 0:
             self._write(look.scale)

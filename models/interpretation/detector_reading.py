@@ -1,6 +1,6 @@
 """The reading of a detector's outputs in force: the best proposal, or what the user chose, with every alternative.
 
-What is offered goes into the Model panel and after a model's `?`: `layout`, `input`, `colours`, `fit`, `padding`.
+What is offered goes into the Model panel and after a model's `?`: `reading`, `input`, `colours`, `fit`, `padding`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from models.cards.card import Card
 from models.interpretation import examine
 from models.interpretation.examine import FILLS, Preparation, Run
 from models.interpretation.layout import DetectorLayout
+from models.interpretation.network_reading import BOXES, Reading
 from models.interpretation.recognise import Proposal
 from models.loading.preprocess import ORDERS, Preprocess
 from models.loading.preprocess_presets import COLOURS, INPUT, PRESETS
-from models.types import Refusal
 
-LAYOUT = {"title": "Layout", "help": "How the numbers of the output stand for boxes and scores."}
 FIT = {
     "title": "Fit",
     "help": "Stretch the picture to the size, or keep its proportions: in the middle, or in the upper left corner.",
@@ -37,12 +36,11 @@ COCO = {80: "coco-80", 91: "coco-91"}
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A detector's layout and the preparation of pictures in force, what else is offered, and why, in words."""
+class DetectorReading:
+    """Readings of a detector's outputs, the best first; how pictures are prepared, what is offered, and why."""
 
-    layout: DetectorLayout
+    readings: tuple[Reading, ...]
     preprocess: Preprocess
-    classes: tuple[str, ...]
     offered: dict[str, dict[str, Any]]
     note: str
 
@@ -55,42 +53,47 @@ def read(
     given: Mapping[str, str],
     preprocess: Preprocess | None,
     card: Card,
-) -> Reading | None:
-    """Return the reading of a network's outputs, None where they are no detector's.
+) -> DetectorReading | None:
+    """Return the readings of a network's outputs as a detector's, None where they are none.
 
-    `preprocess` is what the card says, else the usual preparations are tried. Raises Refusal for a layout that is not
-    among the proposals.
+    `preprocess` is what the card says, else the usual preparations are tried.
     """
     found = examine.examine(run, size, device, given=given, preprocess=preprocess, classes=len(card.classes))
     if found is None:
         return None
-    slugs = _slugs(found.proposals)
-    names = list(slugs)
-    if given.get("layout", names[0]) not in slugs:
-        raise Refusal(f"layout cannot be {given['layout']!r}.", advice=f"It is one of {', '.join(names)}.")
-    proposal = slugs[given.get("layout", names[0])]
-    titles = {name: ", ".join(each.evidence) for name, each in slugs.items()}
-    offered: dict[str, dict[str, Any]] = {"layout": {**LAYOUT, "choices": tuple(names), "titles": titles}}
+    offered: dict[str, dict[str, Any]] = {}
     if preprocess is None:
         best = found.preparations[0]
-        offered |= _preparation(best)
+        offered = _preparation(best)
         preprocess = best.preprocess(size)
-    layout = proposal.layout
-    return Reading(
-        layout,
-        preprocess,
-        classes=_classes(layout, card),
-        offered=offered,
-        note=_note(proposal, found.preparations),
-    )
+    note = _note(found.proposals[0], found.preparations)
+    return DetectorReading(_readings(found.proposals), preprocess, offered, note)
 
 
-def _slugs(proposals: tuple[Proposal, ...]) -> dict[str, Proposal]:
-    """Return proposals by short names that differ."""
-    named: dict[str, Proposal] = {}
+def _readings(proposals: tuple[Proposal, ...]) -> tuple[Reading, ...]:
+    """Return proposals as readings in their order, each id once."""
+    named: dict[str, Reading] = {}
     for proposal in proposals:
-        named.setdefault(examine.words(proposal.layout), proposal)
-    return named
+        layout = proposal.layout
+        name = examine.words(layout).replace(" ", "-")
+        named.setdefault(name, Reading(name, title(layout), BOXES, proposal.fit, proposal.evidence, how=layout))
+    return tuple(named.values())
+
+
+def title(layout: DetectorLayout) -> str:
+    """Return in words how a layout's numbers stand for boxes."""
+    family, code = examine.family(layout), layout.code
+    count = layout.class_count
+    parts = [f"boxes: {code.name.replace('_', ' ')}{f' in {code.unit}' if code.decoded else ''}"]
+    parts += [f"anchors of {code.anchors}"] if code.anchors else []
+    parts += [f"{code.bins} bins"] if code.bins else []
+    parts += ["objectness"] if layout.objectness is not None else []
+    parts.append(f"{count:,} class{'es' if count > 1 else ''}")
+    parts += ["key points"] if layout.landmarks is not None else []
+    parts += ["masks"] if layout.coefficients is not None else []
+    parts += ["angle"] if layout.angle is not None else []
+    parts += ["suppressed by the network"] if layout.final else []
+    return ", ".join(parts) + (f" ({family})" if family else "")
 
 
 def _preparation(best: Preparation) -> dict[str, dict[str, Any]]:
@@ -100,7 +103,8 @@ def _preparation(best: Preparation) -> dict[str, dict[str, Any]]:
     return {key: {**about[key], "choices": (first[key], *(c for c in known[key] if c != first[key]))} for key in first}
 
 
-def _classes(layout: DetectorLayout, card: Card) -> tuple[str, ...]:
+def classes_of(layout: DetectorLayout, card: Card) -> tuple[str, ...]:
+    """Return names for the classes of a layout: the card's if their number fits, COCO's, else numbers."""
     count = layout.class_count
     if len(card.classes) == count:
         return card.classes

@@ -30,7 +30,8 @@ def proved(desk: Make, tmp_path: Path) -> Any:
     """A window in which a map of integrated gradients was put to the proof."""
     d = desk(picture(tmp_path), picture(tmp_path, seed=1), model=classifier(tmp_path))
     d.run("panel-proof")
-    d.store.update(d.document.explaining(method="integrated_gradients", target="dog"), title="Explain")
+    few = d.document.with_value("proof", squares=8, nudges=1)
+    d.store.update(few.explaining(method="integrated_gradients", target="dog"), title="Explain")
     finish(d)
     return d
 

@@ -96,6 +96,12 @@ class _Maps:
         return self.maps[0].shape[-2] / self.shown[0].x.shape[-2]
 
     @property
+    def whole(self) -> bool:
+        """Whether a cell is 1, 2, 4 or 8 px of the input, or the maps are a little smaller than the input."""
+        high = int(self.shown[0].x.shape[-2])
+        return self.times > 0.8 or any(self.size[0] in (high // step, -(-high // step)) for step in (1, 2, 4, 8))
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width in cells."""
         return int(self.maps[0].shape[-2]), int(self.maps[0].shape[-1])
@@ -252,6 +258,7 @@ def _segments(seen: _Maps) -> Iterator[Reading]:
         fit -= 0.35 if seen.count == 3 and seen.together() > 0.4 else 0.0
         fit = fit if float(seen.values.min()) < 0 else 0.15
         fit = fit if seen.count <= 64 or 1 / seen.times <= 4 else min(fit, 0.4)
+        fit = fit if seen.whole else min(fit, 0.4)
     own = Reading(f"segments-{form}", f"segmentation: {title}", SEGMENTS, fit, (f"{told}.",), seen.part)
     yield Reading(own.id, own.title, own.kind, fit, own.evidence, own.part, SegmentCode(seen.part, form, **code))
     if form == map_codes.SOFTMAX:

@@ -177,8 +177,8 @@ def task(name: str) -> str:
         return zoo_catalogue.task(name)
     if name in UNTRAINED:
         return untrained(name).task
-    path = next((path for folder in (BUNDLED, PACKAGED) if (path := folder / f"{name}.json").is_file()), BUNDLED / name)
-    card = read(path) if path.is_file() else beside(Path(name))
+    own = next((path for folder in (BUNDLED, PACKAGED) if (path := folder / f"{name}.json").is_file()), None)
+    card = read(own) if own is not None else beside(Path(name))
     return card.task if card else ""
 
 

@@ -336,6 +336,15 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry("model", "Model", "model", "model.ModelPanel", opened=False, height_px=380),
     PanelEntry(
+        "interpretation",
+        "Interpretation",
+        "interpretation",
+        "interpretation.InterpretationPanel",
+        opened=False,
+        height_px=420,
+        needs=("Interpreted",),
+    ),
+    PanelEntry(
         "beside",
         "Two models",
         "beside",

@@ -13,7 +13,7 @@ from typing import Any
 
 from models import model_name, output_files
 from models.cards import card
-from models.files import MODEL_SUFFIXES
+from models.cards.model_folder import is_model
 from models.pictures import images
 from models.types import Failure, Refusal, Source
 from models.zoo.fetch import missing
@@ -93,7 +93,7 @@ def build(
 
     settings = Settings.load()
     if not geometry:
-        settings.geometry = settings.state = ""
+        settings.geometry, settings.layouts = "", {}
     application.setApplicationName("Vitrine")
     application.setDesktopFileName("vitrine")
     chosen: Any = theme_name or settings.theme
@@ -151,7 +151,7 @@ def _document(options: Any) -> tuple[Document, list[Failure]]:
         given = [card.samples(card.canonical(model))]
     for path in given:
         try:
-            if Path(path).suffix.lower() in MODEL_SUFFIXES:
+            if is_model(path):
                 model = str(path)
                 continue
             found = images.sources([path])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from models import model_name
+from models.cards import model_folder
 from models.files import ASSETS, code_of, text_of
 from models.output_files import write_whole
 from models.runtime import user_folders
@@ -183,13 +184,18 @@ def is_zoo(base: str) -> bool:
 
 
 def is_file(base: str) -> bool:
-    """Return whether a model's name is the path of a file, or of a function in one."""
-    return not is_zoo(base) and bool(Path(base).suffix)
+    """Return whether a model's name is the path of a file or of a model's folder, or of a function in a file."""
+    return not is_zoo(base) and (bool(Path(base).suffix) or model_folder.is_folder(Path(base)))
 
 
 def canonical(name: str) -> str:
-    """Return a model's full name with absolute paths for its file and its weights. Never raises."""
+    """Return a model's full name with absolute paths for its file and its weights. Never raises.
+
+    A folder's configuration or weights stand for the folder.
+    """
     base, assumed = model_name.split(name)
+    if not is_zoo(base) and (folder := model_folder.folder_of(Path(base))) is not None:
+        base = str(folder)
     if "weights" in assumed:
         assumed["weights"] = _absolute(assumed["weights"])
     return model_name.join(_absolute(base) if is_file(base) else base, assumed)
@@ -239,6 +245,8 @@ def file_of(name: str) -> Path | None:
     if "weights" in assumed:
         return Path(assumed["weights"])
     code = code_of(base)
+    if code is None and not is_zoo(base) and (folder := model_folder.folder_of(Path(base))) is not None:
+        return model_folder.first_weights(folder)
     return code[0] if code is not None else Path(base) if is_file(base) else None
 
 

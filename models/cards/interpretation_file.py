@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -41,10 +40,19 @@ def text(file: str, *, title: str, assume: Mapping[str, str], classes: Sequence[
     lines += [f"    file = {file!r}", f"    title = {title!r}"]
     lines += ["    assume = {", *(f"        {key!r}: {str(value)!r}," for key, value in assume.items()), "    }"]
     if names:
-        written = textwrap.wrap(", ".join(map(repr, names)), LINE - 8, break_long_words=False, break_on_hyphens=False)
-        lines += ["    classes = (", *(f"        {line}" for line in written), "    )"]
-        lines[-2] += "" if len(names) > 1 else ","
+        lines += ["    classes = (", *(f"        {line}" for line in _wrapped(names)), "    )"]
     return "\n".join([*lines, "", "", "ADAPTER = Adapter", ""])
+
+
+def _wrapped(names: Sequence[str]) -> list[str]:
+    """Return names as Python, with commas, in lines of at most LINE characters where they fit."""
+    lines = [""]
+    for name in names:
+        part = f"{name!r},"
+        if lines[-1] and len(lines[-1]) + len(part) > LINE - 8:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {part}".strip()
+    return lines
 
 
 def named(classes: Sequence[str]) -> tuple[str, ...]:

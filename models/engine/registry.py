@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -52,7 +52,7 @@ def all_inspections() -> dict[str, Inspection]:
     return {inspection.id: inspection for inspection in found}
 
 
-def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = None) -> Any:
+def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = None, preparation: Any = None) -> Any:
     """Return the adapter for a network: its family's, otherwise a general one chosen by running the network.
 
     A general adapter names the kind of output it handles in `serves`. For networks that are not entirely of a known
@@ -69,7 +69,8 @@ def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = 
                     continue
                 return pass_behaviour.settle(candidate.assuming(net, card, rest), own)
             model_name.check(rest, {}, name=card.name)
-            return pass_behaviour.settle(candidate(net, card), own)
+            made = candidate(net, card) if preparation is None else candidate(net, card, preparation)
+            return pass_behaviour.settle(made, own)
     with pass_behaviour.kept(net):
         found, card = probe_network.examine(net, card, rest)
     return pass_behaviour.settle(general[found.serves](net, card, found), own)
@@ -128,7 +129,8 @@ def _opened(
         own, _ = pass_behaviour.taken(found.assumed)
         return pass_behaviour.settle(found.adapter(net, card), own), found
     with Budget(found.measured, name=card.name, check=context.check) if found.measured else nullcontext():
-        return stated.adapted(adapt, net, card, found.assumed), found
+        own_adapt = partial(adapt, preparation=found.preparation)
+        return stated.adapted(own_adapt, net, card, found.assumed), found
 
 
 def _elsewhere(named: Elsewhere, given: Mapping[str, str], context: Context) -> Opened:

@@ -19,7 +19,8 @@ class Opened:
     `files` are the files it was made from besides the card's weights; it is reopened when one changes. `adapter` is the
     class to use, None for the first matching adapter of Vitrine's. `assumed` are the user's assumptions that are left
     to the code which interprets networks of unknown families. `measured` is the size in bytes of an exported program's
-    file that has not run yet and bounds the resources of its first run; 0 for anything else.
+    file that has not run yet and bounds the resources of its first run; 0 for anything else. `preparation` prepares
+    pictures where that has no form in the card, with the methods of `Preprocess`.
     """
 
     net: nn.Module
@@ -28,6 +29,7 @@ class Opened:
     adapter: Any = None
     assumed: Mapping[str, str] = field(default_factory=dict)
     measured: int = 0
+    preparation: Any = None
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from models.runtime.stage_cache import Cache, CachedStages
 from models.runtime.watched_pass import Reading, put_random_state, random_state
 from models.types import Cancelled, Pixels
 
-KNOWN = ("torchvision", "timm", "models")  # packages whose networks need no probing
+KNOWN = ("torchvision", "timm", "transformers", "models")  # packages whose networks need no probing
 LAYERS = "torch.nn.modules"
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 TOLERANCE = {"cpu": 1e-4}  # of the largest score: kernels for other batch sizes and layouts round differently
@@ -58,7 +58,8 @@ def innocent(net: nn.Module, served_by: type | None = None) -> bool:
     for module in net.modules():
         if not _known(type(module)) or "forward" in vars(module):
             return False
-        if module._forward_hooks or module._forward_pre_hooks:
+        hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+        if any(getattr(hook, "__module__", "").partition(".")[0] not in KNOWN for hook in hooks):
             return False
         if isinstance(module, BATCH_NORMS) and (module.training or module.running_mean is None):
             return False

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transform
+from torchvision.transforms.v2 import functional as transform_v2
 
 from models.subject import Rect
 from models.types import Pixels, Refusal
@@ -22,6 +23,7 @@ FITS = (*SIZED, "whole")
 CUT = ("crop", "squash")  # resized, then cropped
 PADDED = ("pad", "corner")  # resized to fit inside
 ORDERS = ("rgb", "bgr")
+TORCHVISION, HUGGING_FACE = ROUNDINGS = ("torchvision", "hugging_face")
 INTERPOLATIONS = tuple(mode.value for mode in InterpolationMode)
 MOST_SIDE = 1 << 14  # pixels
 
@@ -37,6 +39,8 @@ class Preprocess:
     keeping proportions and crops the centre, as some timm models were trained; "whole" resizes its shorter side to
     `resize` px without cropping, torchvision's segmentation preset. Then the channels are put in `order`, values are
     scaled to 0..`range`, `mean` is subtracted, and the result divided by `std`; both are given in that order and range.
+    `rounding` says whose: "hugging_face" is that of the processors of transformers, which resize in whole numbers and
+    cut a centre that lies between two pixels at the lower one.
     """
 
     resize: int = 256
@@ -49,6 +53,7 @@ class Preprocess:
     range: float = 1.0
     fill: float | None = None
     antialias: bool = True
+    rounding: str = TORCHVISION
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Preprocess:
@@ -79,7 +84,7 @@ class Preprocess:
         return made
 
     def _check(self) -> None:
-        choices = {"fit": FITS, "order": ORDERS, "interpolation": INTERPOLATIONS}
+        choices = {"fit": FITS, "order": ORDERS, "interpolation": INTERPOLATIONS, "rounding": ROUNDINGS}
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 value = getattr(self, name)
@@ -111,14 +116,14 @@ class Preprocess:
         image = image.flip(0) if self.order == "bgr" else image
         mode = InterpolationMode(self.interpolation)
         if self.fit == "whole":
-            image = transform.resize(image, [self.resize], mode, antialias=True)
+            image = self._resized(image, [self.resize], mode)
         elif self.fit in CUT:
             sides = [self.resize] * (2 if self.fit == "squash" else 1)
-            image = transform.resize(image, sides, mode, antialias=True)
-            image = transform.center_crop(image, list(self.size))
+            image = self._resized(image, sides, mode)
+            image = self._cut(image)
         else:
             inside, _ = self._placed(pixels.shape[1], pixels.shape[0])
-            image = transform.resize(image, [*inside], mode, antialias=self.antialias)
+            image = self._resized(image, [*inside], mode, antialias=self.antialias)
         image = transform.convert_image_dtype(image, torch.float)
         if self.fit in PADDED and self.fill is not None:
             image = functional.pad(image, self._margins(pixels), value=self.fill / 255)
@@ -127,6 +132,24 @@ class Preprocess:
         if self.fit in PADDED and self.fill is None:
             image = functional.pad(image, self._margins(pixels))
         return image[None]
+
+    def _resized(self, image: Tensor, sides: list[int], mode: InterpolationMode, *, antialias: bool = True) -> Tensor:
+        if self.rounding == HUGGING_FACE:
+            return transform_v2.resize(image.contiguous(), sides, mode, antialias=antialias)
+        return transform.resize(image, sides, mode, antialias=antialias)
+
+    def _corner(self, width: int, height: int) -> tuple[int, int]:
+        """Return where the centre crop of a resized picture begins: left and top, below 0 where it is padded."""
+        nearest = int if self.rounding == HUGGING_FACE else round
+        return nearest((width - self.size[1]) / 2.0), nearest((height - self.size[0]) / 2.0)
+
+    def _cut(self, image: Tensor) -> Tensor:
+        """Return the centre of a resized picture (3, H, W)."""
+        (high, wide), (tall, broad) = image.shape[-2:], self.size
+        if self.rounding == TORCHVISION or tall > high or broad > wide:
+            return transform.center_crop(image, [tall, broad])
+        left, top = self._corner(wide, high)
+        return transform.crop(image, top, left, tall, broad)
 
     def _margins(self, pixels: Pixels) -> tuple[int, int, int, int]:
         """Return the padding in px: left, right, top, bottom."""
@@ -146,8 +169,7 @@ class Preprocess:
             squash = self.fit == "squash"
             wide, high = (self.resize if squash else int(self.resize * side / short) for side in (width, height))
             scale_x, scale_y = width / wide, height / high
-            left = round((wide - self.size[1]) / 2.0)
-            top = round((high - self.size[0]) / 2.0)
+            left, top = self._corner(wide, high)
         else:
             (inner_h, inner_w), (top, left) = self._placed(width, height)
             scale_x, scale_y = width / inner_w, height / inner_h

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 SAMPLED = 16  # values of each tensor
-KNOWN = ("torch", "torchvision", "timm", "models")  # packages whose modules do not modify themselves
+KNOWN = ("torch", "torchvision", "timm", "transformers", "models")  # packages whose modules do not modify themselves
 
 
 class Watch:

@@ -154,17 +154,17 @@ def _on_the_trunk(subject: Subject, calls: Sequence[Call]) -> Choice:
                 break
         if branch is None:
             # A head initialised with zeros, as in some transformers, passes no gradient: use the last map.
-            return Choice(_named(trunk[-1] if trunk else calls[-1], calls))
+            return Choice(_named(subject, trunk[-1] if trunk else calls[-1], calls))
         if best is None or _cells(best) > _cells(branch):
-            return Choice(_named(branch, calls))
+            return Choice(_named(subject, branch, calls))
         if (last := trunk[-1]) is not best and last.same != best.id and not counted.get(last.id, 1):
             after = calls[calls.index(best) + 1 :]
             counted |= places([c for c in after if c.id not in counted])
             norms = [c for c in after if _is_norm(c) and c.layout == best.layout and counted.get(c.id) == _cells(c)]
-            taken = norms[0].id if norms else _named(best, calls)
-            why = f"The score does not depend on the places of {_named(last, calls)}, only on its other tokens"
+            taken = norms[0].id if norms else _named(subject, best, calls)
+            why = f"The score does not depend on the places of {_named(subject, last, calls)}, only on its other tokens"
             return Choice(taken, f"{why}: {taken} is the last that it does depend on.")
-    return Choice(_named(best, calls))
+    return Choice(_named(subject, best, calls))
 
 
 def _cells(call: Call) -> int:
@@ -176,12 +176,27 @@ def _is_norm(call: Call) -> bool:
     return "norm" in call.kind.lower() or "norm" in last or last.startswith("ln")
 
 
-def _named(call: Call, calls: Sequence[Call]) -> str:
-    """Return the outermost module's call that returned this same tensor."""
+def _named(subject: Subject, call: Call, calls: Sequence[Call]) -> str:
+    """Return the outermost module's call that returned this same tensor, and from which the network goes on.
+
+    Of several values that a module returns, the one that is used may be another, computed from this one inside.
+    """
     owner = call.same or call.id
     path = next((c.module for c in calls if c.id == owner), call.module)
     same = [c for c in calls if owner in (c.id, c.same) and (path + ".").startswith(c.module + ".")]
-    return same[-1].id if same else call.id
+    for each in reversed(same):
+        if each.id == owner or ":" not in each.id or _goes_on(subject, each.id):
+            return each.id
+    return call.id
+
+
+def _goes_on(subject: Subject, name: str) -> bool:
+    """Return whether a gradient of the scores arrives at a call's value as its module returns it."""
+    with gradients(), recorded(subject.net, [name], leaf=True) as start:
+        column = subject.scores(subject.input)[0, : len(subject.classes)].max()
+        if name not in start or not column.requires_grad:
+            return False
+        return torch.autograd.grad(column, [start[name]], allow_unused=True)[0] is not None
 
 
 def _last_of_branches(subject: Subject, calls: Sequence[Call]) -> str:

@@ -66,7 +66,7 @@ def test_a_map_is_asked_for_once_its_verdict_is_known(desk: Make, tmp_path: Path
     d = desk(picture(tmp_path), model=classifier(tmp_path), lane=late, settle=False)
     late.answer("describe")
     d.until(lambda: d.session.description is not None)
-    late.answer()
+    late.answer("classify")
     d.run("explain")
     waiting = [request.inspection for _, request in late.waiting]
     assert "verdicts" in waiting and "grad_cam" not in waiting

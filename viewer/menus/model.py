@@ -19,6 +19,14 @@ def commands(w: Window) -> list[Command]:
     return [
         Command("open-model", "Open weights…", partial(ask_model, w), shortcut="Ctrl+M", menu="Model", icon="model"),
         Command(
+            "open-model-folder",
+            "Open model folder…",
+            partial(ask_folder, w),
+            menu="Model",
+            icon="folder",
+            help="A folder of Hugging Face's: config.json with safetensors weights",
+        ),
+        Command(
             "zoo",
             "Open from the zoo…",
             w.zoo.open,
@@ -81,6 +89,14 @@ def ask_model(w: Window) -> None:
     if Path(name).suffix.lower() == ".py":
         w.prompts.open_code(name)
     elif name:
+        w.session.open_model(name)
+
+
+def ask_folder(w: Window) -> None:
+    """Ask for a folder of Hugging Face's to open as the model."""
+    name = QFileDialog.getExistingDirectory(w, "Open a model folder", w.settings.last_folder)
+    if name:
+        w.settings.last_folder = name
         w.session.open_model(name)
 
 

@@ -16,7 +16,7 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 
 FIRST = "grad_cam"
-GROUPS = ("Class activation maps", "Gradients", "Guided", "Perturbations")  # in display order; others follow
+GROUPS = ("Class activation maps", "Gradients", "Guided", "Layers", "Perturbations")  # in display order; others follow
 WITHIN = "What is explained is now a class within the rectangle. Esc takes it away."
 HIDES = "Feature ablation hides the rectangle and says what that costs. Esc takes it away."
 ABOUT = ("target", "against", "part", "box", "region", "layer")  # set in the window, not in a method's form

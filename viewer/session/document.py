@@ -64,6 +64,9 @@ class View:
 
     `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
 
+    `workspace` is the one that is shown, and `opened` the panels that are open in each, as a session keeps them; while
+    the program runs, the window's docks have them.
+
     `explaining` and `layers` say that those panels are visible. `judged` is the last answered request for which methods
     are valid for the model, picture and layer; `unfit` are the ids of invalid methods, whose maps are not requested.
     """
@@ -100,6 +103,8 @@ class View:
     posterior: bool = False
     alone: bool = True
     subtracted: bool = False
+    workspace: str = ""
+    opened: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from models.cards import card
 from models.cards.card import DEFAULT_MODEL
-from models.files import MODEL_SUFFIXES
+from models.cards.model_folder import is_model
 from models.inspection import Description
 from models.pictures import images
 from models.requests import Request
@@ -113,12 +114,13 @@ class Session:
     def open_paths(self, paths: Sequence[str | Path]) -> None:
         """Open pictures and folders, and show the first readable picture; report failures.
 
-        Weights are opened as the model, a JSON file as ground truth, and a folder with ground truth as both.
+        Weights and a model's folder are opened as the model, a JSON file as ground truth, and a folder with ground
+        truth as both.
         """
-        weights = [p for p in paths if Path(p).suffix.lower() in MODEL_SUFFIXES]
+        weights = [p for p in paths if is_model(p)]
         for path in weights[:1]:
-            self.open_model(str(Path(path).absolute()))
-        truths = [p for p in paths if recognise(p)]
+            self.open_model(card.canonical(str(path)))
+        truths = [p for p in paths if p not in weights and recognise(p)]
         paths = [p for p in paths if p not in weights and p not in truths]
         if truths:
             self.truths.open(truths[0], pictures=not paths and Path(truths[0]).is_dir())

@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QMimeData, QObject, Qt, QUrl, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QLabel
 
+from models.cards.model_folder import is_model
 from models.files import MODEL_SUFFIXES
 from models.pictures.images import PICTURE_SUFFIXES, save_png
 from models.pictures.media import is_endless, title
@@ -20,6 +21,7 @@ from viewer.saving.session_file import is_session
 from viewer.window.context import WindowContext
 
 LINES_MOST = 1000
+FOLDERS_MOST = 64  # dropped paths that are looked into for a model, at every move of the pointer
 
 HINT_SIZE_PX = (400, 48)
 HINT_ABOVE_PX = 88
@@ -149,8 +151,9 @@ def _path(line: str) -> str:
 
 
 def weights_in(paths: list[str]) -> list[Path]:
-    """Return the paths that are weights of models."""
-    return [p for p in map(Path, paths) if p.suffix.lower() in MODEL_SUFFIXES]
+    """Return the paths that are weights of models, or folders that hold a model."""
+    few = len(paths) <= FOLDERS_MOST
+    return [p for p in map(Path, paths) if p.suffix.lower() in MODEL_SUFFIXES or (few and is_model(p))]
 
 
 def hint(paths: list[str], *, beside: bool = False) -> str:

@@ -213,7 +213,7 @@ class Panes(QSplitter):
         """Close the second model."""
         store = self._session.store
         store.update(store.document.with_beside(""), title="Show one model")
-        self._context.docks.by_id["beside"].hide()
+        self._context.docks.hide("beside")
 
     def choose(self, name: str) -> None:
         """Show a model beside the document's own; download it first if necessary."""

@@ -66,6 +66,16 @@ def commands(w: Window) -> list[Command]:
             group="layers",
             checked=lambda: shown("labels"),
         ),
+        Command(
+            "legend",
+            "Legend",
+            partial(flip, "legend"),
+            shortcut="Shift+L",
+            menu="View",
+            group="layers",
+            help="What the colours of boxes and maps mean; it can be dragged",
+            checked=lambda: shown("legend"),
+        ),
         *[
             Command(
                 f"workspace-{workspace.id}",

@@ -58,7 +58,7 @@ class Mistakes(QAbstractListModel):
         self.outcome: Outcome | None = None
         self.missed: list[int] = []
         self.wrong: list[int] = []
-        self._signs = [theme.swatch(theme.class_colour(role)) for role in (MISSED, WRONG)]
+        self._signs = [theme.swatch(theme.class_colour(role), dashed=role == MISSED) for role in (MISSED, WRONG)]
 
     def take(self, outcome: Outcome | None) -> None:
         """Replace the outcome."""
@@ -289,7 +289,7 @@ class TruthPanel(Panel):
         grid.setVerticalSpacing(GAP // 2)
         for number, (kind, box) in enumerate(self.kinds.items()):
             box.setToolTip(KINDS[kind][1])
-            box.setIcon(theme.swatch(theme.class_colour(ground_truth.KINDS[kind])))
+            box.setIcon(theme.swatch(theme.class_colour(ground_truth.KINDS[kind]), dashed=kind in ("missed", "truth")))
             box.clicked.connect(self._toggle)
             grid.addWidget(box, number // 2, number % 2)
         head = QHBoxLayout()

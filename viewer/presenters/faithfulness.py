@@ -19,6 +19,11 @@ from viewer.session.document import Document
 
 SLOT = "proof.map"
 PROOF = "proof"
+CAPTUM = (
+    ("infidelity", "Infidelity, captum's, normalised"),
+    ("infidelity_explained", "Share of changes the map explains"),
+    ("sensitivity", "Sensitivity, captum's maximum"),
+)
 NAMES = {"the map": "This map", "random": "Random", "centre": "Centre"}
 
 
@@ -45,7 +50,7 @@ def sentences(result: Result, *, delta: float | None) -> list[str]:
     """Return the findings as sentences."""
     meta = result.meta
     said = [meta["verdict_text"]] if "verdict_text" in meta else []
-    said += [meta["twin_text"]] if "twin_text" in meta else []
+    said += [meta[name] for name in ("twin_text", "infidelity_text", "sensitivity_text") if name in meta]
     if delta is not None:
         said.append(f"Completeness: the map's sum is off by {delta:.2%} of what it should add up to.")
     return said
@@ -74,7 +79,7 @@ def facts(result: Result, *, delta: float | None) -> list[tuple[str, str]]:
     for curve in ("deletion", "insertion"):
         for name, value in zip(meta["maps"], meta.get(f"{curve}_areas", ()), strict=False):
             rows.append((f"Area under {curve}, {name_of(name).lower()}", f"{value:.4f}"))
-    for key, title in (("correlation", "Spearman's ρ to the twin"), ("similarity", "SSIM to the twin")):
+    for key, title in (("correlation", "Spearman's ρ to the twin"), ("similarity", "SSIM to the twin"), *CAPTUM):
         rows += [(title, f"{meta[key]:.4f}")] if key in meta else []
     rows += [("Completeness off by", f"{delta:.4%}")] if delta is not None else []
     return rows

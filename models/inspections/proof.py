@@ -1,10 +1,12 @@
 """Proof: whether an attribution map explains more than chance, and whether it depends on the network's weights.
 
 The Result arrives in parts. Arrays: `map` (h, w) and `levels` (L,); once the map is complete, `deletion` and
-`insertion` (3, L) of the map, of a random map with the same grain and of a map of the centre; finally `twin` (h, w),
-the same method's map for the network with random weights. Meta: `maps` names the three; with the curves
-`deletion_areas` and `insertion_areas` (3), `better`, `verdict_text` and the `quantity` that they follow; with the twin
-`correlation` (Spearman), `similarity` (SSIM) and `twin_text`.
+`insertion` (3, L) of the map, of random maps with the same grain (their mean) and of a map of the centre, with the N
+random ones in `deletion_draws` and `insertion_draws` (N, L); finally `twin` (h, w), the same method's map for the
+network with random weights. Meta: `maps` names the three, `draws` is N; with the curves `deletion_areas` and
+`insertion_areas` (3), `deletion_spread` and `insertion_spread` (standard deviations over the random maps), `gains` (3)
+and `random_reach` (see `faithfulness.verdict`), `better`, `verdict_text` and the `quantity` that they follow; with the
+twin `correlation` (Spearman), `similarity` (SSIM) and `twin_text`.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import torch
 from models.attributions.attribution import Attribution, Heatmap, Probe, probe_of, subject_of, told
 from models.attributions.faithfulness import (
     MAPS,
+    MOST_DRAWS,
     Curves,
     area,
     centre_map,
@@ -30,6 +33,7 @@ from models.attributions.faithfulness import (
     on_input,
     quantity,
     random_map,
+    reach,
     span,
     spearman,
     ssim,
@@ -57,7 +61,8 @@ class Params(TargetParams):
     settings: str = param("", "Its settings", "Parameters of that method, such as layer=layer4; baseline=blur.")
     steps: int = param(20, "Steps", "In how many steps pixels are removed or added.", low=5, high=200, step=1)
     baseline: str = baseline_param("mean")
-    seed: int = param(0, "Seed", "Another number draws another random map and other weights.", low=0, high=2**31 - 1)
+    draws: int = param(5, "Random maps", "How many random maps it is compared with.", low=2, high=MOST_DRAWS, step=1)
+    seed: int = param(0, "Seed", "Another number draws other random maps and other weights.", low=0, high=2**31 - 1)
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
@@ -75,30 +80,36 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     told(heat, method, probe)
     done, of = heat.more.get("collected", 1), heat.more.get("of", 1)
     meta = {"kind": "proof", "method": method.title, "target": probe.target.title, "extent": heat.extent, "maps": MAPS}
-    meta |= {"input": subject.size, "failed": 0, "unit": UNIT}
+    meta |= {"input": subject.size, "failed": 0, "unit": UNIT, "draws": params.draws}
+    rows = 2 + params.draws
 
     arrays = {"map": heat.values.astype(np.float32), "levels": np.linspace(0, 1, params.steps + 1, dtype=np.float32)}
     if heat.partial:
         # The map will still improve, so curves of this one would be wasted.
-        total = 2 * of + 2 * len(MAPS) * (params.steps + 1)
+        total = 2 * of + 2 * rows * (params.steps + 1)
         return Result(arrays, {**meta, "collected": done, "of": total, "partial": True})
     own = on_input(heat.values, heat.extent, subject)
-    key = (subject.key, method.id, given, params.steps, params.baseline, params.seed)
+    key = (subject.key, method.id, given, params.steps, params.baseline, params.draws, params.seed)
 
     def inputs() -> Curves:
-        maps = own, random_map(own, seed=params.seed), centre_map(subject.size)
+        random = [random_map(own, seed=(params.seed, number)) for number in range(params.draws)]
+        maps = own, centre_map(subject.size), *random
         return curves_of(subject, maps, steps=params.steps, filling=params.baseline, seed=params.seed)
 
     curves = stages.run("curve inputs", inputs, *key)
     columns = probe.scores.shape[1]
     sweep = swept(stages, "curves", lambda: curves.sweep(columns), *key, first=curves.order[1], unit=UNIT)
     deletion, insertion = curves.read(explained(probe, sweep.scores), sweep.known)
-    areas = area(curves.levels, deletion), area(curves.levels, insertion)
     followed = quantity(probe)
-    better, words = verdict(*areas, span=span([deletion, insertion], followed))
-    meta |= {"deletion_areas": areas[0].tolist(), "insertion_areas": areas[1].tolist()}
+    gains = area(curves.levels, insertion) - area(curves.levels, deletion)
+    better, words = verdict(gains[0], gains[2:], gains[1], span=span([deletion, insertion], followed))
+    for name, found in (("deletion", deletion), ("insertion", insertion)):
+        arrays |= {name: np.stack([found[0], found[2:].mean(0), found[1]]), f"{name}_draws": found[2:]}
+        meta[f"{name}_areas"] = area(curves.levels, arrays[name]).tolist()
+        meta[f"{name}_spread"] = float(area(curves.levels, found[2:]).std(ddof=1))
+    mean, away = reach(gains[2:])
+    meta |= {"gains": [float(gains[0]), mean, float(gains[1])], "random_reach": away}
     meta |= {"better": better, "verdict_text": words, "quantity": followed}
-    arrays |= {"deletion": deletion, "insertion": insertion}
     done, total = done + sweep.done, 2 * of + sweep.of
     if not sweep.complete:
         return Result(arrays, {**meta, "collected": done, "of": total, "partial": True})

@@ -235,6 +235,7 @@ def test_charts_say_what_is_under_the_pointer(qtbot: Any) -> None:
     qtbot.addWidget(matrix)
     matrix.resize(400, 300)
     matrix.set_counts(["cat", "dog", "background"], np.array([[5, 1, 2], [0, 7, 3], [4, 6, 0]]))
+    matrix.grab()
     field = matrix.field()
 
     def at(row: int, column: int) -> str:
@@ -249,4 +250,5 @@ def test_charts_say_what_is_under_the_pointer(qtbot: Any) -> None:
     qtbot.addWidget(bars)
     bars.resize(300, 100)
     bars.set_bars([Bar("A", 0.5, "50 %", "half"), Bar("B", 1.0, "100 %", "all")])
-    assert bars.explain(QPointF(10, 5)) == "half" and bars.explain(QPointF(10, bars.row_height + 6)) == "all"
+    bars.grab()
+    assert bars.explain(bars.place_of(0.2, 0)) == "half" and bars.explain(bars.place_of(0.9, 1)) == "all"

@@ -30,7 +30,8 @@ def proved(desk: Make, tmp_path: Path) -> Any:
     """A window in which a map of integrated gradients was put to the proof."""
     d = desk(picture(tmp_path), picture(tmp_path, seed=1), model=classifier(tmp_path))
     d.run("panel-proof")
-    d.store.update(d.document.explaining(method="integrated_gradients", target="dog"), title="Explain")
+    few = d.document.with_value("proof", squares=8, nudges=1)
+    d.store.update(few.explaining(method="integrated_gradients", target="dog"), title="Explain")
     finish(d)
     return d
 
@@ -176,8 +177,6 @@ def test_a_chart_tells_the_value_of_the_nearest_point(qtbot: Any) -> None:
     share = np.linspace(0, 1, 5)
     values = np.array([1.0, 0.5, 0.25, np.nan, 0.0])
     chart.set_curves([Curve("This map", share, values, 0.4, 0)], low=0.0, high=1.0)
-    field = chart.field()
-    place = QPointF(field.left() + 0.25 * field.width(), field.bottom() - 0.5 * field.height())
-    assert chart.explain(place + QPointF(3, 2)) == "This map at 25%: 0.5"
-    assert not chart.explain(QPointF(field.right(), field.top()))
     chart.grab()
+    assert chart.explain(chart.place_of(0.25, 0.5) + QPointF(3, 2)) == "This map at 25%: 0.5"
+    assert not chart.explain(QPointF(chart.field().right(), chart.field().top()))

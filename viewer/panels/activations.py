@@ -22,9 +22,9 @@ from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
 from viewer.widgets.charts.colour_bar import ColourBar
+from viewer.widgets.charts.histogram import ValueHistogram
 from viewer.widgets.pictures.channel_view import (
     ChannelView,
-    ValueHistogram,
     choice,
     copy_button,
     fill_choice,

@@ -61,6 +61,7 @@ class ProofPanel(Panel):
             label.setProperty("small", True)
         self.deletion = ShareChart("Deletion: the lower the better", "Share taken away, strongest first")
         self.insertion = ShareChart("Insertion: the higher the better", "Share put in, strongest first")
+        self.insertion.link(self.deletion)
         self.grid, self.bar = MapGrid("The map and its twin"), ColourBar()
         self.bar_text = _text("About the scale", "1 is the end of each map's own scale")
         self.bar_text.setProperty("small", True)

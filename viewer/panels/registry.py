@@ -204,7 +204,7 @@ PANELS: tuple[PanelEntry, ...] = (
         workspace="explain",
         area="bottom",
         height_px=296,
-        needs=("Explains",),
+        inspection="filters",
     ),
     PanelEntry(
         "activations",

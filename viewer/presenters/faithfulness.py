@@ -20,6 +20,11 @@ from viewer.session.document import Document
 SLOT = "proof.map"
 PROOF = "proof"
 GAIN = "Of this picture: area under insertion minus deletion. ± holds 95 % of random maps, judging by {}."
+CAPTUM = (
+    ("infidelity", "Infidelity, captum's, normalised"),
+    ("infidelity_explained", "Share of changes the map explains"),
+    ("sensitivity", "Sensitivity, captum's maximum"),
+)
 NAMES = {"the map": "This map", "random": "Random", "centre": "Centre"}
 
 
@@ -47,7 +52,7 @@ def sentences(result: Result, *, delta: float | None) -> list[str]:
     meta = result.meta
     said = [meta["verdict_text"]] if "verdict_text" in meta else []
     said += [GAIN.format(meta["draws"])] if "random_reach" in meta else []
-    said += [meta["twin_text"]] if "twin_text" in meta else []
+    said += [meta[name] for name in ("twin_text", "infidelity_text", "sensitivity_text") if name in meta]
     if delta is not None:
         said.append(f"Completeness: the map's sum is off by {delta:.2%} of what it should add up to.")
     return said
@@ -78,7 +83,7 @@ def facts(result: Result, *, delta: float | None) -> list[tuple[str, str]]:
             draws = int(meta.get("draws", 1))
             spread = f" ± {meta[f'{curve}_spread']:.4f}" if name == "random" and f"{curve}_spread" in meta else ""
             rows.append((f"Area under {curve}, {name_of(name, draws).lower()}", f"{value:.4f}{spread}"))
-    for key, title in (("correlation", "Spearman's ρ to the twin"), ("similarity", "SSIM to the twin")):
+    for key, title in (("correlation", "Spearman's ρ to the twin"), ("similarity", "SSIM to the twin"), *CAPTUM):
         rows += [(title, f"{meta[key]:.4f}")] if key in meta else []
     rows += [("Completeness off by", f"{delta:.4%}")] if delta is not None else []
     return rows

@@ -69,6 +69,11 @@ class ModelPrompts:
             text = f"{description.name}: {' '.join(behaviour)}"
             key = f"behaviour {description.name}"
             self._context.messages.tell(text, severity="warning", key=key, action=show)
+        if description.about.get("unknown"):
+            more = {"details": str(description.about.get("differences", "")), "severity": "warning", "stays": True}
+            ways = ("Say what it is", lambda: self._context.docks.show("model"))
+            self._context.messages.tell(f"{description.name}: {note}", key="unknown", action=ways, **more)
+            return
         offered = description.about.get("assumptions", {})
         assumed = {key: item for key, item in offered.items() if not item.get("known")}
         if assumed and not model_name.split(self._context.session.store.document.model)[1]:

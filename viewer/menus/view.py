@@ -75,6 +75,16 @@ def commands(w: Window) -> list[Command]:
             help="A line under the picture: what the model was made for, and which models know more",
             checked=lambda: w.knowledge.wanted,
         ),
+        Command(
+            "legend",
+            "Legend",
+            partial(flip, "legend"),
+            shortcut="Shift+L",
+            menu="View",
+            group="layers",
+            help="What the colours of boxes and maps mean; it can be dragged",
+            checked=lambda: shown("legend"),
+        ),
         *[
             Command(
                 f"workspace-{workspace.id}",

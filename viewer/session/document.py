@@ -41,8 +41,9 @@ class Look:
 class View:
     """How results are drawn, and which panels are visible.
 
-    `labels` are drawn beside boxes. `anchors` is the content of the anchor layer: off, here, density, all, lineage or
-    match; `anchor_level` -1 is every level; `anchor_at` is a place in the picture, pinned by a click.
+    `labels` are drawn beside boxes, `legend` says that the meaning of colours is shown. `anchors` is the content of the
+    anchor layer: off, here, density, all, lineage or match; `anchor_level` -1 is every level; `anchor_at` is a place in
+    the picture, pinned by a click.
 
     With ground truth, `outcomes` colours detections by right and wrong at the IoU `truth_iou`; `truth_shown` says what
     is drawn. `lineage`, `missed`, `maps` and `proof` say that those panels are visible, and therefore that their
@@ -72,6 +73,7 @@ class View:
     """
 
     labels: bool = True
+    legend: bool = True
     boxes: bool = True
     anchors: str = "off"
     anchor_level: int = -1

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import io
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
+
+from models.output_files import write_whole
 
 WIDTH, HEIGHT, FINER = 640, 480, 3  # drawn three times as fine, then reduced
 PAPER, RED, WHITE, NUCLEUS, PLATELET = (233, 217, 209), (214, 160, 150), (196, 176, 204), (106, 62, 140), (142, 96, 160)
@@ -67,4 +70,6 @@ def draw(seed: int = 5) -> Image.Image:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    draw().save(parser.parse_args().out, quality=90)
+    content = io.BytesIO()
+    draw().save(content, "JPEG", quality=90)
+    write_whole(parser.parse_args().out, content.getvalue())

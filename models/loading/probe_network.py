@@ -124,8 +124,7 @@ class Found:
             found = [scores, boxes, *([factor] if factor is not None else []), *more.tensors]
             if order is None:
                 return found
-            rows = [t if t is more.prototypes else t[:, order.to(t.device)] for t in found]
-            return rows
+            return [t if t is more.prototypes else t[:, order.to(t.device)] for t in found]
 
         return run
 

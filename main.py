@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DONE, FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
 MOST_LINES = 200
-COMMANDS = ("models", "inspections", "run", "replay")
+COMMANDS = ("models", "inspections", "interpret", "run", "replay")
 USAGE = """\
   main.py [PICTURE...] [--model NAME_OR_FILE] [--truth PATH]     open the window
           [--weights FILE] [--device D] [--precision P]           of that model; code (FILE.py:build) needs --allow once
@@ -28,6 +28,7 @@ USAGE = """\
   main.py models [--json]                                        the bundled models
   main.py models --zoo [TEXT]                                    published models that open by name, TEXT in theirs
   main.py inspections [--model M] [--json]                       what can be asked, with parameters
+  main.py interpret FILE [PICTURE] [--json]                      what a network's outputs are taken for, and why
   main.py run INSPECTION PICTURE... --model M [--set name=value]... --out DIR
   main.py run INSPECTION --model M [--set name=value]... --out DIR   of generative models: sample, interpolate
   main.py run figures GROUND_TRUTH --model M --out DIR           mAP, curves, errors of a whole data set
@@ -153,6 +154,12 @@ def _headless(given: list[str]) -> int:
     asking = commands.add_parser("inspections")
     command_line.add_options(asking)
     asking.add_argument("--json", action="store_true")
+    reading = commands.add_parser("interpret")
+    reading.add_argument("file", metavar="FILE", help="a model's file or name, with its assumptions")
+    reading.add_argument("picture", nargs="?", metavar="PICTURE", help="a photograph comes with Vitrine")
+    command_line.add_further(reading)
+    reading.add_argument("--preparations", action="store_true", help="also try other ways to prepare the picture")
+    reading.add_argument("--json", action="store_true")
     running = commands.add_parser("run")
     running.add_argument("inspection")
     running.add_argument("pictures", nargs="*")
@@ -172,6 +179,8 @@ def _headless(given: list[str]) -> int:
             return _models(as_json=options.json, zoo=options.zoo)
         case "inspections":
             return _inspections(_named(options), as_json=options.json)
+        case "interpret":
+            return _interpret(options)
         case "run":
             return _run(options)
         case _:
@@ -216,6 +225,32 @@ def _inspections(model: str, *, as_json: bool) -> int:
             reason = offer.greyed.get(parameter.name, "")
             text = reason or f"{parameter.range_text}; {chosen}'s own value is {parameter.default}"
             print(f"  {parameter.name:16} {parameter.title:22} {text}")
+    return DONE
+
+
+def _interpret(options: Any) -> int:
+    """Say what the outputs of a network are taken for, why, and what each reading finds on a picture."""
+    from models.cards.card import PHOTOS
+    from models.detection import report
+    from models.interpretation.lines import lines
+    from models.requests import Request
+    from models.runtime.context import Context
+    from models.types import Failure, Source
+
+    options.model = options.file
+    engine, model = _engine(), _named(options)
+    description = _describe(engine, model)
+    if reason := description.offers["interpretation"].reason:
+        told = {"model": model, "family": description.family, "task": description.about.get("task", ""), "note": reason}
+        print(json.dumps(told, indent=2, ensure_ascii=False) if options.json else f"{description.family}: {reason}")
+        return DONE
+    source = Source.file(options.picture or PHOTOS / "astronaut.jpg")
+    request = Request.make("interpretation", model, source, {"preparations": options.preparations})
+    answer = engine.run(request, Context())
+    if isinstance(answer, Failure):
+        _say_failure(answer)
+        return FAILED
+    print(report.as_plain_json(request, answer) if options.json else "\n".join(lines(answer.meta, options.file)))
     return DONE
 
 

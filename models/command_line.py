@@ -30,6 +30,11 @@ def add_options(parser: argparse.ArgumentParser, *, required: bool = False) -> N
         required=required,
         help="a bundled or published model's name, an architecture's, weights, a program, or code: FILE.py:build",
     )
+    add_further(parser)
+
+
+def add_further(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that go with a model's name."""
     parser.add_argument("--weights", metavar="FILE", help="the weights of what code builds")
     parser.add_argument("--device", help="cpu, cuda:0, mps; chosen automatically if left out")
     parser.add_argument("--precision", help="float32, bfloat16 or float16")

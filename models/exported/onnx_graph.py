@@ -19,6 +19,7 @@ FLOATS = (1, 10, 16)  # float32, float16, bfloat16 in ONNX
 DOMAINS = ("", "ai.onnx")
 OLDEST = 7
 HELD = "constants"
+ONNX = "OnnxGraph"
 MOST_TOLD = 12
 ELSEWHERE = "Open its weights, or a torch.export program (.pt2) of it, instead."
 
@@ -77,6 +78,7 @@ class _Converter:
         self._modules.add_module(HELD, nn.Module())
         self._values: dict[str, Any] = {t.name: _held(t, name) for t in model.graph.initializer}
         self._ranks = _told_ranks(model.graph)
+        self._batch = _batch(model.graph)
         self._held: dict[int, tuple[Tensor, fx.Node]] = {}
 
     def net(self, entry: str, *, channels_last: bool) -> nn.Module:
@@ -107,7 +109,8 @@ class _Converter:
             net.recompile()
         except Exception as error:  # a malformed graph may raise anything
             raise _broken(self._name, "its graph", error) from error
-        net.__class__.__name__ = "OnnxGraph"
+        net.__class__.__name__ = ONNX
+        net.meta[ONNX] = self._batch
         return quiet(net).eval()
 
     def _add(self, node: Any, path: str) -> None:
@@ -162,6 +165,22 @@ class _Converter:
                 owner.add_module(folder, nn.Module())
             owner = owner.get_submodule(folder)
         owner.add_module(last, made)
+
+
+def _batch(graph: Any) -> int:
+    """Return the number of pictures that a graph states to take at a time, 0 where it is free."""
+    held = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in held]
+    dims = inputs[0].type.tensor_type.shape.dim if inputs else []
+    return max(0, dims[0].dim_value) if dims else 0
+
+
+def pure_batch(net: nn.Module) -> int | None:
+    """Return how many pictures a converted graph takes at a time, 0 for any number; None for any other network.
+
+    No operator that is converted draws random numbers, writes into its input or keeps a state.
+    """
+    return net.meta[ONNX] if isinstance(net, fx.GraphModule) and ONNX in net.meta else None
 
 
 def _told_ranks(graph: Any) -> dict[str, int]:

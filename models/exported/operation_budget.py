@@ -6,7 +6,8 @@ performed on shapes only (PyTorch's meta tensors), and refused if it exceeds the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -26,6 +27,22 @@ MOST_FLOPS = 5e13
 UNMEASURED = (NotImplementedError, RuntimeError, TypeError, ValueError, IndexError, AssertionError)
 
 
+_active: list[Budget] = []
+
+
+@contextmanager
+def after_first_run() -> Iterator[None]:
+    """Within the block only look whether the work is cancelled: a run on inputs of the same shape was measured."""
+    paused = [budget for budget in _active if not budget.paused]
+    for budget in paused:
+        budget.paused = True
+    try:
+        yield
+    finally:
+        for budget in paused:
+            budget.paused = False
+
+
 class Budget(TorchDispatchMode):
     """While active, refuse operations that exceed the budget; call `check` before each, which may cancel.
 
@@ -39,11 +56,24 @@ class Budget(TorchDispatchMode):
         self._held: list[tuple[StorageWeakRef, int]] = []
         self._live = self._written = 0
         self._flops = 0.0
+        self.paused = False
+
+    def __enter__(self) -> Budget:
+        """Begin to check."""
+        _active.append(self)
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        """Check no more."""
+        _active.remove(self)
+        super().__exit__(*error)
 
     def __torch_dispatch__(self, func: Any, kinds: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Check an operation against the budget, then run it."""
         self._check()
         given = kwargs or {}
+        if self.paused:
+            return func(*args, **given)
         self._measure(func, args, given)
         found = func(*args, **given)
         for one in tree_leaves(found):

@@ -17,7 +17,7 @@ from models.interpretation import examine
 from models.interpretation.examine import FILLS, Preparation, Run
 from models.interpretation.layout import DetectorLayout
 from models.interpretation.network_reading import BOXES, Reading
-from models.interpretation.recognise import Proposal
+from models.interpretation.recognise import Outputs, Proposal
 from models.loading.preprocess import ORDERS, Preprocess
 from models.loading.preprocess_presets import COLOURS, INPUT, PRESETS
 
@@ -32,6 +32,7 @@ PADDING = {
     "titles": {"grey": "grey (114)", "black": "black", "mean": "the mean colour"},
 }
 FITS = ("stretch", "pad", "corner")
+FACES = ("YuNet", "RetinaFace", "Ultra-Light", "CenterFace")
 COCO = {80: "coco-80", 91: "coco-91"}
 
 
@@ -54,19 +55,22 @@ def read(
     preprocess: Preprocess | None,
     card: Card,
     wanted: str | None = None,
+    first: Outputs = (),
 ) -> DetectorReading | None:
     """Return the readings of a network's outputs as a detector's, None where they are none.
 
     `preprocess` is what the card says, else the usual preparations are tried. `wanted` is the id of a reading that is
-    looked for also under other preparations than those that the user chose.
+    looked for also under other preparations than those that the user chose. `first` are the outputs for
+    `examine.probe`, where it was run already.
     """
-    found = examine.examine(run, size, device, given=given, preprocess=preprocess, classes=len(card.classes))
+    known: dict[str, Any] = {"preprocess": preprocess, "classes": len(card.classes), "first": first}
+    found = examine.examine(run, size, device, given=given, **known)
     if found is None:
         return None
-    known = {each.id for each in _readings(found.proposals)}
-    if wanted is not None and wanted not in known and given:
-        free = examine.examine(run, size, device, given={}, preprocess=preprocess, classes=len(card.classes))
-        more = [one for one in free.proposals if _id(one.layout) not in known] if free is not None else []
+    own = {each.id for each in _readings(found.proposals)}
+    if wanted is not None and wanted not in own and given:
+        free = examine.examine(run, size, device, given={}, **known)
+        more = [one for one in free.proposals if _id(one.layout) not in own] if free is not None else []
         found = replace(found, proposals=(*found.proposals, *more))
     offered: dict[str, dict[str, Any]] = {}
     if preprocess is None:
@@ -115,10 +119,12 @@ def _preparation(best: Preparation) -> dict[str, dict[str, Any]]:
 
 
 def classes_of(layout: DetectorLayout, card: Card) -> tuple[str, ...]:
-    """Return names for the classes of a layout: the card's if their number fits, COCO's, else numbers."""
+    """Return names for the classes of a layout: the card's if their number fits, the family's, COCO's, else numbers."""
     count = layout.class_count
     if len(card.classes) == count:
         return card.classes
+    if count == 1 and examine.family(layout) in FACES:
+        return ("face",)
     if count in COCO:
         return class_names.names(COCO[count])
     return tuple(f"class {number}" for number in range(count))

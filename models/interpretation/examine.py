@@ -14,14 +14,13 @@ from torch import Tensor
 
 from models.cards.card import PHOTOS
 from models.interpretation import recognise
-from models.interpretation.box_codes import DISTRIBUTION, YOLOX
+from models.interpretation.box_codes import CENTERFACE, DISTRIBUTION, YOLOX
 from models.interpretation.layout import DetectorLayout
 from models.interpretation.recognise import Outputs, Proposal
 from models.interpretation.tables import gather
 from models.loading.preprocess import Preprocess
 from models.loading.preprocess_presets import BGR, PRESETS
 from models.pictures import images
-from models.types import Pixels
 
 Run = Callable[[Tensor], Outputs]
 PICTURES = ("astronaut", "cat", "coffee")
@@ -29,6 +28,9 @@ GREY, BLACK = 114.0, 0.0
 FILLS = {"grey": GREY, "black": BLACK, "mean": None}
 LEAST_FIT, GOOD_FIT = 0.35, 0.5
 ALTERNATIVES = 6
+HOPELESS = 0.1  # no layout fits at all
+DECISIVE = 0.5  # fit times score from which one photograph prepared in one way settles it
+MOST_LIKELY, MOST_TRIED = 3, 4
 NAMES = {"input": "values", "colours": "order", "fit": "fit", "padding": "padding"}  # of choices, as Preparation's
 # Usual preparations as (values, order of colours, fit, padding), likely ones first, with who uses them.
 USUAL = (
@@ -77,6 +79,9 @@ class Preparation:
         )
 
 
+PROBE = Preparation(*USUAL[0])
+
+
 @dataclass(frozen=True)
 class Examined:
     """A detector's proposals, the best first, and preparations of pictures, the best first."""
@@ -106,35 +111,97 @@ def examine(
     given: Mapping[str, str],
     preprocess: Preprocess | None = None,
     classes: int = 0,
+    first: Outputs = (),
 ) -> Examined | None:
     """Return what a network is as a detector, None where it is none.
 
     `run` takes inputs (1, 3, h, w) to outputs by name. `preprocess` is what a card says, which leaves nothing to try;
-    `given` are the user's choices among `input`, `colours`, `fit` and `padding`.
+    `given` are the user's choices among `input`, `colours`, `fit` and `padding`. `first` are the outputs for `probe`,
+    where it was run already.
     """
-    photos = [images.read(PHOTOS / f"{name}.jpg").pixels for name in PICTURES]
+    seen = _Photos(run, size, device, first)
     if preprocess is not None:
-        seen = _seen(run, photos, preprocess, device)
-        proposals = _sound(recognise.propose(seen, size, classes=classes))
+        shown = [seen.of(preprocess, name) for name in PICTURES[:2]]
+        proposals = _sound(recognise.propose(shown, size, classes=classes))
         return Examined(proposals, ()) if proposals else None
     tried = _wanted(given)
+    guesses = recognise.propose([seen.of(tried[0].preprocess(size), PICTURES[0])], size, classes=classes)
+    if not guesses or guesses[0].fit < HOPELESS:
+        return None
+    for way in _likely(tried, guesses):
+        if (found := _decisive(seen, way, size, classes=classes)) is not None:
+            return found
+    return _searched(seen, tried, size, classes=classes)
+
+
+def probe(size: tuple[int, int], device: torch.device) -> Tensor:
+    """Return the input (1, 3, h, w) that a network is tried on first: a photograph in the likeliest preparation."""
+    return PROBE.preprocess(size).input(images.read(PHOTOS / f"{PICTURES[0]}.jpg").pixels, device)
+
+
+class _Photos:
+    """A network's outputs for bundled photographs under preparations, each computed once."""
+
+    def __init__(self, run: Run, size: tuple[int, int], device: torch.device, first: Outputs = ()) -> None:
+        self._run, self._device = run, device
+        self._made: dict[tuple[Preprocess, str], Outputs] = {}
+        if first:
+            self._made[PROBE.preprocess(size), PICTURES[0]] = [(name, t.detach().cpu()) for name, t in first]
+
+    def of(self, way: Preprocess, name: str) -> Outputs:
+        """Return the outputs for a photograph prepared in one way."""
+        if (way, name) not in self._made:
+            pixels = images.read(PHOTOS / f"{name}.jpg").pixels
+            with torch.no_grad():
+                made = self._run(way.input(pixels, self._device))
+            self._made[way, name] = [(each, t.detach().cpu()) for each, t in made]
+        return self._made[way, name]
+
+
+def _likely(tried: Sequence[Preparation], proposals: Sequence[Proposal]) -> list[Preparation]:
+    """Return the preparations to try first: those that the families of likely layouts are known for, and the usual."""
+    sound = [each for each in proposals if each.fit > 0.5 * proposals[0].fit][:ALTERNATIVES]
+    own = [PRESETS_OF[name] for each in sound if (name := family(each.layout)) in PRESETS_OF]
+    known = [each for usual in dict.fromkeys(own) for each in tried if _like(each, usual)]
+    best = family(proposals[0].layout)
+    order = (*known, tried[0]) if best in PRESETS_OF else (tried[0], *known)
+    return list(dict.fromkeys(order))[:MOST_LIKELY]
+
+
+def _decisive(seen: _Photos, way: Preparation, size: tuple[int, int], *, classes: int) -> Examined | None:
+    """Return what a network is if it is sure of a photograph prepared in one way, and a second one agrees."""
+    made = seen.of(way.preprocess(size), PICTURES[0])
+    proposals = _sound(recognise.propose([made], size, classes=classes))
+    usual = PRESETS_OF.get(family(proposals[0].layout)) if proposals else None
+    if not proposals or not _like(way, usual or (way.values, way.order, way.fit, way.padding)):
+        return None
+    if _merit(proposals[0].layout, [made], size) < DECISIVE:
+        return None
+    both = [made, seen.of(way.preprocess(size), PICTURES[2])]
+    proposals = _sound(recognise.propose(both, size, classes=classes))
+    if not proposals or proposals[0].fit < GOOD_FIT:
+        return None
+    return Examined(proposals, (replace(way, merit=_merit(proposals[0].layout, both, size)),))
+
+
+def _searched(seen: _Photos, tried: Sequence[Preparation], size: tuple[int, int], *, classes: int) -> Examined | None:
+    """Return what a network is after trying every usual preparation on one photograph, and the best on all of them."""
     proposals: tuple[Proposal, ...] = ()
     best: list[Preparation] = []
-    for preparation in tried:
-        seen = _seen(run, photos, preparation.preprocess(size), device)
-        if not proposals or proposals[0].fit < GOOD_FIT:
-            proposals = _sound(recognise.propose(seen, size, classes=classes)) or proposals
-        own = proposals and _merit(proposals[0].layout, seen, size)
-        best.append(replace(preparation, merit=own or 0.0))
+    for names in (PICTURES[:1], PICTURES):
+        ways, best = (tried, []) if len(names) == 1 else (best[:MOST_TRIED], [])
+        for way in ways:
+            shown = [seen.of(way.preprocess(size), name) for name in names]
+            if not proposals or proposals[0].fit < GOOD_FIT:
+                proposals = _sound(recognise.propose(shown, size, classes=classes)) or proposals
+            best.append(replace(way, merit=_merit(proposals[0].layout, shown, size) if proposals else 0.0))
+        usual = PRESETS_OF.get(family(proposals[0].layout)) if proposals else None
+        best.sort(key=lambda e: -e.merit * (PRIOR if _like(e, usual) else 1))
     if not proposals:
-        # A preparation that the user chose may show the network nothing: that does not change what its outputs are.
-        free = examine(run, size, device, given={}, classes=classes) if given.keys() & NAMES.keys() else None
-        return replace(free, preparations=tuple(best)) if free is not None else None
-    usual = PRESETS_OF.get(family(proposals[0].layout))
-    ranked = sorted(best, key=lambda e: -e.merit * (PRIOR if _like(e, usual) else 1))
-    seen = _seen(run, photos, ranked[0].preprocess(size), device)
-    proposals = _sound(recognise.propose(seen, size, classes=classes)) or proposals
-    return Examined(proposals, tuple(ranked))
+        return None
+    shown = [seen.of(best[0].preprocess(size), name) for name in PICTURES]
+    proposals = _sound(recognise.propose(shown, size, classes=classes)) or proposals
+    return Examined(proposals, tuple(best))
 
 
 def _wanted(given: Mapping[str, str]) -> list[Preparation]:
@@ -147,14 +214,6 @@ def _wanted(given: Mapping[str, str]) -> list[Preparation]:
         both = [replace(e, order="bgr" if e.order == "rgb" else "rgb") for e in found if e.values not in BGR]
         found = list(dict.fromkeys((*found, *both)))
     return found
-
-
-def _seen(run: Run, photos: Sequence[Pixels], preprocess: Preprocess, device: torch.device) -> list[Outputs]:
-    made = []
-    with torch.no_grad():
-        for pixels in photos:
-            made.append([(name, t.detach().cpu()) for name, t in run(preprocess.input(pixels, device))])
-    return made
 
 
 def _sound(proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
@@ -189,8 +248,10 @@ def family(layout: DetectorLayout) -> str:
     outputs = sum(len(table.views) for table in layout.tables)
     if layout.code.name == YOLOX:
         return "YuNet" if outputs == 12 and layout.class_count == 1 else "YOLOX"
-    if layout.code.name == DISTRIBUTION and layout.code.bins == 8:
+    if layout.code.name == DISTRIBUTION and layout.code.bins == 8 and layout.objectness is None:
         return "NanoDet or PicoDet"
+    if layout.code.name == CENTERFACE and layout.landmarks is not None:
+        return "CenterFace"
     return {"retinaface": "RetinaFace", "ultra_light": "Ultra-Light"}.get(layout.code.anchors, "")
 
 

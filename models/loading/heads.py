@@ -337,19 +337,3 @@ class _Operations(TorchDispatchMode):
             if isinstance(tensor, Tensor):
                 self.made[id(tensor)] = (name, self._count)
         return output
-
-
-def reading(scores: Tensor, head: Head, classes: Sequence[str]) -> str:
-    """Return in short what scores (C,) say: the best class with its probability, of plain numbers the first."""
-    if head.quantity == VALUE:
-        return f"{float(scores[0]):.4g}"
-    best = int(scores.argmax())
-    match head.link:
-        case "softmax":
-            chance = scores.softmax(0)[best]
-        case "sigmoid":
-            chance = scores[best].sigmoid()
-        case _:
-            chance = scores[best].exp()
-    name = classes[best] if best < len(classes) else f"class {best}"
-    return f"{name} {float(chance):.1%}" if chance <= 1 + SUM_OFF else f"{name}, {float(scores[best]):.4g}"

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from models import model_name
 from models.cards.card import PHOTOS
+from models.exported.onnx_graph import pure_batch
 from models.pictures import images
 from models.runtime.context import Context
 from models.runtime.forward_passes import CAREFUL, INNOCENT, Behaviour, guarded, seed
@@ -27,6 +28,7 @@ from models.runtime.stage_cache import Cache, CachedStages
 from models.runtime.watched_pass import Reading, put_random_state, random_state
 from models.types import Cancelled, Pixels
 
+ONE_AT_A_TIME = Behaviour(alone=True, channels_last=False)  # of a graph exported for one picture at a time
 KNOWN = ("torchvision", "timm", "transformers", "models")  # packages whose networks need no probing
 LAYERS = "torch.nn.modules"
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -96,7 +98,8 @@ def settle(model: Any, given: Mapping[str, str]) -> Any:
     """
     behaviour, offered = INNOCENT, {}
     if not innocent(model.net, type(model)) and callable(getattr(model, "subject", None)):
-        behaviour, offered = _observed(model, given)
+        alone = pure_batch(model.net) == 1
+        behaviour, offered = (ONE_AT_A_TIME, {}) if alone else _observed(model, given)
         if not hasattr(model, "behaviour"):
             offered.pop(PASSES, None)  # such an adapter does not average passes
     assumed = model_name.check(given, offered, name=model.card.name)

@@ -1,4 +1,4 @@
-"""Determine the purpose of a network of an unknown family by running it on a blank picture and on photos."""
+"""Determine the purpose of a network of an unknown family by running it on photographs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from models import model_name
 from models.cards.card import BACKGROUND, GAP, PHOTOS, Card, recognised
 from models.detection import anchor_sets, box_rows
 from models.detection.box_rows import Boxes
+from models.exported.operation_budget import after_first_run
 from models.interpretation import (
     box_extras,
     detector_reading,
@@ -22,7 +23,7 @@ from models.interpretation import (
     spatial_reading,
     vector_readings,
 )
-from models.interpretation.examine import may_detect
+from models.interpretation.examine import may_detect, probe
 from models.interpretation.layout import DetectorLayout
 from models.interpretation.network_reading import Reading
 from models.interpretation.origins import Origins, origins_of
@@ -223,8 +224,10 @@ def _detector(seen: _Seen) -> tuple[Found, Card] | None:
     def run(x: Tensor) -> list[tuple[str, Tensor]]:
         return all_tensors(net(in_channels(x, seen.channels)))
 
-    with pass_behaviour.kept(net):  # many passes: what they change must not reach what is looked at next
-        about = {"given": seen.given, "wanted": seen.wanted, "preprocess": own, "card": card}
+    # Several passes: what they change must not reach what is looked at next, and the first has been measured.
+    with pass_behaviour.kept(net), after_first_run():
+        about: dict[str, Any] = {"given": seen.given, "wanted": seen.wanted, "preprocess": own, "card": card}
+        about["first"] = tensors
         read = detector_reading.read(run, seen.size, device_of(net), **about)
     if read is None:
         return None
@@ -286,7 +289,8 @@ def _vector(seen: _Seen, made: Mapping[int, tuple[str, int]]) -> tuple[Found, Ca
     preprocess, more = seen.prepared(boxes=False)
     plain = isinstance(seen.output.raw, Tensor) and seen.output.raw.ndim == 2 and seen.output.raw.dtype == torch.float32
     found = Found(CLASSES, preprocess, seen.channels, part, plain)
-    head = heads.recognised(found.runner(net), part, preprocess, device_of(net), card.about)
+    with after_first_run():
+        head = heads.recognised(found.runner(net), part, preprocess, device_of(net), card.about)
     readings = vector_readings.readings(head, part, seen.features(), _points(seen, found, head))
     if head.kind == heads.EMBEDDING:
         head = replace(head, kind=heads.VALUES)
@@ -326,7 +330,7 @@ def _spatial(seen: _Seen, made: Mapping[int, tuple[str, int]]) -> tuple[Found, C
         return None
     features = seen.features(spare=True)
     origins = [made.get(id(t), ("", 0))[0] for _, t in outputs if t.is_floating_point()]
-    with pass_behaviour.kept(seen.net):
+    with pass_behaviour.kept(seen.net), after_first_run():
         read = spatial_reading.read(
             seen.run, outputs, origins, features, lambda usual: seen.prepared(usual, boxes=True)
         )
@@ -387,7 +391,7 @@ def _inputs(net: nn.Module, card: Card) -> tuple[tuple[int, ...], list[Size]]:
 def _first(
     net: nn.Module, card: Card, channels: Sequence[int], sizes: Sequence[Size]
 ) -> tuple[int, Size, Output, dict[int, tuple[str, int]]]:
-    """Return the first number of channels and size that the network accepts, with its output for a blank picture.
+    """Return the first number of channels and size that the network accepts, with its output for a photograph.
 
     The last result gives, by the tensor's id, the operation that computed each tensor and its position in the run.
     """
@@ -395,10 +399,10 @@ def _first(
     failure: tuple[tuple[int, Size], Exception] | None = None
     for count in channels if set(channels) <= {1, 3} else ():
         for size in sizes:
-            blank = torch.zeros(1, count, *size, device=device_of(net))
             try:
+                x = in_channels(probe(size, device_of(net)), count)
                 with torch.no_grad():
-                    return count, size, *heads.followed(lambda blank=blank: Output.of(net(blank)))
+                    return count, size, *heads.followed(lambda x=x: Output.of(net(x.clone())))
             except (Refusal, Cancelled):
                 raise
             except Exception as error:
@@ -475,22 +479,15 @@ def _on_picture(net: nn.Module, found: Found, boxes: int) -> tuple[Tensor, Tenso
     return tensors[found.part][0].float().cpu(), tensors[boxes][0].float().cpu()
 
 
-def _readings(net: nn.Module, found: Found, classes: Sequence[str], offered: Mapping[str, Any]) -> str:
-    """Return in a sentence what a picture that comes with Vitrine is taken for under each way to scale its values."""
-    pixels, run = images.read(PICTURE).pixels, found.runner(net)
-    said = []
+def _readings(found: Found, offered: Mapping[str, Any]) -> str:
+    """Return in a sentence under which ways to scale values a picture's answer is listed, "" where there is one way."""
     ways = preprocess_presets.others(found.preprocess, offered["choices"] if found.channels == 3 else ())
-    for (name, order), way in ways.items():
-        with torch.no_grad():
-            scores = found.head.scores(run(way.input(pixels, device_of(net)))[found.part].flatten(1).float())
-        if not scores.isfinite().all():
-            continue
-        said.append(f"{offered['titles'][name]}, {order.upper()}: {heads.reading(scores[0], found.head, classes)}")
-    if not said:
+    named = [f"{offered['titles'][name]}, {order.upper()}" for name, order in ways]
+    if not named:
         return ""
     return (
-        f"How values are scaled is assumed, and no picture can tell RGB from BGR. Under each way {PICTURE.name} gives: "
-        f"{'; '.join(said)}. Values and Colours choose another."
+        "How values are scaled is assumed, and no picture can tell RGB from BGR. With a picture's answer stands what "
+        f"it would be under each way: {'; '.join(named)}. Values and Colours choose another."
     )
 
 
@@ -522,7 +519,7 @@ def _told(
     task = TASKS[found.serves]
     told = recognised(replace(card, classes=given), architecture=kind, task=task, classes=names, about=about)
     if found.serves == CLASSES and "input" in assumptions:
-        readings = _readings(net, found, told.classes, assumptions["input"])
+        readings = _readings(found, assumptions["input"])
         told = replace(told, about={**told.about, "readings": readings})
     return told
 

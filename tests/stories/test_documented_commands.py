@@ -26,7 +26,7 @@ from models.cards import card as cards
 
 ROOT = Path(__file__).resolve().parents[2]
 FACE = CHECKPOINTS / "face_rfb320" / "version-RFB-320.pth"
-COMMANDS = ("models", "inspections", "run", "replay")
+COMMANDS = ("models", "inspections", "interpret", "run", "replay")
 CODE = '''\
 """Somebody's network."""
 import torch

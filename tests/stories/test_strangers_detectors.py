@@ -25,7 +25,7 @@ REAL = {
         ("astronaut", "person", 0.676, (11, 10, 358, 508)),
         ("coffee", "cup", 0.55, (128, 12, 435, 389)),
     ],
-    "yunet_n_320_320.onnx": [("astronaut", "class 0", 0.937, (180, 60, 270, 177))],
+    "yunet_n_320_320.onnx": [("astronaut", "face", 0.937, (180, 60, 270, 177))],
 }
 CODE = '''\
 """A network that finds what is red, and gives it as YOLOv8 gives its boxes: (1, 4 + classes, cells), in pixels."""

@@ -43,8 +43,10 @@ def features(tapped: Tapped, run: Forward, inputs: Sequence[Tensor], cells: int,
     """Return the activations (N, F) of each tapped layer for inputs (1, 3, h, w) each, on the CPU."""
     import captum.attr
 
+    taps: list[Any] = [*tapped.taps]
+
     def of(x: Tensor) -> Any:
-        method: Any = captum.attr.LayerActivation(run, tapped.taps)
+        method: Any = captum.attr.LayerActivation(run, taps)
         return method.attribute(x)
 
     with torch.no_grad():
@@ -55,8 +57,10 @@ def slopes(tapped: Tapped, run: Forward, inputs: Sequence[Tensor], cells: int, b
     """Return the gradients (N, F) of `run` at each tapped layer, on the same cells as the activations."""
     import captum.attr
 
+    taps: list[Any] = [*tapped.taps]
+
     def of(x: Tensor) -> Any:
-        method: Any = captum.attr.LayerGradientXActivation(run, tapped.taps, multiply_by_inputs=False)
+        method: Any = captum.attr.LayerGradientXActivation(run, taps, multiply_by_inputs=False)
         return method.attribute(x)
 
     return _collected(tapped, of, inputs, cells, batch)
@@ -71,8 +75,8 @@ def _collected(
             found = of(torch.cat(part).detach().clone())
         for kept, call, value in zip(rows, tapped.calls, found, strict=True):
             planes = call.layout.planes(value.detach().float())
-            grid = [min(cells, side) for side in call.layout.grid]
-            kept.append(adaptive_avg_pool2d(planes, grid).flatten(1).cpu())
+            height, width = (min(cells, side) for side in call.layout.grid)
+            kept.append(adaptive_avg_pool2d(planes, (height, width)).flatten(1).cpu())
     return [torch.cat(kept) for kept in rows]
 
 

@@ -46,9 +46,7 @@ class Params:
     )
     layers: str = param("", "Layers", "Ids of calls, separated by commas; empty takes some over the whole depth.")
     sets: int = param(10, "Random sets", "How many sets are drawn from the random pictures.", low=3, high=100, step=1)
-    most: int = param(
-        30, "Pictures", "At most so many pictures of the concept, and in a set.", low=10, high=500, step=1
-    )
+    most: int = param(30, "Pictures", "The most pictures of the concept, and in a set.", low=10, high=500, step=1)
     cells: int = param(
         7, "Cells a side", "Larger maps of a layer are averaged down to so many cells.", low=1, high=64, step=1
     )

@@ -83,10 +83,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
-def run(folders: dict[str, Path], concept: str, **params: Any) -> Any:
-    given = {"concept": str(folders[concept]), "random": str(folders["random"]), "examples": str(folders["class"])}
+def run(folders: dict[str, Path], name: str, **params: Any) -> Any:
+    given = {"concept": str(folders[name]), "random": str(folders["random"]), "examples": str(folders["class"])}
     source = Source.file(next(folders["class"].glob("*.png")))
-    return engine().run(Request.make("concepts", "tiny", source, {"target": "red", "sets": 8, **given, **params}))
+    return engine().run(Request.make("concepts", "tiny", source, {"target": "red", "sets": 16, **given, **params}))
 
 
 def test_a_planted_concept_is_found_in_the_right_layer_and_random_pictures_in_none(folders: dict[str, Path]) -> None:

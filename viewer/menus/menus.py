@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from viewer.commands.command import Commands
-from viewer.menus import edit, file, inspect, latent, maps, model, second_model, timeline, user_code, view
+from viewer.menus import edit, file, inspect, latent, maps, model, picture_sets, second_model, timeline, user_code, view
 from viewer.menus import help as help_menu
 from viewer.window.main_window import Window
 
@@ -32,6 +32,7 @@ def table(window: Window) -> Commands:
             *second_model.commands(window),
             *inspect.commands(window),
             *maps.commands(window),
+            *picture_sets.commands(window),
             *latent.commands(window),
             *timeline.commands(window),
             *help_menu.commands(window),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from viewer.commands.command import Commands
-from viewer.menus import edit, file, inspect, latent, maps, model, second_model, timeline, user_code, view
+from viewer.menus import edit, figure, file, inspect, latent, maps, model, second_model, timeline, user_code, view
 from viewer.menus import help as help_menu
 from viewer.window.main_window import Window
 
@@ -24,6 +24,7 @@ def table(window: Window) -> Commands:
     return Commands(
         [
             *file.commands(window),
+            *figure.commands(window),
             *edit.commands(window),
             *view.commands(window),
             *view.playback(window),

@@ -214,7 +214,8 @@ def _detector(seen: _Seen) -> tuple[Found, Card] | None:
         return all_tensors(net(in_channels(x, seen.channels)))
 
     with pass_behaviour.kept(net):  # many passes: what they change must not reach what is looked at next
-        read = detector_reading.read(run, seen.size, device_of(net), given=seen.given, preprocess=own, card=card)
+        about = {"given": seen.given, "wanted": seen.wanted, "preprocess": own, "card": card}
+        read = detector_reading.read(run, seen.size, device_of(net), **about)
     if read is None:
         return None
     features = seen.features(spare=True)

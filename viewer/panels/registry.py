@@ -388,6 +388,16 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry("model", "Model", "model", "model.ModelPanel", workspace="model", opened=("model",), height_px=380),
     PanelEntry(
+        "interpretation",
+        "Interpretation",
+        "interpretation",
+        "interpretation.InterpretationPanel",
+        workspace="model",
+        opened=("model",),
+        height_px=420,
+        needs=("Interpreted",),
+    ),
+    PanelEntry(
         "beside",
         "Two models",
         "beside",

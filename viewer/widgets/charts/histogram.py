@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
@@ -235,6 +236,13 @@ class LevelHistogram(BinPlot):
         self.describe(text, known=bool(known.size), missing="No cell of this map has a finite value.")
         self.region.setVisible(bool(known.size))
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Where the ends of the scale have been dragged to."""
+        region: Any = self.region
+        low, high = region.getRegion()
+        return float(low), float(high)
+
     def draw(self) -> None:
         """Draw the bars, each in the colour of its middle."""
         low, high = self.levels
@@ -260,16 +268,18 @@ class LevelHistogram(BinPlot):
         return f"{self.edges[row]:.3g} to {self.edges[row + 1]:.3g}: {self.counts[row]:,} cells. Drag the ends."
 
     def _moved_to(self, *, final: bool) -> None:
-        """Tell which field of the Look an end that was dragged stands for: the nearer to zero is the floor."""
-        ends = [float(end) for end in self.region.getRegion()]
-        moved = int(abs(ends[1] - self.levels[1]) > abs(ends[0] - self.levels[0]))
-        both = self.levels[0] < 0 < self.levels[1]
-        outer = both or abs(self.levels[moved]) >= abs(self.levels[1 - moved])
-        value = abs(ends[moved]) if both else max(0.0, ends[moved] if self.levels[1] > 0 else -ends[moved])
-        if outer and value > 0:
-            self.dragged.emit("scale", value, final)
-        elif not outer:
-            self.dragged.emit("floor", value, final)
+        """Tell which fields of the Look the ends that were dragged stand for: that nearer to zero is the floor."""
+        ends, levels = self.ends, self.levels
+        if levels[0] < 0 < levels[1]:
+            moved = int(abs(ends[1] - levels[1]) > abs(ends[0] - levels[0]))
+            found = {"scale": (abs(ends[moved]), levels[1])}
+        elif levels[1] > 0:
+            found = {"floor": (max(0.0, ends[0]), levels[0]), "scale": (ends[1], levels[1])}
+        else:
+            found = {"floor": (max(0.0, -ends[1]), -levels[1]), "scale": (-ends[0], -levels[0])}
+        for name, (value, before) in found.items():
+            if (name == "floor" or value > 0) and (value != before or final):
+                self.dragged.emit(name, value, final)
 
 
 def _middle(values: Float) -> float:

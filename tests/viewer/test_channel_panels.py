@@ -182,6 +182,7 @@ def test_dead_channels_are_counted_and_crossed(resnet: Any) -> None:
 def test_a_place_in_a_cell_shows_its_receptive_field(resnet: Any) -> None:
     panel = look(resnet, "activations")
     choose(resnet, panel.layer, "conv1")
+    panel.grid.zoom(64 / panel.grid.rect_of(2).width())  # every cell has pixels of its own, however high the dock is
     tile = panel.grid.rect_of(2)
     spot = tile.topLeft() + QPoint(int(tile.width() * 10.5 / 32), int(tile.height() * 20.5 / 32))
     resnet.qtbot.mouseMove(panel.grid.viewport(), tile.center())

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 from models.cards.card import Card
 from models.detection.evidence import Evidence
 from models.params import Value
-from models.types import Anchors, Candidates, Float, Int, Pixels
+from models.types import Anchors, Candidates, Float, Int, Pixels, Translation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -203,6 +203,38 @@ class Scores(Protocol):
 
 
 @runtime_checkable
+class Translates(Protocol):
+    """Turns a picture into a picture."""
+
+    def translated(self, pixels: Pixels, stages: Stages, *, tile: int, overlap: int) -> Translation:
+        """Return the picture made of an image, above `tile` px a side in tiles that see `overlap` px around them."""
+        ...
+
+
+@runtime_checkable
+class FindsLandmarks(Protocol):
+    """Finds named points of the image as a whole."""
+
+    @property
+    def landmark_names(self) -> tuple[str, ...]:
+        """The names of the P points, in order."""
+        ...
+
+    def landmarks(self, pixels: Pixels, stages: Stages) -> tuple[Float, Float | None]:
+        """Return points (P, 3), x and y in pixels of the image and score, and their heat maps (P, h, w) if any."""
+        ...
+
+
+@runtime_checkable
+class EstimatesDepth(Protocol):
+    """Gives one number for each pixel, such as depth."""
+
+    def depth(self, pixels: Pixels, stages: Stages) -> Float:
+        """Return the numbers (h, w) for cells of the network's input."""
+        ...
+
+
+@runtime_checkable
 class Interpreted(Protocol):
     """Is of no known family: its outputs were interpreted by their values, and may be read in other ways."""
 
@@ -229,6 +261,9 @@ CAPABILITIES: dict[str, type] = {
     "Generates": Generates,
     "Encodes": Encodes,
     "Scores": Scores,
+    "Translates": Translates,
+    "FindsLandmarks": FindsLandmarks,
+    "EstimatesDepth": EstimatesDepth,
     "Interpreted": Interpreted,
 }
 
@@ -246,6 +281,9 @@ LACKS = {
     "Generates": "makes no pictures",
     "Encodes": "has no encoder",
     "Scores": "has no discriminator",
+    "Translates": "makes no picture of a picture",
+    "FindsLandmarks": "finds no landmarks",
+    "EstimatesDepth": "gives no depth",
     "Interpreted": "is of a known family, so its outputs need no interpretation",
 }
 

@@ -136,13 +136,17 @@ class Nudges:
         import captum.metrics
 
         whole = torch.from_numpy(np.stack(self._maps))[:, None]
-        # captum asks for the map of the input first, then for those of all nudged inputs at once.
-        found = captum.metrics.sensitivity_max(
-            lambda rows: whole[rows.long().flatten()],
-            torch.zeros(1, 1),
-            lambda rows, radius: torch.arange(1, len(rows) + 1, dtype=torch.float32)[:, None],
-            n_perturb_samples=self.done,
-        )
+
+        def kept(rows: Any) -> Tensor:
+            """Return the map of the input, and then those of the nudged ones, by number."""
+            numbers = rows[0] if isinstance(rows, tuple) else rows
+            return whole[numbers.long().flatten()]
+
+        def moved(rows: Tensor) -> Tensor:
+            return torch.arange(1, len(rows) + 1, dtype=torch.float32)[:, None]
+
+        with torch.inference_mode(False):
+            found = captum.metrics.sensitivity_max(kept, torch.zeros(1, 1), moved, n_perturb_samples=self.done)
         return float(found[0])
 
 

@@ -38,6 +38,7 @@ FEW = {
     **{f"layer_{name}": {"steps": 4} for name in ("conductance", "integrated_gradients")},
     "internal_influence": {"steps": 4},
     "neuron_conductance": {"steps": 4},
+    "proof": {"squares": 6, "nudges": 1},
 }
 
 

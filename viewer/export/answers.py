@@ -39,7 +39,7 @@ CELL_PX = 48
 GAP_PX = 2
 
 MAP = "attribution"
-PLAIN = ("classify", "layers", "verdicts", "interpretation")
+PLAIN = ("classify", "layers", "verdicts", "interpretation", "landmarks", "depth", "translate")
 PROOF = faithfulness.PROOF
 GRIDS = RAW
 KINDS = ("png", "svg", "json", "csv", "coco.json")

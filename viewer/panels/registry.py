@@ -204,7 +204,7 @@ PANELS: tuple[PanelEntry, ...] = (
         workspace="explain",
         area="bottom",
         height_px=296,
-        needs=("Explains",),
+        inspection="filters",
     ),
     PanelEntry(
         "activations",
@@ -387,6 +387,16 @@ PANELS: tuple[PanelEntry, ...] = (
         needs=("Generates",),
     ),
     PanelEntry("model", "Model", "model", "model.ModelPanel", workspace="model", opened=("model",), height_px=380),
+    PanelEntry(
+        "interpretation",
+        "Interpretation",
+        "interpretation",
+        "interpretation.InterpretationPanel",
+        workspace="model",
+        opened=("model",),
+        height_px=420,
+        needs=("Interpreted",),
+    ),
     PanelEntry(
         "beside",
         "Two models",

@@ -243,7 +243,7 @@ def _published(name: str) -> NDArray[np.uint8]:
 
     found = colormap.get(name)
     assert found is not None, name
-    colours = found.getLookupTable(nPts=256, alpha=True, mode=colormap.ColorMap.FLOAT)
+    colours = np.asarray(found.getLookupTable(nPts=256, alpha=True, mode=colormap.ColorMap.FLOAT), np.float64)
     return np.round(255 * colours).astype(np.uint8)
 
 

@@ -353,6 +353,16 @@ PANELS: tuple[PanelEntry, ...] = (
         needs=("SegmentsPicture",),
         asks=_always,
     ),
+    PanelEntry(
+        "depth",
+        "Depth",
+        "depth",
+        "depth.DepthPanel",
+        height_px=220,
+        needs=("MeasuresDepth",),
+        described=True,
+        asks=_always,
+    ),
 )
 
 ENTRIES = {entry.id: entry for entry in PANELS}

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 from models.cards.card import Card
 from models.detection.evidence import Evidence
 from models.params import Value
-from models.types import Anchors, Candidates, Float, Int, Pixels
+from models.types import Anchors, Candidates, Float, Int, Pixels, Translation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -162,20 +162,6 @@ class FusesSegments(Protocol):
 
 
 @runtime_checkable
-class MeasuresDepth(Protocol):
-    """Tells how far each pixel is."""
-
-    @property
-    def depth_kind(self) -> str:
-        """What the values are: "metres", or "nearness" without a unit, which is larger for what is nearer."""
-        ...
-
-    def depth(self, pixels: Pixels, stages: Stages) -> Float:
-        """Return the values (H, W) at the picture's pixels, or (h, w) over all of it for a very large picture."""
-        ...
-
-
-@runtime_checkable
 class Explains(Protocol):
     """Has scores that can be traced back through the network to the image, for attributions."""
 
@@ -230,6 +216,38 @@ class Scores(Protocol):
 
 
 @runtime_checkable
+class Translates(Protocol):
+    """Turns a picture into a picture."""
+
+    def translated(self, pixels: Pixels, stages: Stages, *, tile: int, overlap: int) -> Translation:
+        """Return the picture made of an image, above `tile` px a side in tiles that see `overlap` px around them."""
+        ...
+
+
+@runtime_checkable
+class FindsLandmarks(Protocol):
+    """Finds named points of the image as a whole."""
+
+    @property
+    def landmark_names(self) -> tuple[str, ...]:
+        """The names of the P points, in order."""
+        ...
+
+    def landmarks(self, pixels: Pixels, stages: Stages) -> tuple[Float, Float | None]:
+        """Return points (P, 3), x and y in pixels of the image and score, and their heat maps (P, h, w) if any."""
+        ...
+
+
+@runtime_checkable
+class EstimatesDepth(Protocol):
+    """Gives one number for each pixel, such as depth."""
+
+    def depth(self, pixels: Pixels, stages: Stages) -> Float:
+        """Return the numbers (h, w) for cells of the network's input."""
+        ...
+
+
+@runtime_checkable
 class Interpreted(Protocol):
     """Is of no known family: its outputs were interpreted by their values, and may be read in other ways."""
 
@@ -253,11 +271,13 @@ CAPABILITIES: dict[str, type] = {
     "Classifies": Classifies,
     "SegmentsPicture": SegmentsPicture,
     "FusesSegments": FusesSegments,
-    "MeasuresDepth": MeasuresDepth,
     "Explains": Explains,
     "Generates": Generates,
     "Encodes": Encodes,
     "Scores": Scores,
+    "Translates": Translates,
+    "FindsLandmarks": FindsLandmarks,
+    "EstimatesDepth": EstimatesDepth,
     "Interpreted": Interpreted,
 }
 
@@ -272,11 +292,13 @@ LACKS = {
     "Classifies": "tells no classes of a picture as a whole",
     "SegmentsPicture": "does not classify pixels",
     "FusesSegments": "gives no panoptic segments",
-    "MeasuresDepth": "does not measure depth",
     "Explains": "does not explain its scores",
     "Generates": "makes no pictures",
     "Encodes": "has no encoder",
     "Scores": "has no discriminator",
+    "Translates": "makes no picture of a picture",
+    "FindsLandmarks": "finds no landmarks",
+    "EstimatesDepth": "gives no depth",
     "Interpreted": "is of a known family, so its outputs need no interpretation",
 }
 

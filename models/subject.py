@@ -31,7 +31,9 @@ class Subject:
     layers would show only that position.
 
     `channels_last`: whether inputs may use that memory format, which is faster, without changing the result. `steady`:
-    whether a pass changes no state and draws no random numbers, so that its parts can be run one by one.
+    whether a pass changes no state and draws no random numbers, so that its parts can be run one by one. `alone`:
+    whether the network takes one input at a time, so that `scores` runs it once for each. `repeats`: how many passes
+    with different random numbers `scores` averages.
     """
 
     net: nn.Module
@@ -48,6 +50,8 @@ class Subject:
     spread: int = 1
     channels_last: bool = True
     steady: bool = True
+    alone: bool = False
+    repeats: int = 1
 
     @property
     def size(self) -> tuple[int, int]:

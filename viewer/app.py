@@ -93,7 +93,7 @@ def build(
 
     settings = Settings.load()
     if not geometry:
-        settings.geometry = settings.state = ""
+        settings.geometry, settings.layouts = "", {}
     application.setApplicationName("Vitrine")
     application.setDesktopFileName("vitrine")
     chosen: Any = theme_name or settings.theme

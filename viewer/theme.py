@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, QObject, QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPen, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
@@ -56,12 +56,22 @@ LIGHT = Colours.parse("f3f3f4 fcfcfd e2e2e5 1c1c1f 5f5f66 1767b5 cfcfd4 8a5a00 b
 _CLASS_HEX = "56b4e9 e69f00 009e73 cc79a7 f0e442 d55e00 0072b2 8778ff 00e196 b40f78 c3f0ff 695a2d"
 _CLASS_COLOURS = tuple(QColor(f"#{name}") for name in _CLASS_HEX.split())
 _NO_CLASS = QColor("#a8a8ad")
-# Ground truth, correct, wrong, missed, forced, ignored, changed, only in A, only in B: ids -2 to -10 of
-# `viewer.canvas.layers`. Correct and wrong, and A and B, differ in lightness too, so that they are told apart without
-# red and green.
-_ROLE_HEX = "ffffff 3ddc97 ff6b5e ff2d78 ffd23f 8fa3b8 ff9f1c 7fd4ff 8f5bff"
-_ROLE_COLOURS = (_NO_CLASS, *(QColor(f"#{name}") for name in _ROLE_HEX.split()))
-_GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
+# Ground truth, correct, wrong, missed, forced, ignored, changed, only in A, only in B, and the levels of a pyramid: ids
+# -2 to -17 of `viewer.canvas.layers`. Searched for like the five above, with all of these and among each other.
+_ROLE_HEX = "ffffff 3cff87 f06978 d21ea5 b4d21e 4b5a78 ff78e1 a5d2d2 b469d2"
+_LEVEL_HEX = "c30f0f 870ff0 965a5a 78873c b4963c 78c369 f0b4ff"
+_ROLE_COLOURS = (_NO_CLASS, *(QColor(f"#{name}") for name in f"{_ROLE_HEX} {_LEVEL_HEX}".split()))
+APART = 0.05  # the least distance in OKLab, for colour-blind eyes too, of a later class's colour from these
+_GOLDEN_SHARE = (3 - math.sqrt(5)) / 2
+_STEPS = 720  # hues to choose from
+# Ottosson 2020, and the full severity of Machado, Oliveira and Fernandes 2009; both from linear RGB.
+_LMS = np.array([[0.412221, 0.536333, 0.051446], [0.211903, 0.6807, 0.107397], [0.088302, 0.281719, 0.629979]])
+_LAB = np.array([[0.210454, 0.793618, -0.004072], [1.977998, -2.428592, 0.450594], [0.025904, 0.782772, -0.808676]])
+_PROTAN = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+_DEUTAN = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]]
+_TRITAN = [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]]
+_SIGHT = np.array([np.eye(3), _PROTAN, _DEUTAN, _TRITAN])
+_LIGHTNESS, _CHROMA = (0.82, 0.62, 0.72, 0.87, 0.67, 0.77), (0.14, 0.115, 0.09)
 # Colour maps of Kovesi 2015 (https://colorcet.com) whose lightness rises evenly: black to yellow, blue to cyan.
 _WARM, _COLD = "CET-L4", "CET-L6"
 REVERSED = "_r"
@@ -155,8 +165,8 @@ def icon(name: str) -> QIcon:
     return result
 
 
-def swatch(colour: QColor) -> QIcon:
-    """Return a small square of a colour, to stand before the name of what has it."""
+def swatch(colour: QColor, *, dashed: bool = False) -> QIcon:
+    """Return a small square of a colour, to stand before the name of what has it; hollow if that is drawn `dashed`."""
     pixmap = QPixmap(SWATCH_PX, SWATCH_PX)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
@@ -164,7 +174,15 @@ def swatch(colour: QColor) -> QIcon:
     # A faint edge, for a colour that is that of the ground.
     painter.setPen(QColor(128, 128, 128, 160))
     painter.setBrush(colour)
-    painter.drawRoundedRect(QRectF(0.5, 0.5, SWATCH_PX - 1, SWATCH_PX - 1), 3, 3)
+    if dashed:
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(colour, 2.5, Qt.PenStyle.CustomDashLine))
+        pen = painter.pen()
+        pen.setDashPattern([1.2, 0.8])
+        painter.setPen(pen)
+        painter.drawRect(QRectF(1.5, 1.5, SWATCH_PX - 3, SWATCH_PX - 3))
+    else:
+        painter.drawRoundedRect(QRectF(0.5, 0.5, SWATCH_PX - 1, SWATCH_PX - 1), 3, 3)
     painter.end()
     return QIcon(pixmap)
 
@@ -241,26 +259,38 @@ def _luminance(colour: QColor) -> float:
     return float(linear @ (0.2126, 0.7152, 0.0722))
 
 
-@cache
 def _generated(label: int) -> QColor:
-    """Return a colour from OKLCh (Ottosson 2020): hue by golden angle, lightness in three steps."""
-    lightness, chroma, hue = (0.82, 0.62, 0.72)[label % 3], 0.12, label * _GOLDEN_ANGLE
-    a, b = chroma * math.cos(hue), chroma * math.sin(hue)
-    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
-    medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
-    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    """Return a colour from OKLCh: hue by golden angle, lightness in six steps, apart from those of roles."""
+    turn, step = divmod(label, len(_LIGHTNESS))
+    free = _free()[step]
+    return QColor(*free[int(turn * _GOLDEN_SHARE % 1 * len(free))])
 
-    linear = np.clip(
-        (
-            4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
-            -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
-            -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
-        ),
-        0,
-        1,
-    )
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return QColor(*(round(255 * float(value)) for value in encoded))
+
+@cache
+def _free() -> tuple[list[tuple[int, int, int]], ...]:
+    """Return the colours of each lightness that are apart from those of roles and levels, in the order of hues."""
+    reserved = seen_by_all(np.array([cast(tuple[int, ...], colour.getRgb())[:3] for colour in _ROLE_COLOURS]))
+    hue = np.arange(_STEPS) / _STEPS * 2 * math.pi
+    found = []
+    for lightness in _LIGHTNESS:
+        rows = []
+        for chroma in _CHROMA:
+            lab = np.stack([np.full(_STEPS, lightness), chroma * np.cos(hue), chroma * np.sin(hue)], axis=1)
+            linear = np.clip(np.linalg.solve(_LMS, np.linalg.solve(_LAB, lab.T) ** 3).T, 0, 1)
+            coded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+            rgb = np.round(255 * coded).astype(np.int64)
+            far = np.linalg.norm(seen_by_all(rgb)[:, None] - reserved, axis=-1).min(axis=(1, 2))
+            rows += [(hue[at], tuple(rgb[at].tolist())) for at in np.flatnonzero(far > APART)]
+        found.append(list(dict.fromkeys(rgb for _, rgb in sorted(rows))))
+    return tuple(found)
+
+
+def seen_by_all(rgb: NDArray[np.integer[Any]]) -> NDArray[np.floating[Any]]:
+    """Return colours (N, 3) in OKLab as seen with normal sight, protanopia, deuteranopia and tritanopia (N, 4, 3)."""
+    channels = rgb / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    seen = np.einsum("sij,nj->nsi", _SIGHT, linear).clip(0, 1)
+    return np.cbrt(seen @ _LMS.T) @ _LAB.T
 
 
 def _renderer(drawing: str, colour: QColor) -> QSvgRenderer:

@@ -134,7 +134,7 @@ class HuggingFaceInstances(QueryRows):
         return stages.run("decode", make, self.floor)
 
     def chances(self, pixels: Pixels, stages: Any) -> Tensor:
-        """Return the score of each class for each query (Q, C): its chance times the mean of its mask where above half."""
+        """Return the score of each class for each query (Q, C): its chance times the mean of its mask."""
         found = self.queries(pixels, stages)
         chances = found.scores.softmax(-1)[:, :-1]
         if self._own_boxes:

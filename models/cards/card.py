@@ -28,6 +28,7 @@ MOST_NAME = 1000
 KINDS: dict[str, type | tuple[type, ...]] = {
     **{"name": str, "title": str, "task": str, "architecture": str, "licence": str, "sha256": str, "weights": str},
     **{"note": str, "classes": list, "input": list, "preprocessing": dict, "assumptions": dict, "runtime": dict},
+    "assume": dict,
 }
 TASKS = ("detection", "classification", "segmentation", "features", "generation")
 ZOO = ("torchvision:", "timm:")  # how the names of published models begin

@@ -1,8 +1,8 @@
-"""Depth: how far each pixel is, in metres, or how near without a unit.
+"""Depth: one number for each pixel, as a map, in the network's own unit.
 
-Arrays of the Result: `map` (H, W) float32, the values at the picture's pixels, for very large pictures at those of the
-network's own map. Meta: `extent` of the map in pixels of the picture, `quantity` ("metres", or "nearness", which is
-larger for what is nearer), `low`, `high` and `median` of the values.
+Arrays of the Result: `map` (h, w) float32, the cells of the network's output, which stretch over `meta["extent"]`, x0
+y0 x1 y1 in pixels of the picture. Meta: `lowest`, `highest`, `mean` of the map, `quantity`: "metres", "nearness"
+(without a unit, larger for what is nearer) or "" where no file says whether large numbers are near or far.
 """
 
 from __future__ import annotations
@@ -19,32 +19,26 @@ from models.types import Pixels, Refusal, Result
 
 @dataclass(frozen=True)
 class Params:
-    """No parameters: the network has none."""
+    """No parameters: the map is shown as it is."""
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return the depth of `pixels` (H, W, 3) uint8 RGB. Raises Refusal for a NaN or infinite output."""
-    values = model.depth(pixels, stages)
-    if not np.isfinite(values).all():
+    """Return the map of `pixels` (H, W, 3) uint8 RGB. Raises Refusal for a NaN or infinite output."""
+    found = np.asarray(model.depth(pixels, stages), np.float32)
+    stages.progress(None, "depth")
+    if not np.isfinite(found).all():
         raise Refusal("The network's output is not a number (NaN or infinite).", advice="Look at its weights.")
-    height, width = pixels.shape[:2]
-    meta = {
-        "kind": KIND,
-        "signed": False,
-        "extent": (0.0, 0.0, float(width), float(height)),
-        "quantity": model.depth_kind,
-        "low": float(values.min()),
-        "high": float(values.max()),
-        "median": float(np.median(values)),
-    }
-    return Result({"map": values}, meta)
+    extent = model.preprocess.extent(pixels.shape[1], pixels.shape[0])
+    meta = {"extent": extent, "lowest": float(found.min()), "highest": float(found.max()), "mean": float(found.mean())}
+    meta |= {"kind": KIND, "quantity": getattr(model, "depth_kind", ""), "signed": False}
+    return Result({"map": found}, {**meta, "classes": model.card.classes})
 
 
 INSPECTION = Inspection(
     id="depth",
     title="Depth",
-    help="How far each pixel is in metres, or, of networks without a unit, how near.",
-    needs=("MeasuresDepth",),
+    help="One number for each pixel, such as depth or disparity, in the network's own unit.",
+    needs=("EstimatesDepth",),
     params=Params,
     answer=answer,
 )

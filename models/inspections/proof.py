@@ -1,10 +1,13 @@
 """Proof: whether an attribution map explains more than chance, and whether it depends on the network's weights.
 
 The Result arrives in parts. Arrays: `map` (h, w) and `levels` (L,); once the map is complete, `deletion` and
-`insertion` (3, L) of the map, of a random map with the same grain and of a map of the centre; finally `twin` (h, w),
-the same method's map for the network with random weights. Meta: `maps` names the three; with the curves
-`deletion_areas` and `insertion_areas` (3), `better`, `verdict_text` and the `quantity` that they follow; with the twin
-`correlation` (Spearman), `similarity` (SSIM) and `twin_text`.
+`insertion` (3, L) of the map, of random maps with the same grain (their mean) and of a map of the centre, with the N
+random ones in `deletion_draws` and `insertion_draws` (N, L); then `twin` (h, w), the same method's map for the
+network with random weights; and last captum's infidelity and sensitivity. Meta: `maps` names the three, `draws` is N;
+with the curves `deletion_areas` and `insertion_areas` (3), `deletion_spread` and `insertion_spread` (standard
+deviations over the random maps), `gains` (3) and `random_reach` (see `faithfulness.verdict`), `better`, `verdict_text`
+and the `quantity` that they follow; with the twin `correlation` (Spearman), `similarity` (SSIM) and `twin_text`;
+`infidelity`, `infidelity_explained` and `infidelity_text`; `sensitivity` and `sensitivity_text`.
 """
 
 from __future__ import annotations
@@ -18,9 +21,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from models.attributions import captum_metrics
 from models.attributions.attribution import Attribution, Heatmap, Probe, probe_of, subject_of, told
+from models.attributions.captum_metrics import Nudges
 from models.attributions.faithfulness import (
     MAPS,
+    MOST_DRAWS,
     Curves,
     area,
     centre_map,
@@ -30,13 +36,14 @@ from models.attributions.faithfulness import (
     on_input,
     quantity,
     random_map,
+    reach,
     span,
     spearman,
     ssim,
     twin_words,
     verdict,
 )
-from models.attributions.perturbation import baseline_param, swept
+from models.attributions.perturbation import baseline, baseline_param, swept
 from models.attributions.random_twin import Twin, twin
 from models.attributions.target import TargetParams
 from models.engine import registry
@@ -44,7 +51,7 @@ from models.inspection import Inspection
 from models.params import param
 from models.runtime.stage_cache import CachedStages
 from models.subject import PARTS
-from models.types import Pixels, Refusal, Result
+from models.types import Float, Pixels, Refusal, Result
 
 UNIT = "passes"
 
@@ -57,7 +64,30 @@ class Params(TargetParams):
     settings: str = param("", "Its settings", "Parameters of that method, such as layer=layer4; baseline=blur.")
     steps: int = param(20, "Steps", "In how many steps pixels are removed or added.", low=5, high=200, step=1)
     baseline: str = baseline_param("mean")
-    seed: int = param(0, "Seed", "Another number draws another random map and other weights.", low=0, high=2**31 - 1)
+    draws: int = param(5, "Random maps", "How many random maps it is compared with.", low=2, high=MOST_DRAWS, step=1)
+    seed: int = param(
+        0, "Seed", "Another number draws other random maps, other weights and other squares.", low=0, high=2**31 - 1
+    )
+    squares: int = param(
+        64,
+        "Squares",
+        "Random squares taken away to measure infidelity; 0 leaves it out.",
+        low=0,
+        high=1000,
+        step=1,
+    )
+    nudges: int = param(
+        8,
+        "Nudges",
+        "Slightly moved inputs whose maps are compared to measure sensitivity, each as long as the map itself; "
+        "0 leaves it out.",
+        low=0,
+        high=100,
+        step=1,
+    )
+    radius: float = param(
+        0.02, "Nudge", "How far every value is moved at most, as a share of the input's range.", low=0.001, high=0.5
+    )
 
 
 def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
@@ -75,30 +105,29 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     told(heat, method, probe)
     done, of = heat.more.get("collected", 1), heat.more.get("of", 1)
     meta = {"kind": "proof", "method": method.title, "target": probe.target.title, "extent": heat.extent, "maps": MAPS}
-    meta |= {"input": subject.size, "failed": 0, "unit": UNIT}
+    meta |= {"input": subject.size, "failed": 0, "unit": UNIT, "draws": params.draws}
+    rows = 2 + params.draws
 
     arrays = {"map": heat.values.astype(np.float32), "levels": np.linspace(0, 1, params.steps + 1, dtype=np.float32)}
     if heat.partial:
         # The map will still improve, so curves of this one would be wasted.
-        total = 2 * of + 2 * len(MAPS) * (params.steps + 1)
+        total = 2 * of + 2 * rows * (params.steps + 1)
         return Result(arrays, {**meta, "collected": done, "of": total, "partial": True})
     own = on_input(heat.values, heat.extent, subject)
-    key = (subject.key, method.id, given, params.steps, params.baseline, params.seed)
+    key = (subject.key, method.id, given, params.steps, params.baseline, params.draws, params.seed)
 
     def inputs() -> Curves:
-        maps = own, random_map(own, seed=params.seed), centre_map(subject.size)
+        random = [random_map(own, seed=(params.seed, number)) for number in range(params.draws)]
+        maps = own, centre_map(subject.size), *random
         return curves_of(subject, maps, steps=params.steps, filling=params.baseline, seed=params.seed)
 
     curves = stages.run("curve inputs", inputs, *key)
     columns = probe.scores.shape[1]
     sweep = swept(stages, "curves", lambda: curves.sweep(columns), *key, first=curves.order[1], unit=UNIT)
     deletion, insertion = curves.read(explained(probe, sweep.scores), sweep.known)
-    areas = area(curves.levels, deletion), area(curves.levels, insertion)
-    followed = quantity(probe)
-    better, words = verdict(*areas, span=span([deletion, insertion], followed))
-    meta |= {"deletion_areas": areas[0].tolist(), "insertion_areas": areas[1].tolist()}
-    meta |= {"better": better, "verdict_text": words, "quantity": followed}
-    arrays |= {"deletion": deletion, "insertion": insertion}
+    drawn, about = _against_chance(curves, deletion, insertion, quantity(probe))
+    arrays |= drawn
+    meta |= about
     done, total = done + sweep.done, 2 * of + sweep.of
     if not sweep.complete:
         return Result(arrays, {**meta, "collected": done, "of": total, "partial": True})
@@ -110,7 +139,71 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     correlation = spearman(heat.values, other.values)
     meta |= {"correlation": correlation, "twin_text": twin_words(correlation)}
     meta["similarity"] = ssim(own, on_input(other.values, other.extent, subject))
-    return Result(arrays | {"twin": other.values.astype(np.float32)}, {**meta, "collected": done, "of": total})
+    arrays |= {"twin": other.values.astype(np.float32)}
+    if params.squares:
+        meta |= _infidelity(probe, own, params, key)
+    if params.nudges:
+        total += params.nudges
+        made = _nudged(method, probe, given, heat, params)
+        done += made.done
+        if not made.complete:
+            return Result(arrays, {**meta, "collected": done, "of": total, "partial": True})
+        meta["sensitivity"] = made.sensitivity()
+        meta["sensitivity_text"] = captum_metrics.sensitivity_words(meta["sensitivity"], params.radius)
+    return Result(arrays, {**meta, "collected": done, "of": total})
+
+
+def _against_chance(
+    curves: Curves, deletion: Float, insertion: Float, followed: str
+) -> tuple[dict[str, Float], dict[str, Any]]:
+    """Return the arrays and the meta of curves (M, L): those of the map, of the centre, and of the random maps."""
+    arrays: dict[str, Float] = {}
+    gains = area(curves.levels, insertion) - area(curves.levels, deletion)
+    better, words = verdict(gains[0], gains[2:], gains[1], span=span([deletion, insertion], followed))
+    mean, away = reach(gains[2:])
+    meta: dict[str, Any] = {"gains": [float(gains[0]), mean, float(gains[1])], "random_reach": away}
+    meta |= {"better": better, "verdict_text": words, "quantity": followed}
+    for name, found in (("deletion", deletion), ("insertion", insertion)):
+        arrays |= {name: np.stack([found[0], found[2:].mean(0), found[1]]), f"{name}_draws": found[2:]}
+        meta[f"{name}_areas"] = area(curves.levels, arrays[name]).tolist()
+        meta[f"{name}_spread"] = float(area(curves.levels, found[2:]).std(ddof=1))
+    return arrays, meta
+
+
+def _infidelity(probe: Probe, own: Float, params: Params, key: tuple[object, ...]) -> dict[str, Any]:
+    """Return the entries of the meta about a map's infidelity; `own` is the map in network pixels."""
+    filling = baseline(probe.subject, params.baseline)
+
+    def make() -> captum_metrics.Infidelity:
+        return captum_metrics.infidelity(probe, own, filling, count=params.squares, seed=params.seed)
+
+    target = probe.target.plus, probe.target.minus
+    found = probe.stages.run("infidelity", make, *key, *target, params.squares)
+    told = captum_metrics.infidelity_words(found)
+    return {"infidelity": found.value, "infidelity_explained": found.explained, "infidelity_text": told}
+
+
+def _nudged(method: Attribution, probe: Probe, given: Any, heat: Heatmap, params: Params) -> Nudges:
+    """Return the maps of nudged inputs as far as they are made; the rest follow while the engine is idle."""
+    stages = probe.stages
+    if "layer" in heat.more:
+        given = replace(given, layer=heat.more["layer"])
+
+    def make() -> Nudges:
+        values = np.asarray(heat.values, np.float32)
+        return Nudges(method, probe, given, values, radius=params.radius, count=params.nudges)
+
+    made: Nudges = stages.run("nudged maps", make, probe.subject.key, method.id, given, params.nudges, params.radius)
+    if made.failure is not None:
+        failure, made.failure = made.failure, None
+        raise failure
+    if stages.context.later is not None and not made.complete:
+        stages.meanwhile(f"nudged maps {id(made)}", made.rest())
+        return made
+    while not made.complete:
+        stages.progress(made.done / made.of, f"Sensitivity: {made.done} of {made.of} maps")
+        made.step()
+    return made
 
 
 def _method(name: str) -> Attribution:

@@ -133,6 +133,12 @@ class Preprocess:
             image = functional.pad(image, self._margins(pixels))
         return image[None]
 
+    def plain(self, x: Tensor) -> Tensor:
+        """Return inputs (N, 3, h, w) as pictures RGB from 0 to 1, without their normalisation."""
+        mean, std = (x.new_tensor(v).view(1, 3, 1, 1) for v in (self.mean, self.std))
+        made = (x * std + mean) / self.range
+        return made.flip(1) if self.order == "bgr" else made
+
     def _resized(self, image: Tensor, sides: list[int], mode: InterpolationMode, *, antialias: bool = True) -> Tensor:
         if self.rounding == HUGGING_FACE:
             return transform_v2.resize(image.contiguous(), sides, mode, antialias=antialias)

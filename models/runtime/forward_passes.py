@@ -48,7 +48,8 @@ class Behaviour:
     @property
     def about(self) -> dict[str, Any]:
         """The fields of a Subject that describe passes."""
-        return {"channels_last": self.channels_last, "steady": self.steady}
+        own = {"channels_last": self.channels_last, "steady": self.steady}
+        return {**own, "alone": self.alone, "repeats": self.repeats}
 
     def subject(self, found: Subject) -> Subject:
         """Return a subject whose scores are computed by passes of this behaviour."""

@@ -82,7 +82,8 @@ def window(qtbot: QtBot, engine: Engine) -> Iterator[Window]:
     qtbot.waitUntil(lambda: session.description is not None and not session.stale, timeout=60_000)
     for panel in window.panels:
         if not window.docks.shown(panel):
-            window.docks.toggle(panel)
+            window.docks.show(panel)
+        _ = window.panels[panel]  # also one that cannot answer for the model, and is therefore not shown
     window.tell("A message", details="with details", severity="error")
     for overlay in (window.palette_overlay, window.shortcuts, window.zoo.dialog):
         overlay.open()
@@ -186,9 +187,12 @@ def test_every_entry_leads_to_its_panel() -> None:
 def test_every_panel_can_be_toggled_by_a_command(window: Window) -> None:
     for name, panel in window.panels.items():
         command = window.commands[f"panel-{name}"]
-        assert command.title == panel.entry.title and command.shortcuts
+        assert command.title == panel.entry.title
         window.docks.show(name)
         QApplication.processEvents()
+        if not window.docks.can(name):
+            assert not window.docks.shown(name) and not command.available, f"{name} cannot answer for a detector"
+            continue
         window.commands.run(command)
         assert not window.docks.shown(name), name
         window.commands.run(command)

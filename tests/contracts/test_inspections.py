@@ -31,6 +31,16 @@ INSPECTIONS = list(registry.all_inspections().values())
 CLASSES = ("background", "a", "b", "c")
 FOLDERS = {"neighbours": ("folder",), "posterior": ("folder",), "attribute": ("with_folder", "without_folder")}
 
+# Fewer passes than a user would want, for methods that make hundreds of them.
+FEW = {
+    "shapley_sampling": {"samples": 1, "segments": 6},
+    "gradient_shap": {"samples": 4},
+    **{f"layer_{name}": {"steps": 4} for name in ("conductance", "integrated_gradients")},
+    "internal_influence": {"steps": 4},
+    "neuron_conductance": {"steps": 4},
+    "proof": {"squares": 6, "nudges": 1},
+}
+
 
 def fingerprint(net: torch.nn.Module) -> str:
     """Everything of a network that an inspection must leave alone."""
@@ -97,7 +107,8 @@ def asked(inspection: Any, source: Source, given: Mapping[str, Any] | None = Non
     """The question, about what the inspection reads; with a folder of pictures where it compares with some."""
     about = None if inspection.reads == "nothing" else subject(inspection, source)
     folders = dict.fromkeys(FOLDERS.get(inspection.id, ()), str(Path(source.path).parent))
-    return Request.make(inspection.id, "tiny", about, {**(given or {}), **folders})
+    few = FEW.get(inspection.id, {})
+    return Request.make(inspection.id, "tiny", about, {**(given or {}), **folders, **few})
 
 
 def skip_if_never(answer: Any) -> None:

@@ -339,7 +339,7 @@ def test_depth_is_interpolated_as_the_librarys_post_processing_does(
     assert values.shape == (HEIGHT, WIDTH) and values.std() > 0
     np.testing.assert_allclose(values, expected.numpy(), atol=1e-3 * float(expected.abs().max()))
     assert found.meta["quantity"] == ("metres" if name == "glpn" else "nearness")
-    assert found.meta["low"] == values.min() and found.meta["high"] == values.max()
+    assert found.meta["lowest"] == values.min() and found.meta["highest"] == values.max()
     explained = ask(engine, "saliency", place, source)
     assert explained.arrays["map"].any()
 

@@ -66,7 +66,7 @@ def test_a_map_is_asked_for_once_its_verdict_is_known(desk: Make, tmp_path: Path
     d = desk(picture(tmp_path), model=classifier(tmp_path), lane=late, settle=False)
     late.answer("describe")
     d.until(lambda: d.session.description is not None)
-    late.answer()
+    late.answer("classify")
     d.run("explain")
     waiting = [request.inspection for _, request in late.waiting]
     assert "verdicts" in waiting and "grad_cam" not in waiting
@@ -195,12 +195,16 @@ def test_a_box_of_a_detector_is_explained_and_its_parts(desk: Make, pictures: li
     d.run("explain")
     d.settle()
     assert asked(d) == {} and "Best box" in panel(d).target.about.text()
+    # Which of several boxes of one class is explained is marked on the picture.
+    mark, best = d.layer("explained"), int(d.result.arrays["scores"].argmax())
+    assert np.array_equal(mark.boxes[0], d.result.arrays["boxes"][best]) and mark.text(0).startswith("Explained: ")
     chosen = int(d.result.arrays["ids"][1])
     d.store.update(d.document.with_selected(chosen))
     d.settle()
     name = d.result.meta["classes"][d.result.arrays["labels"][1]]
     assert asked(d) == {"box": chosen} and panel(d).target.about.text().startswith(f"{name} ")
     assert str(chosen) not in told(d)["Explains"]
+    assert np.array_equal(d.layer("explained").boxes[0], d.result.arrays["boxes"][1])
     panel(d).target.part_picked.emit("x1")
     d.settle()
     assert shows(d, d.direct("grad_cam", box=chosen, part="x1")) and not panel(d).target.target.isEnabled()
@@ -209,6 +213,7 @@ def test_a_box_of_a_detector_is_explained_and_its_parts(desk: Make, pictures: li
     d.store.update(d.document.with_region((10.0, 20.0, 60.0, 80.0), "3").explaining(part="score"))
     d.settle()
     assert asked(d) == {"region": "10.0,20.0,60.0,80.0", "target": "3"}
+    assert d.layer("explained") is None and d.layer("region") is not None
     assert "missed" in panel(d).target.about.text() and panel(d).target.target.currentText() == "3"
     panel(d).target.target_picked.emit("5")
     assert d.document.region_label == "5"
@@ -336,7 +341,15 @@ def test_what_fails_is_said_and_the_last_map_stays(birds: Any) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0"), (0.5, "0.5"), (-2.3456, "-2.346"), (1e-5, "1e-05"), (123456.0, "1.23e+05"), (12.0, "12")],
+    [
+        (0.0, "0"),
+        (0.5, "0.5"),
+        (-2.3456, "-2.346"),
+        (1e-5, "1e-05"),
+        (0.00156, "0.00156"),
+        (123456.0, "1.23e+05"),
+        (12.0, "12"),
+    ],
 )
 def test_numbers_are_written_with_digits_that_count(value: float, text: str) -> None:
     assert attribution.number(value) == text

@@ -10,8 +10,8 @@ from pytestqt.qtbot import QtBot
 
 from viewer import theme
 from viewer.canvas import mosaic
+from viewer.widgets.charts.histogram import ValueHistogram
 from viewer.widgets.pictures.channel_grid import ChannelGrid
-from viewer.widgets.pictures.channel_view import ValueHistogram
 
 
 def test_a_sheet_is_the_tiles_laid_out_one_by_one() -> None:

@@ -23,6 +23,6 @@ def test_a_panel_behind_another_comes_to_the_front_and_gets_its_height(desk: Mak
     assert docks["lineage"].isHidden(), "in front it is closed"
     d.run("panel-truth")
     QApplication.processEvents()
-    assert docks["truth"].height() >= d.window.panels["truth"].height_px - 24, "but for the tabs"
+    assert docks["truth"].height() >= d.window.panels["truth"].entry.height_px - 24, "but for the tabs"
     bars = [bar for bar in d.window.findChildren(QTabBar) if bar.parent() is d.window and bar.isVisible()]
     assert bars and all(bar.elideMode() == Qt.TextElideMode.ElideNone for bar in bars)

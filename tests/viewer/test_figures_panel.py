@@ -21,6 +21,7 @@ from models.requests import Request
 from models.types import Result, Source
 from viewer.menus import file as file_menu
 from viewer.panels.figures import FiguresPanel
+from viewer.widgets.charts import figure_data
 from viewer.widgets.charts.bar_chart import Bar, BarChart
 from viewer.widgets.charts.confusion_matrix import MatrixChart
 
@@ -86,6 +87,7 @@ def test_nothing_is_asked_until_the_button(desk: Make, truth: Path) -> None:
     d.until(lambda: d.document.truth is not None)
     d.settle()
     assert panel.run.isEnabled() and panel.shown is None and "figures" not in d.session.wanted
+    assert panel.scope.isHidden()
     assert not d.window.commands.actions(d.window)["export-figures"].isEnabled()
 
 
@@ -113,6 +115,12 @@ def test_they_stay_when_another_picture_is_shown(desk: Make, truth: Path) -> Non
     d, panel = opened(desk, truth)
     evaluate(d, panel)
     before = panel.shown
+    assert panel.scope.text() == f"All {len(SAMPLES)} pictures" and not panel.scope.isHidden()
+    panel.copy.click()
+    assert QGuiApplication.clipboard().text().startswith(panel.scope.text())
+    assert before is not None
+    part = Result(before[1].arrays, {**before[1].meta, "of": 364, "pictures": 183})
+    assert figure_data.scope(part) == "183 of 364 pictures"
     d.session.step(1)
     d.until(lambda: d.document.current == 1)
     d.settle()
@@ -227,6 +235,7 @@ def test_charts_say_what_is_under_the_pointer(qtbot: Any) -> None:
     qtbot.addWidget(matrix)
     matrix.resize(400, 300)
     matrix.set_counts(["cat", "dog", "background"], np.array([[5, 1, 2], [0, 7, 3], [4, 6, 0]]))
+    matrix.grab()
     field = matrix.field()
 
     def at(row: int, column: int) -> str:
@@ -241,4 +250,5 @@ def test_charts_say_what_is_under_the_pointer(qtbot: Any) -> None:
     qtbot.addWidget(bars)
     bars.resize(300, 100)
     bars.set_bars([Bar("A", 0.5, "50 %", "half"), Bar("B", 1.0, "100 %", "all")])
-    assert bars.explain(QPointF(10, 5)) == "half" and bars.explain(QPointF(10, bars.row_height + 6)) == "all"
+    bars.grab()
+    assert bars.explain(bars.place_of(0.2, 0)) == "half" and bars.explain(bars.place_of(0.9, 1)) == "all"

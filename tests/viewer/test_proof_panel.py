@@ -30,7 +30,8 @@ def proved(desk: Make, tmp_path: Path) -> Any:
     """A window in which a map of integrated gradients was put to the proof."""
     d = desk(picture(tmp_path), picture(tmp_path, seed=1), model=classifier(tmp_path))
     d.run("panel-proof")
-    d.store.update(d.document.explaining(method="integrated_gradients", target="dog"), title="Explain")
+    few = d.document.with_value("proof", squares=8, nudges=1)
+    d.store.update(few.explaining(method="integrated_gradients", target="dog"), title="Explain")
     finish(d)
     return d
 
@@ -81,6 +82,8 @@ def test_what_is_shown_are_the_engines_numbers(proved: Any) -> None:
         assert np.array_equal(shown.shown[1].arrays[name], wanted.arrays[name]), name
     assert shown.verdict.text() == wanted.meta["verdict_text"]
     assert wanted.meta["twin_text"] in shown.details.text()
+    assert f"{wanted.meta['draws']} random maps" in shown.verdict.text() and wanted.meta["draws"] == 5
+    assert f"of {wanted.meta['draws']} random" in shown.deletion.accessibleDescription()
     assert shown.caution.text() == CAUTION and "not whether the network is right" in CAUTION
     for chart, name in ((shown.deletion, "deletion"), (shown.insertion, "insertion")):
         said = chart.accessibleDescription()
@@ -150,10 +153,13 @@ def test_numbers_are_copied_and_curves_written(proved: Any, tmp_path: Path) -> N
     (table, first) = maps.export_proof(proved.window, tmp_path / "curves.csv")
     with table.open(encoding="utf-8") as file:
         rows = list(csv.reader(file))
-    assert rows[0][0] == "share" and len(rows[0]) == 7 and len(rows) == len(shown[1].arrays["levels"]) + 1
+    draws = shown[1].meta["draws"]
+    assert rows[0][0] == "share" and len(rows) == len(shown[1].arrays["levels"]) + 1
+    assert len(rows[0]) == 7 + 2 * draws and rows[0][-1] == f"insertion, random {draws}"
     read = np.array([[float(value) for value in row] for row in rows[1:]])
     assert np.allclose(read[:, 1:4].T, shown[1].arrays["deletion"], rtol=1e-4, atol=1e-6)
-    assert np.allclose(read[:, 4:].T, shown[1].arrays["insertion"], rtol=1e-4, atol=1e-6)
+    assert np.allclose(read[:, 4:7].T, shown[1].arrays["insertion"], rtol=1e-4, atol=1e-6)
+    assert np.allclose(read[:, 7 + draws :].T, shown[1].arrays["insertion_draws"], rtol=1e-4, atol=1e-6)
 
     body = json.loads(maps.export_proof(proved.window, tmp_path / "p.json")[0].read_text(encoding="utf-8"))
     assert body["insertion_areas"] == pytest.approx(shown[1].meta["insertion_areas"])
@@ -171,8 +177,6 @@ def test_a_chart_tells_the_value_of_the_nearest_point(qtbot: Any) -> None:
     share = np.linspace(0, 1, 5)
     values = np.array([1.0, 0.5, 0.25, np.nan, 0.0])
     chart.set_curves([Curve("This map", share, values, 0.4, 0)], low=0.0, high=1.0)
-    field = chart.field()
-    place = QPointF(field.left() + 0.25 * field.width(), field.bottom() - 0.5 * field.height())
-    assert chart.explain(place + QPointF(3, 2)) == "This map at 25%: 0.5"
-    assert not chart.explain(QPointF(field.right(), field.top()))
     chart.grab()
+    assert chart.explain(chart.place_of(0.25, 0.5) + QPointF(3, 2)) == "This map at 25%: 0.5"
+    assert not chart.explain(QPointF(chart.field().right(), chart.field().top()))

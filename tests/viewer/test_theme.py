@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from viewer import theme
+from viewer.canvas.layers import CORRECT, LEVELS, MISSED, WRONG, level_ids
 
 DRAWINGS = sorted(path.stem for path in theme.ICONS.glob("*.svg"))
 NEEDED = set(
@@ -88,6 +89,27 @@ def test_the_first_twelve_classes_differ_for_everyone(sight: str) -> None:
     seen = [perceived(label, sight) for label in range(12)]
     smallest = min(float(np.linalg.norm(a - b)) for a, b in combinations(seen, 2))
     assert smallest > (0.15 if sight == "normal" else 0.07)
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+def test_verdicts_levels_and_classes_never_share_a_colour(sight: str) -> None:
+    verdicts, levels = [CORRECT, WRONG, MISSED], level_ids(np.arange(LEVELS)).tolist()
+    classes = range(200)
+    groups = [[perceived(number, sight) for number in group] for group in (verdicts, levels, classes)]
+    for one, other in combinations(groups, 2):
+        least = min(float(np.linalg.norm(a - b)) for a in one for b in other)
+        assert least > (0.05 if sight == "normal" else 0.04)
+    for group in groups[:2]:
+        assert min(float(np.linalg.norm(a - b)) for a, b in combinations(group, 2)) > 0.05
+    twelve = groups[2][:12]
+    for group in groups[:2]:
+        assert min(float(np.linalg.norm(a - b)) for a in group for b in twelve) > (0.085 if sight == "normal" else 0.05)
+
+
+def test_what_is_missed_differs_from_what_is_wrong_without_any_colour(qapp: QApplication) -> None:
+    grey = QColor("#888888")
+    full, hollow = (theme.swatch(grey, dashed=dashed).pixmap(12, 12).toImage() for dashed in (False, True))
+    assert full.pixelColor(6, 6).alpha() == 255 and hollow.pixelColor(6, 6).alpha() == 0
 
 
 def test_a_class_keeps_its_colour_and_stands_out_from_black() -> None:

@@ -275,10 +275,10 @@ def test_the_scrubber_shows_frames_and_goes_there_when_let_go(opened: Any) -> No
 def test_a_drag_over_the_plots_seeks(opened: Any) -> None:
     shown = keep(opened, 1, 2)
     field = shown.plots.field(0)
-    QTest.mousePress(shown.plots, LEFT, pos=QPointF(field.left(), 8).toPoint())
+    QTest.mousePress(shown.plots.viewport(), LEFT, pos=QPointF(field.left(), 8).toPoint())
     assert shown.frame == 0 and opened.document.latent.code == "seed:2"
-    QTest.mouseMove(shown.plots, QPointF(field.center().x(), 8).toPoint())
-    QTest.mouseRelease(shown.plots, LEFT, pos=QPointF(field.center().x(), 8).toPoint())
+    QTest.mouseMove(shown.plots.viewport(), QPointF(field.center().x(), 8).toPoint())
+    QTest.mouseRelease(shown.plots.viewport(), LEFT, pos=QPointF(field.center().x(), 8).toPoint())
     opened.settle()
     assert opened.document.latent.code == write(shown.frames.codes[shown.frame])
     assert "Length" in shown.plots.explain(QPointF(field.center().x(), 8))

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 # Negative colour ids denote a box's role instead of its class; the theme defines a colour for each.
 NO_CLASS, TRUTH, CORRECT, WRONG, MISSED, FORCED, IGNORED, CHANGED, ONLY_A, ONLY_B = range(-1, -11, -1)
+FIRST_LEVEL, LEVELS = -11, 7  # the levels of a pyramid, the finest first; from the eighth on, colours repeat
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]
@@ -205,6 +206,11 @@ class Note:
 
 Layer = Boxes | Links | Heat | Labels | Points | Masks | Skeletons | Note
 FIRST_TRUTH = -2
+
+
+def level_ids(levels: Int) -> Int:
+    """Return the colour ids of the levels of a pyramid, 0 for the finest."""
+    return FIRST_LEVEL - np.asarray(levels, np.int64) % LEVELS
 
 
 def truth_ids(rows: Int) -> Int:

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QRubberBand, QWidget
 
 from viewer.canvas.card import Card
 from viewer.canvas.layers import NO_CLASS, Boxes, Hit, Labels, Layer, Note, hits
+from viewer.canvas.legend import LegendCard
 from viewer.canvas.readout import Marker, Readout, StaleDot
 from viewer.canvas.stage import Look, Stage
 from viewer.theme import class_colour, colours
@@ -74,6 +75,7 @@ class Canvas(QWidget):
         self._stale = StaleDot(self)
         self._marker = Marker(self)
         self.card = Card(self)
+        self.legend = LegendCard(self)
         self._stage.look_changed.connect(self._looked)
         self._stage.setBackgroundBrush(colours().canvas)
 
@@ -269,6 +271,7 @@ class Canvas(QWidget):
         self._stage.resize(event.size())
         self._stale.settle()
         self.card.settle()
+        self.legend.settle()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.PaletteChange:

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from viewer.commands.command import Commands
-from viewer.menus import edit, file, inspect, latent, maps, model, second_model, timeline, user_code, view
+from viewer.menus import (
+    edit,
+    file,
+    inspect,
+    interpretation,
+    latent,
+    maps,
+    model,
+    second_model,
+    timeline,
+    user_code,
+    view,
+)
 from viewer.menus import help as help_menu
 from viewer.window.main_window import Window
 
@@ -29,6 +41,7 @@ def table(window: Window) -> Commands:
             *view.playback(window),
             *model.commands(window),
             *user_code.commands(window),
+            *interpretation.commands(window),
             *second_model.commands(window),
             *inspect.commands(window),
             *maps.commands(window),

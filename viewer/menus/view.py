@@ -12,6 +12,9 @@ from viewer import theme
 from viewer.commands.command import Command
 from viewer.menus import timeline
 from viewer.window.main_window import Window
+from viewer.window.workspaces import BY_ID, WORKSPACES
+
+MODIFIERS = ("Alt", "Alt+Shift", "Ctrl+Alt", "Ctrl+Alt+Shift")
 
 
 def commands(w: Window) -> list[Command]:
@@ -63,15 +66,41 @@ def commands(w: Window) -> list[Command]:
             group="layers",
             checked=lambda: shown("labels"),
         ),
+        Command(
+            "legend",
+            "Legend",
+            partial(flip, "legend"),
+            shortcut="Shift+L",
+            menu="View",
+            group="layers",
+            help="What the colours of boxes and maps mean; it can be dragged",
+            checked=lambda: shown("legend"),
+        ),
+        *[
+            Command(
+                f"workspace-{workspace.id}",
+                workspace.title,
+                partial(w.docks.enter, workspace.id),
+                shortcut=f"Ctrl+{number}",
+                menu="View/Workspace",
+                group="workspace",
+                icon=workspace.icon,
+                help=workspace.help,
+                enabled=partial(w.docks.serves, workspace.id),
+                checked=partial(w.docks.stands_in, workspace.id),
+            )
+            for number, workspace in enumerate(WORKSPACES, 1)
+        ],
         *[
             Command(
                 f"panel-{panel.id}",
                 panel.title,
                 partial(w.docks.toggle, panel.id),
                 shortcut=_panel_keys(number),
-                menu="View/Panels",
+                menu=f"View/Panels/{BY_ID[panel.workspace].title}" if panel.workspace in BY_ID else "View/Panels",
                 group="window",
                 icon=panel.icon,
+                enabled=partial(w.docks.can, panel.id),
                 checked=partial(w.docks.shown, panel.id),
             )
             for number, panel in enumerate(w.panels.entries.values(), 1)
@@ -117,12 +146,12 @@ def playback(w: Window) -> list[Command]:
 
 
 def _panel_keys(number: int) -> str:
-    """Return the keys of the panel with a number from 1.
+    """Return the keys of the panel with a number from 1, "" if there are none left.
 
     Nine with Alt, nine more with a further modifier, and so on.
     """
     more, digit = divmod(number - 1, 9)
-    return f"{('Alt', 'Alt+Shift', 'Ctrl+Alt', 'Ctrl+Alt+Shift')[more]}+{digit + 1}"
+    return f"{MODIFIERS[more]}+{digit + 1}" if more < len(MODIFIERS) else ""
 
 
 def zoom_to_selection(w: Window) -> None:

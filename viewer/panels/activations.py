@@ -22,9 +22,9 @@ from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
 from viewer.widgets.charts.colour_bar import ColourBar
+from viewer.widgets.charts.histogram import ValueHistogram
 from viewer.widgets.pictures.channel_view import (
     ChannelView,
-    ValueHistogram,
     choice,
     copy_button,
     fill_choice,
@@ -34,6 +34,7 @@ from viewer.widgets.tables.fact_card import Card
 
 INSPECTION = feature_maps.ACTIVATIONS
 UNIT, LAYERS = "activations.unit", "activations.layers"
+THROUGH = "neuron_conductance"  # the map of what reaches the score by way of the clicked channel
 UNITS, EFFECT = "units", "Effect on the picture"
 AUTOMATIC = "Automatic"
 SORTS = (("As they are", "none"), ("Mean", "mean"), ("Largest value", "max"), ("Class relevance", "relevance"))
@@ -297,7 +298,7 @@ class ActivationPanel(Panel):
 
     def _choose_layer(self) -> None:
         document = self.store.document.explaining(layer=str(self.layer.currentData()))
-        document = document.with_value(INSPECTION, chosen=None).with_view(unit=None)
+        document = document.with_value(INSPECTION, chosen=None).with_value(THROUGH, channel=None).with_view(unit=None)
         self.store.update(document, title="Layer")
 
     def _pick(self, channel: int) -> None:
@@ -307,6 +308,8 @@ class ActivationPanel(Panel):
     def _set(self, title: str, **changed: object) -> None:
         changed = {name: None if value in ("none", feature_maps.OWN) else value for name, value in changed.items()}
         document = self.store.document.with_value(INSPECTION, **changed)  # type: ignore[arg-type]
+        if "chosen" in changed:
+            document = document.with_value(THROUGH, channel=changed["chosen"])  # type: ignore[arg-type]
         self.store.update(document, title=title, merge="activations.chosen" if "chosen" in changed else "")
 
     def _now(self, document: Document) -> tuple[object, object]:

@@ -30,7 +30,7 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
-from viewer.widgets.charts.histogram import Histogram
+from viewer.widgets.charts.histogram import IoUHistogram
 from viewer.widgets.controls.anchor_design_form import DesignFields
 from viewer.widgets.controls.fields import CheckRow
 from viewer.widgets.controls.form import Form
@@ -76,7 +76,7 @@ class WorkbenchPanel(Panel):
         self.design = DesignFields()
         self.design.changed.connect(self._redesign)
         self.coverage = _text("Coverage of the data set")
-        self.bars = Histogram("Objects of the data set by the IoU of their best anchor")
+        self.bars = IoUHistogram("Objects of the data set by the IoU of their best anchor")
         self.suggest = QPushButton("Suggest by k-means")
         self.suggest.setToolTip("Find scales and ratios from the shapes of the data set's objects")
         self.suggest.clicked.connect(self._suggest)

@@ -56,6 +56,7 @@ class AttributionPanel(Panel):
         self._request: Request | None = None
         self._result: Result | None = None
         self._texts: dict[int, str] = {}
+        self._detections: Result | None = None
         self._failure: tuple[Request | None, str] = (None, "")
         self._heat: tuple[Result, Look, Heat] | None = None
         self._memory: dict[str, Any] = {}
@@ -117,6 +118,7 @@ class AttributionPanel(Panel):
             self.methods.judge(attribution.judgements(result))
             self.store.update(attribution.judged(document, request, result))
         elif slot == "detect":
+            self._detections = result
             self._texts = dict(zip(result.arrays["ids"].tolist(), detections.detection_texts(result), strict=True))
         elif slot == self.id:
             self._request, self._result = request, result
@@ -136,12 +138,18 @@ class AttributionPanel(Panel):
         """Drop what belongs to the previous picture or model."""
         self._request = self._result = self._verdicts = self._heat = None
         self._read()
-        self._failure, self._texts = (None, ""), {}
+        self._failure, self._texts, self._detections = (None, ""), {}, None
         self.methods.judge({})
 
     def layers(self, document: Document) -> list[Layer]:
         """Paint the map, unless it shows only noise, and for a model without boxes the rectangle to hide."""
-        return [*self._map(document), *lineage.hidden_layers(document, self._description)]
+        hidden = lineage.hidden_layers(document, self._description)
+        return [*self._map(document), *hidden, *self._explained(document)]
+
+    def _explained(self, document: Document) -> list[Layer]:
+        """Mark the detection that the map explains: of several of one class, which."""
+        result = self._current(document)
+        return [] if result is None else attribution.explained_layers(result, self._detections)
 
     def _current(self, document: Document) -> Result | None:
         """Return the map of the chosen method, the last one while its settings change; None while there is none."""

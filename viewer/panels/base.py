@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from models.inspection import Description
@@ -43,6 +43,8 @@ from viewer.session.history import Store
 from viewer.session.request_plan import Wanted, Wants
 
 GAP = 8
+WIDEST_PX = 304  # the width of the docks at the right
+UNLIMITED = 1 << 24
 Levels = tuple[Pixels, ...]
 
 
@@ -74,6 +76,14 @@ class Panel(QWidget):
     def entry(self) -> PanelEntry:
         """What the registry says of the panel."""
         return ENTRIES[self.id]
+
+    def needed_width(self) -> int:
+        """Return the width in pixels that the content needs in order not to be cut off."""
+        return super().minimumSizeHint().width()
+
+    def minimumSizeHint(self) -> QSize:
+        """Ask for no more width than a dock has: a panel never widens it."""
+        return super().minimumSizeHint().boundedTo(QSize(WIDEST_PX, UNLIMITED))
 
     def fill(self, inside: QWidget, name: str) -> QScrollArea:
         """Make `inside` the panel's content, in a vertically scrolling area called `name`."""

@@ -29,8 +29,9 @@ NOTHING_OPEN = "Open a picture to begin."
 WAITING = "Waiting for the answer…"
 UNITS = {"metres": "m", "nearness": ""}
 WORDS = {
-    "metres": "Distances from {low} m to {high} m, half of them below {median} m",
-    "nearness": "Nearness without a unit, larger is nearer: from {low} to {high}, half of it below {median}",
+    "metres": "Distances from {lowest} m to {highest} m, {mean} m on average",
+    "nearness": "Nearness without a unit, larger is nearer: from {lowest} to {highest}, {mean} on average",
+    "": "From {lowest} to {highest}, {mean} on average, in a unit that no file states",
 }
 
 
@@ -104,7 +105,7 @@ class DepthPanel(Panel):
         if self._layer is None or self._layer.opacity != document.view.mask_opacity:
             meta, values = self._result.meta, self._result.arrays["map"]
             more = {"opacity": document.view.mask_opacity, "own": values}
-            self._layer = Heat(INSPECTION, values, meta["extent"], meta["low"], meta["high"], **more)
+            self._layer = Heat(INSPECTION, values, meta["extent"], meta["lowest"], meta["highest"], **more)
         return [self._layer]
 
     def pointer(self, place: tuple[float, float] | None) -> None:
@@ -112,7 +113,7 @@ class DepthPanel(Panel):
         text = ""
         if self._result is not None and place is not None:
             value = heatmap.value_at(self._result.arrays["map"], self._result.meta["extent"], *place)
-            unit = UNITS.get(self._result.meta["quantity"], "")
+            unit = UNITS.get(self._result.meta.get("quantity", ""), "")
             text = "" if value is None else f"Here {heatmap.number(value)} {unit}".strip()
         self.here.setText(text)
 
@@ -122,9 +123,9 @@ class DepthPanel(Panel):
             self.here.clear()
             return
         meta = self._result.meta
-        numbers = {name: heatmap.number(meta[name]) for name in ("low", "high", "median")}
-        self.summary.setText(WORDS[meta["quantity"]].format(**numbers))
-        self.bar.set_range(meta["low"], meta["high"])
+        numbers = {name: heatmap.number(meta[name]) for name in ("lowest", "highest", "mean")}
+        self.summary.setText(WORDS[meta.get("quantity", "")].format(**numbers))
+        self.bar.set_range(meta["lowest"], meta["highest"])
 
     def _changed(self, name: str, value: float | int | bool | str) -> None:
         title = next(p.title for p in ROWS if p.name == name)

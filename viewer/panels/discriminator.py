@@ -14,7 +14,7 @@ from viewer.presenters import latent_code
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.charts.two_histograms import Spread
+from viewer.widgets.charts.histogram import TwoHistograms
 from viewer.widgets.controls.elided_label import ElidedLabel
 from viewer.widgets.pictures.map_readout import plain_label
 
@@ -31,7 +31,7 @@ class CriticPanel(Panel):
         super().__init__(store)
         self.words = plain_label("What the discriminator says")
         self.words.setText(WAITING)
-        self.spread = Spread("Scores of the discriminator", ("Samples", "Real pictures", "This picture"))
+        self.spread = TwoHistograms("Scores of the discriminator", ("Samples", "Real pictures", "This picture"))
         self.remark = plain_label("About the score")
         self.remark.setText(SCALE)
         self.remark.setProperty("small", True)

@@ -84,7 +84,7 @@ class ModelPanel(Panel):
         buttons.setContentsMargins(0, 0, 0, 0)
         for part in (self._task_line, self.preprocessing, self.names, self._buttons, self.said):
             self.section.add(part)
-        self._scroll = self.fill(inside, "Model")
+        self.fill(inside, "Model")
         self.save.clicked.connect(self._save)
         self.revert.clicked.connect(self._revert)
         self.preprocessing.reset_requested.connect(self._revert)
@@ -123,9 +123,6 @@ class ModelPanel(Panel):
             self.choices.committed.connect(self._choose)
             self.choices.reset_requested.connect(lambda: self._open({}))
             self._column.insertWidget(3, self.choices)
-            bar = self._scroll.verticalScrollBar().sizeHint().width()
-            least = max(self.choices.least_width(), self.preprocessing.least_width())
-            self._scroll.setMinimumWidth(max(least, self.facts.minimumSizeHint().width()) + 3 * GAP + bar)
         if self.choices is not None:
             self.choices.set_values(_in_force(description))
 

@@ -58,6 +58,8 @@ class MissedPanel(Panel):
         self.classes = QComboBox()
         self.classes.setAccessibleName("Class that was missed")
         self.classes.setToolTip("What should have been found in the rectangle")
+        self.classes.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.classes.setMinimumContentsLength(12)
         self.classes.addItem(ANY, "")
         self.classes.activated.connect(self._choose)
         self.copy, self.clear = QToolButton(), QPushButton("Clear")

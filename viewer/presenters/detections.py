@@ -8,7 +8,7 @@ import numpy as np
 
 from models.detection.skeleton import limbs
 from models.types import Result
-from viewer.canvas.layers import Boxes, Heat, Layer, Links, Points, Skeletons
+from viewer.canvas.layers import Boxes, Heat, Layer, Links, Points, Skeletons, level_ids
 from viewer.session.lookup import row_of
 
 DETECTIONS, REMOVED, ANCHORS, POINTS = "detections", "removed", "anchors", "detection points"
@@ -128,8 +128,8 @@ def anchor_layers(result: Result, at: tuple[float, float] | None, *, level: int 
     boxes, levels = result.arrays["boxes"][rows], _levels(result, rows)
     centres = ((boxes[:, :2] + boxes[:, 2:]) / 2).astype(np.float32)
     layers: list[Layer] = [
-        Boxes(ANCHORS, boxes, levels + 1, width=1.5, ids=rows, hoverable=False),
-        Points("centres", centres, levels + 1),
+        Boxes(ANCHORS, boxes, level_ids(levels), width=1.5, ids=rows, hoverable=False),
+        Points("centres", centres, level_ids(levels)),
     ]
     return layers
 
@@ -140,7 +140,7 @@ def all_anchors_layer(result: Result, *, level: int = -1) -> Boxes:
     first, last = (0, len(start) - 1) if level < 0 else (min(level, len(start) - 2), min(level, len(start) - 2) + 1)
     rows = np.arange(start[first], start[last])[::-1]
     boxes = result.arrays["boxes"][rows]
-    return Boxes(ANCHORS, boxes, _levels(result, rows) + 1, width=1.0, ids=rows, hoverable=False)
+    return Boxes(ANCHORS, boxes, level_ids(_levels(result, rows)), width=1.0, ids=rows, hoverable=False)
 
 
 def density_layer(result: Result, *, level: int = -1) -> Heat:

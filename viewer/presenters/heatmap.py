@@ -123,8 +123,8 @@ def reading(layer: Heat, x: float, y: float) -> str:
 
 
 def number(value: float) -> str:
-    """Return a value with three significant digits, in a readable notation."""
-    return f"{value:.0f}" if 999.5 <= abs(value) < 1e4 else f"{value:.3g}"
+    """Return a value with three decimals, or below 1 with three significant digits, in a readable notation."""
+    return f"{value:.3f}".rstrip("0").rstrip(".") if 1 <= abs(value) < 1e4 else f"{value:.3g}"
 
 
 def words(values: Float, *, signed: bool) -> str:

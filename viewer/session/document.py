@@ -41,8 +41,9 @@ class Look:
 class View:
     """How results are drawn, and which panels are visible.
 
-    `labels` are drawn beside boxes. `anchors` is the content of the anchor layer: off, here, density, all, lineage or
-    match; `anchor_level` -1 is every level; `anchor_at` is a place in the picture, pinned by a click.
+    `labels` are drawn beside boxes, `legend` says that the meaning of colours is shown. `anchors` is the content of the
+    anchor layer: off, here, density, all, lineage or match; `anchor_level` -1 is every level; `anchor_at` is a place in
+    the picture, pinned by a click.
 
     With ground truth, `outcomes` colours detections by right and wrong at the IoU `truth_iou`; `truth_shown` says what
     is drawn. `lineage`, `missed`, `maps` and `proof` say that those panels are visible, and therefore that their
@@ -64,11 +65,15 @@ class View:
 
     `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
 
+    `workspace` is the one that is shown, and `opened` the panels that are open in each, as a session keeps them; while
+    the program runs, the window's docks have them.
+
     `explaining` and `layers` say that those panels are visible. `judged` is the last answered request for which methods
     are valid for the model, picture and layer; `unfit` are the ids of invalid methods, whose maps are not requested.
     """
 
     labels: bool = True
+    legend: bool = True
     boxes: bool = True
     anchors: str = "off"
     anchor_level: int = -1
@@ -100,6 +105,8 @@ class View:
     posterior: bool = False
     alone: bool = True
     subtracted: bool = False
+    workspace: str = ""
+    opened: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,21 @@ from viewer.session.document import Document
 Listener = Callable[[Document, Document], None]
 MOST_STEPS = 500
 # Fields of the view that are not undone: what is visible is no step of the user's.
-NO_STEPS = ("lineage", "missed", "explaining", "layers", "judged", "unfit", "inside", "unit", "patch", "maps", "proof")
+NO_STEPS = (
+    "lineage",
+    "missed",
+    "explaining",
+    "layers",
+    "judged",
+    "unfit",
+    "inside",
+    "unit",
+    "patch",
+    "maps",
+    "proof",
+    "workspace",
+    "opened",
+)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,10 @@ THEMES = ("system", "dark", "light")
 
 @dataclass
 class Settings:
-    """The user's settings. `geometry` and `state` are the window's bytes in base64; `extra` keeps unknown keys.
+    """The user's settings. `extra` keeps unknown keys.
+
+    `geometry` is the window's, as bytes in base64; `layouts` has by workspace the `state` of its docks, also in base64,
+    and the panels that are `open`.
 
     `notes` are sentences for the log about dropped values and write errors.
     """
@@ -35,7 +38,7 @@ class Settings:
     folder: Path
     theme: str = "system"
     geometry: str = ""
-    state: str = ""
+    layouts: dict[str, dict[str, Any]] = field(default_factory=dict)
     last_folder: str = ""
     recent_pictures: tuple[str, ...] = ()
     recent_models: tuple[str, ...] = ()
@@ -157,6 +160,20 @@ def _bytes(value: object) -> str:
     return _text(value)
 
 
+def _layouts(value: object) -> dict[str, dict[str, Any]]:
+    if not isinstance(value, dict):
+        raise ValueError("it is no table of layouts")
+    for layout in value.values():
+        if not isinstance(layout, dict) or not isinstance(opened := layout.get("open"), list):
+            raise ValueError("a layout does not say which panels are open")
+        _bytes(layout.get("state", ""))
+        for name in opened:
+            _text(name)
+    return {
+        str(name): {"state": str(layout.get("state", "")), "open": layout["open"]} for name, layout in value.items()
+    }
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not a text")
@@ -172,7 +189,7 @@ def _paths(value: object) -> tuple[str, ...]:
 _READERS: Mapping[str, Callable[[object], Any]] = {
     "theme": _theme,
     "geometry": _bytes,
-    "state": _bytes,
+    "layouts": _layouts,
     "last_folder": _text,
     "recent_pictures": _paths,
     "recent_models": _paths,

@@ -110,7 +110,7 @@ class Autosave(QObject):
             self._clock.start()
 
     def _write(self, *, slot: str = "autosave", then: Callable[[], None] | None = None) -> None:
-        document, of = self._context.session.store.document, self._sessions.path
+        document, of = self._context.docks.recorded(self._context.session.store.document), self._sessions.path
         self._written = document
 
         def work() -> Callable[[], None]:

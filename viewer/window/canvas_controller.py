@@ -8,13 +8,16 @@ from models.cards.card import task
 from models.pictures.images import Picture
 from models.types import Pixels, Result, Source
 from viewer.canvas.layers import Layer
+from viewer.canvas.legend import Legend
 from viewer.canvas.view import Pointer
 from viewer.presenters import attribution, box_pair
+from viewer.presenters.legend import legend_of
 from viewer.session.document import Document
 from viewer.session.lookup import row_of
 from viewer.window.context import WindowContext
 
 SLOT = "generated"
+LEGEND = "legend"  # where the user put it, among the settings
 
 
 class CanvasController(QObject):
@@ -36,6 +39,10 @@ class CanvasController(QObject):
         self._canvas.pointer_moved.connect(self._pointed)
         self._canvas.clicked.connect(self._clicked)
         self._canvas.region_drawn.connect(self._region)
+        self._canvas.legend.moved.connect(self._moved)
+        at = context.settings.extra.get(LEGEND)
+        if isinstance(at, list) and len(at) == 2 and all(isinstance(share, int | float) for share in at):
+            self._canvas.legend.put(at)
 
     @property
     def generates(self) -> bool:
@@ -69,7 +76,24 @@ class CanvasController(QObject):
 
     def repaint_layers(self) -> None:
         """Repaint with the panels' current layers."""
-        self._canvas.set_layers(self.layers())
+        layers = self.layers()
+        self._canvas.set_layers(layers)
+        self._canvas.legend.show_legend(self.legend(layers))
+
+    def legend(self, layers: list[Layer]) -> Legend:
+        """The legend of layers, an empty one if it is switched off."""
+        description, document = self._session.description, self._session.store.document
+        if not document.view.legend or self._canvas.pixels is None:
+            return Legend()
+        return legend_of(layers, description.classes if description else (), titles=self._titles())
+
+    def _titles(self) -> dict[str, str]:
+        """What the maps on the canvas show, by the id of their layer."""
+        answer = self._session.results.get("attribution")
+        return {"attribution": str(answer[1].meta["method"])} if answer and "method" in answer[1].meta else {}
+
+    def _moved(self, at: tuple[float, float]) -> None:
+        self._context.settings.extra[LEGEND] = list(at)
 
     def follow(self, before: Document, after: Document) -> None:
         """Update the canvas for another picture or model."""

@@ -1,41 +1,57 @@
-"""The window's docks: one per panel, their initial layout, and the layout the user made."""
+"""The window's docks: one per panel, arranged for each workspace, and the layouts the user made of them."""
 
 from __future__ import annotations
 
 from collections.abc import Set
 from functools import partial
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, Qt
+from PySide6.QtCore import QByteArray, QEvent, QObject, QRect, Qt, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar
 
-from viewer.panels.base import Panel
+from models import model_name
+from viewer.panels.base import WIDEST_PX, Panel
+from viewer.session.document import Document
 from viewer.session.preferences import Settings
 from viewer.window.lazy_panels import LazyPanels
+from viewer.window.workspaces import BY_ID, WORKSPACES, serves
 
 AREAS = {
     "left": Qt.DockWidgetArea.LeftDockWidgetArea,
     "right": Qt.DockWidgetArea.RightDockWidgetArea,
     "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
 }
-LAYOUT_VERSION = 4
+LAYOUT_VERSION = 5
 # Docks in the upper right; a model uses one of the first four.
 TOP = ("detect", "classify", "segment", "explore", "model")
-CLOSED = "film_closed"
-SIDE_PX = 304
+INTERPRETATION = "interpretation"
+FILM, CLOSED = "film", "film_closed"
+SIDE_PX = WIDEST_PX
 BOTTOM_PX = 176
 WINDOW_PX = (1280, 800)
 
 
 class Docks(QObject):
-    """Docks by panel id in `by_id`. The film strip appears with the second picture, unless the user closed it."""
+    """Docks by panel id in `by_id`, of which the current `workspace` shows those that can answer for the model.
+
+    A panel is on stage while it is open in the workspace and the model has what it needs; opening and closing are the
+    user's, the model's needs only hide it for the time being. The film strip appears with the second picture, unless
+    the user closed it. `changed` is emitted when another workspace is shown or other panels are.
+    """
+
+    changed = Signal()
 
     def __init__(self, window: QMainWindow, panels: LazyPanels, settings: Settings) -> None:
         super().__init__(window)
         self._window, self._panels, self._settings = window, panels, settings
         self._many: bool | None = None
         self._lacking: set[str] = set()
-        self._away: set[str] = set()
+        self._model, self._suited = "", ""
+        self._recalled = ""  # the model of a session that brought its own workspace
         self._closing = False
+        self._fitted = ""  # the last model, without assumptions, whose workspace was known
+        self.workspace = WORKSPACES[0].id
+        self._open = {workspace.id: self._at_first(workspace.id) for workspace in WORKSPACES}
+        self._layouts: dict[str, str] = {}
         self.by_id: dict[str, QDockWidget] = {}
         options = QMainWindow.DockOption.AllowTabbedDocks | QMainWindow.DockOption.AllowNestedDocks
         window.setDockOptions(options)
@@ -50,35 +66,92 @@ class Docks(QObject):
                 dock.setFeatures(features | QDockWidget.DockWidgetFeature.DockWidgetMovable)
             dock.installEventFilter(self)
             dock.visibilityChanged.connect(partial(self._seen, entry.id))
+            dock.toggleViewAction().triggered.connect(partial(self._chosen, entry.id))
             self.by_id[entry.id] = dock
         panels.furnish.append(self._take)
-        self.arrange()
+        self._place()
+        self._initial = window.saveState(LAYOUT_VERSION)
+        self._stage()
+
+    # workspaces
+
+    def enter(self, workspace: str) -> None:
+        """Show a workspace as it was left, at first in its initial layout."""
+        if workspace == self.workspace or workspace not in BY_ID:
+            return
+        self._keep()
+        self.workspace = workspace
+        self._lay_out()
+
+    def stands_in(self, workspace: str) -> bool:
+        """Return whether a workspace is the one that is shown."""
+        return workspace == self.workspace
+
+    def serves(self, workspace: str) -> bool:
+        """Return whether the model can answer to any panel of a workspace."""
+        return serves(workspace, self._panels.entries.values(), self._lacking)
+
+    def members(self) -> list[str]:
+        """Return the panels to offer in the current workspace: its own that can answer, and others that are open."""
+        opened = self._open[self.workspace]
+        found = [
+            entry
+            for entry in self._panels.entries.values()
+            if self.can(entry.id) and entry.id != FILM and (entry.workspace == self.workspace or entry.id in opened)
+        ]
+        return [entry.id for entry in sorted(found, key=lambda entry: self.workspace not in entry.opened)]
+
+    def can(self, name: str) -> bool:
+        """Return whether a panel can answer for the model."""
+        return name not in self._lacking
+
+    def suit(self, lacking: Set[str], *, model: str, fitting: str) -> None:
+        """Take the panels that cannot answer for a model off the stage, and bring back those that can again.
+
+        With another kind of model comes the workspace that is `fitting` for it; a file that is read in another way
+        stays in the workspace in which that was chosen.
+        """
+        if lacking == self._lacking and (model, fitting) == (self._model, self._suited):
+            return
+        self._lacking = {*lacking}
+        self._model = model
+        base = model_name.split(model)[0]
+        another = base == self._fitted and INTERPRETATION in self._open[self.workspace] and fitting != self.workspace
+        enters = bool(fitting) and fitting != self._suited and model != self._recalled and base != self._fitted
+        self._suited = fitting or self._suited
+        self._fitted = base if fitting else self._fitted
+        if enters and fitting != self.workspace:
+            self.enter(fitting)
+        elif not self.serves(self.workspace) and self._suited:
+            self.enter(self._suited)
+        self._stage()
+        if another and fitting:
+            self.show(INTERPRETATION)  # where another reading was chosen, it can be taken back
+
+    # panels
 
     def arrange(self) -> None:
-        """Arrange all panels in their initial layout."""
-        docks = self.by_id
-        for entry in self._panels.entries.values():
-            dock = docks[entry.id]
-            dock.setFloating(False)
-            self._window.addDockWidget(AREAS[entry.area], dock)
-            dock.setVisible(entry.opened and entry.id not in self._lacking)
-        for area, first in (("right", "anchors"), ("bottom", "results")):
-            for entry in self._panels.entries.values():
-                if entry.area == area and entry.id not in (*TOP, first):
-                    self._window.tabifyDockWidget(docks[first], docks[entry.id])
-        for name in TOP[1:]:
-            if name in docks:
-                self._window.tabifyDockWidget(docks["detect"], docks[name])
-        self._window.resizeDocks([docks["detect"]], [SIDE_PX], Qt.Orientation.Horizontal)
-        self._window.resizeDocks([docks["detect"], docks["anchors"]], [590, 150], Qt.Orientation.Vertical)
-        self._window.resizeDocks([docks["results"]], [BOTTOM_PX], Qt.Orientation.Vertical)
-        docks["anchors"].raise_()
-        docks["results"].raise_()
-        docks["film"].setVisible(bool(self._many))
+        """Arrange the panels in the current workspace's initial layout."""
+        self._restore(self._initial)
+        self._stage()
+        self._proportion()
+
+    def _place(self) -> None:
+        """Give every dock its place, as tabs with the others of that place."""
+        docks, entries = self.by_id, self._panels.entries
+        for entry in entries.values():
+            self._window.addDockWidget(AREAS[entry.area], docks[entry.id])
+        firsts = {"bottom": "results", "right": "anchors"}
+        for entry in entries.values():
+            first = TOP[0] if entry.id in TOP else firsts.get(entry.area, "")
+            if first in docks and entry.id != first:
+                self._window.tabifyDockWidget(docks[first], docks[entry.id])
 
     def reset(self) -> None:
-        """Restore the initial layout, including panels that the user had closed for good."""
+        """Restore the initial layout of the workspace, including panels that the user had closed for good."""
         self._settings.extra.pop(CLOSED, None)
+        self._open[self.workspace] = self._at_first(self.workspace)
+        self._layouts.pop(self.workspace, None)
         self.arrange()
 
     def toggle(self, name: str) -> None:
@@ -86,14 +159,26 @@ class Docks(QObject):
         dock = self.by_id[name]
         # For Qt, a dock behind another tab counts as visible.
         if dock.isVisible() and not dock.visibleRegion().isEmpty():
-            dock.hide()
+            self.hide(name)
         else:
             self.show(name)
-        if name == "film":
+        if name == FILM:
             self._settings.extra[CLOSED] = self.by_id[name].isHidden()
 
+    def hide(self, name: str) -> None:
+        """Close a panel in the current workspace."""
+        self._open[self.workspace].discard(name)
+        self.by_id[name].hide()
+        self.changed.emit()
+
     def show(self, name: str) -> None:
-        """Show a panel in front of those in the same place, at least as high as it requires."""
+        """Open a panel in front of those in the same place, at least as high as it requires.
+
+        One that cannot answer for the model comes with the next model for which it can.
+        """
+        self._open[self.workspace].add(name)
+        if not self.can(name):
+            return
         dock, least = self.by_id[name], self._panels.entries[name].height_px
         dock.show()
         dock.raise_()
@@ -106,6 +191,7 @@ class Docks(QObject):
                 docks, heights = [above, dock], [max(1, above.height() - short), least]
             self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
         self._name_tabs()
+        self.changed.emit()
 
     def shown(self, name: str) -> bool:
         """Whether a panel is shown, possibly behind another tab."""
@@ -115,28 +201,116 @@ class Docks(QObject):
         """Show the film strip when there are several pictures, hide it when there are no longer."""
         if many != self._many:
             self._many = many
-            self.by_id["film"].setVisible(many and not self._settings.extra.get(CLOSED))
-
-    def suit(self, lacking: Set[str]) -> None:
-        """Hide panels of the initial layout that do not apply to the model, and show those that apply again.
-
-        Other panels stay where they are, greyed out, because the user opened them.
-        """
-        if lacking == self._lacking:
-            return
-        self._lacking = set(lacking)
-        for name, entry in self._panels.entries.items():
-            dock = self.by_id[name]
-            if entry.opened and name in lacking and not dock.isHidden():
-                dock.hide()
-                self._away.add(name)
-            elif name in self._away and name not in lacking:
-                dock.show()
-                self._away.discard(name)
+            if not many:
+                self._open[self.workspace].discard(FILM)
+            self.by_id[FILM].setVisible(self._film)
 
     def quiet(self) -> None:
         """Stop telling panels about their visibility: the window is closing."""
         self._closing = True
+
+    # keeping
+
+    def save(self) -> None:
+        """Store the layouts in the settings."""
+        self._keep()
+        settings = self._settings
+        settings.geometry = bytes(self._window.saveGeometry().toBase64().data()).decode()
+        settings.layouts = {
+            name: {"state": self._layouts.get(name, ""), "open": sorted(opened)}
+            for name, opened in self._open.items()
+            if name in self._layouts or opened != self._at_first(name)
+        }
+
+    def restore(self) -> None:
+        """Restore the window's size and every workspace's layout from the settings; never larger than the screen."""
+        window, settings = self._window, self._settings
+        window.resize(*WINDOW_PX)
+        if settings.geometry:
+            window.restoreGeometry(QByteArray.fromBase64(settings.geometry.encode()))
+        if not window.windowState() & (Qt.WindowState.WindowMaximized | Qt.WindowState.WindowFullScreen):
+            window.setGeometry(within(window.geometry(), window.screen().availableGeometry()))
+        for name, layout in settings.layouts.items():
+            if name in BY_ID:
+                self._layouts[name] = str(layout["state"])
+                self._open[name] = {*layout["open"]} & {*self.by_id}
+        self._lay_out()
+
+    def recorded(self, document: Document) -> Document:
+        """Return a document that says which workspace is shown, and which panels are open in each."""
+        opened = tuple((name, tuple(sorted(panels))) for name, panels in self._open.items())
+        return document.with_view(workspace=self.workspace, opened=opened)
+
+    def recall(self, document: Document) -> None:
+        """Show the workspace and the panels that a document of a session says were shown."""
+        view = document.view
+        for name, opened in view.opened:
+            if name in BY_ID:
+                self._open[name] = {*opened} & {*self.by_id}
+        if view.workspace in BY_ID:
+            self._recalled = document.model
+            self.enter(view.workspace)
+            self._stage()
+
+    # inside
+
+    def _at_first(self, workspace: str) -> set[str]:
+        return {entry.id for entry in self._panels.entries.values() if workspace in entry.opened}
+
+    @property
+    def _film(self) -> bool:
+        wanted = bool(self._many) or FILM in self._open[self.workspace]
+        return wanted and not self._settings.extra.get(CLOSED)
+
+    def _keep(self) -> None:
+        """Remember the current workspace's layout."""
+        self._layouts[self.workspace] = bytes(self._window.saveState(LAYOUT_VERSION).toBase64().data()).decode()
+
+    def _lay_out(self) -> None:
+        """Bring the docks into the current workspace's layout."""
+        kept = QByteArray.fromBase64(self._layouts.get(self.workspace, "").encode())
+        if not kept.isEmpty() and self._restore(kept):
+            self._stage()
+        else:
+            self.arrange()
+        self._name_tabs()
+
+    def _restore(self, state: QByteArray) -> bool:
+        """Bring the docks into a stored arrangement; return whether it was one of this version."""
+        bars = [] if self._window.isVisible() else self._bars()
+        done = self._window.restoreState(state, LAYOUT_VERSION)
+        for bar in bars:
+            bar.hide()  # Qt replaces the bars, and retires the old ones only in a visible window
+        return done
+
+    def _stage(self) -> None:
+        """Show the docks that are open and can answer, and hide the others."""
+        opened = self._open[self.workspace]
+        for name, dock in self.by_id.items():
+            wanted = self._film if name == FILM else name in opened and self.can(name)
+            if wanted == dock.isHidden():
+                dock.setVisible(wanted)
+        self._name_tabs()
+        self.changed.emit()
+
+    def _proportion(self) -> None:
+        """Give the docks of the initial layout their sizes, and put the workspace's own panels in front."""
+        docks, entries = self.by_id, self._panels.entries
+        shown = [name for name in entries if not docks[name].isHidden()]
+        own = [name for name in shown if entries[name].workspace == self.workspace]
+        for name in reversed([*own, *(name for name in shown if name not in own)]):
+            docks[name].raise_()
+        upper = next((name for name in shown if name in TOP), "")
+        lower = next((n for n in (*own, *shown) if entries[n].area == "right" and n not in TOP), "")
+        for name in filter(None, (upper, lower)):
+            self._window.resizeDocks([docks[name]], [SIDE_PX], Qt.Orientation.Horizontal)
+        if upper and lower:
+            heights = [max(1, 740 - (entries[lower].height_px or 150)), entries[lower].height_px or 150]
+            self._window.resizeDocks([docks[upper], docks[lower]], heights, Qt.Orientation.Vertical)
+        for name in shown:
+            if entries[name].area == "bottom":
+                height = entries[name].height_px or BOTTOM_PX
+                self._window.resizeDocks([docks[name]], [height], Qt.Orientation.Vertical)
 
     def _seen(self, name: str, in_view: bool) -> None:
         """Tell a panel that it became visible or hidden; build it if necessary."""
@@ -144,42 +318,46 @@ class Docks(QObject):
             return
         self._panels[name].seen(in_view)
 
+    def _chosen(self, name: str, on: bool) -> None:
+        """Take the choice of a panel in the menu that Qt opens over titles of docks."""
+        if on:
+            self.show(name)
+        else:
+            self.hide(name)
+
     def _take(self, panel: Panel) -> None:
         """Put a newly built panel into its dock."""
         panel.recall(self._settings.memory(panel.id))
         self.by_id[panel.id].setWidget(panel)
 
-    def save(self) -> None:
-        """Store the layout in the settings."""
-        window, settings = self._window, self._settings
-        for name in self._away:
-            self.by_id[name].show()
-        settings.geometry = bytes(window.saveGeometry().toBase64().data()).decode()
-        settings.state = bytes(window.saveState(LAYOUT_VERSION).toBase64().data()).decode()
-
-    def restore(self) -> None:
-        """Restore the size and layout of the last session."""
-        window, settings = self._window, self._settings
-        window.resize(*WINDOW_PX)
-        if settings.geometry:
-            window.restoreGeometry(QByteArray.fromBase64(settings.geometry.encode()))
-        if settings.state:
-            window.restoreState(QByteArray.fromBase64(settings.state.encode()), LAYOUT_VERSION)
-        self._name_tabs()
-
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Remember that the user closed the film strip."""
-        if event.type() == QEvent.Type.Close and watched is self.by_id.get("film"):
-            self._settings.extra[CLOSED] = True
+        """Remember which panel the user closed."""
+        if event.type() == QEvent.Type.Close and not self._closing:
+            name = next((name for name, dock in self.by_id.items() if dock is watched), "")
+            self._open[self.workspace].discard(name)
+            if name == FILM:
+                self._settings.extra[CLOSED] = True
+            self.changed.emit()
         return super().eventFilter(watched, event)
 
     def _name_tabs(self) -> None:
-        for bar in self._window.findChildren(QTabBar):
+        for bar in self._bars():
             bar.setAccessibleName("Panels")
-            if bar.parent() is self._window:
-                # Show names in full and scroll the tabs: names elided to a letter or two are useless.
-                bar.setElideMode(Qt.TextElideMode.ElideNone)
-                bar.setUsesScrollButtons(True)
+            # Show names in full and scroll the tabs: names elided to a letter or two are useless.
+            bar.setElideMode(Qt.TextElideMode.ElideNone)
+            bar.setUsesScrollButtons(True)
+
+    def _bars(self) -> list[QTabBar]:
+        """Return the bars with which docks in one place are chosen."""
+        return self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+
+
+def within(wanted: QRect, screen: QRect) -> QRect:
+    """Return a window's place, moved and if need be reduced to lie within a screen."""
+    size = wanted.size().boundedTo(screen.size())
+    left = max(screen.left(), min(wanted.left(), screen.right() + 1 - size.width()))
+    top = max(screen.top(), min(wanted.top(), screen.bottom() + 1 - size.height()))
+    return QRect(left, top, size.width(), size.height())
 
 
 def _over(upper: QDockWidget, lower: QDockWidget) -> bool:

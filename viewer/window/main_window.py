@@ -52,6 +52,8 @@ from viewer.window.panes import Panes
 from viewer.window.saved_sessions import SavedSessions
 from viewer.window.status_bar import Status
 from viewer.window.thumbnails import Thumbnails
+from viewer.window.workspace_bar import WorkspaceBar
+from viewer.window.workspaces import fitting
 
 if TYPE_CHECKING:
     from viewer.panels.film_strip import FilmPanel
@@ -126,6 +128,8 @@ class Window(QMainWindow):
         self.palette_overlay = CommandPalette(commands, self)
         self.shortcuts = ShortcutSheet(commands, self, gestures=gestures)
         self.model_box.place(self.menuBar())
+        self.workspace_bar = WorkspaceBar(commands.actions(self), self.docks, self)
+        self.addToolBar(self.workspace_bar)
         self.docks.restore()
         self.refresh()
         self.welcome.open_button.setFocus()
@@ -178,7 +182,8 @@ class Window(QMainWindow):
         """Update panels, actions and title from the document; actions now (`commands`) or shortly."""
         document, description = self.session.store.document, self.session.description
         lacking = {n: entry.lacking(description) for n, entry in self.panels.entries.items()} if description else {}
-        self.docks.suit({name for name, reason in lacking.items() if reason} or self.panels.unlikely(document.model))
+        missing = {name for name, reason in lacking.items() if reason} or self.panels.unlikely(document.model)
+        self.docks.suit(missing, model=document.model, fitting=fitting(document.model, description))
         self.panels.build_painting(document)
         for name, dock in self.docks.by_id.items():
             dock.setToolTip(plain(lacking.get(name, "")))
@@ -414,4 +419,5 @@ class Window(QMainWindow):
 
     def _restyle(self) -> None:
         self.commands.restyle()
+        self.workspace_bar.restyle()
         self.controller.repaint_layers()

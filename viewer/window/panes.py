@@ -6,7 +6,7 @@ panels of B's own, so that the same code paints both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
@@ -22,12 +22,14 @@ from models.requests import Request
 from models.types import Pixels, Result
 from viewer import theme
 from viewer.canvas.layers import Heat, Layer
+from viewer.canvas.legend import Legend
 from viewer.canvas.link import Link, Place
 from viewer.canvas.view import Canvas, Pointer
 from viewer.export.two_models import Side
 from viewer.panels.base import Panel
 from viewer.panels.registry import PANELS
 from viewer.presenters import box_pair, model_difference
+from viewer.presenters.legend import legend_of
 from viewer.session import second_model
 from viewer.session.document import Document
 from viewer.session.lookup import class_name
@@ -68,7 +70,10 @@ class Facts:
         spent = sum(timings.get(name, 0.0) for name in (*FORWARD, "forward", "generate"))
         if spent or about != self.about:
             self.about, self.forward_ms, self.best = about, spent, ""
-        if request.inspection == "classify":
+        if request.inspection == DETECT_SLOT:
+            count = len(result.arrays["boxes"])
+            self.best = f"{count:,} box{'' if count == 1 else 'es'}"
+        elif request.inspection == "classify":
             label, best = int(result.arrays["labels"][0]), float(quantity.numbers(result)[0])
             self.best = f"{class_name(result, label)} {quantity.short(best, quantity.of(result))}"
 
@@ -181,6 +186,14 @@ class Panes(QSplitter):
         layers = model_difference.recoloured(layers, names[1], names[0])
         return cast("BesidePanel", compared).restyle_second(layers, self._session.store.document)
 
+    def legend(self, layers: Sequence[Layer]) -> Legend:
+        """The legend of B's pane: the scales of its maps; colours mean what they mean in A's pane."""
+        if not (self.on and self._session.store.document.view.legend):
+            return Legend()
+        answer = self._beside.answer("attribution")
+        titles = {"attribution": str(answer[1].meta.get("method", ""))} if answer else {}
+        return Legend(scales=legend_of(layers, (), titles=titles).scales)
+
     def image(self) -> QImage:
         """Return what both panes show, in physical pixels."""
         return self.grab().toImage()
@@ -213,7 +226,7 @@ class Panes(QSplitter):
         """Close the second model."""
         store = self._session.store
         store.update(store.document.with_beside(""), title="Show one model")
-        self._context.docks.by_id["beside"].hide()
+        self._context.docks.hide("beside")
 
     def choose(self, name: str) -> None:
         """Show a model beside the document's own; download it first if necessary."""
@@ -235,7 +248,9 @@ class Panes(QSplitter):
     def paint(self) -> None:
         """Repaint with the current layers of B's panels."""
         if self.on or self._built:
-            self.canvas.set_layers(self.layers() if self.on else [])
+            layers = self.layers() if self.on else []
+            self.canvas.set_layers(layers)
+            self.canvas.legend.show_legend(self.legend(layers))
             self.repainted.emit()
 
     def _changed(self, before: Document, after: Document) -> None:

@@ -116,7 +116,7 @@ class SavedSessions(QObject):
     def save_to(self, path: Path) -> None:
         """Save the session to a file, in the background."""
         path = with_suffix(path.absolute())
-        document = self._pending = self._context.session.store.document
+        document = self._pending = self._context.docks.recorded(self._context.session.store.document)
         work = partial(session_file.write, path, document, digests=self._digests)
         self._work(work, lambda left: self._saved_to(path, document, left))
 
@@ -132,7 +132,8 @@ class SavedSessions(QObject):
             if chosen != buttons.Save:
                 return chosen == buttons.Discard
         try:
-            session_file.write(path, self._context.session.store.document, digests=self._digests)
+            document = self._context.docks.recorded(self._context.session.store.document)
+            session_file.write(path, document, digests=self._digests)
         except Refusal as refusal:
             self._context.messages.tell(f"{refusal} {refusal.advice}", severity="error")
             return False
@@ -177,8 +178,9 @@ class SavedSessions(QObject):
         for description in self._context.session.descriptions.values():
             document = validation.settled(document, description.offers, self._context.messages.note)
         now, wanted = store.document.view, document.view
-        seen = {name: getattr(now, name) for name in (*PANELS, "inside", "unit", "patch")}
+        seen = {name: getattr(now, name) for name in (*PANELS, "inside", "unit", "patch", "workspace", "opened")}
         store.update(document.with_view(**seen), title=title)
+        docks.recall(document)
         for name in (*(panel for flag, panel in PANELS.items() if getattr(wanted, flag)), *wanted.inside):
             if name in docks.by_id:
                 docks.show(name)

@@ -2,7 +2,7 @@
 
 The score is known wherever the gradient is, so the error of each interval's attributions against completeness can be
 measured. The intervals with the largest error are halved, reusing every gradient, until the total error is within the
-tolerance. With a fixed number of steps it is Gauss-Legendre quadrature, as in captum.
+tolerance. With a fixed number of steps it is captum's, by Gauss-Legendre quadrature.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur
 
 from models.attributions import gradients as gradient
 from models.attributions.attribution import Heatmap, Probe, attribution
+from models.attributions.captum_passes import drawing, fitting, forward
+from models.attributions.perturbation import blurred
 from models.attributions.target import TargetParams
 from models.params import param
 from models.subject import Subject
@@ -78,10 +79,20 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
 
 
 def _fixed(probe: Probe, start: Tensor, steps: int) -> Double:
-    """Return the attributions by Gauss-Legendre quadrature, captum's default."""
-    nodes, weights = np.polynomial.legendre.leggauss(steps)
-    planes = (plane for plane, _ in _along(probe, start, (nodes + 1) / 2, steps, fast=False))
-    return _added(weights / 2, planes)
+    """Return the attributions by captum, with its default quadrature (Gauss-Legendre)."""
+    import captum.attr
+
+    x = probe.subject.input.detach().clone()
+
+    def attempt(batch: int) -> Tensor:
+        with drawing():
+            method: Any = captum.attr.IntegratedGradients(
+                forward(probe, f"Integrated gradients: {steps} steps", total=steps)
+            )
+            return method.attribute(x, start, n_steps=steps, internal_batch_size=batch)
+
+    found = fitting(attempt, gradient.batch_of(probe.subject), least=1)
+    return found.detach().sum(1)[0].double().cpu().numpy()
 
 
 def _adaptive(probe: Probe, start: Tensor, params: Params) -> tuple[Double, int, float]:
@@ -136,7 +147,7 @@ def baseline(subject: Subject, kind: str, *, seed: int = 0) -> Tensor:
         case "blur":
             sigma = BLUR * min(subject.size)
             reach = min(int(3 * sigma), min(subject.size) - 1)
-            return gaussian_blur(x, [2 * reach + 1] * 2, [sigma] * 2)
+            return blurred(x, sigma, reach)
     # Drawn on the CPU, so that a seed gives the same noise on every device.
     drawn = torch.rand(x.shape, generator=torch.Generator().manual_seed(seed)).to(x)
     low, high = x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)

@@ -1,1 +1,4 @@
-"""Charts and plots. May import models.evaluation, viewer.theme, viewer.widgets.pictures and the vocabulary."""
+"""Plots, drawn by pyqtgraph, and bars in lists.
+
+May import models.evaluation, models.runtime, viewer.canvas, viewer.theme, viewer.widgets.pictures and the vocabulary.
+"""

@@ -5,87 +5,114 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor, QFontMetrics
 
 from viewer import theme
-from viewer.widgets.charts.base import GAP, Chart, mixed
+from viewer.widgets.charts.plot import Plot, Series, mixed
 
-MOST_NAME_PX = 72
+MOST_NAME_PX = 96
 MISSED = "miss"
+MOST_NUMBERS = 400  # cells in view, beyond which their numbers are not written
+DIGIT_PX = 7
 
 
-class MatrixChart(Chart):
+class MatrixChart(Plot):
     """Rows are objects and columns are detections; the last of each is background.
 
-    Shading is relative to the row's sum.
+    Shading is relative to the row's sum. Numbers are written into the cells as soon as they fit; zooming in helps.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._names: Sequence[str] = ()
         self._counts: NDArray[np.int64] = np.zeros((0, 0), np.int64)
+        self._texts: list[pg.TextItem] = []
+        self._shades: NDArray[np.uint8] = np.zeros((0, 0, 3), np.uint8)
+        self.plot.vb.invertY()
+        self.plot.setLabel("left", "Object")
+        self.plot.setLabel("top", "Detected as")
+        self.plot.showAxis("top")
+        self.plot.hideAxis("bottom")
+        for side in ("left", "top"):
+            self.plot.getAxis(side).setStyle(tickLength=0, tickAlpha=0)
+        self.plot.vb.sigRangeChanged.connect(self._write)
+        self.plot.vb.sigResized.connect(self._write)
 
     def set_counts(self, names: Sequence[str], counts: NDArray[np.int64]) -> None:
         """Set the counts (N, N) and the names (N,) of rows and columns."""
         self._names, self._counts = names, counts
         rows = [f"{name}: {', '.join(map(str, row))}" for name, row in zip(names, counts.tolist(), strict=True)]
-        self.setAccessibleDescription("; ".join(rows[:20]))
-        self.update()
+        self.describe("; ".join(rows[:20]), known=bool(counts.size), missing="There are no classes to confuse.")
 
-    def field(self) -> QRectF:
-        """Return the rectangle of the cells."""
-        line = self.fontMetrics().height()
-        left = min(MOST_NAME_PX, max((self.width_of(name) for name in self._names), default=0)) + 2 * line
-        return QRectF(left, 2 * line + 2, self.width() - left - 2, self.height() - 2 * line - 4)
+    def draw(self) -> None:
+        """Draw the cells and the names."""
+        now, count = theme.colours(), len(self._names)
+        parts = (self._counts / np.maximum(self._counts.sum(1, keepdims=True), 1)) ** 0.6
+        ends = [_rgb(mixed(now.panel, now.accent, part)) for part in (0.08, 1.0)]
+        shades = ends[0] + (ends[1] - ends[0]) * parts[..., None]
+        shades[self._counts == 0] = _rgb(now.panel)
+        self._shades = np.round(shades).astype(np.uint8)
+        self.plot.addItem(pg.ImageItem(self._shades, levels=None, autoLevels=False))
+        self._write_names("left", self._names, MOST_NAME_PX)
+        self.fit((0.0, float(count)), (0.0, float(count)))
+        self._write()
 
-    def draw(self, painter: QPainter) -> None:
-        """Paint names and cells, with numbers where they fit."""
-        if not len(self._names):
+    def _write_names(self, side: str, names: Sequence[str], room_px: float) -> None:
+        metrics = QFontMetrics(self.small)
+        short = [metrics.elidedText(name, Qt.TextElideMode.ElideRight, int(room_px)) for name in names]
+        self.plot.getAxis(side).setTicks([[(place + 0.5, name) for place, name in enumerate(short)]])
+
+    def _write(self) -> None:
+        """Write the names of the columns, and the counts of the cells in view where they fit."""
+        for text in self._texts:
+            self.plot.removeItem(text)
+        self._texts = []
+        if not self._counts.size:
             return
-        now, field, count = theme.colours(), self.field(), len(self._names)
-        line = self.fontMetrics().height()
-        wide, high = field.width() / count, field.height() / count
-        sums = np.maximum(self._counts.sum(1, keepdims=True), 1)
-        self.write(
-            painter, QRectF(field.left(), 0, field.width(), line), "Detected as", align=Qt.AlignmentFlag.AlignHCenter
-        )
-        painter.save()
-        painter.translate(0, field.bottom())
-        painter.rotate(-90)
-        self.write(painter, QRectF(0, 0, field.height(), line), "Object", align=Qt.AlignmentFlag.AlignHCenter)
-        painter.restore()
-        for row, name in enumerate(self._names):
-            if high >= line - 2 or row % (int(line / high) + 1) == 0:
-                place = QRectF(line + 2, field.top() + row * high + (high - line) / 2, field.left() - line - GAP, line)
-                self.write(painter, place, name, align=Qt.AlignmentFlag.AlignRight)
-            if wide >= 16:
-                place = QRectF(field.left() + row * wide + 1, line, wide - 2, line)
-                head = MISSED if row == count - 1 else name
-                self.write(painter, place, head, align=Qt.AlignmentFlag.AlignHCenter)
-        for (row, column), value in np.ndenumerate(self._counts):
-            cell = QRectF(field.left() + column * wide, field.top() + row * high, wide, high)
-            part = float(value / sums[row, 0])
-            colour = mixed(now.panel, now.accent, 0.08 + 0.92 * part**0.6) if value else now.panel
-            painter.fillRect(cell.adjusted(0.5, 0.5, -0.5, -0.5) if wide > 6 else cell, colour)
-            text = f"{value:,}"
-            if value and wide > self.width_of(text) + 2 and high >= line - 2:
-                self.write(painter, cell, text, align=Qt.AlignmentFlag.AlignHCenter, colour=theme.on_colour(colour))
-        painter.setPen(QPen(now.border, 1))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRect(field)
+        (x0, x1), (y0, y1) = self.plot.vb.viewRange()
+        count = len(self._names)
+        columns = np.arange(max(0, int(x0)), min(count, int(np.ceil(x1))))
+        rows = np.arange(max(0, int(y0)), min(count, int(np.ceil(y1))))
+        field = self.field()
+        wide, high = field.width() / max(x1 - x0, 1e-9), field.height() / max(y1 - y0, 1e-9)
+        self._write_names("top", [*self._names[:-1], MISSED], wide - 2)
+        if columns.size * rows.size > MOST_NUMBERS or high < theme.SMALL_PX + 2:
+            return
+        for row in rows.tolist():
+            for column in columns.tolist():
+                text = f"{self._counts[row, column]:,}"
+                if self._counts[row, column] and wide > DIGIT_PX * len(text) + 2:
+                    item = pg.TextItem(
+                        text, color=theme.on_colour(QColor(*self._shades[row, column].tolist())), anchor=(0.5, 0.5)
+                    )
+                    item.setFont(self.small)
+                    item.setPos(column + 0.5, row + 0.5)
+                    self.plot.addItem(item, ignoreBounds=True)
+                    self._texts.append(item)
+
+    def series(self) -> list[Series]:
+        """Return the counts of each column, by the name of the row."""
+        heads = [*self._names[:-1], "nothing"] if len(self._names) else []
+        rows = [*self._names[:-1], "background"] if len(self._names) else []
+        return [Series(f"Detected as {name}", rows, self._counts[:, column]) for column, name in enumerate(heads)]
 
     def explain(self, place: QPointF) -> str:
         """Describe the count of the cell at a place."""
-        field, count = self.field(), len(self._names)
-        if not count or not field.contains(place):
+        count = len(self._names)
+        if not count or not self.field().contains(place):
             return ""
-        row = min(count - 1, int((place.y() - field.top()) / field.height() * count))
-        column = min(count - 1, int((place.x() - field.left()) / field.width() * count))
+        across, down = self.value_at(place)
+        row, column = min(count - 1, max(0, int(down))), min(count - 1, max(0, int(across)))
         value, last = int(self._counts[row, column]), count - 1
         if row == last:
             return f"{value:,} detections of {self._names[column]} on background" if column != last else ""
         if column == last:
             return f"{value:,} objects of {self._names[row]} that nothing was found on"
         return f"{value:,} objects of {self._names[row]} detected as {self._names[column]}"
+
+
+def _rgb(colour: QColor) -> NDArray[np.float64]:
+    return np.array([colour.red(), colour.green(), colour.blue()], np.float64)

@@ -1,65 +1,206 @@
-"""A histogram of best IoUs as bars, with a second one in outline and a marked threshold."""
+"""Histograms: counts of best IoUs with a threshold, two groups of values on one axis, and the values of a channel."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QSizePolicy, QWidget
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QSize, Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QSizePolicy
 
+from models.types import Float
 from viewer import theme
+from viewer.widgets.charts import plot as plots
+from viewer.widgets.charts.plot import Plot, Series
 
-HEIGHT_PX = 72
-GAP = 4
+BINS = 32
+Real = NDArray[np.floating]
 
 
-class Histogram(QWidget):
+class BinPlot(Plot):
+    """A plot of bins with `edges` (N + 1,) and `heights` (N,), low enough for a column of controls."""
+
+    def __init__(self, name: str, *, height_px: int) -> None:
+        super().__init__(name)
+        self._height_px = height_px
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.edges: Real = np.zeros(1)
+        self.heights: Real = np.zeros(0)
+        self.plot.hideAxis("left")
+        self.plot.vb.setMouseEnabled(y=False)
+
+    def sizeHint(self) -> QSize:
+        """Return a size for a column of controls."""
+        return QSize(200, self._height_px)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the smallest size that still shows something."""
+        return QSize(96, self._height_px)
+
+    def bars(self, brushes: Sequence[QColor]) -> None:
+        """Draw the bins as bars."""
+        none = [pg.mkPen(None)] * len(self.heights)
+        bars = pg.BarGraphItem(
+            x0=self.edges[:-1], x1=self.edges[1:], y0=0, height=self.heights, brushes=list(brushes), pens=none
+        )
+        self.plot.addItem(bars)
+
+    def line(self, x: float, *, dashed: bool = False) -> None:
+        """Draw a vertical line."""
+        style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
+        self.plot.addItem(pg.InfiniteLine(x, pen=plots.pen(theme.colours().text, 1.5, style)))
+
+    def bin_at(self, place: QPointF) -> int:
+        """Return the bin at a point of the widget, -1 if there is none."""
+        row = int(np.searchsorted(self.edges, self.value_at(place)[0], side="right")) - 1
+        return row if 0 <= row < len(self.heights) else -1
+
+
+class IoUHistogram(BinPlot):
     """Counts in equal bins of [0, 1].
 
     Bins whose centre is at or above `mark` are highlighted; `other` is an outline.
     """
 
-    def __init__(self, name: str, *, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, name: str) -> None:
+        super().__init__(name, height_px=112)
         self.counts: tuple[int, ...] = ()
         self.other: tuple[int, ...] = ()
         self.mark = 0.5
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName(name)
+        self.plot.setLabel("bottom", "Best IoU")
 
     def show_counts(self, counts: Sequence[int], *, mark: float, other: Sequence[int] = ()) -> None:
         """Replace the counts, one per bin."""
         self.counts, self.other, self.mark = tuple(counts), tuple(other), mark
-        width = 1 / max(len(self.counts), 1)
-        lines = [f"{i * width:.2f} to {(i + 1) * width:.2f}: {count:,}" for i, count in enumerate(self.counts) if count]
-        self.setAccessibleDescription("\n".join(lines))
-        self.setToolTip("Best IoU, objects\n" + "\n".join(lines))
-        self.update()
+        self.heights, self.edges = np.array(counts, np.float64), np.linspace(0, 1, len(counts) + 1)
+        lines = [f"{self._range(i)}: {count:,}" for i, count in enumerate(self.counts) if count]
+        self.describe("\n".join(lines), known=bool(lines), missing="There are no objects to count.")
 
-    def sizeHint(self) -> QSize:
-        return QSize(160, HEIGHT_PX + GAP + self.fontMetrics().height())
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        now, painter = theme.colours(), QPainter(self)
-        most = max((*self.counts, *self.other, 1))
-        width = self.width() / max(len(self.counts), 1)
-        for row, count in enumerate(self.counts):
-            bar = QRectF(row * width, HEIGHT_PX, width - 1, -count / most * (HEIGHT_PX - 2)).normalized()
-            inside = (row + 0.5) / len(self.counts) >= self.mark
-            painter.fillRect(bar, now.accent if inside else now.muted)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    def draw(self) -> None:
+        """Draw the bars, the outline and the threshold."""
+        now = theme.colours()
+        middles = (self.edges[:-1] + self.edges[1:]) / 2
+        self.bars([now.accent if middle >= self.mark else now.muted for middle in middles])
         if self.other:
-            tops = [HEIGHT_PX - count / most * (HEIGHT_PX - 2) for count in self.other]
-            corners = [QPointF(x * width, top) for row, top in enumerate(tops) for x in (row, row + 1)]
-            painter.setPen(QPen(now.success, 2))
-            painter.drawPolyline(QPolygonF(corners))
-        painter.setPen(QPen(now.text, 1, Qt.PenStyle.DashLine))
-        painter.drawLine(QPointF(self.mark * self.width(), 0), QPointF(self.mark * self.width(), HEIGHT_PX))
-        painter.setPen(QPen(now.border, 1))
-        painter.drawLine(QPointF(0, HEIGHT_PX), QPointF(self.width(), HEIGHT_PX))
-        painter.setPen(now.muted)
-        line, metrics = HEIGHT_PX + GAP + self.fontMetrics().ascent(), self.fontMetrics()
-        for text, x in (("0", 0.0), ("best IoU", 0.5), ("1", 1.0)):
-            painter.drawText(QPointF(x * (self.width() - metrics.horizontalAdvance(text)), line), text)
-        painter.end()
+            corners = plots.steps(self.edges, np.array(self.other, np.float64))
+            self.curve(*corners, plots.pen(now.success, 2))
+        self.line(self.mark, dashed=True)
+        self.fit((0.0, 1.0), (0.0, max((*self.counts, *self.other, 1)) * 1.05))
+
+    def series(self) -> list[Series]:
+        """Return the counts over the lower ends of their bins."""
+        found = [Series("Objects by best IoU", self.edges[:-1], self.heights)]
+        return found + ([Series("Before", self.edges[:-1], np.array(self.other))] if self.other else [])
+
+    def explain(self, place: QPointF) -> str:
+        """Return the bin under the pointer with its counts."""
+        row = self.bin_at(place)
+        if row < 0:
+            return ""
+        before = f", {self.other[row]:,} in outline" if self.other else ""
+        return f"Best IoU {self._range(row)}: {self.counts[row]:,} objects{before}"
+
+    def _range(self, row: int) -> str:
+        return f"{self.edges[row]:.2f} to {self.edges[row + 1]:.2f}"
+
+
+class TwoHistograms(BinPlot):
+    """Two histograms, each normalised by the size of its group: one filled, one in outline, with a marked value.
+
+    `words` names the two groups and the marked value.
+    """
+
+    def __init__(self, name: str, words: tuple[str, str, str]) -> None:
+        super().__init__(name, height_px=120)
+        self.words = words
+        self.other: Real = np.zeros(0)
+        self.mark = 0.0
+        self._legend = self.add_legend()
+
+    def show_values(self, filled: Float, outlined: Float, *, mark: float) -> None:
+        """Replace the values and the mark; either group may be empty. Values that are not finite are left out."""
+        filled, outlined = (values[np.isfinite(values)] for values in (filled, outlined))
+        both = np.concatenate([filled, outlined, [mark] if np.isfinite(mark) else []])
+        low, high = (float(both.min()), float(both.max())) if both.size else (0.0, 1.0)
+        self.edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+        shares = [np.histogram(values, self.edges)[0] / max(len(values), 1) for values in (filled, outlined)]
+        self.heights, self.other, self.mark = shares[0], shares[1], mark
+        medians = [f"{word} {_middle(of):.3g}" for word, of in zip(self.words, (filled, outlined), strict=False)]
+        self.describe(f"{self.words[2]} {mark:.3g}; medians: {', '.join(medians)}", known=bool(both.size))
+
+    def draw(self) -> None:
+        """Draw both groups and the mark."""
+        now = theme.colours()
+        self.bars([now.accent] * len(self.heights))
+        self._legend.clear()
+        self._legend.add(pg.BarGraphItem(x=[], height=[], width=1, brush=now.accent), self.words[0])
+        if self.other.any():
+            line = plots.pen(now.success, 2)
+            self.curve(*plots.steps(self.edges, self.other), line)
+            self._legend.add(pg.PlotCurveItem(pen=line), self.words[1])
+        if np.isfinite(self.mark):
+            self.line(self.mark)
+        most = max(float(self.heights.max(initial=0)), float(self.other.max(initial=0)), 1e-9)
+        self.fit((float(self.edges[0]), float(self.edges[-1])), (0.0, most * 1.05), margin=(0.01, 0.0))
+
+    def series(self) -> list[Series]:
+        """Return both groups' shares over the lower ends of the bins, and the mark."""
+        both = ((self.words[0], self.heights), (self.words[1], self.other))
+        shares = [Series(f"{word} share", self.edges[:-1], values) for word, values in both]
+        return [*shares, Series(self.words[2], np.array([self.mark]), np.array([np.nan]))]
+
+    def explain(self, place: QPointF) -> str:
+        """Return the bin under the pointer and each group's share in it."""
+        row = self.bin_at(place)
+        if row < 0:
+            return ""
+        other = f", {self.words[1]} {self.other[row]:.1%}" if self.other.any() else ""
+        return f"{self.edges[row]:.3g} to {self.edges[row + 1]:.3g}: {self.words[0]} {self.heights[row]:.1%}{other}"
+
+
+class ValueHistogram(BinPlot):
+    """The values of a channel in equal bins, with a line at zero if values of both signs occur.
+
+    Bars grow with the square root of the count: rare values must stay visible beside very many zeros.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, height_px=96)
+        self.counts: NDArray[np.int64] = np.zeros(0, np.int64)
+
+    def show_values(self, values: Float) -> None:
+        """Count these values; those that are not finite are left out."""
+        known = values[np.isfinite(values)]
+        low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+        self.counts, self.edges = np.histogram(known, BINS, (low, high if high > low else low + 1))
+        self.heights = np.sqrt(self.counts)
+        left = values.size - known.size
+        text = f"{known.size:,} values from {low:.3g} to {high:.3g}" + (f", {left:,} not finite" if left else "")
+        missing = "None of these values is finite." if values.size else "There are no values."
+        self.describe(text, known=bool(known.size), missing=missing)
+
+    def draw(self) -> None:
+        """Draw the bars."""
+        low, high = float(self.edges[0]), float(self.edges[-1])
+        self.bars([theme.colours().accent] * len(self.heights))
+        if low < 0 < high:
+            self.line(0.0, dashed=True)
+        self.fit((low, high), (0.0, float(self.heights.max(initial=1)) * 1.05))
+
+    def series(self) -> list[Series]:
+        """Return the counts over the lower ends of their bins."""
+        return [Series("Values", self.edges[:-1], self.counts)]
+
+    def explain(self, place: QPointF) -> str:
+        """Return the number of values in the bin under the pointer."""
+        row = self.bin_at(place)
+        if row < 0:
+            return ""
+        return f"{self.edges[row]:.3g} to {self.edges[row + 1]:.3g}: {self.counts[row]:,} places (height: square root)"
+
+
+def _middle(values: Float) -> float:
+    return float(np.median(values)) if len(values) else float("nan")

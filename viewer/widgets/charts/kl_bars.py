@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QSize
 from PySide6.QtWidgets import QSizePolicy
 
 from models.types import Bool, Float
 from viewer import theme
-from viewer.widgets.charts.base import Chart
+from viewer.widgets.charts import plot as plots
+from viewer.widgets.charts.plot import Plot, Series
 
-HEIGHT_PX = 88
+HEIGHT_PX = 120
 
 
-class KLBars(Chart):
+class KLBars(Plot):
     """One bar per dimension, in nats. Dimensions in `quiet` are grey; `other` values, if given, are drawn as ticks."""
 
     def __init__(self, name: str) -> None:
@@ -24,47 +25,50 @@ class KLBars(Chart):
         self.order = np.zeros(0, np.int64)
         self._quiet = np.zeros(0, np.bool_)
         self._other: Float | None = None
+        self.plot.setLabel("left", "Nats")
+        self.plot.getAxis("bottom").setStyle(tickLength=0)
 
     def show_values(self, values: Float, *, quiet: Bool, other: Float | None = None) -> None:
         """Show the KL divergences `values` (D,), sorted from largest to smallest."""
         self.values, self._quiet, self._other = values, quiet, other
         self.order = np.argsort(-values, kind="stable")
-        self.setAccessibleDescription(", ".join(f"z{row} {values[row]:.2f} nats" for row in self.order.tolist()))
-        self.update()
+        text = ", ".join(f"z{row} {values[row]:.2f} nats" for row in self.order.tolist())
+        self.describe(text, known=bool(np.isfinite(values).any()))
 
     def sizeHint(self) -> QSize:
+        """Return a size for a column of controls."""
         return QSize(200, HEIGHT_PX)
 
     def minimumSizeHint(self) -> QSize:
+        """Return the smallest size that still shows something."""
         return QSize(120, HEIGHT_PX)
 
-    def draw(self, painter: QPainter) -> None:
-        """Paint the bars and their scale, with the dimension's name under each bar if there is room."""
-        if not len(self.values):
-            return
-        now, line = theme.colours(), self.fontMetrics().height()
-        top, foot = line, self.height() - line - 2
-        most = max(float(self.values.max()), float(self._other.max()) if self._other is not None else 0.0, 1e-9)
-        width = self.width() / len(self.values)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        for place, row in enumerate(self.order.tolist()):
-            high = float(self.values[row]) / most * (foot - top)
-            colour = now.border if self._quiet[row] else now.accent
-            painter.fillRect(QRectF(place * width + 1, foot - high, max(1.0, width - 2), high), QColor(colour))
-            if self._other is not None:
-                y = foot - float(self._other[row]) / most * (foot - top)
-                painter.setPen(QPen(now.text, 2))
-                painter.drawLine(QPointF(place * width + 1, y), QPointF((place + 1) * width - 1, y))
-            if width >= self.fontMetrics().horizontalAdvance("z00"):
-                label = QRectF(place * width, foot + 1, width, line)
-                self.write(painter, label, f"z{row}", align=Qt.AlignmentFlag.AlignHCenter)
-        painter.setPen(QPen(now.border, 1))
-        painter.drawLine(QPointF(0, foot), QPointF(self.width(), foot))
-        self.write(painter, QRectF(0, 0, self.width(), line), f"{most:.3g} nats", align=Qt.AlignmentFlag.AlignRight)
+    def draw(self) -> None:
+        """Draw the bars, with the dimensions' names below them."""
+        now, places = theme.colours(), np.arange(len(self.values))
+        heights = np.nan_to_num(self.values[self.order], posinf=0.0, neginf=0.0)
+        brushes = [now.border if quiet else now.accent for quiet in self._quiet[self.order]]
+        pens = [pg.mkPen(None)] * len(places)
+        self.plot.addItem(pg.BarGraphItem(x=places, height=heights, width=0.8, brushes=brushes, pens=pens))
+        most = float(heights.max(initial=0.0))
+        if self._other is not None:
+            ticks = np.nan_to_num(self._other[self.order])
+            ends = np.stack([places - 0.4, places + 0.4], 1).ravel()
+            self.curve(ends, np.repeat(ticks, 2), plots.pen(now.text, 2), connect="pairs")
+            most = max(most, float(ticks.max(initial=0.0)))
+        names = [(place, f"z{row}") for place, row in enumerate(self.order.tolist())]
+        self.plot.getAxis("bottom").setTicks([names])
+        self.fit((-0.5, len(places) - 0.5), (0.0, max(most, 1e-9) * 1.05))
+
+    def series(self) -> list[Series]:
+        """Return the nats by the dimensions' names, largest first, and the other values if given."""
+        names = [f"z{row}" for row in self.order.tolist()]
+        found = [Series("KL in nats", names, self.values[self.order])]
+        return found + ([Series("Over the folder", names, self._other[self.order])] if self._other is not None else [])
 
     def explain(self, place: QPointF) -> str:
         """Return the dimension under the pointer and its KL divergence."""
-        at = int(place.x() / max(self.width(), 1) * len(self.values))
+        at = round(self.value_at(place)[0])
         if not 0 <= at < len(self.values):
             return ""
         row = int(self.order[at])

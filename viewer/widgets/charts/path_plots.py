@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtCore import QPointF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QMouseEvent
 
 from viewer import theme
-from viewer.widgets.charts.base import Chart
+from viewer.widgets.charts import plot as plots
+from viewer.widgets.charts.plot import Axes, Plot, Series
 from viewer.widgets.pictures.key_frames import LEFT_PX, RIGHT_PX
 
-LANE_PX = 34
-LEAST_PX = 22
-LABEL_GAP = 6
+LANE_PX = 40
+LEAST_PX = 26
 Double = NDArray[np.float64]
 
 
@@ -33,8 +34,8 @@ class Lane:
     help: str = ""
 
 
-class PathPlots(Chart):
-    """Plots stacked over one time axis.
+class PathPlots(Plot):
+    """Plots stacked over one time axis, which they zoom and pan together.
 
     `sought` emits a time in [0, 1] while the user drags, `let_go` the drag's end.
     """
@@ -47,105 +48,104 @@ class PathPlots(Chart):
         self._lanes: Sequence[Lane] = ()
         self._now = 0.0
         self._bounds: Sequence[float] = ()
+        self._marks: list[pg.InfiniteLine] = []
+        self.grid.setContentsMargins(0, 0, RIGHT_PX, 0)
+        self.grid.setSpacing(4)
+        self._furnish(self.plot)
 
     def set_lanes(self, lanes: Sequence[Lane], *, bounds: Sequence[float] = ()) -> None:
         """Replace the plots. `bounds` are the times of the keys, drawn as faint lines."""
         self._lanes, self._bounds = lanes, bounds
-        said = [f"{lane.name} from {lane.values.min():.3g} to {lane.values.max():.3g}" for lane in lanes]
-        self.setAccessibleDescription("; ".join(said))
+        while len(self.axes) < len(lanes):
+            axes = self.add_axes(row=len(self.axes))
+            self._furnish(axes)
+            plots.share_x(self.plot, axes)
+        for row, axes in enumerate(self.axes):
+            axes.setVisible(row < max(1, len(lanes)))
+            axes.setMaximumHeight(16_777_215 if row < max(1, len(lanes)) else 0)
+        self._style()
+        known = [(lane.name, lane.values[np.isfinite(lane.values)]) for lane in lanes]
+        said = [f"{name} from {values.min():.3g} to {values.max():.3g}" for name, values in known if len(values)]
+        self.describe("; ".join(said), known=not lanes or bool(said))
         self.updateGeometry()
-        self.update()
 
     def set_now(self, time: float) -> None:
         """Move the line that marks the current time."""
         if time != self._now:
             self._now = time
-            self.update()
+            for mark in self._marks:
+                mark.setValue(time)
 
     def sizeHint(self) -> QSize:
+        """Return a height for all plots."""
         return QSize(320, LANE_PX * max(1, len(self._lanes)))
 
     def minimumSizeHint(self) -> QSize:
+        """Return the smallest height at which the plots can be told apart."""
         return QSize(160, LEAST_PX * max(1, len(self._lanes)))
 
-    def field(self, row: int) -> QRectF:
-        """Return the rectangle in which the data of a plot is drawn."""
-        height = self.height() / max(1, len(self._lanes))
-        return QRectF(LEFT_PX, row * height + 3, self.width() - LEFT_PX - RIGHT_PX, height - 5)
-
-    def draw(self, painter: QPainter) -> None:
-        """Paint bands, curves, names and the line of the current time."""
+    def draw(self) -> None:
+        """Draw bands, curves, names and the line of the current time."""
         now = theme.colours()
-        for row, lane in enumerate(self._lanes):
-            field = self.field(row)
-            painter.fillRect(field, now.window)
+        self._marks = []
+        shade = QColor(now.success)
+        shade.setAlphaF(0.18)
+        for axes, lane in zip(self.axes, self._lanes, strict=False):
+            axes.vb.setBackgroundColor(now.window)
             if lane.band is not None:
-                ends = [self._y(field, lane, end) for end in lane.band]
-                shade = QColor(now.success)
-                shade.setAlphaF(0.18)
-                painter.fillRect(QRectF(field.left(), ends[1], field.width(), ends[0] - ends[1]), shade)
-            painter.setPen(QPen(now.border, 1))
+                region = pg.LinearRegionItem(lane.band, "horizontal", brush=shade, pen=pg.mkPen(None), movable=False)
+                axes.addItem(region, ignoreBounds=True)
             for time in self._bounds:
-                x = field.left() + time * field.width()
-                painter.drawLine(QPointF(x, field.top()), QPointF(x, field.bottom()))
-            self._curve(painter, field, lane)
-            self._name(painter, field, lane)
-        if self._lanes:
-            x = LEFT_PX + self._now * (self.width() - LEFT_PX - RIGHT_PX)
-            painter.setPen(QPen(now.accent, 1.5))
-            painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
+                axes.addItem(pg.InfiniteLine(time, pen=plots.pen(now.border)), ignoreBounds=True)
+            self.curve(lane.times, lane.values, plots.pen(now.text, 1.4), axes=axes)
+            mark = pg.InfiniteLine(self._now, pen=plots.pen(now.accent, 1.5))
+            axes.addItem(mark, ignoreBounds=True)
+            self._marks.append(mark)
+            high = lane.high if lane.high > lane.low else lane.low + 1.0
+            span = high - lane.low
+            scale = f"{lane.low:.3g} to {lane.high:.3g}"
+            axes.getAxis("left").setTicks([[(lane.low + 0.7 * span, lane.name), (lane.low + 0.2 * span, scale)]])
+            axes.getAxis("left").setTextPen(now.text)
+            self.fit((0.0, 1.0), (lane.low, high), axes=axes)
+
+    def series(self) -> list[Series]:
+        """Return each plot's values over time."""
+        return [Series(lane.name, lane.times, lane.values) for lane in self._lanes]
 
     def explain(self, place: QPointF) -> str:
         """Return a plot's name and help, with its value under the pointer."""
-        for row, lane in enumerate(self._lanes):
-            field = self.field(row)
-            if field.top() <= place.y() <= field.bottom():
-                value = np.interp((place.x() - field.left()) / field.width(), lane.times, lane.values)
+        for axes, lane in zip(self.axes, self._lanes, strict=False):
+            if self.field(axes).top() <= place.y() <= self.field(axes).bottom():
+                value = np.interp(self.value_at(place, axes=axes)[0], lane.times, lane.values)
                 return f"{lane.name} {value:.3g}. {lane.help}".strip()
         return ""
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Seek to the time under the pointer."""
-        if event.button() == Qt.MouseButton.LeftButton:
-            self._seek(event)
+    def mousePressEvent(self, ev: QMouseEvent) -> None:
+        """Seek to the time under the pointer; the middle button pans."""
+        if ev.button() == Qt.MouseButton.LeftButton and self._lanes:
+            self._seek(ev)
+        else:
+            super().mousePressEvent(ev)
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+    def mouseMoveEvent(self, ev: QMouseEvent) -> None:
         """Keep seeking while the button is held."""
-        if event.buttons() & Qt.MouseButton.LeftButton:
-            self._seek(event)
+        if ev.buttons() & Qt.MouseButton.LeftButton:
+            self._seek(ev)
+        else:
+            super().mouseMoveEvent(ev)
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+    def mouseReleaseEvent(self, ev: QMouseEvent) -> None:
         """Emit `let_go`: the last time sought is final."""
-        if event.button() == Qt.MouseButton.LeftButton:
+        if ev.button() == Qt.MouseButton.LeftButton:
             self.let_go.emit()
+        else:
+            super().mouseReleaseEvent(ev)
 
     def _seek(self, event: QMouseEvent) -> None:
-        share = (event.position().x() - LEFT_PX) / max(1, self.width() - LEFT_PX - RIGHT_PX)
-        self.sought.emit(max(0.0, min(1.0, share)))
+        self.sought.emit(max(0.0, min(1.0, self.value_at(event.position())[0])))
 
-    def _y(self, field: QRectF, lane: Lane, value: float) -> float:
-        span = (lane.high - lane.low) or 1.0
-        share = max(0.0, min(1.0, (value - lane.low) / span))
-        return field.bottom() - share * field.height()
-
-    def _curve(self, painter: QPainter, field: QRectF, lane: Lane) -> None:
-        x = field.left() + lane.times * field.width()
-        points = [QPointF(a, self._y(field, lane, b)) for a, b in zip(x.tolist(), lane.values.tolist(), strict=True)]
-        path = QPainterPath()
-        path.addRect(field.adjusted(-1, -1, 1, 1))
-        painter.save()
-        painter.setClipPath(path)
-        painter.setPen(QPen(theme.colours().text, 1.4))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawPolyline(QPolygonF(points))
-        painter.restore()
-
-    def _name(self, painter: QPainter, field: QRectF, lane: Lane) -> None:
-        """Write the plot's name beside it, and its scale underneath if there is room."""
-        line, wide = self.fontMetrics().height(), LEFT_PX - LABEL_GAP
-        rows = [lane.name, f"{lane.low:.2g} to {lane.high:.2g}"]
-        rows = rows if field.height() >= 2 * line else rows[:1]
-        top = field.center().y() - line * len(rows) / 2
-        for number, text in enumerate(rows):
-            place = QRectF(0, top + number * line, wide, line)
-            self.write(painter, place, text, colour=theme.colours().text if not number else None)
+    def _furnish(self, axes: Axes) -> None:
+        axes.hideAxis("bottom")
+        axes.getAxis("left").setWidth(LEFT_PX)
+        axes.getAxis("left").setStyle(tickLength=0, tickAlpha=0)
+        axes.vb.setMouseEnabled(y=False)

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter, QPen, QPolygonF
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QPen
 
 from viewer import theme
-from viewer.widgets.charts.base import GAP, TICKS, Chart
+from viewer.widgets.charts import plot as plots
+from viewer.widgets.charts.plot import Plot, Series
 
-REACH_PX = 14.0
-SAMPLE_PX = 18
-LEVELS = 4
+TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
+MISSING = "No point of these curves has been computed with a finite value yet."
 Real = NDArray[np.floating]
 
 
@@ -36,9 +37,8 @@ class Curve:
     def pen(self) -> QPen:
         """Return the pen. Curves differ in colour, width and dashes, so that colour alone never distinguishes them."""
         colour = theme.colours().text if self.rank == 0 else theme.class_colour(self.rank)
-        pen = QPen(colour, 2.4 if self.rank == 0 else 1.8)
-        pen.setStyle((Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)[self.rank % 3])
-        return pen
+        style = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)[self.rank % 3]
+        return plots.pen(colour, 2.4 if self.rank == 0 else 1.8, style)
 
     @property
     def label(self) -> str:
@@ -46,7 +46,7 @@ class Curve:
         return f"{self.name}  {self.area:.3f}"
 
 
-class ShareChart(Chart):
+class ShareChart(Plot):
     """Curves under a title, with a legend; the first is drawn on top."""
 
     def __init__(self, name: str, base: str) -> None:
@@ -54,81 +54,38 @@ class ShareChart(Chart):
         self._title, self._base = name, base
         self._curves: Sequence[Curve] = ()
         self._low, self._high = 0.0, 1.0
+        self._legend = self.add_legend()
+        self.plot.getAxis("bottom").setTicks([[(tick, f"{tick:.0%}") for tick in TICKS]])
 
     def set_curves(self, curves: Sequence[Curve], *, low: float, high: float) -> None:
         """Replace the curves; the value axis runs from `low` to `high`."""
         self._curves, self._low = curves, low
         self._high = high if high > low else low + 1.0
-        self.setAccessibleDescription("; ".join(f"{one.name}: area {one.area:.3f}" for one in curves))
-        self.update()
+        known = any(np.isfinite(one.values).any() for one in curves)
+        self.describe("; ".join(f"{one.name}: area {one.area:.3f}" for one in curves), known=known, missing=MISSING)
 
-    def field(self) -> QRectF:
-        """Return the rectangle in which the data is drawn."""
-        line = self.fontMetrics().height()
-        left = max(self.width_of(_number(v)) for v in self._ticks()) + GAP
-        top = 1.5 * line + (self._entries()[-1][1] + line + GAP / 2 if self._curves else 0.0)
-        return QRectF(left, top, self.width() - left - 2.5 * GAP, self.height() - top - 2.2 * line)
-
-    def draw(self, painter: QPainter) -> None:
-        """Paint title, grid, numbers, curves and legend."""
-        field, now, line = self.field(), theme.colours(), self.fontMetrics().height()
-        self.write(painter, QRectF(0, 0, self.width(), line), self._title, colour=now.text)
-        for tick in TICKS:
-            x = field.left() + tick * field.width()
-            painter.setPen(QPen(now.border, 1))
-            painter.drawLine(QPointF(x, field.top()), QPointF(x, field.bottom()))
-            place = QRectF(x - 20, field.bottom() + 1, 40, line)
-            self.write(painter, place, f"{tick:.0%}", align=Qt.AlignmentFlag.AlignHCenter)
-        for value in self._ticks():
-            y = self._place(0.0, value).y()
-            painter.setPen(QPen(now.border, 1))
-            painter.drawLine(QPointF(field.left(), y), QPointF(field.right(), y))
-            place = QRectF(0, y - line / 2, field.left() - GAP / 2, line)
-            self.write(painter, place, _number(value), align=Qt.AlignmentFlag.AlignRight)
-        base = QRectF(0, field.bottom() + line, self.width(), line)
-        self.write(painter, base, self._base, align=Qt.AlignmentFlag.AlignHCenter)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
+    def draw(self) -> None:
+        """Draw title, grid, curves and legend."""
+        now = theme.colours()
+        self.plot.setTitle(self._title, color=now.text, size=f"{theme.SMALL_PX}px")
+        self.plot.setLabel("bottom", self._base)
+        self.plot.showGrid(x=True, y=True, alpha=0.3)
+        self._legend.clear()
         for one in reversed(self._curves):
             known = np.isfinite(one.values)
-            pairs = zip(one.share[known].tolist(), one.values[known].tolist(), strict=True)
-            painter.setPen(one.pen)
-            painter.drawPolyline(QPolygonF([self._place(x, y) for x, y in pairs]))
-        for one, (x, y) in zip(self._curves, self._entries(), strict=True):
-            middle = y + 1.25 * line + line / 2
-            painter.setPen(one.pen)
-            painter.drawLine(QPointF(x, middle), QPointF(x + SAMPLE_PX, middle))
-            place = QRectF(x + SAMPLE_PX + GAP / 2, middle - line / 2, self.width_of(one.label) + 1, line)
-            self.write(painter, place, one.label, colour=now.text)
+            self.curve(one.share[known], one.values[known], one.pen)
+        for one in self._curves:
+            self._legend.add(pg.PlotCurveItem(pen=one.pen), one.label)
+        self.fit((0.0, 1.0), (self._low, self._high), margin=(0.02, 0.04))
+
+    def series(self) -> list[Series]:
+        """Return each curve's values over the share; not a number where not computed yet."""
+        return [Series(one.name, one.share, one.values) for one in self._curves]
 
     def explain(self, place: QPointF) -> str:
         """Return the values at the nearest point of a curve."""
-        best, text = REACH_PX, ""
-        for one in self._curves:
-            for x, y in zip(one.share.tolist(), one.values.tolist(), strict=True):
-                at = self._place(x, y) - place
-                if np.isfinite(y) and at.manhattanLength() < best:
-                    best, text = at.manhattanLength(), f"{one.name} at {x:.0%}: {y:.4g}"
-        return text
-
-    def _entries(self) -> list[tuple[float, float]]:
-        """Return the offset in pixels of each legend entry below the title, in as few rows as the width allows."""
-        found, x, y = [], 0.0, 0.0
-        for one in self._curves:
-            wide = SAMPLE_PX + self.width_of(one.label) + 2 * GAP
-            if found and x + wide - GAP > self.width():
-                x, y = 0.0, y + self.fontMetrics().height()
-            found.append((x, y))
-            x += wide
-        return found
-
-    def _ticks(self) -> list[float]:
-        return [self._low + (self._high - self._low) * step / LEVELS for step in range(LEVELS + 1)]
-
-    def _place(self, share: float, value: float) -> QPointF:
-        field = self.field()
-        up = (value - self._low) / (self._high - self._low)
-        return QPointF(field.left() + share * field.width(), field.bottom() - up * field.height())
-
-
-def _number(value: float) -> str:
-    return f"{value:.2g}"
+        found = self.nearest(place, [(one.share, one.values) for one in self._curves])
+        if found is None:
+            return ""
+        one, row = self._curves[found[0]], found[1]
+        return f"{one.name} at {one.share[row]:.0%}: {one.values[row]:.4g}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QGuiApplication, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -20,10 +20,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from models.types import Float
 from viewer import theme
 from viewer.canvas.mosaic import Atlas, sheet
-from viewer.widgets.charts.base import Chart
 from viewer.widgets.controls.elided_label import ElidedLabel
 from viewer.widgets.pictures.channel_grid import STEP, ChannelGrid
 
@@ -218,56 +216,3 @@ class Tile(QWidget):
         painter.setPen(theme.colours().border)
         painter.drawRect(place)
         painter.end()
-
-
-class ValueHistogram(Chart):
-    """A histogram of values in equal bins, with a line at zero if values of both signs occur."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.counts, self.low, self.high = np.zeros(0, np.int64), 0.0, 1.0
-
-    def show_values(self, values: Float) -> None:
-        """Count these values."""
-        self.low, self.high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
-        self.counts, _ = np.histogram(values, BINS, (self.low, self.high if self.high > self.low else self.low + 1))
-        self.setAccessibleDescription(f"{values.size:,} values from {self.low:.3g} to {self.high:.3g}")
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        return QSize(160, 72)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(96, 72)
-
-    def draw(self, painter: QPainter) -> None:
-        """Paint the bars, with the lowest and highest value under them."""
-        if not len(self.counts):
-            return
-        now, most = theme.colours(), max(1, int(self.counts.max()))
-        foot = self.height() - self.fontMetrics().height() - 2
-        width = self.width() / len(self.counts)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        for row, count in enumerate(self.counts.tolist()):
-            # Bars grow with the square root: rare values must stay visible beside very many zeros.
-            high = (count / most) ** 0.5 * (foot - 2)
-            painter.fillRect(QRectF(row * width, foot - high, max(1.0, width - 1), high), QColor(now.accent))
-        painter.setPen(QPen(now.border, 1))
-        painter.drawLine(QPointF(0, foot), QPointF(self.width(), foot))
-        if self.low < 0 < self.high:
-            zero = -self.low / (self.high - self.low) * self.width()
-            painter.setPen(QPen(now.text, 1, Qt.PenStyle.DashLine))
-            painter.drawLine(QPointF(zero, 0), QPointF(zero, foot))
-        place = QRectF(0, foot + 1, self.width(), self.height() - foot - 1)
-        self.write(painter, place, f"{self.low:.3g}")
-        self.write(painter, place, f"{self.high:.3g}", align=Qt.AlignmentFlag.AlignRight)
-
-    def explain(self, place: QPointF) -> str:
-        """Return the number of values in the bin under the pointer."""
-        if not len(self.counts):
-            return ""
-        step = (self.high - self.low) / len(self.counts)
-        row = int(min(max(0, place.x() / self.width() * len(self.counts)), len(self.counts) - 1))
-        low = self.low + row * step
-        return f"{low:.3g} to {low + step:.3g}: {self.counts[row]:,} places\nBars are as high as the root of the count"

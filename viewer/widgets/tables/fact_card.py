@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from viewer.widgets.controls.elided_label import ElidedLabel
+
 GAP = 8
 LINE_GAP = 2
+MOST_LINES = 3  # of a fact; longer ones are elided, with the whole text as a tooltip
 
 
 class Card(QFrame):
@@ -17,8 +20,7 @@ class Card(QFrame):
     def __init__(self, title: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("card")
-        self.title = QLabel()
-        self.title.setTextFormat(Qt.TextFormat.PlainText)
+        self.title = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         font = self.title.font()
         font.setBold(True)
         self.title.setFont(font)
@@ -64,10 +66,10 @@ class Card(QFrame):
         return "\n".join(f"{name}: {value}" for name, value in rows if name or value)
 
     def _add_row(self) -> None:
-        name, value = QLabel(), QLabel()
+        name, value = QLabel(), ElidedLabel(lines=MOST_LINES)
         name.setProperty("small", True)
+        name.setTextFormat(Qt.TextFormat.PlainText)
         for label in (name, value):
-            label.setTextFormat(Qt.TextFormat.PlainText)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         row = len(self._rows)
         self._grid.addWidget(name, row, 0, Qt.AlignmentFlag.AlignTop)

@@ -28,6 +28,8 @@ FILM, CLOSED = "film", "film_closed"
 SIDE_PX = WIDEST_PX
 BOTTOM_PX = 176
 WINDOW_PX = (1280, 800)
+BARS_PX = 110  # menus, workspaces and status
+LOWER_PX, LOWER_MOST, BOTTOM_MOST = 150, 0.55, 0.4  # of the lower dock at the right; shares of the window's height
 
 
 class Docks(QObject):
@@ -70,8 +72,9 @@ class Docks(QObject):
             self.by_id[entry.id] = dock
         panels.furnish.append(self._take)
         self._place()
-        self._initial = window.saveState(LAYOUT_VERSION)
         self._stage()
+        # After hiding most: Qt enlarges a window for all docks that a state shows, if only for a moment.
+        self._initial = window.saveState(LAYOUT_VERSION)
 
     # workspaces
 
@@ -305,11 +308,14 @@ class Docks(QObject):
         for name in filter(None, (upper, lower)):
             self._window.resizeDocks([docks[name]], [SIDE_PX], Qt.Orientation.Horizontal)
         if upper and lower:
-            heights = [max(1, 740 - (entries[lower].height_px or 150)), entries[lower].height_px or 150]
+            # Never more than there is: Qt would enlarge the window.
+            room, wanted = max(2, self._window.height() - BARS_PX), entries[lower].height_px or LOWER_PX
+            wanted = min(wanted, round(room * LOWER_MOST))
+            heights = [room - wanted, wanted]
             self._window.resizeDocks([docks[upper], docks[lower]], heights, Qt.Orientation.Vertical)
         for name in shown:
             if entries[name].area == "bottom":
-                height = entries[name].height_px or BOTTOM_PX
+                height = min(entries[name].height_px or BOTTOM_PX, round(self._window.height() * BOTTOM_MOST))
                 self._window.resizeDocks([docks[name]], [height], Qt.Orientation.Vertical)
 
     def _seen(self, name: str, in_view: bool) -> None:

@@ -85,7 +85,11 @@ class ModelPrompts:
             self._context.messages.tell(text, severity="warning", key=f"doubt {description.name}")
         offered = description.about.get("assumptions", {})
         assumed = {key: item for key, item in offered.items() if not item.get("known")}
-        if assumed and not model_name.split(self._context.session.store.document.model)[1]:
+        if (
+            assumed
+            and not description.about.get("knows")
+            and not model_name.split(self._context.session.store.document.model)[1]
+        ):
             said = {key: item.get("titles", {}).get(item["value"], item["value"]) for key, item in assumed.items()}
             words = ", ".join(f"{str(item['title']).lower()} {said[key]}" for key, item in assumed.items())
             text = " ".join(filter(None, (f"{description.name}:", note, f"Assumed: {words}.")))

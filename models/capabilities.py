@@ -35,7 +35,7 @@ from models.types import Anchors, Candidates, Float, Int, Pixels, Translation
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from models.detection.panoptic import Segments
+    from models.detection.panoptic import Fusion
     from models.latent.space import Space
     from models.subject import Rect, Subject
 
@@ -156,7 +156,7 @@ class SegmentsPicture(Protocol):
 class FusesSegments(Protocol):
     """Gives panoptic segments: each pixel has at most one."""
 
-    def panoptic(self, pixels: Pixels, stages: Stages, *, score: float, mask: float, overlap: float) -> Segments:
+    def panoptic(self, pixels: Pixels, stages: Stages, *, score: float, mask: float, overlap: float) -> Fusion:
         """Return the segments at some thresholds, at the resolution of the masks over the network's input."""
         ...
 

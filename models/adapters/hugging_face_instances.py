@@ -17,7 +17,7 @@ from torch.nn import functional
 from models.adapters.base.hugging_face import corners, inside, named
 from models.adapters.base.queries import FINAL, QueryRows, Scoring
 from models.adapters.base.row_outputs import Output
-from models.detection.panoptic import Segments, fused
+from models.detection.panoptic import Fusion, fused
 from models.runtime.forward_passes import through
 from models.subject import Rect, Subject
 from models.types import Candidates, Float, Int, Pixels
@@ -64,14 +64,24 @@ class HuggingFaceInstances(QueryRows):
         torch.manual_seed(0)
         stages = ["stage1", "stage2", "stage3", "stage4"]
         body: dict[str, Any] = {"depths": [1] * 4, "num_heads": [1, 1, 2, 2], "window_size": 2, "out_features": stages}
-        heads: dict[str, Any] = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "num_queries": 8}
-        sizes = {"d_model": 32, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32}
+        heads: dict[str, Any] = {
+            "encoder_attention_heads": 2,
+            "decoder_attention_heads": 2,
+            "num_queries": 8,
+            "use_timm_backbone": False,
+        }
+        sizes: dict[str, Any] = {
+            "d_model": 32,
+            "encoder_layers": 1,
+            "decoder_layers": 1,
+            "encoder_ffn_dim": 32,
+            "decoder_ffn_dim": 32,
+        }
+        more: dict[str, Any] = {"fpn_feature_size": 32, "mask_feature_size": 32, "num_labels": 4}
         config = MaskFormerConfig(
             backbone_config=SwinConfig(image_size=64, patch_size=4, embed_dim=8, **body),
-            decoder_config=DetrConfig(use_timm_backbone=False, **heads, **sizes).to_dict(),
-            fpn_feature_size=32,
-            mask_feature_size=32,
-            **{"num_labels": 4},
+            decoder_config=DetrConfig(**heads, **sizes).to_dict(),
+            **more,
         )
         return MaskFormerForInstanceSegmentation._from_config(config, attn_implementation="eager")
 
@@ -177,7 +187,7 @@ class HuggingFaceInstances(QueryRows):
 
         return stages.time("classes", make).cpu().numpy()
 
-    def panoptic(self, pixels: Pixels, stages: Any, *, score: float, mask: float, overlap: float) -> Segments:
+    def panoptic(self, pixels: Pixels, stages: Any, *, score: float, mask: float, overlap: float) -> Fusion:
         """Return the segments that every pixel has at most one of, at the masks' own resolution over the input."""
         found = self.queries(pixels, stages)
         return fused(found.scores, found.masks, score=score, mask=mask, overlap=overlap)

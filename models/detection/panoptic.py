@@ -11,7 +11,7 @@ from models.types import Float, Int
 
 
 @dataclass(frozen=True)
-class Segments:
+class Fusion:
     """S segments: `map` (h, w) the segment of each pixel from 1, 0 for none; their `labels`, `scores`, `queries` (S,).
 
     `chance` (h, w) is the weighed mask of each pixel's own segment, 0 without one.
@@ -24,7 +24,7 @@ class Segments:
     chance: Float
 
 
-def fused(scores: Tensor, masks: Tensor, *, score: float, mask: float, overlap: float) -> Segments:
+def fused(scores: Tensor, masks: Tensor, *, score: float, mask: float, overlap: float) -> Fusion:
     """Return the segments of queries with class `scores` (Q, K + 1), none last, and mask logits `masks` (Q, h, w).
 
     Queries whose best class is none or not above `score` are dropped. Each pixel goes to the query with the largest
@@ -49,4 +49,4 @@ def fused(scores: Tensor, masks: Tensor, *, score: float, mask: float, overlap: 
     rows = torch.tensor(taken, dtype=torch.int64, device=masks.device)
     columns = (label[rows], best[rows], rows)
     labels, values, queries = (column.cpu().numpy() for column in columns)
-    return Segments(found.cpu().numpy(), labels, values, queries, chance.cpu().numpy())
+    return Fusion(found.cpu().numpy(), labels, values, queries, chance.cpu().numpy())

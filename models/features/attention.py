@@ -215,10 +215,16 @@ def _watched(net: nn.Module, found: Seen) -> Iterator[list[tuple[int, int, int]]
     def after(module: nn.Module, arguments: Any, named: Any, output: Any) -> None:
         if id(module) not in names or not _is_transformers(module):
             return
-        made = output[1] if isinstance(output, tuple) and len(output) > 1 else None
-        if not isinstance(made, Tensor) or made.ndim != 4 or len(made) != 1 or made.shape[2] != made.shape[3]:
+        value, made = output[:2] if isinstance(output, tuple) and len(output) > 1 else (None, None)
+        if (
+            not isinstance(value, Tensor)
+            or not isinstance(made, Tensor)
+            or made.ndim != 4
+            or len(made) != 1
+            or made.shape[2] != made.shape[3]
+        ):
             raise Refusal(f"{names[id(module)]} does not attend from every position to every other.")
-        keep(module, (made.shape[1], made.shape[2], output[0].shape[-1]), _cloned((arguments, named)))
+        keep(module, (made.shape[1], made.shape[2], value.shape[-1]), _cloned((arguments, named)))
 
     def keep(module: nn.Module, size: tuple[int, int, int], given: Any) -> None:
         number = counts.next(names[id(module)])

@@ -138,7 +138,7 @@ def _fetch(
     if body.cut or (body.total and done < body.total):
         of = f" of {_size(body.total)}" if body.total else ""
         message = f"The connection was cut after {_size(done)}{of} of {place.name}."
-        raise Refusal(message, advice="What came is kept: the next try goes on from there.")
+        raise Refusal(message, advice="What has been downloaded is kept: the next attempt continues from there.")
     _check(part, note, digest or body.digest, place.name)
     part.replace(place)
     note.unlink(missing_ok=True)
@@ -281,7 +281,10 @@ def _refusal(error: Exception, url: str, place: Path) -> Refusal:
         message = f"{host} was not found: this computer seems to be offline."
         return Refusal(message, advice="Connect it to the internet. Models in the cache open without.")
     if isinstance(reason, TimeoutError):
-        return Refusal(f"{host} stopped answering.", advice="What came is kept: the next try goes on from there.")
+        return Refusal(
+            f"{host} stopped answering.",
+            advice="What has been downloaded is kept: the next attempt continues from there.",
+        )
     if isinstance(reason, ConnectionRefusedError):
         message = f"{host} could not be reached: the connection was refused."
         return Refusal(message, advice="Check the network and its proxy. Models in the cache open without.")

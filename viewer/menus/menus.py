@@ -5,6 +5,7 @@ from __future__ import annotations
 from viewer.commands.command import Commands
 from viewer.menus import (
     edit,
+    figure,
     file,
     inspect,
     interpretation,
@@ -36,6 +37,7 @@ def table(window: Window) -> Commands:
     return Commands(
         [
             *file.commands(window),
+            *figure.commands(window),
             *edit.commands(window),
             *view.commands(window),
             *view.playback(window),

@@ -24,7 +24,8 @@ class Look:
 
     `opacity`; how the sign is handled; the percentile at which the scale ends and values are clipped; whether to
     interpolate between cells; whether to draw the grid of cells; colour map ("" for the one that suits the sign);
-    whether weak values are transparent; `scale` fixes the end of the scale, 0 lets each map have its own.
+    whether weak values are transparent; `scale` fixes the end of the scale, 0 lets each map have its own; `floor` is
+    the size of a value at which the scale of a map of one sign starts.
     """
 
     opacity: float = 0.7
@@ -35,6 +36,7 @@ class Look:
     colours: str = ""
     fade: bool = True
     scale: float = 0.0
+    floor: float = 0.0
 
 
 @dataclass(frozen=True)

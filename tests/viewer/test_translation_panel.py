@@ -115,35 +115,24 @@ def test_without_a_picture_it_says_what_to_do(desk: Make, picture: Path) -> None
     assert not panel.export.isEnabled()
 
 
-@pytest.mark.parametrize("kind", ["landmarks", "depth"])
-def test_points_and_maps_of_the_whole_picture(desk: Make, picture: Path, kind: str) -> None:
+def test_points_of_the_whole_picture_are_listed_and_painted(desk: Make, picture: Path) -> None:
     from models.types import Result
 
     d = desk(picture)
-    panel = d.window.panels[kind]
-    if kind == "landmarks":
-        points = np.array([[10, 20, 0.9], [200, 20, 0.4]], np.float32)
-        heat = np.zeros((2, 4, 5), np.float32)
-        heat[1, 2, 3] = 1
-        meta = {"point_names": ("left eye", "right eye"), "limbs": (), "extent": (0, 0, 128, 96), "scored": True}
-        result = Result({"points": points, "inside": np.array([True, False]), "heat": heat}, meta)
-    else:
-        values = np.linspace(-1, 3, 20, dtype=np.float32).reshape(4, 5)
-        meta = {"extent": (0, 0, 128, 96), "lowest": -1.0, "highest": 3.0, "mean": 1.0}
-        result = Result({"map": values}, meta)
-    panel.show_result(kind, None, result)
-    layers = panel.layers(d.document)
-    if kind == "landmarks":
-        assert "left eye\t10.0, 20.0\t0.900" in panel.text
-        assert "1 lie outside" in panel.summary.text()
-        (points_layer,) = layers
-        assert isinstance(points_layer, Skeletons) and points_layer.faint.tolist() == [[False, True]]
-        panel.heat.setCurrentIndex(2)
-        assert panel.layers(d.document)[0].values[2, 3] == 1
-    else:
-        (heat_layer,) = layers
-        assert (heat_layer.low, heat_layer.high) == (-1.0, 3.0)
-        assert "-1 to 3, mean 1" in panel.summary.text()
+    panel = d.window.panels["landmarks"]
+    points = np.array([[10, 20, 0.9], [200, 20, 0.4]], np.float32)
+    heat = np.zeros((2, 4, 5), np.float32)
+    heat[1, 2, 3] = 1
+    meta = {"point_names": ("left eye", "right eye"), "limbs": (), "extent": (0, 0, 128, 96), "scored": True}
+    panel.show_result(
+        "landmarks", None, Result({"points": points, "inside": np.array([True, False]), "heat": heat}, meta)
+    )
+    (points_layer,) = panel.layers(d.document)
+    assert "left eye\t10.0, 20.0\t0.900" in panel.text
+    assert "1 lie outside" in panel.summary.text()
+    assert isinstance(points_layer, Skeletons) and points_layer.faint.tolist() == [[False, True]]
+    panel.heat.setCurrentIndex(2)
+    assert panel.layers(d.document)[0].values[2, 3] == 1
     panel.forget()
     assert not panel.layers(d.document)
 

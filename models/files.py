@@ -16,7 +16,7 @@ from typing import ClassVar
 from models.types import Refusal
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
-WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pt", ".pth", ".ckpt"})
+WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pt", ".pth", ".ckpt", ".th", ".tar", ".bin"})
 PROGRAM_SUFFIXES = frozenset({".pt2", ".onnx"})
 MODEL_SUFFIXES = WEIGHTS_SUFFIXES | PROGRAM_SUFFIXES | {".py"}
 

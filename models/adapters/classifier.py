@@ -14,6 +14,7 @@ from models.adapters.base.scored import Scored
 from models.bundled.lenet import LeNet
 from models.bundled.photos import PhotosResNet
 from models.cards.card import Card
+from models.families.proposal import RebuiltClassifier
 from models.loading import heads
 from models.loading.preprocess import Preprocess
 from models.runtime.forward_passes import through
@@ -69,7 +70,7 @@ class ClassifierAdapter(Scored):
         if module.startswith(TIMM):
             return bool(getattr(net, "num_classes", 0))
         family = module.removeprefix(FAMILIES).partition(".")[0] if module.startswith(FAMILIES) else ""
-        return isinstance(net, PhotosResNet | LeNet) or (bool(family) and family not in NOT_THESE)
+        return isinstance(net, PhotosResNet | LeNet | RebuiltClassifier) or (bool(family) and family not in NOT_THESE)
 
     @classmethod
     def tiny(cls) -> nn.Module:

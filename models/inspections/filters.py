@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from models.capabilities import Explains
 from models.features import filters
 from models.inspection import Inspection
 from models.params import param
@@ -55,8 +56,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     layers = filters.with_kernels(model.net)
     if not layers:
         raise Refusal(f"{model.card.name} has no convolution: there are no kernels to show.")
-    subject = _subject(model, pixels, stages)
-    calls = [call.module for call in trace_of(subject, stages).calls]
+    calls = _calls(model, pixels, stages)
     path = _path(params.layer, model.net, layers, calls)
     module = dict(layers)[path]
     kernels = filters.kernels_of(module)
@@ -103,10 +103,24 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
         "scale": float(np.abs(tiles).max()),
         "dead_count": int(dead.sum()),
         "duplicate_count": int(arrays["duplicate"].sum()),
-        "called": path in calls,
+        "called": path in calls or not calls,
         "layers": [{"id": name, "kind": type(one).__name__, "shape": filters.shape_of(one)} for name, one in layers],
     }
     return Result(arrays, meta)
+
+
+def _calls(model: Any, pixels: Pixels, stages: Any) -> list[str]:
+    """Return the layers in the order in which they run; [] for weights alone and for networks that take no picture."""
+    if not isinstance(model, Explains):
+        return []
+    return [call.module for call in trace_of(_subject(model, pixels, stages), stages).calls]
+
+
+def _lacks(model: Any) -> dict[str, str]:
+    """Return why there are no kernels to show."""
+    if found := hidden(model):
+        return found
+    return {} if filters.with_kernels(model.net) else {"": f"{model.card.name} has no layer with kernels to show."}
 
 
 def _subject(model: Any, pixels: Pixels, stages: Any) -> Subject:
@@ -143,8 +157,8 @@ INSPECTION = Inspection(
     id="filters",
     title="Filters",
     help="The kernels of a convolution: what each looks for, how strong it is, which are dead or duplicates.",
-    needs=("Explains",),
+    needs=(),
     params=Params,
     answer=answer,
-    lacks=hidden,
+    lacks=_lacks,
 )

@@ -1,5 +1,5 @@
 """Load weights into networks: recognise architectures, build networks, probe what they take and return.
 
-May import models.bundled, models.cards, models.detection, models.interpretation, models.pictures, models.runtime and
-the vocabulary.
+May import models.bundled, models.cards, models.detection, models.families, models.interpretation, models.pictures,
+models.runtime and the vocabulary.
 """

@@ -102,6 +102,10 @@ BUILDERS: dict[str, Callable[[int, int], nn.Module]] = {
 }
 
 
+class UnknownWeights(Refusal):
+    """Refusal of tensors that belong to no network that Vitrine knows."""
+
+
 def build(architecture: str, *, classes: int, points: int = len(COCO_POINTS)) -> nn.Module:
     """Build a network by name with `classes` classes, including background, and `points` key points if it has any.
 
@@ -165,7 +169,7 @@ def recognise(state: Mapping[str, Tensor], *, file: str = "This file") -> tuple[
     hint = f" The nearest is {nearest}: {best} of {len(given)} tensors fit." if near else ""
     counts = classes_in(given) if nearest in card.CLASSIFIERS else _class_counts(state)
     wanted = _shapes(nearest, next(iter(counts), ANY_CLASSES), points) if near else {}
-    raise Refusal(
+    raise UnknownWeights(
         f"{file} holds the weights of no network that Vitrine knows.{hint}",
         advice="It opens the bundled networks, torchvision's classifiers and its detectors: SSD, SSDLite, RetinaNet, "
         "FCOS, Faster, Mask and Keypoint R-CNN. Other weights need a card (JSON) beside them that names one of these, "

@@ -20,7 +20,7 @@ import torch
 
 from models import files
 from models.files import WEIGHTS_SUFFIXES, sha256
-from models.loading import archive_limits, checkpoint
+from models.loading import archive_limits, checkpoint, inert_pickle
 from models.types import Refusal
 
 __all__ = ["WEIGHTS_SUFFIXES", "fits", "load", "read", "sets", "sha256"]
@@ -32,6 +32,7 @@ _PLAIN = re.compile(
     r"|collections\.\w+|_codecs\.encode"
 )
 _LOOKED_AT = 200_000
+_NOT_RUN = "Nothing in it was run."
 _ADVICE_SAVE = "Where it was made, save only the tensors: torch.save(model.state_dict(), …), or safetensors."
 _ADVICE_AGAIN = "Copy or download it again."
 _ADVICE_KINDS = f"Choose a weights file ({', '.join(sorted(WEIGHTS_SUFFIXES))})."
@@ -58,6 +59,11 @@ def sets(path: str | Path) -> dict[str, dict[str, torch.Tensor]]:
     found = checkpoint.sets(loaded, file.name)
     archive_limits.tensors(found, file)
     return found
+
+
+def asks_for_code(refusal: Refusal) -> bool:
+    """Return whether a file was refused because loading it would run code."""
+    return refusal.advice.startswith(_NOT_RUN)
 
 
 def imports(content: bytes) -> list[str]:
@@ -100,6 +106,8 @@ def _pytorch(path: Path) -> object:
             raise ValueError("neither of PyTorch's formats")
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as exc:
+        if (held := _harmless(path)) is not None:
+            return held
         asked = re.search(r"(?i:global):? (?:GLOBAL )?([\w.]+\.\w+)", str(exc))
         name = asked[1] if asked else next(iter(_globals(path)), "")
         if name.startswith("__torch__") or "TorchScript" in str(exc):
@@ -110,7 +118,16 @@ def _pytorch(path: Path) -> object:
             message = f"{path.name} was not loaded: it is a pickle of protocol {protocol}, too new to be read safely."
         else:
             raise _not_readable(path, exc, wanted="a PyTorch file") from exc
-        raise Refusal(message, advice=f"Nothing in it was run. {_ADVICE_SAVE}") from exc
+        raise Refusal(message, advice=f"{_NOT_RUN} {_ADVICE_SAVE}") from exc
+
+
+def _harmless(path: Path) -> object | None:
+    """Return what a file holds if that is tensors and numbers alone, such as NumPy's; None otherwise."""
+    with suppress(Refusal):
+        contents = inert_pickle.read(path)
+        if set(contents.names) <= set(inert_pickle.NUMBERS):
+            return contents.root
+    return None
 
 
 def _not_readable(path: Path, exc: Exception, *, wanted: str) -> Refusal:

@@ -11,6 +11,6 @@ names:
 
 `base` is the name without its settings, which are in `assumed`.
 
-May import models.cards, models.exported, models.hugging_face, models.loading, models.runtime, models.user_code,
-models.zoo and the vocabulary.
+May import models.cards, models.exported, models.families, models.hugging_face, models.loading, models.runtime,
+models.user_code, models.zoo and the vocabulary.
 """

@@ -12,13 +12,26 @@ import torch
 from models import files, model_name
 from models.cards import card as cards
 from models.cards.card import Card
-from models.loading import architectures, checkpoint, heads, plain_generators, preprocess_presets, weights
+from models.families.description import describe
+from models.families.weights_only import WeightsOnly, holds_layers
+from models.loading import (
+    architectures,
+    checkpoint,
+    heads,
+    plain_generators,
+    preprocess_presets,
+    rebuilt_networks,
+    weights,
+    whole_networks,
+)
 from models.loading.opened_model import Opened
 from models.loading.preprocess import Preprocess
 from models.runtime.context import Context
 from models.types import Refusal
 from models.user_code import networks
 from models.zoo import rebuild
+
+UNKNOWN = "Vitrine knows no network with these tensors, so nothing is found in pictures yet; its filters can be seen."
 
 
 def match(base: str) -> bool:
@@ -32,13 +45,14 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
     """Return the network with its weights.
 
     What a file's tensors leave open is assumed; another choice is added to its path: `FILE?activation=leaky_relu`.
-    Raises Refusal when the file cannot be read safely, or fits no known network.
+    Tensors of no known network are opened as weights alone. Raises Refusal when the file cannot be read safely, or
+    does not fit the network that its card names.
     """
     card = cards.bundled().get(base) or cards.of_file(Path(base))
     file = card.weights
     assert file is not None
     with context.stage("read weights"):
-        found = weights.sets(file)
+        found, pickled = _read_sets(file)
     given = dict(assumed)
     entry, scores = given.pop("entry", ""), {}
     state = _widened(checkpoint.plain(checkpoint.chosen(found, entry, file.name)))
@@ -48,15 +62,38 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
         scores = {heads.KEY: given.pop(heads.KEY)}
     try:
         net, card = _network(card, state, file, given)
-    except Refusal:
-        if not card.architecture:
-            networks.waiting(file.name)
-        raise
+    except architectures.UnknownWeights as unknown:
+        networks.waiting(file.name)
+        if given or not holds_layers(state):
+            raise
+        net, card = _weights_only(card, state, unknown)
+    if pickled:
+        note = " ".join(filter(None, (pickled, str(card.about.get("note", "")))))
+        card = replace(card, about={**card.about, "note": note})
     if len(found) > 1:
         offered = {"entry": {**checkpoint.ENTRY, "choices": tuple(found), "value": entry or next(iter(found))}}
         card = replace(card, about={**card.about, "assumptions": {**card.about.get("assumptions", {}), **offered}})
     card = replace(card, sha256=files.sha256(file))
     return Opened(net, card, (cards.place(file), cards.own_place(file)), assumed=scores)
+
+
+def _read_sets(file: Path) -> tuple[dict[str, dict[str, torch.Tensor]], str]:
+    """Return the state dicts in a file, and a sentence on it if it asks for code, of which nothing is run."""
+    try:
+        return weights.sets(file), ""
+    except Refusal as refusal:
+        if not weights.asks_for_code(refusal) or (held := whole_networks.read(file)) is None:
+            raise
+        return held.sets, held.note
+
+
+def _weights_only(card: Card, state: Mapping[str, torch.Tensor], refusal: Refusal) -> tuple[torch.nn.Module, Card]:
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    nearest = str(refusal).partition(" The nearest is ")[2]
+    note = " ".join(filter(None, (UNKNOWN, describe(shapes), f"The nearest known is {nearest}" if nearest else "")))
+    about: dict[str, Any] = {"note": note, "unknown": True, "differences": refusal.details}
+    made = cards.recognised(card, architecture="unknown", task="weights", about=about)
+    return WeightsOnly(state), made
 
 
 def _network(
@@ -72,7 +109,7 @@ def _network(
         return net, cards.recognised(card, architecture=about["architecture"], task=about["task"], about=about)
     net, card, offered = _recognised(card, state, given)
     offered |= architectures.normalisation(net)
-    if card.task == "classification" and "preprocessing" not in beside:
+    if card.task == "classification" and "preprocessing" not in beside and "input" not in offered:
         published = card.about["preprocessing"]
         made, more = preprocess_presets.assumed(Preprocess.of(published), given)
         offered |= more
@@ -87,11 +124,12 @@ def _network(
 def _recognised(
     card: Card, state: Mapping[str, torch.Tensor], given: Mapping[str, str]
 ) -> tuple[torch.nn.Module, Card, dict[str, dict[str, Any]]]:
-    """Return the network the tensors fit, its card and the assumptions made: ours, torchvision's or timm's."""
+    """Return the network the tensors fit (ours, torchvision's, timm's, a family's), its card and the assumptions."""
     try:
         architecture, classes = architectures.recognise(state, file=card.name)
     except Refusal:
-        if (found := rebuild.rebuild(card, state, given)) is None:
+        found = rebuild.rebuild(card, state, given) or rebuilt_networks.rebuild(card, state, given)
+        if found is None:
             raise
         return found
     net = _built(architecture, classes, state, card.name)

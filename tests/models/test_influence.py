@@ -119,7 +119,9 @@ def test_similarity_is_captums(folder: Path, tmp_path: Path) -> None:
         test, train = (values[0] if isinstance(values, list | tuple) else values for values in (test, train))
         return torch.nn.functional.cosine_similarity(test.flatten(1)[:, None], train.flatten(1)[None], dim=2)
 
-    theirs: Any = SimilarityInfluence(net, ["conv"], Rows(), str(tmp_path), "m", similarity_metric=cosine, batch_size=5)
+    theirs: Any = SimilarityInfluence(
+        net, ["conv"], Rows(), str(tmp_path), "m", similarity_metric=cosine, batch_size=19
+    )
     rows, scores = theirs.influence(own, top_k=len(x))["conv"]
     result = by_path(ask(net, folder, layer="conv", cells=SIDE))
     for row, score in zip(rows[0].tolist(), scores[0].tolist(), strict=True):

@@ -130,7 +130,7 @@ def test_weights_saved_on_a_device_that_is_not_here(tmp_path: Path) -> None:
     assert same(weights.read(tmp_path / "w.pth"), state())
 
 
-def test_a_pickle_of_another_protocol_is_read_or_refused_quietly(tmp_path: Path) -> None:
+def test_a_pickle_of_another_protocol_is_read_quietly(tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
     for options in (ZIP, LEGACY):
         torch.save(state(), path, pickle_protocol=3, **options)
@@ -139,7 +139,7 @@ def test_a_pickle_of_another_protocol_is_read_or_refused_quietly(tmp_path: Path)
             assert same(weights.read(path), state())
         assert heard == []
         torch.save(state(), path, pickle_protocol=4, **options)
-        assert "pickle of protocol 4" in str(refused(path))
+        assert same(weights.read(path), state())
 
 
 # What must not run.

@@ -170,5 +170,7 @@ def test_weights_that_nearly_fit_are_listed_tensor_by_tensor(desk: Make, weights
     d.session.open_model(str(weights))
     d.settle()
     told = d.window.toasts.messages[-1]
-    assert told.text.startswith("mine.ckpt holds the weights of no network") and "squeezenet1_1" in told.text
+    assert (
+        told.text.startswith("mine.ckpt: Vitrine knows no network with these tensors") and "squeezenet1_1" in told.text
+    )
     assert "features.0.bias: 64" in told.details

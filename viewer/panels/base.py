@@ -44,7 +44,7 @@ from viewer.session.request_plan import Wanted, Wants
 
 GAP = 8
 WIDEST_PX = 304  # the width of the docks at the right
-UNLIMITED = 1 << 24
+HIGHEST_PX = 200  # two of them fit above each other in a window of 640 px
 Levels = tuple[Pixels, ...]
 
 
@@ -82,8 +82,8 @@ class Panel(QWidget):
         return super().minimumSizeHint().width()
 
     def minimumSizeHint(self) -> QSize:
-        """Ask for no more width than a dock has: a panel never widens it."""
-        return super().minimumSizeHint().boundedTo(QSize(WIDEST_PX, UNLIMITED))
+        """Ask for no more room than a dock has in a small window: a panel never widens its dock, nor the window."""
+        return super().minimumSizeHint().boundedTo(QSize(WIDEST_PX, HIGHEST_PX))
 
     def fill(self, inside: QWidget, name: str) -> QScrollArea:
         """Make `inside` the panel's content, in a vertically scrolling area called `name`."""

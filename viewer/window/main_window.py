@@ -13,7 +13,7 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
 from models import model_name
-from models.cards import card
+from models.cards import card, packaged, samples
 from models.inspection import Description
 from models.pictures import images
 from models.pictures.images import Picture
@@ -46,6 +46,7 @@ from viewer.window.drag_and_drop import DragAndDrop
 from viewer.window.focus_keys import FocusKeys
 from viewer.window.lazy_panels import LazyPanels
 from viewer.window.live_view import LiveView
+from viewer.window.model_knowledge import ModelKnowledge
 from viewer.window.model_prompts import ModelPrompts
 from viewer.window.model_zoo import ModelZoo
 from viewer.window.panes import Panes
@@ -74,7 +75,7 @@ class Window(QMainWindow):
         self.welcome = Welcome()
         self.centre = QStackedWidget()
         self.centre.addWidget(self.welcome)
-        self.bundled = list(card.bundled())
+        self.bundled = [*card.bundled(), *packaged.cards()]
         self.notices = Notices(self.centre)
         self.setCentralWidget(self.notices)
         self.autosave: Autosave | None = None  # set by the program, not by every window
@@ -93,13 +94,14 @@ class Window(QMainWindow):
             dock.visibilityChanged.connect(self.toasts.raise_, Qt.ConnectionType.QueuedConnection)
         self.zoo = ModelZoo(self.context, put_beside=self.panes.put_beside)
         self.prompts = ModelPrompts(self.context, self.zoo, put_beside=self.panes.put_beside)
+        self.knowledge = ModelKnowledge(self.context, self.zoo, self.notices)
         self.live_view = LiveView(self.context, self.controller)
         self.sessions = SavedSessions(self.context)
         self.commands = Commands()
         self.palette_overlay: CommandPalette
         self.shortcuts: ShortcutSheet
         self.status = Status(self.statusBar())
-        self.model_box = ModelBox()
+        self.model_box = ModelBox(more=True)
         self.drops = DragAndDrop(
             self.context,
             take_sessions=self.sessions.take,
@@ -196,6 +198,7 @@ class Window(QMainWindow):
         elif not self._outdated.isActive():
             self._outdated.start()
         self.docks.follow(many=self.many)
+        self.knowledge.refresh()
         name = document.source.name if document.source and not self.controller.generates else ""
         shown = (name, model_name.title(document.model)) if name or self.controller.generates else ()
         self.setWindowTitle(self.sessions.title((*shown, "Vitrine")))
@@ -252,6 +255,8 @@ class Window(QMainWindow):
             self.tell(str(result.meta["warning"]), severity="warning")
         if slot == SLOT:
             self.controller.made(result)
+        if slot in (SLOT, "anatomy"):
+            self.knowledge.refresh()
         if slot in ("detect", SLOT):
             description = self.session.description
             device = description.device if description else ""
@@ -358,8 +363,9 @@ class Window(QMainWindow):
         self.canvas.zoom_changed.connect(self._zoomed)
         self.status.activity.cancelled.connect(partial(self._run_command, "cancel"))
         self.model_box.chosen.connect(self.zoo.open_model)
+        self.model_box.more_wanted.connect(self.zoo.open)
         self.welcome.open_requested.connect(partial(self._run_command, "open"))
-        self.welcome.sample_requested.connect(lambda: self.session.open_paths(self.samples()))
+        self.welcome.sample_requested.connect(self._begin)
         self.welcome.recent_requested.connect(lambda path: self.session.open_paths([path]))
         theme.changes().connect(self._restyle)
 
@@ -381,6 +387,12 @@ class Window(QMainWindow):
             panel.show_truth(self.session.truth)
         for slot, (request, result) in self.session.results.items():
             panel.show_result(slot, request, result)
+
+    def _begin(self, sample: samples.Sample) -> None:
+        """Open a sample of the first page together with its model."""
+        self.session.open_model(samples.model_of(sample))
+        if sample.pictures:
+            self.session.open_paths(sample.pictures)
 
     def _pointed(self, pointer: Pointer | None) -> None:
         self.status.show_pointer(pointer, self.panes.status_layers())

@@ -1,0 +1,21 @@
+"""Find the family that a state dict belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor
+
+from models.families import chain, residual
+from models.families.proposal import Proposal, Shapes
+
+FAMILIES: tuple[Callable[[Shapes], Proposal | None], ...] = (
+    residual.propose,
+    chain.propose,
+)
+
+
+def find(state: Mapping[str, Tensor]) -> Proposal | None:
+    """Return the proposal of the first family whose network has exactly these tensors, None if there is none."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    return next((found for propose in FAMILIES if (found := propose(shapes)) is not None), None)

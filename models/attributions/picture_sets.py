@@ -98,6 +98,9 @@ def layers_of(subject: Subject, text: str, stages: Any) -> list[Call]:
     every = [c for c in trace_of(subject, stages).calls if on_picture(subject, c)]
     depth = next((d for d in (1, 2, 3) if sum(c.depth == d for c in every) >= 3), 0)
     blocks = [c for c in every if c.depth == depth] or calls
+    holders = {name.rpartition(".")[0] for name, _ in subject.net.named_modules()}
+    whole = [c for c in blocks if c.module in holders]
+    blocks = whole if len(whole) >= 3 else blocks  # rather whole blocks than the convolutions before them
     ids = [c.id for c in blocks]
     until = ids.index(last) + 1 if last in ids else len(blocks)
     blocks = blocks[:until] or calls

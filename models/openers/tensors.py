@@ -108,14 +108,15 @@ def _network(
         net, about = proposed
         return net, cards.recognised(card, architecture=about["architecture"], task=about["task"], about=about)
     net, card, offered = _recognised(card, state, given)
-    offered |= architectures.normalisation(net)
+    own_eps = "eps" in offered
+    offered |= {} if own_eps else architectures.normalisation(net)
     if card.task == "classification" and "preprocessing" not in beside and "input" not in offered:
         published = card.about["preprocessing"]
         made, more = preprocess_presets.assumed(Preprocess.of(published), given)
         offered |= more
         card = replace(card, about={**card.about, "preprocessing": made.about})
     assumed = model_name.check(given, offered, name=card.name)
-    if "eps" in given:
+    if "eps" in given and not own_eps:
         architectures.set_eps(net, float(given["eps"]))
     items = {key: {**item, "value": assumed[key]} for key, item in offered.items()}
     return net, replace(card, about={**card.about, "assumptions": items})

@@ -155,7 +155,8 @@ def _judged(
     sides = proposal.about.get("sides", {})
     current = {name: given.get(name, item["choices"][0]) for name, item in offered.items()}
     fixed = Preprocess.of(proposal.about["preprocessing"]) if "preprocessing" in proposal.about else None
-    current["input"] = proposal.inputs[0] if fixed else given.get("input", proposal.inputs[0])
+    fixed = prepared("zero_one", proposal.side) if proposal.measure is not None else fixed
+    current["input"] = "zero_one" if fixed else given.get("input", proposal.inputs[0])
     choices = {name: offered[name]["choices"] for name in proposal.judged if name not in given}
     if "input" not in given and fixed is None:
         choices["input"] = proposal.inputs

@@ -40,7 +40,7 @@ CELL_PX = 48
 GAP_PX = 2
 
 MAP = "attribution"
-PLAIN = ("classify", "layers", "verdicts", "interpretation", "landmarks", "depth", "translate")
+PLAIN = ("classify", "layers", "verdicts", "interpretation", "landmarks", "translate")
 PROOF = faithfulness.PROOF
 GRIDS = RAW
 KINDS = ("png", "svg", "json", "csv", "coco.json")
@@ -67,7 +67,7 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
         return anchor_matches.layers(result)
     if request.inspection in ("masks", "keypoints"):
         return instances.export_layers(result)
-    if request.inspection == "segment":
+    if request.inspection in ("segment", "panoptic"):
         return [segmentation.label_layer(result)]
     if request.inspection == "lineage":
         return lineage.lineage_layers(result, alone=True)
@@ -78,7 +78,7 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
 
 def raw_kind(request: Request, result: Result) -> str:
     """Return the kind of file that holds the values behind the overlay, "" if they have no file of their own."""
-    if request.inspection == "segment":
+    if request.inspection in ("segment", "panoptic"):
         return "npz"
     return "npy" if result.meta.get("kind") == MAP else ""
 

@@ -14,6 +14,7 @@ from viewer.menus import (
     model,
     second_model,
     timeline,
+    translation,
     user_code,
     view,
 )
@@ -44,6 +45,7 @@ def table(window: Window) -> Commands:
             *model.commands(window),
             *user_code.commands(window),
             *interpretation.commands(window),
+            *translation.commands(window),
             *second_model.commands(window),
             *inspect.commands(window),
             *maps.commands(window),

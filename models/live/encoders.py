@@ -47,11 +47,11 @@ def h264() -> bool:
         return False
 
 
-def encoder(path: Path, size: tuple[int, int], fps: float) -> Encoder | None:
-    """Return an encoder for an MP4 file of even `size` (width, height), None if the file cannot be written."""
+def encoder(output_part: Path, size: tuple[int, int], fps: float) -> Encoder | None:
+    """Return an encoder into the temporary file of an MP4, of even `size` (width, height); None if it cannot be written."""
     if h264():
-        return _FFmpeg(path, size, fps)
-    made = _OpenCV(path, size, fps)
+        return _FFmpeg(output_part, size, fps)
+    made = _OpenCV(output_part, size, fps)
     return made if made.opened else None
 
 
@@ -64,11 +64,11 @@ def note(path: Path) -> str:
 
 
 class _FFmpeg:
-    def __init__(self, path: Path, size: tuple[int, int], fps: float) -> None:
+    def __init__(self, output_part: Path, size: tuple[int, int], fps: float) -> None:
         import imageio_ffmpeg
 
         self._frames: Generator[None, Any, None] | None = imageio_ffmpeg.write_frames(
-            str(path),
+            str(output_part),
             size,
             fps=fps,  # pyright: ignore[reportArgumentType]  # FFmpeg takes fractions
             codec="libx264",
@@ -97,10 +97,10 @@ class _FFmpeg:
 
 
 class _OpenCV:
-    def __init__(self, path: Path, size: tuple[int, int], fps: float) -> None:
+    def __init__(self, output_part: Path, size: tuple[int, int], fps: float) -> None:
         cv2 = opencv()
         self._cv2 = cv2
-        self._writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*MPEG_4), fps, size)
+        self._writer = cv2.VideoWriter(str(output_part), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*MPEG_4), fps, size)
 
     @property
     def opened(self) -> bool:

@@ -48,7 +48,7 @@ def h264() -> bool:
 
 
 def encoder(output_part: Path, size: tuple[int, int], fps: float) -> Encoder | None:
-    """Return an encoder into the temporary file of an MP4 of even `size` (width, height), None if it cannot be written."""
+    """Return an encoder of an MP4 of even `size` (width, height) into its temporary file, None if that cannot be."""
     if h264():
         return _FFmpeg(output_part, size, fps)
     made = _OpenCV(output_part, size, fps)

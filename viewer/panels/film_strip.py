@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QIcon, QImage, QKeyEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import (
     QListView,
@@ -57,7 +57,11 @@ class FilmPanel(Panel):
         self.list.setFixedWidth(theme.THUMBNAIL_PX + 32)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.itemClicked.connect(self._clicked)
+        self.list.itemDoubleClicked.connect(lambda _: self.command_wanted.emit("fit"))
         self.list.asked.connect(self._asked)
+        self.list.removed.connect(lambda: self.command_wanted.emit("remove-picture"))
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.list.customContextMenuRequested.connect(self._menu)
         self.list.verticalScrollBar().valueChanged.connect(self._look)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -105,6 +109,12 @@ class FilmPanel(Panel):
         # The mark stays on the current picture until the clicked one has been opened.
         self.list.setCurrentRow(self.store.document.current)
 
+    def _menu(self, place: QPoint) -> None:
+        item = self.list.itemAt(place)
+        row = self.list.row(item) if item is not None else self.list.currentRow()
+        if row >= 0:
+            self.menu_wanted.emit("picture", row, self.list.viewport().mapToGlobal(place))
+
     def _asked(self, key: int) -> None:
         match key:
             case Qt.Key.Key_Home:
@@ -134,9 +144,12 @@ class _Strip(QListWidget):
     """A list in which keys only request another picture; the mark moves once that could be opened."""
 
     asked = Signal(int)
+    removed = Signal()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (*BACK, *ON, Qt.Key.Key_Home, Qt.Key.Key_End):
+        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.removed.emit()
+        elif event.key() in (*BACK, *ON, Qt.Key.Key_Home, Qt.Key.Key_End):
             self.asked.emit(event.key())
         else:
             super().keyPressEvent(event)

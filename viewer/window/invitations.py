@@ -109,6 +109,7 @@ class Invited(QWidget):
         self._name = panel.id
         self._shown: Invitation | None = None
         self.button = QPushButton()
+        self.button.setAccessibleName(f"Fill {panel.entry.title}")  # until there is an invitation
         self.button.setAutoDefault(False)
         self.button.clicked.connect(self._ask)
         row = QHBoxLayout()

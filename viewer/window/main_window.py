@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
@@ -130,6 +130,7 @@ class Window(QMainWindow):
         commands.fill(self.menuBar())
         self.palette_overlay = CommandPalette(commands, self)
         self.shortcuts = ShortcutSheet(commands, self, gestures=gestures)
+        self.toasts.place, self.toasts.spare = self.centre, self._spared
         self.menus = ContextMenus(self.context, commands)
         self.model_box.place(self.menuBar())
         self.workspace_bar = WorkspaceBar(commands.actions(self), self.docks, self)
@@ -430,6 +431,19 @@ class Window(QMainWindow):
 
     def _zoomed(self, percent: float) -> None:
         self.status.show_zoom(percent if self.has_picture else None)
+
+    def _spared(self) -> list[QRect]:
+        """Return what messages must not cover: the selected box and the drawn rectangle."""
+        region = self.session.store.document.region
+        rects = [self.controller.selected_box, QRectF(QPointF(*region[:2]), QPointF(*region[2:])) if region else None]
+        corner = self.canvas.mapTo(self, QPoint(0, 0))
+        return [
+            QRectF(self.canvas.to_screen(rect.topLeft()), self.canvas.to_screen(rect.bottomRight()))
+            .toRect()
+            .translated(corner)
+            for rect in rects
+            if rect is not None
+        ]
 
     def _open_menu(self, kind: str, what: int, place: QPoint) -> None:
         self.menus.open(kind, what, place)

@@ -298,13 +298,14 @@ def _heat_maps(seen: _Maps) -> Iterator[Reading]:
     most = 0.55 if seen.count < 5 else 1.05
     if seen.count < 3 or seen.count > MOST_POINTS or seen.times > most or 1 / seen.times > 16.5:
         return
-    shares = []
+    shares, flats = [], []
     for maps in seen.maps:
         flat = maps[0].flatten(1)
         low, high = flat.median(1, keepdim=True).values, flat.amax(1, keepdim=True)
         shares.append((flat > (low + high) / 2).float().mean(1))
-    wide = float(torch.cat(shares).median())
-    fit = 0.8 if wide < 0.02 else 0.5 if wide < 0.05 else 0.1
+        flats.append(((low.abs() < 0.2 * high) & (flat.amin(1, keepdim=True) > -0.5 * high))[:, 0].float())
+    wide, flat = float(torch.cat(shares).median()), float(torch.cat(flats).mean()) > 0.5
+    fit = (0.8 if wide < 0.02 else 0.5 if wide < 0.05 else 0.1) if flat else 0.1
     fit = min(fit, 0.3) if seen.shares and seen.count < 5 else fit
     code = PointCode(seen.part, point_codes.HEAT_MAPS, channels_last=seen.last)
     told = f"{seen.count} maps; {wide:.1%} of the cells of each are above half of its peak."

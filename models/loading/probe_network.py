@@ -14,7 +14,14 @@ from models import model_name
 from models.cards.card import BACKGROUND, GAP, PHOTOS, Card, recognised
 from models.detection import anchor_sets, box_rows
 from models.detection.box_rows import Boxes
-from models.interpretation import detector_reading, network_reading, point_codes, spatial_reading, vector_readings
+from models.interpretation import (
+    box_extras,
+    detector_reading,
+    network_reading,
+    point_codes,
+    spatial_reading,
+    vector_readings,
+)
 from models.interpretation.examine import may_detect
 from models.interpretation.layout import DetectorLayout
 from models.interpretation.network_reading import Reading
@@ -99,7 +106,7 @@ class Found:
         """Return a function from inputs (N, 3, h, w) to the tensors that the network returns.
 
         For a detector whose layout was recognised, the tensors are its scores (N, R, C) and boxes (N, R, 4), decoded,
-        and its objectness (N, R) where it has one; rows are in the order of its `origins`.
+        its objectness (N, R) where it has one, and its extras; rows are in the order of its `origins`.
         """
 
         order = self.origins.order if self.origins is not None else None
@@ -113,8 +120,11 @@ class Found:
             outputs = [tensor for _, tensor in all_tensors(made)]
             boxes, scores = self.layout.decode(outputs, self.preprocess.size)
             factor = self.layout.factor(outputs)
-            found = [scores, boxes, *([factor] if factor is not None else [])]
-            return found if order is None else [tensor[:, order.to(tensor.device)] for tensor in found]
+            more = box_extras.extras(self.layout, outputs, boxes, self.preprocess.size)
+            found = [scores, boxes, *([factor] if factor is not None else []), *more.tensors]
+            if order is None:
+                return found
+            return [t if t is more.prototypes else t[:, order.to(t.device)] for t in found]
 
         return run
 

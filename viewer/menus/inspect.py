@@ -97,7 +97,7 @@ def commands(w: Window) -> list[Command]:
             shortcut="X",
             menu="Inspect",
             group="compare",
-            help="Show the boxes of the pinned settings in place of those of now, and back",
+            help="Show the boxes of the pinned settings in place of the current ones, and back",
             enabled=lambda: store.document.pinned is not None,
         ),
         Command(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from viewer.commands.command import Commands
 from viewer.menus import (
     edit,
+    figure,
     file,
     inspect,
     interpretation,
@@ -13,6 +14,7 @@ from viewer.menus import (
     model,
     second_model,
     timeline,
+    translation,
     user_code,
     view,
 )
@@ -36,12 +38,14 @@ def table(window: Window) -> Commands:
     return Commands(
         [
             *file.commands(window),
+            *figure.commands(window),
             *edit.commands(window),
             *view.commands(window),
             *view.playback(window),
             *model.commands(window),
             *user_code.commands(window),
             *interpretation.commands(window),
+            *translation.commands(window),
             *second_model.commands(window),
             *inspect.commands(window),
             *maps.commands(window),

@@ -80,10 +80,10 @@ class CanvasController(QObject):
         self._canvas.set_layers(layers)
         self._canvas.legend.show_legend(self.legend(layers))
 
-    def legend(self, layers: list[Layer]) -> Legend:
-        """The legend of layers, an empty one if it is switched off."""
+    def legend(self, layers: list[Layer], *, always: bool = False) -> Legend:
+        """The legend of layers, an empty one if it is switched off and not wanted `always`."""
         description, document = self._session.description, self._session.store.document
-        if not document.view.legend or self._canvas.pixels is None:
+        if not (always or document.view.legend) or self._canvas.pixels is None:
             return Legend()
         return legend_of(layers, description.classes if description else (), titles=self._titles())
 

@@ -128,7 +128,8 @@ class DetectionPanel(Panel):
             return []
         if document.pinned is not None and document.view.compare != "a" and self._compared:
             return []  # the comparison panel paints them
-        return detections.detection_layers(self._result, labels=document.view.labels, selected=document.selected)
+        more = {"labels": document.view.labels, "selected": document.selected}
+        return detections.detection_layers(self._result, **more, points=False)  # the panel of key points paints them
 
     def _build(self, offer: Offer) -> None:
         if self.form is not None:

@@ -14,6 +14,7 @@ from viewer.widgets.controls.elided_label import plain
 
 MENUS = ("File", "Edit", "View", "Model", "Inspect", "Help")
 NOTHING_HERE = "Nothing here yet"
+LAST = "quit"  # the group that ends a menu, whoever adds others after it
 
 
 def nothing() -> None:
@@ -162,7 +163,7 @@ class Commands:
 
     def _fill(self, menu: QMenu, plan: _Menu) -> None:
         menu.setToolTipsVisible(True)
-        for entries in plan.groups.values():
+        for _, entries in sorted(plan.groups.items(), key=lambda item: item[0] == LAST):
             if not menu.isEmpty():
                 menu.addSeparator()
             for entry in entries:

@@ -12,6 +12,7 @@ from models import model_name
 from viewer.panels.base import WIDEST_PX, Panel
 from viewer.session.document import Document
 from viewer.session.preferences import Settings
+from viewer.window.invitations import Invited
 from viewer.window.lazy_panels import LazyPanels
 from viewer.window.workspaces import BY_ID, WORKSPACES, serves
 
@@ -41,6 +42,7 @@ class Docks(QObject):
     """
 
     changed = Signal()
+    command_wanted = Signal(str)
 
     def __init__(self, window: QMainWindow, panels: LazyPanels, settings: Settings) -> None:
         super().__init__(window)
@@ -54,6 +56,9 @@ class Docks(QObject):
         self.workspace = WORKSPACES[0].id
         self._open = {workspace.id: self._at_first(workspace.id) for workspace in WORKSPACES}
         self._layouts: dict[str, str] = {}
+        self._holders: list[Invited] = []
+        self._document = Document()
+        self._dismissed: set[str] = set()  # panels that came by themselves and that the user closed
         self.by_id: dict[str, QDockWidget] = {}
         options = QMainWindow.DockOption.AllowTabbedDocks | QMainWindow.DockOption.AllowNestedDocks
         window.setDockOptions(options)
@@ -171,6 +176,7 @@ class Docks(QObject):
     def hide(self, name: str) -> None:
         """Close a panel in the current workspace."""
         self._open[self.workspace].discard(name)
+        self._dismissed.add(name)
         self.by_id[name].hide()
         self.changed.emit()
 
@@ -180,6 +186,7 @@ class Docks(QObject):
         One that cannot answer for the model comes with the next model for which it can.
         """
         self._open[self.workspace].add(name)
+        self._dismissed.discard(name)
         if not self.can(name):
             return
         dock, least = self.by_id[name], self._panels.entries[name].height_px
@@ -195,6 +202,17 @@ class Docks(QObject):
             self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
         self._name_tabs()
         self.changed.emit()
+
+    def offer(self, name: str) -> None:
+        """Show a panel that says more about what was clicked, unless the user closed it before."""
+        if name not in self._dismissed and self.can(name) and not self.shown(name):
+            self.show(name)
+
+    def invite(self, document: Document) -> None:
+        """Let empty panels say what would fill them."""
+        self._document = document
+        for holder in self._holders:
+            holder.follow(document)
 
     def shown(self, name: str) -> bool:
         """Whether a panel is shown, possibly behind another tab."""
@@ -334,13 +352,18 @@ class Docks(QObject):
     def _take(self, panel: Panel) -> None:
         """Put a newly built panel into its dock."""
         panel.recall(self._settings.memory(panel.id))
-        self.by_id[panel.id].setWidget(panel)
+        holder = Invited(panel)
+        holder.wanted.connect(self.command_wanted)
+        holder.follow(self._document)
+        self._holders.append(holder)
+        self.by_id[panel.id].setWidget(holder)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Remember which panel the user closed."""
         if event.type() == QEvent.Type.Close and not self._closing:
             name = next((name for name, dock in self.by_id.items() if dock is watched), "")
             self._open[self.workspace].discard(name)
+            self._dismissed.add(name)
             if name == FILM:
                 self._settings.extra[CLOSED] = True
             self.changed.emit()

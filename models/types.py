@@ -145,6 +145,28 @@ class Candidates:
 
 
 @dataclass(frozen=True)
+class Translation:
+    """A picture that a network made of a picture.
+
+    `picture` (H, W, 3) float32 RGB is from 0 to 1 where it is sound; `given` (h, w, 3) uint8 is what the network got.
+    Both lie at `extent`, x0 y0 x1 y1 in pixels of the original image. A side of `picture` is `times` that of `given`.
+    It was made in `tiles`; `seam` is the largest step, from 0 to 1, where two of them meet.
+    """
+
+    picture: Float
+    given: Pixels
+    extent: tuple[float, ...]
+    times: float = 1.0
+    tiles: int = 1
+    seam: float = 0.0
+
+    @property
+    def nbytes(self) -> int:
+        """The size of both pictures in bytes."""
+        return self.picture.nbytes + self.given.nbytes
+
+
+@dataclass(frozen=True)
 class Anchors:
     """Every anchor of a detector for one image size, in pixels of the original image.
 

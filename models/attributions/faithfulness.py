@@ -28,6 +28,10 @@ CENTRE_SPREAD = 0.25  # standard deviation of the centre-Gaussian map, as a shar
 COARSE = 5  # every fifth level is computed first
 MARGIN = 0.01  # differences of area below this share of the curves' span do not count
 ALIKE = 0.5  # from this rank correlation on, a map hardly depends on the weights
+MOST_DRAWS = 20
+# Student's t at 0.975 for 1 to MOST_DRAWS - 1 degrees of freedom.
+STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+STUDENT += (2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093)
 NOTHING = 0.001  # of the largest absolute value: positions below are ignored
 SSIM_SIGMA, SSIM_WINDOW, K1, K2 = 1.5, 11, 0.01, 0.03  # as in Wang et al. 2004
 
@@ -58,7 +62,7 @@ def on_input(values: Float, extent: Rect, subject: Subject) -> Float:
     return np.asarray(enlarged).astype(np.float32)
 
 
-def random_map(like: Float, *, seed: int) -> Float:
+def random_map(like: Float, *, seed: int | Sequence[int]) -> Float:
     """Return a random map (h, w) with the amplitude spectrum of `like` and random phases.
 
     Same grain, other positions.
@@ -204,26 +208,38 @@ def span(curves: Sequence[Real], quantity: str) -> float:
     return float(max(curve.max() for curve in curves) - min(curve.min() for curve in curves))
 
 
-def verdict(deletion: Real, insertion: Real, *, span: float = 1.0) -> tuple[bool, str]:
+def reach(draws: Real) -> tuple[float, float]:
+    """Return the mean of draws (N,) from one distribution, and how far from it a further one lies with 95 %.
+
+    This is the prediction interval of a normal distribution whose mean and spread are known from the draws alone.
+    """
+    count = len(draws)
+    return float(draws.mean()), float(STUDENT[count - 2] * draws.std(ddof=1) * np.sqrt(1 + 1 / count))
+
+
+def verdict(own: float, random: Real, centre: float, *, span: float = 1.0) -> tuple[bool, str]:
     """Return whether a map beats the uninformative maps, and say so in words.
 
-    Entry 0 of the areas (M,) is the map's own. `span` is the range of the curves' values.
+    A map's gain is the area under its insertion curve minus that under its deletion curve: `own`, those of `random`
+    maps (N,), and that of a map of the centre. `span` is the range of the curves' values.
     """
-    gain = insertion - deletion
-    beaten = [name for name, other in zip(MAPS[1:], gain[1:], strict=True) if gain[0] > other + MARGIN * span]
-    missed = [name for name in MAPS[1:] if name not in beaten]
-    names = {"random": "a random map", "centre": "a map of the centre"}
-    better = f"Better than {' and '.join(names[name] for name in beaten)}" if beaten else ""
-    worse = f"no better than {' or '.join(names[name] for name in missed)}" if missed else ""
+    mean, away = reach(random)
+    beats = own > mean + max(away, MARGIN * span), own > centre + MARGIN * span
+    names = f"{len(random)} random maps", "a map of the centre"
+    beaten = [name for name, better in zip(names, beats, strict=True) if better]
+    missed = [name for name, better in zip(names, beats, strict=True) if not better]
+    better = f"Better than {' and '.join(beaten)}" if beaten else ""
+    worse = f"no better than {' or '.join(missed)}" if missed else ""
     said = ", but ".join(text for text in (better, worse) if text)
-    return not missed, f"{said[0].upper()}{said[1:]}."
+    numbers = f"{own:.3f} against {mean:.3f} ± {away:.3f} and {centre:.3f}"
+    return all(beats), f"{said[0].upper()}{said[1:]}: {numbers}."
 
 
 def twin_words(correlation: float) -> str:
-    """Say what the rank correlation with the randomised network's map means."""
-    if abs(correlation) >= ALIKE:
-        return f"It hardly depends on the weights: drawn at random they give much the same map (ρ {correlation:.2f})."
-    return f"It depends on the weights: drawn at random they give another map (ρ {correlation:.2f})."
+    """Say what the rank correlation with the map of one network with random weights means."""
+    alike = abs(correlation) >= ALIKE
+    depends, found = ("hardly depends", "much the same") if alike else ("depends", "another")
+    return f"It {depends} on the weights: one random draw of them gives {found} map (ρ {correlation:.2f})."
 
 
 def _mean_ranks(values: Real) -> Real:

@@ -22,12 +22,16 @@ BUNDLED = ASSETS / "models"
 SAMPLES = ASSETS / "samples"
 PHOTOS = ASSETS / "photos"
 DIGITS = ASSETS / "digits"
+CELLS = ASSETS / "cells"
+PACKAGED = ASSETS / "packaged"
 MOST_BYTES = 1 << 24  # of a card
 MOST_SIDE = 1 << 15
 MOST_NAME = 1000
 KINDS: dict[str, type | tuple[type, ...]] = {
     **{"name": str, "title": str, "task": str, "architecture": str, "licence": str, "sha256": str, "weights": str},
+    **{"knows": str, "domain": str, "colours": str},
     **{"note": str, "classes": list, "input": list, "preprocessing": dict, "assumptions": dict, "runtime": dict},
+    "assume": dict,
 }
 TASKS = ("detection", "classification", "segmentation", "features", "generation")
 ZOO = ("torchvision:", "timm:")  # how the names of published models begin
@@ -138,8 +142,9 @@ def _check(raw: Any) -> None:
         raise ValueError("a name is too long")
 
 
+@cache
 def bundled() -> dict[str, Card]:
-    """Return the cards of the bundled models by name, grouped by task."""
+    """Return the cards of the bundled models by name, grouped by task. They do not change while the program runs."""
     cards = [read(path) for path in sorted(BUNDLED.glob("*.json"))]
     cards.sort(key=lambda card: TASKS.index(card.task))
     return {card.name: card for card in cards}
@@ -159,6 +164,8 @@ def samples(model: str) -> Path:
     """Return the folder of bundled sample pictures that suit a model."""
     if task(model) == "generation" or model_name.split(model)[0] == "digits-lenet":
         return DIGITS
+    if model_name.split(model)[0] == "cells-faster-rcnn":
+        return CELLS
     return PHOTOS if task(model) in ("classification", "segmentation", "features") else SAMPLES
 
 
@@ -172,8 +179,8 @@ def task(name: str) -> str:
         return zoo_catalogue.task(name)
     if name in UNTRAINED:
         return untrained(name).task
-    path = BUNDLED / f"{name}.json"
-    card = read(path) if path.is_file() else beside(Path(name))
+    own = next((path for folder in (BUNDLED, PACKAGED) if (path := folder / f"{name}.json").is_file()), None)
+    card = read(own) if own is not None else beside(Path(name))
     return card.task if card else ""
 
 

@@ -13,7 +13,8 @@ from models.files import ASSETS
 from models.types import Refusal
 
 FOLDER = ASSETS / "zoo"
-TORCHVISION, TIMM = "torchvision", "timm"
+PACKAGED = ASSETS / "packaged"
+TORCHVISION, TIMM, PACKAGE = "torchvision", "timm", "package"
 DEFAULT = "DEFAULT"
 NOT_STATED = "not stated"
 HUB = "https://huggingface.co"
@@ -29,7 +30,7 @@ class Entry:
 
     `name` opens it. `bytes` is the download size, estimated from the parameters unless `measured`; `size` is the
     input's side in pixels, 0 for any; `classes` includes a detector's background, and is 0 if the network outputs
-    features. `licence` is that of the weights.
+    features. `licence` is that of the weights. `packages` are installed by the user instead of a download.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Entry:
     licence: str = ""
     url: str = ""
     hub: str = ""
+    packages: tuple[str, ...] = ()
 
     @cached_property
     def words(self) -> str:
@@ -67,7 +69,7 @@ def raw(library: str) -> Mapping[str, Any]:
 @cache
 def entries() -> tuple[Entry, ...]:
     """Return all entries, torchvision's first. An architecture without published weights has one, without a tag."""
-    return (*_torchvision(), *_timm())
+    return (*_packaged(), *_torchvision(), *_timm())
 
 
 def find(name: str) -> Entry:
@@ -107,6 +109,26 @@ def task(name: str) -> str:
 @cache
 def _by_name() -> dict[str, Entry]:
     return {entry.name: entry for entry in entries()}
+
+
+def _packaged() -> Iterator[Entry]:
+    for path in sorted(PACKAGED.glob("*.json")):
+        row = json.loads(path.read_text(encoding="utf-8"))
+        yield Entry(
+            name=row["name"],
+            library=PACKAGE,
+            architecture=row["architecture"],
+            tag="ImageNet",
+            family="efficientnet",
+            task=row["task"],
+            parameters=row["parameters"],
+            bytes=row["bytes"],
+            measured=True,
+            size=row["input"][1],
+            classes=IMAGENET,
+            licence=row["licence"],
+            packages=tuple(row["packages"]),
+        )
 
 
 def _torchvision() -> Iterator[Entry]:

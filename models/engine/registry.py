@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,11 +20,12 @@ from models.attributions.attribution import Attribution
 from models.capabilities import CAPABILITIES
 from models.cards import card as cards
 from models.cards.card import Card
+from models.engine import stated_assumptions as stated
 from models.exported.operation_budget import Budget
 from models.files import MODEL_SUFFIXES
 from models.inspection import Description, Inspection
 from models.loading import architectures, pass_behaviour, probe_network
-from models.loading.opened_model import Opened
+from models.loading.opened_model import Elsewhere, Opened
 from models.runtime import device, failures, sandbox
 from models.runtime.context import Context
 from models.types import Cancelled, Refusal
@@ -118,7 +119,8 @@ def opened(name: str, context: Context | None = None) -> tuple[Any, Opened]:
 def _opened(
     opener: ModuleType, base: str, assumed: Mapping[str, str], place: device.Runtime, context: Context
 ) -> tuple[Any, Opened]:
-    found: Opened = opener.open_model(base, assumed, context)
+    opened = opener.open_model(base, assumed, context)
+    found: Opened = _elsewhere(opened, assumed, context) if isinstance(opened, Elsewhere) else opened
     for parameter in found.net.parameters():
         parameter.requires_grad_(False)
     net = found.net.eval().to(place.device)
@@ -127,7 +129,25 @@ def _opened(
         own, _ = pass_behaviour.taken(found.assumed)
         return pass_behaviour.settle(found.adapter(net, card), own), found
     with Budget(found.measured, name=card.name, check=context.check) if found.measured else nullcontext():
-        return adapt(net, card, found.assumed, found.preparation), found
+        own_adapt = partial(adapt, preparation=found.preparation)
+        return stated.adapted(own_adapt, net, card, found.assumed), found
+
+
+def _elsewhere(named: Elsewhere, given: Mapping[str, str], context: Context) -> Opened:
+    """Open the model that an adapter file names, with what the file says of it. Raises Refusal."""
+    base, own = model_name.split(named.name)
+    opener = next((each for each in all_openers() if each.match(base)), None)
+    if opener is None:
+        raise _unknown(base)
+    assumed = {**own, **given}
+    found = opener.open_model(base, assumed, context)
+    if isinstance(found, Elsewhere):
+        raise Refusal(f"{Path(base).name} names another file itself.", advice="Name the file of the model.")
+    about = {**found.card.about, stated.KEY: {**found.card.about.get(stated.KEY, {}), **named.assume}}
+    about["read by"] = str(named.files[0])
+    title, classes = named.title or found.card.title, named.classes or found.card.classes
+    card = replace(found.card, title=title, classes=classes, about=about)
+    return replace(found, card=card, files=(*found.files, *named.files))
 
 
 def _count(net: torch.nn.Module) -> int:

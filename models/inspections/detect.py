@@ -2,8 +2,10 @@
 
 Arrays of the Result, all boxes xyxy in pixels of the original image, best first: `boxes` (K, 4), `scores` (K,),
 `labels` (K,), `ids` (K,) which identify a box at any setting, `levels` (K,) and `anchors` (K, 4) behind each box, and
-for two stages `proposals` (K, 4) and `objectness` (K,). With `suppressed`: `removed_boxes` (R, 4), `removed_scores`
-(R,) from the model, `removed_labels` (R,), `removed_by` (R,) rows of `boxes`, `removed_iou` (R,).
+for two stages `proposals` (K, 4) and `objectness` (K,). Detectors of others may add `points` (K, P, 3), x, y and
+visibility, and `angles` (K,) of oriented boxes in radians, clockwise around the centre of the unturned box. With
+`suppressed`: `removed_boxes` (R, 4), `removed_scores` (R,) from the model, `removed_labels` (R,), `removed_by` (R,)
+rows of `boxes`, `removed_iou` (R,).
 
 Where the method changes scores, `original_scores` (K,) are the model's own; a fused box has those of its best member.
 With `suppressed`, Soft-NMS adds `removed_left` (R,), the lowered scores, and DIoU-NMS adds `removed_diou` (R,).
@@ -43,6 +45,8 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
         table = model.anchors(pixels, stages)
         arrays["anchors"] = table.boxes[candidates.anchor[rows]]
         arrays["levels"] = table.level(candidates.anchor[rows])
+    if hasattr(model, "box_extras"):
+        arrays |= {name: values[candidates.anchor[rows]] for name, values in model.box_extras(pixels, stages).items()}
     if len(candidates.proposals):
         arrays["proposals"] = candidates.proposals[candidates.proposal[rows]]
         arrays["objectness"] = candidates.objectness[candidates.proposal[rows]]

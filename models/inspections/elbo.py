@@ -5,7 +5,8 @@ Arrays of the Result: those of `reconstruct`, and `kl` (D,) the divergence of ea
 Meta: `rec` the mean log-likelihood over the posterior's samples, `kl_total`, `elbo` = rec - kl_total, `iwae` the
 importance-weighted bound of `samples` samples with its effective sample size `ess`, `bits_per_value` of that bound, the
 `likelihood` and, for a Gaussian, its `sigma`. `outside` explains that the image is unlike those the model was made for,
-so that the numbers mean nothing; `far` that the code is unlike the prior's. Both are "" otherwise.
+so that the numbers mean nothing; `far` that the code is unlike the prior's. Both are "" otherwise. `typical` says how
+long the code is beside those of the prior, and at which percentile of the model's own pictures the error is.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
         "note": found.note,
         "outside": outside,
         "far": far,
+        "typical": anatomy.typical(model, found, stages),
     }
     if seen.likelihood == "gaussian":
         meta["sigma"] = seen.sigma

@@ -1,12 +1,13 @@
 """Proof: whether an attribution map explains more than chance, and whether it depends on the network's weights.
 
 The Result arrives in parts. Arrays: `map` (h, w) and `levels` (L,); once the map is complete, `deletion` and
-`insertion` (3, L) of the map, of a random map with the same grain and of a map of the centre; finally `twin` (h, w),
-the same method's map for the network with random weights; and last captum's infidelity and sensitivity. Meta:
-`maps` names the three; with the curves
-`deletion_areas` and `insertion_areas` (3), `better`, `verdict_text` and the `quantity` that they follow; with the twin
-`correlation` (Spearman), `similarity` (SSIM) and `twin_text`; `infidelity`, `infidelity_explained` and
-`infidelity_text`; `sensitivity` and `sensitivity_text`.
+`insertion` (3, L) of the map, of random maps with the same grain (their mean) and of a map of the centre, with the N
+random ones in `deletion_draws` and `insertion_draws` (N, L); then `twin` (h, w), the same method's map for the
+network with random weights; and last captum's infidelity and sensitivity. Meta: `maps` names the three, `draws` is N;
+with the curves `deletion_areas` and `insertion_areas` (3), `deletion_spread` and `insertion_spread` (standard
+deviations over the random maps), `gains` (3) and `random_reach` (see `faithfulness.verdict`), `better`, `verdict_text`
+and the `quantity` that they follow; with the twin `correlation` (Spearman), `similarity` (SSIM) and `twin_text`;
+`infidelity`, `infidelity_explained` and `infidelity_text`; `sensitivity` and `sensitivity_text`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from models.attributions.attribution import Attribution, Heatmap, Probe, probe_o
 from models.attributions.captum_metrics import Nudges
 from models.attributions.faithfulness import (
     MAPS,
+    MOST_DRAWS,
     Curves,
     area,
     centre_map,
@@ -34,6 +36,7 @@ from models.attributions.faithfulness import (
     on_input,
     quantity,
     random_map,
+    reach,
     span,
     spearman,
     ssim,
@@ -61,8 +64,9 @@ class Params(TargetParams):
     settings: str = param("", "Its settings", "Parameters of that method, such as layer=layer4; baseline=blur.")
     steps: int = param(20, "Steps", "In how many steps pixels are removed or added.", low=5, high=200, step=1)
     baseline: str = baseline_param("mean")
+    draws: int = param(5, "Random maps", "How many random maps it is compared with.", low=2, high=MOST_DRAWS, step=1)
     seed: int = param(
-        0, "Seed", "Another number draws another random map, other weights and other squares.", low=0, high=2**31 - 1
+        0, "Seed", "Another number draws other random maps, other weights and other squares.", low=0, high=2**31 - 1
     )
     squares: int = param(
         64,
@@ -101,30 +105,29 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     told(heat, method, probe)
     done, of = heat.more.get("collected", 1), heat.more.get("of", 1)
     meta = {"kind": "proof", "method": method.title, "target": probe.target.title, "extent": heat.extent, "maps": MAPS}
-    meta |= {"input": subject.size, "failed": 0, "unit": UNIT}
+    meta |= {"input": subject.size, "failed": 0, "unit": UNIT, "draws": params.draws}
+    rows = 2 + params.draws
 
     arrays = {"map": heat.values.astype(np.float32), "levels": np.linspace(0, 1, params.steps + 1, dtype=np.float32)}
     if heat.partial:
         # The map will still improve, so curves of this one would be wasted.
-        total = 2 * of + 2 * len(MAPS) * (params.steps + 1)
+        total = 2 * of + 2 * rows * (params.steps + 1)
         return Result(arrays, {**meta, "collected": done, "of": total, "partial": True})
     own = on_input(heat.values, heat.extent, subject)
-    key = (subject.key, method.id, given, params.steps, params.baseline, params.seed)
+    key = (subject.key, method.id, given, params.steps, params.baseline, params.draws, params.seed)
 
     def inputs() -> Curves:
-        maps = own, random_map(own, seed=params.seed), centre_map(subject.size)
+        random = [random_map(own, seed=(params.seed, number)) for number in range(params.draws)]
+        maps = own, centre_map(subject.size), *random
         return curves_of(subject, maps, steps=params.steps, filling=params.baseline, seed=params.seed)
 
     curves = stages.run("curve inputs", inputs, *key)
     columns = probe.scores.shape[1]
     sweep = swept(stages, "curves", lambda: curves.sweep(columns), *key, first=curves.order[1], unit=UNIT)
     deletion, insertion = curves.read(explained(probe, sweep.scores), sweep.known)
-    areas = area(curves.levels, deletion), area(curves.levels, insertion)
-    followed = quantity(probe)
-    better, words = verdict(*areas, span=span([deletion, insertion], followed))
-    meta |= {"deletion_areas": areas[0].tolist(), "insertion_areas": areas[1].tolist()}
-    meta |= {"better": better, "verdict_text": words, "quantity": followed}
-    arrays |= {"deletion": deletion, "insertion": insertion}
+    drawn, about = _against_chance(curves, deletion, insertion, quantity(probe))
+    arrays |= drawn
+    meta |= about
     done, total = done + sweep.done, 2 * of + sweep.of
     if not sweep.complete:
         return Result(arrays, {**meta, "collected": done, "of": total, "partial": True})
@@ -148,6 +151,23 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
         meta["sensitivity"] = made.sensitivity()
         meta["sensitivity_text"] = captum_metrics.sensitivity_words(meta["sensitivity"], params.radius)
     return Result(arrays, {**meta, "collected": done, "of": total})
+
+
+def _against_chance(
+    curves: Curves, deletion: Float, insertion: Float, followed: str
+) -> tuple[dict[str, Float], dict[str, Any]]:
+    """Return the arrays and the meta of curves (M, L): those of the map, of the centre, and of the random maps."""
+    arrays: dict[str, Float] = {}
+    gains = area(curves.levels, insertion) - area(curves.levels, deletion)
+    better, words = verdict(gains[0], gains[2:], gains[1], span=span([deletion, insertion], followed))
+    mean, away = reach(gains[2:])
+    meta: dict[str, Any] = {"gains": [float(gains[0]), mean, float(gains[1])], "random_reach": away}
+    meta |= {"better": better, "verdict_text": words, "quantity": followed}
+    for name, found in (("deletion", deletion), ("insertion", insertion)):
+        arrays |= {name: np.stack([found[0], found[2:].mean(0), found[1]]), f"{name}_draws": found[2:]}
+        meta[f"{name}_areas"] = area(curves.levels, arrays[name]).tolist()
+        meta[f"{name}_spread"] = float(area(curves.levels, found[2:]).std(ddof=1))
+    return arrays, meta
 
 
 def _infidelity(probe: Probe, own: Float, params: Params, key: tuple[object, ...]) -> dict[str, Any]:

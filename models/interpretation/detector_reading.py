@@ -6,7 +6,7 @@ What is offered goes into the Model panel and after a model's `?`: `reading`, `i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -53,14 +53,21 @@ def read(
     given: Mapping[str, str],
     preprocess: Preprocess | None,
     card: Card,
+    wanted: str | None = None,
 ) -> DetectorReading | None:
     """Return the readings of a network's outputs as a detector's, None where they are none.
 
-    `preprocess` is what the card says, else the usual preparations are tried.
+    `preprocess` is what the card says, else the usual preparations are tried. `wanted` is the id of a reading that is
+    looked for also under other preparations than those that the user chose.
     """
     found = examine.examine(run, size, device, given=given, preprocess=preprocess, classes=len(card.classes))
     if found is None:
         return None
+    known = {each.id for each in _readings(found.proposals)}
+    if wanted is not None and wanted not in known and given:
+        free = examine.examine(run, size, device, given={}, preprocess=preprocess, classes=len(card.classes))
+        more = [one for one in free.proposals if _id(one.layout) not in known] if free is not None else []
+        found = replace(found, proposals=(*found.proposals, *more))
     offered: dict[str, dict[str, Any]] = {}
     if preprocess is None:
         best = found.preparations[0]
@@ -75,9 +82,13 @@ def _readings(proposals: tuple[Proposal, ...]) -> tuple[Reading, ...]:
     named: dict[str, Reading] = {}
     for proposal in proposals:
         layout = proposal.layout
-        name = examine.words(layout).replace(" ", "-")
+        name = _id(layout)
         named.setdefault(name, Reading(name, title(layout), BOXES, proposal.fit, proposal.evidence, how=layout))
     return tuple(named.values())
+
+
+def _id(layout: DetectorLayout) -> str:
+    return examine.words(layout).replace(" ", "-")
 
 
 def title(layout: DetectorLayout) -> str:

@@ -29,6 +29,7 @@ GREY, BLACK = 114.0, 0.0
 FILLS = {"grey": GREY, "black": BLACK, "mean": None}
 LEAST_FIT, GOOD_FIT = 0.35, 0.5
 ALTERNATIVES = 6
+NAMES = {"input": "values", "colours": "order", "fit": "fit", "padding": "padding"}  # of choices, as Preparation's
 # Usual preparations as (values, order of colours, fit, padding), likely ones first, with who uses them.
 USUAL = (
     ("zero_one", "rgb", "pad", "grey"),  # ultralytics, YOLOv5 to YOLO11
@@ -126,7 +127,9 @@ def examine(
         own = proposals and _merit(proposals[0].layout, seen, size)
         best.append(replace(preparation, merit=own or 0.0))
     if not proposals:
-        return None
+        # A preparation that the user chose may show the network nothing: that does not change what its outputs are.
+        free = examine(run, size, device, given={}, classes=classes) if given.keys() & NAMES.keys() else None
+        return replace(free, preparations=tuple(best)) if free is not None else None
     usual = PRESETS_OF.get(family(proposals[0].layout))
     ranked = sorted(best, key=lambda e: -e.merit * (PRIOR if _like(e, usual) else 1))
     seen = _seen(run, photos, ranked[0].preprocess(size), device)
@@ -136,8 +139,7 @@ def examine(
 
 def _wanted(given: Mapping[str, str]) -> list[Preparation]:
     """Return the preparations to try that agree with what the user chose, one with just that where none does."""
-    names = {"input": "values", "colours": "order", "fit": "fit", "padding": "padding"}
-    chosen = {names[key]: value for key, value in given.items() if key in names}
+    chosen = {NAMES[key]: value for key, value in given.items() if key in NAMES}
     usual = [Preparation(*each) for each in USUAL]
     found = list(dict.fromkeys(replace(each, **chosen) for each in usual))
     if "order" not in chosen:

@@ -7,7 +7,7 @@ detection API of TensorFlow, SSD's DetectionOutput (n, 7), RT-DETR's and D-FINE'
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -41,10 +41,12 @@ class _Part:
 def propose(pictures: Sequence[Outputs], size: tuple[int, int], *, classes: int = 0) -> list[Found]:
     """Return layouts of rows that are final, or queries, each with how plausible it is and why."""
     parts = list(_parts(pictures))
+    maps = [t for _, t in pictures[0] if t.ndim == 4 and t.shape[2:] == (size[0] // 4, size[1] // 4)]
+    prototypes = int(maps[0].shape[1]) if len(maps) == 1 else 0
     found: list[Found] = []
     for part in parts:
         if part.width >= 6:
-            found += _row_forms(part, size, classes)
+            found += _row_forms(part, size, classes, prototypes)
     for boxes in parts:
         if boxes.width in (4, 5):
             found += _separate(boxes, [p for p in parts if p.place != boxes.place], size, classes)
@@ -62,7 +64,7 @@ def _parts(pictures: Sequence[Outputs]) -> Iterator[_Part]:
         yield _Part(place, name, torch.cat(rows), Table(name, (View(place),), None))
 
 
-def _row_forms(part: _Part, size: tuple[int, int], classes: int) -> list[Found]:
+def _row_forms(part: _Part, size: tuple[int, int], classes: int, prototypes: int) -> list[Found]:
     """Return layouts of rows that hold box, score and class."""
     found = []
     for box, score, label, words in (
@@ -93,8 +95,24 @@ def _row_forms(part: _Part, size: tuple[int, int], classes: int) -> list[Found]:
                 final=True,
                 classes=count,
             )
-            found.append((layout, fit * (1.0 if fraction else 0.4), (f"rows of {words}", "suppressed by the network")))
+            layout, more = _with_extras(layout, part.width, prototypes)
+            turned = 0.9 if layout.angle is not None and code.name != CENTRE else 1.0
+            why = (f"rows of {words}{more}", "suppressed by the network")
+            found.append((layout, fit * turned * (1.0 if fraction else 0.4), why))
     return found
+
+
+def _with_extras(layout: DetectorLayout, width: int, prototypes: int) -> tuple[DetectorLayout, str]:
+    """Return a layout of rows of `width` columns with what stands after box, score and class, and that in words."""
+    first = 1 + max(layout.scores.start, layout.labels.start if layout.labels is not None else 0)
+    rest = width - first
+    if rest == prototypes > 0:
+        return replace(layout, coefficients=Columns(0, first, rest)), f", {rest} mask coefficients"
+    if rest == 1:
+        return replace(layout, angle=Columns(0, first, 1)), ", an angle"
+    if rest >= 6 and rest % 3 == 0:
+        return replace(layout, landmarks=Columns(0, first, rest), point_width=3), f", {rest // 3} points"
+    return layout, ""
 
 
 def _separate(boxes: _Part, others: list[_Part], size: tuple[int, int], classes: int) -> list[Found]:

@@ -17,7 +17,7 @@ from models.interpretation.layout import DetectorLayout
 from models.interpretation.network_reading import Reading
 from models.loading.heads import Head
 from models.loading.preprocess import Preprocess
-from models.loading.returned_tensors import rows
+from models.loading.returned_tensors import numbers, rows
 from models.quantity import VALUE, in_digits
 
 LEAST_SCORE, OVERLAP, MOST_BOXES = 0.3, 0.45, 50
@@ -50,7 +50,7 @@ def finds(
 ) -> Finds:
     """Return what a reading finds in the outputs for input `x` (1, 3, h, w) of a `picture` of width and height px."""
     how, tensors = reading.how, [tensor.detach().cpu() for _, tensor in outputs]
-    floats = [rows(tensor, 1).float() for tensor in tensors if tensor.is_floating_point()]
+    floats = [rows(tensor, 1).float() for tensor in numbers(outputs)]
     match how:
         case DetectorLayout():
             boxes, scores = how.decode(tensors, preprocess.size)

@@ -40,7 +40,8 @@ class DetectorLayout:
     `objectness` a score is its product with the class's, or the root of that. `labels` is the column of the class where
     a row has one score and names its class. `final` says that boxes were suppressed inside the network. `peaks` says
     that scores are heat maps of which the local maxima count. `landmarks` are columns of points of each box, in threes
-    (x, y, visibility) or in pairs, `coefficients` those of mask prototypes, `angle` that of an oriented box.
+    (x, y, visibility) or in pairs as `point_width` says, `coefficients` those of mask prototypes, `angle` that of an
+    oriented box.
     """
 
     tables: tuple[Table, ...]
@@ -57,6 +58,7 @@ class DetectorLayout:
     peaks: bool = False
     classes: int = 0
     landmarks: Columns | None = None
+    point_width: int = 2
     coefficients: Columns | None = None
     angle: Columns | None = None
 

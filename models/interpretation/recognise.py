@@ -46,6 +46,7 @@ MOST_SHARE = 2.5
 BINS = (16, 8, 17, 32)
 OBJECTNESS_RATIO, OBJECTNESS_LEAST = 20.0, 0.01
 COEFFICIENTS = 32
+FACE_COLUMNS = 10
 LEAST_AGREEMENT = 0.35
 
 
@@ -181,12 +182,15 @@ def _with_scores(seen: _Seen, code: BoxCode, why: str, *, wide: int) -> Hypothes
         base = replace(base, coefficients=Columns(0, last, seen.prototypes))
     landmarks = _landmarks(rows[:, wide:last], seen.centres(0)) if code.decoded else None
     if landmarks is not None:
-        begin, columns = landmarks
+        begin, columns, each = landmarks
         kind, background, about = _scores(rows[:, wide : wide + begin])
         points = Columns(0, wide + begin, columns)
-        layout = replace(base, scores=Columns(0, wide, begin), kind=kind, background=background, landmarks=points)
+        layout = replace(base, scores=Columns(0, wide, begin), kind=kind, background=background)
+        layout = replace(layout, landmarks=points, point_width=each)
         yield layout, (why, about, f"{columns} columns of points that follow the cells")
         return
+    if code.name == YOLOV5 and last - wide >= FACE_COLUMNS + 2:
+        yield _face(seen, replace(base, scores=Columns(0, wide, 1)), why, last)
     angle = _angle(rows[:, wide:last])
     if angle:
         last -= 1
@@ -201,6 +205,18 @@ def _with_scores(seen: _Seen, code: BoxCode, why: str, *, wide: int) -> Hypothes
         base = replace(base, objectness=Columns(0, wide, 1), objectness_kind=object_kind)
     layout = replace(base, scores=Columns(0, first, last - first), kind=kind, background=background)
     yield layout, (why, because, about, *(("the last column is an angle in radians",) if angle else ()))
+
+
+def _face(seen: _Seen, base: DetectorLayout, why: str, last: int) -> tuple[DetectorLayout, tuple[str, ...]]:
+    """Return YOLOv5-face's layout: box, objectness, five points, classes."""
+    wide = base.scores.start
+    first = wide + 1 + FACE_COLUMNS
+    kind, _, about = _scores(seen.rows[0][:, first:last])
+    object_kind = PROBABILITIES if _within(seen.rows[0][:, wide : wide + 1]) else SIGMOID
+    layout = replace(base, scores=Columns(0, first, last - first), kind=SIGMOID if kind == SOFTMAX else kind)
+    layout = replace(layout, objectness=Columns(0, wide, 1), objectness_kind=object_kind)
+    layout = replace(layout, landmarks=Columns(0, wide + 1, FACE_COLUMNS))
+    return layout, (why, about, "ten columns of five points between objectness and classes (YOLOv5-face)")
 
 
 def _several_tables(seen: _Seen) -> Hypotheses:
@@ -351,8 +367,8 @@ def _scores(columns: Tensor) -> tuple[str, str, str]:
     return kind, background, words
 
 
-def _landmarks(rest: Tensor, centres: Tensor) -> tuple[int, int] | None:
-    """Return where columns of points begin and how many there are: x and y follow the cells' centres."""
+def _landmarks(rest: Tensor, centres: Tensor) -> tuple[int, int, int] | None:
+    """Return where columns of points begin, how many there are, and how many each has: x, y follow the cells."""
     follows = [
         max(_correlation(rest[:, i], centres[:, 0]), _correlation(rest[:, i], centres[:, 1])) > LEAST_CORRELATION
         for i in range(rest.shape[1])
@@ -362,7 +378,9 @@ def _landmarks(rest: Tensor, centres: Tensor) -> tuple[int, int] | None:
     begin = follows.index(True)
     columns = rest.shape[1] - begin
     points = sum(follows)
-    return (begin, columns) if begin >= 1 and points >= 2 and columns in (points, points * 3 // 2) else None
+    if begin < 1 or points < 2 or columns not in (points, points * 3 // 2):
+        return None
+    return begin, columns, 2 if columns == points else 3
 
 
 def _angle(rest: Tensor) -> bool:

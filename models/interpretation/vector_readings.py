@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from models.interpretation.network_reading import CLASSES, VALUES, Reading, ranked
 from models.loading import heads
 from models.loading.heads import Head
@@ -9,10 +11,11 @@ from models.loading.heads import Head
 SURE, LIKELY, POSSIBLE = 0.9, 0.6, 0.2
 
 
-def readings(head: Head, part: int, features: Reading) -> tuple[Reading, ...]:
+def readings(head: Head, part: int, features: Reading, points: Sequence[Reading] = ()) -> tuple[Reading, ...]:
     """Return what the numbers of a head may be, the kind that was recognised first.
 
-    `features` is the reading of the same network as features, which comes first for an embedding.
+    `features` is the reading of the same network as features, which comes first for an embedding. `points` are the
+    readings as coordinates.
     """
     kinds = heads.ALONE if head.count == 1 else heads.MANY
     embedding = head.kind == heads.EMBEDDING
@@ -21,7 +24,7 @@ def readings(head: Head, part: int, features: Reading) -> tuple[Reading, ...]:
         title = f"embedding: a vector of length 1 with {head.count:,} numbers"
         found.append(Reading(features.id, title, features.kind, SURE, (head.evidence,), features.part))
     found += [_of(head, kind, part, POSSIBLE) for kind in kinds if embedding or kind != head.kind]
-    return ranked([*found, features])
+    return ranked([*found, *([] if embedding or _settled(head) else points), features])
 
 
 def _of(head: Head, kind: str, part: int, fit: float) -> Reading:

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from models.latent.generative_model import colours
 from models.latent.likelihood_bounds import LIKELIHOODS, Bounds, Likelihood, Observation, bounds
-from models.types import Pixels, Refusal
+from models.latent.typicality import norm_band, percentile
+from models.types import Float, Pixels, Refusal
 
 OWN = "own"
-OWN_PICTURES = 32
+OWN_PICTURES, OWN_ERRORS = 32, 128
 FAR = 10.0  # times the largest KL divergence among the model's own pictures
 LEAST_NATS, LEAST_VARIANCE = 10.0, 1e-4
 OUTSIDE = "This picture is unlike those the model was trained on"
@@ -75,6 +76,36 @@ def outside(model: Any, encoded: Encoded, stages: Any) -> tuple[str, bool]:
     if far:
         told.append(f"its code is {kl:.3g} nats from the prior, those of the model's own pictures at most {usual:.3g}")
     return (f"{OUTSIDE}: {', and '.join(told)}. {MEANINGLESS}" if told else ""), far
+
+
+def typical(model: Any, encoded: Encoded, stages: Any) -> str:
+    """Return a sentence on how the picture's code and its reconstruction error compare with the model's own.
+
+    The length of the code is compared with those of the prior, if that is normal, and the mean squared error with those
+    of pictures that the model draws and reconstructs itself.
+    """
+    size = encoded.mu.shape[1]
+    length = float(encoded.mu.double().norm())
+    told = []
+    if all(block.kind == "gaussian" for block in model.space.blocks):
+        low, high = norm_band(size)
+        told.append(f"Its code is {length:.1f} long; of codes of the prior 95 % are {low:.1f} to {high:.1f} long.")
+    lost = float((encoded.decoded - encoded.x).square().mean())
+    own = stages.run("errors of own pictures", lambda: _errors(model, encoded))
+    share = percentile(lost, own)
+    told.append(
+        f"Its reconstruction error, {lost:.2g}, is above that of {share:.0f} % of {len(own)} pictures that the model "
+        f"drew itself (at most {float(own.max()):.2g})."
+    )
+    return " ".join(told)
+
+
+def _errors(model: Any, encoded: Encoded) -> Float:
+    """Return the mean squared errors (N,) of pictures decoded from the prior, encoded and decoded again."""
+    drawn = torch.randn(OWN_ERRORS, encoded.mu.shape[1], generator=torch.Generator().manual_seed(0))
+    made = model.decode(drawn.to(encoded.mu)).clamp(0, 1)
+    again = model.decode(model.encode(made)[0])
+    return (again - made).square().flatten(1).mean(1).float().cpu().numpy()
 
 
 def _usual(model: Any, encoded: Encoded) -> float:

@@ -1,4 +1,4 @@
-"""The result of an opener: a network with its card and the files it was made from."""
+"""The result of an opener: a network with its card and the files it was made from, or another model's name."""
 
 from __future__ import annotations
 
@@ -30,3 +30,18 @@ class Opened:
     assumed: Mapping[str, str] = field(default_factory=dict)
     measured: int = 0
     preparation: Any = None
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """The model that a file of code names in place of holding one, and what the file says of it.
+
+    `name` is its full name, `assume` are assumptions that hold unless the user chooses others, `classes` and `title`
+    replace those of its card unless they are empty, `files` are the files that said so.
+    """
+
+    name: str
+    assume: Mapping[str, str]
+    classes: tuple[str, ...] = ()
+    title: str = ""
+    files: tuple[Path, ...] = ()

@@ -51,16 +51,24 @@ FIT = {"title": "Fit", "help": "Cut the middle out, stretch to the size, or pad 
 
 
 def propose(
-    net: nn.Module, card: Card, given: Mapping[str, str], *, size: tuple[int, int], channels: int, boxes: bool
+    net: nn.Module,
+    card: Card,
+    given: Mapping[str, str],
+    *,
+    size: tuple[int, int],
+    channels: int,
+    boxes: bool,
+    usual: str = "",
 ) -> tuple[Preprocess, dict[str, dict[str, Any]]]:
     """Return the preprocessing of a network whose input is `size` (h, w), and the assumptions in it.
 
-    What the card states is no assumption. Raises Refusal for a choice that is not offered.
+    What the card states is no assumption. `usual` is the preset of values where nothing in the network tells one.
+    Raises Refusal for a choice that is not offered.
     """
     if "preprocessing" in card.about:
         return Preprocess.of(card.about["preprocessing"]), {}
     names = [name for name in PRESETS if channels == 3 or name not in COLOURED]
-    usual = "imagenet" if channels == 3 and not boxes else "zero_one"
+    usual = usual if usual in names else "imagenet" if channels == 3 and not boxes else "zero_one"
     first = _by_statistics(net, [name for name in names if name not in BGR], size=size, channels=channels) or usual
     fits = SIZED if size[0] == size[1] and not boxes else ("stretch", "pad", "crop")
     offered: dict[str, dict[str, Any]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,14 @@ from models import model_name
 from models.cards.card import BACKGROUND, GAP, PHOTOS, Card, recognised
 from models.detection import anchor_sets, box_rows
 from models.detection.box_rows import Boxes
-from models.interpretation import detector_reading, network_reading, vector_readings
+from models.interpretation import (
+    box_extras,
+    detector_reading,
+    network_reading,
+    point_codes,
+    spatial_reading,
+    vector_readings,
+)
 from models.interpretation.examine import may_detect
 from models.interpretation.layout import DetectorLayout
 from models.interpretation.network_reading import Reading
@@ -22,7 +29,7 @@ from models.interpretation.origins import Origins, origins_of
 from models.loading import architectures, heads, pass_behaviour, preprocess_presets, wanted_inputs
 from models.loading.heads import Head
 from models.loading.preprocess import Preprocess
-from models.loading.returned_tensors import complaint, is_vector, leaves, tensors_of
+from models.loading.returned_tensors import complaint, is_vector, leaves, numbers, tensors_of
 from models.loading.wanted_inputs import Size, size_of
 from models.pictures import images
 from models.runtime.failures import out_of_memory
@@ -33,7 +40,16 @@ NAMED = ("logits", "scores", "out", "output", "probabilities", "probs")
 PICTURE = PHOTOS / "astronaut.jpg"
 GREY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's "L"
 CLASSES, BOXES, OFFSETS, CELLS, FEATURES = "classes", "boxes", box_rows.OFFSETS, "cells", "features"
-TASKS = {CLASSES: "classification", **dict.fromkeys((BOXES, OFFSETS, CELLS), "detection"), FEATURES: "features"}
+TASKS = {
+    CLASSES: "classification",
+    **dict.fromkeys((BOXES, OFFSETS, CELLS), "detection"),
+    FEATURES: "features",
+    network_reading.SEGMENTS: "segmentation",
+    network_reading.PICTURE: "picture to picture",
+    network_reading.DEPTH: "depth",
+    network_reading.POINTS: "landmarks",
+}
+SPATIAL = (network_reading.SEGMENTS, network_reading.PICTURE, network_reading.DEPTH, network_reading.POINTS)
 DECODED = Boxes(1, box_rows.CORNERS, box_rows.PIXELS, box_rows.PROBABILITIES, box_rows.NONE)
 PART = {"title": "Part of the output", "help": "Which of the rows of numbers that the network returns is looked at."}
 UNREAD = Reading(FEATURES, FEATURES, network_reading.FEATURES)
@@ -90,20 +106,25 @@ class Found:
         """Return a function from inputs (N, 3, h, w) to the tensors that the network returns.
 
         For a detector whose layout was recognised, the tensors are its scores (N, R, C) and boxes (N, R, 4), decoded,
-        and its objectness (N, R) where it has one; rows are in the order of its `origins`.
+        its objectness (N, R) where it has one, and its extras; rows are in the order of its `origins`.
         """
 
         order = self.origins.order if self.origins is not None else None
 
         def run(x: Tensor) -> list[Tensor]:
             made = net(in_channels(x, self.channels))
-            if self.layout is None:
+            if self.layout is None and self.serves in (CLASSES, BOXES, OFFSETS, FEATURES):
                 return [tensor for _, tensor in tensors_of(made, len(x))]
+            if self.layout is None:
+                return numbers(all_tensors(made))
             outputs = [tensor for _, tensor in all_tensors(made)]
             boxes, scores = self.layout.decode(outputs, self.preprocess.size)
             factor = self.layout.factor(outputs)
-            found = [scores, boxes, *([factor] if factor is not None else [])]
-            return found if order is None else [tensor[:, order.to(tensor.device)] for tensor in found]
+            more = box_extras.extras(self.layout, outputs, boxes, self.preprocess.size)
+            found = [scores, boxes, *([factor] if factor is not None else []), *more.tensors]
+            if order is None:
+                return found
+            return [t if t is more.prototypes else t[:, order.to(t.device)] for t in found]
 
         return run
 
@@ -130,7 +151,9 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
     if chosen is not None and chosen != size:
         channels, size, output, made = _first(net, card, options, [chosen])
     seen = _Seen(net, card, given, wanted, output, size, channels, offered)
-    return _detector(seen) or _rows_of_boxes(seen) or _vector(seen, made) or _features_alone(seen)
+    return (
+        _detector(seen) or _rows_of_boxes(seen) or _vector(seen, made) or _spatial(seen, made) or _features_alone(seen)
+    )
 
 
 @dataclass(frozen=True)
@@ -151,14 +174,28 @@ class _Seen:
         own = {**self.given, **({network_reading.KEY: self.wanted} if self.wanted else {})}
         return model_name.check(own, offered, name=self.card.name)
 
-    def prepared(self, *, boxes: bool) -> tuple[Preprocess, dict[str, dict[str, Any]]]:
-        """Return how pictures are prepared, and the assumptions in it."""
-        more = {"size": self.size, "channels": self.channels, "boxes": boxes}
+    def prepared(self, usual: str = "", *, boxes: bool) -> tuple[Preprocess, dict[str, dict[str, Any]]]:
+        """Return how pictures are prepared, and the assumptions in it; `usual` is a preset of values."""
+        more: dict[str, Any] = {"size": self.size, "channels": self.channels, "boxes": boxes, "usual": usual}
         return preprocess_presets.propose(self.net, self.card, self.given, **more)
 
-    def features(self) -> Reading:
-        """Return the reading of outputs as features, which is always possible. Raises Refusal for no features."""
-        return _reading_of_features(self.card, self.output)
+    def run(self, x: Tensor) -> list[tuple[str, Tensor]]:
+        """Return every tensor of the network's output for inputs (1, 3, h, w) on any device, by name."""
+        with torch.no_grad():
+            return all_tensors(self.net(in_channels(x.to(device_of(self.net)), self.channels)))
+
+    @overload
+    def features(self) -> Reading: ...
+    @overload
+    def features(self, *, spare: bool) -> Reading | None: ...
+    def features(self, *, spare: bool = False) -> Reading | None:
+        """Return the reading of outputs as features. Raises Refusal for no features, unless it can be spared."""
+        try:
+            return _reading_of_features(self.card, self.output)
+        except Refusal:
+            if spare:
+                return None
+            raise
 
 
 def _wanted(given: Mapping[str, str]) -> tuple[str | None, dict[str, str]]:
@@ -187,10 +224,12 @@ def _detector(seen: _Seen) -> tuple[Found, Card] | None:
         return all_tensors(net(in_channels(x, seen.channels)))
 
     with pass_behaviour.kept(net):  # many passes: what they change must not reach what is looked at next
-        read = detector_reading.read(run, seen.size, device_of(net), given=seen.given, preprocess=own, card=card)
+        about = {"given": seen.given, "wanted": seen.wanted, "preprocess": own, "card": card}
+        read = detector_reading.read(run, seen.size, device_of(net), **about)
     if read is None:
         return None
-    readings = (*read.readings, *([seen.features()] if seen.output.tensors else []))
+    features = seen.features(spare=True)
+    readings = (*read.readings, *([features] if features is not None else []))
     reading = network_reading.chosen(readings, seen.wanted, name=card.name)
     if reading.kind == network_reading.FEATURES:
         return _features_alone(seen, readings)
@@ -248,19 +287,19 @@ def _vector(seen: _Seen, made: Mapping[int, tuple[str, int]]) -> tuple[Found, Ca
     plain = isinstance(seen.output.raw, Tensor) and seen.output.raw.ndim == 2 and seen.output.raw.dtype == torch.float32
     found = Found(CLASSES, preprocess, seen.channels, part, plain)
     head = heads.recognised(found.runner(net), part, preprocess, device_of(net), card.about)
-    readings = vector_readings.readings(head, part, seen.features())
+    readings = vector_readings.readings(head, part, seen.features(), _points(seen, found, head))
     if head.kind == heads.EMBEDDING:
         head = replace(head, kind=heads.VALUES)
     scores = seen.given.get(heads.KEY, "")
     wanted = scores if any(each.id == scores for each in readings) else seen.wanted
     reading = network_reading.chosen(readings, wanted, name=card.name)
     offered[network_reading.KEY] = network_reading.offered(readings)
-    found = replace(found, head=head, readings=readings, reading=reading)
-    if reading.kind == network_reading.FEATURES:
+    asked = spatial_reading.question(readings)
+    found = replace(found, head=head, readings=readings, reading=reading, question=asked)
+    if reading.kind in (network_reading.FEATURES, network_reading.POINTS):
         offered |= more
-        return replace(found, serves=FEATURES), _told(
-            seen, replace(found, serves=FEATURES), tensors[part][1], offered, seen.checked(offered)
-        )
+        found = replace(found, serves=reading.kind, part=reading.part)
+        return found, _told(seen, found, tensors[reading.part][1], offered, seen.checked(offered))
     known = heads.KEY in card.about
     offered |= more | {heads.KEY: heads.offered(head.kind, head.count, head.evidence, known=known)}
     assumed = seen.checked(offered)
@@ -269,9 +308,45 @@ def _vector(seen: _Seen, made: Mapping[int, tuple[str, int]]) -> tuple[Found, Ca
     return found, _told(seen, found, tensors[part][1], offered, {**assumed, network_reading.KEY: reading.id})
 
 
-def _features_alone(seen: _Seen, readings: tuple[Reading, ...] = ()) -> tuple[Found, Card]:
-    """Return the findings on a network whose outputs are taken for features."""
-    reading = seen.features()
+def _points(seen: _Seen, found: Found, head: Head) -> list[Reading]:
+    """Return the readings of a vector as coordinates; two photos tell whether they hardly differ, as landmarks do."""
+    if head.kind != heads.LOGITS or head.count // 2 not in point_codes.KNOWN_COUNTS:
+        return []
+    way, run = found.preprocess, found.runner(seen.net)
+    pixels = [images.read(PHOTOS / f"{name}.jpg").pixels for name in ("astronaut", "coffee")]
+    with torch.no_grad():
+        rows = [run(way.input(each, device_of(seen.net)))[found.part].flatten(1).float().cpu() for each in pixels]
+    return point_codes.of_vector(torch.cat(rows), found.part, seen.size)
+
+
+def _spatial(seen: _Seen, made: Mapping[int, tuple[str, int]]) -> tuple[Found, Card] | None:
+    """Return the findings on a network whose outputs lie in the picture, such as maps; None for any other."""
+    outputs = all_tensors(seen.output.raw)
+    if not spatial_reading.may_be(outputs, seen.size):
+        return None
+    features = seen.features(spare=True)
+    origins = [made.get(id(t), ("", 0))[0] for _, t in outputs if t.is_floating_point()]
+    with pass_behaviour.kept(seen.net):
+        read = spatial_reading.read(
+            seen.run, outputs, origins, features, lambda usual: seen.prepared(usual, boxes=True)
+        )
+    if read is None:
+        return None
+    reading = network_reading.chosen(read.readings, seen.wanted, name=seen.card.name)
+    if reading.kind in (network_reading.FEATURES, network_reading.TEXT):
+        return _features_alone(seen, read.readings, reading)
+    offered = {**seen.offered, network_reading.KEY: network_reading.offered(read.readings), **read.offered}
+    more: dict[str, Any] = {"readings": read.readings, "reading": reading, "question": read.question}
+    found = Found(reading.kind, read.preprocess, seen.channels, reading.part, plain=False, **more)
+    tensor = numbers(outputs)[reading.part]
+    return found, _told(seen, found, tensor, offered, seen.checked(offered))
+
+
+def _features_alone(
+    seen: _Seen, readings: tuple[Reading, ...] = (), reading: Reading | None = None
+) -> tuple[Found, Card]:
+    """Return the findings on a network whose outputs are taken for features, or are said to be text."""
+    reading = reading or seen.features()
     readings = readings or (reading,)
     network_reading.chosen(readings, seen.wanted, name=seen.card.name)
     preprocess, more = seen.prepared(boxes=False)
@@ -426,6 +501,13 @@ def _told(
     card, net = seen.card, seen.net
     assumptions = {key: {**item, "value": assumed[key]} for key, item in offered.items()}
     columns = found.head.count if found.serves == CLASSES else scores.shape[-1 if scores.ndim == 3 else 1]
+    if found.serves in SPATIAL:
+        names = spatial_reading.names(found.reading, all_tensors(seen.output.raw), seen.size, card.classes)
+        about = {"preprocessing": found.preprocess.about, "assumptions": assumptions, "note": _note(found.reading)}
+        about |= {"question": found.question} if found.question else {}
+        kind = str(card.about.get("architecture") or type(net).__name__)
+        card = replace(card, classes=())
+        return recognised(card, architecture=kind, task=TASKS[found.serves], classes=names, about=about)
     background = found.boxes.background if found.boxes else "none"
     names = _names(columns, found.serves, background)
     given = card.classes
@@ -443,6 +525,11 @@ def _told(
         readings = _readings(net, found, told.classes, assumptions["input"])
         told = replace(told, about={**told.about, "readings": readings})
     return told
+
+
+def _note(reading: Reading) -> str:
+    """Return in words what the outputs are taken for, and why."""
+    return f"Of no family that Vitrine knows; its output is taken for {reading.title}. {' '.join(reading.evidence)}"
 
 
 def _what(found: Found, scores: Tensor, columns: int) -> str:

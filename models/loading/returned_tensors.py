@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -28,6 +28,13 @@ def rows(tensor: Tensor, pictures: int) -> Tensor:
     if tensor.ndim == 1 and pictures > 1 and len(tensor) == pictures:
         return tensor[:, None]
     return tensor.reshape(1, -1) if tensor.ndim < 2 and pictures == 1 else tensor
+
+
+def numbers(outputs: Sequence[tuple[str, Tensor]]) -> list[Tensor]:
+    """Return the tensors of outputs as numbers: the floating-point ones, else whole numbers such as labels."""
+    floats = [t for _, t in outputs if t.is_floating_point()]
+    found = floats or [t.float() for _, t in outputs if t.dtype in (torch.int64, torch.int32, torch.uint8, torch.int8)]
+    return [t.reshape(1, -1) if t.ndim < 2 else t for t in found]
 
 
 def leaves(output: Any, name: str = "", depth: int = 0) -> list[tuple[str, Any]]:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from models import files, model_name
 from models.cards import card as cards
+from models.cards.interpretation_file import Interpretation
 from models.loading import checkpoint, pass_behaviour, weights
-from models.loading.opened_model import Opened
+from models.loading.opened_model import Elsewhere, Opened
 from models.runtime.context import Context
 from models.types import Refusal
 from models.user_code import networks, outline, run
@@ -23,16 +24,19 @@ def match(base: str) -> bool:
     return files.code_of(base) is not None
 
 
-def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opened:
+def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opened | Elsewhere:
     """Return the network that the code builds, with the weights named by `weights`, or the user's adapter for it.
 
-    Raises Refusal when the file may not run yet, fails, or builds no network, and when the weights do not fit.
+    An adapter that only says how another file is read returns that file's name. Raises Refusal when the file may not
+    run yet, fails, or builds no network, and when the weights do not fit.
     """
     place = files.code_of(base)
     assert place is not None
     file, name = place
     name = name or chosen(file)
     thing = run.member(run.run(file), name, file)
+    if isinstance(thing, type) and issubclass(thing, Interpretation):
+        return _elsewhere(thing, file)
     given = dict(assumed)
     named, entry = given.pop("weights", ""), given.pop("entry", "")
 
@@ -56,6 +60,21 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
         replace(card, name=f"{file.name}:{name}"), architecture=type(net).__name__, task="", about=about
     )
     return Opened(net.float(), card, networks.made_of(file, named), assumed=given)
+
+
+def _elsewhere(thing: type[Interpretation], file: Path) -> Elsewhere:
+    """Return the model that an adapter's `file` names, relative to the adapter's own. Raises Refusal for none."""
+    base, own = model_name.split(str(thing.file))
+    if not base or not isinstance(thing.assume, Mapping):
+        what = "assume that is no dictionary" if base else "no file"
+        text = f"{thing.__name__} in {file.name} has {what}."
+        raise Refusal(text, advice='Write file = "mine.onnx" and assume = {"reading": "…"}.')
+    path = str(file.parent / Path(base).expanduser()) if cards.is_file(base) else base
+    if "weights" in own:
+        own["weights"] = str(file.parent / Path(own["weights"]).expanduser())
+    assume = {str(key): str(value) for key, value in thing.assume.items()}
+    told = tuple(map(str, thing.classes))
+    return Elsewhere(model_name.join(path, own), assume, told, str(thing.title), files=(file, *run.beside()))
 
 
 def chosen(file: Path) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from models.cards import packaged
 from models.cards.zoo_catalogue import Entry
 from models.runtime import user_folders
 
@@ -51,10 +52,12 @@ def find(entry: Entry) -> Path | None:
 
 
 def found(entries: Iterable[Entry]) -> set[str]:
-    """Return the names of the entries whose weights are cached, listing each cache only once."""
+    """Return the names of the entries whose weights are cached or installed, listing each cache only once."""
+    entries = list(entries)
     own, hub = _names(checkpoints()), _names(hub_cache())
     likely = (e for e in entries if e.url and (place(e).name in own or f"models--{e.hub.replace('/', '--')}" in hub))
-    return {entry.name for entry in likely if find(entry) is not None}
+    installed = {e.name for e in entries if e.packages and packaged.installed(e.name)}
+    return installed | {entry.name for entry in likely if find(entry) is not None}
 
 
 def begun(entry: Entry) -> int:

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from models.attributions.attribution import Heatmap, Verdict
 from models.engine import registry
 from models.types import Result
 from tests.viewer.explained import NAMES, classifier, picture
+from viewer.canvas.painter import render
+from viewer.menus import file as file_menu
 from viewer.presenters import attribution, heatmap
 from viewer.session.document import ABSOLUTE, POSITIVE, Look
 from viewer.widgets.pictures.map_readout import AWAY
@@ -195,12 +198,16 @@ def test_a_box_of_a_detector_is_explained_and_its_parts(desk: Make, pictures: li
     d.run("explain")
     d.settle()
     assert asked(d) == {} and "Best box" in panel(d).target.about.text()
+    # Which of several boxes of one class is explained is marked on the picture.
+    mark, best = d.layer("explained"), int(d.result.arrays["scores"].argmax())
+    assert np.array_equal(mark.boxes[0], d.result.arrays["boxes"][best]) and mark.text(0).startswith("Explained: ")
     chosen = int(d.result.arrays["ids"][1])
     d.store.update(d.document.with_selected(chosen))
     d.settle()
     name = d.result.meta["classes"][d.result.arrays["labels"][1]]
     assert asked(d) == {"box": chosen} and panel(d).target.about.text().startswith(f"{name} ")
     assert str(chosen) not in told(d)["Explains"]
+    assert np.array_equal(d.layer("explained").boxes[0], d.result.arrays["boxes"][1])
     panel(d).target.part_picked.emit("x1")
     d.settle()
     assert shows(d, d.direct("grad_cam", box=chosen, part="x1")) and not panel(d).target.target.isEnabled()
@@ -209,6 +216,7 @@ def test_a_box_of_a_detector_is_explained_and_its_parts(desk: Make, pictures: li
     d.store.update(d.document.with_region((10.0, 20.0, 60.0, 80.0), "3").explaining(part="score"))
     d.settle()
     assert asked(d) == {"region": "10.0,20.0,60.0,80.0", "target": "3"}
+    assert d.layer("explained") is None and d.layer("region") is not None
     assert "missed" in panel(d).target.about.text() and panel(d).target.target.currentText() == "3"
     panel(d).target.target_picked.emit("5")
     assert d.document.region_label == "5"
@@ -247,6 +255,42 @@ def test_the_scale_is_locked_where_it_is_or_where_it_is_typed(birds: Any, qtbot:
     assert ends() == (-0.5 * negative, 0.5 * positive)
     look.lock.committed.emit(False)
     assert birds.document.look.scale == 0.0 and ends() == pytest.approx((-end * negative, end * positive))
+
+
+def test_the_levels_are_dragged_on_a_histogram_of_the_map(birds: Any, tmp_path: Path) -> None:
+    """Fails if the canvas or an export is drawn with other levels than those dragged, or an end moves the wrong one."""
+    levels, values = panel(birds).levels, birds.direct("grad_cam").arrays["map"]
+    birds.store.update(birds.document.with_look(sign="absolute"), title="Sign")
+    drawn = heatmap.shown(values, birds.document.look)
+    assert levels.counts.sum() == values.size and levels.heights.max() > 0
+    low, high = levels.levels
+    assert (low, high) == pytest.approx((0.0, heatmap.end_of(values, birds.document.look)))
+    levels.region.setRegion((low, high / 2))
+    assert birds.document.look.scale == pytest.approx(high / 2) and birds.document.look.floor == 0
+    levels.region.setRegion((high / 4, high / 2))
+    layer = birds.layer("attribution")
+    assert (layer.low, layer.high) == pytest.approx((high / 4, high / 2))
+    assert panel(birds).reading.bar.accessibleDescription().startswith("From")
+    written = file_menu.export_to(birds.window, tmp_path / "out.png", "png")
+    pixels = QImage(str(written[0])).convertToFormat(QImage.Format.Format_RGB32)
+    assert pixels == render(birds.canvas.pixels, birds.window.controller.layers())
+    assert "from" in levels.accessibleDescription() and drawn.max() > high / 4
+    birds.store.update(birds.document.with_look(sign="signed", floor=0.0), title="Sign")
+    if all(heatmap.signs_of(values, birds.document.look)):
+        levels.region.setRegion((-high / 3, levels.levels[1]))
+        assert levels.levels == pytest.approx((-high / 3, high / 3)), "both ends move"
+
+
+def test_the_start_of_the_scale_can_be_typed(birds: Any, qtbot: QtBot) -> None:
+    look = panel(birds).look
+    birds.store.update(birds.document.with_look(sign="absolute"), title="Sign")
+    look.start.setFocus()
+    look.start.selectAll()
+    qtbot.keyClicks(look.start, "1e-9")
+    birds.key(Qt.Key.Key_Return)
+    assert birds.document.look.floor == 1e-9 and birds.layer("attribution").low == 1e-9
+    birds.run("undo")
+    assert birds.document.look.floor == 0
 
 
 def test_without_positive_evidence_it_says_so_and_shows_no_noise(
@@ -336,7 +380,15 @@ def test_what_fails_is_said_and_the_last_map_stays(birds: Any) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0"), (0.5, "0.5"), (-2.3456, "-2.346"), (1e-5, "1e-05"), (123456.0, "1.23e+05"), (12.0, "12")],
+    [
+        (0.0, "0"),
+        (0.5, "0.5"),
+        (-2.3456, "-2.346"),
+        (1e-5, "1e-05"),
+        (0.00156, "0.00156"),
+        (123456.0, "1.23e+05"),
+        (12.0, "12"),
+    ],
 )
 def test_numbers_are_written_with_digits_that_count(value: float, text: str) -> None:
     assert attribution.number(value) == text

@@ -21,6 +21,7 @@ from models.requests import Request
 from models.types import Result, Source
 from viewer.menus import file as file_menu
 from viewer.panels.figures import FiguresPanel
+from viewer.widgets.charts import figure_data
 from viewer.widgets.charts.bar_chart import Bar, BarChart
 from viewer.widgets.charts.confusion_matrix import MatrixChart
 
@@ -86,6 +87,7 @@ def test_nothing_is_asked_until_the_button(desk: Make, truth: Path) -> None:
     d.until(lambda: d.document.truth is not None)
     d.settle()
     assert panel.run.isEnabled() and panel.shown is None and "figures" not in d.session.wanted
+    assert panel.scope.isHidden()
     assert not d.window.commands.actions(d.window)["export-figures"].isEnabled()
 
 
@@ -113,6 +115,12 @@ def test_they_stay_when_another_picture_is_shown(desk: Make, truth: Path) -> Non
     d, panel = opened(desk, truth)
     evaluate(d, panel)
     before = panel.shown
+    assert panel.scope.text() == f"All {len(SAMPLES)} pictures" and not panel.scope.isHidden()
+    panel.copy.click()
+    assert QGuiApplication.clipboard().text().startswith(panel.scope.text())
+    assert before is not None
+    part = Result(before[1].arrays, {**before[1].meta, "of": 364, "pictures": 183})
+    assert figure_data.scope(part) == "183 of 364 pictures"
     d.session.step(1)
     d.until(lambda: d.document.current == 1)
     d.settle()

@@ -82,6 +82,8 @@ def test_what_is_shown_are_the_engines_numbers(proved: Any) -> None:
         assert np.array_equal(shown.shown[1].arrays[name], wanted.arrays[name]), name
     assert shown.verdict.text() == wanted.meta["verdict_text"]
     assert wanted.meta["twin_text"] in shown.details.text()
+    assert f"{wanted.meta['draws']} random maps" in shown.verdict.text() and wanted.meta["draws"] == 5
+    assert f"of {wanted.meta['draws']} random" in shown.deletion.accessibleDescription()
     assert shown.caution.text() == CAUTION and "not whether the network is right" in CAUTION
     for chart, name in ((shown.deletion, "deletion"), (shown.insertion, "insertion")):
         said = chart.accessibleDescription()
@@ -151,10 +153,13 @@ def test_numbers_are_copied_and_curves_written(proved: Any, tmp_path: Path) -> N
     (table, first) = maps.export_proof(proved.window, tmp_path / "curves.csv")
     with table.open(encoding="utf-8") as file:
         rows = list(csv.reader(file))
-    assert rows[0][0] == "share" and len(rows[0]) == 7 and len(rows) == len(shown[1].arrays["levels"]) + 1
+    draws = shown[1].meta["draws"]
+    assert rows[0][0] == "share" and len(rows) == len(shown[1].arrays["levels"]) + 1
+    assert len(rows[0]) == 7 + 2 * draws and rows[0][-1] == f"insertion, random {draws}"
     read = np.array([[float(value) for value in row] for row in rows[1:]])
     assert np.allclose(read[:, 1:4].T, shown[1].arrays["deletion"], rtol=1e-4, atol=1e-6)
-    assert np.allclose(read[:, 4:].T, shown[1].arrays["insertion"], rtol=1e-4, atol=1e-6)
+    assert np.allclose(read[:, 4:7].T, shown[1].arrays["insertion"], rtol=1e-4, atol=1e-6)
+    assert np.allclose(read[:, 7 + draws :].T, shown[1].arrays["insertion_draws"], rtol=1e-4, atol=1e-6)
 
     body = json.loads(maps.export_proof(proved.window, tmp_path / "p.json")[0].read_text(encoding="utf-8"))
     assert body["insertion_areas"] == pytest.approx(shown[1].meta["insertion_areas"])

@@ -63,6 +63,11 @@ def test_maps_of_two_models_are_shown_correlated_and_subtracted(desk: Make, tmp_
     assert not np.array_equal(a.arrays["map"], b.arrays["map"])
     drawn = heatmap.heat_layer(b.arrays["map"], b.meta["extent"], d.document.look)
     assert np.array_equal(layer(d, "attribution").values, drawn.values)
+    for canvas, result in ((d.canvas, a), (d.window.panes.canvas, b)):
+        low, high, colours = heatmap.range_of(result.arrays["map"], d.document.look)
+        (scale,) = canvas.legend.legend.scales
+        assert (scale.low, scale.high) == (heatmap.number(low), heatmap.number(high)) and canvas.legend.isVisible()
+        assert scale.colour_map == colours and scale.title == result.meta["method"]
     found = model_difference.map_numbers(a, b)
     assert found is not None and f"Pearson: {found.pearson:+.3f}" in panel(d).maps.text
     panel(d).subtract.click()

@@ -92,7 +92,9 @@ def agrees(d: Any, iou: float = 0.5) -> None:
     assert p.kinds["correct"].text() == f"Correct ({m.correct.sum()})"
     assert p.kinds["wrong"].text() == f"Wrong ({m.wrong.sum()})"
     assert p.kinds["missed"].text() == f"Missed ({m.missed.sum()})"
-    assert p.counts.text() == f"Of this picture alone: precision {m.precision:.2f} · recall {m.recall:.2f}"
+    right, found, there = int(m.correct.sum()), int((m.correct | m.wrong).sum()), int(m.missed.sum())
+    precision = f"precision {m.precision:.2f} ({right} of {found})"
+    assert p.counts.text() == f"This picture alone: {precision} · recall {m.recall:.2f} ({right} of {right + there})"
     assert p.mistakes.rowCount() == m.missed.sum() + m.wrong.sum()
     for row, text in enumerate(layer.texts):
         assert ("✓" in text) == bool(m.correct[row])

@@ -95,8 +95,10 @@ def test_cancel_is_asked_once(qtbot: QtBot, activity: Activity) -> None:
 def test_welcome_tells_what_was_asked(qtbot: QtBot, welcome: Welcome) -> None:
     with qtbot.waitSignal(welcome.open_requested, timeout=1000):
         qtbot.mouseClick(welcome.open_button, Qt.MouseButton.LeftButton)
-    with qtbot.waitSignal(welcome.sample_requested, timeout=1000):
-        qtbot.mouseClick(welcome.sample_button, Qt.MouseButton.LeftButton)
+    for tile in welcome.gallery:
+        with qtbot.waitSignal(welcome.sample_requested, timeout=1000) as heard:
+            qtbot.mouseClick(tile, Qt.MouseButton.LeftButton)
+        assert heard.args is not None and heard.args[0].title == tile.text() and not tile.icon().isNull()
     welcome.set_recent(["/data/a.png", "/data/b.png"])
     with qtbot.waitSignal(welcome.recent_requested, timeout=1000) as heard:
         qtbot.mouseClick(welcome.recent[1], Qt.MouseButton.LeftButton)

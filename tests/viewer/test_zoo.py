@@ -163,7 +163,7 @@ def test_a_download_is_stopped_and_gone_on_with(desk: Callable[..., Any], server
     assert zoo.dialog.message.text().startswith("Stopping")
     server.go.set()
     one.until(lambda: not zoo.busy)
-    assert zoo.dialog.message.text() == "The download was stopped. What came is kept."
+    assert zoo.dialog.message.text() == "The download was stopped. What has been downloaded is kept."
     assert zoo.dialog.open_button.text().startswith("Resume download")
     assert one.document.model == "digits-ssd"
     zoo.dialog.open_button.click()

@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from viewer.commands.command import Commands
-from viewer.menus import edit, file, inspect, latent, maps, model, second_model, timeline, user_code, view
+from viewer.menus import (
+    edit,
+    figure,
+    file,
+    inspect,
+    interpretation,
+    latent,
+    maps,
+    model,
+    second_model,
+    timeline,
+    translation,
+    user_code,
+    view,
+)
 from viewer.menus import help as help_menu
 from viewer.window.main_window import Window
 
@@ -24,11 +38,14 @@ def table(window: Window) -> Commands:
     return Commands(
         [
             *file.commands(window),
+            *figure.commands(window),
             *edit.commands(window),
             *view.commands(window),
             *view.playback(window),
             *model.commands(window),
             *user_code.commands(window),
+            *interpretation.commands(window),
+            *translation.commands(window),
             *second_model.commands(window),
             *inspect.commands(window),
             *maps.commands(window),

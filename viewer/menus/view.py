@@ -67,6 +67,15 @@ def commands(w: Window) -> list[Command]:
             checked=lambda: shown("labels"),
         ),
         Command(
+            "knowledge",
+            "What the model knows",
+            w.knowledge.toggle,
+            menu="View",
+            group="layers",
+            help="A line under the picture: what the model was made for, and which models know more",
+            checked=lambda: w.knowledge.wanted,
+        ),
+        Command(
             "legend",
             "Legend",
             partial(flip, "legend"),

@@ -190,8 +190,8 @@ class AnatomyPanel(Panel):
             ]
         )
         self.reading.set_warning(meta["outside"])
-        self.words.setText(meta["note"])
-        self.words.setVisible(bool(meta["note"]))
+        self.words.setText(" ".join(filter(None, (meta["note"], meta.get("typical", "")))))
+        self.words.setVisible(bool(self.words.text()))
         self.encode.hide()
 
     def _tell_folder(self, result: Result) -> None:

@@ -78,6 +78,7 @@ class FiguresPanel(Panel):
         self.state.setWordWrap(True)
         self.values = {name: _text(title) for name, (title, _) in NUMBERS.items()}
         self.best = _text("Best F1")
+        self.scope = _text("Pictures that the figures are of")
         self.use = QToolButton()
         self.use.setText("Use")
         self.use.setAccessibleName("Use the score with the best F1")
@@ -167,6 +168,7 @@ class FiguresPanel(Panel):
         if answer is None:
             for label in (*self.values.values(), self.best):
                 label.setText("–")
+            self._tell_scope("")
             self.use.setEnabled(False)
             self.curves.set_lines(())
             self.errors.set_bars(())
@@ -174,6 +176,7 @@ class FiguresPanel(Panel):
             self.table.take([])
             return
         _, result = answer
+        self._tell_scope(figure_data.scope(result))
         for name, label in self.values.items():
             value = result.meta[name]
             label.setText(f"{value:.3f}" if value >= 0 else "–")
@@ -238,7 +241,12 @@ class FiguresPanel(Panel):
 
     def _copy(self) -> None:
         if self.shown is not None:
-            QGuiApplication.clipboard().setText(report.as_text(self.shown[1]))
+            QGuiApplication.clipboard().setText(f"{self.scope.text()}\n\n{report.as_text(self.shown[1])}")
+
+    def _tell_scope(self, text: str) -> None:
+        """Say above the numbers of which pictures they are."""
+        self.scope.setText(text)
+        self.scope.setVisible(bool(text))
 
     def _list_groups(self, result: Result) -> None:
         names = [name for name, _, _ in report.funnel_rows(result)]
@@ -301,7 +309,9 @@ class FiguresPanel(Panel):
         left = QVBoxLayout(side)
         left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(GAP // 2)
-        for part in (top, grid, best):
+        left.addLayout(top)
+        left.addWidget(self.scope)
+        for part in (grid, best):
             left.addLayout(part)
         left.addWidget(self.progress)
         left.addWidget(self.state)

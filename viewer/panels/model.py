@@ -235,8 +235,20 @@ def _facts(document: Document, description: Description) -> list[tuple[str, str]
         ("File", _short(file.name) if file else Path(weights).name if weights not in ("", "none") else ""),
         ("SHA-256", f"{description.sha256[:16]}…" if description.sha256 else ""),
         ("Licence", str(about.get("licence", ""))),
+        ("Knows", str(about.get("knows", ""))),
+        *_figures(about.get("figures", {})),
     ]
     return [fact for fact in facts if fact[1]]
+
+
+def _figures(given: object) -> list[tuple[str, str]]:
+    """Return the first figure that a card states for each set of pictures."""
+    found = []
+    for pictures, figures in given.items() if isinstance(given, dict) else ():
+        if isinstance(figures, dict) and figures:
+            name, value = next(iter(figures.items()))
+            found.append(("" if found else "Figures", f"{name} {value}: {pictures}"))
+    return found
 
 
 PANEL = ModelPanel

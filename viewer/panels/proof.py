@@ -168,7 +168,8 @@ class ProofPanel(Panel):
             self._asked = source
             self.pixels_wanted.emit(source)
         size = result.meta["size"]
-        arrays = [(name, result.arrays.get(key)) for name, key in (("Map", "map"), ("Random weights", "twin"))]
+        both = ("Map", "map"), ("Random weights, one draw", "twin")
+        arrays = [(name, result.arrays.get(key)) for name, key in both]
         signs = [heatmap.signs_of(values, look) for _, values in arrays if values is not None]
         tiles = [self._tile(name, values, request, result) for name, values in arrays]
         self.grid.set_pictures({s: levels for s, levels in self._levels.items() if levels})
@@ -237,9 +238,9 @@ class ProofPanel(Panel):
 
 def _curves(result: Result, name: str) -> list[Curve]:
     areas = result.meta[f"{name}_areas"]
-    rows = zip(result.meta["maps"], result.arrays[name], areas, strict=True)
-    share = result.arrays["levels"]
-    return [Curve(faithfulness.name_of(who), share, row, area, rank) for rank, (who, row, area) in enumerate(rows)]
+    names = [faithfulness.name_of(who, int(result.meta.get("draws", 1))) for who in result.meta["maps"]]
+    rows, share = zip(names, result.arrays[name], areas, strict=True), result.arrays["levels"]
+    return [Curve(title, share, row, area, rank) for rank, (title, row, area) in enumerate(rows)]
 
 
 def _column(*parts: QWidget) -> QWidget:

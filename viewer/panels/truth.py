@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
+    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -117,6 +118,8 @@ class TruthPanel(Panel):
         self.open.clicked.connect(lambda: self.command_wanted.emit("open-truth"))
         self.counts = _text("Counts on this picture")
         self.warning = _text("Classes that do not count")
+        self.line = QFrame()  # above it is the data set, below it this picture
+        self.line.setFrameShape(QFrame.Shape.HLine)
         self.iou = SliderRow(
             "Match IoU",
             value=0.5,
@@ -203,7 +206,7 @@ class TruthPanel(Panel):
 
     def _tell(self, annotated: Annotated | None) -> None:
         truth, outcome = self._truth, self._outcome
-        for part in (self.counts, self.iou, self.list, *self.kinds.values()):
+        for part in (self.line, self.counts, self.iou, self.list, *self.kinds.values()):
             part.setVisible(truth is not None)
         self.open.setVisible(truth is None)
         self.left_out.setVisible(truth is not None and bool(truth.told))
@@ -218,10 +221,10 @@ class TruthPanel(Panel):
             count = f" ({getattr(outcome, number):,})" if outcome else ""
             self.kinds[kind].setText(KINDS[kind][0] + count)
         if outcome is not None:
-            matches = outcome.matches
-            self.counts.setText(
-                f"Of this picture alone: precision {_part(matches.precision)} · recall {_part(matches.recall)}"
-            )
+            right, matches = outcome.right, outcome.matches
+            precision = f"precision {_part(matches.precision)} ({right:,} of {right + outcome.wrong:,})"
+            recall = f"recall {_part(matches.recall)} ({right:,} of {right + outcome.missed:,})"
+            self.counts.setText(f"This picture alone: {precision} · {recall}")
         elif annotated is None:
             self.counts.setText("This picture is not in the ground truth.")
         self.data_set.setToolTip("\n".join(_mapped(outcome)) if outcome else "")
@@ -297,7 +300,7 @@ class TruthPanel(Panel):
         head.addWidget(self.left_out, 0, Qt.AlignmentFlag.AlignTop)
         column.addLayout(head)
         column.addWidget(self.open, 0, Qt.AlignmentFlag.AlignLeft)
-        for part in (self.lines, self.warning, self.counts, self.iou):
+        for part in (self.lines, self.line, self.warning, self.counts, self.iou):
             column.addWidget(part)
         column.addLayout(grid)
         column.addWidget(self.list, 1)

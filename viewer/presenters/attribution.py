@@ -11,9 +11,12 @@ from models.inspection import Description, Offer
 from models.quantity import TITLES
 from models.requests import Request
 from models.types import Result
+from viewer.canvas.layers import Boxes, Layer
+from viewer.presenters.detections import detection_texts
 from viewer.presenters.heatmap import number
 from viewer.session import request_plan
 from viewer.session.document import Document
+from viewer.session.lookup import row_of
 
 FIRST = "grad_cam"
 GROUPS = ("Class activation maps", "Gradients", "Guided", "Layers", "Perturbations")  # in display order; others follow
@@ -28,6 +31,8 @@ PARTS = {
     "y1": "Lower edge",
 }
 SMALL_DELTA = 0.05
+EXPLAINED = "explained"
+BOX = re.compile(r"\bbox (\d+)$")
 CAUTION = (
     "Looks sharp and proves little: guided maps hardly change when the weights are made random (Adebayo et al. 2018)."
 )
@@ -139,7 +144,7 @@ def subject(document: Document, texts: Mapping[int, str]) -> str:
 def facts(result: Result, texts: Mapping[int, str]) -> list[tuple[str, str]]:
     """Return the numbers that belong to a map; `texts` name detections by their ids."""
     meta = result.meta
-    target = re.sub(r"\bbox (\d+)$", lambda box: f"box {texts.get(int(box[1]), box[1])}", str(meta["target"]))
+    target = BOX.sub(lambda box: f"box {texts.get(int(box[1]), box[1])}", str(meta["target"]))
     found = [("Explains", target), (TITLES[meta["quantity"]], number(meta["score"]))]
     if meta["probability"] is not None:
         found[-1] = ("Score", f"{number(meta['score'])}, probability {meta['probability']:.4f}")
@@ -152,3 +157,14 @@ def facts(result: Result, texts: Mapping[int, str]) -> list[tuple[str, str]]:
         small = "small: the map adds up to the score" if delta <= SMALL_DELTA else "large: read it with care"
         found.append(("Completeness", f"off by {delta:.2%}, {small}"))
     return found
+
+
+def explained_layers(result: Result, found: Result | None) -> list[Layer]:
+    """Return the mark of the detection that a map explains; none for a class, a region, or before it is detected."""
+    box = BOX.search(str(result.meta["target"]))
+    row = row_of(found, int(box[1])) if box is not None and found is not None else -1
+    if found is None or row < 0:
+        return []
+    text = f"Explained: {detection_texts(found)[row]}"
+    boxes, labels = found.arrays["boxes"][[row]], found.arrays["labels"][[row]]
+    return [Boxes(EXPLAINED, boxes, labels, [text], dashed=True, width=3.0, selected=0, hoverable=False)]

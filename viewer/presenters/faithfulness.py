@@ -19,6 +19,7 @@ from viewer.session.document import Document
 
 SLOT = "proof.map"
 PROOF = "proof"
+GAIN = "Of this picture: area under insertion minus deletion. ± holds 95 % of random maps, judging by {}."
 CAPTUM = (
     ("infidelity", "Infidelity, captum's, normalised"),
     ("infidelity_explained", "Share of changes the map explains"),
@@ -27,9 +28,9 @@ CAPTUM = (
 NAMES = {"the map": "This map", "random": "Random", "centre": "Centre"}
 
 
-def name_of(curve: str) -> str:
-    """Return the displayed name of one of the three maps."""
-    return NAMES.get(curve) or curve
+def name_of(curve: str, draws: int = 1) -> str:
+    """Return the displayed name of one of the three curves; that of `draws` random maps is their mean."""
+    return f"Mean of {draws} random" if curve == "random" and draws > 1 else NAMES.get(curve) or curve
 
 
 def wanted(document: Document, description: Description | None) -> Request | None:
@@ -50,6 +51,7 @@ def sentences(result: Result, *, delta: float | None) -> list[str]:
     """Return the findings as sentences."""
     meta = result.meta
     said = [meta["verdict_text"]] if "verdict_text" in meta else []
+    said += [GAIN.format(meta["draws"])] if "random_reach" in meta else []
     said += [meta[name] for name in ("twin_text", "infidelity_text", "sensitivity_text") if name in meta]
     if delta is not None:
         said.append(f"Completeness: the map's sum is off by {delta:.2%} of what it should add up to.")
@@ -78,7 +80,9 @@ def facts(result: Result, *, delta: float | None) -> list[tuple[str, str]]:
     rows = [("Method", str(meta["method"])), ("Explains", str(meta["target"]))]
     for curve in ("deletion", "insertion"):
         for name, value in zip(meta["maps"], meta.get(f"{curve}_areas", ()), strict=False):
-            rows.append((f"Area under {curve}, {name_of(name).lower()}", f"{value:.4f}"))
+            draws = int(meta.get("draws", 1))
+            spread = f" ± {meta[f'{curve}_spread']:.4f}" if name == "random" and f"{curve}_spread" in meta else ""
+            rows.append((f"Area under {curve}, {name_of(name, draws).lower()}", f"{value:.4f}{spread}"))
     for key, title in (("correlation", "Spearman's ρ to the twin"), ("similarity", "SSIM to the twin"), *CAPTUM):
         rows += [(title, f"{meta[key]:.4f}")] if key in meta else []
     rows += [("Completeness off by", f"{delta:.4%}")] if delta is not None else []
@@ -97,8 +101,12 @@ def as_csv(result: Result) -> str:
     writer = csv.writer(text, lineterminator="\n")
     names = result.meta["maps"]
     curves = ("deletion", "insertion")
-    writer.writerow(["share", *(f"{curve}, {name}" for curve in curves for name in names)])
-    columns = np.concatenate([result.arrays["levels"][None], *(result.arrays[curve] for curve in curves)])
+    draws = [name for name in (f"{curve}_draws" for curve in curves) if name in result.arrays]
+    heads = [f"{curve}, {name}" for curve in curves for name in names]
+    count = int(result.meta.get("draws", 0))
+    heads += [f"{name.partition('_')[0]}, random {number + 1}" for name in draws for number in range(count)]
+    writer.writerow(["share", *heads])
+    columns = np.concatenate([result.arrays["levels"][None], *(result.arrays[name] for name in (*curves, *draws))])
     writer.writerows([f"{value:.6g}" for value in row] for row in columns.T.tolist())
     return text.getvalue()
 
@@ -106,7 +114,8 @@ def as_csv(result: Result) -> str:
 def as_json(request: Request, result: Result, *, delta: float | None) -> str:
     """Return the curves, areas and findings, with the picture, the model and every parameter."""
     meta = {key: value for key, value in result.meta.items() if key not in ("timings", "total_ms", "size", "sha256")}
-    curves = {name: result.arrays[name].tolist() for name in ("levels", "deletion", "insertion")}
+    known = ("levels", "deletion", "insertion", "deletion_draws", "insertion_draws")
+    curves = {name: result.arrays[name].tolist() for name in known if name in result.arrays}
     body: dict[str, Any] = {
         "source": {"file": request.source.name if request.source else ""},
         "model": {"name": request.model, "sha256": result.meta.get("sha256", "")},

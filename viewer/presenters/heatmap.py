@@ -67,9 +67,15 @@ def scale_of(end: float, look: Look, *, negative: bool, positive: bool) -> Scale
 
 
 def range_of(values: Float, look: Look) -> Scale:
-    """Return lowest and highest value of a map's scale, and its colour map."""
+    """Return lowest and highest value of a map's scale, and its colour map.
+
+    The scale of values of one sign starts at the floor of the look, unless that is beyond its end.
+    """
     negative, positive = signs_of(values, look)
-    return scale_of(end_of(values, look), look, negative=negative, positive=positive)
+    low, high, colours = scale_of(end_of(values, look), look, negative=negative, positive=positive)
+    if negative != positive and look.floor < max(-low, high):
+        low, high = (low, -look.floor) if negative else (look.floor, high)
+    return low, high, colours
 
 
 def heat_layer(
@@ -123,8 +129,8 @@ def reading(layer: Heat, x: float, y: float) -> str:
 
 
 def number(value: float) -> str:
-    """Return a value with three significant digits, in a readable notation."""
-    return f"{value:.0f}" if 999.5 <= abs(value) < 1e4 else f"{value:.3g}"
+    """Return a value with three decimals, or below 1 with three significant digits, in a readable notation."""
+    return f"{value:.3f}".rstrip("0").rstrip(".") if 1 <= abs(value) < 1e4 else f"{value:.3g}"
 
 
 def words(values: Float, *, signed: bool) -> str:

@@ -8,9 +8,11 @@ from functools import partial
 from PySide6.QtCore import QByteArray, QEvent, QObject, QRect, Qt, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar
 
+from models import model_name
 from viewer.panels.base import WIDEST_PX, Panel
 from viewer.session.document import Document
 from viewer.session.preferences import Settings
+from viewer.window.invitations import Invited
 from viewer.window.lazy_panels import LazyPanels
 from viewer.window.workspaces import BY_ID, WORKSPACES, serves
 
@@ -22,10 +24,13 @@ AREAS = {
 LAYOUT_VERSION = 5
 # Docks in the upper right; a model uses one of the first four.
 TOP = ("detect", "classify", "segment", "explore", "model")
+INTERPRETATION = "interpretation"
 FILM, CLOSED = "film", "film_closed"
 SIDE_PX = WIDEST_PX
 BOTTOM_PX = 176
 WINDOW_PX = (1280, 800)
+BARS_PX = 110  # menus, workspaces and status
+LOWER_PX, LOWER_MOST, BOTTOM_MOST = 150, 0.55, 0.4  # of the lower dock at the right; shares of the window's height
 
 
 class Docks(QObject):
@@ -37,6 +42,7 @@ class Docks(QObject):
     """
 
     changed = Signal()
+    command_wanted = Signal(str)
 
     def __init__(self, window: QMainWindow, panels: LazyPanels, settings: Settings) -> None:
         super().__init__(window)
@@ -46,9 +52,13 @@ class Docks(QObject):
         self._model, self._suited = "", ""
         self._recalled = ""  # the model of a session that brought its own workspace
         self._closing = False
+        self._fitted = ""  # the last model, without assumptions, whose workspace was known
         self.workspace = WORKSPACES[0].id
         self._open = {workspace.id: self._at_first(workspace.id) for workspace in WORKSPACES}
         self._layouts: dict[str, str] = {}
+        self._holders: list[Invited] = []
+        self._document = Document()
+        self._dismissed: set[str] = set()  # panels that came by themselves and that the user closed
         self.by_id: dict[str, QDockWidget] = {}
         options = QMainWindow.DockOption.AllowTabbedDocks | QMainWindow.DockOption.AllowNestedDocks
         window.setDockOptions(options)
@@ -67,8 +77,9 @@ class Docks(QObject):
             self.by_id[entry.id] = dock
         panels.furnish.append(self._take)
         self._place()
-        self._initial = window.saveState(LAYOUT_VERSION)
         self._stage()
+        # After hiding most: Qt enlarges a window for all docks that a state shows, if only for a moment.
+        self._initial = window.saveState(LAYOUT_VERSION)
 
     # workspaces
 
@@ -105,19 +116,25 @@ class Docks(QObject):
     def suit(self, lacking: Set[str], *, model: str, fitting: str) -> None:
         """Take the panels that cannot answer for a model off the stage, and bring back those that can again.
 
-        With another kind of model comes the workspace that is `fitting` for it.
+        With another kind of model comes the workspace that is `fitting` for it; a file that is read in another way
+        stays in the workspace in which that was chosen.
         """
         if lacking == self._lacking and (model, fitting) == (self._model, self._suited):
             return
         self._lacking = {*lacking}
         self._model = model
-        enters = bool(fitting) and fitting != self._suited and model != self._recalled
+        base = model_name.split(model)[0]
+        another = base == self._fitted and INTERPRETATION in self._open[self.workspace] and fitting != self.workspace
+        enters = bool(fitting) and fitting != self._suited and model != self._recalled and base != self._fitted
         self._suited = fitting or self._suited
+        self._fitted = base if fitting else self._fitted
         if enters and fitting != self.workspace:
             self.enter(fitting)
         elif not self.serves(self.workspace) and self._suited:
             self.enter(self._suited)
         self._stage()
+        if another and fitting:
+            self.show(INTERPRETATION)  # where another reading was chosen, it can be taken back
 
     # panels
 
@@ -159,6 +176,7 @@ class Docks(QObject):
     def hide(self, name: str) -> None:
         """Close a panel in the current workspace."""
         self._open[self.workspace].discard(name)
+        self._dismissed.add(name)
         self.by_id[name].hide()
         self.changed.emit()
 
@@ -168,6 +186,7 @@ class Docks(QObject):
         One that cannot answer for the model comes with the next model for which it can.
         """
         self._open[self.workspace].add(name)
+        self._dismissed.discard(name)
         if not self.can(name):
             return
         dock, least = self.by_id[name], self._panels.entries[name].height_px
@@ -183,6 +202,17 @@ class Docks(QObject):
             self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
         self._name_tabs()
         self.changed.emit()
+
+    def offer(self, name: str) -> None:
+        """Show a panel that says more about what was clicked, unless the user closed it before."""
+        if name not in self._dismissed and self.can(name) and not self.shown(name):
+            self.show(name)
+
+    def invite(self, document: Document) -> None:
+        """Let empty panels say what would fill them."""
+        self._document = document
+        for holder in self._holders:
+            holder.follow(document)
 
     def shown(self, name: str) -> bool:
         """Whether a panel is shown, possibly behind another tab."""
@@ -296,11 +326,14 @@ class Docks(QObject):
         for name in filter(None, (upper, lower)):
             self._window.resizeDocks([docks[name]], [SIDE_PX], Qt.Orientation.Horizontal)
         if upper and lower:
-            heights = [max(1, 740 - (entries[lower].height_px or 150)), entries[lower].height_px or 150]
+            # Never more than there is: Qt would enlarge the window.
+            room, wanted = max(2, self._window.height() - BARS_PX), entries[lower].height_px or LOWER_PX
+            wanted = min(wanted, round(room * LOWER_MOST))
+            heights = [room - wanted, wanted]
             self._window.resizeDocks([docks[upper], docks[lower]], heights, Qt.Orientation.Vertical)
         for name in shown:
             if entries[name].area == "bottom":
-                height = entries[name].height_px or BOTTOM_PX
+                height = min(entries[name].height_px or BOTTOM_PX, round(self._window.height() * BOTTOM_MOST))
                 self._window.resizeDocks([docks[name]], [height], Qt.Orientation.Vertical)
 
     def _seen(self, name: str, in_view: bool) -> None:
@@ -319,13 +352,18 @@ class Docks(QObject):
     def _take(self, panel: Panel) -> None:
         """Put a newly built panel into its dock."""
         panel.recall(self._settings.memory(panel.id))
-        self.by_id[panel.id].setWidget(panel)
+        holder = Invited(panel)
+        holder.wanted.connect(self.command_wanted)
+        holder.follow(self._document)
+        self._holders.append(holder)
+        self.by_id[panel.id].setWidget(holder)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Remember which panel the user closed."""
         if event.type() == QEvent.Type.Close and not self._closing:
             name = next((name for name, dock in self.by_id.items() if dock is watched), "")
             self._open[self.workspace].discard(name)
+            self._dismissed.add(name)
             if name == FILM:
                 self._settings.extra[CLOSED] = True
             self.changed.emit()

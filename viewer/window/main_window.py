@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
 from models import model_name
-from models.cards import card
+from models.cards import card, packaged, samples
 from models.inspection import Description
 from models.pictures import images
 from models.pictures.images import Picture
@@ -41,11 +41,13 @@ from viewer.widgets.dialogs.welcome import Welcome
 from viewer.window.autosave import Autosave
 from viewer.window.canvas_controller import SLOT, CanvasController
 from viewer.window.context import Messages, WindowContext
+from viewer.window.context_menus import ContextMenus
 from viewer.window.docks import Docks
 from viewer.window.drag_and_drop import DragAndDrop
 from viewer.window.focus_keys import FocusKeys
 from viewer.window.lazy_panels import LazyPanels
 from viewer.window.live_view import LiveView
+from viewer.window.model_knowledge import ModelKnowledge
 from viewer.window.model_prompts import ModelPrompts
 from viewer.window.model_zoo import ModelZoo
 from viewer.window.panes import Panes
@@ -74,7 +76,7 @@ class Window(QMainWindow):
         self.welcome = Welcome()
         self.centre = QStackedWidget()
         self.centre.addWidget(self.welcome)
-        self.bundled = list(card.bundled())
+        self.bundled = [*card.bundled(), *packaged.cards()]
         self.notices = Notices(self.centre)
         self.setCentralWidget(self.notices)
         self.autosave: Autosave | None = None  # set by the program, not by every window
@@ -93,13 +95,14 @@ class Window(QMainWindow):
             dock.visibilityChanged.connect(self.toasts.raise_, Qt.ConnectionType.QueuedConnection)
         self.zoo = ModelZoo(self.context, put_beside=self.panes.put_beside)
         self.prompts = ModelPrompts(self.context, self.zoo, put_beside=self.panes.put_beside)
+        self.knowledge = ModelKnowledge(self.context, self.zoo, self.notices)
         self.live_view = LiveView(self.context, self.controller)
         self.sessions = SavedSessions(self.context)
         self.commands = Commands()
         self.palette_overlay: CommandPalette
         self.shortcuts: ShortcutSheet
         self.status = Status(self.statusBar())
-        self.model_box = ModelBox()
+        self.model_box = ModelBox(more=True)
         self.drops = DragAndDrop(
             self.context,
             take_sessions=self.sessions.take,
@@ -127,6 +130,8 @@ class Window(QMainWindow):
         commands.fill(self.menuBar())
         self.palette_overlay = CommandPalette(commands, self)
         self.shortcuts = ShortcutSheet(commands, self, gestures=gestures)
+        self.toasts.place, self.toasts.spare = self.centre, self._spared
+        self.menus = ContextMenus(self.context, commands)
         self.model_box.place(self.menuBar())
         self.workspace_bar = WorkspaceBar(commands.actions(self), self.docks, self)
         self.addToolBar(self.workspace_bar)
@@ -196,6 +201,8 @@ class Window(QMainWindow):
         elif not self._outdated.isActive():
             self._outdated.start()
         self.docks.follow(many=self.many)
+        self.knowledge.refresh()
+        self.docks.invite(document)
         name = document.source.name if document.source and not self.controller.generates else ""
         shown = (name, model_name.title(document.model)) if name or self.controller.generates else ()
         self.setWindowTitle(self.sessions.title((*shown, "Vitrine")))
@@ -252,6 +259,8 @@ class Window(QMainWindow):
             self.tell(str(result.meta["warning"]), severity="warning")
         if slot == SLOT:
             self.controller.made(result)
+        if slot in (SLOT, "anatomy"):
+            self.knowledge.refresh()
         if slot in ("detect", SLOT):
             description = self.session.description
             device = description.device if description else ""
@@ -352,14 +361,16 @@ class Window(QMainWindow):
         self.controller.fronted.connect(self._show_panes)
         self.controller.emptied.connect(self._show_welcome)
         self.controller.zoomed.connect(self.status.show_zoom)
+        self.docks.command_wanted.connect(self._run_command)
         self.drops.hinted.connect(self.welcome.set_drop_hint)
         self.sessions.renamed.connect(self.refresh)
         self.panes.model_wanted.connect(partial(self.zoo.open_model, as_second=True))
         self.canvas.zoom_changed.connect(self._zoomed)
         self.status.activity.cancelled.connect(partial(self._run_command, "cancel"))
         self.model_box.chosen.connect(self.zoo.open_model)
+        self.model_box.more_wanted.connect(self.zoo.open)
         self.welcome.open_requested.connect(partial(self._run_command, "open"))
-        self.welcome.sample_requested.connect(lambda: self.session.open_paths(self.samples()))
+        self.welcome.sample_requested.connect(self._begin)
         self.welcome.recent_requested.connect(lambda path: self.session.open_paths([path]))
         theme.changes().connect(self._restyle)
 
@@ -367,6 +378,7 @@ class Window(QMainWindow):
         """Connect a newly built panel, and pass it what the others have received."""
         panel.layers_changed.connect(self.controller.repaint_layers)
         panel.command_wanted.connect(self._run_command)
+        panel.menu_wanted.connect(self._open_menu)
         panel.picture_shown.connect(self.controller.play)
         if panel.id == "film":
             film = cast("FilmPanel", panel)
@@ -381,6 +393,12 @@ class Window(QMainWindow):
             panel.show_truth(self.session.truth)
         for slot, (request, result) in self.session.results.items():
             panel.show_result(slot, request, result)
+
+    def _begin(self, sample: samples.Sample) -> None:
+        """Open a sample of the first page together with its model."""
+        self.session.open_model(samples.model_of(sample))
+        if sample.pictures:
+            self.session.open_paths(sample.pictures)
 
     def _pointed(self, pointer: Pointer | None) -> None:
         self.status.show_pointer(pointer, self.panes.status_layers())
@@ -413,6 +431,22 @@ class Window(QMainWindow):
 
     def _zoomed(self, percent: float) -> None:
         self.status.show_zoom(percent if self.has_picture else None)
+
+    def _spared(self) -> list[QRect]:
+        """Return what messages must not cover: the selected box and the drawn rectangle."""
+        region = self.session.store.document.region
+        rects = [self.controller.selected_box, QRectF(QPointF(*region[:2]), QPointF(*region[2:])) if region else None]
+        corner = self.canvas.mapTo(self, QPoint(0, 0))
+        return [
+            QRectF(self.canvas.to_screen(rect.topLeft()), self.canvas.to_screen(rect.bottomRight()))
+            .toRect()
+            .translated(corner)
+            for rect in rects
+            if rect is not None
+        ]
+
+    def _open_menu(self, kind: str, what: int, place: QPoint) -> None:
+        self.menus.open(kind, what, place)
 
     def _run_command(self, name: str) -> None:
         self.commands.actions(self)[name].trigger()

@@ -28,6 +28,7 @@ class ModelPrompts:
 
     def __init__(self, context: WindowContext, zoo: ModelZoo, *, put_beside: Open) -> None:
         self._context, self._zoo, self._put_beside = context, zoo, put_beside
+        self._doubted: set[str] = set()  # models whose interpretation was shown already
 
     def tell(self, slot: str, failure: Failure) -> None:
         """Report a failure, with a button for the remedy if it can be applied at once."""
@@ -65,6 +66,8 @@ class ModelPrompts:
         if description.about.get("weights") == "none":
             self._context.messages.tell(f"{description.name}: {note}", severity="warning", key=note)
         show = ("Look at the model", lambda: self._context.docks.show("model"))
+        if "Interpreted" in description.capabilities:
+            show = ("See what it may be", lambda: self._context.docks.show("interpretation"))
         if behaviour := description.about.get("behaviour", ()):
             text = f"{description.name}: {' '.join(behaviour)}"
             key = f"behaviour {description.name}"
@@ -74,9 +77,19 @@ class ModelPrompts:
             ways = ("Say what it is", lambda: self._context.docks.show("model"))
             self._context.messages.tell(f"{description.name}: {note}", key="unknown", action=ways, **more)
             return
+        doubt, base = str(description.about.get("doubt", "")), self._context.session.store.document.model
+        if doubt and base not in self._doubted:
+            self._doubted.add(base)
+            self._context.docks.show("interpretation")
+            text = f"{description.name}: {doubt} Press the reading that is right on your picture."
+            self._context.messages.tell(text, severity="warning", key=f"doubt {description.name}")
         offered = description.about.get("assumptions", {})
         assumed = {key: item for key, item in offered.items() if not item.get("known")}
-        if assumed and not model_name.split(self._context.session.store.document.model)[1]:
+        if (
+            assumed
+            and not description.about.get("knows")
+            and not model_name.split(self._context.session.store.document.model)[1]
+        ):
             said = {key: item.get("titles", {}).get(item["value"], item["value"]) for key, item in assumed.items()}
             words = ", ".join(f"{str(item['title']).lower()} {said[key]}" for key, item in assumed.items())
             text = " ".join(filter(None, (f"{description.name}:", note, f"Assumed: {words}.")))

@@ -70,7 +70,10 @@ class Facts:
         spent = sum(timings.get(name, 0.0) for name in (*FORWARD, "forward", "generate"))
         if spent or about != self.about:
             self.about, self.forward_ms, self.best = about, spent, ""
-        if request.inspection == "classify":
+        if request.inspection == DETECT_SLOT:
+            count = len(result.arrays["boxes"])
+            self.best = f"{count:,} box{'' if count == 1 else 'es'}"
+        elif request.inspection == "classify":
             label, best = int(result.arrays["labels"][0]), float(quantity.numbers(result)[0])
             self.best = f"{class_name(result, label)} {quantity.short(best, quantity.of(result))}"
 

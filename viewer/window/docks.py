@@ -30,7 +30,8 @@ SIDE_PX = WIDEST_PX
 BOTTOM_PX = 176
 WINDOW_PX = (1280, 800)
 BARS_PX = 110  # menus, workspaces and status
-LOWER_PX, LOWER_MOST, BOTTOM_MOST = 150, 0.55, 0.4  # of the lower dock at the right; shares of the window's height
+LOWER_PX = 150  # of a lower dock at the right that does not say what it needs
+LOWER_LEAST, LOWER_MOST, BOTTOM_MOST = 0.4, 0.55, 0.4  # of the window's height
 
 
 class Docks(QObject):
@@ -328,6 +329,8 @@ class Docks(QObject):
         if upper and lower:
             # Never more than there is: Qt would enlarge the window.
             room, wanted = max(2, self._window.height() - BARS_PX), entries[lower].height_px or LOWER_PX
+            if entries[lower].height_px:
+                wanted = max(wanted, round(room * LOWER_LEAST))
             wanted = min(wanted, round(room * LOWER_MOST))
             heights = [room - wanted, wanted]
             self._window.resizeDocks([docks[upper], docks[lower]], heights, Qt.Orientation.Vertical)

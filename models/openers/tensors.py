@@ -18,6 +18,7 @@ from models.loading import (
     architectures,
     checkpoint,
     heads,
+    likeness,
     plain_generators,
     preprocess_presets,
     rebuilt_networks,
@@ -31,6 +32,7 @@ from models.types import Refusal
 from models.user_code import networks
 from models.zoo import rebuild
 
+ARCHITECTURE = "architecture"
 UNKNOWN = "Vitrine knows no network with these tensors, so nothing is found in pictures yet; its filters can be seen."
 
 
@@ -64,9 +66,12 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
         net, card = _network(card, state, file, given)
     except architectures.UnknownWeights as unknown:
         networks.waiting(file.name)
-        if given or not holds_layers(state):
+        if given.keys() == {ARCHITECTURE}:
+            net, card = likeness.chosen(card, state, given[ARCHITECTURE])
+        elif given or not holds_layers(state):
             raise
-        net, card = _weights_only(card, state, unknown)
+        else:
+            net, card = _weights_only(card, state, unknown)
     if pickled:
         note = " ".join(filter(None, (pickled, str(card.about.get("note", "")))))
         card = replace(card, about={**card.about, "note": note})
@@ -91,7 +96,12 @@ def _weights_only(card: Card, state: Mapping[str, torch.Tensor], refusal: Refusa
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     nearest = str(refusal).partition(" The nearest is ")[2]
     note = " ".join(filter(None, (UNKNOWN, describe(shapes), f"The nearest known is {nearest}" if nearest else "")))
-    about: dict[str, Any] = {"note": note, "unknown": True, "differences": refusal.details}
+    about: dict[str, Any] = {
+        "note": note,
+        "unknown": True,
+        "alike": likeness.ranked(state),
+        "differences": refusal.details,
+    }
     made = cards.recognised(card, architecture="unknown", task="weights", about=about)
     return WeightsOnly(state), made
 

@@ -139,8 +139,12 @@ def _recognised(
     try:
         architecture, classes = architectures.recognise(state, file=card.name)
     except Refusal:
-        found = rebuild.rebuild(card, state, given) or rebuilt_networks.rebuild(card, state, given)
-        if found is None:
+        try:
+            found = rebuild.rebuild(card, state, given)
+        except Refusal:  # of the zoo but for its head, for instance: a family may have it whole
+            if (found := rebuilt_networks.rebuild(card, state, given)) is None:
+                raise
+        if (found := found or rebuilt_networks.rebuild(card, state, given)) is None:
             raise
         return found
     net = _built(architecture, classes, state, card.name)

@@ -214,3 +214,15 @@ def test_the_real_network_against_spoofing_is_known_with_its_preparation() -> No
     assert (model.preprocess.order, model.preprocess.range, model.preprocess.size) == ("bgr", 255.0, (80, 80))
     nats = float(model.card.about["note"].partition("get values ")[2].split()[0])
     assert nats < 0.3, "what reaches the norms is what they saw in training"
+
+
+def test_a_head_of_ones_own_on_torchvisions_network(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = resnet18().eval()
+    net.fc = nn.Sequential(nn.Linear(512, 32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 5)).eval()  # type: ignore[assignment]
+    torch.save({"state_dict": net.state_dict()}, tmp_path / "w.pth")
+    model = registry.open_model(f"{tmp_path / 'w.pth'}?input=imagenet&stem=halved&activation=relu")
+    x = torch.rand(1, 3, 96, 96)
+    with torch.no_grad():
+        torch.testing.assert_close(model.net(x), net(x), rtol=1e-4, atol=1e-4)
+    assert model.preprocess.size == (224, 224) and len(model.card.classes) == 5

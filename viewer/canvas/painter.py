@@ -17,7 +17,20 @@ from PySide6.QtSvg import QSvgGenerator
 from models.types import Float, Pixels
 from viewer.canvas import instances, label
 from viewer.canvas.frame import DARK, Frame, draw_lines, smooth
-from viewer.canvas.layers import Boxes, Heat, Hit, Labels, Layer, Links, Masks, Overlay, Points, Skeletons
+from viewer.canvas.layers import (
+    MISSED,
+    WRONG,
+    Boxes,
+    Heat,
+    Hit,
+    Labels,
+    Layer,
+    Links,
+    Masks,
+    Overlay,
+    Points,
+    Skeletons,
+)
 from viewer.canvas.mosaic import ZERO
 from viewer.theme import class_colour, heat_lut
 
@@ -25,6 +38,7 @@ Order = tuple[bool, tuple[int, ...]]  # with dark edges or not; class ids, lowes
 Orders = tuple[Order, ...]
 
 MAX_LABELS = 300
+VERDICTS = (WRONG, MISSED)  # their labels are never left out, and lie above those of what is right
 # With this many boxes, dark edges would overlap and only darken the picture.
 DENSE = 20_000
 TINY_PX = 12.0
@@ -272,7 +286,12 @@ def _tags(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.Ta
         return []
     outset = (frame.length(layer.width) + frame.length(1.0)) * np.array([-1, -1, 1, 1])
     return [
-        label.Tag(placed[at] + outset, layer.text(row), class_colour(int(layer.colours[row])))
+        label.Tag(
+            placed[at] + outset,
+            layer.text(row),
+            class_colour(int(layer.colours[row])),
+            must=int(layer.colours[row]) in VERDICTS,
+        )
         for at, row in zip(np.flatnonzero(large).tolist(), rows[large].tolist(), strict=True)
         if layer.text(row)
     ]

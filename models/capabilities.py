@@ -35,6 +35,7 @@ from models.types import Anchors, Candidates, Float, Int, Pixels, Translation
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from models.detection.panoptic import Fusion
     from models.latent.space import Space
     from models.subject import Rect, Subject
 
@@ -108,7 +109,10 @@ class Segments(Protocol):
     """Predicts a mask for each detection."""
 
     def masks(self, pixels: Pixels, boxes: Float, labels: Int, stages: Stages) -> Float:
-        """Return probabilities (K, h, w) within each of the boxes (K, 4), in network pixels, for its label."""
+        """Return probabilities (K, h, w) within each of the boxes (K, 4), in network pixels, for its label.
+
+        A model with `masks_by_id` set is also given `ids` (K,) of the detections, for boxes that are the same.
+        """
         ...
 
 
@@ -145,6 +149,15 @@ class SegmentsPicture(Protocol):
 
     def class_maps(self, pixels: Pixels, stages: Stages) -> Float:
         """Return the scores (C, h, w) before the softmax, for the pixels of the network's input."""
+        ...
+
+
+@runtime_checkable
+class FusesSegments(Protocol):
+    """Gives panoptic segments: each pixel has at most one."""
+
+    def panoptic(self, pixels: Pixels, stages: Stages, *, score: float, mask: float, overlap: float) -> Fusion:
+        """Return the segments at some thresholds, at the resolution of the masks over the network's input."""
         ...
 
 
@@ -257,6 +270,7 @@ CAPABILITIES: dict[str, type] = {
     "FindsKeyPoints": FindsKeyPoints,
     "Classifies": Classifies,
     "SegmentsPicture": SegmentsPicture,
+    "FusesSegments": FusesSegments,
     "Explains": Explains,
     "Generates": Generates,
     "Encodes": Encodes,
@@ -277,6 +291,7 @@ LACKS = {
     "FindsKeyPoints": "finds no key points",
     "Classifies": "tells no classes of a picture as a whole",
     "SegmentsPicture": "does not classify pixels",
+    "FusesSegments": "gives no panoptic segments",
     "Explains": "does not explain its scores",
     "Generates": "makes no pictures",
     "Encodes": "has no encoder",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -240,13 +239,12 @@ def heat_lut(name: str) -> NDArray[np.uint8]:
 
 def _published(name: str) -> NDArray[np.uint8]:
     """Return a colour map that comes with pyqtgraph, as (256, 4) RGBA."""
-    # Its tables are read where they lie: to import it for them would hold the window up at the first map.
-    spec = find_spec("pyqtgraph")
-    assert spec is not None and spec.origin is not None
-    colours = np.loadtxt(Path(spec.origin).parent / "colors" / "maps" / f"{name}.csv", delimiter=",", comments=";")
-    table = np.full((len(colours), 4), 255, np.uint8)
-    table[:, :3] = np.round(255 * colours[:, :3])
-    return table
+    from pyqtgraph import colormap  # when a map is first drawn: the window appears without it
+
+    found = colormap.get(name)
+    assert found is not None, name
+    colours = np.asarray(found.getLookupTable(nPts=256, alpha=True, mode=colormap.ColorMap.FLOAT), np.float64)
+    return np.round(255 * colours).astype(np.uint8)
 
 
 def _system_is_dark() -> bool:

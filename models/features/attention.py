@@ -14,38 +14,72 @@ from torch.nn import functional
 
 from models.runtime.forward_passes import repetition
 from models.subject import Subject
-from models.tracing.tensor_layout import CLASS_TOKEN, TOKENS, Layout, layout_of
+from models.tracing.layers import trace_of
+from models.tracing.tensor_layout import TOKENS, Layout, layout_of
 from models.tracing.traced_calls import Numbers
 from models.types import Refusal
+
+NAMES = ("pos_embedding", "pos_embed", "position_embedding", "position_embeddings", "position_embedding.weight")
+
+# Words in the names of transformers' classes that attend from or to parts only, and attributes of such.
+PARTIAL = ("Cross", "Window", "Deformable", "Swin", "MultiScale", "Multiscale", "MaskUnit", "Neighborhood", "Pooling")
+REDUCED = ("sr_ratio", "sequence_reduction_ratio", "sequence_reduction", "window_size")
 
 
 @dataclass
 class Seen:
-    """The input of each block's self-attention: B modules with their paths and inputs (1, T, D)."""
+    """The self-attention of each block: B modules with their paths and inputs.
+
+    `inputs` are the tokens (1, T, D) that a module of PyTorch or timm was called with; of one of transformers, which
+    returns its attention itself, all its arguments. `heads` is the number of heads, `count` that of tokens.
+    """
 
     paths: list[str] = field(default_factory=list)
     modules: list[Any] = field(default_factory=list)
-    tokens: list[Tensor] = field(default_factory=list)
+    inputs: list[Any] = field(default_factory=list)
+    heads: int = 0
+    count: int = 0
     layout: Layout = field(default_factory=lambda: Layout(TOKENS))
 
     @property
     def nbytes(self) -> int:
         """The size of the inputs in bytes."""
-        return sum(one.nbytes for one in self.tokens)
+        return sum(one.nbytes for one in _tensors(self.inputs))
+
+    @property
+    def extra(self) -> list[int]:
+        """The tokens without a position in the picture, such as a class token, distillation token and registers."""
+        places = self.layout.grid[0] * self.layout.grid[1]
+        return [*range(self.layout.before), *range(self.layout.before + places, self.count)]
 
     @property
     def has_class_token(self) -> bool:
         """Whether the first token is a class token, which has no position in the picture."""
-        return self.layout.name == CLASS_TOKEN
+        return self.layout.before > 0
+
+    def grid(self, values: Tensor) -> Tensor:
+        """Return values (..., T) of all tokens as (..., h, w) of those with a position."""
+        rows, columns = self.layout.grid
+        flat = values[..., self.layout.before : self.layout.before + rows * columns]
+        return flat.reshape(*flat.shape[:-1], rows, columns)
+
+    def weights(self, block: int, query: slice = slice(None)) -> Tensor:
+        """Return the attention (heads, Q, T) of a block, for all queries or some."""
+        module, given = self.modules[block], self.inputs[block]
+        if not _is_transformers(module):
+            return weights(module, given, query)
+        arguments, named = given
+        with torch.no_grad():
+            return module(*arguments, **named)[1][0, :, query]
 
 
 def attends(net: nn.Module) -> bool:
-    """Return whether a network has self-attention modules of PyTorch or timm, over all of its tokens."""
-    return any(_is_own(module) for module in net.modules())
+    """Return whether a network has self-attention modules over all of its tokens, of a library that is known."""
+    return any(_is_own(module, name) for name, module in net.named_modules())
 
 
-def _is_own(module: nn.Module) -> bool:
-    return isinstance(module, nn.MultiheadAttention) or _is_timms(module)
+def _is_own(module: nn.Module, name: str) -> bool:
+    return isinstance(module, nn.MultiheadAttention) or _is_timms(module) or _of_transformers(module, name)
 
 
 def _is_timms(module: nn.Module) -> bool:
@@ -53,16 +87,38 @@ def _is_timms(module: nn.Module) -> bool:
     return (type(module).__module__, type(module).__name__) == ("timm.layers.attention", "Attention")
 
 
+def _is_transformers(module: nn.Module) -> bool:
+    return type(module).__module__.startswith("transformers.")
+
+
+def _of_transformers(module: nn.Module, name: str) -> bool:
+    """Return whether a module is an attention of transformers' that returns its weights over all positions.
+
+    Attention in windows or between queries is another matter.
+    """
+    kind = type(module).__name__
+    if not _is_transformers(module) or not kind.endswith("Attention") or "decoder" in name.split("."):
+        return False
+    inner = any(_is_transformers(each) and type(each).__name__.endswith("Attention") for each in module.children())
+    less = any(hasattr(module, name) for name in REDUCED)
+    return not inner and not less and not any(word in kind for word in PARTIAL)
+
+
 def seen(subject: Subject, stages: Any) -> Seen:
     """Return the inputs of all blocks. Raises Refusal if the tokens do not form a grid over the picture."""
 
     def make() -> Seen:
         found = Seen()
-        with torch.inference_mode(False), torch.no_grad(), _watched(subject.net, found):
+        with torch.inference_mode(False), torch.no_grad(), _watched(subject.net, found) as counts:
             subject.scores(subject.input)
-        if not found.tokens or len({tokens.shape for tokens in found.tokens}) != 1:
+        if len(set(counts)) != 1:
             raise Refusal("The attention of this network is not over one row of tokens.")
-        found.layout = layout_of(tuple(found.tokens[0].shape), subject.size)
+        found.heads, found.count, width = counts[0]
+        layouts = [call.layout for call in trace_of(subject, stages).calls if call.shape[:2] == (1, found.count)]
+        layouts = [layout for layout in layouts if layout.spatial and layout.channels == width] or [
+            layout_of((1, found.count, width), subject.size)
+        ]
+        found.layout = layouts[0]
         if not found.layout.spatial:
             raise Refusal("The tokens of this network do not form a grid over the picture.")
         return found
@@ -113,49 +169,111 @@ def rolled(found: Seen, discard: float, check: Callable[[float], None]) -> Tenso
     """Return the rollout of the recorded blocks, computing one block's attention at a time. `check` may raise."""
 
     def blocks() -> Iterator[Tensor]:
-        for number, (module, tokens) in enumerate(zip(found.modules, found.tokens, strict=True)):
+        for number in range(len(found.modules)):
             check(number / len(found.modules))
-            yield weights(module, tokens)
+            yield found.weights(number)
 
     return rollout(blocks(), discard=discard)
 
 
-def position_embedding(net: nn.Module, tokens: int) -> Tensor | None:
-    """Return the learned position embedding (T, D) for this number of tokens, or None if the network has none."""
+def position_embedding(net: nn.Module, found: Seen) -> tuple[Tensor, int] | None:
+    """Return the learned position embedding (T, D) and its row of the first patch, None if the network has none.
+
+    Registers have no position: T then is less than the number of tokens.
+    """
+    places = found.layout.grid[0] * found.layout.grid[1]
+    firsts = {found.count: found.layout.before, places + 1: 1, places: 0}
     for name, value in net.named_parameters():
-        if name.endswith(("pos_embedding", "pos_embed", "position_embedding")) and value.shape[-2:-1] == (tokens,):
-            return value.detach().reshape(tokens, -1).float()
+        if name.endswith(NAMES) and value.shape[-2] in firsts:
+            return value.detach().reshape(value.shape[-2], -1).float(), firsts[value.shape[-2]]
     return None
 
 
 @contextmanager
-def _watched(net: nn.Module, found: Seen) -> Iterator[None]:
-    """Record clones of the inputs of self-attention inside the context."""
-    names = {id(m): name for name, m in net.named_modules() if _is_own(m)}
-    counts, places = Numbers(), dict[tuple[str, int], int]()
+def _watched(net: nn.Module, found: Seen) -> Iterator[list[tuple[int, int, int]]]:
+    """Record clones of the inputs of self-attention inside the context.
 
-    def before(module: nn.Module, inputs: Any) -> None:
-        if id(module) not in names:
+    Yields the heads, tokens and channels of each block, filled inside the context.
+    """
+    names = {id(m): name for name, m in net.named_modules() if _is_own(m, name)}
+    counts, places = Numbers(), dict[tuple[str, int], int]()
+    sizes: list[tuple[int, int, int]] = []
+
+    def before(module: nn.Module, arguments: Any, named: Any) -> None:
+        if id(module) not in names or _is_transformers(module):
             return
-        query = inputs[0]
+        query = arguments[0]
         if isinstance(module, nn.MultiheadAttention):
-            usual = query is inputs[1] and module.in_proj_weight is not None and module.batch_first
+            usual = query is arguments[1] and module.in_proj_weight is not None and module.batch_first
         else:
-            usual = len(inputs) == 1 or inputs[1] is None  # no mask
+            usual = len(arguments) == 1 or arguments[1] is None  # no mask
         if not usual:
             raise Refusal(f"{names[id(module)]} is not self-attention of the usual kind.")
+        heads: Any = module.num_heads
+        keep(module, (heads, query.shape[1], query.shape[2]), query.detach().clone())
+
+    def after(module: nn.Module, arguments: Any, named: Any, output: Any) -> None:
+        if id(module) not in names or not _is_transformers(module):
+            return
+        value, made = output[:2] if isinstance(output, tuple) and len(output) > 1 else (None, None)
+        if (
+            not isinstance(value, Tensor)
+            or not isinstance(made, Tensor)
+            or made.ndim != 4
+            or len(made) != 1
+            or made.shape[2] != made.shape[3]
+        ):
+            raise Refusal(f"{names[id(module)]} does not attend from every position to every other.")
+        keep(module, (made.shape[1], made.shape[2], value.shape[-1]), _cloned((arguments, named)))
+
+    def keep(module: nn.Module, size: tuple[int, int, int], given: Any) -> None:
         number = counts.next(names[id(module)])
         at = (names[id(module)], number)
         if again := repetition():  # a repeated pass of a random network: keep the running mean
-            found.tokens[places[at]] += (query.detach() - found.tokens[places[at]]) / (again + 1)
+            for kept, new in zip(_tensors(found.inputs[places[at]]), _tensors(given), strict=True):
+                if kept.is_floating_point():
+                    kept.add_((new - kept) / (again + 1))
             return
-        places[at] = len(found.tokens)
+        places[at] = len(found.inputs)
         found.paths.append(names[id(module)])
         found.modules.append(module)
-        found.tokens.append(query.detach().clone())
+        found.inputs.append(given)
+        sizes.append(size)
 
-    hook = nn.modules.module.register_module_forward_pre_hook(before)
+    hooks = [
+        nn.modules.module.register_module_forward_pre_hook(lambda m, given: before(m, given, {})),
+        *(
+            module.register_forward_hook(after, with_kwargs=True)
+            for module in net.modules()
+            if id(module) in names and _is_transformers(module)
+        ),
+    ]
     try:
-        yield
+        yield sizes
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
+
+
+def _cloned(value: Any) -> Any:
+    """Return a module's arguments with their tensors cloned."""
+    match value:
+        case Tensor():
+            return value.detach().clone()
+        case dict():
+            return {key: _cloned(item) for key, item in value.items()}
+        case list() | tuple():
+            return type(value)(_cloned(item) for item in value)
+    return value
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """Return the tensors in a module's arguments."""
+    match value:
+        case Tensor():
+            return [value]
+        case dict():
+            return [tensor for item in value.values() for tensor in _tensors(item)]
+        case list() | tuple():
+            return [tensor for item in value for tensor in _tensors(item)]
+    return []

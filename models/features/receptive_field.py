@@ -61,7 +61,9 @@ def field(reached: Reached, channel: int, row: int, column: int) -> Float:
         units = reached.planes[:, row, column]
         if not units.requires_grad:
             text = "No gradient arrives at the picture from this layer, so a unit's receptive field is unknown."
-            raise Refusal(text, advice="The code detaches it: it uses no_grad, detach or numpy. Mend it, then F5.")
+            raise Refusal(
+                text, advice="The code detaches it: it uses no_grad, detach or numpy. Correct it, then press F5."
+            )
         # Distinct weights keep the channels' gradients from cancelling when all of them are summed.
         value = units[channel] if channel >= 0 else (units * torch.linspace(1, 2, len(units)).to(units)).sum()
         gradient = back(value, reached.input, retain_graph=True)

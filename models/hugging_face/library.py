@@ -37,9 +37,9 @@ _VISION_SIDES = {
 # Families whose scores or inputs are of another kind: videos, colours as words, several pictures, a prompt's depth.
 _NOT_THESE = {
     DETECTION: ("pp_doclayout", "pp_ocr"),
-    INSTANCES: ("oneformer", "videomt"),
+    INSTANCES: ("oneformer", "videomt", "eomt"),
     SEGMENTATION: ("tipsv2", "sapiens2"),
-    DEPTH: ("depth_pro", "prompt_depth_anything", "tipsv2"),
+    DEPTH: ("depth_pro", "prompt_depth_anything", "tipsv2", "zoedepth", "chmv2"),
     POSE: ("sapiens2",),
     CLASSIFICATION: ("donut", "imagegpt", "perceiver", "shieldgemma", "siglip2"),
     ZERO_SHOT: ("align", "blip", "clipseg", "tipsv2", "videoprism", "siglip2", "altclip", "chinese"),

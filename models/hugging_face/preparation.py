@@ -82,7 +82,7 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
         sides = given.get(key)
         values = sides.values() if isinstance(sides, dict) else [sides] if sides is not None else []
         if not all(side is None or (type(side) is int and LEAST_SIDE <= side <= MOST_SIDE) for side in values):
-            raise Refusal(f"The processor's {key} is {sides!r}, which is no size.", advice="Mend its JSON file.")
+            raise Refusal(f"The processor's {key} is {sides!r}, which is not a size.", advice="Correct its JSON file.")
     return given
 
 

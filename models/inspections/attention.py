@@ -4,7 +4,8 @@ Arrays of the Result, over the grid (h, w) of patches and for one query, the cla
 requested one; `heads` (H, h, w) of the requested block, of the last block for a rollout; `blocks` (B, h, w) each
 block's mean over heads; `all` (B, H, h, w); `rollout` (h, w); `position` (h, w) the cosine similarity of the position
 embeddings, absent where the network has none that are learned; `entropy` (B, H) of the query's attention, in bits. Rows
-of attention sum to 1 over all tokens: `to_class` (B, H) is the share of the class token, absent without one.
+of attention sum to 1 over all tokens: `to_class` (B, H) is the share of the class token, `to_others` (B, H) that of
+all further tokens without a place (distillation, registers, detection tokens), each absent without such tokens.
 """
 
 from __future__ import annotations
@@ -48,8 +49,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     """Return the attention of one query. Raises Refusal for a block, head or patch that does not exist."""
     subject = model.subject(pixels, stages)
     found = attention.seen(subject, stages)
-    (rows, columns), skipped = found.layout.grid, int(found.has_class_token)
-    heads = found.modules[0].num_heads
+    (rows, columns), extra, heads = found.layout.grid, found.extra, found.heads
     for name, value, count in (
         ("block", params.block, len(found.modules)),
         ("head", params.head, heads),
@@ -57,22 +57,16 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     ):
         if value >= count:
             raise Refusal(f"There is no {name} {value}.", advice=f"They go from 0 to {count - 1}.")
-    token = _token(params.query, skipped)
+    token = _token(params.query, found)
 
     def roll() -> Tensor:
         return attention.rolled(found, params.discard, lambda part: stages.progress(part, "rollout"))
 
-    every = torch.stack(
-        [
-            attention.weights(module, tokens, token).mean(1)
-            for module, tokens in zip(found.modules, found.tokens, strict=True)
-        ]
-    )
+    every = torch.stack([found.weights(block, token).mean(1) for block in range(len(found.modules))])
     rolled = stages.run("rollout", roll, subject.key, round(params.discard, 6))[token].mean(0)
 
     def grid(values: Tensor) -> np.ndarray:
-        flat = values[..., skipped:]
-        return np.ascontiguousarray(flat.reshape(*flat.shape[:-1], rows, columns).float().cpu().numpy())
+        return np.ascontiguousarray(found.grid(values).float().cpu().numpy())
 
     chosen = every[params.block]
     asked = chosen.mean(0) if params.head < 0 else chosen[params.head]
@@ -85,11 +79,13 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
         "rollout": grid(rolled),
         "entropy": _entropy(every),
     }
+    skipped = found.has_class_token
     if skipped:
         arrays["to_class"] = every[..., 0].float().cpu().numpy()
-    places = attention.position_embedding(subject.net, rows * columns + skipped)
-    if places is not None:
-        arrays["position"] = grid(functional.cosine_similarity(places[token].mean(0)[None], places))
+    if others := extra[int(skipped) :]:
+        arrays["to_others"] = every[..., others].sum(-1).float().cpu().numpy()
+    if (learned := attention.position_embedding(subject.net, found)) is not None:
+        arrays["position"] = _similar(*learned, params.query, rows * columns).reshape(rows, columns)
     if not all(np.isfinite(values).all() for values in arrays.values()):
         raise Refusal("The attention came out with NaN or infinite values.", advice="Look at the weights.")
     meta = {
@@ -98,7 +94,8 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
         "blocks": found.paths,
         "heads": heads,
         "grid": (rows, columns),
-        "class_token": found.has_class_token,
+        "class_token": skipped,
+        "others": len(others),
         "block": params.block,
         "head": params.head,
         "query": params.query,
@@ -109,11 +106,20 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     return Result(arrays, meta)
 
 
-def _token(query: int, skipped: int) -> slice:
-    """Return the rows of a query: one patch, the class token, or all tokens if there is no class token."""
+def _token(query: int, found: attention.Seen) -> slice:
+    """Return the rows of a query: one patch, the class token, or all patches if there is no class token."""
+    first = found.layout.before
     if query >= 0:
-        return slice(query + skipped, query + skipped + 1)
-    return slice(0, 1) if skipped else slice(None)
+        return slice(query + first, query + first + 1)
+    places = found.layout.grid[0] * found.layout.grid[1]
+    return slice(0, 1) if first else slice(first, first + places)
+
+
+def _similar(places: Tensor, first: int, query: int, count: int) -> np.ndarray:
+    """Return the cosine similarity (count,) of the patches' positions to that of the query."""
+    patches = places[first : first + count]
+    asked = patches[query] if query >= 0 else places[0] if first else patches.mean(0)
+    return functional.cosine_similarity(asked[None], patches).cpu().numpy()
 
 
 def _entropy(every: Tensor) -> np.ndarray:

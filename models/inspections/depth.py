@@ -1,8 +1,8 @@
 """Depth: one number for each pixel, as a map, in the network's own unit.
 
 Arrays of the Result: `map` (h, w) float32, the cells of the network's output, which stretch over `meta["extent"]`, x0
-y0 x1 y1 in pixels of the picture. Meta: `lowest`, `highest`, `mean` of the map. Whether large numbers are near (inverse
-depth, disparity) or far, no file says.
+y0 x1 y1 in pixels of the picture. Meta: `lowest`, `highest`, `mean` of the map, `quantity`: "metres", "nearness"
+(without a unit, larger for what is nearer) or "" where no file says whether large numbers are near or far.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from models.attributions.attribution import KIND
 from models.inspection import Inspection
 from models.types import Pixels, Refusal, Result
 
@@ -29,6 +30,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
         raise Refusal("The network's output is not a number (NaN or infinite).", advice="Look at its weights.")
     extent = model.preprocess.extent(pixels.shape[1], pixels.shape[0])
     meta = {"extent": extent, "lowest": float(found.min()), "highest": float(found.max()), "mean": float(found.mean())}
+    meta |= {"kind": KIND, "quantity": getattr(model, "depth_kind", ""), "signed": False}
     return Result({"map": found}, {**meta, "classes": model.card.classes})
 
 

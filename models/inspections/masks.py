@@ -25,7 +25,8 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     labels = found.label[shown.rows]
 
     def make(at: Int) -> list[tuple[Float, list[Float]]]:
-        masks = model.masks(pixels, shown.boxes[at], labels[at], stages)
+        more = {"ids": ids[at]} if getattr(model, "masks_by_id", False) else {}
+        masks = model.masks(pixels, shown.boxes[at], labels[at], stages, **more)
         places = mask_outlines.placed(shown.drawn[at], side=masks.shape[-1])
         return [(mask, mask_outlines.outline(mask, place)) for mask, place in zip(masks, places, strict=True)]
 

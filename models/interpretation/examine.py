@@ -252,7 +252,8 @@ def family(layout: DetectorLayout) -> str:
         return "NanoDet or PicoDet"
     if layout.code.name == CENTERFACE and layout.landmarks is not None:
         return "CenterFace"
-    return {"retinaface": "RetinaFace", "ultra_light": "Ultra-Light"}.get(layout.code.anchors, "")
+    known = {"retinaface": "RetinaFace", "retinaface_small": "RetinaFace", "ultra_light": "Ultra-Light"}
+    return known.get(layout.code.anchors, "")
 
 
 def _like(preparation: Preparation, usual: tuple[str, str, str, str] | None) -> bool:

@@ -62,7 +62,10 @@ class Preprocess:
         Raises Refusal for invalid values.
         """
         if not isinstance(given, Mapping):
-            raise Refusal("The card's preprocessing is no set of names and values.", advice="Mend it.")
+            raise Refusal(
+                "The card's preprocessing is not a set of names and values.",
+                advice="Correct it in the card's JSON file.",
+            )
         known: dict[str, Any] = {name: given[name] for name in cls.__dataclass_fields__ if name in given}
         try:
             known |= {name: tuple(float(v) for v in known[name]) for name in ("mean", "std") if name in known}
@@ -79,7 +82,9 @@ class Preprocess:
             if not all(math.isfinite(one) for one in (*made.mean, *made.std, made.range)):
                 raise ValueError("a number is not finite")
         except (TypeError, ValueError) as error:
-            raise Refusal(f"The card's preprocessing cannot be read ({error}).", advice="Mend it.") from error
+            raise Refusal(
+                f"The card's preprocessing cannot be read ({error}).", advice="Correct it in the card's JSON file."
+            ) from error
         made._check()
         return made
 

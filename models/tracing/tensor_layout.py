@@ -11,7 +11,7 @@ from torch import Tensor
 NCHW, NHWC, TOKENS, CLASS_TOKEN, VECTOR, OTHER = "NCHW", "NHWC", "tokens", "class token + tokens", "vector", "other"
 MORE_TOKENS = "more tokens + tokens"
 SPATIAL = (NCHW, NHWC, TOKENS, CLASS_TOKEN, MORE_TOKENS)
-MOST_MORE = 64  # most tokens without a position if the grid is known from an earlier map
+MOST_MORE = 104  # most tokens without a position if the grid is known from an earlier map: YOLOS has 101
 MOST_GUESSED = 16  # the same if the grid has to be guessed
 Grid = tuple[int, int]
 

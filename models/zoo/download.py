@@ -138,7 +138,7 @@ def _fetch(
     if body.cut or (body.total and done < body.total):
         of = f" of {_size(body.total)}" if body.total else ""
         message = f"The connection was cut after {_size(done)}{of} of {place.name}."
-        raise Refusal(message, advice="What came is kept: the next try goes on from there.")
+        raise Refusal(message, advice="What has been downloaded is kept: the next attempt continues from there.")
     _check(part, note, digest or body.digest, place.name)
     part.replace(place)
     note.unlink(missing_ok=True)
@@ -270,7 +270,8 @@ def _refusal(error: Exception, url: str, place: Path) -> Refusal:
     reason: object = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(reason, OSError) and reason.errno in FULL:
         message = f"The disk became full while {place.name} was downloaded."
-        return Refusal(message, advice=f"Make room on the disk of {place.parent}; the next try goes on from there.")
+        advice = f"Make room on the disk of {place.parent}; the next attempt continues from there."
+        return Refusal(message, advice=advice)
     if isinstance(reason, PermissionError):
         message = f"{place.name} may not be written to {place.parent}."
         return Refusal(message, advice="Change its permissions, or set TORCH_HOME to a folder of your own.")
@@ -281,7 +282,10 @@ def _refusal(error: Exception, url: str, place: Path) -> Refusal:
         message = f"{host} was not found: this computer seems to be offline."
         return Refusal(message, advice="Connect it to the internet. Models in the cache open without.")
     if isinstance(reason, TimeoutError):
-        return Refusal(f"{host} stopped answering.", advice="What came is kept: the next try goes on from there.")
+        return Refusal(
+            f"{host} stopped answering.",
+            advice="What has been downloaded is kept: the next attempt continues from there.",
+        )
     if isinstance(reason, ConnectionRefusedError):
         message = f"{host} could not be reached: the connection was refused."
         return Refusal(message, advice="Check the network and its proxy. Models in the cache open without.")

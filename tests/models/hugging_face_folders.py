@@ -105,6 +105,18 @@ def _detr() -> Any:
     )
 
 
+def _detr_masks() -> Any:
+    from transformers import DetrConfig, DetrForSegmentation, ResNetConfig
+
+    backbone = ResNetConfig(**{**RESNET, "out_features": ["stage1", "stage2", "stage3", "stage4"]})
+    return DetrForSegmentation(
+        DetrConfig(
+            backbone_config=backbone,
+            **{**DETR, "d_model": 64, "encoder_attention_heads": 8, "decoder_attention_heads": 8},
+        )
+    )
+
+
 def _conditional() -> Any:
     from transformers import ConditionalDetrConfig, ConditionalDetrForObjectDetection, ResNetConfig
 
@@ -287,6 +299,7 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "dinov2": _dinov2,
     "clip_vision": _clip_vision,
     "detr": _detr,
+    "detr_masks": _detr_masks,
     "conditional": _conditional,
     "deformable": _deformable,
     "rt_detr": _rt_detr,
@@ -315,6 +328,7 @@ PROCESSORS: dict[str, tuple[str, dict[str, Any]]] = {
     "dinov2": ("BitImageProcessor", {"size": {"shortest_edge": 70}, "crop_size": {"height": 64, "width": 64}}),
     "clip_vision": ("CLIPImageProcessor", {"size": {"shortest_edge": 64}, "crop_size": {"height": 64, "width": 64}}),
     "detr": ("DetrImageProcessor", {"size": {"shortest_edge": 64, "longest_edge": 110}}),
+    "detr_masks": ("DetrImageProcessor", {"size": {"shortest_edge": 64, "longest_edge": 110}}),
     "conditional": ("ConditionalDetrImageProcessor", {"size": {"shortest_edge": 64, "longest_edge": 110}}),
     "deformable": ("DeformableDetrImageProcessor", {"size": {"shortest_edge": 64, "longest_edge": 110}}),
     "rt_detr": ("RTDetrImageProcessor", {"size": {"height": 64, "width": 64}}),
@@ -325,7 +339,7 @@ PROCESSORS: dict[str, tuple[str, dict[str, Any]]] = {
     "upernet": ("SegformerImageProcessor", {"size": {"height": 64, "width": 64}}),
     "beit": ("BeitImageProcessor", {"size": {"height": 64, "width": 64}}),
     "mask2former": ("Mask2FormerImageProcessor", {"size": {"height": 64, "width": 64}}),
-    "maskformer": ("MaskFormerImageProcessor", {"size": {"shortest_edge": 64, "longest_edge": 110}}),
+    "maskformer": ("MaskFormerImageProcessor", {"size": {"height": 64, "width": 64}}),
     "depth_anything": (
         "DPTImageProcessor",
         {"size": {"height": 56, "width": 56}, "keep_aspect_ratio": True, "ensure_multiple_of": 14},

@@ -20,6 +20,7 @@ from models.types import Failure, Result, Source
 
 pytest.importorskip("transformers", reason="the extra transformers is not installed")
 WIDTH, HEIGHT = 121, 76
+SIDES = ((1, HEIGHT), (0, WIDTH))
 DETECTORS = ("detr", "conditional", "deformable", "rt_detr", "rt_detr_v2", "d_fine", "yolos")
 CLASSIFIERS = ("vit", "deit", "resnet", "swin", "convnext")
 SEGMENTERS = ("segformer", "upernet", "beit")
@@ -324,3 +325,65 @@ def test_every_tiny_network_has_an_adapter_of_its_family(home: Path, engine: Eng
         kinds = [kind for kind in registry.adapter_classes() if hasattr(kind, "match") and kind.match(model.net)]
         assert kinds == [type(model)]
     assert set(PROCESSORS) == set(NETWORKS)
+
+
+@pytest.mark.parametrize("name", ["depth_anything", "dpt", "glpn"])
+def test_depth_is_interpolated_as_the_librarys_post_processing_does(
+    name: str, home: Path, source: Source, engine: Engine
+) -> None:
+    place = folder(name, home)
+    processor, _, output = theirs(place, engine, source)
+    expected = processor.post_process_depth_estimation(output, target_sizes=[(HEIGHT, WIDTH)])[0]["predicted_depth"]
+    found = ask(engine, "depth", place, source)
+    values = found.arrays["map"]
+    assert values.shape == (HEIGHT, WIDTH) and values.std() > 0
+    np.testing.assert_allclose(values, expected.numpy(), atol=1e-3 * float(expected.abs().max()))
+    assert found.meta["quantity"] == ("metres" if name == "glpn" else "nearness")
+    assert found.meta["lowest"] == values.min() and found.meta["highest"] == values.max()
+    explained = ask(engine, "saliency", place, source)
+    assert explained.arrays["map"].any()
+
+
+@pytest.mark.parametrize("name", ["mask2former", "maskformer", "detr_masks"])
+def test_panoptic_segments_and_classes_are_those_of_the_library(
+    name: str, home: Path, source: Source, engine: Engine
+) -> None:
+    place = folder(name, home)
+    processor, _, output = theirs(place, engine, source)
+    classes = ask(engine, "segment", place, source).arrays["labels"]
+    sides = [tuple(classes.shape)]
+    expected = processor.post_process_semantic_segmentation(output, target_sizes=sides)[0].numpy()
+    assert (classes == expected).mean() > 0.999
+    for threshold, overlap in ((0.2, 0.05), (0.4, 0.5)):
+        settings = {"threshold": threshold, "overlap_mask_area_threshold": overlap, "label_ids_to_fuse": set()}
+        told = processor.post_process_panoptic_segmentation(output, target_sizes=sides, **settings)[0]
+        found = ask(engine, "panoptic", place, source, score=threshold, overlap=overlap)
+        assert (found.arrays["labels"] == told["segmentation"].numpy().clip(0)).mean() > 0.999
+        assert found.arrays["of_class"][1:].tolist() == [one["label_id"] for one in told["segments_info"]]
+    assert len(ask(engine, "panoptic", place, source, score=0.2, overlap=0.05).arrays["of_class"]) > 1
+
+
+@pytest.mark.parametrize("name", ["mask2former", "maskformer"])
+def test_instances_have_the_librarys_scores_and_masks(name: str, home: Path, source: Source, engine: Engine) -> None:
+    place = folder(name, home)
+    processor, _, output = theirs(place, engine, source)
+    told = processor.post_process_instance_segmentation(
+        output, threshold=0.05, target_sizes=[(HEIGHT, WIDTH)], return_binary_maps=True
+    )[0]
+    scores = np.array([one["score"] for one in told["segments_info"]])
+    order = np.argsort(-scores, kind="stable")
+    found = ask(engine, "masks", place, source, score=0.05)
+    assert len(scores) > 1
+    np.testing.assert_allclose(found.arrays["scores"], scores[order], atol=1e-3)
+    assert found.arrays["labels"].tolist() == [told["segments_info"][row]["label_id"] for row in order]
+    whole = told["segmentation"].numpy()[order] > 0
+    for box, expected in zip(found.arrays["boxes"], whole, strict=True):
+        rows, columns = np.flatnonzero(expected.any(1)), np.flatnonzero(expected.any(0))
+        around = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+        np.testing.assert_allclose(box, around, atol=4)  # of a mask of 16 cells over 121 pixels
+    masks = torch.nn.functional.interpolate(output.masks_queries_logits, (HEIGHT, WIDTH), mode="bilinear")[0].numpy()
+    for mask, box, query in zip(found.arrays["masks"], found.arrays["boxes"], found.arrays["ids"] // 5, strict=True):
+        cells = (np.arange(56) + 0.5) / 56
+        row, column = ((box[i] + cells * (box[i + 2] - box[i])).astype(int).clip(0, end - 1) for i, end in SIDES)
+        told_there = masks[query][np.ix_(row, column)] > 0
+        assert ((mask > 0.5) == told_there).mean() > 0.9

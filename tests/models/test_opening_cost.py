@@ -46,14 +46,18 @@ def test_what_is_sure_ends_the_search_and_what_finds_nothing_goes_on(layout: str
     found = examine.examine(run, SIZE, torch.device("cpu"), given={})
     assert found is not None and found.proposals[0].fit > 0.5
     assert len(asked) <= MOST
-    faint = [(name, t * 0.01 if t.max() <= 1 else t) for name, t in sure]
     more = []
 
     def quiet(x: Tensor) -> list[tuple[str, Tensor]]:
         more.append(x)
-        return (
-            faint if layout != "v8 of 80 classes" else [(n, torch.cat([t[:, :4], t[:, 4:] * 0.1], 1)) for n, t in sure]
-        )
+        return [(name, _faint(name, tensor)) for name, tensor in sure]
 
     examine.examine(quiet, SIZE, torch.device("cpu"), given={})
     assert len(more) > MOST, "a network that is sure of nothing is tried in every usual way"
+
+
+def _faint(name: str, tensor: Tensor) -> Tensor:
+    """Return an output with its scores a tenth as high, boxes as they were."""
+    if name == "output0":  # box and classes in one
+        return torch.cat([tensor[:, :4], tensor[:, 4:] * 0.1], 1)
+    return tensor * 0.1 if bool((tensor >= 0).all() and (tensor <= 1).all()) else tensor

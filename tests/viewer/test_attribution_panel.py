@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from models.attributions.attribution import Heatmap, Verdict
 from models.engine import registry
 from models.types import Result
 from tests.viewer.explained import NAMES, classifier, picture
+from viewer.canvas.painter import render
+from viewer.menus import file as file_menu
 from viewer.presenters import attribution, heatmap
 from viewer.session.document import ABSOLUTE, POSITIVE, Look
 from viewer.widgets.pictures.map_readout import AWAY
@@ -252,6 +255,42 @@ def test_the_scale_is_locked_where_it_is_or_where_it_is_typed(birds: Any, qtbot:
     assert ends() == (-0.5 * negative, 0.5 * positive)
     look.lock.committed.emit(False)
     assert birds.document.look.scale == 0.0 and ends() == pytest.approx((-end * negative, end * positive))
+
+
+def test_the_levels_are_dragged_on_a_histogram_of_the_map(birds: Any, tmp_path: Path) -> None:
+    """Fails if the canvas or an export is drawn with other levels than those dragged, or an end moves the wrong one."""
+    levels, values = panel(birds).levels, birds.direct("grad_cam").arrays["map"]
+    birds.store.update(birds.document.with_look(sign="absolute"), title="Sign")
+    drawn = heatmap.shown(values, birds.document.look)
+    assert levels.counts.sum() == values.size and levels.heights.max() > 0
+    low, high = levels.levels
+    assert (low, high) == pytest.approx((0.0, heatmap.end_of(values, birds.document.look)))
+    levels.region.setRegion((low, high / 2))
+    assert birds.document.look.scale == pytest.approx(high / 2) and birds.document.look.floor == 0
+    levels.region.setRegion((high / 4, high / 2))
+    layer = birds.layer("attribution")
+    assert (layer.low, layer.high) == pytest.approx((high / 4, high / 2))
+    assert panel(birds).reading.bar.accessibleDescription().startswith("From")
+    written = file_menu.export_to(birds.window, tmp_path / "out.png", "png")
+    pixels = QImage(str(written[0])).convertToFormat(QImage.Format.Format_RGB32)
+    assert pixels == render(birds.canvas.pixels, birds.window.controller.layers())
+    assert "from" in levels.accessibleDescription() and drawn.max() > high / 4
+    birds.store.update(birds.document.with_look(sign="signed", floor=0.0), title="Sign")
+    if all(heatmap.signs_of(values, birds.document.look)):
+        levels.region.setRegion((-high / 3, levels.levels[1]))
+        assert levels.levels == pytest.approx((-high / 3, high / 3)), "both ends move"
+
+
+def test_the_start_of_the_scale_can_be_typed(birds: Any, qtbot: QtBot) -> None:
+    look = panel(birds).look
+    birds.store.update(birds.document.with_look(sign="absolute"), title="Sign")
+    look.start.setFocus()
+    look.start.selectAll()
+    qtbot.keyClicks(look.start, "1e-9")
+    birds.key(Qt.Key.Key_Return)
+    assert birds.document.look.floor == 1e-9 and birds.layer("attribution").low == 1e-9
+    birds.run("undo")
+    assert birds.document.look.floor == 0
 
 
 def test_without_positive_evidence_it_says_so_and_shows_no_noise(

@@ -182,6 +182,7 @@ def test_dead_channels_are_counted_and_crossed(resnet: Any) -> None:
 def test_a_place_in_a_cell_shows_its_receptive_field(resnet: Any) -> None:
     panel = look(resnet, "activations")
     choose(resnet, panel.layer, "conv1")
+    panel.grid.zoom(64 / panel.grid.rect_of(2).width())  # every cell has pixels of its own, however high the dock is
     tile = panel.grid.rect_of(2)
     spot = tile.topLeft() + QPoint(int(tile.width() * 10.5 / 32), int(tile.height() * 20.5 / 32))
     resnet.qtbot.mouseMove(panel.grid.viewport(), tile.center())
@@ -320,3 +321,29 @@ def test_grids_and_numbers_are_written_without_a_window(engine: Engine, picture:
         atlas = (feature_maps.filter_atlas if raw == "tiles" else feature_maps.activation_atlas)(answer, theme.heat_lut)
         assert atlas.table is not None
         assert image.pixel(1, 1) == int(atlas.table[atlas.tiles[first, 0, 0]])
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support")  # a window of its own
+def test_a_channel_opens_large_with_its_own_values_and_levels(resnet: Any, tmp_path: Path) -> None:
+    """Fails if the window shows other values than the engine's, or levels dragged there reach the canvas."""
+    panel = look(resnet, "activations")
+    maps = resnet.direct("activations").arrays["maps"]
+    spot = panel.grid.rect_of(2).center()
+    resnet.qtbot.mouseDClick(panel.grid.viewport(), Qt.MouseButton.LeftButton, pos=spot)
+    resnet.settle()
+    large = panel._window
+    assert large.isVisible() and large.windowTitle().startswith("Channel 2 of ")
+    assert np.array_equal(large.image.values, maps[2])
+    row, column = np.unravel_index(maps[2].argmax(), maps[2].shape)
+    said = large.image.explain(large.image.place_of(column, row))
+    assert said == f"Row {row}, column {column}: {maps[2].max():.6g}"
+    before = resnet.document.look
+    low, high = large.levels.levels
+    large.levels.region.setRegion((low, high / 2))
+    assert large.image._scale[:2] == (low, high / 2) and resnet.document.look == before
+    large.image.write(tmp_path / "channel.csv")
+    table = np.genfromtxt(tmp_path / "channel.csv", delimiter=",", skip_header=1)
+    assert np.array_equal(table[:, 1::2].T.astype(np.float32), maps[2])
+    pick(resnet, panel, 3)
+    assert np.array_equal(large.image.values, maps[3]), "the window follows the selection"
+    large.close()

@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QImage, QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
 
 from viewer import theme
@@ -200,6 +200,7 @@ def test_a_plot_says_what_is_under_the_pointer_and_exports_its_data(case: Case, 
     QApplication.sendEvent(plot.viewport(), over)
     assert plot.readout and not plot.explain(QPointF(-50, -50))
     assert plot.accessibleName() and plot.accessibleDescription()
+    assert not [menu for menu in plot.findChildren(QMenu) if menu.isVisible()]
     plot.write(tmp_path / "plot.csv")
     for separator, text in ((",", (tmp_path / "plot.csv").read_text()), ("\t", plot.text())):
         table = columns(text, separator)

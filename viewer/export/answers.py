@@ -12,11 +12,12 @@ from PySide6.QtGui import QImage
 
 from models import output_files, recipe
 from models.detection import report
+from models.files import text_of
 from models.live.record import Recording
 from models.output_files import OutputFiles
 from models.pictures.media import RECORDING_SUFFIX
 from models.requests import Request
-from models.types import Pixels, Result
+from models.types import Pixels, Refusal, Result
 from viewer import theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.mosaic import Atlas, sheet
@@ -39,10 +40,12 @@ CELL_PX = 48
 GAP_PX = 2
 
 MAP = "attribution"
-PLAIN = ("classify", "layers", "verdicts", "interpretation", "landmarks", "depth", "translate")
+PLAIN = ("classify", "layers", "verdicts", "interpretation", "landmarks", "translate")
 PROOF = faithfulness.PROOF
 GRIDS = RAW
 KINDS = ("png", "svg", "json", "csv", "coco.json")
+# The files that a recipe of the same name may belong to.
+OF_RECIPES = (*KINDS, "pdf", "npy", "npz", "map.json", "gif", "mp4")
 # File kinds that the command line writes for inspections without an overlay.
 KINDS_OF = {**dict.fromkeys(PLAIN, ("json",)), PROOF: ("png", "json", "csv")}
 
@@ -64,7 +67,7 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
         return anchor_matches.layers(result)
     if request.inspection in ("masks", "keypoints"):
         return instances.export_layers(result)
-    if request.inspection == "segment":
+    if request.inspection in ("segment", "panoptic"):
         return [segmentation.label_layer(result)]
     if request.inspection == "lineage":
         return lineage.lineage_layers(result, alone=True)
@@ -75,7 +78,7 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
 
 def raw_kind(request: Request, result: Result) -> str:
     """Return the kind of file that holds the values behind the overlay, "" if they have no file of their own."""
-    if request.inspection == "segment":
+    if request.inspection in ("segment", "panoptic"):
         return "npz"
     return "npy" if result.meta.get("kind") == MAP else ""
 
@@ -96,12 +99,15 @@ def write(
     """
     layers = layers_of(request, result) if layers is None else layers
     begin = name or request.stem
-    with _written(folder) as files:
+    with written_files(folder) as files:
         paths = []
         for kind in kinds:
             path = folder / f"{begin}.{kind}"
             paths.append(_add(files, path, (request, result), kind=kind, pixels=pixels, layers=layers))
-        return [*paths, _add_recipe(files, folder, begin, request, result)]
+        return [
+            *paths,
+            add_recipe(files, folder, begin, (request, result), [path.name[len(begin) + 1 :] for path in paths]),
+        ]
 
 
 def write_figures(folder: Path, request: Request, result: Result, *, kinds: Iterable[str], name: str) -> list[Path]:
@@ -114,15 +120,15 @@ def write_figures(folder: Path, request: Request, result: Result, *, kinds: Iter
     texts = {"json": lambda: figures_report.as_json(request, result), "csv": lambda: figures_report.as_csv(result)}
     if request.inspection == "coverage":
         texts = {"json": lambda: report.as_plain_json(request, result)}
-    with _written(folder) as files:
+    with written_files(folder) as files:
         paths = [folder / f"{name}.{kind}" for kind in kinds]
         for path, kind in zip(paths, kinds, strict=True):
             files.add(path, texts[kind]())
-        return [*paths, _add_recipe(files, folder, name, request, result)]
+        return [*paths, add_recipe(files, folder, name, (request, result), kinds)]
 
 
 @contextmanager
-def _written(folder: Path) -> Iterator[OutputFiles]:
+def written_files(folder: Path) -> Iterator[OutputFiles]:
     """Provide the files to write into a folder; all of them appear when the block ends without an error.
 
     Raises Refusal.
@@ -135,10 +141,29 @@ def _written(folder: Path) -> Iterator[OutputFiles]:
         raise output_files.refusal(folder, error) from error
 
 
-def _add_recipe(files: OutputFiles, folder: Path, name: str, request: Request, result: Result) -> Path:
-    path = folder / f"{name}.recipe.json"
-    files.add(path, recipe.text(path, request, result))
+def add_recipe(
+    files: OutputFiles, folder: Path, name: str, answer: tuple[Request, Result], kinds: Iterable[str]
+) -> Path:
+    """Add the recipe of files called `name` of some kinds, and return its future path.
+
+    They share it. If another recipe of that name belongs to other files, which stay, it is left to them, and this one
+    is named after its first kind.
+    """
+    path, kinds = folder / f"{name}.recipe.json", tuple(kinds)
+    text = recipe.text(path, *answer)
+    others = [folder / f"{name}.{kind}" for kind in OF_RECIPES if kind not in kinds]
+    if kinds and any(other.exists() for other in others) and not _same(path, text):
+        path = folder / f"{name}.{kinds[0]}.recipe.json"
+    files.add(path, text)
     return path
+
+
+def _same(path: Path, text: str) -> bool:
+    """Return whether there is no recipe yet or one of the same text."""
+    try:
+        return text_of(path, most=recipe.MOST_BYTES) == text if path.exists() else True
+    except (OSError, ValueError, Refusal):
+        return False
 
 
 def write_video(
@@ -149,7 +174,7 @@ def write_video(
     Return the number of frames. Raises Refusal if the folder cannot be written to.
     """
     count = 0
-    with _written(folder) as files:
+    with written_files(folder) as files:
         recording = Recording(str(folder / f"{name}{RECORDING_SUFFIX}"), fps=fps, files=files)
         try:
             with files.part(folder / f"{name}.jsonl").open("w", encoding="utf-8") as lines:
@@ -157,7 +182,7 @@ def write_video(
                     recording.write(pixels_of(render(pixels, layers_of(asked, result))))
                     lines.write(report.as_line(asked, result, fps=fps))
                     if count == 1:
-                        _add_recipe(files, folder, name, request, result)
+                        add_recipe(files, folder, name, (request, result), ("mp4", "jsonl"))
         finally:
             recording.close()
         if not count:

@@ -27,7 +27,7 @@ def commands(w: Window) -> list[Command]:
         return answer_for(w, kind) is not None
 
     kinds = {
-        "png": ("Overlay as PNG…", "At the picture's own resolution", "Ctrl+E"),
+        "png": ("Overlay as PNG…", "At the picture's own resolution", ""),
         "svg": ("Overlay as SVG…", "Boxes and text as vectors, for papers", ""),
         "json": ("Numbers as JSON…", "Detections, or the classes of the picture", ""),
         "npy": ("Heat map as NPY…", "The raw values of the map shown, float32, at its own resolution", ""),
@@ -80,7 +80,6 @@ def commands(w: Window) -> list[Command]:
                 shortcut=keys,
                 menu="File",
                 group="export",
-                icon="export" if kind == "png" else "",
                 help=help_text,
                 enabled=partial(has, kind),
             )

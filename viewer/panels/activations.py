@@ -18,9 +18,10 @@ from viewer.canvas.layers import Heat, Layer
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import feature_maps
 from viewer.session import request_plan
-from viewer.session.document import Document
+from viewer.session.document import Document, Look
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
+from viewer.widgets.charts.channel_image import ChannelWindow
 from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.charts.histogram import ValueHistogram
 from viewer.widgets.pictures.channel_view import (
@@ -72,6 +73,10 @@ class ActivationPanel(Panel):
         self.bar = ColourBar()
         self.bar.setAccessibleName("Colours of the channel over the picture")
         self.copy = copy_button("Copy the numbers of the channel", self._numbers)
+        self.enlarge = QPushButton("Enlarge…")
+        self.enlarge.setToolTip("Open the channel in a window of its own; a double click on it does so too")
+        self.enlarge.clicked.connect(self._open)
+        self._window: ChannelWindow | None = None
         self.empty = QLabel(NONE_CHOSEN)
         self.empty.setWordWrap(True)
         self.view = ChannelView("Activations", self._side())
@@ -82,14 +87,7 @@ class ActivationPanel(Panel):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.view)
         self.grid = self.view.grid
-        self.grid.describe = self._line
-        self.grid.picked.connect(self._pick)
-        self.grid.hovered.connect(self._hover)
-        self.layer.activated.connect(self._choose_layer)
-        self.sort.activated.connect(lambda: self._set("Order of the channels", sort=self.sort.currentData()))
-        self.silence.clicked.connect(self._silence)
-        self.restore.clicked.connect(lambda: self._quieten(""))
-        self.scale.activated.connect(lambda: self._set("Scale of the channels", scale=self.scale.currentData()))
+        self._connect()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(HOVER_MS)
@@ -104,6 +102,17 @@ class ActivationPanel(Panel):
         self._overlay: Layer | None = None
         theme.changes().connect(self._show)
         self._tell_one()
+
+    def _connect(self) -> None:
+        self.grid.describe = self._line
+        self.grid.picked.connect(self._pick)
+        self.grid.opened.connect(self._open)
+        self.grid.hovered.connect(self._hover)
+        self.layer.activated.connect(self._choose_layer)
+        self.sort.activated.connect(lambda: self._set("Order of the channels", sort=self.sort.currentData()))
+        self.silence.clicked.connect(self._silence)
+        self.restore.clicked.connect(lambda: self._quieten(""))
+        self.scale.activated.connect(lambda: self._set("Scale of the channels", scale=self.scale.currentData()))
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
@@ -223,7 +232,7 @@ class ActivationPanel(Panel):
         row.setSpacing(GAP)
         column = QVBoxLayout()
         column.setSpacing(GAP // 2)
-        for part in (self.histogram, self.bar, self.silence, self.restore):
+        for part in (self.histogram, self.bar, self.enlarge, self.silence, self.restore):
             column.addWidget(part)
         column.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignRight)
         column.addStretch(1)
@@ -263,7 +272,7 @@ class ActivationPanel(Panel):
         """Show the numbers of the selected channel."""
         result, row = self._result, self.grid.chosen
         there = result is not None and 0 <= row < len(result.arrays["maps"])
-        for part in (self.card, self.histogram, self.bar, self.copy):
+        for part in (self.card, self.histogram, self.bar, self.enlarge, self.copy):
             part.setVisible(there)
         self.empty.setVisible(not there)
         self.silence.setVisible(there and self._generates)
@@ -275,9 +284,28 @@ class ActivationPanel(Panel):
         heat = feature_maps.activation_layer(result, row, self.store.document.look)
         self.histogram.setVisible(heat is not None)
         self.bar.setVisible(heat is not None)
+        self.enlarge.setVisible(heat is not None)
+        if self._window is not None and self._window.isVisible():
+            self._show_large()
         if isinstance(heat, Heat):
             self.histogram.show_values(result.arrays["maps"][row].ravel())
             self.bar.set_range(float(f"{heat.low:.3g}"), float(f"{heat.high:.3g}"), colour_map=heat.colour_map)
+
+    def _open(self) -> None:
+        """Show the selected channel in a window of its own, which follows the selection from then on."""
+        if self._window is None:
+            self._window = ChannelWindow(self)
+        self._show_large()
+        self._window.show()
+        self._window.raise_()
+
+    def _show_large(self) -> None:
+        result, row = self._result, self.grid.chosen
+        look = Look(colours=self.store.document.look.colours)
+        heat = feature_maps.activation_layer(result, row, look) if result is not None and row >= 0 else None
+        if self._window is not None and result is not None and isinstance(heat, Heat):
+            title, values = f"Channel {row} of {result.meta['layer']}", result.arrays["maps"][row]
+            self._window.show_channel(title, values, low=heat.low, high=heat.high, colours=heat.colour_map)
 
     def _hover(self, place: tuple[int, float, float] | None) -> None:
         """Request the receptive field of the unit under the pointer, once the pointer rests."""

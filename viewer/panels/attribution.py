@@ -18,6 +18,7 @@ from viewer.session.document import POSITIVE, Document, Look
 from viewer.session.history import Store
 from viewer.session.lookup import title_for
 from viewer.session.request_plan import Wants
+from viewer.widgets.charts.histogram import LevelHistogram
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.heatmap_look import LookForm
 from viewer.widgets.controls.method_list import WORDS, Methods
@@ -45,6 +46,7 @@ class AttributionPanel(Panel):
         self.verdict = plain_label("Verdict on the method")
         self._place: tuple[float, float] | None = None
         self.reading = MapReading()
+        self.levels = LevelHistogram("Values of the map")
         self.target = TargetForm()
         self.look = LookForm()
         self.form: Form | None = None
@@ -64,7 +66,7 @@ class AttributionPanel(Panel):
         column = QVBoxLayout(inside)
         column.setContentsMargins(GAP, GAP, GAP, GAP)
         column.setSpacing(GAP)
-        for part in (self.methods, self.verdict, self.reading, self.target, self.settings, self.drawing):
+        for part in (self.methods, self.verdict, self.reading, self.levels, self.target, self.settings, self.drawing):
             column.addWidget(part)
         column.addStretch(1)
         self._scroll = self.fill(inside, "Attribution settings")
@@ -207,12 +209,14 @@ class AttributionPanel(Panel):
             document.look, both=result is None or all(heatmap.signs_of(result.arrays["map"], document.look))
         )
         self.reading.setVisible(result is not None)
+        self.levels.setVisible(result is not None)
         if result is None:
             self.look.show_end(0.0, locked=document.look.scale > 0)
             return
         values, signed = result.arrays["map"], bool(result.meta["signed"])
         low, high, colours = heatmap.range_of(values, document.look)
         self.reading.bar.set_range(low, high, colour_map=colours)
+        self.levels.show_map(heatmap.shown(values, document.look), low=low, high=high, colours=colours)
         self.reading.set_facts(attribution.facts(result, self._texts))
         caution = attribution.CAUTION if self._request and self._request.inspection in attribution.GUIDED else ""
         partial = REFINING if result.meta.get("partial") else ""
@@ -264,6 +268,7 @@ class AttributionPanel(Panel):
         self.target.own_layer_wanted.connect(self._own_layer)
         self.target.clear_wanted.connect(self._best_box)
         self.look.changed.connect(self._draw)
+        self.levels.dragged.connect(self._draw)
         self.look.reset_requested.connect(self._draw_own)
         for section in (self.settings, self.drawing):
             section.toggled.connect(self._folded)

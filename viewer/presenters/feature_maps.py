@@ -216,7 +216,10 @@ def attention_facts(result: Result, show: str, block: int, head: int) -> list[tu
             part = arrays["to_class"][block]
             facts.append(("To the class token", f"{100 * (part.mean() if head < 0 else part[head]):.2g} %"))
         bits = arrays["entropy"][block]
-        even = np.log2(values.size + int(meta["class_token"]))
+        if meta.get("others"):
+            part = arrays["to_others"][block]
+            facts.append(("To further tokens", f"{100 * (part.mean() if head < 0 else part[head]):.2g} %"))
+        even = np.log2(values.size + int(meta["class_token"]) + meta.get("others", 0))
         facts.append(("Spread", f"{bits.mean() if head < 0 else bits[head]:.2f} bits of {even:.2f}"))
     elif meta["class_token"]:
         facts.append(("To the class token", f"{100 * meta['rollout_to_class']:.2g} %"))

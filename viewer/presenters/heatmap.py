@@ -67,9 +67,15 @@ def scale_of(end: float, look: Look, *, negative: bool, positive: bool) -> Scale
 
 
 def range_of(values: Float, look: Look) -> Scale:
-    """Return lowest and highest value of a map's scale, and its colour map."""
+    """Return lowest and highest value of a map's scale, and its colour map.
+
+    The scale of values of one sign starts at the floor of the look, unless that is beyond its end.
+    """
     negative, positive = signs_of(values, look)
-    return scale_of(end_of(values, look), look, negative=negative, positive=positive)
+    low, high, colours = scale_of(end_of(values, look), look, negative=negative, positive=positive)
+    if negative != positive and look.floor < max(-low, high):
+        low, high = (low, -look.floor) if negative else (look.floor, high)
+    return low, high, colours
 
 
 def heat_layer(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,6 +36,8 @@ SOUND: dict[tuple[type, str], Callable[[Any], bool]] = {
     (Maps, "pictures"): _within(1, 999),
     (Look, "opacity"): _within(0, 1),
     (Look, "clip"): _within(0, 100),
+    (Look, "scale"): _within(0, sys.float_info.max),
+    (Look, "floor"): _within(0, sys.float_info.max),
     (Look, "sign"): _one(*SIGNS),
     (Look, "colours"): _one(*COLOUR_MAPS),
     (Document, "part"): _one(*PARTS),

@@ -24,7 +24,8 @@ class Look:
 
     `opacity`; how the sign is handled; the percentile at which the scale ends and values are clipped; whether to
     interpolate between cells; whether to draw the grid of cells; colour map ("" for the one that suits the sign);
-    whether weak values are transparent; `scale` fixes the end of the scale, 0 lets each map have its own.
+    whether weak values are transparent; `scale` fixes the end of the scale, 0 lets each map have its own; `floor` is
+    the size of a value at which the scale of a map of one sign starts.
     """
 
     opacity: float = 0.7
@@ -35,6 +36,7 @@ class Look:
     colours: str = ""
     fade: bool = True
     scale: float = 0.0
+    floor: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ class View:
     their maps in place of the second map.
 
     `posterior` says that the encoder's statistics over a folder are wanted.
+
+    `translated` says what is shown of a picture that a network made of the picture: split (before on the left of
+    `split`, a share of the width, after on its right), output, difference or input.
 
     `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
 
@@ -103,6 +108,8 @@ class View:
     maps: bool = False
     proof: bool = False
     posterior: bool = False
+    translated: str = "split"
+    split: float = 0.5
     alone: bool = True
     subtracted: bool = False
     workspace: str = ""

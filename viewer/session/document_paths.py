@@ -15,7 +15,9 @@ from models.types import Source
 from viewer.session.dataclass_json import mapped
 from viewer.session.document import Document, Latent
 
-PARAMETERS = frozenset({"folder", "truth", "with_folder", "without_folder"})  # of inspections; they hold paths
+# Of inspections; they hold paths.
+_FOLDERS = {"folder", "with_folder", "without_folder", "concept", "random", "examples", "checkpoints"}
+PARAMETERS = frozenset({*_FOLDERS, "truth", "reference"})
 WEIGHTS = "weights"
 Move = Callable[[str], str]
 

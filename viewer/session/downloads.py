@@ -51,7 +51,7 @@ class Downloads:
             try:
                 fetch(entry, report=report, cancelled=stop.is_set)
             except Cancelled:
-                failure = Failure("The download was stopped.", "What came is kept.", cancelled=True)
+                failure = Failure("The download was stopped.", "What has been downloaded is kept.", cancelled=True)
                 return lambda: self._ended(failure)
             except Refusal as refusal:
                 failure = Failure(str(refusal), refusal.advice)

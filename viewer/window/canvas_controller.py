@@ -80,10 +80,10 @@ class CanvasController(QObject):
         self._canvas.set_layers(layers)
         self._canvas.legend.show_legend(self.legend(layers))
 
-    def legend(self, layers: list[Layer]) -> Legend:
-        """The legend of layers, an empty one if it is switched off."""
+    def legend(self, layers: list[Layer], *, always: bool = False) -> Legend:
+        """The legend of layers, an empty one if it is switched off and not wanted `always`."""
         description, document = self._session.description, self._session.store.document
-        if not document.view.legend or self._canvas.pixels is None:
+        if not (always or document.view.legend) or self._canvas.pixels is None:
             return Legend()
         return legend_of(layers, description.classes if description else (), titles=self._titles())
 
@@ -158,6 +158,8 @@ class CanvasController(QObject):
             store.update(document.with_second(-1 if selected == document.selected else selected))
         else:
             store.update(document.with_selected(selected))
+            if selected >= 0 and "detect" in self._session.results and self._context.docks.stands_in("find"):
+                self._context.docks.offer("lineage")
 
     def _region(self, rect: QRectF) -> None:
         store, docks = self._session.store, self._context.docks

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.adapters.base.detector import anchor_table
 from models.adapters.base.hugging_face import corners, inside, prepared, settled
-from models.adapters.base.row_outputs import LOWEST_SCORE, Output, Rows
+from models.adapters.base.row_outputs import LOWEST_SCORE, NO_OBJECTNESS, NO_PLACE, NO_PROPOSALS, Output, Rows
 from models.cards.card import Card
+from models.detection.evidence import Evidence
 from models.params import Value
 from models.subject import Rect, Subject
 from models.types import Candidates, Float, Pixels
@@ -38,9 +40,9 @@ class QueryRows(Rows):
         **Rows.stages,
         "nms": FINAL,
         "HasAnchors": "{name} finds boxes with learned queries: it has no anchors.",
-        "Traces": "{name} finds boxes with learned queries: it has no stages of anchors or proposals.",
     }
     scoring: Scoring = Scoring()
+    _final = True
     default_score: ClassVar[float] = 0.5
 
     def __init__(self, net: nn.Module, card: Card, preprocess: Any = None) -> None:
@@ -100,6 +102,29 @@ class QueryRows(Rows):
     def floor(self) -> float:
         """The lowest score of a candidate."""
         return LOWEST_SCORE
+
+    def evidence(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Evidence:
+        """Return the scores and boxes of every query; a query comes from no place in the picture."""
+        output, place = self.output(pixels, stages), self.mapping(pixels)
+        chances = self.chances(pixels, stages).cpu().numpy()
+        boxes = np.nan_to_num(output.boxes.cpu().numpy())
+        absent = {"Region proposals": NO_PROPOSALS, "Objectness": NO_OBJECTNESS, "Cells": NO_PLACE}
+        return Evidence(
+            origins=anchor_table(place(boxes), [(1, len(boxes))], [1]),
+            anchor_free=True,
+            source=np.arange(len(boxes)),
+            scores=lambda wanted: chances[wanted],
+            decoded=lambda wanted: np.broadcast_to(boxes[wanted][:, None], (len(wanted), chances.shape[1], 4)),
+            drawn=place,
+            has_background=False,
+            queries=True,
+            absent={**absent, "NMS": FINAL.format(name=self.card.name)},
+        )
+
+    def chances(self, pixels: Pixels, stages: Any) -> Tensor:
+        """Return the score of each class for each query (Q, C), as candidates have them."""
+        scores = self.output(pixels, stages).scores
+        return scores.softmax(-1)[:, :-1] if self.scoring.softmax else scores.sigmoid()
 
     def mapping(self, pixels: Pixels) -> Callable[[Float], Float]:
         """Return a function that converts boxes (N, 4) from network pixels to pixels of the original image."""

@@ -1,13 +1,14 @@
-"""Histograms: counts of best IoUs with a threshold, two groups of values on one axis, and the values of a channel."""
+"""Histograms: best IoUs with a threshold, two groups of values, the values of a channel, and of a map with levels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QSize, Qt
+from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QSizePolicy
 
@@ -200,6 +201,85 @@ class ValueHistogram(BinPlot):
         if row < 0:
             return ""
         return f"{self.edges[row]:.3g} to {self.edges[row + 1]:.3g}: {self.counts[row]:,} places (height: square root)"
+
+
+class LevelHistogram(BinPlot):
+    """The values of a heat map in the colours of its scale, whose two ends can be dragged.
+
+    `dragged` emits the field of the Look that an end stands for, its value and whether the drag is over. The scale of
+    values of both signs is symmetric around zero: dragging one end moves the other.
+    """
+
+    dragged = Signal(str, float, bool)
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, height_px=96)
+        self.counts: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.levels = (0.0, 1.0)
+        self._colours = ""
+        self.region = pg.LinearRegionItem(self.levels, brush=pg.mkBrush(None), hoverBrush=pg.mkBrush(None))
+        self.region.setZValue(10)
+        self.plot.vb.addItem(self.region, ignoreBounds=True)  # not to the axes, which are cleared while it is dragged
+        self.region.sigRegionChanged.connect(lambda: self._moved_to(final=False))
+        self.region.sigRegionChangeFinished.connect(lambda: self._moved_to(final=True))
+
+    def show_map(self, values: Float, *, low: float, high: float, colours: str) -> None:
+        """Show the values of a map with the scale from `low` to `high` in a colour map."""
+        known = values[np.isfinite(values)]
+        ends = (min(float(known.min(initial=low)), low), max(float(known.max(initial=high)), high))
+        self.counts, self.edges = np.histogram(known, BINS, (ends[0], ends[1] if ends[1] > ends[0] else ends[0] + 1))
+        self.heights, self.levels, self._colours = np.sqrt(self.counts), (low, high), colours
+        self.region.blockSignals(True)
+        self.region.setRegion(self.levels)
+        self.region.blockSignals(False)
+        text = f"{known.size:,} cells; the scale runs from {low:.4g} to {high:.4g}"
+        self.describe(text, known=bool(known.size), missing="No cell of this map has a finite value.")
+        self.region.setVisible(bool(known.size))
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Where the ends of the scale have been dragged to."""
+        region: Any = self.region
+        low, high = region.getRegion()
+        return float(low), float(high)
+
+    def draw(self) -> None:
+        """Draw the bars, each in the colour of its middle."""
+        low, high = self.levels
+        middles = (self.edges[:-1] + self.edges[1:]) / 2
+        table = theme.heat_lut(self._colours)
+        rows = np.clip((middles - low) / max(high - low, 1e-12) * 255 + 0.5, 0, 255).astype(np.intp)
+        self.bars([QColor(*table[row, :3].tolist()) for row in rows])
+        for line in self.region.lines:
+            line.setPen(plots.pen(theme.colours().text, 2))
+            line.setHoverPen(plots.pen(theme.colours().accent, 3))
+        ends = float(self.edges[0]), float(self.edges[-1])
+        self.fit(ends, (0.0, float(self.heights.max(initial=1)) * 1.05), margin=(0.02, 0.0))
+
+    def series(self) -> list[Series]:
+        """Return the counts over the lower ends of their bins, and the levels."""
+        return [Series("Cells", self.edges[:-1], self.counts), Series("Levels", np.array(self.levels), np.zeros(2))]
+
+    def explain(self, place: QPointF) -> str:
+        """Return the number of cells in the bin under the pointer."""
+        row = self.bin_at(place)
+        if row < 0:
+            return ""
+        return f"{self.edges[row]:.3g} to {self.edges[row + 1]:.3g}: {self.counts[row]:,} cells. Drag the ends."
+
+    def _moved_to(self, *, final: bool) -> None:
+        """Tell which fields of the Look the ends that were dragged stand for: that nearer to zero is the floor."""
+        ends, levels = self.ends, self.levels
+        if levels[0] < 0 < levels[1]:
+            moved = int(abs(ends[1] - levels[1]) > abs(ends[0] - levels[0]))
+            found = {"scale": (abs(ends[moved]), levels[1])}
+        elif levels[1] > 0:
+            found = {"floor": (max(0.0, ends[0]), levels[0]), "scale": (ends[1], levels[1])}
+        else:
+            found = {"floor": (max(0.0, -ends[1]), -levels[1]), "scale": (-ends[0], -levels[0])}
+        for name, (value, before) in found.items():
+            if (name == "floor" or value > 0) and (value != before or final):
+                self.dragged.emit(name, value, final)
 
 
 def _middle(values: Float) -> float:

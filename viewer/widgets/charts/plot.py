@@ -166,7 +166,8 @@ class Plot(pg.GraphicsLayoutWidget):
         """Return a new set of axes in a row of its own."""
         axes: Axes = self.ci.addPlot(row, 0, enableMenu=False)
         axes.setMenuEnabled(False)
-        axes.ctrlMenu.setParent(self)  # built in any case; without a parent it would outlive the plot
+        # Built in any case, and without a parent it would outlive the plot; as a popup it stays hidden.
+        axes.ctrlMenu.setParent(self, Qt.WindowType.Popup)
         axes.hideButtons()
         axes.vb.sigRangeChangedManually.connect(self._note_move)
         self.axes.append(axes)
@@ -204,8 +205,9 @@ class Plot(pg.GraphicsLayoutWidget):
         *,
         axes: Axes = None,
         margin: tuple[float, float] = (0.0, 0.0),
+        bounded: bool = True,
     ) -> None:
-        """Set the ranges that are shown at first and on "Show all", and beyond which there is nothing to see.
+        """Set the ranges that are shown at first and on "Show all"; if `bounded`, nothing beyond them can be seen.
 
         `margin` is added at each end, as shares of the ranges.
         """
@@ -215,7 +217,8 @@ class Plot(pg.GraphicsLayoutWidget):
         home.setSize(QSizeF(wide * (1 + 2 * margin[0]), high * (1 + 2 * margin[1])))
         moved = any(each._moved for each in self._linked)
         self._home[axes] = home
-        axes.vb.setLimits(xMin=home.left(), xMax=home.right(), yMin=home.top(), yMax=home.bottom())
+        if bounded:
+            axes.vb.setLimits(xMin=home.left(), xMax=home.right(), yMin=home.top(), yMax=home.bottom())
         if not moved:
             axes.vb.setRange(home, padding=0)
 
@@ -489,7 +492,7 @@ class Plot(pg.GraphicsLayoutWidget):
         self._message.setStyleSheet(f"color: {now.muted.name()}; background: transparent;")
         for legend in self._legends:
             cover = QColor(now.panel)
-            cover.setAlphaF(0.8)
+            cover.setAlphaF(0.5)  # what it lies over stays visible
             legend.setBrush(cover)
             legend.setLabelTextColor(now.text)
         for axes in self.axes:

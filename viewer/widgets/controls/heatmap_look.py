@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QDoubleValidator
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from models.params import Parameter
 from viewer.presenters import heatmap
@@ -82,7 +82,7 @@ class LookForm(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._end = 0.0
+        self._end = self._floor = 0.0
         self.form = Form(PARAMETERS)
         self.form.set_named("At first")
         self.form.reset.setText(RESET)
@@ -94,6 +94,18 @@ class LookForm(QWidget):
         self.end.setToolTip("The value that has the last colour; type one to lock the scale there")
         self.end.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.end.setValidator(QDoubleValidator(0.0, math.inf, 12, self.end))
+        self.start = QLineEdit()
+        self.start.setAccessibleName("Start of the scale")
+        self.start.setToolTip("The size of a value of one sign that has the first colour; larger ones are told apart")
+        self.start.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.start.setValidator(QDoubleValidator(0.0, math.inf, 12, self.start))
+        begin = QHBoxLayout()
+        begin.setSpacing(GAP)
+        self.start_title = QLabel("Start scale at")
+        self.start_title.setBuddy(self.start)
+        self.start_title.setMinimumWidth(LOCK_PX)
+        begin.addWidget(self.start_title)
+        begin.addWidget(self.start, 1)
         line = QHBoxLayout()
         line.setSpacing(GAP)
         line.addWidget(self.lock)
@@ -103,18 +115,25 @@ class LookForm(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
         column.addLayout(line)
+        column.addLayout(begin)
         column.addWidget(self.form)
         self.form.changed.connect(lambda name, value: self._told(name, value, final=False))
         self.form.committed.connect(lambda name, value: self._told(name, value, final=True))
         self.form.reset_requested.connect(self.reset_requested)
         self.lock.committed.connect(self._locked)
         self.end.editingFinished.connect(self._typed)
+        self.start.editingFinished.connect(self._typed_start)
 
     def follow(self, look: Look, *, both: bool = True) -> None:
         """Show a look; disable the colours for a map with values of both signs."""
         values = {**dataclasses.asdict(look), "smooth": "bilinear" if look.smooth else "nearest"}
         self.form.set_values(values)
         self.form.set_applicable({"colours": TWO_HUES if both and look.sign == SIGNED else ""})
+        for part in (self.start, self.start_title):
+            part.setEnabled(not both)
+        self._floor = look.floor
+        if not self.start.hasFocus():
+            self.start.setText(f"{look.floor:.4g}")
         self.lock.set_value(look.scale > 0)
         if look.scale > 0:
             self._write(look.scale)
@@ -148,3 +167,11 @@ class LookForm(QWidget):
             value = 0.0
         if value > 0 and text != f"{self._end:.4g}":
             self.changed.emit("scale", value, True)
+
+    def _typed_start(self) -> None:
+        try:
+            value = float(self.start.text().replace(",", "."))
+        except ValueError:
+            value = 0.0
+        if self.start.text() != f"{self._floor:.4g}":
+            self.changed.emit("floor", max(0.0, value), True)

@@ -8,7 +8,9 @@ import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
+    QContextMenuEvent,
     QFocusEvent,
+    QGuiApplication,
     QHelpEvent,
     QImage,
     QKeyEvent,
@@ -19,7 +21,7 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QToolTip, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QToolTip, QWidget
 
 from models.types import Bool, Int
 from viewer import theme
@@ -42,11 +44,13 @@ def _unknown(channel: int) -> str:
 class ChannelGrid(QAbstractScrollArea):
     """A grid of tiles. Arrows move the selection; +, - and Ctrl with the wheel change the size of the cells.
 
-    `picked` emits the selected channel. `hovered` emits (channel, x, y), with x and y from 0 to 1 within the tile, or
-    None when the pointer leaves. `describe` returns the description of a channel.
+    `picked` emits the selected channel; `opened` follows a double click on it, or Enter. `hovered` emits (channel, x,
+    y), with x and y from 0 to 1 within the tile, or None when the pointer leaves. `describe` returns the description of
+    a channel.
     """
 
     picked = Signal(int)
+    opened = Signal()
     hovered = Signal(object)
 
     def __init__(self, name: str, *, parent: QWidget | None = None) -> None:
@@ -195,6 +199,29 @@ class ChannelGrid(QAbstractScrollArea):
         if place is not None and event.button() == Qt.MouseButton.LeftButton:
             self._pick(-1 if place[0] == self._chosen else place[0])
 
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer what can be done with the tile under the pointer, or the chosen one."""
+        by_mouse = event.reason() == QContextMenuEvent.Reason.Mouse
+        place = self.place_at(event.pos()) if by_mouse else None
+        tile = place[0] if place is not None else self._chosen
+        self.menu = menu = QMenu(self)
+        if tile >= 0:
+            title = "Choose none" if tile == self._chosen else "Show this one"
+            menu.addAction(title, lambda: self._pick(-1 if tile == self._chosen else tile))
+            menu.addAction("Copy what it says", lambda: QGuiApplication.clipboard().setText(self.describe(tile)))
+        menu.addAction("Larger", lambda: self.zoom(STEP))
+        menu.addAction("Smaller", lambda: self.zoom(1 / STEP))
+        menu.addAction("Copy all as a picture", lambda: QGuiApplication.clipboard().setPixmap(self.viewport().grab()))
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(event.globalPos())
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Select the tile under the pointer and open it."""
+        place = self.place_at(event.position().toPoint())
+        if place is not None and event.button() == Qt.MouseButton.LeftButton:
+            self._pick(place[0])
+            self.opened.emit()
+
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Accept the release so that it does not reach a parent."""
         event.accept()
@@ -211,6 +238,8 @@ class ChannelGrid(QAbstractScrollArea):
             found = np.flatnonzero(self._order == self._chosen)
             row = int(found[0]) + moves[pressed] if len(found) else 0
             self._pick(int(self._order[max(0, min(row, len(self._order) - 1))]))
+        elif pressed in (key.Key_Return, key.Key_Enter) and self._chosen >= 0:
+            self.opened.emit()
         elif pressed in (key.Key_Plus, key.Key_Equal, key.Key_Minus):
             self.zoom(1 / STEP if pressed == key.Key_Minus else STEP)
         elif pressed == key.Key_0:

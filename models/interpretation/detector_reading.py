@@ -14,7 +14,7 @@ import torch
 from models.cards import class_names
 from models.cards.card import Card
 from models.interpretation import examine
-from models.interpretation.examine import FILLS, Preparation, Run
+from models.interpretation.examine import FILLS, Examined, Preparation, Run
 from models.interpretation.layout import DetectorLayout
 from models.interpretation.network_reading import BOXES, Reading
 from models.interpretation.recognise import Outputs, Proposal
@@ -65,6 +65,10 @@ def read(
     """
     known: dict[str, Any] = {"preprocess": preprocess, "classes": len(card.classes), "first": first}
     found = examine.examine(run, size, device, given=given, **known)
+    if found is None and given:  # prepared as the user chose it is sure of nothing, which makes it no less a detector
+        free = examine.examine(run, size, device, given={}, **known)
+        ways = () if preprocess is not None else tuple(examine.chosen_preparations(given)[:1])
+        found = Examined(free.proposals, ways) if free is not None else None
     if found is None:
         return None
     own = {each.id for each in _readings(found.proposals)}

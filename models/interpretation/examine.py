@@ -28,7 +28,6 @@ GREY, BLACK = 114.0, 0.0
 FILLS = {"grey": GREY, "black": BLACK, "mean": None}
 LEAST_FIT, GOOD_FIT = 0.35, 0.5
 ALTERNATIVES = 6
-HOPELESS = 0.1  # no layout fits at all
 DECISIVE = 0.5  # fit times score from which one photograph prepared in one way settles it
 MOST_LIKELY, MOST_TRIED = 3, 4
 NAMES = {"input": "values", "colours": "order", "fit": "fit", "padding": "padding"}  # of choices, as Preparation's
@@ -124,9 +123,9 @@ def examine(
         shown = [seen.of(preprocess, name) for name in PICTURES[:2]]
         proposals = _sound(recognise.propose(shown, size, classes=classes))
         return Examined(proposals, ()) if proposals else None
-    tried = _wanted(given)
+    tried = chosen_preparations(given)
     guesses = recognise.propose([seen.of(tried[0].preprocess(size), PICTURES[0])], size, classes=classes)
-    if not guesses or guesses[0].fit < HOPELESS:
+    if not guesses:
         return None
     for way in _likely(tried, guesses):
         if (found := _decisive(seen, way, size, classes=classes)) is not None:
@@ -204,7 +203,7 @@ def _searched(seen: _Photos, tried: Sequence[Preparation], size: tuple[int, int]
     return Examined(proposals, tuple(best))
 
 
-def _wanted(given: Mapping[str, str]) -> list[Preparation]:
+def chosen_preparations(given: Mapping[str, str]) -> list[Preparation]:
     """Return the preparations to try that agree with what the user chose, one with just that where none does."""
     chosen = {NAMES[key]: value for key, value in given.items() if key in NAMES}
     usual = [Preparation(*each) for each in USUAL]

@@ -10,8 +10,9 @@ import torch
 from detector_outputs import LAYOUTS, SIZE
 from torch import Tensor, fx
 
+from models.cards.card import Card
 from models.engine import registry
-from models.interpretation import examine
+from models.interpretation import detector_reading, examine
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "cases" / "models"
 MOST = 3
@@ -61,3 +62,19 @@ def _faint(name: str, tensor: Tensor) -> Tensor:
     if name == "output0":  # box and classes in one
         return torch.cat([tensor[:, :4], tensor[:, 4:] * 0.1], 1)
     return tensor * 0.1 if bool((tensor >= 0).all() and (tensor <= 1).all()) else tensor
+
+
+def test_a_detector_stays_one_when_pictures_are_prepared_so_that_it_finds_nothing() -> None:
+    outputs, _ = LAYOUTS["v8 of 80 classes"](0)
+    ((name, array),) = outputs
+    sure = torch.from_numpy(np.ascontiguousarray(array))
+
+    def run(x: Tensor) -> list[tuple[str, Tensor]]:
+        seen = 1.0 if float(x.max()) <= 1 else 0.0  # blind to values beyond 0 to 1
+        return [(name, torch.cat([sure[:, :4], sure[:, 4:] * seen], 1))]
+
+    given = {"input": "zero_255"}
+    assert examine.examine(run, SIZE, torch.device("cpu"), given=given) is None
+    read = detector_reading.read(run, SIZE, torch.device("cpu"), given=given, preprocess=None, card=Card("net"))
+    assert read is not None and read.readings[0].kind == "boxes"
+    assert read.preprocess.range == 255, "as the user chose"

@@ -13,13 +13,15 @@ from models.types import Refusal
 
 Kind = Literal["float", "int", "bool", "choice", "text"]
 Value = float | int | bool | str
+AUTOMATIC = "automatic"
 
 
 @dataclass(frozen=True)
 class Parameter:
     """One control: its type, range, unit, default and help. `needs` names the capability or stage it belongs to.
 
-    `titles` are readable names of the `choices`, one each, or empty if the choices are readable themselves. `only`
+    `titles` are readable names of the `choices`, one each, or empty if the choices are readable themselves; a number's
+    one title is what its lowest value is called, where that stands for something else than a number. `only`
     names another parameter, followed by those of its values at which this one has an effect; empty means always.
     """
 
@@ -70,10 +72,17 @@ class Parameter:
             case _:
                 return "one of " + ", ".join(self.choices) if self.choices else "a text"
 
+    @property
+    def lowest(self) -> str:
+        """What the lowest value of a number is called, "" if it is a number like the others."""
+        return self.titles[0] if self.kind in ("int", "float") and self.titles else ""
+
     def text(self, value: object) -> str:
         """Return a value in readable form: a choice's title, on or off, a number without needless digits."""
         if self.titles and value in self.choices:
             return self.titles[self.choices.index(str(value))]
+        if self.lowest and not isinstance(value, str) and value == self.low:
+            return self.lowest
         if isinstance(value, bool):
             return "on" if value else "off"
         return f"{value:g}" if isinstance(value, float) else str(value)

@@ -142,8 +142,9 @@ def _check(raw: Any) -> None:
         raise ValueError("a name is too long")
 
 
+@cache
 def bundled() -> dict[str, Card]:
-    """Return the cards of the bundled models by name, grouped by task."""
+    """Return the cards of the bundled models by name, grouped by task. They do not change while the program runs."""
     cards = [read(path) for path in sorted(BUNDLED.glob("*.json"))]
     cards.sort(key=lambda card: TASKS.index(card.task))
     return {card.name: card for card in cards}

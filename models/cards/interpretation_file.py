@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -37,9 +38,12 @@ def text(file: str, *, title: str, assume: Mapping[str, str], classes: Sequence[
     names = named(classes)
     head = f'"""An adapter file for Vitrine: how the outputs of {_plain(file)} are read. Change what is wrong in it."""'
     lines = [head, "", "from vitrine import Interpretation", "", "", "class Adapter(Interpretation):"]
-    lines += [f"    file = {file!r}", f"    title = {title!r}"]
-    lines += ["    assume = {", *(f"        {key!r}: {str(value)!r}," for key, value in assume.items()), "    }"]
-    if names:
+    lines += [f"    file = {_quoted(file)}", f"    title = {_quoted(title)}"]
+    lines += ["    assume = {", *(f"        {_quoted(k)}: {_quoted(str(v))}," for k, v in assume.items()), "    }"]
+    short = f"    classes = ({', '.join(map(_quoted, names))}{',' if len(names) == 1 else ''})"
+    if names and len(short) <= LINE:
+        lines.append(short)
+    elif names:
         lines += ["    classes = (", *(f"        {line}" for line in _wrapped(names)), "    )"]
     return "\n".join([*lines, "", "", "ADAPTER = Adapter", ""])
 
@@ -48,7 +52,7 @@ def _wrapped(names: Sequence[str]) -> list[str]:
     """Return names as Python, with commas, in lines of at most LINE characters where they fit."""
     lines = [""]
     for name in names:
-        part = f"{name!r},"
+        part = f"{_quoted(name)},"
         if lines[-1] and len(lines[-1]) + len(part) > LINE - 8:
             lines.append("")
         lines[-1] = f"{lines[-1]} {part}".strip()
@@ -58,6 +62,11 @@ def _wrapped(names: Sequence[str]) -> list[str]:
 def named(classes: Sequence[str]) -> tuple[str, ...]:
     """Return the names of classes, () where they are only numbered."""
     return () if all(PLAIN.fullmatch(name) for name in classes) else tuple(classes)
+
+
+def _quoted(text: str) -> str:
+    """Return a text as a Python literal in double quotes."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\x7f")
 
 
 def _plain(name: str) -> str:

@@ -72,7 +72,7 @@ def raw(library: str) -> Mapping[str, Any]:
 @cache
 def entries() -> tuple[Entry, ...]:
     """Return all entries, torchvision's first. An architecture without published weights has one, without a tag."""
-    return (*_packaged(), *_torchvision(), *_timm())
+    return (*_torchvision(), *_packaged(), *_timm())
 
 
 def find(name: str) -> Entry:

@@ -77,6 +77,7 @@ class AnchorSet:
 KNOWN = {
     "ultra_light": AnchorSet((8, 16, 32, 64), ((10, 16, 24), (32, 48), (64, 96), (128, 192, 256)), clip=True),
     "retinaface": AnchorSet((8, 16, 32), ((16, 32), (64, 128), (256, 512))),
+    "retinaface_small": AnchorSet((8, 16, 32), ((10, 20), (32, 64), (128, 256))),
 }
 
 

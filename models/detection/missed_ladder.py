@@ -80,7 +80,8 @@ def remark(case: MissedCase) -> str:
         alone = case.evidence.class_alone(float(case.matching.score[case.best]), origin)
         if alone is not None:
             weak = "objectness" if own < alone else "class score"
-            parts.append(f"Objectness {own:.2f} and class {alone:.2f} make that score: the {weak} holds it down.")
+            factors = f"Objectness {near(own, 0)} and class {near(alone, 0)}"
+            parts.append(f"{factors} make that score: the {weak} holds it down.")
     if case.left >= 0:
         score, label = float(case.matching.score[case.left]), case.names[case.matching.label[case.left]]
         left = near(score, case.settings.score)

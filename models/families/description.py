@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from itertools import pairwise
 
-from models.families.proposal import Shapes
+from models.families.proposal import STATISTICS, Shapes
 
 _STAGE = re.compile(r"(?:^|\.)((?:layer|stage|block|conv)s?_?\d+)(?:\.|$)")
 
@@ -82,7 +82,7 @@ def _ends(shapes: Shapes, kernels: Shapes, linear: Shapes) -> str:
         said.append(
             f"ends in {count:,} number{'s' * (count > 1)}" + (f", as for {count:,} classes" if count > 1 else "")
         )
-    count = sum(_size(shape) for shape in shapes.values())
+    count = sum(_size(shape) for name, shape in shapes.items() if not name.endswith(STATISTICS))
     said.append(f"has {count:,} parameters")
     return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else ["It " + said[0]]) + "."
 

@@ -6,10 +6,15 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from models.families import chain, residual
+from models.families import chain, generators, minifasnet, residual, retinaface, unet, variational
 from models.families.proposal import Proposal, Shapes
 
 FAMILIES: tuple[Callable[[Shapes], Proposal | None], ...] = (
+    retinaface.propose,
+    minifasnet.propose,
+    unet.propose,
+    variational.propose,
+    generators.propose,
     residual.propose,
     chain.propose,
 )

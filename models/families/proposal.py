@@ -41,7 +41,10 @@ class Proposal:
     `build` makes it under a choice for every name in `offered`, the assumptions, whose first choices are usual. `side`
     is that of its input in px, `channels` what its pictures have, `inputs` the names of the ways in which its values
     are usually scaled, `classes` the names of its classes. `judged` are the assumptions that pictures can decide.
-    `renamed` returns the tensors by the names that the network gives them.
+    `renamed` returns the tensors by the names that the network gives them. `about` goes into its card, and `told` what
+    depends on the assumptions. `measure` returns how badly a network does on pictures (N, 3, S, S) from 0 to 1, where
+    the statistics in normalisation layers do not tell, `evidence` says that number in words, and
+    up to `fits` it leaves no doubt.
     """
 
     title: str
@@ -55,6 +58,10 @@ class Proposal:
     judged: tuple[str, ...] = ()
     renamed: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict
     about: Mapping[str, Any] = field(default_factory=dict)
+    told: Callable[[Mapping[str, str]], Mapping[str, Any]] = lambda assumed: {}
+    measure: Callable[[nn.Module, Tensor], float] | None = None
+    fits: float = 0.1
+    evidence: str = "On bundled pictures its normalisation layers get values {} nats from those in training"
 
 
 class Rebuilt(nn.Module):
@@ -73,6 +80,10 @@ class Rebuilt(nn.Module):
 
 class RebuiltClassifier(Rebuilt):
     """A rebuilt network that returns one score per class (N, K)."""
+
+
+class RebuiltSegmenter(Rebuilt):
+    """A rebuilt network that returns scores of every pixel (N, K, h, w); one is the logit of the foreground."""
 
 
 class Path(nn.Module):

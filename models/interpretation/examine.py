@@ -191,7 +191,9 @@ def family(layout: DetectorLayout) -> str:
         return "YuNet" if outputs == 12 and layout.class_count == 1 else "YOLOX"
     if layout.code.name == DISTRIBUTION and layout.code.bins == 8:
         return "NanoDet or PicoDet"
-    return {"retinaface": "RetinaFace", "ultra_light": "Ultra-Light"}.get(layout.code.anchors, "")
+    return {"retinaface": "RetinaFace", "retinaface_small": "RetinaFace", "ultra_light": "Ultra-Light"}.get(
+        layout.code.anchors, ""
+    )
 
 
 def _like(preparation: Preparation, usual: tuple[str, str, str, str] | None) -> bool:

@@ -12,10 +12,10 @@ import numpy as np
 
 from models import output_files
 from models.live.capture import opencv
+from models.live.encoders import Encoder, encoder
 from models.output_files import OutputFiles
 from models.types import Pixels, Refusal
 
-CODE = "mp4v"  # MPEG-4 part 2: OpenCV's wheels include no H.264 encoder
 ROOM_BYTES = 64 << 20
 LOOK_EVERY = 30
 LONGEST_GAP_S = 60.0
@@ -32,7 +32,7 @@ class Recording:
         self.fps = fps
         self.written = 0
         self._begin: float | None = None
-        self._writer = None
+        self._writer: Encoder | None = None
         self._size = (0, 0)
         self._own = OutputFiles() if files is None else None
         try:
@@ -54,15 +54,14 @@ class Recording:
         cv2 = opencv()
         if self._writer is None:
             height, width = pixels.shape[:2]
-            # The codec needs even sizes, and OpenCV would cut off an odd row, so the last row or column is repeated.
+            # Codecs need even sizes, and OpenCV would cut off an odd row, so the last row or column is repeated.
             self._size = (width + width % 2, height + height % 2)
-            code = cv2.VideoWriter_fourcc(*CODE)
-            self._writer = cv2.VideoWriter(str(self._part), cv2.CAP_FFMPEG, code, self.fps, self._size)
-            if not self._writer.isOpened():
+            self._writer = encoder(self._part, self._size, self.fps)
+            if self._writer is None:
                 raise Refusal(f"{self.path.name} cannot be written.", advice="Choose another name or folder.")
         if self.written % LOOK_EVERY == 0:
             self._room()
-        frame = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2BGR)
+        frame = np.ascontiguousarray(pixels)
         width, height = self._size
         if 0 <= width - frame.shape[1] <= 1 and 0 <= height - frame.shape[0] <= 1:
             rim = (0, height - frame.shape[0], 0, width - frame.shape[1])
@@ -70,7 +69,7 @@ class Recording:
         else:
             frame = cv2.resize(frame, self._size, interpolation=cv2.INTER_AREA)
         for _ in range(self._times(at)):
-            self._writer.write(frame)
+            self._writer.write(np.asarray(frame, np.uint8))
             self.written += 1
 
     def close(self) -> None:
@@ -80,7 +79,7 @@ class Recording:
         missing. A file of its own keeps the frames it has, and is playable.
         """
         if self._writer is not None:
-            self._writer.release()
+            self._writer.close()
             self._writer = None
         if not self.written:
             self._discard()

@@ -150,25 +150,25 @@ def recognise(state: Mapping[str, Tensor], *, file: str = "This file") -> tuple[
     points = points_in(state)
     nearest, best = "", 0
     for name in (n for n in BUILDERS if n not in card.CLASSIFIERS):
-        wanted = _shapes(name, ANY_CLASSES, points).keys()
+        wanted = shapes_of(name, ANY_CLASSES, points).keys()
         shared = len(wanted & given.keys())
         if shared > best:
             nearest, best = name, shared
         if shared == len(given) == len(wanted):
             own = [len(OWN_CLASSES[name])] if name in OWN_CLASSES else []
             for classes in own or _class_counts(state):
-                if _shapes(name, classes, points) == given:
+                if shapes_of(name, classes, points) == given:
                     return name, classes
-    if found := classifier(given, lambda name, classes: _shapes(name, classes, points)):
+    if found := classifier(given, lambda name, classes: shapes_of(name, classes, points)):
         return found
     for name, classes in relatives(given):
-        shared = len(_shapes(name, classes, points).items() & given.items())
+        shared = len(shapes_of(name, classes, points).items() & given.items())
         if shared > best:
             nearest, best = name, shared
     near = best > len(given) // 4
     hint = f" The nearest is {nearest}: {best} of {len(given)} tensors fit." if near else ""
     counts = classes_in(given) if nearest in card.CLASSIFIERS else _class_counts(state)
-    wanted = _shapes(nearest, next(iter(counts), ANY_CLASSES), points) if near else {}
+    wanted = shapes_of(nearest, next(iter(counts), ANY_CLASSES), points) if near else {}
     raise UnknownWeights(
         f"{file} holds the weights of no network that Vitrine knows.{hint}",
         advice="It opens the bundled networks, torchvision's classifiers and its detectors: SSD, SSDLite, RetinaNet, "
@@ -296,7 +296,8 @@ def _class_counts(state: Mapping[str, Tensor]) -> list[int]:
 
 
 @cache
-def _shapes(name: str, classes: int, points: int) -> dict[str, tuple[int, ...]]:
+def shapes_of(name: str, classes: int, points: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of an architecture's tensors by name, without counters of batches seen."""
     # RegNet computes its widths with tensors, which need real values: it cannot be built on the meta device.
     with torch.device("cpu" if name.startswith("regnet") else "meta"), unfilled():
         net = build(name, classes=classes, points=points)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from torch import Tensor
 
@@ -26,7 +25,9 @@ ENTRY = {
     "help": "A training may keep the weights and their moving average in one file.",
 }
 COUNTER = "num_batches_tracked"
-_SHOWN, _LISTED = 3, 200
+# Where training scripts keep the state of the optimizer, whose tensors are no network's.
+OPTIMIZERS = ("optimizer", "optimizer_state_dict", "optimizer_states", "optim", "opt", "scheduler", "lr_schedulers")
+_SHOWN, _LISTED, _DEEPEST = 3, 200, 3
 
 
 def sets(loaded: object, name: str) -> dict[str, dict[str, Tensor]]:
@@ -35,11 +36,9 @@ def sets(loaded: object, name: str) -> dict[str, dict[str, Tensor]]:
     Each is as saved, without wrappers such as {"state_dict": ...}, and without a module prefix such as Lightning's
     "model." if an average or a loss is stored beside it. Raises Refusal if there is none.
     """
-    if _is_state(loaded):
-        return _parts(loaded)  # pyright: ignore[reportArgumentType]
-    inner: dict[str, Any] = {}
-    if isinstance(loaded, Mapping):
-        inner = {str(key): value for key, value in loaded.items() if _is_state(value)}
+    if (state := _state(loaded)) is not None:
+        return _parts(state)
+    inner = _inside(loaded)
     known = [key for key in (*WRAPPERS, *AVERAGES) if key in inner]
     if known:
         found = {key: inner[key] for key in known}
@@ -152,10 +151,34 @@ def _parts(state: State) -> dict[str, dict[str, Tensor]]:
     return {w: {n.removeprefix(p): t for n, t in state.items() if n.startswith(p)} for w, p in begin.items()}
 
 
-def _is_state(value: object) -> bool:
-    if not isinstance(value, Mapping) or not value:
-        return False
-    return all(isinstance(k, str) and isinstance(v, Tensor) for k, v in value.items())
+def _inside(loaded: object, depth: int = 0) -> dict[str, dict[str, Tensor]]:
+    """Return the state dicts in a mapping by their keys; if it has none, those in its mappings, a few levels deep."""
+    if not isinstance(loaded, Mapping) or depth > _DEEPEST:
+        return {}
+    found = {str(key): state for key, value in loaded.items() if (state := _state(value)) is not None}
+    if found:
+        return found
+    for key, value in loaded.items():
+        if str(key) not in OPTIMIZERS:
+            found |= {
+                name if name not in found else f"{key}.{name}": s for name, s in _inside(value, depth + 1).items()
+            }
+    return found
+
+
+def _state(value: object) -> dict[str, Tensor] | None:
+    """Return the tensors of a mapping of names to tensors, None if it is none.
+
+    A few plain values may lie among many tensors of layers, such as the values of masks; they are left out.
+    """
+    if not isinstance(value, Mapping) or not value or not all(isinstance(key, str) for key in value):
+        return None
+    found = {str(name): tensor for name, tensor in value.items() if isinstance(tensor, Tensor)}
+    rest = [one for one in value.values() if not isinstance(one, Tensor)]
+    layers = sum("." in name for name in found)
+    if rest and (layers <= len(rest) or any(isinstance(one, Mapping) for one in rest)):
+        return None
+    return found or None
 
 
 def _few(names: Sequence[str]) -> str:

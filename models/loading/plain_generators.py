@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from models import model_name
+from models.families.statistics import distances
 from models.loading import layer_chain
 from models.loading.plain_layouts import LAYOUTS, MLPVAE, ConvVAE, PlainGAN
 from models.types import Refusal
@@ -99,12 +103,35 @@ def _gan(
     if partner:
         own = {**ACTIVATION, "title": "Discriminator's", "choices": ("leaky_relu", "relu", "tanh", "elu")}
         offered["critic"] = own
+    if "eps" in offered:
+        offered |= _judged(layers, offered, given)
     assumed = model_name.check(given, offered, name=file.name)
     generator, dims = layer_chain.rebuild(layers, assumed)
     judge = layer_chain.rebuild(critic, {**assumed, "activation": assumed["critic"]})[0] if partner else None
     net = PlainGAN(generator, judge, dims=dims, value_range=layer_chain.OUTPUTS[assumed["output"]][1])
     about = _about("PlainGAN", offered, assumed)
     return net, {**about, "discriminator": partner.name if partner else "none was found beside it"}
+
+
+def _judged(
+    layers: dict[int, dict[str, Tensor]], offered: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Return the assumptions on activation and epsilon with those first that fit the statistics kept in training."""
+    names = ("activation", "eps")
+    tried: dict[tuple[str, ...], float] = {}
+    for way in itertools.product(*((given[n],) if n in given else offered[n]["choices"] for n in names)):
+        with suppress(Refusal, KeyError, ValueError):
+            assumed = {"output": "tanh", **dict(zip(names, way, strict=True))}
+            net, dims = layer_chain.rebuild(layers, assumed)
+            codes = torch.randn(64, dims, generator=torch.Generator().manual_seed(0))
+            with torch.inference_mode():
+                tried[way] = distances(net.eval(), codes)[1]
+    best = min(tried, key=tried.__getitem__, default=())
+    return {
+        name: {**offered[name], "choices": (value, *(v for v in offered[name]["choices"] if v != value))}
+        for name, value in zip(names, best, strict=False)
+        if name not in given
+    }
 
 
 def beside(file: Path) -> Path | None:

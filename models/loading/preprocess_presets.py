@@ -99,11 +99,17 @@ def assumed(own: Preprocess, given: Mapping[str, str]) -> tuple[Preprocess, dict
     offered: dict[str, dict[str, Any]] = {
         "input": {**INPUT, "choices": (first, *(name for name in PRESETS if name != first))},
         "fit": {**FIT, "choices": (own.fit, *(fit for fit in FITS if fit != own.fit))},
-        "colours": {**COLOURS, "choices": ORDERS[::-1] if given.get("input") in BGR else ORDERS},
+        "colours": {**COLOURS, "choices": _orders(own.order, given.get("input", ""))},
     }
     chosen = model_name.check({k: v for k, v in given.items() if k in offered}, offered, name="This model")
     made = known.get(chosen["input"], own)
     return replace(made, fit=chosen["fit"], order=chosen["colours"]), offered
+
+
+def _orders(own: str, chosen: str) -> tuple[str, ...]:
+    """Return the orders of colours, the usual one first: that of a chosen preset, else the network's own."""
+    first = "bgr" if chosen in BGR or (not chosen and own == "bgr") else "rgb"
+    return (first, *(order for order in ORDERS if order != first))
 
 
 def others(own: Preprocess, names: Sequence[str]) -> dict[tuple[str, str], Preprocess]:

@@ -15,6 +15,7 @@ from models import model_name
 from models.cards.card import DIGITS, PHOTOS, Card, recognised
 from models.families.find import find
 from models.families.proposal import Proposal, grey
+from models.families.statistics import distances
 from models.loading import architectures, preprocess_presets, weights
 from models.loading.preprocess import FITS, ORDERS, Preprocess
 from models.pictures import images
@@ -44,9 +45,9 @@ INPUT_ORDER = "input order"
 RIGHT, BETTER, CLOSER = 0.8, 0.15, 0.6
 FAR = 2.0  # nats; a trained network that is rebuilt rightly stays below 0.2
 ROUNDS = 5
+MOST_SIDE = 320  # px of the pictures that decide
 MOST_WORK = 40_000_000  # combinations times parameters
 STEP = 0.05  # the least improvement, relative
-FITS_NATS = 0.1  # statistics as near as this leave no doubt
 
 State = Mapping[str, Tensor]
 Rebuilt = tuple[nn.Module, Card, dict[str, dict[str, Any]]]
@@ -64,29 +65,34 @@ def rebuild(card: Card, state: State, given: Mapping[str, str]) -> Rebuilt | Non
     kept = proposal.renamed(state)
     offered = {name: dict(item) for name, item in proposal.offered.items()}
     evidence: list[str] = []
-    if proposal.task == "classification":
+    ways = proposal.inputs
+    if proposal.task == "classification" or proposal.judged:
         offered, right = _judged(proposal, kept, offered, given, evidence)
+        ways = offered.pop(INPUT_ORDER, {}).get("choices", ways)
         if right >= RIGHT:
             proposal = replace(proposal, classes=DIGIT_CLASSES)
-    choosable = {name: item for name, item in offered.items() if name != INPUT_ORDER}
-    own = {name: value for name, value in given.items() if name in choosable}
-    assumed = model_name.check(own, choosable, name=card.name)
+    own = {name: value for name, value in given.items() if name in offered}
+    assumed = model_name.check(own, offered, name=card.name)
     net = _built(proposal, kept, assumed, card.name)
     note = f"Recognised by its tensors: {proposal.title}."
-    about: dict[str, Any] = {"note": " ".join((note, *evidence)), **proposal.about}
+    about: dict[str, Any] = {"note": " ".join((note, *evidence)), **proposal.about, **proposal.told(assumed)}
     classes = proposal.classes
-    if proposal.task == "classification":
-        side = proposal.about.get("sides", {}).get(assumed.get("structure", ""), proposal.side)
-        about.pop("sides", None)
+    if proposal.task in ("classification", "segmentation") and {**card.about, **about}.keys() >= {"preprocessing"}:
         if "preprocessing" not in card.about:
-            ways = offered.pop(INPUT_ORDER, {}).get("choices", proposal.inputs)
-            made, more = _inputs(ways, side, proposal.channels, given)
+            made, more = preprocess_presets.assumed(Preprocess.of(about["preprocessing"]), given)
             offered |= more
             about["preprocessing"] = made.about
-        if not card.classes and classes and not classes[0].startswith("class "):
-            offered["names"] = {**NAMES, "choices": ("assumed", "numbers")}
-            if given.get("names") == "numbers":
-                classes = tuple(f"class {number}" for number in range(len(classes)))
+    elif proposal.task == "classification":
+        side = proposal.about.get("sides", {}).get(assumed.get("structure", ""), proposal.side)
+        made, more = _inputs(ways, side, proposal.channels, given)
+        offered |= more
+        about["preprocessing"] = made.about
+    about.pop("sides", None)
+    named = bool(classes) and not classes[0].startswith("class ")
+    if proposal.task == "classification" and named and not card.classes:
+        offered["names"] = {**NAMES, "choices": ("assumed", "numbers")}
+        if given.get("names") == "numbers":
+            classes = tuple(f"class {number}" for number in range(len(classes)))
     made_card = recognised(card, architecture=proposal.title, task=proposal.task, classes=classes, about=about)
     return net, made_card, offered
 
@@ -148,9 +154,11 @@ def _judged(
     """
     sides = proposal.about.get("sides", {})
     current = {name: given.get(name, item["choices"][0]) for name, item in offered.items()}
-    current["input"] = given.get("input", proposal.inputs[0])
+    fixed = Preprocess.of(proposal.about["preprocessing"]) if "preprocessing" in proposal.about else None
+    fixed = prepared("zero_one", proposal.side) if proposal.measure is not None else fixed
+    current["input"] = "zero_one" if fixed else given.get("input", proposal.inputs[0])
     choices = {name: offered[name]["choices"] for name in proposal.judged if name not in given}
-    if "input" not in given:
+    if "input" not in given and fixed is None:
         choices["input"] = proposal.inputs
     measure = _measure(proposal)
     known: dict[tuple[str, ...], tuple[float, float]] = {}
@@ -162,7 +170,7 @@ def _judged(
             try:
                 net = _built(proposal, state, {**rest}, "these weights")
                 side = sides.get(rest.get("structure", ""), proposal.side)
-                known[key] = measure(net, prepared(assumed["input"], side))
+                known[key] = measure(net, fixed or prepared(assumed["input"], side))
             except (RuntimeError, ValueError, KeyError):
                 known[key] = (0.0, 1e6)
         return known[key]
@@ -173,7 +181,7 @@ def _judged(
     ):
         return offered, 0.0  # refused where the choices are checked
     first = tried(current)
-    doubtful = _doubtful(first)
+    doubtful = _doubtful(first, proposal.fits)
     rest = {name: options for name, options in choices.items() if name != "structure"}
     work = math.prod(map(len, rest.values())) * sum(tensor.numel() for tensor in state.values())
     if doubtful and work < MOST_WORK:
@@ -191,7 +199,7 @@ def _judged(
         current = usual
     changed = current != usual
     if first[0] >= RIGHT or tried(current)[1] < float("inf"):
-        evidence.append(_told(first, tried(current), changed))
+        evidence.append(_told(proposal, first, tried(current), changed=changed))
     result = {
         name: {**item, "choices": _leading(current[name], item["choices"])} if name in choices else item
         for name, item in offered.items()
@@ -200,10 +208,10 @@ def _judged(
     return {**result, INPUT_ORDER: {"choices": ways}}, tried(current)[0]
 
 
-def _doubtful(measured: tuple[float, float]) -> bool:
+def _doubtful(measured: tuple[float, float], fits: float) -> bool:
     """Return whether pictures can decide, and say that the usual choices do not fit."""
     right, distance = measured
-    return right < RIGHT and (distance > FITS_NATS if distance < float("inf") else right > 0)
+    return right < RIGHT and (distance > fits if distance < float("inf") else right > 0)
 
 
 def _rank(measured: tuple[float, float]) -> float:
@@ -225,13 +233,13 @@ def _clearly_better(other: tuple[float, float], current: tuple[float, float]) ->
     return other[1] < CLOSER * current[1]
 
 
-def _told(before: tuple[float, float], after: tuple[float, float], changed: bool) -> str:
+def _told(proposal: Proposal, before: tuple[float, float], after: tuple[float, float], *, changed: bool) -> str:
     """Return the evidence in a sentence."""
     if after[0] >= RIGHT:
         usual = f", with the usual choices {before[0]:.0%}" if changed else ""
         return f"Of ten bundled digits it tells {after[0]:.0%} right{usual}."
     usual = f" (with the usual choices {before[1]:.2g})" if changed else ""
-    text = f"On bundled pictures its normalisation layers get values {after[1]:.2g} nats from those in training{usual}"
+    text = proposal.evidence.format(f"{after[1]:.2g}") + usual
     return f"{text}: that is far, so something assumed here is probably wrong." if after[1] > FAR else f"{text}."
 
 
@@ -247,49 +255,23 @@ def _measure(proposal: Proposal) -> Callable[[nn.Module, Preprocess], tuple[floa
     plain: dict[int, Tensor] = {}
 
     def measure(net: nn.Module, preprocess: Preprocess) -> tuple[float, float]:
-        side = preprocess.size[0]
+        side = min(preprocess.size[0], MOST_SIDE)
         if side not in plain:
             unscaled = prepared("zero_one", side)
             plain[side] = torch.cat([unscaled.input(one, torch.device("cpu")) for one in pixels])
         mean, std = (torch.tensor(each).view(1, 3, 1, 1) for each in (preprocess.mean, preprocess.std))
         inputs = plain[side].flip(1) if preprocess.order == "bgr" else plain[side]
+        if proposal.measure is not None:
+            with torch.inference_mode():
+                return 0.0, proposal.measure(net, inputs)
         inputs = (inputs * preprocess.range - mean) / std
         inputs = grey(inputs) if proposal.channels == 1 else inputs
         with torch.inference_mode():
             scores, distance = distances(net, inputs)
         right = 0.0
-        if digits and scores.shape == (len(DIGIT_CLASSES), len(DIGIT_CLASSES)):
+        if digits and isinstance(scores, Tensor) and scores.shape == (len(DIGIT_CLASSES), len(DIGIT_CLASSES)):
             labels = torch.arange(len(DIGIT_CLASSES))
             right = float((scores.argmax(1) == labels).float().mean())
         return right, distance
 
     return measure
-
-
-def distances(net: nn.Module, inputs: Tensor) -> tuple[Tensor, float]:
-    """Return the network's output, and how far what reaches its normalisation layers is from what they saw in training.
-
-    That is the mean Kullback-Leibler divergence in nats of each channel, both taken as normal, over all layers.
-    """
-    found: list[float] = []
-
-    def see(module: Any, given: Any) -> None:
-        x = given[0].transpose(0, 1).flatten(1).double()
-        mean, variance = module.running_mean.double(), module.running_var.double() + module.eps
-        own = x.var(1) + module.eps
-        each = (own + (x.mean(1) - mean) ** 2) / variance - 1 + (variance / own).log()
-        found.append(float(each.clamp_max(1e6).mean() / 2))
-
-    kinds = nn.BatchNorm1d | nn.BatchNorm2d
-    hooks = [
-        module.register_forward_pre_hook(see)
-        for module in net.modules()
-        if isinstance(module, kinds) and module.running_mean is not None
-    ]
-    try:
-        output = net(inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    usable = [value for value in found if math.isfinite(value)]
-    return output, sum(usable) / len(usable) if usable else float("inf")

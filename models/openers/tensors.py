@@ -18,6 +18,7 @@ from models.loading import (
     architectures,
     checkpoint,
     heads,
+    likeness,
     plain_generators,
     preprocess_presets,
     rebuilt_networks,
@@ -31,6 +32,7 @@ from models.types import Refusal
 from models.user_code import networks
 from models.zoo import rebuild
 
+ARCHITECTURE = "architecture"
 UNKNOWN = "Vitrine knows no network with these tensors, so nothing is found in pictures yet; its filters can be seen."
 
 
@@ -64,9 +66,12 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
         net, card = _network(card, state, file, given)
     except architectures.UnknownWeights as unknown:
         networks.waiting(file.name)
-        if given or not holds_layers(state):
+        if given.keys() == {ARCHITECTURE}:
+            net, card = likeness.chosen(card, state, given[ARCHITECTURE])
+        elif given or not holds_layers(state):
             raise
-        net, card = _weights_only(card, state, unknown)
+        else:
+            net, card = _weights_only(card, state, unknown)
     if pickled:
         note = " ".join(filter(None, (pickled, str(card.about.get("note", "")))))
         card = replace(card, about={**card.about, "note": note})
@@ -91,7 +96,12 @@ def _weights_only(card: Card, state: Mapping[str, torch.Tensor], refusal: Refusa
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     nearest = str(refusal).partition(" The nearest is ")[2]
     note = " ".join(filter(None, (UNKNOWN, describe(shapes), f"The nearest known is {nearest}" if nearest else "")))
-    about: dict[str, Any] = {"note": note, "unknown": True, "differences": refusal.details}
+    about: dict[str, Any] = {
+        "note": note,
+        "unknown": True,
+        "alike": likeness.ranked(state),
+        "differences": refusal.details,
+    }
     made = cards.recognised(card, architecture="unknown", task="weights", about=about)
     return WeightsOnly(state), made
 
@@ -108,14 +118,15 @@ def _network(
         net, about = proposed
         return net, cards.recognised(card, architecture=about["architecture"], task=about["task"], about=about)
     net, card, offered = _recognised(card, state, given)
-    offered |= architectures.normalisation(net)
+    own_eps = "eps" in offered
+    offered |= {} if own_eps else architectures.normalisation(net)
     if card.task == "classification" and "preprocessing" not in beside and "input" not in offered:
         published = card.about["preprocessing"]
         made, more = preprocess_presets.assumed(Preprocess.of(published), given)
         offered |= more
         card = replace(card, about={**card.about, "preprocessing": made.about})
     assumed = model_name.check(given, offered, name=card.name)
-    if "eps" in given:
+    if "eps" in given and not own_eps:
         architectures.set_eps(net, float(given["eps"]))
     items = {key: {**item, "value": assumed[key]} for key, item in offered.items()}
     return net, replace(card, about={**card.about, "assumptions": items})
@@ -128,8 +139,12 @@ def _recognised(
     try:
         architecture, classes = architectures.recognise(state, file=card.name)
     except Refusal:
-        found = rebuild.rebuild(card, state, given) or rebuilt_networks.rebuild(card, state, given)
-        if found is None:
+        try:
+            found = rebuild.rebuild(card, state, given)
+        except Refusal:  # of the zoo but for its head, for instance: a family may have it whole
+            if (found := rebuilt_networks.rebuild(card, state, given)) is None:
+                raise
+        if (found := found or rebuilt_networks.rebuild(card, state, given)) is None:
             raise
         return found
     net = _built(architecture, classes, state, card.name)

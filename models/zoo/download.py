@@ -270,7 +270,8 @@ def _refusal(error: Exception, url: str, place: Path) -> Refusal:
     reason: object = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(reason, OSError) and reason.errno in FULL:
         message = f"The disk became full while {place.name} was downloaded."
-        return Refusal(message, advice=f"Make room on the disk of {place.parent}; the next try goes on from there.")
+        advice = f"Make room on the disk of {place.parent}; the next attempt continues from there."
+        return Refusal(message, advice=advice)
     if isinstance(reason, PermissionError):
         message = f"{place.name} may not be written to {place.parent}."
         return Refusal(message, advice="Change its permissions, or set TORCH_HOME to a folder of your own.")

@@ -277,7 +277,7 @@ def _writes(node: ast.AST) -> bool:
     if last in ("open", "fdopen") and (name in ("open", "io.open", "os.fdopen") or "." in name) and name != "os.open":
         written = part_of(node)
         return bool(set(_mode(node)) & set("wax+")) and not written
-    return last == "VideoWriter" and "_part" not in ast.unparse(node)
+    return last in ("VideoWriter", "write_frames") and "_part" not in ast.unparse(node)
 
 
 IN_MEMORY = ("file", "content", "state")  # what a BytesIO, a QBuffer or a dictionary is called here

@@ -24,6 +24,8 @@ from viewer.session.document import Document
 from viewer.session.job_queue import InlineLane
 from viewer.session.session import Session
 from viewer.window.docks import SIDE_PX
+from viewer.window.invitations import NEVER_EMPTY
+from viewer.window.invitations import of as invitations_of
 from viewer.window.main_window import Window
 from viewer.window.workspaces import BY_ID, WORKSPACES, fitting
 
@@ -93,3 +95,26 @@ def test_no_panel_widens_its_dock(window: Window) -> None:
         if (width := panel.needed_width()) > most:
             wide[entry.id] = width
     assert not wide, f"in docks of {SIDE_PX} px at the right: {wide}"
+
+
+def test_every_empty_panel_invites_with_a_button(qtbot: QtBot, engine: Engine) -> None:
+    """The command exists, and its button is shown in the panel as long as what it brings is not there."""
+    for model in ("digits-ssd", "digits-lenet", "digits-vae-2d"):
+        session, mail, hook = Session(InlineLane(engine), Document(model=model)), Mailbox(), sys.excepthook
+        session.begin(mail.post, [])
+        window: Any = build(QApplication.instance(), session, mail)
+        sys.excepthook = hook
+        window.show()
+        qtbot.waitUntil(lambda s=session: s.description is not None and not s.stale, timeout=60_000)
+        for entry in PANELS:
+            if entry.lacking(session.description) or entry.id in NEVER_EMPTY:
+                continue
+            window.docks.show(entry.id)
+            holder = window.docks.by_id[entry.id].widget()
+            invitation = next(each for each in invitations_of(entry.id) if each.when(session.store.document))
+            assert invitation.command in window.commands, entry.id
+            assert holder.button.isVisibleTo(holder) and holder.button.text() == invitation.title, entry.id
+            assert invitation.help
+        window.close()
+        window.deleteLater()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # type: ignore[arg-type]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as f
@@ -283,3 +285,55 @@ def settled(net: nn.Module, *, side: int, channels: int, seed: int = 0) -> nn.Mo
     with torch.no_grad():
         net(grey(x) if channels == 1 else x)
     return net.eval()
+
+
+class Double(nn.Module):
+    """Two convolutions with norms."""
+
+    def __init__(self, width: int, out: int, inner: int = 0) -> None:
+        super().__init__()
+        inner = inner or out
+        layers: list[nn.Module] = []
+        for a, b in ((width, inner), (inner, out)):
+            layers += [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(inplace=True)]
+        self.double_conv = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.double_conv(x)
+
+
+class UNet(nn.Module):
+    """The best-known plain U-Net, narrow."""
+
+    def __init__(self, channels: int, classes: int, *, bilinear: bool, width: int = 4) -> None:
+        super().__init__()
+        half = 2 if bilinear else 1
+        self.inc = Double(channels, width)
+        sizes = [width, 2 * width, 4 * width, 8 * width, 16 * width // half]
+        for at, (a, b) in enumerate(itertools.pairwise(sizes), 1):
+            down = nn.Module()
+            down.maxpool_conv = nn.Sequential(nn.MaxPool2d(2), Double(a, b))
+            self.add_module(f"down{at}", down)
+        for at, both in enumerate((16 * width, 8 * width, 4 * width, 2 * width), 1):
+            up = nn.Module()
+            out = both // 2 // (half if at < 4 else 1)
+            up.up = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
+            up.conv = Double(both, out, both // 2)
+            if not bilinear:
+                up.up, up.conv = nn.ConvTranspose2d(both, both // 2, 2, 2), Double(both, both // 2)
+            self.add_module(f"up{at}", up)
+        self.outc = nn.Module()
+        self.outc.conv = nn.Conv2d(width, classes, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = [self.inc(x)]
+        for at in (1, 2, 3, 4):
+            maps.append(self.get_submodule(f"down{at}.maxpool_conv")(maps[-1]))
+        x = maps.pop()
+        for at in (1, 2, 3, 4):
+            beside = maps.pop()
+            x = self.get_submodule(f"up{at}.up")(x)
+            tall, wide = beside.shape[2] - x.shape[2], beside.shape[3] - x.shape[3]
+            x = f.pad(x, (wide // 2, wide - wide // 2, tall // 2, tall - tall // 2))
+            x = self.get_submodule(f"up{at}.conv")(torch.cat([beside, x], 1))
+        return self.get_submodule("outc.conv")(x)

@@ -26,21 +26,21 @@ MORE = ("shufflenet_v2_x0_5", "squeezenet1_1", "swin_t", "vgg11_bn", "vit_b_32",
 @pytest.mark.parametrize("name", [*SMALL, *MORE])
 @pytest.mark.parametrize("classes", [1000, 7])
 def test_each_family_is_told_by_its_tensors_and_so_is_the_number_of_classes(name: str, classes: int) -> None:
-    shapes = architectures._shapes(name, classes, 17)
+    shapes = architectures.shapes_of(name, classes, 17)
     state = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
     assert architectures.recognise(state) == (name, classes)
 
 
 @pytest.mark.parametrize("name", UNSEEN)
 def test_what_cannot_be_told_is_left_to_a_card(name: str) -> None:
-    shapes = architectures._shapes(name, 10, 17)
+    shapes = architectures.shapes_of(name, 10, 17)
     with pytest.raises(Refusal, match="no network") as refused:
         architectures.recognise({key: torch.empty(shape, device="meta") for key, shape in shapes.items()})
     assert "card" in refused.value.advice
 
 
 def test_one_tensor_of_another_size_is_another_network() -> None:
-    shapes = dict(architectures._shapes("resnet18", 10, 17))
+    shapes = dict(architectures.shapes_of("resnet18", 10, 17))
     shapes["layer3.1.conv2.weight"] = (256, 250, 3, 3)
     with pytest.raises(Refusal, match="no network that Vitrine knows"):
         architectures.recognise({key: torch.empty(shape, device="meta") for key, shape in shapes.items()})

@@ -116,7 +116,7 @@ def test_a_connection_that_is_cut_keeps_what_came_and_goes_on_from_there(server:
     server.cut = len(DATA) // 2
     with pytest.raises(Refusal, match=r"cut after 0\.5 MB of 1\.0 MB") as told:
         download(server.url, tmp_path / "file.pth", digest=SHA256)
-    assert "goes on from there" in told.value.advice
+    assert "continues from there" in told.value.advice
     assert left(tmp_path) == {"file.pth.part", "file.pth.part.json"}
     server.cut = 0
     heard: list[int] = []

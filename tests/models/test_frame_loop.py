@@ -9,15 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from videos import Stream, frames_of, number_in, numbered, until, video
 
 from models.engine.engine import Engine
-from models.live import capture, reader
+from models.live import capture, encoders, reader
 from models.live.frame_loop import Show
-from models.live.record import Recording
+from models.live.record import Recording, write_film
 from models.live.status import Facts, Opening, Shown
+from models.output_files import OutputFiles
 from models.requests import Request
 from models.types import Failure, Refusal, Result, Source
 
@@ -341,3 +343,35 @@ def test_a_recording_refuses_a_folder(tmp_path: Path) -> None:
     make: Callable[[], Any] = lambda: Recording(str(tmp_path), fps=10)  # noqa: E731
     with pytest.raises(Refusal, match="cannot be written"):
         make()
+
+
+@pytest.mark.parametrize("h264", [True, False])
+def test_films_are_h264_where_ffmpeg_is_and_else_say_that_browsers_may_refuse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, h264: bool
+) -> None:
+    if h264 and not encoders.h264():
+        pytest.skip("imageio-ffmpeg is not installed")
+    monkeypatch.setattr(encoders, "h264", lambda: h264)
+    frames = [numbered(number, size=(160, 121)) for number in range(12)]
+    with OutputFiles() as files:
+        write_film(files, tmp_path / "walk.mp4", frames, fps=12.5)
+    film = cv2.VideoCapture(str(tmp_path / "walk.mp4"))
+    code = int(film.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode()
+    assert code in (("avc1", "h264") if h264 else ("mp4v", "FMP4")) and film.get(cv2.CAP_PROP_FPS) == 12.5
+    film.release()
+    assert encoders.note(tmp_path / "walk.mp4") == ("" if h264 else encoders.BROWSERS)
+    found = frames_of(tmp_path / "walk.mp4")
+    assert len(found) == len(frames) and found[0].shape == (122, 160, 3)
+    for one, other in zip(found, frames, strict=True):
+        assert np.abs(one[:121].astype(int) - other).mean() < 20
+
+
+def test_a_program_that_ends_early_is_noticed_by_the_frames_that_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not encoders.h264():
+        pytest.skip("imageio-ffmpeg is not installed")
+    monkeypatch.setattr(encoders, "FAST", ("-frames:v", "3", *encoders.FAST))
+    with pytest.raises(OSError, match="of 40 frames"), OutputFiles() as files:
+        write_film(files, tmp_path / "walk.mp4", [numbered(number) for number in range(40)], fps=10)
+    assert list(tmp_path.iterdir()) == []

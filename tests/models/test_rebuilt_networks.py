@@ -17,7 +17,12 @@ from PIL import Image
 from torch import nn
 from torchvision.models import resnet18
 
+from models.cards.card import PHOTOS
+from models.detection.iou import iou
 from models.engine import registry
+from models.engine.engine import Engine
+from models.requests import Request
+from models.types import Result, Source
 
 CASES = CHECKPOINTS.parent / "cases"
 DATA = CHECKPOINTS.parent / "data"
@@ -160,3 +165,64 @@ def test_a_real_checkpoint_with_numbers_of_numpy_shows_what_it_is() -> None:
         pytest.skip("the shared cases are not on this machine")
     about = registry.open_model(str(file)).card.about
     assert about["unknown"] and "grey pictures" in about["note"] and "10 classes" in about["note"]
+
+
+@pytest.mark.parametrize(("channels", "classes", "bilinear"), [(3, 2, False), (3, 1, True), (1, 4, False)])
+def test_a_plain_u_net_labels_pixels(channels: int, classes: int, bilinear: bool, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = small.UNet(channels, classes, bilinear=bilinear).eval()
+    torch.save({**net.state_dict(), "mask_values": [0, 255]}, tmp_path / "unet.pth")
+    model = registry.open_model(str(tmp_path / "unet.pth"))
+    x = torch.rand(1, channels, 50, 70)
+    with torch.no_grad():
+        torch.testing.assert_close(model.net(x), net(x), rtol=1e-4, atol=1e-5)
+    assert model.card.task == "segmentation" and len(model.card.classes) == max(classes, 2)
+    engine = Engine(threads=1)
+    answer = engine.run(Request.make("segment", str(tmp_path / "unet.pth"), Source.file(PHOTOS / "cat.jpg")))
+    assert isinstance(answer, Result), answer
+
+
+def test_states_deep_in_a_file_are_found(tmp_path: Path) -> None:
+    net = small.settled(small.TwoStages(), side=28, channels=1)
+    other = {"optimizer": {"state": {0: {"exp_avg.x": torch.ones(2)}}}, "step": 3}
+    torch.save({"checkpoint": {"weights": {"model": net.state_dict()}, **other}}, tmp_path / "w.pt")
+    model = registry.open_model(str(tmp_path / "w.pt"))
+    x = torch.rand(2, 1, 28, 28)
+    with torch.no_grad():
+        torch.testing.assert_close(model.net(x), net(x))
+
+
+def test_the_real_face_detector_finds_one_face_where_it_is() -> None:
+    file = CASES / "models" / "mobilenet0.25_Final.pth"
+    if not file.exists():
+        pytest.skip("the shared cases are not on this machine")
+    engine = Engine(threads=1)
+    found = engine.run(Request.make("detect", str(file), Source.file(PHOTOS / "astronaut.jpg")))
+    assert isinstance(found, Result), found
+    assert len(found.arrays["boxes"]) == 1 and found.arrays["scores"][0] > 0.99
+    assert iou(found.arrays["boxes"], np.array([[178.0, 72.0, 268.0, 178.0]], np.float32))[0] > 0.7
+    none = engine.run(Request.make("detect", str(file), Source.file(PHOTOS / "coffee.jpg")))
+    assert isinstance(none, Result) and len(none.arrays["boxes"]) == 0
+
+
+def test_the_real_network_against_spoofing_is_known_with_its_preparation() -> None:
+    file = CASES / "models" / "2.7_80x80_MiniFASNetV2.pth"
+    if not file.exists():
+        pytest.skip("the shared cases are not on this machine")
+    model = registry.open_model(str(file))
+    assert model.card.architecture == "MiniFASNet for 80 px" and len(model.card.classes) == 3
+    assert (model.preprocess.order, model.preprocess.range, model.preprocess.size) == ("bgr", 255.0, (80, 80))
+    nats = float(model.card.about["note"].partition("get values ")[2].split()[0])
+    assert nats < 0.3, "what reaches the norms is what they saw in training"
+
+
+def test_a_head_of_ones_own_on_torchvisions_network(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = resnet18().eval()
+    net.fc = nn.Sequential(nn.Linear(512, 32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 5)).eval()  # type: ignore[assignment]
+    torch.save({"state_dict": net.state_dict()}, tmp_path / "w.pth")
+    model = registry.open_model(f"{tmp_path / 'w.pth'}?input=imagenet&stem=halved&activation=relu")
+    x = torch.rand(1, 3, 96, 96)
+    with torch.no_grad():
+        torch.testing.assert_close(model.net(x), net(x), rtol=1e-4, atol=1e-4)
+    assert model.preprocess.size == (224, 224) and len(model.card.classes) == 5

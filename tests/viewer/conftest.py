@@ -261,6 +261,8 @@ def desk(
         hook_now = sys.excepthook
         window = build(QApplication.instance(), session, mail, theme_name="dark")
         sys.excepthook = hook_now
+        if not window.settings.geometry:
+            window.resize(1280, 800)  # wider than the screen that there is not
         window.show()
         qtbot.waitExposed(window)
         window.activateWindow()

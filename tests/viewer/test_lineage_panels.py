@@ -291,6 +291,8 @@ def test_without_its_panel_in_view_nothing_is_asked(desk: Make) -> None:
 
 def test_ctrl_and_click_picks_a_second_box_beside_the_selected_one(desk: Make) -> None:
     d = desk(BOARD)
+    d.window.docks.show("lineage")
+    d.window.docks.hide("lineage")  # which keeps it from coming by itself, over the boxes
     ids = d.result.arrays["ids"].tolist()
 
     def click(row: int, modifier: Any = Qt.KeyboardModifier.NoModifier) -> int:

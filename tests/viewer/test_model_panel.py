@@ -174,3 +174,29 @@ def test_weights_that_nearly_fit_are_listed_tensor_by_tensor(desk: Make, weights
         told.text.startswith("mine.ckpt: Vitrine knows no network with these tensors") and "squeezenet1_1" in told.text
     )
     assert "features.0.bias: 64" in told.details
+
+
+def test_weights_of_no_known_network_offer_three_ways_on(desk: Make, weights: Path) -> None:
+    state = torch.load(weights, weights_only=True)["state_dict"]
+    plain = {name.removeprefix("model."): tensor for name, tensor in state.items() if name.startswith("model.")}
+    # The first name tells the family, the others are someone's own.
+    renamed = {f"own{at}.{name.rpartition('.')[2]}": tensor for at, (name, tensor) in enumerate(plain.items())}
+    torch.save({"features.0.weight": plain["features.0.weight"], **dict(list(renamed.items())[1:])}, weights)
+    d, panel = opened(desk, str(weights))
+    told = d.window.toasts.messages[-1]
+    assert told.action is not None and told.action[0] == "Say what it is"
+    ways = panel.unknown
+    assert ways.isVisibleTo(panel) and "Vitrine knows no network" in panel.note.text()
+    wanted: list[str] = []
+    panel.command_wanted.connect(wanted.append)
+    ways.card.click()
+    assert panel.section.opened
+    ways.code.click()
+    assert wanted == ["open-code"]
+    offered = [ways.architectures.itemData(at) for at in range(ways.architectures.count())]
+    assert offered[:2] == ["", "squeezenet1_1"]
+    ways.architectures.setCurrentIndex(1)
+    ways.architectures.activated.emit(1)
+    d.settle()
+    assert d.document.model.endswith("?architecture=squeezenet1_1")
+    assert not ways.isVisibleTo(panel) and "Classifies" in d.session.description.capabilities

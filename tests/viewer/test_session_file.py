@@ -260,6 +260,9 @@ def test_unknown_keys_and_wrong_values_are_named(tmp_path: Path) -> None:
 
 
 PLAIN = [
+    "workspace",
+    "opened",
+    "translated",
     "region_label",
     "method",
     "target",

@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QMenu
 
+from tests.viewer.conftest import SAMPLES
 from viewer.canvas.view import Canvas
 from viewer.widgets.controls.model_picker import ModelBox
 
@@ -20,6 +21,16 @@ def test_only_panels_in_view_are_built(desk: Make) -> None:
     assert {panel.id for panel in window.panels.built} <= AT_FIRST
     window.commands.refresh()
     assert {panel.id for panel in window.panels.built} <= AT_FIRST, "asking what may run builds nothing"
+
+
+def test_a_picture_with_its_boxes_builds_no_panel_out_of_view(desk: Make) -> None:
+    """Fails if something that is asked with every answer, such as what a command may do, builds a panel."""
+    d = desk(SAMPLES[0])
+    assert d.session.results, "boxes are shown"
+    window = d.window
+    assert "activations" in window.panels and "no such panel" not in window.panels
+    in_view = {name for name, dock in window.docks.by_id.items() if not dock.visibleRegion().isEmpty()}
+    assert {panel.id for panel in window.panels.built} <= AT_FIRST | in_view
 
 
 def test_there_is_no_second_pane_before_a_second_model(desk: Make) -> None:

@@ -209,6 +209,7 @@ def test_escape_selects_nothing_and_leads_back_to_the_picture(desk: Make) -> Non
 
 def test_z_zooms_to_the_selection_and_f_back(desk: Make) -> None:
     d = desk(SAMPLES[0])
+    d.window.docks.hide("lineage")  # which would come with the click, and take room
     action = d.window.commands.actions(d.window)["zoom-selection"]
     assert not action.isEnabled()
     fitted = d.canvas.scale_percent

@@ -191,6 +191,20 @@ class Skeletons:
 
 
 @dataclass(frozen=True, eq=False)
+class Overlay:
+    """Another picture (h, w, 3) uint8 RGB, stretched over `extent` (x0, y0, x1, y1) in pixels of the picture.
+
+    It is clipped at the picture's border, and begins at `begin`, an x in pixels of the picture, where a line is drawn;
+    None shows all of it without a line.
+    """
+
+    id: str
+    pixels: NDArray[np.uint8]
+    extent: tuple[float, float, float, float]
+    begin: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Note:
     """A title and lines (name, value) for the card in the corner of the canvas; nothing is painted over the picture."""
 
@@ -204,7 +218,7 @@ class Note:
         return "\n".join([self.title, *("\t".join(line) for line in self.lines)])
 
 
-Layer = Boxes | Links | Heat | Labels | Points | Masks | Skeletons | Note
+Layer = Boxes | Links | Heat | Labels | Overlay | Points | Masks | Skeletons | Note
 FIRST_TRUTH = -2
 
 

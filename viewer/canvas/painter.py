@@ -17,7 +17,20 @@ from PySide6.QtSvg import QSvgGenerator
 from models.types import Float, Pixels
 from viewer.canvas import instances, label
 from viewer.canvas.frame import DARK, Frame, draw_lines, smooth
-from viewer.canvas.layers import Boxes, Heat, Hit, Labels, Layer, Links, Masks, Points, Skeletons
+from viewer.canvas.layers import (
+    MISSED,
+    WRONG,
+    Boxes,
+    Heat,
+    Hit,
+    Labels,
+    Layer,
+    Links,
+    Masks,
+    Overlay,
+    Points,
+    Skeletons,
+)
 from viewer.canvas.mosaic import ZERO
 from viewer.theme import class_colour, heat_lut
 
@@ -25,6 +38,7 @@ Order = tuple[bool, tuple[int, ...]]  # with dark edges or not; class ids, lowes
 Orders = tuple[Order, ...]
 
 MAX_LABELS = 300
+VERDICTS = (WRONG, MISSED)  # their labels are never left out, and lie above those of what is right
 # With this many boxes, dark edges would overlap and only darken the picture.
 DENSE = 20_000
 TINY_PX = 12.0
@@ -126,6 +140,8 @@ def _shapes(frame: Frame, layers: Sequence[Layer], orders: Orders) -> None:
                 _links(frame, layer)
             case Heat():
                 _heat(frame, layer)
+            case Overlay():
+                _overlay(frame, layer)
             case Labels():
                 _image(frame, layer, _label_image(layer), smooth=False)
             case Points():
@@ -270,7 +286,12 @@ def _tags(frame: Frame, layer: Boxes, *, marked: Sequence[int]) -> list[label.Ta
         return []
     outset = (frame.length(layer.width) + frame.length(1.0)) * np.array([-1, -1, 1, 1])
     return [
-        label.Tag(placed[at] + outset, layer.text(row), class_colour(int(layer.colours[row])))
+        label.Tag(
+            placed[at] + outset,
+            layer.text(row),
+            class_colour(int(layer.colours[row])),
+            must=int(layer.colours[row]) in VERDICTS,
+        )
         for at, row in zip(np.flatnonzero(large).tolist(), rows[large].tolist(), strict=True)
         if layer.text(row)
     ]
@@ -345,6 +366,24 @@ def _image(frame: Frame, layer: Heat | Labels, image: QImage, *, smooth: bool) -
     frame.painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
     frame.painter.drawImage(QRectF(x0, y0, x1 - x0, y1 - y0), image)
     frame.painter.restore()
+
+
+def _overlay(frame: Frame, layer: Overlay) -> None:
+    """Draw another picture over the picture, from `begin` on, with a line where it begins."""
+    x0, y0, x1, y1 = frame.place([layer.extent], snap=False)[0]
+    left, top, right, bottom = frame.bounds
+    begin = left
+    if layer.begin is not None:
+        begin = float(np.clip(frame.place([[layer.begin, 0.0]])[0, 0], left, right))
+    frame.painter.save()
+    frame.painter.setClipRect(QRectF(begin, top, right - begin, bottom - top), Qt.ClipOperation.IntersectClip)
+    frame.painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    frame.painter.drawImage(QRectF(x0, y0, x1 - x0, y1 - y0), as_image(layer.pixels))
+    frame.painter.restore()
+    if layer.begin is not None:
+        for width, ink in ((3.0, DARK), (1.0, _LIGHT)):
+            frame.painter.setPen(frame.pen(ink, width=frame.length(width)))
+            draw_lines(frame.painter, np.array([[begin, top, begin, bottom]]))
 
 
 def _heat(frame: Frame, layer: Heat) -> None:

@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QNativeGestureEvent, QResizeEvent, QWheelEvent
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QNativeGestureEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QApplication, QRubberBand, QWidget
 
 from viewer.canvas.card import Card
@@ -55,6 +63,7 @@ class Canvas(QWidget):
     double_clicked = Signal(object)
     region_drawn = Signal(QRectF)
     zoom_changed = Signal(float)
+    menu_wanted = Signal(object, QPoint)
     look_changed = Signal(object)
     picture_changed = Signal()
     layers_changed = Signal()
@@ -261,6 +270,13 @@ class Canvas(QWidget):
         self._feel(event.position())
         if event.button() == Qt.MouseButton.LeftButton and self._pointer is not None:
             self.double_clicked.emit(self._pointer)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Ask for a menu of what is under the pointer, or by the keyboard of what was last under it."""
+        if event.reason() == QContextMenuEvent.Reason.Mouse or self._position is None:
+            self._feel(QPointF(event.pos()))
+        if self._pointer is not None:
+            self.menu_wanted.emit(self._pointer, event.globalPos())
 
     def leaveEvent(self, event: QEvent) -> None:
         self._position = None

@@ -14,6 +14,7 @@ from viewer.widgets.controls.elided_label import plain
 
 MENUS = ("File", "Edit", "View", "Model", "Inspect", "Help")
 NOTHING_HERE = "Nothing here yet"
+LAST = "quit"  # the group that ends a menu, whoever adds others after it
 
 
 def nothing() -> None:
@@ -62,7 +63,7 @@ class Commands:
 
     def __init__(self, commands: Iterable[Command] = ()) -> None:
         self._commands: dict[str, Command] = {}
-        self._sequences: list[tuple[QKeySequence, str]] = []
+        self._sequences: dict[str, list[tuple[QKeySequence, str]]] = {}  # by the first keys of the sequence
         self._actions: dict[str, _Action] = {}
         self._submenus: list[_Submenu] = []
         for command in commands:
@@ -78,10 +79,12 @@ class Commands:
             raise ValueError(f"{command.id}: the actions are built already.")
         for text in command.shortcuts:
             new = _sequence(text)
-            for taken, owner in self._sequences:
+            # Sequences that begin differently cannot collide.
+            alike = self._sequences.setdefault(new.toString().split(", ")[0], [])
+            for taken, owner in alike:
                 if {new.matches(taken), taken.matches(new)} != {QKeySequence.SequenceMatch.NoMatch}:
                     raise ValueError(f"{command.id}: the shortcut {text!r} collides with that of {owner!r}.")
-            self._sequences.append((new, command.id))
+            alike.append((new, command.id))
         self._commands[command.id] = command
         return command
 
@@ -160,7 +163,7 @@ class Commands:
 
     def _fill(self, menu: QMenu, plan: _Menu) -> None:
         menu.setToolTipsVisible(True)
-        for entries in plan.groups.values():
+        for _, entries in sorted(plan.groups.items(), key=lambda item: item[0] == LAST):
             if not menu.isEmpty():
                 menu.addSeparator()
             for entry in entries:

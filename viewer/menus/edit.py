@@ -84,6 +84,25 @@ def commands(w: Window) -> list[Command]:
             enabled=lambda: store.document.selected >= 0,
         ),
         Command(
+            "select-best",
+            "Select the best box",
+            partial(select_best, w),
+            menu="Edit",
+            group="select",
+            help="The detection with the highest score",
+            enabled=lambda: w.has_result,
+        ),
+        Command(
+            "remove-picture",
+            "Remove this picture",
+            lambda: w.session.remove(store.document.current),
+            menu="Edit",
+            group="select",
+            icon="remove",
+            help="From the strip of pictures; its file stays",
+            enabled=lambda: bool(store.document.sources),
+        ),
+        Command(
             "cancel",
             "Cancel",
             partial(cancel, w),
@@ -132,6 +151,14 @@ def paste(w: Window) -> None:
 def deselect(w: Window) -> None:
     """Deselect the box."""
     w.session.store.update(w.session.store.document.with_selected(-1))
+
+
+def select_best(w: Window) -> None:
+    """Select the detection with the highest score, and show where it came from."""
+    result = w.session.results["detect"][1]
+    if len(result.arrays["scores"]):
+        best = int(result.arrays["scores"].argmax())
+        w.session.store.update(w.session.store.document.with_selected(int(result.arrays["ids"][best])))
 
 
 def cancel(w: Window) -> None:

@@ -24,6 +24,14 @@ def commands(w: Window) -> list[Command]:
             menu="Help",
             icon="palette",
         ),
+        Command(
+            "messages",
+            "Messages so far",
+            partial(w.docks.show, "log"),
+            menu="Help",
+            icon="info",
+            help="Everything the program has said, with details, newest last",
+        ),
         Command("about", "About Vitrine", partial(show_about, w), menu="Help", group="about"),
     ]
 

@@ -70,6 +70,15 @@ def commands(w: Window) -> list[Command]:
             help="At which stage an object in a rectangle was lost, and what brings it back",
             enabled=lambda: w.has_result,
         ),
+        Command(
+            "missed-middle",
+            "Why is nothing in the middle?",
+            partial(ask_middle, w),
+            menu="Inspect",
+            group="missed",
+            help="Asks about a rectangle in the middle of the picture; drag with Shift for one of your own",
+            enabled=lambda: w.has_result,
+        ),
         *_explaining(w),
         Command(
             "compare-pin",
@@ -165,6 +174,16 @@ def ask_missed(w: Window) -> None:
     if w.session.store.document.region is None:
         text = "Hold Shift and drag a rectangle around an object that was not found."
         w.tell(text, key="missed")
+
+
+def ask_middle(w: Window) -> None:
+    """Ask why nothing was found in the middle of the picture."""
+    pixels = w.canvas.pixels
+    if pixels is not None:
+        height, width = pixels.shape[:2]
+        region = (0.375 * width, 0.375 * height, 0.625 * width, 0.625 * height)
+        w.session.store.update(w.session.store.document.with_region(region), title="Draw a rectangle")
+    w.docks.show("missed")
 
 
 def toggle_suppressed(w: Window) -> None:

@@ -14,6 +14,7 @@ from viewer.menus import (
     model,
     second_model,
     timeline,
+    translation,
     user_code,
     view,
 )
@@ -28,7 +29,9 @@ GESTURES = (
     ("Shift + drag", "Draw a rectangle: why was nothing found here?"),
     ("Up / Down", "Next of the overlapping boxes"),
     ("Shift + drop", "Open weights beside the model, to compare the two"),
-    ("Double click", "A slider goes back to the model's own value"),
+    ("Double click", "A slider goes back to the model's own value, a thumbnail's picture is fitted"),
+    ("Right click", "What can be done with the picture, a box, a row, a channel, a map or a thumbnail"),
+    ("Delete in the strip", "Take the picture out; its file stays"),
 )
 
 
@@ -44,6 +47,7 @@ def table(window: Window) -> Commands:
             *model.commands(window),
             *user_code.commands(window),
             *interpretation.commands(window),
+            *translation.commands(window),
             *second_model.commands(window),
             *inspect.commands(window),
             *maps.commands(window),

@@ -22,7 +22,7 @@ def commands(w: Window) -> list[Command]:
     return [
         Command(
             "beside",
-            "Compare with another model",
+            "Compare with",
             menu="Model",
             group="beside",
             icon="beside",
@@ -31,12 +31,10 @@ def commands(w: Window) -> list[Command]:
         ),
         Command(
             "beside-file",
-            "Compare with a model…",
+            "Compare with a model's file…",
             partial(ask, w),
             shortcut="Ctrl+Alt+Shift+M",
-            menu="Model",
-            group="beside",
-            help="A second model from a file, beside this one",
+            help="A second model beside this one; it is among the models of Model > Compare with, too",
         ),
         Command(
             "export-beside",
@@ -88,8 +86,9 @@ def export_to(w: Window, path: Path) -> list[Path]:
 def _models(w: Window) -> list[Command]:
     now = w.session.store.document
     names = dict.fromkeys((*card.bundled(), *w.settings.recent_models))
-    return [
+    found = [
         Command(f"beside-{name}", model_name.title(name), partial(w.panes.choose, name), help=name)
         for name in names
         if name not in (now.model, now.beside)
     ]
+    return [*found, Command("beside-from-file", "From a file…", partial(ask, w), help="Weights, a program or code")]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from PySide6.QtWidgets import QFileDialog
 
+from models.live import encoders
 from models.requests import Request
 from models.runtime import user_folders
 from models.types import Refusal, Result
@@ -158,6 +159,7 @@ def export_to(w: Window, path: Path, kind: str) -> None:
             text = f"{refusal} {refusal.advice}"
             return lambda: w.tell(text, severity="error")
         told = f"Exported {written[0].name} with its recipe."
-        return lambda: w.tell(told, severity="success", key="export")
+        told += f" {encoders.note(written[0])}" if kind == "mp4" else ""
+        return lambda: w.tell(told.strip(), severity="success", key="export")
 
     w.session.jobs.local("export", work)

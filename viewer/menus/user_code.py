@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from models import model_name
 from models.user_code import consent, kept_adapters
 from viewer.commands.command import Command
 from viewer.session.engine_process import ProcessLane
@@ -16,7 +17,7 @@ def commands(window: Window) -> list[Command]:
         Command(
             "open-code",
             "Open code…",
-            window.prompts.open_code,
+            lambda: window.prompts.open_code(weights=_unknown_weights(window)),
             menu="Model",
             group="code",
             icon="open",
@@ -52,6 +53,13 @@ def commands(window: Window) -> list[Command]:
             help="Every file of code is asked about again before it runs",
         ),
     ]
+
+
+def _unknown_weights(window: Window) -> str:
+    """Return the file of weights whose network is unknown, if the model is one, else ""."""
+    description = window.session.description
+    unknown = description is not None and description.about.get("unknown")
+    return model_name.split(window.session.store.document.model)[0] if unknown else ""
 
 
 def _adapter(window: Window) -> Path | None:

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from models.inspection import Description
@@ -53,7 +53,8 @@ class Panel(QWidget):
 
     A panel changes the document through `store`. It emits `layers_changed` when `layers` would return something else,
     `command_wanted` with the id of a command to run, `pixels_wanted` with a Source whose pixels `show_pixels` is to
-    get, and `picture_shown` with pixels (H, W, 3) to show on the canvas instead of the last generated picture, or None.
+    get, `picture_shown` with pixels (H, W, 3) to show on the canvas instead of the last generated picture, or None, and
+    `menu_wanted` with the kind and number of a row and the place on screen, for viewer/window/context_menus.py.
 
     Panels with a lower `rank` paint first, below the others. What is known of a panel before it is imported (title,
     place, capabilities it needs) is in its entry in viewer/panels/registry.py.
@@ -66,6 +67,7 @@ class Panel(QWidget):
     command_wanted = Signal(str)
     pixels_wanted = Signal(object)
     picture_shown = Signal(object)
+    menu_wanted = Signal(str, int, QPoint)
 
     def __init__(self, store: Store) -> None:
         super().__init__()

@@ -23,7 +23,7 @@ from viewer.widgets.controls.form import Form
 INSPECTION = "depth"
 ROWS = (
     Parameter("masks", "Depth", "bool", True, help="Paint the distance of each pixel."),
-    Parameter("mask_opacity", "Opacity", "float", 0.5, help="How much of the picture the distances cover."),
+    Parameter("mask_opacity", "Depth opacity", "float", 0.5, help="How much of the picture the distances cover."),
 )
 NOTHING_OPEN = "Open a picture to begin."
 WAITING = "Waiting for the answer…"

@@ -53,6 +53,7 @@ class DetectionPanel(Panel):
         self.classes.shown.connect(self._class_shown)
         self.classes.limited.connect(self._class_limited)
         self.classes.settled.connect(store.settle)
+        self.classes.reordered.connect(self._reordered)
         self.form: Form | None = None
         self._offer: Offer | None = None
         self._result: Result | None = None
@@ -84,6 +85,7 @@ class DetectionPanel(Panel):
         if description.classes != self._names:
             self._names, self._offer = description.classes, None
             self.classes.list(self._names)
+            self._order()
         if offer != self._offer:
             self._build(offer)
         values = {**offer.defaults, **request_plan.given(document, INSPECTION, description)}
@@ -126,7 +128,8 @@ class DetectionPanel(Panel):
             return []
         if document.pinned is not None and document.view.compare != "a" and self._compared:
             return []  # the comparison panel paints them
-        return detections.detection_layers(self._result, labels=document.view.labels, selected=document.selected)
+        more = {"labels": document.view.labels, "selected": document.selected}
+        return detections.detection_layers(self._result, **more, points=False)  # the panel of key points paints them
 
     def _build(self, offer: Offer) -> None:
         if self.form is not None:
@@ -154,10 +157,20 @@ class DetectionPanel(Panel):
         """Fold the sections as they were when the program last ran."""
         self._memory = memory
         self._unfold()
+        self._order()
 
     def _unfold(self) -> None:
         for title, section in self.form.sections.items() if self.form is not None else ():
             section.set_open(self._memory.get(title) is True)
+
+    def _order(self) -> None:
+        """Put the classes into the order in which the user dragged them, for these class names."""
+        order = self._memory.get("order")
+        if isinstance(order, list) and {*order} == {item.text(0) for item in self.classes.items()}:
+            self.classes.reorder(order)
+
+    def _reordered(self, names: list[str]) -> None:
+        self._memory["order"] = names
 
     def _folded(self, title: str, opened: bool) -> None:
         self._memory[title] = opened

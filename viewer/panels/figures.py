@@ -37,6 +37,7 @@ from viewer.widgets.tables.figure_table import FigureTable
 STALE_AFTER_MS = 300
 LEAST_IOU = 0.1
 SIDE_PX = 248
+AGAIN = "It began again with a new engine: {:,} pictures had been measured."
 NO_TRUTH = "Open ground truth first (Ctrl+T)."
 OFFER = "The model runs once on every picture of the ground truth; after that all figures follow the sliders."
 NUMBERS = {
@@ -97,6 +98,7 @@ class FiguresPanel(Panel):
         self.tabs.setDocumentMode(True)
         self.copy = _tool("Copy", "Copy all figures as text", self._copy)
         self.export = _tool("Export…", "Save all figures as JSON, or the curves as CSV", self._ask_export)
+        self._had = 0  # pictures that had been measured before the engine had to start again
         self._lay_out()
         self._late = QTimer(self)
         self._late.setSingleShot(True)
@@ -146,6 +148,11 @@ class FiguresPanel(Panel):
         """Show the figures."""
         if slot != self.id or (self.shown is not None and not result.meta["pictures"]):
             return
+        if self.shown is not None and self.shown[0] == request:
+            had, has = self.shown[1].meta["collected"], result.meta["collected"]
+            self._had = had if has < had else self._had if has < self._had else 0
+        else:
+            self._had = 0
         before, self._failed = self.shown[1].meta["complete"] if self.shown else False, (None, "")
         self.shown = request, result
         self._show()
@@ -203,6 +210,8 @@ class FiguresPanel(Panel):
             self.state.setText(OFFER if document.view.figures == "off" else "The ground truth is being read…")
         else:
             text, details = figure_data.state(self.shown[1])
+            if self._had:
+                text = f"{text} {AGAIN.format(self._had)}"
             self.state.setText(text)
             self.state.setToolTip(details)
             meta = self.shown[1].meta

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QIcon, QImage, QKeyEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import (
+    QLabel,
     QListView,
     QListWidget,
     QListWidgetItem,
@@ -26,6 +27,7 @@ from viewer.session.history import Store
 from viewer.widgets.controls.elided_label import plain
 
 FRAME_PX = 4
+NAME_PX = 16
 SIGN_PX = 24
 ROLE = Qt.ItemDataRole.UserRole
 LOOKED, BROKEN = ROLE + 1, ROLE + 2
@@ -57,10 +59,19 @@ class FilmPanel(Panel):
         self.list.setFixedWidth(theme.THUMBNAIL_PX + 32)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.itemClicked.connect(self._clicked)
+        self.list.itemDoubleClicked.connect(lambda _: self.command_wanted.emit("fit"))
         self.list.asked.connect(self._asked)
+        self.list.removed.connect(lambda: self.command_wanted.emit("remove-picture"))
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.list.customContextMenuRequested.connect(self._menu)
         self.list.verticalScrollBar().valueChanged.connect(self._look)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        self.count = QLabel()
+        self.count.setProperty("small", True)
+        self.count.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.count.setAccessibleName("Number of the picture")
+        column.addWidget(self.count)
         column.addWidget(self.list)
         self._sources: tuple[Source, ...] = ()
         self._pause = QTimer(self)
@@ -75,14 +86,16 @@ class FilmPanel(Panel):
             self.list.clear()
             for source in document.sources:
                 item = QListWidgetItem()
+                item.setText(source.name)
                 item.setData(Qt.ItemDataRole.AccessibleTextRole, source.name)
                 item.setToolTip(plain(source.name))
                 item.setData(ROLE, source)
                 if source.moving:
                     item.setIcon(theme.icon("film" if kind(source.path) == "video" else "camera"))
                     item.setData(LOOKED, True)
-                item.setSizeHint(QSize(theme.THUMBNAIL_PX + 2 * FRAME_PX, theme.THUMBNAIL_PX + 2 * FRAME_PX))
+                item.setSizeHint(QSize(theme.THUMBNAIL_PX + 2 * FRAME_PX, theme.THUMBNAIL_PX + 2 * FRAME_PX + NAME_PX))
                 self.list.addItem(item)
+        self.count.setText(f"{document.current + 1:,} of {len(document.sources):,}" if document.sources else "")
         if document.sources:
             self.list.setCurrentRow(document.current)
             self._look()
@@ -104,6 +117,12 @@ class FilmPanel(Panel):
         self.chosen.emit(self.list.row(item))
         # The mark stays on the current picture until the clicked one has been opened.
         self.list.setCurrentRow(self.store.document.current)
+
+    def _menu(self, place: QPoint) -> None:
+        item = self.list.itemAt(place)
+        row = self.list.row(item) if item is not None else self.list.currentRow()
+        if row >= 0:
+            self.menu_wanted.emit("picture", row, self.list.viewport().mapToGlobal(place))
 
     def _asked(self, key: int) -> None:
         match key:
@@ -134,9 +153,12 @@ class _Strip(QListWidget):
     """A list in which keys only request another picture; the mark moves once that could be opened."""
 
     asked = Signal(int)
+    removed = Signal()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (*BACK, *ON, Qt.Key.Key_Home, Qt.Key.Key_End):
+        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.removed.emit()
+        elif event.key() in (*BACK, *ON, Qt.Key.Key_Home, Qt.Key.Key_End):
             self.asked.emit(event.key())
         else:
             super().keyPressEvent(event)
@@ -151,8 +173,16 @@ class _Frame(QStyledItemDelegate):
         place, state = QRect(option.rect), option.state  # pyright: ignore[reportAttributeAccessIssue]
         icon = index.data(Qt.ItemDataRole.DecorationRole)
         colours = theme.colours()
+        named = place.adjusted(0, place.height() - NAME_PX, 0, 0)
+        place = place.adjusted(0, 0, 0, -NAME_PX)
         inner = place.adjusted(FRAME_PX, FRAME_PX, -FRAME_PX, -FRAME_PX)
         painter.save()
+        font = painter.font()
+        font.setPixelSize(theme.SMALL_PX)
+        painter.setFont(font)
+        painter.setPen(colours.text if state & QStyle.StateFlag.State_Selected else colours.muted)
+        name = painter.fontMetrics().elidedText(str(index.data() or ""), Qt.TextElideMode.ElideMiddle, named.width())
+        painter.drawText(named, Qt.AlignmentFlag.AlignCenter, name)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if index.data(BROKEN):
             sign = QRect(0, 0, SIGN_PX, SIGN_PX)

@@ -34,6 +34,7 @@ from viewer.widgets.tables.fact_card import Card
 
 EMPTY = "Click a detection to see where it came from."
 NO_SCORES = "It became no proposal, so no class was given to it."
+FACTS_PX = 184
 WIDE_PX = 640
 
 
@@ -166,6 +167,8 @@ class LineagePanel(Panel):
                 self._arrows.append(arrow)
                 self._chain.addWidget(arrow)
             self._chain.addWidget(card, {self.scores: 4, self.suppression: 2}.get(card, 0))
+        for card in (self.origin, self.proposal):
+            card.setMinimumWidth(FACTS_PX)
         self.scores.setMinimumWidth(264)
         self.suppression.setMinimumWidth(200)
         scroll = QScrollArea()

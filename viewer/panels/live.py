@@ -183,7 +183,9 @@ def _texts(source: Source | None, facts: Facts) -> Texts:
     if facts.recording:
         state += f" · {facts.recorded:,} frames in {title(facts.recording)}"
     own = f" of {facts.fps:.4g}" if facts.fps else ""
+    # Nothing is shown at a rate while nothing plays.
     rate = f"{facts.rate:.1f}{own} frames/s" if facts.rate else f"{facts.fps:.4g} frames/s" if facts.fps else ""
+    rate = rate if facts.state == "playing" else ""
     dropped = f"{facts.dropped:,} dropped"
     stages = "\u00a0· ".join(_unbroken(f"{stage} {ms:.1f} ms") for stage, ms in facts.stages.items() if ms >= 0.05)
     return state, f"{rate} · {dropped}".removeprefix(" · "), stages

@@ -295,6 +295,7 @@ class MapsPanel(Panel):
             one.pointed.connect(other.point)
         self.grid.chosen.connect(self._choose)
         self.grid.opened.connect(self._open)
+        self.grid.export_wanted.connect(lambda: self.command_wanted.emit("export-maps"))
         self.grid.setToolTip(HINT)
 
     def _lay_out(self) -> None:

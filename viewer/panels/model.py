@@ -20,6 +20,7 @@ from viewer.widgets.controls.class_names_editor import ClassNames
 from viewer.widgets.controls.elided_label import plain
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.section import Section
+from viewer.widgets.controls.unknown_weights import UnknownWeights
 from viewer.widgets.pictures.map_readout import plain_label
 from viewer.widgets.tables.fact_card import Card
 
@@ -64,7 +65,8 @@ class ModelPanel(Panel):
         self._column = QVBoxLayout(inside)
         self._column.setContentsMargins(GAP, GAP, GAP, GAP)
         self._column.setSpacing(GAP)
-        for part in (self.facts, self.note, self.closed, self.section):
+        self.unknown = self._ways_on()
+        for part in (self.facts, self.note, self.closed, self.unknown, self.section):
             self._column.addWidget(part)
         self._column.addStretch(1)
         line = QHBoxLayout()
@@ -89,6 +91,15 @@ class ModelPanel(Panel):
         self.revert.clicked.connect(self._revert)
         self.preprocessing.reset_requested.connect(self._revert)
 
+    def _ways_on(self) -> UnknownWeights:
+        """Return the controls for weights whose network is unknown, hidden at first."""
+        made = UnknownWeights()
+        made.hide()
+        made.architecture_chosen.connect(lambda name: self._choose("architecture", name))
+        made.code_wanted.connect(lambda: self.command_wanted.emit("open-code"))
+        made.card_wanted.connect(lambda: self.section.set_open(True))
+        return made
+
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show what is known of the document's model, once it is described."""
         if description is None or self._shown == (document.model, description):
@@ -106,6 +117,8 @@ class ModelPanel(Panel):
         self.note.setText("\n\n".join(said))
         self.note.setVisible(bool(said))
         self.closed.setText(str(about.get("confinement", "")))
+        self.unknown.setVisible(bool(about.get("unknown")))
+        self.unknown.set_alike(about.get("alike", ()))
         self._build(description)
         self._show_card(description)
 

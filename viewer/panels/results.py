@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from PySide6.QtCore import QAbstractTableModel, QItemSelection, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QItemSelection, QModelIndex, QPersistentModelIndex, QPoint, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayout
 
@@ -91,6 +91,9 @@ class ResultsPanel(Panel):
         self.table.verticalHeader().setDefaultSectionSize(24)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.selectionModel().selectionChanged.connect(self._selected)
+        self.table.doubleClicked.connect(lambda _: self.command_wanted.emit("zoom-selection"))
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._menu)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.table)
@@ -138,6 +141,13 @@ class ResultsPanel(Panel):
             self.table.scrollTo(self.rows.index(wanted, 0))
         model.blockSignals(False)
         self.table.viewport().update()
+
+    def _menu(self, place: QPoint) -> None:
+        row = self.table.indexAt(place).row()
+        row = row if row >= 0 else self.table.currentIndex().row()
+        if self.rows.result is not None and row >= 0 and self._model == self.store.document.model:
+            shown = self.table.viewport().mapToGlobal(place)
+            self.menu_wanted.emit("box", int(self.rows.result.arrays["ids"][row]), shown)
 
     def _selected(self, selection: QItemSelection) -> None:
         rows = [index.row() for index in selection.indexes()]

@@ -15,10 +15,10 @@ DETECTIONS, REMOVED, ANCHORS, POINTS = "detections", "removed", "anchors", "dete
 LEAST_VISIBLE = 0.5
 
 
-def detection_layers(result: Result, *, labels: bool = True, selected: int = -1) -> list[Layer]:
+def detection_layers(result: Result, *, labels: bool = True, selected: int = -1, points: bool = True) -> list[Layer]:
     """Return the shown boxes and, if requested, the removed ones, dashed, each linked to the box that removed it.
 
-    `selected` is one of the result's `ids`.
+    `selected` is one of the result's `ids`; `points` says whether points of the boxes are returned too.
     """
     arrays = result.arrays
     texts = detection_texts(result)
@@ -50,7 +50,7 @@ def detection_layers(result: Result, *, labels: bool = True, selected: int = -1)
             corners=oriented(arrays["boxes"], arrays["angles"]) if "angles" in arrays else None,
         )
     )
-    return [*layers, *point_layers(result)]
+    return [*layers, *(point_layers(result) if points else [])]
 
 
 def oriented(boxes: np.ndarray, angles: np.ndarray) -> np.ndarray:

@@ -65,6 +65,9 @@ class View:
 
     `posterior` says that the encoder's statistics over a folder are wanted.
 
+    `translated` says what is shown of a picture that a network made of the picture: split (before on the left of
+    `split`, a share of the width, after on its right), output, difference or input.
+
     `figures` of the whole data set are off, collect (wanted, and pictures are being measured) or hold.
 
     `workspace` is the one that is shown, and `opened` the panels that are open in each, as a session keeps them; while
@@ -105,6 +108,8 @@ class View:
     maps: bool = False
     proof: bool = False
     posterior: bool = False
+    translated: str = "split"
+    split: float = 0.5
     alone: bool = True
     subtracted: bool = False
     workspace: str = ""

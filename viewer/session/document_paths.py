@@ -15,7 +15,8 @@ from models.types import Source
 from viewer.session.dataclass_json import mapped
 from viewer.session.document import Document, Latent
 
-PARAMETERS = frozenset({"folder", "truth", "with_folder", "without_folder"})  # of inspections; they hold paths
+# Of inspections; they hold paths.
+PARAMETERS = frozenset({"folder", "truth", "with_folder", "without_folder", "reference"})
 WEIGHTS = "weights"
 Move = Callable[[str], str]
 

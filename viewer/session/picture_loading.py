@@ -6,6 +6,7 @@ A picture replaces the one shown only once it has been read; on failure the last
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from models.pictures import reading
 from models.pictures.images import Picture
@@ -67,6 +68,27 @@ class PictureLoading:
             index += by
         if 0 <= index < len(sources):
             self.go(index)
+
+    def remove(self, index: int) -> None:
+        """Take a picture out of the list, once the one to show instead has been read; its file stays."""
+        store = self._state.store
+        document = store.document
+        if not 0 <= index < len(document.sources):
+            return
+        left = tuple(source for number, source in enumerate(document.sources) if number != index)
+        title = f"Remove {document.sources[index].name}"
+        if index != document.current:
+            current = document.current - (index < document.current)
+            store.update(replace(document, sources=left, current=current), title=title)
+        elif not left:
+            self.call_off()
+            store.update(document.with_sources(()), title=title)
+        else:
+            start = min(index, len(left) - 1)
+            self._read(
+                left[start:],
+                lambda at: store.update(store.document.with_sources(left, current=start + at), title=title),
+            )
 
     def call_off(self) -> None:
         """Forget what is being read."""

@@ -137,6 +137,10 @@ class Session:
         """Go to a picture of the film strip, once it has been read."""
         self.loading.go(index)
 
+    def remove(self, index: int) -> None:
+        """Take a picture out of the film strip; its file stays."""
+        self.loading.remove(index)
+
     def step(self, by: int) -> None:
         """Go one picture forwards or backwards, skipping unreadable ones."""
         self.loading.step(by)

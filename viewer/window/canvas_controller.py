@@ -158,6 +158,8 @@ class CanvasController(QObject):
             store.update(document.with_second(-1 if selected == document.selected else selected))
         else:
             store.update(document.with_selected(selected))
+            if selected >= 0 and "detect" in self._session.results and self._context.docks.stands_in("find"):
+                self._context.docks.offer("lineage")
 
     def _region(self, rect: QRectF) -> None:
         store, docks = self._session.store, self._context.docks

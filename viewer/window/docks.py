@@ -12,6 +12,7 @@ from models import model_name
 from viewer.panels.base import WIDEST_PX, Panel
 from viewer.session.document import Document
 from viewer.session.preferences import Settings
+from viewer.window.invitations import Invited
 from viewer.window.lazy_panels import LazyPanels
 from viewer.window.workspaces import BY_ID, WORKSPACES, serves
 
@@ -29,7 +30,8 @@ SIDE_PX = WIDEST_PX
 BOTTOM_PX = 176
 WINDOW_PX = (1280, 800)
 BARS_PX = 110  # menus, workspaces and status
-LOWER_PX, LOWER_MOST, BOTTOM_MOST = 150, 0.55, 0.4  # of the lower dock at the right; shares of the window's height
+LOWER_PX = 150  # of a lower dock at the right that does not say what it needs
+LOWER_LEAST, LOWER_MOST, BOTTOM_MOST = 0.4, 0.55, 0.4  # of the window's height
 
 
 class Docks(QObject):
@@ -41,6 +43,7 @@ class Docks(QObject):
     """
 
     changed = Signal()
+    command_wanted = Signal(str)
 
     def __init__(self, window: QMainWindow, panels: LazyPanels, settings: Settings) -> None:
         super().__init__(window)
@@ -54,6 +57,9 @@ class Docks(QObject):
         self.workspace = WORKSPACES[0].id
         self._open = {workspace.id: self._at_first(workspace.id) for workspace in WORKSPACES}
         self._layouts: dict[str, str] = {}
+        self._holders: list[Invited] = []
+        self._document = Document()
+        self._dismissed: set[str] = set()  # panels that came by themselves and that the user closed
         self.by_id: dict[str, QDockWidget] = {}
         options = QMainWindow.DockOption.AllowTabbedDocks | QMainWindow.DockOption.AllowNestedDocks
         window.setDockOptions(options)
@@ -171,6 +177,7 @@ class Docks(QObject):
     def hide(self, name: str) -> None:
         """Close a panel in the current workspace."""
         self._open[self.workspace].discard(name)
+        self._dismissed.add(name)
         self.by_id[name].hide()
         self.changed.emit()
 
@@ -180,6 +187,7 @@ class Docks(QObject):
         One that cannot answer for the model comes with the next model for which it can.
         """
         self._open[self.workspace].add(name)
+        self._dismissed.discard(name)
         if not self.can(name):
             return
         dock, least = self.by_id[name], self._panels.entries[name].height_px
@@ -195,6 +203,17 @@ class Docks(QObject):
             self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
         self._name_tabs()
         self.changed.emit()
+
+    def offer(self, name: str) -> None:
+        """Show a panel that says more about what was clicked, unless the user closed it before."""
+        if name not in self._dismissed and self.can(name) and not self.shown(name):
+            self.show(name)
+
+    def invite(self, document: Document) -> None:
+        """Let empty panels say what would fill them."""
+        self._document = document
+        for holder in self._holders:
+            holder.follow(document)
 
     def shown(self, name: str) -> bool:
         """Whether a panel is shown, possibly behind another tab."""
@@ -310,6 +329,8 @@ class Docks(QObject):
         if upper and lower:
             # Never more than there is: Qt would enlarge the window.
             room, wanted = max(2, self._window.height() - BARS_PX), entries[lower].height_px or LOWER_PX
+            if entries[lower].height_px:
+                wanted = max(wanted, round(room * LOWER_LEAST))
             wanted = min(wanted, round(room * LOWER_MOST))
             heights = [room - wanted, wanted]
             self._window.resizeDocks([docks[upper], docks[lower]], heights, Qt.Orientation.Vertical)
@@ -334,13 +355,18 @@ class Docks(QObject):
     def _take(self, panel: Panel) -> None:
         """Put a newly built panel into its dock."""
         panel.recall(self._settings.memory(panel.id))
-        self.by_id[panel.id].setWidget(panel)
+        holder = Invited(panel)
+        holder.wanted.connect(self.command_wanted)
+        holder.follow(self._document)
+        self._holders.append(holder)
+        self.by_id[panel.id].setWidget(holder)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Remember which panel the user closed."""
         if event.type() == QEvent.Type.Close and not self._closing:
             name = next((name for name, dock in self.by_id.items() if dock is watched), "")
             self._open[self.workspace].discard(name)
+            self._dismissed.add(name)
             if name == FILM:
                 self._settings.extra[CLOSED] = True
             self.changed.emit()

@@ -43,6 +43,10 @@ class LazyPanels(Mapping[str, Panel]):
                 furnish(self._built[name])
         return self._built[name]
 
+    def __contains__(self, name: object) -> bool:
+        """Return whether there is such a panel, without building it, which the method of Mapping would do."""
+        return name in self.entries
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)
 

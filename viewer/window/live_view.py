@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 
+from models.live import encoders
 from models.live.status import Shown
 from models.pictures.images import Picture
 from models.pictures.media import RECORDING_SUFFIX, VIDEO_SUFFIXES, is_endless, title
@@ -146,9 +147,8 @@ class LiveView(QObject):
         elif self._lost and not lost and source is not None:
             self._context.messages.tell(f"{self._lost} is back.", severity="success", key="lost")
         if self._recording and not facts.recording:
-            self._context.messages.tell(
-                f"The recording {title(self._recording)} is finished.", severity="success", key="record"
-            )
+            said = [f"The recording {title(self._recording)} is finished.", _browsers(Path(self._recording))]
+            self._context.messages.tell(" ".join(said), severity="success", key="record")
         changed = (lost, facts.recording) != (self._lost, self._recording)
         self._lost, self._recording = lost, facts.recording
         if changed or facts.state != "playing" or not self._texts.isActive():
@@ -165,3 +165,11 @@ class LiveView(QObject):
 
     def _paint(self, pixels: Pixels) -> Pixels:
         return pixels_of(render(pixels, self._controller.layers()))
+
+
+def _browsers(path: Path) -> str:
+    """Return what must be said of a video that browsers may refuse."""
+    try:
+        return encoders.note(path)
+    except OSError:  # moved away already
+        return ""

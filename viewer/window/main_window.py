@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
@@ -41,6 +41,7 @@ from viewer.widgets.dialogs.welcome import Welcome
 from viewer.window.autosave import Autosave
 from viewer.window.canvas_controller import SLOT, CanvasController
 from viewer.window.context import Messages, WindowContext
+from viewer.window.context_menus import ContextMenus
 from viewer.window.docks import Docks
 from viewer.window.drag_and_drop import DragAndDrop
 from viewer.window.focus_keys import FocusKeys
@@ -129,6 +130,8 @@ class Window(QMainWindow):
         commands.fill(self.menuBar())
         self.palette_overlay = CommandPalette(commands, self)
         self.shortcuts = ShortcutSheet(commands, self, gestures=gestures)
+        self.toasts.place, self.toasts.spare = self.centre, self._spared
+        self.menus = ContextMenus(self.context, commands)
         self.model_box.place(self.menuBar())
         self.workspace_bar = WorkspaceBar(commands.actions(self), self.docks, self)
         self.addToolBar(self.workspace_bar)
@@ -199,6 +202,7 @@ class Window(QMainWindow):
             self._outdated.start()
         self.docks.follow(many=self.many)
         self.knowledge.refresh()
+        self.docks.invite(document)
         name = document.source.name if document.source and not self.controller.generates else ""
         shown = (name, model_name.title(document.model)) if name or self.controller.generates else ()
         self.setWindowTitle(self.sessions.title((*shown, "Vitrine")))
@@ -357,6 +361,7 @@ class Window(QMainWindow):
         self.controller.fronted.connect(self._show_panes)
         self.controller.emptied.connect(self._show_welcome)
         self.controller.zoomed.connect(self.status.show_zoom)
+        self.docks.command_wanted.connect(self._run_command)
         self.drops.hinted.connect(self.welcome.set_drop_hint)
         self.sessions.renamed.connect(self.refresh)
         self.panes.model_wanted.connect(partial(self.zoo.open_model, as_second=True))
@@ -373,6 +378,7 @@ class Window(QMainWindow):
         """Connect a newly built panel, and pass it what the others have received."""
         panel.layers_changed.connect(self.controller.repaint_layers)
         panel.command_wanted.connect(self._run_command)
+        panel.menu_wanted.connect(self._open_menu)
         panel.picture_shown.connect(self.controller.play)
         if panel.id == "film":
             film = cast("FilmPanel", panel)
@@ -425,6 +431,22 @@ class Window(QMainWindow):
 
     def _zoomed(self, percent: float) -> None:
         self.status.show_zoom(percent if self.has_picture else None)
+
+    def _spared(self) -> list[QRect]:
+        """Return what messages must not cover: the selected box and the drawn rectangle."""
+        region = self.session.store.document.region
+        rects = [self.controller.selected_box, QRectF(QPointF(*region[:2]), QPointF(*region[2:])) if region else None]
+        corner = self.canvas.mapTo(self, QPoint(0, 0))
+        return [
+            QRectF(self.canvas.to_screen(rect.topLeft()), self.canvas.to_screen(rect.bottomRight()))
+            .toRect()
+            .translated(corner)
+            for rect in rects
+            if rect is not None
+        ]
+
+    def _open_menu(self, kind: str, what: int, place: QPoint) -> None:
+        self.menus.open(kind, what, place)
 
     def _run_command(self, name: str) -> None:
         self.commands.actions(self)[name].trigger()

@@ -39,6 +39,9 @@ _BY_CAPABILITY = {
     "Generates": "generate",
     "Detects": "find",
     "SegmentsPicture": "find",
+    "Translates": "find",
+    "FindsLandmarks": "find",
+    "EstimatesDepth": "find",
     "Classifies": "explain",
     "Explains": "explain",
 }

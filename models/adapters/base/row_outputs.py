@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from models.adapters.base.detector import anchor_table
 from models.adapters.base.interpreted import Interpreted
 from models.cards.card import Card, label_ids
-from models.detection.box_rows import FIRST
+from models.detection.box_rows import FIRST, LAST
 from models.detection.evidence import Evidence
 from models.detection.iou import iou
 from models.interpretation import box_extras
@@ -68,7 +68,9 @@ class Rows(Interpreted):
         self.card = card
         self.preprocess = found.preprocess
         self._found, self.kind = found, found.boxes
-        self._final = found.layout is not None and found.layout.final
+        # A last column of no object is DETR's: each query is trained to give an object of its own.
+        queries = found.layout is None and self.kind.background == LAST
+        self._final = queries or (found.layout is not None and found.layout.final)
         if self._final:
             self.stages = {**self.stages, "nms": FINAL}
         layout = found.layout

@@ -12,7 +12,7 @@ from torch import Tensor
 from models.attributions.attribution import Heatmap, Probe, attribution
 from models.attributions.perturbation import Sweep, baseline, baseline_param, swept, told
 from models.attributions.target import TargetParams
-from models.params import param
+from models.params import AUTOMATIC, param
 from models.subject import Subject
 from models.types import Bool, Float, Int, Refusal
 
@@ -28,20 +28,22 @@ class Params(TargetParams):
     window: int = param(
         -1,
         "Window",
-        "Side of the window that hides; -1 is a seventh of the network's input.",
+        "Side of the window that hides; automatic (-1) is a seventh of the network's input.",
         low=-1,
         high=4096,
         step=1,
         unit="network px",
+        titles=(AUTOMATIC,),
     )
     stride: int = param(
         -1,
         "Stride",
-        "How far the window moves each time; -1 is half its side.",
+        "How far the window moves each time; automatic (-1) is half its side.",
         low=-1,
         high=4096,
         step=1,
         unit="network px",
+        titles=(AUTOMATIC,),
     )
     baseline: str = baseline_param()
 

@@ -492,7 +492,7 @@ class Plot(pg.GraphicsLayoutWidget):
         self._message.setStyleSheet(f"color: {now.muted.name()}; background: transparent;")
         for legend in self._legends:
             cover = QColor(now.panel)
-            cover.setAlphaF(0.8)
+            cover.setAlphaF(0.5)  # what it lies over stays visible
             legend.setBrush(cover)
             legend.setLabelTextColor(now.text)
         for axes in self.axes:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent
+from PySide6.QtGui import QAction, QContextMenuEvent, QDropEvent, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import (
     QHeaderView,
     QMenu,
@@ -34,12 +34,14 @@ CANNOT = "A name with a comma in it, or a blank around it, cannot be hidden or h
 class Classes(QTreeWidget):
     """A row per class.
 
-    `shown` and `limited` emit the class name with the new state; a limit of None clears its own score.
+    `shown` and `limited` emit the class name with the new state; a limit of None clears its own score. A class can be
+    dragged to another place: `reordered` emits the names in their new order.
     """
 
     shown = Signal(str, bool)
     limited = Signal(str, object)
     settled = Signal()
+    reordered = Signal(list)
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,6 +55,8 @@ class Classes(QTreeWidget):
             head.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)
+        self.setDragDropMode(QTreeWidget.DragDropMode.InternalMove)
+        self.setDefaultDropAction(Qt.DropAction.MoveAction)
         self.setEditTriggers(QTreeWidget.EditTrigger.NoEditTriggers)
         self.setItemDelegateForColumn(SCORE, _Scores(self))
         self.header().setMinimumSectionSize(0)
@@ -76,7 +80,8 @@ class Classes(QTreeWidget):
                 item.setData(NAME, LABEL, label)
                 own = Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEditable
                 known = can_be_named(name)
-                item.setFlags(item.flags() | own if known else item.flags() & ~own)
+                flags = item.flags() & ~Qt.ItemFlag.ItemIsDropEnabled  # rows go between rows, not into them
+                item.setFlags(flags | own if known else flags & ~own)
                 item.setCheckState(NAME, Qt.CheckState.Checked)
                 item.setIcon(NAME, theme.swatch(theme.class_colour(label)))
                 item.setToolTip(SCORE, FOLLOWS if known else CANNOT)
@@ -144,6 +149,16 @@ class Classes(QTreeWidget):
         if item is None:
             return
         menu = QMenu(self)
+        name, on = item.text(NAME), item.checkState(NAME) == Qt.CheckState.Checked
+        known = bool(item.flags() & Qt.ItemFlag.ItemIsUserCheckable)
+        show = QAction("Hide this class" if on else "Show this class", menu)
+        show.setEnabled(known)
+        show.triggered.connect(lambda: self.shown.emit(name, not on))
+        only = QAction("Show only this class", menu)
+        only.setEnabled(known)
+        only.triggered.connect(lambda: self._show_only(item))
+        copy = QAction("Copy the list as text", menu)
+        copy.triggered.connect(lambda: QGuiApplication.clipboard().setText(self.text))
         own = QAction("Set a score of its own", menu)
         own.triggered.connect(lambda: self.edit_score(item))
         own.setEnabled(bool(item.flags() & Qt.ItemFlag.ItemIsEditable))
@@ -153,9 +168,41 @@ class Classes(QTreeWidget):
         every = QAction("All classes follow the slider", menu)
         every.setEnabled(any(other.text(SCORE) for other in self.items()))
         every.triggered.connect(lambda: self.limited.emit("", None))
+        menu.addActions([show, only])
+        menu.addSeparator()
         menu.addActions([own, follow, every])
+        menu.addSeparator()
+        menu.addAction(copy)
         menu.exec(event.globalPos())
         menu.deleteLater()
+
+    @property
+    def text(self) -> str:
+        """The rows as tab-separated text."""
+        rows = [item for item in self.items() if not item.isHidden()]
+        return "\n".join("\t".join(item.text(column) for column in (NAME, FOUND, SCORE)) for item in rows)
+
+    def reorder(self, order: Sequence[str]) -> None:
+        """Put the classes named in `order` first, in that order."""
+        wanted = {name: place for place, name in enumerate(order)}
+        rows = sorted(self.items(), key=lambda item: wanted.get(item.text(NAME), len(wanted)))
+        if rows != self.items():
+            with QSignalBlocker(self):
+                for _ in range(self.topLevelItemCount()):
+                    self.takeTopLevelItem(0)
+                self.addTopLevelItems(rows)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Move a row to where it was dropped, and emit the new order."""
+        super().dropEvent(event)
+        self.reordered.emit([item.text(NAME) for item in self.items()])
+
+    def _show_only(self, wanted: QTreeWidgetItem) -> None:
+        for item in self.items():
+            if item.flags() & Qt.ItemFlag.ItemIsUserCheckable:
+                on = item.checkState(NAME) == Qt.CheckState.Checked
+                if on != (item is wanted):
+                    self.shown.emit(item.text(NAME), item is wanted)
 
     def _clicked(self, item: QTreeWidgetItem, column: int) -> None:
         if column == SCORE:

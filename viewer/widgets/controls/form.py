@@ -159,6 +159,7 @@ def _row(parameter: Parameter, *, parent: QWidget) -> Row:
                 value=float(value),
                 whole=p.kind == "int",
                 unit=p.unit,
+                lowest=p.lowest,
                 help=p.help,
                 key=p.name,
                 parent=parent,

@@ -13,10 +13,23 @@ NUMBER_CHARACTERS = frozenset("0123456789.+-e")
 
 
 class Entry(QDoubleSpinBox):
-    """A number from `low` to `high`. Both "." and "," are decimal separators; fractions may be finer than `step`."""
+    """A number from `low` to `high`; `lowest` is a word that is shown in place of `low`.
 
-    def __init__(self, *, low: float, high: float, step: float, unit: str = "", parent: QWidget | None = None) -> None:
+    Both "." and "," are decimal separators; fractions may be finer than `step`.
+    """
+
+    def __init__(
+        self,
+        *,
+        low: float,
+        high: float,
+        step: float,
+        unit: str = "",
+        lowest: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._lowest = lowest
         self._digits = digits(step)
         whole = self._digits == 0 and float(low).is_integer()
         self.setLocale(QLocale.c())
@@ -24,6 +37,7 @@ class Entry(QDoubleSpinBox):
         self.setRange(low, high)
         self.setSingleStep(step)
         self.setSuffix(f" {unit}" if unit else "")
+        self.setSpecialValueText(lowest)
         self.setKeyboardTracking(False)
         self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -37,10 +51,13 @@ class Entry(QDoubleSpinBox):
         return f"{whole}.{part}" if part else whole
 
     def valueFromText(self, text: str) -> float:
-        return self._number(text) or 0.0
+        return self.minimum() if self._is_lowest(text) else self._number(text) or 0.0
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
         """Accept any beginning of a number; `fixup` clamps numbers out of range."""
+        if self._lowest and self._lowest.startswith(text.strip().lower()):
+            whole = self._is_lowest(text)
+            return (QValidator.State.Acceptable if whole else QValidator.State.Intermediate), text, position
         number = self._number(text)
         if number is not None and self.minimum() <= number <= self.maximum():
             return QValidator.State.Acceptable, text, position
@@ -66,6 +83,9 @@ class Entry(QDoubleSpinBox):
             super().wheelEvent(event)
         else:
             event.ignore()
+
+    def _is_lowest(self, text: str) -> bool:
+        return bool(self._lowest) and text.strip().lower() == self._lowest
 
     def _bare(self, text: str) -> str:
         return text.removesuffix(self.suffix()).strip().replace(",", ".").lower()

@@ -30,6 +30,7 @@ class SliderRow(Row):
         value: float | None = None,
         whole: bool = False,
         unit: str = "",
+        lowest: str = "",
         help: str = "",  # noqa: A002 - the name it has in Parameter
         key: str = "",
         parent: QWidget | None = None,
@@ -39,7 +40,7 @@ class SliderRow(Row):
         # In binary floating point the quotient may exceed a whole number and round up to one step too many.
         steps = (Decimal(str(high)) - Decimal(str(low))) / Decimal(str(self.step))
         self.slider = _Slider(int(steps.to_integral_value(ROUND_CEILING)), parent=self)
-        self.entry = Entry(low=low, high=high, step=self.step, unit=unit, parent=self)
+        self.entry = Entry(low=low, high=high, step=self.step, unit=unit, lowest=lowest, parent=self)
         self._place(self.slider, column=1)
         self._place(self.entry, column=2, name=f"{title}, value")
         self._show(self._value)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from PySide6.QtCore import QEvent, QObject, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleAnnouncementEvent,
@@ -81,6 +81,8 @@ class Toasts(QWidget):
         super().__init__(window)
         self.messages: list[Message] = []
         self._over = window
+        self.place: QWidget | None = None  # whose corners the toasts are in; the window's if None
+        self.spare: Callable[[], list[QRect]] = list  # what they must not cover, in the window's coordinates
         self._stack = QVBoxLayout(self)
         self._stack.setContentsMargins(0, 0, 0, 0)
         self._stack.setSpacing(GAP)
@@ -106,7 +108,7 @@ class Toasts(QWidget):
     ) -> Toast:
         """Show a message. `text` says what happened and what to do; `details` are folded away.
 
-        A message that `stays` remains until it is dismissed.
+        A message that `stays`, or that offers an action, remains until it is dismissed.
         """
         message = Message(text, details, severity, key, action, stays)
         self.messages = [*self.messages, message][-LOG_MOST:]
@@ -166,7 +168,7 @@ class Toasts(QWidget):
         while (height := self._height(width)) > room and len(self.shown) > 1:
             self._drop(self.shown[-1])
         height = min(height, room)
-        self.setGeometry(window.width() - width - MARGIN, floor - height - MARGIN, width, height)
+        self.setGeometry(self._corner(QSize(width, height), floor=floor, top=top))
         self._stack.activate()
         # Mask the gaps between toasts, so that clicks there reach the widgets underneath.
         places = QRegion()
@@ -174,6 +176,19 @@ class Toasts(QWidget):
             places = places.united(QRegion(toast.geometry()))
         if not places.isEmpty():
             self.setMask(places)
+
+    def _corner(self, size: QSize, *, floor: int, top: int) -> QRect:
+        """Return the place for the toasts: the lower right corner, or the first other that covers nothing to spare."""
+        area = QRect(0, top, self._over.width(), floor - top)
+        if self.place is not None and self.place.isVisible():
+            inside = QRect(self.place.mapTo(self._over, QPoint(0, 0)), self.place.size())
+            if inside.width() >= size.width() + 2 * MARGIN and inside.height() >= size.height() + 2 * MARGIN:
+                area = inside
+        left, right = area.left() + MARGIN, area.right() + 1 - size.width() - MARGIN
+        upper, lower = area.top() + MARGIN, area.bottom() + 1 - size.height() - MARGIN
+        corners = [QRect(QPoint(x, y), size) for x, y in ((right, lower), (left, lower), (right, upper), (left, upper))]
+        spared = self.spare()
+        return next((one for one in corners if not any(one.intersects(rect) for rect in spared)), corners[0])
 
     def _height(self, width: int) -> int:
         return max(self._stack.totalHeightForWidth(width), self._stack.totalMinimumSize().height())
@@ -195,7 +210,8 @@ class Toast(QFrame):
         self._clock = QTimer(self)
         self._clock.setSingleShot(True)
         passing_ms = ERROR_DISMISS_MS if message.severity == "error" else DISMISS_MS
-        self._clock.setInterval(STAY_MS if message.stays else passing_ms)
+        # What offers something stays until it is read.
+        self._clock.setInterval(STAY_MS if message.stays or message.action else passing_ms)
         self._clock.timeout.connect(self.dismiss)
         self.icon = QLabel(self)
         self.icon.setAccessibleName(SPOKEN[message.severity])

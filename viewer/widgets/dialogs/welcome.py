@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QPainter, QPaintEvent, QPalette, QPen, QPixmap
+from PySide6.QtGui import QIcon, QPainter, QPaintEvent, QPalette, QPen, QPixmap, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QHBoxLayout,
@@ -171,11 +171,16 @@ class _Tile(QToolButton):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(1)
-        picture = QPixmap(str(sample.face))
-        if not picture.isNull():
-            self.setIcon(QIcon(_cut(picture)))
         self.setIconSize(QSize(*FACE))
         self.clicked.connect(lambda: self.wanted.emit(self._sample))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Read the picture when the page is first shown, which it is not when the program opens with a picture."""
+        super().showEvent(event)
+        if self.icon().isNull():
+            picture = QPixmap(str(self._sample.face))
+            if not picture.isNull():
+                self.setIcon(QIcon(_cut(picture)))
 
 
 def _cut(picture: QPixmap) -> QPixmap:

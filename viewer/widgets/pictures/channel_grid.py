@@ -8,7 +8,9 @@ import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
+    QContextMenuEvent,
     QFocusEvent,
+    QGuiApplication,
     QHelpEvent,
     QImage,
     QKeyEvent,
@@ -19,7 +21,7 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QToolTip, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QToolTip, QWidget
 
 from models.types import Bool, Int
 from viewer import theme
@@ -196,6 +198,22 @@ class ChannelGrid(QAbstractScrollArea):
         place = self.place_at(event.position().toPoint())
         if place is not None and event.button() == Qt.MouseButton.LeftButton:
             self._pick(-1 if place[0] == self._chosen else place[0])
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer what can be done with the tile under the pointer, or the chosen one."""
+        by_mouse = event.reason() == QContextMenuEvent.Reason.Mouse
+        place = self.place_at(event.pos()) if by_mouse else None
+        tile = place[0] if place is not None else self._chosen
+        self.menu = menu = QMenu(self)
+        if tile >= 0:
+            title = "Choose none" if tile == self._chosen else "Show this one"
+            menu.addAction(title, lambda: self._pick(-1 if tile == self._chosen else tile))
+            menu.addAction("Copy what it says", lambda: QGuiApplication.clipboard().setText(self.describe(tile)))
+        menu.addAction("Larger", lambda: self.zoom(STEP))
+        menu.addAction("Smaller", lambda: self.zoom(1 / STEP))
+        menu.addAction("Copy all as a picture", lambda: QGuiApplication.clipboard().setPixmap(self.viewport().grab()))
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(event.globalPos())
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Select the tile under the pointer and open it."""

@@ -7,8 +7,19 @@ from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
-from PySide6.QtWidgets import QApplication, QSizePolicy, QToolTip, QWidget
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QFont,
+    QGuiApplication,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QApplication, QMenu, QSizePolicy, QToolTip, QWidget
 
 from models.types import Pixels
 from viewer import theme
@@ -36,6 +47,7 @@ class MapGrid(QWidget):
     pointed = Signal(object)
     chosen = Signal(str, bool)
     opened = Signal(str)
+    export_wanted = Signal()
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -206,6 +218,22 @@ class MapGrid(QWidget):
         index = self._at(event.position())
         if index >= 0 and event.button() == Qt.MouseButton.LeftButton:
             self.opened.emit(self.tiles[index].key)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer what can be done with the map under the pointer, or the current one."""
+        by_mouse = event.reason() == QContextMenuEvent.Reason.Mouse
+        index = self._at(QPointF(event.pos())) if by_mouse else self.current
+        self.menu = menu = QMenu(self)
+        if 0 <= index < len(self.tiles):
+            tile = self.tiles[index]
+            menu.addAction("Look at this map alone", lambda: self.opened.emit(tile.key))
+            menu.addAction("Choose it for the difference", lambda: self.chosen.emit(tile.key, True))
+            menu.addAction("Copy what it says", lambda: QGuiApplication.clipboard().setText(tile.tip))
+        menu.addAction("Whole pictures again", self.fit)
+        menu.addAction("Copy the maps as a picture", lambda: QGuiApplication.clipboard().setPixmap(self.grab()))
+        menu.addAction("Export these…", self.export_wanted.emit)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(event.globalPos())
 
     def leaveEvent(self, event: QEvent) -> None:
         self.point(None)

@@ -40,7 +40,9 @@ def fetch(
     if found is not None:
         return found
     if hub_model.is_hub(entry):
-        return hub_model.fetch(entry, report=report, cancelled=cancelled)
+        from models.zoo import hub_download
+
+        return hub_download.fetch(entry, report=report, cancelled=cancelled)
     from models.zoo.download import download  # slow to import (an HTTP client), and rarely needed
 
     return download(entry.url, cached.place(entry), digest=cached.digest(entry), report=report, cancelled=cancelled)

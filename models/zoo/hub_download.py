@@ -67,7 +67,7 @@ def _wanted(entry: Entry, listing: Path) -> tuple[str, dict[str, tuple[int, str]
     shards = sorted(name for name in there if SHARD.fullmatch(name))
     if model_folder.WEIGHTS in there:
         weights = [model_folder.WEIGHTS]
-    elif model_folder.INDEX in there and 0 < len(shards) <= MOSTSHARDS:
+    elif model_folder.INDEX in there and 0 < len(shards) <= MOST_SHARDS:
         weights = [model_folder.INDEX, *shards]
     else:
         message = f"{entry.hub} has no safetensors weights at its newest revision, so it was not downloaded."

@@ -158,3 +158,17 @@ def test_a_typed_name_is_an_entry_of_the_selector() -> None:
     assert [entry.name for entry in search(entries, f" {NAME} ")] == [NAME]
     assert NAME not in {entry.name for entry in search(entries, "vit")}
     assert np.all([entry.name != NAME for entry in entries])
+
+
+def test_weights_in_parts_are_whole_only_with_every_part(hub: Hub, folder: Path, tmp_path: Path) -> None:
+    from transformers import ViTForImageClassification
+
+    ViTForImageClassification.from_pretrained(folder).save_pretrained(tmp_path / "parts", max_shard_size="40KB")
+    shutil.copy(folder / "preprocessor_config.json", tmp_path / "parts")
+    hub.folder = tmp_path / "parts"
+    place = fetch(zoo_catalogue.find(NAME))
+    parts = sorted(place.glob("*.safetensors"))
+    assert len(parts) > 1 and missing(NAME) is None
+    assert isinstance(Engine(threads=1).run(Request.make("describe", NAME, None, {})), Result)
+    parts[0].unlink()
+    assert missing(NAME) is not None

@@ -61,7 +61,7 @@ def head_of(subject: Subject) -> Head | None:
             planes = call.layout.planes(value.float())[0]
             means.append((call, torch.stack([planes.mean((1, 2)), planes.relu().mean((1, 2))])))
 
-    with torch.no_grad(), _Linears() as linears, traced(subject.net, size=subject.size, see=see):
+    with torch.no_grad(), Linears() as linears, traced(subject.net, size=subject.size, see=see):
         scores = subject.scores(subject.input)[0]
     weight = bias = None
     pooled = scores
@@ -75,7 +75,7 @@ def head_of(subject: Subject) -> Head | None:
     return None
 
 
-class _Linears(TorchFunctionMode):
+class Linears(TorchFunctionMode):
     """Record the input, weight, bias and output of the last linear function called inside."""
 
     def __init__(self) -> None:

@@ -72,7 +72,7 @@ class _Instead(TorchFunctionMode):
         return func(*(self._put(value) for value in args), **given)
 
     def _put(self, value: Any) -> Any:
-        if isinstance(value, nn.Parameter):
+        if isinstance(value, Tensor):
             return self._tensors.get(id(value), value)
         if type(value) in (list, tuple):
             return type(value)(self._put(v) for v in value)

@@ -30,6 +30,7 @@ ADAPTERS = (*registry.adapter_classes(), face_adapter().ADAPTER)
 INSPECTIONS = list(registry.all_inspections().values())
 CLASSES = ("background", "a", "b", "c")
 FOLDERS = {"neighbours": ("folder",), "posterior": ("folder",), "attribute": ("with_folder", "without_folder")}
+FOLDERS["influence"] = ("folder",)
 
 # Fewer passes than a user would want, for methods that make hundreds of them.
 FEW = {
@@ -39,7 +40,20 @@ FEW = {
     "internal_influence": {"steps": 4},
     "neuron_conductance": {"steps": 4},
     "proof": {"squares": 6, "nudges": 1},
+    "robustness": {"steps": 2, "most": 1.0},
+    "concepts": {"sets": 3, "cells": 2},
 }
+CONCEPT = {"concept": 10, "random": 20, "examples": 2}  # folders, with so many pictures
+
+
+def filled(folder: Path, count: int) -> str:
+    """Write small pictures of noise, other ones in each folder, unless they are there; return the folder's path."""
+    if not folder.exists():
+        folder.mkdir()
+        rng = np.random.default_rng(len(folder.name))
+        for number in range(count):
+            save_png(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8), folder / f"{number}.png")
+    return str(folder)
 
 
 def fingerprint(net: torch.nn.Module) -> str:
@@ -108,6 +122,8 @@ def asked(inspection: Any, source: Source, given: Mapping[str, Any] | None = Non
     about = None if inspection.reads == "nothing" else subject(inspection, source)
     folders = dict.fromkeys(FOLDERS.get(inspection.id, ()), str(Path(source.path).parent))
     few = FEW.get(inspection.id, {})
+    if inspection.id == "concepts":
+        folders = {name: filled(Path(source.path).parent / name, count) for name, count in CONCEPT.items()}
     return Request.make(inspection.id, "tiny", about, {**(given or {}), **folders, **few})
 
 

@@ -23,6 +23,7 @@ from videos import video
 
 import main as program
 from models.cards import card as cards
+from models.pictures.images import save_png
 
 ROOT = Path(__file__).resolve().parents[2]
 FACE = CHECKPOINTS / "face_rfb320" / "version-RFB-320.pth"
@@ -79,6 +80,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (at / "net.onnx").write_bytes(residual_graph(onnx).SerializeToString())
     if FACE.is_file():
         shutil.copy(FACE, at)
+    rng = np.random.default_rng(0)
+    for name, count in (("STRIPES", 10), ("NOISE", 20), ("CATS", 3), ("TRAINING/cat", 2), ("TRAINING/dog", 2)):
+        (at / name).mkdir(parents=True)
+        for number in range(count):
+            save_png(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8), at / name / f"{number}.png")
     return at
 
 

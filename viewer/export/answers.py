@@ -23,6 +23,7 @@ from viewer.canvas.layers import Layer
 from viewer.canvas.mosaic import Atlas, sheet
 from viewer.canvas.painter import pixels_of, png, render, svg
 from viewer.export import generated
+from viewer.export.picture_rows import ROBUSTNESS, ROWS, joined
 from viewer.presenters import (
     anchor_matches,
     detections,
@@ -34,20 +35,22 @@ from viewer.presenters import (
     segmentation,
 )
 from viewer.session.document import Look
+from viewer.widgets.pictures.qimages import rgb
 
 RAW = {feature_maps.FILTERS: "tiles", feature_maps.ACTIVATIONS: "maps"}  # the array with the values
 CELL_PX = 48
 GAP_PX = 2
 
 MAP = "attribution"
-PLAIN = ("classify", "layers", "verdicts", "interpretation", "landmarks", "translate")
+PLAIN = ("classify", "layers", "verdicts", "interpretation", "landmarks", "translate", "concepts", *ROWS)
 PROOF = faithfulness.PROOF
 GRIDS = RAW
 KINDS = ("png", "svg", "json", "csv", "coco.json")
 # The files that a recipe of the same name may belong to.
 OF_RECIPES = (*KINDS, "pdf", "npy", "npz", "map.json", "gif", "mp4")
 # File kinds that the command line writes for inspections without an overlay.
-KINDS_OF = {**dict.fromkeys(PLAIN, ("json",)), PROOF: ("png", "json", "csv")}
+KINDS_OF = {**dict.fromkeys(PLAIN, ("json",)), PROOF: ("png", "json", "csv"), **dict.fromkeys(ROWS, ("png", "json"))}
+KINDS_OF[ROBUSTNESS] = ("png", "npz", "json")
 
 
 def layers_of(request: Request, result: Result) -> list[Layer]:
@@ -206,6 +209,8 @@ def _add(
             generated.add(files, path, kind, request, result)
         case "png" if request.inspection in GRIDS:
             files.add(path, as_png(request, result))
+        case "png" if request.inspection in ROWS:
+            files.add(path, png(rgb(joined(request.inspection, result))))
         case "npy" if request.inspection in GRIDS:
             files.add(path, generated.npy(result.arrays[GRIDS[request.inspection]]))
         case "json" if request.inspection in GRIDS:

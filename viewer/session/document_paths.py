@@ -16,7 +16,8 @@ from viewer.session.dataclass_json import mapped
 from viewer.session.document import Document, Latent
 
 # Of inspections; they hold paths.
-PARAMETERS = frozenset({"folder", "truth", "with_folder", "without_folder", "reference"})
+_FOLDERS = {"folder", "with_folder", "without_folder", "concept", "random", "examples", "checkpoints"}
+PARAMETERS = frozenset({*_FOLDERS, "truth", "reference"})
 WEIGHTS = "weights"
 Move = Callable[[str], str]
 

@@ -40,6 +40,15 @@ EXPLAIN = Invitation(
     "Explain",
     "By the usual method, for the highest class",
 )
+
+
+def _folder(panel: str, name: str, what: str) -> Invitation:
+    """Return the invitation to choose a folder of pictures while none is chosen."""
+    command = f"{'concept' if panel == 'concepts' else panel}-{name}"
+    title = f"Choose pictures of {what}…"
+    return Invitation(lambda document: not document.values(panel).get(name), command, title, "A folder of pictures")
+
+
 INVITATIONS: dict[str, tuple[Invitation, ...]] = {
     "film": (OPEN,),
     "live": (
@@ -80,6 +89,8 @@ INVITATIONS: dict[str, tuple[Invitation, ...]] = {
     ),
     "attribution": (OPEN, EXPLAIN),
     "proof": (OPEN, EXPLAIN),
+    "concepts": (OPEN, _folder("concepts", "concept", "the concept"), _folder("concepts", "random", "no concept")),
+    "influence": (OPEN, _folder("influence", "folder", "the training")),
     "timeline": (
         Invitation(lambda document: not document.latent.keys, "key-add", "Keep this code", "Two codes make a path"),
     ),

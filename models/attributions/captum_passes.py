@@ -28,7 +28,7 @@ from models.runtime.failures import MOST_CHARACTERS, out_of_memory
 from models.runtime.forward_passes import apart, seed
 from models.runtime.watched_pass import put_random_state, random_state
 from models.subject import Subject
-from models.tracing.backward_pass import CUTS, INSTEAD, arriving
+from models.tracing.backward_pass import INSTEAD, arriving
 from models.tracing.layers import call_of, chosen
 from models.tracing.traced_calls import Call, changed
 from models.types import Cancelled, Refusal
@@ -193,17 +193,17 @@ def _lost(subject: Subject, call: Call) -> str:
 
     tapped = Tapped(subject, call)
     try:
-        with drawing():
+        with drawing(), arriving(f"layer {call.id}"):
             method: Any = captum.attr.LayerGradientXActivation(_best(tapped), tapped.taps[0])
             found: Any = method.attribute(subject.input.detach().clone())
-    except (Refusal, Cancelled):
+    except Cancelled:
         raise
+    except Refusal as refusal:
+        return str(refusal)
     except Exception as error:  # whatever captum or the network makes of it becomes the reason
         if out_of_memory(error):
             raise
         said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:MOST_CHARACTERS]
-        if "does not require grad" in said or "not have been used" in said:
-            said = f"no gradient arrives there, the network cuts it off ({CUTS})"
         return LOST.format(layer=call.id, why=f"{said}.")
     same = isinstance(found, Tensor) and tuple(found.shape) == call.shape
     return "" if same else LOST.format(layer=call.id, why="it comes out in another shape.")

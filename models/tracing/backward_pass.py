@@ -51,7 +51,7 @@ def _none(where: str, error: RuntimeError | None = None) -> Refusal:
         why = "the network goes through numpy, which cuts it off"
     elif "inplace operation" in said:
         why = "the network writes over values that it is made of"
-    elif said and "nference" not in said and "does not require grad" not in said:
+    elif said and not any(known in said for known in ("nference", "does not require grad", "not have been used")):
         why = said.splitlines()[0].rstrip(".")[:MOST_CHARACTERS]
     details = "".join(traceback.format_exception(error)) if error else ""
     return Refusal(f"No gradient arrives at {where}: {why}.", advice=INSTEAD, details=details)

@@ -42,8 +42,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 METHODS = tuple(registry.all_attributions())
 GRADIENT = tuple(name for name, method in registry.all_attributions().items() if method.gradient and name != "cam")
-# Methods whose gradient ends at a layer, as those of the CAM family.
-FROM_LAYER = ("layer_conductance", "layer_integrated_gradients", "internal_influence")
 RECTIFIED = ("deconvnet", "guided_backprop", "guided_grad_cam")
 
 
@@ -93,6 +91,10 @@ def scores_alone(name: str, inputs: Tensor) -> Tensor:
         return torch.cat([made(name)(one.clone(memory_format=torch.contiguous_format)) for one in inputs.split(1)])
 
 
+# Their graph starts at the layer, behind what the network writes over.
+OF_LAYERS = ("internal_influence", "layer_conductance", "layer_integrated_gradients")
+
+
 @pytest.mark.parametrize("name", odd_networks.PAIRS)
 def test_every_map_is_that_of_the_network_which_only_takes_a_picture_to_scores(engine: Engine, name: str) -> None:
     odd, plain = full(name), full(odd_networks.PAIRS[name])
@@ -100,7 +102,7 @@ def test_every_map_is_that_of_the_network_which_only_takes_a_picture_to_scores(e
     for method in METHODS:
         if name == "Average" and method in (
             *RECTIFIED,
-            *(m for m in GRADIENT if "cam" not in m and m not in FROM_LAYER),
+            *(m for m in GRADIENT if "cam" not in m and m not in OF_LAYERS),
         ):
             found = ask(engine, method, odd)
             assert isinstance(found, Failure) and "the network writes over values that it is made of" in found.message

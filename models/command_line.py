@@ -10,7 +10,7 @@ from pathlib import Path
 
 from models import files, model_name
 from models.cards import card as cards
-from models.cards import packaged, zoo_catalogue
+from models.cards import packaged
 from models.cards.zoo_catalogue import NOT_STATED
 from models.requests import Request
 from models.types import Refusal
@@ -98,12 +98,13 @@ def bundled_lines() -> Iterator[str]:
 
 def zoo_lines(text: str) -> Iterator[str]:
     """Yield a line for each entry that matches `text` (all for ""), best match first, then a line with the totals."""
-    entries = zoo_catalogue.entries()
+    entries = cached.listed()
     found, there = search(entries, text), cached.found(entries)
     for entry in found:
-        size = f"{'' if entry.measured else '~'}{entry.bytes / 1e6:,.0f} MB" if entry.bytes else "no weights"
+        unknown = "" if entry.hub else "no weights"
+        size = f"{'' if entry.measured else '~'}{entry.bytes / 1e6:,.0f} MB" if entry.bytes else unknown
         licence = (entry.licence or NOT_STATED) if entry.tag else ""
         state = "in the cache" if entry.name in there else ""
-        parameters = f"{entry.parameters / 1e6:,.1f} M"
+        parameters = f"{entry.parameters / 1e6:,.1f} M" if entry.parameters else ""
         yield f"{entry.name:64} {entry.task:14} {parameters:>10} {size:>10}  {licence:20} {state}".rstrip()
     yield f"{len(found):,} of {len(entries):,}; {len(there):,} in the cache"

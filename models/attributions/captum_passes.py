@@ -28,7 +28,7 @@ from models.runtime.failures import MOST_CHARACTERS, out_of_memory
 from models.runtime.forward_passes import apart, seed
 from models.runtime.watched_pass import put_random_state, random_state
 from models.subject import Subject
-from models.tracing.backward_pass import CUTS, INSTEAD, arriving
+from models.tracing.backward_pass import INSTEAD, arriving, no_gradient
 from models.tracing.layers import call_of, chosen
 from models.tracing.traced_calls import Call, changed
 from models.types import Cancelled, Refusal
@@ -36,6 +36,14 @@ from models.types import Cancelled, Refusal
 GROUP = "Layers"
 AVERAGED = "Its answer is the mean of {count} passes with different random numbers, and captum follows a single pass."
 LOST = "captum cannot follow layer {layer}: {why}"
+_CUT_OFF = (
+    "does not require grad",
+    "not have been used",
+    "numpy()",
+    "nference tensor",
+    "backward or vjp",
+    "inplace op",
+)
 
 
 Forward = Callable[[Tensor], Tensor]
@@ -202,8 +210,8 @@ def _lost(subject: Subject, call: Call) -> str:
         if out_of_memory(error):
             raise
         said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:MOST_CHARACTERS]
-        if "does not require grad" in said or "not have been used" in said:
-            said = f"no gradient arrives there, the network cuts it off ({CUTS})"
+        if any(sign in said for sign in _CUT_OFF):
+            return str(no_gradient(f"layer {call.id}", error))
         return LOST.format(layer=call.id, why=f"{said}.")
     same = isinstance(found, Tensor) and tuple(found.shape) == call.shape
     return "" if same else LOST.format(layer=call.id, why="it comes out in another shape.")

@@ -34,7 +34,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "assume": dict,
 }
 TASKS = ("detection", "classification", "segmentation", "features", "generation")
-ZOO = ("torchvision:", "timm:")  # how the names of published models begin
+ZOO = ("torchvision:", "timm:", "hf:")  # how the names of published models begin
 DEFAULT_MODEL = "digits-faster-rcnn"
 BACKGROUND = ("__background__", "background")
 GAP = "N/A"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -14,7 +15,7 @@ from models.types import Refusal
 
 FOLDER = ASSETS / "zoo"
 PACKAGED = ASSETS / "packaged"
-TORCHVISION, TIMM, PACKAGE = "torchvision", "timm", "package"
+TORCHVISION, TIMM, PACKAGE, HUGGING_FACE = "torchvision", "timm", "package", "hf"
 DEFAULT = "DEFAULT"
 NOT_STATED = "not stated"
 HUB = "https://huggingface.co"
@@ -22,6 +23,8 @@ HUB_FILE = "model.safetensors"
 BYTES_PER_NUMBER = 4
 LIKE = 3
 IMAGENET = 1000
+
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9_][\w.-]{0,95}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,13 @@ def entries() -> tuple[Entry, ...]:
 def find(name: str) -> Entry:
     """Return the entry of a name.
 
-    Names are `torchvision:NAME:WEIGHTS` (or DEFAULT), `timm:NAME.TAG`, and `timm:NAME` without weights. Raises Refusal
-    for an unknown name, suggesting similar ones.
+    Names are `torchvision:NAME:WEIGHTS` (or DEFAULT), `timm:NAME.TAG`, `timm:NAME` without weights, and `hf:ORG/NAME`
+    for any repository on the Hugging Face hub. Raises Refusal for an unknown name, suggesting similar ones.
     """
+    if name.startswith(f"{HUGGING_FACE}:"):
+        if (found := hub_entry(name.partition(":")[2])) is not None:
+            return found
+        raise Refusal(f"{name[:200]!r} names no model on the hub.", advice="Such names are hf:ORG/NAME.")
     known = _by_name()
     if name in known:
         return known[name]
@@ -96,6 +103,23 @@ def find(name: str) -> Entry:
     like = difflib.get_close_matches(name, known, n=LIKE, cutoff=0.5)
     advice = f"Most like it: {', '.join(like)}." if like else "main.py models --zoo TEXT lists what there is."
     raise Refusal(f"There is no model {name!r} in the zoo.", advice=advice)
+
+
+def hub_entry(repository: str) -> Entry | None:
+    """Return the entry of a repository `ORG/NAME` on the hub, which need not exist; None if that is no such name."""
+    if not _REPOSITORY.fullmatch(repository) or ".." in repository or "--" in repository:
+        return None
+    return Entry(
+        name=f"{HUGGING_FACE}:{repository}",
+        library=HUGGING_FACE,
+        architecture=repository,
+        tag="main",
+        family=repository.partition("/")[0],
+        task="",
+        parameters=0,
+        url=f"{HUB}/{repository}",
+        hub=repository,
+    )
 
 
 def task(name: str) -> str:

@@ -16,16 +16,14 @@ from models.types import Refusal
 
 INSTALL = "pip install transformers"
 DETECTION, INSTANCES, SEGMENTATION, DEPTH = "detection", "instances", "segmentation", "depth"
-POSE, CLASSIFICATION, ZERO_SHOT, FEATURES = "pose", "classification", "zero_shot", "features"
+CLASSIFICATION, FEATURES = "classification", "features"
 # The library's own tables of classes, each with the task that it is for; an earlier one wins.
 _TABLES = (
     ("MODEL_FOR_OBJECT_DETECTION_MAPPING_NAMES", DETECTION),
     ("MODEL_FOR_UNIVERSAL_SEGMENTATION_MAPPING_NAMES", INSTANCES),
     ("MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING_NAMES", SEGMENTATION),
     ("MODEL_FOR_DEPTH_ESTIMATION_MAPPING_NAMES", DEPTH),
-    ("MODEL_FOR_POSE_ESTIMATION_MAPPING_NAMES", POSE),
     ("MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES", CLASSIFICATION),
-    ("MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING_NAMES", ZERO_SHOT),
     ("MODEL_FOR_IMAGE_MAPPING_NAMES", FEATURES),
     ("MODEL_FOR_BACKBONE_MAPPING_NAMES", FEATURES),
 )
@@ -40,9 +38,7 @@ _NOT_THESE = {
     INSTANCES: ("oneformer", "videomt", "eomt"),
     SEGMENTATION: ("tipsv2", "sapiens2"),
     DEPTH: ("depth_pro", "prompt_depth_anything", "tipsv2", "zoedepth", "chmv2"),
-    POSE: ("sapiens2",),
     CLASSIFICATION: ("donut", "imagegpt", "perceiver", "shieldgemma", "siglip2"),
-    ZERO_SHOT: ("align", "blip", "clipseg", "tipsv2", "videoprism", "siglip2", "altclip", "chinese"),
     FEATURES: (
         *("cohere2", "depth_pro", "imagegpt", "llama4", "mllama", "swin2sr", "timesformer", "videomae", "videoprism"),
         *("vivit", "vit_mae", "detr", "table-transformer", "uvdoc", "pp_", "tipsv2", "sapiens2"),
@@ -114,7 +110,7 @@ def _unknown(name: str, kind: str) -> Refusal:
     shown = "".join(c for c in name if c.isprintable())[:80]
     if kind in known:
         message = f"{shown} is a network of a kind that opens ({kind[:40]}), but for a task that Vitrine does not show."
-        return Refusal(message, advice="Detection, segmentation, classification, key points, depth, features open.")
+        return Refusal(message, advice="Detection, segmentation, classification, depth and features open.")
     message = f"{shown} is not a network that Vitrine can show: it sees no single picture, or this version of "
     message += f"transformers ({library().__version__}) does not know it."
     return Refusal(message, advice="Networks for pictures open; for a newer one update transformers.")

@@ -21,8 +21,8 @@ from models.runtime.context import Context
 from models.types import Refusal
 
 TASKS = {
-    **dict.fromkeys((library.DETECTION, library.INSTANCES, library.POSE), "detection"),
-    **dict.fromkeys((library.CLASSIFICATION, library.ZERO_SHOT), "classification"),
+    **dict.fromkeys((library.DETECTION, library.INSTANCES), "detection"),
+    library.CLASSIFICATION: "classification",
     **dict.fromkeys((library.SEGMENTATION, library.DEPTH), "segmentation"),
     library.FEATURES: "features",
 }

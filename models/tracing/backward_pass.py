@@ -30,28 +30,29 @@ def arriving(where: str = PICTURE) -> Iterator[None]:
     except RuntimeError as error:
         if out_of_memory(error):
             raise
-        raise _none(where, error) from error
+        raise no_gradient(where, error) from error
 
 
 def back(value: Tensor, to: Tensor, *, where: str = PICTURE, retain_graph: bool = False) -> Tensor:
     """Return the gradient of a scalar with respect to a tensor. Raises Refusal if no gradient arrives there."""
     if not value.requires_grad:
-        raise _none(where)
+        raise no_gradient(where)
     with arriving(where):
         (gradient,) = torch.autograd.grad(value, to, retain_graph=retain_graph, allow_unused=True)
     if gradient is None:
-        raise _none(where)
+        raise no_gradient(where)
     return gradient
 
 
-def _none(where: str, error: RuntimeError | None = None) -> Refusal:
+def no_gradient(where: str, error: Exception | None = None) -> Refusal:
+    """Return the refusal of a gradient that does not arrive somewhere, with the reason that an error tells."""
     said = str(error or "").strip()
     why = f"the network cuts it off ({CUTS})"
     if "numpy()" in said:
         why = "the network goes through numpy, which cuts it off"
     elif "inplace operation" in said:
         why = "the network writes over values that it is made of"
-    elif said and "nference" not in said and "does not require grad" not in said:
+    elif said and "nference" not in said and "does not require grad" not in said and "not have been used" not in said:
         why = said.splitlines()[0].rstrip(".")[:MOST_CHARACTERS]
     details = "".join(traceback.format_exception(error)) if error else ""
     return Refusal(f"No gradient arrives at {where}: {why}.", advice=INSTEAD, details=details)

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from models.cards import packaged
+from models.cards import packaged, zoo_catalogue
 from models.cards.zoo_catalogue import Entry
 from models.runtime import user_folders
+from models.zoo import hub_model
 
 PART = ".part"  # suffix of an unfinished download
 
@@ -42,9 +43,11 @@ def place(entry: Entry) -> Path:
 
 
 def find(entry: Entry) -> Path | None:
-    """Return the file with an entry's weights, or None if they have not been downloaded."""
+    """Return the file with an entry's weights, or its folder, or None if they have not been downloaded."""
     if not entry.url:
         return None
+    if hub_model.is_hub(entry):
+        return hub_model.find(entry, hub_cache())
     own = place(entry)
     if own.is_file():
         return own
@@ -54,14 +57,23 @@ def find(entry: Entry) -> Path | None:
 def found(entries: Iterable[Entry]) -> set[str]:
     """Return the names of the entries whose weights are cached or installed, listing each cache only once."""
     entries = list(entries)
+    folders = {entry.name for entry in entries if hub_model.is_hub(entry) and find(entry) is not None}
     own, hub = _names(checkpoints()), _names(hub_cache())
-    likely = (e for e in entries if e.url and (place(e).name in own or f"models--{e.hub.replace('/', '--')}" in hub))
+    plain = (entry for entry in entries if not hub_model.is_hub(entry))
+    likely = (e for e in plain if e.url and (place(e).name in own or f"models--{e.hub.replace('/', '--')}" in hub))
     installed = {e.name for e in entries if e.packages and packaged.installed(e.name)}
-    return installed | {entry.name for entry in likely if find(entry) is not None}
+    return folders | installed | {entry.name for entry in likely if find(entry) is not None}
+
+
+def listed() -> tuple[Entry, ...]:
+    """Return the entries of the catalogue, and after them the models of the hub that are on this computer."""
+    return (*zoo_catalogue.entries(), *hub_model.cached(hub_cache()))
 
 
 def begun(entry: Entry) -> int:
     """Return how many bytes of an entry's unfinished download are on disk."""
+    if hub_model.is_hub(entry):
+        return 0
     try:
         return place(entry).with_name(place(entry).name + PART).stat().st_size if entry.url else 0
     except OSError:

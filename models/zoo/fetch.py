@@ -10,7 +10,7 @@ from models import model_name
 from models.cards import card, zoo_catalogue
 from models.cards.zoo_catalogue import Entry
 from models.types import Refusal
-from models.zoo import cached
+from models.zoo import cached, hub_model
 
 if TYPE_CHECKING:
     from models.zoo.download import Report
@@ -35,10 +35,14 @@ def fetch(
     report: Report = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """Return the file of an entry's weights, downloading it if necessary. Raises as `download` does."""
+    """Return the file of an entry's weights or its folder, downloading it if necessary. Raises as `download` does."""
     found = cached.find(entry)
     if found is not None:
         return found
+    if hub_model.is_hub(entry):
+        from models.zoo import hub_download
+
+        return hub_download.fetch(entry, report=report, cancelled=cancelled)
     from models.zoo.download import download  # slow to import (an HTTP client), and rarely needed
 
     return download(entry.url, cached.place(entry), digest=cached.digest(entry), report=report, cancelled=cancelled)

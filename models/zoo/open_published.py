@@ -56,10 +56,16 @@ def open_zoo(base: str) -> tuple[nn.Module, Card]:
     return net, card
 
 
+def found_folder(base: str) -> Path:
+    """Return the folder of a model of the hub. Raises Refusal that offers the download if it is not there."""
+    return _file(zoo_catalogue.find(base))
+
+
 def _file(entry: Entry) -> Path:
     found = cached.find(entry)
     if found is None:
-        message = f"The weights of {entry.name} are not on this computer yet ({entry.bytes / 1e6:,.0f} MB)."
+        size = f" ({entry.bytes / 1e6:,.0f} MB)" if entry.bytes else ""
+        message = f"The weights of {entry.name} are not on this computer yet{size}."
         raise Refusal(message, advice="Download them: Model > Open from the zoo…", offer=("download", entry.name))
     return found
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from models.cards.zoo_catalogue import Entry
+from models.cards.zoo_catalogue import HUGGING_FACE, Entry, hub_entry
 
 
 def search(entries: Sequence[Entry], query: str, *, task: str = "", only: Collection[str] | None = None) -> list[Entry]:
     """Return the entries that have every word of `query`; if there are none, those that have its letters in order.
 
     Name, family and task are searched. Names that begin with the first word come first, then shorter ones; without a
-    query the order is kept. `task` and `only`, a collection of names, filter the entries.
+    query the order is kept. `task` and `only`, a collection of names, filter the entries. A
+    full name `hf:ORG/NAME` is an entry of its own.
     """
+    if query.strip().startswith(f"{HUGGING_FACE}:") and only is None and not task:
+        named = hub_entry(query.strip().partition(":")[2])
+        entries = [*entries, *([named] if named is not None and named not in entries else [])]
     pool = [e for e in entries if (not task or e.task == task) and (only is None or e.name in only)]
     words = query.lower().split()
     if not words:

@@ -22,7 +22,8 @@ RPN_SETTINGS = [{}, {"rpn_score": 0.45, "rpn_iou": 0.5, "rpn_top_n": 20}]
 
 
 def both(adapter: Any, settings: dict[str, Any]) -> tuple[Any, Candidates, Evidence]:
-    net = adapter.tiny() if hasattr(adapter, "serves") else spread(adapter.tiny(), factor=2.0)
+    plain = hasattr(adapter, "serves") or "hugging_face" in adapter.__module__  # without torchvision's call by lists
+    net = adapter.tiny() if plain else spread(adapter.tiny(), factor=2.0)
     model = registry.adapt(net, Card("tiny", classes=("background", "a", "b", "c")))
     stages = CachedStages(Cache(), "test", Context())
     with torch.inference_mode():
@@ -34,7 +35,7 @@ def both(adapter: Any, settings: dict[str, Any]) -> tuple[Any, Candidates, Evide
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda a: a.__name__)
 def test_every_candidate_is_in_the_evidence(adapter: Any, settings: dict[str, Any]) -> None:
     model, found, evidence = both(adapter, settings)
-    assert len(found) > 20
+    assert len(found) > (5 if "hugging_face" in adapter.__module__ else 20)  # tiny ones ask few queries
     row = found.proposal if model.defaults.keys() & {"rpn_iou"} else found.anchor
     assert np.array_equal(evidence.source[row], found.anchor)
     column = found.label

@@ -278,7 +278,7 @@ def test_files_that_are_missing_or_damaged_are_named(kind: str, home: Path, tmp_
         case "no processor":
             edit(place, "preprocessor_config.json", image_processor_type="MyImageProcessor")
             (place / "preprocessor_config.json").write_text('{"size": 17e9}')
-            words = "no size"
+            words = "not a size"
         case _:
             (place / "config.json").write_text('{"model_type": ')
             words = "config.json"

@@ -261,10 +261,10 @@ def test_attention_of_blocks_heads_and_positions(vit: Any) -> None:
     assert "Block 2, head 3" in facts(panel)
     assert f"{direct.arrays['entropy'][2, 3]:.2f} bits" in facts(panel)
     assert (panel.block.currentData(), panel.head.currentData()) == (2, 3)
-    values, signed = feature_maps.attention_map(direct, *panel._shown(vit.document))
-    assert np.array_equal(values, direct.arrays["all"][2, 3]) and not signed
+    values = feature_maps.attention_map(direct, *panel._shown(vit.document))
+    assert np.array_equal(values, direct.arrays["all"][2, 3])
     choose(vit, panel.head, -1)
-    assert np.allclose(feature_maps.attention_map(direct, *panel._shown(vit.document))[0], direct.arrays["blocks"][2])
+    assert np.allclose(feature_maps.attention_map(direct, *panel._shown(vit.document)), direct.arrays["blocks"][2])
     choose(vit, panel.show_box, feature_maps.POSITION)
     assert vit.layer("attention").low < 0
     panel.discard.setEnabled(True)

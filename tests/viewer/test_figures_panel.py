@@ -210,7 +210,7 @@ def test_they_can_be_copied_and_exported(desk: Make, truth: Path, tmp_path: Path
     d.qtbot.mouseClick(panel.copy, Qt.MouseButton.LeftButton)
     text = QGuiApplication.clipboard().text()
     result = panel.shown[1]
-    assert text == report.as_text(result) and f"{result.meta['map']:.4f}" in text.splitlines()[1]
+    assert text == f"All 4 pictures\n\n{report.as_text(result)}" and f"{result.meta['map']:.4f}" in text.splitlines()[3]
     written = file_menu.export_figures(d.window, tmp_path / "out" / "f.json")
     body = json.loads(written[0].read_text())
     assert body["confusion"]["matrix"] == result.arrays["confusion"].tolist()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, QObject
 
 from models import model_name
-from models.cards import zoo_catalogue
 from models.cards.zoo_catalogue import Entry
 from models.zoo import cached
 from models.zoo.fetch import missing
@@ -90,7 +89,7 @@ class ModelZoo(QObject):
 
     def _list(self) -> None:
         def work() -> Callable[[], None]:
-            entries = zoo_catalogue.entries()
+            entries = cached.listed()
             there = cached.found(entries)
 
             def show() -> None:

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from models.cards.zoo_catalogue import Entry
+from models.cards.zoo_catalogue import HUGGING_FACE, Entry
 from models.zoo import cached
 from models.zoo.search import search
 from viewer.widgets.controls.search_line import Search
@@ -172,7 +172,7 @@ class Zoo(Overlay):
     def _tell(self) -> None:
         """Show the facts of the current row, and enable what can be done with it."""
         entry = self.table.entry
-        self.bare.setEnabled(entry is not None and not entry.packages)
+        self.bare.setEnabled(entry is not None and not entry.packages and entry.library != HUGGING_FACE)
         if entry is None:
             nothing = NONE_CACHED if self.only.isChecked() and not self.search.text() else NONE_FOUND
             self.facts.setText(nothing if self._all else "Reading the list…")
@@ -181,7 +181,8 @@ class Zoo(Overlay):
         there, begun = entry.name in self._there, cached.begun(entry)
         facts = [f"{entry.architecture} ({entry.family})"]
         facts += [f"input {entry.size} × {entry.size} pixels"] if entry.size else []
-        facts += [f"{entry.classes:,} classes" if entry.classes else "features, no classes"]
+        if entry.library != HUGGING_FACE:
+            facts += [f"{entry.classes:,} classes" if entry.classes else "features, no classes"]
         facts += [f"licence of the weights: {entry.licence or licence(entry)}"] if entry.tag else []
         facts += [_origin(entry, there=there)]
         self.facts.setText(" · ".join(facts))

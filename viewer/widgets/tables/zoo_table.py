@@ -29,7 +29,7 @@ def licence(entry: Entry) -> str:
 
 
 def _millions(entry: Entry) -> str:
-    return f"{entry.parameters / 1e6:,.1f} M"
+    return f"{entry.parameters / 1e6:,.1f} M" if entry.parameters else "–"
 
 
 # Title, width in pixels (0: the remaining width), text, sort key.

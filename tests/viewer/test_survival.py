@@ -106,7 +106,9 @@ def test_what_ends_the_engine_is_told_and_given_up(desk: Make, pictures: list[Pa
 def test_what_ends_the_engine_later_is_told_and_given_up(desk: Make, pictures: list[Path], tmp_path: Path) -> None:
     d = start(desk, pictures[0])
     before = provoke_later(d, model(tmp_path, "bad", "os._exit(7)", sign=SIGN), pictures[2])
-    d.until(lambda: told(d, "The engine stopped 2 times at classify with bad.py:build", "exit code 7"))
+    for question in ("classify", "verdicts"):  # the workspace of a classifier asks both
+        text = f"The engine stopped 2 times at {question} with bad.py:build"
+        d.until(lambda text=text: told(d, text, "exit code 7"))
     assert told(d, "stopped unexpectedly at classify with bad.py:build", "A fresh one takes over")
     assert d.document == before and not d.session.jobs.busy
     good(d)

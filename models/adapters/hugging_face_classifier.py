@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from models.adapters.base.hugging_face import named, prepared, settled
+from models.adapters.base.hugging_face import class_names, named, prepared, settled
 from models.adapters.base.scored import Scored
 from models.cards.card import Card
 from models.loading.heads import LOGITS, SIGMOID, VALUES, Head
@@ -39,6 +39,8 @@ class HuggingFaceClassifier(Scored):
     def match(net: nn.Module) -> bool:
         """Return whether this adapter fits the network."""
         return "ForImageClassification" in named(net)
+
+    class_names = staticmethod(class_names)
 
     @classmethod
     def tiny(cls) -> nn.Module:

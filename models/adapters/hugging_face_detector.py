@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.adapters.base.hugging_face import named
+from models.adapters.base.hugging_face import class_names, named
 from models.adapters.base.queries import QueryRows, Scoring
 from models.cards.card import Card
 from models.types import Pixels
@@ -31,6 +31,8 @@ class HuggingFaceDetector(QueryRows):
     def match(net: nn.Module) -> bool:
         """Return whether this adapter fits the network."""
         return named(net).endswith("ForObjectDetection") and getattr(net.config, "model_type", "") in SCORINGS
+
+    class_names = staticmethod(class_names)
 
     @classmethod
     def tiny(cls) -> nn.Module:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.adapters.base.hugging_face import corners, inside, named
+from models.adapters.base.hugging_face import class_names, corners, inside, named
 from models.adapters.base.queries import FINAL, QueryRows, Scoring
 from models.adapters.base.row_outputs import Output
 from models.detection.panoptic import Fusion, fused
@@ -55,6 +55,8 @@ class HuggingFaceInstances(QueryRows):
     def match(net: nn.Module) -> bool:
         """Return whether this adapter fits the network."""
         return named(net).endswith(("ForUniversalSegmentation", "ForInstanceSegmentation", "DetrForSegmentation"))
+
+    class_names = staticmethod(class_names)
 
     @classmethod
     def tiny(cls) -> nn.Module:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.adapters.base.class_maps import ClassMaps
-from models.adapters.base.hugging_face import named, prepared, settled
+from models.adapters.base.hugging_face import class_names, named, prepared, settled
 from models.cards.card import Card
 
 
@@ -24,6 +24,8 @@ class HuggingFaceSegmenter(ClassMaps):
     def match(net: nn.Module) -> bool:
         """Return whether this adapter fits the network."""
         return named(net).endswith("ForSemanticSegmentation")
+
+    class_names = staticmethod(class_names)
 
     @classmethod
     def tiny(cls) -> nn.Module:

@@ -24,6 +24,11 @@ class RebuiltSegmenterAdapter(ClassMaps):
         """Return whether this adapter fits the network."""
         return isinstance(net, RebuiltSegmenter)
 
+    @staticmethod
+    def class_names(net: RebuiltSegmenter) -> tuple[str, ...]:
+        """Return the names of a network's classes."""
+        return net.classes
+
     @classmethod
     def tiny(cls) -> nn.Module:
         """Return a random-weight miniature for contract tests."""

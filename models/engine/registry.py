@@ -60,10 +60,13 @@ def adapt(net: torch.nn.Module, card: Card, assumed: Mapping[str, str] | None = 
     assumptions that are not offered.
     """
     own, rest = pass_behaviour.taken(assumed or {})
-    card = card if card.classes else replace(card, classes=architectures.names_for(net))
+    nameless = not card.classes
+    card = replace(card, classes=architectures.names_for(net)) if nameless else card
     general = {kind.serves: kind for kind in adapter_classes() if hasattr(kind, "serves")}
     for candidate in adapter_classes():
         if candidate not in general.values() and candidate.match(net):
+            if nameless and hasattr(candidate, "class_names"):
+                card = replace(card, classes=candidate.class_names(net))
             if hasattr(candidate, "assuming"):
                 if "code" in card.about:  # the user's code may have replaced the head, so run the network to find out
                     continue

@@ -83,7 +83,14 @@ class RebuiltClassifier(Rebuilt):
 
 
 class RebuiltSegmenter(Rebuilt):
-    """A rebuilt network that returns scores of every pixel (N, K, h, w); one is the logit of the foreground."""
+    """A rebuilt network that returns scores of every pixel (N, `count`, h, w); one is the logit of the foreground."""
+
+    count: int = 1
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of its classes, which its tensors do not tell."""
+        return ("background", "foreground") if self.count in (1, 2) else numbered(self.count)
 
 
 class Path(nn.Module):

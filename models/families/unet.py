@@ -19,7 +19,6 @@ from models.families.proposal import (
     Shapes,
     choice,
     indices,
-    numbered,
     same,
     under,
 )
@@ -88,8 +87,8 @@ class UNet(RebuiltSegmenter):
         for at in range(1, self._depth + 1):
             self.add_module(f"up{at}", _Up(under(shapes, f"up{at}."), activation, aligned))
         self.outc = nn.Module()
-        out, inside = shapes["outc.conv.weight"][:2]
-        self.outc.conv = nn.Conv2d(inside, out, 1, bias="outc.conv.bias" in shapes)
+        self.count, inside = shapes["outc.conv.weight"][:2]
+        self.outc.conv = nn.Conv2d(inside, self.count, 1, bias="outc.conv.bias" in shapes)
 
     def features(self, x: Tensor) -> Tensor:
         """Return the map (N, C, h, w) before the last convolution."""
@@ -120,22 +119,20 @@ def propose(shapes: Shapes) -> Proposal | None:
         return None
     if not same(own, net):
         return None
-    count, channels = own["outc.conv.weight"][0], net.channels
     way = "transposed convolutions" if "up1.up.weight" in own else "bilinear enlargement"
     offered = {}
     if "up1.up.weight" not in own:
         offered["enlarged"] = choice(
             "Enlarged", "How bilinear enlargement places the corners.", ("aligned", "centred"), {}
         )
-    classes = ("background", "foreground") if count in (1, 2) else numbered(count)
     preprocessing = {"resize": 320, "fit": "whole", "mean": [0.0] * 3, "std": [1.0] * 3}
     return Proposal(
         title=f"U-Net with {way}",
         task="segmentation",
         build=build,
         side=320,
-        channels=channels,
-        classes=classes,
+        channels=net.channels,
+        classes=net.classes,
         renamed=lambda state: {name: tensor for name, tensor in state.items() if name != "mask_values"},
         offered=offered,
         judged=tuple(offered),

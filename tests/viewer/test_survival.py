@@ -51,6 +51,7 @@ def start(desk: Make, picture: Path, *, confined: bool = True) -> Any:
 
 def provoke(d: Any, name: str) -> Any:
     """Open a misbehaving model, which begins to misbehave as it is opened, and wait until the engine has begun."""
+    d.settle()  # the document notes which methods are valid once that has been answered
     before = d.document
     d.session.open_model(name)
     d.until(lambda: d.session.jobs.slots[OPENING].running)
@@ -105,7 +106,9 @@ def test_what_ends_the_engine_is_told_and_given_up(desk: Make, pictures: list[Pa
 def test_what_ends_the_engine_later_is_told_and_given_up(desk: Make, pictures: list[Path], tmp_path: Path) -> None:
     d = start(desk, pictures[0])
     before = provoke_later(d, model(tmp_path, "bad", "os._exit(7)", sign=SIGN), pictures[2])
-    d.until(lambda: told(d, "The engine stopped 2 times at classify with bad.py:build", "exit code 7"))
+    for question in ("classify", "verdicts"):  # the workspace of a classifier asks both
+        text = f"The engine stopped 2 times at {question} with bad.py:build"
+        d.until(lambda text=text: told(d, text, "exit code 7"))
     assert told(d, "stopped unexpectedly at classify with bad.py:build", "A fresh one takes over")
     assert d.document == before and not d.session.jobs.busy
     good(d)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.cards.card import Card
+from models.hugging_face import configuration
 from models.loading.preprocess import Preprocess
 
 TINY = Preprocess(resize=64, crop=64, fit="stretch")  # of the miniatures on which the contract tests run
@@ -19,6 +20,11 @@ def named(net: nn.Module) -> str:
     """Return the name of a network's class if it is one of `transformers`, else ""."""
     kind = type(net)
     return kind.__name__ if kind.__module__.startswith("transformers.models.") else ""
+
+
+def class_names(net: Any) -> tuple[str, ...]:
+    """Return the names that a network's configuration gives its classes."""
+    return configuration.classes(net.config, int(getattr(net.config, "num_labels", 0) or 0))
 
 
 def settled(net: Any, preprocess: Any) -> Any:

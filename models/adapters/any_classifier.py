@@ -24,10 +24,7 @@ class AnyClassifierAdapter(Interpreted, Scored):
     stages: ClassVar[Mapping[str, str]] = {"Detects": "{name} gives one score for each class: it finds no boxes."}
 
     def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
-        self.net = net.eval()
-        self.card = card
-        self.preprocess = found.preprocess
-        self._found = found
+        super().__init__(net, card, found)
         self.head = found.head
 
     @classmethod

@@ -10,11 +10,9 @@ from torch import Tensor, nn
 
 from models.adapters.base.interpreted import Interpreted
 from models.adapters.base.scored import Seen
-from models.cards.card import Card
 from models.interpretation.map_codes import DepthCode
 from models.interpretation.spatial_reading import VALUE
 from models.loading.heads import VALUES, Head
-from models.loading.probe_network import Found
 from models.runtime.forward_passes import through
 from models.types import Float, Pixels
 
@@ -29,12 +27,6 @@ class AnyDepthAdapter(Interpreted, Seen):
         "Detects": "{name} gives one number for each pixel: it finds no boxes.",
         "Classifies": "{name} gives one number for each pixel: it tells no classes.",
     }
-
-    def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
-        self.net = net.eval()
-        self.card = card
-        self.preprocess = found.preprocess
-        self._found = found
 
     @classmethod
     def tiny(cls) -> nn.Module:

@@ -10,9 +10,7 @@ from torch import Tensor, nn
 
 from models.adapters.base.interpreted import Interpreted
 from models.adapters.base.scored import Seen
-from models.cards.card import Card
 from models.loading.heads import VALUES, Head
-from models.loading.probe_network import Found
 from models.runtime.forward_passes import through
 
 
@@ -26,12 +24,6 @@ class AnyFeaturesAdapter(Interpreted, Seen):
         "Detects": "{name} gives features: it finds no boxes.",
         "Classifies": "{name} gives features: it tells no classes.",
     }
-
-    def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
-        self.net = net.eval()
-        self.card = card
-        self.preprocess = found.preprocess
-        self._found = found
 
     @classmethod
     def tiny(cls) -> nn.Module:

@@ -11,11 +11,9 @@ from torch import Tensor, nn
 
 from models.adapters.base.interpreted import Interpreted
 from models.adapters.base.scored import Seen
-from models.cards.card import Card
 from models.interpretation.finds import placed
 from models.interpretation.point_codes import PointCode
 from models.loading.heads import VALUES, Head
-from models.loading.probe_network import Found
 from models.runtime.forward_passes import through
 from models.types import Float, Pixels
 
@@ -29,12 +27,6 @@ class AnyLandmarksAdapter(Interpreted, Seen):
         "Detects": "{name} finds points of the whole picture: it finds no boxes.",
         "Classifies": "{name} finds points of the picture: it tells no classes.",
     }
-
-    def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
-        self.net = net.eval()
-        self.card = card
-        self.preprocess = found.preprocess
-        self._found = found
 
     @classmethod
     def tiny(cls) -> nn.Module:

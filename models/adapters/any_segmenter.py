@@ -10,9 +10,7 @@ from torch import Tensor, nn
 
 from models.adapters.base.class_maps import ClassMaps
 from models.adapters.base.interpreted import Interpreted
-from models.cards.card import Card
 from models.interpretation.map_codes import SegmentCode
-from models.loading.probe_network import Found
 from models.runtime.forward_passes import through
 
 NO_BOXES = "{name} gives classes of pixels: it finds no boxes."
@@ -26,12 +24,6 @@ class AnySegmenterAdapter(Interpreted, ClassMaps):
         "Detects": NO_BOXES,
         "Classifies": "{name} tells the class of each pixel, not of a picture as a whole.",
     }
-
-    def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
-        self.net = net.eval()
-        self.card = card
-        self.preprocess = found.preprocess
-        self._found = found
 
     @classmethod
     def tiny(cls) -> nn.Module:

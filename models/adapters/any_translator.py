@@ -38,10 +38,7 @@ class AnyTranslatorAdapter(Interpreted, Seen):
     }
 
     def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
-        self.net = net.eval()
-        self.card = card
-        self.preprocess = found.preprocess
-        self._found = found
+        super().__init__(net, card, found)
         told = card.about.get("input", (0, 0, 0))
         self._sized = bool(told[1] and told[2])  # the network takes inputs of this size alone
         self._multiple = 1

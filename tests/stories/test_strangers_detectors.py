@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from red_detector import CODE
 
 import main as program
 from models.cards.card import PHOTOS
@@ -27,36 +28,6 @@ REAL = {
     ],
     "yunet_n_320_320.onnx": [("astronaut", "face", 0.937, (180, 60, 270, 177))],
 }
-CODE = '''\
-"""A network that finds what is red, and gives it as YOLOv8 gives its boxes: (1, 4 + classes, cells), in pixels."""
-import torch
-from torch import nn
-from torch.nn import functional
-
-
-class Red(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.gain = nn.Parameter(torch.tensor(40.0))
-
-    def forward(self, x):
-        assert x.shape[2:] == (320, 320)
-        made = []
-        for stride in (8, 16, 32):
-            seen = functional.avg_pool2d(x, stride)
-            red = seen[:, 0] - seen[:, 1:].amax(1) - 0.5
-            scores = torch.stack([(self.gain * (red - 0.02 * stride / 8)).sigmoid(), 0.001 + 0 * red], 1)
-            side = 320 // stride
-            y, row = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
-            centres = ((torch.stack([row, y]) + 0.5) * stride).to(x)
-            box = torch.cat([centres, torch.full_like(centres, 90.0)]).expand(len(x), -1, -1, -1)
-            made.append(torch.cat([box, scores], 1).flatten(2))
-        return torch.cat(made, 2)
-
-
-def build():
-    return Red()
-'''
 
 
 def detections(out: Path, stem: str) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.cards.card import Card
 from models.loading.preprocess import Preprocess
@@ -37,6 +37,12 @@ class Interpreted:
     preprocess: Preprocess
     behaviour: Behaviour = INNOCENT
     _found: Found
+
+    def __init__(self, net: nn.Module, card: Card, found: Found) -> None:
+        self.net = net.eval()
+        self.card = card
+        self.preprocess = found.preprocess
+        self._found = found
 
     @property
     def device(self) -> torch.device:

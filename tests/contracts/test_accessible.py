@@ -181,7 +181,7 @@ def test_every_panel_has_a_face() -> None:
         assert (theme.ICONS / f"{entry.icon}.svg").is_file(), entry
     assert len({entry.id for entry in PANELS}) == len({entry.title for entry in PANELS}) == len(PANELS)
     files = {p.stem for p in (Path(__file__).resolve().parents[2] / "viewer" / "panels").glob("*.py")}
-    assert {entry.place.partition(".")[0] for entry in PANELS} == files - {"__init__", "base", "registry", "search"}
+    assert {entry.place.partition(".")[0] for entry in PANELS} == files - {"__init__", "base", "registry"}
 
 
 def test_every_entry_leads_to_its_panel() -> None:

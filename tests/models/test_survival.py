@@ -71,7 +71,11 @@ def test_what_it_raises_or_returns_is_a_failure(
     assert isinstance(good, Result) and np.isfinite(good.arrays["probabilities"]).all()
 
 
-def test_the_keyboard_still_ends_the_command_line(engine: Engine, source: Source, tmp_path: Path) -> None:
+def test_the_keyboard_still_ends_the_command_line(
+    engine: Engine, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A shell that starts the tests in the background has them ignore SIGINT.
+    monkeypatch.setattr(signal, "getsignal", lambda number: signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt):
         ask(engine, model(tmp_path, "odd", "raise KeyboardInterrupt"), source)
 

@@ -13,7 +13,7 @@ from models.inspection import Description
 from models.requests import Request
 from models.types import Result
 from viewer.canvas.mosaic import tinted
-from viewer.panels.search import SearchPanel
+from viewer.panels.base import SearchPanel
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store

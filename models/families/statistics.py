@@ -7,6 +7,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
+# The same whatever epsilon a layer has: a large one in its place would make every distance look small.
+LEAST_VARIANCE = 1e-5
+CLOSER = 0.6
+
+
+def clearly_closer(other: float, usual: float) -> bool:
+    """Return whether a distance is so much smaller than that of the usual choice that it takes its place."""
+    return other < CLOSER * usual
+
 
 def distances(net: nn.Module, inputs: Tensor) -> tuple[Any, float]:
     """Return the network's output, and how far what reaches its normalisation layers is from what they saw in training.
@@ -17,8 +26,8 @@ def distances(net: nn.Module, inputs: Tensor) -> tuple[Any, float]:
 
     def see(module: Any, given: Any) -> None:
         x = given[0].transpose(0, 1).flatten(1).double()
-        mean, variance = module.running_mean.double(), module.running_var.double() + module.eps
-        own = x.var(1) + module.eps
+        mean, variance = module.running_mean.double(), module.running_var.double() + LEAST_VARIANCE
+        own = x.var(1) + LEAST_VARIANCE
         each = (own + (x.mean(1) - mean) ** 2) / variance - 1 + (variance / own).log()
         found.append(float(each.clamp_max(1e6).mean() / 2))
 

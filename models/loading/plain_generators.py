@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models import model_name
-from models.families.statistics import distances
+from models.families.statistics import clearly_closer, distances
 from models.loading import layer_chain
 from models.loading.plain_layouts import LAYOUTS, MLPVAE, ConvVAE, PlainGAN
 from models.types import Refusal
@@ -116,7 +116,10 @@ def _gan(
 def _judged(
     layers: dict[int, dict[str, Tensor]], offered: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """Return the assumptions on activation and epsilon with those first that fit the statistics kept in training."""
+    """Return the assumptions on activation and epsilon with those first that fit the statistics kept in training.
+
+    The usual ones stay first unless others fit clearly better.
+    """
     names = ("activation", "eps")
     tried: dict[tuple[str, ...], float] = {}
     for way in itertools.product(*((given[n],) if n in given else offered[n]["choices"] for n in names)):
@@ -127,6 +130,9 @@ def _judged(
             with torch.inference_mode():
                 tried[way] = distances(net.eval(), codes)[1]
     best = min(tried, key=tried.__getitem__, default=())
+    usual = tuple(given.get(n, offered[n]["choices"][0]) for n in names)
+    if usual in tried and not clearly_closer(tried[best], tried[usual]):
+        best = usual
     return {
         name: {**offered[name], "choices": (value, *(v for v in offered[name]["choices"] if v != value))}
         for name, value in zip(names, best, strict=False)

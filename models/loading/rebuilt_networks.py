@@ -15,7 +15,7 @@ from models import model_name
 from models.cards.card import DIGITS, PHOTOS, Card, recognised
 from models.families.find import find
 from models.families.proposal import Proposal, grey
-from models.families.statistics import distances
+from models.families.statistics import clearly_closer, distances
 from models.loading import architectures, preprocess_presets, weights
 from models.loading.preprocess import FITS, ORDERS, Preprocess
 from models.pictures import images
@@ -42,7 +42,7 @@ NAMES = {
 }
 DIGIT_CLASSES = tuple(str(digit) for digit in range(10))
 INPUT_ORDER = "input order"
-RIGHT, BETTER, CLOSER = 0.8, 0.15, 0.6
+RIGHT, BETTER = 0.8, 0.15
 FAR = 2.0  # nats; a trained network that is rebuilt rightly stays below 0.2
 ROUNDS = 5
 MOST_SIDE = 320  # px of the pictures that decide
@@ -230,7 +230,7 @@ def _clearly_better(other: tuple[float, float], current: tuple[float, float]) ->
     """Return whether a share of digits that were right, or a distance from the training's statistics, is better."""
     if other[0] >= RIGHT or current[0] >= RIGHT:
         return other[0] > current[0] + BETTER
-    return other[1] < CLOSER * current[1]
+    return clearly_closer(other[1], current[1])
 
 
 def _told(proposal: Proposal, before: tuple[float, float], after: tuple[float, float], *, changed: bool) -> str:

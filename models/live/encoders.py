@@ -7,6 +7,7 @@ which frames are piped.
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Generator
 from functools import cache
 from pathlib import Path
@@ -67,6 +68,7 @@ class _FFmpeg:
     def __init__(self, output_part: Path, size: tuple[int, int], fps: float) -> None:
         import imageio_ffmpeg
 
+        self._pipe: Any = None
         self._frames: Generator[None, Any, None] | None = imageio_ffmpeg.write_frames(
             str(output_part),
             size,
@@ -78,6 +80,8 @@ class _FFmpeg:
             output_params=list(FAST),
         )
         self._send(None)
+        if self._frames is not None:
+            self._pipe = inspect.getgeneratorlocals(self._frames)["p"].stdin
 
     def write(self, frame: Pixels) -> None:
         self._send(frame.tobytes())
@@ -94,6 +98,10 @@ class _FFmpeg:
                 self._frames.send(data)
             except (OSError, StopIteration):  # FFmpeg ended, as on a full disk
                 self._frames = None
+                # imageio-ffmpeg leaves the pipe to an ended program open; closing it fails, but closes it.
+                if self._pipe is not None:
+                    with contextlib.suppress(OSError):
+                        self._pipe.close()
 
 
 class _OpenCV:

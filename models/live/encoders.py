@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from models.live.capture import opencv
 from models.types import Pixels
 
 MPEG_4 = "mp4v"  # MPEG-4 part 2: OpenCV's wheels include no H.264 encoder
@@ -106,6 +105,9 @@ class _FFmpeg:
 
 class _OpenCV:
     def __init__(self, output_part: Path, size: tuple[int, int], fps: float) -> None:
+        # Reading brings http.client along, and the window imports this module as it starts.
+        from models.live.capture import opencv
+
         cv2 = opencv()
         self._cv2 = cv2
         self._writer = cv2.VideoWriter(str(output_part), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*MPEG_4), fps, size)

@@ -52,6 +52,7 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     from PySide6.QtWidgets import QApplication
 
     from viewer.window.autosave import Autosave
+    from viewer.window.docks import WINDOW_PX
 
     existing = QApplication.instance()
     application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
@@ -65,6 +66,7 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     if not options.screenshot:
         window.autosave = Autosave(window.context, window.sessions, window.notices)
     else:
+        window.resize(*WINDOW_PX)  # the screen, which limits it elsewhere, is 800 px wide where there is none
         _screenshot_when_idle(application, window, options.screenshot)
     window.show()
     if document.beside:

@@ -22,8 +22,8 @@ def shoot(shot: Path, *words: str) -> tuple[np.ndarray, subprocess.CompletedProc
 
 
 def columns(pixels: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
-    """The columns of both panes in which a colour is seen; the offscreen screen is 800 px wide."""
-    return np.flatnonzero((np.abs(pixels[340:520, :490] - np.array(colour)).max(2) < 12).any(0))
+    """The columns of both panes in which a colour is seen."""
+    return np.flatnonzero((np.abs(pixels[70:760, :970] - np.array(colour)).max(2) < 12).any(0))
 
 
 def test_a_screenshot_shows_both_models_boxes(tmp_path: Path) -> None:
@@ -33,8 +33,8 @@ def test_a_screenshot_shows_both_models_boxes(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert both.shape == alone.shape
     where = columns(both, YELLOW)
-    assert where.min() < 215 and where.max() > 240, "the 3s have boxes in both panes"
-    middle = np.abs(both[110:600, 216:240] - both[110, 216]).sum()
+    assert where.min() < 480 and where.max() > 560, "the 3s have boxes in both panes"
+    middle = np.abs(both[100:760, 530:545] - both[100, 530]).sum()
     assert middle > 0 and (np.abs(alone - both) > 40).any(2).mean() > 0.1
 
 
